@@ -1,0 +1,93 @@
+# Needs Python 3.11 or newer, git and make. All else comes from uv.lock into .venv/, by the uv on the path or, if there
+# is none, by one of our own in .uv/.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# uv 0.13 or newer; an older one may not read the lock.
+UV := $(shell uv --version 2>/dev/null | grep -Eq '^uv (0\.(1[3-9]|[2-9][0-9])|[1-9])' && command -v uv || echo .uv/bin/uv)
+RUN := $(UV) run --no-sync --
+SYNCED := .venv/.synced
+
+# An interpreter that fits is on the machine, so none is fetched; UV_PYTHON_DOWNLOADS=automatic lets uv do it.
+export UV_PYTHON_DOWNLOADS ?= never
+
+# The first that fits of those on the path, by its real place rather than a shim's.
+FIND_PYTHON = python=$$(for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; (3, 11) <= sys.version_info < (3, 15) or sys.exit(1); print(sys.executable)' 2>/dev/null \
+	&& break; done) || { echo 'Python 3.11 to 3.14 is needed, and none is on the path.' >&2; exit 1; }
+
+.PHONY: help
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(SYNCED) ## See it work: everything on free ports, in a temporary folder
+	@$(RUN) waterclock demo
+
+.PHONY: dev
+dev: $(SYNCED) ## Run all of it here, with embedded servers, until Ctrl-C
+	@$(RUN) waterclock dev
+
+.PHONY: check
+check: format lint types contracts unit ## Format, lint, types, contracts, unit tests: under a minute
+
+.PHONY: test
+test: format lint types contracts isolation ## All that CI runs: the checks, then every test but the soak
+	$(RUN) pytest -n 2 -m "not soak"
+
+.PHONY: format
+format: $(SYNCED)
+	$(RUN) ruff format --check
+
+.PHONY: lint
+lint: $(SYNCED)
+	$(RUN) ruff check
+
+.PHONY: types
+types: $(SYNCED)
+	$(RUN) basedpyright
+
+.PHONY: contracts
+contracts: $(SYNCED)
+	$(RUN) lint-imports --no-logo
+
+.PHONY: unit
+unit: $(SYNCED)
+	$(RUN) pytest tests/unit
+
+# One environment for all hides what a service forgot to declare: each must start from its own dependencies alone.
+.PHONY: isolation
+isolation: $(addprefix isolated-,api scheduler worker)
+
+isolated-%: $(SYNCED)
+	$(UV) run --isolated --frozen --no-dev --python .venv/bin/python --package waterclock-$* \
+		python -c 'import waterclock_$*.main'
+
+.PHONY: bench
+bench: $(SYNCED) ## Measure, beside the bare figures of this machine
+	@$(RUN) waterclock bench
+
+.PHONY: soak
+soak: $(SYNCED) ## The tests that take minutes
+	$(RUN) pytest -m soak --timeout 3600
+
+.PHONY: audit
+audit: $(SYNCED) ## Look up known vulnerabilities of what uv.lock names (asks osv.dev)
+	$(UV) audit --frozen
+
+.PHONY: clean
+clean: ## Remove environments and caches; the data of `make dev` stays
+	rm -rf .venv .uv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(SYNCED): uv.lock pyproject.toml $(wildcard shared/pyproject.toml services/*/pyproject.toml deploy/dev/pyproject.toml) | $(UV)
+	@$(FIND_PYTHON); set -x; \
+	$(UV) sync --all-packages --all-groups --all-extras --frozen --python "$$python"
+	@touch $@
+
+.uv/bin/uv:
+	@$(FIND_PYTHON); \
+	"$$python" -c 'import ensurepip' 2>/dev/null || { \
+		echo "$$python cannot make environments: install python3-venv (Debian, Ubuntu), or uv itself." >&2; exit 1; }; \
+	set -x; "$$python" -m venv .uv && .uv/bin/pip install --quiet 'uv>=0.13,<0.14'

@@ -1,0 +1,1 @@
+"""Waterclock: an event-sourced job scheduler and runner."""

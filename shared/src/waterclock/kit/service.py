@@ -1,0 +1,78 @@
+"""A process from its start to its end: one loop, two signals, one line when it cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from importlib.util import find_spec
+
+from waterclock.kit import telemetry
+from waterclock.kit.settings import SettingsError
+
+UNFIT = 2
+"""Exit code of a process that could not start: a wrong setting, a server out of reach or not fit."""
+
+
+class Unfit(Exception):
+    """The start cannot go on; the message is one line that says what to do."""
+
+
+def run_service(
+    serve: Callable[[asyncio.Event], Awaitable[None]],
+    *,
+    unfit: tuple[type[Exception], ...] = (),
+    name: str = "waterclock",
+) -> None:
+    """Run `serve(stop)` until it returns; SIGTERM and SIGINT set `stop`, a second one ends the process at once.
+
+    What cannot start (`SettingsError`, `Unfit`, and the classes in `unfit`) is said in one line on standard error, and
+    the exit code is 2.
+    """
+    known = (SettingsError, Unfit, *unfit)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signal(serve))
+    except known as error:
+        _say(name, error)
+    except ExceptionGroup as group:
+        matching, rest = group.split(known)
+        if matching is None or rest is not None:
+            raise
+        _say(name, _first(matching))
+    finally:
+        telemetry.shutdown()
+
+
+async def _until_signal(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked, number)
+    await serve(stop)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed: the services bring it, the library does not ask for it."""
+    if find_spec("uvloop") is None:
+        return None
+    return import_module("uvloop").new_event_loop
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+def _say(name: str, error: Exception) -> None:
+    print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - before any logging may be set up
+    sys.exit(UNFIT)

@@ -1,0 +1,78 @@
+"""Refusals: the answers that a decision may give instead of events.
+
+Refusal
+├── Invalid            something written by a person is wrong; names each field
+├── NotFound           no such job or run
+├── NameTaken          another job bears the name
+├── VersionMismatch    the caller decided on another version
+├── RunBlocked         the job may not overlap and a run of it is unfinished
+├── RunEnded           what is asked needs an unfinished run
+├── KeyReused          the idempotency key was used for something else
+└── TryLater           cannot be done just now; nothing was stored
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from waterclock.model.ids import RunId
+from waterclock.model.outcomes import RunStatus
+
+
+class Flaw(NamedTuple):
+    pointer: str  # RFC 6901, into the body; `/cronExpression`
+    message: str
+
+
+class Refusal(Exception):
+    """An answer, not a fault: carries what the caller needs to do better."""
+
+
+class Invalid(Refusal):
+    def __init__(self, *flaws: Flaw) -> None:
+        super().__init__("; ".join(f"{flaw.pointer}: {flaw.message}" for flaw in flaws))
+        self.flaws = flaws
+
+
+class NotFound(Refusal):
+    def __init__(self, kind: str, some_id: str) -> None:
+        super().__init__(f"There is no {kind} {some_id}.")
+        self.kind = kind
+        self.some_id = some_id
+
+
+class NameTaken(Refusal):
+    def __init__(self, group: str, name: str) -> None:
+        super().__init__(f"The group {group} has another job named {name}.")
+        self.group = group
+        self.name = name
+
+
+class VersionMismatch(Refusal):
+    def __init__(self, *, current: int, shown: int) -> None:
+        super().__init__(f"The job is at version {current}, not {shown}.")
+        self.current = current
+        self.shown = shown
+
+
+class RunBlocked(Refusal):
+    def __init__(self, by: RunId) -> None:
+        super().__init__(f"The job may not overlap, and its run {by} is not finished.")
+        self.by = by
+
+
+class RunEnded(Refusal):
+    def __init__(self, status: RunStatus) -> None:
+        super().__init__(f"The run has ended: {status}.")
+        self.status = status
+
+
+class KeyReused(Refusal):
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another request.")
+
+
+class TryLater(Refusal):
+    def __init__(self, message: str, *, after_s: float = 1) -> None:
+        super().__init__(message)
+        self.after_s = after_s

@@ -1,0 +1,351 @@
+"""Every stored event: what has happened, in the past tense.
+
+An event's body is written once by who knows it. What only the script knows that appends it (the attempt and fence of a
+grant, which run blocked, the state a run was put in) stands beside the body in the entry and is read back into the same
+struct: such fields are marked "from the script". Tags are never renamed or reused; a field added later has a default.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from waterclock.model.definition import Definition
+from waterclock.model.ids import JobId, RunId
+from waterclock.model.instants import Stamp
+from waterclock.model.outcomes import AttemptOutcome, Error
+from waterclock.model.retry import RetryPolicy
+
+Trigger = Literal["schedule", "catchup", "backfill", "manual", "retry"]
+SkipReason = Literal["misfire", "overflow", "window", "overlap", "edited", "disabled", "deleted"]
+EditReason = Literal["edited", "disabled", "deleted"]
+RequestedState = Literal["delayed", "waiting", "queued"]
+LostReason = Literal["leaseExpired", "handedBack", "storeLost"]
+CancelReason = Literal["requested", "disabled", "deleted", "replaced"]
+StepStatus = Literal["running", "succeeded", "failed", "cancelled"]
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", omit_defaults=True):
+    """What every event may carry: who caused it, by which command, after which event, in which trace."""
+
+    actor: str | None = None
+    cause: str | None = None  # the position of the event that led to it
+    command_id: str | None = None
+    traceparent: str | None = None  # W3C
+
+
+# --- jobs ---------------------------------------------------------------------------------------------------------
+
+
+class JobEvent(Event, frozen=True, kw_only=True, tag="job"):
+    """`after` and `through` bound the instants that the event settles by moving the job's mark, if it moves it."""
+
+    job_id: JobId
+    after: Stamp | None = None
+    through: Stamp | None = None
+
+
+class JobCreated(JobEvent, frozen=True, kw_only=True, tag="job.created"):
+    version: int  # 1
+    definition: Definition
+
+
+class JobChanged(JobEvent, frozen=True, kw_only=True, tag="job.changed"):
+    version: int
+    definition: Definition
+
+
+class JobEnabled(JobEvent, frozen=True, kw_only=True, tag="job.enabled"):
+    version: int
+    reason: str | None = None
+
+
+class JobDisabled(JobEvent, frozen=True, kw_only=True, tag="job.disabled"):
+    version: int
+    reason: str | None = None
+
+
+class JobDeleted(JobEvent, frozen=True, kw_only=True, tag="job.deleted"):
+    version: int
+    reason: str | None = None
+
+
+class LogsCleared(JobEvent, frozen=True, kw_only=True, tag="logs.cleared"):
+    """The log lines of the job's runs, up to this position, are to be deleted for good."""
+
+
+# --- decisions ----------------------------------------------------------------------------------------------------
+
+
+class RunRequested(Event, frozen=True, kw_only=True, tag="run.requested"):
+    """A run is owed. Its body is also what the worker receives: all that the run needs, as it was when requested."""
+
+    run_id: RunId
+    job_id: JobId | None = None
+    job_name: str | None = None
+    job_group: str | None = None
+    version: int | None = None  # of the job's definition
+    trigger: Trigger
+    nominal_at: Stamp | None = None
+    ready_at: Stamp | None = None  # not to start before; None: at once
+    invoke_target: str
+    params: dict[str, Any] = {}
+    queue: str
+    timeout: float | None = None  # seconds; None: the executor's
+    retry: RetryPolicy = RetryPolicy()
+    labels: dict[str, str] = {}
+    reason: str | None = None
+    retry_of: RunId | None = None
+    policy: str | None = None  # the misfire policy that made it
+    folded: int = 0  # instants folded into this run
+    folded_first: Stamp | None = None
+    tzdata: str | None = None  # the zone rules that the instant was computed by
+    after: Stamp | None = None
+    through: Stamp | None = None
+    state: RequestedState = "queued"  # from the script
+    waiting_on: RunId | None = None  # from the script
+
+
+class FireSkipped(Event, frozen=True, kw_only=True, tag="fire.skipped"):
+    """Instants of a job that fire nothing: `count` of them, from `first` to `last`."""
+
+    job_id: JobId
+    reason: SkipReason
+    policy: str | None = None
+    first: Stamp
+    last: Stamp
+    count: int
+    digest: str  # of the instants, so that a range proves which ones it holds
+    tzdata: str | None = None
+    after: Stamp
+    through: Stamp
+    blocked_by: RunId | None = None  # from the script
+
+
+class FireCoalesced(Event, frozen=True, kw_only=True, tag="fire.coalesced"):
+    """Instants of a job that are answered by another run."""
+
+    job_id: JobId
+    policy: str | None = None
+    first: Stamp
+    last: Stamp
+    count: int
+    digest: str
+    tzdata: str | None = None
+    after: Stamp
+    through: Stamp
+    into: RunId | None = None  # in the body, or from the script
+
+
+# --- runs and attempts --------------------------------------------------------------------------------------------
+
+
+class RunEvent(Event, frozen=True, kw_only=True, tag="run"):
+    run_id: RunId
+    job_id: JobId | None = None
+
+
+class RunStarted(RunEvent, frozen=True, kw_only=True, tag="run.started"):
+    worker: str
+    session: str
+    attempt: int  # from 1; from the script
+    fence: int  # from the script
+
+
+class AttemptEvent(RunEvent, frozen=True, kw_only=True, tag="attempt"):
+    attempt: int
+    fence: int
+
+
+class RunSucceeded(AttemptEvent, frozen=True, kw_only=True, tag="run.succeeded"):
+    result: Any = None
+
+
+class RunFailed(AttemptEvent, frozen=True, kw_only=True, tag="run.failed"):
+    outcome: AttemptOutcome
+    error: Error
+
+
+class RunTimedOut(AttemptEvent, frozen=True, kw_only=True, tag="run.timedOut"):
+    error: Error
+
+
+class RunRetryScheduled(AttemptEvent, frozen=True, kw_only=True, tag="run.retryScheduled"):
+    """The attempt ended badly; another follows at `ready_at`."""
+
+    outcome: AttemptOutcome
+    error: Error
+    ready_at: Stamp
+
+
+class RunCancelRequested(RunEvent, frozen=True, kw_only=True, tag="run.cancelRequested"):
+    reason: CancelReason = "requested"
+
+
+class RunCancelled(RunEvent, frozen=True, kw_only=True, tag="run.cancelled"):
+    reason: CancelReason = "requested"
+    attempt: int = 0  # the attempt that it ended; 0: none was running; may be from the script
+    fence: int = 0
+
+
+class RunLost(RunEvent, frozen=True, kw_only=True, tag="run.lost"):
+    """An attempt ended without a word from its worker, or was given back; the run is queued again."""
+
+    reason: LostReason
+    attempt: int  # from the script, where a sweep finds it
+    fence: int
+
+
+class RunDied(RunEvent, frozen=True, kw_only=True, tag="run.died"):
+    """The run was lost too often and is not tried again."""
+
+    reason: LostReason
+    attempt: int
+    fence: int
+
+
+class ResultRefused(AttemptEvent, frozen=True, kw_only=True, tag="result.refused"):
+    """A late writer: its attempt had been taken from it. Changes no state."""
+
+    outcome: AttemptOutcome
+
+
+# --- steps --------------------------------------------------------------------------------------------------------
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    at: Stamp
+    level: Level
+    text: str
+
+
+class StepStarted(AttemptEvent, frozen=True, kw_only=True, tag="step.started"):
+    number: int  # from 1 in each attempt
+    name: str
+
+
+class StepLogged(AttemptEvent, frozen=True, kw_only=True, tag="step.log"):
+    number: int | None = None  # of the step; None: outside any
+    lines: tuple[LogLine, ...] = ()
+    lines_count: int = 0  # in the archive's stub, which has no lines
+
+
+class StepProgressed(AttemptEvent, frozen=True, kw_only=True, tag="step.progress"):
+    number: int
+    done: float
+    total: float | None = None
+
+
+class StepFinished(AttemptEvent, frozen=True, kw_only=True, tag="step.finished"):
+    number: int
+    status: StepStatus
+    error: Error | None = None
+
+
+# --- queues, fleet, the log itself --------------------------------------------------------------------------------
+
+
+class QueuePaused(Event, frozen=True, kw_only=True, tag="queue.paused"):
+    queue: str
+    reason: str | None = None
+
+
+class QueueResumed(Event, frozen=True, kw_only=True, tag="queue.resumed"):
+    queue: str
+    reason: str | None = None
+
+
+class ExecutorSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a worker announces of an executor; the schemas are JSON Schema."""
+
+    key: str
+    description: str
+    params_schema: dict[str, Any]
+    result_schema: dict[str, Any] | None = None
+    timeout: float | None = None  # seconds
+    aliases: tuple[str, ...] = ()
+
+
+class WorkerJoined(Event, frozen=True, kw_only=True, tag="worker.joined"):
+    worker: str
+    session: str
+    queues: tuple[str, ...]
+    slots: int
+    executors: tuple[ExecutorSpec, ...]
+    release: str | None = None
+
+
+class WorkerLeft(Event, frozen=True, kw_only=True, tag="worker.left"):
+    session: str
+    worker: str | None = None
+    reason: Literal["drained", "lost"]
+
+
+class LeadershipTaken(Event, frozen=True, kw_only=True, tag="leadership.taken"):
+    scheduler: str
+    term: int  # from the script
+
+
+class EpochBegan(Event, frozen=True, kw_only=True, tag="epoch.began"):
+    epoch: int
+    server: str  # run_id of the server process
+
+
+class LogForked(Event, frozen=True, kw_only=True, tag="log.forked"):
+    epoch: int
+    server: str
+    lost: int  # entries that the archive knows and the stream lost
+    repaired: int
+
+
+AnyJobEvent = JobCreated | JobChanged | JobEnabled | JobDisabled | JobDeleted | LogsCleared
+Decision = RunRequested | FireSkipped | FireCoalesced
+AnyRunEvent = (
+    RunRequested
+    | RunStarted
+    | RunSucceeded
+    | RunFailed
+    | RunTimedOut
+    | RunRetryScheduled
+    | RunCancelRequested
+    | RunCancelled
+    | RunLost
+    | RunDied
+)
+AnyStepEvent = StepStarted | StepLogged | StepProgressed | StepFinished
+FleetEvent = WorkerJoined | WorkerLeft | QueuePaused | QueueResumed
+LogEvent = LeadershipTaken | EpochBegan | LogForked
+StoredEvent = (
+    JobCreated
+    | JobChanged
+    | JobEnabled
+    | JobDisabled
+    | JobDeleted
+    | LogsCleared
+    | RunRequested
+    | FireSkipped
+    | FireCoalesced
+    | RunStarted
+    | RunSucceeded
+    | RunFailed
+    | RunTimedOut
+    | RunRetryScheduled
+    | RunCancelRequested
+    | RunCancelled
+    | RunLost
+    | RunDied
+    | ResultRefused
+    | StepStarted
+    | StepLogged
+    | StepProgressed
+    | StepFinished
+    | QueuePaused
+    | QueueResumed
+    | WorkerJoined
+    | WorkerLeft
+    | LeadershipTaken
+    | EpochBegan
+    | LogForked
+)

@@ -1,0 +1,55 @@
+"""Ids: what they are made of, and which partition they lead to.
+
+A run's id begins with its job's id, so a partition follows from either. An id of something that a command creates is
+derived from the command's id, so a repeated command creates nothing new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from typing import NewType
+
+JobId = NewType("JobId", str)
+RunId = NewType("RunId", str)
+
+ID_PATTERN = re.compile(r"[0-9a-z-]{1,64}")
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def digest(text: str, length: int) -> str:
+    """Hash `text` to `length` digits of base 32 (five bits each), at most 51."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+    return "".join(_DIGITS[number >> (5 * place) & 31] for place in range(length))
+
+
+def _base36(number: int) -> str:
+    digits: list[str] = []
+    while number:
+        number, rest = divmod(number, 36)
+        digits.append(_BASE36[rest])
+    return "".join(reversed(digits)) or "0"
+
+
+def created_job(command_id: str) -> JobId:
+    return JobId(digest(f"job {command_id}", 16))
+
+
+def due_run(job_id: JobId, instant_ms: int) -> RunId:
+    """The run of an instant: whoever decides it, however often, names the same run."""
+    return RunId(f"{job_id}-{_base36(instant_ms)}")
+
+
+def requested_run(job_id: JobId | None, command_id: str) -> RunId:
+    """The run that a command requests: a trigger, a retry, or (without a job) a run of its own."""
+    stem = job_id if job_id is not None else digest(f"stem {command_id}", 16)
+    return RunId(f"{stem}-x{digest(f'run {command_id}', 12)}")
+
+
+def partition_of(some_id: str, partitions: int) -> int:
+    """The partition in which all about a job, and so about its runs, lives."""
+    stem, _, _ = some_id.partition("-")
+    return zlib.crc32(stem.encode()) % partitions

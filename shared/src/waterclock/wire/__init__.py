@@ -1,0 +1,1 @@
+"""Bytes: how events and keys are spelled in the log. Pure, like the model."""

@@ -1,0 +1,65 @@
+"""The spelling of every key: one place, one function each. All keys of a partition share its hash slot."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PARTITION_KEYS = (
+    "jobs",
+    "marks",
+    "delayed",
+    "runs",
+    "specs",
+    "active",
+    "waiting",
+    "sessions",
+    "held",
+    "events",
+    "changes",
+    "wake",
+    "ended0",
+    "ended1",
+    "commands0",
+    "commands1",
+    "meta",
+)
+"""Keys of a partition by name; `due:<queue>` and `again:<queue>` stand beside them for each queue."""
+
+
+class Keys(NamedTuple):
+    """The keys of one deployment; `prefix` tells deployments that share a server apart."""
+
+    prefix: str = "wc"
+
+    def partition(self, partition: int, name: str) -> str:
+        return f"{{{self.prefix}:{partition}}}:{name}"
+
+    def due(self, partition: int, queue: str) -> str:
+        return self.partition(partition, f"due:{queue}")
+
+    def again(self, partition: int, queue: str) -> str:
+        return self.partition(partition, f"again:{queue}")
+
+    @property
+    def names(self) -> str:
+        """Reservations of job names, a hash: `<group>\\0<name>` to job id and command id."""
+        return f"{{{self.prefix}:names}}:names"
+
+    @property
+    def names_meta(self) -> str:
+        return f"{{{self.prefix}:names}}:meta"
+
+    @property
+    def control(self) -> str:
+        """Control messages to services (drain, log level), a stream that may be lost and heard again."""
+        return f"{{{self.prefix}:control}}:messages"
+
+    @property
+    def schedulers(self) -> str:
+        """Word of the schedulers that are alive, a channel."""
+        return f"{{{self.prefix}:control}}:schedulers"
+
+    @property
+    def published(self) -> str:
+        """Run and job events as CloudEvents, for other services."""
+        return f"{{{self.prefix}:published}}:events"

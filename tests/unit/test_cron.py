@@ -1,0 +1,197 @@
+"""The golden vectors of the schedule language, its zones and its refusals."""
+
+import json
+import time
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tzdata
+
+from waterclock.model.cron import TZDATA_VERSION, BadSchedule, describe, local_time, parse, shift_note
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "cron"
+
+
+def vectors(name: str) -> list[dict[str, Any]]:
+    return json.loads((GOLDEN / name).read_text(encoding="utf-8"))
+
+
+def ms(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def shown(instants: list[int]) -> list[str]:
+    return [datetime.fromtimestamp(instant / 1000, UTC).isoformat() for instant in instants]
+
+
+@pytest.mark.parametrize("vector", vectors("zones.json"), ids=lambda vector: vector["name"])
+def test_a_change_of_the_local_clock_keeps_its_golden_vector(vector: dict[str, Any]) -> None:
+    schedule = parse(
+        vector["expression"],
+        timezone=vector["timezone"],
+        gap=vector.get("gap", "shift"),
+        fold=vector.get("fold", "first"),
+    )
+    expected = [ms(text) for text in vector["instants"]]
+
+    found = schedule.between(ms(vector["after"]), ms(vector["through"]))
+
+    assert shown(found) == shown(expected), vector["says"]
+    assert schedule.count_between(ms(vector["after"]), ms(vector["through"])) == len(expected)
+    assert schedule.after(ms(vector["after"])) == expected[0]
+
+
+@pytest.mark.parametrize("vector", vectors("language.json"), ids=lambda vector: vector["says"])
+def test_an_expression_keeps_its_golden_vector(vector: dict[str, Any]) -> None:
+    schedule = parse(vector["expression"], dialect=vector.get("dialect"))
+    expected = [ms(text) for text in vector["instants"]]
+
+    assert shown(schedule.between(ms(vector["after"]), expected[-1])) == shown(expected)
+
+
+@pytest.mark.parametrize("vector", vectors("refused.json"), ids=lambda vector: vector["expression"])
+def test_an_expression_is_refused_with_its_reason(vector: dict[str, Any]) -> None:
+    with pytest.raises(BadSchedule) as refusal:
+        parse(vector["expression"], dialect=vector.get("dialect"))
+
+    assert refusal.value.field == "cronExpression"
+    assert vector["says"] in refusal.value.message
+
+
+def test_a_text_over_256_characters_is_refused_unread() -> None:
+    started = time.process_time()
+    with pytest.raises(BadSchedule, match="256 characters"):
+        parse("9" * 100_000)
+    assert time.process_time() - started < 0.05
+
+
+def test_the_worst_expression_is_read_in_good_time() -> None:
+    wide = "0 0 0 29 2 ? " + ",".join(str(year) for year in range(1970, 2018))
+    started = time.process_time()
+    parse(wide[:256].rpartition(",")[0])
+    assert time.process_time() - started < 0.05
+
+
+def test_an_unknown_zone_is_refused_with_its_closest_names() -> None:
+    with pytest.raises(BadSchedule, match=r"did you mean .*Europe/Berlin") as refusal:
+        parse("0 0 * * *", timezone="Europe/Berln")
+    assert refusal.value.field == "timezone"
+
+
+@pytest.mark.parametrize("name", ["", "localtime", "posixrules", "../UTC", "/etc/localtime", "europe/berlin", "zones"])
+def test_a_zone_is_one_of_the_names_of_the_database(name: str) -> None:
+    with pytest.raises(BadSchedule):
+        parse("0 0 * * *", timezone=name)
+
+
+def test_two_zones_at_once_are_refused() -> None:
+    with pytest.raises(BadSchedule, match="both name a zone"):
+        parse("CRON_TZ=Europe/Berlin 0 0 * * *", timezone="Europe/Paris")
+
+
+def test_an_unknown_dialect_is_refused() -> None:
+    with pytest.raises(BadSchedule) as refusal:
+        parse("0 0 * * *", dialect="aws")  # pyright: ignore[reportArgumentType]
+    assert refusal.value.field == "cronDialect"
+
+
+def test_a_year_field_runs_out() -> None:
+    schedule = parse("0 0 0 1 1 ? 2025")
+    assert schedule.after(ms("2024-06-01T00:00Z")) == ms("2025-01-01T00:00Z")
+    assert schedule.after(ms("2025-01-01T00:00Z")) is None
+    assert schedule.between(ms("2025-01-01T00:00Z"), ms("2030-01-01T00:00Z")) == []
+
+
+def test_the_calendar_has_an_end_and_a_beginning() -> None:
+    daily = parse("0 0 * * *", timezone="Europe/Berlin")
+    assert daily.after(ms("9990-01-01T00:00Z")) is None
+    assert daily.after(-(10**18)) is not None
+    assert parse("@yearly").between(ms("9988-06-01T00:00Z"), ms("9999-01-01T00:00Z")) == [ms("9989-01-01T00:00Z")]
+
+
+def test_equal_schedules_share_one_object() -> None:
+    one = parse("*/5 * * * *", timezone="Europe/Berlin", seed="job-1")
+    assert parse("*/5 * * * *", timezone="Europe/Berlin", seed="job-2") is one
+    assert parse("*/5  *  * * *", timezone="Europe/Berlin") == one
+    assert parse("*/5 * * * *", timezone="Europe/Paris") != one
+
+
+def test_h_depends_on_the_job_and_on_nothing_else() -> None:
+    picked = {seed: parse("H H(0-5) H * *", seed=seed).expression for seed in ("a", "b", "c")}
+    assert picked == {"a": "1 0 11 * *", "b": "11 0 5 * *", "c": "6 4 12 * *"}
+
+
+def test_h_spreads_jobs_over_all_values() -> None:
+    minutes = {parse("H * * * *", seed=f"job-{n}").expression.split()[0] for n in range(1000)}
+    assert {int(minute) for minute in minutes} == set(range(60))
+
+
+def test_h_with_a_step_keeps_the_step() -> None:
+    for n in range(50):
+        minutes = [int(m) for m in parse("H/15 * * * *", seed=f"job-{n}").expression.split()[0].split(",")]
+        assert [b - a for a, b in pairwise(minutes)] == [15, 15, 15]
+
+
+def test_h_as_a_weekday_is_clear_in_every_dialect() -> None:
+    resolved = {parse("0 0 0 ? * H", seed=f"job-{n}").expression.split()[5] for n in range(200)}
+    assert resolved == {"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
+
+
+def test_a_phase_moves_every_but_not_its_period() -> None:
+    schedule = parse("@every 90s", seed="job-1")
+    found = schedule.between(0, 1_000_000)
+    assert {b - a for a, b in pairwise(found)} == {90_000}
+    assert parse("@every 90s", seed="job-1") == schedule
+    assert len({parse("@every 90s", seed=f"job-{n}").expression for n in range(2000)}) == 90
+
+
+def test_a_spring_gap_is_told_on_the_local_clock() -> None:
+    schedule = parse("30 2 * * *", timezone="Europe/Berlin")
+    moved = ms("2026-03-29T01:00Z")
+    assert local_time(schedule, moved) == "2026-03-29T03:00:00+02:00"
+    assert shift_note(schedule, moved) == "moved out of the time the clock left out"
+    assert shift_note(schedule, moved + 86_400_000) is None
+
+
+def test_an_autumn_overlap_is_told_pass_by_pass() -> None:
+    schedule = parse("*/30 * * * *", timezone="Europe/Berlin")
+    notes = [shift_note(schedule, at) for at in schedule.between(ms("2026-10-24T23:30Z"), ms("2026-10-25T02:00Z"))]
+    first, second = "first pass: the clock is about to go back", "second pass: the clock went back"
+    assert notes == [first, first, second, second, None]
+
+
+def test_the_tz_database_is_the_one_of_the_lock_file() -> None:
+    assert TZDATA_VERSION == tzdata.IANA_VERSION
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "said"),
+    [
+        ("30 2 * * *", "Europe/Berlin", "at 02:30 every day, Europe/Berlin"),
+        ("0 9,18 * * 1-5", "UTC", "at 09:00 and 18:00 on Monday to Friday, UTC"),
+        ("*/15 * * * *", "UTC", "every 15 minutes, UTC"),
+        ("* * * * *", "UTC", "every minute, UTC"),
+        ("0 * * * *", "UTC", "every hour, UTC"),
+        ("*/10 * * * * ?", "UTC", "every 10 seconds, UTC"),
+        ("5 */2 * * *", "UTC", "at minute 5 of hours */2 every day, UTC"),
+        ("0 0 1 1,7 *", "UTC", "at 00:00 on day 1 of the month in January and July, UTC"),
+        ("0 0 L * *", "UTC", "at 00:00 on the last day of the month, UTC"),
+        (
+            "0 0 1-5,15W,L-2 * *",
+            "UTC",
+            "at 00:00 on day 1 to day 5, the weekday nearest to day 15 and 2 days before the last of the month, UTC",
+        ),
+        ("0 0 13 * FRI", "UTC", "at 00:00 on day 13 of the month and on Friday, UTC"),
+        ("0 0 */2 * MON", "UTC", "at 00:00 on day */2 of the month, when also on Monday, UTC"),
+        ("0 0 * * FRI#2", "UTC", "at 00:00 on the 2nd Friday of the month, UTC"),
+        ("0 0 * * 5L", "UTC", "at 00:00 on the last Friday of the month, UTC"),
+        ("15 30 6 1 1 ? 2030", "UTC", "at 06:30:15 on day 1 of the month in January in 2030, UTC"),
+        ("@every 90s", "UTC", "every 90 seconds, counted from the epoch, UTC"),
+        ("CRON_TZ=Asia/Tokyo @daily", "UTC", "at 00:00 every day, Asia/Tokyo"),
+    ],
+)
+def test_a_schedule_is_told_in_words(expression: str, zone: str, said: str) -> None:
+    assert describe(expression, timezone=zone) == said

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from waterclock.model.events import JobDeleted, RunStarted
+from waterclock.model.ids import JobId, RunId
+from waterclock.model.positions import Position
+from waterclock.wire import upcast
+from waterclock.wire.envelope import (
+    UnknownEvent,
+    decode_document,
+    encode_body,
+    encode_template,
+    read_document,
+    read_entry,
+)
+
+R = RunId("0123456789abcdef-1")
+STARTED = RunStarted(run_id=R, worker="w", session="w-1", attempt=2, fence=102)
+
+
+def test_what_the_script_knew_is_read_into_the_event() -> None:
+    body = encode_template(STARTED, "runId", "attempt", "fence")
+    facts = f'"runId":"{R}","attempt":2,"fence":102'.encode()
+
+    entry = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000", b"x": facts})
+
+    assert entry.event == STARTED
+    assert (entry.position, entry.prev, entry.at) == (Position(0, 1, 7), "1-6", 1_774_746_000_000)
+
+
+def test_the_document_names_place_time_and_type_once_each() -> None:
+    body = encode_template(STARTED, "runId", "attempt", "fence")
+    facts = f'"runId":"{R}","attempt":2,"fence":102'.encode()
+
+    document = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000", b"x": facts}).document
+
+    for name in (
+        b'"id":"0-1-7"',
+        b'"at":"2026-03-29T01:00:00.000Z"',
+        b'"type":"run.started"',
+        b'"runId"',
+        b'"attempt"',
+    ):
+        assert document.count(name) == 1
+
+
+def test_an_archived_document_gives_the_entry_that_the_stream_gave() -> None:
+    entry = read_entry(3, "2-1", {b"b": encode_body(STARTED), b"p": b"", b"t": b"1774746000000"})
+
+    assert read_document(entry.position, entry.prev, entry.at, entry.document) == entry
+
+
+def test_a_type_from_the_future_is_parked_with_its_document() -> None:
+    document = b'{"id":"0-1-1","at":"2026-03-29T01:00:00.000Z","type":"run.teleported","whither":"mars"}'
+
+    assert decode_document(document) == UnknownEvent(type="run.teleported")
+
+
+def test_a_field_from_the_future_is_skipped() -> None:
+    document = b'{"type":"job.deleted","jobId":"j","version":3,"mood":"calm"}'
+
+    assert decode_document(document) == JobDeleted(job_id=JobId("j"), version=3)
+
+
+def test_a_known_type_that_does_not_fit_is_a_fault() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        decode_document(b'{"type":"job.deleted","jobId":"j"}')
+
+
+def test_an_old_shape_is_lifted_step_by_step() -> None:
+    def renamed(found: dict[str, Any]) -> dict[str, Any]:
+        return {**found, "version": found["revision"]}
+
+    def explained(found: dict[str, Any]) -> dict[str, Any]:
+        return {**found, "reason": "old"}
+
+    def unexplained(found: dict[str, Any]) -> bool:
+        return "reason" not in found
+
+    def unnamed(found: dict[str, Any]) -> bool:
+        return "version" not in found
+
+    steps = (
+        upcast.Upcaster("job.deleted", unnamed, renamed),
+        upcast.Upcaster("job.deleted", unexplained, explained),
+    )
+    lifted = upcast.upcast(b'{"type":"job.deleted","jobId":"j","revision":3}', steps)
+
+    assert lifted is not None
+    assert decode_document(lifted) == JobDeleted(job_id=JobId("j"), version=3, reason="old")
