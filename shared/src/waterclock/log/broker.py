@@ -1,0 +1,116 @@
+"""FastStream's broker, as our services use it: for what may be lost and heard again.
+
+A message is one JSON document, in the field that FastStream reads, with nothing around it: its own frame breaks on a
+header that is not ASCII, and its older one takes a member called `data` for the message. Streams are read without a
+consumer group: every process hears everything from its own start on, and a deleted stream stops nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+import msgspec
+from faststream import FastStream
+from faststream.message import StreamMessage
+from faststream.redis import RedisBroker, RedisClusterBroker, StreamSub
+from faststream.redis.parser import MessageFormat
+from faststream.specification import AsyncAPI
+
+from waterclock.wire.keys import Keys
+
+BLOCK_MS = 2_000
+SOCKET_TIMEOUT = 5.0  # s; more than twice the block: silence is told from a dead server
+CONTROL_KEPT = 1_000  # entries of the control stream, about
+
+messages_log = logging.getLogger("waterclock.messages")
+
+
+# A dataclass, not a struct: FastStream draws its document through pydantic, which knows no structs.
+
+
+@dataclass(frozen=True)
+class Control:
+    """What an operator says to all services; each takes what concerns it, and none relies on hearing it."""
+
+    say: Literal["cancel", "drain", "logLevel", "reload"]
+    run: str | None = None  # of `cancel`: the run whose cancel is in the log
+    worker: str | None = None  # of `drain`: a worker's name or session
+    level: Literal["debug", "info", "warning", "error"] | None = None
+
+
+class Document(MessageFormat):
+    """Bytes as they are: JSON, made here or by whoever wrote the entry."""
+
+    @classmethod
+    async def encode(
+        cls,
+        *,
+        message: Any,
+        reply_to: str | None,
+        headers: dict[str, Any] | None,
+        correlation_id: str,
+        serializer: Any = None,
+        codec: Any = None,
+    ) -> bytes:
+        del reply_to, headers, correlation_id, serializer, codec
+        return message if isinstance(message, bytes) else msgspec.json.encode(message)
+
+    @classmethod
+    def parse(cls, data: bytes) -> tuple[bytes, dict[str, Any]]:
+        return data, {}
+
+
+async def decoded(message: StreamMessage[Any]) -> Any:
+    """The document of a message.
+
+    Raises:
+        msgspec.DecodeError: it is not JSON; the subscriber logs that and goes on.
+    """
+    return msgspec.json.decode(message.body)
+
+
+def broker_at(url: str, *, clustered: bool = False) -> RedisBroker:
+    """A broker, not connected yet."""
+    kind = RedisClusterBroker if clustered else RedisBroker
+    return kind(
+        url,
+        message_format=Document,
+        decoder=decoded,
+        logger=messages_log,
+        log_level=logging.DEBUG,
+        socket_timeout=SOCKET_TIMEOUT,
+    )
+
+
+def control_stream(keys: Keys, *, since_ms: int) -> StreamSub:
+    """The control stream from a moment on, by the store's clock. `$` would miss what comes between two reads."""
+    return StreamSub(keys.control, last_id=f"{since_ms}-0", polling_interval=BLOCK_MS, maxlen=CONTROL_KEPT)
+
+
+async def say(broker: RedisBroker, keys: Keys, word: Control) -> None:
+    """Tell all services."""
+    document = {name: value for name, value in asdict(word).items() if value is not None}
+    await broker.publish(document, stream=keys.control, maxlen=CONTROL_KEPT)
+
+
+def application(broker: RedisBroker, *, title: str, version: str, description: str, **hooks: Any) -> FastStream:
+    """The FastStream application that hosts a service; `hooks` as FastStream takes them (`lifespan` and the like)."""
+    specification = AsyncAPI(title=title, version=version, description=description)
+    return FastStream(broker, logger=messages_log, specification=specification, **hooks)
+
+
+@asynccontextmanager
+async def hosted(app: FastStream) -> AsyncGenerator[None]:
+    """The application at work while the context lasts. Not `app.run`, which takes the signals for itself."""
+    lifespan = cast("Callable[[], AbstractAsyncContextManager[None]]", app.lifespan_context)
+    async with lifespan(), app:
+        yield
+
+
+def asyncapi(app: FastStream) -> str:
+    """The application's AsyncAPI document, JSON. Needs no server."""
+    return app.schema.to_specification().to_json()

@@ -1,0 +1,227 @@
+"""The log's client: three ways to the server, one way to call a script.
+
+*Writer*: scripts that change something; retries are off, for a call that was executed and lost its reply must be
+repeated by whoever knows that it may be. *Control*: renewals, on connections of their own with a short timeout.
+*Reader*: one connection for each blocking loop. Every script call names the server process that its connection reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import msgspec
+from redis.exceptions import AskError, ClusterDownError, NoScriptError, ResponseError, TryAgainError
+
+from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised
+from waterclock.log.fitness import Durability, check
+from waterclock.log.lines import Line, Server, pack, pack_word, target_of
+from waterclock.log.nodes import Nodes
+from waterclock.log.reader import Reader
+from waterclock.log.scripts import Script, Source
+from waterclock.model.ids import partition_of
+from waterclock.wire.keys import Keys
+
+Reply = TypeVar("Reply")
+Word = str | bytes | int | float
+
+_REPEATS = 6  # a slot that moves answers TRYAGAIN or MOVED for a while: 0.05 + 0.1 + ... + 1.6 s
+_NOT_INITIALISED = "The log {} is not initialised: run `waterclock migrate`."
+_encoder = msgspec.msgpack.Encoder()
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    prefix: str = "wc"
+    timeout: float = 5.0  # s, writers and readers
+    control_timeout: float = 2.0  # s; at most a quarter of the lease
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    weight: int
+
+
+_queues = msgspec.json.Decoder(tuple[Queue, ...])
+
+
+class Log:
+    """One process's way to the log. It belongs to the event loop that connected it."""
+
+    def __init__(self, settings: LogSettings, nodes: Nodes, *, role: str) -> None:
+        self.keys = Keys(settings.prefix)
+        self.partitions = 0
+        self.queues: tuple[Queue, ...] = ()
+        self.durability: Durability = "none"
+        self.server: Server = Server("", valkey=False, version=(), cluster=False)
+        self.nodes = nodes
+        self._role = role
+        self._packed: dict[tuple[str, int], tuple[bytes, bytes]] = {}
+
+    @classmethod
+    async def connect(cls, settings: LogSettings, *, role: str) -> Log:
+        """Connect, and check that this server may be used.
+
+        Raises:
+            LogUnfit: it may not; the message names what to change.
+            LogUnavailable: it does not answer.
+        """
+        log = await cls.reach(settings, role=role)
+        try:
+            await log.refresh()
+        except BaseException:
+            await log.close()
+            raise
+        return log
+
+    @classmethod
+    async def reach(cls, settings: LogSettings, *, role: str) -> Log:
+        """As `connect`, but the log need not have been initialised."""
+        try:
+            target = target_of(settings.url)
+        except ValueError as error:
+            raise LogUnfit(f"Not the URL of a Redis server: {error}") from error
+        name = f"{settings.prefix}-{role}"
+        nodes = Nodes(target, timeout=settings.timeout, control_timeout=settings.control_timeout, name=name)
+        log = cls(settings, nodes, role=role)
+        try:
+            log.server = await nodes.greet()
+            log.durability = await check(nodes)
+        except ResponseError as error:
+            await log.close()
+            raise LogUnfit(f"The server refuses us: {error}") from error
+        except BaseException:
+            await log.close()
+            raise
+        return log
+
+    async def close(self) -> None:
+        await self.nodes.close()
+
+    def partition_of(self, some_id: str) -> int:
+        return partition_of(some_id, self.partitions)
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Partitions that one blocking read may watch together: all, but on a cluster each alone."""
+        everything = tuple(range(self.partitions))
+        return tuple((each,) for each in everything) if self.nodes.clustered else (everything,)
+
+    async def refresh(self) -> None:
+        """Learn partitions and queues anew.
+
+        Raises:
+            NotInitialised: there are none yet.
+        """
+        key = self.keys.partition(0, "meta")
+        found = cast("list[bytes | None]", await self.execute(key, "HMGET", key, "partitions", "queues"))
+        if found[0] is None or found[1] is None:
+            raise NotInitialised(_NOT_INITIALISED.format(self.keys.prefix))
+        self.partitions, self.queues = int(found[0]), _queues.decode(found[1])
+        self._packed.clear()
+
+    async def call(
+        self,
+        script: Script[Reply],
+        partition: int,
+        payload: msgspec.Struct | Mapping[str, Any],
+        *,
+        control: bool = False,
+    ) -> Reply:
+        """Execute a script in a partition, once.
+
+        Raises:
+            LogUnavailable: no answer; it may have been executed. It may be called again with the same payload.
+            Halted: the partition is not open on this server process.
+            LogFull: no memory for what is new.
+        """
+        route = self._route(script, partition)
+        return await self._run(script, self.keys.partition(partition, "meta"), route, payload, control=control)
+
+    async def call_names(self, script: Script[Reply], payload: msgspec.Struct | Mapping[str, Any]) -> Reply:
+        """As `call`, for the reservations of names, which stand beside the partitions."""
+        keys = self.keys
+        named = {"meta": keys.names_meta, "names": keys.names}
+        route = _route(script.source, [named[name] for name in script.source.keys])
+        return await self._run(script, keys.names_meta, route, payload, control=False)
+
+    async def execute(self, key: str, *words: Word, control: bool = False) -> Any:
+        """Send a plain command to the server that holds `key`: for reading."""
+        command = pack(*words)
+
+        async def send(line: Line) -> Any:
+            return await line.ask(command)
+
+        return await self._routed(key, send, control=control)
+
+    async def run_id(self, key: str) -> str:
+        """The server process that holds `key` now."""
+
+        async def look(line: Line) -> str:
+            return line.server.run_id
+
+        return await self._routed(key, look, control=False)
+
+    def reader(self) -> Reader:
+        """A connection of its own, for one blocking loop."""
+        return Reader(self.nodes, name=f"{self.keys.prefix}-{self._role}-reader", keys=self.keys)
+
+    def _route(self, script: Script[Any], partition: int) -> tuple[bytes, bytes]:
+        known = self._packed.get((script.name, partition))
+        if known is None:
+            keys = [self.keys.partition(partition, name) for name in script.source.keys]
+            if script.source.queues:
+                for queue in self.queues:
+                    keys += [self.keys.due(partition, queue.name), self.keys.again(partition, queue.name)]
+            known = self._packed[script.name, partition] = _route(script.source, keys)
+        return known
+
+    async def _run(
+        self,
+        script: Script[Reply],
+        key: str,
+        route: tuple[bytes, bytes],
+        payload: msgspec.Struct | Mapping[str, Any],
+        *,
+        control: bool,
+    ) -> Reply:
+        blob = pack_word(_encoder.encode(payload))
+        head, keys = route
+
+        async def send(line: Line) -> bytes:
+            command = b"".join((head, keys, pack_word(line.server.run_id), blob))
+            try:
+                return await line.ask(command)
+            except NoScriptError:
+                await line.ask(pack("SCRIPT", "LOAD", script.source.text))
+            return await line.ask(command)
+
+        return script.decoder.decode(await self._routed(key, send, control=control))
+
+    async def _routed(self, key: str, send: Callable[[Line], Any], *, control: bool) -> Any:
+        """Do `send` with a connection to whoever holds `key`; a key that moves is followed, for a while."""
+        for repeat in range(_REPEATS):
+            node = self.nodes.holder(key)
+            lines = node.control if control else node.writer
+            try:
+                async with lines.line() as line:
+                    return await send(line)
+            except ResponseError as error:
+                await self._after(error, repeat)
+        raise LogUnavailable(f"The slot of {key} is still moving.")
+
+    async def _after(self, error: ResponseError, repeat: int) -> None:
+        if str(error).startswith("HALTED"):
+            raise Halted("The partition is not open on this server process.") from error
+        if str(error).startswith("NOTINITIALISED"):
+            raise NotInitialised(_NOT_INITIALISED.format(self.keys.prefix)) from error
+        if not isinstance(error, (AskError, TryAgainError, ClusterDownError)):  # a MovedError is an AskError
+            raise error
+        await asyncio.sleep(0.05 * 2**repeat)
+        await self.nodes.look_again()
+
+
+def _route(source: Source, keys: Sequence[str]) -> tuple[bytes, bytes]:
+    head = b"*%d\r\n" % (5 + len(keys)) + b"".join(map(pack_word, (b"EVALSHA", source.sha, len(keys))))
+    return head, b"".join(map(pack_word, keys))

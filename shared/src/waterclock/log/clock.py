@@ -1,0 +1,24 @@
+"""The partition's clock: the store's, and never behind what it once said when a mark was moved."""
+
+from __future__ import annotations
+
+import msgspec
+
+from waterclock.log.client import Log
+from waterclock.log.scripts import Script
+
+TOLERANCE_MS = 2000
+"""How far the store's clock may be ahead of the caller's expectation of it before nothing is decided by it."""
+
+
+class _Now(msgspec.Struct, frozen=True):
+    now: int
+
+
+_NOW = Script("now", _Now)
+
+
+async def now(log: Log, partition: int) -> int:
+    """Read the partition's clock, ms. A decision's `through` must not be beyond such a reading."""
+    reply = await log.call(_NOW, partition, {})
+    return reply.now

@@ -1,0 +1,97 @@
+"""What can go wrong with the log.
+
+LogError
+├── LogUnfit           this server must not be used: one clear line says why; raised at start only
+│   └── NotInitialised `waterclock migrate` has not prepared it
+├── LogUnavailable     no answer in time; a write may have happened, and may be repeated as it was
+├── LogFull            the server is at its memory watermark: nothing new; what runs may finish
+├── Halted             the partition has not been opened on this server process
+├── UnknownQueue       no such queue, also after asking again
+├── NoSession          the session is not, or no longer, alive in the partition
+├── StaleTerm          another scheduler leads the partition
+├── ClockAhead         the store's clock is far ahead of what the caller expects
+├── BrokenChain        entries are missing between two that should be neighbours
+├── TailMoved          the stream does not end where the opener saw it end
+└── StaleEpoch         the partition was opened with a later epoch, or with this one by another
+"""
+
+from __future__ import annotations
+
+
+class LogError(Exception):
+    """Something about the log; the message says what, in plain words."""
+
+
+class LogUnfit(LogError):
+    pass
+
+
+class NotInitialised(LogUnfit):
+    pass
+
+
+class LogUnavailable(LogError):
+    pass
+
+
+class LogFull(LogError):
+    pass
+
+
+class Halted(LogError):
+    pass
+
+
+class UnknownQueue(LogError):
+    def __init__(self, queue: str) -> None:
+        super().__init__(f"There is no queue {queue!r}.")
+        self.queue = queue
+
+
+class NoSession(LogError):
+    def __init__(self, session: str, partition: int) -> None:
+        super().__init__(f"The session {session} is not alive in partition {partition}.")
+        self.session = session
+        self.partition = partition
+
+
+class StaleTerm(LogError):
+    def __init__(self, partition: int, term: int) -> None:
+        super().__init__(f"Partition {partition} is no longer led in term {term}.")
+        self.partition = partition
+        self.term = term
+
+
+class ClockAhead(LogError):
+    """`now` is the store's clock, ms."""
+
+    def __init__(self, now: int, expected: int) -> None:
+        super().__init__(f"The store's clock is {now - expected} ms ahead of what was expected.")
+        self.now = now
+        self.expected = expected
+
+
+class BrokenChain(LogError):
+    """`after` is what the reader holds, `found` what the next entry names as the one before it; both are entry ids."""
+
+    def __init__(self, partition: int, after: str, found: str) -> None:
+        super().__init__(f"Partition {partition} misses what stands between {after or 'its start'} and {found}.")
+        self.partition = partition
+        self.after = after
+        self.found = found
+
+
+class TailMoved(LogError):
+    """`found` is the id of the stream's last entry, empty for none."""
+
+    def __init__(self, partition: int, expected: str, found: str) -> None:
+        super().__init__(f"Partition {partition} ends at {found or 'nothing'}, not at {expected or 'nothing'}.")
+        self.partition = partition
+        self.found = found
+
+
+class StaleEpoch(LogError):
+    def __init__(self, partition: int, epoch: int, current: int) -> None:
+        super().__init__(f"Partition {partition} is in epoch {current}; it cannot be opened in epoch {epoch}.")
+        self.partition = partition
+        self.current = current

@@ -1,0 +1,37 @@
+"""Leadership of partitions among schedulers: it saves work; no guarantee rests on it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from waterclock.log.bodies import Body
+from waterclock.log.client import Log
+from waterclock.log.scripts import Script
+
+
+class Lead(msgspec.Struct, frozen=True, kw_only=True):
+    """`now` and `until` by the partition's clock, ms: trust the difference, counted from before the call was sent."""
+
+    term: int
+    mine: bool
+    now: int
+    until: int = msgspec.field(name="ends_at")  # `until` is a word of Lua
+
+
+class _Done(msgspec.Struct, frozen=True):
+    status: str
+
+
+_LEAD = Script("lead", Lead)
+_RESIGN = Script("resign", _Done)
+
+
+async def lead(log: Log, partition: int, *, scheduler: str, ttl_ms: int, body: Body) -> Lead:
+    """Take or keep the leadership for `ttl_ms`; not mine, if another has it. `body`: LeadershipTaken without term."""
+    payload = {"scheduler": scheduler, "ttl": ttl_ms, "body": body}
+    return await log.call(_LEAD, partition, payload, control=True)
+
+
+async def resign(log: Log, partition: int, *, scheduler: str, term: int) -> None:
+    """Give the leadership up, if it is still that term's."""
+    await log.call(_RESIGN, partition, {"scheduler": scheduler, "term": term}, control=True)

@@ -1,0 +1,215 @@
+"""Connections to one server, each knowing which server process it reached.
+
+A connection that saw anything but a whole reply is dropped: its next reply might be another call's. Nothing is sent
+twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, cast
+
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+
+from waterclock.log.errors import LogFull, LogUnavailable, LogUnfit
+
+_UNAVAILABLE = ("MISCONF", "NOREPLICAS", "BUSY")
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+
+class Server(NamedTuple):
+    """What a connection learns of the process at its other end."""
+
+    run_id: str
+    valkey: bool
+    version: tuple[int, ...]
+    cluster: bool
+
+
+class Target(NamedTuple):
+    """Where and how to connect; `at` moves it to another node of the same cluster."""
+
+    options: dict[str, Any]
+    secure: bool
+
+    @property
+    def address(self) -> Address:
+        return Address(str(self.options.get("host", "localhost")), int(self.options.get("port", 6379)))
+
+    def at(self, address: Address) -> Target:
+        return Target(self.options | {"host": address.host, "port": address.port}, self.secure)
+
+
+def target_of(url: str) -> Target:
+    """
+    Raises:
+        ValueError: not a URL of a Redis server.
+    """
+    options = cast("dict[str, Any]", parse_url(url))
+    kind = options.pop("connection_class", Connection)
+    return Target(options, secure=issubclass(kind, SSLConnection))
+
+
+class Line:
+    """One connection: a call, its reply, the next call."""
+
+    def __init__(self, target: Target, *, timeout: float, name: str) -> None:
+        self._timeout = timeout
+        kind = SSLConnection if target.secure else Connection
+        self.server: Server = Server("", valkey=False, version=(), cluster=False)
+        options: dict[str, Any] = target.options | {
+            "socket_timeout": None,  # ours is around each call: the driver's `wait_for` can swallow a cancellation
+            "socket_connect_timeout": timeout,
+            "retry": Retry(NoBackoff(), 0),  # a call that was executed must not be sent again behind our back
+            "retry_on_error": [],
+            "health_check_interval": 0,
+            "protocol": 2,
+            "client_name": name,
+            "redis_connect_func": self._greet,
+        }
+        self._connection: AbstractConnection = kind(**options)
+
+    async def open(self) -> None:
+        """
+        Raises:
+            LogUnavailable: the server cannot be reached.
+            ResponseError: it refuses us.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._connection.connect()
+        except (RedisError, OSError) as error:  # TimeoutError is one
+            raise_ours(error)
+            raise
+
+    async def ask(self, packed: bytes) -> Any:
+        """Send one packed command, and give its reply.
+
+        Raises:
+            LogUnavailable: no answer; the command may have been executed.
+            ResponseError: the server's answer is an error.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._connection.send_packed_command(packed, check_health=False)
+                return cast("object", await self._connection.read_response())
+        except (RedisError, OSError) as error:
+            raise_ours(error)
+            raise
+
+    async def drop(self) -> None:
+        """Close at once: what is under way on it is lost."""
+        await self._connection.disconnect(nowait=True)
+
+    async def close(self) -> None:
+        """Close, and wait until it is closed."""
+        await self._connection.disconnect()
+
+    async def _greet(self, connection: AbstractConnection) -> None:
+        await connection.on_connect()
+        await connection.send_command("INFO", "server")
+        self.server = _server_of(cast("bytes", await connection.read_response()))
+
+
+class Lines:
+    """At most `size` connections to one server, for calls that follow each other closely."""
+
+    def __init__(self, target: Target, *, size: int, timeout: float, name: str) -> None:
+        self._new: Callable[[], Line] = lambda: Line(target, timeout=timeout, name=name)
+        self._address = target.address
+        self._timeout = timeout
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[Line] = []
+        self._closed = False
+
+    @asynccontextmanager
+    async def line(self) -> AsyncGenerator[Line]:
+        """Lend a connection. One that got no answer is dropped with the idle ones: they reached the same server."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise LogUnavailable(f"All connections to {self._address.host}:{self._address.port} are busy.") from error
+        line = self._idle.pop() if self._idle else self._new()
+        try:
+            if not line.server.run_id:
+                await line.open()
+            yield line
+        except (ResponseError, LogFull):
+            await self._take_back(line)
+            raise
+        except LogUnavailable:
+            for each in (line, *self._idle):
+                await each.drop()
+            self._idle.clear()
+            raise
+        except BaseException:
+            await line.drop()
+            raise
+        else:
+            await self._take_back(line)
+        finally:
+            self._free.release()
+
+    async def close(self) -> None:
+        """Close what is idle now, and each that is still lent when it comes back."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _take_back(self, line: Line) -> None:
+        if self._closed:
+            await line.close()
+        else:
+            self._idle.append(line)
+
+
+def pack(*words: str | bytes | float) -> bytes:
+    """A command as the server reads it."""
+    parts = [b"*%d\r\n" % len(words)]
+    parts += [pack_word(word) for word in words]
+    return b"".join(parts)
+
+
+def pack_word(word: str | bytes | float) -> bytes:
+    raw = word if isinstance(word, bytes) else str(word).encode()
+    return b"$%d\r\n%b\r\n" % (len(raw), raw)
+
+
+def raise_ours(error: Exception) -> None:
+    """Raise the error of ours that an error of the driver stands for; of error replies few stand for one."""
+    if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM "):
+        raise LogFull("The server is at its memory limit.") from error
+    if isinstance(error, AuthenticationError | NoPermissionError):
+        raise LogUnfit(f"The server refuses us: {error}") from error
+    passing = isinstance(error, ReadOnlyError) or str(error).startswith(_UNAVAILABLE)
+    if passing or not isinstance(error, ResponseError):
+        raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def _server_of(info: bytes) -> Server:
+    told = {name: value for name, _, value in (line.partition(b":") for line in info.splitlines())}
+    version = told.get(b"valkey_version", told.get(b"redis_version", b"0"))
+    mode = told.get(b"server_mode", told.get(b"redis_mode", b""))
+    return Server(
+        run_id=told[b"run_id"].decode(),
+        valkey=b"valkey_version" in told,
+        version=tuple(int(part) for part in version.split(b".") if part.isdigit()),
+        cluster=mode == b"cluster",
+    )

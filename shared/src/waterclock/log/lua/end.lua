@@ -1,0 +1,67 @@
+#!lua flags=allow-oom
+-- End attempts: their runs end, are tried again later, or are given back.
+--
+--! keys: meta jobs events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake queues
+--
+-- P.endings  each {run_id, attempt, fence, body, ended, ready_at, counted, give_back, body_cancelled, body_refused}:
+--            ended: the run's status, or nil when another attempt follows; ready_at: ms of that; counted: this attempt uses
+--            one up; give_back: to `again`, at once; body_cancelled: instead, if the run was cancelled or barred meanwhile;
+--            body_refused: of ResultRefused
+--
+-- Returns {results}, one for each: 'done'; 'cancelled'; 'repeated': done before; 'refused': the attempt was taken away.
+
+local results, runs = {}, {}
+for place, ending in ipairs(P.endings) do runs[place] = ending.run_id end
+recall(runs)
+
+-- A late writer changes nothing, but it shows, once.
+local function refuse(ending)
+  local command = {id = 'refused ' .. ending.run_id .. ' ' .. text(ending.fence), fingerprint = ''}
+  if not earlier_answer(command) then
+    emit(ending.body_refused)
+    remember_command(command, {})
+  end
+  return 'refused'
+end
+
+local function leave_session(run, record)
+  unheld[#unheld + 1] = record[SESSION] .. ':' .. run
+  record[SESSION], record[CLAIM], record[SETTLED] = '', 0, record[FENCE]
+  dirty[run] = true
+end
+
+local function try_again(ending, run, record)
+  local reason = why_barred(record)
+  if (record[CANCEL] ~= '' or reason) and ending.body_cancelled then
+    local facts = record[CANCEL] == '' and '"reason":"' .. reason .. '"' or nil
+    finish_run(run, record, 'cancelled', emit(ending.body_cancelled, facts))
+    return 'cancelled'
+  end
+  emit(ending.body)
+  leave_session(run, record)
+  if ending.counted then record[FAILURES] = record[FAILURES] + 1 end
+  if ending.give_back then
+    enqueue(run, record, 'again')
+  else
+    record[READY_AT] = ending.ready_at
+    place_run(run, record)
+  end
+  return 'done'
+end
+
+for place, ending in ipairs(P.endings) do
+  local run = ending.run_id
+  local record = records[run]
+  local over = not record and end_of(run)
+  if (over and over[3] == ending.fence) or (record and record[SETTLED] == ending.fence) then
+    results[place] = 'repeated'
+  elseif not record or record[STATE] ~= 'running' or record[FENCE] ~= ending.fence then
+    results[place] = refuse(ending)
+  elseif ending.ended then
+    finish_run(run, record, ending.ended, emit(ending.body))
+    results[place] = 'done'
+  else
+    results[place] = try_again(ending, run, record)
+  end
+end
+return finish({results = results})

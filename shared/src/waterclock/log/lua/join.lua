@@ -1,0 +1,15 @@
+#!lua
+-- Open a session: one start of one worker process.
+--
+--! keys: meta events sessions
+--
+-- P.session  never used before
+-- P.body     of WorkerJoined; nil: not announced in this partition
+--
+-- Returns {status}: 'done', also when it is open already; 'nosession': it was found dead.
+
+local seat = call('HGET', K.sessions, P.session)
+if seat then return cmsgpack.pack({status = string.sub(seat, 1, 1) == '-' and 'nosession' or 'done'}) end
+if P.body then emit(P.body) end
+call('HSET', K.sessions, P.session, '0 0')
+return conclude({status = 'done'})

@@ -1,0 +1,24 @@
+#!lua
+-- Take or keep the leadership of a partition. Leadership only saves work: no guarantee rests on it.
+--
+--! keys: meta events
+--
+-- P.scheduler  the candidate
+-- P.ttl        ms
+-- P.body       of LeadershipTaken, without term
+--
+-- Returns {term, mine, now, ends_at}: the present term, whether it is the candidate's, this clock and the term's end, ms.
+
+local leader, term, ends_at = unpack(call('HMGET', K.meta, 'leader', 'term', 'leader_until'))
+term, ends_at = tonumber(term or 0), tonumber(ends_at or 0)
+local held = leader and ends_at > now
+if held and leader ~= P.scheduler then
+  return cmsgpack.pack({term = term, mine = false, now = now, ends_at = ends_at})
+end
+if not held then
+  term = term + 1
+  emit(P.body, '"term":' .. term)
+end
+ends_at = now + P.ttl
+call('HSET', K.meta, 'leader', P.scheduler, 'term', term, 'leader_until', ends_at)
+return conclude({term = term, mine = true, now = now, ends_at = ends_at})

@@ -1,0 +1,56 @@
+#!lua flags=allow-oom
+-- Empty a session that was seen dead: its runs are queued again, or end.
+--
+--! keys: meta jobs events runs specs active waiting delayed sessions held ended0 ended1 wake queues
+--
+-- P.session         the session
+-- P.number          its renewal number as the sweeper watched it for a whole lease; -1: found dead before
+-- P.limit           runs at most
+-- P.body_left       of WorkerLeft; nil: not told in this partition
+-- P.body_lost       of RunLost, without runId, jobId, attempt, fence; so too the next
+-- P.body_died       of RunDied
+-- P.body_cancelled  of RunCancelled, also without reason
+--
+-- Returns {status, runs}: 'alive': it has renewed; 'more': call again; 'emptied'. runs: how many were taken from it.
+
+local LOSSES_MOST = 3
+
+local seat = call('HGET', K.sessions, P.session)
+if not seat then return cmsgpack.pack({status = 'emptied', runs = 0}) end
+local renewal = tonumber(string.match(seat, '^%-?%d+'))
+if renewal ~= -1 and renewal ~= P.number then return cmsgpack.pack({status = 'alive'}) end
+
+if renewal ~= -1 and P.body_left then emit(P.body_left) end
+call('HSET', K.sessions, P.session, '-1 0')
+
+local prefix = P.session .. ':'
+local runs = {}
+local held = call('ZRANGEBYLEX', K.held, '[' .. prefix, '(' .. P.session .. ';', 'LIMIT', 0, P.limit)
+for place, member in ipairs(held) do runs[place] = string.sub(member, #prefix + 1) end
+recall(runs)
+
+local function take_back(run, record)
+  local facts = run_facts(run, record[JOB]) .. ',' .. attempt_facts(record)
+  record[LOSSES] = record[LOSSES] + 1
+  local reason = why_barred(record)
+  if record[CANCEL] ~= '' then
+    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts))
+  elseif reason then
+    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts .. ',"reason":"' .. reason .. '"'))
+  elseif record[LOSSES] > LOSSES_MOST then
+    finish_run(run, record, 'died', emit(P.body_died, facts))
+  else
+    emit(P.body_lost, facts)
+    record[SESSION], record[CLAIM] = '', 0
+    enqueue(run, record, 'again')
+  end
+end
+
+for _, run in ipairs(runs) do
+  local record = records[run]
+  if record and record[STATE] == 'running' and record[SESSION] == P.session then take_back(run, record) end
+end
+if #held > 0 then in_pieces('ZREM', K.held, held) end
+local more = call('ZLEXCOUNT', K.held, '[' .. prefix, '(' .. P.session .. ';') > 0
+if not more then call('HDEL', K.sessions, P.session) end
+return finish({status = more and 'more' or 'emptied', runs = #runs})

@@ -1,0 +1,92 @@
+"""Scripts as the server gets them: the prelude and the body of a file, with its keys named.
+
+A file of `lua/` begins with its shebang and its purpose, and names its keys in one line `--! keys: meta events queues`,
+where `queues` stands for `due` and `again` of every queue. The keys are bound to the table `K`, and those of a queue to
+`QUEUES[name]`. `--! ungated` leaves out the gate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+Reply = TypeVar("Reply")
+
+_KEYS = re.compile(r"^--! keys: (.+)$", re.MULTILINE)
+_COMMENT = re.compile(r"--.*$", re.MULTILINE)
+_DEFINED = re.compile(r"^local (?:function (\w+)|([\w, ]+?)(?: =|$))", re.MULTILINE)
+_folder = files("waterclock.log").joinpath("lua")
+
+
+class Source(NamedTuple):
+    text: bytes
+    sha: bytes
+    keys: tuple[str, ...]  # names, as in `wire.keys`, without those of queues
+    queues: bool
+
+
+class Script(Generic[Reply]):
+    """One script file and the type of its reply."""
+
+    def __init__(self, name: str, reply: type[Reply]) -> None:
+        self.name = name
+        self.decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(reply)
+        self.source = _source(name)
+
+
+def _source(name: str) -> Source:
+    own = _folder.joinpath(f"{name}.lua").read_text()
+    prelude = _folder.joinpath("prelude.lua").read_text()
+    shebang, _, body = own.partition("\n")
+    named = _KEYS.search(body)
+    assert shebang.startswith("#!lua"), name
+    assert named, name
+    keys = tuple(key for key in named[1].split() if key != "queues")
+    queues = "queues" in named[1].split()
+    head = _bindings(keys, queues=queues, gated="--! ungated" not in body)
+    text = f"{shebang}\n{head}\n{_used(prelude, body)}\n{body}".encode()
+    return Source(text, hashlib.sha1(text).hexdigest().encode(), keys, queues)  # noqa: S324  the server's choice
+
+
+def _used(prelude: str, body: str) -> str:
+    """The paragraphs of the prelude that the body needs, in their order."""
+    every = (_Paragraph.of(text) for text in re.split(r"\n\n(?=\S)", prelude))
+    paragraphs = [paragraph for paragraph in every if paragraph.text]
+    wanted = _words(body)
+    chosen: set[int] = set()
+    growing = True
+    while growing:
+        growing = False
+        for place, paragraph in enumerate(paragraphs):
+            if place not in chosen and (not paragraph.defines or paragraph.defines & wanted):
+                chosen.add(place)
+                wanted |= paragraph.uses
+                growing = True
+    return "\n\n".join(paragraphs[place].text for place in sorted(chosen))
+
+
+class _Paragraph(NamedTuple):
+    text: str
+    defines: frozenset[str]
+    uses: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str) -> _Paragraph:
+        code = _COMMENT.sub("", text)
+        names = [name for found in _DEFINED.finditer(code) for name in (found[1] or found[2]).split(",")]
+        return cls(code.strip("\n"), frozenset(name.strip() for name in names), _words(code))
+
+
+def _words(code: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", _COMMENT.sub("", code)))
+
+
+def _bindings(keys: Sequence[str], *, queues: bool, gated: bool) -> str:
+    table = ", ".join(f"{name} = KEYS[{place}]" for place, name in enumerate(keys, start=1))
+    first = len(keys) + 1 if queues else "#KEYS + 1"
+    return f"local K, FIRST_QUEUE_KEY, GATED = {{{table}}}, {first}, {str(gated).lower()}"

@@ -1,0 +1,252 @@
+"""A job's settlement → the events that record it, in their order.
+
+    mark ──────────── last of the first ──────────── last of the second ─────── through
+      after ── first event ── through = after ── second event ── through = after ─ … ─┘
+
+Each event bounds the part of (mark, through] that it decides, so the chain of them proves that none is missing. All ids
+follow from job and instant: whoever decides again names the same.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Protocol, assert_never
+
+import msgspec
+
+from waterclock.model.cron import TZDATA_VERSION, Schedule, parse
+from waterclock.model.definition import Definition, MisfirePolicy
+from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
+from waterclock.model.ids import JobId, RunId, due_run
+from waterclock.model.instants import Stamp, millis, stamp
+from waterclock.model.misfire import Coalesce, Decision, Fire, Policy, Settlement, Skip, digest
+
+Trace = Callable[[RunId, int], str | None]
+"""The traceparent that a run of an instant (ms) begins with."""
+
+
+class Owing(Protocol):
+    """A job as it is now."""
+
+    @property
+    def job_id(self) -> JobId: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def definition(self) -> Definition: ...
+
+
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a settlement."""
+
+    event: RunRequested | FireSkipped | FireCoalesced
+    otherwise: FireSkipped | FireCoalesced | None = None  # in place of a run that must not overlap another
+    ready_at: int = 0  # ms, of a run; 0: at once
+
+
+def owed(
+    job: Owing,
+    settlement: Settlement,
+    *,
+    mark: int,
+    actor: str = "scheduler",
+    command_id: str | None = None,
+    trace: Trace | None = None,
+    tzdata: str = TZDATA_VERSION,
+) -> tuple[Owed, ...]:
+    """The events for all decisions of a settlement of (mark, through]; empty where it holds no instant.
+
+    `command_id` and `actor` are those of an edit, when one settles.
+    """
+    found: list[Owed] = []
+    after, last = stamp(mark), len(settlement.decisions) - 1
+    for place, decision in enumerate(settlement.decisions):
+        through = stamp(settlement.through if place == last else _end(decision))
+        part = _Part(job, actor, command_id, tzdata, after, through, settlement.through)
+        match decision:
+            case Fire():
+                found.append(part.run(decision, trace))
+            case Skip():
+                found.append(Owed(event=part.skipped(decision)))
+            case Coalesce():
+                found.append(Owed(event=part.coalesced(decision)))
+            case _:
+                assert_never(decision)
+        after = through
+    return tuple(found)
+
+
+def schedule_of(job_id: JobId, definition: Definition) -> Schedule | None:
+    """The job's schedule; None for a job that runs on demand only.
+
+    Raises:
+        BadSchedule: it cannot be read.
+    """
+    if definition.cron_expression is None:
+        return None
+    return parse(
+        definition.cron_expression,
+        timezone=definition.timezone,
+        dialect=definition.cron_dialect,
+        gap=definition.dst_gap,
+        fold=definition.dst_fold,
+        seed=job_id,
+    )
+
+
+def policy_of(definition: Definition) -> Policy:
+    """What the job says about late instants; equal policies are one object, mostly."""
+    return _policy(
+        definition.misfire_policy,
+        definition.misfire_threshold,
+        definition.catchup_window,
+        definition.catchup_limit,
+        definition.catchup_pace,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _policy(misfire: MisfirePolicy, threshold: float, window: float, limit: int, pace: float) -> Policy:
+    return Policy(
+        misfire=misfire,
+        threshold_ms=round(threshold * 1000),
+        catchup_window_ms=round(window * 1000),
+        catchup_limit=limit,
+        catchup_pace_ms=round(pace * 1000),
+    )
+
+
+def bounds_of(definition: Definition) -> tuple[int | None, int | None]:
+    """`startAt` and `endAt`, ms: the job names no instant before the first or after the second."""
+    start = None if definition.start_at is None else millis(definition.start_at)
+    end = None if definition.end_at is None else millis(definition.end_at)
+    return start, end
+
+
+def jitter_ms(run_id: RunId, longest_s: float) -> int:
+    """How long the run of an instant is put off, below `longest_s`; the same whenever it is asked."""
+    if not longest_s:
+        return 0
+    drawn = int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:6], "big")
+    return int(longest_s * 1000) * drawn >> 48
+
+
+def _end(decision: Decision) -> int:
+    return decision.instant if isinstance(decision, Fire) else decision.last
+
+
+class _Part:
+    """One decision's share of the interval, and what all its events carry."""
+
+    __slots__ = ("actor", "after", "command_id", "definition", "job", "now", "through", "tzdata")
+
+    def __init__(
+        self, job: Owing, actor: str, command_id: str | None, tzdata: str, after: Stamp, through: Stamp, now: int
+    ) -> None:
+        self.job = job
+        self.definition = job.definition
+        self.actor = actor
+        self.command_id = command_id
+        self.tzdata = tzdata
+        self.after = after
+        self.through = through
+        self.now = now
+
+    def run(self, fire: Fire, trace: Trace | None) -> Owed:
+        job, definition = self.job, self.definition
+        run_id = due_run(job.job_id, fire.instant)
+        ready_at = fire.ready_at + jitter_ms(run_id, definition.jitter)
+        delayed = ready_at > self.now
+        requested = RunRequested(
+            run_id=run_id,
+            job_id=job.job_id,
+            job_name=definition.job_name,
+            job_group=definition.job_group,
+            version=job.version,
+            trigger=fire.trigger,
+            nominal_at=stamp(fire.instant),
+            ready_at=stamp(ready_at) if delayed else None,
+            invoke_target=definition.invoke_target,
+            params=definition.invoke_params,
+            queue=definition.queue,
+            timeout=definition.timeout,
+            retry=definition.retry,
+            labels=definition.labels,
+            policy=definition.misfire_policy if fire.trigger == "catchup" else None,
+            folded=fire.folded,
+            folded_first=None if fire.folded_first is None else stamp(fire.folded_first),
+            tzdata=self.tzdata,
+            after=self.after,
+            through=self.through,
+            actor=self.actor,
+            command_id=self.command_id,
+            traceparent=None if trace is None else trace(run_id, fire.instant),
+        )
+        return Owed(event=requested, otherwise=self._blocked(fire.instant), ready_at=ready_at if delayed else 0)
+
+    def skipped(self, skip: Skip) -> FireSkipped:
+        return FireSkipped(
+            job_id=self.job.job_id,
+            reason=skip.reason,
+            policy=self.definition.misfire_policy,
+            first=stamp(skip.first),
+            last=stamp(skip.last),
+            count=skip.count,
+            digest=skip.digest,
+            tzdata=self.tzdata,
+            after=self.after,
+            through=self.through,
+            actor=self.actor,
+            command_id=self.command_id,
+        )
+
+    def coalesced(self, coalesce: Coalesce) -> FireCoalesced:
+        return FireCoalesced(
+            job_id=self.job.job_id,
+            policy=self.definition.misfire_policy,
+            first=stamp(coalesce.first),
+            last=stamp(coalesce.last),
+            count=coalesce.count,
+            digest=coalesce.digest,
+            into=due_run(self.job.job_id, coalesce.into),
+            tzdata=self.tzdata,
+            after=self.after,
+            through=self.through,
+            actor=self.actor,
+            command_id=self.command_id,
+        )
+
+    def _blocked(self, instant: int) -> FireSkipped | FireCoalesced | None:
+        """What the instant becomes if an unfinished run of the job stands in the way."""
+        overlap = self.definition.overlap
+        if overlap == "allow":
+            return None
+        at = stamp(instant)
+        if overlap in {"buffer_one", "cancel_other"}:  # into the run that waits already
+            return FireCoalesced(
+                job_id=self.job.job_id,
+                policy=overlap,
+                first=at,
+                last=at,
+                count=1,
+                digest=digest((instant,)),
+                tzdata=self.tzdata,
+                after=self.after,
+                through=self.through,
+                actor=self.actor,
+                command_id=self.command_id,
+            )
+        return FireSkipped(
+            job_id=self.job.job_id,
+            reason="overlap" if overlap == "skip" else "overflow",
+            policy=overlap,
+            first=at,
+            last=at,
+            count=1,
+            digest=digest((instant,)),
+            tzdata=self.tzdata,
+            after=self.after,
+            through=self.through,
+            actor=self.actor,
+            command_id=self.command_id,
+        )

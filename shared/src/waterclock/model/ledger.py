@@ -1,0 +1,245 @@
+"""The proof that every instant is accounted for: a job's decisions against the instants its schedule names.
+
+    hole     instants of an enabled job that no decision covers, or an interval missing from the chain of decisions
+    double   an interval that was decided again
+    stray    a decision about instants that the job does not name
+
+The chain of `after` and `through` proves that nothing is missing or double, whatever the schedule; the recomputed
+instants prove that each decision is about what lies in its interval. All moments are milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from waterclock.model.cron import TZDATA_VERSION
+from waterclock.model.events import FireSkipped, RunRequested
+from waterclock.model.ids import JobId
+from waterclock.model.instants import Stamp, millis, stamp
+from waterclock.model.misfire import digest
+from waterclock.model.timeline import Decided, DecisionEvent, Recorded, Span, spans
+
+LISTED = 1_000
+"""Breaches of a kind that a verdict lists; one with as many may hide more."""
+
+
+class Breach(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A part (after, through] of a job's time that the ledger does not account for as it should."""
+
+    job_id: JobId
+    after: Stamp
+    through: Stamp
+    instants: int  # concerned; 0 where only the chain is broken
+    position: str | None  # of the decision at fault, or of the one before which something is missing
+    text: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`instants` are those that are to be decided; without a breach they are as many as fired, skipped and coalesced.
+
+    Those due after the last decision are `pending`. `tzdata_changed` names the versions of the zone rules by which
+    decisions were made that would be others today: they are taken at their word, and only their chain is proved.
+    """
+
+    instants: int = 0
+    fired: int = 0
+    skipped: int = 0
+    coalesced: int = 0
+    pending: int = 0
+    oldest_pending: Stamp | None = None
+    holes: tuple[Breach, ...] = ()
+    doubles: tuple[Breach, ...] = ()
+    strays: tuple[Breach, ...] = ()
+    tzdata_changed: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not (self.holes or self.doubles or self.strays)
+
+
+def verify(entries: Iterable[Recorded], *, from_ms: int, to_ms: int, now_ms: int, deep: bool = True) -> Verdict:
+    """Prove one job's decisions about [from, to]; `entries` are its events from its creation on, in their order.
+
+    Decisions that end before `from` may be left out, and those after the first that ends beyond `to`; events of the job
+    may not. `deep` lists the instants of ranges to prove their digests (about 0.2 s for a million); otherwise they are
+    counted.
+
+    Raises:
+        BadSchedule: a definition cannot be read.
+    """
+    proof = _Proof(from_ms - 1, to_ms, now_ms, deep=deep)
+    for span in spans(entries):
+        low, high = max(span.after, proof.after), min(span.through, proof.through)
+        if span.decision is not None:
+            if span.through > proof.after and span.after < proof.through:
+                proof.decided(span, span.decision, low, high)
+        elif low < high and span.standing.state == "enabled":
+            proof.undecided(span, low, high)
+    return proof.verdict()
+
+
+def together(verdicts: Iterable[Verdict]) -> Verdict:
+    """One verdict on many jobs."""
+    every = tuple(verdicts)
+    return Verdict(
+        instants=sum(one.instants for one in every),
+        fired=sum(one.fired for one in every),
+        skipped=sum(one.skipped for one in every),
+        coalesced=sum(one.coalesced for one in every),
+        pending=sum(one.pending for one in every),
+        oldest_pending=min((one.oldest_pending for one in every if one.oldest_pending), default=None),
+        holes=tuple(breach for one in every for breach in one.holes)[:LISTED],
+        doubles=tuple(breach for one in every for breach in one.doubles)[:LISTED],
+        strays=tuple(breach for one in every for breach in one.strays)[:LISTED],
+        tzdata_changed=tuple(sorted({version for one in every for version in one.tzdata_changed})),
+    )
+
+
+Fated = Literal["fired", "skipped", "coalesced"]
+
+
+class _Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """The instants that a decision says it is about."""
+
+    fate: Fated
+    first: int
+    last: int
+    count: int
+    digest: str | None  # None: of the one instant
+
+
+class _Proof:
+    """The interval (after, through] that is proved, and what was found so far."""
+
+    def __init__(self, after: int, through: int, now: int, *, deep: bool) -> None:
+        self.after = after
+        self.through = through
+        self._now = now
+        self._deep = deep
+        self._instants = 0
+        self._fates: dict[Fated, int] = {"fired": 0, "skipped": 0, "coalesced": 0}
+        self._pending = 0
+        self._oldest_pending: int | None = None
+        self._holes: list[Breach] = []
+        self._doubles: list[Breach] = []
+        self._strays: list[Breach] = []
+        self._tzdata: set[str] = set()
+
+    def verdict(self) -> Verdict:
+        return Verdict(
+            instants=self._instants,
+            fired=self._fates["fired"],
+            skipped=self._fates["skipped"],
+            coalesced=self._fates["coalesced"],
+            pending=self._pending,
+            oldest_pending=None if self._oldest_pending is None else stamp(self._oldest_pending),
+            holes=tuple(self._holes),
+            doubles=tuple(self._doubles),
+            strays=tuple(self._strays),
+            tzdata_changed=tuple(sorted(self._tzdata)),
+        )
+
+    def undecided(self, span: Span, low: int, high: int) -> None:
+        """No decision says anything of a part of the enabled job's time."""
+        named = span.standing.named
+        if span.ended_by is None:
+            high = min(high, self._now)
+            pending = named.count(low, high)
+            if pending:
+                self._pending += pending
+                self._oldest_pending = named.first_after(low)
+            return
+        missing = named.count(low, high)
+        self._instants += missing
+        if span.ended_by == "decision":
+            _list(self._holes, _breach(span, low, high, missing, "the chain of decisions is broken: this was left out"))
+        elif missing:
+            _list(self._holes, _breach(span, low, high, missing, "the job was changed before this was decided"))
+
+    def decided(self, span: Span, decision: Decided, low: int, high: int) -> None:
+        """A decision about a part of time; (low, high] is what of it is to be proved."""
+        event = decision.event
+        claim = _claim(event)
+        if span.after < span.mark:
+            again = min(high, span.mark)
+            count = _clipped(span, claim, low, again)
+            _list(self._doubles, _breach(span, low, again, count, "this was decided before"))
+            self._fates[claim.fate] += _clipped(span, claim, low, high)
+            self._instants += span.standing.named.count(max(low, span.mark), high)
+            return
+        if span.standing.state != "enabled":
+            self._fates[claim.fate] += claim.count
+            _list(self._strays, _breach(span, low, high, claim.count, "the job was not enabled"))
+            return
+        expected = self._expected(span, claim)
+        if expected is None or self._trusted(span, event, claim):
+            count = _clipped(span, claim, low, high)
+            self._fates[claim.fate] += count
+            self._instants += count
+            return
+        self._fates[claim.fate] += claim.count
+        self._instants += expected
+        if expected > claim.count:
+            text = f"{expected} instants lie in the interval of the decision, which is about {claim.count}"
+            _list(self._holes, _breach(span, low, high, expected - claim.count, text))
+        else:
+            text = f"the decision is about other instants than the {expected} that lie in its interval"
+            _list(self._strays, _breach(span, low, high, claim.count - expected or claim.count, text))
+
+    def _expected(self, span: Span, claim: _Claim) -> int | None:
+        """How many instants lie in the span; None if they are those that the decision claims."""
+        named, after, through = span.standing.named, span.after, span.through
+        if claim.digest is None:
+            instants = named.few(after, through)
+            return None if instants == [claim.first] else len(instants)
+        if self._deep:
+            instants = named.between(after, through)
+            ends = (instants[0], instants[-1]) if instants else (0, 0)
+            same = len(instants) == claim.count and ends == (claim.first, claim.last)
+            return None if same and digest(instants) == claim.digest else len(instants)
+        count = named.count(after, through)
+        same = count == claim.count and named.first_after(after) == claim.first
+        return None if same and named.last_before(through + 1) == claim.last else count
+
+    def _trusted(self, span: Span, event: DecisionEvent, claim: _Claim) -> bool:
+        """Whether the decision may well have been right by the zone rules of its day."""
+        if event.tzdata is None or event.tzdata == TZDATA_VERSION or claim.count < 1:
+            return False
+        if not span.after < claim.first <= claim.last <= span.through:
+            return False
+        self._tzdata.add(event.tzdata)
+        return True
+
+
+def _claim(event: DecisionEvent) -> _Claim:
+    if isinstance(event, RunRequested):
+        nominal = -1 if event.nominal_at is None else millis(event.nominal_at)
+        return _Claim(fate="fired", first=nominal, last=nominal, count=1, digest=None)
+    fate: Fated = "skipped" if isinstance(event, FireSkipped) else "coalesced"
+    return _Claim(fate=fate, first=millis(event.first), last=millis(event.last), count=event.count, digest=event.digest)
+
+
+def _clipped(span: Span, claim: _Claim, low: int, high: int) -> int:
+    """How many of the claimed instants lie in (low, high], a part of the span."""
+    if (low < claim.first and claim.last <= high) or claim.count == 1:
+        return claim.count if low < claim.last <= high else 0
+    return min(span.standing.named.count(low, high), claim.count)
+
+
+def _list(breaches: list[Breach], breach: Breach) -> None:
+    if len(breaches) < LISTED:
+        breaches.append(breach)
+
+
+def _breach(span: Span, low: int, high: int, instants: int, text: str) -> Breach:
+    return Breach(
+        job_id=span.standing.job.job_id,
+        after=stamp(low),
+        through=stamp(high),
+        instants=instants,
+        position=None if span.decision is None else str(span.decision.position),
+        text=text,
+    )

@@ -1,0 +1,194 @@
+"""What is said of an instant, in plain sentences: why it has its fate, and by which rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never, get_args
+
+from waterclock.model.definition import Definition, MisfirePolicy
+from waterclock.model.events import FireCoalesced, FireSkipped, JobCreated, RunRequested
+from waterclock.model.ids import RunId
+from waterclock.model.instants import stamp
+from waterclock.model.misfire import FOLD_LIMIT, ON_TIME_LIMIT
+from waterclock.model.outcomes import RunStatus
+from waterclock.model.timeline import Decided, Standing
+
+MISFIRE_POLICIES: frozenset[str] = frozenset(get_args(MisfirePolicy))
+"""What the policy of a decision about late instants is; any other is an overlap policy."""
+
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
+_IN_SECONDS = 120_000  # ms below which a length is told in seconds
+
+_NOW: dict[RunStatus, str] = {
+    "delayed": "waits for its time",
+    "waiting": "waits behind another run of the job",
+    "queued": "is queued",
+    "running": "is running",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "timedOut": "ran over its time limit",
+    "cancelled": "was cancelled",
+    "died": "was given up after its workers were lost",
+}
+
+
+def length(ms: int) -> str:
+    """A length of time in its two largest units: 400 ms, 73 s, 2 h 5 min."""
+    if ms < 1000:
+        return f"{ms} ms"
+    if ms < _IN_SECONDS:
+        return f"{ms // 100 / 10:g} s"  # cut, not rounded: nothing reaches a threshold by being told
+    parts: list[str] = []
+    for size, unit in _UNITS:
+        count, ms = divmod(ms, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2])
+
+
+def decided(instant: int, decision: Decided, definition: Definition, runs: Mapping[RunId, RunStatus] | None) -> str:
+    """Why a decision gave the instant its fate."""
+    event = decision.event
+    match event:
+        case RunRequested():
+            return f"{_fired(instant, decision, event, definition)} {_run(event, runs)}"
+        case FireSkipped():
+            return f"Skipped: {_skipped(instant, decision, event, definition)}"
+        case FireCoalesced():
+            return f"Folded into another run: {_coalesced(instant, decision, event, definition, runs)}"
+        case _:
+            assert_never(event)
+
+
+def undecided(instant: int, now: int, mark: int | None) -> str:
+    """Why an instant of an enabled job has no decision; `mark` None: it should have one."""
+    if mark is None:
+        return "No decision is recorded for it, though the job's ledger goes on behind it: there is a hole."
+    if instant > now:
+        return f"Not due yet: it comes in {length(instant - now)}."
+    return f"Due for {length(now - instant)} and not decided yet: the job is decided through {stamp(mark)}."
+
+
+def stood(standing: Standing) -> str:
+    """Why a job that is not enabled fires nothing: what was done, by whom and when."""
+    turning = standing.since
+    by = "" if turning.event.actor is None else f" by {turning.event.actor}"
+    when = f"{by} at {stamp(turning.at)}"
+    match standing.state:
+        case "notYetCreated":
+            return f"The job did not exist yet: it was created{when}."
+        case "deleted":
+            return f"The job was deleted{when}{_because(standing)}, and a deleted job fires nothing."
+        case _:
+            done = "created disabled" if isinstance(turning.event, JobCreated) else "disabled"
+            return f"The job was {done}{when}{_because(standing)}, and a disabled job fires nothing."
+
+
+def _because(standing: Standing) -> str:
+    reason = getattr(standing.since.event, "reason", None)
+    return f" ({reason})" if reason else ""
+
+
+def _late(instant: int, decision: Decided) -> int:
+    return max(0, decision.at - instant)
+
+
+def _is_on_time(instant: int, decision: Decided, definition: Definition) -> bool:
+    return _late(instant, decision) < definition.misfire_threshold * 1000
+
+
+def _past(instant: int, decision: Decided, definition: Definition) -> str:
+    return f"it was {length(_late(instant, decision))} late, past the misfire threshold of {_threshold(definition)}"
+
+
+def _threshold(definition: Definition) -> str:
+    return length(round(definition.misfire_threshold * 1000))
+
+
+def _fired(instant: int, decision: Decided, event: RunRequested, definition: Definition) -> str:
+    if event.trigger == "schedule":
+        edit = "" if event.command_id is None else f" with a change of the job{_by(event.actor)}"
+        late = _late(instant, decision)
+        if late < 1000:
+            return f"Fired on time{edit}."
+        return f"Fired{edit}: it was {length(late)} late, less than the misfire threshold of {_threshold(definition)}."
+    past = _past(instant, decision, definition)
+    if event.policy == "1":
+        window = length(round(definition.catchup_window * 1000))
+        return f"Fired late: {past}, and misfirePolicy 1 executes every late instant of the last {window}."
+    others = f", with {event.folded} older since {event.folded_first} folded into it" if event.folded else ""
+    return f"Fired late: {past}, and misfirePolicy 2 executes once, for the latest late instant{others}."
+
+
+def _run(event: RunRequested, runs: Mapping[RunId, RunStatus] | None) -> str:
+    said = f"Run {event.run_id} was requested"
+    if event.state == "waiting":
+        said += f" to wait behind run {event.waiting_on}"
+    elif event.ready_at is not None:
+        said += f", not to start before {event.ready_at}"
+    status = None if runs is None else runs.get(event.run_id)
+    return f"{said}." if status is None else f"{said}; it {_NOW[status]}."
+
+
+def _skipped(instant: int, decision: Decided, event: FireSkipped, definition: Definition) -> str:
+    past = _past(instant, decision, definition)
+    by = _by(event.actor)
+    match event.reason:
+        case "misfire":
+            return f"{past}, and misfirePolicy 3 does nothing."
+        case "window":
+            window = length(round(definition.catchup_window * 1000))
+            return f"{past}, and misfirePolicy 1 goes back no further than the catchupWindow of {window}."
+        case "overflow":
+            return _overflow(past, instant, decision, event, definition)
+        case "overlap":
+            return (
+                f"run {event.blocked_by} of the job was not finished, its runs may not overlap, "
+                "and overlapPolicy skip skips what comes meanwhile."
+            )
+        case "edited":
+            rule = f"{past}, and a change executes nothing late"
+            if _is_on_time(instant, decision, definition):
+                rule = f"more than {ON_TIME_LIMIT} instants were owed, and of those only the newest are executed"
+            return f"the job was changed{by} before this was decided; {rule}."
+        case "disabled":
+            return f"the job was disabled{by} before this was decided, and to disable a job executes nothing it owes."
+        case "deleted":
+            return f"the job was deleted{by} before this was decided, and to delete a job executes nothing it owes."
+
+
+def _overflow(past: str, instant: int, decision: Decided, event: FireSkipped, definition: Definition) -> str:
+    if event.policy not in MISFIRE_POLICIES:
+        return (
+            f"run {event.blocked_by} of the job was not finished, and as many of its runs waited behind it "
+            f"as overlapPolicy {event.policy} lets wait."
+        )
+    if event.policy == "3" or _is_on_time(instant, decision, definition):
+        return f"more than {ON_TIME_LIMIT} instants were owed at once, and of those only the newest are executed."
+    if event.policy == "2":
+        return f"{past}, and misfirePolicy 2 folds at most the newest {FOLD_LIMIT} late instants into a run."
+    return f"{past}, and misfirePolicy 1 executes at most the newest {definition.catchup_limit} (catchupLimit)."
+
+
+def _coalesced(
+    instant: int,
+    decision: Decided,
+    event: FireCoalesced,
+    definition: Definition,
+    runs: Mapping[RunId, RunStatus] | None,
+) -> str:
+    status = None if runs is None or event.into is None else runs.get(event.into)
+    now = "" if status is None else f" That run {_NOW[status]}."
+    if event.policy in MISFIRE_POLICIES:
+        past = _past(instant, decision, definition)
+        return f"{past}, and misfirePolicy 2 executes once, by run {event.into} of the latest late instant.{now}"
+    return (
+        f"runs of the job may not overlap, and under overlapPolicy {event.policy} "
+        f"run {event.into}, which waited already, answers for it.{now}"
+    )
+
+
+def _by(actor: str | None) -> str:
+    return "" if actor is None else f" by {actor}"

@@ -1,0 +1,102 @@
+"""The same log on two masters: partitions stand on both, and no script leaves its slot."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.contract.log.build import (
+    QUEUES,
+    WORKER,
+    ask,
+    create,
+    decided,
+    ending,
+    entries_of,
+    finish,
+    grab,
+    open_all,
+    past,
+    wish,
+)
+from waterclock.log.attempts import promote, wait_wake
+from waterclock.log.bodies import part
+from waterclock.log.client import Log, LogSettings
+from waterclock.log.jobs import Appended
+from waterclock.log.names import NameTaken, Reserved, reserve_name
+from waterclock.log.opening import initialise, server_state, tail_of
+from waterclock.log.requests import Unit
+from waterclock.log.sessions import join, renew, sessions
+from waterclock.model.events import RunCancelled
+from waterclock.model.ids import JobId, created_job
+
+pytestmark = pytest.mark.asyncio
+PARTITIONS = 4
+
+
+@pytest_asyncio.fixture
+async def log(redis_cluster_urls: tuple[str, str]) -> AsyncIterator[Log]:
+    settings = LogSettings(url=redis_cluster_urls[0])
+    await initialise(settings, partitions=PARTITIONS, queues=QUEUES)
+    log = await Log.connect(settings, role="test")
+    try:
+        await open_all(log, epoch=1)
+        yield log
+    finally:
+        await log.close()
+
+
+def job_in(log: Log, partition: int) -> JobId:
+    return next(job for n in range(1000) if log.partition_of(job := created_job(f"job {n}")) == partition)
+
+
+async def test_every_partition_works_wherever_it_stands(log: Log) -> None:
+    servers = {(await server_state(log, partition)).run_id for partition in range(PARTITIONS)}
+    assert len(servers) == 2
+    await join(log, WORKER, body=None)
+    for partition in range(PARTITIONS):
+        job_id = job_in(log, partition)
+        done = await create(log, job_id)
+        assert isinstance(done, Appended)
+        unit = Unit(
+            job_id=job_id,
+            version=1,
+            mark=done.mark,
+            through=await past(log, done.mark, partition),
+            items=(wish(1, job_id=job_id), wish(2, job_id=job_id, overlap="buffer_one")),
+        )
+        assert (await decided(log, unit, partition=partition)).results == ["done"]
+        [grant] = (await grab(log, 1, partition=partition)).grants
+        assert len((await renew(log, partition, WORKER, 1)).held) == 1
+        assert await finish(log, ending(grant), partition=partition) == ["done"]
+        assert len((await grab(log, 2, partition=partition)).grants) == 1
+        assert (await promote(log, partition, body_cancelled=part(RunCancelled))).moved == 0
+        assert await sessions(log, partition) == {WORKER: 1}
+        entries = await entries_of(log, partition)
+        assert await tail_of(log, partition) == entries[-1].position
+
+
+async def test_a_blocking_read_watches_one_partition(log: Log) -> None:
+    assert log.groups == tuple((partition,) for partition in range(PARTITIONS))
+    await join(log, WORKER, body=None)
+    for partition in range(PARTITIONS):
+        reader = log.reader()
+        claimed = await grab(log, 1, partition=partition)
+        await ask(log, wish(1, job_id=None, run_id=f"{job_in(log, partition)}-x1"))  # type: ignore[arg-type]
+        assert (await wait_wake(reader, {partition: claimed.wake}, 1)).partitions == {partition}
+        await reader.close()
+
+
+async def test_names_stand_in_a_slot_of_their_own(log: Log) -> None:
+    one, other = job_in(log, 0), job_in(log, 1)
+    assert await reserve_name(log, "g", "n", one, "c1") == Reserved()
+    assert await reserve_name(log, "g", "n", other, "c2") == NameTaken(one, "c1")
+
+
+async def test_a_client_that_knows_the_slots_of_yesterday_learns_todays(log: Log) -> None:
+    owners = log.nodes.owners
+    addresses = [address for _, _, address in owners]
+    log.nodes.owners = [(first, last, addresses[-1 - n]) for n, (first, last, _) in enumerate(owners)]
+    for partition in range(PARTITIONS):
+        assert await past(log, 0, partition)
+    assert log.nodes.owners == owners

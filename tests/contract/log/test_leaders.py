@@ -1,0 +1,61 @@
+"""Leadership: one at a time, in terms that only grow."""
+
+import pytest
+
+from tests.contract.log.build import events_of, past, tags_of
+from waterclock.log.bodies import part
+from waterclock.log.client import Log
+from waterclock.log.leaders import Lead, lead, resign
+from waterclock.model.events import LeadershipTaken
+
+pytestmark = pytest.mark.asyncio
+
+
+async def run_for(log: Log, scheduler: str, ttl_ms: int = 60_000) -> Lead:
+    return await lead(log, 0, scheduler=scheduler, ttl_ms=ttl_ms, body=part(LeadershipTaken, scheduler=scheduler))
+
+
+async def test_the_first_takes_it_and_keeps_it(log: Log) -> None:
+    first = await run_for(log, "one")
+    again = await run_for(log, "one")
+    assert (first.term, first.mine, again.term, again.mine) == (1, True, 1, True)
+    assert again.until - again.now == 60_000
+    taken = (await events_of(log))[-1]
+    assert isinstance(taken, LeadershipTaken)
+    assert (taken.scheduler, taken.term) == ("one", 1)
+    assert (await tags_of(log)).count("leadership.taken") == 1
+
+
+async def test_another_must_wait(log: Log) -> None:
+    first = await run_for(log, "one")
+    other = await run_for(log, "two")
+    assert (other.mine, other.term, other.until) == (False, 1, first.until)
+
+
+async def test_another_takes_it_when_the_term_has_run_out(log: Log) -> None:
+    first = await run_for(log, "one", ttl_ms=20)
+    await past(log, first.until)
+    other = await run_for(log, "two")
+    assert (other.mine, other.term) == (True, 2)
+    assert not (await run_for(log, "one")).mine
+
+
+async def test_who_comes_back_after_the_end_begins_a_new_term(log: Log) -> None:
+    first = await run_for(log, "one", ttl_ms=20)
+    await past(log, first.until)
+    assert (await run_for(log, "one")).term == 2
+
+
+async def test_who_resigns_need_not_be_waited_for(log: Log) -> None:
+    first = await run_for(log, "one")
+    await resign(log, 0, scheduler="one", term=first.term)
+    assert (await run_for(log, "two")).mine
+
+
+async def test_a_late_resignation_takes_nothing_from_the_next(log: Log) -> None:
+    first = await run_for(log, "one")
+    await resign(log, 0, scheduler="one", term=first.term)
+    await run_for(log, "two")
+    await resign(log, 0, scheduler="one", term=first.term)
+    await resign(log, 0, scheduler="two", term=1)
+    assert (await run_for(log, "two")).term == 2

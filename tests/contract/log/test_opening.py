@@ -1,0 +1,198 @@
+"""The gate: nothing is written on a server process on which the partition has not been opened."""
+
+import pytest
+
+from tests.contract.log.build import (
+    QUEUES,
+    STARTED,
+    WORKER,
+    ask,
+    create,
+    ending,
+    entries_of,
+    events_of,
+    finish,
+    grab,
+    mop,
+    past,
+    run_of,
+    wish,
+)
+from tests.support.servers import OwnServers, redis_server
+from waterclock.log.attempts import Grant, promote
+from waterclock.log.bodies import part
+from waterclock.log.client import Log, LogSettings, Queue
+from waterclock.log.clock import now
+from waterclock.log.errors import Halted, LogError, LogUnavailable, LogUnfit, NotInitialised, StaleEpoch, TailMoved
+from waterclock.log.leaders import lead
+from waterclock.log.names import reserve_name
+from waterclock.log.opening import Opened, initialise, open_partition, server_state, tail_of
+from waterclock.log.requests import decide
+from waterclock.log.sessions import join, renew
+from waterclock.model.events import EpochBegan, LeadershipTaken, RunCancelled
+from waterclock.model.ids import created_job
+from waterclock.model.positions import Position
+
+pytestmark = pytest.mark.asyncio
+FENCES = 2**40
+
+
+@pytest.fixture
+def settings(any_redis_url: str, key_prefix: str) -> LogSettings:
+    return LogSettings(url=any_redis_url, prefix=key_prefix)
+
+
+async def test_a_log_must_be_initialised_first(settings: LogSettings) -> None:
+    with pytest.raises(NotInitialised, match="waterclock migrate"):
+        await Log.connect(settings, role="test")
+
+
+async def test_a_new_log_is_halted_until_it_is_opened(settings: LogSettings) -> None:
+    await initialise(settings, partitions=2, queues=QUEUES)
+    log = await Log.connect(settings, role="test")
+    assert (log.partitions, log.queues) == (2, QUEUES)
+    assert not (await server_state(log, 1)).opened
+    assert await tail_of(log, 1) is None
+    with pytest.raises(Halted):
+        await now(log, 1)
+    assert await open_partition(log, 1, epoch=1, expect_tail="") == Opened(Position(1, 1, 1), already=False)
+    state = await server_state(log, 1)
+    assert (state.opened, state.epoch) == (True, 1)
+    began = (await events_of(log, 1))[-1]
+    assert isinstance(began, EpochBegan)
+    assert (began.epoch, began.server) == (1, state.run_id)
+    with pytest.raises(Halted):
+        await now(log, 0)
+    with pytest.raises(Halted):
+        await reserve_name(log, "g", "n", created_job("j"), "c")
+    await log.close()
+
+
+async def test_initialising_again_changes_nothing_but_adds_queues(settings: LogSettings) -> None:
+    await initialise(settings, partitions=2, queues=QUEUES)
+    log = await Log.connect(settings, role="test")
+    await open_partition(log, 0, epoch=1, expect_tail="")
+    more = (*QUEUES, Queue(name="bulk", weight=1))
+    await initialise(settings, partitions=2, queues=more)
+    assert (await server_state(log, 0)).opened
+    await open_partition(log, 1, epoch=1, expect_tail="")
+    await ask(log, wish(0, job_id=None, run_id=run_of(1, created_job("a")), queue="bulk"))
+    assert log.queues == more
+    with pytest.raises(LogUnfit, match="2 partitions"):
+        await initialise(settings, partitions=3, queues=more)
+    with pytest.raises(LogUnfit, match="bulk"):
+        await initialise(settings, partitions=2, queues=QUEUES)
+    await log.close()
+
+
+async def test_opening_again_in_the_same_epoch_does_nothing(log: Log) -> None:
+    again = await open_partition(log, 0, epoch=1, expect_tail="")
+    assert again == Opened(Position(0, 1, 1), already=True)
+    assert len(await entries_of(log)) == 1
+
+
+async def test_an_epoch_only_grows(log: Log) -> None:
+    await open_partition(log, 0, epoch=5, expect_tail="1-1")
+    with pytest.raises(StaleEpoch):
+        await open_partition(log, 0, epoch=4, expect_tail=None)
+
+
+async def test_a_stream_that_ends_elsewhere_is_not_opened(log: Log) -> None:
+    await create(log)
+    with pytest.raises(TailMoved) as moved:
+        await open_partition(log, 0, epoch=2, expect_tail="1-1")
+    assert moved.value.found == "1-2"
+    assert (await server_state(log, 0)).epoch == 1
+
+
+async def test_fences_of_a_later_epoch_are_greater(log: Log) -> None:
+    await join(log, WORKER, body=None)
+    await ask(log, *(wish(0, job_id=None, run_id=run_of(n)) for n in (1, 2)))
+    [first] = (await grab(log, 1, slots=1)).grants
+    await open_partition(log, 0, epoch=3, expect_tail=None)
+    [second] = (await grab(log, 2, slots=1)).grants
+    assert (first.fence, second.fence) == (FENCES + 1, 3 * FENCES + 1)
+    assert await finish(log, ending(first)) == ["done"]
+
+
+async def everything_is_refused(log: Log, grant: Grant) -> None:
+    """While halted: no claim, no end, no decision, no renewal, no sweep."""
+    body = part(RunCancelled)
+    attempts = (
+        lambda: grab(log, 2),
+        lambda: finish(log, ending(grant)),
+        lambda: decide(log, 0, [], term=0, expected_now=0),
+        lambda: create(log, created_job("another")),
+        lambda: renew(log, 0, WORKER, 1),
+        lambda: mop(log, 0),
+        lambda: promote(log, 0, body_cancelled=body),
+        lambda: ask(log, wish(5)),
+        lambda: lead(log, 0, scheduler="s", ttl_ms=1, body=part(LeadershipTaken, scheduler="s")),
+        lambda: reserve_name(log, "g", "n", grant.run_id, "c"),  # type: ignore[arg-type]
+    )
+    for attempt in attempts[:2] + attempts[3:]:
+        with pytest.raises(Halted):
+            await attempt()
+
+
+@pytest.mark.parametrize("kind", ["valkey", "redis"])
+async def test_after_a_crash_the_partition_is_halted_until_opened_and_then_goes_on(
+    own_servers: OwnServers, kind: str
+) -> None:
+    server = await own_servers.valkey(binary=redis_server() if kind == "redis" else None)
+    settings = LogSettings(url=server.url)
+    await initialise(settings, partitions=1, queues=QUEUES)
+    log = await Log.connect(settings, role="test")
+    assert log.durability == "always"
+    await open_partition(log, 0, epoch=1, expect_tail="")
+    await create(log)
+    await join(log, WORKER, body=None)
+    await ask(log, wish(1), wish(2))
+    [grant] = (await grab(log, 1, slots=1)).grants
+    before = await entries_of(log)
+
+    await server.kill()
+    with pytest.raises(LogUnavailable):
+        await grab(log, 1, slots=1)
+    await server.start()
+
+    await everything_is_refused(log, grant)
+    assert await entries_of(log) == before
+    assert not (await server_state(log, 0)).opened
+    tail = await tail_of(log, 0)
+    assert tail is not None
+    assert tail == before[-1].position
+    await open_partition(log, 0, epoch=2, expect_tail=tail.entry)
+
+    assert (await grab(log, 1, slots=1)).grants == [grant]
+    assert await finish(log, ending(grant)) == ["done"]
+    [second] = (await grab(log, 2)).grants
+    assert (second.run_id, second.fence) == (run_of(2), 2 * FENCES + 2 - 1)
+    after = await entries_of(log)
+    assert after[: len(before)] == before
+    assert after[len(before)].prev == before[-1].position.entry
+    await log.close()
+
+
+async def test_a_connection_that_reached_an_old_process_writes_nothing(log: Log) -> None:
+    """What a proxy or a failover does to a connection: it greeted another process than the partition was opened on."""
+    await create(log)
+    meta = log.keys.partition(0, "meta")
+    await log.execute(meta, "HSET", meta, "run_id", "another process")
+    with pytest.raises(Halted):
+        await ask(log, wish(1))
+    assert len(await entries_of(log)) == 2
+
+
+async def test_scripts_are_loaded_again_when_the_server_forgot_them(log: Log) -> None:
+    await create(log)
+    await join(log, WORKER, body=None)
+    await log.execute("", "SCRIPT", "FLUSH")
+    await ask(log, wish(1))
+    await log.execute("", "SCRIPT", "FLUSH")
+    [grant] = (await grab(log, 1)).grants
+    await log.execute("", "SCRIPT", "FLUSH")
+    assert await finish(log, ending(grant)) == ["done"]
+    assert STARTED
+    assert await past(log, 0)
+    assert issubclass(Halted, LogError)
