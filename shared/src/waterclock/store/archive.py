@@ -1,0 +1,156 @@
+"""The archive: every event, in the order of its partition; the log's cold tier.
+
+The lines of a `step.log` lie in `log_lines`, where they can be deleted for good; the event itself is kept as a stub
+and gets its lines back when it is read, as long as they are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from waterclock.model.changes import LineInsert
+from waterclock.model.events import StepLogged
+from waterclock.model.instants import stamp
+from waterclock.model.positions import Position
+from waterclock.store.pool import Connection, Pool
+from waterclock.store.statements import statement
+from waterclock.wire.envelope import Entry, UnknownEvent, read_document
+
+STEP_LOG = "step.log"
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_LAST = 2**63 - 1
+_PAGE = 2_000  # entries read at once
+
+_encoder = msgspec.json.Encoder()
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class _Names(msgspec.Struct, frozen=True, rename="camel"):
+    """What an event of a type that we do not know may be found by."""
+
+    job_id: str | None = None
+    run_id: str | None = None
+
+
+_names = msgspec.json.Decoder(_Names)
+
+
+async def write(connection: Connection, entries: Iterable[Entry], lines: Iterable[LineInsert]) -> None:
+    """Archive entries, and the lines that are to be kept of them, in the caller's transaction."""
+    async with connection.cursor() as cursor:
+        async with cursor.copy(statement("copy_events")) as copy:
+            copy.set_types(["int4", "int8", "int8", "text", "timestamptz", "text", "text", "text", "bytea"])
+            for entry in entries:
+                await copy.write_row(_row(entry))
+        if rows := [_line_row(line) for line in lines]:
+            async with cursor.copy(statement("copy_log_lines")) as copy:
+                for row in rows:
+                    await copy.write_row(row)
+
+
+async def position(connection: Connection, partition: int) -> Position | None:
+    """The last event that is archived and projected; None before the first."""
+    cursor = await connection.execute(statement("position"), {"partition": partition})
+    row = await cursor.fetchone()
+    return Position(partition, row[0], row[1]) if row is not None and row[0] > 0 else None
+
+
+async def entries(
+    connection: Connection, partition: int, after: Position | None, before: Position | None, limit: int
+) -> list[Entry]:
+    """Entries strictly between two positions, oldest first, at most `limit`."""
+    first, end = after or (partition, -1, -1), before or (partition, _LAST, _LAST)
+    bounds = {"after_epoch": first[1], "after_seq": first[2], "before_epoch": end[1], "before_seq": end[2]}
+    cursor = await connection.execute(statement("entries"), {"partition": partition, "limit": limit, **bounds})
+    return await entries_of(connection, partition, await cursor.fetchall())
+
+
+async def entries_of(connection: Connection, partition: int, rows: Sequence[tuple[Any, ...]]) -> list[Entry]:
+    """Entries made of rows with the columns of `sql/entries.sql`, with the lines that are left of them."""
+    lines = await _lines(connection, [(row[5], row[0], row[1]) for row in rows if row[6] == STEP_LOG])
+    return [_entry(partition, row, lines) for row in rows]
+
+
+class ArchiveReader:
+    """The archive as the readers of the log want it, to fill what was trimmed."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def entries(self, partition: int, after: Position | None, before: Position) -> list[Entry]:
+        """The entries strictly between two positions, oldest first: all of them."""
+        found: list[Entry] = []
+        async with self._pool.connection() as connection:
+            while page := await entries(connection, partition, after, before, _PAGE):
+                found += page
+                after = page[-1].position
+                if len(page) < _PAGE:
+                    break
+        return found
+
+
+async def make_months(connection: Connection) -> None:
+    """Have tables ready for the events of this month and the next ones."""
+    await connection.execute(statement("make_months"))
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    place, event, document = entry.position, entry.event, entry.document
+    if isinstance(event, UnknownEvent):
+        found = _names.decode(document)
+        kind, job_id, run_id = event.type, found.job_id, found.run_id
+    else:
+        kind = str(event.__struct_config__.tag)
+        job_id, run_id = getattr(event, "job_id", None), getattr(event, "run_id", None)
+        if isinstance(event, StepLogged) and event.lines:
+            document = _stub(document, len(event.lines))
+    at = _EPOCH + timedelta(milliseconds=entry.at)
+    return place.partition, place.epoch, place.seq, entry.prev, at, kind, job_id, run_id, document
+
+
+def _line_row(line: LineInsert) -> tuple[Any, ...]:
+    text = line.text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # Postgres has no text with it
+    place = (line.partition, line.epoch, line.seq, line.line)
+    return *place, line.job_id, line.run_id, line.attempt, line.step, line.at, line.level, text
+
+
+def _stub(document: bytes, count: int) -> bytes:
+    members = _members.decode(document)
+    members["lines"], members["linesCount"] = msgspec.Raw(b"[]"), msgspec.Raw(b"%d" % count)
+    return _encoder.encode(members)
+
+
+def _filled(stub: bytes, lines: Sequence[dict[str, str]]) -> bytes:
+    """The document that the stub was made of, if all lines are still there."""
+    members = _members.decode(stub)
+    if bytes(members.get("linesCount", b"0")) != b"%d" % len(lines):
+        return stub
+    members["lines"] = msgspec.Raw(_encoder.encode(lines))
+    members.pop("linesCount", None)
+    return _encoder.encode(members)
+
+
+_Lines = dict[tuple[int, int], list[dict[str, str]]]
+
+
+async def _lines(connection: Connection, places: list[tuple[str, int, int]]) -> _Lines:
+    if not places:
+        return {}
+    runs, epochs, seqs = zip(*places, strict=True)
+    arguments = {"runs": list(runs), "epochs": list(epochs), "seqs": list(seqs)}
+    cursor = await connection.execute(statement("lines_of_entries"), arguments)
+    found: _Lines = {}
+    for epoch, seq, at, level, text in await cursor.fetchall():
+        found.setdefault((epoch, seq), []).append({"at": stamp(at), "level": level, "text": text})
+    return found
+
+
+def _entry(partition: int, row: tuple[Any, ...], lines: _Lines) -> Entry:
+    epoch, seq, prev, at, document = row[:5]
+    if (own := lines.get((epoch, seq))) is not None:
+        document = _filled(document, own)
+    return read_document(Position(partition, epoch, seq), prev, at, document)

@@ -1,0 +1,80 @@
+"""Connections to Postgres. All are in autocommit: a transaction is where one is written."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from waterclock.store.errors import StoreUnfit
+from waterclock.store.migrate import check_version, pending
+
+Connection: TypeAlias = AsyncConnection[TupleRow]
+Pool: TypeAlias = AsyncConnectionPool[Connection]
+
+CONNECT_TIMEOUT = 5  # s
+_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+"""How soon a server that vanished without a word is given up: s, and ms for what we sent."""
+
+
+async def open_pool(url: str, *, name: str, min_size: int = 1, max_size: int = 10) -> Pool:
+    """A pool of open connections to a database that this release can use.
+
+    Raises:
+        StoreUnfit: the server is out of reach or too old, or the database is not migrated.
+    """
+    await _check(url, name)
+    pool: Pool = AsyncConnectionPool(
+        url,
+        connection_class=AsyncConnection[TupleRow],
+        kwargs=_arguments(name),
+        min_size=min_size,
+        max_size=max_size,
+        name=name,
+        timeout=CONNECT_TIMEOUT,
+        open=False,
+    )
+    try:
+        await pool.open(wait=True, timeout=2 * CONNECT_TIMEOUT)
+    except PoolTimeout as error:
+        await pool.close()
+        raise StoreUnfit(f"Postgres gives no {min_size} connections to {name}: {error}") from error
+    return pool
+
+
+async def connect_anew(pool: Pool) -> Connection:
+    """A connection outside the pool, to whatever server now answers at its address; the caller closes it.
+
+    Raises:
+        psycopg.OperationalError: none answers.
+    """
+    assert isinstance(pool.conninfo, str)
+    return await AsyncConnection.connect(pool.conninfo, **_arguments(pool.name))
+
+
+async def _check(url: str, name: str) -> None:
+    try:
+        connection = await AsyncConnection.connect(url, **_arguments(name))
+    except psycopg.Error as error:
+        raise StoreUnfit(f"Postgres is out of reach (WATERCLOCK_POSTGRES_URL): {_line(error)}") from error
+    async with connection:
+        check_version(connection)
+        missing = await pending(connection)
+    if missing:
+        raise StoreUnfit(f"The database lacks {', '.join(missing)}: run `waterclock migrate`.")
+
+
+def _arguments(name: str) -> dict[str, Any]:
+    return {
+        "autocommit": True,
+        "application_name": f"waterclock {name}",
+        "connect_timeout": CONNECT_TIMEOUT,
+        **_SILENCE,
+    }
+
+
+def _line(error: psycopg.Error) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

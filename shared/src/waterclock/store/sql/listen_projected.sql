@@ -1,0 +1,2 @@
+-- Hear of every projection.
+LISTEN waterclock_projected

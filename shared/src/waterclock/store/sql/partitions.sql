@@ -1,0 +1,2 @@
+-- The partitions that anything was archived of.
+SELECT partition FROM partitions ORDER BY partition;

@@ -1,0 +1,80 @@
+"""The schema: applied once, whoever applies it, and never silently another."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from waterclock.store.errors import StoreUnfit
+from waterclock.store.migrate import migrate, migrations
+from waterclock.store.pool import open_pool
+
+NAMES = [each.name for each in migrations()]
+
+
+@pytest.mark.asyncio
+async def test_a_database_is_migrated_once(postgres_url: str) -> None:
+    assert await migrate(postgres_url) == NAMES
+    assert await migrate(postgres_url) == []
+
+
+@pytest.mark.asyncio
+async def test_two_at_once_apply_each_migration_once(postgres_url: str) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        both = [tasks.create_task(migrate(postgres_url)) for _ in range(2)]
+
+    assert sorted(len(each.result()) for each in both) == [0, len(NAMES)]
+
+
+@pytest.mark.asyncio
+async def test_a_migration_that_was_applied_with_another_text_is_refused(postgres_url: str) -> None:
+    await migrate(postgres_url)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("UPDATE migrations SET checksum = 'other'")
+
+    with pytest.raises(StoreUnfit, match="another text"):
+        await migrate(postgres_url)
+
+
+@pytest.mark.asyncio
+async def test_a_database_that_is_not_migrated_is_refused_with_the_remedy(postgres_url: str) -> None:
+    with pytest.raises(StoreUnfit, match="run `waterclock migrate`"):
+        await open_pool(postgres_url, name="test", min_size=1, max_size=1)
+
+
+@pytest.mark.asyncio
+async def test_a_server_out_of_reach_is_one_line_that_names_the_setting() -> None:
+    with pytest.raises(StoreUnfit, match="WATERCLOCK_POSTGRES_URL") as refused:
+        await open_pool("postgresql://nobody@127.0.0.1:1/none", name="test", min_size=1, max_size=1)
+
+    assert "\n" not in str(refused.value)
+
+
+def test_the_archive_has_tables_for_this_month_and_the_next_two(migrated_postgres_url: str) -> None:
+    with psycopg.connect(migrated_postgres_url) as connection:
+        named = connection.execute(
+            "SELECT relid::regclass::text FROM pg_partition_tree('events') WHERE isleaf AND level = 1 ORDER BY 1"
+        ).fetchall()
+        ahead = connection.execute(
+            "SELECT 'events_' || to_char(now() AT TIME ZONE 'UTC' + n * interval '1 month', 'YYYY_MM')"
+            " FROM generate_series(0, 2) AS n"
+        ).fetchall()
+
+    assert set(named) == {("events_default",), *ahead}
+
+
+def test_a_month_that_the_default_table_holds_already_is_left_there(migrated_postgres_url: str) -> None:
+    with psycopg.connect(migrated_postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO events (partition, epoch, seq, prev, at, type, document)"
+            " VALUES (0, 1, 1, '', '2031-05-31T23:59:59.999Z', 'x', '')"
+        )
+
+        made = [
+            connection.execute("SELECT make_archive_month(%s)", [month]).fetchone()
+            for month in ("2031-05-01T00:00Z", "2031-06-15T12:00Z", "2031-06-30T00:00Z")
+        ]
+
+        connection.execute("UPDATE events SET at = '2031-06-01T00:00Z'")
+        assert connection.execute("SELECT tableoid::regclass::text FROM events").fetchall() == [("events_2031_06",)]
+    assert made == [(False,), (True,), (False,)]
