@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -47,6 +46,9 @@ def setup(service: str, settings: TelemetrySettings) -> None:
     for package in ("api", "scheduler", "worker", "dev"):
         logging.getLogger(f"waterclock_{package}").setLevel(settings.log_level.upper())
     if settings.otlp_endpoint is not None:
+        # Imported where it is needed: it takes 0.3 s, which every start of every process would pay.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
         endpoint = f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"
         install(service, BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
 

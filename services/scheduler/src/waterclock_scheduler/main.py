@@ -1,0 +1,103 @@
+"""`waterclock scheduler`: settings → log, scheduler, messages, health; the only place that wires them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from typing import Annotated, cast
+
+import click
+import msgspec
+
+from waterclock.kit import telemetry
+from waterclock.kit.chance import token
+from waterclock.kit.clock import SystemClock
+from waterclock.kit.service import run_service
+from waterclock.kit.settings import RedisSettings, Seconds, TelemetrySettings, read
+from waterclock.log.broker import asyncapi as drawn
+from waterclock.log.broker import broker_at
+from waterclock.log.client import Log, LogSettings
+from waterclock.log.errors import LogUnavailable, LogUnfit
+from waterclock.wire.keys import Keys
+from waterclock_scheduler.app import Messages, application
+from waterclock_scheduler.health import served
+from waterclock_scheduler.scheduler import Scheduler
+
+STUCK_LIMIT_S = 60.0
+"""An instant that could have been decided for so long means that this process does not do its work."""
+
+log_line = logging.getLogger(__name__)
+
+
+class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    scheduler_name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    scheduler_term: Seconds = 3  # s; how long after the death of a leader another takes over
+    host: str = "127.0.0.1"
+    health_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
+
+
+@click.command()
+@click.option("--asyncapi", is_flag=True, help="Print the AsyncAPI document and exit.")
+def scheduler(*, asyncapi: bool) -> None:
+    """Decide what is due: every instant of every job, once."""
+    if asyncapi:
+        click.echo(document(read(RedisSettings, os.environ)))
+        return
+    run_service(_serve, unfit=(LogUnfit, LogUnavailable), name="waterclock scheduler")
+
+
+def document(redis: RedisSettings) -> str:
+    """The AsyncAPI document of a scheduler, JSON. Needs no server."""
+    broker = broker_at(redis.redis_url)
+    messages = Messages(Scheduler("scheduler", ttl_s=1, clock=SystemClock()), broker, Keys(redis.key_prefix))
+    messages.hear_schedulers()
+    messages.hear_streams(1, since_ms=0)
+    return drawn(application(broker))
+
+
+async def _serve(stop: asyncio.Event) -> None:
+    redis, own = read(RedisSettings, os.environ), read(SchedulerSettings, os.environ)
+    telemetry.setup("scheduler", read(TelemetrySettings, os.environ))
+    log = await Log.connect(LogSettings(url=redis.redis_url, prefix=redis.key_prefix), role="scheduler")
+    try:
+        await _schedule(log, redis, own, stop)
+    finally:
+        await log.close()
+
+
+async def _schedule(log: Log, redis: RedisSettings, own: SchedulerSettings, stop: asyncio.Event) -> None:
+    scheduler = Scheduler(_name(own), ttl_s=own.scheduler_term, clock=SystemClock())
+    broker = broker_at(redis.redis_url)
+    messages = Messages(scheduler, broker, log.keys)
+    messages.hear_schedulers()
+    if not log.server.cluster:  # there streams are on many nodes, and the broker reads from one: the walk looks itself
+        messages.hear_streams(log.partitions, since_ms=await _server_ms(log))
+    app = application(broker)
+    async with served(own.host, own.health_port, lambda: _health(scheduler)):
+        try:
+            await app.start()
+            log_line.info("ready", extra={"scheduler": scheduler.name, "partitions": log.partitions})
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(messages.speak(stop), name="speak to other schedulers")
+                await scheduler.run(log, stop)
+        finally:
+            await app.stop()
+
+
+async def _server_ms(log: Log) -> int:
+    """The server's time, by which streams number their entries; told also while the log is halted."""
+    seconds, micros = cast("list[bytes]", await log.execute(log.keys.partition(0, "meta"), "TIME"))
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _name(own: SchedulerSettings) -> str:
+    """Never that of another process, whatever the setting says: a leader is told by it."""
+    given = own.scheduler_name or f"{socket.gethostname()}-{os.getpid()}"
+    return f"{given}-{token(4)}"
+
+
+def _health(scheduler: Scheduler) -> tuple[bool, dict[str, object]]:
+    oldest = round(scheduler.oldest_undecided_s(), 3)
+    return scheduler.stuck_s() < STUCK_LIMIT_S, {"leads": scheduler.leads, "oldestUndecidedS": oldest}

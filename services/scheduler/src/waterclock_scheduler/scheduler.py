@@ -1,0 +1,56 @@
+"""One scheduler: its terms, and the walk of each partition it leads."""
+
+from __future__ import annotations
+
+import asyncio
+
+from waterclock.kit.clock import Clock
+from waterclock.log.client import Log
+from waterclock.model.ids import JobId
+from waterclock_scheduler.peers import Peers
+from waterclock_scheduler.terms import Term, Terms
+from waterclock_scheduler.walker import Walk
+
+
+class Scheduler:
+    def __init__(self, name: str, *, ttl_s: float, clock: Clock) -> None:
+        self.name = name
+        self.peers = Peers(name, clock)
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._walks: dict[int, Walk] = {}
+
+    async def run(self, log: Log, stop: asyncio.Event) -> None:
+        """Lead and decide until `stop`; then hand over."""
+
+        async def work(term: Term) -> None:
+            walk = self._walks[term.partition] = Walk(log, term, clock=self._clock)
+            try:
+                await walk.run()
+            finally:
+                del self._walks[term.partition]
+
+        await Terms(log, self.peers, ttl_s=self._ttl_s, clock=self._clock, work=work).compete(stop)
+
+    @property
+    def leads(self) -> tuple[int, ...]:
+        """The partitions led now, ascending."""
+        return tuple(sorted(self._walks))
+
+    def changed(self, partition: int, job_id: JobId) -> None:
+        """A job was written; said of every partition, of use where we lead."""
+        if (walk := self._walks.get(partition)) is not None:
+            walk.changed(job_id)
+
+    def reload(self) -> None:
+        """Read all jobs again."""
+        for walk in self._walks.values():
+            walk.reload()
+
+    def oldest_undecided_s(self) -> float:
+        """How long the oldest undecided instant of the partitions led has been due, s; 0 when none is. A gauge."""
+        return max((walk.oldest_undecided_s() for walk in self._walks.values()), default=0.0)
+
+    def stuck_s(self) -> float:
+        """The same without the time in which nothing could be decided: the measure of liveness."""
+        return max((walk.stuck_s() for walk in self._walks.values()), default=0.0)

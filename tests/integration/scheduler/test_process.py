@@ -1,0 +1,67 @@
+"""`waterclock scheduler` as its operator meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tests.integration.scheduler.stage import Stage, is_leadership, process
+from waterclock_scheduler.main import scheduler
+
+
+@pytest.mark.asyncio
+async def test_health_tells_what_is_led_and_how_old_the_oldest_undecided_instant_is(
+    stage: Stage, redis_url: str, key_prefix: str
+) -> None:
+    port = free_port()
+    async with process(redis_url, key_prefix, WATERCLOCK_HEALTH_PORT=str(port)) as running:
+        await running.ready()
+        await stage.until(is_leadership)
+        alive, body = await get(port, "/livez")
+        missing, _ = await get(port, "/elsewhere")
+
+    assert alive == 200
+    assert body["oldestUndecidedS"] == 0
+    assert missing == 404
+
+
+@pytest.mark.asyncio
+async def test_a_log_that_is_not_initialised_stops_the_start_with_one_line(redis_url: str, key_prefix: str) -> None:
+    async with process(redis_url, key_prefix) as running:
+        code, said = await running.end()
+
+    assert code == 2
+    (line,) = said.splitlines()
+    assert line.startswith("waterclock scheduler: ")
+    assert key_prefix in line
+    assert "waterclock migrate" in line
+
+
+def test_the_asyncapi_document_needs_no_server() -> None:
+    result = CliRunner().invoke(scheduler, ["--asyncapi"], env={"WATERCLOCK_REDIS_URL": "redis://nowhere:1/0"})
+
+    assert result.exit_code == 0
+    document = json.loads(result.output)
+    assert document["asyncapi"].startswith("3.")
+    addresses = {channel["address"] for channel in document["channels"].values()}
+    assert addresses == {"{wc:0}:changes", "{wc:control}:messages", "{wc:control}:schedulers"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+async def get(port: int, path: str) -> tuple[int, Any]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+    return int(head.split(b" ")[1]), json.loads(body) if body else None
