@@ -35,7 +35,7 @@ from waterclock.model.events import (
     WorkerLeft,
 )
 from waterclock.model.ids import JobId, RunId, created_job, due_run
-from waterclock.model.instants import Stamp, stamp
+from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error, RunStatus
 from waterclock.wire.envelope import Entry, UnknownEvent
 
@@ -243,7 +243,3 @@ async def mop(log: Log, number: int, *, session: str = WORKER, limit: int = 200)
         body_cancelled=CANCELLED,
         limit=limit,
     )
-
-
-def at(ms: int) -> Stamp:
-    return stamp(ms)

@@ -190,7 +190,7 @@ async def test_pausing_twice_is_one_event(log: Log) -> None:
     assert first is not None
 
 
-@pytest.mark.parametrize(("kind", "reason"), [("disable", "disabled"), ("delete", "deleted")])
+@pytest.mark.parametrize(("kind", "reason"), [("disable", "jobDisabled"), ("delete", "jobDeleted")])
 async def test_a_run_queued_before_a_disable_or_delete_does_not_start(log: Log, kind: str, reason: str) -> None:
     await ask(log, wish(1))
     await change(log, kind=kind, status="1")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.contract.log.build import AT, J, create, decided, entries_of, open_all, past, run_of, skipped, tags_of, wish
+from tests.contract.log.build import J, create, decided, entries_of, open_all, past, run_of, skipped, tags_of, wish
 from waterclock.log.bodies import part
 from waterclock.log.client import Log
 from waterclock.log.clock import now
@@ -147,4 +147,3 @@ async def test_a_run_of_the_future_is_delayed(log: Log) -> None:
     run = await find_run(log, run_of(1))
     assert isinstance(run, LiveRun)
     assert (run.record.state, run.record.ready_at) == ("delayed", later)
-    assert AT

@@ -5,7 +5,6 @@ import pytest
 from tests.contract.log.build import (
     J,
     ask,
-    at,
     change,
     create,
     events_of,
@@ -246,4 +245,3 @@ async def test_the_partitions_clock_is_its_own_and_only_grows(log: Log) -> None:
     done = await create(log)
     assert isinstance(done, Appended)
     assert done.mark == ahead
-    assert at(ahead) is not None

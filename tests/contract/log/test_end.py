@@ -125,7 +125,7 @@ async def test_a_retry_of_a_cancelled_run_ends_it(log: Log, grant: Grant) -> Non
     assert ended.status == "cancelled"
 
 
-@pytest.mark.parametrize(("kind", "reason"), [("disable", "disabled"), ("delete", "deleted")])
+@pytest.mark.parametrize(("kind", "reason"), [("disable", "jobDisabled"), ("delete", "jobDeleted")])
 async def test_a_retry_of_a_barred_run_ends_it(log: Log, grant: Grant, kind: str, reason: str) -> None:
     await change(log, kind=kind, status="1")
     assert await finish(log, ending(grant, status=None)) == ["cancelled"]

@@ -42,7 +42,7 @@ async def test_more_than_fit_one_call_are_due_in_several(log: Log) -> None:
     assert moved == [Promoted(2, start + SOON), Promoted(2, start + SOON), Promoted(1, None)]
 
 
-@pytest.mark.parametrize(("kind", "reason"), [("disable", "disabled"), ("delete", "deleted")])
+@pytest.mark.parametrize(("kind", "reason"), [("disable", "jobDisabled"), ("delete", "jobDeleted")])
 async def test_a_barred_run_ends_instead(log: Log, kind: str, reason: str) -> None:
     start = await now(log, 0)
     await ask(log, wish(1, ready_at=start + SOON))

@@ -9,7 +9,7 @@ import waterclock.log
 from waterclock.log.scripts import Script
 
 FOLDER = Path(waterclock.log.__file__).parent / "lua"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.lua") if path.stem != "prelude")
+NAMES = sorted(path.stem for path in FOLDER.glob("*.lua"))
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
 CALLED = re.compile(r"call\('(\w+)', ([^,)]+)")
 BY_OTHER_NAMES = {

@@ -160,7 +160,7 @@ async def test_a_run_of_a_disabled_job_is_not_tried_again(log: Log) -> None:
     await mop(log, 0)
     ended = (await events_of(log))[-1]
     assert isinstance(ended, RunCancelled)
-    assert ended.reason == "disabled"
+    assert ended.reason == "jobDisabled"
 
 
 async def test_who_leaves_with_empty_hands_is_gone(log: Log) -> None:

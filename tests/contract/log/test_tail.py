@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.log.build import J, ask, create, entries_of, wish
+from tests.contract.log.build import ask, create, entries_of, wish
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain
 from waterclock.log.opening import open_partition, tail_of
@@ -114,4 +114,3 @@ async def test_the_chain_goes_on_from_epoch_to_epoch(log: Log) -> None:
     await ask(log, wish(9))
     both = await after(log, entries[-1].position)
     assert [(entry.position.entry, entry.prev) for entry in both] == [("5-1", "1-6"), ("5-2", "5-1")]
-    assert J

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, cast
 
-from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
+from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -45,15 +45,16 @@ class Server(NamedTuple):
 class Target(NamedTuple):
     """Where and how to connect; `at` moves it to another node of the same cluster."""
 
+    kind: type[AbstractConnection]  # TCP, TLS or a Unix socket
     options: dict[str, Any]
-    secure: bool
 
     @property
     def address(self) -> Address:
-        return Address(str(self.options.get("host", "localhost")), int(self.options.get("port", 6379)))
+        host = self.options.get("path") or self.options.get("host", "localhost")
+        return Address(str(host), int(self.options.get("port", 6379)))
 
     def at(self, address: Address) -> Target:
-        return Target(self.options | {"host": address.host, "port": address.port}, self.secure)
+        return Target(self.kind, self.options | {"host": address.host, "port": address.port})
 
 
 def target_of(url: str) -> Target:
@@ -63,7 +64,7 @@ def target_of(url: str) -> Target:
     """
     options = cast("dict[str, Any]", parse_url(url))
     kind = options.pop("connection_class", Connection)
-    return Target(options, secure=issubclass(kind, SSLConnection))
+    return Target(kind, options)
 
 
 class Line:
@@ -71,7 +72,7 @@ class Line:
 
     def __init__(self, target: Target, *, timeout: float, name: str) -> None:
         self._timeout = timeout
-        kind = SSLConnection if target.secure else Connection
+        self._address = target.address
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
         options: dict[str, Any] = target.options | {
             "socket_timeout": None,  # ours is around each call: the driver's `wait_for` can swallow a cancellation
@@ -83,7 +84,7 @@ class Line:
             "client_name": name,
             "redis_connect_func": self._greet,
         }
-        self._connection: AbstractConnection = kind(**options)
+        self._connection: AbstractConnection = target.kind(**options)
 
     async def open(self) -> None:
         """
@@ -95,7 +96,7 @@ class Line:
             async with asyncio.timeout(self._timeout):
                 await self._connection.connect()
         except (RedisError, OSError) as error:  # TimeoutError is one
-            raise_ours(error)
+            raise_ours(error, self._address)
             raise
 
     async def ask(self, packed: bytes) -> Any:
@@ -110,7 +111,7 @@ class Line:
                 await self._connection.send_packed_command(packed, check_health=False)
                 return cast("object", await self._connection.read_response())
         except (RedisError, OSError) as error:
-            raise_ours(error)
+            raise_ours(error, self._address)
             raise
 
     async def drop(self) -> None:
@@ -192,7 +193,7 @@ def pack_word(word: str | bytes | float) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(raw), raw)
 
 
-def raise_ours(error: Exception) -> None:
+def raise_ours(error: Exception, address: Address) -> None:
     """Raise the error of ours that an error of the driver stands for; of error replies few stand for one."""
     if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM "):
         raise LogFull("The server is at its memory limit.") from error
@@ -200,7 +201,7 @@ def raise_ours(error: Exception) -> None:
         raise LogUnfit(f"The server refuses us: {error}") from error
     passing = isinstance(error, ReadOnlyError) or str(error).startswith(_UNAVAILABLE)
     if passing or not isinstance(error, ResponseError):
-        raise LogUnavailable(f"{type(error).__name__}: {error}") from error
+        raise LogUnavailable(f"{address.host}:{address.port} gives no answer: {error or 'timeout'}") from error
 
 
 def _server_of(info: bytes) -> Server:

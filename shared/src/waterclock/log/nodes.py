@@ -34,7 +34,8 @@ class Nodes:
         self._name = name
         self._first = target.address
         self._target = target
-        self._nodes: dict[Address, Node] = {target.address: self._node(target.address)}
+        first = Node(target, timeout=timeout, control_timeout=control_timeout, name=name)
+        self._nodes: dict[Address, Node] = {target.address: first}
         self.owners: list[tuple[int, int, Address]] = []  # slots from, to; empty off a cluster
         self.clustered = False
 

@@ -57,9 +57,9 @@ async def initialise(settings: LogSettings, *, partitions: int, queues: Sequence
     log = await Log.reach(settings, role="migrate")
     try:
         await _check_same(log, partitions, queues)
-        for partition in range(partitions):
-            await _begin(log, log.keys.partition(partition, "meta"), partitions, queues)
         await _begin(log, log.keys.names_meta, partitions, queues)
+        for partition in reversed(range(partitions)):  # who connects looks into partition 0: it is there when all are
+            await _begin(log, log.keys.partition(partition, "meta"), partitions, queues)
     finally:
         await log.close()
 

@@ -1,4 +1,4 @@
-"""The control record of an unfinished run, as `lua/prelude.lua` writes it: the order of the fields is the agreement."""
+"""The control record of an unfinished run, as `lua/prelude/` writes it: the order of the fields is the agreement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts as the server gets them: the prelude and the body of a file, with its keys named.
+"""Scripts as the server gets them: what the body of a file needs of the prelude, and the body, with its keys named.
 
 A file of `lua/` begins with its shebang and its purpose, and names its keys in one line `--! keys: meta events queues`,
 where `queues` stands for `due` and `again` of every queue. The keys are bound to the table `K`, and those of a queue to
@@ -10,12 +10,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 Reply = TypeVar("Reply")
+
+PRELUDE = ("gate", "records", "remembered", "standing", "jobs", "requesting", "finishing")
+"""The files of `lua/prelude/`, in the order in which they build on each other."""
 
 _KEYS = re.compile(r"^--! keys: (.+)$", re.MULTILINE)
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
@@ -41,7 +45,6 @@ class Script(Generic[Reply]):
 
 def _source(name: str) -> Source:
     own = _folder.joinpath(f"{name}.lua").read_text()
-    prelude = _folder.joinpath("prelude.lua").read_text()
     shebang, _, body = own.partition("\n")
     named = _KEYS.search(body)
     assert shebang.startswith("#!lua"), name
@@ -49,14 +52,13 @@ def _source(name: str) -> Source:
     keys = tuple(key for key in named[1].split() if key != "queues")
     queues = "queues" in named[1].split()
     head = _bindings(keys, queues=queues, gated="--! ungated" not in body)
-    text = f"{shebang}\n{head}\n{_used(prelude, body)}\n{body}".encode()
+    text = f"{shebang}\n{head}\n{_used(body)}\n{body}".encode()
     return Source(text, hashlib.sha1(text).hexdigest().encode(), keys, queues)  # noqa: S324  the server's choice
 
 
-def _used(prelude: str, body: str) -> str:
+def _used(body: str) -> str:
     """The paragraphs of the prelude that the body needs, in their order."""
-    every = (_Paragraph.of(text) for text in re.split(r"\n\n(?=\S)", prelude))
-    paragraphs = [paragraph for paragraph in every if paragraph.text]
+    paragraphs = _prelude()
     wanted = _words(body)
     chosen: set[int] = set()
     growing = True
@@ -68,6 +70,13 @@ def _used(prelude: str, body: str) -> str:
                 wanted |= paragraph.uses
                 growing = True
     return "\n\n".join(paragraphs[place].text for place in sorted(chosen))
+
+
+@cache
+def _prelude() -> list[_Paragraph]:
+    texts = [_folder.joinpath("prelude", f"{part}.lua").read_text() for part in PRELUDE]
+    every = (_Paragraph.of(text) for text in re.split(r"\n\n(?=\S)", "\n\n".join(texts)))
+    return [paragraph for paragraph in every if paragraph.text]
 
 
 class _Paragraph(NamedTuple):

@@ -22,7 +22,7 @@ SkipReason = Literal["misfire", "overflow", "window", "overlap", "edited", "disa
 EditReason = Literal["edited", "disabled", "deleted"]
 RequestedState = Literal["delayed", "waiting", "queued"]
 LostReason = Literal["leaseExpired", "handedBack", "storeLost"]
-CancelReason = Literal["requested", "disabled", "deleted", "replaced"]
+CancelReason = Literal["requested", "jobDisabled", "jobDeleted", "replaced"]
 StepStatus = Literal["running", "succeeded", "failed", "cancelled"]
 Level = Literal["debug", "info", "warning", "error"]
 

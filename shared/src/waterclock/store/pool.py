@@ -16,6 +16,7 @@ Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
 
 CONNECT_TIMEOUT = 5  # s
+RECONNECT_TIMEOUT = 0.5  # s of growing pauses; after it whoever wants a connection makes the pool try at once
 _SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 """How soon a server that vanished without a word is given up: s, and ms for what we sent."""
 
@@ -35,6 +36,7 @@ async def open_pool(url: str, *, name: str, min_size: int = 1, max_size: int = 1
         max_size=max_size,
         name=name,
         timeout=CONNECT_TIMEOUT,
+        reconnect_timeout=RECONNECT_TIMEOUT,
         open=False,
     )
     try:

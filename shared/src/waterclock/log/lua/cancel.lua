@@ -8,8 +8,8 @@
 -- P.body_requested  of RunCancelRequested, complete
 -- P.body_cancelled  of RunCancelled, without attempt and fence
 --
--- Returns {status}: 'done' with entry and at_once; 'ended' with ended: its status; 'norun'; 'replayed' with the first answer;
--- 'reused': the command id was used for something else.
+-- Returns {status}: 'done' with entry and at_once; 'ended' with ended: its status; 'norun'; 'replayed' with the first
+-- answer; 'reused': the command id was used for something else.
 
 local earlier = earlier_answer(P.command)
 if earlier then

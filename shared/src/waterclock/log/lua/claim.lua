@@ -12,9 +12,9 @@
 -- P.body            of RunStarted, without runId, jobId, attempt, fence, cause
 -- P.body_cancelled  of RunCancelled, without runId, jobId, reason, attempt, fence
 --
--- Returns {status}: 'nosession'; 'done' with grants {run, body, fence, attempt, failures, losses, entry of its RunRequested,
--- cancelled, serial, job}, credits, wake: last id of the doorbell, next_at: ms when the next delayed run is ready, 0 for none,
--- and more: whether anything is left.
+-- Returns {status}: 'nosession'; 'done' with grants {run, body, fence, attempt, failures, losses, entry of its
+-- RunRequested, cancelled, serial, job}, credits, wake: last id of the doorbell, next_at: ms when the next delayed run
+-- is ready, 0 for none, and more: whether anything is left.
 
 local VISITS = 1000 -- entries looked at beyond the slots: a purge of dropped ones goes on in the next claim
 
@@ -68,7 +68,7 @@ for place, queue in ipairs(P.queues) do
   end
 end
 
--- Smooth weighted round robin: each of those that have something gains its weight, the richest is served and pays the sum.
+-- Smooth weighted round robin: each queue that has something gains its weight; the richest is served and pays the sum.
 local function share_out(slots)
   for _ = 1, slots do
     local best, sum = nil, 0
@@ -124,7 +124,8 @@ local function take(name, stream, place, wanted)
       end
     end
   end
-  in_pieces('XDEL', stream, ids)
+  -- They were the first of the stream, so it can be cut: 0.05 us an entry, where XDEL takes 0.8 (Valkey) to 3 (Redis).
+  call('XTRIM', stream, 'MINID', '=', id_after(ids[#ids]))
   return #ids
 end
 

@@ -8,8 +8,9 @@
 -- P.tolerance     ms by which the clock may be ahead of it
 -- P.units         {job_id, version, mark, through (ms), items}
 --
--- Returns {status, now}: 'done' with results, one for each unit: 'done'; 'raced': version or mark are not what the caller
--- saw, or the mark would not move; 'future': `through` is beyond this clock. 'stale': an old term. 'ahead': the clock is ahead of what was expected.
+-- Returns {status, now}: 'done' with results, one for each unit: 'done'; 'raced': version or mark are not what the
+-- caller saw, or the mark would not move; 'future': `through` is beyond this clock. 'stale': an old term. 'ahead': the
+-- clock is ahead of what was expected.
 
 if P.term < tonumber(call('HGET', K.meta, 'term') or 0) then return cmsgpack.pack({status = 'stale', now = now}) end
 if now > P.expected_now + P.tolerance then return cmsgpack.pack({status = 'ahead', now = now}) end

@@ -4,9 +4,9 @@
 --! keys: meta jobs events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake queues
 --
 -- P.endings  each {run_id, attempt, fence, body, ended, ready_at, counted, give_back, body_cancelled, body_refused}:
---            ended: the run's status, or nil when another attempt follows; ready_at: ms of that; counted: this attempt uses
---            one up; give_back: to `again`, at once; body_cancelled: instead, if the run was cancelled or barred meanwhile;
---            body_refused: of ResultRefused
+--            ended: the run's status, or nil when another attempt follows; ready_at: ms of that; counted: this attempt
+--            uses one up; give_back: to `again`, at once; body_cancelled: instead, if the run was cancelled or barred
+--            meanwhile; body_refused: of ResultRefused
 --
 -- Returns {results}, one for each: 'done'; 'cancelled'; 'repeated': done before; 'refused': the attempt was taken away.
 

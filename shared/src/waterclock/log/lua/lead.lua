@@ -7,7 +7,7 @@
 -- P.ttl        ms
 -- P.body       of LeadershipTaken, without term
 --
--- Returns {term, mine, now, ends_at}: the present term, whether it is the candidate's, this clock and the term's end, ms.
+-- Returns {term, mine, now, ends_at}: the present term, whether it is the candidate's, this clock and its end, ms.
 
 local leader, term, ends_at = unpack(call('HMGET', K.meta, 'leader', 'term', 'leader_until'))
 term, ends_at = tonumber(term or 0), tonumber(ends_at or 0)

@@ -9,8 +9,8 @@
 -- P.tail    id of the stream's last entry as the caller saw it, '' for none; nil: not checked
 -- P.body    of EpochBegan
 --
--- Returns {status}: 'done' or 'already' with the partition's last entry; 'elsewhere': the connection reached another process;
--- 'stale' with the present epoch; 'moved' with the stream's last entry id.
+-- Returns {status}: 'done' or 'already' with the partition's last entry; 'elsewhere': the connection reached another
+-- process; 'stale' with the present epoch; 'moved' with the stream's last entry id.
 
 if P.server ~= ARGV[1] then return cmsgpack.pack({status = 'elsewhere'}) end
 if head[1] == ARGV[1] and epoch == P.epoch then return cmsgpack.pack({status = 'already', entry = last}) end

@@ -6,7 +6,8 @@
 -- P.session  the session
 -- P.number   of this renewal, growing
 --
--- Returns {status}: 'nosession'; 'done' with held, each {run, fence, attempt, whether it is to be cancelled, claim number}.
+-- Returns {status}: 'nosession'; 'done' with held, each {run, fence, attempt, cancelled, claim}: whether it is to be
+-- cancelled, and the number of the claim that granted it.
 
 local seat = call('HGET', K.sessions, P.session)
 local renewal, claimed = string.match(seat or '-1 0', '^(%-?%d+) (%d+)$')

@@ -8,6 +8,5 @@
 -- Returns {removed}: how many went.
 
 local before = call('XLEN', K.events)
-local in_epoch, at = string.match(P.through, '^(%d+)-(%d+)$')
-call('XTRIM', K.events, 'MINID', '=', in_epoch .. '-' .. text(tonumber(at) + 1))
+call('XTRIM', K.events, 'MINID', '=', id_after(P.through))
 return cmsgpack.pack({removed = before - call('XLEN', K.events)})
