@@ -13,9 +13,9 @@ import msgspec
 
 from waterclock.log.jobs import StoredJob
 from waterclock.model.cron import Schedule
-from waterclock.model.fires import bounds_of, policy_of, schedule_of
+from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.job import Job
-from waterclock.model.misfire import Policy
+from waterclock.model.misfire import Policy, policy_of
 
 
 class Planned(msgspec.Struct, kw_only=True, eq=False):

@@ -28,15 +28,15 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a process reaches the log."""
 
     redis_url: str = "redis://127.0.0.1:6379/0"
-    key_prefix: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,32}$")] = "wc"
+    key_prefix: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")] = "wc"
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Traces are sent only where an OTLP endpoint is named; log lines go to standard error."""
 
     otlp_endpoint: str | None = None
-    log_level: Annotated[str, msgspec.Meta(pattern=r"^(debug|info|warning|error)$")] = "info"
-    log_format: Annotated[str, msgspec.Meta(pattern=r"^(text|json)$")] = "text"
+    log_level: Annotated[str, msgspec.Meta(pattern=r"^(debug|info|warning|error)\Z")] = "info"
+    log_format: Annotated[str, msgspec.Meta(pattern=r"^(text|json)\Z")] = "text"
 
 
 def read(kind: type[T], environment: Mapping[str, str]) -> T:

@@ -9,17 +9,16 @@ follow from job and instant: whoever decides again names the same.
 
 import hashlib
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Protocol, assert_never
 
 import msgspec
 
 from waterclock.model.cron import TZDATA_VERSION, Schedule, parse
-from waterclock.model.definition import Definition, MisfirePolicy
+from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import JobId, RunId, due_run
 from waterclock.model.instants import Stamp, millis, stamp
-from waterclock.model.misfire import Coalesce, Decision, Fire, Policy, Settlement, Skip, digest
+from waterclock.model.misfire import Coalesce, Decision, Fire, Settlement, Skip, digest
 
 Trace = Callable[[RunId, int], str | None]
 """The traceparent that a run of an instant (ms) begins with."""
@@ -91,28 +90,6 @@ def schedule_of(job_id: JobId, definition: Definition) -> Schedule | None:
         gap=definition.dst_gap,
         fold=definition.dst_fold,
         seed=job_id,
-    )
-
-
-def policy_of(definition: Definition) -> Policy:
-    """What the job says about late instants; equal policies are one object, mostly."""
-    return _policy(
-        definition.misfire_policy,
-        definition.misfire_threshold,
-        definition.catchup_window,
-        definition.catchup_limit,
-        definition.catchup_pace,
-    )
-
-
-@lru_cache(maxsize=1024)
-def _policy(misfire: MisfirePolicy, threshold: float, window: float, limit: int, pace: float) -> Policy:
-    return Policy(
-        misfire=misfire,
-        threshold_ms=round(threshold * 1000),
-        catchup_window_ms=round(window * 1000),
-        catchup_limit=limit,
-        catchup_pace_ms=round(pace * 1000),
     )
 
 

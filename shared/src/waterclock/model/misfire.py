@@ -13,6 +13,7 @@ else is decided whole. All moments are milliseconds since the epoch.
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -82,13 +83,24 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def policy_of(definition: Definition) -> Policy:
-    """What the definition says about late instants."""
+    """What the definition says about late instants; equal policies are one object, mostly."""
+    return _policy(
+        definition.misfire_policy,
+        definition.misfire_threshold,
+        definition.catchup_window,
+        definition.catchup_limit,
+        definition.catchup_pace,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _policy(misfire: MisfirePolicy, threshold: float, window: float, limit: int, pace: float) -> Policy:
     return Policy(
-        misfire=definition.misfire_policy,
-        threshold_ms=round(definition.misfire_threshold * 1000),
-        catchup_window_ms=round(definition.catchup_window * 1000),
-        catchup_limit=definition.catchup_limit,
-        catchup_pace_ms=round(definition.catchup_pace * 1000),
+        misfire=misfire,
+        threshold_ms=round(threshold * 1000),
+        catchup_window_ms=round(window * 1000),
+        catchup_limit=limit,
+        catchup_pace_ms=round(pace * 1000),
     )
 
 
