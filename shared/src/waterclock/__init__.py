@@ -1,1 +1,5 @@
-"""Waterclock: an event-sourced job scheduler and runner."""
+"""What the author of an executor needs, and nothing else."""
+
+from waterclock.executors import GiveUp, Retry, RunContext, executor
+
+__all__ = ["GiveUp", "Retry", "RunContext", "executor"]

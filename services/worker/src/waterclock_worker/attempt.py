@@ -1,0 +1,200 @@
+"""One attempt: from a grant to how it ended.
+
+    grant → parameters as the executor's struct → the function, where its kind runs → an outcome → an ending
+
+An attempt is asked to stop by `stop`, once; it then ends as asked when its function has returned, whatever that says. A
+task is cancelled, a child is signalled; a thread can only look at `ctx.cancelled`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from waterclock.executors import AnyExecutor, RunContext
+from waterclock.kit import telemetry
+from waterclock.kit.chance import fraction
+from waterclock.kit.clock import Clock
+from waterclock.log.attempts import Grant, RunEnding
+from waterclock.model.events import RunRequested
+from waterclock.model.instants import millis
+from waterclock.model.outcomes import Error
+from waterclock_worker.capture import speaking
+from waterclock_worker.ending import ending_of
+from waterclock_worker.outcomes import Outcome, Stop, outcome_of, params_for, succeeded
+from waterclock_worker.steps import StepLog
+
+DEFAULT_TIMEOUT = 3600.0  # s
+
+
+_untraced = nullcontext()
+
+
+class Attempt:
+    """A granted attempt in this process."""
+
+    __slots__ = (
+        "_clock", "_done", "_ended", "_interrupt", "claimed_at", "ending", "executor", "grant", "limit", "lost",
+        "partition", "request", "steps", "stopped", "stopped_at", "traceparent",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        grant: Grant,
+        request: RunRequested,
+        executor: AnyExecutor,
+        *,
+        partition: int,
+        clock: Clock,
+        done: Callable[[Attempt], None],
+        told: Callable[[StepLog], None],
+    ) -> None:
+        """`done` and `told` are called from any thread: at its end, once; when its step log has something to take."""
+        self.grant = grant
+        self.request = request
+        self.executor = executor
+        self.partition = partition
+        self.steps = StepLog(
+            run_id=request.run_id,
+            job_id=request.job_id,
+            attempt=grant.attempt,
+            fence=grant.fence,
+            partition=partition,
+            clock=clock,
+            tell=told,
+        )
+        self.limit = limit_of(request, executor)
+        self.claimed_at = clock.monotonic()
+        self.stopped: Stop | None = None
+        self.ending: RunEnding | None = None  # once it has ended
+        self.traceparent: str | None = None
+        self.stopped_at = 0.0  # monotonic; when it was asked to stop
+        self.lost = False  # its run was found to be taken away
+        self._clock = clock
+        self._done = done
+        self._ended = threading.Lock()  # taken by whoever ends it
+        self._interrupt: Callable[[], object] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.grant.run_id
+
+    def stop(self, reason: Stop) -> None:
+        """Ask the attempt to stop; the first reason counts. From any thread."""
+        if self.stopped is not None:
+            return
+        self.stopped, self.stopped_at = reason, self._clock.monotonic()
+        self.steps.cancelled = True
+        if self._interrupt is not None:
+            self._interrupt()
+
+    def lose(self) -> None:
+        """The run is another worker's by now: stop."""
+        self.lost = True
+        self.stop("returned")
+
+    def interrupted_by(self, interrupt: Callable[[], object]) -> bool:
+        """Name the way to interrupt what runs now, from any thread. Returns whether it may go on at all."""
+        self._interrupt = interrupt
+        return self.stopped is None  # after the way is known: `stop` looks in the other order
+
+    def finish(self, outcome: Outcome) -> bool:
+        """End the attempt with this outcome, or as it was asked to stop. False: it had ended before."""
+        if not self._ended.acquire(blocking=False):
+            return False
+        if self.stopped is not None:
+            outcome = self._as_asked(self.stopped, outcome)
+        self.steps.close()
+        self._interrupt = None  # it refers to us: whatever ends here is freed at once, without the collector
+        self.ending = ending_of(
+            self.grant,
+            self.request,
+            outcome,
+            now_ms=self._clock.now_ms(),
+            chance=fraction() if outcome.error is not None else 0.0,
+            traceparent=self.traceparent,
+        )
+        self._done(self)
+        return True
+
+    async def run(self) -> None:
+        """Execute an `async def`, on the loop at hand."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        outcome = Outcome("returned")
+        if self.interrupted_by(lambda: loop.call_soon_threadsafe(task.cancel)):
+            timer = loop.call_later(self.limit, self.stop, "timedOut") if self.limit else None
+            speaking.set(self.steps)
+            try:
+                with self.traced() if telemetry.tracing() else _untraced:
+                    outcome = succeeded(await self.executor.function(*self.arguments()))
+            except BaseException as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
+                outcome = outcome_of(error)
+            if timer is not None:
+                timer.cancel()
+        self.finish(outcome)
+
+    def run_in_thread(self) -> None:
+        """Execute a plain function, in the thread at hand."""
+        outcome = Outcome("returned")
+        if self.stopped is None:
+            speaking.set(self.steps)
+            try:
+                with self.traced():
+                    outcome = succeeded(self.executor.function(*self.arguments()))
+            except BaseException as error:  # noqa: BLE001
+                outcome = outcome_of(error)
+        self.finish(outcome)
+
+    def arguments(self) -> tuple[Any, ...]:
+        """What the function is called with.
+
+        Raises:
+            BadParams: the parameters do not fit it.
+        """
+        request, grant = self.request, self.grant
+        params = params_for(self.executor, request.params)
+        context = RunContext(
+            run_id=grant.run_id,
+            attempt=grant.attempt,
+            fence=grant.fence,
+            params=params,
+            report=self.steps,
+            nominal_ms=None if request.nominal_at is None else millis(request.nominal_at),
+            deadline_ms=self.deadline_ms(),
+        )
+        return (context,) if self.executor.params_type is None else (context, params)
+
+    def deadline_ms(self) -> int | None:
+        return self._clock.now_ms() + int(self.limit * 1000) if self.limit else None
+
+    @contextmanager
+    def traced(self) -> Generator[None]:
+        """Work under the attempt's span, a child of what requested the run."""
+        attributes = {
+            "waterclock.run": self.grant.run_id,
+            "waterclock.attempt": self.grant.attempt,
+            "waterclock.executor": self.executor.key,
+        }
+        with telemetry.span("attempt", parent=self.request.traceparent, attributes=attributes):
+            self.traceparent = telemetry.inject()
+            yield
+
+    def _as_asked(self, reason: Stop, outcome: Outcome) -> Outcome:
+        if outcome.kind == "failed" and outcome.error is not None and outcome.error.type != "CancelledError":
+            text = f"after it was asked to stop: {outcome.error.type}: {outcome.error.message}"
+            self.steps.logged(None, "warning", text)
+        if reason == "timedOut":
+            return Outcome("timedOut", error=Error(type="Timeout", message=f"ran longer than {self.limit:g} s"))
+        return Outcome(reason)
+
+
+def limit_of(request: RunRequested, executor: AnyExecutor) -> float:
+    """Seconds an attempt may take: the job's word, else the executor's, else an hour; 0 for no limit."""
+    for said in (request.timeout, executor.timeout):
+        if said is not None:
+            return said
+    return DEFAULT_TIMEOUT

@@ -1,0 +1,160 @@
+"""A child process, `python -m waterclock_worker.child FD`: executes one attempt and tells of it through a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from waterclock.executors import AnyExecutor, RunContext, current_step, declared
+from waterclock.model.events import Level, StepStatus
+from waterclock_worker import childwords as words
+from waterclock_worker.files import load_file
+from waterclock_worker.outcomes import Outcome, outcome_of, params_for, succeeded
+from waterclock_worker.text import LINE_MOST, NAME_MOST, cleaned, error_of, level_of
+
+STOPPED = 128 + signal.SIGTERM
+
+
+class PipeReport:
+    """Implements `waterclock.executors.Report`: every word at once, whole, to the pipe."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lock = threading.Lock()
+        self._steps = 0
+        self.cancelled = False
+
+    def tell(self, word: words.Word) -> None:
+        line = words.encode(word) + b"\n"
+        with self._lock:
+            self._write(line)
+
+    def step_started(self, name: str) -> int:
+        with self._lock:  # the worker numbers the steps by the order of these words
+            self._steps += 1
+            self._write(words.encode(words.Began(name=cleaned(name, NAME_MOST))) + b"\n")
+            return self._steps
+
+    def logged(self, step: int | None, level: Level, text: str) -> None:
+        self.tell(words.Said(step=step, level=level, text=cleaned(text, LINE_MOST)))
+
+    def progressed(self, step: int, done: float, total: float | None) -> None:
+        self.tell(words.Progressed(step=step, done=done, total=total))
+
+    def step_finished(self, step: int, status: StepStatus, error: BaseException | None) -> None:
+        told = None if error is None else error_of(error, skip=0)
+        self.tell(words.Finished(step=step, status=status, error=told))
+
+    def _write(self, line: bytes) -> None:
+        while line:
+            line = line[os.write(self._fd, line) :]
+
+
+class _PipeHandler(logging.Handler):
+    def __init__(self, report: PipeReport) -> None:
+        super().__init__(logging.INFO)
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._report.logged(current_step.get(), level_of(record), self.format(record))
+
+
+def main(fd: int) -> None:
+    task = words.decode_task(sys.stdin.buffer.readline())
+    sys.path[:] = task.path
+    threading.Thread(target=_die_with_worker, name="worker watch", daemon=True).start()
+    report = PipeReport(fd)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_PipeHandler(report)])
+    outcome = _execute(task, report)
+    sys.stdout.flush()
+    report.tell(
+        words.Ended(
+            kind=outcome.kind,
+            result=msgspec.Raw(outcome.result),
+            error=outcome.error,
+            final=outcome.final,
+            after=outcome.after,
+        )
+    )
+
+
+def _execute(task: words.Task, report: PipeReport) -> Outcome:
+    """SystemExit passes: a child that exits is told by its exit code."""
+    try:
+        executor = _find(task)
+        params = params_for(executor, task.params)
+        context = RunContext(
+            run_id=task.run_id,
+            attempt=task.attempt,
+            fence=task.fence,
+            params=params,
+            report=report,
+            nominal_ms=task.nominal_ms,
+            deadline_ms=task.deadline_ms,
+        )
+        arguments = (context,) if executor.params_type is None else (context, params)
+        if executor.is_async:
+            return succeeded(asyncio.run(_cancellable(executor, arguments, report)))
+        signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(report))
+        return succeeded(executor.function(*arguments))
+    except Exception as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
+        return outcome_of(error)
+
+
+async def _cancellable(executor: AnyExecutor, arguments: tuple[Any, ...], report: PipeReport) -> object:
+    """SIGTERM cancels the function, as a cancelled attempt in the worker would be."""
+    task = asyncio.current_task()
+    assert task is not None
+
+    def stop() -> None:
+        report.cancelled = True
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    try:
+        return await executor.function(*arguments)
+    except asyncio.CancelledError:
+        if report.cancelled:
+            sys.exit(STOPPED)
+        raise
+
+
+def _leave(report: PipeReport) -> None:
+    """Unwind a plain function, so that its `finally` and `with` blocks run."""
+    report.cancelled = True
+    sys.exit(STOPPED)
+
+
+def _find(task: words.Task) -> AnyExecutor:
+    try:
+        import_module(task.module)
+    except ModuleNotFoundError as error:
+        if task.file is None or not task.module.startswith(str(error.name)):
+            raise
+        load_file(Path(task.file), name=task.module)
+    for executor in declared():
+        if task.key == executor.key and executor.module == task.module:
+            return executor
+    raise LookupError(f"{task.module} declares no executor {task.key}")
+
+
+def _die_with_worker() -> None:
+    """The worker holds our standard input open as long as it lives."""
+    while os.read(0, 1024):  # not through `sys.stdin`, whose lock would stand in the way of an orderly exit
+        pass
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,180 @@
+"""Child processes, as the worker sees them: started, listened to, stopped, and told by how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator
+
+import msgspec
+
+from waterclock.model.events import Level
+from waterclock.model.instants import millis
+from waterclock.model.outcomes import Error
+from waterclock_worker import childwords as words
+from waterclock_worker.attempt import Attempt
+from waterclock_worker.outcomes import Outcome
+from waterclock_worker.text import LINE_MOST
+
+GRACE = 1.5  # s between SIGTERM and SIGKILL
+_CHUNK = 64 * 1024
+_LINGER = 1.0  # s for pipes that a descendant still holds after the child's end
+
+
+class Children:
+    """Runs attempts in child processes, from the I/O loop: what blocks the executors' loop does not reach them."""
+
+    def __init__(self, io: asyncio.AbstractEventLoop) -> None:
+        self._io = io
+
+    async def run(self, attempt: Attempt) -> None:
+        """Execute the attempt in a child, from its start to its end."""
+        outcome = Outcome("returned")
+        if attempt.stopped is None:
+            with attempt.traced():
+                outcome = await self._executed(attempt)
+        attempt.finish(outcome)
+
+    async def _executed(self, attempt: Attempt) -> Outcome:
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "waterclock_worker.child", str(writing),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                pass_fds=(writing,), start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            os.close(reading)
+            return Outcome(
+                "crashed", error=Error(type=type(error).__name__, message=f"no child could be started: {error}")
+            )
+        finally:
+            os.close(writing)
+        return await _Child(process, attempt, self._io).told(reading)
+
+
+class _Child:
+    def __init__(self, process: asyncio.subprocess.Process, attempt: Attempt, io: asyncio.AbstractEventLoop) -> None:
+        self._process = process
+        self._attempt = attempt
+        self._io = io
+        self._ended: words.Ended | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+
+    async def told(self, reading: int) -> Outcome:
+        attempt, process = self._attempt, self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if attempt.limit:
+            self._timers.append(self._io.call_later(attempt.limit, attempt.stop, "timedOut"))
+        if not attempt.interrupted_by(lambda: self._io.call_soon_threadsafe(self._terminate)):
+            self._terminate()
+        pipe = await self._reader(reading)
+        try:
+            async with asyncio.TaskGroup() as listening:
+                ears = [
+                    listening.create_task(self._words(pipe), name=f"words of {attempt.name}"),
+                    listening.create_task(self._lines(process.stdout, "info"), name=f"stdout of {attempt.name}"),
+                    listening.create_task(self._lines(process.stderr, "warning"), name=f"stderr of {attempt.name}"),
+                ]
+                with contextlib.suppress(ConnectionError):
+                    process.stdin.write(words.encode(self._task()) + b"\n")
+                code = await process.wait()
+                self._signal(signal.SIGKILL)  # whatever the child has left behind in its group
+                await asyncio.wait(ears, timeout=_LINGER)
+                for ear in ears:
+                    ear.cancel()
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+            if process.returncode is None:
+                self._signal(signal.SIGKILL)
+        return self._outcome(code)
+
+    def _task(self) -> words.Task:
+        attempt = self._attempt
+        nominal_at = attempt.request.nominal_at
+        return words.Task(
+            path=sys.path,
+            module=attempt.executor.module,
+            file=sys.modules[attempt.executor.module].__file__,
+            key=attempt.executor.key,
+            run_id=attempt.grant.run_id,
+            attempt=attempt.grant.attempt,
+            fence=attempt.grant.fence,
+            params=attempt.request.params,
+            nominal_ms=None if nominal_at is None else millis(nominal_at),
+            deadline_ms=attempt.deadline_ms(),
+        )
+
+    async def _reader(self, fd: int) -> asyncio.StreamReader:
+        reader = asyncio.StreamReader(limit=_CHUNK)
+        await self._io.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb"))
+        return reader
+
+    def _terminate(self) -> None:
+        self._signal(signal.SIGTERM)
+        self._timers.append(self._io.call_later(GRACE, self._signal, signal.SIGKILL))
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    async def _lines(self, stream: asyncio.StreamReader, level: Level) -> None:
+        """Lines outside the words: prints, and what programs that it starts say."""
+        async for line in split(stream):
+            self._attempt.steps.logged(None, level, line.decode(errors="replace"))
+
+    async def _words(self, stream: asyncio.StreamReader) -> None:
+        steps = self._attempt.steps
+        async for line in split(stream, most=None):
+            try:
+                word: words.Word = words.decode_word(line)
+            except msgspec.DecodeError:  # the executor has written to a descriptor that is not its own
+                steps.logged(None, "warning", line.decode(errors="replace"))
+                continue
+            match word:
+                case words.Began(name=name):
+                    steps.step_started(name)
+                case words.Said(step=step, level=level, text=text):
+                    steps.logged(step, level, text)
+                case words.Progressed(step=step, done=done, total=total):
+                    steps.progressed(step, done, total)
+                case words.Finished(step=step, status=status, error=error):
+                    steps.step_ended(step, status, error)
+                case words.Ended() as ended:
+                    self._ended = ended
+
+    def _outcome(self, code: int) -> Outcome:
+        if code == 0 and self._ended is not None:
+            told = self._ended
+            return Outcome(told.kind, bytes(told.result), told.error, told.final, told.after)
+        if code < 0:
+            return Outcome("crashed", error=Error(type="ChildSignal", message=_signal_name(-code)))
+        message = f"exit code {code}" if code else "exit code 0, but it never said how it ended"
+        return Outcome("crashed", error=Error(type="ChildExit", message=message))
+
+
+async def split(stream: asyncio.StreamReader, *, most: int | None = LINE_MOST) -> AsyncGenerator[bytes]:
+    """Lines of a stream as they come, without their ends; one longer than `most` bytes is given in pieces."""
+    rest = b""
+    while chunk := await stream.read(_CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+        while most is not None and len(rest) > most:
+            yield rest[:most]
+            rest = rest[most:]
+    if rest:
+        yield rest
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"{signal.Signals(number).name} ({number})"
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,68 @@
+"""What a child process and its worker say to each other: one JSON line each.
+
+The worker writes one `Task` to the child's standard input and keeps it open: its end tells the child that the worker is
+gone. The child writes to a pipe of its own; its standard output and error are lines of the run's log.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from waterclock.model.events import Level, StepStatus
+from waterclock.model.outcomes import AttemptOutcome, Error
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child is to execute: the executor `key` of `module`."""
+
+    path: list[str]  # sys.path of the worker
+    module: str
+    file: str | None  # where that is, for a module that was not found by its name
+    key: str
+    run_id: str
+    attempt: int
+    fence: int
+    params: dict[str, Any]
+    nominal_ms: int | None
+    deadline_ms: int | None
+
+
+class Began(msgspec.Struct, frozen=True, kw_only=True, tag="began"):
+    name: str
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, tag="said"):
+    step: int | None
+    level: Level
+    text: str
+
+
+class Progressed(msgspec.Struct, frozen=True, kw_only=True, tag="progressed"):
+    step: int
+    done: float
+    total: float | None
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
+    step: int
+    status: StepStatus
+    error: Error | None
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
+    """The last word: how the function ended. It counts only if the child then exits with 0."""
+
+    kind: AttemptOutcome
+    result: msgspec.Raw
+    error: Error | None
+    final: bool
+    after: float | None
+
+
+Word = Began | Said | Progressed | Finished | Ended
+
+encode = msgspec.json.Encoder().encode
+decode_task = msgspec.json.Decoder(Task).decode
+decode_word = msgspec.json.Decoder(Word).decode

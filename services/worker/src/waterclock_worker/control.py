@@ -1,0 +1,71 @@
+"""What a worker hears from operators, and the FastStream application that hosts it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+from faststream import AckPolicy, FastStream
+from faststream.redis import RedisBroker
+
+from waterclock.log.broker import Control, application, broker_at, control_stream
+from waterclock.model.ids import RunId
+from waterclock.wire.keys import Keys
+from waterclock_worker.worker import Worker
+
+Host = Callable[[], AbstractAsyncContextManager[None]]
+
+
+def app_of(
+    worker: Worker | None,
+    url: str,
+    keys: Keys,
+    *,
+    since_ms: int,
+    clustered: bool = False,
+    host: Host | None = None,
+) -> FastStream:
+    """The application that hosts a worker: `host` is entered before the broker starts and left after it has stopped.
+
+    Without a worker it is only good for its AsyncAPI document.
+    """
+    broker = broker_at(url, clustered=clustered)
+    _subscribe(broker, worker, keys, since_ms=since_ms)
+    return application(
+        broker,
+        title="Waterclock worker",
+        version=version("waterclock-worker"),
+        description="What a worker hears. Its claims and endings are not messages but calls of the log.",
+        lifespan=host or _nothing,
+    )
+
+
+def _subscribe(broker: RedisBroker, worker: Worker | None, keys: Keys, *, since_ms: int) -> None:
+    stream = control_stream(keys, since_ms=since_ms)
+
+    @broker.subscriber(stream=stream, title="control", ack_policy=AckPolicy.MANUAL)
+    async def control(said: Control) -> None:  # pyright: ignore[reportUnusedFunction]
+        """Stop an attempt whose cancel is in the log (`cancel`), drain (`drain`), log more or less (`logLevel`)."""
+        if worker is not None:
+            obey(worker, said)
+
+
+def obey(worker: Worker, said: Control) -> None:
+    """Do what concerns this worker."""
+    match said:
+        case Control(say="cancel", run=str(run)):
+            worker.cancel(RunId(run))
+        case Control(say="drain", worker=str(name)) if worker.is_called(name):
+            worker.drain()
+        case Control(say="logLevel", level=str(level)):
+            for name in ("waterclock", "waterclock_worker"):
+                logging.getLogger(name).setLevel(level.upper())
+        case _:
+            return
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncGenerator[None]:
+    yield

@@ -1,0 +1,122 @@
+"""Where `async def` executors run: an event loop in a thread of its own, apart from the worker's I/O.
+
+An executor that blocks its loop stops what else runs there, but neither claims nor renewals, and not what comes after
+it: a loop that does not answer is left to what it has begun, and another takes its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Protocol
+
+from waterclock.kit.clock import Clock
+
+BLOCKED_AFTER = 0.25  # s without an answer
+_LOOK_EVERY = 0.1  # s
+
+
+class Work(Protocol):
+    """Something to be run on an executors' loop; it never raises."""
+
+    def run(self) -> Coroutine[None, None, None]: ...
+
+
+class ExecutorLoop:
+    """One thread with one loop; ended by `close`, or with the process."""
+
+    def __init__(self, number: int, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        self.waiting: deque[Work] = deque()  # handed over, not begun
+        self.asked_at: float | None = None  # when an answer was asked for that has not come
+        self._loop = new_loop()
+        self._stopping = asyncio.Event()
+        self._started = threading.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._thread = threading.Thread(target=self._run, name=f"executors-{number}", daemon=True)
+        self._thread.start()
+        self._started.wait()
+
+    def start(self, work: Sequence[Work]) -> None:
+        """Run these; from any thread."""
+        self.waiting.extend(work)
+        self._loop.call_soon_threadsafe(self._begin, len(work))
+
+    def ask(self, now: float) -> None:
+        """Ask for a sign of life, unless one is still due."""
+        if self.asked_at is None:
+            self.asked_at = now
+            self._loop.call_soon_threadsafe(self._answer)
+
+    def close(self) -> None:
+        """Let what runs come to its end, then end the thread."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def _begin(self, count: int) -> None:
+        assert self._tasks is not None
+        for _ in range(count):
+            self._tasks.create_task(self._next(), name="attempt")
+
+    async def _next(self) -> None:
+        """Work waits until its task really runs: what stands behind one that blocks can still be taken elsewhere."""
+        try:
+            work = self.waiting.popleft()
+        except IndexError:
+            return
+        await work.run()
+
+    def _answer(self) -> None:
+        self.asked_at = None
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            self._started.set()
+            await self._stopping.wait()
+
+
+class Loops:
+    """The executors' loop in use, and those that were left behind blocked. Belongs to the worker's I/O loop."""
+
+    def __init__(self, clock: Clock, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        self._clock = clock
+        self._new_loop = new_loop
+        self._count = 0
+        self._current = self._another()
+
+    def start(self, work: Sequence[Work]) -> None:
+        self._current.start(work)
+
+    async def watch(self) -> None:
+        """For ever: replace the loop when it is blocked, and take over what it has not begun."""
+        while True:
+            now = self._clock.monotonic()
+            asked_at = self._current.asked_at
+            if asked_at is not None and now - asked_at > BLOCKED_AFTER:
+                self._replace()
+            self._current.ask(now)
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def close(self) -> None:
+        self._current.close()
+
+    def _replace(self) -> None:
+        blocked, self._current = self._current, self._another()
+        blocked.close()
+        taken: list[Work] = []
+        while blocked.waiting:
+            try:
+                taken.append(blocked.waiting.popleft())
+            except IndexError:
+                break
+        if taken:
+            self._current.start(taken)
+
+    def _another(self) -> ExecutorLoop:
+        self._count += 1
+        return ExecutorLoop(self._count, self._new_loop)

@@ -1,0 +1,107 @@
+"""Which executor stands behind which key, and what a worker announces of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from waterclock.executors import NO_RESULT, AnyExecutor, declared
+from waterclock.kit.service import Unfit
+from waterclock.model.events import ExecutorSpec
+from waterclock_worker.files import load_file
+
+GROUP = "waterclock.executors"
+_NOTHING: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+
+
+class Registry:
+    """Executors by key and by alias."""
+
+    def __init__(self, executors: Iterable[AnyExecutor]) -> None:
+        """
+        Raises:
+            Unfit: two executors claim one key.
+        """
+        self._by_key: dict[str, AnyExecutor] = {}
+        self.executors = tuple(executors)
+        for one in self.executors:
+            for key in (one.key, *one.aliases):
+                other = self._by_key.setdefault(key, one)
+                if other is not one:
+                    raise Unfit(f"two executors are called {key!r}: one in {other.module}, one in {one.module}")
+
+    def find(self, key: str) -> AnyExecutor | None:
+        return self._by_key.get(key)
+
+    def specs(self) -> tuple[ExecutorSpec, ...]:
+        return tuple(spec_of(one) for one in self.executors)
+
+
+def discover(modules: Iterable[str]) -> Registry:
+    """Load the installed modules of executors and these, each a module's name or the path of a .py file.
+
+    Raises:
+        Unfit: one cannot be loaded, or two claim one key.
+    """
+    for point in entry_points(group=GROUP):
+        _guarded(point.value, point.load)
+    for module in modules:
+        load(module)
+    return Registry(declared())
+
+
+def load(module: str) -> None:
+    """Load a module of executors by its name, or by its path if it ends in `.py`.
+
+    Raises:
+        Unfit: it cannot be loaded.
+    """
+    if module.endswith(".py"):
+        _guarded(module, lambda: load_file(Path(module), name=Path(module).stem))
+    else:
+        _guarded(module, lambda: importlib.import_module(module))
+
+
+def spec_of(executor: AnyExecutor) -> ExecutorSpec:
+    """What is announced of an executor.
+
+    Raises:
+        Unfit: a type of its parameters or result has no JSON Schema.
+    """
+    try:
+        params = _NOTHING if executor.params_type is None else schema_of(executor.params_type)
+        result = None if executor.result_type is NO_RESULT else schema_of(executor.result_type)
+    except TypeError as error:
+        raise Unfit(f"executor {executor.key!r}: {error}") from error
+    return ExecutorSpec(
+        key=executor.key,
+        description=executor.description,
+        params_schema=params,
+        result_schema=result,
+        timeout=executor.timeout,
+        aliases=executor.aliases,
+    )
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    """The JSON Schema of a type, its own members at the top and only what they refer to under `$defs`."""
+    (top,), parts = msgspec.json.schema_components((kind,), ref_template="#/$defs/{name}")
+    name = str(top.get("$ref", "")).rpartition("/")[2]
+    recursive = name and f"#/$defs/{name}" in msgspec.json.encode(parts).decode()
+    if name and not recursive:
+        top = parts.pop(name)
+    return top | {"$defs": parts} if parts else top
+
+
+def _guarded(name: str, loading: Any) -> None:
+    try:
+        loading()
+    except Unfit:
+        raise
+    except Exception as error:  # whatever a foreign module raises when it is loaded
+        raise Unfit(f"cannot load the executors in {name}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,218 @@
+"""The attempts of this process: slots, where each kind of executor runs, and the way back of what they tell.
+
+grants → Attempt → executors' loop │ thread │ child          (any thread)
+                            │ told, done
+                            ▼
+          settle, once for many, on the I/O loop → recorder → endings → known no more
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from waterclock.executors import AnyExecutor, Executor, RunContext
+from waterclock.kit.clock import Clock
+from waterclock.log.attempts import Grant, RunEnding
+from waterclock.log.client import Log
+from waterclock.model.events import RunRequested
+from waterclock_worker.attempt import Attempt
+from waterclock_worker.children import Children
+from waterclock_worker.endings import Endings
+from waterclock_worker.loops import Loops
+from waterclock_worker.outcomes import Outcome, Stop
+from waterclock_worker.recorder import Recorder
+from waterclock_worker.registry import Registry
+from waterclock_worker.seats import Seat
+from waterclock_worker.steps import StepLog
+from waterclock_worker.threads import Threads
+
+UNANSWERED_MOST = 2_000
+"""Endings that may wait for an answer before nothing more is claimed."""
+
+_decode = msgspec.json.Decoder(RunRequested).decode
+
+
+class Running:
+    """Belongs to the I/O loop; only what attempts call comes from other threads."""
+
+    def __init__(
+        self,
+        store: Log,
+        seats: Sequence[Seat],
+        registry: Registry,
+        *,
+        slots: int,
+        clock: Clock,
+        tasks: asyncio.TaskGroup,
+        new_loop: Callable[[], asyncio.AbstractEventLoop],
+    ) -> None:
+        self.slots = slots
+        self.taken = 0  # by attempts that execute, and by open claims
+        self.endings = [Endings(store, seat.partition, answered=partial(self._answered, seat)) for seat in seats]
+        self._recorders = [Recorder(store, seat.partition, refused=partial(self._refused, seat)) for seat in seats]
+        self._seats = seats
+        self._registry = registry
+        self._clock = clock
+        self._tasks = tasks
+        self._io = asyncio.get_running_loop()
+        self._loops = Loops(clock, new_loop)
+        self._threads = Threads()
+        self._children = Children(self._io)
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self._some_answered = asyncio.Event()
+        self._told: deque[StepLog] = deque()
+        self._done: deque[Attempt] = deque()
+        self._settling = False
+        for sender in (*self.endings, *self._recorders):
+            tasks.create_task(sender.send(), name=f"send {type(sender).__name__}")
+        tasks.create_task(self._loops.watch(), name="watch the executors' loop")
+
+    async def offer(self, most: int) -> int:
+        """Wait for free slots and take them, at most `most`, for a claim; waiting claims are served in turn."""
+        async with self._turn:
+            while self.taken >= self.slots or sum(map(len, self.endings)) > UNANSWERED_MOST:
+                self._freed.clear()
+                await self._freed.wait()
+            offered = min(self.slots - self.taken, most)
+            self.taken += offered
+            return offered
+
+    def give_back_slots(self, count: int) -> None:
+        """Slots that were offered and not used."""
+        self.taken -= count
+        if count:
+            self._freed.set()
+
+    def begin(self, seat: Seat, grants: Iterable[Grant], *, stopped: Stop | None = None) -> None:
+        """Start attempts, each in a slot taken before; with `stopped` they end at once, as asked."""
+        on_loop: list[Attempt] = []
+        for grant in grants:
+            attempt = self._attempt(seat, grant)
+            seat.attempts[grant.fence] = attempt
+            if grant.cancelled:
+                attempt.stop("cancelled")
+            if stopped is not None:
+                attempt.stop(stopped)
+            match attempt.executor.kind:
+                case "async":
+                    on_loop.append(attempt)
+                case "thread":
+                    self._threads.run(self._timed(attempt, attempt.run_in_thread))
+                case "child":
+                    self._tasks.create_task(self._children.run(attempt), name=f"child of {attempt.name}")
+        if on_loop:
+            self._loops.start(on_loop)
+
+    def active(self) -> list[Attempt]:
+        """Attempts that have not ended."""
+        return [one for seat in self._seats for one in list(seat.attempts.values()) if one.ending is None]
+
+    def abandon(self) -> None:
+        """End what would not end by itself as given back; its thread is left to the end of the process."""
+        for attempt in self.active():
+            attempt.stop("returned")
+            attempt.finish(Outcome("returned"))
+
+    async def idle(self) -> None:
+        """Return when no attempt executes and no claim is open."""
+        while self.taken:
+            self._freed.clear()
+            await self._freed.wait()
+
+    async def told(self) -> None:
+        """Return when every ending is answered."""
+        while any(one.ending is not None for seat in self._seats for one in seat.attempts.values()):
+            self._some_answered.clear()
+            await self._some_answered.wait()
+        for endings in self.endings:
+            await endings.sent()
+
+    def close(self) -> None:
+        self._loops.close()
+
+    def _attempt(self, seat: Seat, grant: Grant) -> Attempt:
+        request = _decode(grant.body)
+        found = self._registry.find(request.invoke_target) or _unknown(request.invoke_target)
+        return Attempt(
+            grant, request, found, partition=seat.partition, clock=self._clock, done=self._on_done, told=self._on_told
+        )
+
+    def _timed(self, attempt: Attempt, work: Callable[[], None]) -> Callable[[], None]:
+        """A thread cannot keep its own time: the I/O loop does."""
+        if not attempt.limit:
+            return work
+        timer = self._io.call_later(attempt.limit, attempt.stop, "timedOut")
+
+        def timed() -> None:
+            work()
+            _on(self._io, timer.cancel)
+
+        return timed
+
+    def _on_told(self, steps: StepLog) -> None:
+        self._told.append(steps)
+        self._hint()
+
+    def _on_done(self, attempt: Attempt) -> None:
+        self._done.append(attempt)
+        self._hint()
+
+    def _hint(self) -> None:
+        if not self._settling:
+            self._settling = True
+            _on(self._io, self._settle)
+
+    def _settle(self) -> None:
+        self._settling = False  # before anything is taken: what comes now hints again
+        while self._told:
+            steps = self._told.popleft()
+            self._recorders[steps.partition].tell(steps)
+        ended = len(self._done)
+        for _ in range(ended):
+            attempt = self._done.popleft()
+            ending = attempt.ending
+            assert ending is not None
+            if attempt.steps.touched:
+                recorder = self._recorders[attempt.partition]
+                recorder.close(attempt.steps, partial(self.endings[attempt.partition].put, ending))
+            else:
+                self.endings[attempt.partition].put(ending)
+        self.give_back_slots(ended)
+
+    def _answered(self, seat: Seat, ending: RunEnding) -> None:
+        seat.attempts.pop(ending.fence, None)
+        self._some_answered.set()
+        self._freed.set()
+
+    def _refused(self, seat: Seat, steps: StepLog) -> None:
+        attempt = seat.attempts.get(steps.fence)
+        if attempt is not None:
+            attempt.stop("returned")
+
+
+def _on(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    """Call on a loop from any thread; one that is closed needs nothing any more."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call)
+
+
+def _unknown(key: str) -> AnyExecutor:
+    """Stands in for an executor that this worker does not have: the attempt fails, and may be tried elsewhere."""
+
+    async def unknown(ctx: RunContext, params: dict[str, Any]) -> None:
+        del ctx, params
+        raise UnknownExecutor(f"this worker has no executor {key!r}")
+
+    return Executor(unknown, key=key, timeout=None, kind="async", aliases=())
+
+
+class UnknownExecutor(Exception):
+    """Nothing stands behind the run's target in this worker."""

@@ -1,0 +1,45 @@
+"""Text and errors as they are stored: bounded, and such that every store can hold them."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+from waterclock.model.events import Level
+from waterclock.model.outcomes import Error
+
+LINE_MOST = 16 * 1024  # characters
+NAME_MOST = 200
+TRACEBACK_MOST = 8 * 1024
+
+
+def cleaned(text: str, most: int) -> str:
+    """Text that every store can hold: no NUL, no half of a surrogate pair, at most `most` characters and a mark."""
+    if len(text) > most:
+        text = f"{text[:most]} … [cut, {len(text)} characters]"
+    if not text.isascii():
+        text = text.encode(errors="replace").decode()
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text
+
+
+def error_of(error: BaseException, *, skip: int) -> Error:
+    """An exception as it is stored, without its first `skip` frames, ours; of a long traceback the end is kept."""
+    frames = error.__traceback__
+    for _ in range(skip):
+        frames = frames.tb_next if frames is not None and frames.tb_next is not None else frames
+    lines = "".join(traceback.format_exception(type(error), error, frames))
+    if len(lines) > TRACEBACK_MOST:
+        lines = f"[cut] …{lines[-TRACEBACK_MOST:]}"
+    return Error(
+        type=type(error).__name__,
+        message=cleaned(str(error), LINE_MOST),
+        traceback=cleaned(lines, LINE_MOST),
+    )
+
+
+def level_of(record: logging.LogRecord) -> Level:
+    if record.levelno >= logging.ERROR:
+        return "error"
+    if record.levelno >= logging.WARNING:
+        return "warning"
+    return "info" if record.levelno >= logging.INFO else "debug"

@@ -1,0 +1,289 @@
+"""The worker: what it is made of, from its start to its drain.
+
+I/O loop       claims · doorbells · endings · records · timers of delayed runs · sweeps · children
+leases         a thread: renewals
+executors      a thread with a loop for `async def`, threads for `def`, processes for `subprocess=True`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from waterclock.kit.service import Unfit
+from waterclock.log.attempts import RunEnding
+from waterclock.log.bodies import Body, body_of
+from waterclock.log.client import Log, LogSettings, Queue
+from waterclock.log.errors import LogError
+from waterclock.log.sessions import Held, leave
+from waterclock.model.events import ResultRefused, RunCancelled, RunLost, WorkerJoined, WorkerLeft
+from waterclock.model.ids import RunId
+from waterclock_worker.capture import captured
+from waterclock_worker.claim import Claimer, Doorbell, listen
+from waterclock_worker.health import Health
+from waterclock_worker.leases import Leases
+from waterclock_worker.promote import Promoter
+from waterclock_worker.registry import Registry
+from waterclock_worker.running import Running
+from waterclock_worker.seats import Seat
+from waterclock_worker.settings import WorkerSettings
+from waterclock_worker.storeclock import StoreClock
+from waterclock_worker.sweep import Sweeper
+
+STOPPING = 2.0  # s for attempts to stop when the drain's time is over: a child is killed after 1.5
+FAREWELL = 5.0  # s for the last endings
+_HANDING_BACK = 0.5  # s
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One process's worker. `run` it once."""
+
+    def __init__(
+        self,
+        store: Log,
+        log_settings: LogSettings,
+        registry: Registry,
+        settings: WorkerSettings,
+        *,
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        end_process: Callable[[int], None] = os._exit,
+    ) -> None:
+        self._log = store
+        self._log_settings = log_settings
+        self._registry = registry
+        self._settings = settings
+        self._new_loop = new_loop
+        self._end_process = end_process
+        self._specs = registry.specs()
+        self._queues = _chosen(store.queues, settings)
+        self._seats = [Seat(partition) for partition in range(store.partitions)]
+        self._drain = asyncio.Event()
+        self._running: Running | None = None
+        self._claimers: list[Claimer] = []
+        self.clock = StoreClock()
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until `drain` is called; then finish or give back what is held, leave, and return."""
+        with captured():
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    await self._serve(tasks)
+            except* _Drained:  # the way to end a group whose tasks work for ever
+                log.info("drained")
+
+    def drain(self) -> None:
+        """Stop claiming; `run` returns when what runs has ended or had its time."""
+        self._drain.set()
+
+    def is_called(self, name: str) -> bool:
+        """Whether an operator who says `name` means this worker: its name, or one of its sessions."""
+        return name == self._settings.name or any(seat.session == name for seat in self._seats)
+
+    def cancel(self, run_id: RunId) -> None:
+        """The run's cancel is in the log: stop its attempt, if it is here."""
+        attempt = self._seats[self._log.partition_of(run_id)].attempt_of(run_id)
+        if attempt is not None:
+            attempt.stop("cancelled")
+
+    def health(self) -> Health:
+        held = [attempt for seat in self._seats for attempt in seat.attempts.values()]
+        return Health(
+            ready=self.ready.is_set() and not self._drain.is_set() and self._trusted(),
+            session=self._seats[0].session,
+            slots=self._settings.slots,
+            running=sum(attempt.ending is None for attempt in held),
+            unanswered=sum(attempt.ending is not None for attempt in held),
+        )
+
+    async def _serve(self, tasks: asyncio.TaskGroup) -> None:
+        running = self._running = Running(
+            self._log,
+            self._seats,
+            self._registry,
+            slots=self._settings.slots,
+            clock=self.clock,
+            tasks=tasks,
+            new_loop=self._new_loop,
+        )
+        leases = Leases(
+            self._seats,
+            self._log_settings,
+            self._settings,
+            self.clock,
+            renewed=self._renewed,
+            lost=self._lost,
+            hand_back=self._hand_back,
+            end_process=self._end_process,
+        )
+        leases.start()
+        try:
+            self._start(tasks, running)
+            await self._drain.wait()
+            await self._empty(running)
+            await self._leave()
+        finally:
+            running.close()
+            leases.close()
+        raise _Drained
+
+    def _start(self, tasks: asyncio.TaskGroup, running: Running) -> None:
+        for seat in self._seats:
+            partition = seat.partition
+            promoter = Promoter(self._log, partition, self.clock)
+            claimer = Claimer(
+                self._log,
+                seat,
+                running,
+                worker=self._settings.name,
+                queues=self._queues,
+                strict=self._settings.strict,
+                lease=self._settings.lease - self._settings.margin,
+                clock=self.clock,
+                joined=self._joined if partition == 0 else _unannounced,
+                opened=self._opened,
+                ready_at=promoter.ready_at,
+            )
+            self._claimers.append(claimer)
+            sweeper = Sweeper(self._log, partition, self._settings, self.clock)
+            tasks.create_task(claimer.run(), name=f"claim in {partition}")
+            tasks.create_task(promoter.run(), name=f"promote in {partition}")
+            tasks.create_task(sweeper.run(), name=f"sweep {partition}")
+        for group in self._log.groups:
+            bells = {partition: self._claimers[partition].doorbell for partition in group}
+            hearing = listen(self._log, bells, cancel=self.cancel, back=lambda bells=bells: _knock(bells))
+            tasks.create_task(hearing, name=f"listen to {group}")
+        tasks.create_task(self.clock.follow(self._log), name="follow the store's clock")
+
+    async def _empty(self, running: Running) -> None:
+        """Let what runs end, for a time; then ask it to stop; then give back what is left."""
+        log.info("draining", extra={"running": len(running.active())})
+        for claimer in self._claimers:
+            claimer.stop()
+        if not await _within(self._settings.drain_timeout, running.idle()):
+            for attempt in running.active():
+                attempt.stop("returned")
+            await _within(STOPPING, running.idle())
+            running.abandon()
+        if not await _within(FAREWELL, running.told()):
+            log.error(
+                "endings were not answered; a sweeper will find the runs", extra=msgspec.to_builtins(self.health())
+            )
+
+    async def _leave(self) -> None:
+        for place, session in enumerate(dict.fromkeys(seat.session for seat in self._seats if seat.session)):
+            left = WorkerLeft(session=session, worker=self._settings.name, reason="drained")
+            try:
+                await leave(self._log, session, body=body_of(left) if place == 0 else None)
+            except LogError as error:
+                log.warning("could not leave; a sweeper will notice", extra={"session": session, "error": str(error)})
+
+    async def _hand_back(self) -> None:
+        """Before the process ends for an attempt that does not: the other runs go back now."""
+        for claimer in self._claimers:
+            claimer.stop()
+        assert self._running is not None
+        for attempt in self._running.active():
+            attempt.stop("returned")
+        await _within(_HANDING_BACK, self._running.idle())
+        await self._running.told()
+
+    def _joined(self, session: str) -> Body:
+        return body_of(
+            WorkerJoined(
+                worker=self._settings.name,
+                session=session,
+                queues=tuple(queue.name for queue in self._queues),
+                slots=self._settings.slots,
+                executors=self._specs,
+                release=version("waterclock-worker"),
+            )
+        )
+
+    def _opened(self) -> None:
+        if all(seat.session for seat in self._seats) and not self.ready.is_set():
+            self.ready.set()
+            log.info("ready", extra={"worker": self._settings.name, "slots": self._settings.slots})
+
+    def _trusted(self) -> bool:
+        now = self.clock.monotonic()
+        return all(seat.session and now < seat.trusted_until for seat in self._seats)
+
+    def _lost(self, seat: Seat, session: str) -> None:
+        self._claimers[seat.partition].lost(session)
+
+    def _renewed(self, seat: Seat, session: str, asked_at: float, held: list[Held]) -> None:
+        """What a renewal says: cancels, runs that were taken from us, and runs held in our name that we do not know."""
+        if seat.session != session:
+            return
+        for one in held:
+            if one.cancel and one.fence in seat.attempts:
+                seat.attempts[one.fence].stop("cancelled")
+        for attempt in seat.bereft(held, asked_at=asked_at):
+            log.warning("run was taken away", extra={"run": attempt.name})
+            attempt.lose()
+            seat.bereaved = True
+        assert self._running is not None
+        for one in seat.strangers(held):
+            log.warning("unknown run handed back", extra={"run": one.run_id})
+            self._running.endings[seat.partition].put(_returned(one))
+
+
+class _Drained(Exception):
+    """The worker has nothing left to do."""
+
+
+def _chosen(queues: Sequence[Queue], settings: WorkerSettings) -> tuple[Queue, ...]:
+    """The queues to claim from; with strict order, the heaviest first unless the setting says otherwise.
+
+    Raises:
+        Unfit: one does not exist.
+    """
+    known = {queue.name: queue for queue in queues}
+    unknown = [name for name in settings.queues if name not in known]
+    if unknown:
+        raise Unfit(f"WATERCLOCK_QUEUES: there is no queue {unknown[0]!r}; there are {', '.join(known)}")
+    if settings.queues:
+        return tuple(known[name] for name in settings.queues)
+    return tuple(sorted(queues, key=lambda queue: -queue.weight))
+
+
+def _returned(one: Held) -> RunEnding:
+    return RunEnding(
+        run_id=one.run_id,
+        attempt=one.attempt,
+        fence=one.fence,
+        body=body_of(RunLost(run_id=one.run_id, reason="handedBack", attempt=one.attempt, fence=one.fence)),
+        give_back=True,
+        body_cancelled=body_of(RunCancelled(run_id=one.run_id, attempt=one.attempt, fence=one.fence)),
+        body_refused=body_of(
+            ResultRefused(run_id=one.run_id, attempt=one.attempt, fence=one.fence, outcome="returned")
+        ),
+    )
+
+
+def _unannounced(session: str) -> None:
+    del session
+
+
+def _knock(bells: dict[int, Doorbell]) -> None:
+    for bell in bells.values():
+        bell.knock()
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, None]) -> bool:
+    """Whether `work` came to its end in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,254 @@
+"""Executors: typed functions that a worker runs when a run of their key is due.
+
+A module of executors imports this and no worker. `@executor` leaves the function callable as it was and declares it; a
+worker that loads the module finds what was declared. How a run reports (steps, lines, progress) is behind `Report`,
+which the worker implements, and a test of an executor may too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Generic, Literal, ParamSpec, Protocol, Self, TypeVar, get_type_hints
+
+from waterclock.model.events import Level, StepStatus
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Kind = Literal["async", "thread", "child"]
+"""Where an executor runs: on the executors' loop, in a thread, or in a child process."""
+
+
+class GiveUp(Exception):
+    """Raised by an executor: the run fails now, whatever attempts are left."""
+
+
+class Retry(Exception):
+    """Raised by an executor: the attempt failed; the next one, if any is left, starts `after` from now.
+
+    `after` is a timedelta or a number of seconds; None leaves it to the run's back-off.
+    """
+
+    def __init__(self, after: timedelta | float | None = None, message: str = "") -> None:
+        super().__init__(message or "the executor asked for another attempt")
+        seconds = after.total_seconds() if isinstance(after, timedelta) else after
+        if seconds is not None and seconds < 0:
+            raise ValueError(f"after is {seconds} s: a retry cannot lie in the past")
+        self.after = seconds
+
+
+class Report(Protocol):
+    """Where an attempt's steps and lines go. May be called from any thread; never waits."""
+
+    @property
+    def cancelled(self) -> bool: ...
+    def step_started(self, name: str) -> int:
+        """Returns the step's number, from 1 in each attempt."""
+        ...
+
+    def logged(self, step: int | None, level: Level, text: str) -> None: ...
+    def progressed(self, step: int, done: float, total: float | None) -> None: ...
+    def step_finished(self, step: int, status: StepStatus, error: BaseException | None) -> None: ...
+
+
+current_step: ContextVar[int | None] = ContextVar("current_step", default=None)
+"""The innermost open step where the caller runs: where `print`, `logging` and `ctx.log` belong."""
+
+
+class Step:
+    """A named part of an attempt, used as `async with ctx.step("…") as step`, or `with` in a plain function."""
+
+    __slots__ = ("_before", "_report", "name", "number")
+
+    def __init__(self, report: Report, name: str) -> None:
+        self._report = report
+        self._before: Token[int | None] | None = None
+        self.name = name
+        self.number = 0  # until it is entered
+
+    def log(self, text: str, *args: object, level: Level = "info") -> None:
+        """Write a line of the run's log; `args` are formatted into `text` as by `logging`."""
+        self._report.logged(self.number, level, _formatted(text, args))
+
+    def progress(self, done: float, total: float | None = None) -> None:
+        """Say how far the step is; the latest word counts, so it may be called as often as is convenient."""
+        self._report.progressed(self.number, done, total)
+
+    def __enter__(self) -> Self:
+        self.number = self._report.step_started(self.name)
+        self._before = current_step.set(self.number)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._before is not None
+        current_step.reset(self._before)
+        status: StepStatus = "succeeded"
+        if error is not None:
+            status = "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
+        self._report.step_finished(self.number, status, error if status == "failed" else None)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+class RunContext:
+    """What an executor is told about the attempt it runs for, and its way to tell of it.
+
+    `run_id` and `fence` are meant to be passed on: `run_id` as an idempotency key, `fence` (it only grows) to whatever
+    can refuse an older writer, for a worker that was paused may go on a little after its run was given to another.
+    """
+
+    __slots__ = ("_deadline_ms", "_nominal_ms", "_report", "attempt", "fence", "params", "run_id")
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        attempt: int,
+        fence: int,
+        params: Any,
+        report: Report,
+        nominal_ms: int | None = None,
+        deadline_ms: int | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.attempt = attempt  # from 1
+        self.fence = fence
+        self.params = params  # as the executor's struct; a dict where it takes none
+        self._report = report
+        self._nominal_ms = nominal_ms
+        self._deadline_ms = deadline_ms
+
+    @property
+    def nominal_at(self) -> datetime | None:
+        """The instant of the schedule that this run answers; None for one started by hand."""
+        return _moment(self._nominal_ms)
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the attempt runs out of time; None without a timeout."""
+        return _moment(self._deadline_ms)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the attempt is asked to stop; a plain function looks here, for its thread cannot be stopped."""
+        return self._report.cancelled
+
+    def step(self, name: str) -> Step:
+        return Step(self._report, name)
+
+    def log(self, text: str, *args: object, level: Level = "info") -> None:
+        """Write a line of the run's log, in the innermost open step if there is one."""
+        self._report.logged(current_step.get(), level, _formatted(text, args))
+
+
+class Executor(Generic[P, R]):
+    """A declared executor; calling it calls the function."""
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        key: str,
+        timeout: float | None,
+        kind: Kind,
+        aliases: tuple[str, ...],
+    ) -> None:
+        self.function = function
+        self.key = key
+        self.timeout = timeout  # seconds; None: not said; 0: none
+        self.kind: Kind = kind
+        self.is_async = _kind(function) == "async"
+        self.aliases = aliases
+        self.module = function.__module__
+        self.description = inspect.cleandoc(function.__doc__ or "")
+        self.params_type, self.result_type = _types(key, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+
+AnyExecutor = Executor[..., Any]
+NO_RESULT = inspect.Signature.empty
+"""The result type of an executor whose function does not say."""
+
+_declared: list[AnyExecutor] = []
+
+
+def executor(
+    key: str,
+    *,
+    timeout: timedelta | float | None = None,
+    subprocess: bool = False,
+    aliases: tuple[str, ...] | list[str] = (),
+) -> Callable[[Callable[P, R]], Executor[P, R]]:
+    """Declare a function `(ctx)` or `(ctx, params: SomeStruct)` as the code behind `key`.
+
+    `async def` runs on the executors' loop, plain `def` in a thread, either in a child process with `subprocess=True`.
+    `timeout` bounds each attempt of a run whose job says nothing else (1 h without either; 0: no bound).
+    """
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+
+    def declare(function: Callable[P, R]) -> Executor[P, R]:
+        kind: Kind = "child" if subprocess else _kind(function)
+        made: Executor[P, R] = Executor(function, key=key, timeout=seconds, kind=kind, aliases=tuple(aliases))
+        _declared.append(made)
+        return made
+
+    return declare
+
+
+def declared() -> tuple[AnyExecutor, ...]:
+    """Every executor declared in this process so far."""
+    return tuple(_declared)
+
+
+def _kind(function: Callable[..., Any]) -> Kind:
+    return "async" if inspect.iscoroutinefunction(function) else "thread"
+
+
+def _types(key: str, function: Callable[..., Any]) -> tuple[Any, Any]:
+    """The type of `params` (None without them) and of the result.
+
+    Raises:
+        TypeError: the function does not have the shape of an executor.
+    """
+    signature = inspect.signature(function)
+    names = list(signature.parameters)
+    if len(names) not in (1, 2) or inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise TypeError(
+            f"executor {key}: {function.__qualname__} must be a function of (ctx) or (ctx, params: SomeStruct)"
+        )
+    try:
+        hints = get_type_hints(function)
+    except NameError as error:
+        raise TypeError(f"executor {key}: cannot read its annotations: {error}") from error
+    if len(names) == 1:
+        return None, hints.get("return", NO_RESULT)
+    if names[1] not in hints:
+        raise TypeError(f"executor {key}: its parameter {names[1]!r} needs a type, a msgspec.Struct")
+    return hints[names[1]], hints.get("return", NO_RESULT)
+
+
+def _formatted(text: str, args: tuple[object, ...]) -> str:
+    if not args:
+        return text
+    try:
+        return text % args
+    except (TypeError, ValueError):  # a wrong format must not fail a run that did its work
+        return f"{text} {args!r}"
+
+
+def _moment(ms: int | None) -> datetime | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,211 @@
+"""Executors of the tests: for workers in the test's process and for those of their own."""
+
+# ruff: noqa: T201 - what executors print is what is tested
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import msgspec
+
+from waterclock import GiveUp, Retry, RunContext, executor
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    text: str
+    times: int = 1
+
+
+@executor("t.echo")
+async def echo(ctx: RunContext, params: Words) -> dict[str, str]:
+    return {"said": params.text * params.times, "run": ctx.run_id}
+
+
+@executor("t.raise")
+async def raises(ctx: RunContext) -> None:
+    raise ValueError(f"attempt {ctx.attempt} went wrong")
+
+
+@executor("t.giveup")
+async def gives_up(ctx: RunContext) -> None:
+    raise GiveUp("there is no use")
+
+
+@executor("t.retry")
+async def retries(ctx: RunContext) -> str:
+    if ctx.attempt == 1:
+        raise Retry(0.2, "come again")
+    return "second time lucky"
+
+
+@executor("t.hang")
+async def hangs(ctx: RunContext) -> None:
+    ctx.log("hanging")
+    await asyncio.Event().wait()
+
+
+@executor("t.stubborn")
+async def stubborn(ctx: RunContext) -> str:
+    """Swallows the first cancel."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    return "done all the same"
+
+
+@executor("t.block")
+async def blocks(ctx: RunContext, params: Words) -> None:
+    ctx.log("blocking")
+    await asyncio.sleep(0.1)
+    time.sleep(float(params.text))  # noqa: ASYNC251 - what must not be done
+
+
+@executor("t.thread")
+def in_thread(ctx: RunContext, params: Words) -> str:
+    with ctx.step("Work") as step:
+        step.log("in a thread: %s", params.text)
+    return params.text
+
+
+@executor("t.patient")
+def patient(ctx: RunContext) -> str:
+    """A thread that looks at `ctx.cancelled`."""
+    ctx.log("patient")
+    while not ctx.cancelled:
+        time.sleep(0.01)
+    return "stopped"
+
+
+@executor("t.deaf")
+def deaf(ctx: RunContext, params: Words) -> str:
+    """A thread that does not."""
+    ctx.log("deaf")
+    time.sleep(float(params.text))
+    return "finished"
+
+
+@executor("t.large")
+async def large(ctx: RunContext) -> str:
+    return "x" * 70_000
+
+
+@executor("t.steps")
+async def steps(ctx: RunContext) -> None:
+    ctx.log("before")
+    async with ctx.step("First") as step:
+        step.log("%d of %d", 1, 2)
+        step.progress(1, 2)
+        step.progress(2, 2)
+        print("printed")
+        logging.getLogger("library").warning("logged")
+    with contextlib.suppress(RuntimeError):
+        async with ctx.step("Second"):
+            raise RuntimeError("no")
+
+
+@executor("t.child", subprocess=True)
+def child(ctx: RunContext, params: Words) -> dict[str, int]:
+    with ctx.step("In the child") as step:
+        step.log("pid %d", os.getpid())
+        step.progress(1, 1)
+    print(params.text)
+    logging.getLogger("library").error("from the child")
+    return {"pid": os.getpid()}
+
+
+@executor("t.child_async", subprocess=True)
+async def child_async(ctx: RunContext) -> None:
+    async with ctx.step("Sleep"):
+        await asyncio.sleep(0.01)
+    raise LookupError("not in here")
+
+
+@executor("t.child_exit", subprocess=True)
+def child_exit(ctx: RunContext) -> None:
+    sys.exit(3)
+
+
+@executor("t.child_segv", subprocess=True)
+def child_segv(ctx: RunContext) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@executor("t.child_hang", subprocess=True)
+def child_hang(ctx: RunContext) -> None:
+    """Ignores SIGTERM, and so does the child of its own."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    own = subprocess.Popen([sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"])
+    ctx.log("pid %d", own.pid)
+    time.sleep(600)
+
+
+@executor("t.child_polite", subprocess=True)
+def child_polite(ctx: RunContext) -> None:
+    try:
+        ctx.log("waiting")
+        time.sleep(600)
+    finally:
+        ctx.log("cleaned up")
+
+
+@executor("t.prints")
+def prints(ctx: RunContext, params: Words) -> None:
+    for _ in range(params.times):
+        print(params.text)
+        time.sleep(0.001)
+    print("no end of line", end="")
+
+
+@executor("t.chatters")
+async def chatters(ctx: RunContext) -> None:
+    for _ in range(300):
+        ctx.log("x" * 20_000)
+        await asyncio.sleep(0.002)
+
+
+@executor("t.mumbles")
+async def mumbles(ctx: RunContext) -> None:
+    ctx.log("a\0b \ud800")
+
+
+@executor("t.time")
+async def notes_time(ctx: RunContext) -> int:
+    return time.time_ns() // 1_000_000
+
+
+_gates: dict[str, threading.Event] = {}
+_stops: dict[str, threading.Event] = {}
+
+
+@executor("t.waits")
+async def waits(ctx: RunContext) -> None:
+    """Until `go_on`; in the test's process only."""
+    _gates.setdefault(ctx.run_id, threading.Event())
+    _stops.setdefault(ctx.run_id, threading.Event())
+    ctx.log("waiting")
+    try:
+        await asyncio.to_thread(_gates[ctx.run_id].wait)
+    except asyncio.CancelledError:
+        _stops[ctx.run_id].set()
+        raise
+
+
+def go_on(run_id: str) -> None:
+    """Let a `t.waits` return, also one that has not begun."""
+    _gates.setdefault(run_id, threading.Event()).set()
+
+
+async def stopped(run_id: str) -> None:
+    """Wait until a `t.waits` has been cancelled."""
+    assert await asyncio.to_thread(_stops[run_id].wait, 10)
+
+
+def is_stopped(run_id: str) -> bool:
+    return _stops[run_id].is_set()

@@ -1,0 +1,228 @@
+"""Workers that die, stall, drain or lose the log: whose runs are whose."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.conftest import OwnValkey
+from tests.integration.worker import samples
+from tests.integration.worker.shop import LEASE, SAMPLES, Process, Shop, opened
+from waterclock.kit.clock import SystemClock
+from waterclock.log.attempts import QueueCredit, claim
+from waterclock.log.bodies import part
+from waterclock.log.errors import LogUnavailable
+from waterclock.log.opening import open_partition
+from waterclock.model.events import (
+    ResultRefused,
+    RunCancelled,
+    RunLost,
+    RunStarted,
+    RunSucceeded,
+    StepLogged,
+    WorkerJoined,
+    WorkerLeft,
+)
+from waterclock_worker.leases import LEASE_LOST
+
+pytestmark = pytest.mark.asyncio
+
+monotonic = SystemClock().monotonic
+
+
+@asynccontextmanager
+async def a_process(shop: Shop, *arguments: str, **environment: str) -> AsyncGenerator[Process]:
+    process = await Process.start(shop, "--executors", str(SAMPLES), *arguments, **environment)
+    try:
+        await process.says("ready")
+        yield process
+    finally:
+        await process.kill()
+
+
+async def test_the_run_of_a_killed_worker_starts_elsewhere(shop: Shop) -> None:
+    async with a_process(shop) as process:
+        run = await shop.run("t.echo", {"text": "first"})
+        hanging = await shop.run("t.hang")
+        await shop.event(StepLogged, hanging)
+        await shop.event(RunSucceeded, run)
+        process.signal(signal.SIGKILL)
+        async with shop.worker(samples.hangs):
+            again = await shop.event(RunStarted, hanging, attempt=2)
+            assert again.worker == "w"
+            assert (await shop.event(RunLost, hanging)).reason == "leaseExpired"
+            assert (await shop.event(WorkerLeft)).reason == "lost"
+            assert again.fence > (await shop.event(RunStarted, hanging)).fence
+
+
+async def test_the_result_of_a_worker_that_was_paused_too_long_is_refused(shop: Shop) -> None:
+    async with a_process(shop) as process:
+        run = await shop.run("t.deaf", {"text": "0.5"})
+        await shop.event(StepLogged, run)
+        process.signal(signal.SIGSTOP)
+        async with shop.worker(samples.deaf):
+            ended = await shop.event(RunSucceeded, run)
+            assert ended.attempt == 2
+        process.signal(signal.SIGCONT)
+        refused = await shop.event(ResultRefused, run)
+        assert refused.attempt == 1
+        await process.says("session lost")
+        joined = await shop.event(WorkerJoined, worker="p", count=2)  # it took a new seat
+        assert joined.session != (await shop.event(WorkerJoined, worker="p")).session
+    assert [tag for tag in shop.story(run) if tag == "run.succeeded"] == ["run.succeeded"]
+
+
+async def test_a_worker_that_drains_finishes_what_ends_in_time_and_hands_back_the_rest(shop: Shop) -> None:
+    async with a_process(shop, "--drain-timeout", "0.7") as process:
+        quick = await shop.run("t.deaf", {"text": "0.3"})
+        hanging, deaf = await shop.run("t.hang"), await shop.run("t.deaf", {"text": "60"})
+        for run in (quick, hanging, deaf):
+            await shop.event(StepLogged, run)
+        process.signal(signal.SIGTERM)
+        assert await process.ended() == 0
+    assert (await shop.event(RunSucceeded, quick)).attempt == 1
+    for run in (hanging, deaf):
+        assert (await shop.event(RunLost, run)).reason == "handedBack"
+    assert (await shop.event(WorkerLeft)).reason == "drained"
+    async with shop.worker(samples.hangs):
+        await shop.event(RunStarted, hanging, attempt=2)
+
+
+async def test_an_executor_that_blocks_its_loop_stops_no_one_else(shop: Shop) -> None:
+    async with shop.worker(samples.blocks, samples.echo, samples.in_thread, drain_timeout=5):
+        blocking = await shop.run("t.block", {"text": str(2 * LEASE)})
+        await shop.event(StepLogged, blocking)
+        started = monotonic()
+        others = [await shop.run("t.thread", {"text": "aside"}), await shop.run("t.echo", {"text": "after"})]
+        for run in others:
+            await shop.event(RunSucceeded, run)
+        assert monotonic() - started < LEASE
+        assert (await shop.event(RunSucceeded, blocking)).attempt == 1  # its lease was kept
+
+
+async def test_runs_held_in_its_name_that_a_worker_does_not_know_are_handed_back(shop: Shop) -> None:
+    async with shop.worker(samples.hangs, slots=1, queues=("low",)) as worker:
+        session = (await shop.event(WorkerJoined)).session
+        [seat] = worker._seats  # pyright: ignore[reportPrivateUsage]
+        while seat.claiming:  # noqa: ASYNC110 - there is no event for it, and it takes a millisecond
+            await asyncio.sleep(0)
+        seat.claims = 7
+        run = await shop.run("t.hang")
+        claimed = await claim(
+            shop.log, 0, session=session, number=7, slots=1, queues=[QueueCredit(name="default", weight=1)],
+            strict=False, body=part(RunStarted, worker="w", session=session), body_cancelled=part(RunCancelled),
+        )  # fmt: skip
+        assert [grant.run_id for grant in claimed.grants] == [run]
+        assert (await shop.event(RunLost, run)).reason == "handedBack"
+
+
+async def test_attempts_that_must_not_overlap_stop_when_the_lease_cannot_be_renewed(
+    own_valkey: OwnValkey, key_prefix: str
+) -> None:
+    server = await own_valkey()
+    async with opened(server.url, key_prefix) as shop, shop.worker(samples.hangs, samples.waits):
+        job = await shop.job("t.waits")
+        serial, free = await shop.run("t.waits", job=job), await shop.run("t.waits", job=job, overlap="allow")
+        for run in (serial, free):
+            await shop.event(StepLogged, run)
+        os.kill(server.pid, signal.SIGSTOP)
+        await samples.stopped(serial)
+        assert not samples.is_stopped(free)
+        os.kill(server.pid, signal.SIGCONT)
+        await shop.event(RunLost, serial)
+        samples.go_on(free)
+        assert (await shop.event(RunSucceeded, free)).attempt == 1
+
+
+async def test_a_thread_that_does_not_stop_when_the_lease_ends_takes_the_process_with_it(
+    own_valkey: OwnValkey, key_prefix: str
+) -> None:
+    server = await own_valkey()
+    left: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def exits(code: int) -> None:
+        os.kill(server.pid, signal.SIGCONT)
+        loop.call_soon_threadsafe(left.put_nowait, code)
+
+    async with opened(server.url, key_prefix) as shop, shop.worker(samples.deaf, exits=exits):
+        run = await shop.run("t.deaf", {"text": str(4 * LEASE)}, job=await shop.job("t.deaf"))
+        await shop.event(StepLogged, run)
+        os.kill(server.pid, signal.SIGSTOP)
+        async with asyncio.timeout(10 * LEASE):
+            assert await left.get() == LEASE_LOST
+
+
+async def test_an_attempt_goes_on_while_the_log_is_halted_and_its_end_is_kept(
+    own_valkey: OwnValkey, key_prefix: str
+) -> None:
+    server = await own_valkey()
+    async with opened(server.url, key_prefix) as shop, shop.worker(samples.waits, drain_timeout=5):
+        run = await shop.run("t.waits", job=await shop.job("t.waits"))
+        await shop.event(StepLogged, run)
+        await server.kill()
+        await server.start()
+        samples.go_on(run)
+        await open_when_reached(shop)
+        ended = await shop.event(RunSucceeded, run)
+        assert ended.attempt == 1
+    assert shop.story(run).count("run.started") == 1
+
+
+async def open_when_reached(shop: Shop) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await open_partition(shop.log, 0, epoch=2, expect_tail=None)
+            except LogUnavailable:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
+async def test_a_delayed_run_starts_on_time(shop: Shop) -> None:
+    async with shop.worker(samples.notes_time):
+        run = await shop.run("t.time", delay_ms=400)
+        due = await shop.now_ms() + 400
+        started = (await shop.event(RunSucceeded, run)).result
+    assert -20 <= started - due < 150
+
+
+async def test_an_idle_worker_starts_a_run_as_soon_as_it_is_requested(shop: Shop) -> None:
+    async with shop.worker(samples.notes_time):
+        waits: list[float] = []
+        for _ in range(20):
+            before = monotonic()
+            run = await shop.run("t.time")
+            await shop.event(RunSucceeded, run)
+            waits.append(monotonic() - before)
+        assert sorted(waits)[10] < 0.1
+
+
+async def test_a_worker_serves_every_partition_and_leaves_them_all(redis_url: str, key_prefix: str) -> None:
+    async with opened(redis_url, key_prefix, partitions=3) as shop:
+        async with shop.worker(samples.echo, slots=2):
+            runs = [await shop.run("t.echo", {"text": "x"}) for _ in range(30)]
+            await shop.settled(runs)
+        assert len({shop.log.partition_of(run) for run in runs}) == 3
+        for partition in range(3):
+            key = shop.log.keys.partition(partition, "sessions")
+            assert await shop.log.execute(key, "HLEN", key) == 0
+
+
+async def test_a_worker_never_holds_more_runs_than_it_has_slots(shop: Shop) -> None:
+    async with shop.worker(samples.waits, slots=3) as worker:
+        runs = [await shop.run("t.waits") for _ in range(5)]
+        for _ in range(3):
+            await shop.event(RunStarted, count=3)
+        assert worker.health().running == 3
+        key = shop.log.keys.partition(0, "held")
+        assert await shop.log.execute(key, "ZCARD", key) == 3
+        for run in runs:
+            samples.go_on(run)
+        await shop.settled(runs)

@@ -1,0 +1,111 @@
+"""`waterclock worker` as its user meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.worker.shop import Process, Shop
+from tests.integration.worker.test_liveness import a_process
+from waterclock import executors
+from waterclock.kit import telemetry
+from waterclock.kit.service import Unfit
+from waterclock.kit.settings import SettingsError
+from waterclock.log.broker import Control, asyncapi, broker_at, say
+from waterclock.log.errors import LogUnavailable, LogUnfit
+from waterclock.model.events import RunSucceeded, WorkerJoined
+from waterclock_worker import main
+from waterclock_worker.control import app_of
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_a_worker_announces_its_executors_and_runs_them(shop: Shop) -> None:
+    async with a_process(shop, "--name", "Büro 7", "--slots", "4", "--queues", "default,low"):
+        joined = await shop.event(WorkerJoined)
+        steps = await shop.run("demo.steps", {"steps": 2, "lines": 2, "delay": 0})
+        nothing = await shop.run("demo.noop")
+        sleep = await shop.run("demo.sleep", {"seconds": 0.01})
+        for run in (steps, nothing, sleep):
+            await shop.event(RunSucceeded, run)
+    assert joined.worker == "b-ro-7"
+    assert (joined.slots, joined.queues) == (4, ("default", "low"))
+    specs = {spec.key: spec for spec in joined.executors}
+    assert {"demo.noop", "demo.sleep", "demo.steps", "demo.fail", "t.echo"} <= set(specs)
+    assert specs["t.echo"].params_schema["properties"]["text"] == {"type": "string"}
+    assert specs["demo.noop"].params_schema["additionalProperties"] is False
+    assert await shop.lines(steps) == ["line 1 of 2", "line 2 of 2"] * 2
+
+
+async def test_a_worker_drains_when_an_operator_says_so(shop: Shop) -> None:
+    key = shop.log.keys.control
+    async with a_process(shop) as process:
+        broker = broker_at(shop.settings.url)
+        await broker.connect()
+        try:
+            await say(broker, shop.log.keys, Control(say="drain", worker="another"))
+            await say(broker, shop.log.keys, Control(say="logLevel", level="debug"))
+            await shop.log.execute(key, "XADD", key, "*", "say", "nothing of ours")
+            await say(broker, shop.log.keys, Control(say="drain", worker="p"))
+        finally:
+            await broker.stop()
+        assert await process.ended() == 0
+
+
+async def test_what_stops_the_start_is_said_in_one_line(shop: Shop) -> None:
+    process = await Process.start(shop, WATERCLOCK_QUEUES="default,urgent")
+    assert await process.ended() == 2
+    [line] = "".join(process.output).splitlines()
+    assert line == (
+        "waterclock worker: WATERCLOCK_QUEUES: there is no queue 'urgent'; there are critical, default, low"
+    )
+
+
+TWIN = "from waterclock import executor\n@executor('demo.noop')\ndef noop(ctx): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "kind", "named"),
+    [
+        ({"SLOTS": "0"}, SettingsError, "WATERCLOCK_SLOTS"),
+        ({"LEASE": "0.1"}, SettingsError, "WATERCLOCK_LEASE"),
+        ({"REDIS_URL": "redis://127.0.0.1:1"}, LogUnavailable, "127.0.0.1"),
+        ({"KEY_PREFIX": "nobody"}, LogUnfit, "waterclock migrate"),
+        ({"EXECUTORS": "nowhere.py"}, Unfit, "nowhere.py"),
+        ({"EXECUTORS": "waterclock_worker.executors.demo,no.such.module"}, Unfit, "no.such.module"),
+    ],
+)
+async def test_a_wrong_setting_stops_the_start(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], kind: type[Exception], named: str
+) -> None:
+    monkeypatch.setattr(telemetry, "setup", _not_set_up)
+    monkeypatch.setattr(executors, "_declared", [])
+    monkeypatch.setenv("WATERCLOCK_REDIS_URL", shop.settings.url)
+    monkeypatch.setenv("WATERCLOCK_KEY_PREFIX", shop.settings.prefix)
+    for name, value in environment.items():
+        monkeypatch.setenv(f"WATERCLOCK_{name}", value)
+    with pytest.raises(kind) as refused:
+        await main.serve(asyncio.Event(), {})
+    assert named in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def _not_set_up(service: str, settings: object) -> None:
+    """The test's own logging stays."""
+
+
+async def test_two_executors_of_one_key_stop_the_start(shop: Shop, tmp_path: Path) -> None:
+    twin = tmp_path / "twin.py"
+    twin.write_text(TWIN)
+    process = await Process.start(shop, "--executors", str(twin))
+    assert await process.ended() == 2
+    assert "'demo.noop': one in waterclock_worker.executors.demo, one in twin" in "".join(process.output)
+
+
+async def test_the_asyncapi_document_names_the_control_messages(shop: Shop) -> None:
+    document = json.loads(asyncapi(app_of(None, shop.settings.url, shop.log.keys, since_ms=0)))
+    assert "control" in json.dumps(document["channels"])
+    assert "logLevel" in json.dumps(document["components"])

@@ -1,0 +1,65 @@
+"""What an executor tells of itself reaches the log, in order."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.worker import samples
+from tests.integration.worker.shop import Shop
+from waterclock.model.events import (
+    RunSucceeded,
+    StepFinished,
+    StepLogged,
+    StepProgressed,
+    StepStarted,
+)
+from waterclock_worker.steps import CAPPED
+from waterclock_worker.text import LINE_MOST
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_steps_lines_and_progress_are_stored_in_order_and_before_the_end(shop: Shop) -> None:
+    async with shop.worker(samples.steps):
+        run = await shop.run("t.steps")
+        await shop.event(RunSucceeded, run)
+    told = shop.of(run)[2:-1]
+    assert [type(event) for event in told] == [
+        StepLogged, StepStarted, StepLogged, StepProgressed, StepLogged, StepFinished, StepStarted, StepFinished,
+    ]  # fmt: skip
+    assert await shop.lines(run) == ["before", "1 of 2", "printed", "logged"]
+    progress = await shop.event(StepProgressed, run)
+    assert (progress.number, progress.done, progress.total) == (1, 2, 2)
+    assert (await shop.event(StepLogged, run)).number is None
+    assert (await shop.event(StepLogged, run, count=2)).number == 1
+    failed = await shop.event(StepFinished, run, count=2)
+    assert (failed.number, failed.status) == (2, "failed")
+    assert failed.error is not None
+    assert failed.error.type == "RuntimeError"
+
+
+async def test_what_a_thread_prints_lands_in_its_runs_log_and_not_in_anothers(shop: Shop) -> None:
+    async with shop.worker(samples.prints):
+        runs = [await shop.run("t.prints", {"text": f"number {place}", "times": 20}) for place in range(4)]
+        for place, run in enumerate(runs):
+            await shop.event(RunSucceeded, run)
+            assert await shop.lines(run) == [f"number {place}"] * 20 + ["no end of line"]
+
+
+async def test_the_log_of_an_attempt_is_bounded_and_says_so(shop: Shop) -> None:
+    async with shop.worker(samples.chatters):
+        run = await shop.run("t.chatters")
+        await shop.event(RunSucceeded, run)
+    lines = await shop.lines(run)
+    assert lines[-1] == CAPPED
+    assert lines.count(CAPPED) == 1
+    assert 3_000_000 < sum(map(len, lines)) < 4_300_000
+    assert len(lines[0]) < LINE_MOST + 40
+    assert lines[0].endswith("[cut, 20000 characters]")
+
+
+async def test_text_that_no_store_can_hold_is_mended(shop: Shop) -> None:
+    async with shop.worker(samples.mumbles):
+        run = await shop.run("t.mumbles")
+        await shop.event(RunSucceeded, run)
+    assert await shop.lines(run) == ["a\N{REPLACEMENT CHARACTER}b ?"]

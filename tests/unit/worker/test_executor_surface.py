@@ -1,0 +1,146 @@
+"""What authors of executors use, without a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+import waterclock
+from waterclock import GiveUp, Retry, RunContext, executor
+from waterclock.executors import declared
+from waterclock.model.events import Level, StepStatus
+
+
+class Heard:
+    """A report that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.words: list[tuple[object, ...]] = []
+        self.cancelled = False
+        self._steps = 0
+
+    def step_started(self, name: str) -> int:
+        self._steps += 1
+        self.words.append(("started", self._steps, name))
+        return self._steps
+
+    def logged(self, step: int | None, level: Level, text: str) -> None:
+        self.words.append(("logged", step, level, text))
+
+    def progressed(self, step: int, done: float, total: float | None) -> None:
+        self.words.append(("progressed", step, done, total))
+
+    def step_finished(self, step: int, status: StepStatus, error: BaseException | None) -> None:
+        self.words.append(("finished", step, status, repr(error) if error else None))
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    table: str
+
+
+def context(report: Heard, **more: object) -> RunContext:
+    given: dict[str, Any] = {"run_id": "r", "attempt": 1, "fence": 7, "params": None, "report": report} | more
+    return RunContext(**given)
+
+
+def test_the_public_surface_is_four_names() -> None:
+    assert waterclock.__all__ == ["GiveUp", "Retry", "RunContext", "executor"]
+
+
+def test_a_declared_executor_is_known_and_can_still_be_called() -> None:
+    @executor("u.report", timeout=timedelta(minutes=10), aliases=["u:report"])
+    async def report(ctx: RunContext, params: Table) -> int:
+        """Count a table."""
+        return len(params.table)
+
+    assert asyncio.run(report(context(Heard()), Table(table="four"))) == 4
+    assert report in declared()
+    assert (report.key, report.timeout, report.kind, report.aliases) == ("u.report", 600, "async", ("u:report",))
+    assert report.params_type is Table
+    assert report.description == "Count a table."
+
+
+def test_a_plain_function_runs_in_a_thread_and_either_kind_in_a_child() -> None:
+    @executor("u.plain")
+    def plain(ctx: RunContext) -> None: ...
+
+    @executor("u.child", subprocess=True)
+    async def child(ctx: RunContext) -> None: ...
+
+    assert (plain.kind, plain.params_type, plain.timeout) == ("thread", None, None)
+    assert (child.kind, child.is_async) == ("child", True)
+
+
+def test_a_function_of_another_shape_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(TypeError, match="must be a function of"):
+
+        @executor("u.bad")
+        def three(ctx: RunContext, params: Table, more: int) -> None: ...
+
+    with pytest.raises(TypeError, match="needs a type"):
+
+        @executor("u.bad")
+        def untyped(ctx: RunContext, params) -> None: ...  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
+
+
+def test_steps_tell_of_their_start_progress_and_end() -> None:
+    async def work(ctx: RunContext) -> None:
+        ctx.log("outside")
+        async with ctx.step("Outer") as outer:
+            outer.log("%d rows of %s", 3, "t")
+            ctx.log("in the outer")
+            with ctx.step("Inner") as inner:
+                inner.progress(1, 2)
+                ctx.log("in the inner", level="debug")
+            ctx.log("100%")
+
+    heard = Heard()
+    asyncio.run(work(context(heard)))
+    assert heard.words == [
+        ("logged", None, "info", "outside"),
+        ("started", 1, "Outer"),
+        ("logged", 1, "info", "3 rows of t"),
+        ("logged", 1, "info", "in the outer"),
+        ("started", 2, "Inner"),
+        ("progressed", 2, 1, 2),
+        ("logged", 2, "debug", "in the inner"),
+        ("finished", 2, "succeeded", None),
+        ("logged", 1, "info", "100%"),
+        ("finished", 1, "succeeded", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [(ValueError("no"), ("failed", "ValueError('no')")), (asyncio.CancelledError(), ("cancelled", None))],
+)
+def test_a_step_says_how_it_ended(error: BaseException, end: tuple[str, str | None]) -> None:
+    heard = Heard()
+    with pytest.raises(type(error)), context(heard).step("Work"):
+        raise error
+    assert heard.words[-1] == ("finished", 1, *end)
+
+
+def test_a_wrong_format_does_not_fail_the_run() -> None:
+    heard = Heard()
+    context(heard).log("%d rows", "many")
+    assert heard.words == [("logged", None, "info", "%d rows ('many',)")]
+
+
+def test_moments_are_aware_and_absent_where_there_is_none() -> None:
+    told = context(Heard(), nominal_ms=0, deadline_ms=1500)
+    assert told.nominal_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert told.deadline == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
+    assert context(Heard()).nominal_at is None
+
+
+def test_a_retry_names_a_time_to_come() -> None:
+    assert Retry(timedelta(minutes=1)).after == 60
+    assert Retry().after is None
+    with pytest.raises(ValueError, match="past"):
+        Retry(-1)
+    assert str(GiveUp("no use")) == "no use"
