@@ -1,0 +1,58 @@
+"""Settings and connections → the application; the only place that wires it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.di import Provide
+
+from waterclock.kit.clock import Clock, SystemClock
+from waterclock.log.client import Log
+from waterclock.store.archive import ArchiveReader
+from waterclock.store.pool import Pool
+from waterclock.store.waits import Projected
+from waterclock_api import fleet, jobs, probes, runs, schedules
+from waterclock_api.hub import Hub
+from waterclock_api.intake import BODY_LIMIT
+from waterclock_api.page import page_handlers
+from waterclock_api.parts import Parts
+from waterclock_api.problems import to_response
+from waterclock_api.registry import Registry
+
+ROUTES = (*jobs.HANDLERS, *runs.HANDLERS, *schedules.HANDLERS, *fleet.HANDLERS, *probes.HANDLERS)
+
+
+def application(parts: Parts) -> Litestar:
+    """The routes over `parts`."""
+    return Litestar(
+        route_handlers=[*ROUTES, *page_handlers(ROUTES)],
+        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
+        exception_handlers={Exception: to_response},
+        request_max_body_size=BODY_LIMIT,
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+@asynccontextmanager
+async def assembled(log: Log, pool: Pool, *, clock: Clock | None = None) -> AsyncGenerator[Parts]:
+    """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close."""
+    clock = clock or SystemClock()
+    projected = Projected(pool)
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(projected.listen(), name="listen to projectors")
+        try:
+            async with Hub(log, ArchiveReader(pool)) as hub:
+                yield Parts(
+                    log=log,
+                    pool=pool,
+                    projected=projected,
+                    registry=Registry(log, pool, projected, clock),
+                    hub=hub,
+                    clock=clock,
+                )
+        finally:
+            listening.cancel()

@@ -1,0 +1,120 @@
+"use strict";
+// Draws the routes from the OpenAPI document, and lets each be tried.
+
+const make = (tag, properties = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+};
+
+const resolve = (api, schema) => {
+  while (schema?.$ref) schema = api.components.schemas[schema.$ref.split("/").pop()];
+  return schema ?? {};
+};
+
+const kindOf = (api, schema) => {
+  if (schema.$ref) return schema.$ref.split("/").pop();
+  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
+  if (schema.anyOf) return schema.anyOf.map((one) => kindOf(api, one)).join(" | ");
+  if (schema.type === "array") return `${kindOf(api, schema.items ?? {})}[]`;
+  return [schema.type ?? "any", schema.format].filter(Boolean).join(" ");
+};
+
+const fieldsTable = (api, schema) => {
+  const found = resolve(api, schema);
+  const required = new Set(found.required ?? []);
+  return make("table", {}, ...Object.entries(found.properties ?? {}).map(([name, each]) =>
+    make("tr", {},
+      make("td", {}, make("code", { textContent: name }), required.has(name) ? " (required)" : ""),
+      make("td", { textContent: kindOf(api, each) }),
+      make("td", { textContent: each.default === undefined ? "" : JSON.stringify(each.default) }))));
+};
+
+async function show(response, output) {
+  output.textContent = `${response.status} ${response.statusText}\n`;
+  for (const name of ["location", "etag", "retry-after", "idempotency-replayed"]) {
+    if (response.headers.has(name)) output.textContent += `${name}: ${response.headers.get(name)}\n`;
+  }
+  output.textContent += "\n";
+  if (!response.body) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    text += part.value;
+    if (!response.headers.get("content-type")?.includes("json")) output.textContent += part.value;
+  }
+  if (response.headers.get("content-type")?.includes("json")) output.textContent += JSON.stringify(JSON.parse(text), null, 2);
+}
+
+const tryIt = (api, path, method, operation) => {
+  const inputs = operation.parameters.map((parameter) => [parameter, make("input", { ariaLabel: parameter.name })]);
+  const body = operation.requestBody && make("textarea", { spellcheck: false, value: "{}", ariaLabel: "Body" });
+  const output = make("pre", { hidden: true });
+  let running;
+  const send = async () => {
+    running?.abort();
+    running = new AbortController();
+    const url = new URL(path, location.origin);
+    const headers = {};
+    for (const [parameter, input] of inputs) {
+      if (!input.value) continue;
+      if (parameter.in === "path") url.pathname = url.pathname.replace("%7Bid%7D", encodeURIComponent(input.value));
+      else if (parameter.in === "query") url.searchParams.append(parameter.name, input.value);
+      else headers[parameter.name] = input.value;
+    }
+    if (body?.value) headers["Content-Type"] = "application/json";
+    output.hidden = false;
+    output.textContent = "…";
+    try {
+      await show(await fetch(url, { method, headers, body: body?.value || undefined, signal: running.signal }), output);
+    } catch (error) {
+      if (error.name !== "AbortError") output.textContent += String(error);
+    }
+  };
+  const rows = inputs.map(([parameter, input]) => make("tr", {},
+    make("td", {}, make("code", { textContent: parameter.name }), ` ${parameter.in}`),
+    make("td", {}, input),
+    make("td", { textContent: parameter.description ?? kindOf(api, parameter.schema) })));
+  return [
+    make("table", {}, ...rows),
+    ...(body ? [fieldsTable(api, operation.requestBody.content["application/json"].schema), body] : []),
+    make("button", { type: "button", textContent: "Send", onclick: send }),
+    output,
+  ];
+};
+
+const route = (api, path, method, operation) => {
+  const details = make("details", { className: "route" },
+    make("summary", {},
+      make("span", { className: `method ${method}`, textContent: method }),
+      make("span", { className: "path", textContent: path }),
+      make("span", { className: "what", textContent: operation.summary ?? "" })));
+  details.addEventListener("toggle", () => {
+    if (!details.open || details.querySelector(".body")) return;
+    const answers = Object.entries(operation.responses).map(([status, each]) =>
+      make("tr", {}, make("td", { textContent: status }), make("td", { textContent: each.description })));
+    details.append(make("div", { className: "body" }, ...tryIt(api, path, method, operation), make("table", {}, ...answers)));
+  });
+  return details;
+};
+
+async function draw() {
+  const api = await (await fetch("/schema/openapi.json")).json();
+  const groups = new Map();
+  for (const [path, operations] of Object.entries(api.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      const tag = operation.tags[0];
+      if (!groups.has(tag)) groups.set(tag, []);
+      groups.get(tag).push(route(api, path, method.toUpperCase(), operation));
+    }
+  }
+  const sections = [...groups].map(([tag, routes]) => make("section", {}, make("h2", { textContent: tag }), ...routes));
+  document.getElementById("routes").replaceChildren(...sections);
+  document.getElementById("filter").addEventListener("input", ({ target }) => {
+    for (const element of document.querySelectorAll(".route")) {
+      element.hidden = !element.firstChild.textContent.toLowerCase().includes(target.value.toLowerCase());
+    }
+  });
+}
+
+draw();

@@ -1,0 +1,211 @@
+"""What a body must hold beyond its types: durations, schedules, queues, executors and their parameters.
+
+Every check adds flaws to a list, so that one answer names them all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
+
+import msgspec
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
+
+from waterclock.model.cron import BadSchedule, parse
+from waterclock.model.definition import Definition
+from waterclock.model.errors import Flaw
+from waterclock.model.events import ExecutorSpec
+from waterclock.model.fires import bounds_of, schedule_of
+from waterclock.model.ids import JobId
+from waterclock.model.instants import Stamp
+from waterclock.model.retry import RetryPolicy
+from waterclock_api.dto import JobWrite, RetryWrite
+from waterclock_api.intake import pointer_to
+from waterclock_api.moments import moment, seconds
+
+T = TypeVar("T")
+
+PARAMS_LIMIT = 64 << 10  # bytes of JSON: they ride in the event of every run
+LABELS_LIMIT = 32
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,62}[A-Za-z0-9])?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAMED = 20  # known executors named in a refusal
+
+
+class Range(NamedTuple):
+    low: float
+    high: float
+
+
+_DAY, _YEAR = 86_400, 366 * 86_400
+_RANGES: Mapping[str, Range] = {
+    "misfireThreshold": Range(0, 7 * _DAY),
+    "catchupWindow": Range(0, _YEAR),
+    "catchupPace": Range(0, 3600),
+    "jitter": Range(0, _DAY),
+    "timeout": Range(0, 30 * _DAY),  # 0: none
+    "delay": Range(0, _YEAR),
+    "retry/initial": Range(0, _DAY),
+    "retry/max": Range(0, 7 * _DAY),
+}
+
+
+def definition_of(write: JobWrite, flaws: list[Flaw]) -> Definition:
+    """The definition that a body describes; wherever a flaw is added, the field holds its default."""
+    for name, text in (("jobName", write.job_name), ("jobGroup", write.job_group)):
+        if not text.strip() or _CONTROL.search(text):
+            flaws.append(Flaw(pointer_to(name), "must be a line of visible text"))
+    check_params_size(write.invoke_params, flaws, at="invokeParams")
+    _check_labels(write.labels, flaws)
+    durations = {
+        "misfire_threshold": duration("misfireThreshold", write.misfire_threshold, flaws),
+        "catchup_window": duration("catchupWindow", write.catchup_window, flaws),
+        "catchup_pace": duration("catchupPace", write.catchup_pace, flaws),
+        "jitter": duration("jitter", write.jitter, flaws),
+    }
+    definition = Definition(
+        job_name=write.job_name,
+        job_group=write.job_group,
+        invoke_target=write.invoke_target,
+        invoke_params=write.invoke_params,
+        cron_expression=write.cron_expression,
+        status=write.status,
+        misfire_policy=write.misfire_policy,
+        concurrent=write.concurrent,
+        remark=write.remark,
+        queue=write.queue,
+        timezone=write.timezone,
+        cron_dialect=write.cron_dialect,
+        dst_gap=write.dst_gap,
+        dst_fold=write.dst_fold,
+        overlap_policy=write.overlap_policy,
+        catchup_limit=write.catchup_limit,
+        start_at=instant("startAt", write.start_at, flaws),
+        end_at=instant("endAt", write.end_at, flaws),
+        timeout=None if write.timeout is None else duration("timeout", write.timeout, flaws),
+        retry=_retry(write.retry, flaws),
+        labels=write.labels,
+        **durations,
+    )
+    if definition.start_at is not None and definition.end_at is not None and definition.end_at < definition.start_at:
+        flaws.append(Flaw("/endAt", "is before startAt"))
+    return definition
+
+
+def check_schedule(job_id: JobId, definition: Definition, now: int, flaws: list[Flaw]) -> None:
+    """Whether the schedule can be read, and names an instant after `now` (ms)."""
+    if definition.cron_expression is None:
+        _check_zone(definition, flaws)
+        return
+    try:
+        schedule = schedule_of(job_id, definition)
+    except BadSchedule as error:
+        flaws.append(Flaw(pointer_to(error.field), error.message))
+        return
+    assert schedule is not None
+    start, end = bounds_of(definition)
+    first = schedule.after(now if start is None else max(now, start - 1))
+    if first is None:
+        flaws.append(Flaw("/cronExpression", "names no instant in the future"))
+    elif end is not None and first > end:
+        flaws.append(Flaw("/endAt", "lies before the first instant that the schedule names from now on"))
+
+
+def check_queue(name: str, known: Iterable[str], flaws: list[Flaw]) -> None:
+    names = list(known)
+    if name not in names:
+        flaws.append(Flaw("/queue", f"there is no queue {name!r}; there are {', '.join(names)}"))
+
+
+def check_target(target: str, known: Mapping[str, ExecutorSpec], flaws: list[Flaw]) -> None:
+    """Whether a worker ever announced this executor; `known` holds aliases too."""
+    if target in known:
+        return
+    close = difflib.get_close_matches(target, known, n=1, cutoff=0.5)
+    guess = f"; did you mean {close[0]}?" if close else ""
+    names = sorted(known)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    told = f"known are {', '.join(names[:_NAMED])}{more}" if names else "no worker has announced any"
+    flaws.append(Flaw("/invokeTarget", f"no worker has announced {target!r}: {told}{guess}"))
+
+
+def check_params(spec: ExecutorSpec | None, params: Mapping[str, Any], flaws: list[Flaw], *, at: str) -> None:
+    """Whether the parameters fit the executor's schema; without a schema we cannot tell."""
+    if spec is None or any(flaw.pointer.startswith(pointer_to(at)) for flaw in flaws):
+        return
+    try:
+        Draft202012Validator.check_schema(spec.params_schema)
+        validator: Any = Draft202012Validator(spec.params_schema)
+        errors: list[ValidationError] = list(validator.iter_errors(params))
+    except SchemaError:  # a worker's fault, which the one who writes a job cannot mend; the worker checks again
+        return
+    for error in errors:
+        flaws.extend(_flaws_of(error, at))
+
+
+def check_params_size(params: Mapping[str, Any], flaws: list[Flaw], *, at: str) -> None:
+    size = len(msgspec.json.encode(params))
+    if size > PARAMS_LIMIT:
+        flaws.append(Flaw(pointer_to(at), f"takes {size} bytes of JSON; at most {PARAMS_LIMIT} are kept"))
+
+
+def duration(name: str, written: float | str, flaws: list[Flaw]) -> float:
+    """Seconds, within the field's range; `name` may be a path such as retry/max."""
+    found = _read(seconds, written, name, flaws)
+    low, high = _RANGES[name]
+    if found is not None and not low <= found <= high:
+        flaws.append(Flaw(f"/{name}", f"must be from {low:g} to {high:g} seconds"))
+    return found if found is not None else low
+
+
+def instant(name: str, written: str | None, flaws: list[Flaw]) -> Stamp | None:
+    return None if written is None else _read(moment, written, name, flaws)
+
+
+def _read(reader: Callable[[Any], T], written: object, name: str, flaws: list[Flaw]) -> T | None:
+    try:
+        return reader(written)
+    except ValueError as error:
+        flaws.append(Flaw(f"/{name}", str(error)))
+        return None
+
+
+def _retry(write: RetryWrite, flaws: list[Flaw]) -> RetryPolicy:
+    return RetryPolicy(
+        max_attempts=write.max_attempts,
+        backoff=write.backoff,
+        initial=duration("retry/initial", write.initial, flaws),
+        max=duration("retry/max", write.max, flaws),
+    )
+
+
+def _check_labels(labels: Mapping[str, str], flaws: list[Flaw]) -> None:
+    if len(labels) > LABELS_LIMIT:
+        flaws.append(Flaw("/labels", f"holds {len(labels)} labels; at most {LABELS_LIMIT} are kept"))
+    said = "is no label name: 1 to 64 letters, digits, - _ . /"
+    flaws.extend(Flaw(pointer_to("labels", name), said) for name in labels if _LABEL.fullmatch(name) is None)
+
+
+def _check_zone(definition: Definition, flaws: list[Flaw]) -> None:
+    try:
+        parse("@daily", timezone=definition.timezone)
+    except BadSchedule as error:
+        flaws.append(Flaw("/timezone", error.message))
+
+
+def _flaws_of(error: ValidationError, at: str) -> Iterable[Flaw]:
+    """A missing or surplus member is pointed at itself, not at the object around it."""
+    place = pointer_to(at, *error.absolute_path)
+    instance, schema = cast("Any", error.instance), cast("Any", error.schema)
+    match error.validator:
+        case "required":
+            missing = [name for name in cast("list[str]", error.validator_value) if name not in instance]
+            return [Flaw(place + pointer_to(name), "is required") for name in missing]
+        case "additionalProperties":
+            surplus = [name for name in instance if name not in schema.get("properties", {})]
+            return [Flaw(place + pointer_to(name), "is unknown") for name in surplus]
+        case _:
+            return [Flaw(place, str(error.message))]

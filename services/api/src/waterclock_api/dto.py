@@ -1,0 +1,138 @@
+"""What clients write: bodies and query parameters. Unknown members are refused; `checks` reads moments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from waterclock.model.definition import Concurrent, MisfirePolicy, OverlapPolicy, Status
+from waterclock.model.events import Trigger
+from waterclock.model.outcomes import RunStatus
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Text = Annotated[str, msgspec.Meta(max_length=1000)]
+Duration = Annotated[
+    float | str, msgspec.Meta(description="Seconds, fractions allowed, or an ISO 8601 duration such as PT1M30S.")
+]
+Moment = Annotated[
+    str, msgspec.Meta(description="RFC 3339, with any offset.", extra_json_schema={"format": "date-time"})
+]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Cursor = Annotated[str, msgspec.Meta(max_length=256, description="`nextCursor` of the page before.")]
+
+READ_ONLY = frozenset({"id", "version", "nextFireAt", "isRunning", "lastRun", "createdAt", "updatedAt"})
+"""Members of a job that nobody writes; a body may hold them, so that a job that was read can be sent back."""
+
+
+class RetryWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Missing members take the defaults."""
+
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
+    backoff: Literal["exponential", "fixed"] = "exponential"
+    initial: Duration = 10
+    max: Duration = 3600
+
+
+class JobWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A whole definition: what is left out takes its default."""
+
+    job_name: Name
+    invoke_target: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    job_group: Name = "DEFAULT"
+    invoke_params: dict[str, Any] = {}
+    cron_expression: str | None = None
+    status: Status = "0"
+    misfire_policy: MisfirePolicy = "3"
+    concurrent: Concurrent = "1"
+    remark: Text | None = None
+    queue: Name = "default"
+    timezone: Name = "UTC"
+    cron_dialect: Literal["unix", "quartz"] | None = None
+    dst_gap: Literal["shift", "skip"] = "shift"
+    dst_fold: Literal["first", "both"] = "first"
+    overlap_policy: OverlapPolicy | None = None
+    misfire_threshold: Duration = 60
+    catchup_window: Duration = 86400
+    catchup_limit: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 100
+    catchup_pace: Duration = 0.1
+    jitter: Duration = 0
+    start_at: Moment | None = None
+    end_at: Moment | None = None
+    timeout: Duration | None = None
+    retry: RetryWrite = RetryWrite()
+    labels: dict[str, Annotated[str, msgspec.Meta(max_length=256)]] = {}
+
+
+class StatusWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    status: Status
+    reason: Text | None = None
+
+
+class TriggerWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`params` replaces the job's invokeParams whole; of `delay` and `runAt` at most one."""
+
+    params: dict[str, Any] | None = None
+    queue: Name | None = None
+    delay: Duration | None = None
+    run_at: Moment | None = None
+    overlap_policy: OverlapPolicy | None = None
+    reason: Text | None = None
+
+
+class CancelWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Nothing can be said yet."""
+
+
+class PreviewWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Instants are strictly after `from`, which is now if it is left out."""
+
+    cron_expression: str
+    timezone: Name = "UTC"
+    cron_dialect: Literal["unix", "quartz"] | None = None
+    dst_gap: Literal["shift", "skip"] = "shift"
+    dst_fold: Literal["first", "both"] = "first"
+    from_: Moment | None = msgspec.field(default=None, name="from")
+    count: Limit = 10
+
+
+class WriteQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    allow_unknown_executor: bool = False
+
+
+class JobsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`jobName` matches a part of the name, in any case; `label` is `key` or `key=value`."""
+
+    job_name: str | None = None
+    job_group: tuple[str, ...] = ()
+    status: tuple[Status, ...] = ()
+    invoke_target: tuple[str, ...] = ()
+    queue: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class RunsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`from` and `to` bound `requestedAt`, both inclusive; `q`: part of an id, name, target, reason or error."""
+
+    job_id: tuple[str, ...] = ()
+    queue: tuple[str, ...] = ()
+    status: tuple[RunStatus, ...] = ()
+    trigger: tuple[Trigger, ...] = ()
+    from_: Moment | None = msgspec.field(default=None, name="from")
+    to: Moment | None = None
+    q: str | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class PageQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`after` is a position, or 0 for the oldest kept; the header Last-Event-ID goes before it."""
+
+    after: str | None = None

@@ -1,0 +1,186 @@
+"""Follow one partition: stream → archive, read models and position, a batch of events at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Generator, Sequence
+from typing import Protocol
+
+import msgspec
+import psycopg
+
+from waterclock.kit import telemetry
+from waterclock.log import tail
+from waterclock.log.client import Log
+from waterclock.log.errors import BrokenChain, Halted, LogFull, LogUnavailable
+from waterclock.log.opening import server_state
+from waterclock.model.positions import Position
+from waterclock.store.archive import ArchiveReader
+from waterclock.store.pool import Connection, Pool, connect_anew
+from waterclock.store.project import apply, batch_of
+from waterclock.wire.envelope import Entry, UnknownEvent
+from waterclock_api.opening import ArchiveAhead, NotOpened, ensure_open
+from waterclock_api.trimming import Keeping, delete_cleared, trim
+
+READ_AT_ONCE = 1_000  # entries; reading them takes about 20 ms, in which nothing is sent to Postgres
+AHEAD = 5  # such reads wait to be written, at most
+WRITE_AT_ONCE = 4_000  # entries in one transaction, about
+BYTES_AT_ONCE = 16 * 1024 * 1024  # of their documents, about; a jsonb argument ends at 256 MiB
+TRANSACTION_TIMEOUT = 60.0  # s
+TRIM_EVERY = 10.0  # s
+BACK_OFF = (0.05, 5.0)  # s, first and longest
+
+
+class Overtaken(Exception):
+    """Another projector was faster: go on from where it is."""
+
+
+PASSING = (LogUnavailable, LogFull, Halted, NotOpened, Overtaken, psycopg.OperationalError, TimeoutError)
+"""What passes by itself: try again. The rest of what psycopg and the log raise are bugs, and fly."""
+BROKEN = (ArchiveAhead, BrokenChain, msgspec.ValidationError, psycopg.DataError)
+"""What does not pass until someone has repaired the log, or us: look again now and then, and write nothing."""
+
+_log = logging.getLogger(__name__)
+
+
+class Watcher(Protocol):
+    """Who is told how a partition is doing."""
+
+    def following(self, partition: int) -> None: ...
+    def stopped(self, partition: int, reason: str) -> None: ...
+
+
+async def follow(log: Log, pool: Pool, partition: int, watcher: Watcher, keeping: Keeping) -> None:
+    """Project a partition until cancelled; whatever is out of reach is waited for."""
+    pause, told = BACK_OFF[0], ""
+    while True:
+        follower = _Follower(log, pool, partition, keeping)
+        try:
+            await follower.run(watcher)
+        except* (*PASSING, *BROKEN) as group:
+            error = _first(group)
+            if follower.moved:
+                pause, told = BACK_OFF[0], ""
+            reason = " ".join(str(error).split()) or type(error).__name__
+            if reason != told:  # an outage is one line, however often we look
+                level = logging.ERROR if isinstance(error, BROKEN) else logging.WARNING
+                _log.log(level, "projection stands still", extra={"partition": partition, "reason": reason})
+                told = reason
+            watcher.stopped(partition, reason)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, BACK_OFF[1])
+
+
+class _Follower:
+    """One start, up to the first fault: while one batch is written, the next entries are read."""
+
+    def __init__(self, log: Log, pool: Pool, partition: int, keeping: Keeping) -> None:
+        self._log = log
+        self._pool = pool
+        self._partition = partition
+        self._keeping = keeping
+        self._read: asyncio.Queue[Sequence[Entry]] = asyncio.Queue(AHEAD)
+        self.moved = False
+
+    async def run(self, watcher: Watcher) -> None:
+        async with await connect_anew(self._pool) as connection:
+            at = await ensure_open(self._log, connection, self._partition)
+            await delete_cleared(self._log, connection, self._partition)
+            watcher.following(self._partition)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read_on(at), name=f"read {self._partition}")
+                tasks.create_task(self._write(connection, at), name=f"write {self._partition}")
+                tasks.create_task(self._trim(), name=f"trim {self._partition}")
+
+    async def _read_on(self, at: Position | None) -> None:
+        """Hand on what stands after `at`, in order.
+
+        Raises:
+            Halted: the partition must be opened.
+        """
+        reader, archive = self._log.reader(), ArchiveReader(self._pool)
+        try:
+            while True:
+                found = await tail.read(
+                    reader, self._partition, at, count=READ_AT_ONCE, block=reader.longest, archive=archive
+                )
+                for entries in _portions(found):
+                    await self._read.put(entries)
+                    at = entries[-1].position
+                if not found and not (await server_state(self._log, self._partition)).opened:
+                    raise Halted(f"Partition {self._partition} is not open on this server.")
+        finally:
+            await reader.close()
+
+    async def _write(self, connection: Connection, at: Position | None) -> None:
+        """Project what is read, as much at once as there is.
+
+        Raises:
+            Overtaken: another projector did.
+        """
+        while True:
+            entries = list(await self._read.get())
+            size = _size(entries)
+            while not self._read.empty() and len(entries) < WRITE_AT_ONCE and size < BYTES_AT_ONCE:
+                more = self._read.get_nowait()
+                entries += more
+                size += _size(more)
+            await self._project(connection, at, entries)
+            at = entries[-1].position
+            self.moved = True
+
+    async def _project(self, connection: Connection, at: Position | None, entries: Sequence[Entry]) -> None:
+        links = _traces(entries) if telemetry.tracing() else ()
+        attributes = {"partition": self._partition, "events": len(entries), "position": str(entries[-1].position)}
+        with telemetry.span("project", links=links, attributes=attributes):
+            batch = batch_of(entries)
+            async with asyncio.timeout(TRANSACTION_TIMEOUT):
+                if not await apply(connection, at, entries, batch):
+                    raise Overtaken(f"Another projector has projected partition {self._partition} beyond {at}.")
+        _say_unknown(self._partition, entries)
+        if batch.cleared:
+            await delete_cleared(self._log, connection, self._partition)
+
+    async def _trim(self) -> None:
+        while True:
+            await asyncio.sleep(TRIM_EVERY)
+            async with await connect_anew(self._pool) as fresh:
+                removed = await trim(self._log, fresh, self._partition, self._keeping)
+            if removed:
+                _log.info("stream trimmed", extra={"partition": self._partition, "entries": removed})
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+def _size(entries: Sequence[Entry]) -> int:
+    return sum(len(entry.document) for entry in entries)
+
+
+def _portions(entries: Sequence[Entry]) -> Generator[Sequence[Entry]]:
+    """The same entries in order, cut so that no portion is too large; one entry is always a portion."""
+    start = size = 0
+    for place, entry in enumerate(entries):
+        size += len(entry.document)
+        if place > start and size > BYTES_AT_ONCE:
+            yield entries[start:place]
+            start, size = place, len(entry.document)
+    if entries:
+        yield entries[start:]
+
+
+def _traces(entries: Sequence[Entry]) -> list[str]:
+    """The traces that the events belong to, each once."""
+    found = (getattr(entry.event, "traceparent", None) for entry in entries)
+    return list(dict.fromkeys(trace for trace in found if trace is not None))
+
+
+def _say_unknown(partition: int, entries: Sequence[Entry]) -> None:
+    """Events of a later release are archived as they are; `rebuild` in that release will show them."""
+    parked = Counter(entry.event.type for entry in entries if isinstance(entry.event, UnknownEvent))
+    for kind, count in parked.items():
+        _log.warning("events parked", extra={"partition": partition, "type": kind, "count": count})

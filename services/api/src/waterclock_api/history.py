@@ -1,0 +1,149 @@
+"""What a stream begins with: everything between the client's last position and where its seat begins.
+
+    X ─────────────── A ─────────────── H ───────────► live
+      archive (X, A]     stream (A, H]     the seat
+
+A is read from the archive after the seat was taken, H is where the seat begins. Only entries that are archived are ever
+trimmed, so a stream that ends before H has been trimmed since, and the archive is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any, Literal, NamedTuple
+
+from waterclock.log import tail
+from waterclock.log.errors import BrokenChain
+from waterclock.log.reader import entry_of
+from waterclock.log.runs import EndedRun, find_run
+from waterclock.model.events import RunRequested
+from waterclock.model.outcomes import RunStatus
+from waterclock.model.positions import Position
+from waterclock.store import archive
+from waterclock.store.archive import ArchiveReader
+from waterclock.store.statements import statement
+from waterclock.wire.envelope import Entry, read_entry
+from waterclock_api.frames import STATUS_OF_END, Frame, frame_of
+from waterclock_api.parts import Parts
+from waterclock_api.reads import PACKAGE
+
+PAGE = 500  # entries read at once
+_ROUNDS = 10  # times that the stream may have been trimmed while we read
+
+
+class Subject(NamedTuple):
+    """Whose events: of a run, or of a job with its runs and decisions."""
+
+    kind: Literal["run", "job"]
+    id: str
+    partition: int
+
+    def concerns(self, entry: Entry) -> bool:
+        return getattr(entry.event, f"{self.kind}_id", None) == self.id
+
+
+async def frames(
+    parts: Parts, subject: Subject, after: Position | None, until: Position | None
+) -> AsyncGenerator[list[Frame]]:
+    """The subject's events in (after, until], in pages, oldest first; `after` None: from the first.
+
+    Raises:
+        psycopg.Error, PoolTimeout: the archive is out of reach.
+        LogError: the log is, or entries are missing.
+    """
+    at = after
+    for _ in range(_ROUNDS):
+        if until is None or (at is not None and at >= until):
+            return
+        async with parts.reading() as connection:
+            archived = await archive.position(connection, subject.partition)
+        if archived is not None and (at is None or archived > at):
+            async for page in _archived(parts, subject, at, archived):
+                yield page
+            at = archived
+        while at is None or at < until:
+            entries = await _streamed(parts, subject.partition, at)
+            if not entries:
+                break
+            at = entries[-1].position
+            yield [frame_of(entry) for entry in entries if entry.position <= until and subject.concerns(entry)]
+    if until is not None and (at is None or at < until):
+        raise BrokenChain(subject.partition, at.entry if at is not None else "", until.entry)
+
+
+async def entry_at(parts: Parts, position: Position) -> Entry | None:
+    """One entry, from the stream or, once it is trimmed there, from the archive."""
+    before = position._replace(seq=position.seq - 1)
+    key = parts.log.keys.partition(position.partition, "events")
+    rows: list[Any] = await parts.log.execute(key, "XRANGE", key, position.entry, position.entry)
+    if rows:
+        return read_entry(position.partition, *entry_of(rows[0]))
+    async with parts.reading() as connection:
+        found = await archive.entries(connection, position.partition, before, None, 1)
+    return next((entry for entry in found if entry.position == position), None)
+
+
+async def end_before(parts: Parts, run_id: str, after: Position) -> RunStatus | None:
+    """How the run ended, if it had by `after`; asked of the archive and, for what is not archived yet, of the log."""
+    arguments = {"run_id": run_id, "through_epoch": after.epoch, "through_seq": after.seq}
+    async with parts.reading() as connection:
+        cursor = await connection.execute(statement("run_end", PACKAGE), arguments)
+        row = await cursor.fetchone()
+    if row is not None:
+        return STATUS_OF_END[row[2]]
+    known = await find_run(parts.log, run_id)
+    return known.status if isinstance(known, EndedRun) and known.position <= after else None
+
+
+async def start_of_live_run(parts: Parts, subject: Subject, until: Position | None) -> Position | None:
+    """The place before the first event of the job's oldest unfinished run; `until`, if it has none."""
+    if until is None:
+        return None
+    async with parts.reading() as connection:
+        archived = await archive.position(connection, subject.partition)
+        cursor = await connection.execute(statement("unfinished", PACKAGE), {"job_id": subject.id})
+        rows = await cursor.fetchall()
+    unfinished = {run_id: Position(subject.partition, epoch, seq) for run_id, epoch, seq in rows}
+    at = archived
+    while at is None or at < until:
+        entries = await _streamed(parts, subject.partition, at)
+        if not entries:
+            break
+        at = entries[-1].position
+        for entry in entries:
+            if subject.concerns(entry) and entry.position <= until:
+                _note(unfinished, entry)
+    if not unfinished:
+        return until
+    first = min(unfinished.values())
+    return first._replace(seq=first.seq - 1)
+
+
+def _note(unfinished: dict[str, Position], entry: Entry) -> None:
+    run_id: str | None = getattr(entry.event, "run_id", None)
+    if isinstance(entry.event, RunRequested):
+        unfinished[entry.event.run_id] = entry.position
+    elif run_id is not None and frame_of(entry).ends is not None:
+        unfinished.pop(run_id, None)
+
+
+async def _streamed(parts: Parts, partition: int, at: Position | None) -> list[Entry]:
+    return await tail.read(parts.log, partition, at, count=PAGE, block=None, archive=ArchiveReader(parts.pool))
+
+
+async def _archived(
+    parts: Parts, subject: Subject, after: Position | None, through: Position
+) -> AsyncGenerator[list[Frame]]:
+    """Archived events in (after, through]; no session is held while a page is being sent."""
+    at = after or Position(subject.partition, -1, -1)
+    while True:
+        bounds = {"after_epoch": at.epoch, "after_seq": at.seq}
+        limits = {"through_epoch": through.epoch, "through_seq": through.seq, "limit": PAGE}
+        text = statement(f"{subject.kind}_history", PACKAGE)
+        async with parts.reading() as connection:
+            cursor = await connection.execute(text, {"subject": subject.id, **bounds, **limits})
+            entries = await archive.entries_of(connection, subject.partition, await cursor.fetchall())
+        yield [frame_of(entry) for entry in entries]
+        if len(entries) < PAGE:
+            return
+        at = entries[-1].position

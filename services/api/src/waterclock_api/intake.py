@@ -1,0 +1,233 @@
+"""Reading requests: body and query into structs, with every flaw found, not only the first."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, TypeVar, cast
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+
+from waterclock.model.errors import Flaw, Invalid
+from waterclock_api.problems import BadRequest, UnsupportedBody
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+BODY_LIMIT = 1 << 20  # bytes
+_JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+_PATH = re.compile(r" - at `\$?([^`]*)`$")
+_PART = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+
+
+class NoQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """For routes without query parameters."""
+
+
+async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) -> Any:
+    """The body as JSON; `{}` for an optional one that is not there.
+
+    Raises:
+        BadRequest: not JSON.
+        UnsupportedBody: it says that it is something else.
+    """
+    body = await request.body()
+    if not body:
+        if optional:
+            return {}
+        raise BadRequest("The body is empty: JSON is expected.")
+    kind = request.headers.get("content-type")
+    if kind is not None and _JSON.fullmatch(kind.strip()) is None:
+        raise UnsupportedBody(f"The body is {kind}; send application/json.")
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise BadRequest("The body is nested too deeply.") from error
+
+
+def read_struct(
+    kind: type[T],
+    found: Any,
+    flaws: list[Flaw],
+    *,
+    ignored: frozenset[str] = frozenset(),
+    stand_ins: Mapping[str, Any] | None = None,
+) -> T:
+    """The body as a struct. What is wrong is added to `flaws`, and the field keeps its default or its stand-in.
+
+    `stand_ins` are for required fields, by their Python name; `ignored` members may be there.
+
+    Raises:
+        Invalid: it is no object.
+    """
+    if not isinstance(found, dict):
+        raise Invalid(Flaw("", f"must be an object, not {_kind_of(found)}"))
+    flaws.extend(_unstorable(found, ""))
+    members = {name: value for name, value in cast("dict[str, Any]", found).items() if name not in ignored}
+    return kind(**dict(stand_ins or {}) | _read(kind, members, "", flaws))
+
+
+def refuse(flaws: list[Flaw]) -> None:
+    """
+    Raises:
+        Invalid: there are flaws.
+    """
+    if flaws:
+        raise Invalid(*dict.fromkeys(flaws))
+
+
+def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
+    """The query parameters as a struct: those of a tuple may be repeated, any other once.
+
+    Raises:
+        BadRequest: one is unknown, given too often, or wrong; all that are, are named.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        given.setdefault(name, []).append(value)
+    flaws: list[Flaw] = []
+    fields = _fields(kind)
+    read: dict[str, Any] = {}
+    for name, values in given.items():
+        field = fields.get(name)
+        if field is None:
+            flaws.append(Flaw(f"?{name}", _unknown(name, fields)))
+        elif "\0" in "".join(values):
+            flaws.append(Flaw(f"?{name}", "holds the character U+0000"))
+        else:
+            _read_parameter(field, values, read, flaws)
+    if flaws:
+        raise BadRequest("; ".join(f"{flaw.pointer}: {flaw.message}" for flaw in flaws), *flaws)
+    return kind(**read)
+
+
+def pointer_to(*parts: str | int) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def _read_parameter(
+    field: msgspec.structs.FieldInfo, values: list[str], read: dict[str, Any], flaws: list[Flaw]
+) -> None:
+    repeatable = typing.get_origin(_bare(field.type)) is tuple
+    if not repeatable and len(values) > 1:
+        flaws.append(Flaw(f"?{field.encode_name}", "is given more than once"))
+        return
+    try:
+        read[field.name] = msgspec.convert(values if repeatable else values[0], field.type, strict=False)
+    except msgspec.ValidationError as error:
+        flaws.append(Flaw(f"?{field.encode_name}", _message(error)))
+
+
+def _read(kind: type[msgspec.Struct], members: Mapping[str, Any], at: str, flaws: list[Flaw]) -> dict[str, Any]:
+    """The fields that are given and right."""
+    fields = _fields(kind)
+    read: dict[str, Any] = {}
+    for name, value in members.items():
+        field = fields.get(name)
+        if field is None:
+            flaws.append(Flaw(at + pointer_to(name), _unknown(name, fields)))
+            continue
+        before = len(flaws)
+        converted = _convert(field.type, value, at + pointer_to(name), flaws)
+        if len(flaws) == before:
+            read[field.name] = converted
+    missing = (name for name, field in fields.items() if field.required and name not in members)
+    flaws.extend(Flaw(at + pointer_to(name), "is required") for name in missing)
+    return read
+
+
+def _convert(kind: Any, value: Any, at: str, flaws: list[Flaw]) -> Any:
+    inner = _struct_in(kind)
+    if inner is not None and isinstance(value, dict):
+        return inner(**_read(inner, cast("dict[str, Any]", value), at, flaws))
+    values = _values_of(kind)
+    if values is not None and isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        return {name: _convert(values, each, at + pointer_to(name), flaws) for name, each in members.items()}
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        flaws.append(Flaw(at + _pointer_in(error), _message(error)))
+        return None
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
+
+
+@cache
+def _struct_in(kind: Any) -> type[msgspec.Struct] | None:
+    """The struct that a field holds, also where it may be null."""
+    bare = _bare(kind)
+    options = typing.get_args(bare) if isinstance(bare, types.UnionType) else (bare,)
+    return next((one for one in options if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
+
+
+@cache
+def _values_of(kind: Any) -> Any:
+    """The type of the values of a mapping with values of one type; None for any other type."""
+    bare = _bare(kind)
+    if typing.get_origin(bare) is dict and typing.get_args(bare)[1] is not Any:
+        return typing.get_args(bare)[1]
+    return None
+
+
+def _bare(kind: Any) -> Any:
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
+
+
+def _unknown(name: str, fields: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, fields, n=1)
+    return f"is unknown; did you mean {close[0]}?" if close else "is unknown"
+
+
+def _message(error: msgspec.ValidationError) -> str:
+    said = _PATH.sub("", str(error)).replace("`", "")
+    return f"{said[0].lower()}{said[1:]}"
+
+
+def _pointer_in(error: msgspec.ValidationError) -> str:
+    path = _PATH.search(str(error))
+    if path is None:
+        return ""
+    return pointer_to(*(name or index for name, index in _PART.findall(path[1]) if index != "..."))
+
+
+def _kind_of(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a truth value"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case _:
+            return "a number"
+
+
+def _unstorable(value: Any, at: str) -> Iterator[Flaw]:
+    """Strings with U+0000: Postgres has no text and no JSON with it."""
+    match value:
+        case str() if "\0" in value:
+            yield Flaw(at, "holds the character U+0000, which cannot be stored")
+        case dict():
+            for name, each in cast("dict[str, Any]", value).items():
+                if "\0" in name:
+                    yield Flaw(at, "has a member whose name holds the character U+0000")
+                yield from _unstorable(each, at + pointer_to(name))
+        case list():
+            for place, each in enumerate(cast("list[Any]", value)):
+                yield from _unstorable(each, at + pointer_to(place))
+        case _:
+            return

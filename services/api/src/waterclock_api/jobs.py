@@ -1,0 +1,281 @@
+"""Routes of jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from litestar import delete, get, post, put
+
+from waterclock.log.commands import Answer as Earlier
+from waterclock.log.jobs import StoredJob
+from waterclock.log.opening import tail_of
+from waterclock.model.definition import Definition
+from waterclock.model.errors import Flaw, NameTaken, NotFound
+from waterclock.model.events import JobCreated
+from waterclock.model.ids import JobId, created_job
+from waterclock.model.instants import stamp
+from waterclock.model.job import ClearLogs, Delete, Replace, SetStatus
+from waterclock.model.positions import Position
+from waterclock.store.pool import Connection
+from waterclock_api import edits, reads
+from waterclock_api.answers import Answer, answer, nothing
+from waterclock_api.caller import Caller, caller_of
+from waterclock_api.checks import check_params, check_queue, check_schedule, check_target, definition_of
+from waterclock_api.dto import READ_ONLY, JobsQuery, JobWrite, RunsQuery, StatusWrite, StreamQuery, WriteQuery
+from waterclock_api.finding import job_or_refuse
+from waterclock_api.history import Subject, entry_at
+from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.live import EventStream
+from waterclock_api.parts import Parts
+from waterclock_api.replays import REPLAYED, earlier_or_refuse
+from waterclock_api.resuming import resumed_at
+from waterclock_api.rows import job_of_log, next_fires
+from waterclock_api.shapes import Detail, Job, Jobs
+from waterclock_api.spec import AnyRequest, Given, Id, Spec
+from waterclock_api.tracing import asked
+
+PATH = "/v1/monitor/jobs"
+DETAIL_FIRES, DETAIL_RUNS, DETAIL_LINES = 10, 20, 200
+_STAND_INS = {"job_name": "-", "invoke_target": ""}
+
+
+@get(PATH, spec=Spec(query=JobsQuery, answers={200: Jobs}))
+async def list_jobs(request: AnyRequest, parts: Given) -> Answer:
+    """List jobs, oldest first."""
+    query = read_query(request, JobsQuery)
+    async with parts.reading() as connection:
+        return answer(await reads.jobs(connection, query, parts.clock.now_ms()))
+
+
+@post(
+    PATH,
+    spec=Spec(
+        body=JobWrite,
+        query=WriteQuery,
+        answers={201: Job, 202: Job},
+        refuses=(409, 413, 415, 422),
+        command=True,
+        keyed=True,
+    ),
+)
+async def create_job(request: AnyRequest, parts: Given) -> Answer:
+    """Create a job."""
+    query = read_query(request, WriteQuery)
+    body = await read_json(request)
+    caller = caller_of(request, body)
+    with asked(request, caller, "create job"):
+        job_id = created_job(caller.command.id)
+        given = await earlier_or_refuse(parts, caller, job_id)
+        if given is not None:
+            return await _created_before(parts, job_id, given, body)
+        definition = await _definition(parts, body, job_id, allow_unknown=query.allow_unknown_executor)
+        change = await edits.create(parts, caller, job_id, definition)
+        return await _changed(parts, caller, change, status=201, fresh=True)
+
+
+@get(f"{PATH}/{{job_id:str}}", spec=Spec(answers={200: Job}, refuses=(404,)))
+async def get_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+    """Read a job."""
+    read_query(request, NoQuery)
+    async with parts.reading() as connection:
+        job = await job_or_refuse(parts, connection, job_id)
+    return answer(job, headers=_etag(job.version))
+
+
+@put(
+    f"{PATH}/{{job_id:str}}",
+    spec=Spec(
+        body=JobWrite,
+        query=WriteQuery,
+        answers={200: Job, 202: Job},
+        refuses=(404, 409, 412, 413, 415, 422),
+        if_match=True,
+        command=True,
+    ),
+)
+async def replace_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+    """Replace a job's whole definition: what is left out takes its default, read-only members are ignored."""
+    query = read_query(request, WriteQuery)
+    body = await read_json(request)
+    caller = caller_of(request)
+    with asked(request, caller, "replace job"):
+        known = await edits.load(parts, job_id)
+        unknown_allowed = query.allow_unknown_executor
+        definition = await _definition(
+            parts, body, known.job_id, allow_unknown=unknown_allowed, before=known.definition
+        )
+        change = await edits.edit(parts, caller, job_id, Replace(definition=definition))
+        return await _changed(parts, caller, change)
+
+
+@delete(
+    f"{PATH}/{{job_id:str}}",
+    spec=Spec(answers={204: None, 202: None}, refuses=(404, 412), if_match=True, command=True),
+    status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
+)
+async def delete_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+    """Delete a job; its runs and history stay readable, and an attempt that runs goes on to its end."""
+    read_query(request, NoQuery)
+    caller = caller_of(request)
+    with asked(request, caller, "delete job"):
+        change = await edits.edit(parts, caller, job_id, Delete())
+        return await _done(parts, caller, change)
+
+
+@get(f"{PATH}/{{job_id:str}}/detail", spec=Spec(answers={200: Detail}, refuses=(404,)))
+async def get_detail(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+    """Read a job with its next instants, its last runs and their last lines."""
+    read_query(request, NoQuery)
+    now = parts.clock.now_ms()
+    async with parts.reading() as connection:
+        job = await job_or_refuse(parts, connection, job_id)
+        runs = await reads.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now)
+        lines = await reads.job_lines(connection, job_id, DETAIL_LINES)
+    fires = next_fires(job_id, job, now, DETAIL_FIRES)
+    detail = Detail(job=job, next_fires=fires, runs=runs.items, logs=lines)
+    return answer(detail, headers=_etag(job.version))
+
+
+@put(
+    f"{PATH}/{{job_id:str}}/status",
+    spec=Spec(
+        body=StatusWrite, answers={200: Job, 202: Job}, refuses=(404, 412, 413, 415, 422), if_match=True, command=True
+    ),
+)
+async def set_status(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+    """Enable ("0") or disable ("1") a job."""
+    read_query(request, NoQuery)
+    body = await read_json(request)
+    caller = caller_of(request)
+    with asked(request, caller, "set status"):
+        flaws: list[Flaw] = []
+        write = read_struct(StatusWrite, body, flaws, stand_ins={"status": "0"})
+        refuse(flaws)
+        change = await edits.edit(parts, caller, job_id, SetStatus(status=write.status, reason=write.reason))
+        return await _changed(parts, caller, change)
+
+
+@delete(
+    f"{PATH}/{{job_id:str}}/logs",
+    spec=Spec(answers={204: None, 202: None}, refuses=(404,), command=True),
+    status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
+)
+async def clear_logs(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+    """Delete the log lines of a job's runs for good; runs, steps and decisions stay."""
+    read_query(request, NoQuery)
+    caller = caller_of(request)
+    with asked(request, caller, "clear logs"):
+        change = await edits.edit(parts, caller, job_id, ClearLogs())
+        return await _done(parts, caller, change)
+
+
+@get(f"{PATH}/{{job_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404,)))
+async def stream_job(request: AnyRequest, parts: Given, job_id: Id) -> EventStream:
+    """Follow a job's events: from its live run's first, else from now; it does not end."""
+    partition = parts.log.partition_of(job_id)
+    resumed, after = resumed_at(request, partition)
+    async with parts.reading() as connection:
+        await job_or_refuse(parts, connection, job_id)
+    return EventStream(parts, Subject("job", job_id, partition), after, live=not resumed)
+
+
+async def _definition(
+    parts: Parts, body: Any, job_id: JobId, *, allow_unknown: bool, before: Definition | None = None
+) -> Definition:
+    """The definition that a body describes, checked in every respect.
+
+    A schedule that `before` had too need not name a future instant: a job whose last has passed can still be edited.
+
+    Raises:
+        Invalid: names every flaw.
+    """
+    flaws: list[Flaw] = []
+    write = read_struct(JobWrite, body, flaws, ignored=READ_ONLY, stand_ins=_STAND_INS)
+    definition = definition_of(write, flaws)
+    if before is None or not _same_schedule(before, definition):
+        check_schedule(job_id, definition, parts.clock.now_ms(), flaws)
+    check_queue(definition.queue, (queue.name for queue in parts.log.queues), flaws)
+    target = definition.invoke_target
+    known = await parts.registry.known(target, patient=not allow_unknown) if target else None
+    if known is not None:
+        if not allow_unknown and (before is None or before.invoke_target != target):
+            check_target(target, known, flaws)
+        check_params(known.get(target), definition.invoke_params, flaws, at="invokeParams")
+    refuse(flaws)
+    return definition
+
+
+def _same_schedule(before: Definition, after: Definition) -> bool:
+    names = ("cron_expression", "timezone", "cron_dialect", "dst_gap", "dst_fold", "start_at", "end_at")
+    return all(getattr(before, name) == getattr(after, name) for name in names)
+
+
+async def _changed(
+    parts: Parts, caller: Caller, change: edits.Change, *, status: int = 200, fresh: bool = False
+) -> Answer:
+    """The job as the read models show it after the change; 202 with what its partition holds, if they are late."""
+    stored = change.job
+    assert stored is not None
+    location = {"Location": f"{PATH}/{stored.job_id}"}
+    now = parts.clock.now_ms()
+    position = change.position or await tail_of(parts.log, parts.log.partition_of(stored.job_id))
+    if position is not None:
+        async with parts.reading_after(position, caller.wait) as connection:
+            job = await _read(connection, stored, now)
+        if job is not None:
+            headers = location if status == 201 else {}
+            return answer(job, status=status, headers=headers | _etag(job.version))
+    job = job_of_log(stored, now, fresh=fresh)
+    return answer(job, status=202, headers=location | _etag(job.version))
+
+
+async def _read(connection: Connection | None, stored: StoredJob, now: int) -> Job | None:
+    if connection is None:
+        return None
+    try:
+        return await reads.job(connection, stored.job_id, now)
+    except psycopg.OperationalError:  # appended it is; the read models went away just now
+        return None
+
+
+async def _done(parts: Parts, caller: Caller, change: edits.Change) -> Answer:
+    assert change.position is not None
+    async with parts.reading_after(change.position, caller.wait) as connection:
+        return nothing(status=204 if connection is not None else 202)
+
+
+async def _created_before(parts: Parts, job_id: JobId, given: Earlier, body: Any) -> Answer:
+    """The first answer again: the job as it was created."""
+    if given.burnt or given.position is None:
+        raise NameTaken(body.get("jobGroup", "DEFAULT"), body.get("jobName"))
+    event, at = await _creation(parts, given.position)
+    stored = StoredJob(
+        job_id=job_id, version=1, definition=event.definition, created_at=stamp(at), updated_at=stamp(at)
+    )
+    headers = {"Location": f"{PATH}/{job_id}"} | REPLAYED | _etag(1)
+    return answer(job_of_log(stored, parts.clock.now_ms(), fresh=True), status=201, headers=headers)
+
+
+async def _creation(parts: Parts, position: Position) -> tuple[JobCreated, int]:
+    entry = await entry_at(parts, position)
+    if entry is None or not isinstance(entry.event, JobCreated):
+        raise NotFound("event", str(position))
+    return entry.event, entry.at
+
+
+def _etag(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"'}
+
+
+HANDLERS = (
+    list_jobs,
+    create_job,
+    get_job,
+    replace_job,
+    delete_job,
+    get_detail,
+    set_status,
+    clear_logs,
+    stream_job,
+)

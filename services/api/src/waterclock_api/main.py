@@ -1,0 +1,116 @@
+"""`waterclock api`, `waterclock projector`, `waterclock migrate`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+import click
+
+from waterclock.kit import telemetry
+from waterclock.kit.health import Health, served
+from waterclock.kit.service import run_service
+from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
+from waterclock.log.client import Log, LogSettings, Queue
+from waterclock.log.errors import LogUnavailable, LogUnfit
+from waterclock.log.opening import initialise
+from waterclock.store.migrate import migrate as migrate_store
+from waterclock.store.pool import open_pool
+from waterclock_api.app import application, assembled
+from waterclock_api.projector import run
+from waterclock_api.serving import check_free, serve
+from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, check_loopback
+
+LOG_FAULTS = (LogUnfit, LogUnavailable)
+
+_log = logging.getLogger(__name__)
+
+
+@click.command()
+def api() -> None:
+    """Serve the HTTP API: commands to the log, reads from the read models, live streams."""
+    run_service(_serve_api, unfit=LOG_FAULTS, name="waterclock api")
+
+
+@click.command()
+def projector() -> None:
+    """Copy every event into the archive and the read models."""
+    run_service(_project, unfit=LOG_FAULTS, name="waterclock projector")
+
+
+@click.command()
+def migrate() -> None:
+    """Prepare Postgres and Redis for this release; may be repeated."""
+    run_service(_migrate, unfit=LOG_FAULTS, name="waterclock migrate")
+
+
+async def _serve_api(stop: asyncio.Event) -> None:
+    own, store = read(ApiSettings, os.environ), read(StoreSettings, os.environ)
+    check_loopback(own.host)
+    check_free(own.host, own.port)
+    telemetry.setup("api", read(TelemetrySettings, os.environ))
+    log = await Log.connect(_log_settings(), role="api")
+    try:
+        async with (
+            await open_pool(store.postgres_url, name="api", max_size=own.postgres_connections) as pool,
+            assembled(log, pool) as parts,
+        ):
+            _log.info("no credentials are configured: only this machine is served", extra={"host": own.host})
+
+            def ready() -> None:
+                told = {"url": f"http://{own.host}:{own.port}", "durability": log.durability}
+                _log.info("ready", extra=told)
+
+            await serve(application(parts), own.host, own.port, stop, ready=ready, ending=parts.hub.close)
+    finally:
+        await log.close()
+
+
+async def _project(stop: asyncio.Event) -> None:
+    own, store = read(ProjectorSettings, os.environ), read(StoreSettings, os.environ)
+    telemetry.setup("projector", read(TelemetrySettings, os.environ))
+    log = await Log.connect(_log_settings(), role="projector")
+    health = Health()
+    try:
+        async with (
+            await open_pool(store.postgres_url, name="projector", max_size=4) as pool,
+            served(own.host, own.health_port, health),
+        ):
+
+            def ready() -> None:
+                health.ready()
+                _log.info("ready")
+
+            await run(log, pool, stop=stop, ready=ready, unready=health.unready)
+    finally:
+        await log.close()
+
+
+async def _migrate(_: asyncio.Event) -> None:
+    own, store = read(MigrateSettings, os.environ), read(StoreSettings, os.environ)
+    queues = _queues(own)
+    applied = await migrate_store(store.postgres_url)
+    await initialise(_log_settings(), partitions=own.partitions, queues=queues)
+    click.echo(f"Postgres: {', '.join(applied) or 'nothing to do'}. Redis: {own.partitions} partition(s), ready.")
+
+
+def _log_settings() -> LogSettings:
+    redis = read(RedisSettings, os.environ)
+    return LogSettings(url=redis.redis_url, prefix=redis.key_prefix)
+
+
+def _queues(own: MigrateSettings) -> tuple[Queue, ...]:
+    """
+    Raises:
+        SettingsError: one is not written as `name=weight`.
+    """
+    found: list[Queue] = []
+    for text in own.queue_weights:
+        name, _, weight = text.partition("=")
+        if not name or not weight.isdecimal() or int(weight) < 1:
+            raise SettingsError(f"WATERCLOCK_QUEUE_WEIGHTS: {text!r} is not name=weight, such as default=3")
+        found.append(Queue(name=name, weight=int(weight)))
+    if not found:
+        raise SettingsError("WATERCLOCK_QUEUE_WEIGHTS names no queue")
+    return tuple(found)

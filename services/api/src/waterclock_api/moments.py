@@ -1,0 +1,54 @@
+"""Durations and moments as people write them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from waterclock.model.instants import Stamp, parse_moment, stamp
+
+_DURATION = re.compile(
+    r"P(?:(?P<weeks>\d+(?:\.\d+)?)W)?(?:(?P<days>\d+(?:\.\d+)?)D)?"
+    r"(?:T(?=\d)(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+)
+_SECONDS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+
+
+def seconds(written: float | str) -> float:
+    """Read a number of seconds, or an ISO 8601 duration of weeks, days, hours, minutes and seconds.
+
+    Raises:
+        ValueError: neither.
+    """
+    if not isinstance(written, str):
+        if not math.isfinite(written):
+            raise ValueError("must be finite")
+        return written
+    match = _DURATION.fullmatch(written.upper())
+    parts = {name: text for name, text in match.groupdict().items() if text is not None} if match else {}
+    if not parts:
+        raise ValueError("is neither a number of seconds nor an ISO 8601 duration such as PT1M30S")
+    return sum(float(text) * _SECONDS[name] for name, text in parts.items())
+
+
+def moment(written: str) -> Stamp:
+    """Read an RFC 3339 moment.
+
+    Raises:
+        ValueError: it is none; the message says why.
+    """
+    return stamp(moment_ms(written))
+
+
+def moment_ms(written: str) -> int:
+    """As `moment`, in milliseconds since the epoch."""
+    if len(written) < len("2026-01-01T00:00Z") or written[10:11] not in "Tt ":
+        raise ValueError("is no RFC 3339 moment such as 2026-03-29T01:00:00Z")
+    try:
+        return parse_moment(written)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
+    except ValueError as error:
+        if "offset" in str(error):
+            raise ValueError("has no offset: write it in UTC with Z, or with an offset such as +02:00") from error
+        raise ValueError("is no RFC 3339 moment such as 2026-03-29T01:00:00Z") from error

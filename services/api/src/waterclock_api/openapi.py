@@ -1,0 +1,147 @@
+"""The OpenAPI 3.1 document, made from the routes: their paths, docstrings, `Spec` and structs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from waterclock_api.problems import MEDIA_TYPE, Problem
+from waterclock_api.spec import Content, Spec
+
+_PARAMETER = re.compile(r"\{(\w+):str\}")
+_REFUSED_ALWAYS = (400, 500, 503)
+_REFUSALS = {
+    400: "Not JSON, or a query parameter that is unknown or wrong",
+    404: "Not found",
+    409: "It conflicts with what there is",
+    412: "The job has another version than If-Match says",
+    413: "The body is too large",
+    415: "The body is not JSON",
+    422: "The body is not valid: every flaw is named by a JSON pointer",
+    500: "A fault of the server",
+    503: "Something is out of reach; try again after Retry-After",
+}
+_ANSWERS = {
+    200: "OK",
+    201: "Created",
+    202: "Accepted: stored, and not, or not yet, in the read models",
+    204: "Done",
+}
+_PLAIN = {"events": "text/event-stream", "html": "text/html", "text": "text/plain"}
+
+
+def document(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
+    routes = [(handler, handler.opt["spec"]) for handler in handlers if "spec" in handler.opt]
+    schemas, components = _schemas([spec for _, spec in routes])
+    paths: dict[str, dict[str, Any]] = {}
+    for handler, spec in routes:
+        for path in sorted(handler.paths):
+            method = next(iter(handler.http_methods)).lower()
+            name = _PARAMETER.sub(r"{id}", path)
+            paths.setdefault(name, {})[method] = _operation(handler, path, spec, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Waterclock",
+            "version": version("waterclock-api"),
+            "description": "An event-sourced job scheduler and runner. Every instant is accounted for.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": components},
+    }
+
+
+def _schemas(specs: Iterable[Spec]) -> tuple[Mapping[type[Any], Any], dict[str, Any]]:
+    kinds: dict[type[Any], None] = {Problem: None}
+    for spec in specs:
+        kinds |= dict.fromkeys(one for one in (spec.body, spec.query, *spec.answers.values()) if isinstance(one, type))
+    ordered = list(kinds)
+    found, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    return dict(zip(ordered, found, strict=True)), components
+
+
+def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
+    function = handler.fn
+    parameters = [
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-z-]{1,64}$"}}
+        for _ in _PARAMETER.findall(path)
+    ]
+    operation: dict[str, Any] = {
+        "operationId": _camel(str(function.__name__)),
+        "summary": inspect.getdoc(function),
+        "tags": [_tag(path)],
+        "parameters": parameters + _query(spec) + _headers(spec),
+        "responses": _responses(spec, schemas),
+    }
+    if spec.body is not None:
+        content = {"application/json": {"schema": schemas[spec.body]}}
+        operation["requestBody"] = {"required": not spec.body_optional, "content": content}
+    return operation
+
+
+def _query(spec: Spec) -> list[dict[str, Any]]:
+    schema = msgspec.json.schema(spec.query)
+    own = schema["$defs"][spec.query.__name__]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": _plain(each)}
+        for name, each in own["properties"].items()
+    ]
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of a parameter: left out stands for null."""
+    options = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    rest = {name: value for name, value in schema.items() if name not in {"anyOf", "default"} or value is not None}
+    return options[0] if len(options) == 1 and len(schema["anyOf"]) == 2 else rest
+
+
+def _headers(spec: Spec) -> list[dict[str, Any]]:
+    found: list[tuple[str, str]] = []
+    if spec.if_match:
+        found.append(("If-Match", "The ETag of the version that was seen; another one answers 412."))
+    if spec.command:
+        found.append(("Prefer", "`wait=n`: seconds to wait for the read models (2); `respond-async`: do not wait."))
+    if spec.keyed:
+        found.append(("Idempotency-Key", "The same key gives the first answer again, for 24 hours."))
+    if "events" in spec.answers.values():
+        found.append(("Last-Event-ID", "The position after which to go on."))
+    return [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in found
+    ]
+
+
+def _responses(spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
+    answers = {str(status): _answer(status, content, schemas) for status, content in spec.answers.items()}
+    problem = {MEDIA_TYPE: {"schema": schemas[Problem]}}
+    refusals = {
+        str(status): {"description": _REFUSALS[status], "content": problem}
+        for status in sorted({*_REFUSED_ALWAYS, *spec.refuses})
+    }
+    return answers | refusals
+
+
+def _answer(status: int, content: Content, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": _ANSWERS[status]}
+    if isinstance(content, type):
+        described["content"] = {"application/json": {"schema": schemas[content]}}
+    elif content is not None:
+        described["content"] = {_PLAIN[content]: {"schema": {"type": "string"}}}
+    return described
+
+
+def _tag(path: str) -> str:
+    return path.split("/")[3] if path.startswith("/v1/monitor/") else "process"
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)

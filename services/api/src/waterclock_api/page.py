@@ -1,0 +1,49 @@
+"""The API page at `/` and the OpenAPI document it is drawn from. Every asset is served from here."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+
+from waterclock_api.answers import Answer
+from waterclock_api.openapi import document
+from waterclock_api.spec import Spec
+
+_SAFE = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def page_handlers(routes: tuple[HTTPRouteHandler, ...]) -> tuple[HTTPRouteHandler, ...]:
+    """The page, its assets and the document of `routes`."""
+    schema = msgspec.json.encode(document(routes))
+
+    @get("/schema/openapi.json", spec=Spec(answers={200: None}))
+    async def openapi_document() -> Answer:
+        return Answer(schema, headers={"Cache-Control": "no-cache"})
+
+    return (openapi_document, _asset("/", "page.html", b"text/html; charset=utf-8"), *_ASSETS)
+
+
+def _asset(path: str, name: str, kind: bytes) -> HTTPRouteHandler:
+    body = (files("waterclock_api") / "assets" / name).read_bytes()
+
+    @get(path, name=name)
+    async def asset(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001
+        return Answer(body, headers=_SAFE, kind=kind)
+
+    return asset
+
+
+_ASSETS = (
+    _asset("/page.css", "page.css", b"text/css; charset=utf-8"),
+    _asset("/page.js", "page.js", b"text/javascript; charset=utf-8"),
+)

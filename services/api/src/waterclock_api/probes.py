@@ -1,0 +1,70 @@
+"""Probes: whether the process lives, and whether it can do all its work."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+from litestar import get
+from psycopg_pool import PoolTimeout
+
+from waterclock.log.errors import LogError
+from waterclock.log.opening import server_state
+from waterclock.model.errors import Flaw
+from waterclock_api.answers import Answer, answer
+from waterclock_api.intake import NoQuery, read_query
+from waterclock_api.parts import Parts
+from waterclock_api.problems import Unready
+from waterclock_api.shapes import Condition
+from waterclock_api.spec import AnyRequest, Given, Spec
+
+LOOK = 1.5  # s, for each check
+FINE = "ok"
+
+
+@get("/livez", spec=Spec(answers={200: Condition}))
+async def livez(request: AnyRequest) -> Answer:
+    """Say that the process lives."""
+    read_query(request, NoQuery)
+    return answer(Condition(status="alive", checks={}))
+
+
+@get("/readyz", spec=Spec(answers={200: Condition}))
+async def readyz(request: AnyRequest, parts: Given) -> Answer:
+    """Say whether commands and reads can be answered, and if not, what is out of reach."""
+    read_query(request, NoQuery)
+    async with asyncio.TaskGroup() as tasks:
+        log = tasks.create_task(_log(parts), name="look at the log")
+        store = tasks.create_task(_store(parts), name="look at the store")
+    checks = {"redis": log.result(), "postgres": store.result()}
+    flaws = [Flaw(name, said) for name, said in checks.items() if said != FINE]
+    if flaws:
+        raise Unready(*flaws)
+    return answer(Condition(status="ready", checks=checks))
+
+
+async def _log(parts: Parts) -> str:
+    try:
+        async with asyncio.timeout(LOOK):
+            for partition in range(parts.log.partitions):
+                if not (await server_state(parts.log, partition)).opened:
+                    return f"partition {partition} waits for a projector to open it on this server process"
+    except TimeoutError:
+        return "does not answer"
+    except LogError as error:
+        return str(error)
+    return FINE
+
+
+async def _store(parts: Parts) -> str:
+    try:
+        async with asyncio.timeout(LOOK), parts.pool.connection(timeout=LOOK) as connection:
+            await connection.execute("SELECT 1")
+    except (TimeoutError, PoolTimeout):
+        return "does not answer"
+    except psycopg.Error as error:
+        return " ".join(str(error).split())
+    return FINE
+
+
+HANDLERS = (livez, readyz)

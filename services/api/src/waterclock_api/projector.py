@@ -1,0 +1,144 @@
+"""The projector: the streams of the log into the archive and the read models.
+
+    run ── shares the partitions with other projectors ── follow, one task for each (following.py)
+
+Locks only save work here: were two projectors to follow one partition, each event would still count once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import psycopg
+
+from waterclock.log.client import Log
+from waterclock.store.archive import make_months
+from waterclock.store.pool import Connection, Pool, connect_anew
+from waterclock.store.shares import Shares
+from waterclock_api.following import BACK_OFF, follow
+from waterclock_api.trimming import Keeping
+
+LOOK_EVERY = 1.0  # s between two looks at how the partitions are shared
+MONTHS_EVERY = 3600.0  # s
+
+_log = logging.getLogger(__name__)
+
+
+async def run(
+    log: Log,
+    pool: Pool,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[], None] | None = None,
+    unready: Callable[[str], None] | None = None,
+    keeping: Keeping | None = None,
+) -> None:
+    """Project the partitions that fall to this process until `stop` is set.
+
+    `ready` is called each time when all of them are followed, `unready` with the reason when one no longer is. What is
+    out of reach is waited for; of `pool` only the address and, to fill gaps, the archive are used.
+    """
+    projector = Projector(log, pool, ready=ready, unready=unready, keeping=keeping or Keeping())
+    async with asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(projector.run(), name="project")
+        await stop.wait()
+        work.cancel()
+
+
+class Projector:
+    def __init__(
+        self,
+        log: Log,
+        pool: Pool,
+        *,
+        ready: Callable[[], None] | None,
+        unready: Callable[[str], None] | None,
+        keeping: Keeping,
+    ) -> None:
+        self._log = log
+        self._pool = pool
+        self._keeping = keeping
+        self._tell_ready = ready
+        self._tell_unready = unready
+        self._ready = False
+        self._followed: dict[int, bool] = {}  # partitions that are ours: whether each is followed now
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        pause = BACK_OFF[0]
+        while True:
+            try:
+                async with await connect_anew(self._pool) as connection:
+                    pause = BACK_OFF[0]
+                    await self._share(connection)
+            except* psycopg.OperationalError as group:
+                reason = " ".join(str(group.exceptions[0]).split())
+                _log.warning("no partitions to project", extra={"reason": reason})
+                self._say(reason)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, BACK_OFF[1])
+
+    def following(self, partition: int) -> None:
+        self._followed[partition] = True
+        self._settle()
+
+    def stopped(self, partition: int, reason: str) -> None:
+        self._followed[partition] = False
+        self._say(reason)
+
+    async def _share(self, connection: Connection) -> None:
+        """Follow as many partitions as fall to us, while `connection` holds their locks."""
+        shares = Shares(connection, self._log.partitions)
+        await shares.join()
+        tasks: dict[int, asyncio.Task[None]] = {}
+        loop = asyncio.get_running_loop()
+        months_at = loop.time()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    fair = await shares.fair()
+                    while len(tasks) > fair:
+                        await self._let_go(shares, *tasks.popitem())
+                    for partition in range(self._log.partitions):
+                        if len(tasks) < fair and partition not in tasks and await shares.take(partition):
+                            tasks[partition] = self._begin(group, partition)
+                    self._settle()
+                    if loop.time() >= months_at:
+                        await _keep_months(connection)
+                        months_at = loop.time() + MONTHS_EVERY
+                    await asyncio.sleep(LOOK_EVERY)
+        finally:
+            self._followed.clear()
+
+    def _begin(self, group: asyncio.TaskGroup, partition: int) -> asyncio.Task[None]:
+        self._followed[partition] = False
+        work = follow(self._log, self._pool, partition, self, self._keeping)
+        return group.create_task(work, name=f"follow {partition}")
+
+    async def _let_go(self, shares: Shares, partition: int, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        await asyncio.wait([task])
+        del self._followed[partition]
+        await shares.give(partition)
+
+    def _settle(self) -> None:
+        """Say that we are ready, when every partition that is ours is followed; there may be none."""
+        if not self._ready and all(self._followed.values()):
+            self._ready = True
+            if self._tell_ready is not None:
+                self._tell_ready()
+
+    def _say(self, reason: str) -> None:
+        if self._ready and self._tell_unready is not None:
+            self._tell_unready(reason)
+        self._ready = False
+
+
+async def _keep_months(connection: Connection) -> None:
+    """Without the right to make tables the archive's default table takes the events."""
+    try:
+        await make_months(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        _log.warning("no tables for the months to come", extra={"reason": str(error).strip()})

@@ -1,0 +1,124 @@
+"""Queries on the read models. `now` is ms since the epoch: a run whose time has come shows so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from waterclock.model.errors import Flaw
+from waterclock.store.pool import Connection
+from waterclock.store.statements import statement
+from waterclock_api.cursors import cursor_of, read_cursor
+from waterclock_api.dto import JobsQuery, PageQuery, RunsQuery
+from waterclock_api.moments import moment_ms
+from waterclock_api.problems import BadRequest
+from waterclock_api.rows import Row, executor_of, job_of, line_of, run_of
+from waterclock_api.shapes import Executors, Job, Jobs, Lines, LogLine, Run, Runs
+
+PACKAGE = "waterclock_api"
+
+
+async def job(connection: Connection, job_id: str, now: int) -> Job | None:
+    rows = await _all(connection, "job", {"job_id": job_id, "now": now})
+    return job_of(rows[0], now) if rows else None
+
+
+async def jobs(connection: Connection, query: JobsQuery, now: int) -> Jobs:
+    after_at, after_id = read_cursor(query.cursor, tuple[int, str]) or (None, None)
+    pairs = [label.partition("=") for label in query.label]
+    arguments = {
+        "now": now,
+        "job_name": query.job_name,
+        "job_groups": list(query.job_group),
+        "statuses": list(query.status),
+        "invoke_targets": list(query.invoke_target),
+        "queues": list(query.queue),
+        "labels": Jsonb({name: value for name, equals, value in pairs if equals}),
+        "label_names": [name for name, equals, _ in pairs if not equals],
+        "after_at": after_at,
+        "after_id": after_id,
+        "limit": query.limit + 1,
+    }
+    rows = await _all(connection, "jobs", arguments)
+    page = rows[: query.limit]
+    more = cursor_of(page[-1][3], page[-1][0]) if len(rows) > query.limit else None
+    return Jobs(items=[job_of(row, now) for row in page], next_cursor=more)
+
+
+async def run(connection: Connection, run_id: str, now: int) -> Run | None:
+    found = await _with_parts(connection, await _all(connection, "run", {"run_id": run_id, "now": now}))
+    return found[0] if found else None
+
+
+async def runs(connection: Connection, query: RunsQuery, now: int) -> Runs:
+    before_at, before_id = read_cursor(query.cursor, tuple[int, str]) or (None, None)
+    arguments = {
+        "now": now,
+        "job_ids": list(query.job_id),
+        "queues": list(query.queue),
+        "triggers": list(query.trigger),
+        "statuses": list(query.status),
+        "from": _moment("from", query.from_),
+        "to": _moment("to", query.to),
+        "q": query.q or None,
+        "before_at": before_at,
+        "before_id": before_id,
+        "limit": query.limit + 1,
+    }
+    rows = await _all(connection, "runs", arguments)
+    page = rows[: query.limit]
+    more = cursor_of(page[-1][10], page[-1][0]) if len(rows) > query.limit else None
+    return Runs(items=await _with_parts(connection, page), next_cursor=more)
+
+
+async def run_lines(connection: Connection, run_id: str, query: PageQuery) -> Lines:
+    epoch, seq, line = read_cursor(query.cursor, tuple[int, int, int]) or (-1, -1, -1)
+    place = {"epoch": epoch, "seq": seq, "line": line}
+    rows = await _all(connection, "run_lines", {"run_id": run_id, "limit": query.limit + 1, **place})
+    page = rows[: query.limit]
+    more = cursor_of(*page[-1][1:4]) if len(rows) > query.limit else None
+    return Lines(items=[line_of(row) for row in page], next_cursor=more)
+
+
+async def job_lines(connection: Connection, job_id: str, newest: int) -> list[LogLine]:
+    """The newest lines of a job's runs, oldest first."""
+    rows = await _all(connection, "job_lines", {"job_id": job_id, "limit": newest})
+    return [line_of(row) for row in reversed(rows)]
+
+
+async def executors(connection: Connection) -> Executors:
+    return Executors(items=[executor_of(row) for row in await _all(connection, "executors", {})], next_cursor=None)
+
+
+async def _with_parts(connection: Connection, rows: Sequence[Row]) -> list[Run]:
+    """Runs with their attempts and steps."""
+    if not rows:
+        return []
+    run_ids = {"run_ids": [row[0] for row in rows]}
+    attempts = _by_run(await _all(connection, "attempts", run_ids))
+    steps = _by_run(await _all(connection, "steps", run_ids))
+    return [run_of(row, attempts.get(row[0], ()), steps.get(row[0], ())) for row in rows]
+
+
+def _by_run(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(row)
+    return found
+
+
+def _moment(name: str, written: str | None) -> int | None:
+    if written is None:
+        return None
+    try:
+        return moment_ms(written.replace(" ", "+"))  # an unescaped + of an offset is a space in a query
+    except ValueError as error:
+        flaw = Flaw(f"?{name}", str(error))
+        raise BadRequest(f"{flaw.pointer} {flaw.message}", flaw) from error
+
+
+async def _all(connection: Connection, name: str, arguments: Mapping[str, Any]) -> Sequence[Row]:
+    cursor = await connection.execute(statement(name, PACKAGE), arguments)
+    return await cursor.fetchall()

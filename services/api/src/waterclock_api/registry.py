@@ -1,0 +1,82 @@
+"""Executors that workers announced, as the read models know them, kept for a moment."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from waterclock.kit.clock import Clock
+from waterclock.log.client import Log
+from waterclock.log.errors import LogError
+from waterclock.log.opening import tail_of
+from waterclock.model.events import ExecutorSpec
+from waterclock.store.pool import Pool
+from waterclock.store.statements import statement
+from waterclock.store.waits import Projected, wait_for
+
+FRESH_FOR = 2.0  # s
+CATCH_UP = 2.0  # s; how long an unknown executor is waited for, if the projection is behind
+_FLEET_PARTITION = 0
+_TIMEOUT, _DOWN_TIMEOUT = 1.0, 0.25  # s, for a connection; where Postgres is probably away
+
+_log = logging.getLogger(__name__)
+
+
+class Registry:
+    """Specs by key and by alias. What was known stays known while Postgres is out of reach."""
+
+    def __init__(self, log: Log, pool: Pool, projected: Projected, clock: Clock) -> None:
+        self._log = log
+        self._pool = pool
+        self._projected = projected
+        self._clock = clock
+        self._known: dict[str, ExecutorSpec] | None = None
+        self._read_at = 0.0
+
+    async def known(self, wanted: str, *, patient: bool = True) -> dict[str, ExecutorSpec] | None:
+        """All executors; None when it cannot be told whether `wanted` is among them.
+
+        If it is not, what workers have said by now is waited for a little, unless the caller is not `patient`.
+        """
+        try:
+            if self._known is None or self._aged or (patient and wanted not in self._known):
+                self._known = await self._read()
+            if wanted in self._known or not patient:
+                return self._known
+            if not await self._caught_up():
+                return None
+            self._known = await self._read()
+        except (psycopg.Error, PoolTimeout, LogError) as error:
+            _log.warning("executors not read", extra={"error": " ".join(str(error).split())})
+            return self._known if self._known is not None and wanted in self._known else None
+        return self._known
+
+    @property
+    def _aged(self) -> bool:
+        return self._clock.monotonic() - self._read_at > FRESH_FOR
+
+    @property
+    def _patience(self) -> float:
+        return _TIMEOUT if self._projected.listening.is_set() else _DOWN_TIMEOUT
+
+    async def _caught_up(self) -> bool:
+        """Whether the read models reach, in time, what is in the log now."""
+        tail = await tail_of(self._log, _FLEET_PARTITION)
+        if tail is None:
+            return True
+        async with self._pool.connection(timeout=self._patience) as connection:
+            return await wait_for(connection, tail, CATCH_UP, self._projected)
+
+    async def _read(self) -> dict[str, ExecutorSpec]:
+        async with self._pool.connection(timeout=self._patience) as connection:
+            cursor = await connection.execute(statement("executors", "waterclock_api"))
+            rows = await cursor.fetchall()
+        known: dict[str, ExecutorSpec] = {}
+        for _, spec, _ in rows:
+            read = msgspec.convert(spec, ExecutorSpec)
+            known |= dict.fromkeys(read.aliases, read) | {read.key: read}
+        self._read_at = self._clock.monotonic()
+        return known

@@ -1,0 +1,47 @@
+"""Where a stream goes on."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from litestar import Request
+
+from waterclock.model.errors import Flaw
+from waterclock.model.positions import Position, parse_position
+from waterclock_api.dto import StreamQuery
+from waterclock_api.intake import read_query
+from waterclock_api.problems import BadRequest
+
+OLDEST = "0"
+
+
+class Resumed(NamedTuple):
+    """`given`: the client named a place; `after` None: before the oldest event kept."""
+
+    given: bool
+    after: Position | None
+
+
+def resumed_at(request: Request[Any, Any, Any], partition: int) -> Resumed:
+    """The place that Last-Event-ID names, else `?after=`: a browser that comes again sends the first beside the second.
+
+    Raises:
+        BadRequest: no position, or one of another partition.
+    """
+    query = read_query(request, StreamQuery)
+    named = request.headers.get("last-event-id") or query.after
+    if not named:
+        return Resumed(given=False, after=None)
+    if named == OLDEST:
+        return Resumed(given=True, after=None)
+    try:
+        position = parse_position(named)
+    except ValueError as error:
+        raise _refused(str(error)) from error
+    if position.partition != partition:
+        raise _refused(f"{named} is a place in another partition")
+    return Resumed(given=True, after=position)
+
+
+def _refused(message: str) -> BadRequest:
+    return BadRequest(message, Flaw("?after", message))

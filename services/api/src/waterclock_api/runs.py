@@ -1,0 +1,230 @@
+"""Routes of runs: trigger and cancel, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import get, post
+
+from waterclock.kit import telemetry
+from waterclock.log import requests
+from waterclock.log.bodies import body_of, part
+from waterclock.log.commands import KeyReused as Reused
+from waterclock.log.commands import Replayed
+from waterclock.log.jobs import StoredJob
+from waterclock.log.requests import Blocked, NoJob, Requested
+from waterclock.log.runs import AlreadyEnded, Cancelled, LiveRun, NoRun, cancel, find_run
+from waterclock.model.definition import Overlap
+from waterclock.model.errors import Flaw, KeyReused, NotFound, RunBlocked, RunEnded
+from waterclock.model.events import RunCancelled, RunCancelRequested, RunRequested
+from waterclock.model.ids import ID_PATTERN, RunId, requested_run
+from waterclock.model.instants import stamp
+from waterclock_api import edits, reads
+from waterclock_api.answers import Answer, answer
+from waterclock_api.caller import Caller, caller_of
+from waterclock_api.checks import check_params, check_params_size, check_queue, duration
+from waterclock_api.dto import CancelWrite, PageQuery, RunsQuery, StreamQuery, TriggerWrite
+from waterclock_api.finding import is_run, run_or_refuse
+from waterclock_api.history import Subject
+from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.live import EventStream
+from waterclock_api.moments import moment_ms
+from waterclock_api.parts import Parts
+from waterclock_api.patience import appended
+from waterclock_api.replays import REPLAYED, earlier_or_refuse
+from waterclock_api.resuming import resumed_at
+from waterclock_api.shapes import Asked, Lines, Run, Runs
+from waterclock_api.spec import AnyRequest, Given, Id, Spec
+from waterclock_api.tracing import asked
+
+PATH = "/v1/monitor/runs"
+
+
+@post(
+    "/v1/monitor/jobs/{job_id:str}/trigger",
+    spec=Spec(
+        body=TriggerWrite, body_optional=True, answers={202: Asked}, refuses=(404, 409, 413, 415, 422), keyed=True
+    ),
+)
+async def trigger_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+    """Request a run of a job, enabled or not; answered as soon as the request is stored."""
+    read_query(request, NoQuery)
+    body = await read_json(request, optional=True)
+    caller = caller_of(request, body)
+    with asked(request, caller, "trigger job"):
+        given = await earlier_or_refuse(parts, caller, job_id)
+        if given is not None and given.run_id is not None:
+            return _asked(RunId(given.run_id), replayed=True)
+        flaws: list[Flaw] = []
+        write = read_struct(TriggerWrite, body, flaws)
+        stored = await edits.load(parts, job_id)
+        wanted = await _request(parts, caller, stored, write, flaws)
+        refuse(flaws)
+        return await _requested(parts, caller, job_id, wanted)
+
+
+@get(PATH, spec=Spec(query=RunsQuery, answers={200: Runs}))
+async def list_runs(request: AnyRequest, parts: Given) -> Answer:
+    """List runs, newest first; a filter may be repeated for several values."""
+    query = read_query(request, RunsQuery)
+    async with parts.reading() as connection:
+        return answer(await reads.runs(connection, query, parts.clock.now_ms()))
+
+
+@get(f"{PATH}/{{run_id:str}}", spec=Spec(answers={200: Run}, refuses=(404,)))
+async def get_run(request: AnyRequest, parts: Given, run_id: Id) -> Answer:
+    """Read a run with its attempts and steps."""
+    read_query(request, NoQuery)
+    async with parts.reading() as connection:
+        return answer(await run_or_refuse(parts, connection, run_id))
+
+
+@get(f"{PATH}/{{run_id:str}}/logs", spec=Spec(query=PageQuery, answers={200: Lines}, refuses=(404,)))
+async def list_lines(request: AnyRequest, parts: Given, run_id: Id) -> Answer:
+    """List a run's log lines, oldest first."""
+    query = read_query(request, PageQuery)
+    async with parts.reading() as connection:
+        await run_or_refuse(parts, connection, run_id)
+        return answer(await reads.run_lines(connection, run_id, query))
+
+
+@get(f"{PATH}/{{run_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404,)))
+async def stream_run(request: AnyRequest, parts: Given, run_id: Id) -> EventStream:
+    """Follow a run's events, from its first; the stream ends after `end`."""
+    partition = parts.log.partition_of(run_id)
+    _, after = resumed_at(request, partition)
+    async with parts.reading() as connection:
+        if not await is_run(parts, connection, run_id):
+            raise NotFound("run", run_id)
+    return EventStream(parts, Subject("run", run_id, partition), after)
+
+
+@post(
+    f"{PATH}/{{run_id:str}}/cancel",
+    spec=Spec(
+        body=CancelWrite, body_optional=True, answers={202: Asked}, refuses=(404, 409, 413, 415, 422), keyed=True
+    ),
+)
+async def cancel_run(request: AnyRequest, parts: Given, run_id: Id) -> Answer:
+    """Ask that a run be stopped; one that has not started ends at once."""
+    read_query(request, NoQuery)
+    body = await read_json(request, optional=True)
+    caller = caller_of(request, body)
+    with asked(request, caller, "cancel run"):
+        flaws: list[Flaw] = []
+        read_struct(CancelWrite, body, flaws)
+        refuse(flaws)
+        return await _cancel(parts, caller, run_id)
+
+
+async def _request(
+    parts: Parts, caller: Caller, stored: StoredJob, write: TriggerWrite, flaws: list[Flaw]
+) -> requests.Request:
+    """The run that a trigger asks for; what is wrong with it is added to `flaws`."""
+    definition = stored.definition
+    queue = write.queue or definition.queue
+    check_queue(queue, (known.name for known in parts.log.queues), flaws)
+    ready_at = _ready_at(write, parts.clock.now_ms(), flaws)
+    if write.params is not None:
+        check_params_size(write.params, flaws, at="params")
+        known = await parts.registry.known(definition.invoke_target, patient=False)
+        check_params((known or {}).get(definition.invoke_target), write.params, flaws, at="params")
+    run_id = requested_run(stored.job_id, caller.command.id)
+    event = RunRequested(
+        run_id=run_id,
+        job_id=stored.job_id,
+        job_name=definition.job_name,
+        job_group=definition.job_group,
+        version=stored.version,
+        trigger="manual",
+        ready_at=stamp(ready_at) if ready_at else None,
+        invoke_target=definition.invoke_target,
+        params=definition.invoke_params if write.params is None else write.params,
+        queue=queue,
+        timeout=definition.timeout,
+        retry=definition.retry,
+        labels=definition.labels,
+        reason=write.reason,
+        actor=caller.actor,
+        command_id=caller.command.id,
+        traceparent=telemetry.inject() or caller.traceparent,
+    )
+    overlap: Overlap = "allow" if definition.concurrent == "0" else write.overlap_policy or definition.overlap
+    return requests.Request(
+        run_id=run_id,
+        job_id=stored.job_id,
+        queue=queue,
+        overlap=overlap,
+        ready_at=ready_at,
+        body=body_of(event),
+    )
+
+
+def _ready_at(write: TriggerWrite, now: int, flaws: list[Flaw]) -> int:
+    """When the run may start, ms; 0: at once."""
+    if write.delay is not None and write.run_at is not None:
+        flaws.append(Flaw("/runAt", "cannot be given beside delay"))
+    if write.delay is not None:
+        after = duration("delay", write.delay, flaws)
+        return now + round(after * 1000) if after else 0
+    if write.run_at is None:
+        return 0
+    try:
+        at = moment_ms(write.run_at)
+    except ValueError as error:
+        flaws.append(Flaw("/runAt", str(error)))
+        return 0
+    return at if at > now else 0
+
+
+async def _requested(parts: Parts, caller: Caller, job_id: str, wanted: requests.Request) -> Answer:
+    done = await appended(parts.clock, lambda: requests.request(parts.log, wanted, command=caller.command))
+    match done:
+        case Requested(run_id=run_id):
+            return _asked(run_id)
+        case Replayed(answer=given):
+            return _asked(RunId(given.run_id or wanted.run_id), replayed=True)
+        case Blocked(run_id=run_id):
+            raise RunBlocked(run_id)
+        case NoJob():
+            raise NotFound("job", job_id)
+        case Reused():
+            raise KeyReused
+
+
+async def _cancel(parts: Parts, caller: Caller, run_id: str) -> Answer:
+    if ID_PATTERN.fullmatch(run_id) is None:
+        raise NotFound("run", run_id)
+    known = await find_run(parts.log, run_id)
+    told: dict[str, Any] = {
+        "run_id": run_id,
+        "job_id": (known.record.job_id or None) if isinstance(known, LiveRun) else None,
+        "actor": caller.actor,
+        "command_id": caller.command.id,
+        "traceparent": telemetry.inject() or caller.traceparent,
+    }
+    asking, ending = part(RunCancelRequested, **told), part(RunCancelled, **told)
+    done = await appended(
+        parts.clock,
+        lambda: cancel(parts.log, run_id, command=caller.command, body_requested=asking, body_cancelled=ending),
+    )
+    match done:
+        case Cancelled():
+            return _asked(RunId(run_id))
+        case Replayed():
+            return _asked(RunId(run_id), replayed=True)
+        case AlreadyEnded(status=status):
+            raise RunEnded(status)
+        case NoRun():
+            async with parts.reading() as connection:  # it may have ended longer ago than the log remembers
+                raise RunEnded((await run_or_refuse(parts, connection, run_id)).status)
+        case Reused():
+            raise KeyReused
+
+
+def _asked(run_id: RunId, *, replayed: bool = False) -> Answer:
+    headers = {"Location": f"{PATH}/{run_id}"} | (REPLAYED if replayed else {})
+    return answer(Asked(run_id=run_id), status=202, headers=headers)
+
+
+HANDLERS = (trigger_job, list_runs, get_run, list_lines, stream_run, cancel_run)

@@ -1,0 +1,78 @@
+"""The HTTP server, in our own process and loop: granian embedded (docs/decisions/0003-http-server.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+from litestar import Litestar
+
+from waterclock.kit.service import Unfit
+
+BACKLOG = 1_024
+CONCURRENT = 100_000  # requests at once; every open stream is one, and the server's own default is 128
+GRACE = 10.0  # s for requests under way once the process is to stop
+
+
+async def serve(
+    app: Litestar, host: str, port: int, stop: asyncio.Event, *, ready: Callable[[], None], ending: Callable[[], None]
+) -> None:
+    """Serve until `stop`; `ending` is called then, and must make what does not end by itself end.
+
+    Raises:
+        Unfit: the address cannot be bound.
+    """
+    check_free(host, port)
+    server = Server(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,  # what a lifespan would do is done around us
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=CONCURRENT,
+        log_enabled=False,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(server.serve(), name="serve http")
+        await _listening(host, port, serving)
+        ready()
+        stopped = tasks.create_task(stop.wait(), name="wait for the end")
+        await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+        ending()
+        server.stop()
+        await asyncio.wait((serving,), timeout=GRACE)
+        serving.cancel()
+        stopped.cancel()
+
+
+def check_free(host: str, port: int) -> None:
+    """The server binds with SO_REUSEPORT, and would share the port of another one of us without a word.
+
+    Raises:
+        Unfit: the address is taken, or not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Unfit(f"WATERCLOCK_PORT: {host}:{port} cannot be served: {error.strerror}") from error
+
+
+async def _listening(host: str, port: int, serving: asyncio.Task[None]) -> None:
+    """Until connections are accepted: the server does not say when."""
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.005)
+            continue
+        writer.close()
+        await writer.wait_closed()
+        return

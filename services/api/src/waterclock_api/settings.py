@@ -1,0 +1,50 @@
+"""What the environment says to the API and the projector."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated
+
+import msgspec
+
+from waterclock.kit.settings import Count, SettingsError
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    postgres_url: str
+
+
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    postgres_connections: Count = 10
+
+
+class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    health_port: Port | None = None
+
+
+class MigrateSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Queues are written `critical=6,default=3,low=1`."""
+
+    partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
+    queue_weights: tuple[str, ...] = ("critical=6", "default=3", "low=1")
+
+
+def check_loopback(host: str) -> None:
+    """Nobody has to show credentials, so nobody but this machine may ask.
+
+    Raises:
+        SettingsError: the host is not a loopback address.
+    """
+    try:
+        inside = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        inside = False
+    if not inside:
+        raise SettingsError(
+            f"WATERCLOCK_HOST is {host}, but no credentials are configured: only a loopback address may be served"
+        )

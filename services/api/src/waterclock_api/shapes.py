@@ -1,0 +1,173 @@
+"""What clients read. A field without a value is null; times are RFC 3339 UTC, durations are seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from waterclock.model.definition import Definition
+from waterclock.model.events import Level, StepStatus, Trigger
+from waterclock.model.instants import Stamp
+from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus
+
+
+class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The run of a job that was requested last."""
+
+    id: str
+    status: RunStatus
+    trigger: Trigger
+    nominal_at: Stamp | None
+    requested_at: Stamp
+    started_at: Stamp | None
+    finished_at: Stamp | None
+    duration_ms: int | None
+
+
+class Job(Definition, frozen=True, kw_only=True, rename="camel"):
+    """A job: its definition and what is known of it. `isRunning` is null where the read models have not caught up."""
+
+    id: str
+    version: int
+    next_fire_at: Stamp | None
+    is_running: bool | None
+    last_run: LastRun | None
+    created_at: Stamp
+    updated_at: Stamp
+
+
+class Jobs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    items: list[Job]
+    next_cursor: str | None
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    number: int
+    fence: int
+    worker: str
+    started_at: Stamp
+    finished_at: Stamp | None
+    outcome: AttemptOutcome | None
+    error: Error | None
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    done: float
+    total: float | None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    number: int
+    attempt: int
+    name: str
+    status: StepStatus
+    started_at: Stamp
+    finished_at: Stamp | None
+    progress: Progress | None
+    error: Error | None
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One requested execution. `steps` are those of the last attempt."""
+
+    id: str
+    job_id: str | None
+    job_name: str | None
+    job_group: str | None
+    invoke_target: str
+    params: dict[str, Any]
+    queue: str
+    trigger: Trigger
+    status: RunStatus
+    nominal_at: Stamp | None
+    requested_at: Stamp
+    ready_at: Stamp | None
+    started_at: Stamp | None
+    finished_at: Stamp | None
+    duration_ms: int | None
+    attempt: int
+    max_attempts: int
+    worker: str | None
+    result: Any
+    error: Error | None
+    waiting_on: str | None
+    cancel_requested_at: Stamp | None
+    retry_of: str | None
+    reason: str | None
+    labels: dict[str, str]
+    folded: int
+    folded_first: Stamp | None
+    attempts: list[Attempt]
+    steps: list[Step]
+
+
+class Runs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    items: list[Run]
+    next_cursor: str | None
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    position: str
+    at: Stamp
+    run_id: str
+    attempt: int
+    step: int | None
+    level: Level
+    text: str
+
+
+class Lines(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    items: list[LogLine]
+    next_cursor: str | None
+
+
+class Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A job with its next 10 instants, its last 20 runs, newest first, and its last 200 lines, oldest first."""
+
+    job: Job
+    next_fires: list[Stamp]
+    runs: list[Run]
+    logs: list[LogLine]
+
+
+class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a worker announced; `workers` names those that run it now."""
+
+    key: str
+    description: str
+    params_schema: dict[str, Any]
+    result_schema: dict[str, Any] | None
+    timeout: float | None
+    aliases: tuple[str, ...]
+    workers: list[str]
+
+
+class Executors(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    items: list[Executor]
+    next_cursor: str | None
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The run that a command is about."""
+
+    run_id: str
+
+
+class PreviewItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    at: Stamp
+    local: str
+    note: str | None
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`words` say the schedule; `local` is the zone's own clock; a `note` marks what a change of that clock did."""
+
+    words: str
+    dialect: str
+    items: list[PreviewItem]
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    status: str
+    checks: dict[str, str]

@@ -1,0 +1,33 @@
+"""What a handler is given, and what a route tells the OpenAPI document beside its path, method and docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from waterclock_api.intake import NoQuery
+from waterclock_api.parts import Parts
+
+AnyRequest: TypeAlias = Request[Any, Any, Any]
+Given: TypeAlias = NamedDependency[Parts]
+Id: TypeAlias = FromPath[str]
+Content = type[msgspec.Struct] | Literal["events", "html", "text"] | None
+"""Of an answer: JSON of a struct, a stream of events, a page, an asset, or nothing."""
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """`refuses`: statuses of problem documents, besides 400, 500 and 503, which any route may answer."""
+
+    answers: Mapping[int, Content]
+    query: type[msgspec.Struct] = NoQuery
+    body: type[msgspec.Struct] | None = None
+    body_optional: bool = False
+    refuses: tuple[int, ...] = ()
+    if_match: bool = False
+    command: bool = False  # waits for the read models, or says Prefer
+    keyed: bool = False  # takes an Idempotency-Key

@@ -1,0 +1,18 @@
+-- Read one job that is not deleted, with its last run; times in ms.
+SELECT
+    jobs.job_id, jobs.version, jobs.definition,
+    (extract(epoch FROM jobs.created_at) * 1000)::bigint AS created_at,
+    (extract(epoch FROM jobs.updated_at) * 1000)::bigint AS updated_at,
+    EXISTS (
+        SELECT FROM runs WHERE runs.job_id = jobs.job_id AND runs.finished_at IS NULL AND runs.status = 'running'
+    ) AS is_running,
+    last.run_id,
+    CASE WHEN last.status = 'delayed' AND last.ready_at <= to_timestamp(%(now)s::bigint / 1000.0) THEN 'queued' ELSE last.status END,
+    last.trigger,
+    (extract(epoch FROM last.nominal_at) * 1000)::bigint AS nominal_at,
+    (extract(epoch FROM last.requested_at) * 1000)::bigint AS requested_at,
+    (extract(epoch FROM last.started_at) * 1000)::bigint AS started_at,
+    (extract(epoch FROM last.finished_at) * 1000)::bigint AS finished_at
+FROM jobs
+LEFT JOIN runs AS last ON last.run_id = jobs.last_run_id
+WHERE jobs.job_id = %(job_id)s::text AND jobs.deleted_at IS NULL;

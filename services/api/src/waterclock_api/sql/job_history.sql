@@ -1,0 +1,8 @@
+-- Read archived events of a job, its runs and decisions, between two places, the first left out, oldest first; times in ms.
+SELECT epoch, seq, prev, (extract(epoch FROM at) * 1000)::bigint AS at, document, run_id, type
+FROM events
+WHERE job_id = %(subject)s::text
+  AND (epoch, seq) > (%(after_epoch)s::bigint, %(after_seq)s::bigint)
+  AND (epoch, seq) <= (%(through_epoch)s::bigint, %(through_seq)s::bigint)
+ORDER BY epoch, seq
+LIMIT %(limit)s::int;

@@ -1,0 +1,251 @@
+"""The API over real servers, with a projector beside it, and a worker's hand for what workers do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import msgspec
+from litestar import Litestar
+
+from waterclock.kit.chance import token
+from waterclock.kit.clock import SystemClock
+from waterclock.log import attempts, sessions
+from waterclock.log.attempts import Grant, QueueCredit, RunEnding, StepBatch
+from waterclock.log.bodies import body_of, part
+from waterclock.log.client import Log, LogSettings, Queue
+from waterclock.log.opening import initialise, tail_of
+from waterclock.model.events import (
+    ExecutorSpec,
+    LogLine,
+    ResultRefused,
+    RunCancelled,
+    RunFailed,
+    RunStarted,
+    RunSucceeded,
+    StepFinished,
+    StepLogged,
+    StepStarted,
+    WorkerJoined,
+)
+from waterclock.model.ids import RunId
+from waterclock.model.instants import stamp
+from waterclock.model.outcomes import Error
+from waterclock.store.pool import open_pool
+from waterclock.store.waits import wait_for
+from waterclock_api import projector
+from waterclock_api.app import application, assembled
+from waterclock_api.parts import Parts
+from waterclock_api.serving import serve
+from waterclock_dev.ports import LOOPBACK, free_port
+
+QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))
+SLEEP = ExecutorSpec(
+    key="demo.sleep",
+    description="Sleeps.",
+    params_schema={
+        "$ref": "#/$defs/Sleep",
+        "$defs": {
+            "Sleep": {
+                "type": "object",
+                "properties": {"seconds": {"type": "number", "minimum": 0, "default": 1}},
+                "required": [],
+                "additionalProperties": False,
+            }
+        },
+    },
+    aliases=("demo:sleep",),
+)
+NOOP = ExecutorSpec(key="demo.noop", description="Does nothing.", params_schema={"type": "object", "properties": {}})
+JOB: dict[str, Any] = {"jobName": "nightly", "invokeTarget": "demo.noop"}
+JOBS = "/v1/monitor/jobs"
+RUNS = "/v1/monitor/runs"
+
+
+class Worker:
+    """One session of a worker, which does what the test tells it."""
+
+    def __init__(self, log: Log, name: str) -> None:
+        self._log = log
+        self._name = name
+        self._session = f"{name}-{token(6)}"
+        self._claims = 0
+        self._batches: dict[str, int] = {}
+
+    async def join(self, executors: Sequence[ExecutorSpec] = (SLEEP, NOOP)) -> None:
+        joined = WorkerJoined(
+            worker=self._name, session=self._session, queues=("default",), slots=10, executors=tuple(executors)
+        )
+        await sessions.join(self._log, self._session, body=body_of(joined))
+
+    async def claim(self, partition: int = 0, *, slots: int = 10) -> list[Grant]:
+        self._claims += 1
+        claimed = await attempts.claim(
+            self._log,
+            partition,
+            session=self._session,
+            number=self._claims,
+            slots=slots,
+            queues=[QueueCredit(name=queue.name, weight=queue.weight) for queue in QUEUES],
+            strict=False,
+            body=part(RunStarted, worker=self._name, session=self._session),
+            body_cancelled=part(RunCancelled),
+        )
+        return claimed.grants
+
+    async def claim_one(self, partition: int = 0) -> Grant:
+        (grant,) = await self.claim(partition)
+        return grant
+
+    async def step(self, grant: Grant, name: str, *lines: str, number: int = 1) -> None:
+        """A whole step with these lines."""
+        about: dict[str, Any] = {
+            "run_id": grant.run_id,
+            "job_id": grant.job_id,
+            "attempt": grant.attempt,
+            "fence": grant.fence,
+            "number": number,
+        }
+        now = stamp(SystemClock().now_ms())
+        logged = tuple(LogLine(at=now, level="info", text=text) for text in lines)
+        await self._record(
+            grant,
+            body_of(StepStarted(**about, name=name)),
+            body_of(StepLogged(**about, lines=logged)),
+            body_of(StepFinished(**about, status="succeeded")),
+        )
+
+    async def succeed(self, grant: Grant, result: Any = None) -> None:
+        event = RunSucceeded(
+            run_id=grant.run_id, job_id=grant.job_id, attempt=grant.attempt, fence=grant.fence, result=result
+        )
+        await self._end(grant, body_of(event), "succeeded")
+
+    async def fail(self, grant: Grant, message: str) -> None:
+        error = Error(type="ValueError", message=message)
+        event = RunFailed(
+            run_id=grant.run_id,
+            job_id=grant.job_id,
+            attempt=grant.attempt,
+            fence=grant.fence,
+            outcome="failed",
+            error=error,
+        )
+        await self._end(grant, body_of(event), "failed")
+
+    async def _record(self, grant: Grant, *bodies: str) -> None:
+        number = self._batches[grant.run_id] = self._batches.get(grant.run_id, 0) + 1
+        batch = StepBatch(run_id=grant.run_id, fence=grant.fence, number=number, bodies=bodies)
+        assert await attempts.record(self._log, self._log.partition_of(grant.run_id), [batch]) == ["done"]
+
+    async def _end(self, grant: Grant, body: str, ended: Any) -> None:
+        refused = ResultRefused(
+            run_id=grant.run_id, job_id=grant.job_id, attempt=grant.attempt, fence=grant.fence, outcome="lost"
+        )
+        ending = RunEnding(
+            run_id=RunId(grant.run_id),
+            attempt=grant.attempt,
+            fence=grant.fence,
+            body=body,
+            ended=ended,
+            body_refused=body_of(refused),
+        )
+        assert await attempts.end(self._log, self._log.partition_of(grant.run_id), [ending]) == ["done"]
+
+
+class Rig(msgspec.Struct, frozen=True, kw_only=True):
+    """`http` calls the application in this process, without a server."""
+
+    parts: Parts
+    app: Litestar
+    http: httpx.AsyncClient
+    redis_url: str
+    postgres_url: str
+
+    @property
+    def log(self) -> Log:
+        return self.parts.log
+
+    async def worker(self, *executors: ExecutorSpec, name: str = "w1") -> Worker:
+        worker = Worker(self.log, name)
+        await worker.join(executors or (SLEEP, NOOP))
+        return worker
+
+    async def create(self, **fields: Any) -> dict[str, Any]:
+        response = await self.http.post(JOBS, json=JOB | fields)
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    async def trigger(self, job_id: str, **body: Any) -> str:
+        response = await self.http.post(f"{JOBS}/{job_id}/trigger", json=body)
+        assert response.status_code == 202, response.text
+        return response.json()["runId"]
+
+    async def caught_up(self, partition: int = 0) -> None:
+        """Wait until the read models show all that is in the log now."""
+        end = await tail_of(self.log, partition)
+        assert end is not None
+        async with self.parts.reading() as connection:
+            assert await wait_for(connection, end, 10, self.parts.projected)
+
+
+@asynccontextmanager
+async def assembled_rig(
+    redis_url: str, postgres_url: str, prefix: str, *, partitions: int = 1, projecting: bool = True
+) -> AsyncGenerator[Rig]:
+    """The API; the projector, once it has opened the partitions, may be stopped."""
+    settings = LogSettings(url=redis_url, prefix=prefix)
+    await initialise(settings, partitions=partitions, queues=QUEUES)
+    log = await Log.connect(settings, role="api")
+    try:
+        async with (
+            await open_pool(postgres_url, name="api", min_size=2, max_size=6) as pool,
+            assembled(log, pool) as parts,
+        ):
+            app = application(parts)
+            transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
+            async with (
+                httpx.AsyncClient(transport=transport, base_url="http://waterclock") as http,
+                projected(redis_url, postgres_url, prefix, stopping=not projecting),
+            ):
+                yield Rig(parts=parts, app=app, http=http, redis_url=redis_url, postgres_url=postgres_url)
+    finally:
+        await log.close()
+
+
+@asynccontextmanager
+async def projected(redis_url: str, postgres_url: str, prefix: str, *, stopping: bool = False) -> AsyncGenerator[None]:
+    """A projector beside the API, ready when the context begins; `stopping`: it has ended again by then."""
+    log = await Log.connect(LogSettings(url=redis_url, prefix=prefix), role="projector")
+    stop, ready = asyncio.Event(), asyncio.Event()
+    try:
+        async with await open_pool(postgres_url, name="projector") as pool, asyncio.TaskGroup() as tasks:
+            work = tasks.create_task(projector.run(log, pool, stop=stop, ready=ready.set))
+            async with asyncio.timeout(20):
+                await ready.wait()
+            if stopping:
+                stop.set()
+                await asyncio.wait([work])
+            try:
+                yield
+            finally:
+                stop.set()
+    finally:
+        await log.close()
+
+
+@asynccontextmanager
+async def served(rig: Rig) -> AsyncGenerator[str]:
+    """The URL of the same application behind its real server."""
+    port, stop, ready = free_port(), asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(rig.app, LOOPBACK, port, stop, ready=ready.set, ending=rig.parts.hub.close))
+        async with asyncio.timeout(10):
+            await ready.wait()
+        try:
+            yield f"http://{LOOPBACK}:{port}"
+        finally:
+            stop.set()

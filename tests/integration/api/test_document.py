@@ -1,0 +1,85 @@
+"""What the API says of itself: its OpenAPI document, its page, its SQL."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import Any
+
+import psycopg
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import JOBS, RUNS
+from waterclock.store.statements import statement
+from waterclock_api.reads import PACKAGE
+
+
+@pytest.mark.asyncio
+async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        document: dict[str, Any] = (await api.http.get("/schema/openapi.json")).json()
+        OpenAPIV31SpecValidator(document).validate()  # pyright: ignore[reportUnknownMemberType]
+        job = await api.create(cronExpression="@daily")
+        run_id = await api.trigger(job["id"])
+        grant = await worker.claim_one()
+        await worker.step(grant, "Work", "line")
+        await worker.succeed(grant)
+        await api.caught_up()
+        for path, template in (
+            (JOBS, JOBS),
+            (f"{JOBS}/{job['id']}", f"{JOBS}/{{id}}"),
+            (f"{JOBS}/{job['id']}/detail", f"{JOBS}/{{id}}/detail"),
+            (RUNS, RUNS),
+            (f"{RUNS}/{run_id}", f"{RUNS}/{{id}}"),
+            (f"{RUNS}/{run_id}/logs", f"{RUNS}/{{id}}/logs"),
+            ("/v1/monitor/executors", "/v1/monitor/executors"),
+            ("/livez", "/livez"),
+            ("/readyz", "/readyz"),
+        ):
+            answer = (await api.http.get(path)).json()
+            schema = document["paths"][template]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+            whole = schema | {"components": document["components"]}
+            errors = list(Draft202012Validator(whole).iter_errors(answer))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
+            assert not errors, (path, errors)
+
+
+@pytest.mark.asyncio
+async def test_every_route_is_in_the_document_with_its_method(rig: MakeRig) -> None:
+    async with rig() as api:
+        document = (await api.http.get("/schema/openapi.json")).json()
+        told = {f"{method.upper()} {path}" for path, each in document["paths"].items() for method in each}
+        assert told >= {
+            *(f"GET {JOBS}", f"POST {JOBS}", f"GET {JOBS}/{{id}}", f"PUT {JOBS}/{{id}}", f"DELETE {JOBS}/{{id}}"),
+            *(f"GET {JOBS}/{{id}}/detail", f"PUT {JOBS}/{{id}}/status", f"POST {JOBS}/{{id}}/trigger"),
+            *(f"DELETE {JOBS}/{{id}}/logs", f"GET {JOBS}/{{id}}/logs/stream"),
+            *(f"GET {RUNS}", f"GET {RUNS}/{{id}}", f"GET {RUNS}/{{id}}/logs", f"GET {RUNS}/{{id}}/logs/stream"),
+            *(f"POST {RUNS}/{{id}}/cancel", "GET /v1/monitor/executors", "GET /livez", "GET /readyz"),
+        }
+
+
+@pytest.mark.asyncio
+async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
+    async with rig() as api:
+        page = await api.http.get("/")
+        assert page.headers["content-type"].startswith("text/html")
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assets = re.findall(r'(?:href|src)="(/[^"]+)"', page.text)
+        assert set(assets) == {"/page.css", "/page.js", "/schema/openapi.json"}
+        for asset in assets:
+            answer = await api.http.get(asset)
+            assert answer.status_code == 200
+            assert "//" not in re.sub(r"^\s*//.*", "", answer.text, flags=re.MULTILINE)
+
+
+def test_every_statement_fits_the_schema(migrated_postgres_url: str) -> None:
+    names = [file.name.removesuffix(".sql") for file in (files(PACKAGE) / "sql").iterdir()]
+    assert len(names) > 10
+    with psycopg.connect(migrated_postgres_url) as connection:
+        for name in names:
+            text = statement(name, PACKAGE)
+            arguments = {key.decode(): None for key in re.findall(rb"%\((\w+)\)s", text)}
+            connection.execute(b"EXPLAIN " + text, arguments)

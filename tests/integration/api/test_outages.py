@@ -1,0 +1,150 @@
+"""When Postgres, Redis or the projector is away: what is accepted, what is refused, and what is said."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import JOB, JOBS, RUNS, Rig, assembled_rig, projected, served
+from tests.integration.api.sse import kinds, stream
+from tests.support.servers import OwnPostgres, OwnValkey
+from waterclock.store.migrate import migrate
+
+ASYNC = {"Prefer": "respond-async"}
+UNKNOWN = f"{JOBS}?allowUnknownExecutor=true"
+
+
+@pytest.mark.asyncio
+async def test_without_a_projector_commands_answer_202_with_what_the_log_holds(rig: MakeRig) -> None:
+    async with rig(projecting=False) as api:
+        created = await api.http.post(UNKNOWN, json=JOB, headers={"Prefer": "wait=0"})
+        job = created.json()
+        assert (created.status_code, created.headers["location"]) == (202, f"{JOBS}/{job['id']}")
+        assert (job["version"], job["jobName"], job["isRunning"], job["lastRun"]) == (1, "nightly", False, None)
+        path = f"{JOBS}/{job['id']}"
+        changed = await api.http.put(path, json=JOB | {"remark": "x"}, headers=ASYNC)
+        assert (changed.status_code, changed.json()["version"], changed.headers["etag"]) == (202, 2, '"2"')
+        disabled = await api.http.put(f"{path}/status", json={"status": "1"}, headers=ASYNC)
+        assert (disabled.status_code, disabled.json()["status"]) == (202, "1")
+        cleared = await api.http.delete(f"{path}/logs", headers=ASYNC)
+        assert (cleared.status_code, cleared.content) == (202, b"")
+        assert (await api.http.delete(path, headers=ASYNC)).status_code == 202
+        assert (await api.http.put(path, json=JOB, headers=ASYNC)).status_code == 404
+
+
+@pytest.mark.asyncio
+async def test_what_the_read_models_do_not_know_yet_is_read_from_the_log(rig: MakeRig) -> None:
+    async with rig(projecting=False) as api:
+        worker = await api.worker()
+        created = (await api.http.post(UNKNOWN, json=JOB | {"concurrent": "0"}, headers=ASYNC)).json()
+        done, running, waiting = [await api.trigger(created["id"]) for _ in range(3)]
+        first, second = await worker.claim(slots=2)
+        await worker.step(first, "Work", "hello")
+        await worker.succeed(first, "fine")
+        await worker.step(second, "Work", "hello")
+        async with asyncio.TaskGroup() as tasks:
+            reads = [
+                tasks.create_task(api.http.get(path))
+                for path in (f"{JOBS}/{created['id']}", *(f"{RUNS}/{run_id}" for run_id in (done, running, waiting)))
+            ]
+        job, one, two, three = (task.result() for task in reads)
+        assert (job.status_code, job.json()["jobName"]) == (200, "nightly")
+        assert [answer.json()["status"] for answer in (one, two, three)] == ["succeeded", "running", "queued"]
+        assert (one.json()["result"], one.json()["steps"][0]["status"]) == ("fine", "succeeded")
+        assert (two.json()["attempts"][0]["worker"], two.json()["worker"]) == ("w1", "w1")
+        folded = one.json()
+        async with projected(api.redis_url, api.postgres_url, api.log.keys.prefix):
+            await api.caught_up()
+        assert (await api.http.get(f"{RUNS}/{done}")).json() == folded
+
+
+@pytest.mark.asyncio
+async def test_postgres_down_takes_the_reads_and_leaves_the_commands(
+    redis_url: str, own_postgres: OwnPostgres, key_prefix: str
+) -> None:
+    postgres = await own_postgres()
+    await migrate(postgres.url)
+    async with assembled_rig(redis_url, postgres.url, key_prefix) as api, served(api) as url:
+        worker = await api.worker()
+        job = await api.create(concurrent="0")
+        run_id = await api.trigger(job["id"])
+        async with stream(f"{url}{RUNS}/{run_id}/logs/stream") as events:
+            await events.next()
+            await postgres.kill()
+            await _is_unready(api, "postgres")
+            path = f"{JOBS}/{job['id']}"
+            for read in (JOBS, path, f"{path}/detail", f"{RUNS}/{run_id}", f"{RUNS}/{run_id}/logs/stream"):
+                refused = await api.http.get(read)
+                assert (refused.status_code, refused.headers["retry-after"]) == (503, "1"), refused.text
+                assert refused.json()["type"] == "urn:waterclock:problem:store-unavailable"
+            assert (await api.http.post(f"{path}/trigger")).status_code == 202
+            assert (
+                await api.http.put(path, json=JOB | {"remark": "x"}, headers={"Prefer": "wait=1"})
+            ).status_code == 202
+            assert (await api.http.post(JOBS, json=JOB | {"jobName": "new"}, headers=ASYNC)).status_code == 202
+            assert (await api.http.get("/livez")).status_code == 200
+            for grant in await worker.claim():
+                await worker.succeed(grant)
+            assert kinds(await events.until("end")) == ["run.started", "run.succeeded", "end"]
+        await postgres.start()
+        await _is_ready(api)
+        await api.caught_up()
+        assert (await api.http.get(path)).json()["remark"] == "x"
+        assert len((await api.http.get(JOBS)).json()["items"]) == 2
+
+
+@pytest.mark.asyncio
+async def test_redis_down_refuses_commands_and_says_so_until_it_is_back(
+    own_valkey: OwnValkey, migrated_postgres_url: str, key_prefix: str
+) -> None:
+    valkey = await own_valkey()
+    async with assembled_rig(valkey.url, migrated_postgres_url, key_prefix) as api, served(api) as url:
+        await api.worker()
+        job = await api.create()
+        path = f"{JOBS}/{job['id']}"
+        async with stream(f"{url}{path}/logs/stream") as events:
+            await valkey.kill()
+            refused = await api.http.post(f"{path}/trigger")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert refused.json()["type"] == "urn:waterclock:problem:log-unavailable"
+            assert (await api.http.get("/readyz")).status_code == 503
+            assert (await api.http.get("/livez")).status_code == 200
+            assert (await api.http.get(path)).json() == job
+            await valkey.start()
+            await _is_ready(api)
+            run_id = await api.trigger(job["id"])
+            requested = await events.next()
+            while requested.kind != "run.requested":
+                requested = await events.next()
+            assert requested.data["runId"] == run_id
+
+
+@pytest.mark.asyncio
+async def test_a_command_outlives_a_short_restart_of_redis(
+    own_valkey: OwnValkey, migrated_postgres_url: str, key_prefix: str
+) -> None:
+    valkey = await own_valkey()
+    async with assembled_rig(valkey.url, migrated_postgres_url, key_prefix) as api:
+        await api.worker()
+        job = await api.create()
+        await valkey.kill()
+        await valkey.start()
+        async with asyncio.timeout(15):
+            while (answer := await api.http.post(f"{JOBS}/{job['id']}/trigger")).status_code == 503:
+                continue
+        assert answer.status_code == 202
+        assert len((await api.http.get(RUNS)).json()["items"]) <= 1
+
+
+async def _is_unready(api: Rig, what: str) -> None:
+    answer = await api.http.get("/readyz")
+    assert answer.status_code == 503
+    assert [error["pointer"] for error in answer.json()["errors"]] == [what]
+
+
+async def _is_ready(api: Rig) -> None:
+    async with asyncio.timeout(15):
+        while (await api.http.get("/readyz")).status_code != 200:
+            continue

@@ -1,0 +1,222 @@
+"""Bad input: a problem document that names the field, and nothing stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import JOB, JOBS, RUNS, SLEEP, Rig
+from waterclock.model.events import ExecutorSpec
+
+BODIES: tuple[tuple[dict[str, Any], str, str], ...] = (
+    ({"jobNam": "x"}, "/jobNam", "did you mean jobName"),
+    ({"jobName": ""}, "/jobName", "length"),
+    ({"jobName": "x" * 65}, "/jobName", "<= 64"),
+    ({"jobName": "  "}, "/jobName", "visible"),
+    ({"jobName": "a\nb"}, "/jobName", "visible"),
+    ({"jobName": 1}, "/jobName", "expected str"),
+    ({"jobName": None}, "/jobName", "got null"),
+    ({"jobGroup": "x" * 65}, "/jobGroup", "<= 64"),
+    ({"invokeTarget": "demo.slep"}, "/invokeTarget", "did you mean demo.sleep"),
+    ({"invokeTarget": "demo.slep"}, "/invokeTarget", "demo.noop"),
+    ({"invokeParams": []}, "/invokeParams", "expected object"),
+    ({"invokeTarget": "demo.sleep", "invokeParams": {"seconds": "x"}}, "/invokeParams/seconds", "number"),
+    ({"invokeTarget": "demo:sleep", "invokeParams": {"seconds": -1}}, "/invokeParams/seconds", "minimum"),
+    ({"invokeTarget": "demo.sleep", "invokeParams": {"a/b": 1}}, "/invokeParams/a~1b", "unknown"),
+    ({"invokeTarget": "demo.copy", "invokeParams": {}}, "/invokeParams/table", "required"),
+    ({"invokeParams": {"x": "y" * 70_000}}, "/invokeParams", "bytes"),
+    ({"invokeParams": {"deep": ["a\0b"]}}, "/invokeParams/deep/0", "U+0000"),
+    ({"cronExpression": "61 * * * *"}, "/cronExpression", "minute"),
+    ({"cronExpression": "not cron"}, "/cronExpression", ""),
+    ({"cronExpression": "* " * 200}, "/cronExpression", "256"),
+    ({"cronExpression": "0 0 30 2 *"}, "/cronExpression", "never fire"),
+    ({"cronExpression": "0 0 0 1 1 ? 2020", "cronDialect": "quartz"}, "/cronExpression", "no instant"),
+    ({"cronExpression": "0 0 0 * * 1"}, "/cronExpression", "cronDialect"),
+    ({"cronDialect": "vixie"}, "/cronDialect", ""),
+    ({"cronExpression": "@daily", "timezone": "Mars/Base"}, "/timezone", "Mars/Base"),
+    ({"timezone": "Mars/Base"}, "/timezone", "Mars/Base"),
+    ({"cronExpression": "CRON_TZ=UTC 0 0 * * *", "timezone": "Europe/Berlin"}, "/cronExpression", "CRON_TZ"),
+    ({"status": "2"}, "/status", ""),
+    ({"status": 0}, "/status", "expected str"),
+    ({"misfirePolicy": "4"}, "/misfirePolicy", ""),
+    ({"concurrent": True}, "/concurrent", "expected str"),
+    ({"queue": "urgent"}, "/queue", "critical, default, low"),
+    ({"overlapPolicy": "maybe"}, "/overlapPolicy", ""),
+    ({"misfireThreshold": -1}, "/misfireThreshold", "from 0"),
+    ({"misfireThreshold": "soon"}, "/misfireThreshold", "ISO 8601"),
+    ({"catchupLimit": 1001}, "/catchupLimit", "<= 1000"),
+    ({"catchupPace": "P1Y"}, "/catchupPace", "ISO 8601"),
+    ({"jitter": 1e9}, "/jitter", "seconds"),
+    ({"startAt": "tomorrow"}, "/startAt", "RFC 3339"),
+    ({"startAt": "2026-01-01T00:00:00"}, "/startAt", "offset"),
+    ({"startAt": "2031-01-01T00:00:00Z", "endAt": "2030-01-01T00:00:00Z"}, "/endAt", "before startAt"),
+    ({"cronExpression": "@daily", "endAt": "2020-01-01T00:00:00Z"}, "/endAt", "first instant"),
+    ({"timeout": -1}, "/timeout", "seconds"),
+    ({"retry": {"maxAttempts": 0}}, "/retry/maxAttempts", ">= 1"),
+    ({"retry": {"tries": 1}}, "/retry/tries", "unknown"),
+    ({"retry": {"max": "PT"}}, "/retry/max", "ISO 8601"),
+    ({"retry": None}, "/retry", ""),
+    ({"labels": {"bad name!": "x"}}, "/labels/bad name!", "label name"),
+    ({"labels": {"team": 1}}, "/labels/team", "expected str"),
+    ({"labels": {f"l{n}": "" for n in range(33)}}, "/labels", "32"),
+    ({"remark": "x" * 1001}, "/remark", "<= 1000"),
+)
+TRIGGERS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"param": {}}, "/param"),
+    ({"params": []}, "/params"),
+    ({"params": {"seconds": "x"}}, "/params/seconds"),
+    ({"queue": "urgent"}, "/queue"),
+    ({"delay": -1}, "/delay"),
+    ({"delay": "later"}, "/delay"),
+    ({"runAt": "2026"}, "/runAt"),
+    ({"delay": 1, "runAt": "2030-01-01T00:00:00Z"}, "/runAt"),
+    ({"overlapPolicy": "allow"}, "/overlapPolicy"),
+    ({"reason": 5}, "/reason"),
+)
+COPY = {"type": "object", "properties": {"table": {"type": "string"}}, "required": ["table"]}
+
+
+@pytest.mark.asyncio
+async def test_whatever_is_wrong_in_a_body_is_named_and_nothing_is_stored(rig: MakeRig) -> None:
+    async with rig() as api:
+        await _announce(api)
+        job = await api.create()
+        for fields, pointer, message in BODIES:
+            for method, path in (("POST", JOBS), ("PUT", f"{JOBS}/{job['id']}")):
+                body = JOB | {"jobName": "other"} | fields
+                response = await api.http.request(method, path, json=body)
+                assert response.status_code == 422, (method, fields, response.text)
+                problem = _problem(response, 422)
+                found = [error["message"] for error in problem["errors"] if error["pointer"] == pointer]
+                assert any(message in each for each in found), (fields, problem["errors"])
+        assert (await api.http.get(JOBS)).json()["items"] == [job]
+
+
+@pytest.mark.asyncio
+async def test_one_answer_names_every_flaw(rig: MakeRig) -> None:
+    async with rig() as api:
+        await _announce(api)
+        body = {
+            "invokeTarget": "demo.slep",
+            "cronExpression": "61 * * * *",
+            "misfirePolicy": "9",
+            "queue": "urgent",
+            "retry": {"maxAttempts": "x"},
+            "labels": {"ok": 1},
+            "jitter": "?",
+            "colour": "blue",
+        }
+        problem = _problem(await api.http.post(JOBS, json=body), 422)
+        assert {error["pointer"] for error in problem["errors"]} == {
+            *("/jobName", "/invokeTarget", "/cronExpression", "/misfirePolicy", "/queue", "/retry/maxAttempts"),
+            *("/labels/ok", "/jitter", "/colour"),
+        }
+
+
+@pytest.mark.asyncio
+async def test_an_executor_nobody_announced_is_accepted_if_asked_for(rig: MakeRig) -> None:
+    async with rig() as api:
+        await _announce(api)
+        body = {"jobName": "early", "invokeTarget": "my.job", "invokeParams": {"any": 1}}
+        created = await api.http.post(f"{JOBS}?allowUnknownExecutor=true", json=body)
+        assert created.status_code == 201, created.text
+        again = await api.http.put(created.headers["location"], json=created.json())
+        assert again.status_code == 200, again.text
+
+
+@pytest.mark.asyncio
+async def test_what_a_worker_has_just_announced_is_known_at_once(rig: MakeRig) -> None:
+    async with rig() as api:
+        for number in range(5):
+            await api.worker(SLEEP, ExecutorSpec(key=f"fresh.{number}", description="", params_schema={}))
+            await api.create(jobName=f"job {number}", invokeTarget=f"fresh.{number}")
+
+
+@pytest.mark.asyncio
+async def test_what_is_not_json_or_not_asked_for_is_refused_before_it_is_read(rig: MakeRig) -> None:
+    async with rig() as api:
+        await _announce(api)
+        job_id = (await api.create())["id"]
+        json_type = {"content-type": "application/json"}
+        for content in (b"{", b"", b"nope", b'{"jobName": "\xff"}', b"[" * 100_000, b'{"jobName": "\\ud800"}'):
+            _problem(await api.http.post(JOBS, content=content, headers=json_type), 400)
+        _problem(await api.http.post(JOBS, content=b"[]", headers=json_type), 422)
+        for kind in ("application/x-www-form-urlencoded", "text/plain"):
+            _problem(await api.http.post(JOBS, content=b"{}", headers={"content-type": kind}), 415)
+        _problem(await api.http.post(JOBS, content=b'"' + b"x" * (1 << 20) + b'"', headers=json_type), 413)
+        for path, query in (
+            (JOBS, {"nmae": "x"}),
+            (JOBS, {"limit": "0"}),
+            (JOBS, {"limit": "1001"}),
+            (JOBS, {"limit": "ten"}),
+            (JOBS, {"status": "on"}),
+            (JOBS, {"cursor": "%%%"}),
+            (JOBS, {"cursor": "gaFh"}),
+            (RUNS, {"status": "done"}),
+            (RUNS, {"from": "yesterday"}),
+            (f"{JOBS}/{job_id}", {"verbose": "1"}),
+            ("/livez", {"x": "1"}),
+        ):
+            problem = _problem(await api.http.get(path, params=query), 400)
+            assert problem["errors"][0]["pointer"] == f"?{next(iter(query))}"
+        _problem(await api.http.get(JOBS, params={"limit": ["1", "2"]}), 400)
+        _problem(await api.http.post(JOBS, json=JOB, headers={"Idempotency-Key": "a b"}), 400)
+        _problem(await api.http.put(f"{JOBS}/{job_id}", json=JOB, headers={"If-Match": "new"}), 400)
+
+
+@pytest.mark.asyncio
+async def test_what_is_wrong_in_a_trigger_or_a_status_is_named(rig: MakeRig) -> None:
+    async with rig() as api:
+        await _announce(api)
+        job_id = (await api.create(invokeTarget="demo.sleep"))["id"]
+        for body, pointer in TRIGGERS:
+            problem = _problem(await api.http.post(f"{JOBS}/{job_id}/trigger", json=body), 422)
+            assert [error["pointer"] for error in problem["errors"]] == [pointer], body
+        assert (await api.http.get(RUNS)).json()["items"] == []
+        for body, pointer in (({}, "/status"), ({"status": 1}, "/status"), ({"status": "0", "why": ""}, "/why")):
+            problem = _problem(await api.http.put(f"{JOBS}/{job_id}/status", json=body), 422)
+            assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+@pytest.mark.asyncio
+async def test_what_is_not_there_is_a_problem_document_too(rig: MakeRig) -> None:
+    async with rig() as api:
+        await _announce(api)
+        _problem(await api.http.get("/v1/monitor/nothing"), 404)
+        refused = await api.http.patch(JOBS)
+        _problem(refused, 405)
+        assert "GET" in refused.headers["allow"]
+        for path in (f"{JOBS}/none", f"{JOBS}/UPPER", f"{RUNS}/none", f"{RUNS}/none/logs", f"{JOBS}/none/detail"):
+            _problem(await api.http.get(path), 404)
+        for method, path, body in (
+            ("PUT", f"{JOBS}/none", JOB),
+            ("PUT", f"{JOBS}/none/status", {"status": "0"}),
+            ("DELETE", f"{JOBS}/none/logs", None),
+        ):
+            _problem(await api.http.request(method, path, json=body), 404)
+
+
+@pytest.mark.asyncio
+async def test_a_problem_names_the_trace_of_its_request(rig: MakeRig) -> None:
+    async with rig() as api:
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+        refused = await api.http.post(f"{JOBS}/none/trigger", headers=headers)
+        assert refused.json()["traceId"] == trace
+
+
+async def _announce(api: Rig) -> None:
+    noop = ExecutorSpec(key="demo.noop", description="", params_schema={"type": "object"})
+    copy = ExecutorSpec(key="demo.copy", description="", params_schema=COPY)
+    await api.worker(SLEEP, noop, copy)
+
+
+def _problem(response: Any, status: int) -> dict[str, Any]:
+    assert response.status_code == status, (response.request.url, response.text)
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert set(problem) == {"type", "title", "status", "detail", "errors", "traceId"}
+    assert problem["status"] == status
+    return problem

@@ -1,0 +1,275 @@
+"""Runs over HTTP: requested, cancelled, read while they go on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
+from waterclock.log.clock import now
+from waterclock.model.instants import stamp
+
+FIELDS = {
+    *("id", "jobId", "jobName", "jobGroup", "invokeTarget", "params", "queue", "trigger", "status", "nominalAt"),
+    *("requestedAt", "readyAt", "startedAt", "finishedAt", "durationMs", "attempt", "maxAttempts", "worker", "result"),
+    *("error", "waitingOn", "attempts", "steps"),
+}
+
+
+@pytest.mark.asyncio
+async def test_a_triggered_run_is_readable_at_once_and_shows_what_becomes_of_it(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job = await api.create(invokeTarget="demo.sleep", invokeParams={"seconds": 1}, labels={"team": "ops"})
+        triggered = await api.http.post(
+            f"{JOBS}/{job['id']}/trigger", json={"params": {"seconds": 3}, "queue": "critical", "reason": "why not"}
+        )
+        run_id = triggered.json()["runId"]
+        assert (triggered.status_code, triggered.json()) == (202, {"runId": run_id})
+        assert triggered.headers["location"] == f"{RUNS}/{run_id}"
+        run = await _run(api, run_id)
+        assert set(run) >= FIELDS
+        expected: dict[str, Any] = {
+            "id": run_id,
+            "jobId": job["id"],
+            "jobName": "nightly",
+            "params": {"seconds": 3},
+            "queue": "critical",
+            "trigger": "manual",
+            "status": "queued",
+            "reason": "why not",
+            "labels": {"team": "ops"},
+            "attempt": 0,
+            "maxAttempts": 3,
+            "attempts": [],
+            "steps": [],
+        }
+        assert {name: run[name] for name in expected} == expected
+
+        grant = await worker.claim_one()
+        await worker.step(grant, "Rest", "so quiet")
+        await api.caught_up()
+        assert (await _job(api, job["id"]))["isRunning"] is True
+        running = await _run(api, run_id)
+        assert (running["status"], running["worker"], running["attempt"]) == ("running", "w1", 1)
+        await worker.succeed(grant, {"slept": 3})
+        await api.caught_up()
+        done = await _run(api, run_id)
+        assert (done["status"], done["result"], done["error"]) == ("succeeded", {"slept": 3}, None)
+        assert done["durationMs"] >= 0
+        (attempt,) = done["attempts"]
+        assert set(attempt) == {"number", "fence", "worker", "startedAt", "finishedAt", "outcome", "error"}
+        assert (attempt["number"], attempt["outcome"], attempt["fence"]) == (1, "succeeded", grant.fence)
+        (step,) = done["steps"]
+        assert (step["number"], step["name"], step["status"], step["progress"]) == (1, "Rest", "succeeded", None)
+        (line,) = (await api.http.get(f"{RUNS}/{run_id}/logs")).json()["items"]
+        assert (line["attempt"], line["step"], line["level"], line["text"]) == (1, 1, "info", "so quiet")
+        after = await _job(api, job["id"])
+        assert (after["isRunning"], after["lastRun"]["status"]) == (False, "succeeded")
+
+
+@pytest.mark.asyncio
+async def test_a_failed_run_names_its_error(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        run_id = await api.trigger((await api.create())["id"])
+        await worker.fail(await worker.claim_one(), "no such table")
+        await api.caught_up()
+        run = await _run(api, run_id)
+        assert (run["status"], run["error"]["type"], run["error"]["message"]) == (
+            "failed",
+            "ValueError",
+            "no such table",
+        )
+        assert run["attempts"][0]["error"] == run["error"]
+
+
+@pytest.mark.asyncio
+async def test_a_run_may_wait_for_its_time_and_then_shows_as_queued(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        job_id = (await api.create(concurrent="0"))["id"]
+        at = await now(api.log, 0) + 600_000
+        later = await _run(api, await api.trigger(job_id, runAt=stamp(at)))
+        assert (later["status"], later["readyAt"]) == ("delayed", stamp(at))
+        assert (await _run(api, await api.trigger(job_id, delay="PT1H")))["status"] == "delayed"
+        assert (await _run(api, await api.trigger(job_id, runAt="2020-01-01T00:00:00Z")))["status"] == "queued"
+        soon = await api.trigger(job_id, delay=0.05)
+        async with asyncio.timeout(5):
+            while (await _run(api, soon))["status"] != "queued":  # though no worker has moved it
+                continue
+        assert [run["readyAt"] for run in await _runs(api, status="delayed")][-1] == stamp(at)
+        assert soon in [run["id"] for run in await _runs(api, status="queued")]
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_may_not_overlap_refuses_a_second_run_and_names_the_first(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        job_id = (await api.create())["id"]
+        first = await api.trigger(job_id)
+        refused = await api.http.post(f"{JOBS}/{job_id}/trigger")
+        assert refused.status_code == 409
+        assert refused.json()["type"] == "urn:waterclock:problem:run-blocked"
+        assert first in refused.json()["detail"]
+        instead = await api.trigger(job_id, overlapPolicy="cancel_other")
+        assert (await _run(api, instead))["status"] == "queued"
+        assert (await _run(api, first))["status"] == "cancelled"
+        waiting = await _run(api, await api.trigger(job_id, overlapPolicy="buffer_all"))
+        assert (waiting["status"], waiting["waitingOn"]) == ("waiting", instead)
+
+
+@pytest.mark.asyncio
+async def test_a_disabled_job_can_be_triggered_and_a_missing_one_cannot(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        job_id = (await api.create(status="1"))["id"]
+        await api.trigger(job_id)
+        for missing in ("nothing", "UPPER", "a" * 65):
+            assert (await api.http.post(f"{JOBS}/{missing}/trigger")).status_code == 404
+
+
+@pytest.mark.asyncio
+async def test_the_same_key_triggers_one_run(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        job_id = (await api.create())["id"]
+        path, key = f"{JOBS}/{job_id}/trigger", {"Idempotency-Key": "now"}
+        first = await api.http.post(path, json={"reason": "a"}, headers=key)
+        again = await api.http.post(path, json={"reason": "a"}, headers=key)
+        assert again.headers["idempotency-replayed"] == "true"
+        assert (again.status_code, again.json(), again.headers["location"]) == (
+            202,
+            first.json(),
+            first.headers["location"],
+        )
+        assert (await api.http.post(path, json={"reason": "b"}, headers=key)).status_code == 422
+        assert len(await _runs(api)) == 1
+        other = await api.create(jobName="other")
+        elsewhere = await api.http.post(f"{JOBS}/{other['id']}/trigger", json={"reason": "a"}, headers=key)
+        assert elsewhere.json() != first.json()
+        await api.http.delete(f"{JOBS}/{job_id}")
+        assert (await api.http.post(path, json={"reason": "a"}, headers=key)).json() == first.json()
+
+
+@pytest.mark.asyncio
+async def test_a_run_is_cancelled_at_once_before_it_starts_and_asked_to_stop_after(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job_id = (await api.create(concurrent="0"))["id"]
+        waiting, running = await api.trigger(job_id), await api.trigger(job_id)
+        cancelled = await api.http.post(f"{RUNS}/{waiting}/cancel")
+        assert (cancelled.status_code, cancelled.json()) == (202, {"runId": waiting})
+        assert cancelled.headers["location"] == f"{RUNS}/{waiting}"
+        grant = await worker.claim_one()
+        for _ in range(2):
+            assert (await api.http.post(f"{RUNS}/{running}/cancel")).status_code == 202
+        await api.caught_up()
+        assert (await _run(api, waiting))["status"] == "cancelled"
+        asked = await _run(api, running)
+        assert (asked["status"], asked["cancelRequestedAt"] is not None) == ("running", True)
+        await worker.succeed(grant)
+        refused = await api.http.post(f"{RUNS}/{running}/cancel")
+        assert refused.status_code == 409
+        assert "succeeded" in refused.json()["detail"]
+        assert (await api.http.post(f"{RUNS}/nothing/cancel")).status_code == 404
+
+
+@pytest.mark.asyncio
+async def test_runs_are_listed_newest_first_in_pages_and_by_filter(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        one = (await api.create(jobName="one", concurrent="0"))["id"]
+        two = (await api.create(jobName="two", concurrent="0", queue="low"))["id"]
+        runs = [await api.trigger(job_id) for job_id in (one, two, one, two, one)]
+        for grant in await worker.claim():
+            await (worker.succeed(grant) if grant.job_id == one else worker.fail(grant, "disk full"))
+        await api.trigger(one, reason="spare")
+        await api.caught_up()
+
+        async def ids(**query: Any) -> list[str]:
+            return [run["id"] for run in await _runs(api, **query)]
+
+        everything = await ids()
+        assert everything[1:] == runs[::-1]
+        assert await ids(jobId=two) == [runs[3], runs[1]]
+        assert await ids(queue="low", status="failed") == [runs[3], runs[1]]
+        assert await ids(status=["failed", "queued"]) == [everything[0], runs[3], runs[1]]
+        assert await ids(trigger="schedule") == []
+        assert await ids(q="DISK") == [runs[3], runs[1]]
+        assert await ids(q="spare") == everything[:1]
+        third = (await _run(api, runs[2]))["requestedAt"]
+        assert set(await ids(**{"from": third})) >= {everything[0], *runs[2:]}
+        assert runs[0] not in await ids(**{"from": third})
+        assert everything[0] not in await ids(to=third)
+        pages: list[str] = []
+        cursor: str | None = None
+        while not pages or cursor is not None:
+            page = (await api.http.get(RUNS, params={"limit": 4} | ({"cursor": cursor} if cursor else {}))).json()
+            pages += [run["id"] for run in page["items"]]
+            cursor = page["nextCursor"]
+        assert pages == everything
+
+
+@pytest.mark.asyncio
+async def test_lines_are_listed_in_pages_oldest_first(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        run_id = await api.trigger((await api.create())["id"])
+        grant = await worker.claim_one()
+        for number in (1, 2):
+            await worker.step(grant, "Count", *(f"{number}.{line}" for line in range(5)), number=number)
+        await api.caught_up()
+        texts: list[str] = []
+        cursor: str | None = None
+        while not texts or cursor is not None:
+            query = {"limit": 3} | ({"cursor": cursor} if cursor else {})
+            page = (await api.http.get(f"{RUNS}/{run_id}/logs", params=query)).json()
+            texts += [line["text"] for line in page["items"]]
+            cursor = page["nextCursor"]
+        assert texts == [f"{number}.{line}" for number in (1, 2) for line in range(5)]
+
+
+@pytest.mark.asyncio
+async def test_an_edit_does_not_change_a_run_that_was_requested_before(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job = await api.create(invokeTarget="demo.sleep", invokeParams={"seconds": 1})
+        await api.trigger(job["id"])
+        await api.http.put(
+            f"{JOBS}/{job['id']}", json=JOB | {"invokeTarget": "demo.sleep", "invokeParams": {"seconds": 9}}
+        )
+        assert '"seconds":1' in (await worker.claim_one()).body
+
+
+@pytest.mark.asyncio
+async def test_executors_are_listed_with_their_schemas_and_workers(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker(name="w1")
+        await api.worker(name="w2")
+        await api.caught_up()
+        items = (await api.http.get("/v1/monitor/executors")).json()["items"]
+        assert [item["key"] for item in items] == ["demo.noop", "demo.sleep"]
+        assert items[0]["workers"] == ["w1", "w2"]
+        assert items[1]["paramsSchema"]["$defs"]["Sleep"]["additionalProperties"] is False
+        assert set(items[0]) >= {"key", "description", "paramsSchema", "resultSchema", "timeout", "workers"}
+
+
+async def _run(api: Rig, run_id: str) -> dict[str, Any]:
+    response = await api.http.get(f"{RUNS}/{run_id}")
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def _job(api: Rig, job_id: str) -> dict[str, Any]:
+    return (await api.http.get(f"{JOBS}/{job_id}")).json()
+
+
+async def _runs(api: Rig, **query: Any) -> list[dict[str, Any]]:
+    await api.caught_up()
+    response = await api.http.get(RUNS, params=query)
+    assert response.status_code == 200, response.text
+    return response.json()["items"]

@@ -1,0 +1,493 @@
+"""The projector on a real log and a real store: what it does when things stop, lie or are lost."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from redis.asyncio import Redis
+
+from tests.contract.log import build
+from tests.support.histories import entries_of
+from tests.support.servers import OwnPostgres, OwnValkey
+from waterclock.kit import telemetry
+from waterclock.log import attempts, opening, sessions, tail
+from waterclock.log.client import Log, LogSettings
+from waterclock.log.errors import Halted
+from waterclock.log.jobs import define
+from waterclock.model.events import LogLine, LogsCleared, StepLogged, StepStarted, StoredEvent
+from waterclock.model.ids import JobId, created_job
+from waterclock.model.instants import Stamp
+from waterclock.model.positions import Position
+from waterclock.store import archive
+from waterclock.store.migrate import migrate
+from waterclock.store.pool import Pool, connect_anew, open_pool
+from waterclock.store.rebuild import compare
+from waterclock.store.waits import wait_for
+from waterclock.wire.envelope import Entry
+from waterclock_api import following, projector, trimming
+from waterclock_api.trimming import Keeping
+
+DEADLINE = 30.0  # s
+AT = Stamp("2027-01-15T10:00:00.000Z")
+
+
+class Stage:
+    """A log, a store, and projectors on them."""
+
+    def __init__(self, log: Log, pool: Pool, redis_url: str) -> None:
+        self.log = log
+        self.pool = pool
+        self.redis_url = redis_url
+        self.ready = asyncio.Event()
+        self.reasons: asyncio.Queue[str] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def projecting(self, *, keeping: Keeping | None = None, log: Log | None = None) -> AsyncGenerator[None]:
+        """One more projector, until it has stopped as asked."""
+        stop = asyncio.Event()
+        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                projector.run(
+                    log or self.log,
+                    self.pool,
+                    stop=stop,
+                    ready=self.ready.set,
+                    unready=self.reasons.put_nowait,
+                    keeping=keeping,
+                )
+            )
+            try:
+                yield
+            finally:
+                stop.set()
+
+    async def projected(self) -> Position:
+        """Wait until all partitions are projected to their present ends; that of the last."""
+        end: Position | None = None
+        for partition in range(self.log.partitions):
+            end = await opening.tail_of(self.log, partition)
+            assert end is not None
+            async with self.pool.connection() as connection:
+                assert await wait_for(connection, end, DEADLINE)
+        assert end is not None
+        return end
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        async with await connect_anew(self.pool) as connection:
+            return await (await connection.execute(query.encode())).fetchall()
+
+    async def archived(self, partition: int = 0) -> list[Entry]:
+        async with await connect_anew(self.pool) as connection:
+            return await archive.entries(connection, partition, None, None, 100_000)
+
+    async def assert_true_to_the_log(self) -> None:
+        """Each event counted once: archive = stream, read models = archive."""
+        for partition in range(self.log.partitions):
+            found = await tail.read(self.log, partition, None, count=100_000, block=None, archive=None)
+            assert await self.archived(partition) == found
+        async with await connect_anew(self.pool) as connection:
+            assert await compare(connection) == []
+
+
+@pytest_asyncio.fixture
+async def stage(redis_url: str, key_prefix: str, migrated_postgres_url: str) -> AsyncIterator[Stage]:
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as made:
+        yield made
+
+
+@asynccontextmanager
+async def staged(redis_url: str, prefix: str, postgres_url: str, partitions: int = 1) -> AsyncGenerator[Stage]:
+    settings = LogSettings(url=redis_url, prefix=prefix)
+    await opening.initialise(settings, partitions=partitions, queues=build.QUEUES)
+    await migrate(postgres_url)
+    log = await Log.connect(settings, role="test")
+    pool = await open_pool(postgres_url, name="test", min_size=1, max_size=4)
+    try:
+        yield Stage(log, pool, redis_url)
+    finally:
+        await pool.close()
+        await log.close()
+
+
+async def work(log: Log, *numbers: int, job: JobId = build.J) -> None:
+    """Runs of a job, requested, started and ended."""
+    await build.ask(log, *(build.wish(number, job_id=job) for number in numbers))
+    partition = log.partition_of(job)
+    session = f"s{numbers[0]}"
+    await sessions.join(log, session, body=None)
+    claimed = await build.grab(log, 1, slots=len(numbers), session=session, partition=partition)
+    await build.finish(log, *(build.ending(grant) for grant in claimed.grants), partition=partition)
+
+
+async def append(stage: Stage, events: list[StoredEvent], partition: int = 0) -> None:
+    """Put events at the stream's end, past all scripts."""
+    end = await opening.tail_of(stage.log, partition)
+    async with Redis.from_url(stage.redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
+        for entry in entries_of(events, partition=partition, after=end):
+            fields: dict[Any, Any] = {"b": stripped(entry), "p": entry.prev, "t": entry.at}
+            await client.xadd(stage.log.keys.partition(partition, "events"), fields, id=entry.position.entry)
+
+
+def stripped(entry: Entry) -> bytes:
+    """The body that the document was made of."""
+    return b"{" + entry.document[entry.document.index(b'"type"') :]
+
+
+async def eventually(condition: Callable[[], Any]) -> None:
+    """Until an awaited `condition` holds; the caller's deadline bounds it."""
+    while not await condition():  # noqa: ASYNC110  what is waited for happens in other processes
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.asyncio
+async def test_the_first_projector_opens_the_log_and_projects_what_follows(stage: Stage) -> None:
+    with pytest.raises(Halted):
+        await build.create(stage.log)
+    async with stage.projecting():
+        await stage.ready.wait()
+        assert await opening.server_state(stage.log, 0) == (True, 1, (await opening.server_state(stage.log, 0)).run_id)
+
+        await build.create(stage.log, overlap_policy="buffer_all")
+        await work(stage.log, 1, 2, 3)
+        await stage.projected()
+
+    assert await stage.rows("SELECT status, count(*) FROM runs GROUP BY 1") == [("succeeded", 3)]
+    assert await stage.rows("SELECT job_name, last_run_id FROM jobs") == [("report", build.run_of(3))]
+    (server,) = await stage.rows("SELECT server, opening FROM partitions")
+    assert server == ((await opening.server_state(stage.log, 0)).run_id, 1)
+    await stage.assert_true_to_the_log()
+
+
+@pytest.mark.asyncio
+async def test_a_projector_goes_on_where_the_last_one_stopped(stage: Stage) -> None:
+    async with stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        await stage.projected()
+    await work(stage.log, 1, 2)
+
+    async with stage.projecting():
+        assert (await stage.projected()).epoch == 1  # the same server process: opened once
+
+    await stage.assert_true_to_the_log()
+
+
+@pytest.mark.asyncio
+async def test_after_a_restart_of_the_log_the_partition_is_opened_in_a_new_epoch(
+    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    server = await own_valkey()
+    async with staged(server.url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        await work(stage.log, 1)
+        await stage.projected()
+        stage.ready.clear()
+
+        await server.kill()
+        await stage.reasons.get()
+        await server.start()
+        await stage.ready.wait()
+        await work(stage.log, 2)
+        end = await stage.projected()
+
+        assert end.epoch == 2
+        await stage.assert_true_to_the_log()
+
+
+@pytest.mark.asyncio
+async def test_what_was_not_projected_before_the_restart_is_projected_after_it(
+    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    server = await own_valkey()
+    async with staged(server.url, key_prefix, migrated_postgres_url) as stage:
+        async with stage.projecting():
+            await stage.ready.wait()
+        await build.create(stage.log)
+        await work(stage.log, 1)
+        await server.kill()
+        await server.start()
+
+        async with stage.projecting():
+            await eventually(lambda: stage.rows("SELECT FROM partitions WHERE epoch = 2"))
+
+        await stage.assert_true_to_the_log()
+
+
+@pytest.mark.asyncio
+async def test_a_log_that_lost_archived_events_is_not_opened(
+    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = await own_valkey()
+    async with staged(server.url, key_prefix, migrated_postgres_url) as stage:
+        async with stage.projecting():
+            await stage.ready.wait()
+            await build.create(stage.log)
+            archived = await stage.projected()
+        stage.ready.clear()
+        async with Redis.from_url(server.url) as client:  # pyright: ignore[reportUnknownMemberType]
+            await client.flushall()  # pyright: ignore[reportUnknownMemberType]
+        settings = LogSettings(url=server.url, prefix=key_prefix)
+        await opening.initialise(settings, partitions=1, queues=build.QUEUES)
+        before = await stage.rows("TABLE partitions")
+
+        async with stage.projecting():
+            await eventually(lambda: _logged(caplog, "projection stands still"))
+
+        assert not stage.ready.is_set()
+        assert not (await opening.server_state(stage.log, 0)).opened
+        assert await opening.tail_of(stage.log, 0) is None
+        assert await stage.rows("TABLE partitions") == before
+        (line,) = [record for record in caplog.records if record.message == "projection stands still"]
+        assert str(archived) in line.__dict__["reason"]
+        assert line.levelno == logging.ERROR
+
+
+@pytest.mark.asyncio
+async def test_a_restart_of_postgres_counts_nothing_twice(
+    redis_url: str, key_prefix: str, own_postgres: OwnPostgres
+) -> None:
+    server = await own_postgres()
+    async with staged(redis_url, key_prefix, server.url) as stage, stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        await work(stage.log, *range(20))
+        await server.kill()
+        stage.ready.clear()
+        await work(stage.log, *range(20, 40))
+        await server.start()
+        await stage.ready.wait()
+        await eventually(lambda: stage.rows("SELECT FROM runs HAVING count(finished_at) = 40"))
+
+        await stage.assert_true_to_the_log()
+
+
+@pytest.mark.asyncio
+async def test_two_projectors_share_the_partitions_and_one_takes_over(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector, "LOOK_EVERY", 0.05)
+    held = (
+        "SELECT pid, count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid IN (0, 1) AND mode = 'ExclusiveLock'"
+    )
+    async with staged(redis_url, key_prefix, migrated_postgres_url, partitions=2) as stage:
+        job = next(made for n in range(9) if stage.log.partition_of(made := created_job(str(n))) == 1)
+        async with stage.projecting():
+            await stage.ready.wait()
+            async with stage.projecting():
+                both = f"SELECT FROM ({held} GROUP BY pid) AS held HAVING count(*) = 2"
+                await eventually(lambda: stage.rows(both))
+                await build.create(stage.log, job, overlap_policy="buffer_all")
+                await work(stage.log, 1, 2, job=job)
+                await build.create(stage.log, created_job(next(str(n) for n in range(9) if not on_one(stage, n))))
+                await stage.projected()
+            await eventually(lambda: stage.rows(f"{held} GROUP BY pid HAVING count(*) = 2"))
+            await work(stage.log, 3, job=job)
+            await stage.projected()
+
+        await stage.assert_true_to_the_log()
+
+
+def on_one(stage: Stage, number: int) -> bool:
+    return stage.log.partition_of(created_job(str(number))) == 1
+
+
+@pytest.mark.asyncio
+async def test_two_followers_of_one_partition_count_each_event_once(stage: Stage) -> None:
+    class Quiet:
+        def following(self, partition: int) -> None: ...
+        def stopped(self, partition: int, reason: str) -> None: ...
+
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
+        both = [tasks.create_task(following.follow(stage.log, stage.pool, 0, Quiet(), Keeping())) for _ in range(2)]
+        await eventually(lambda: stage.rows("SELECT FROM partitions WHERE epoch > 0"))  # 2, if the first was beaten
+        await build.create(stage.log)
+        for number in range(0, 60, 3):
+            await work(stage.log, number, number + 1, number + 2)
+        await stage.projected()
+        for each in both:
+            each.cancel()
+
+    await stage.assert_true_to_the_log()
+
+
+@pytest.mark.asyncio
+async def test_events_of_an_unknown_type_are_parked(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    async with stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        await stage.projected()
+        end = await opening.tail_of(stage.log, 0)
+        assert end is not None
+        body = b'{"type":"job.levitated","jobId":"j"}'
+        fields: dict[Any, Any] = {"b": body, "p": end.entry, "t": 1_800_000_000_000}
+        async with Redis.from_url(stage.redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
+            key = stage.log.keys.partition(0, "events")
+            await client.xadd(key, fields, id=f"{end.epoch}-{end.seq + 1}")
+        await stage.projected()
+
+    assert (await stage.rows("SELECT type FROM events ORDER BY seq DESC LIMIT 1")) == [("job.levitated",)]
+    (line,) = [record for record in caplog.records if record.message == "events parked"]
+    assert (line.__dict__["type"], line.__dict__["count"]) == ("job.levitated", 1)
+    await stage.assert_true_to_the_log()
+
+
+@pytest.mark.asyncio
+async def test_cleared_log_lines_leave_the_store_and_the_stream(stage: Stage) -> None:
+    async with stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        await write_lines(stage.log, 1, "secret")
+        await stage.projected()
+        assert await stage.rows("SELECT text FROM log_lines") == [("secret",)]
+
+        cleared = await clear(stage.log)
+        await stage.projected()
+        await eventually(lambda: _gone(stage, "secret"))
+        await write_lines(stage.log, 2, "later")
+        await stage.projected()
+
+    assert await stage.rows("SELECT text FROM log_lines") == [("later",)]
+    assert await stage.rows("TABLE clearings") == []
+    assert cleared.seq > 0
+    reader = archive.ArchiveReader(stage.pool)
+    chain = await tail.read(stage.log, 0, None, count=1000, block=None, archive=reader)
+    assert [entry.position.seq for entry in chain] == list(range(1, len(chain) + 1))
+
+
+@pytest.mark.asyncio
+async def test_a_clearing_that_was_interrupted_is_finished_at_the_next_start(stage: Stage) -> None:
+    async with stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        await write_lines(stage.log, 1, "secret")
+        await stage.projected()
+    position = await clear(stage.log)
+    async with stage.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO clearings (partition, job_id, epoch, seq) VALUES (0, %s, %s, %s)",
+            [build.J, position.epoch, position.seq],
+        )
+
+    async with stage.projecting():
+        await eventually(lambda: _gone(stage, "secret"))
+        await stage.projected()
+        await eventually(lambda: stage.rows("SELECT FROM clearings HAVING count(*) = 0"))
+
+
+@pytest.mark.asyncio
+async def test_the_stream_is_trimmed_below_what_is_archived(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "TRIM_EVERY", 0.05)
+    monkeypatch.setattr(trimming, "MARGIN", 10)
+    async with stage.projecting(keeping=Keeping(keep_bytes=1, trim_after=0.001)):
+        await stage.ready.wait()
+        await build.create(stage.log)
+        await work(stage.log, *range(200))
+        end = await stage.projected()
+        key = stage.log.keys.partition(0, "events")
+        await eventually(lambda: _shorter(stage.log, key, 100))
+
+        left = await stage.log.execute(key, "XLEN", key)
+        assert left >= 10
+        reader = archive.ArchiveReader(stage.pool)
+        chain = await tail.read(stage.log, 0, None, count=1000, block=None, archive=reader)
+        assert [entry.position.seq for entry in chain] == list(range(1, end.seq + 1))
+
+
+@pytest.mark.asyncio
+async def test_an_event_is_readable_soon_after_it_was_appended(stage: Stage) -> None:
+    async with stage.projecting(), stage.pool.connection() as connection:
+        await stage.ready.wait()
+        await build.create(stage.log)
+        loop = asyncio.get_running_loop()
+        waits: list[float] = []
+        for number in range(40):
+            began = loop.time()
+            await build.ask(stage.log, build.wish(number))
+            end = await opening.tail_of(stage.log, 0)
+            assert end is not None
+            assert await wait_for(connection, end, DEADLINE)
+            waits.append(loop.time() - began)
+
+    assert sorted(waits)[len(waits) // 2] < 0.1  # a few ms on an idle machine; a poll would take longer
+
+
+@pytest.mark.asyncio
+async def test_a_batch_is_a_span_linked_to_what_led_to_its_events(stage: Stage) -> None:
+    exporter = InMemorySpanExporter()
+    telemetry.install("projector", SimpleSpanProcessor(exporter))
+    try:
+        async with stage.projecting():
+            await stage.ready.wait()
+            with telemetry.span("command"):
+                started = StepStarted(
+                    run_id=build.run_of(1), attempt=1, fence=1, number=1, name="n", traceparent=telemetry.inject()
+                )
+            await append(stage, [started])
+            await stage.projected()
+            await eventually(lambda: _linked(exporter))
+    finally:
+        telemetry.shutdown()
+
+
+async def write_lines(log: Log, number: int, text: str) -> None:
+    """A run of the job that logs one line."""
+    await build.ask(log, build.wish(number))
+    session = f"s{number}"
+    await sessions.join(log, session, body=None)
+    claimed = await build.grab(log, 1, session=session)
+    (grant,) = claimed.grants
+    logged = StepLogged(
+        run_id=grant.run_id,
+        job_id=build.J,
+        attempt=grant.attempt,
+        fence=grant.fence,
+        lines=(LogLine(at=AT, level="info", text=text),),
+    )
+    batch = attempts.StepBatch(run_id=grant.run_id, fence=grant.fence, number=1, bodies=[build.body_of(logged)])
+    assert await attempts.record(log, 0, [batch]) == ["done"]
+    await build.finish(log, build.ending(grant))
+
+
+async def clear(log: Log) -> Position:
+    stored = await build.load_job(log, build.J)
+    assert stored is not None
+    done = await define(
+        log,
+        build.J,
+        command=build.Command(id="clear"),
+        expected_version=stored.version,
+        expected_mark=None,
+        through=None,
+        units=(),
+        event=LogsCleared(job_id=build.J),
+        job=stored,
+    )
+    assert isinstance(done, build.Appended)
+    return done.position
+
+
+async def _logged(caplog: pytest.LogCaptureFixture, message: str) -> bool:
+    return any(record.message == message for record in caplog.records)
+
+
+async def _gone(stage: Stage, text: str) -> bool:
+    found = await tail._stored(stage.log, 0, "0-0", count=10_000, block=None)  # pyright: ignore[reportPrivateUsage]
+    return not any(text.encode() in fields[b"b"] for _, fields in found)
+
+
+async def _shorter(log: Log, key: str, length: int) -> bool:
+    return await log.execute(key, "XLEN", key) < length
+
+
+async def _linked(exporter: InMemorySpanExporter) -> bool:
+    spans = exporter.get_finished_spans()
+    (command,) = [span for span in spans if span.name == "command"]
+    traces = [link.context.trace_id for span in spans if span.name == "project" for link in span.links]
+    return command.context is not None and command.context.trace_id in traces
