@@ -1,0 +1,1 @@
+"""`waterclock bench`: how fast it is on this machine, with a bare loop beside it."""

@@ -1,0 +1,81 @@
+"""A Valkey of the bench's own, with an open log, and workers on it. There is no projector: the bench opens the log."""
+
+import os
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from waterclock.log.bodies import body_of
+from waterclock.log.client import Log, LogSettings, Queue
+from waterclock.log.commands import Command
+from waterclock.log.opening import initialise, open_partition
+from waterclock.log.requests import Request, Requested, request
+from waterclock.model.events import RunRequested
+from waterclock.model.ids import RunId, requested_run
+from waterclock_dev import elsewhere
+from waterclock_dev.servers import Server
+from waterclock_dev.services import Service
+from waterclock_dev.valkey import Valkey
+
+QUEUE = Queue(name="default", weight=1)
+READY = 30.0  # s a worker has to be ready
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition, one queue."""
+
+    url: str
+    log: Log
+
+    async def request(self, target: str, command_id: str) -> RunId:
+        """Request one run without a job."""
+        run_id = requested_run(None, command_id)
+        body = body_of(RunRequested(run_id=run_id, trigger="manual", invoke_target=target, queue=QUEUE.name))
+        wanted = Request(run_id=run_id, queue=QUEUE.name, overlap="allow", body=body)
+        done = await request(self.log, wanted, command=Command(id=command_id))
+        assert isinstance(done, Requested), done
+        return run_id
+
+    @asynccontextmanager
+    async def worker(self, *, slots: int, executors: Sequence[str] = ()) -> AsyncGenerator[Service]:
+        """A worker process that is ready; what it says goes to our standard error."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")}
+        env = {
+            **{name: value for name, value in ours.items() if name not in elsewhere.NAMES},
+            "WATERCLOCK_REDIS_URL": self.url,
+            "WATERCLOCK_WORKER_NAME": "bench",
+            "WATERCLOCK_SLOTS": str(slots),
+            "WATERCLOCK_DRAIN_TIMEOUT": "1",
+            "WATERCLOCK_EXECUTORS": ",".join(executors),
+        }
+        worker = Service("worker", verb="worker", env=env, on_line=_complain, grace=5)
+        await worker.start()
+        try:
+            await worker.ready(deadline=READY)
+            yield worker
+        finally:
+            await worker.stop()
+
+
+@asynccontextmanager
+async def staged() -> AsyncGenerator[Stage]:
+    """A fresh log on a fresh server, which keeps every write and syncs it each second."""
+    with tempfile.TemporaryDirectory(prefix="waterclock-bench-", ignore_cleanup_errors=True) as folder:
+        async with Server(Valkey(data=Path(folder) / "redis", appendfsync="everysec")) as server:
+            settings = LogSettings(url=server.url)
+            await initialise(settings, partitions=1, queues=[QUEUE])
+            log = await Log.connect(settings, role="bench")
+            try:
+                await open_partition(log, 0, epoch=1, expect_tail=None)
+                yield Stage(url=server.url, log=log)
+            finally:
+                await log.close()
+
+
+def _complain(line: str) -> None:
+    if " warning " in line or " error " in line or line.startswith(("Traceback", " ")):
+        sys.stderr.write(f"worker │ {line}\n")

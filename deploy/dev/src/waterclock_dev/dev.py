@@ -1,0 +1,146 @@
+"""`waterclock dev`: the whole installation for one developer, until Ctrl-C."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from waterclock.kit import settings
+from waterclock_dev.client import Api, ApiRefused
+from waterclock_dev.elsewhere import Elsewhere
+from waterclock_dev.installation import Installation, Plan
+from waterclock_dev.ports import LOOPBACK, free_port
+from waterclock_dev.prefix import Prefixed
+from waterclock_dev.record import held
+from waterclock_dev.reload import changed
+from waterclock_dev.supervise import until
+
+DEMO_JOBS = (
+    {
+        "jobName": "tides",
+        "jobGroup": "demo",
+        "invokeTarget": "demo.steps",
+        "cronExpression": "*/10 * * * * *",
+        "remark": "three steps with a few lines each, every ten seconds",
+    },
+    {
+        "jobName": "minutes",
+        "jobGroup": "demo",
+        "invokeTarget": "demo.noop",
+        "cronExpression": "* * * * *",
+        "remark": "nothing at all, once a minute",
+    },
+)
+
+
+class PortTaken(Exception):
+    """Nobody else may listen on the API's port."""
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line asks for."""
+
+    data_dir: Path
+    port: int  # 0: any free one
+    workers: int
+    schedulers: int
+    executors: tuple[str, ...]
+    sources: tuple[Path, ...]  # where the executors' code lies
+    reload: bool
+    demo_jobs: bool
+
+
+async def serve(wishes: Wishes, environment: Mapping[str, str], output: Prefixed, stop: asyncio.Event) -> None:
+    """Run everything until `stop` is set.
+
+    Raises:
+        PortTaken, FolderTaken, SettingsError: nothing was started.
+        ServerError: something did not start; what had is stopped again.
+    """
+    elsewhere = settings.read(Elsewhere, environment)
+    plan = Plan(
+        data_dir=wishes.data_dir.resolve(),
+        port=free_port() if wishes.port == 0 else check_port(wishes.port),
+        workers=wishes.workers,
+        schedulers=wishes.schedulers,
+        executors=wishes.executors,
+    )
+    with held(plan.data_dir):
+        installation = Installation(plan, environment, elsewhere, output)
+        try:
+            await until(stop, _run(installation, wishes))
+        finally:
+            await installation.stop()
+
+
+def check_port(port: int) -> int:
+    """The port, if we may listen on it.
+
+    Raises:
+        PortTaken: somebody does, or we may not.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that just ended are no obstacle
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise PortTaken(f"port {port} {reason}: name another with --port") from None
+    return port
+
+
+async def _run(installation: Installation, wishes: Wishes) -> None:
+    await installation.start()
+    if wishes.demo_jobs:
+        await _create_demo_jobs(installation)
+    installation.note()
+    _say_where(installation)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(installation.keep(), name="keep all running")
+        if wishes.reload:
+            tasks.create_task(_reload(installation, list(wishes.sources)), name="reload executors")
+
+
+async def _create_demo_jobs(installation: Installation) -> None:
+    """Give a newcomer something to look at. A job of his own is better, so they are made in an empty store only."""
+    try:
+        async with Api(installation.api_url) as api:
+            if await api.jobs():
+                return
+            first, *_ = [await api.create_job(definition) for definition in DEMO_JOBS]
+            await api.trigger(first["id"])
+    except (ApiRefused, httpx.TransportError) as error:
+        installation.tell(f"no demo jobs: {error}")
+
+
+async def _reload(installation: Installation, sources: list[Path]) -> None:
+    while True:
+        await changed(sources)
+        installation.tell("an executor changed; workers drain and start again")
+        await installation.restart_workers()
+
+
+def _say_where(installation: Installation) -> None:
+    """Without passwords, for logs are kept and shown around: those are in the record."""
+    found = installation.record
+    lines = (
+        "ready; Ctrl-C stops everything",
+        f"  API       {found.api}/v1/monitor/jobs   (page: {found.api}/)",
+        f"  Redis     {_without_password(found.redis)}",
+        f"  Postgres  {_without_password(found.postgres)}",
+        f"  S3        {found.s3.endpoint}/{found.s3.bucket}",
+        f"  all of it, with passwords and pids: {installation.record_file}",
+    )
+    installation.tell("\n".join(lines))
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    name = user.partition(":")[0]
+    return parts._replace(netloc=f"{name}@{host}" if name else host).geturl()

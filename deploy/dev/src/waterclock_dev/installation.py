@@ -1,0 +1,154 @@
+"""All of Waterclock on this machine: stores, then services, kept running, and stopped in the opposite order."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import httpx
+import msgspec
+
+from waterclock_dev import record
+from waterclock_dev.elsewhere import Elsewhere
+from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.prefix import Prefixed
+from waterclock_dev.record import Record
+from waterclock_dev.servers import ServerError
+from waterclock_dev.services import Service, run_once
+from waterclock_dev.stores import Stores
+from waterclock_dev.supervise import Part, keep, together
+
+DEADLINE = 60.0  # s until the services are ready
+DRAIN = 5  # s a worker gives its running attempts
+SLOTS = 10
+GRACE = 5.0  # s a service has to stop; a worker beyond its drain
+POLL = 0.05  # s
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to run, and where its data lies. Executors are modules or files, as the worker takes them."""
+
+    data_dir: Path
+    port: int
+    workers: int = 1
+    schedulers: int = 1
+    executors: tuple[str, ...] = ()
+
+
+class Installation:
+    """Start it once; stop it whatever the start came to."""
+
+    def __init__(self, plan: Plan, environment: Mapping[str, str], elsewhere: Elsewhere, output: Prefixed) -> None:
+        """`environment` is what every process gets beside its own settings."""
+        self._plan = plan
+        self._environment = environment
+        self._output = output
+        self._stores = Stores(plan.data_dir, elsewhere, output)
+        self._waves: list[list[Service]] = []  # in the order in which they stop
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{LOOPBACK}:{self._plan.port}"
+
+    @property
+    def record_file(self) -> Path:
+        return self._plan.data_dir / record.FILE
+
+    @property
+    def record(self) -> Record:
+        """Where everything is, once it has been started."""
+        return Record(
+            api=self.api_url,
+            redis=self._stores.redis_url,
+            postgres=self._stores.postgres_url,
+            s3=self._stores.bucket,
+            pids={part.name: part.pid for part in self._parts},
+        )
+
+    async def start(self) -> None:
+        """Start everything and return when all of it is ready.
+
+        Raises:
+            ServerError: something did not start; what did has to be stopped.
+        """
+        await self._stores.start()
+        env = {**_shared(self._environment), **self._stores.environment}
+        await run_once("migrate", env=env, on_line=self._output.of("migrate"), deadline=DEADLINE)
+        self._waves = self._services(env)
+        for service in self._all_services:
+            await service.start()
+        await together(self._answer(), *(service.ready(deadline=DEADLINE) for service in self._all_services))
+
+    async def keep(self) -> NoReturn:
+        """Keep the record true and everything running, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for part in self._parts:
+                tasks.create_task(keep(part, tell=self.tell, started=self.note), name=f"keep {part.name}")
+        raise AssertionError("what is kept never ends")
+
+    async def stop(self) -> None:
+        """Who makes work stops first, who does it next, who records it after them, and who stores it last."""
+        for wave in self._waves:
+            await together(*(service.stop() for service in wave))
+        await self._stores.stop()
+
+    async def restart_workers(self) -> None:
+        """Drain them; whoever keeps them starts them again."""
+        _, workers, _ = self._waves
+        await together(*(worker.stop() for worker in workers))
+
+    def tell(self, text: str) -> None:
+        self._output.write("dev", text)
+
+    def note(self) -> None:
+        """Write the record as it is now."""
+        record.write(self._plan.data_dir, self.record)
+
+    @property
+    def _all_services(self) -> list[Service]:
+        return [service for wave in reversed(self._waves) for service in wave]
+
+    @property
+    def _parts(self) -> list[Part]:
+        return [*self._all_services, *self._stores.ours]
+
+    def _services(self, env: Mapping[str, str]) -> list[list[Service]]:
+        plan = self._plan
+        listen = {"WATERCLOCK_HOST": LOOPBACK, "WATERCLOCK_PORT": str(plan.port)}
+        work = {"WATERCLOCK_SLOTS": env.get("WATERCLOCK_SLOTS", str(SLOTS)), "WATERCLOCK_DRAIN_TIMEOUT": str(DRAIN)}
+        if plan.executors:
+            work["WATERCLOCK_EXECUTORS"] = ",".join(plan.executors)
+        api = self._service("api", "api", {**env, **listen})
+        projector = self._service("projector", "projector", env)
+        schedulers = [
+            self._service(f"scheduler-{n}", "scheduler", {**env, "WATERCLOCK_SCHEDULER_NAME": f"scheduler-{n}"})
+            for n in range(1, plan.schedulers + 1)
+        ]
+        workers = [
+            self._service(f"worker-{n}", "worker", {**env, **work, "WATERCLOCK_WORKER_NAME": f"worker-{n}"}, DRAIN)
+            for n in range(1, plan.workers + 1)
+        ]
+        return [[api, *schedulers], workers, [projector]]
+
+    def _service(self, name: str, verb: str, env: Mapping[str, str], drain: float = 0) -> Service:
+        return Service(name, verb=verb, env=env, on_line=self._output.of(name), grace=GRACE + drain)
+
+    async def _answer(self) -> None:
+        """The API is ready when it says so to a client: then the log is open and its stores are in reach."""
+        try:
+            async with httpx.AsyncClient(timeout=1, trust_env=False) as client, asyncio.timeout(DEADLINE):
+                while True:
+                    with contextlib.suppress(httpx.TransportError):
+                        if (await client.get(f"{self.api_url}/readyz")).is_success:
+                            return
+                    await asyncio.sleep(POLL)
+        except TimeoutError:
+            raise ServerError(f"the API was not ready in {DEADLINE:g} s") from None
+
+
+def _shared(environment: Mapping[str, str]) -> dict[str, str]:
+    """What services get of our environment: no port that only one of them could have, no level that hides `ready`."""
+    env = {name: value for name, value in environment.items() if name != "WATERCLOCK_HEALTH_PORT"}
+    level = "debug" if env.get("WATERCLOCK_LOG_LEVEL") == "debug" else "info"
+    return {**env, "WATERCLOCK_LOG_LEVEL": level, "PYTHONUNBUFFERED": "1"}

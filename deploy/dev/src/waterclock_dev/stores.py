@@ -1,0 +1,80 @@
+"""The three servers beneath the services: our own, or those the environment names."""
+
+from pathlib import Path
+from typing import Any
+
+from waterclock_dev.elsewhere import Elsewhere
+from waterclock_dev.postgres import Postgres
+from waterclock_dev.prefix import Prefixed
+from waterclock_dev.record import Bucket
+from waterclock_dev.s3 import S3
+from waterclock_dev.servers import Server
+from waterclock_dev.supervise import together
+from waterclock_dev.valkey import Valkey
+
+DEADLINE = 120.0  # s; a large append-only file is read at the start
+
+
+class Stores:
+    """Their URLs are known once they have been started."""
+
+    def __init__(self, data_dir: Path, elsewhere: Elsewhere, output: Prefixed) -> None:
+        self._elsewhere = elsewhere
+        self._valkey = (
+            Server(Valkey(data=data_dir / "redis"), on_line=output.of("redis")) if elsewhere.redis_url is None else None
+        )
+        self._postgres = (
+            Server(Postgres(data=data_dir / "postgres"), on_line=output.of("postgres"))
+            if elsewhere.postgres_url is None
+            else None
+        )
+        self._s3 = Server(S3(data=data_dir / "s3"), on_line=output.of("s3")) if elsewhere.bucket is None else None
+
+    @property
+    def ours(self) -> list[Server[Any]]:
+        return [server for server in (self._valkey, self._postgres, self._s3) if server is not None]
+
+    async def start(self) -> None:
+        """
+        Raises:
+            ServerError: one did not start.
+        """
+        await together(*(server.start(deadline=DEADLINE) for server in self.ours))
+
+    async def stop(self) -> None:
+        await together(*(server.stop() for server in self.ours))
+
+    @property
+    def redis_url(self) -> str:
+        return self._elsewhere.redis_url or self._url(self._valkey)
+
+    @property
+    def postgres_url(self) -> str:
+        return self._elsewhere.postgres_url or self._url(self._postgres)
+
+    @property
+    def bucket(self) -> Bucket:
+        if self._elsewhere.bucket is not None:
+            return self._elsewhere.bucket
+        assert self._s3 is not None
+        store = self._s3.program
+        return Bucket(
+            endpoint=self._s3.url, bucket=store.bucket, access_key=store.access_key, secret_key=store.secret_key
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings by which a service finds them."""
+        bucket = self.bucket
+        return {
+            "WATERCLOCK_REDIS_URL": self.redis_url,
+            "WATERCLOCK_POSTGRES_URL": self.postgres_url,
+            "WATERCLOCK_S3_ENDPOINT": bucket.endpoint,
+            "WATERCLOCK_S3_BUCKET": bucket.bucket,
+            "WATERCLOCK_S3_ACCESS_KEY": bucket.access_key,
+            "WATERCLOCK_S3_SECRET_KEY": bucket.secret_key,
+        }
+
+    def _url(self, server: Server[Any] | None) -> str:
+        assert server is not None
+        return server.url

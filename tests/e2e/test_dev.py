@@ -1,0 +1,98 @@
+"""`waterclock dev`: what it starts, keeps and stops."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.installation import Installation, clean_environment, is_alive, running
+from tests.support.servers import wait_for
+from waterclock_dev import record
+
+SERVICES = {"api", "projector", "scheduler-1", "worker-1"}
+SERVERS = {"redis", "postgres", "s3"}
+
+
+def accepted(answer: httpx.Response) -> dict[str, Any] | None:
+    return answer.json() if answer.status_code == 202 else None
+
+
+def words_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
+def test_every_pid_in_dev_json_is_the_process_that_does_the_work(installation: Installation) -> None:
+    found = installation.record
+    assert found.pids.keys() == SERVICES | SERVERS
+    for name in SERVICES:
+        assert words_of(found.pids[name])[1:4] == ["-m", "waterclock.cli", name.partition("-")[0]]
+    programs = {name: Path(words_of(found.pids[name])[0]).name.partition(" ")[0] for name in SERVERS}
+    assert programs == {"redis": "valkey-server", "postgres": "postgres", "s3": "rclone"}
+
+
+def test_a_killed_worker_is_started_again_and_dev_json_says_so(installation: Installation) -> None:
+    before = installation.record.pids
+    os.kill(before["worker-1"], signal.SIGKILL)
+    installation.until(lambda: installation.record.pids["worker-1"] != before["worker-1"])
+    after = installation.record.pids
+    assert {name for name in before if before[name] != after[name]} == {"worker-1"}
+
+    job = installation.post("/jobs", {"jobName": "after-the-kill", "jobGroup": "e2e", "invokeTarget": "demo.noop"})
+    run_id = installation.post(f"/jobs/{job['id']}/trigger")["runId"]
+    assert installation.ended_run(run_id)["status"] == "succeeded"
+
+
+def test_a_changed_executor_is_loaded_by_a_new_worker(installation: Installation) -> None:
+    before = installation.record.pids["worker-1"]
+    with (installation.folder / "tides.py").open("a") as file:
+        file.write("\n\n@executor('tides.ebb')\ndef ebb(ctx: RunContext) -> str:\n    return 'low'\n")
+    installation.until(lambda: "tides.ebb" in {each["key"] for each in installation.get("/executors")["items"]})
+    assert installation.record.pids["worker-1"] != before
+
+    job = installation.post("/jobs", {"jobName": "ebb", "jobGroup": "e2e", "invokeTarget": "tides.ebb"})
+    run = installation.ended_run(installation.post(f"/jobs/{job['id']}/trigger")["runId"])
+    assert (run["status"], run["result"]) == ("succeeded", "low")
+
+
+def test_a_killed_redis_is_started_again_and_its_log_goes_on(installation: Installation) -> None:
+    job = installation.post("/jobs", {"jobName": "over-the-restart", "jobGroup": "e2e", "invokeTarget": "demo.noop"})
+    before = installation.record.pids
+    os.kill(before["redis"], signal.SIGKILL)
+    installation.until(lambda: installation.record.pids["redis"] != before["redis"])
+
+    answer = installation.until(lambda: accepted(installation.api.post(f"/jobs/{job['id']}/trigger", json={})))
+    assert installation.ended_run(answer["runId"])["status"] == "succeeded"
+    assert {name for name, pid in installation.record.pids.items() if before[name] != pid} == {"redis"}
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        command = [sys.executable, "-m", "waterclock.cli", "dev", "--port", str(port)]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, timeout=30, check=False
+        )
+    assert done.returncode == 1
+    assert f"port {port} is taken" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_leaves_no_process_behind_and_finds_its_data_again(tmp_path: Path) -> None:
+    with running(tmp_path) as first:
+        pids = first.record.pids
+        names = {job["jobName"] for job in first.get("/jobs")["items"]}
+        assert len(names) == 2, "two demo jobs on an empty store"
+        assert first.stop() == 0, first.said
+        assert not [name for name, pid in pids.items() if is_alive(pid)]
+        assert record.read(tmp_path / ".waterclock") is None
+
+    with running(tmp_path) as second:
+        assert {job["jobName"] for job in second.get("/jobs")["items"]} == names
+        pids = second.record.pids
+        wait_for(second.child.kill())
+        second.until(lambda: not any(map(is_alive, pids.values())), timeout=10)
