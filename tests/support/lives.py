@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested, RunStarted
-from waterclock.model.fires import bounds_of, owed, policy_of, schedule_of
+from waterclock.model.fires import bounds_of, owed, schedule_of
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.instants import stamp
 from waterclock.model.job import (
@@ -28,7 +28,7 @@ from waterclock.model.job import (
     evolve,
     must_settle,
 )
-from waterclock.model.misfire import Coalesce, Fire, Settlement, Skip, settle, settle_edit
+from waterclock.model.misfire import Coalesce, Fire, Settlement, Skip, policy_of, settle, settle_edit
 from waterclock.model.positions import Position
 
 J = JobId("0123456789abcdef")
