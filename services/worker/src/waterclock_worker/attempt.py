@@ -171,15 +171,22 @@ class Attempt:
     def deadline_ms(self) -> int | None:
         return self._clock.now_ms() + int(self.limit * 1000) if self.limit else None
 
+    def claimed(self, *, seconds: float) -> None:
+        """Tell of the claim in the run's trace; what the attempt does stands beneath it."""
+        attributes = {"waterclock.run": self.grant.run_id, "waterclock.partition": self.partition}
+        self.traceparent = telemetry.past(
+            "claim", seconds=seconds, parent=self.request.traceparent, attributes=attributes
+        )
+
     @contextmanager
     def traced(self) -> Generator[None]:
-        """Work under the attempt's span, a child of what requested the run."""
+        """Work under the attempt's span, a child of its claim."""
         attributes = {
             "waterclock.run": self.grant.run_id,
             "waterclock.attempt": self.grant.attempt,
             "waterclock.executor": self.executor.key,
         }
-        with telemetry.span("attempt", parent=self.request.traceparent, attributes=attributes):
+        with telemetry.span("attempt", parent=self.traceparent, attributes=attributes):
             self.traceparent = telemetry.inject()
             yield
 

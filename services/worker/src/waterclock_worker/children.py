@@ -101,7 +101,7 @@ class _Child:
         return words.Task(
             path=sys.path,
             module=attempt.executor.module,
-            file=sys.modules[attempt.executor.module].__file__,
+            file=getattr(sys.modules.get(attempt.executor.module), "__file__", None),
             key=attempt.executor.key,
             run_id=attempt.grant.run_id,
             attempt=attempt.grant.attempt,

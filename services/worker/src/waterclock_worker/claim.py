@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from waterclock.kit import telemetry
 from waterclock.kit.chance import fraction, token
 from waterclock.kit.clock import Clock
 from waterclock.log.attempts import Claimed, QueueCredit, claim, wait_wake
@@ -29,6 +28,7 @@ from waterclock_worker.seats import Seat
 
 IDLE = 1.0  # s until another claim, whatever was heard
 CLAIM_MOST = 100  # runs: about 2 ms of the server's time
+HALVED_FROM = 50  # runs: a claim takes at most half of more slots, so that some execute while the next are claimed
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Claimer:
         self._worker = worker
         self._credits = [QueueCredit(name=queue.name, weight=queue.weight) for queue in queues]
         self._strict = strict
-        self._most = min(CLAIM_MOST, (running.slots + 1) // 2)  # so that some execute while the next are claimed
+        self._most = min(CLAIM_MOST, max(HALVED_FROM, running.slots // 2))
         self._lease = lease
         self._clock = clock
         self._joined = joined
@@ -167,13 +167,8 @@ class Claimer:
                 body_cancelled=_CANCELLED,
             )
 
-        if telemetry.tracing():
-            with telemetry.span(
-                "claim", attributes={"waterclock.partition": seat.partition, "waterclock.slots": slots}
-            ):
-                claimed = await until_answered(ask, what="claim")
-        else:
-            claimed = await until_answered(ask, what="claim")
+        seat.asked_at = self._clock.monotonic()
+        claimed = await until_answered(ask, what="claim")
         seat.claims = number
         return claimed
 

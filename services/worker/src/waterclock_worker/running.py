@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from waterclock.executors import AnyExecutor, Executor, RunContext
+from waterclock.kit import telemetry
 from waterclock.kit.clock import Clock
 from waterclock.log.attempts import Grant, RunEnding
 from waterclock.log.client import Log
@@ -141,9 +142,12 @@ class Running:
     def _attempt(self, seat: Seat, grant: Grant) -> Attempt:
         request = _decode(grant.body)
         found = self._registry.find(request.invoke_target) or _unknown(request.invoke_target)
-        return Attempt(
+        attempt = Attempt(
             grant, request, found, partition=seat.partition, clock=self._clock, done=self._on_done, told=self._on_told
         )
+        if telemetry.tracing():
+            attempt.claimed(seconds=self._clock.monotonic() - seat.asked_at)
+        return attempt
 
     def _timed(self, attempt: Attempt, work: Callable[[], None]) -> Callable[[], None]:
         """A thread cannot keep its own time: the I/O loop does."""

@@ -18,6 +18,7 @@ class Seat:
         self.renewals = 0
         self.claims = 0  # number of the last claim
         self.claiming = False  # its answer has not come
+        self.asked_at = 0.0  # monotonic: when the last claim was sent
         self.attempts: dict[int, Attempt] = {}  # by fence
         self.trusted_until = 0.0  # monotonic; until then nobody can have taken our runs
         self.bereaved = False  # an attempt goes on although its run was taken away

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from random import SystemRandom
 
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
 _system = SystemRandom()
 
 
@@ -15,5 +15,5 @@ def fraction() -> float:
 
 
 def token(length: int = 20) -> str:
-    """Digits and lower-case letters, about five bits each: command ids, session names."""
-    return "".join(secrets.choice(_DIGITS) for _ in range(length))
+    """Digits and lower-case letters, five bits each: command ids, session names."""
+    return "".join(_DIGITS[byte & 31] for byte in secrets.token_bytes(length))

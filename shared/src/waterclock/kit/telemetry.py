@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -93,6 +95,22 @@ def span(
         name, context=context, kind=kind, links=linked, attributes=attributes
     ) as current:
         yield current
+
+
+def past(name: str, *, seconds: float, parent: str | None, attributes: Attributes | None = None) -> str | None:
+    """Tell of work that took `seconds` and has ended now, under `parent`; returns its traceparent, None while off."""
+    if _Tracing.provider is None:
+        return None
+    context = _propagator.extract({"traceparent": parent}) if parent else Context()
+    now = time.time_ns()
+    began = now - int(seconds * 1e9)
+    done = _Tracing.provider.get_tracer("waterclock").start_span(
+        name, context=context, start_time=began, attributes=attributes
+    )
+    done.end(now)
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier, trace.set_span_in_context(done))
+    return carrier.get("traceparent")
 
 
 def _context_of(traceparent: str) -> trace.SpanContext:
