@@ -21,10 +21,10 @@ from waterclock_dev.ports import free_port
 
 
 @pytest.fixture
-def env(redis_url: str, migrated_postgres_url: str, key_prefix: str) -> dict[str, str]:
+def env(redis_url: str, store_url: str, key_prefix: str) -> dict[str, str]:
     return {
         "WATERCLOCK_REDIS_URL": redis_url,
-        "WATERCLOCK_POSTGRES_URL": migrated_postgres_url,
+        "WATERCLOCK_POSTGRES_URL": store_url,
         "WATERCLOCK_KEY_PREFIX": key_prefix,
         "WATERCLOCK_PORT": str(free_port()),
     }
@@ -58,7 +58,7 @@ async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[st
     ],
 )
 async def test_a_start_that_cannot_be_says_why_in_one_line(
-    env: dict[str, str], settings: Mapping[str, str], words: tuple[str, ...]
+    env: dict[str, str], settings: dict[str, str], words: tuple[str, ...]
 ) -> None:
     await _initialise(env)
     code, said = await _ended("api", env | settings)
@@ -77,9 +77,7 @@ async def test_a_port_that_is_taken_is_named(env: dict[str, str]) -> None:
 
 
 @pytest.mark.asyncio
-async def test_migrate_prepares_both_servers_and_may_be_repeated(
-    env: dict[str, str], postgres_url: str
-) -> None:
+async def test_migrate_prepares_both_servers_and_may_be_repeated(env: dict[str, str], postgres_url: str) -> None:
     env = env | {"WATERCLOCK_POSTGRES_URL": postgres_url, "WATERCLOCK_PARTITIONS": "2"}
     for _ in range(2):
         code, said = await _ended("migrate", env)
@@ -142,6 +140,4 @@ async def _ready(http: httpx.AsyncClient, url: str) -> None:
 
 
 def _children(pid: int) -> list[str]:
-    return [
-        child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
+    return [child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
