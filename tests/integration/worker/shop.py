@@ -61,7 +61,7 @@ class Shop:
         self.settings = settings
         self.events: dict[int, list[StoredEvent]] = {partition: [] for partition in range(log.partitions)}
         self._after: dict[int, Position | None] = dict.fromkeys(range(log.partitions))
-        self._reader: Reader = log.reader()
+        self._readers: dict[int, Reader] = {partition: log.reader() for partition in range(log.partitions)}
 
     async def run(
         self,
@@ -183,7 +183,7 @@ class Shop:
         for partition, events in self.events.items():
             try:
                 entries = await read(
-                    self._reader, partition, self._after[partition], count=1000, block=block, archive=None
+                    self._readers[partition], partition, self._after[partition], count=1000, block=block, archive=None
                 )
             except LogUnavailable:  # a test has stopped the server
                 await asyncio.sleep(0.02)
@@ -196,7 +196,8 @@ class Shop:
         return count
 
     async def close(self) -> None:
-        await self._reader.close()
+        for reader in self._readers.values():
+            await reader.close()
         await self.log.close()
 
     @asynccontextmanager
@@ -301,3 +302,12 @@ async def opened(url: str, prefix: str, *, partitions: int = 1) -> AsyncGenerato
 
 SAMPLES = Path(__file__).with_name("samples.py")
 """A module of executors for workers that are processes."""
+
+
+def is_alive(pid: int) -> bool:
+    """Not gone, and not a zombie whose foster parent is slow."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"

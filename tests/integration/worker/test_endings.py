@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 
 import pytest
 
 from tests.integration.worker import samples
-from tests.integration.worker.shop import Shop
+from tests.integration.worker.shop import Shop, is_alive
 from waterclock.model.events import (
     RunCancelled,
     RunFailed,
@@ -172,15 +171,6 @@ async def test_a_cancel_kills_a_child_that_ignores_it_and_what_it_started(shop: 
         await shop.cancel(run)
         await shop.event(RunCancelled, run)
     assert not is_alive(grandchild)
-
-
-def is_alive(pid: int) -> bool:
-    """Not gone, and not a zombie whose foster parent is slow."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 async def test_a_child_that_is_asked_to_stop_may_clean_up(shop: Shop) -> None:

@@ -9,7 +9,7 @@ import os
 import click
 
 from waterclock.kit import telemetry
-from waterclock.kit.health import Health, served
+from waterclock.kit.health import Report, served
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
 from waterclock.log.client import Log, LogSettings, Queue
@@ -71,20 +71,31 @@ async def _project(stop: asyncio.Event) -> None:
     own, store = read(ProjectorSettings, os.environ), read(StoreSettings, os.environ)
     telemetry.setup("projector", read(TelemetrySettings, os.environ))
     log = await Log.connect(_log_settings(), role="projector")
-    health = Health()
+    readiness = _Readiness()
     try:
         async with (
             await open_pool(store.postgres_url, name="projector", max_size=4) as pool,
-            served(own.host, own.health_port, health),
+            served(own.host, own.health_port, readiness.report),
         ):
 
             def ready() -> None:
-                health.ready()
+                readiness.lacking = None
                 _log.info("ready")
 
-            await run(log, pool, stop=stop, ready=ready, unready=health.unready)
+            await run(log, pool, stop=stop, ready=ready, unready=readiness.unready)
     finally:
         await log.close()
+
+
+class _Readiness:
+    def __init__(self) -> None:
+        self.lacking: str | None = "starting"
+
+    def unready(self, reason: str) -> None:
+        self.lacking = reason
+
+    def report(self) -> Report:
+        return Report(ready=self.lacking is None, said={"lacking": self.lacking})
 
 
 async def _migrate(_: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from waterclock.kit import telemetry
 from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
+from waterclock.kit.health import Report, served
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import RedisSettings, Seconds, TelemetrySettings, read
 from waterclock.log.broker import asyncapi as drawn
@@ -22,7 +23,6 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.wire.keys import Keys
 from waterclock_scheduler.app import Messages, application
-from waterclock_scheduler.health import served
 from waterclock_scheduler.scheduler import Scheduler
 
 STUCK_LIMIT_S = 60.0
@@ -75,7 +75,7 @@ async def _schedule(log: Log, redis: RedisSettings, own: SchedulerSettings, stop
     if not log.server.cluster:  # there streams are on many nodes, and the broker reads from one: the walk looks itself
         messages.hear_streams(log.partitions, since_ms=await _server_ms(log))
     app = application(broker)
-    async with served(own.host, own.health_port, lambda: _health(scheduler)):
+    async with served(own.host, own.health_port, lambda: _report(scheduler)):
         try:
             await app.start()
             log_line.info("ready", extra={"scheduler": scheduler.name, "partitions": log.partitions})
@@ -98,6 +98,7 @@ def _name(own: SchedulerSettings) -> str:
     return f"{given}-{token(4)}"
 
 
-def _health(scheduler: Scheduler) -> tuple[bool, dict[str, object]]:
+def _report(scheduler: Scheduler) -> Report:
+    well = scheduler.stuck_s() < STUCK_LIMIT_S
     oldest = round(scheduler.oldest_undecided_s(), 3)
-    return scheduler.stuck_s() < STUCK_LIMIT_S, {"leads": scheduler.leads, "oldestUndecidedS": oldest}
+    return Report(alive=well, ready=well, said={"leads": scheduler.leads, "oldestUndecidedS": oldest})

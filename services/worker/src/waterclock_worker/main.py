@@ -16,6 +16,7 @@ import msgspec
 import uvloop
 
 from waterclock.kit import telemetry
+from waterclock.kit.health import served
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
 from waterclock.log.broker import asyncapi as document_of
@@ -24,7 +25,6 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.wire.keys import Keys
 from waterclock_worker.control import app_of
-from waterclock_worker.health import served
 from waterclock_worker.registry import discover
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import Worker
@@ -98,7 +98,7 @@ async def _host(made: Worker, store: Log, redis: RedisSettings, settings: Worker
 
     @asynccontextmanager
     async def host() -> AsyncGenerator[None]:
-        async with asyncio.TaskGroup() as tasks, served(settings.host, settings.health_port, made.health):
+        async with asyncio.TaskGroup() as tasks, served(settings.host, settings.health_port, made.report):
             working = tasks.create_task(made.run(), name="worker")
             working.add_done_callback(lambda _: ended.set())
             stopping = tasks.create_task(_drain_on(stop, made), name="drain on signal")

@@ -14,8 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
 from typing import Any
 
-import msgspec
-
+from waterclock.kit.health import Report
 from waterclock.kit.service import Unfit
 from waterclock.log.attempts import RunEnding
 from waterclock.log.bodies import Body, body_of
@@ -26,7 +25,6 @@ from waterclock.model.events import ResultRefused, RunCancelled, RunLost, Worker
 from waterclock.model.ids import RunId
 from waterclock_worker.capture import captured
 from waterclock_worker.claim import Claimer, Doorbell, listen
-from waterclock_worker.health import Health
 from waterclock_worker.leases import Leases
 from waterclock_worker.promote import Promoter
 from waterclock_worker.registry import Registry
@@ -94,14 +92,17 @@ class Worker:
         if attempt is not None:
             attempt.stop("cancelled")
 
-    def health(self) -> Health:
+    def report(self) -> Report:
+        """Ready: it could start another run now. Unanswered: endings that the log has not answered."""
         held = [attempt for seat in self._seats for attempt in seat.attempts.values()]
-        return Health(
+        return Report(
             ready=self.ready.is_set() and not self._drain.is_set() and self._trusted(),
-            session=self._seats[0].session,
-            slots=self._settings.slots,
-            running=sum(attempt.ending is None for attempt in held),
-            unanswered=sum(attempt.ending is not None for attempt in held),
+            said={
+                "session": self._seats[0].session,
+                "slots": self._settings.slots,
+                "running": sum(attempt.ending is None for attempt in held),
+                "unanswered": sum(attempt.ending is not None for attempt in held),
+            },
         )
 
     async def _serve(self, tasks: asyncio.TaskGroup) -> None:
@@ -174,9 +175,7 @@ class Worker:
             await _within(STOPPING, running.idle())
             running.abandon()
         if not await _within(FAREWELL, running.told()):
-            log.error(
-                "endings were not answered; a sweeper will find the runs", extra=msgspec.to_builtins(self.health())
-            )
+            log.error("endings were not answered; a sweeper will find the runs", extra=self.report().said)
 
     async def _leave(self) -> None:
         for place, session in enumerate(dict.fromkeys(seat.session for seat in self._seats if seat.session)):

@@ -1,11 +1,12 @@
-"""Whether a process lives and does its work, over HTTP: for what starts and stops it."""
+"""Whether a process lives and does its work, over HTTP: for what starts, stops and watches it."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+
+import msgspec
 
 from waterclock.kit.service import Unfit
 
@@ -13,43 +14,32 @@ READ_TIMEOUT = 5.0  # s
 LONGEST_REQUEST = 8_192  # bytes
 
 
-class Health:
-    """What the process says of itself: unready until it says otherwise."""
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process says of itself: `alive` answers `/livez`, `ready` answers `/readyz`, `said` is told by both."""
 
-    def __init__(self) -> None:
-        self._reason: str | None = "starting"
-
-    def ready(self) -> None:
-        self._reason = None
-
-    def unready(self, reason: str) -> None:
-        self._reason = reason
-
-    def answer(self, path: bytes) -> tuple[int, dict[str, str]]:
-        """Status and body for a path."""
-        if path == b"/livez":
-            return 200, {"status": "alive"}
-        if path != b"/readyz":
-            return 404, {"status": "unknown"}
-        return (200, {"status": "ready"}) if self._reason is None else (503, {"status": "unready", "why": self._reason})
+    alive: bool = True
+    ready: bool
+    said: dict[str, object]
 
 
 @asynccontextmanager
-async def served(host: str, port: int | None, health: Health) -> AsyncGenerator[None]:
-    """Answer `/livez` and `/readyz` while the context lasts; without a port nothing is served.
+async def served(host: str, port: int | None, look: Callable[[], Report]) -> AsyncGenerator[int | None]:
+    """Answer `/livez` and `/readyz` while the context lasts; gives the port, which 0 leaves to the system.
+
+    Without a port nothing is served.
 
     Raises:
         Unfit: the port cannot be had.
     """
     if port is None:
-        yield
+        yield None
         return
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(READ_TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_response(head, health))
+                writer.write(_response(head, look()))
                 await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return  # whoever asked is gone, or did not ask in HTTP
@@ -61,17 +51,15 @@ async def served(host: str, port: int | None, health: Health) -> AsyncGenerator[
     except OSError as error:
         raise Unfit(f"WATERCLOCK_HEALTH_PORT: {host}:{port} cannot be served: {error.strerror}") from error
     async with server:
-        yield
+        yield server.sockets[0].getsockname()[1]
 
 
-def _response(head: bytes, health: Health) -> bytes:
+def _response(head: bytes, report: Report) -> bytes:
     method, _, rest = head.partition(b" ")
-    status, said = health.answer(rest.partition(b" ")[0].partition(b"?")[0])
-    body = json.dumps(said).encode()
-    lines = [
-        b"HTTP/1.1 %d %b" % (status, b"OK" if status == 200 else b"Not Now"),
-        b"Content-Type: application/json",
-        b"Content-Length: %d" % len(body),
-        b"Connection: close",
-    ]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if method == b"HEAD" else body)
+    well = {b"/livez": report.alive, b"/readyz": report.ready}.get(rest.partition(b" ")[0].partition(b"?")[0])
+    if well is None or method not in {b"GET", b"HEAD"}:
+        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    status = b"200 OK" if well else b"503 Service Unavailable"
+    body = msgspec.json.encode(report.said)
+    top = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+    return top % (status, len(body)) + (b"" if method == b"HEAD" else body)
