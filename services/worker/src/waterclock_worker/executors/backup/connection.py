@@ -1,0 +1,136 @@
+"""How the programs of PostgreSQL reach the server: by their environment alone.
+
+A name on the command line is read as a connection string, or as an option; in the environment it is taken literally. A
+password is in neither: others can read both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from waterclock.executors import GiveUp
+
+_URL = re.compile(
+    r"postgres(?:ql)?://(?:(?P<user>[^:@/?]*)(?::(?P<password>[^@/?]*))?@)?"
+    r"(?P<hosts>[^/?@]*)(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?"
+)
+_HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
+_OPTIONS = {
+    "host": "PGHOST",
+    "hostaddr": "PGHOSTADDR",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "application_name": "PGAPPNAME",
+    "channel_binding": "PGCHANNELBINDING",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "gssencmode": "PGGSSENCMODE",
+    "load_balance_hosts": "PGLOADBALANCEHOSTS",
+    "options": "PGOPTIONS",
+    "require_auth": "PGREQUIREAUTH",
+    "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
+    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
+    "sslcert": "PGSSLCERT",
+    "sslcrl": "PGSSLCRL",
+    "sslkey": "PGSSLKEY",
+    "sslmode": "PGSSLMODE",
+    "sslnegotiation": "PGSSLNEGOTIATION",
+    "sslrootcert": "PGSSLROOTCERT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}
+_DEFAULTS = {"PGCONNECT_TIMEOUT": "10"}
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a secret is better off where no disk keeps it
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """A server and a database of it; `settings` are variables of libpq, without database and password."""
+
+    database: str
+    password: str | None
+    settings: Mapping[str, str]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.password,) if self.password else ()
+
+
+def connection_of(url: str, *, database: str | None) -> Connection:
+    """Read `postgresql://user:password@host:port/database?sslmode=…`; `database` overrides the URL's.
+
+    Raises:
+        GiveUp: it is no such URL, or names an option we do not pass on. The message shows nothing of it but the
+            option's name.
+    """
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise GiveUp("connection: what the reference holds is not a URL like postgresql://user:password@host:5432/name")
+    settings: dict[str, str] = {**_DEFAULTS, **_hosts(found["hosts"])}
+    if found["user"]:
+        settings["PGUSER"] = unquote(found["user"])
+    password = unquote(found["password"]) if found["password"] else None
+    name = unquote(found["database"]) if found["database"] else None
+    for key, value in parse_qsl(found["query"] or "", keep_blank_values=True):
+        if key == "password":
+            password = value
+        elif key == "dbname":
+            name = value
+        elif key in _OPTIONS:
+            settings[_OPTIONS[key]] = value
+        else:
+            raise GiveUp(f"connection: the URL's option {key!r} is not one we pass on")
+    name = database or name
+    if not name:
+        raise GiveUp("no database: neither params.database nor the connection's URL names one")
+    if any(ord(sign) < ord(" ") for text in (name, password or "", *settings.values()) for sign in text):
+        raise GiveUp("connection: the URL holds a control character")
+    return Connection(database=name, password=password, settings=settings)
+
+
+@contextlib.contextmanager
+def private_environment(connection: Connection, *, application: str) -> Generator[dict[str, str]]:
+    """The whole environment of a program that connects; until the end the password lies in a file only we can read."""
+    folder = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+    with tempfile.TemporaryDirectory(prefix="waterclock-backup-", dir=folder) as private:
+        passwords = Path(private) / "pgpass"
+        handle = os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            if connection.password:
+                file.write(f"*:*:*:*:{_escaped(connection.password)}\n")
+        yield {
+            **bare_environment(),
+            "PGAPPNAME": application,
+            **connection.settings,
+            "PGDATABASE": connection.database,
+            "PGPASSFILE": str(passwords),
+        }
+
+
+def bare_environment() -> dict[str, str]:
+    """Nothing of the worker's own: it may hold secrets, or libpq's variables."""
+    return {"PATH": os.defpath, "LC_ALL": "C"}
+
+
+def _hosts(text: str) -> dict[str, str]:
+    if not text:
+        return {}
+    hosts: list[str] = []
+    ports: list[str] = []
+    for one in text.split(","):
+        found = _HOST.fullmatch(one)
+        if found is None:
+            raise GiveUp("connection: the URL's host or port is malformed")
+        hosts.append(unquote(found["host"]).strip("[]"))
+        ports.append(found["port"] or "")
+    settings = {"PGHOST": ",".join(hosts)} if any(hosts) else {}
+    return settings | ({"PGPORT": ",".join(ports)} if any(ports) else {})
+
+
+def _escaped(password: str) -> str:
+    return password.replace("\\", "\\\\").replace(":", "\\:")

@@ -1,0 +1,65 @@
+"""pg_dump into the store: done only if it exited with 0, its stream ended, and the upload was completed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from waterclock.model.events import Level
+from waterclock_worker.executors.backup.faults import StoreFault
+from waterclock_worker.executors.backup.limits import Limits
+from waterclock_worker.executors.backup.params import BackupParams
+from waterclock_worker.executors.backup.process import Tell, running
+from waterclock_worker.executors.backup.upload import Upload
+
+
+def arguments_of(params: BackupParams) -> list[str]:
+    """pg_dump's command line: no name on it can be read as an option or a connection, and it holds no secret."""
+    arguments = ["--format=custom", "--no-password", f"--lock-wait-timeout={round(params.lock_timeout * 1000)}"]
+    if not params.compress:
+        arguments.append("--compress=0")
+    if params.include_schemas:
+        arguments.append("--strict-names")  # a schema that is not there is an error, not a smaller backup
+    arguments += [f"--schema={pattern}" for pattern in params.include_schemas]
+    arguments += [f"--exclude-table={pattern}" for pattern in params.exclude_tables]
+    return arguments
+
+
+async def dump(
+    pg_dump: Path,
+    params: BackupParams,
+    upload: Upload,
+    *,
+    env: Mapping[str, str],
+    limits: Limits,
+    tell: Tell,
+    clean: Callable[[str], str],
+    progressed: Callable[[int], None],
+) -> None:
+    """Fill and complete `upload`. On any failure, and when cancelled, pg_dump is ended and the upload taken back.
+
+    Raises:
+        ChildExit, ChildSignal: pg_dump failed.
+        EmptyDump, Stalled, StoreFault, TooLarge: as they say.
+    """
+    try:
+        async with running(
+            pg_dump, arguments_of(params), env=env, tell=tell, clean=clean, grace=limits.grace
+        ) as program:
+            await upload.send(program.output, progressed)
+            async with asyncio.timeout(limits.silence):  # its stream has ended, so it is about to
+                await program.finish()
+        await upload.complete()
+    except BaseException:
+        await taken_back(upload, tell)
+        raise
+
+
+async def taken_back(upload: Upload, tell: Tell) -> None:
+    """Abort the upload; where that fails too, say so: the first failure is what counts."""
+    level: Level = "warning"
+    try:
+        await upload.abort()
+    except (StoreFault, TimeoutError) as error:
+        tell(level, f"the unfinished upload of {upload.key} could not be aborted; a later clean-up will: {error}")

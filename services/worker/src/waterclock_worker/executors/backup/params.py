@@ -1,0 +1,86 @@
+"""What a backup is asked, and what it answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+_END = r"$(?!\n)"  # Python's `$` alone lets a last newline pass; to a JSON Schema both are the same
+REFERENCE = rf"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00-\x1f]+){_END}"
+ENDPOINT = rf"^https?://[A-Za-z0-9._:\[\]-]+/?{_END}"
+_FOLDER = rf"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*{_END}"
+_TEXT = rf"^[^\x00-\x1f\x7f]+{_END}"
+_BUCKET = rf"^[A-Za-z0-9._-]{{1,255}}{_END}"
+_REGION = rf"^[a-z0-9-]{{1,64}}{_END}"
+
+Reference = Annotated[
+    str,
+    Meta(
+        pattern=REFERENCE,
+        max_length=1024,
+        description="Where the worker finds the secret: `env:NAME` or `file:/path`. Never the secret itself.",
+    ),
+]
+Name = Annotated[str, Meta(pattern=_TEXT, max_length=63)]
+Pattern = Annotated[str, Meta(pattern=_TEXT, max_length=200, description="A name or a pattern as pg_dump reads it.")]
+Patterns = Annotated[tuple[Pattern, ...], Meta(max_length=200)]
+
+
+class BackupParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What is left out comes from the worker's environment; secrets are named, never given."""
+
+    database: Name | None = None
+    """By default the one in the connection's URL."""
+    include_schemas: Patterns = ()
+    exclude_tables: Patterns = ()
+    compress: bool = True
+    upload_to_s3: bool = msgspec.field(default=True, name="uploadToS3")
+    """Always true: a backup that stays on the worker would be no backup."""
+    cleanup_old_backups: bool = True
+    retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 7
+    keep_last: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    connection: Reference | None = None
+    bucket: Annotated[str, Meta(pattern=_BUCKET)] | None = None
+    prefix: Annotated[str, Meta(pattern=_FOLDER, max_length=200)] = "backups"
+    endpoint: Annotated[str, Meta(pattern=ENDPOINT, max_length=255)] | None = None
+    region: Annotated[str, Meta(pattern=_REGION)] | None = None
+    access_key: Reference | None = None
+    secret_key: Reference | None = None
+    verify: bool = True
+    part_size_mib: Annotated[int, Meta(ge=5, le=512)] = msgspec.field(default=8, name="partSizeMiB")
+    """At least this; more where the database is so large that the parts would be too many."""
+    lock_timeout: Annotated[float, Meta(gt=0, le=86_400)] = 60
+    """Seconds to wait for a lock that somebody else holds on a table."""
+
+    def __post_init__(self) -> None:
+        if not self.upload_to_s3:
+            raise ValueError("uploadToS3 is false: nothing would be kept, so there would be no backup")
+        if self.database in {".", ".."}:
+            raise ValueError("database: '.' and '..' cannot name a folder in the store")
+
+
+class BackupResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The backup that stands now."""
+
+    database: str
+    bucket: str
+    object: str
+    """The object's key."""
+    manifest: str
+    """The manifest's key."""
+    size: int
+    sha256: str
+    parts: int
+    verified: bool
+    duration_ms: int
+    restore_command: str
+    """For a shell; `$TARGET_URL` names the database to restore into."""
+    deleted: tuple[str, ...] = ()
+    """Keys that the clean-up removed, at most 200 of them."""
+    deleted_count: int = 0
+    cleanup_error: str | None = None
+    """Why the clean-up failed; the backup stands all the same."""
+    repeated: bool = False
+    """An earlier attempt of this run had made it: this one did nothing."""

@@ -1,0 +1,141 @@
+"""What a backup may be asked, and where its secrets come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from waterclock.executors import GiveUp, declared
+from waterclock_worker.executors import db_backup
+from waterclock_worker.executors.backup.dump import arguments_of
+from waterclock_worker.executors.backup.params import BackupParams
+from waterclock_worker.executors.backup.place import place_of
+from waterclock_worker.executors.backup.references import redacted, resolve
+from waterclock_worker.registry import spec_of
+
+BUCKET = {"WATERCLOCK_S3_BUCKET": "b"}
+
+
+def params(**given: Any) -> BackupParams:
+    return msgspec.convert(given, BackupParams)
+
+
+def test_the_executor_is_known_by_both_names_and_its_schema_refuses_plain_secrets() -> None:
+    (found,) = [one for one in declared() if one.key == "db.backup"]
+    schema = spec_of(found).params_schema
+
+    assert found is db_backup.db_backup
+    assert found.aliases == ("db:backup",)
+    assert schema["additionalProperties"] is False
+    assert {"database", "includeSchemas", "excludeTables", "compress", "uploadToS3", "partSizeMiB"} < set(
+        schema["properties"]
+    )
+    for field in ("connection", "accessKey", "secretKey"):
+        assert any("env:" in str(one.get("pattern")) for one in schema["properties"][field]["anyOf"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"connection": "postgres://u:hush@h/x"},
+        {"secretKey": "hush"},
+        {"accessKey": "env:hush hush"},
+        {"endpoint": "http://u:hush@h"},
+        {"prefix": "../hush"},
+        {"prefix": "a/../hush"},
+        {"prefix": "/hush"},
+        {"prefix": "hush/"},
+        {"prefix": "hush\n"},
+        {"database": ""},
+        {"database": ".."},
+        {"database": "hush\n"},
+        {"includeSchemas": [""]},
+        {"excludeTables": ["hush\0"]},
+        {"partSizeMiB": 4},
+        {"keepLast": 0},
+        {"retentionDays": -1},
+        {"uploadToS3": False},
+        {"tempDir": "/hush"},
+    ],
+)
+def test_what_does_not_fit_is_refused_and_not_shown(given: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.ValidationError) as raised:
+        params(**given)
+
+    assert "hush" not in str(raised.value)
+
+
+def test_a_backup_that_is_not_uploaded_is_refused_in_words() -> None:
+    with pytest.raises(msgspec.ValidationError, match="there would be no backup"):
+        params(uploadToS3=False)
+
+
+def test_no_name_on_the_command_line_stands_alone() -> None:
+    asked = params(includeSchemas=["--file=x", "-Z0"], excludeTables=["--host=y"], compress=False, lockTimeout=1.5)
+
+    assert arguments_of(asked) == [
+        "--format=custom",
+        "--no-password",
+        "--lock-wait-timeout=1500",
+        "--compress=0",
+        "--strict-names",
+        "--schema=--file=x",
+        "--schema=-Z0",
+        "--exclude-table=--host=y",
+    ]
+
+
+def test_a_secret_is_read_where_its_reference_says(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from a file\n")
+
+    assert resolve("x", "env:NAME", {"NAME": "from the environment"}) == "from the environment"
+    assert resolve("x", f"file:{file}", {}) == "from a file"
+
+
+@pytest.mark.parametrize("reference", ["env:NOSUCH", "env:EMPTY", "file:/nosuch/file"])
+def test_a_secret_that_is_not_there_is_told_by_field_and_reference(reference: str) -> None:
+    with pytest.raises(GiveUp, match=f"secretKey: .*{reference.partition(':')[2]}"):
+        resolve("secretKey", reference, {"EMPTY": ""})
+
+
+def test_a_worker_may_narrow_what_references_read(tmp_path: Path) -> None:
+    environment = {"PG_URL": "u", "OTHER": "o", "WATERCLOCK_BACKUP_REFERENCES": f"env:PG_*, file:{tmp_path}/*"}
+    (tmp_path / "secret").write_text("s")
+
+    assert resolve("x", "env:PG_URL", environment) == "u"
+    assert resolve("x", f"file:{tmp_path}/secret", environment) == "s"
+    for reference in ("env:OTHER", "file:/etc/passwd", f"file:{tmp_path}/../../etc/passwd"):
+        with pytest.raises(GiveUp, match="may not read"):
+            resolve("x", reference, environment)
+
+
+def test_the_place_comes_from_the_environment_where_the_parameters_are_silent() -> None:
+    environment = {**BUCKET, "WATERCLOCK_S3_ACCESS_KEY": "a", "WATERCLOCK_S3_SECRET_KEY": "s", "OTHER": "t"}
+
+    assert place_of(params(), environment).secret_key == "s"
+    assert place_of(params(secretKey="env:OTHER", bucket="c"), environment).secrets == ("t", "a")
+    assert place_of(params(), BUCKET).secrets == ()
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "no bucket"),
+        ({**BUCKET, "WATERCLOCK_S3_ACCESS_KEY": "a"}, "secretKey"),
+        ({**BUCKET, "WATERCLOCK_S3_ENDPOINT": "http://u:hush@h"}, "WATERCLOCK_S3_ENDPOINT"),
+        ({**BUCKET, "WATERCLOCK_S3_ACCESS_KEY": "hush\nX-Header: y", "WATERCLOCK_S3_SECRET_KEY": "s"}, "accessKey"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_not_shown(environment: dict[str, str], words: str) -> None:
+    with pytest.raises(GiveUp, match=words) as raised:
+        place_of(params(), environment)
+
+    assert "hush" not in str(raised.value)
+
+
+def test_secrets_are_redacted_from_what_programs_say() -> None:
+    assert redacted("user u, password hush", ("hush",)) == "user u, password [secret]"
