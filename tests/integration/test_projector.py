@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,136 +12,29 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redis.asyncio import Redis
 
 from tests.contract.log import build
-from tests.support.histories import entries_of
+from tests.integration.stage import DEADLINE, Stage, append, eventually, staged, work
 from tests.support.servers import OwnPostgres, OwnValkey
 from waterclock.kit import telemetry
 from waterclock.log import attempts, opening, sessions, tail
-from waterclock.log.client import Log, LogSettings
+from waterclock.log.client import Log
 from waterclock.log.errors import Halted
 from waterclock.log.jobs import define
-from waterclock.model.events import LogLine, LogsCleared, StepLogged, StepStarted, StoredEvent
-from waterclock.model.ids import JobId, created_job
+from waterclock.model.events import LogLine, LogsCleared, StepLogged, StepStarted
+from waterclock.model.ids import created_job
 from waterclock.model.instants import Stamp
 from waterclock.model.positions import Position
 from waterclock.store import archive
-from waterclock.store.migrate import migrate
-from waterclock.store.pool import Pool, connect_anew, open_pool
-from waterclock.store.rebuild import compare
 from waterclock.store.waits import wait_for
-from waterclock.wire.envelope import Entry
 from waterclock_api import following, projector, trimming
 from waterclock_api.trimming import Keeping
 
-DEADLINE = 30.0  # s
 AT = Stamp("2027-01-15T10:00:00.000Z")
-
-
-class Stage:
-    """A log, a store, and projectors on them."""
-
-    def __init__(self, log: Log, pool: Pool, redis_url: str) -> None:
-        self.log = log
-        self.pool = pool
-        self.redis_url = redis_url
-        self.ready = asyncio.Event()
-        self.reasons: asyncio.Queue[str] = asyncio.Queue()
-
-    @asynccontextmanager
-    async def projecting(self, *, keeping: Keeping | None = None, log: Log | None = None) -> AsyncGenerator[None]:
-        """One more projector, until it has stopped as asked."""
-        stop = asyncio.Event()
-        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
-            tasks.create_task(
-                projector.run(
-                    log or self.log,
-                    self.pool,
-                    stop=stop,
-                    ready=self.ready.set,
-                    unready=self.reasons.put_nowait,
-                    keeping=keeping,
-                )
-            )
-            try:
-                yield
-            finally:
-                stop.set()
-
-    async def projected(self) -> Position:
-        """Wait until all partitions are projected to their present ends; that of the last."""
-        end: Position | None = None
-        for partition in range(self.log.partitions):
-            end = await opening.tail_of(self.log, partition)
-            assert end is not None
-            async with self.pool.connection() as connection:
-                assert await wait_for(connection, end, DEADLINE)
-        assert end is not None
-        return end
-
-    async def rows(self, query: str) -> list[tuple[Any, ...]]:
-        async with await connect_anew(self.pool) as connection:
-            return await (await connection.execute(query.encode())).fetchall()
-
-    async def archived(self, partition: int = 0) -> list[Entry]:
-        async with await connect_anew(self.pool) as connection:
-            return await archive.entries(connection, partition, None, None, 100_000)
-
-    async def assert_true_to_the_log(self) -> None:
-        """Each event counted once: archive = stream, read models = archive."""
-        for partition in range(self.log.partitions):
-            found = await tail.read(self.log, partition, None, count=100_000, block=None, archive=None)
-            assert await self.archived(partition) == found
-        async with await connect_anew(self.pool) as connection:
-            assert await compare(connection) == []
 
 
 @pytest_asyncio.fixture
 async def stage(redis_url: str, key_prefix: str, migrated_postgres_url: str) -> AsyncIterator[Stage]:
     async with staged(redis_url, key_prefix, migrated_postgres_url) as made:
         yield made
-
-
-@asynccontextmanager
-async def staged(redis_url: str, prefix: str, postgres_url: str, partitions: int = 1) -> AsyncGenerator[Stage]:
-    settings = LogSettings(url=redis_url, prefix=prefix)
-    await opening.initialise(settings, partitions=partitions, queues=build.QUEUES)
-    await migrate(postgres_url)
-    log = await Log.connect(settings, role="test")
-    pool = await open_pool(postgres_url, name="test", min_size=1, max_size=4)
-    try:
-        yield Stage(log, pool, redis_url)
-    finally:
-        await pool.close()
-        await log.close()
-
-
-async def work(log: Log, *numbers: int, job: JobId = build.J) -> None:
-    """Runs of a job, requested, started and ended."""
-    await build.ask(log, *(build.wish(number, job_id=job) for number in numbers))
-    partition = log.partition_of(job)
-    session = f"s{numbers[0]}"
-    await sessions.join(log, session, body=None)
-    claimed = await build.grab(log, 1, slots=len(numbers), session=session, partition=partition)
-    await build.finish(log, *(build.ending(grant) for grant in claimed.grants), partition=partition)
-
-
-async def append(stage: Stage, events: list[StoredEvent], partition: int = 0) -> None:
-    """Put events at the stream's end, past all scripts."""
-    end = await opening.tail_of(stage.log, partition)
-    async with Redis.from_url(stage.redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
-        for entry in entries_of(events, partition=partition, after=end):
-            fields: dict[Any, Any] = {"b": stripped(entry), "p": entry.prev, "t": entry.at}
-            await client.xadd(stage.log.keys.partition(partition, "events"), fields, id=entry.position.entry)
-
-
-def stripped(entry: Entry) -> bytes:
-    """The body that the document was made of."""
-    return b"{" + entry.document[entry.document.index(b'"type"') :]
-
-
-async def eventually(condition: Callable[[], Any]) -> None:
-    """Until an awaited `condition` holds; the caller's deadline bounds it."""
-    while not await condition():  # noqa: ASYNC110  what is waited for happens in other processes
-        await asyncio.sleep(0.01)
 
 
 @pytest.mark.asyncio
@@ -221,32 +113,27 @@ async def test_what_was_not_projected_before_the_restart_is_projected_after_it(
 
 
 @pytest.mark.asyncio
-async def test_a_log_that_lost_archived_events_is_not_opened(
-    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str, caplog: pytest.LogCaptureFixture
+async def test_a_stream_that_loses_events_while_it_is_open_is_left_alone(
+    stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = await own_valkey()
-    async with staged(server.url, key_prefix, migrated_postgres_url) as stage:
-        async with stage.projecting():
-            await stage.ready.wait()
-            await build.create(stage.log)
-            archived = await stage.projected()
-        stage.ready.clear()
-        async with Redis.from_url(server.url) as client:  # pyright: ignore[reportUnknownMemberType]
-            await client.flushall()  # pyright: ignore[reportUnknownMemberType]
-        settings = LogSettings(url=server.url, prefix=key_prefix)
-        await opening.initialise(settings, partitions=1, queues=build.QUEUES)
-        before = await stage.rows("TABLE partitions")
+    async with stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        archived = await stage.projected()
+    stage.ready.clear()
+    key = stage.log.keys.partition(0, "events")
+    await stage.log.execute(key, "DEL", key)
+    before = await stage.rows("TABLE partitions")
 
-        async with stage.projecting():
-            await eventually(lambda: _logged(caplog, "projection stands still"))
+    async with stage.projecting():
+        await eventually(lambda: _logged(caplog, "projection stands still"))
 
-        assert not stage.ready.is_set()
-        assert not (await opening.server_state(stage.log, 0)).opened
-        assert await opening.tail_of(stage.log, 0) is None
-        assert await stage.rows("TABLE partitions") == before
-        (line,) = [record for record in caplog.records if record.message == "projection stands still"]
-        assert str(archived) in line.__dict__["reason"]
-        assert line.levelno == logging.ERROR
+    assert not stage.ready.is_set()
+    assert await opening.tail_of(stage.log, 0) is None
+    assert await stage.rows("TABLE partitions") == before
+    (line,) = [record for record in caplog.records if record.message == "projection stands still"]
+    assert str(archived) in line.__dict__["reason"]
+    assert line.levelno == logging.ERROR
 
 
 @pytest.mark.asyncio

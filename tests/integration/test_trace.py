@@ -17,7 +17,8 @@ from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, served
 from tests.integration.scheduler.stage import scheduling
 from waterclock.kit import telemetry
 from waterclock.log.client import Log, LogSettings
-from waterclock_worker.registry import discover
+from waterclock_worker.executors.demo import noop
+from waterclock_worker.registry import Registry
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import Worker
 
@@ -38,7 +39,7 @@ async def everything(redis_url: str, postgres_url: str, prefix: str) -> AsyncGen
     async with assembled_rig(redis_url, postgres_url, prefix) as api:
         log = await Log.connect(settings, role="worker")
         try:
-            worker = Worker(log, settings, discover(()), WorkerSettings(worker_name="w"))
+            worker = Worker(log, settings, Registry((noop,)), WorkerSettings(worker_name="w"))
             async with scheduling(api.log), asyncio.TaskGroup() as tasks:
                 tasks.create_task(worker.run(), name="worker")
                 async with asyncio.timeout(20):

@@ -76,15 +76,19 @@ def job_of(job_id: JobId = J, *, version: int = 1, **fields: Any) -> StoredJob:
 async def create(log: Log, job_id: JobId = J, *, command: Command | None = None, **fields: Any) -> Defined:
     """Create a job, decided through now."""
     job = job_of(job_id, **fields)
+    command = command or Command(id=f"create {job_id}")
+    through = await now(log, log.partition_of(job_id))
+    at = stamp(through)
+    event = JobCreated(job_id=job_id, version=1, definition=job.definition, after=at, through=at, command_id=command.id)
     return await define(
         log,
         job_id,
-        command=command or Command(id=f"create {job_id}"),
+        command=command,
         expected_version=0,
         expected_mark=None,
-        through=await now(log, log.partition_of(job_id)),
+        through=through,
         units=(),
-        event=JobCreated(job_id=job_id, version=1, definition=job.definition),
+        event=event,
         job=job,
     )
 
@@ -95,18 +99,23 @@ async def change(log: Log, job_id: JobId = J, *, kind: str, releases: bool = Fal
     assert stored is not None
     version = stored.version + 1
     job = job_of(job_id, version=version, **fields)
+    command = Command(id=f"{kind} {job_id} {version}")
+    through = None if kind == "delete" else await now(log, log.partition_of(job_id))
+    told: dict[str, Any] = {"job_id": job_id, "version": version, "command_id": command.id}
+    if through is not None:
+        told |= {"after": stamp(stored.mark), "through": stamp(through)}
     events: dict[str, AnyJobEvent] = {
-        "disable": JobDisabled(job_id=job_id, version=version),
-        "delete": JobDeleted(job_id=job_id, version=version),
-        "edit": JobChanged(job_id=job_id, version=version, definition=job.definition),
+        "disable": JobDisabled(**told),
+        "delete": JobDeleted(**told),
+        "edit": JobChanged(**told, definition=job.definition),
     }
     done = await define(
         log,
         job_id,
-        command=Command(id=f"{kind} {job_id} {version}"),
+        command=command,
         expected_version=stored.version,
         expected_mark=stored.mark,
-        through=None if kind == "delete" else await now(log, log.partition_of(job_id)),
+        through=through,
         units=(),
         event=events[kind],
         job=None if kind == "delete" else job,
@@ -138,10 +147,19 @@ def wish(
     ready_at: int = 0,
     folds: bool = False,
     refuses: bool = False,
+    command_id: str | None = None,
 ) -> Request:
     """Request a run of the job's instant `number`."""
     run_id = run_id or run_of(number, job_id or J)
-    body = RunRequested(run_id=run_id, job_id=job_id, trigger="schedule", invoke_target="demo.noop", queue=queue)
+    body = RunRequested(
+        run_id=run_id,
+        job_id=job_id,
+        trigger="schedule",
+        ready_at=stamp(ready_at) if ready_at else None,
+        invoke_target="demo.noop",
+        queue=queue,
+        command_id=command_id,
+    )
     return Request(
         run_id=run_id,
         job_id=job_id,

@@ -22,6 +22,7 @@ from waterclock.log.bodies import part
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.clock import now
 from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised, StaleEpoch, TailMoved
+from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.leaders import lead
 from waterclock.log.names import reserve_name
 from waterclock.log.opening import Opened, initialise, open_partition, server_state, tail_of
@@ -72,8 +73,10 @@ async def test_initialising_again_changes_nothing_but_adds_queues(settings: LogS
     await open_partition(log, 0, epoch=1, expect_tail="")
     more = (*QUEUES, Queue(name="bulk", weight=1))
     await initialise(settings, partitions=2, queues=more)
-    assert (await server_state(log, 0)).opened
+    assert (await gate_of(log, 0)).opened
+    assert not (await gate_of_names(log)).opened
     await open_partition(log, 1, epoch=1, expect_tail="")
+    assert (await server_state(log, 0)).opened
     await ask(log, wish(0, job_id=None, run_id=run_of(1, created_job("a")), queue="bulk"))
     assert log.queues == more
     with pytest.raises(LogUnfit, match="2 partitions"):

@@ -15,6 +15,7 @@ CALLED = re.compile(r"call\('(\w+)', ([^,)]+)")
 BY_OTHER_NAMES = {
     "key",
     "keys[side + 1]",
+    "shadow",
     "stream",
     "streams.again",
     "streams.due",
@@ -26,6 +27,7 @@ def test_a_script_declares_the_keys_that_it_touches_and_no_others(name: str) -> 
     source = Script(name, dict).source
     code = COMMENT.sub("", source.text.decode())
     assert set(re.findall(r"\bK\.(\w+)", code)) == set(source.keys)
+    assert set(re.findall(r"\bS\.(\w+)", code)) == {name[7:] for name in source.spelled[len(source.keys) :]}
     assert ("QUEUES" in code) == source.queues
 
 

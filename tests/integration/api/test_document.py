@@ -33,6 +33,8 @@ async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeR
             (JOBS, JOBS),
             (f"{JOBS}/{job['id']}", f"{JOBS}/{{id}}"),
             (f"{JOBS}/{job['id']}/detail", f"{JOBS}/{{id}}/detail"),
+            (f"{JOBS}/{job['id']}/explain", f"{JOBS}/{{id}}/explain"),
+            ("/v1/monitor/ledger/verify", "/v1/monitor/ledger/verify"),
             (RUNS, RUNS),
             (f"{RUNS}/{run_id}", f"{RUNS}/{{id}}"),
             (f"{RUNS}/{run_id}/logs", f"{RUNS}/{{id}}/logs"),
@@ -75,10 +77,10 @@ async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
             assert "//" not in re.sub(r"^\s*//.*", "", answer.text, flags=re.MULTILINE)
 
 
-def test_every_statement_fits_the_schema(migrated_postgres_url: str) -> None:
+def test_every_statement_fits_the_schema(store_url: str) -> None:
     names = [file.name.removesuffix(".sql") for file in (files(PACKAGE) / "sql").iterdir()]
     assert len(names) > 10
-    with psycopg.connect(migrated_postgres_url) as connection:
+    with psycopg.connect(store_url) as connection:
         for name in names:
             text = statement(name, PACKAGE)
             arguments = {key.decode(): None for key in re.findall(rb"%\((\w+)\)s", text)}

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import JOBS, RUNS, Rig, projected, served
+from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, projected, served
 from tests.integration.api.sse import Event, eventually, kinds, stream
+from tests.support.servers import OwnValkey
 from waterclock_api.hub import SEAT_BYTES
 
 WHOLE = [
@@ -171,6 +172,30 @@ async def test_cleared_lines_leave_a_gap(rig: MakeRig) -> None:
         assert gap.id is not None
         assert gap.data["reason"] == "logsCleared"
         assert "step.log" not in kinds(told)
+
+
+@pytest.mark.asyncio
+async def test_a_place_that_was_lost_is_a_gap_and_the_rest_follows(rig: MakeRig) -> None:
+    async with rig(projecting=False) as api, served(api) as url:
+        worker = await api.worker()
+        run_id = await _run_at_once(api, worker, await _job_id(api))
+        async with stream(f"{url}{RUNS}/{run_id}/logs/stream", last_event_id="0-0-77") as events:
+            told = await events.until("end")
+        assert (told[0].kind, told[0].id, told[0].data["reason"]) == ("gap", None, "placeLost")
+        assert kinds(told[1:]) == WHOLE[:5] + WHOLE[8:]
+
+
+@pytest.mark.asyncio
+async def test_a_stream_is_refused_while_the_log_is_away(
+    own_valkey: OwnValkey, store_url: str, key_prefix: str
+) -> None:
+    valkey = await own_valkey()
+    async with assembled_rig(valkey.url, store_url, key_prefix) as api:
+        await api.worker()
+        job = await api.create()
+        await valkey.kill()
+        assert (await api.http.get(f"{JOBS}/{job['id']}/logs/stream")).status_code == 503
+        await valkey.start()
 
 
 @pytest.mark.asyncio

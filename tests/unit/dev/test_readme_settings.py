@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 
 from tests.support.readme import README
+from waterclock.client.api import ClientSettings
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
 from waterclock_dev.elsewhere import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
+from waterclock_worker.executors.backup import place, programs, references
 from waterclock_worker.settings import WorkerSettings
 
 SETTINGS = (
@@ -22,7 +24,18 @@ SETTINGS = (
     SchedulerSettings,
     WorkerSettings,
     Elsewhere,
+    ClientSettings,
 )
+OF_BACKUPS = {
+    place.DATABASE_URL,
+    place.BUCKET,
+    place.ENDPOINT_URL,
+    place.REGION,
+    place.ACCESS_KEY,
+    place.SECRET_KEY,
+    programs.FOLDER,
+    references.ALLOWED,
+}
 
 
 def test_the_table_of_settings_is_whole() -> None:
@@ -30,4 +43,4 @@ def test_the_table_of_settings_is_whole() -> None:
     declared = {PREFIX + field.name.upper() for kind in kinds for field in msgspec.structs.fields(kind)}
     rows = re.findall(r"^\| (`WATERCLOCK_[^|]+)\|", README.read_text(), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"WATERCLOCK_\w+", row)}
-    assert named == declared
+    assert named == declared | OF_BACKUPS

@@ -7,31 +7,37 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
-from litestar.di import Provide
+from litestar.datastructures import State
 
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.log.client import Log
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Pool
 from waterclock.store.waits import Projected
-from waterclock_api import fleet, jobs, probes, runs, schedules
+from waterclock_api import fleet, jobs, ledger, probes, runs, schedules
 from waterclock_api.hub import Hub
-from waterclock_api.intake import BODY_LIMIT
+from waterclock_api.memory import JobMemory
 from waterclock_api.page import page_handlers
-from waterclock_api.parts import Parts
+from waterclock_api.parts import PARTS, Parts
 from waterclock_api.problems import to_response
 from waterclock_api.registry import Registry
 
-ROUTES = (*jobs.HANDLERS, *runs.HANDLERS, *schedules.HANDLERS, *fleet.HANDLERS, *probes.HANDLERS)
+ROUTES = (
+    *jobs.HANDLERS,
+    *runs.HANDLERS,
+    *schedules.HANDLERS,
+    *ledger.HANDLERS,
+    *fleet.HANDLERS,
+    *probes.HANDLERS,
+)
 
 
 def application(parts: Parts) -> Litestar:
     """The routes over `parts`."""
     return Litestar(
         route_handlers=[*ROUTES, *page_handlers(ROUTES)],
-        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
+        state=State({PARTS: parts}, deep_copy=False),
         exception_handlers={Exception: to_response},
-        request_max_body_size=BODY_LIMIT,
         openapi_config=None,
         logging_config=None,
     )
@@ -51,6 +57,7 @@ async def assembled(log: Log, pool: Pool, *, clock: Clock | None = None) -> Asyn
                     pool=pool,
                     projected=projected,
                     registry=Registry(log, pool, projected, clock),
+                    memory=JobMemory(log),
                     hub=hub,
                     clock=clock,
                 )

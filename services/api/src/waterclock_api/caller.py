@@ -12,6 +12,7 @@ from litestar import Request
 from waterclock.kit.chance import token
 from waterclock.log.commands import Command
 from waterclock.model.ids import digest
+from waterclock_api.intake import header
 from waterclock_api.problems import BadRequest
 
 WAIT = 2.0  # s, for the read models, unless the client says otherwise
@@ -38,29 +39,29 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
         BadRequest: a header cannot be read.
     """
     who = "anonymous"
-    address = request.client.host if request.client is not None else None
+    client = request.scope["client"]
     return Caller(
-        actor=who if address is None else f"{who}@{address}",
+        actor=who if client is None else f"{who}@{client[0]}",
         command=_command(request, who, body),
         traceparent=traceparent_of(request),
-        wait=_wait(request.headers.get("prefer")),
-        versions=_versions(request.headers.get("if-match")),
+        wait=_wait(header(request, b"prefer")),
+        versions=_versions(header(request, b"if-match")),
     )
 
 
 def traceparent_of(request: Request[Any, Any, Any]) -> str | None:
-    found = request.headers.get("traceparent")
+    found = header(request, b"traceparent")
     return found if found is not None and _TRACEPARENT.fullmatch(found) else None
 
 
 def _command(request: Request[Any, Any, Any], who: str, body: Any) -> Command:
     """A client's key means the same command only from the same actor, for the same method and path."""
-    key = request.headers.get("idempotency-key")
+    key = header(request, b"idempotency-key")
     if key is None or request.method != "POST":
         return Command(id=token(24))
     if _KEY.fullmatch(key) is None:
         raise BadRequest("Idempotency-Key must be 1 to 255 visible ASCII characters.")
-    scope = f"{who} {request.method} {request.url.path} {key}"
+    scope = f"{who} {request.method} {request.scope['path']} {key}"
     query = sorted(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
     asked = msgspec.json.encode([query, body], order="deterministic")
     return Command(id=digest(scope, 32), fingerprint=digest(asked.decode(), 16), client=True)

@@ -16,7 +16,6 @@ from waterclock.model.positions import Position
 from waterclock.model.projections import project
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
-from waterclock.store.pool import Connection
 from waterclock.wire.envelope import UnknownEvent
 from waterclock_api.parts import Parts
 from waterclock_api.shapes import Attempt, Progress, Run, Step
@@ -25,14 +24,14 @@ PAGE = 1_000  # entries read at once
 MOST = 50_000  # entries looked through: about a second
 
 
-async def fold_run(parts: Parts, connection: Connection, run_id: str) -> Run | None:
+async def fold_run(parts: Parts, run_id: str) -> Run | None:
     """The run, from the events that are not projected yet; None if the partition does not know it."""
     known = await find_run(parts.log, run_id)
     if known is None:
         return None
     partition = parts.log.partition_of(run_id)
     end = await tail_of(parts.log, partition)
-    at = await _start(connection, partition, known)
+    at = await _start(parts, partition, known)
     cold = ArchiveReader(parts.pool)
     changes: list[Change] = []
     for _ in range(MOST // PAGE):
@@ -46,11 +45,12 @@ async def fold_run(parts: Parts, connection: Connection, run_id: str) -> Run | N
     return _run(fold(changes), run_id, parts.clock.now_ms())
 
 
-async def _start(connection: Connection, partition: int, known: LiveRun | EndedRun) -> Position | None:
+async def _start(parts: Parts, partition: int, known: LiveRun | EndedRun) -> Position | None:
     """The place after which all events of the run stand."""
     if isinstance(known, LiveRun) and known.requested.seq > 1:
         return known.requested._replace(seq=known.requested.seq - 1)
-    return await archive.position(connection, partition)
+    async with parts.reading() as connection:
+        return await archive.position(connection, partition)
 
 
 def _run(batch: Batch, run_id: str, now: int) -> Run | None:

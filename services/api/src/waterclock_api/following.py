@@ -21,6 +21,7 @@ from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.project import apply, batch_of
 from waterclock.wire.envelope import Entry, UnknownEvent
+from waterclock_api.comparing import Strangers
 from waterclock_api.opening import ArchiveAhead, NotOpened, ensure_open
 from waterclock_api.trimming import Keeping, delete_cleared, trim
 
@@ -39,7 +40,7 @@ class Overtaken(Exception):
 
 PASSING = (LogUnavailable, LogFull, Halted, NotOpened, Overtaken, psycopg.OperationalError, TimeoutError)
 """What passes by itself: try again. The rest of what psycopg and the log raise are bugs, and fly."""
-BROKEN = (ArchiveAhead, BrokenChain, msgspec.ValidationError, psycopg.DataError)
+BROKEN = (ArchiveAhead, BrokenChain, Strangers, msgspec.ValidationError, psycopg.DataError)
 """What does not pass until someone has repaired the log, or us: look again now and then, and write nothing."""
 
 _log = logging.getLogger(__name__)

@@ -41,6 +41,12 @@ def frame_of(entry: Entry) -> Frame:
     return Frame(entry.position, _frame(tag, entry.document, entry.position), ends)
 
 
+def lost_frame(position: Position, kind: str, some_id: str) -> Frame:
+    """Says that what stood between the client's place and this one is not known; it has no id, for what follows has."""
+    told = {f"{kind}Id": some_id, "reason": "placeLost"}
+    return Frame(position, _frame("gap", _encoder.encode(told), None), None)
+
+
 def end_frame(run_id: str, status: RunStatus) -> bytes:
     """Says that nothing follows; without a position, so that a client that comes again is told so again."""
     return _frame("end", _encoder.encode({"runId": run_id, "status": status}), None)

@@ -18,12 +18,12 @@ from waterclock.log.reader import entry_of
 from waterclock.log.runs import EndedRun, find_run
 from waterclock.model.events import RunRequested
 from waterclock.model.outcomes import RunStatus
-from waterclock.model.positions import Position
+from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry, read_entry
-from waterclock_api.frames import STATUS_OF_END, Frame, frame_of
+from waterclock_api.frames import STATUS_OF_END, Frame, frame_of, lost_frame
 from waterclock_api.parts import Parts
 from waterclock_api.reads import PACKAGE
 
@@ -52,6 +52,7 @@ async def frames(
         LogError: the log is, or entries are missing.
     """
     at = after
+    lost: list[Frame] = []
     for _ in range(_ROUNDS):
         if until is None or (at is not None and at >= until):
             return
@@ -62,11 +63,19 @@ async def frames(
                 yield page
             at = archived
         while at is None or at < until:
-            entries = await _streamed(parts, subject.partition, at)
+            try:
+                entries = await _streamed(parts, subject.partition, at)
+            except BrokenChain as error:
+                if lost or at is None or at != after:
+                    raise
+                at, lost = await _place_before(parts, subject, error.found)
+                continue
             if not entries:
                 break
             at = entries[-1].position
-            yield [frame_of(entry) for entry in entries if entry.position <= until and subject.concerns(entry)]
+            concerned = (entry for entry in entries if entry.position <= until and subject.concerns(entry))
+            yield lost + [frame_of(entry) for entry in concerned]
+            lost = []
     if until is not None and (at is None or at < until):
         raise BrokenChain(subject.partition, at.entry if at is not None else "", until.entry)
 
@@ -125,6 +134,14 @@ def _note(unfinished: dict[str, Position], entry: Entry) -> None:
         unfinished[entry.event.run_id] = entry.position
     elif run_id is not None and frame_of(entry).ends is not None:
         unfinished.pop(run_id, None)
+
+
+async def _place_before(parts: Parts, subject: Subject, found: str) -> tuple[Position | None, list[Frame]]:
+    """Where to go on for a client whose place is not in the log: it was lost with a server, or never was."""
+    entry = await entry_at(parts, at_entry(subject.partition, found))
+    assert entry is not None
+    before = at_entry(subject.partition, entry.prev) if entry.prev else None
+    return before, [lost_frame(entry.position, subject.kind, subject.id)]
 
 
 async def _streamed(parts: Parts, partition: int, at: Position | None) -> list[Entry]:

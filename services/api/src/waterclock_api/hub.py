@@ -21,7 +21,8 @@ from psycopg_pool import PoolTimeout
 
 from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.errors import BrokenChain, LogError
+from waterclock.log.errors import BrokenChain, Halted, LogError
+from waterclock.log.gates import gate_of
 from waterclock.log.opening import tail_of
 from waterclock.log.reader import Reader
 from waterclock.model.positions import Position
@@ -136,7 +137,7 @@ class Hub:
         """A seat for the events of a job or a run from now on. `cut` is called when the seat is full: stop sending.
 
         Raises:
-            LogUnavailable: the end of the stream cannot be learnt.
+            LogUnavailable, Halted: the end of the stream cannot be learnt.
         """
         channel = await self._channel(partition)
         seat = Seat(channel.position, cut)  # no await from here to the set: the position is where its frames begin
@@ -156,6 +157,8 @@ class Hub:
     async def _channel(self, partition: int) -> Channel:
         if partition not in self._channels:
             end = await tail_of(self._log, partition)
+            if end is None and not (await gate_of(self._log, partition)).opened:
+                raise Halted(f"Partition {partition} is not open: it may have lost its events.")
             if partition not in self._channels:
                 channel = Channel(partition, end)
                 if self._closing:

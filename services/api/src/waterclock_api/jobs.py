@@ -10,7 +10,6 @@ from litestar import delete, get, post, put
 from waterclock.log.commands import Answer as Earlier
 from waterclock.log.jobs import StoredJob
 from waterclock.log.opening import tail_of
-from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw, NameTaken, NotFound
 from waterclock.model.events import JobCreated
 from waterclock.model.ids import JobId, created_job
@@ -21,28 +20,28 @@ from waterclock.store.pool import Connection
 from waterclock_api import edits, reads
 from waterclock_api.answers import Answer, answer, nothing
 from waterclock_api.caller import Caller, caller_of
-from waterclock_api.checks import check_params, check_queue, check_schedule, check_target, definition_of
-from waterclock_api.dto import READ_ONLY, JobsQuery, JobWrite, RunsQuery, StatusWrite, StreamQuery, WriteQuery
+from waterclock_api.defining import definition_in
+from waterclock_api.dto import JobsQuery, JobWrite, RunsQuery, StatusWrite, StreamQuery, WriteQuery
 from waterclock_api.finding import job_or_refuse
 from waterclock_api.history import Subject, entry_at
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
-from waterclock_api.parts import Parts
+from waterclock_api.parts import Parts, parts_of
 from waterclock_api.replays import REPLAYED, earlier_or_refuse
 from waterclock_api.resuming import resumed_at
 from waterclock_api.rows import job_of_log, next_fires
 from waterclock_api.shapes import Detail, Job, Jobs
-from waterclock_api.spec import AnyRequest, Given, Id, Spec
+from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
 
 PATH = "/v1/monitor/jobs"
 DETAIL_FIRES, DETAIL_RUNS, DETAIL_LINES = 10, 20, 200
-_STAND_INS = {"job_name": "-", "invoke_target": ""}
 
 
 @get(PATH, spec=Spec(query=JobsQuery, answers={200: Jobs}))
-async def list_jobs(request: AnyRequest, parts: Given) -> Answer:
+async def list_jobs(request: AnyRequest) -> Answer:
     """List jobs, oldest first."""
+    parts = parts_of(request)
     query = read_query(request, JobsQuery)
     async with parts.reading() as connection:
         return answer(await reads.jobs(connection, query, parts.clock.now_ms()))
@@ -59,8 +58,9 @@ async def list_jobs(request: AnyRequest, parts: Given) -> Answer:
         keyed=True,
     ),
 )
-async def create_job(request: AnyRequest, parts: Given) -> Answer:
+async def create_job(request: AnyRequest) -> Answer:
     """Create a job."""
+    parts = parts_of(request)
     query = read_query(request, WriteQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
@@ -69,17 +69,17 @@ async def create_job(request: AnyRequest, parts: Given) -> Answer:
         given = await earlier_or_refuse(parts, caller, job_id)
         if given is not None:
             return await _created_before(parts, job_id, given, body)
-        definition = await _definition(parts, body, job_id, allow_unknown=query.allow_unknown_executor)
+        definition = await definition_in(parts, body, job_id, allow_unknown=query.allow_unknown_executor)
         change = await edits.create(parts, caller, job_id, definition)
         return await _changed(parts, caller, change, status=201, fresh=True)
 
 
 @get(f"{PATH}/{{job_id:str}}", spec=Spec(answers={200: Job}, refuses=(404,)))
-async def get_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+async def get_job(request: AnyRequest, job_id: Id) -> Answer:
     """Read a job."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
-    async with parts.reading() as connection:
-        job = await job_or_refuse(parts, connection, job_id)
+    job = await job_or_refuse(parts, job_id)
     return answer(job, headers=_etag(job.version))
 
 
@@ -94,15 +94,16 @@ async def get_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
         command=True,
     ),
 )
-async def replace_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
     """Replace a job's whole definition: what is left out takes its default, read-only members are ignored."""
+    parts = parts_of(request)
     query = read_query(request, WriteQuery)
     body = await read_json(request)
     caller = caller_of(request)
     with asked(request, caller, "replace job"):
         known = await edits.load(parts, job_id)
         unknown_allowed = query.allow_unknown_executor
-        definition = await _definition(
+        definition = await definition_in(
             parts, body, known.job_id, allow_unknown=unknown_allowed, before=known.definition
         )
         change = await edits.edit(parts, caller, job_id, Replace(definition=definition))
@@ -114,8 +115,9 @@ async def replace_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
     spec=Spec(answers={204: None, 202: None}, refuses=(404, 412), if_match=True, command=True),
     status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
 )
-async def delete_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
     """Delete a job; its runs and history stay readable, and an attempt that runs goes on to its end."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
     caller = caller_of(request)
     with asked(request, caller, "delete job"):
@@ -124,12 +126,13 @@ async def delete_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
 
 
 @get(f"{PATH}/{{job_id:str}}/detail", spec=Spec(answers={200: Detail}, refuses=(404,)))
-async def get_detail(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
     """Read a job with its next instants, its last runs and their last lines."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
     now = parts.clock.now_ms()
+    job = await job_or_refuse(parts, job_id)
     async with parts.reading() as connection:
-        job = await job_or_refuse(parts, connection, job_id)
         runs = await reads.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now)
         lines = await reads.job_lines(connection, job_id, DETAIL_LINES)
     fires = next_fires(job_id, job, now, DETAIL_FIRES)
@@ -143,8 +146,9 @@ async def get_detail(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
         body=StatusWrite, answers={200: Job, 202: Job}, refuses=(404, 412, 413, 415, 422), if_match=True, command=True
     ),
 )
-async def set_status(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+async def set_status(request: AnyRequest, job_id: Id) -> Answer:
     """Enable ("0") or disable ("1") a job."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)
     caller = caller_of(request)
@@ -161,8 +165,9 @@ async def set_status(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
     spec=Spec(answers={204: None, 202: None}, refuses=(404,), command=True),
     status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
 )
-async def clear_logs(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
     """Delete the log lines of a job's runs for good; runs, steps and decisions stay."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
     caller = caller_of(request)
     with asked(request, caller, "clear logs"):
@@ -171,44 +176,13 @@ async def clear_logs(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
 
 
 @get(f"{PATH}/{{job_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404,)))
-async def stream_job(request: AnyRequest, parts: Given, job_id: Id) -> EventStream:
+async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
     """Follow a job's events: from its live run's first, else from now; it does not end."""
+    parts = parts_of(request)
     partition = parts.log.partition_of(job_id)
     resumed, after = resumed_at(request, partition)
-    async with parts.reading() as connection:
-        await job_or_refuse(parts, connection, job_id)
+    await job_or_refuse(parts, job_id)
     return EventStream(parts, Subject("job", job_id, partition), after, live=not resumed)
-
-
-async def _definition(
-    parts: Parts, body: Any, job_id: JobId, *, allow_unknown: bool, before: Definition | None = None
-) -> Definition:
-    """The definition that a body describes, checked in every respect.
-
-    A schedule that `before` had too need not name a future instant: a job whose last has passed can still be edited.
-
-    Raises:
-        Invalid: names every flaw.
-    """
-    flaws: list[Flaw] = []
-    write = read_struct(JobWrite, body, flaws, ignored=READ_ONLY, stand_ins=_STAND_INS)
-    definition = definition_of(write, flaws)
-    if before is None or not _same_schedule(before, definition):
-        check_schedule(job_id, definition, parts.clock.now_ms(), flaws)
-    check_queue(definition.queue, (queue.name for queue in parts.log.queues), flaws)
-    target = definition.invoke_target
-    known = await parts.registry.known(target, patient=not allow_unknown) if target else None
-    if known is not None:
-        if not allow_unknown and (before is None or before.invoke_target != target):
-            check_target(target, known, flaws)
-        check_params(known.get(target), definition.invoke_params, flaws, at="invokeParams")
-    refuse(flaws)
-    return definition
-
-
-def _same_schedule(before: Definition, after: Definition) -> bool:
-    names = ("cron_expression", "timezone", "cron_dialect", "dst_gap", "dst_fold", "start_at", "end_at")
-    return all(getattr(before, name) == getattr(after, name) for name in names)
 
 
 async def _changed(

@@ -43,27 +43,29 @@ class EventStream:
         self._live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
-        async with asyncio.TaskGroup() as tasks:
-            sending = tasks.create_task(self._serve(send), name=f"stream {self._subject.id}")
+        sending: asyncio.Task[None] | None = None
+
+        def cut() -> None:  # a client that does not read holds us in `send`
+            if sending is not None:
+                sending.cancel()
+
+        async with (
+            self._parts.hub.join(self._subject.partition, self._subject.id, cut) as seat,
+            asyncio.TaskGroup() as tasks,
+        ):
+            sending = tasks.create_task(self._serve(seat, send), name=f"stream {self._subject.id}")
             leaving = tasks.create_task(_left(receive), name=f"client of {self._subject.id}")
             sending.add_done_callback(lambda _: leaving.cancel())
-            leaving.add_done_callback(lambda _: sending.cancel())
+            leaving.add_done_callback(lambda _: cut())
 
-    async def _serve(self, send: Send) -> None:
-        here = asyncio.current_task()
-        assert here is not None
-
-        def stop() -> None:
-            here.cancel()  # a client that does not read holds us in `send`
-
-        async with self._parts.hub.join(self._subject.partition, self._subject.id, stop) as seat:
-            stream = _Sending(send, self._subject)
-            await stream.begin()
-            try:
-                await self._tell(seat, stream)
-            except (LogError, psycopg.Error, PoolTimeout) as error:
-                _log.warning("stream broken off", extra={"subject": self._subject.id, "error": str(error)})
-            await stream.finish()
+    async def _serve(self, seat: Seat, send: Send) -> None:
+        stream = _Sending(send, self._subject)
+        await stream.begin()
+        try:
+            await self._tell(seat, stream)
+        except (LogError, psycopg.Error, PoolTimeout) as error:
+            _log.warning("stream broken off", extra={"subject": self._subject.id, "error": str(error)})
+        await stream.finish()
 
     async def _tell(self, seat: Seat, stream: _Sending) -> None:
         after = self._after

@@ -15,6 +15,7 @@ from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySetti
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.log.opening import initialise
+from waterclock.store.migrate import archived_partitions
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.pool import open_pool
 from waterclock_api.app import application, assembled
@@ -102,7 +103,8 @@ async def _migrate(_: asyncio.Event) -> None:
     own, store = read(MigrateSettings, os.environ), read(StoreSettings, os.environ)
     queues = _queues(own)
     applied = await migrate_store(store.postgres_url)
-    await initialise(_log_settings(), partitions=own.partitions, queues=queues)
+    archived = await archived_partitions(store.postgres_url)
+    await initialise(_log_settings(), partitions=own.partitions, queues=queues, archived=archived)
     click.echo(f"Postgres: {', '.join(applied) or 'nothing to do'}. Redis: {own.partitions} partition(s), ready.")
 
 

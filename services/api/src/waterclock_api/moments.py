@@ -11,6 +11,7 @@ _DURATION = re.compile(
     r"P(?:(?P<weeks>\d+(?:\.\d+)?)W)?(?:(?P<days>\d+(?:\.\d+)?)D)?"
     r"(?:T(?=\d)(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
+_YEAR_10000 = 253_402_300_800_000  # ms
 _SECONDS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
@@ -45,10 +46,13 @@ def moment_ms(written: str) -> int:
     if len(written) < len("2026-01-01T00:00Z") or written[10:11] not in "Tt ":
         raise ValueError("is no RFC 3339 moment such as 2026-03-29T01:00:00Z")
     try:
-        return parse_moment(written)
+        at = parse_moment(written.upper())
     except OverflowError as error:
-        raise ValueError("is out of range") from error
+        raise ValueError("is out of range: 1970 to 9999") from error
     except ValueError as error:
         if "offset" in str(error):
             raise ValueError("has no offset: write it in UTC with Z, or with an offset such as +02:00") from error
         raise ValueError("is no RFC 3339 moment such as 2026-03-29T01:00:00Z") from error
+    if not 0 <= at < _YEAR_10000:
+        raise ValueError("is out of range: 1970 to 9999")
+    return at

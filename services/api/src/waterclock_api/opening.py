@@ -1,23 +1,25 @@
 """Opening partitions after a restart of the log's server: nothing is written after a lost entry.
 
-A partition is halted until someone has compared the end of its stream with the archive. Here is the plain opening, for
-a stream that lost nothing that is archived: the epoch is raised in Postgres first, on the position that was compared,
-then in the log, on the stream's end that was compared. Of several projectors that try at once one succeeds, and the
-others see it.
+A partition is halted until someone has compared the end of its stream with the archive. The epoch is raised in Postgres
+first, on the position that was compared; then the partition is opened in it, on the stream's end that was compared: as
+it is, or, if its stream lost its end, repaired from the archive. Of several projectors that try at once one succeeds,
+and the others see it. Whoever is stopped in between leaves a halted partition to the next.
 """
 
 from __future__ import annotations
 
 import logging
 
-from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.errors import StaleEpoch, TailMoved
-from waterclock.log.opening import open_partition, server_state, tail_of
+from waterclock.log.errors import LogUnavailable, StaleEpoch, StaleRepair, TailMoved
+from waterclock.log.gates import Gate, gate_of
+from waterclock.log.opening import open_names_with_the_last, open_partition, prepare_again
+from waterclock.log.repair import lose
 from waterclock.model.positions import Position
-from waterclock.store import archive
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
+from waterclock_api.comparing import Ends, compare
+from waterclock_api.repairing import Overtaken, repair
 
 _TRIES = 10  # each is spoilt only by another projector that gets on
 
@@ -25,12 +27,13 @@ _log = logging.getLogger(__name__)
 
 
 class ArchiveAhead(Exception):
-    """The stream has lost events that are archived: it must be repaired before anything is written."""
+    """The stream of a partition that is open lacks events that are archived."""
 
-    def __init__(self, partition: int, archived: Position, end: Position | None) -> None:
+    def __init__(self, partition: int, archived: Position | None, end: Position | None) -> None:
         super().__init__(
-            f"Partition {partition} is archived up to {archived}, but its stream ends at {end or 'nothing'}:"
-            " events were lost. Nothing is written to it until it is repaired from the archive."
+            f"Partition {partition} is archived up to {archived}, but its stream, which is open and ends at"
+            f" {end or 'nothing'}, does not hold that event. Nothing is projected from it. What is open is not repaired:"
+            " restart the log's server, and the two are compared before anything more is written."
         )
         self.partition = partition
         self.archived = archived
@@ -42,50 +45,63 @@ class NotOpened(Exception):
 
 
 async def ensure_open(log: Log, connection: Connection, partition: int) -> Position | None:
-    """Open the partition if it is halted; its position in the archive, from which to go on.
+    """Open the partition if it is halted, repaired if it has to be; its position in the archive, from which to go on.
 
     Raises:
-        ArchiveAhead: the stream lost archived events.
-        BrokenChain: what follows the archive's last event is not in the stream.
+        ArchiveAhead: it is open, and lacks archived events.
+        BrokenChain: what follows the archive's last event was trimmed from the stream.
+        Strangers: stream and archive have nothing in common.
         NotOpened: others got in between; try again.
     """
     await connection.execute(statement("add_partition"), {"partition": partition})
     for _ in range(_TRIES):
-        state = await server_state(log, partition)
-        archived, end = await compare(log, connection, partition)
-        if state.opened:
-            return archived
-        epoch = await _reserve(connection, partition, archived, above=state.epoch)
-        if epoch is None:
+        gate = await gate_of(log, partition)
+        if not gate.prepared:
+            await prepare_again(log, partition)
+            _log.warning("log put back where there was none", extra={"partition": partition})
             continue
-        try:
-            opened = await open_partition(log, partition, epoch=epoch, expect_tail=end.entry if end is not None else "")
-        except (StaleEpoch, TailMoved):
-            continue
-        if not opened.already:
-            _log.info("partition opened", extra={"partition": partition, "epoch": epoch, "end": str(end)})
-        return archived
+        ends = await compare(log, connection, partition)
+        if not gate.opened:
+            await _open(log, connection, partition, gate, ends)
+        elif ends.forked:
+            raise ArchiveAhead(partition, ends.archived, ends.end)
+        else:
+            taken = await lose(log, partition)
+            if taken:
+                _log.warning("attempts lost with the log", extra={"partition": partition, "runs": taken})
+            await _open_names(log)
+            return ends.archived
     raise NotOpened(f"Partition {partition} is being opened by others.")
 
 
-async def compare(log: Log, connection: Connection, partition: int) -> tuple[Position | None, Position | None]:
-    """The ends of archive and stream, after a look whether the one leads to the other.
+async def _open(log: Log, connection: Connection, partition: int, gate: Gate, ends: Ends) -> None:
+    """Open the partition, unless another gets in between."""
+    epoch = await _reserve(connection, partition, ends, above=gate.epoch)
+    if epoch is None:
+        return
+    try:
+        if ends.forked:
+            await repair(log, connection, partition, ends, epoch=epoch)
+        else:
+            tail = ends.end.entry if ends.end is not None else ""
+            await open_partition(log, partition, epoch=epoch, expect_tail=tail)
+            _log.info("partition opened", extra={"partition": partition, "epoch": epoch, "end": str(ends.end)})
+    except (StaleEpoch, StaleRepair, TailMoved, Overtaken) as passing:
+        _log.info("partition not opened", extra={"partition": partition, "epoch": epoch, "reason": str(passing)})
 
-    Raises:
-        ArchiveAhead, BrokenChain: it does not.
-    """
-    archived = await archive.position(connection, partition)
-    end = await tail_of(log, partition)
-    if archived is not None and (end is None or end < archived):
-        raise ArchiveAhead(partition, archived, end)
-    if end is not None and end != archived:
-        await tail.read(log, partition, archived, count=1, block=None, archive=None)
-    return archived, end
+
+async def _open_names(log: Log) -> None:
+    """Open the names if they can be: partitions do not wait for a node that is away."""
+    try:
+        await open_names_with_the_last(log)
+    except LogUnavailable as error:
+        _log.warning("names not opened", extra={"reason": str(error)})
 
 
-async def _reserve(connection: Connection, partition: int, archived: Position | None, *, above: int) -> int | None:
+async def _reserve(connection: Connection, partition: int, ends: Ends, *, above: int) -> int | None:
     """A new epoch; None if the position has moved since it was compared."""
-    epoch, seq = (archived.epoch, archived.seq) if archived is not None else (0, 0)
+    epoch, seq = (ends.archived.epoch, ends.archived.seq) if ends.archived is not None else (0, 0)
+    above = max(above, ends.end.epoch if ends.end is not None else 0)
     place = {"partition": partition, "epoch": epoch, "seq": seq, "above": above}
     cursor = await connection.execute(statement("reserve_epoch"), place)
     row = await cursor.fetchone()

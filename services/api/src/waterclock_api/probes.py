@@ -13,10 +13,10 @@ from waterclock.log.opening import server_state
 from waterclock.model.errors import Flaw
 from waterclock_api.answers import Answer, answer
 from waterclock_api.intake import NoQuery, read_query
-from waterclock_api.parts import Parts
+from waterclock_api.parts import Parts, parts_of
 from waterclock_api.problems import Unready
 from waterclock_api.shapes import Condition
-from waterclock_api.spec import AnyRequest, Given, Spec
+from waterclock_api.spec import AnyRequest, Spec
 
 LOOK = 1.5  # s, for each check
 FINE = "ok"
@@ -30,8 +30,9 @@ async def livez(request: AnyRequest) -> Answer:
 
 
 @get("/readyz", spec=Spec(answers={200: Condition}))
-async def readyz(request: AnyRequest, parts: Given) -> Answer:
+async def readyz(request: AnyRequest) -> Answer:
     """Say whether commands and reads can be answered, and if not, what is out of reach."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
     async with asyncio.TaskGroup() as tasks:
         log = tasks.create_task(_log(parts), name="look at the log")

@@ -32,6 +32,7 @@ from waterclock.model.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 TYPES = "urn:waterclock:problem:"
+_TRACE = "waterclock_trace"
 
 _log = logging.getLogger(__name__)
 _encoder = msgspec.json.Encoder()
@@ -65,6 +66,10 @@ class UnsupportedBody(Refusal):
     pass
 
 
+class TooLarge(Refusal):
+    pass
+
+
 class Unready(Refusal):
     """Something the process needs is out of reach; `flaws` say what."""
 
@@ -86,6 +91,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], _Row], ...] =
     (RunBlocked, _Row(409, "run-blocked", "Another run of the job is not finished")),
     (RunEnded, _Row(409, "run-ended", "The run has ended")),
     (VersionMismatch, _Row(412, "version-mismatch", "The job has another version")),
+    (TooLarge, _Row(413, "too-large", "The body is too large")),
     (UnsupportedBody, _Row(415, "unsupported-body", "The body is not JSON")),
     (Invalid, _Row(422, "invalid", "The body is not valid")),
     (KeyReused, _Row(422, "key-reused", "The Idempotency-Key was used before")),
@@ -96,20 +102,20 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], _Row], ...] =
     ((psycopg.Error, PoolTimeout), _Row(503, "store-unavailable", "The read models are out of reach")),
 )
 
-_TITLES = {404: "Not found", 405: "Method not allowed", 413: "The body is too large"}
-_NAMES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+_TITLES = {404: "Not found", 405: "Method not allowed"}
+_NAMES = {404: "not-found", 405: "method-not-allowed"}
 
 
 def note_trace(request: Request[Any, Any, Any], trace_id: str | None) -> None:
     """The trace that a problem document of this request shall name."""
-    request.state.trace_id = trace_id
+    request.scope["state"][_TRACE] = trace_id
 
 
 def to_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The problem document of an error that a handler raised."""
     problem, headers = _described(request, error)
     if problem.trace_id is None:
-        problem = msgspec.structs.replace(problem, trace_id=request.state.get("trace_id"))
+        problem = msgspec.structs.replace(problem, trace_id=request.scope["state"].get(_TRACE))
     return Response(_encoder.encode(problem), status_code=problem.status, headers=dict(headers), media_type=MEDIA_TYPE)
 
 
@@ -125,7 +131,7 @@ def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
         if status == 404:
             detail = f"There is nothing at {request.url.path}."
         return _problem(row, detail, ()), dict(error.headers or {})
-    trace_id: str = request.state.get("trace_id") or token(32)
+    trace_id: str = request.scope["state"].get(_TRACE) or token(32)
     _log.error("request failed", exc_info=error, extra={"trace": trace_id, "path": request.url.path})
     row = _Row(500, "internal", "Something went wrong here")
     problem = _problem(row, "The fault is ours; the trace id finds it in the log.", ())

@@ -9,7 +9,7 @@ from litestar import Request
 from waterclock.model.errors import Flaw
 from waterclock.model.positions import Position, parse_position
 from waterclock_api.dto import StreamQuery
-from waterclock_api.intake import read_query
+from waterclock_api.intake import header, read_query
 from waterclock_api.problems import BadRequest
 
 OLDEST = "0"
@@ -29,7 +29,7 @@ def resumed_at(request: Request[Any, Any, Any], partition: int) -> Resumed:
         BadRequest: no position, or one of another partition.
     """
     query = read_query(request, StreamQuery)
-    named = request.headers.get("last-event-id") or query.after
+    named = header(request, b"last-event-id") or query.after
     if not named:
         return Resumed(given=False, after=None)
     if named == OLDEST:

@@ -7,19 +7,19 @@ from typing import Any
 from litestar import get, post
 
 from waterclock.kit import telemetry
-from waterclock.log import requests
 from waterclock.log.bodies import body_of, part
 from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.commands import Replayed
 from waterclock.log.jobs import StoredJob
-from waterclock.log.requests import Blocked, NoJob, Requested
+from waterclock.log.requests import Blocked, NoJob, Request, Requested, StaleJob
+from waterclock.log.requests import request as log_request
 from waterclock.log.runs import AlreadyEnded, Cancelled, LiveRun, NoRun, cancel, find_run
 from waterclock.model.definition import Overlap
-from waterclock.model.errors import Flaw, KeyReused, NotFound, RunBlocked, RunEnded
+from waterclock.model.errors import Flaw, KeyReused, NotFound, RunBlocked, RunEnded, TryLater
 from waterclock.model.events import RunCancelled, RunCancelRequested, RunRequested
 from waterclock.model.ids import ID_PATTERN, RunId, requested_run
 from waterclock.model.instants import stamp
-from waterclock_api import edits, reads
+from waterclock_api import reads
 from waterclock_api.answers import Answer, answer
 from waterclock_api.caller import Caller, caller_of
 from waterclock_api.checks import check_params, check_params_size, check_queue, duration
@@ -29,12 +29,12 @@ from waterclock_api.history import Subject
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.moments import moment_ms
-from waterclock_api.parts import Parts
-from waterclock_api.patience import appended
+from waterclock_api.parts import Parts, parts_of
+from waterclock_api.patience import PATIENCE, appended
 from waterclock_api.replays import REPLAYED, earlier_or_refuse
 from waterclock_api.resuming import resumed_at
 from waterclock_api.shapes import Asked, Lines, Run, Runs
-from waterclock_api.spec import AnyRequest, Given, Id, Spec
+from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
 
 PATH = "/v1/monitor/runs"
@@ -46,8 +46,9 @@ PATH = "/v1/monitor/runs"
         body=TriggerWrite, body_optional=True, answers={202: Asked}, refuses=(404, 409, 413, 415, 422), keyed=True
     ),
 )
-async def trigger_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
+async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
     """Request a run of a job, enabled or not; answered as soon as the request is stored."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
@@ -55,47 +56,44 @@ async def trigger_job(request: AnyRequest, parts: Given, job_id: Id) -> Answer:
         given = await earlier_or_refuse(parts, caller, job_id)
         if given is not None and given.run_id is not None:
             return _asked(RunId(given.run_id), replayed=True)
-        flaws: list[Flaw] = []
-        write = read_struct(TriggerWrite, body, flaws)
-        stored = await edits.load(parts, job_id)
-        wanted = await _request(parts, caller, stored, write, flaws)
-        refuse(flaws)
-        return await _requested(parts, caller, job_id, wanted)
+        return await _trigger(parts, caller, job_id, body)
 
 
 @get(PATH, spec=Spec(query=RunsQuery, answers={200: Runs}))
-async def list_runs(request: AnyRequest, parts: Given) -> Answer:
+async def list_runs(request: AnyRequest) -> Answer:
     """List runs, newest first; a filter may be repeated for several values."""
+    parts = parts_of(request)
     query = read_query(request, RunsQuery)
     async with parts.reading() as connection:
         return answer(await reads.runs(connection, query, parts.clock.now_ms()))
 
 
 @get(f"{PATH}/{{run_id:str}}", spec=Spec(answers={200: Run}, refuses=(404,)))
-async def get_run(request: AnyRequest, parts: Given, run_id: Id) -> Answer:
+async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     """Read a run with its attempts and steps."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
-    async with parts.reading() as connection:
-        return answer(await run_or_refuse(parts, connection, run_id))
+    return answer(await run_or_refuse(parts, run_id))
 
 
 @get(f"{PATH}/{{run_id:str}}/logs", spec=Spec(query=PageQuery, answers={200: Lines}, refuses=(404,)))
-async def list_lines(request: AnyRequest, parts: Given, run_id: Id) -> Answer:
+async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
     """List a run's log lines, oldest first."""
+    parts = parts_of(request)
     query = read_query(request, PageQuery)
+    await run_or_refuse(parts, run_id)
     async with parts.reading() as connection:
-        await run_or_refuse(parts, connection, run_id)
         return answer(await reads.run_lines(connection, run_id, query))
 
 
 @get(f"{PATH}/{{run_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404,)))
-async def stream_run(request: AnyRequest, parts: Given, run_id: Id) -> EventStream:
+async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     """Follow a run's events, from its first; the stream ends after `end`."""
+    parts = parts_of(request)
     partition = parts.log.partition_of(run_id)
     _, after = resumed_at(request, partition)
-    async with parts.reading() as connection:
-        if not await is_run(parts, connection, run_id):
-            raise NotFound("run", run_id)
+    if not await is_run(parts, run_id):
+        raise NotFound("run", run_id)
     return EventStream(parts, Subject("run", run_id, partition), after)
 
 
@@ -105,8 +103,9 @@ async def stream_run(request: AnyRequest, parts: Given, run_id: Id) -> EventStre
         body=CancelWrite, body_optional=True, answers={202: Asked}, refuses=(404, 409, 413, 415, 422), keyed=True
     ),
 )
-async def cancel_run(request: AnyRequest, parts: Given, run_id: Id) -> Answer:
+async def cancel_run(request: AnyRequest, run_id: Id) -> Answer:
     """Ask that a run be stopped; one that has not started ends at once."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
@@ -117,9 +116,38 @@ async def cancel_run(request: AnyRequest, parts: Given, run_id: Id) -> Answer:
         return await _cancel(parts, caller, run_id)
 
 
-async def _request(
-    parts: Parts, caller: Caller, stored: StoredJob, write: TriggerWrite, flaws: list[Flaw]
-) -> requests.Request:
+async def _trigger(parts: Parts, caller: Caller, job_id: str, body: Any) -> Answer:
+    deadline = parts.clock.monotonic() + PATIENCE
+    while parts.clock.monotonic() < deadline:
+        flaws: list[Flaw] = []
+        write = read_struct(TriggerWrite, body, flaws)
+        stored = await parts.memory.job(job_id)
+        wanted = await _request(parts, caller, stored, write, flaws)
+        refuse(flaws)
+        match await _append(parts, caller, wanted, stored.version):
+            case Requested(run_id=run_id):
+                return _asked(run_id)
+            case Replayed(answer=given):
+                return _asked(RunId(given.run_id or wanted.run_id), replayed=True)
+            case Blocked(run_id=run_id):
+                raise RunBlocked(run_id)
+            case NoJob():
+                parts.memory.forget(job_id)
+                raise NotFound("job", job_id)
+            case StaleJob():
+                parts.memory.forget(job_id)
+            case Reused():
+                raise KeyReused
+    raise TryLater("The job is being changed all the time.")
+
+
+async def _append(
+    parts: Parts, caller: Caller, wanted: Request, version: int
+) -> Requested | Blocked | Replayed | Reused | NoJob | StaleJob:
+    return await appended(parts.clock, lambda: log_request(parts.log, wanted, command=caller.command, version=version))
+
+
+async def _request(parts: Parts, caller: Caller, stored: StoredJob, write: TriggerWrite, flaws: list[Flaw]) -> Request:
     """The run that a trigger asks for; what is wrong with it is added to `flaws`."""
     definition = stored.definition
     queue = write.queue or definition.queue
@@ -150,7 +178,7 @@ async def _request(
         traceparent=telemetry.inject() or caller.traceparent,
     )
     overlap: Overlap = "allow" if definition.concurrent == "0" else write.overlap_policy or definition.overlap
-    return requests.Request(
+    return Request(
         run_id=run_id,
         job_id=stored.job_id,
         queue=queue,
@@ -177,21 +205,6 @@ def _ready_at(write: TriggerWrite, now: int, flaws: list[Flaw]) -> int:
     return at if at > now else 0
 
 
-async def _requested(parts: Parts, caller: Caller, job_id: str, wanted: requests.Request) -> Answer:
-    done = await appended(parts.clock, lambda: requests.request(parts.log, wanted, command=caller.command))
-    match done:
-        case Requested(run_id=run_id):
-            return _asked(run_id)
-        case Replayed(answer=given):
-            return _asked(RunId(given.run_id or wanted.run_id), replayed=True)
-        case Blocked(run_id=run_id):
-            raise RunBlocked(run_id)
-        case NoJob():
-            raise NotFound("job", job_id)
-        case Reused():
-            raise KeyReused
-
-
 async def _cancel(parts: Parts, caller: Caller, run_id: str) -> Answer:
     if ID_PATTERN.fullmatch(run_id) is None:
         raise NotFound("run", run_id)
@@ -216,8 +229,8 @@ async def _cancel(parts: Parts, caller: Caller, run_id: str) -> Answer:
         case AlreadyEnded(status=status):
             raise RunEnded(status)
         case NoRun():
-            async with parts.reading() as connection:  # it may have ended longer ago than the log remembers
-                raise RunEnded((await run_or_refuse(parts, connection, run_id)).status)
+            run = await run_or_refuse(parts, run_id)  # it may have ended longer ago than the log remembers
+            raise RunEnded(run.status)
         case Reused():
             raise KeyReused
 

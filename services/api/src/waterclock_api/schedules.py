@@ -11,16 +11,18 @@ from waterclock_api.answers import Answer, answer
 from waterclock_api.dto import PreviewWrite
 from waterclock_api.intake import NoQuery, pointer_to, read_json, read_query, read_struct, refuse
 from waterclock_api.moments import moment_ms
+from waterclock_api.parts import parts_of
 from waterclock_api.shapes import Preview, PreviewItem
-from waterclock_api.spec import AnyRequest, Given, Spec
+from waterclock_api.spec import AnyRequest, Spec
 
 
 @post(
     "/v1/monitor/schedules/preview",
     spec=Spec(body=PreviewWrite, answers={200: Preview}, refuses=(413, 415, 422)),
 )
-async def preview_schedule(request: AnyRequest, parts: Given) -> Answer:
+async def preview_schedule(request: AnyRequest) -> Answer:
     """Say in words what an expression means, and name its next instants."""
+    parts = parts_of(request)
     read_query(request, NoQuery)
     flaws: list[Flaw] = []
     write = read_struct(PreviewWrite, await read_json(request), flaws, stand_ins={"cron_expression": "@daily"})

@@ -7,14 +7,11 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 from litestar import Request
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from waterclock_api.intake import NoQuery
-from waterclock_api.parts import Parts
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
-Given: TypeAlias = NamedDependency[Parts]
 Id: TypeAlias = FromPath[str]
 Content = type[msgspec.Struct] | Literal["events", "html", "text"] | None
 """Of an answer: JSON of a struct, a stream of events, a page, an asset, or nothing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 from redis.exceptions import AskError, ClusterDownError, NoScriptError, ResponseError, TryAgainError
@@ -117,7 +117,7 @@ class Log:
         key = self.keys.partition(0, "meta")
         found = cast("list[bytes | None]", await self.execute(key, "HMGET", key, "partitions", "queues"))
         if found[0] is None or found[1] is None:
-            raise NotInitialised(_NOT_INITIALISED.format(self.keys.prefix))
+            self._refuse_empty()
         self.partitions, self.queues = int(found[0]), _queues.decode(found[1])
         self._packed.clear()
 
@@ -170,10 +170,11 @@ class Log:
     def _route(self, script: Script[Any], partition: int) -> tuple[bytes, bytes]:
         known = self._packed.get((script.name, partition))
         if known is None:
-            keys = [self.keys.partition(partition, name) for name in script.source.keys]
-            if script.source.queues:
+            names = [*script.source.spelled]
+            for kind in script.source.kinds:
                 for queue in self.queues:
-                    keys += [self.keys.due(partition, queue.name), self.keys.again(partition, queue.name)]
+                    names += [f"{kind}due:{queue.name}", f"{kind}again:{queue.name}"]
+            keys = [self.keys.partition(partition, name) for name in names]
             known = self._packed[script.name, partition] = _route(script.source, keys)
         return known
 
@@ -211,11 +212,21 @@ class Log:
                 await self._after(error, repeat)
         raise LogUnavailable(f"The slot of {key} is still moving.")
 
+    def _refuse_empty(self) -> NoReturn:
+        """
+        Raises:
+            NotInitialised: there was never anything.
+            Halted: all that was there when we connected is lost.
+        """
+        if self.partitions == 0:
+            raise NotInitialised(_NOT_INITIALISED.format(self.keys.prefix))
+        raise Halted(f"The server has lost the log {self.keys.prefix}: a projector is to put it back.")
+
     async def _after(self, error: ResponseError, repeat: int) -> None:
         if str(error).startswith("HALTED"):
             raise Halted("The partition is not open on this server process.") from error
         if str(error).startswith("NOTINITIALISED"):
-            raise NotInitialised(_NOT_INITIALISED.format(self.keys.prefix)) from error
+            self._refuse_empty()
         if not isinstance(error, (AskError, TryAgainError, ClusterDownError)):  # a MovedError is an AskError
             raise error
         await asyncio.sleep(0.05 * 2**repeat)

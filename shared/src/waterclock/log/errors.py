@@ -12,7 +12,8 @@ LogError
 ├── ClockAhead         the store's clock is far ahead of what the caller expects
 ├── BrokenChain        entries are missing between two that should be neighbours
 ├── TailMoved          the stream does not end where the opener saw it end
-└── StaleEpoch         the partition was opened with a later epoch, or with this one by another
+├── StaleEpoch         the partition was opened with a later epoch, or with this one by another
+└── StaleRepair        another has begun to repair the partition, or has opened it
 """
 
 from __future__ import annotations
@@ -95,3 +96,9 @@ class StaleEpoch(LogError):
         super().__init__(f"Partition {partition} is in epoch {current}; it cannot be opened in epoch {epoch}.")
         self.partition = partition
         self.current = current
+
+
+class StaleRepair(LogError):
+    def __init__(self, partition: int, status: str) -> None:
+        super().__init__(f"The repair of partition {partition} is void: {status}.")
+        self.partition = partition

@@ -11,7 +11,8 @@ from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log
 from waterclock.log.clock import TOLERANCE_MS
 from waterclock.log.commands import AnswerGiven, Command, KeyReused, Replayed
-from waterclock.log.errors import ClockAhead
+from waterclock.log.errors import ClockAhead, Halted
+from waterclock.log.gates import gate_of
 from waterclock.log.reader import Reader
 from waterclock.log.requests import Unit, check_queues, with_replacing
 from waterclock.log.scripts import Script
@@ -93,11 +94,19 @@ async def load_job(log: Log, job_id: str) -> StoredJob | None:
 
 
 async def load_jobs(log: Log, job_ids: Sequence[JobId]) -> list[StoredJob | None]:
-    """Each of these jobs, which all belong to one partition; None where there is none."""
+    """Each of these jobs, which all belong to one partition; None where there is none.
+
+    Raises:
+        Halted: one is not there, and the partition is not open, so it may have been lost.
+    """
     if not job_ids:
         return []
     partition = log.partition_of(job_ids[0])
     stored = await _fields(log, log.keys.partition(partition, "jobs"), job_ids)
+    if None in stored:
+        if not (await gate_of(log, partition)).opened:
+            raise Halted(f"Partition {partition} is not open on this server process.")
+        stored = await _fields(log, log.keys.partition(partition, "jobs"), job_ids)
     marks = await _fields(log, log.keys.partition(partition, "marks"), job_ids)
     return [_stored_job(one, mark) if one is not None else None for one, mark in zip(stored, marks, strict=True)]
 

@@ -6,6 +6,7 @@ partition first, and then takes the name if it is still reserved as seen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -15,6 +16,9 @@ from waterclock.log.commands import Answer, AnswerGiven
 from waterclock.log.errors import LogUnavailable
 from waterclock.log.scripts import Script
 from waterclock.model.ids import JobId
+
+_PUT_BACK = "repair"
+"""Stands for the command that made a reservation, where that is not known any more."""
 
 
 class Reserved(NamedTuple):
@@ -52,12 +56,17 @@ class _OpenReply(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["done", "elsewhere", "stale"]
 
 
+class _Done(msgspec.Struct, frozen=True):
+    status: Literal["done"]
+
+
 class _BurnReply(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["burnt", "done"]
     answer: AnswerGiven | None = None
 
 
 _NAME = Script("name", _NameReply)
+_PUT = Script("put_names", _Done)
 _OPEN = Script("open_names", _OpenReply)
 _BURN = Script("burn", _BurnReply)
 
@@ -89,6 +98,15 @@ async def burn_command(log: Log, job_id: JobId, command_id: str, *, client: bool
         return Burnt()
     assert reply.answer is not None
     return AlreadyDone(reply.answer.at(partition))
+
+
+async def put_names(log: Log, borne: Sequence[tuple[str, str, JobId]]) -> None:
+    """Put the reservations of these names (group, name, job) back, whoever holds them; also while they are not open.
+
+    Only for names that these jobs bear, and that none can have taken from them since.
+    """
+    flat = [text for group, name, job_id in borne for text in (f"{group}\0{name}", f"{job_id} {_PUT_BACK}")]
+    await log.call_names(_PUT, {"names": flat})
 
 
 async def open_names(log: Log, *, epoch: int) -> None:

@@ -11,9 +11,12 @@ from redis.exceptions import ResponseError
 from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.errors import LogUnavailable, LogUnfit, StaleEpoch, TailMoved
-from waterclock.log.names import open_names
+from waterclock.log.gates import gate_of, gate_of_names
+from waterclock.log.jobs import StoredJob, scan_jobs
+from waterclock.log.names import open_names, put_names
 from waterclock.log.scripts import Script
 from waterclock.model.events import EpochBegan
+from waterclock.model.ids import JobId
 from waterclock.model.positions import Position, at_entry
 
 _queues = msgspec.json.Decoder(tuple[Queue, ...])
@@ -47,8 +50,12 @@ class _OpenReply(msgspec.Struct, frozen=True, kw_only=True):
 _OPEN = Script("open", _OpenReply)
 
 
-async def initialise(settings: LogSettings, *, partitions: int, queues: Sequence[Queue]) -> None:
+async def initialise(
+    settings: LogSettings, *, partitions: int, queues: Sequence[Queue], archived: int | None = None
+) -> None:
     """Write what a new log begins with; may be repeated, and adds queues to one that exists.
+
+    `archived`: how many partitions the archive knows, for a log that has lost everything; None: there is no archive.
 
     Raises:
         LogUnfit: the server must not be used, or the log exists with another number of partitions, or with a queue
@@ -56,7 +63,7 @@ async def initialise(settings: LogSettings, *, partitions: int, queues: Sequence
     """
     log = await Log.reach(settings, role="migrate")
     try:
-        await _check_same(log, partitions, queues)
+        await _check_same(log, partitions, queues, archived)
         await _begin(log, log.keys.names_meta, partitions, queues)
         for partition in reversed(range(partitions)):  # who connects looks into partition 0: it is there when all are
             await _begin(log, log.keys.partition(partition, "meta"), partitions, queues)
@@ -65,7 +72,7 @@ async def initialise(settings: LogSettings, *, partitions: int, queues: Sequence
 
 
 async def open_partition(log: Log, partition: int, *, epoch: int, expect_tail: str | None) -> Opened:
-    """Open a partition on the process that holds it now; everything goes on after this. With partition 0 go the names.
+    """Open a partition on the process that holds it now; everything goes on after this. With the last go the names.
 
     `expect_tail` is the entry id of the stream's end as it was compared with the archive (`""`: no entry); None opens
     unseen.
@@ -84,22 +91,47 @@ async def open_partition(log: Log, partition: int, *, epoch: int, expect_tail: s
             raise StaleEpoch(partition, epoch, reply.epoch)
         if reply.status == "moved":
             raise TailMoved(partition, expect_tail or "", reply.entry)
-        if partition == 0:
-            await open_names(log, epoch=epoch)
+        await open_names_with_the_last(log)
         return Opened(at_entry(partition, reply.entry), already=reply.status == "already")
     raise LogUnavailable(f"The server of partition {partition} does not stay the same.")
 
 
 async def server_state(log: Log, partition: int) -> ServerState:
-    """Whether the partition is open on the process that holds it; works while it is not."""
-    key = log.keys.partition(partition, "meta")
-    run_id = await log.run_id(key)
-    named, epoch = cast("list[bytes | None]", await log.execute(key, "HMGET", key, "run_id", "epoch"))
-    opened = named == run_id.encode()
+    """Whether the partition, and with partition 0 the names, are open on the process that holds them.
+
+    Works while they are not.
+    """
+    _, opened, epoch, run_id = await gate_of(log, partition)
     if partition == 0 and opened:
-        names = log.keys.names_meta
-        opened = await log.execute(names, "HGET", names, "run_id") == (await log.run_id(names)).encode()
-    return ServerState(opened, int(epoch or 0), run_id)
+        opened = (await gate_of_names(log)).opened
+    return ServerState(opened, epoch, run_id)
+
+
+async def open_names_with_the_last(log: Log) -> None:
+    """Open the names, if every partition is open: a repair of any may have names to put back.
+
+    Names of which nothing is left are put back first, from the definitions.
+    """
+    names = await gate_of_names(log)
+    if names.opened:
+        return
+    await prepare_names(log)
+    epoch = names.epoch
+    for partition in reversed(range(log.partitions)):  # mostly opened in order, so that the last tells soonest
+        gate = await gate_of(log, partition)
+        if not gate.opened:
+            return
+        epoch = max(epoch, gate.epoch)
+    if names.epoch == 0:
+        for partition in range(log.partitions):
+            async for jobs in scan_jobs(log, partition):
+                await put_names(log, [_borne(job) for job in jobs])
+    await open_names(log, epoch=epoch)
+
+
+async def prepare_again(log: Log, partition: int) -> None:
+    """Write what a partition begins with, as it was when we connected: the server has lost everything."""
+    await _begin(log, log.keys.partition(partition, "meta"), log.partitions, log.queues)
 
 
 async def tail_of(log: Log, partition: int) -> Position | None:
@@ -115,6 +147,12 @@ async def tail_of(log: Log, partition: int) -> Position | None:
     return None if entry == "0-0" else at_entry(partition, entry)
 
 
+async def prepare_names(log: Log) -> None:
+    """Write what the names begin with, unless it is there."""
+    if not (await gate_of_names(log)).prepared:
+        await _begin(log, log.keys.names_meta, log.partitions, log.queues)
+
+
 async def _begin(log: Log, key: str, partitions: int, queues: Sequence[Queue]) -> None:
     for field in ("fence", "clock", "seq", "epoch"):
         await log.execute(key, "HSETNX", key, field, 0)
@@ -122,15 +160,20 @@ async def _begin(log: Log, key: str, partitions: int, queues: Sequence[Queue]) -
     await log.execute(key, "HSET", key, "partitions", partitions, "queues", msgspec.json.encode(queues))
 
 
-async def _check_same(log: Log, partitions: int, queues: Sequence[Queue]) -> None:
+def _borne(job: StoredJob) -> tuple[str, str, JobId]:
+    return job.definition.job_group, job.definition.job_name, job.job_id
+
+
+async def _check_same(log: Log, partitions: int, queues: Sequence[Queue], archived: int | None) -> None:
     key = log.keys.partition(0, "meta")
     there = cast("list[bytes | None]", await log.execute(key, "HMGET", key, "partitions", "queues"))
-    if there[0] is None or there[1] is None:
-        return
-    if int(there[0]) != partitions:
+    known = int(there[0]) if there[0] is not None else archived
+    if known is not None and known != partitions:
         raise LogUnfit(
-            f"The log has {int(there[0])} partitions, not {partitions}: only `waterclock restore` changes their number."
+            f"The log has {known} partitions, not {partitions}: only `waterclock restore` changes their number."
         )
+    if there[1] is None:
+        return
     missing = {queue.name for queue in _queues.decode(there[1])} - {queue.name for queue in queues}
     if missing:
         raise LogUnfit(

@@ -83,6 +83,10 @@ class NoJob(NamedTuple):
     pass
 
 
+class StaleJob(NamedTuple):
+    """The job has another version than the caller saw; nothing was requested."""
+
+
 class _Decide(msgspec.Struct, frozen=True, kw_only=True):
     term: int
     expected_now: int
@@ -99,10 +103,11 @@ class _DecideReply(msgspec.Struct, frozen=True, kw_only=True):
 class _Request(msgspec.Struct, frozen=True, kw_only=True):
     command: Command
     request: Request
+    version: int | None
 
 
 class _RequestReply(msgspec.Struct, frozen=True, kw_only=True):
-    status: Literal["done", "blocked", "nojob", "replayed", "reused"]
+    status: Literal["done", "blocked", "nojob", "stale", "replayed", "reused"]
     entry: str = ""
     state: RequestedState | RunStatus | Literal["ended"] = "queued"
     run_id: str = ""
@@ -139,16 +144,18 @@ async def decide(log: Log, partition: int, units: Sequence[Unit], *, term: int, 
 
 
 async def request(
-    log: Log, request: Request, *, command: Command
-) -> Requested | Blocked | Replayed | KeyReused | NoJob:
+    log: Log, request: Request, *, command: Command, version: int | None = None
+) -> Requested | Blocked | Replayed | KeyReused | NoJob | StaleJob:
     """Request one run. Repeated with the same command (ours: with the same run id), it is answered again.
+
+    `version`: the job must have it, if given; so that a caller may go by what it remembers of the job.
 
     Raises:
         UnknownQueue: no such queue.
     """
     await _check_queue(log, request.queue)
     partition = partition_of(request.run_id, log.partitions)
-    payload = _Request(command=command, request=_with_replacing(request))
+    payload = _Request(command=command, request=_with_replacing(request), version=version)
     reply = await log.call(_REQUEST, partition, payload)
     match reply.status:
         case "done":
@@ -157,6 +164,8 @@ async def request(
             return Blocked(RunId(reply.run_id))
         case "nojob":
             return NoJob()
+        case "stale":
+            return StaleJob()
         case "replayed":
             assert reply.answer is not None
             return Replayed(reply.answer.at(partition))

@@ -2,7 +2,8 @@
 
 A file of `lua/` begins with its shebang and its purpose, and names its keys in one line `--! keys: meta events queues`,
 where `queues` stands for `due` and `again` of every queue. The keys are bound to the table `K`, and those of a queue to
-`QUEUES[name]`. `--! ungated` leaves out the gate.
+`QUEUES[name]`. A line `--! shadows: jobs queues` names the shadows that it touches beside them, bound to `S` and
+`SHADOWS[name]`; with `--! shadows only` all keys but `meta` are shadows. `--! ungated` leaves out the gate.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from waterclock.wire.keys import SHADOW
+
 Reply = TypeVar("Reply")
 
 PRELUDE = ("gate", "records", "remembered", "standing", "jobs", "requesting", "finishing")
 """The files of `lua/prelude/`, in the order in which they build on each other."""
 
 _KEYS = re.compile(r"^--! keys: (.+)$", re.MULTILINE)
+_SHADOWS = re.compile(r"^--! shadows: (.+)$", re.MULTILINE)
+_ONLY = re.compile(r"^--! shadows only$", re.MULTILINE)
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
 _DEFINED = re.compile(r"^local (?:function (\w+)|([\w, ]+?)(?: =|$))", re.MULTILINE)
 _folder = files("waterclock.log").joinpath("lua")
@@ -30,8 +35,10 @@ _folder = files("waterclock.log").joinpath("lua")
 class Source(NamedTuple):
     text: bytes
     sha: bytes
-    keys: tuple[str, ...]  # names, as in `wire.keys`, without those of queues
+    keys: tuple[str, ...]  # as the script names them, without those of queues
     queues: bool
+    spelled: tuple[str, ...]  # names in `wire.keys` of all keys before those of queues
+    kinds: tuple[str, ...]  # of the two streams of each queue: what stands before its name
 
 
 class Script(Generic[Reply]):
@@ -49,11 +56,22 @@ def _source(name: str) -> Source:
     named = _KEYS.search(body)
     assert shebang.startswith("#!lua"), name
     assert named, name
-    keys = tuple(key for key in named[1].split() if key != "queues")
-    queues = "queues" in named[1].split()
-    head = _bindings(keys, queues=queues, gated="--! ungated" not in body)
+    keys, queues = _split(named[1])
+    beside = _SHADOWS.search(body)
+    shadows, shadow_queues = _split(beside[1]) if beside else ((), False)
+    kind = SHADOW if _ONLY.search(body) else ""
+    head = _bindings(keys, shadows, queues=queues, gated="--! ungated" not in body)
     text = f"{shebang}\n{head}\n{_used(body)}\n{body}".encode()
-    return Source(text, hashlib.sha1(text).hexdigest().encode(), keys, queues)  # noqa: S324  the server's choice
+    spelled = *(key if key == "meta" else f"{kind}{key}" for key in keys), *(f"{SHADOW}{key}" for key in shadows)
+    kinds = (SHADOW,) * shadow_queues + (kind,) * queues
+    sha = hashlib.sha1(text).hexdigest().encode()  # noqa: S324  the server's choice
+    return Source(text, sha, keys, queues, spelled, kinds)
+
+
+def _split(named: str) -> tuple[tuple[str, ...], bool]:
+    """The names of a line, and whether those of queues are among them."""
+    names = named.split()
+    return tuple(name for name in names if name != "queues"), "queues" in names
 
 
 def _used(body: str) -> str:
@@ -95,7 +113,18 @@ def _words(code: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", _COMMENT.sub("", code)))
 
 
-def _bindings(keys: Sequence[str], *, queues: bool, gated: bool) -> str:
-    table = ", ".join(f"{name} = KEYS[{place}]" for place, name in enumerate(keys, start=1))
-    first = len(keys) + 1 if queues else "#KEYS + 1"
-    return f"local K, FIRST_QUEUE_KEY, GATED = {{{table}}}, {first}, {str(gated).lower()}"
+def _bindings(keys: Sequence[str], shadows: Sequence[str], *, queues: bool, gated: bool) -> str:
+    """The keys come in this order: named ones, named shadows, shadows of queues, queues."""
+    named = len(keys) + len(shadows)
+    bound = f"local K, GATED = {{{_table(keys, 1)}}}, {str(gated).lower()}"
+    if not shadows:
+        first = named + 1 if queues else "#KEYS + 1"
+        return f"{bound} local FIRST_QUEUE_KEY = {first}"
+    return (
+        f"{bound} local S = {{{_table(shadows, len(keys) + 1)}}}"
+        f" local FIRST_SHADOW_QUEUE_KEY, FIRST_QUEUE_KEY = {named + 1}, {named + 1} + (#KEYS - {named}) / 2"
+    )
+
+
+def _table(names: Sequence[str], first: int) -> str:
+    return ", ".join(f"{name} = KEYS[{place}]" for place, name in enumerate(names, start=first))

@@ -62,6 +62,21 @@ async def read(
     return chain
 
 
+async def entries_from(log: Log, partition: int, first: Position, *, count: int) -> list[Entry]:
+    """At most `count` entries of the stream as they stand there, from a position on, that one included."""
+    key = log.keys.partition(partition, "events")
+    rows = cast("list[Any]", await log.execute(key, "XRANGE", key, first.entry, "+", "COUNT", count))
+    return [read_entry(partition, *entry_of(row)) for row in rows]
+
+
+async def entries_back(log: Log, partition: int, before: Position | None, *, count: int) -> list[Entry]:
+    """At most `count` entries before a position (None: the last ones), the latest first."""
+    key = log.keys.partition(partition, "events")
+    end = "+" if before is None else f"({before.entry}"
+    rows = cast("list[Any]", await log.execute(key, "XREVRANGE", key, end, "-", "COUNT", count))
+    return [read_entry(partition, *entry_of(row)) for row in rows]
+
+
 async def trim(log: Log, partition: int, *, archived: Position, keep_bytes: int, older_than_ms: int) -> int:
     """Remove the oldest entries, and say how many.
 

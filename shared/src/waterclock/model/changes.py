@@ -44,6 +44,11 @@ class JobChange(RowChange, frozen=True, kw_only=True):
     created_at: Column[Stamp] = UNSET
     updated_at: Column[Stamp] = UNSET
     deleted_at: Column[Stamp | None] = UNSET
+    mark: Column[Stamp] = UNSET
+    barred_epoch: Column[int] = UNSET  # with seq: runs requested before do not start any more
+    barred_seq: Column[int] = UNSET
+    released_epoch: Column[int] = UNSET  # with seq: runs requested before do not wait for each other
+    released_seq: Column[int] = UNSET
     last_run_id: Column[str | None] = UNSET
 
 

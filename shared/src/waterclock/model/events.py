@@ -33,6 +33,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field
     actor: str | None = None
     cause: str | None = None  # the position of the event that led to it
     command_id: str | None = None
+    fingerprint: str | None = None  # from the script, where the command's id is a client's key: of what it asked for
     traceparent: str | None = None  # W3C
 
 
@@ -45,6 +46,8 @@ class JobEvent(Event, frozen=True, kw_only=True, tag="job"):
     job_id: JobId
     after: Stamp | None = None
     through: Stamp | None = None
+    bars: bool = False  # from the script: runs requested before do not start any more
+    releases: bool = False  # from the script: runs requested before do not wait for each other any more
 
 
 class JobCreated(JobEvent, frozen=True, kw_only=True, tag="job.created"):
@@ -105,6 +108,7 @@ class RunRequested(Event, frozen=True, kw_only=True, tag="run.requested"):
     after: Stamp | None = None
     through: Stamp | None = None
     state: RequestedState = "queued"  # from the script
+    serial: bool = False  # from the script: it must not overlap other runs of its job
     waiting_on: RunId | None = None  # from the script
 
 
@@ -294,10 +298,16 @@ class EpochBegan(Event, frozen=True, kw_only=True, tag="epoch.began"):
 
 
 class LogForked(Event, frozen=True, kw_only=True, tag="log.forked"):
+    """The stream had lost its end: what the archive knows was put back, and everything goes on from there."""
+
     epoch: int
     server: str
+    common: str | None = None  # position of the last entry that both had; None: the stream was empty
     lost: int  # entries that the archive knows and the stream lost
-    repaired: int
+    repaired: int  # jobs and unfinished runs that were put back
+    dropped: int = 0  # entries after `common` that the archive does not know: they never happened
+    dropped_first: str | None = None  # position
+    dropped_last: str | None = None
 
 
 AnyJobEvent = JobCreated | JobChanged | JobEnabled | JobDisabled | JobDeleted | LogsCleared

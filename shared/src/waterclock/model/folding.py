@@ -101,6 +101,8 @@ def makes_row(change: RowChange) -> bool:
 
 def _merged(old: Row, new: Row) -> Row:
     given = {name: value for name, value in msgspec.structs.asdict(new).items() if value is not UNSET}
+    if isinstance(old, JobChange) and old.mark is not UNSET and "mark" in given:
+        given["mark"] = max(old.mark, given["mark"])  # it never goes back
     return msgspec.structs.replace(old, **given)
 
 

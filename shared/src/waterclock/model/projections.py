@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from waterclock.model.changes import (
     AttemptChange,
@@ -107,9 +108,9 @@ def project(position: Position, at_ms: int, event: StoredEvent) -> tuple[Change,
         case RunCancelled():
             return _cancelled(at, event)
         case FireSkipped() | FireCoalesced():
-            return (_decision(position, at, event),)
+            return _decision(position, at, event), JobChange(job_id=event.job_id, mark=event.through)
         case JobCreated() | JobChanged() | JobEnabled() | JobDisabled() | JobDeleted():
-            return (_job(position, at, event),)
+            return (_settled(position, event, _job(position, at, event)),)
         case LogsCleared(job_id=job_id):
             cleared = LinesCleared(partition=position.partition, job_id=job_id, epoch=position.epoch, seq=position.seq)
             return (cleared,)
@@ -152,7 +153,7 @@ def _requested(position: Position, at: Stamp, event: RunRequested) -> tuple[Chan
     )
     if event.job_id is None:
         return (run,)
-    return run, JobChange(job_id=event.job_id, last_run_id=event.run_id)
+    return run, JobChange(job_id=event.job_id, last_run_id=event.run_id, mark=event.through or UNSET)
 
 
 def _started(at: Stamp, event: RunStarted) -> tuple[Change, ...]:
@@ -268,6 +269,20 @@ def _job(
             return JobChange(job_id=job_id, version=version, status="1", updated_at=at)
         case JobDeleted():
             return JobChange(job_id=job_id, version=version, updated_at=at, deleted_at=at)
+
+
+def _settled(
+    position: Position, event: JobCreated | JobChanged | JobEnabled | JobDisabled | JobDeleted, change: JobChange
+) -> JobChange:
+    """The change with what the event says of the job's mark and of runs requested before."""
+    given: dict[str, Any] = {}
+    if event.through is not None:
+        given["mark"] = event.through
+    if event.bars or isinstance(event, JobDisabled):
+        given |= {"barred_epoch": position.epoch, "barred_seq": position.seq}
+    if event.releases:
+        given |= {"released_epoch": position.epoch, "released_seq": position.seq}
+    return replace(change, **given)
 
 
 def _defined(definition: Definition) -> dict[str, Any]:

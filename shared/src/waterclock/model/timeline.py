@@ -41,7 +41,7 @@ LifeEvent = JobCreated | JobChanged | JobEnabled | JobDisabled | JobDeleted
 
 _HOUR = 3_600_000
 _LOOKS_BACK = tuple(_HOUR * hours for hours in (1, 24, 24 * 32, 24 * 366, 24 * 366 * 9, 24 * 366 * 100))
-_AHEAD = 2_000  # instants computed at once
+_AHEAD = 32, 2_000  # instants computed at once, at first and at most
 
 
 class Recorded(Protocol):
@@ -102,7 +102,7 @@ class Named:
         BadSchedule: it cannot be read.
     """
 
-    __slots__ = ("_ahead", "_ahead_after", "_ahead_through", "end", "schedule", "start")
+    __slots__ = ("_ahead", "_ahead_after", "_ahead_through", "_room", "end", "schedule", "start")
 
     def __init__(self, job: Job) -> None:
         self.schedule = schedule_of(job.job_id, job.definition)
@@ -111,6 +111,7 @@ class Named:
         self.end = FOREVER if end is None else end
         self._ahead: list[int] = []
         self._ahead_after = self._ahead_through = BEGINNING
+        self._room = _AHEAD[0]
 
     def between(self, after: int, through: int, limit: int | None = None) -> list[int]:
         """The instants in (after, through], ascending, the first `limit` of them."""
@@ -122,9 +123,11 @@ class Named:
     def few(self, after: int, through: int) -> list[int]:
         """As `between`, for one short part after the other: what follows is computed ahead."""
         if not self._ahead_after <= after <= through <= self._ahead_through:
-            self._ahead = self.between(after, through + _AHEAD * _HOUR, _AHEAD)
+            room, far = self._room, through + self._room * _HOUR
+            self._ahead = self.between(after, far, room)
             self._ahead_after = after
-            self._ahead_through = self._ahead[-1] if len(self._ahead) == _AHEAD else through + _AHEAD * _HOUR
+            self._ahead_through = self._ahead[-1] if len(self._ahead) == room else far
+            self._room = min(2 * room, _AHEAD[1])
             if self._ahead_through < through:
                 return self.between(after, through)
         return self._ahead[bisect_right(self._ahead, after) : bisect_right(self._ahead, through)]

@@ -75,6 +75,25 @@ async def entries_of(connection: Connection, partition: int, rows: Sequence[tupl
     return [_entry(partition, row, lines) for row in rows]
 
 
+async def places(connection: Connection, found: Sequence[Position]) -> dict[Position, tuple[str, int]]:
+    """Those of some entries of one partition that are archived: the entry before, and the time in ms."""
+    if not found:
+        return {}
+    partition = found[0].partition
+    named = {"epochs": [one.epoch for one in found], "seqs": [one.seq for one in found]}
+    cursor = await connection.execute(statement("known_entries"), {"partition": partition, **named})
+    return {Position(partition, epoch, seq): (prev, at) for epoch, seq, prev, at in await cursor.fetchall()}
+
+
+async def count_after(connection: Connection, partition: int, after: Position | None) -> int:
+    """How many archived entries stand after one that is archived; None: all."""
+    epoch, seq = (after.epoch, after.seq) if after is not None else (0, 0)
+    cursor = await connection.execute(statement("count_after"), {"partition": partition, "epoch": epoch, "seq": seq})
+    row = await cursor.fetchone()
+    assert row is not None
+    return row[0]
+
+
 class ArchiveReader:
     """The archive as the readers of the log want it, to fill what was trimmed."""
 

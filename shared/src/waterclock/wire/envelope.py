@@ -27,6 +27,10 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(StoredEvent)
 
 
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_BESIDE_REQUEST = frozenset({"id", "at", "state", "serial", "waitingOn", "fingerprint"})
+
+
 class _Tagged(msgspec.Struct, frozen=True):
     type: str
 
@@ -90,6 +94,12 @@ def decode_document(document: bytes) -> StoredEvent | UnknownEvent:
         if tag in _KNOWN:
             raise
         return UnknownEvent(type=tag)
+
+
+def request_body(document: bytes) -> bytes:
+    """The body of the RunRequested that a document was made of."""
+    members = _members.decode(document)
+    return _encoder.encode({name: value for name, value in members.items() if name not in _BESIDE_REQUEST})
 
 
 def _document(position: Position, at: Stamp, body: bytes, facts: bytes) -> bytes:

@@ -25,6 +25,9 @@ PARTITION_KEYS = (
 )
 """Keys of a partition by name; `due:<queue>` and `again:<queue>` stand beside them for each queue."""
 
+SHADOW = "shadow:"
+"""Before the name of a key: what a repair has gathered to put in that key's place."""
+
 
 class Keys(NamedTuple):
     """The keys of one deployment; `prefix` tells deployments that share a server apart."""

@@ -27,10 +27,11 @@ end
 local at_once, entry = record[STATE] ~= 'running', nil
 if at_once then
   withdraw(run, record)
-  entry = emit(P.body_cancelled, attempt_facts(record))
+  local facts = {attempt_facts(record), command_fact(P.command)}
+  entry = emit(P.body_cancelled, table.concat(facts, ','))
   finish_run(run, record, 'cancelled', entry)
 else
-  entry = ask_to_stop(run, record, P.body_requested, nil)
+  entry = ask_to_stop(run, record, P.body_requested, command_fact(P.command))
 end
 remember_command(P.command, {entry = entry, run_id = run, at_once = at_once})
 return finish({status = 'done', entry = entry, at_once = at_once})

@@ -38,7 +38,10 @@ if (version or 0) ~= P.expected_version or (P.expected_mark and P.expected_mark 
 end
 
 for _, unit in ipairs(P.units) do apply_unit(unit) end
-local entry = emit(P.body)
+local facts = {command_fact(P.command)}
+if P.bars then facts[#facts + 1] = '"bars":true' end
+if P.releases then facts[#facts + 1] = '"releases":true' end
+local entry = emit(P.body, #facts > 0 and table.concat(facts, ',') or nil)
 if P.job then
   local barrier = P.bars and entry or barred or '0-0'
   call('HSET', K.jobs, P.job_id, text(P.version) .. ' ' .. barrier .. ' ' .. P.job)

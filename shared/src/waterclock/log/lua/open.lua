@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Open a partition on the server process that the caller reached, after its end was compared with the archive.
 --
 --! keys: meta events wake
@@ -16,14 +16,7 @@ if P.server ~= ARGV[1] then return cmsgpack.pack({status = 'elsewhere'}) end
 if head[1] == ARGV[1] and epoch == P.epoch then return cmsgpack.pack({status = 'already', entry = last}) end
 if P.epoch <= epoch then return cmsgpack.pack({status = 'stale', epoch = epoch}) end
 
-local tail = ''
-if call('EXISTS', K.events) == 1 then
-  local told = call('XINFO', 'STREAM', K.events)
-  for place = 1, #told, 2 do
-    if told[place] == 'last-generated-id' then tail = told[place + 1] end
-  end
-end
-if tail == '0-0' then tail = '' end
+local tail = stream_end()
 if P.tail and P.tail ~= tail then return cmsgpack.pack({status = 'moved', entry = tail}) end
 
 last = tail -- the stream's word: `meta` may have been lost with what came after

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Open the names on the server process that the caller reached.
 --
 --! keys: meta

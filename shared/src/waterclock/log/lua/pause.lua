@@ -19,7 +19,7 @@ local field = 'paused:' .. P.queue
 local is_paused = call('HEXISTS', K.meta, field) == 1
 if is_paused == P.paused then return cmsgpack.pack({status = 'done'}) end
 
-local entry = emit(P.body)
+local entry = emit(P.body, command_fact(P.command))
 if P.paused then
   call('HSET', K.meta, field, entry)
 else

@@ -5,9 +5,10 @@
 --
 -- P.command  {id, fingerprint, client}
 -- P.request  as an item of a unit
+-- P.version  of the job as the caller saw it; nil: any
 --
 -- Returns {status}: 'done' with entry and state; 'blocked' with the run that blocks; 'nojob': the job does not exist;
--- 'replayed' with the first answer; 'reused': the command id was used for something else.
+-- 'stale': it has another version; 'replayed' with the first answer; 'reused': the command id was used for something else.
 
 local item = P.request
 local earlier = P.command.client and earlier_answer(P.command)
@@ -16,10 +17,13 @@ if earlier then
   return cmsgpack.pack({status = 'replayed', answer = earlier[2]})
 end
 -- A command of our own is known by its run, whose id derives from the command's: nothing more need be remembered.
-if item.job_id and not job_head(item.job_id) and not record_of(item.run_id) and not end_of(item.run_id) then
-  return cmsgpack.pack({status = 'nojob'})
+local version = item.job_id and job_head(item.job_id)
+local seen = item.job_id == nil or (version and (P.version == nil or P.version == version))
+if not seen and not record_of(item.run_id) and not end_of(item.run_id) then
+  return cmsgpack.pack({status = version and 'stale' or 'nojob'})
 end
 
+item.fact = command_fact(P.command)
 local state, entry, other = request_run(item)
 if not entry then return cmsgpack.pack({status = 'blocked', run_id = other}) end
 if state == 'blocked' or state == 'folded' then

@@ -23,34 +23,17 @@ if renewal ~= -1 and renewal ~= P.number then return cmsgpack.pack({status = 'al
 if renewal ~= -1 and P.body_left then emit(P.body_left) end
 call('HSET', K.sessions, P.session, '-1 0')
 
-local prefix = P.session .. ':'
-local runs = {}
-local held = call('ZRANGEBYLEX', K.held, '[' .. prefix, '(' .. P.session .. ';', 'LIMIT', 0, P.limit)
-for place, member in ipairs(held) do runs[place] = string.sub(member, #prefix + 1) end
+local runs, held = held_by(P.session, P.limit), {}
 recall(runs)
-
-local function take_back(run, record)
-  local facts = run_facts(run, record[JOB]) .. ',' .. attempt_facts(record)
-  record[LOSSES] = record[LOSSES] + 1
-  local reason = why_barred(record)
-  if record[CANCEL] ~= '' then
-    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts))
-  elseif reason then
-    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts .. ',"reason":"' .. reason .. '"'))
-  elseif record[LOSSES] > LOSSES_MOST then
-    finish_run(run, record, 'died', emit(P.body_died, facts))
-  else
-    emit(P.body_lost, facts)
-    record[SESSION], record[CLAIM] = '', 0
-    enqueue(run, record, 'again')
+for place, run in ipairs(runs) do
+  local record = records[run]
+  held[place] = P.session .. ':' .. run
+  if record and record[STATE] == 'running' and record[SESSION] == P.session then
+    record[LOSSES] = record[LOSSES] + 1
+    take_back(run, record, record[LOSSES] > LOSSES_MOST)
   end
 end
-
-for _, run in ipairs(runs) do
-  local record = records[run]
-  if record and record[STATE] == 'running' and record[SESSION] == P.session then take_back(run, record) end
-end
 if #held > 0 then in_pieces('ZREM', K.held, held) end
-local more = call('ZLEXCOUNT', K.held, '[' .. prefix, '(' .. P.session .. ';') > 0
+local more = #held_by(P.session, 1) > 0
 if not more then call('HDEL', K.sessions, P.session) end
 return finish({status = more and 'more' or 'emptied', runs = #runs})

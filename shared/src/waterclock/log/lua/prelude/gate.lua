@@ -40,9 +40,15 @@ if seq == 0 then last = '' end
 -- Name to keys of its streams; the first stands in for one that the caller does not know yet.
 local QUEUES, first_queue = {}, nil
 for place = FIRST_QUEUE_KEY, #KEYS, 2 do
-  local name = string.match(KEYS[place], '}:due:(.+)$')
+  local name = string.match(KEYS[place], '}:[a-z:]-due:(.+)$')
   QUEUES[name] = {due = KEYS[place], again = KEYS[place + 1]}
   first_queue = first_queue or name
+end
+
+-- The same of the shadows that a repair fills, where a script names both.
+local SHADOWS = {}
+for place = FIRST_SHADOW_QUEUE_KEY, FIRST_QUEUE_KEY - 1, 2 do
+  SHADOWS[string.match(KEYS[place], '}:[a-z:]-due:(.+)$')] = {due = KEYS[place], again = KEYS[place + 1]}
 end
 
 local changed_meta = {} -- field, value, field, value
@@ -68,6 +74,16 @@ local function emit(body, facts)
   end
   last = entry
   return entry
+end
+
+-- The id of the last entry that the stream ever had, '' for none.
+local function stream_end()
+  if call('EXISTS', K.events) == 0 then return '' end
+  local told = call('XINFO', 'STREAM', K.events)
+  for place = 1, #told, 2 do
+    if told[place] == 'last-generated-id' and told[place + 1] ~= '0-0' then return told[place + 1] end
+  end
+  return ''
 end
 
 local function run_facts(run, job)

@@ -28,6 +28,33 @@ local function cancel_standing(run, record, body, reason)
   finish_run(run, record, 'cancelled', emit(body, facts))
 end
 
+-- Take a run from an attempt that ended without a word: it is queued again, or ends. `over`: it was lost too often.
+local function take_back(run, record, over)
+  local facts = run_facts(run, record[JOB]) .. ',' .. attempt_facts(record)
+  local reason = why_barred(record)
+  if record[CANCEL] ~= '' then
+    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts))
+  elseif reason then
+    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts .. ',"reason":"' .. reason .. '"'))
+  elseif over then
+    finish_run(run, record, 'died', emit(P.body_died, facts))
+  else
+    emit(P.body_lost, facts)
+    record[SESSION], record[CLAIM] = '', 0
+    enqueue(run, record, 'again')
+  end
+end
+
+-- The runs that a session holds, at most so many.
+local function held_by(session, most)
+  local prefix = session .. ':'
+  local runs = {}
+  for place, member in ipairs(call('ZRANGEBYLEX', K.held, '[' .. prefix, '(' .. session .. ';', 'LIMIT', 0, most)) do
+    runs[place] = string.sub(member, #prefix + 1)
+  end
+  return runs
+end
+
 -- Ask that a running attempt be stopped; asked once. `facts` as for `emit`. Returns the entry of the asking.
 local function ask_to_stop(run, record, body, facts)
   if record[CANCEL] == '' then

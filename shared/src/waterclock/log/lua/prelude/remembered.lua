@@ -35,6 +35,11 @@ local function command_field(command)
   return command.client and command.id or '!' .. command.id
 end
 
+-- What stands beside an event that a client's command led to, so that the archive knows the command; nil for our own.
+local function command_fact(command)
+  return command.client and '"fingerprint":' .. cjson.encode(command.fingerprint) or nil
+end
+
 -- What an earlier call with this command id answered: {fingerprint, answer}; nil if it is new.
 local function earlier_answer(command)
   local field, packed = command_field(command), nil

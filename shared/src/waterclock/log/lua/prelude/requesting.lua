@@ -49,6 +49,8 @@ local function request_run(item)
   local ready_at = item.ready_at or 0
   local state = fate == 'wait' and 'waiting' or (ready_at > now and 'delayed' or 'queued')
   local facts = '"state":"' .. state .. '"'
+  if item.overlap ~= 'allow' then facts = facts .. ',"serial":true' end
+  if item.fact then facts = facts .. ',' .. item.fact end
   if other then facts = facts .. ',"waitingOn":"' .. other .. '"' end
   local entry = emit(item.body, facts)
   local record = {state, job, item.queue, item.overlap ~= 'allow', entry, ready_at, '', '', 0, 0, 0, 0, '', 0, '', 0, 0}

@@ -1,0 +1,135 @@
+"""The end of a partition's stream beside that of its archive: whether it goes on from there, and what it lost."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from waterclock.log import tail
+from waterclock.log.client import Log
+from waterclock.log.errors import BrokenChain
+from waterclock.log.opening import tail_of
+from waterclock.model.positions import Position, at_entry
+from waterclock.store import archive
+from waterclock.store.pool import Connection
+from waterclock.wire.envelope import Entry
+
+_AT_ONCE = 500  # entries
+_NAMED = 100  # of those that were dropped
+
+
+class Ends(NamedTuple):
+    """`forked`: the archive's last entry is not in the stream, and was not trimmed from it."""
+
+    archived: Position | None
+    end: Position | None
+    forked: bool
+
+
+class Fork(NamedTuple):
+    """What stream and archive had in common, and how they differ after it.
+
+    `lost`: entries that only the archive knows. `dropped`: entries that only the stream knows, from `first` to `last`;
+    the latest hundred are named.
+    """
+
+    common: Position | None
+    lost: int
+    dropped: int = 0
+    first: Position | None = None
+    last: Position | None = None
+    names: tuple[str, ...] = ()
+
+
+class Strangers(Exception):
+    """Stream and archive have nothing in common: one is not of this installation, and neither may be given up."""
+
+    def __init__(self, partition: int, archived: Position) -> None:
+        super().__init__(
+            f"Partition {partition} has a stream that has nothing in common with its archive, which ends at {archived}:"
+            " the log or the database is another installation's. Nothing is written to either."
+        )
+
+
+async def compare(log: Log, connection: Connection, partition: int) -> Ends:
+    """
+    Raises:
+        BrokenChain: what follows the archive's last entry was trimmed: the archive has been put back to an older state.
+    """
+    archived = await archive.position(connection, partition)
+    end = await tail_of(log, partition)
+    if archived is None:
+        if end is not None:
+            await tail.read(log, partition, None, count=1, block=None, archive=None)
+        return Ends(archived, end, forked=False)
+    if end is None or end < archived:
+        return Ends(archived, end, forked=True)
+    return Ends(archived, end, forked=not await _goes_on(log, connection, archived, end))
+
+
+async def fork_of(log: Log, connection: Connection, partition: int, ends: Ends) -> Fork:
+    """What was lost, where the ends do not fit.
+
+    Raises:
+        Strangers: everything.
+    """
+    assert ends.archived is not None
+    dropped, names, oldest = 0, list[str](), None
+    last: Position | None = None
+    while found := await tail.entries_back(log, partition, oldest and oldest.position, count=_AT_ONCE):
+        known = await archive.places(connection, [entry.position for entry in found])
+        for entry in found:
+            if known.get(entry.position) == (entry.prev, entry.at):
+                return await _fork(connection, ends, entry.position, dropped, oldest, last, names)
+            dropped, oldest, last = dropped + 1, entry, last or entry.position
+            if len(names) < _NAMED:
+                names.append(f"{entry.position} {_tag(entry)}")
+    common = await _before(connection, partition, oldest, ends.end)
+    if common is None and oldest is not None:
+        raise Strangers(partition, ends.archived)
+    return await _fork(connection, ends, common, dropped, oldest, last, names)
+
+
+async def _goes_on(log: Log, connection: Connection, archived: Position, end: Position) -> bool:
+    """Whether the stream, which does not end before the archive, holds the archive's last entry and goes on from it."""
+    partition = archived.partition
+    found = await tail.entries_from(log, partition, archived, count=2)
+    if found and found[0].position == archived:
+        known = await archive.places(connection, [archived])
+        if known.get(archived) != (found[0].prev, found[0].at):
+            return False
+        del found[0]
+    if not found:
+        if end == archived:
+            return True
+        raise BrokenChain(partition, archived.entry, end.entry)
+    if found[0].prev == archived.entry:
+        return True
+    if found[0].prev and at_entry(partition, found[0].prev) > archived:
+        raise BrokenChain(partition, archived.entry, found[0].position.entry)
+    return False
+
+
+async def _before(
+    connection: Connection, partition: int, oldest: Entry | None, end: Position | None
+) -> Position | None:
+    """The archived entry after which the stream begins, or with which it ended before all of it was trimmed."""
+    place = end if oldest is None else at_entry(partition, oldest.prev) if oldest.prev else None
+    return place if place is not None and await archive.places(connection, [place]) else None
+
+
+async def _fork(
+    connection: Connection,
+    ends: Ends,
+    common: Position | None,
+    dropped: int,
+    oldest: Entry | None,
+    last: Position | None,
+    names: list[str],
+) -> Fork:
+    assert ends.archived is not None
+    lost = await archive.count_after(connection, ends.archived.partition, common)
+    return Fork(common, lost, dropped, oldest and oldest.position, last, tuple(names))
+
+
+def _tag(entry: Entry) -> str:
+    return str(getattr(entry.event, "type", None) or entry.event.__struct_config__.tag)

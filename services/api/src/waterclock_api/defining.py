@@ -1,0 +1,46 @@
+"""A body → a definition, checked in every respect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from waterclock.model.definition import Definition
+from waterclock.model.errors import Flaw
+from waterclock.model.ids import JobId
+from waterclock_api.checks import check_params, check_queue, check_schedule, check_target, definition_of
+from waterclock_api.dto import READ_ONLY, JobWrite
+from waterclock_api.intake import read_struct, refuse
+from waterclock_api.parts import Parts
+
+_STAND_INS = {"job_name": "-", "invoke_target": ""}
+
+
+async def definition_in(
+    parts: Parts, body: Any, job_id: JobId, *, allow_unknown: bool, before: Definition | None = None
+) -> Definition:
+    """The definition that a body describes, checked in every respect.
+
+    A schedule that `before` had too need not name a future instant: a job whose last has passed can still be edited.
+
+    Raises:
+        Invalid: names every flaw.
+    """
+    flaws: list[Flaw] = []
+    write = read_struct(JobWrite, body, flaws, ignored=READ_ONLY, stand_ins=_STAND_INS)
+    definition = definition_of(write, flaws)
+    if before is None or not _same_schedule(before, definition):
+        check_schedule(job_id, definition, parts.clock.now_ms(), flaws)
+    check_queue(definition.queue, (queue.name for queue in parts.log.queues), flaws)
+    target = definition.invoke_target
+    known = await parts.registry.known(target, patient=not allow_unknown) if target else None
+    if known is not None:
+        if not allow_unknown and (before is None or before.invoke_target != target):
+            check_target(target, known, flaws)
+        check_params(known.get(target), definition.invoke_params, flaws, at="invokeParams")
+    refuse(flaws)
+    return definition
+
+
+def _same_schedule(before: Definition, after: Definition) -> bool:
+    names = ("cron_expression", "timezone", "cron_dialect", "dst_gap", "dst_fold", "start_at", "end_at")
+    return all(getattr(before, name) == getattr(after, name) for name in names)

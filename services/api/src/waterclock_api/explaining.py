@@ -1,0 +1,88 @@
+"""What became of a job's instants, told with where their runs stand now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from waterclock.log.jobs import load_job
+from waterclock.model.errors import NotFound, TryLater
+from waterclock.model.explain import Explanation, Runs, explain, explain_moment
+from waterclock.model.ids import ID_PATTERN, RunId
+from waterclock.store.statements import statement
+from waterclock.wire.envelope import Entry
+from waterclock_api.ledger_entries import LedgerReader, caught_up
+from waterclock_api.parts import Parts
+from waterclock_api.reads import PACKAGE
+
+Telling = Callable[[Iterable[Entry], Runs | None], Sequence[Explanation]]
+
+
+async def explained(parts: Parts, job_id: str, from_ms: int, to_ms: int, limit: int) -> Sequence[Explanation]:
+    """The first `limit` instants of the job in [from, to], oldest first.
+
+    Raises:
+        NotFound: there never was such a job.
+        BadSchedule: a definition of it cannot be read.
+    """
+    now = parts.clock.now_ms()
+
+    def tell(entries: Iterable[Entry], runs: Runs | None) -> Sequence[Explanation]:
+        return explain(entries, from_ms=from_ms, to_ms=to_ms, now_ms=now, runs=runs, limit=limit)
+
+    return await _told(parts, job_id, from_ms, to_ms, tell)
+
+
+async def explained_moment(parts: Parts, job_id: str, at_ms: int) -> Sequence[Explanation]:
+    """The fate of one moment, be it an instant or not; raises as `explained`."""
+    now = parts.clock.now_ms()
+
+    def tell(entries: Iterable[Entry], runs: Runs | None) -> Sequence[Explanation]:
+        told = explain_moment(entries, at_ms=at_ms, now_ms=now, runs=runs)
+        return [told] if told is not None else []
+
+    return await _told(parts, job_id, at_ms, at_ms, tell)
+
+
+async def _told(parts: Parts, job_id: str, from_ms: int, to_ms: int, tell: Telling) -> Sequence[Explanation]:
+    """Told twice: which runs are to be looked up, shows only the first time."""
+    if ID_PATTERN.fullmatch(job_id) is None:
+        raise NotFound("job", job_id)
+    await caught_up(parts, [parts.log.partition_of(job_id)])
+    reader = LedgerReader(parts, from_ms, to_ms)
+    begun = (await reader.begun([job_id]))[job_id]
+    if not begun:
+        await _refuse(parts, job_id)
+    heard: list[Entry] = []
+
+    def listen() -> Sequence[Explanation]:
+        def entries() -> Iterable[Entry]:
+            for entry in reader.ledger(begun):
+                heard.append(entry)
+                yield entry
+
+        return tell(entries(), None)
+
+    first = await asyncio.to_thread(listen)
+    runs = await _statuses(parts, {item.run_id for item in first if item.run_id is not None})
+    return await asyncio.to_thread(tell, heard, runs) if runs else first
+
+
+async def _statuses(parts: Parts, run_ids: Iterable[RunId]) -> Runs:
+    wanted = {"run_ids": list(run_ids), "now": parts.clock.now_ms()}
+    if not wanted["run_ids"]:
+        return {}
+    async with parts.reading() as connection:
+        cursor = await connection.execute(statement("run_statuses", PACKAGE), wanted)
+        return dict(await cursor.fetchall())
+
+
+async def _refuse(parts: Parts, job_id: str) -> None:
+    """
+    Raises:
+        NotFound: there never was such a job.
+        TryLater: there is one that the archive has not heard of.
+    """
+    if await load_job(parts.log, job_id) is None:
+        raise NotFound("job", job_id)
+    raise TryLater("The archive has not heard of the job yet.")

@@ -1,0 +1,77 @@
+"""Repairing a partition from the archive: what the stores say of it, put back into the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from waterclock.log.client import Log
+from waterclock.log.repair import Repair
+from waterclock.model.events import LogForked
+from waterclock.model.positions import Position
+from waterclock.store.pool import Connection
+from waterclock.store.standing import Known, known
+from waterclock_api.comparing import Ends, Fork, fork_of
+
+_log = logging.getLogger(__name__)
+
+
+class Overtaken(Exception):
+    """The archive has gone on since it was compared."""
+
+
+async def repair(log: Log, connection: Connection, partition: int, ends: Ends, *, epoch: int) -> None:
+    """Repair a partition whose stream does not hold the archive's last entry, and open it in `epoch`.
+
+    Raises:
+        Strangers: stream and archive have nothing in common; nothing was done.
+        StaleRepair, StaleEpoch, TailMoved, Overtaken: another got in between.
+    """
+    assert ends.archived is not None
+    fork = await fork_of(log, connection, partition, ends)
+    work = await Repair.begin(log, partition, epoch=epoch)
+    async with known(connection, partition) as archive:
+        if await archive.position() != ends.archived:
+            raise Overtaken(f"Partition {partition} is archived beyond {ends.archived} by now.")
+        paused = await _put_back(work, archive)
+    await _fork(work, ends, fork, paused)
+    _say(partition, epoch, ends, fork, work.put)
+
+
+async def _put_back(work: Repair, archive: Known) -> Mapping[str, Position]:
+    async for jobs in archive.jobs():
+        await work.jobs(jobs)
+    async for runs in archive.runs():
+        await work.runs([(run, body.decode()) for run, body in runs])
+    async for ended, answered in archive.recent():
+        await work.remember(ended, answered)
+    return await archive.paused()
+
+
+async def _fork(work: Repair, ends: Ends, fork: Fork, paused: Mapping[str, Position]) -> None:
+    assert ends.archived is not None
+    forked = LogForked(
+        epoch=work.epoch,
+        server=work.server,
+        common=_named(fork.common),
+        lost=fork.lost,
+        repaired=work.put,
+        dropped=fork.dropped,
+        dropped_first=_named(fork.first),
+        dropped_last=_named(fork.last),
+    )
+    tail = ends.end.entry if ends.end is not None else ""
+    await work.fork(forked, archived=ends.archived, tail=tail, paused=paused)
+
+
+def _say(partition: int, epoch: int, ends: Ends, fork: Fork, put: int) -> None:
+    told: dict[str, Any] = {"partition": partition, "epoch": epoch, "archived": str(ends.archived)}
+    told |= {"end": str(ends.end), "common": str(fork.common), "lost": fork.lost, "repaired": put}
+    _log.error("log forked: it had lost its end, and was repaired from the archive", extra=told)
+    for name in fork.names:
+        _log.warning("event dropped: the archive does not know it", extra={"partition": partition, "event": name})
+
+
+def _named(position: Position | None) -> str | None:
+    return str(position) if position is not None else None

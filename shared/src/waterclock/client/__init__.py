@@ -1,0 +1,1 @@
+"""The verbs that speak to a running API, for people and scripts."""

@@ -1,0 +1,185 @@
+"""What a partition holds, as the archive and the read models know it: the material of a repair.
+
+All of one moment, in bounded portions, however long the archive is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from psycopg import IsolationLevel
+
+from waterclock.model.definition import Definition
+from waterclock.model.events import (
+    AnyJobEvent,
+    AnyRunEvent,
+    QueuePaused,
+    QueueResumed,
+    ResultRefused,
+    RunCancelled,
+    RunCancelRequested,
+    RunDied,
+    RunFailed,
+    RunRequested,
+    RunSucceeded,
+    RunTimedOut,
+    StoredEvent,
+)
+from waterclock.model.ids import JobId
+from waterclock.model.instants import stamp
+from waterclock.model.positions import Position
+from waterclock.model.repair import (
+    ENDS_KEPT_MS,
+    KEYS_KEPT_MS,
+    Answered,
+    Ended,
+    KnownJob,
+    Standing,
+    Unfinished,
+    answered,
+    ended,
+    evolve,
+    lined_up,
+    paused,
+    waiting_from,
+)
+from waterclock.store import archive
+from waterclock.store.pool import Connection
+from waterclock.store.statements import statement
+from waterclock.wire.envelope import UnknownEvent, decode_document, request_body
+
+_AT_ONCE = 1_000  # rows
+
+_definition = msgspec.json.Decoder(Definition)
+
+
+def _tags(union: Any) -> list[str]:
+    return [str(kind.__struct_config__.tag) for kind in union.__args__]
+
+
+_OF_RUNS = _tags(AnyRunEvent)
+_REMEMBERED = _tags(
+    AnyJobEvent
+    | QueuePaused
+    | QueueResumed
+    | ResultRefused
+    | RunCancelRequested
+    | RunRequested
+    | RunSucceeded
+    | RunFailed
+    | RunTimedOut
+    | RunCancelled
+    | RunDied
+)
+
+
+class Known:
+    """One partition at the moment of its archive's end."""
+
+    def __init__(self, connection: Connection, partition: int) -> None:
+        self._connection = connection
+        self._partition = partition
+
+    async def position(self) -> Position | None:
+        return await archive.position(self._connection, self._partition)
+
+    async def jobs(self) -> AsyncIterator[list[KnownJob]]:
+        """The jobs that exist."""
+        async for rows in self._rows("standing_jobs"):
+            yield [self._job(row) for row in rows]
+
+    async def runs(self) -> AsyncIterator[list[tuple[Unfinished, bytes]]]:
+        """The unfinished runs with the bodies of their RunRequested, in the order in which they were requested."""
+        lines = waiting_from([self._standing(row) async for rows in self._rows("standing_lines") for row in rows])
+        held: list[tuple[Any, ...]] = []  # of a run whose events may go on in the next portion
+        async for rows in self._rows("standing_runs", types=_OF_RUNS):
+            held += rows
+            whole = [row for row in held if row[0] != held[-1][0]]
+            held = held[len(whole) :]
+            yield [(lined_up(run, lines), body) for run, body in self._folded(whole)]
+        yield [(lined_up(run, lines), body) for run, body in self._folded(held)]
+
+    async def recent(self) -> AsyncIterator[tuple[list[Ended], list[Answered]]]:
+        """Ends, and commands that were answered, that were still remembered at the archive's end."""
+        now = await self._last_at()
+        since = {"since": now - KEYS_KEPT_MS, "all_since": now - ENDS_KEPT_MS}
+        async for rows in self._rows("recent_entries", types=_REMEMBERED, **since):
+            events = [self._event(*row) for row in rows]
+            yield (
+                [one for position, event in events if event and (one := ended(position, event))],
+                [one for position, event in events if event and (one := answered(position, event))],
+            )
+
+    async def paused(self) -> dict[str, Position]:
+        """The queues that are paused, and since which event."""
+        cursor = await self._connection.execute(statement("pauses"), {"partition": self._partition})
+        events = [self._event(*row) for row in await cursor.fetchall()]
+        return paused((position, event) for position, event in events if event is not None)
+
+    async def _last_at(self) -> int:
+        place = await self.position()
+        known = await archive.places(self._connection, [place]) if place is not None else {}
+        return known[place][1] if place is not None else 0
+
+    async def _rows(self, name: str, **arguments: Any) -> AsyncIterator[list[tuple[Any, ...]]]:
+        async with self._connection.cursor(name) as cursor:
+            await cursor.execute(statement(name), {"partition": self._partition, **arguments})
+            while rows := await cursor.fetchmany(_AT_ONCE):
+                yield rows
+
+    def _folded(self, rows: list[tuple[Any, ...]]) -> list[tuple[Unfinished, bytes]]:
+        """The runs of these events, which are all of each run."""
+        found: list[tuple[Unfinished, bytes]] = []
+        for _, own in groupby(rows, key=itemgetter(0)):
+            run: Unfinished | None = None
+            body = b""
+            for _, epoch, seq, document in own:
+                position, event = self._event(epoch, seq, document)
+                if isinstance(event, RunRequested):
+                    body = request_body(document)
+                if event is not None:
+                    run = evolve(run, position, event)
+            if run is not None:
+                found.append((run, body))
+        return found
+
+    def _event(self, epoch: int, seq: int, document: bytes) -> tuple[Position, StoredEvent | None]:
+        event = decode_document(document)
+        return Position(self._partition, epoch, seq), None if isinstance(event, UnknownEvent) else event
+
+    def _job(self, row: tuple[Any, ...]) -> KnownJob:
+        job_id, version, definition, created_at, updated_at, mark, barred_epoch, barred_seq = row
+        return KnownJob(
+            job_id=JobId(job_id),
+            version=version,
+            definition=_definition.decode(definition),
+            created_at=stamp(created_at),
+            updated_at=stamp(updated_at),
+            mark=mark,
+            barred_through=self._place(barred_epoch, barred_seq),
+        )
+
+    def _standing(self, row: tuple[Any, ...]) -> Standing:
+        job_id, epoch, seq, waits, released_epoch, released_seq = row
+        released = self._place(released_epoch, released_seq)
+        return Standing(JobId(job_id), Position(self._partition, epoch, seq), waits, released)
+
+    def _place(self, epoch: int | None, seq: int | None) -> Position | None:
+        return None if epoch is None or seq is None else Position(self._partition, epoch, seq)
+
+
+@asynccontextmanager
+async def known(connection: Connection, partition: int) -> AsyncGenerator[Known]:
+    """What is known of a partition at one moment, for as long as the context lasts."""
+    await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+    try:
+        async with connection.transaction():
+            await connection.execute(statement("prefer_lookups"))
+            yield Known(connection, partition)
+    finally:
+        await connection.set_isolation_level(None)

@@ -1,0 +1,143 @@
+"""What became of each instant, over HTTP: in pages, of deleted jobs too, and in agreement with the proof."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.deciding import HOUR, MINUTE, Story
+from tests.integration.api.rig import JOBS
+from waterclock.model.ids import due_run
+
+
+@pytest.mark.asyncio
+async def test_what_is_explained_is_what_is_proved(rig: MakeRig) -> None:
+    async with rig(partitions=2) as api:
+        story = Story(api)
+        jobs = [await story.job(misfire_policy=policy, partition=int(policy) % 2) for policy in ("1", "2", "3")]
+        jobs.append(await story.job(concurrent="1", overlap_policy="buffer_one"))
+        for job_id in jobs[:3]:
+            await story.decide(job_id, ago=7 * MINUTE)
+        await story.decide(jobs[3], ago=7 * MINUTE, every=MINUTE)
+        for job_id in jobs:
+            range_ = {"from": story.at(HOUR - 1), "to": story.at(0)}
+            items = await _pages(story, job_id, **range_, limit="13")
+            proof = await story.proof(ago=HOUR - 1, jobId=job_id)
+
+            fates = Counter(item["fate"] for item in items)
+            assert fates["pending"] == proof["pending"] == 7
+            assert [fates[fate] for fate in ("fired", "skipped", "coalesced")] == [
+                proof[fate] for fate in ("fired", "skipped", "coalesced")
+            ]
+            assert fates.total() == proof["instants"] + proof["pending"] == 60
+            assert [item["instant"] for item in items] == [story.at(ago * MINUTE) for ago in range(59, -1, -1)]
+
+
+@pytest.mark.asyncio
+async def test_an_instant_that_fired_tells_its_run_and_where_that_stands(rig: MakeRig) -> None:
+    async with rig() as api:
+        story = Story(api)
+        worker = await api.worker()
+        job_id = await story.job(owed=MINUTE)
+        await story.decide(job_id)
+        grant = await worker.claim_one()
+        await worker.succeed(grant)
+
+        answer = await story.told(job_id, at=story.at(0))
+
+        (item,) = answer["items"]
+        run_id = due_run(job_id, story.now)
+        assert (item["instant"], item["fate"], item["reason"]) == (story.at(0), "fired", "schedule")
+        assert (item["runId"], item["policy"]) == (run_id, None)
+        assert item["text"].endswith(f"Run {run_id} was requested; it succeeded.")
+        assert answer["nextCursor"] is None
+        history = await api.http.get(f"{JOBS}/{job_id}/explain", params={"from": story.at(0)})
+        assert history.json()["items"][0] == item
+
+
+@pytest.mark.asyncio
+async def test_a_moment_that_is_no_instant_is_explained_too(rig: MakeRig) -> None:
+    async with rig() as api:
+        story = Story(api)
+        job_id = await story.job()
+        (item,) = (await story.told(job_id, at=story.at(30 * MINUTE + 1)))["items"]
+        assert (item["fate"], item["runId"], item["position"]) == ("notDue", None, None)
+        (item,) = (await story.told(job_id, at=story.at(2 * HOUR)))["items"]
+        assert (item["fate"], item["reason"]) == ("notYetCreated", None)
+        (item,) = (await story.told(job_id, at="2099-12-31T23:59:00+01:00"))["items"]
+        assert (item["instant"], item["fate"], item["reason"]) == ("2099-12-31T22:59:00.000Z", "pending", "future")
+
+
+@pytest.mark.asyncio
+async def test_a_deleted_job_is_explained_still(rig: MakeRig) -> None:
+    async with rig() as api:
+        story = Story(api)
+        job_id = await story.job(owed=10 * MINUTE)
+        assert (await api.http.delete(f"{JOBS}/{job_id}")).status_code == 204
+        assert (await api.http.get(f"{JOBS}/{job_id}")).status_code == 404
+        items = (await story.told(job_id, **{"from": story.at(HOUR), "to": story.at(0), "limit": 1000}))["items"]
+        assert Counter(item["fate"] for item in items) == {"notYetCreated": 51, "skipped": 10}
+        assert {item["reason"] for item in items} == {None, "deleted"}
+        (item,) = (await story.told(job_id, at="2099-12-31T23:59:00Z"))["items"]
+        assert item["fate"] == "deleted"
+
+
+@pytest.mark.asyncio
+async def test_a_job_is_explained_as_soon_as_it_is_written(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        job = await api.create(cronExpression="@daily")
+        await api.http.put(f"{JOBS}/{job['id']}/status", json={"status": "1"}, headers={"Prefer": "wait=0"})
+        (item,) = (await Story(api).told(job["id"], at="2099-01-01T00:00:00Z"))["items"]
+        assert item["fate"] == "disabled"
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_never_was_is_not_found(rig: MakeRig) -> None:
+    async with rig() as api:
+        for job_id in ("nobody", "No Body!"):
+            for query in ({}, {"at": "2026-01-01T00:00:00Z"}):
+                response = await api.http.get(f"{JOBS}/{job_id}/explain", params=query)
+                assert response.status_code == 404, response.text
+
+
+@pytest.mark.asyncio
+async def test_an_archive_that_lags_is_no_proof_that_a_job_never_was(rig: MakeRig) -> None:
+    async with rig(projecting=False) as api:
+        job_id = await Story(api).job()
+        response = await api.http.get(f"{JOBS}/{job_id}/explain")
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+
+
+@pytest.mark.asyncio
+async def test_what_cannot_be_asked_is_refused_by_name(rig: MakeRig) -> None:
+    async with rig() as api:
+        job_id = await Story(api).job()
+        moment = "2026-01-01T00:00:00Z"
+        for query, status, pointer in (
+            ({"when": moment}, 400, "?when"),
+            ({"limit": 0}, 400, "?limit"),
+            ({"cursor": "%%%"}, 400, "?cursor"),
+            ({"at": "noon"}, 422, "?at"),
+            ({"at": moment, "to": moment}, 422, "?at"),
+            ({"from": "noon"}, 422, "?from"),
+            ({"from": moment, "to": "2025-01-01T00:00:00Z"}, 422, "?to"),
+            ({"from": "1970-01-01T00:00:00Z", "to": "9999-01-01T00:00:00Z"}, 422, "?from"),
+        ):
+            response = await api.http.get(f"{JOBS}/{job_id}/explain", params=query)
+            assert response.status_code == status, response.text
+            assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+async def _pages(story: Story, job_id: str, **query: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        page = await story.told(job_id, **query, **({} if cursor is None else {"cursor": cursor}))
+        items += page["items"]
+        cursor = page["nextCursor"]
+        if cursor is None:
+            return items

@@ -1,0 +1,108 @@
+"""`waterclock ledger verify` and `waterclock explain` against a real API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import click
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.deciding import HOUR, MINUTE, Story
+from tests.integration.api.rig import served
+from waterclock.client.explain import explain
+from waterclock.client.ledger import ledger
+from waterclock_dev.ports import free_port
+
+
+class Terminal:
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def run(self, verb: click.Command, *arguments: str) -> Result:
+        """A verb, in a thread: the API is served by this loop."""
+        runner = CliRunner(env={"WATERCLOCK_API_URL": self._url})
+        return await asyncio.to_thread(runner.invoke, verb, list(arguments))
+
+
+@asynccontextmanager
+async def told(rig: MakeRig) -> AsyncGenerator[tuple[Story, Terminal]]:
+    async with rig() as api, served(api) as url:
+        yield Story(api), Terminal(url)
+
+
+@pytest.mark.asyncio
+async def test_a_sound_ledger_exits_0_and_a_broken_one_1(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        job_id = await story.job(job_name="tide", job_group="demo", end_at=story.at(0))
+        await story.decide(job_id, every=MINUTE)
+        range_ = ("--from", story.at(HOUR - 1), "--to", story.at(0))
+
+        done = await terminal.run(ledger, "verify", *range_, "--job", "demo/tide")
+        assert done.exit_code == 0, done.output
+        assert done.output.endswith("ok: each instant has one decision, and each decision its instant\n")
+        done = await terminal.run(ledger, "verify")
+        assert done.exit_code == 0, done.output
+
+        async with story.api.parts.reading() as connection:
+            await connection.execute(
+                "DELETE FROM events WHERE (epoch, seq) IN (SELECT epoch, seq FROM events"
+                " WHERE type = 'run.requested' ORDER BY seq OFFSET 3 LIMIT 1)"
+            )
+        done = await terminal.run(ledger, "verify", *range_)
+        assert done.exit_code == 1, done.output
+        assert "NOT ok: 1 holes, 0 doubles, 0 strays\n" in done.output
+        done = await terminal.run(ledger, "verify", *range_, "--json")
+        assert done.exit_code == 1
+        proof: dict[str, Any] = msgspec.json.decode(done.output)
+        assert (proof["ok"], proof["holes"][0]["jobId"]) == (False, job_id)
+
+
+@pytest.mark.asyncio
+async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        job_id = await story.job(job_name="tide", job_group="demo")
+        await story.decide(job_id, every=MINUTE)
+        range_ = ("demo/tide", "--from", story.at(HOUR - 1), "--to", story.at(0), "--limit", "40")
+
+        done = await terminal.run(explain, *range_)
+        assert done.exit_code == 0, done.output
+        lines = done.output.splitlines()
+        assert len(lines) == 1 + 40 + 1
+        assert lines[1].startswith(f"{story.at(59 * MINUTE)}  fired  Fired")
+        done = await terminal.run(explain, *range_, *lines[-1].split()[-2:])
+        assert len(done.output.splitlines()) == 1 + 20
+
+        done = await terminal.run(explain, job_id, "--at", story.at(MINUTE // 2), "--json")
+        (item,) = msgspec.json.decode(done.output)["items"]
+        assert item["fate"] == "notDue"
+
+
+@pytest.mark.asyncio
+async def test_a_refusal_is_one_line_and_exit_code_2(rig: MakeRig) -> None:
+    async with told(rig) as (_, terminal):
+        for arguments, said in (
+            (("nobody",), "There is no job nobody"),
+            (("demo/nobody",), "there is no job 'nobody' in the group 'demo'"),
+            (("nobody", "--at", "noon"), "?at is no RFC 3339 moment"),
+        ):
+            done = await terminal.run(explain, *arguments)
+            assert done.exit_code == 2, done.output
+            assert said.lower() in done.output.lower()
+            assert len(done.output.splitlines()) == 1
+
+
+@pytest.mark.asyncio
+async def test_an_api_out_of_reach_is_named_with_its_setting() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    done = await Terminal(url).run(ledger, "verify")
+    assert done.exit_code == 2
+    assert f"no answer from {url} (WATERCLOCK_API_URL)" in done.output
+    done = await Terminal("localhost:8080").run(ledger, "verify")
+    assert done.exit_code == 2
+    assert "WATERCLOCK_API_URL" in done.output

@@ -1,0 +1,78 @@
+"""What the client verbs print."""
+
+from __future__ import annotations
+
+import msgspec
+
+from waterclock.client.explain import Explanations
+from waterclock.client.explain import told as explanations_told
+from waterclock.client.ledger import Proof
+from waterclock.client.ledger import told as proof_told
+from waterclock.model.explain import Explanation
+from waterclock.model.ids import JobId
+from waterclock.model.instants import Stamp
+from waterclock.model.ledger import Breach
+
+FROM, TO = Stamp("2026-11-23T10:00:00.000Z"), Stamp("2026-11-23T11:00:00.000Z")
+PROOF = Proof(
+    from_=FROM,
+    to=TO,
+    jobs=2,
+    instants=120,
+    fired=100,
+    skipped=20,
+    coalesced=0,
+    pending=0,
+    oldest_pending=None,
+    holes=(),
+    doubles=(),
+    strays=(),
+    ok=True,
+)
+HOLE = Breach(job_id=JobId("abc"), after=FROM, through=TO, instants=3, position=None, text="this was left out")
+FIRED = Explanation(
+    instant=FROM, fate="fired", reason="schedule", run_id=None, policy=None, position="0-1-7", text="Fired on time."
+)
+
+
+def test_a_sound_ledger_is_told_in_three_lines_and_ok() -> None:
+    assert list(proof_told(PROOF)) == [
+        "2026-11-23T10:00:00.000Z to 2026-11-23T11:00:00.000Z",
+        "jobs  instants  fired  skipped  coalesced  pending",
+        "2     120       100    20       0          0",
+        "ok: each instant has one decision, and each decision its instant",
+    ]
+
+
+def test_what_is_pending_or_decided_by_other_rules_is_said() -> None:
+    proof = msgspec.structs.replace(PROOF, pending=1, oldest_pending=TO, tzdata_changed=("2026a", "2026b"))
+    assert list(proof_told(proof))[3:5] == [
+        "pending: the oldest was due at 2026-11-23T11:00:00.000Z and is not decided yet",
+        "decided by other zone rules than today's: 2026a, 2026b",
+    ]
+
+
+def test_every_breach_has_its_row_and_each_reason_is_told_once() -> None:
+    second = msgspec.structs.replace(HOLE, position="0-1-9")
+    proof = msgspec.structs.replace(PROOF, holes=(HOLE, second), strays=(HOLE,), ok=False)
+    assert list(proof_told(proof))[3:] == [
+        "breach  job  after                     through                   instants  position",
+        "hole    abc  2026-11-23T10:00:00.000Z  2026-11-23T11:00:00.000Z  3         -",
+        "hole    abc  2026-11-23T10:00:00.000Z  2026-11-23T11:00:00.000Z  3         0-1-9",
+        "stray   abc  2026-11-23T10:00:00.000Z  2026-11-23T11:00:00.000Z  3         -",
+        "hole: this was left out",
+        "stray: this was left out",
+        "NOT ok: 2 holes, 0 doubles, 1 strays",
+    ]
+
+
+def test_instants_are_told_with_their_fate_and_why() -> None:
+    assert list(explanations_told(Explanations(items=(FIRED,), next_cursor="abc"))) == [
+        "instant                   fate   why",
+        "2026-11-23T10:00:00.000Z  fired  Fired on time.",
+        "There are more: the same with --cursor abc",
+    ]
+
+
+def test_a_range_without_instants_says_so() -> None:
+    assert list(explanations_told(Explanations(items=(), next_cursor=None))) == ["The job names no instant there."]
