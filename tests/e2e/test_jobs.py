@@ -80,6 +80,17 @@ def test_an_executor_that_gives_up_leaves_its_reason(installation: Installation)
     assert [step["status"] for step in run["steps"]] == ["failed"]
 
 
+def test_a_backup_needs_no_parameters_for_the_worker_knows_database_and_bucket(installation: Installation) -> None:
+    job = create(installation, invokeTarget="db.backup")
+    run = installation.ended_run(trigger(installation, job))
+    assert run["status"] == "succeeded", run
+    assert (run["result"]["database"], run["result"]["verified"]) == ("waterclock", True)
+    assert (run["result"]["bucket"], run["result"]["size"] > 0) == (installation.record.s3.bucket, True)
+    secrets = {installation.record.s3.secret_key, installation.record.postgres.split(":")[2].split("@")[0]}
+    stored = "".join(line["text"] for line in installation.get(f"/runs/{run['id']}/logs")["items"]) + str(run)
+    assert not [secret for secret in secrets if secret in stored]
+
+
 @pytest.mark.parametrize(
     ("wrong", "pointer"),
     [

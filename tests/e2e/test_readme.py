@@ -4,7 +4,6 @@ The comment before a block says what becomes of it: `run` (with `expecting N`, t
 `save as FILE` (what the installation has for an executor), or `elsewhere` (tested there).
 """
 
-import os
 import re
 import shlex
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.commands import path_with_commands
 from tests.support.installation import Installation, answered, clean_environment
 from tests.support.readme import README, Block, blocks, save
 
@@ -40,7 +40,7 @@ def test_the_commands_work_one_after_the_other(installation: Installation, tmp_p
     done = subprocess.run(
         ["bash", "-c", PRELUDE + "".join(commands)],
         cwd=tmp_path,
-        env={**clean_environment(), "PATH": os.defpath},
+        env={**clean_environment(), "PATH": path_with_commands(tmp_path / "commands")},
         capture_output=True,
         text=True,
         timeout=LONGEST,

@@ -1,11 +1,15 @@
 """A client of the HTTP API, with what dev and the demo need of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 
 import httpx
 import msgspec
 
+from waterclock.model.outcomes import ENDED
+
+POLL = 0.05  # s
 ANSWER = 10.0  # s; a write waits up to 2 s for its projection
 SILENCE = 60.0  # s; a stream has a heartbeat each 15 s
 
@@ -42,14 +46,25 @@ class Api:
     async def create_job(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         return _document(await self._client.post("/jobs", json=definition))
 
+    async def disable_job(self, job_id: str) -> None:
+        _document(await self._client.put(f"/jobs/{job_id}/status", json={"status": "1"}))
+
     async def trigger(self, job_id: str) -> str:
         """Request a run; its id."""
         answer = _document(await self._client.post(f"/jobs/{job_id}/trigger", json={}))
         run_id: str = answer["runId"]
         return run_id
 
-    async def get(self, path: str) -> dict[str, Any]:
-        return _document(await self._client.get(path))
+    async def get(self, path: str, **query: str) -> dict[str, Any]:
+        return _document(await self._client.get(path, params=query))
+
+    async def ended_run(self, run_id: str) -> dict[str, Any]:
+        """The run, as the read model shows it once it has heard of its end."""
+        while True:
+            run = await self.get(f"/runs/{run_id}")
+            if run["status"] in ENDED:
+                return run
+            await asyncio.sleep(POLL)
 
     async def stream(self, path: str) -> AsyncIterator[StreamedEvent]:
         """Events as they happen; ends when the server ends the stream."""

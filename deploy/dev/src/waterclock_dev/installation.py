@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,13 +27,17 @@ POLL = 0.05  # s
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to run, and where its data lies. Executors are modules or files, as the worker takes them."""
+    """What is to run, and where its data lies: not `durable` if it is deleted at the end anyway.
+
+    Executors are modules or files, as the worker takes them.
+    """
 
     data_dir: Path
     port: int
     workers: int = 1
     schedulers: int = 1
     executors: tuple[str, ...] = ()
+    durable: bool = True
 
 
 class Installation:
@@ -44,7 +48,7 @@ class Installation:
         self._plan = plan
         self._environment = environment
         self._output = output
-        self._stores = Stores(plan.data_dir, elsewhere, output)
+        self._stores = Stores(plan.data_dir, elsewhere, output, durable=plan.durable)
         self._waves: list[list[Service]] = []  # in the order in which they stop
 
     @property
@@ -93,6 +97,19 @@ class Installation:
             await together(*(service.stop() for service in wave))
         await self._stores.stop()
 
+    @contextlib.asynccontextmanager
+    async def projection_stopped(self) -> AsyncGenerator[None]:
+        """For a while nothing is written to Postgres, while runs go on; what happens meanwhile is projected after it.
+
+        Raises:
+            ServerError: the projector did not start again.
+        """
+        *_, (projector,) = self._waves
+        await projector.stop()
+        yield
+        await projector.start()
+        await projector.ready(deadline=DEADLINE)
+
     async def restart_workers(self) -> None:
         """Drain them; whoever keeps them starts them again."""
         _, workers, _ = self._waves
@@ -116,7 +133,13 @@ class Installation:
     def _services(self, env: Mapping[str, str]) -> list[list[Service]]:
         plan = self._plan
         listen = {"WATERCLOCK_HOST": LOOPBACK, "WATERCLOCK_PORT": str(plan.port)}
-        work = {"WATERCLOCK_SLOTS": env.get("WATERCLOCK_SLOTS", str(SLOTS)), "WATERCLOCK_DRAIN_TIMEOUT": str(DRAIN)}
+        work = {
+            **self._stores.backup_defaults,
+            **env,
+            **self._stores.bucket_environment,
+            "WATERCLOCK_SLOTS": env.get("WATERCLOCK_SLOTS", str(SLOTS)),
+            "WATERCLOCK_DRAIN_TIMEOUT": str(DRAIN),
+        }
         if plan.executors:
             work["WATERCLOCK_EXECUTORS"] = ",".join(plan.executors)
         api = self._service("api", "api", {**env, **listen})
@@ -126,7 +149,7 @@ class Installation:
             for n in range(1, plan.schedulers + 1)
         ]
         workers = [
-            self._service(f"worker-{n}", "worker", {**env, **work, "WATERCLOCK_WORKER_NAME": f"worker-{n}"}, DRAIN)
+            self._service(f"worker-{n}", "worker", {**work, "WATERCLOCK_WORKER_NAME": f"worker-{n}"}, DRAIN)
             for n in range(1, plan.workers + 1)
         ]
         return [[api, *schedulers], workers, [projector]]

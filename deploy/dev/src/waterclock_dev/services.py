@@ -79,21 +79,28 @@ class Service:
 
 
 async def run_once(verb: str, *, env: Mapping[str, str], on_line: OnLine, deadline: float) -> None:
-    """Run `waterclock <verb>` to its end.
+    """Run `waterclock <verb>` to its end; raises as `run_program`."""
+    await run_program(command(verb), name=verb, env=env, on_line=on_line, deadline=deadline)
+
+
+async def run_program(
+    words: Sequence[str], *, name: str, env: Mapping[str, str], deadline: float, on_line: OnLine | None = None
+) -> None:
+    """Run a program to its end.
 
     Raises:
         ServerError: it failed, or took longer than `deadline` seconds.
     """
-    child = Child(command(verb), name=verb, on_line=on_line, env=env)
+    child = Child(words, name=name, on_line=on_line, env=env)
     try:
         async with asyncio.timeout(deadline):
             code = await child.exited()
     except TimeoutError:
-        raise ServerError(f"{verb} did not end in {deadline:g} s.\n{child.last_lines}") from None
+        raise ServerError(f"{name} did not end in {deadline:g} s.\n{child.last_lines}") from None
     finally:
         await child.kill()
     if code != 0:
-        raise ServerError(f"{verb} exited with {code}.\n{child.last_lines}")
+        raise ServerError(f"{name} exited with {code}.\n{child.last_lines}")
 
 
 def command(verb: str, arguments: Sequence[str] = ()) -> list[str]:

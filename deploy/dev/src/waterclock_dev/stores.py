@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from waterclock_dev.elsewhere import Elsewhere
-from waterclock_dev.postgres import Postgres
+from waterclock_dev.postgres import Postgres, postgres_program
 from waterclock_dev.prefix import Prefixed
 from waterclock_dev.record import Bucket
 from waterclock_dev.s3 import S3
@@ -18,13 +18,14 @@ DEADLINE = 120.0  # s; a large append-only file is read at the start
 class Stores:
     """Their URLs are known once they have been started."""
 
-    def __init__(self, data_dir: Path, elsewhere: Elsewhere, output: Prefixed) -> None:
+    def __init__(self, data_dir: Path, elsewhere: Elsewhere, output: Prefixed, *, durable: bool) -> None:
+        """Without `durable` Postgres waits for no disk."""
         self._elsewhere = elsewhere
         self._valkey = (
             Server(Valkey(data=data_dir / "redis"), on_line=output.of("redis")) if elsewhere.redis_url is None else None
         )
         self._postgres = (
-            Server(Postgres(data=data_dir / "postgres"), on_line=output.of("postgres"))
+            Server(Postgres(data=data_dir / "postgres", durable=durable), on_line=output.of("postgres"))
             if elsewhere.postgres_url is None
             else None
         )
@@ -65,15 +66,24 @@ class Stores:
     @property
     def environment(self) -> dict[str, str]:
         """The settings by which a service finds them."""
+        return {"WATERCLOCK_REDIS_URL": self.redis_url, "WATERCLOCK_POSTGRES_URL": self.postgres_url}
+
+    @property
+    def bucket_environment(self) -> dict[str, str]:
+        """The settings by which an executor finds the bucket."""
         bucket = self.bucket
         return {
-            "WATERCLOCK_REDIS_URL": self.redis_url,
-            "WATERCLOCK_POSTGRES_URL": self.postgres_url,
             "WATERCLOCK_S3_ENDPOINT": bucket.endpoint,
             "WATERCLOCK_S3_BUCKET": bucket.bucket,
             "WATERCLOCK_S3_ACCESS_KEY": bucket.access_key,
             "WATERCLOCK_S3_SECRET_KEY": bucket.secret_key,
         }
+
+    @property
+    def backup_defaults(self) -> dict[str, str]:
+        """What `db.backup` backs up, and by whose programs, where nobody says otherwise: our own database."""
+        programs = {} if self._postgres is None else {"WATERCLOCK_PG_BIN": str(postgres_program("pg_dump").parent)}
+        return {"WATERCLOCK_BACKUP_DATABASE_URL": self.postgres_url, **programs}
 
     def _url(self, server: Server[Any] | None) -> str:
         assert server is not None

@@ -6,6 +6,7 @@ from typing import TextIO
 
 from waterclock_dev.client import StreamedEvent
 
+BAR = 10  # signs
 BOLD, DIM, GREEN, RED, CYAN = "1", "2", "32", "31", "36"
 ENDS = {
     "run.succeeded": "succeeded",
@@ -59,6 +60,8 @@ class Screen:
                 return [f"  ▸ {data['name']}"]
             case "step.log":
                 return [self._paint(f"      {line['text']}", DIM) for line in data["lines"]]
+            case "step.progress":
+                return [self._paint(f"      {_progress(data['done'], data.get('total'))}", DIM)]
             case "step.finished":
                 return [f"  {'✓' if data['status'] == 'succeeded' else '✗'} step {data['number']} {data['status']}"]
             case "fire.skipped":
@@ -77,6 +80,14 @@ class Screen:
     def _write(self, line: str) -> None:
         self._out.write(f"{line}\n")
         self._out.flush()
+
+
+def _progress(done: float, total: float | None) -> str:
+    """Executors count what they like: bytes, rows, tables."""
+    if not total:
+        return f"{done:,.0f}"
+    filled = min(BAR, int(BAR * done / total))
+    return f"{'▰' * filled}{'▱' * (BAR - filled)} {done:,.0f} of {total:,.0f}"
 
 
 def _spaced(row: Sequence[str], widths: Sequence[int]) -> str:
