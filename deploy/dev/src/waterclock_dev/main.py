@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from waterclock.kit.service import run_service
-from waterclock_dev.bench.verbs import bench
 from waterclock_dev.demo.screen import Screen
 from waterclock_dev.demo.show import show
 from waterclock_dev.dev import PortTaken, Wishes, serve

@@ -32,7 +32,7 @@ class ArchiveAhead(Exception):
     def __init__(self, partition: int, archived: Position | None, end: Position | None) -> None:
         super().__init__(
             f"Partition {partition} is archived up to {archived}, but its stream, which is open and ends at"
-            f" {end or 'nothing'}, does not hold that event. Nothing is projected from it. What is open is not repaired:"
+            f" {end or 'nothing'}, does not hold that event. Nothing is projected from it. An open one is not repaired:"
             " restart the log's server, and the two are compared before anything more is written."
         )
         self.partition = partition
