@@ -99,16 +99,14 @@ class Installation:
 
     @contextlib.asynccontextmanager
     async def projection_stopped(self) -> AsyncGenerator[None]:
-        """For a while nothing is written to Postgres, while runs go on; what happens meanwhile is projected after it.
+        """Meanwhile nothing is written to Postgres; runs go on, and what happens is projected once it is over.
 
-        Raises:
-            ServerError: the projector did not start again.
+        The projector has been started again at the end, and may not be ready yet.
         """
         *_, (projector,) = self._waves
         await projector.stop()
         yield
         await projector.start()
-        await projector.ready(deadline=DEADLINE)
 
     async def restart_workers(self) -> None:
         """Drain them; whoever keeps them starts them again."""

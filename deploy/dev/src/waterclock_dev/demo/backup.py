@@ -1,7 +1,7 @@
 """The second act: `db.backup` of Waterclock's own database, restored into another one and compared.
 
-Meanwhile the projector is stopped. It alone writes the database, and would go on to write the events of the backup's
-own run; without it the database stays as it was dumped, so that all of it can be compared, to the last row.
+While it is dumped the projector is stopped. It alone writes the database, and would go on to write the events of the
+backup's own run; without it the database stays as it was dumped, so that all of it can be compared, to the last row.
 """
 
 from pathlib import Path
@@ -31,14 +31,16 @@ async def play(installation: Installation, api: Api, folder: Path, screen: Scree
     screen.title("A backup of Waterclock's own database, by Waterclock")
     job = await api.create_job(BACKUP)
     screen.say(f"created demo/backup ({job['id']}); the projector stops, so the database stays as it is dumped")
+    postgres = installation.record.postgres
     async with installation.projection_stopped():
         ended = await run_by_hand(api, job, screen)
-        dump = await fetched(installation.record.s3, ended["result"], folder)
-        screen.say(f"fetched {ended['result']['object']}")
-        screen.say(f"{dump.size:,} bytes, SHA-256 {dump.sha256[:16]}…: as its manifest says")
-        copy = await restored(dump.file, installation.record.postgres)
-        screen.say("restored by pg_restore into an empty database; comparing it with the one that was dumped")
-        _compare(await tables(installation.record.postgres), await tables(copy), screen)
+        dumped = await tables(postgres)
+    dump = await fetched(installation.record.s3, ended["result"], folder)
+    screen.say(f"fetched {ended['result']['object']}")
+    screen.say(f"{dump.size:,} bytes, SHA-256 {dump.sha256[:16]}…: as its manifest says")
+    copy = await tables(await restored(dump.file, postgres))
+    screen.say("restored by pg_restore into an empty database, and compared with the one that was dumped:")
+    _compare(dumped, copy, screen)
     run = await api.ended_run(ended["runId"])
     screen.say(f"the projector is back and has read on: run {run['id']} {run['status']} after {run['durationMs']} ms")
 
