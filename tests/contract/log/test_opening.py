@@ -86,6 +86,12 @@ async def test_initialising_again_changes_nothing_but_adds_queues(settings: LogS
     await log.close()
 
 
+async def test_an_empty_server_takes_only_as_many_partitions_as_the_archive_knows(settings: LogSettings) -> None:
+    with pytest.raises(LogUnfit, match="4 partitions, not 2"):
+        await initialise(settings, partitions=2, queues=QUEUES, archived=4)
+    await initialise(settings, partitions=4, queues=QUEUES, archived=4)
+
+
 async def test_opening_again_in_the_same_epoch_does_nothing(log: Log) -> None:
     again = await open_partition(log, 0, epoch=1, expect_tail="")
     assert again == Opened(Position(0, 1, 1), already=True)

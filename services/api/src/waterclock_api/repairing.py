@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any
 
 from waterclock.log.client import Log
@@ -40,12 +41,15 @@ async def repair(log: Log, connection: Connection, partition: int, ends: Ends, *
 
 
 async def _put_back(work: Repair, archive: Known) -> Mapping[str, Position]:
-    async for jobs in archive.jobs():
-        await work.jobs(jobs)
-    async for runs in archive.runs():
-        await work.runs([(run, body.decode()) for run, body in runs])
-    async for ended, answered in archive.recent():
-        await work.remember(ended, answered)
+    async with aclosing(archive.jobs()) as portions:
+        async for jobs in portions:
+            await work.jobs(jobs)
+    async with aclosing(archive.runs()) as portions:
+        async for runs in portions:
+            await work.runs([(run, body.decode()) for run, body in runs])
+    async with aclosing(archive.recent()) as portions:
+        async for ended, answered in portions:
+            await work.remember(ended, answered)
     return await archive.paused()
 
 

@@ -5,8 +5,8 @@ All of one moment, in bounded portions, however long the archive is.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -88,32 +88,36 @@ class Known:
     async def position(self) -> Position | None:
         return await archive.position(self._connection, self._partition)
 
-    async def jobs(self) -> AsyncIterator[list[KnownJob]]:
+    async def jobs(self) -> AsyncGenerator[list[KnownJob]]:
         """The jobs that exist."""
-        async for rows in self._rows("standing_jobs"):
-            yield [self._job(row) for row in rows]
+        async with aclosing(self._rows("standing_jobs")) as portions:
+            async for rows in portions:
+                yield [self._job(row) for row in rows]
 
-    async def runs(self) -> AsyncIterator[list[tuple[Unfinished, bytes]]]:
+    async def runs(self) -> AsyncGenerator[list[tuple[Unfinished, bytes]]]:
         """The unfinished runs with the bodies of their RunRequested, in the order in which they were requested."""
-        lines = waiting_from([self._standing(row) async for rows in self._rows("standing_lines") for row in rows])
+        async with aclosing(self._rows("standing_lines")) as portions:
+            lines = waiting_from([self._standing(row) async for rows in portions for row in rows])
         held: list[tuple[Any, ...]] = []  # of a run whose events may go on in the next portion
-        async for rows in self._rows("standing_runs", types=_OF_RUNS):
-            held += rows
-            whole = [row for row in held if row[0] != held[-1][0]]
-            held = held[len(whole) :]
-            yield [(lined_up(run, lines), body) for run, body in self._folded(whole)]
+        async with aclosing(self._rows("standing_runs", types=_OF_RUNS)) as portions:
+            async for rows in portions:
+                held += rows
+                whole = [row for row in held if row[0] != held[-1][0]]
+                held = held[len(whole) :]
+                yield [(lined_up(run, lines), body) for run, body in self._folded(whole)]
         yield [(lined_up(run, lines), body) for run, body in self._folded(held)]
 
-    async def recent(self) -> AsyncIterator[tuple[list[Ended], list[Answered]]]:
+    async def recent(self) -> AsyncGenerator[tuple[list[Ended], list[Answered]]]:
         """Ends, and commands that were answered, that were still remembered at the archive's end."""
         now = await self._last_at()
         since = {"since": now - KEYS_KEPT_MS, "all_since": now - ENDS_KEPT_MS}
-        async for rows in self._rows("recent_entries", types=_REMEMBERED, **since):
-            events = [self._event(*row) for row in rows]
-            yield (
-                [one for position, event in events if event and (one := ended(position, event))],
-                [one for position, event in events if event and (one := answered(position, event))],
-            )
+        async with aclosing(self._rows("recent_entries", types=_REMEMBERED, **since)) as portions:
+            async for rows in portions:
+                events = [self._event(*row) for row in rows]
+                yield (
+                    [one for position, event in events if event and (one := ended(position, event))],
+                    [one for position, event in events if event and (one := answered(position, event))],
+                )
 
     async def paused(self) -> dict[str, Position]:
         """The queues that are paused, and since which event."""
@@ -126,7 +130,7 @@ class Known:
         known = await archive.places(self._connection, [place]) if place is not None else {}
         return known[place][1] if place is not None else 0
 
-    async def _rows(self, name: str, **arguments: Any) -> AsyncIterator[list[tuple[Any, ...]]]:
+    async def _rows(self, name: str, **arguments: Any) -> AsyncGenerator[list[tuple[Any, ...]]]:
         async with self._connection.cursor(name) as cursor:
             await cursor.execute(statement(name), {"partition": self._partition, **arguments})
             while rows := await cursor.fetchmany(_AT_ONCE):
