@@ -31,7 +31,7 @@ WRITE_AT_ONCE = 4_000  # entries in one transaction, about
 BYTES_AT_ONCE = 16 * 1024 * 1024  # of their documents, about; a jsonb argument ends at 256 MiB
 TRANSACTION_TIMEOUT = 60.0  # s
 TRIM_EVERY = 10.0  # s
-BACK_OFF = (0.05, 5.0)  # s, first and longest
+BACK_OFF = (0.05, 1.0)  # s, first and longest
 
 
 class Overtaken(Exception):
