@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from tests.contract.log.build import WORKER, J, ask, create, ending, events_of, finish, grab, run_of, tags_of, wish
+from tests.contract.log.build import WORKER, J, ask, create, ending, events_of, finish, grab, mop, run_of, tags_of, wish
 from waterclock.log.attempts import wait_wake
 from waterclock.log.bodies import body_of
 from waterclock.log.client import Log
@@ -122,3 +122,26 @@ async def test_an_ended_run_is_not_cancelled(log: Log) -> None:
 
 async def test_an_unknown_run_is_not_cancelled(log: Log) -> None:
     assert await stop(log, run_of(1)) == NoRun()
+
+
+async def test_a_cancel_between_attempts_ends_none_of_them_and_the_end_before_it_is_answered_again(log: Log) -> None:
+    await ask(log, wish(1))
+    [grant] = (await grab(log, 1)).grants
+    await finish(log, ending(grant, back=True))
+    await stop(log, run_of(1))
+    event = (await events_of(log))[-1]
+    assert isinstance(event, RunCancelled)
+    assert (event.attempt, event.fence, event.settled) == (0, 0, grant.fence)
+    assert await finish(log, ending(grant, back=True)) == ["repeated"]
+
+
+async def test_the_late_end_of_a_lost_attempt_is_refused_though_its_run_has_ended(log: Log) -> None:
+    await ask(log, wish(1))
+    [grant] = (await grab(log, 1)).grants
+    await stop(log, run_of(1))
+    await mop(log, 0)
+    event = (await events_of(log))[-1]
+    assert isinstance(event, RunCancelled)
+    assert (event.attempt, event.fence, event.settled) == (1, grant.fence, 0)
+    assert await finish(log, ending(grant)) == ["refused"]
+    assert (await tags_of(log))[-1] == "result.refused"

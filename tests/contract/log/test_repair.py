@@ -156,7 +156,7 @@ async def test_what_a_partition_holds_follows_from_its_events(log: Log, seed: in
 
 
 def end_told(one: Ended) -> End:
-    return End(status=one.status, attempt=one.attempt, fence=one.fence, entry=one.position.entry)
+    return End(status=one.status, settled=one.settled, entry=one.position.entry)
 
 
 def told_answers(found: Iterable[tuple[Position, StoredEvent]]) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -279,7 +279,7 @@ async def test_a_repair_is_void_once_another_has_begun(log: Log) -> None:
     await Repair.begin(log, 0, epoch=4)
 
     with pytest.raises(StaleRepair):
-        await first.remember([Ended(run_id=RunId("r"), status="failed", attempt=1, fence=1, position=end)], [])
+        await first.remember([Ended(run_id=RunId("r"), status="failed", settled=1, position=end)], [])
     with pytest.raises(StaleRepair):
         await first.fork(forked(first), archived=end, tail=end.entry, paused={})
     with pytest.raises(StaleRepair):

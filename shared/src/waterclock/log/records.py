@@ -31,8 +31,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
 class End(msgspec.Struct, frozen=True, array_like=True):
     status: RunStatus
-    attempt: int
-    fence: int
+    settled: int  # fence of the last attempt that its worker ended itself
     entry: str  # its last event
 
 

@@ -219,7 +219,7 @@ def record_for(run: Unfinished) -> Record:
 
 
 def _end(one: Ended) -> End:
-    return End(status=one.status, attempt=one.attempt, fence=one.fence, entry=one.position.entry)
+    return End(status=one.status, settled=one.settled, entry=one.position.entry)
 
 
 def _answer(one: Answered) -> tuple[str, dict[str, Any]]:

@@ -30,8 +30,6 @@ class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: RunId
     status: RunStatus
-    attempt: int
-    fence: int
     position: Position
 
 
@@ -76,13 +74,7 @@ async def find_run(log: Log, run_id: str) -> LiveRun | EndedRun | None:
     for found in await _fields(log, partition, run_id, "ended0", "ended1"):
         if found is not None:
             end = end_of(found)
-            return EndedRun(
-                run_id=RunId(run_id),
-                status=end.status,
-                attempt=end.attempt,
-                fence=end.fence,
-                position=at_entry(partition, end.entry),
-            )
+            return EndedRun(run_id=RunId(run_id), status=end.status, position=at_entry(partition, end.entry))
     return None
 
 
@@ -91,7 +83,7 @@ async def cancel(
 ) -> Cancelled | AlreadyEnded | NoRun | Replayed | KeyReused:
     """Ask that a run be stopped, or end it at once if it does not run. Asked again, it is answered the same.
 
-    `body_requested`: RunCancelRequested, complete. `body_cancelled`: RunCancelled without attempt and fence.
+    `body_requested`: RunCancelRequested, complete. `body_cancelled`: RunCancelled without attempt, fence and settled.
     """
     partition = log.partition_of(run_id)
     payload = {

@@ -192,6 +192,7 @@ class RunCancelled(RunEvent, frozen=True, kw_only=True, tag="run.cancelled"):
     reason: CancelReason = "requested"
     attempt: int = 0  # the attempt that it ended; 0: none was running; may be from the script
     fence: int = 0
+    settled: int | None = None  # as of RunDied; None: its worker did, or none was running and no earlier one
 
 
 class RunLost(RunEvent, frozen=True, kw_only=True, tag="run.lost"):
@@ -208,6 +209,7 @@ class RunDied(RunEvent, frozen=True, kw_only=True, tag="run.died"):
     reason: LostReason
     attempt: int
     fence: int
+    settled: int | None = None  # fence of the last attempt that its worker ended itself; from the script
 
 
 class ResultRefused(AttemptEvent, frozen=True, kw_only=True, tag="result.refused"):

@@ -85,8 +85,7 @@ class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     run_id: RunId
     status: RunStatus
-    attempt: int
-    fence: int
+    settled: int  # as of an unfinished one
     position: Position
 
 
@@ -163,13 +162,13 @@ def lined_up(run: Unfinished, lines: dict[JobId, Position]) -> Unfinished:
 def ended(position: Position, event: StoredEvent) -> Ended | None:
     """The end of a run, if the event is one."""
     match event:
-        case RunSucceeded() | RunFailed() | RunTimedOut() | RunCancelled() | RunDied():
-            status = _STATUS[type(event)]
-            return Ended(
-                run_id=event.run_id, status=status, attempt=event.attempt, fence=event.fence, position=position
-            )
+        case RunSucceeded() | RunFailed() | RunTimedOut():
+            settled = event.fence
+        case RunCancelled() | RunDied():
+            settled = event.fence if event.settled is None else event.settled
         case _:
             return None
+    return Ended(run_id=event.run_id, status=_STATUS[type(event)], settled=settled, position=position)
 
 
 def answered(position: Position, event: StoredEvent) -> Answered | None:

@@ -6,7 +6,7 @@
 -- P.run_id          the run
 -- P.command         {id, fingerprint, client}
 -- P.body_requested  of RunCancelRequested, complete
--- P.body_cancelled  of RunCancelled, without attempt and fence
+-- P.body_cancelled  of RunCancelled, without attempt, fence and settled
 --
 -- Returns {status}: 'done' with entry and at_once; 'ended' with ended: its status; 'norun'; 'replayed' with the first
 -- answer; 'reused': the command id was used for something else.
@@ -27,8 +27,9 @@ end
 local at_once, entry = record[STATE] ~= 'running', nil
 if at_once then
   withdraw(run, record)
-  local facts = {attempt_facts(record), command_fact(P.command)}
-  entry = emit(P.body_cancelled, table.concat(facts, ','))
+  local facts = {settled_fact(record)}
+  facts[#facts + 1] = command_fact(P.command)
+  entry = emit(P.body_cancelled, #facts > 0 and table.concat(facts, ',') or nil)
   finish_run(run, record, 'cancelled', entry)
 else
   entry = ask_to_stop(run, record, P.body_requested, command_fact(P.command))

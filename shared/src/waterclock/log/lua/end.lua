@@ -26,7 +26,7 @@ end
 
 local function leave_session(run, record)
   unheld[#unheld + 1] = record[SESSION] .. ':' .. run
-  record[SESSION], record[CLAIM], record[SETTLED] = '', 0, record[FENCE]
+  record[SESSION], record[CLAIM] = '', 0
   dirty[run] = true
 end
 
@@ -53,15 +53,18 @@ for place, ending in ipairs(P.endings) do
   local run = ending.run_id
   local record = records[run]
   local over = not record and end_of(run)
-  if (over and over[3] == ending.fence) or (record and record[SETTLED] == ending.fence) then
+  if (over and over[2] == ending.fence) or (record and record[SETTLED] == ending.fence) then
     results[place] = 'repeated'
   elseif not record or record[STATE] ~= 'running' or record[FENCE] ~= ending.fence then
     results[place] = refuse(ending)
-  elseif ending.ended then
-    finish_run(run, record, ending.ended, emit(ending.body))
-    results[place] = 'done'
   else
-    results[place] = try_again(ending, run, record)
+    record[SETTLED] = record[FENCE]
+    if ending.ended then
+      finish_run(run, record, ending.ended, emit(ending.body))
+      results[place] = 'done'
+    else
+      results[place] = try_again(ending, run, record)
+    end
   end
 end
 return finish({results = results})

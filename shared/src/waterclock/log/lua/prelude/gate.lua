@@ -95,6 +95,11 @@ local function attempt_facts(record)
   return string.format('"attempt":%d,"fence":%d', record[ATTEMPT], record[FENCE])
 end
 
+-- The fence whose end is answered again, beside an end that is none of that attempt's; nil: there is none.
+local function settled_fact(record)
+  return record[SETTLED] ~= 0 and string.format('"settled":%d', record[SETTLED]) or nil
+end
+
 -- The first id that is beyond that of an entry.
 local function id_after(entry)
   local major, minor = string.match(entry, '^(%d+)-(%d+)$')

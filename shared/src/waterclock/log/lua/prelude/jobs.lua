@@ -20,10 +20,12 @@ local function why_barred(record)
   if barred ~= '0-0' and is_before(record[REQUESTED], barred) then return 'jobDisabled' end
 end
 
--- Cancel a run that does not run. The body lacks what the facts give; `reason` nil stands for the body's own.
+-- Cancel a run that does not run: no attempt of it ends. The body lacks what the facts give; `reason` nil stands for
+-- the body's own.
 local function cancel_standing(run, record, body, reason)
   withdraw(run, record)
-  local facts = run_facts(run, record[JOB]) .. ',' .. attempt_facts(record)
+  local facts, settled = run_facts(run, record[JOB]), settled_fact(record)
+  if settled then facts = facts .. ',' .. settled end
   if reason then facts = facts .. ',"reason":"' .. reason .. '"' end
   finish_run(run, record, 'cancelled', emit(body, facts))
 end
@@ -31,13 +33,15 @@ end
 -- Take a run from an attempt that ended without a word: it is queued again, or ends. `over`: it was lost too often.
 local function take_back(run, record, over)
   local facts = run_facts(run, record[JOB]) .. ',' .. attempt_facts(record)
+  local told_settled = ',"settled":' .. text(record[SETTLED]) -- its own worker's end would be a late one
   local reason = why_barred(record)
   if record[CANCEL] ~= '' then
-    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts))
+    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts .. told_settled))
   elseif reason then
-    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts .. ',"reason":"' .. reason .. '"'))
+    facts = facts .. told_settled .. ',"reason":"' .. reason .. '"'
+    finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts))
   elseif over then
-    finish_run(run, record, 'died', emit(P.body_died, facts))
+    finish_run(run, record, 'died', emit(P.body_died, facts .. told_settled))
   else
     emit(P.body_lost, facts)
     record[SESSION], record[CLAIM] = '', 0

@@ -13,7 +13,8 @@ local function recall_ends(runs)
   end
 end
 
--- How the run ended, {status, attempt, fence, entry}; false if it did not, or long ago.
+-- How the run ended, {status, fence of the last attempt that its worker ended itself, entry}; false if it did not, or
+-- long ago.
 local function end_of(run)
   if ends[run] == nil then recall_ends({run}) end
   return ends[run]

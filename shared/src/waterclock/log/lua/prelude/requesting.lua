@@ -39,7 +39,7 @@ local function request_run(item)
   local known = record_of(run)
   if known then return known[STATE], known[REQUESTED] end
   local over = end_of(run)
-  if over then return 'ended', over[4] end
+  if over then return 'ended', over[3] end
 
   local fate, other = settle_overlap(item)
   if BESIDE[fate] then

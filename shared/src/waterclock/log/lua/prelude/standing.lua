@@ -97,7 +97,7 @@ local someone_waits = nil -- in this partition; asked once
 local function finish_run(run, record, status, entry)
   records[run], dirty[run] = false, nil
   gone[#gone + 1] = run
-  ends[run] = {status, record[ATTEMPT], record[FENCE], entry}
+  ends[run] = {status, record[SETTLED], entry}
   remembered[#remembered + 1] = run
   remembered[#remembered + 1] = cmsgpack.pack(ends[run])
   if record[SESSION] ~= '' then unheld[#unheld + 1] = record[SESSION] .. ':' .. run end
