@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -244,6 +245,37 @@ async def test_a_cancelled_backup_ends_pg_dump_and_leaves_nothing(
     assert pids_of("pg_dump", surroundings) == []
     assert told.step("Dump and upload").status == "cancelled"
     assert (bucket.keys(), bucket.open_uploads()) == ([], [])
+
+
+BACK_UP = """
+import asyncio, os
+from tests.integration.backup.stage import IMPATIENT, run_backup
+asyncio.run(run_backup(os.environ, {params}, limits=IMPATIENT))
+"""
+
+
+@pytest.mark.parametrize(("operation", "after"), [("UploadPart", 1), ("PutObject", 0)])
+async def test_what_a_killed_worker_left_goes_with_the_runs_next_attempt(
+    operation: Operation, after: int, surroundings: dict[str, str], faults: S3Faults, bucket: Outside
+) -> None:
+    await fill(surroundings["WATERCLOCK_BACKUP_DATABASE_URL"], bulk_mib=11)
+    met = faults.fail(operation, "hang", after=after)
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BACK_UP.format(params=PARTS), env={**os.environ, **surroundings}
+    )
+    async with asyncio.timeout(60):
+        await met.wait()
+    worker.kill()
+    await worker.wait()
+    left = bucket.keys() + bucket.open_uploads()
+    assert len(left) == 1
+    faults.heal()
+
+    told = await run_backup(surroundings, PARTS, attempt=2)
+
+    assert f"{left[0]}, which an earlier attempt left unfinished" in told.text
+    assert bucket.keys() == [told.result.object, told.result.manifest]
+    assert bucket.open_uploads() == []
 
 
 async def test_a_server_that_dies_during_the_dump_leaves_nothing(

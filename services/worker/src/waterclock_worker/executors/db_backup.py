@@ -15,6 +15,7 @@ from waterclock.executors import RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
 from waterclock.model.instants import stamp
+from waterclock_worker.executors.backup import leftovers
 from waterclock_worker.executors.backup import manifest as manifests
 from waterclock_worker.executors.backup.connection import Connection, connection_of, private_environment
 from waterclock_worker.executors.backup.dump import dump
@@ -90,6 +91,8 @@ class _Backup:
                 if earlier is not None:
                     step.log("an earlier attempt of this run has made %s: nothing to do", earlier.object)
                     return self._result(earlier, repeated=True)
+                if self._ctx.attempt > 1:
+                    await self._cleared(step)
                 server, programs, version = await self._checked(step, env, environment)
             upload = await self._dumped(server, programs, env)
         async with self._discarded_on_failure(upload):
@@ -115,6 +118,15 @@ class _Backup:
             if await self._store.size(manifest.object) == manifest.size:
                 return manifest
         return None
+
+    async def _cleared(self, step: Step) -> None:
+        """A store that does not let us is told of: the backup matters more."""
+        try:
+            await leftovers.clear(
+                self._store, self._folder, run_id=self._ctx.run_id, tell=lambda text: step.log("%s", text)
+            )
+        except StoreFault as fault:
+            step.log("what earlier attempts left unfinished stays for a later clean-up: %s", fault, level="warning")
 
     async def _checked(
         self, step: Step, env: Mapping[str, str], environment: Mapping[str, str]
