@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.contract.log.build import QUEUES, WORKER, ask, create, ending, finish, grab, open_all, wish
-from tests.support.servers import OwnValkey
+from tests.support.servers import OwnValkey, Shared
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.clock import now
 from waterclock.log.errors import LogFull, LogUnavailable, LogUnfit
@@ -15,6 +15,7 @@ from waterclock.log.sessions import join
 from waterclock.model.ids import JobId
 
 pytestmark = pytest.mark.asyncio
+on_connections = pytest.mark.parametrize("log_server", ["valkey_server", "other_redis_server"], indirect=True)
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
@@ -69,6 +70,7 @@ async def test_at_the_memory_limit_new_runs_are_refused_and_running_ones_finish(
     await log.close()
 
 
+@on_connections
 async def test_calls_at_once_share_connections_and_none_gets_anothers_answer(log: Log) -> None:
     await join(log, WORKER, body=None)
     jobs = [f"{number:016d}" for number in range(60)]
@@ -80,6 +82,7 @@ async def test_calls_at_once_share_connections_and_none_gets_anothers_answer(log
     assert clients.count(f"name={log.keys.prefix}-test ".encode()) <= 16
 
 
+@on_connections
 async def test_a_cancelled_call_leaves_no_answer_behind(log: Log) -> None:
     await create(log)
     for _ in range(20):
@@ -92,8 +95,9 @@ async def test_a_cancelled_call_leaves_no_answer_behind(log: Log) -> None:
         assert await now(log, 0) > 10**12
 
 
-async def test_deployments_with_other_prefixes_do_not_meet(log: Log, any_redis_url: str) -> None:
-    other_settings = LogSettings(url=any_redis_url, prefix=f"{log.keys.prefix}x")
+@on_connections
+async def test_deployments_with_other_prefixes_do_not_meet(log: Log, log_server: Shared) -> None:
+    other_settings = LogSettings(url=log_server.url, prefix=f"{log.keys.prefix}x")
     await initialise(other_settings, partitions=1, queues=QUEUES)
     other = await Log.connect(other_settings, role="test")
     await open_all(other, epoch=1)

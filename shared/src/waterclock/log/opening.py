@@ -63,12 +63,17 @@ async def initialise(
     """
     log = await Log.reach(settings, role="migrate")
     try:
-        await _check_same(log, partitions, queues, archived)
-        await _begin(log, log.keys.names_meta, partitions, queues)
-        for partition in reversed(range(partitions)):  # who connects looks into partition 0: it is there when all are
-            await _begin(log, log.keys.partition(partition, "meta"), partitions, queues)
+        await prepare(log, partitions=partitions, queues=queues, archived=archived)
     finally:
         await log.close()
+
+
+async def prepare(log: Log, *, partitions: int, queues: Sequence[Queue], archived: int | None = None) -> None:
+    """As `initialise`, with a log that has been reached."""
+    await _check_same(log, partitions, queues, archived)
+    await _begin(log, log.keys.names_meta, partitions, queues)
+    for partition in reversed(range(partitions)):  # who connects looks into partition 0: it is there when all are
+        await _begin(log, log.keys.partition(partition, "meta"), partitions, queues)
 
 
 async def open_partition(log: Log, partition: int, *, epoch: int, expect_tail: str | None) -> Opened:
