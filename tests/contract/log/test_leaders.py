@@ -5,14 +5,15 @@ import pytest
 from tests.contract.log.build import events_of, past, tags_of
 from waterclock.log.bodies import part
 from waterclock.log.client import Log
-from waterclock.log.leaders import Lead, lead, resign
+from waterclock.log.leaders import Lead, lead, resign, watch
 from waterclock.model.events import LeadershipTaken
 
 pytestmark = pytest.mark.asyncio
 
 
-async def run_for(log: Log, scheduler: str, ttl_ms: int = 60_000) -> Lead:
-    return await lead(log, 0, scheduler=scheduler, ttl_ms=ttl_ms, body=part(LeadershipTaken, scheduler=scheduler))
+async def run_for(log: Log, scheduler: str, ttl_ms: int = 60_000, next_at: int | None = None) -> Lead:
+    body = part(LeadershipTaken, scheduler=scheduler)
+    return await lead(log, 0, scheduler=scheduler, ttl_ms=ttl_ms, body=body, next_at=next_at)
 
 
 async def test_the_first_takes_it_and_keeps_it(log: Log) -> None:
@@ -59,3 +60,29 @@ async def test_a_late_resignation_takes_nothing_from_the_next(log: Log) -> None:
     await resign(log, 0, scheduler="one", term=first.term)
     await resign(log, 0, scheduler="two", term=1)
     assert (await run_for(log, "two")).term == 2
+
+
+async def test_whoever_watches_sees_who_leads_and_how_far_it_has_come(log: Log) -> None:
+    before = await watch(log, 0)
+    assert (before.leader, before.until, before.next_at) == ("", 0, None)
+
+    await run_for(log, "one")
+    led = await run_for(log, "one", next_at=123)
+    seen = await watch(log, 0)
+    assert (seen.leader, seen.until, seen.next_at) == ("one", led.until, 123)
+    assert seen.now >= led.now
+
+
+async def test_what_a_leader_does_not_know_stands_as_it_was_said_last(log: Log) -> None:
+    await run_for(log, "one")
+    await run_for(log, "one", next_at=123)
+    await run_for(log, "one")
+    assert (await watch(log, 0)).next_at == 123
+    await run_for(log, "one", next_at=0)
+    assert (await watch(log, 0)).next_at == 0
+
+
+async def test_one_that_does_not_lead_says_nothing_of_what_is_due(log: Log) -> None:
+    await run_for(log, "one")
+    await run_for(log, "two", next_at=123)
+    assert (await watch(log, 0)).next_at is None

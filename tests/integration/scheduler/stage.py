@@ -261,6 +261,9 @@ class Process:
         assert self._process.returncode is not None
         return self._process.returncode, said.decode()
 
+    def terminate(self) -> None:
+        self._process.terminate()
+
     def kill(self) -> None:
         self._process.kill()
 

@@ -156,6 +156,23 @@ async def test_a_killed_process_is_replaced_within_five_seconds(stage: Stage, re
 
 
 @pytest.mark.asyncio
+async def test_a_process_that_is_asked_to_stop_is_replaced_long_before_others_look(
+    stage: Stage, redis_url: str, key_prefix: str
+) -> None:
+    term = {"WATERCLOCK_SCHEDULER_TERM": "60"}
+    async with process(redis_url, key_prefix, **term) as first:
+        await stage.until(is_leadership)
+        async with process(redis_url, key_prefix, **term) as second:
+            await second.ready()
+            first.terminate()
+            await first.end()
+            stopped_at = await stage.now()
+            _, taken = await stage.until(is_leadership, count=2)
+
+    assert taken.at - stopped_at < 5_000
+
+
+@pytest.mark.asyncio
 async def test_partitions_on_the_nodes_of_a_cluster_are_all_led(
     redis_cluster_urls: tuple[str, str], key_prefix: str
 ) -> None:

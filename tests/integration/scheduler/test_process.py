@@ -27,6 +27,7 @@ async def test_health_tells_what_is_led_and_how_old_the_oldest_undecided_instant
 
     assert alive == 200
     assert body["oldestUndecidedS"] == 0
+    assert body["oldestUndecidedOfPartitionS"] == {"0": 0}
     assert missing == 404
 
 

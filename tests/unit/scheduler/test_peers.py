@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.scheduler.test_store_clock import Hand
+from tests.unit.test_store_clock import Hand
 from waterclock_scheduler.peers import FORGOTTEN_AFTER_S, Peers
 
 

@@ -11,6 +11,7 @@ from litestar.datastructures import State
 
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.log.client import Log
+from waterclock.log.store_clock import StoreClocks
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Pool
 from waterclock.store.waits import Projected
@@ -21,6 +22,7 @@ from waterclock_api.page import page_handlers
 from waterclock_api.parts import PARTS, Parts
 from waterclock_api.problems import to_response
 from waterclock_api.registry import Registry
+from waterclock_api.watching import keep_watch
 
 ROUTES = (
     *jobs.HANDLERS,
@@ -47,9 +49,10 @@ def application(parts: Parts) -> Litestar:
 async def assembled(log: Log, pool: Pool, *, clock: Clock | None = None) -> AsyncGenerator[Parts]:
     """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close."""
     clock = clock or SystemClock()
-    projected = Projected(pool)
+    projected, store_clocks = Projected(pool), StoreClocks(clock)
     async with asyncio.TaskGroup() as tasks:
         listening = tasks.create_task(projected.listen(), name="listen to projectors")
+        watching = tasks.create_task(keep_watch(log, store_clocks), name="watch schedules")
         try:
             async with Hub(log, ArchiveReader(pool)) as hub:
                 yield Parts(
@@ -60,6 +63,8 @@ async def assembled(log: Log, pool: Pool, *, clock: Clock | None = None) -> Asyn
                     memory=JobMemory(log),
                     hub=hub,
                     clock=clock,
+                    store_clocks=store_clocks,
                 )
         finally:
             listening.cancel()
+            watching.cancel()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from waterclock.kit import telemetry
-from waterclock.log import clock, fires
+from waterclock.log import fires
 from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.commands import Replayed
 from waterclock.log.jobs import Appended, Defined, Raced, StoredJob, define, load_job
@@ -58,7 +58,7 @@ async def create(parts: Parts, caller: Caller, job_id: JobId, definition: Defini
     (event,) = decide(None, Create(job_id=job_id, definition=definition), job_id=job_id)
     deadline = parts.clock.monotonic() + PATIENCE
     while parts.clock.monotonic() < deadline:
-        now = await appended(parts.clock, lambda: clock.now(parts.log, parts.log.partition_of(job_id)))
+        now = await appended(parts.clock, lambda: _now(parts, job_id))
         change = await _append(parts, caller, None, event, _Plan(after=stamp(now), through=now))
         if isinstance(change, Change):
             return change
@@ -115,6 +115,7 @@ async def _append(
     )
     following = _following(stored, event, stamp(plan.through or parts.clock.now_ms()))
     before, after = stored and stored.definition, following and following.definition
+    partition = parts.log.partition_of(event.job_id)
 
     async def call() -> Defined:
         return await define(
@@ -129,6 +130,7 @@ async def _append(
             job=following,
             bars=before is not None and before.enabled and after is not None and not after.enabled,
             releases=before is not None and after is not None and before.overlap != "allow" == after.overlap,
+            expected_now=None if plan.through is None else parts.store_clocks.of(partition).now(),
         )
 
     match await appended(parts.clock, call):
@@ -146,6 +148,15 @@ async def _append(
             raise KeyReused
 
 
+async def _now(parts: Parts, job_id: JobId) -> int:
+    """A reading of the clock of the job's partition, ms.
+
+    Raises:
+        ClockAhead: it has leapt ahead, and is not believed yet.
+    """
+    return await parts.store_clocks.read(parts.log, parts.log.partition_of(job_id))
+
+
 async def _plan(parts: Parts, caller: Caller, stored: StoredJob, job: Job, events: tuple[AnyJobEvent, ...]) -> _Plan:
     """What the job still owes, and where its mark goes."""
     following = evolve(job, events[0])
@@ -153,7 +164,7 @@ async def _plan(parts: Parts, caller: Caller, stored: StoredJob, job: Job, event
     reason = must_settle(job, events)
     if reason is None and not enables:
         return _Plan()
-    now = max(stored.mark, await clock.now(parts.log, parts.log.partition_of(stored.job_id)))
+    now = max(stored.mark, await _now(parts, stored.job_id))
     units = () if reason is None else _owed(caller, stored, reason, now)
     settled = units[-1].through if units else stored.mark
     return _Plan(units, stamp(settled), now)

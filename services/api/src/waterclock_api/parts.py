@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
+from waterclock.log.store_clock import StoreClocks
 from waterclock.model.positions import Position
 from waterclock.store.pool import Connection, Pool
 from waterclock.store.waits import LOOK_AGAIN, LOOK_ANYWAY, Projected, reached
@@ -38,6 +39,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     memory: JobMemory
     hub: Hub
     clock: Clock
+    store_clocks: StoreClocks
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:

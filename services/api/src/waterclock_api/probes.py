@@ -8,6 +8,7 @@ import psycopg
 from litestar import get
 from psycopg_pool import PoolTimeout
 
+from waterclock.log import leaders
 from waterclock.log.errors import LogError
 from waterclock.log.opening import server_state
 from waterclock.model.errors import Flaw
@@ -17,6 +18,7 @@ from waterclock_api.parts import Parts, parts_of
 from waterclock_api.problems import Unready
 from waterclock_api.shapes import Condition
 from waterclock_api.spec import AnyRequest, Spec
+from waterclock_api.watching import overdue
 
 LOOK = 1.5  # s, for each check
 FINE = "ok"
@@ -31,7 +33,10 @@ async def livez(request: AnyRequest) -> Answer:
 
 @get("/readyz", spec=Spec(answers={200: Condition}))
 async def readyz(request: AnyRequest) -> Answer:
-    """Say whether commands and reads can be answered, and if not, what is out of reach."""
+    """Say whether commands and reads can be answered, and if not, what is out of reach.
+
+    `schedules` says whether what is due is decided: others' work, so it does not make this process unready.
+    """
     parts = parts_of(request)
     read_query(request, NoQuery)
     async with asyncio.TaskGroup() as tasks:
@@ -41,7 +46,19 @@ async def readyz(request: AnyRequest) -> Answer:
     flaws = [Flaw(name, said) for name, said in checks.items() if said != FINE]
     if flaws:
         raise Unready(*flaws)
-    return answer(Condition(status="ready", checks=checks))
+    return answer(Condition(status="ready", checks=checks | {"schedules": await _schedules(parts)}))
+
+
+async def _schedules(parts: Parts) -> str:
+    try:
+        async with asyncio.timeout(LOOK):
+            seen = [await leaders.watch(parts.log, partition) for partition in range(parts.log.partitions)]
+    except TimeoutError:
+        return "not known: redis does not answer"
+    except LogError as error:
+        return f"not known: {error}"
+    troubles = [trouble for partition, one in enumerate(seen) if (trouble := overdue(partition, one)) is not None]
+    return "; ".join(troubles) or FINE
 
 
 async def _log(parts: Parts) -> str:

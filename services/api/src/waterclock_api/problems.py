@@ -16,7 +16,7 @@ from litestar.exceptions import HTTPException
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.chance import token
-from waterclock.log.errors import Halted, LogError, LogFull, LogUnavailable, UnknownQueue
+from waterclock.log.errors import ClockAhead, Halted, LogError, LogFull, LogUnavailable, UnknownQueue
 from waterclock.model.errors import (
     Flaw,
     Invalid,
@@ -33,6 +33,7 @@ from waterclock.model.errors import (
 MEDIA_TYPE = "application/problem+json"
 TYPES = "urn:waterclock:problem:"
 _TRACE = "waterclock_trace"
+_CLOCK_SETTLES_S = 4  # a leap of the store's clock is believed after as long
 
 _log = logging.getLogger(__name__)
 _encoder = msgspec.json.Encoder()
@@ -96,7 +97,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], _Row], ...] =
     (Invalid, _Row(422, "invalid", "The body is not valid")),
     (KeyReused, _Row(422, "key-reused", "The Idempotency-Key was used before")),
     (UnknownQueue, _Row(422, "invalid", "The body is not valid")),
-    ((TryLater, Halted, LogFull), _Row(503, "try-later", "Not just now")),
+    ((TryLater, Halted, LogFull, ClockAhead), _Row(503, "try-later", "Not just now")),
     (Unready, _Row(503, "unready", "Not ready")),
     (LogError, _Row(503, "log-unavailable", "The log is out of reach")),
     ((psycopg.Error, PoolTimeout), _Row(503, "store-unavailable", "The read models are out of reach")),
@@ -169,7 +170,9 @@ def _flaws(error: Exception) -> tuple[Flaw, ...]:
 
 def _headers(error: Exception, status: int) -> Mapping[str, str]:
     if status == 503:
-        after = error.after_s if isinstance(error, TryLater) else 1
+        after = (
+            error.after_s if isinstance(error, TryLater) else _CLOCK_SETTLES_S if isinstance(error, ClockAhead) else 1
+        )
         return {"Retry-After": str(max(1, round(after)))}
     if isinstance(error, VersionMismatch):
         return {"ETag": f'"{error.current}"'}

@@ -84,15 +84,15 @@ class Messages:
     async def spoken(self, said: SchedulerSpoke) -> None:
         """Another scheduler is alive, or leaves: how many there are decides how many partitions each leads."""
         if said.leaving:
-            self._scheduler.peers.left(said.scheduler)
+            self._scheduler.left(said.scheduler)
         else:
             self._scheduler.peers.heard(said.scheduler)
 
-    async def speak(self, stop: asyncio.Event) -> None:
-        """Say once a second that we are alive, until `stop`; then that we leave."""
-        while not stop.is_set():
+    async def speak(self, handed_over: asyncio.Event) -> None:
+        """Say once a second that we are alive, until all is handed over; then that we leave."""
+        while not handed_over.is_set():
             await self._say(SchedulerSpoke(scheduler=self._scheduler.name))
-            await wait(stop, SAID_EVERY_S)
+            await wait(handed_over, SAID_EVERY_S)
         await self._say(SchedulerSpoke(scheduler=self._scheduler.name, leaving=True))
 
     async def _say(self, word: SchedulerSpoke) -> None:

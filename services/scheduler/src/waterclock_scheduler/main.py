@@ -79,9 +79,11 @@ async def _schedule(log: Log, redis: RedisSettings, own: SchedulerSettings, stop
         try:
             await app.start()
             log_line.info("ready", extra={"scheduler": scheduler.name, "partitions": log.partitions})
+            handed_over = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(messages.speak(stop), name="speak to other schedulers")
+                tasks.create_task(messages.speak(handed_over), name="speak to other schedulers")
                 await scheduler.run(log, stop)
+                handed_over.set()
         finally:
             await app.stop()
 
@@ -100,5 +102,11 @@ def _name(own: SchedulerSettings) -> str:
 
 def _report(scheduler: Scheduler) -> Report:
     well = scheduler.stuck_s() < STUCK_LIMIT_S
-    oldest = round(scheduler.oldest_undecided_s(), 3)
-    return Report(alive=well, ready=well, said={"leads": scheduler.leads, "oldestUndecidedS": oldest})
+    ages = {partition: round(age, 3) for partition, age in scheduler.oldest_undecided_s().items()}
+    oldest = max(ages.values(), default=0.0)
+    said: dict[str, object] = {
+        "leads": scheduler.leads,
+        "oldestUndecidedS": oldest,
+        "oldestUndecidedOfPartitionS": ages,
+    }
+    return Report(alive=well, ready=well, said=said)

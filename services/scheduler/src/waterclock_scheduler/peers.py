@@ -8,7 +8,7 @@ from __future__ import annotations
 from waterclock.kit.clock import Clock
 
 SAID_EVERY_S = 1.0
-FORGOTTEN_AFTER_S = 3.5
+FORGOTTEN_AFTER_S = 3.0
 
 
 class Peers:

@@ -19,6 +19,7 @@ class Scheduler:
         self._ttl_s = ttl_s
         self._clock = clock
         self._walks: dict[int, Walk] = {}
+        self._terms: Terms | None = None
 
     async def run(self, log: Log, stop: asyncio.Event) -> None:
         """Lead and decide until `stop`; then hand over."""
@@ -30,7 +31,8 @@ class Scheduler:
             finally:
                 del self._walks[term.partition]
 
-        await Terms(log, self.peers, ttl_s=self._ttl_s, clock=self._clock, work=work).compete(stop)
+        self._terms = Terms(log, self.peers, ttl_s=self._ttl_s, clock=self._clock, work=work)
+        await self._terms.compete(stop)
 
     @property
     def leads(self) -> tuple[int, ...]:
@@ -42,14 +44,20 @@ class Scheduler:
         if (walk := self._walks.get(partition)) is not None:
             walk.changed(job_id)
 
+    def left(self, scheduler: str) -> None:
+        """Another scheduler has handed over and is gone."""
+        self.peers.left(scheduler)
+        if self._terms is not None:
+            self._terms.look()
+
     def reload(self) -> None:
         """Read all jobs again."""
         for walk in self._walks.values():
             walk.reload()
 
-    def oldest_undecided_s(self) -> float:
-        """How long the oldest undecided instant of the partitions led has been due, s; 0 when none is. A gauge."""
-        return max((walk.oldest_undecided_s() for walk in self._walks.values()), default=0.0)
+    def oldest_undecided_s(self) -> dict[int, float]:
+        """Of each partition led: how long its oldest undecided instant has been due, s; 0 when none is. A gauge."""
+        return {partition: self._walks[partition].oldest_undecided_s() for partition in self.leads}
 
     def stuck_s(self) -> float:
         """The same without the time in which nothing could be decided: the measure of liveness."""

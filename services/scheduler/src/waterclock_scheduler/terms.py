@@ -20,9 +20,9 @@ from waterclock.log.bodies import part
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError, LogUnavailable
 from waterclock.log.leaders import Lead
+from waterclock.log.store_clock import StoreClock, StoreClocks
 from waterclock.model.events import LeadershipTaken
 from waterclock_scheduler.peers import Peers
-from waterclock_scheduler.store_clock import StoreClock
 
 MARGIN_S = 0.3
 LONGEST_PAUSE_S = 2.0
@@ -37,10 +37,11 @@ log_line = logging.getLogger(__name__)
 class Term:
     """The leadership of one partition, for as long as it may be trusted."""
 
-    def __init__(self, partition: int, number: int, clock: Clock) -> None:
+    def __init__(self, partition: int, number: int, clock: Clock, store_clock: StoreClock) -> None:
         self.partition = partition
         self.number = number
-        self.store_clock = StoreClock(clock)
+        self.store_clock = store_clock
+        self.next_at: int | None = None  # ms: what the leader says of it when it renews (`leaders.lead`)
         self.over = asyncio.Event()
         self.lost = False
         self._clock = clock
@@ -52,7 +53,6 @@ class Term:
 
     def extend(self, sent_at: float, lead: Lead) -> None:
         """Take in the answer to a renewal that was sent at that monotonic second."""
-        self.store_clock.heard(lead.now)
         self._trusted_until = sent_at + (lead.until - lead.now) / 1000 - MARGIN_S
 
 
@@ -69,6 +69,8 @@ class Terms:
         self._clock = clock
         self._work = work
         self._body = part(LeadershipTaken, scheduler=peers.scheduler, actor="scheduler")
+        self._store_clocks = StoreClocks(clock)  # of every partition, led or not: a leap is one beyond any term
+        self._freed = asyncio.Event()
         self._seen: dict[int, tuple[bytes | None, float]] = {}  # partition → end of its term, since when (monotonic)
 
     async def compete(self, stop: asyncio.Event) -> None:
@@ -77,8 +79,14 @@ class Terms:
             for partition in range(self._log.partitions):
                 tasks.create_task(self._compete(partition, stop), name=f"compete for partition {partition}")
             await stop.wait()
+            self.look()
             for term in self.held.values():
                 term.over.set()
+
+    def look(self) -> None:
+        """Look now what may be led: another scheduler has left."""
+        self._freed.set()
+        self._freed = asyncio.Event()
 
     async def _compete(self, partition: int, stop: asyncio.Event) -> None:
         failures = 0  # one soon after the other
@@ -93,7 +101,8 @@ class Terms:
                 pause = min(LONGEST_PAUSE_S, 0.1 * 2**failures) * (0.5 + fraction() / 2)
                 if failures == 1:
                     log_line.warning("not leading", extra={"partition": partition, "error": _first(errors)})
-            await wait(stop, pause)
+            if not stop.is_set():
+                await wait(self._freed, pause)
 
     async def _take(self, partition: int, stop: asyncio.Event) -> float:
         """Take the partition if it is free and lead it until that is over; how long to wait before the next try, s."""
@@ -101,10 +110,10 @@ class Terms:
         if self._has_its_share() and not await self._is_abandoned(partition):
             return pause
         sent_at = self._clock.monotonic()
-        lead = await self._lead(partition)
+        lead = await self._lead(partition, None)
         if not lead.mine:
             return min(pause, max(0.01, (lead.until - lead.now) / 1000))
-        term = Term(partition, lead.term, self._clock)
+        term = Term(partition, lead.term, self._clock, self._store_clocks.of(partition))
         term.extend(sent_at, lead)
         self.held[partition] = term
         try:
@@ -134,7 +143,7 @@ class Terms:
                 break
             sent_at = self._clock.monotonic()
             try:
-                lead = await self._lead(term.partition)
+                lead = await self._lead(term.partition, term.next_at)
             except LogUnavailable:
                 if not term.trusted:
                     raise
@@ -145,14 +154,17 @@ class Terms:
             term.extend(sent_at, lead)
         term.over.set()
 
-    async def _lead(self, partition: int) -> Lead:
-        return await leaders.lead(
+    async def _lead(self, partition: int, next_at: int | None) -> Lead:
+        lead = await leaders.lead(
             self._log,
             partition,
             scheduler=self._peers.scheduler,
             ttl_ms=int(self._ttl_s * 1000),
             body=self._body,
+            next_at=next_at,
         )
+        self._store_clocks.of(partition).heard(lead.now)
+        return lead
 
     def _share(self) -> int:
         return self._peers.share(self._log.partitions)

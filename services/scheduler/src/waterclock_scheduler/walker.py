@@ -97,6 +97,7 @@ class Walk:
         now = self._clock.monotonic()
         seconds = max(self._looked_at + LOOK_S, self._held_until) - now
         next_at = self._agenda.next_at()
+        self._term.next_at = next_at or 0
         if next_at is not None and self._may_decide:
             seconds = min(seconds, (next_at - self._store_clock.now()) / 1000)
         await wait(self._wake, seconds)

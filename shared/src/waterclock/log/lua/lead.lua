@@ -6,6 +6,7 @@
 -- P.scheduler  the candidate
 -- P.ttl        ms
 -- P.body       of LeadershipTaken, without term
+-- P.next_at    ms, the oldest undecided instant as the leader knows it; 0: none is to come; nil: it does not know
 --
 -- Returns {term, mine, now, ends_at}: the present term, whether it is the candidate's, this clock and its end, ms.
 
@@ -21,4 +22,5 @@ if not held then
 end
 ends_at = now + P.ttl
 call('HSET', K.meta, 'leader', P.scheduler, 'term', term, 'leader_until', ends_at)
+if held and P.next_at then call('HSET', K.meta, 'next_at', P.next_at) end
 return conclude({term = term, mine = true, now = now, ends_at = ends_at})

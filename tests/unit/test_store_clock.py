@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waterclock_scheduler.store_clock import StoreClock
+from waterclock.log.store_clock import StoreClock
 
 
 class Hand:
@@ -87,3 +87,41 @@ def test_a_leap_that_is_not_repeated_is_forgotten() -> None:
         clock.heard(clock.now())
 
     assert clock.now() == 60_000
+
+
+def test_a_store_that_was_set_back_and_waits_is_not_run_ahead_of() -> None:
+    hand, clock = started(50_000)
+
+    for _ in range(2):
+        hand.seconds += 0.02
+        clock.refused(50_010)
+    hand.seconds += 60
+
+    assert clock.now() == 50_010
+
+
+def test_a_store_that_waited_is_followed_when_it_goes_on() -> None:
+    hand, clock = started(50_000)
+    for _ in range(2):
+        hand.seconds += 0.02
+        clock.refused(50_010)
+
+    hand.seconds += 1
+    clock.heard(50_010)
+    assert clock.now() == 50_010
+
+    hand.seconds += 1
+    clock.heard(50_300)
+    hand.seconds += 1
+    assert clock.now() == 51_300
+
+
+def test_two_refusals_at_once_do_not_make_a_clock_stand() -> None:
+    hand, clock = started(50_000)
+
+    for _ in range(2):
+        hand.seconds += 0.002
+        clock.refused(49_990)
+    hand.seconds += 1
+
+    assert clock.now() == 50_990

@@ -1,0 +1,54 @@
+"""Whether what is due gets decided, seen from beside the schedulers: when all of them are dead, who else tells?"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+
+from waterclock.log import leaders
+from waterclock.log.client import Log
+from waterclock.log.errors import LogError
+from waterclock.log.leaders import Watch
+from waterclock.log.store_clock import StoreClocks
+from waterclock.model.instants import stamp
+
+LOOK_S = 1.0
+LOOKS = 3
+"""After so many that found trouble it is told: from one leader to the next there is none for a moment."""
+OVERDUE_S = 5.0
+"""An instant is decided within milliseconds, after the death of a leader within seconds; its word is up to one old."""
+
+log_line = logging.getLogger(__name__)
+
+
+async def keep_watch(log: Log, store_clocks: StoreClocks) -> None:
+    """Look at each partition once a second, for ever: say what is overdue, and keep in mind what its clock says."""
+    troubled = Counter[int]()  # looks in a row, by partition
+    while True:
+        for partition in range(log.partitions):
+            try:
+                seen = await leaders.watch(log, partition)
+            except LogError:  # told by those who need it
+                continue
+            store_clocks.of(partition).heard(seen.now)
+            trouble = overdue(partition, seen)
+            if trouble is None:
+                if troubled.pop(partition, 0) >= LOOKS:
+                    log_line.info("schedules go on", extra={"partition": partition})
+                continue
+            troubled[partition] += 1
+            if troubled[partition] == LOOKS:
+                log_line.warning("schedules stand still", extra={"partition": partition, "why": trouble})
+        await asyncio.sleep(LOOK_S)
+
+
+def overdue(partition: int, seen: Watch) -> str | None:
+    """What is wrong with the schedules of a partition, in words; None for nothing."""
+    troubles: list[str] = []
+    if seen.until <= seen.now:
+        troubles.append("no scheduler leads it")
+    if seen.next_at and seen.now - seen.next_at > OVERDUE_S * 1000:
+        age = f"{(seen.now - seen.next_at) / 1000:.1f} s"
+        troubles.append(f"the oldest undecided instant, {stamp(seen.next_at)}, has been due for {age}")
+    return f"partition {partition}: {'; '.join(troubles)}" if troubles else None
