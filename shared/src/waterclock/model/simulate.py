@@ -1,0 +1,162 @@
+"""An outage of all schedulers → what the one that comes back would decide, by the rules it decides by.
+
+    decided through `from` ── nobody decides ── back at `to`: settle ──► owed ──► overlap ──► what would be appended
+
+Nothing is stored. Moments that are passed in are milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from waterclock.model.definition import MisfirePolicy, Overlap
+from waterclock.model.events import FireCoalesced, FireSkipped, RequestedState, RunRequested, Trigger
+from waterclock.model.fires import Owing, bounds_of, owed, schedule_of
+from waterclock.model.ids import RunId
+from waterclock.model.instants import Stamp, millis
+from waterclock.model.misfire import policy_of, settle
+from waterclock.model.overlap import Met, Unfinished
+from waterclock.model.positions import Position
+from waterclock.model.reasons import MISFIRE_POLICIES, decided
+from waterclock.model.timeline import Decided
+
+_NOWHERE = Position(0, 0, 0)
+
+
+class PlannedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run that would be requested. `replaced`: a later one would end it before it starts."""
+
+    run_id: RunId
+    nominal_at: Stamp
+    trigger: Trigger
+    state: RequestedState
+    ready_at: Stamp | None
+    waiting_on: RunId | None
+    folded: int
+    replaced: bool
+
+
+class Unfired(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Instants that would fire nothing; `run_id`: the run that blocks them, or answers for them."""
+
+    fate: Literal["skipped", "coalesced"]
+    reason: str
+    first: Stamp
+    last: Stamp
+    count: int
+    run_id: RunId | None
+    text: str
+
+
+class Simulated(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The end of an outage under one policy: `instants` = `fired` + `skipped` + `coalesced`.
+
+    `replaced` of the runs would end before they start. `runs` and `unfired`, oldest first, are cut where `truncated`.
+    """
+
+    misfire_policy: MisfirePolicy
+    overlap_policy: Overlap
+    instants: int
+    fired: int
+    skipped: int
+    coalesced: int
+    replaced: int
+    first_run_at: Stamp | None
+    last_run_at: Stamp | None
+    last_ready_at: Stamp | None
+    runs: tuple[PlannedRun, ...]
+    unfired: tuple[Unfired, ...]
+    truncated: bool
+
+
+def simulate(job: Owing, *, from_ms: int, to_ms: int, running: bool = False, limit: int = 50) -> Simulated:
+    """What would become of the job's instants in (from, to], had nobody decided them before `to`.
+
+    The job is taken as enabled. `running`: a run of it is unfinished at `to`.
+
+    Raises:
+        BadSchedule: the definition cannot be read.
+    """
+    line = Unfinished((RunId(f"{job.job_id}-running"),) if running else ())
+    events = list(_appended(job, line, from_ms, to_ms))
+    replaced = frozenset(line.replaced)
+    runs = [_planned(event, replaced) for event in events if isinstance(event, RunRequested)]
+    unfired = list(_unfired(job, events, to_ms))
+    fates = {fate: sum(one.count for one in unfired if one.fate == fate) for fate in ("skipped", "coalesced")}
+    ready = [run.ready_at for run in runs if run.ready_at is not None and not run.replaced]
+    return Simulated(
+        misfire_policy=job.definition.misfire_policy,
+        overlap_policy=job.definition.overlap,
+        instants=len(runs) + sum(fates.values()),
+        fired=len(runs),
+        skipped=fates["skipped"],
+        coalesced=fates["coalesced"],
+        replaced=len(replaced),
+        first_run_at=runs[0].nominal_at if runs else None,
+        last_run_at=runs[-1].nominal_at if runs else None,
+        last_ready_at=max(ready, default=None),
+        runs=tuple(runs[:limit]),
+        unfired=tuple(unfired[:limit]),
+        truncated=max(len(runs), len(unfired)) > limit,
+    )
+
+
+def _appended(job: Owing, line: Unfinished, mark: int, now: int) -> Iterator[Met]:
+    definition = job.definition
+    schedule, policy = schedule_of(job.job_id, definition), policy_of(definition)
+    start_at, end_at = bounds_of(definition)
+    while schedule is not None and mark < now:
+        settlement = settle(schedule, mark=mark, now=now, policy=policy, start_at=start_at, end_at=end_at)
+        for one in owed(job, settlement, mark=mark):
+            yield line.meet(one, definition.overlap, now=now)
+        mark = settlement.through
+
+
+def _planned(event: RunRequested, replaced: frozenset[RunId]) -> PlannedRun:
+    assert event.nominal_at is not None
+    return PlannedRun(
+        run_id=event.run_id,
+        nominal_at=event.nominal_at,
+        trigger=event.trigger,
+        state=event.state,
+        ready_at=event.ready_at,
+        waiting_on=event.waiting_on,
+        folded=event.folded,
+        replaced=event.run_id in replaced,
+    )
+
+
+def _unfired(job: Owing, events: Iterable[Met], now: int) -> Iterator[Unfired]:
+    """One for each decision without a run; those that say the same, with no run between them, are one."""
+    before: Unfired | None = None
+    for event in events:
+        one = None if isinstance(event, RunRequested) else _told(job, event, now)
+        if before is not None and one is not None and _same(before) == _same(one):
+            before = msgspec.structs.replace(before, last=one.last, count=before.count + one.count)
+            continue
+        if before is not None:
+            yield before
+        before = one
+    if before is not None:
+        yield before
+
+
+def _told(job: Owing, event: FireSkipped | FireCoalesced, now: int) -> Unfired:
+    said = Decided(position=_NOWHERE, at=now, event=event)
+    skipped = isinstance(event, FireSkipped)
+    return Unfired(
+        fate="skipped" if skipped else "coalesced",
+        reason=event.reason if skipped else "misfire" if event.policy in MISFIRE_POLICIES else "overlap",
+        first=event.first,
+        last=event.last,
+        count=event.count,
+        run_id=event.blocked_by if skipped else event.into,
+        text=decided(millis(event.first), said, job.definition, None),
+    )
+
+
+def _same(one: Unfired) -> tuple[str, str, RunId | None]:
+    return one.fate, one.reason, one.run_id
