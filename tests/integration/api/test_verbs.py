@@ -17,6 +17,7 @@ from tests.integration.api.deciding import HOUR, MINUTE, Story
 from tests.integration.api.rig import served
 from waterclock.client.explain import explain
 from waterclock.client.ledger import ledger
+from waterclock.client.simulate import simulate
 from waterclock_dev.ports import free_port
 
 
@@ -81,6 +82,24 @@ async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) 
         done = await terminal.run(explain, job_id, "--at", story.at(MINUTE // 2), "--json")
         (item,) = msgspec.json.decode(done.output)["items"]
         assert item["fate"] == "notDue"
+
+
+@pytest.mark.asyncio
+async def test_an_outage_is_foretold_policy_by_policy(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        await story.job(job_name="tide", job_group="demo", misfire_policy="1")
+        await story.api.caught_up()
+        outage = ("demo/tide", "--from", story.at(HOUR), "--to", story.at(0))
+
+        done = await terminal.run(simulate, *outage)
+        assert done.exit_code == 0, done.output
+        lines = done.output.splitlines()
+        assert lines[0].startswith("The job is decided through")
+        assert [line.split()[:2] for line in lines[2:5]] == [["1,", "run"], ["2,", "run"], ["3,", "skip"]]
+        assert [line.split("  ")[1].strip() for line in lines if "(its own)" in line] == ["60"]
+        assert lines[-1].startswith("There are more than 10")
+        done = await terminal.run(simulate, *outage, "--json")
+        assert [one["fired"] for one in msgspec.json.decode(done.output)["policies"]] == [60, 2, 1]
 
 
 @pytest.mark.asyncio

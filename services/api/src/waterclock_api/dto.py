@@ -96,6 +96,19 @@ class PreviewWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     count: Limit = 10
 
 
+class SimulateWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An outage of all schedulers after `from`, until `to`. Members of `definition` stand in for those of the job.
+
+    `running`: a run of the job is unfinished when a scheduler is back. `limit`: of the runs listed.
+    """
+
+    from_: Moment = msgspec.field(name="from")
+    to: Moment
+    definition: dict[str, Any] | None = None
+    running: bool = False
+    limit: Limit = 50
+
+
 class WriteQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     allow_unknown_executor: bool = False
 

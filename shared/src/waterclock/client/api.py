@@ -56,7 +56,25 @@ class Api:
         """
         given = {name.rstrip("_"): value for name, value in query.items() if value is not None}
         asked = f"?{urlencode(given, doseq=True)}" if given else ""
-        request = Request(f"{self._url}/v1/monitor{path}{asked}", headers={"Accept": "application/json"})  # noqa: S310 - the setting names http or https
+        return self._answered(self._request(path + asked))
+
+    def post(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> bytes:
+        """As `get`; members that are None are left out. `key`: the Idempotency-Key."""
+        given = {name.rstrip("_"): value for name, value in body.items() if value is not None}
+        request = self._request(path, data=msgspec.json.encode(given), method="POST")
+        request.add_header("Content-Type", "application/json")
+        if key is not None:
+            request.add_header("Idempotency-Key", key)
+        return self._answered(request)
+
+    def _request(self, path: str, **more: Any) -> Request:
+        return Request(f"{self._url}/v1/monitor{path}", headers={"Accept": "application/json"}, **more)  # noqa: S310 - the setting names http or https
+
+    def _answered(self, request: Request) -> bytes:
+        """
+        Raises:
+            NoAnswer: the API refuses, or is out of reach.
+        """
         try:
             with self._opener.open(request, timeout=SILENCE) as response:
                 found: bytes = response.read()

@@ -1,0 +1,73 @@
+"""`waterclock simulate`: what would run after an outage of all schedulers, under each policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import msgspec
+
+from waterclock.client.api import connect, job_path, read_answer
+from waterclock.client.table import table
+from waterclock.model.simulate import Simulated
+
+_POLICIES = {"1": "1, run each", "2": "2, run one for all", "3": "3, skip"}
+
+
+class Simulation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of `/jobs/{id}/simulate`."""
+
+    misfire_policy: str
+    assumed: tuple[str, ...]
+    policies: tuple[Simulated, ...]
+
+
+@click.command()
+@click.argument("job", metavar="JOB")
+@click.option("--from", "from_", metavar="MOMENT", required=True, help="The last one decided before it, RFC 3339.")
+@click.option("--to", metavar="MOMENT", required=True, help="When a scheduler is back, RFC 3339.")
+@click.option("--running", is_flag=True, help="A run of the job is unfinished then.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Runs listed at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
+def simulate(job: str, from_: str, to: str, limit: int, *, running: bool, as_json: bool) -> None:
+    """Say what would run of JOB, group/name or id, had no scheduler decided anything in a time. Nothing is stored."""
+    api = connect()
+    body = {"from": from_, "to": to, "running": running, "limit": limit}
+    answer = api.post(job_path(api.job_id(job), "simulate"), body)
+    if as_json:
+        click.echo(answer)
+        return
+    for line in told(read_answer(answer, Simulation)):
+        click.echo(line)
+
+
+def told(found: Simulation) -> Iterator[str]:
+    """The outage in lines: the policies side by side, then the runs of the job's own."""
+    yield from found.assumed
+    counts = ("instants", "fired", "skipped", "coalesced")
+    yield from table(
+        ("misfire policy", *counts, "first run", "last run"),
+        [
+            [
+                _POLICIES[one.misfire_policy] + (" (its own)" if one.misfire_policy == found.misfire_policy else ""),
+                *(str(getattr(one, name)) for name in counts),
+                one.first_run_at,
+                one.last_run_at,
+            ]
+            for one in found.policies
+        ],
+    )
+    for one in found.policies:
+        if one.misfire_policy == found.misfire_policy:
+            yield from _listed(one)
+
+
+def _listed(one: Simulated) -> Iterator[str]:
+    if one.runs:
+        rows = [(run.nominal_at, run.trigger, run.ready_at or "at once", run.waiting_on) for run in one.runs]
+        yield from table(("run for", "trigger", "starts", "waits behind"), rows)
+    if one.unfired:
+        rows = [(part.first, part.last, str(part.count), part.fate, part.text) for part in one.unfired]
+        yield from table(("from", "to", "instants", "fate", "why"), rows)
+    if one.truncated:
+        yield f"There are more than {max(len(one.runs), len(one.unfired))}: --limit lists up to 1000."
