@@ -16,6 +16,7 @@ from waterclock.store import archive
 from waterclock.store.pool import Connection
 from waterclock.store.rebuild import Difference, compare
 from waterclock.wire.envelope import Entry
+from waterclock.wire.keys import STREAMS
 
 EVERYTHING = 1_000_000  # entries
 OF_RUNS = {
@@ -98,7 +99,7 @@ class Stores(NamedTuple):
         keys = self.log.keys
         commands = {keys.partition(partition, name): command for name, command in OF_RUNS.items()}
         for queue in self.log.queues:
-            commands |= {keys.due(partition, queue.name): "XLEN", keys.again(partition, queue.name): "XLEN"}
+            commands |= {keys.partition(partition, f"{stream}:{queue.name}"): "XLEN" for stream in STREAMS}
         return {key: cast("int", await self.log.execute(key, command, key)) for key, command in commands.items()}
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
+from waterclock.log.attempts import SUSPECT_FROM
 from waterclock.log.client import Log
 from waterclock.log.records import End, Record, end_of, record_of
 
@@ -63,7 +64,7 @@ def told(record: Record) -> Record:
     return replace(
         record,
         state="queued" if placed else record.state,
-        place="again" if record.place == "again" else "",
+        place="again" if record.place == "again" and record.losses < SUSPECT_FROM else "",
         entry="",
         session="",
         claim=0,
@@ -84,7 +85,8 @@ def _told_answer(packed: bytes) -> tuple[str, dict[str, Any]]:
 
 async def _due(log: Log, partition: int, queue: str) -> list[str]:
     found: list[str] = []
-    for key in (log.keys.again(partition, queue), log.keys.due(partition, queue)):
+    for stream in ("suspect", "again", "due"):
+        key = log.keys.partition(partition, f"{stream}:{queue}")
         rows = cast("list[Any]", await log.execute(key, "XRANGE", key, "-", "+"))
         found += [fields[1].decode() for _, fields in rows]
     return found

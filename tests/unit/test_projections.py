@@ -106,6 +106,13 @@ def test_an_end_is_told_as_it_was(end: Event, outcome: str, status: str) -> None
     assert run.finished_at is not msgspec.UNSET
 
 
+def test_a_run_that_died_without_an_attempt_has_none() -> None:
+    changes = folded(REQUESTED, RunDied(run_id=R, reason="storeLost", attempt=0, fence=0))
+
+    assert [run.status for run in changes.runs] == ["died"]
+    assert changes.attempts == ()
+
+
 @pytest.mark.parametrize(
     ("loss", "outcome", "status"),
     [

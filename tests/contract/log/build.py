@@ -200,6 +200,7 @@ async def grab(
     partition: int = 0,
     credit: Sequence[float] = (0, 0, 0),
     strict: bool = False,
+    suspects: int = 1,
 ) -> Claimed:
     """Claim from all queues."""
     queues = [QueueCredit(name=q.name, weight=q.weight, credit=c) for q, c in zip(QUEUES, credit, strict=True)]
@@ -209,6 +210,7 @@ async def grab(
         session=session,
         number=number,
         slots=slots,
+        suspects=suspects,
         queues=queues,
         strict=strict,
         body=STARTED,

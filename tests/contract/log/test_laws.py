@@ -42,6 +42,7 @@ from waterclock.model.events import (
     RunTimedOut,
 )
 from waterclock.model.ids import JobId, RunId, created_job
+from waterclock.wire.keys import STREAMS
 
 pytestmark = pytest.mark.asyncio
 JOBS: dict[JobId, Overlap] = {
@@ -193,7 +194,8 @@ async def check_parts_agree(log: Log) -> None:
     assert waiting == {run for run, one in known.items() if one.state == "waiting"}
     queued: dict[tuple[str, str, str], str] = {}
     for queue in QUEUES:
-        for place, key in (("due", log.keys.due(0, queue.name)), ("again", log.keys.again(0, queue.name))):
+        for place in STREAMS:
+            key = log.keys.partition(0, f"{place}:{queue.name}")
             for entry, (_, run) in await log.execute(key, "XRANGE", key, "-", "+"):
                 queued[queue.name, place, entry.decode()] = run.decode()
     assert queued == {(one.queue, one.place, one.entry): run for run, one in known.items() if one.state == "queued"}

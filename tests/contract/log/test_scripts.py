@@ -19,6 +19,7 @@ BY_OTHER_NAMES = {
     "stream",
     "streams.again",
     "streams.due",
+    "streams.suspect",
 }  # arguments that hold a declared key
 
 

@@ -91,6 +91,11 @@ def deaf(ctx: RunContext, params: Words) -> str:
     return "finished"
 
 
+@executor("t.kills_worker")
+def kills_worker(ctx: RunContext) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @executor("t.large")
 async def large(ctx: RunContext) -> str:
     return "x" * 70_000

@@ -15,7 +15,7 @@ import msgspec
 
 from waterclock.kit.chance import fraction, token
 from waterclock.kit.clock import Clock
-from waterclock.log.attempts import Claimed, QueueCredit, claim, wait_wake
+from waterclock.log.attempts import Claimed, Grant, QueueCredit, claim, wait_wake
 from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log, Queue
 from waterclock.log.errors import Halted, LogUnavailable, NoSession
@@ -107,19 +107,20 @@ class Claimer:
             if not more:
                 await self.doorbell.wait(IDLE)
             slots = await self._running.offer(self._most)
-            taken = 0
+            grants: list[Grant] = []
             try:
                 if not self._stopping:
                     claimed = await self._claim(slots)
-                    taken = len(claimed.grants)
+                    grants = claimed.grants
                     more = self._note(claimed)
                     stopped = "returned" if self._stopping else None
-                    self._running.begin(self._seat, claimed.grants, stopped=stopped)
+                    self._running.begin(self._seat, grants, stopped=stopped)
             except NoSession:
                 self.lost(self._seat.session)
             finally:
                 self._seat.claiming = False
-                self._running.give_back_slots(slots - taken)
+                self._running.suspects.answered(self._seat.partition, grants)
+                self._running.give_back_slots(slots - len(grants))
 
     async def open(self) -> None:
         """Take a seat in the partition: a session never used before."""
@@ -152,6 +153,7 @@ class Claimer:
         """One claim, asked until it is answered."""
         seat = self._seat
         number = seat.claims + 1
+        suspects = self._running.suspects.ask(seat.partition)
         seat.claiming = True
 
         def ask():  # noqa: ANN202
@@ -161,6 +163,7 @@ class Claimer:
                 session=seat.session,
                 number=number,
                 slots=slots,
+                suspects=suspects,
                 queues=self._credits,
                 strict=self._strict,
                 body=self._body,

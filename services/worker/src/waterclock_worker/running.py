@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
 
 import msgspec
 
-from waterclock.executors import AnyExecutor, Executor, RunContext
+from waterclock.executors import AnyExecutor
 from waterclock.kit import telemetry
 from waterclock.kit.clock import Clock
 from waterclock.log.attempts import Grant, RunEnding
@@ -31,11 +31,15 @@ from waterclock_worker.outcomes import Outcome, Stop
 from waterclock_worker.recorder import Recorder
 from waterclock_worker.registry import Registry
 from waterclock_worker.seats import Seat
+from waterclock_worker.standins import unknown, unreadable
 from waterclock_worker.steps import StepLog
+from waterclock_worker.suspects import Suspects
 from waterclock_worker.threads import Threads
 
 UNANSWERED_MOST = 2_000
 """Endings that may wait for an answer before nothing more is claimed."""
+
+log = logging.getLogger(__name__)
 
 _decode = msgspec.json.Decoder(RunRequested).decode
 
@@ -53,14 +57,18 @@ class Running:
         clock: Clock,
         tasks: asyncio.TaskGroup,
         new_loop: Callable[[], asyncio.AbstractEventLoop],
+        claimable: Callable[[], None],
     ) -> None:
+        """`claimable`: called when a claim may find what it was not given before."""
         self.slots = slots
         self.taken = 0  # by attempts that execute, and by open claims
+        self.suspects = Suspects()
         self.endings = [Endings(store, seat.partition, answered=partial(self._answered, seat)) for seat in seats]
         self._recorders = [Recorder(store, seat.partition, refused=partial(self._refused, seat)) for seat in seats]
         self._seats = seats
         self._registry = registry
         self._clock = clock
+        self._claimable = claimable
         self._tasks = tasks
         self._io = asyncio.get_running_loop()
         self._loops = Loops(clock, new_loop)
@@ -140,14 +148,22 @@ class Running:
         self._loops.close()
 
     def _attempt(self, seat: Seat, grant: Grant) -> Attempt:
-        request = _decode(grant.body)
-        found = self._registry.find(request.invoke_target) or _unknown(request.invoke_target)
+        request, found = self._requested(grant)
         attempt = Attempt(
             grant, request, found, partition=seat.partition, clock=self._clock, done=self._on_done, told=self._on_told
         )
         if telemetry.tracing():
             attempt.claimed(seconds=self._clock.monotonic() - seat.asked_at)
         return attempt
+
+    def _requested(self, grant: Grant) -> tuple[RunRequested, AnyExecutor]:
+        """What is to be run. Whatever is wrong with that fails the attempt, and neither the worker nor other runs."""
+        try:
+            request = _decode(grant.body)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            log.warning("request of a run cannot be read", extra={"run": grant.run_id, "error": str(error)})
+            return unreadable(grant, str(error))
+        return request, self._registry.find(request.invoke_target) or unknown(request.invoke_target)
 
     def _timed(self, attempt: Attempt, work: Callable[[], None]) -> Callable[[], None]:
         """A thread cannot keep its own time: the I/O loop does."""
@@ -184,6 +200,8 @@ class Running:
             attempt = self._done.popleft()
             ending = attempt.ending
             assert ending is not None
+            if self.suspects.ended(attempt.grant):
+                self._claimable()
             if attempt.steps.touched:
                 recorder = self._recorders[attempt.partition]
                 recorder.close(attempt.steps, partial(self.endings[attempt.partition].put, ending))
@@ -206,17 +224,3 @@ def _on(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
     """Call on a loop from any thread; one that is closed needs nothing any more."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(call)
-
-
-def _unknown(key: str) -> AnyExecutor:
-    """Stands in for an executor that this worker does not have: the attempt fails, and may be tried elsewhere."""
-
-    async def unknown(ctx: RunContext, params: dict[str, Any]) -> None:
-        del ctx, params
-        raise UnknownExecutor(f"this worker has no executor {key!r}")
-
-    return Executor(unknown, key=key, timeout=None, kind="async", aliases=())
-
-
-class UnknownExecutor(Exception):
-    """Nothing stands behind the run's target in this worker."""

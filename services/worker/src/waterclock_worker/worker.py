@@ -114,6 +114,7 @@ class Worker:
             clock=self.clock,
             tasks=tasks,
             new_loop=self._new_loop,
+            claimable=self._knock,
         )
         leases = Leases(
             self._seats,
@@ -135,6 +136,10 @@ class Worker:
             running.close()
             leases.close()
         raise _Drained
+
+    def _knock(self) -> None:
+        for claimer in self._claimers:
+            claimer.doorbell.knock()
 
     def _start(self, tasks: asyncio.TaskGroup, running: Running) -> None:
         for seat in self._seats:

@@ -7,16 +7,21 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from waterclock.log.bodies import Body
+from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log
 from waterclock.log.errors import NoSession
 from waterclock.log.reader import Reader
 from waterclock.log.scripts import Script
+from waterclock.model.events import RunDied
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import RunStatus
 
 IN_A_CALL = 100
 """Endings or batches that go in one script call; more are split."""
+SUSPECT_FROM = 2
+"""Losses from which a run may be what kills its workers: it stands apart, and a process holds one at a time."""
+
+_DIED = part(RunDied, reason="storeLost")
 
 
 class QueueCredit(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,8 +109,10 @@ class _Claim(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     queues: Sequence[QueueCredit]
     strict: bool
+    suspects: int
     body: Body
     body_cancelled: Body
+    body_died: Body
 
 
 class _ClaimReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,8 +154,12 @@ async def claim(
     strict: bool,
     body: Body,
     body_cancelled: Body,
+    suspects: int = 1,
 ) -> Claimed:
     """Take at most `slots` runs. With an earlier number, the grants of that claim that are still held.
+
+    At most `suspects` of them are runs that were lost `SUSPECT_FROM` times or more: one of those may be what kills its
+    worker, so a process holds one at a time.
 
     Raises:
         NoSession: the session is not alive in this partition.
@@ -160,8 +171,10 @@ async def claim(
         slots=slots,
         queues=queues,
         strict=strict,
+        suspects=suspects,
         body=body,
         body_cancelled=body_cancelled,
+        body_died=_DIED,
     )
     reply = await log.call(_CLAIM, partition, payload)
     if reply.status == "nosession":

@@ -21,7 +21,7 @@ from waterclock.log.nodes import Nodes
 from waterclock.log.reader import Reader
 from waterclock.log.scripts import Script, Source
 from waterclock.model.ids import partition_of
-from waterclock.wire.keys import Keys
+from waterclock.wire.keys import STREAMS, Keys
 
 Reply = TypeVar("Reply")
 Word = str | bytes | int | float
@@ -173,7 +173,7 @@ class Log:
             names = [*script.source.spelled]
             for kind in script.source.kinds:
                 for queue in self.queues:
-                    names += [f"{kind}due:{queue.name}", f"{kind}again:{queue.name}"]
+                    names += [f"{kind}{stream}:{queue.name}" for stream in STREAMS]
             keys = [self.keys.partition(partition, name) for name in names]
             known = self._packed[script.name, partition] = _route(script.source, keys)
         return known

@@ -13,6 +13,7 @@ from waterclock.log.errors import UnknownQueue
 from waterclock.log.scripts import Script
 from waterclock.model.events import QueuePaused, QueueResumed
 from waterclock.model.positions import Position, at_entry
+from waterclock.wire.keys import STREAMS
 
 
 class Paused(NamedTuple):
@@ -68,8 +69,8 @@ async def depths(log: Log, partition: int) -> dict[str, Depth]:
     meta = log.keys.partition(partition, "meta")
     found: dict[str, Depth] = {}
     for queue in log.queues:
-        due, again = log.keys.due(partition, queue.name), log.keys.again(partition, queue.name)
-        queued = cast("int", await log.execute(due, "XLEN", due)) + cast("int", await log.execute(again, "XLEN", again))
+        streams = [log.keys.partition(partition, f"{stream}:{queue.name}") for stream in STREAMS]
+        queued = sum([cast("int", await log.execute(key, "XLEN", key)) for key in streams])
         paused = cast("int", await log.execute(meta, "HEXISTS", meta, f"paused:{queue.name}"))
         found[queue.name] = Depth(queued, bool(paused))
     return found

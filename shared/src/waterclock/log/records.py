@@ -16,7 +16,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     serial: bool  # must not overlap other runs of its job
     requested: str  # entry id of its RunRequested
     ready_at: int  # ms; 0: at once
-    place: Literal["due", "again", ""]
+    place: Literal["due", "again", "suspect", ""]
     entry: str  # its entry there
     attempt: int  # the last granted; 0: none yet
     fence: int

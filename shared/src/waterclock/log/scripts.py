@@ -1,7 +1,7 @@
 """Scripts as the server gets them: what the body of a file needs of the prelude, and the body, with its keys named.
 
 A file of `lua/` begins with its shebang and its purpose, and names its keys in one line `--! keys: meta events queues`,
-where `queues` stands for `due` and `again` of every queue. The keys are bound to the table `K`, and those of a queue to
+where `queues` stands for the streams of every queue. The keys are bound to the table `K`, and those of a queue to
 `QUEUES[name]`. A line `--! shadows: jobs queues` names the shadows that it touches beside them, bound to `S` and
 `SHADOWS[name]`; with `--! shadows only` all keys but `meta` are shadows. `--! ungated` leaves out the gate.
 """
@@ -38,7 +38,7 @@ class Source(NamedTuple):
     keys: tuple[str, ...]  # as the script names them, without those of queues
     queues: bool
     spelled: tuple[str, ...]  # names in `wire.keys` of all keys before those of queues
-    kinds: tuple[str, ...]  # of the two streams of each queue: what stands before its name
+    kinds: tuple[str, ...]  # of the streams of each queue: what stands before their names
 
 
 class Script(Generic[Reply]):

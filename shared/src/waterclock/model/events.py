@@ -204,10 +204,10 @@ class RunLost(RunEvent, frozen=True, kw_only=True, tag="run.lost"):
 
 
 class RunDied(RunEvent, frozen=True, kw_only=True, tag="run.died"):
-    """The run was lost too often and is not tried again."""
+    """The run was lost too often and is not tried again; or its request was, and nobody can start it (`storeLost`)."""
 
     reason: LostReason
-    attempt: int
+    attempt: int  # 0: none was running
     fence: int
     settled: int | None = None  # fence of the last attempt that its worker ended itself; from the script
 

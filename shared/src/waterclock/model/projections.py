@@ -102,7 +102,7 @@ def project(position: Position, at_ms: int, event: StoredEvent) -> tuple[Change,
             return run, *_attempt_ended(run_id, attempt, at, "returned" if reason == "handedBack" else "lost")
         case RunDied(run_id=run_id, attempt=attempt):
             run = RunChange(run_id=run_id, status="died", finished_at=at, error=None)
-            return run, *_attempt_ended(run_id, attempt, at, "lost")
+            return run, *(_attempt_ended(run_id, attempt, at, "lost") if attempt else ())
         case RunCancelRequested(run_id=run_id):
             return (RunChange(run_id=run_id, cancel_requested_at=at),)
         case RunCancelled():

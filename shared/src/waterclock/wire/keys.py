@@ -23,7 +23,10 @@ PARTITION_KEYS = (
     "commands1",
     "meta",
 )
-"""Keys of a partition by name; `due:<queue>` and `again:<queue>` stand beside them for each queue."""
+"""Keys of a partition by name; the streams of each queue stand beside them."""
+
+STREAMS = ("due", "again", "suspect")
+"""What stands before a queue's name in the keys of its streams: runs that are due; given back; lost often."""
 
 SHADOW = "shadow:"
 """Before the name of a key: what a repair has gathered to put in that key's place."""

@@ -13,8 +13,8 @@ import redis
 
 from waterclock.log.bodies import body_of, part
 from waterclock.log.scripts import Script
-from waterclock.model.events import ResultRefused, RunCancelled, RunStarted, RunSucceeded
-from waterclock.wire.keys import Keys
+from waterclock.model.events import ResultRefused, RunCancelled, RunDied, RunStarted, RunSucceeded
+from waterclock.wire.keys import STREAMS, Keys
 from waterclock_dev.bench.stage import QUEUE
 from waterclock_dev.children import ending_with_us
 
@@ -34,7 +34,7 @@ class _Partition:
         source = Script(name, object).source
         keys = [self._keys.partition(0, key) for key in source.keys]
         if source.queues:
-            keys += [self._keys.due(0, QUEUE.name), self._keys.again(0, QUEUE.name)]
+            keys += [self._keys.partition(0, f"{stream}:{QUEUE.name}") for stream in STREAMS]
         return _Call(self._client, self._client.script_load(source.text), keys, self._run_id)
 
     def close(self) -> None:
@@ -64,8 +64,10 @@ def drain(url: str, *, batch: int) -> float:
         "slots": batch,
         "queues": [{"name": QUEUE.name, "weight": QUEUE.weight, "credit": 0}],
         "strict": False,
+        "suspects": 1,
         "body": part(RunStarted, worker="bare", session=SESSION),
         "body_cancelled": part(RunCancelled),
+        "body_died": part(RunDied, reason="storeLost"),
     }
     began = time.perf_counter()
     number = 0

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Grant runs to a session: from each queue that is not paused, what was given back before what is due, oldest first.
+-- Grant runs to a session: from each queue that is not paused, what was given back before what is due, oldest first; and
+-- before either, of the runs that were lost often, one.
 --
 --! keys: meta jobs events runs specs active waiting delayed sessions held ended0 ended1 wake queues
 --
@@ -7,10 +8,12 @@
 -- P.session         the claimant
 -- P.number          of this claim, one more than the last new one; an earlier number is answered again from `held`
 -- P.slots           runs wanted at most
+-- P.suspects        of these at most so many that were lost often: who holds one takes no other
 -- P.queues          {name, weight, credit}: the session's standing in the weighted round
 -- P.strict          true: the queues in the given order instead, each until it is empty
 -- P.body            of RunStarted, without runId, jobId, attempt, fence, cause
 -- P.body_cancelled  of RunCancelled, without runId, jobId, reason, attempt, fence
+-- P.body_died       of RunDied, without runId, jobId, attempt, fence, settled: of a run whose request is gone
 --
 -- Returns {status}: 'nosession'; 'done' with grants {run, body, fence, attempt, failures, losses, entry of its
 -- RunRequested, cancelled, serial, job}, credits, wake: last id of the doorbell, next_at: ms when the next delayed run
@@ -48,7 +51,7 @@ if P.number <= tonumber(claimed) then
   recall(runs)
   for place, spec in ipairs(read_fields(K.specs, runs)) do
     local record = records[runs[place]]
-    if record and record[CLAIM] == P.number then grants[#grants + 1] = grant_of(runs[place], record, spec) end
+    if record and spec and record[CLAIM] == P.number then grants[#grants + 1] = grant_of(runs[place], record, spec) end
   end
   return close(credits, true)
 end
@@ -60,12 +63,20 @@ local paused = read_fields(K.meta, names)
 for place, queue in ipairs(P.queues) do
   local streams = QUEUES[queue.name]
   if streams and not paused[place] then
+    local suspects = P.suspects > 0 and call('XLEN', streams.suspect) or 0
     local left = call('XLEN', streams.again) + call('XLEN', streams.due)
-    if left > 0 then
-      contenders[#contenders + 1] =
-        {place = place, streams = streams, weight = queue.weight, left = left, wanted = 0, name = queue.name}
+    if left + suspects > 0 then
+      contenders[#contenders + 1] = {place = place, streams = streams, weight = queue.weight, left = left,
+        suspects = suspects, wanted = 0, name = queue.name}
     end
   end
+end
+
+local suspects_wanted = P.suspects
+
+-- How much a queue has that may be granted.
+local function left_of(one)
+  return one.left + math.min(one.suspects, math.max(suspects_wanted, 0))
 end
 
 -- Smooth weighted round robin: each queue that has something gains its weight; the richest is served and pays the sum.
@@ -73,7 +84,7 @@ local function share_out(slots)
   for _ = 1, slots do
     local best, sum = nil, 0
     for _, one in ipairs(contenders) do
-      if one.left > one.wanted then
+      if left_of(one) > one.wanted then
         if P.strict then
           best = one
           break
@@ -93,6 +104,7 @@ local prefix_cause = ',"cause":"' .. P.partition .. '-'
 
 local function grant(run, record, spec)
   fence = fence + 1
+  if record[LOSSES] >= SUSPECT_FROM then suspects_wanted = suspects_wanted - 1 end
   record[STATE], record[PLACE], record[ENTRY] = 'running', '', ''
   record[ATTEMPT], record[FENCE] = record[ATTEMPT] + 1, epoch * FENCES_PER_EPOCH + fence
   record[SESSION], record[CLAIM], record[STEP] = P.session, P.number, 0
@@ -103,8 +115,15 @@ local function grant(run, record, spec)
   grants[#grants + 1] = grant_of(run, record, spec)
 end
 
--- Take the oldest entries of a stream: grant what counts, cancel what is barred, drop the rest.
+-- The request of a run is gone: nobody could execute it, and it must not stand in the way of others.
+local function die_standing(run, record)
+  local facts = run_facts(run, record[JOB]) .. ',"attempt":0,"fence":0,"settled":' .. text(record[SETTLED])
+  finish_run(run, record, 'died', emit(P.body_died, facts))
+end
+
+-- Take the oldest entries of a stream: grant what counts, end what cannot start, drop the rest.
 local function take(name, stream, place, wanted)
+  if wanted <= 0 then return 0 end
   local entries = call('XRANGE', stream, '-', '+', 'COUNT', wanted)
   if #entries == 0 then return 0 end
   local runs, ids = {}, {}
@@ -119,6 +138,9 @@ local function take(name, stream, place, wanted)
       if reason then
         record[STATE] = 'leaving' -- its entry goes with the others
         cancel_standing(run, record, P.body_cancelled, reason)
+      elseif not found[at] then
+        record[STATE] = 'leaving'
+        die_standing(run, record)
       else
         grant(run, record, found[at])
       end
@@ -135,11 +157,11 @@ while #grants < P.slots and visits < P.slots + VISITS do
   share_out(P.slots - #grants)
   for _, one in ipairs(contenders) do
     if one.wanted > 0 then
-      local again = take(one.name, one.streams.again, 'again', one.wanted)
-      local due = 0
-      if again < one.wanted then due = take(one.name, one.streams.due, 'due', one.wanted - again) end
-      one.left, one.wanted = one.left - again - due, 0
-      visits = visits + again + due
+      local suspects = take(one.name, one.streams.suspect, 'suspect', math.min(one.suspects, suspects_wanted))
+      local again = take(one.name, one.streams.again, 'again', one.wanted - suspects)
+      local due = take(one.name, one.streams.due, 'due', one.wanted - suspects - again)
+      one.left, one.suspects, one.wanted = one.left - again - due, one.suspects - suspects, 0
+      visits = visits + suspects + again + due
     end
   end
   if visits == before then break end
@@ -152,5 +174,5 @@ if #grants > 0 then
   changed_meta[#changed_meta + 1] = fence
 end
 local more = woken
-for _, one in ipairs(contenders) do more = more or one.left > 0 end
+for _, one in ipairs(contenders) do more = more or left_of(one) > 0 end
 return close(credits, more)

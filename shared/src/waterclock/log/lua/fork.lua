@@ -47,6 +47,7 @@ replace(K.commands0, S.commands0)
 for name, streams in pairs(QUEUES) do
   replace(streams.due, SHADOWS[name].due)
   replace(streams.again, SHADOWS[name].again)
+  replace(streams.suspect, SHADOWS[name].suspect)
   call('HDEL', K.meta, 'paused:' .. name)
 end
 call('UNLINK', K.events, K.sessions, K.ended1, K.commands1)

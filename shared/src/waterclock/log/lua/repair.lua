@@ -27,7 +27,7 @@ if P.begins then
   for name, key in pairs(K) do
     if name ~= 'meta' then call('UNLINK', key) end
   end
-  for _, streams in pairs(QUEUES) do call('UNLINK', streams.due, streams.again) end
+  for _, streams in pairs(QUEUES) do call('UNLINK', streams.due, streams.again, streams.suspect) end
   call('HSET', K.meta, 'repair', mine)
 end
 

@@ -39,16 +39,17 @@ if seq == 0 then last = '' end
 
 -- Name to keys of its streams; the first stands in for one that the caller does not know yet.
 local QUEUES, first_queue = {}, nil
-for place = FIRST_QUEUE_KEY, #KEYS, 2 do
+for place = FIRST_QUEUE_KEY, #KEYS, 3 do
   local name = string.match(KEYS[place], '}:[a-z:]-due:(.+)$')
-  QUEUES[name] = {due = KEYS[place], again = KEYS[place + 1]}
+  QUEUES[name] = {due = KEYS[place], again = KEYS[place + 1], suspect = KEYS[place + 2]}
   first_queue = first_queue or name
 end
 
 -- The same of the shadows that a repair fills, where a script names both.
 local SHADOWS = {}
-for place = FIRST_SHADOW_QUEUE_KEY, FIRST_QUEUE_KEY - 1, 2 do
-  SHADOWS[string.match(KEYS[place], '}:[a-z:]-due:(.+)$')] = {due = KEYS[place], again = KEYS[place + 1]}
+for place = FIRST_SHADOW_QUEUE_KEY, FIRST_QUEUE_KEY - 1, 3 do
+  SHADOWS[string.match(KEYS[place], '}:[a-z:]-due:(.+)$')] =
+    {due = KEYS[place], again = KEYS[place + 1], suspect = KEYS[place + 2]}
 end
 
 local changed_meta = {} -- field, value, field, value

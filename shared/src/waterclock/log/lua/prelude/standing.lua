@@ -1,7 +1,10 @@
 -- Where runs stand: in a queue, delayed, waiting behind another of their job; and their end, which frees the job.
 
--- Put a run into a stream of its queue, `due` or `again`.
+local SUSPECT_FROM = 2 -- losses: perhaps it is the run that kills its worker
+
+-- Put a run into a stream of its queue: `due` or `again`, or `suspect`, whatever was asked.
 local function enqueue(run, record, place)
+  if record[LOSSES] >= SUSPECT_FROM then place = 'suspect' end
   if not QUEUES[record[QUEUE]] then record[QUEUE] = first_queue end
   record[ENTRY] = call('XADD', QUEUES[record[QUEUE]][place], '*', 'r', run)
   record[STATE], record[PLACE] = 'queued', place
