@@ -3,7 +3,7 @@ from __future__ import annotations
 import hypothesis
 from hypothesis import strategies as st
 
-from waterclock.model.ids import ID_PATTERN, JobId, created_job, due_run, partition_of, requested_run
+from waterclock.model.ids import ID_PATTERN, JobId, created_job, due_run, partition_of, requested_run, retried_run
 from waterclock.model.positions import Position, at_entry, parse_position
 
 COMMANDS = st.text(min_size=1, max_size=60)
@@ -17,6 +17,7 @@ def test_a_run_lives_in_the_partition_of_its_job(command: str, instant: int, par
 
     assert partition_of(due_run(job, instant), partitions) == home
     assert partition_of(requested_run(job, command), partitions) == home
+    assert partition_of(retried_run(due_run(job, instant), command), partitions) == home
     assert 0 <= home < partitions
 
 
@@ -25,6 +26,7 @@ def test_every_id_fits_the_pattern_of_ids(command: str, instant: int) -> None:
     job = created_job(command)
 
     for some_id in (job, due_run(job, instant), requested_run(job, command), requested_run(None, command)):
+        assert ID_PATTERN.fullmatch(retried_run(some_id, command))
         assert ID_PATTERN.fullmatch(some_id)
 
 

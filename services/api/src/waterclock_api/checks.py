@@ -59,7 +59,7 @@ def definition_of(write: JobWrite, flaws: list[Flaw]) -> Definition:
         if not text.strip() or _CONTROL.search(text):
             flaws.append(Flaw(pointer_to(name), "must be a line of visible text"))
     check_params_size(write.invoke_params, flaws, at="invokeParams")
-    _check_labels(write.labels, flaws)
+    check_labels(write.labels, flaws)
     durations = {
         "misfire_threshold": duration("misfireThreshold", write.misfire_threshold, flaws),
         "catchup_window": duration("catchupWindow", write.catchup_window, flaws),
@@ -86,7 +86,7 @@ def definition_of(write: JobWrite, flaws: list[Flaw]) -> Definition:
         start_at=instant("startAt", write.start_at, flaws),
         end_at=instant("endAt", write.end_at, flaws),
         timeout=None if write.timeout is None else duration("timeout", write.timeout, flaws),
-        retry=_retry(write.retry, flaws),
+        retry=retry_policy(write.retry, flaws),
         labels=write.labels,
         **durations,
     )
@@ -152,6 +152,22 @@ def check_params_size(params: Mapping[str, Any], flaws: list[Flaw], *, at: str) 
         flaws.append(Flaw(pointer_to(at), f"takes {size} bytes of JSON; at most {PARAMS_LIMIT} are kept"))
 
 
+def retry_policy(write: RetryWrite, flaws: list[Flaw]) -> RetryPolicy:
+    return RetryPolicy(
+        max_attempts=write.max_attempts,
+        backoff=write.backoff,
+        initial=duration("retry/initial", write.initial, flaws),
+        max=duration("retry/max", write.max, flaws),
+    )
+
+
+def check_labels(labels: Mapping[str, str], flaws: list[Flaw]) -> None:
+    if len(labels) > LABELS_LIMIT:
+        flaws.append(Flaw("/labels", f"holds {len(labels)} labels; at most {LABELS_LIMIT} are kept"))
+    said = "is no label name: 1 to 64 letters, digits, - _ . /"
+    flaws.extend(Flaw(pointer_to("labels", name), said) for name in labels if _LABEL.fullmatch(name) is None)
+
+
 def duration(name: str, written: float | str, flaws: list[Flaw]) -> float:
     """Seconds, within the field's range; `name` may be a path such as retry/max."""
     found = _read(seconds, written, name, flaws)
@@ -171,22 +187,6 @@ def _read(reader: Callable[[Any], T], written: object, name: str, flaws: list[Fl
     except ValueError as error:
         flaws.append(Flaw(f"/{name}", str(error)))
         return None
-
-
-def _retry(write: RetryWrite, flaws: list[Flaw]) -> RetryPolicy:
-    return RetryPolicy(
-        max_attempts=write.max_attempts,
-        backoff=write.backoff,
-        initial=duration("retry/initial", write.initial, flaws),
-        max=duration("retry/max", write.max, flaws),
-    )
-
-
-def _check_labels(labels: Mapping[str, str], flaws: list[Flaw]) -> None:
-    if len(labels) > LABELS_LIMIT:
-        flaws.append(Flaw("/labels", f"holds {len(labels)} labels; at most {LABELS_LIMIT} are kept"))
-    said = "is no label name: 1 to 64 letters, digits, - _ . /"
-    flaws.extend(Flaw(pointer_to("labels", name), said) for name in labels if _LABEL.fullmatch(name) is None)
 
 
 def _check_zone(definition: Definition, flaws: list[Flaw]) -> None:

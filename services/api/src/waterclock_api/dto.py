@@ -80,6 +80,28 @@ class TriggerWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: Text | None = None
 
 
+class RunWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run without a job; of `delay` and `runAt` at most one."""
+
+    invoke_target: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    params: dict[str, Any] = {}
+    queue: Name = "default"
+    delay: Duration | None = None
+    run_at: Moment | None = None
+    timeout: Duration | None = None
+    retry: RetryWrite = RetryWrite()
+    labels: dict[str, Annotated[str, msgspec.Meta(max_length=256)]] = {}
+    reason: Text | None = None
+
+
+class AgainWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An ended run again: as it was requested, but in another `queue` if wanted; `overlapPolicy` null: the job's."""
+
+    queue: Name | None = None
+    overlap_policy: OverlapPolicy | None = None
+    reason: Text | None = None
+
+
 class CancelWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Nothing can be said yet."""
 

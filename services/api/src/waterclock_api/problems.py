@@ -20,12 +20,14 @@ from waterclock.log.errors import ClockAhead, Halted, LogError, LogFull, LogUnav
 from waterclock.model.errors import (
     Flaw,
     Invalid,
+    JobGone,
     KeyReused,
     NameTaken,
     NotFound,
     Refusal,
     RunBlocked,
     RunEnded,
+    RunUnfinished,
     TryLater,
     VersionMismatch,
 )
@@ -91,6 +93,8 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], _Row], ...] =
     (NameTaken, _Row(409, "name-taken", "The name is taken")),
     (RunBlocked, _Row(409, "run-blocked", "Another run of the job is not finished")),
     (RunEnded, _Row(409, "run-ended", "The run has ended")),
+    (RunUnfinished, _Row(409, "run-unfinished", "The run has not ended")),
+    (JobGone, _Row(409, "job-gone", "The job was deleted")),
     (VersionMismatch, _Row(412, "version-mismatch", "The job has another version")),
     (TooLarge, _Row(413, "too-large", "The body is too large")),
     (UnsupportedBody, _Row(415, "unsupported-body", "The body is not JSON")),

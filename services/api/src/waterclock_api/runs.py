@@ -11,33 +11,30 @@ from waterclock.log.bodies import body_of, part
 from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.commands import Replayed
 from waterclock.log.jobs import StoredJob
-from waterclock.log.requests import Blocked, NoJob, Request, Requested, StaleJob
-from waterclock.log.requests import request as log_request
+from waterclock.log.requests import Request
 from waterclock.log.runs import AlreadyEnded, Cancelled, LiveRun, NoRun, cancel, find_run
 from waterclock.model.definition import Overlap
-from waterclock.model.errors import Flaw, KeyReused, NotFound, RunBlocked, RunEnded, TryLater
+from waterclock.model.errors import Flaw, KeyReused, NotFound, RunEnded
 from waterclock.model.events import RunCancelled, RunCancelRequested, RunRequested
 from waterclock.model.ids import ID_PATTERN, RunId, requested_run
 from waterclock.model.instants import stamp
 from waterclock_api import reads
 from waterclock_api.answers import Answer, answer
 from waterclock_api.caller import Caller, caller_of
-from waterclock_api.checks import check_params, check_params_size, check_queue, duration
+from waterclock_api.checks import check_params, check_params_size, check_queue
 from waterclock_api.dto import CancelWrite, PageQuery, RunsQuery, StreamQuery, TriggerWrite
 from waterclock_api.finding import is_run, run_or_refuse
 from waterclock_api.history import Subject
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
-from waterclock_api.moments import moment_ms
 from waterclock_api.parts import Parts, parts_of
-from waterclock_api.patience import PATIENCE, appended
-from waterclock_api.replays import REPLAYED, earlier_or_refuse
+from waterclock_api.patience import appended
+from waterclock_api.replays import earlier_or_refuse
+from waterclock_api.requesting import PATH, ready_at_of, request_of_job, told_run
 from waterclock_api.resuming import resumed_at
 from waterclock_api.shapes import Asked, Lines, Run, Runs
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
-
-PATH = "/v1/monitor/runs"
 
 
 @post(
@@ -55,8 +52,13 @@ async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
     with asked(request, caller, "trigger job"):
         given = await earlier_or_refuse(parts, caller, job_id)
         if given is not None and given.run_id is not None:
-            return _asked(RunId(given.run_id), replayed=True)
-        return await _trigger(parts, caller, job_id, body)
+            return told_run(RunId(given.run_id), replayed=True)
+
+        async def wish(stored: StoredJob) -> Request:
+            return await _wish(parts, caller, stored, body)
+
+        done = await request_of_job(parts, caller.command, job_id, wish)
+        return told_run(done.run_id, replayed=done.replayed)
 
 
 @get(PATH, spec=Spec(query=RunsQuery, answers={200: Runs}))
@@ -116,47 +118,23 @@ async def cancel_run(request: AnyRequest, run_id: Id) -> Answer:
         return await _cancel(parts, caller, run_id)
 
 
-async def _trigger(parts: Parts, caller: Caller, job_id: str, body: Any) -> Answer:
-    deadline = parts.clock.monotonic() + PATIENCE
-    while parts.clock.monotonic() < deadline:
-        flaws: list[Flaw] = []
-        write = read_struct(TriggerWrite, body, flaws)
-        stored = await parts.memory.job(job_id)
-        wanted = await _request(parts, caller, stored, write, flaws)
-        refuse(flaws)
-        match await _append(parts, caller, wanted, stored.version):
-            case Requested(run_id=run_id):
-                return _asked(run_id)
-            case Replayed(answer=given):
-                return _asked(RunId(given.run_id or wanted.run_id), replayed=True)
-            case Blocked(run_id=run_id):
-                raise RunBlocked(run_id)
-            case NoJob():
-                parts.memory.forget(job_id)
-                raise NotFound("job", job_id)
-            case StaleJob():
-                parts.memory.forget(job_id)
-            case Reused():
-                raise KeyReused
-    raise TryLater("The job is being changed all the time.")
+async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any) -> Request:
+    """The run that a trigger asks for.
 
-
-async def _append(
-    parts: Parts, caller: Caller, wanted: Request, version: int
-) -> Requested | Blocked | Replayed | Reused | NoJob | StaleJob:
-    return await appended(parts.clock, lambda: log_request(parts.log, wanted, command=caller.command, version=version))
-
-
-async def _request(parts: Parts, caller: Caller, stored: StoredJob, write: TriggerWrite, flaws: list[Flaw]) -> Request:
-    """The run that a trigger asks for; what is wrong with it is added to `flaws`."""
+    Raises:
+        Invalid: names every flaw.
+    """
+    flaws: list[Flaw] = []
+    write = read_struct(TriggerWrite, body, flaws)
     definition = stored.definition
     queue = write.queue or definition.queue
     check_queue(queue, (known.name for known in parts.log.queues), flaws)
-    ready_at = _ready_at(write, parts.clock.now_ms(), flaws)
+    ready_at = ready_at_of(write, parts.clock.now_ms(), flaws)
     if write.params is not None:
         check_params_size(write.params, flaws, at="params")
         known = await parts.registry.known(definition.invoke_target, patient=False)
         check_params((known or {}).get(definition.invoke_target), write.params, flaws, at="params")
+    refuse(flaws)
     run_id = requested_run(stored.job_id, caller.command.id)
     event = RunRequested(
         run_id=run_id,
@@ -188,23 +166,6 @@ async def _request(parts: Parts, caller: Caller, stored: StoredJob, write: Trigg
     )
 
 
-def _ready_at(write: TriggerWrite, now: int, flaws: list[Flaw]) -> int:
-    """When the run may start, ms; 0: at once."""
-    if write.delay is not None and write.run_at is not None:
-        flaws.append(Flaw("/runAt", "cannot be given beside delay"))
-    if write.delay is not None:
-        after = duration("delay", write.delay, flaws)
-        return now + round(after * 1000) if after else 0
-    if write.run_at is None:
-        return 0
-    try:
-        at = moment_ms(write.run_at)
-    except ValueError as error:
-        flaws.append(Flaw("/runAt", str(error)))
-        return 0
-    return at if at > now else 0
-
-
 async def _cancel(parts: Parts, caller: Caller, run_id: str) -> Answer:
     if ID_PATTERN.fullmatch(run_id) is None:
         raise NotFound("run", run_id)
@@ -223,9 +184,9 @@ async def _cancel(parts: Parts, caller: Caller, run_id: str) -> Answer:
     )
     match done:
         case Cancelled():
-            return _asked(RunId(run_id))
+            return told_run(RunId(run_id))
         case Replayed():
-            return _asked(RunId(run_id), replayed=True)
+            return told_run(RunId(run_id), replayed=True)
         case AlreadyEnded(status=status):
             raise RunEnded(status)
         case NoRun():
@@ -233,11 +194,6 @@ async def _cancel(parts: Parts, caller: Caller, run_id: str) -> Answer:
             raise RunEnded(run.status)
         case Reused():
             raise KeyReused
-
-
-def _asked(run_id: RunId, *, replayed: bool = False) -> Answer:
-    headers = {"Location": f"{PATH}/{run_id}"} | (REPLAYED if replayed else {})
-    return answer(Asked(run_id=run_id), status=202, headers=headers)
 
 
 HANDLERS = (trigger_job, list_runs, get_run, list_lines, stream_run, cancel_run)

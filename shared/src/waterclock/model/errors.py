@@ -7,6 +7,8 @@ Refusal
 ├── VersionMismatch    the caller decided on another version
 ├── RunBlocked         the job may not overlap and a run of it is unfinished
 ├── RunEnded           what is asked needs an unfinished run
+├── RunUnfinished      what is asked needs a run that has ended
+├── JobGone            the job of the run was deleted
 ├── KeyReused          the idempotency key was used for something else
 └── TryLater           cannot be done just now; nothing was stored
 """
@@ -65,6 +67,18 @@ class RunEnded(Refusal):
     def __init__(self, status: RunStatus) -> None:
         super().__init__(f"The run has ended: {status}.")
         self.status = status
+
+
+class RunUnfinished(Refusal):
+    def __init__(self, status: RunStatus) -> None:
+        super().__init__(f"The run has not ended: {status}.")
+        self.status = status
+
+
+class JobGone(Refusal):
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The job {job_id} was deleted: POST /v1/monitor/runs runs its executor without a job.")
+        self.job_id = job_id
 
 
 class KeyReused(Refusal):

@@ -49,6 +49,12 @@ def requested_run(job_id: JobId | None, command_id: str) -> RunId:
     return RunId(f"{stem}-x{digest(f'run {command_id}', 12)}")
 
 
+def retried_run(run_id: str, command_id: str) -> RunId:
+    """The run that a command requests in place of an ended one, beside it: the same again for the same two."""
+    stem, _, _ = run_id.partition("-")
+    return RunId(f"{stem}-x{digest(f'retry {command_id} {run_id}', 12)}")
+
+
 def partition_of(some_id: str, partitions: int) -> int:
     """The partition in which all about a job, and so about its runs, lives."""
     stem, _, _ = some_id.partition("-")

@@ -1,0 +1,92 @@
+"""The route for a run without a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import post
+
+from waterclock.kit import telemetry
+from waterclock.log.bodies import body_of
+from waterclock.log.requests import Request
+from waterclock.model.errors import Flaw
+from waterclock.model.events import RunRequested
+from waterclock.model.ids import RunId, requested_run
+from waterclock.model.instants import stamp
+from waterclock_api.answers import Answer
+from waterclock_api.caller import Caller, caller_of
+from waterclock_api.checks import (
+    check_labels,
+    check_params,
+    check_params_size,
+    check_queue,
+    check_target,
+    duration,
+    retry_policy,
+)
+from waterclock_api.dto import RunWrite, WriteQuery
+from waterclock_api.intake import read_json, read_query, read_struct, refuse
+from waterclock_api.parts import Parts, parts_of
+from waterclock_api.replays import earlier_or_refuse
+from waterclock_api.requesting import PATH, ready_at_of, request_alone, told_run
+from waterclock_api.shapes import Asked
+from waterclock_api.spec import AnyRequest, Spec
+from waterclock_api.tracing import asked
+
+
+@post(PATH, spec=Spec(body=RunWrite, query=WriteQuery, answers={202: Asked}, refuses=(413, 415, 422), keyed=True))
+async def request_run(request: AnyRequest) -> Answer:
+    """Request a run without a job; answered as soon as the request is stored."""
+    parts = parts_of(request)
+    query = read_query(request, WriteQuery)
+    body = await read_json(request)
+    caller = caller_of(request, body)
+    with asked(request, caller, "request run"):
+        run_id = requested_run(None, caller.command.id)
+        if await earlier_or_refuse(parts, caller, run_id) is not None:
+            return told_run(run_id, replayed=True)
+        wanted = await _wanted(parts, caller, run_id, body, allow_unknown=query.allow_unknown_executor)
+        done = await request_alone(parts, caller.command, wanted)
+        return told_run(done.run_id, replayed=done.replayed)
+
+
+async def _wanted(parts: Parts, caller: Caller, run_id: RunId, body: Any, *, allow_unknown: bool) -> Request:
+    """The run that a body describes, checked in every respect.
+
+    Raises:
+        Invalid: names every flaw.
+    """
+    flaws: list[Flaw] = []
+    write = read_struct(RunWrite, body, flaws, stand_ins={"invoke_target": ""})
+    check_params_size(write.params, flaws, at="params")
+    check_labels(write.labels, flaws)
+    check_queue(write.queue, (queue.name for queue in parts.log.queues), flaws)
+    ready_at = ready_at_of(write, parts.clock.now_ms(), flaws)
+    timeout = None if write.timeout is None else duration("timeout", write.timeout, flaws)
+    retry = retry_policy(write.retry, flaws)
+    target = write.invoke_target
+    known = await parts.registry.known(target, patient=not allow_unknown) if target else None
+    if known is not None:
+        if not allow_unknown:
+            check_target(target, known, flaws)
+        check_params(known.get(target), write.params, flaws, at="params")
+    refuse(flaws)
+    event = RunRequested(
+        run_id=run_id,
+        trigger="manual",
+        ready_at=stamp(ready_at) if ready_at else None,
+        invoke_target=target,
+        params=write.params,
+        queue=write.queue,
+        timeout=timeout,
+        retry=retry,
+        labels=write.labels,
+        reason=write.reason,
+        actor=caller.actor,
+        command_id=caller.command.id,
+        traceparent=telemetry.inject() or caller.traceparent,
+    )
+    return Request(run_id=run_id, queue=write.queue, overlap="allow", ready_at=ready_at, body=body_of(event))
+
+
+HANDLERS = (request_run,)

@@ -1,0 +1,108 @@
+"""Requests for runs: appended with patience, and answered with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from waterclock.log.commands import Command, Replayed
+from waterclock.log.commands import KeyReused as Reused
+from waterclock.log.jobs import StoredJob
+from waterclock.log.requests import Blocked, NoJob, Request, Requested, StaleJob, request
+from waterclock.model.errors import Flaw, KeyReused, NotFound, RunBlocked, TryLater
+from waterclock.model.ids import RunId
+from waterclock_api.answers import Answer, answer
+from waterclock_api.checks import duration
+from waterclock_api.dto import RunWrite, TriggerWrite
+from waterclock_api.moments import moment_ms
+from waterclock_api.parts import Parts
+from waterclock_api.patience import PATIENCE, appended
+from waterclock_api.replays import REPLAYED
+from waterclock_api.shapes import Asked
+
+PATH = "/v1/monitor/runs"
+
+
+class Outcome(NamedTuple):
+    """`replayed`: the run had been requested by the same command before."""
+
+    run_id: RunId
+    replayed: bool
+
+
+async def request_alone(parts: Parts, command: Command, wanted: Request) -> Outcome:
+    """Request a run that has no job.
+
+    Raises:
+        KeyReused: the command's id was used for something else.
+    """
+    match await appended(parts.clock, lambda: request(parts.log, wanted, command=command)):
+        case Requested(run_id=run_id):
+            return Outcome(run_id, replayed=False)
+        case Replayed(answer=given):
+            return Outcome(RunId(given.run_id or wanted.run_id), replayed=True)
+        case Reused():
+            raise KeyReused
+        case Blocked() | NoJob() | StaleJob():
+            raise AssertionError("a run without a job depends on none")
+
+
+async def request_of_job(
+    parts: Parts, command: Command, job_id: str, wish: Callable[[StoredJob], Awaitable[Request]]
+) -> Outcome:
+    """Request the run that `wish` makes of the job as it stands; asked again when the job has changed meanwhile.
+
+    Raises:
+        NotFound: no such job.
+        RunBlocked: it may not overlap.
+        KeyReused: the command's id was used for something else.
+        TryLater: the job changes all the time.
+    """
+    deadline = parts.clock.monotonic() + PATIENCE
+    while parts.clock.monotonic() < deadline:
+        stored = await parts.memory.job(job_id)
+        wanted = await wish(stored)
+        match await _append(parts, command, wanted, stored.version):
+            case Requested(run_id=run_id):
+                return Outcome(run_id, replayed=False)
+            case Replayed(answer=given):
+                return Outcome(RunId(given.run_id or wanted.run_id), replayed=True)
+            case Blocked(run_id=run_id):
+                raise RunBlocked(run_id)
+            case NoJob():
+                parts.memory.forget(job_id)
+                raise NotFound("job", job_id)
+            case StaleJob():
+                parts.memory.forget(job_id)
+            case Reused():
+                raise KeyReused
+    raise TryLater("The job is being changed all the time.")
+
+
+def ready_at_of(write: TriggerWrite | RunWrite, now: int, flaws: list[Flaw]) -> int:
+    """When the run may start, ms; 0: at once."""
+    if write.delay is not None and write.run_at is not None:
+        flaws.append(Flaw("/runAt", "cannot be given beside delay"))
+    if write.delay is not None:
+        after = duration("delay", write.delay, flaws)
+        return now + round(after * 1000) if after else 0
+    if write.run_at is None:
+        return 0
+    try:
+        at = moment_ms(write.run_at)
+    except ValueError as error:
+        flaws.append(Flaw("/runAt", str(error)))
+        return 0
+    return at if at > now else 0
+
+
+def told_run(run_id: RunId, *, replayed: bool = False) -> Answer:
+    """202 with the run that the command is about."""
+    headers = {"Location": f"{PATH}/{run_id}"} | (REPLAYED if replayed else {})
+    return answer(Asked(run_id=run_id), status=202, headers=headers)
+
+
+async def _append(
+    parts: Parts, command: Command, wanted: Request, version: int
+) -> Requested | Blocked | Replayed | Reused | NoJob | StaleJob:
+    return await appended(parts.clock, lambda: request(parts.log, wanted, command=command, version=version))

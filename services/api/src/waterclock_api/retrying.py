@@ -1,0 +1,167 @@
+"""Routes that run ended runs again, as new runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from litestar import post
+
+from waterclock.kit import telemetry
+from waterclock.log.bodies import body_of
+from waterclock.log.commands import Command
+from waterclock.log.jobs import StoredJob
+from waterclock.log.requests import Request
+from waterclock.log.runs import EndedRun, LiveRun, find_run
+from waterclock.model.definition import Definition, Overlap
+from waterclock.model.errors import Flaw, JobGone, NotFound, RunUnfinished, TryLater
+from waterclock.model.events import RunRequested
+from waterclock.model.ids import ID_PATTERN, RunId, retried_run
+from waterclock.model.outcomes import ENDED
+from waterclock.model.positions import Position
+from waterclock.store.pool import Connection
+from waterclock.store.statements import statement
+from waterclock.wire.envelope import decode_document
+from waterclock_api.answers import Answer
+from waterclock_api.caller import Caller, caller_of
+from waterclock_api.checks import check_queue
+from waterclock_api.dto import AgainWrite
+from waterclock_api.finding import run_or_refuse
+from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.parts import Parts, parts_of
+from waterclock_api.patience import PATIENCE
+from waterclock_api.reads import PACKAGE
+from waterclock_api.replays import earlier_or_refuse
+from waterclock_api.requesting import PATH, Outcome, request_alone, request_of_job, told_run
+from waterclock_api.shapes import Asked
+from waterclock_api.spec import AnyRequest, Id, Spec
+from waterclock_api.tracing import asked
+
+
+class Original(NamedTuple):
+    """An ended run: how it was requested, and the event that ended it."""
+
+    request: RunRequested
+    ended: Position
+
+
+@post(
+    f"{PATH}/{{run_id:str}}/retry",
+    spec=Spec(body=AgainWrite, body_optional=True, answers={202: Asked}, refuses=(404, 409, 413, 415, 422), keyed=True),
+)
+async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
+    """Run an ended run again, as a new run with what the first was requested with."""
+    parts = parts_of(request)
+    read_query(request, NoQuery)
+    body = await read_json(request, optional=True)
+    caller = caller_of(request, body)
+    with asked(request, caller, "retry run"):
+        if ID_PATTERN.fullmatch(run_id) is None:
+            raise NotFound("run", run_id)
+        again = retried_run(run_id, caller.command.id)
+        if await earlier_or_refuse(parts, caller, run_id) is not None:
+            return told_run(again, replayed=True)
+        flaws: list[Flaw] = []
+        write = read_struct(AgainWrite, body, flaws)
+        if write.queue is not None:
+            check_queue(write.queue, (queue.name for queue in parts.log.queues), flaws)
+        refuse(flaws)
+        await _until_readable(parts, run_id)
+        async with parts.reading() as connection:
+            originals = await originals_of(connection, [run_id])
+        if run_id not in originals:
+            raise TryLater("The end of the run is not archived yet.")
+        done = await request_again(parts, caller, originals[run_id], again, caller.command, write)
+        return told_run(done.run_id, replayed=done.replayed)
+
+
+async def originals_of(connection: Connection, run_ids: Iterable[str]) -> dict[str, Original]:
+    """Those of the runs whose end is archived, by id."""
+    cursor = await connection.execute(statement("requests", PACKAGE), {"run_ids": list(run_ids)})
+    found: dict[str, Original] = {}
+    for run_id, document, *place in await cursor.fetchall():
+        event = decode_document(document)
+        assert isinstance(event, RunRequested)
+        found[run_id] = Original(event, Position(*place))
+    return found
+
+
+async def request_again(
+    parts: Parts, caller: Caller, original: Original, run_id: RunId, command: Command, write: AgainWrite
+) -> Outcome:
+    """Request an ended run again under that id, by that command.
+
+    Raises:
+        JobGone: its job was deleted.
+        RunBlocked: its job may not overlap.
+    """
+    job_id = original.request.job_id
+    event = _request(caller, original, run_id, command, write)
+    if job_id is None:
+        return await request_alone(parts, command, _wanted(event, "allow"))
+
+    async def wish(job: StoredJob) -> Request:
+        return _wanted(event, _overlap(job.definition, write))
+
+    try:
+        return await request_of_job(parts, command, job_id, wish)
+    except NotFound as error:
+        raise JobGone(job_id) from error
+
+
+async def _until_readable(parts: Parts, run_id: str) -> None:
+    """Wait for the read models to know that the run has ended.
+
+    Raises:
+        NotFound: no such run.
+        RunUnfinished: it has not.
+        TryLater: they are too far behind.
+    """
+    match await find_run(parts.log, run_id):
+        case LiveRun(record=record):
+            raise RunUnfinished(record.state)
+        case EndedRun(position=position):
+            async with parts.reading_after(position, PATIENCE) as connection:
+                if connection is None:
+                    raise TryLater("The end of the run is not archived yet.")
+        case None:
+            run = await run_or_refuse(parts, run_id)
+            if run.status not in ENDED:
+                raise TryLater("The end of the run is not archived yet.")
+
+
+def _request(caller: Caller, original: Original, run_id: RunId, command: Command, write: AgainWrite) -> RunRequested:
+    """What was requested, again; what the decision about its instant said is left out, for nothing is decided here."""
+    first = original.request
+    return RunRequested(
+        run_id=run_id,
+        job_id=first.job_id,
+        job_name=first.job_name,
+        job_group=first.job_group,
+        version=first.version,
+        trigger="retry",
+        nominal_at=first.nominal_at,
+        invoke_target=first.invoke_target,
+        params=first.params,
+        queue=write.queue or first.queue,
+        timeout=first.timeout,
+        retry=first.retry,
+        labels=first.labels,
+        reason=write.reason,
+        retry_of=first.run_id,
+        cause=str(original.ended),
+        actor=caller.actor,
+        command_id=command.id,
+        traceparent=telemetry.inject() or caller.traceparent,
+    )
+
+
+def _wanted(event: RunRequested, overlap: Overlap) -> Request:
+    return Request(run_id=event.run_id, job_id=event.job_id, queue=event.queue, overlap=overlap, body=body_of(event))
+
+
+def _overlap(definition: Definition, write: AgainWrite) -> Overlap:
+    return "allow" if definition.concurrent == "0" else write.overlap_policy or definition.overlap
+
+
+HANDLERS = (retry_run,)
