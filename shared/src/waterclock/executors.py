@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Generic, Literal, ParamSpec, Protocol, Self, TypeVar, get_type_hints
+from typing import Any, Generic, Literal, ParamSpec, Protocol, Self, TypeVar, get_type_hints, overload
 
+from waterclock.lifespans import AnyLifespan, AsyncLifespan, PlainLifespan
 from waterclock.model.events import Level, StepStatus
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 Kind = Literal["async", "thread", "child"]
 """Where an executor runs: on the executors' loop, in a thread, or in a child process."""
 
@@ -53,6 +55,12 @@ class Report(Protocol):
     def logged(self, step: int | None, level: Level, text: str) -> None: ...
     def progressed(self, step: int, done: float, total: float | None) -> None: ...
     def step_finished(self, step: int, status: StepStatus, error: BaseException | None) -> None: ...
+
+
+class Values(Protocol):
+    """Where the values of lifespans are kept that this attempt may use."""
+
+    def use(self, one: AnyLifespan) -> Any: ...
 
 
 current_step: ContextVar[int | None] = ContextVar("current_step", default=None)
@@ -109,7 +117,7 @@ class RunContext:
     can refuse an older writer, for a worker that was paused may go on a little after its run was given to another.
     """
 
-    __slots__ = ("_deadline_ms", "_nominal_ms", "_report", "attempt", "fence", "params", "run_id")
+    __slots__ = ("_deadline_ms", "_nominal_ms", "_report", "_values", "attempt", "fence", "params", "run_id")
 
     def __init__(
         self,
@@ -121,6 +129,7 @@ class RunContext:
         report: Report,
         nominal_ms: int | None = None,
         deadline_ms: int | None = None,
+        values: Values | None = None,
     ) -> None:
         self.run_id = run_id
         self.attempt = attempt  # from 1
@@ -129,6 +138,7 @@ class RunContext:
         self._report = report
         self._nominal_ms = nominal_ms
         self._deadline_ms = deadline_ms
+        self._values = values
 
     @property
     def nominal_at(self) -> datetime | None:
@@ -144,6 +154,21 @@ class RunContext:
     def cancelled(self) -> bool:
         """Whether the attempt is asked to stop; a plain function looks here, for its thread cannot be stopped."""
         return self._report.cancelled
+
+    @overload
+    def use(self, one: AsyncLifespan[T]) -> Awaitable[T]: ...
+    @overload
+    def use(self, one: PlainLifespan[T]) -> T: ...
+    def use(self, one: AnyLifespan) -> Any:
+        """The value of a `@lifespan`, opened once for all runs: awaited in an `async def`, as it is in a plain `def`.
+
+        Raises:
+            Exception: whatever the lifespan raised when it was opened; the next to ask opens it anew.
+            TypeError: it is not of the executor's kind, `async def` or plain.
+        """
+        if self._values is None:
+            raise RuntimeError("this context was made without values of lifespans")
+        return self._values.use(one)
 
     def step(self, name: str) -> Step:
         return Step(self._report, name)

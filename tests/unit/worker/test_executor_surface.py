@@ -47,8 +47,8 @@ def context(report: Heard, **more: object) -> RunContext:
     return RunContext(**given)
 
 
-def test_the_public_surface_is_four_names() -> None:
-    assert waterclock.__all__ == ["GiveUp", "Retry", "RunContext", "executor"]
+def test_the_public_surface_is_five_names() -> None:
+    assert waterclock.__all__ == ["GiveUp", "Retry", "RunContext", "executor", "lifespan"]
 
 
 def test_a_declared_executor_is_known_and_can_still_be_called() -> None:

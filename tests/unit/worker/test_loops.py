@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 
 from waterclock.kit.clock import SystemClock
+from waterclock.lifespans import AsyncLifespan, LoopValues, lifespan
 from waterclock_worker.loops import Loops
 from waterclock_worker.threads import Threads
 
@@ -21,7 +23,8 @@ class Note:
         self.ran = threading.Event()
         self.thread = ""
 
-    async def run(self) -> None:
+    async def run(self, values: LoopValues) -> None:
+        del values
         time.sleep(self.blocks)  # noqa: ASYNC251 - what must not be done
         self.thread = threading.current_thread().name
         self.ran.set()
@@ -51,3 +54,55 @@ async def test_idle_threads_are_used_again() -> None:
         while not threads.idle:  # noqa: ASYNC110 - a thread says nothing when it is idle again
             await asyncio.sleep(0.001)
     assert seen == ["executor-1"] * 3
+
+
+class Use:
+    """Work that uses a value."""
+
+    def __init__(self, one: AsyncLifespan[int], *, blocks: float = 0.0) -> None:
+        self.one = one
+        self.blocks = blocks
+        self.begun = threading.Event()
+        self.ran = threading.Event()
+        self.value = 0
+
+    async def run(self, values: LoopValues) -> None:
+        self.value = await values.use(self.one)
+        self.begun.set()
+        time.sleep(self.blocks)  # noqa: ASYNC251 - what must not be done
+        self.again = await values.use(self.one)
+        self.ran.set()
+
+
+async def test_a_loop_that_replaces_a_blocked_one_has_values_of_its_own_and_each_leaves_its_own() -> None:
+    told: list[tuple[str, int, str]] = []
+
+    @lifespan
+    async def number() -> AsyncIterator[int]:
+        mine = len(told) + 1
+        told.append(("opened", mine, threading.current_thread().name))
+        yield mine
+        told.append(("left", mine, threading.current_thread().name))
+
+    loops = Loops(SystemClock(), asyncio.new_event_loop)
+    watching = asyncio.ensure_future(loops.watch())
+    blocking, other = Use(number, blocks=1.0), Use(number)
+    loops.start([blocking])
+    assert await asyncio.to_thread(blocking.begun.wait, 5)
+    (before,) = loops.threads
+    while before in loops.threads[:1]:  # noqa: ASYNC110 - until the watch has replaced it
+        await asyncio.sleep(0.01)
+    loops.start([other])
+    assert await asyncio.to_thread(other.ran.wait, 5)
+    assert (blocking.value, other.value) == (1, 2)
+    assert not blocking.ran.is_set()
+    watching.cancel()
+    loops.close()
+    for thread in loops.threads:
+        await asyncio.to_thread(thread.join, 5)
+    assert (blocking.again, other.again) == (1, 2)
+    first, second = told[0][2], told[1][2]
+    assert first != second
+    assert set(told) == {
+        (word, value, name) for word in ("opened", "left") for value, name in ((1, first), (2, second))
+    }

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from waterclock.executors import AnyExecutor, RunContext
+from waterclock.executors import AnyExecutor, RunContext, Values
 from waterclock.kit import telemetry
 from waterclock.kit.chance import fraction
 from waterclock.kit.clock import Clock
@@ -120,8 +120,8 @@ class Attempt:
         self._done(self)
         return True
 
-    async def run(self) -> None:
-        """Execute an `async def`, on the loop at hand."""
+    async def run(self, values: Values) -> None:
+        """Execute an `async def`, on the loop at hand, whose values these are."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         outcome = Outcome("returned")
@@ -130,26 +130,26 @@ class Attempt:
             speaking.set(self.steps)
             try:
                 with self.traced() if telemetry.tracing() else _untraced:
-                    outcome = succeeded(await self.executor.function(*self.arguments()))
+                    outcome = succeeded(await self.executor.function(*self.arguments(values)))
             except BaseException as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
                 outcome = outcome_of(error)
             if timer is not None:
                 timer.cancel()
         self.finish(outcome)
 
-    def run_in_thread(self) -> None:
+    def run_in_thread(self, values: Values) -> None:
         """Execute a plain function, in the thread at hand."""
         outcome = Outcome("returned")
         if self.stopped is None:
             speaking.set(self.steps)
             try:
                 with self.traced():
-                    outcome = succeeded(self.executor.function(*self.arguments()))
+                    outcome = succeeded(self.executor.function(*self.arguments(values)))
             except BaseException as error:  # noqa: BLE001
                 outcome = outcome_of(error)
         self.finish(outcome)
 
-    def arguments(self) -> tuple[Any, ...]:
+    def arguments(self, values: Values) -> tuple[Any, ...]:
         """What the function is called with.
 
         Raises:
@@ -165,6 +165,7 @@ class Attempt:
             report=self.steps,
             nominal_ms=None if request.nominal_at is None else millis(request.nominal_at),
             deadline_ms=self.deadline_ms(),
+            values=values,
         )
         return (context,) if self.executor.params_type is None else (context, params)
 

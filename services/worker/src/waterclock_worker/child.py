@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from waterclock.executors import AnyExecutor, RunContext, current_step, declared
+from waterclock.lifespans import LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
 from waterclock_worker import childwords as words
 from waterclock_worker.files import load_file
@@ -93,6 +94,7 @@ def _execute(task: words.Task, report: PipeReport) -> Outcome:
     try:
         executor = _find(task)
         params = params_for(executor, task.params)
+        values = LoopValues() if executor.is_async else ThreadValues()
         context = RunContext(
             run_id=task.run_id,
             attempt=task.attempt,
@@ -101,17 +103,21 @@ def _execute(task: words.Task, report: PipeReport) -> Outcome:
             report=report,
             nominal_ms=task.nominal_ms,
             deadline_ms=task.deadline_ms,
+            values=values,
         )
         arguments = (context,) if executor.params_type is None else (context, params)
-        if executor.is_async:
-            return succeeded(asyncio.run(_cancellable(executor, arguments, report)))
+        if isinstance(values, LoopValues):
+            return succeeded(asyncio.run(_cancellable(executor, arguments, values, report)))
         signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(report))
-        return succeeded(executor.function(*arguments))
+        with values:
+            return succeeded(executor.function(*arguments))
     except Exception as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
         return outcome_of(error)
 
 
-async def _cancellable(executor: AnyExecutor, arguments: tuple[Any, ...], report: PipeReport) -> object:
+async def _cancellable(
+    executor: AnyExecutor, arguments: tuple[Any, ...], values: LoopValues, report: PipeReport
+) -> object:
     """SIGTERM cancels the function, as a cancelled attempt in the worker would be."""
     task = asyncio.current_task()
     assert task is not None
@@ -122,7 +128,8 @@ async def _cancellable(executor: AnyExecutor, arguments: tuple[Any, ...], report
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     try:
-        return await executor.function(*arguments)
+        async with values:
+            return await executor.function(*arguments)
     except asyncio.CancelledError:
         if report.cancelled:
             sys.exit(STOPPED)

@@ -7,25 +7,27 @@ it: a loop that does not answer is left to what it has begun, and another takes 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol
 
 from waterclock.kit.clock import Clock
+from waterclock.lifespans import LoopValues
 
 BLOCKED_AFTER = 0.25  # s without an answer
 _LOOK_EVERY = 0.1  # s
 
 
 class Work(Protocol):
-    """Something to be run on an executors' loop; it never raises."""
+    """Something to be run on an executors' loop, with the values of that loop; it never raises."""
 
-    def run(self) -> Coroutine[None, None, None]: ...
+    def run(self, values: LoopValues) -> Coroutine[None, None, None]: ...
 
 
 class ExecutorLoop:
-    """One thread with one loop; ended by `close`, or with the process."""
+    """One thread with one loop and the values it has opened; ended by `close`, or with the process."""
 
     def __init__(self, number: int, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
         self.waiting: deque[Work] = deque()  # handed over, not begun
@@ -34,24 +36,29 @@ class ExecutorLoop:
         self._stopping = asyncio.Event()
         self._started = threading.Event()
         self._tasks: asyncio.TaskGroup | None = None
-        self._thread = threading.Thread(target=self._run, name=f"executors-{number}", daemon=True)
-        self._thread.start()
+        self._values = LoopValues()
+        self.thread = threading.Thread(target=self._run, name=f"executors-{number}", daemon=True)
+        self.thread.start()
         self._started.wait()
 
     def start(self, work: Sequence[Work]) -> None:
         """Run these; from any thread."""
         self.waiting.extend(work)
-        self._loop.call_soon_threadsafe(self._begin, len(work))
+        self._call(self._begin, len(work))
 
     def ask(self, now: float) -> None:
         """Ask for a sign of life, unless one is still due."""
         if self.asked_at is None:
             self.asked_at = now
-            self._loop.call_soon_threadsafe(self._answer)
+            self._call(self._answer)
 
     def close(self) -> None:
-        """Let what runs come to its end, then end the thread."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        """Let what runs come to its end, then leave its values and end the thread."""
+        self._call(self._stopping.set)
+
+    def _call(self, call: Callable[..., object], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(call, *arguments)
 
     def _begin(self, count: int) -> None:
         assert self._tasks is not None
@@ -64,7 +71,7 @@ class ExecutorLoop:
             work = self.waiting.popleft()
         except IndexError:
             return
-        await work.run()
+        await work.run(self._values)
 
     def _answer(self) -> None:
         self.asked_at = None
@@ -78,6 +85,7 @@ class ExecutorLoop:
             self._tasks = tasks
             self._started.set()
             await self._stopping.wait()
+        await self._values.close()
 
 
 class Loops:
@@ -87,14 +95,16 @@ class Loops:
         self._clock = clock
         self._new_loop = new_loop
         self._count = 0
+        self._closed = False
+        self._left: list[ExecutorLoop] = []
         self._current = self._another()
 
     def start(self, work: Sequence[Work]) -> None:
         self._current.start(work)
 
     async def watch(self) -> None:
-        """For ever: replace the loop when it is blocked, and take over what it has not begun."""
-        while True:
+        """Until `close`: replace the loop when it is blocked, and take over what it has not begun."""
+        while not self._closed:
             now = self._clock.monotonic()
             asked_at = self._current.asked_at
             if asked_at is not None and now - asked_at > BLOCKED_AFTER:
@@ -103,11 +113,19 @@ class Loops:
             await asyncio.sleep(_LOOK_EVERY)
 
     def close(self) -> None:
+        """What was handed over before comes to its end; what comes after is not begun."""
+        self._closed = True
         self._current.close()
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """Of the loop in use, and of those left behind that have not come to their end."""
+        return [self._current.thread, *(one.thread for one in self._left)]
 
     def _replace(self) -> None:
         blocked, self._current = self._current, self._another()
         blocked.close()
+        self._left = [one for one in (*self._left, blocked) if one.thread.is_alive()]
         taken: list[Work] = []
         while blocked.waiting:
             try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -20,6 +21,7 @@ import msgspec
 from waterclock.executors import AnyExecutor
 from waterclock.kit import telemetry
 from waterclock.kit.clock import Clock
+from waterclock.lifespans import ThreadValues
 from waterclock.log.attempts import Grant, RunEnding
 from waterclock.log.client import Log
 from waterclock.model.events import RunRequested
@@ -38,6 +40,8 @@ from waterclock_worker.threads import Threads
 
 UNANSWERED_MOST = 2_000
 """Endings that may wait for an answer before nothing more is claimed."""
+LEAVING_MOST = 8.0
+"""Seconds for all values of lifespans to be left."""
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +77,8 @@ class Running:
         self._io = asyncio.get_running_loop()
         self._loops = Loops(clock, new_loop)
         self._threads = Threads()
+        self._thread_values = ThreadValues()
+        self._deserted = False  # a thread was left to an attempt that goes on
         self._children = Children(self._io)
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
@@ -114,7 +120,7 @@ class Running:
                 case "async":
                     on_loop.append(attempt)
                 case "thread":
-                    self._threads.run(self._timed(attempt, attempt.run_in_thread))
+                    self._threads.run(self._timed(attempt, partial(attempt.run_in_thread, self._thread_values)))
                 case "child":
                     self._tasks.create_task(self._children.run(attempt), name=f"child of {attempt.name}")
         if on_loop:
@@ -128,7 +134,7 @@ class Running:
         """End what would not end by itself as given back; its thread is left to the end of the process."""
         for attempt in self.active():
             attempt.stop("returned")
-            attempt.finish(Outcome("returned"))
+            self._deserted |= attempt.finish(Outcome("returned")) and attempt.executor.kind == "thread"
 
     async def idle(self) -> None:
         """Return when no attempt executes and no claim is open."""
@@ -143,6 +149,16 @@ class Running:
             await self._some_answered.wait()
         for endings in self.endings:
             await endings.sent()
+
+    async def leave_values(self) -> None:
+        """When nothing runs any more: leave the values of lifespans, but for those that an abandoned attempt uses."""
+        self._loops.close()
+        leaving = self._loops.threads
+        if not self._deserted:
+            leaving.append(threading.Thread(target=self._thread_values.close, name="leave values", daemon=True))
+            leaving[-1].start()
+        if not await asyncio.to_thread(_joined, leaving, self._clock.monotonic() + LEAVING_MOST, self._clock):
+            log.warning("values of lifespans were not left in time")
 
     def close(self) -> None:
         self._loops.close()
@@ -218,6 +234,12 @@ class Running:
         attempt = seat.attempts.get(steps.fence)
         if attempt is not None:
             attempt.stop("returned")
+
+
+def _joined(threads: Sequence[threading.Thread], deadline: float, clock: Clock) -> bool:
+    for thread in threads:
+        thread.join(max(0.0, deadline - clock.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 def _on(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:

@@ -131,6 +131,7 @@ class Worker:
             self._start(tasks, running)
             await self._drain.wait()
             await self._empty(running)
+            await running.leave_values()
             await self._leave()
         finally:
             running.close()

@@ -4,7 +4,8 @@
     assert told.result.rows == 3
     assert told.step("Collect rows").status == "succeeded"
 
-Parameters are checked as a worker checks them. An `async def` runs in the test's loop; any other in a thread, also one
+Lifespans are opened for the run and left after it; `values={shop: pretence}` stands in for one. Parameters are checked
+as a worker checks them. An `async def` runs in the test's loop; any other in a thread, also one
 that a worker would give a process of its own.
 """
 
@@ -19,6 +20,7 @@ from typing import Any, cast
 import msgspec
 
 from waterclock.executors import AnyExecutor, Executor, RunContext
+from waterclock.lifespans import AnyLifespan, LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
 
 
@@ -121,6 +123,7 @@ async def run_executor(
     fence: int = 1,
     nominal_at: datetime | None = None,
     deadline: datetime | None = None,
+    values: Mapping[AnyLifespan, Any] | None = None,
 ) -> Told:
     """Run `executor`, or a function of its shape, to its end; returns what it told, with its result.
 
@@ -147,12 +150,15 @@ async def run_executor(
         report=seen,
         nominal_ms=_ms(nominal_at),
         deadline_ms=_ms(deadline),
+        values=(kept := LoopValues(values) if declared.is_async else ThreadValues(values)),
     )
     arguments = (ctx,) if declared.params_type is None else (ctx, fitting)
     try:
         await seen.run(declared, arguments)
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
+    finally:
+        await (kept.close() if isinstance(kept, LoopValues) else asyncio.to_thread(kept.close))
     return seen
 
 
