@@ -3,7 +3,16 @@ from __future__ import annotations
 import hypothesis
 from hypothesis import strategies as st
 
-from waterclock.model.ids import ID_PATTERN, JobId, created_job, due_run, partition_of, requested_run, retried_run
+from waterclock.model.ids import (
+    ID_PATTERN,
+    JobId,
+    backfilled_run,
+    created_job,
+    due_run,
+    partition_of,
+    requested_run,
+    retried_run,
+)
 from waterclock.model.positions import Position, at_entry, parse_position
 
 COMMANDS = st.text(min_size=1, max_size=60)
@@ -17,6 +26,7 @@ def test_a_run_lives_in_the_partition_of_its_job(command: str, instant: int, par
 
     assert partition_of(due_run(job, instant), partitions) == home
     assert partition_of(requested_run(job, command), partitions) == home
+    assert partition_of(backfilled_run(job, command, instant), partitions) == home
     assert partition_of(retried_run(due_run(job, instant), command), partitions) == home
     assert 0 <= home < partitions
 
@@ -25,7 +35,8 @@ def test_a_run_lives_in_the_partition_of_its_job(command: str, instant: int, par
 def test_every_id_fits_the_pattern_of_ids(command: str, instant: int) -> None:
     job = created_job(command)
 
-    for some_id in (job, due_run(job, instant), requested_run(job, command), requested_run(None, command)):
+    requested = requested_run(job, command), requested_run(None, command), backfilled_run(job, command, instant)
+    for some_id in (job, due_run(job, instant), *requested):
         assert ID_PATTERN.fullmatch(retried_run(some_id, command))
         assert ID_PATTERN.fullmatch(some_id)
 
@@ -35,14 +46,16 @@ def test_two_instants_of_a_job_never_share_a_run(one: int, other: int) -> None:
     job = JobId("0123456789abcdef")
 
     assert (due_run(job, one) == due_run(job, other)) == (one == other)
+    assert (backfilled_run(job, "a", one) == backfilled_run(job, "a", other)) == (one == other)
 
 
 def test_a_due_run_and_a_requested_one_cannot_meet() -> None:
     job = created_job("a")
 
     assert due_run(job, 36**8).count("-") == 1
-    assert requested_run(job, "b").split("-")[1].startswith("x")
-    assert len(requested_run(job, "b").split("-")[1]) > len(due_run(job, 4_102_444_800_000).split("-")[1])
+    for run_id, letter in ((requested_run(job, "b"), "x"), (backfilled_run(job, "b", 0), "b")):
+        assert run_id.split("-")[1].startswith(letter)
+        assert len(run_id.split("-")[1]) > len(due_run(job, 4_102_444_800_000).split("-")[1])
 
 
 @hypothesis.given(partition=st.integers(0, 999), epoch=st.integers(1, 8191), seq=st.integers(0, 10**14))

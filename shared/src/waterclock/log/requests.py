@@ -153,7 +153,7 @@ async def request(
     Raises:
         UnknownQueue: no such queue.
     """
-    await _check_queue(log, request.queue)
+    await check_queue(log, request.queue)
     partition = partition_of(request.run_id, log.partitions)
     payload = _Request(command=command, request=_with_replacing(request), version=version)
     reply = await log.call(_REQUEST, partition, payload)
@@ -180,7 +180,7 @@ async def check_queues(log: Log, units: Iterable[Unit]) -> None:
     """
     names = {item.queue for unit in units for item in unit.items if isinstance(item, Request)}
     for name in names:
-        await _check_queue(log, name)
+        await check_queue(log, name)
 
 
 def with_replacing(units: Iterable[Unit]) -> list[Unit]:
@@ -199,7 +199,11 @@ def _with_replacing(request: Request) -> Request:
     return msgspec.structs.replace(request, replacing=REPLACING) if request.overlap == "cancel_other" else request
 
 
-async def _check_queue(log: Log, name: str) -> None:
+async def check_queue(log: Log, name: str) -> None:
+    """
+    Raises:
+        UnknownQueue: no such queue.
+    """
     if any(queue.name == name for queue in log.queues):
         return
     await log.refresh()  # it may have been added since we connected

@@ -55,6 +55,11 @@ def retried_run(run_id: str, command_id: str) -> RunId:
     return RunId(f"{stem}-x{digest(f'retry {command_id} {run_id}', 12)}")
 
 
+def backfilled_run(job_id: JobId, command_id: str, instant_ms: int) -> RunId:
+    """The run that a backfill requests for an instant; one more, whatever was decided of the instant."""
+    return RunId(f"{job_id}-b{digest(f'backfill {command_id} {instant_ms}', 12)}")
+
+
 def partition_of(some_id: str, partitions: int) -> int:
     """The partition in which all about a job, and so about its runs, lives."""
     stem, _, _ = some_id.partition("-")
