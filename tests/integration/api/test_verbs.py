@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR, MINUTE, Story
 from tests.integration.api.rig import served
+from waterclock.client.backfill import backfill
 from waterclock.client.explain import explain
 from waterclock.client.ledger import ledger
 from waterclock.client.simulate import simulate
@@ -100,6 +101,24 @@ async def test_an_outage_is_foretold_policy_by_policy(rig: MakeRig) -> None:
         assert lines[-1].startswith("There are more than 10")
         done = await terminal.run(simulate, *outage, "--json")
         assert [one["fired"] for one in msgspec.json.decode(done.output)["policies"]] == [60, 2, 1]
+
+
+@pytest.mark.asyncio
+async def test_a_backfill_is_told_first_and_done_once(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        job_id = await story.job()
+        await story.decide(job_id)
+        range_ = (job_id, "--from", story.at(9 * MINUTE), "--to", story.at(0), "--limit", "4", "--pace", "0")
+
+        done = await terminal.run(backfill, *range_)
+        assert done.exit_code == 0, done.output
+        lines = done.output.splitlines()
+        assert lines[1].split() == [story.at(9 * MINUTE), "skipped", "at", "once"]
+        assert lines[-2].startswith("4 of 10 instants would get a run; nothing was stored")
+        assert lines[-1] == f"There are more: the same with --from {story.at(6 * MINUTE)[:-4]}001Z"
+        done = await terminal.run(backfill, *range_, "--run", "--key", "mend")
+        assert "4 of 10 instants got a run" in done.output
+        assert (await terminal.run(backfill, *range_, "--run", "--key", "mend")).output == done.output
 
 
 @pytest.mark.asyncio

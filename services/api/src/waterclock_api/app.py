@@ -15,7 +15,7 @@ from waterclock.log.store_clock import StoreClocks
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Pool
 from waterclock.store.waits import Projected
-from waterclock_api import fleet, jobless, jobs, ledger, probes, retrying, runs, schedules, simulating
+from waterclock_api import backfilling, fleet, jobless, jobs, ledger, probes, retrying, runs, schedules, simulating
 from waterclock_api.hub import Hub
 from waterclock_api.memory import JobMemory
 from waterclock_api.page import page_handlers
@@ -31,6 +31,7 @@ ROUTES = (
     *retrying.HANDLERS,
     *schedules.HANDLERS,
     *simulating.HANDLERS,
+    *backfilling.HANDLERS,
     *ledger.HANDLERS,
     *fleet.HANDLERS,
     *probes.HANDLERS,

@@ -45,6 +45,7 @@ _RANGES: Mapping[str, Range] = {
     "misfireThreshold": Range(0, 7 * _DAY),
     "catchupWindow": Range(0, _YEAR),
     "catchupPace": Range(0, 3600),
+    "pace": Range(0, 3600),
     "jitter": Range(0, _DAY),
     "timeout": Range(0, 30 * _DAY),  # 0: none
     "delay": Range(0, _YEAR),

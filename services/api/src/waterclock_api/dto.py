@@ -131,6 +131,20 @@ class SimulateWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     limit: Limit = 50
 
 
+class BackfillWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run for each instant from `from` to `to`, both inclusive; `dryRun` only says which.
+
+    `pace`: between the starts, the job's `catchupPace` if left out. `limit`: of the runs of this call.
+    """
+
+    from_: Moment = msgspec.field(name="from")
+    to: Moment
+    dry_run: bool = True
+    pace: Duration | None = None
+    limit: Limit = 1000
+    reason: Text | None = None
+
+
 class WriteQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     allow_unknown_executor: bool = False
 

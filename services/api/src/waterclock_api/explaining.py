@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from waterclock.log.jobs import load_job
 from waterclock.model.errors import NotFound, TryLater
-from waterclock.model.explain import Explanation, Runs, explain, explain_moment
+from waterclock.model.explain import Backfilled, Explanation, Runs, explain, explain_moment, with_backfills
 from waterclock.model.ids import ID_PATTERN, RunId
+from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry
 from waterclock_api.ledger_entries import LedgerReader, caught_up
 from waterclock_api.parts import Parts
 from waterclock_api.reads import PACKAGE
+
+BACKFILLS_MOST = 10
+"""Runs that made up for one moment, told at most."""
 
 Telling = Callable[[Iterable[Entry], Runs | None], Sequence[Explanation]]
 
@@ -63,9 +67,26 @@ async def _told(parts: Parts, job_id: str, from_ms: int, to_ms: int, tell: Telli
 
         return tell(entries(), None)
 
-    first = await asyncio.to_thread(listen)
-    runs = await _statuses(parts, {item.run_id for item in first if item.run_id is not None})
-    return await asyncio.to_thread(tell, heard, runs) if runs else first
+    told = await asyncio.to_thread(listen)
+    runs = await _statuses(parts, {item.run_id for item in told if item.run_id is not None})
+    if runs:
+        told = await asyncio.to_thread(tell, heard, runs)
+    made_up = await _backfills(parts, job_id, told)
+    return [with_backfills(item, made_up[item.instant]) if item.instant in made_up else item for item in told]
+
+
+async def _backfills(parts: Parts, job_id: str, told: Sequence[Explanation]) -> Mapping[Stamp, Sequence[Backfilled]]:
+    """The runs that were requested afterwards for moments that are told of; of each the oldest few."""
+    if not told:
+        return {}
+    wanted = {"job_id": job_id, "first": millis(told[0].instant), "last": millis(told[-1].instant)}
+    wanted |= {"now": parts.clock.now_ms(), "limit": BACKFILLS_MOST}
+    found: dict[Stamp, list[Backfilled]] = {}
+    async with parts.reading() as connection:
+        cursor = await connection.execute(statement("backfills", PACKAGE), wanted)
+        for instant, run_id, requested_at, status in await cursor.fetchall():
+            found.setdefault(stamp(instant), []).append(Backfilled(run_id, requested_at, status))
+    return found
 
 
 async def _statuses(parts: Parts, run_ids: Iterable[RunId]) -> Runs:

@@ -8,6 +8,8 @@ import msgspec
 
 from waterclock.model.definition import Definition
 from waterclock.model.events import Level, StepStatus, Trigger
+from waterclock.model.explain import Fate
+from waterclock.model.ids import RunId
 from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus
 
@@ -166,6 +168,34 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     words: str
     dialect: str
     items: list[PreviewItem]
+
+
+class BackfillItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run for an instant. `fate`: what was decided of the instant before, in a dry run; then there is no run yet."""
+
+    instant: Stamp
+    run_id: RunId | None
+    ready_at: Stamp | None
+    state: str | None
+    fate: Fate | None
+
+
+class BackfillAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Of the `instants` of the range `runs` are requested, and `left` are left: go on with `from` = `nextFrom`.
+
+    `pending` more are not decided yet, and a scheduler's.
+    """
+
+    dry_run: bool
+    from_: Stamp = msgspec.field(name="from")
+    to: Stamp
+    instants: int
+    runs: int
+    left: int
+    next_from: Stamp | None
+    pending: int
+    notes: tuple[str, ...]
+    items: tuple[BackfillItem, ...]
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -7,8 +7,8 @@ All moments are milliseconds since the epoch, but those of an Explanation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import RunId
 from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.outcomes import RunStatus
-from waterclock.model.reasons import MISFIRE_POLICIES, decided, stood, undecided
+from waterclock.model.reasons import MISFIRE_POLICIES, decided, now_is, stood, undecided
 from waterclock.model.timeline import Decided, DecisionEvent, Named, Recorded, Span, Standing, spans
 from waterclock.model.unnamed import why_unnamed
 
@@ -31,7 +31,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `reason` is the rule in one word: of a fire its trigger, of a skip its reason, of a moment that is not due what
     keeps it from being so. `run_id` is the run that it fired, that answers for it or that stood in its way. `position`
-    is that of the event which decided it, or which left the job as it stood.
+    is that of the event which decided it, or which left the job as it stood. `backfills` are runs that were requested
+    for it later, and change nothing of its fate.
     """
 
     instant: Stamp
@@ -41,6 +42,15 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     policy: str | None
     position: str | None
     text: str
+    backfills: tuple[RunId, ...] = ()
+
+
+class Backfilled(NamedTuple):
+    """A run that made up for an instant, and when it was requested."""
+
+    run_id: RunId
+    requested_at: int
+    status: RunStatus
 
 
 def explain(
@@ -82,6 +92,18 @@ def explain_moment(
             return _idle(at_ms, span.standing)
         return _not_due(at_ms, span.standing.named)
     return None
+
+
+def with_backfills(explanation: Explanation, runs: Sequence[Backfilled]) -> Explanation:
+    """The same with the runs that were requested for the moment afterwards, in their order."""
+    said = (
+        f"Backfilled by run {run_id}, requested at {stamp(at)}; it {now_is(status)}." for run_id, at, status in runs
+    )
+    return msgspec.structs.replace(
+        explanation,
+        text=" ".join((explanation.text, *said)),
+        backfills=tuple(run.run_id for run in runs),
+    )
 
 
 def _explained(span: Span, low: int, high: int, now: int, runs: Runs | None, limit: int) -> list[Explanation]:

@@ -32,6 +32,11 @@ _NOW: dict[RunStatus, str] = {
 }
 
 
+def now_is(status: RunStatus) -> str:
+    """Where a run stands, after "it"."""
+    return _NOW[status]
+
+
 def length(ms: int) -> str:
     """A length of time in its two largest units: 400 ms, 73 s, 2 h 5 min."""
     if ms < 1000:

@@ -1,0 +1,83 @@
+"""`waterclock backfill`: runs that make up for a past range, after a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import msgspec
+
+from waterclock.client.api import connect, job_path, read_answer
+from waterclock.client.table import table
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run for an instant, or in a dry run what was decided of the instant."""
+
+    instant: str
+    run_id: str | None
+    ready_at: str | None
+    state: str | None
+    fate: str | None
+
+
+class Backfill(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of `/jobs/{id}/backfill`."""
+
+    dry_run: bool
+    instants: int
+    runs: int
+    next_from: str | None
+    notes: tuple[str, ...]
+    items: tuple[Item, ...]
+
+
+@click.command()
+@click.argument("job", metavar="JOB")
+@click.option("--from", "from_", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")
+@click.option("--to", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")
+@click.option("--run", "runs", is_flag=True, help="Request the runs. Without it, only say which they would be.")
+@click.option("--pace", type=click.FloatRange(0, 3600), help="Seconds between the starts. By default the job's.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Runs at most.")
+@click.option("--reason", help="Why; kept with the runs.")
+@click.option("--key", help="A name for the command: who repeats it with the same name requests nothing more.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
+def backfill(
+    job: str,
+    from_: str,
+    to: str,
+    pace: float | None,
+    limit: int,
+    reason: str | None,
+    key: str | None,
+    *,
+    runs: bool,
+    as_json: bool,
+) -> None:
+    """Request a run of JOB, group/name or id, for each instant of a past range; first say which."""
+    api = connect()
+    body = {"from": from_, "to": to, "dryRun": not runs, "pace": pace, "limit": limit, "reason": reason}
+    answer = api.post(job_path(api.job_id(job), "backfill"), body, key=key)
+    if as_json:
+        click.echo(answer)
+        return
+    for line in told(read_answer(answer, Backfill)):
+        click.echo(line)
+
+
+def told(found: Backfill) -> Iterator[str]:
+    """The backfill in lines."""
+    if found.items and found.dry_run:
+        rows = [(item.instant, item.fate, item.ready_at or "at once") for item in found.items]
+        yield from table(("instant", "was", "would start"), rows)
+    elif found.items:
+        rows = [(item.instant, item.run_id, item.state, item.ready_at or "at once") for item in found.items]
+        yield from table(("instant", "run", "state", "starts"), rows)
+    yield from found.notes
+    runs = f"{found.runs} of {found.instants} instants"
+    if found.dry_run:
+        yield f"{runs} would get a run; nothing was stored: the same with --run requests them"
+    else:
+        yield f"{runs} got a run"
+    if found.next_from is not None:
+        yield f"There are more: the same with --from {found.next_from}"
