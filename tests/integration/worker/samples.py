@@ -185,6 +185,15 @@ async def notes_time(ctx: RunContext) -> int:
     return time.time_ns() // 1_000_000
 
 
+order: list[str] = []
+"""Runs of `t.order`, as they started; in the test's process only."""
+
+
+@executor("t.order")
+async def notes_order(ctx: RunContext) -> None:
+    order.append(ctx.run_id)
+
+
 _gates: dict[str, threading.Event] = {}
 _stops: dict[str, threading.Event] = {}
 

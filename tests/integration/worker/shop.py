@@ -63,11 +63,15 @@ class Shop:
         self._after: dict[int, Position | None] = dict.fromkeys(range(log.partitions))
         self._readers: dict[int, Reader] = {partition: log.reader() for partition in range(log.partitions)}
 
+    def some_run_id(self, job: JobId | None = None) -> RunId:
+        return RunId(f"{job or token(12)}-{token(6)}")
+
     async def run(
         self,
         target: str,
         params: dict[str, Any] | None = None,
         *,
+        run_id: RunId | None = None,
         job: JobId | None = None,
         retry: RetryPolicy = AT_ONCE,
         timeout: float | None = None,
@@ -78,7 +82,7 @@ class Shop:
     ) -> RunId:
         """Request a run."""
         ready_at = delay_ms and delay_ms + await self.now_ms()
-        run_id = RunId(f"{job or token(12)}-{token(6)}")
+        run_id = run_id or self.some_run_id(job)
         body = RunRequested(
             run_id=run_id,
             job_id=job,
