@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -149,6 +151,53 @@ def child_hang(ctx: RunContext) -> None:
     own = subprocess.Popen([sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"])
     ctx.log("pid %d", own.pid)
     time.sleep(600)
+
+
+@executor("t.child_leaves", subprocess=True)
+def child_leaves(ctx: RunContext, params: Words) -> None:
+    """Starts processes that leave its group, its session and its parent, and ends as `params` say."""
+    for _ in range(params.times):
+        starter = subprocess.run([sys.executable, "-c", _DAEMON], stdout=subprocess.PIPE, check=True)
+        ctx.log("pid %s", starter.stdout.decode().strip())
+    match params.text:
+        case "return":
+            return
+        case "exit":
+            os._exit(7)
+        case "vanish":
+            os._exit(0)
+        case "crash":
+            ctypes.string_at(0)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case _:
+            time.sleep(600)
+
+
+_DAEMON = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        os.closerange(0, 3)
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+"""
+
+
+@executor("t.child_greedy", subprocess=True)
+def child_greedy(ctx: RunContext) -> int:
+    """Asks for more memory than it may have, of a limit of its own."""
+    resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+    return len(bytearray(2**31))
+
+
+@executor("t.child_reads", subprocess=True)
+def child_reads(ctx: RunContext) -> str:
+    return sys.stdin.read()
 
 
 @executor("t.child_polite", subprocess=True)

@@ -1,9 +1,8 @@
-"""A child process, `python -m waterclock_worker.child FD`: executes one attempt and tells of it through a pipe."""
+"""What runs in a child process, below its guard: executes one attempt and tells of it through a pipe."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -70,10 +69,10 @@ class _PipeHandler(logging.Handler):
         self._report.logged(current_step.get(), level_of(record), self.format(record))
 
 
-def main(fd: int) -> None:
-    task = words.decode_task(sys.stdin.buffer.readline())
+def main(fd: int, line: bytes) -> None:
+    """Execute the task of this line, and tell of it through `fd`."""
+    task = words.decode_task(line)
     sys.path[:] = task.path
-    threading.Thread(target=_die_with_worker, name="worker watch", daemon=True).start()
     report = PipeReport(fd)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_PipeHandler(report)])
     outcome = _execute(task, report)
@@ -153,15 +152,3 @@ def _find(task: words.Task) -> AnyExecutor:
         if task.key == executor.key and executor.module == task.module:
             return executor
     raise LookupError(f"{task.module} declares no executor {task.key}")
-
-
-def _die_with_worker() -> None:
-    """The worker holds our standard input open as long as it lives."""
-    while os.read(0, 1024):  # not through `sys.stdin`, whose lock would stand in the way of an orderly exit
-        pass
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(0, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

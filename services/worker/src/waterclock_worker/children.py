@@ -1,4 +1,7 @@
-"""Child processes, as the worker sees them: started, listened to, stopped, and told by how they end."""
+"""Child processes, as the worker sees them: started, listened to, stopped, and told by how they end.
+
+Between the two stands a guard (`guard.py`), which lets no process outlive the attempt that started it.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,13 @@ from waterclock.model.events import Level
 from waterclock.model.instants import millis
 from waterclock.model.outcomes import Error
 from waterclock_worker import childwords as words
+from waterclock_worker import memory
 from waterclock_worker.attempt import Attempt
 from waterclock_worker.outcomes import Outcome
 from waterclock_worker.text import LINE_MOST
 
 GRACE = 1.5  # s between SIGTERM and SIGKILL
+_GUARD_GRACE = 2.0  # s for the guard to kill what is below it
 _CHUNK = 64 * 1024
 _LINGER = 1.0  # s for pipes that a descendant still holds after the child's end
 
@@ -42,7 +47,7 @@ class Children:
         reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "waterclock_worker.child", str(writing),
+                sys.executable, "-m", "waterclock_worker.guard", str(writing),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                 pass_fds=(writing,), start_new_session=True,
             )  # fmt: skip
@@ -63,6 +68,7 @@ class _Child:
         self._io = io
         self._ended: words.Ended | None = None
         self._timers: list[asyncio.TimerHandle] = []
+        self._killings = memory.killings()
 
     async def told(self, reading: int) -> Outcome:
         attempt, process = self._attempt, self._process
@@ -84,15 +90,14 @@ class _Child:
                 with contextlib.suppress(ConnectionError):
                     process.stdin.write(words.encode(self._task()) + b"\n")
                 code = await process.wait()
-                self._signal(signal.SIGKILL)  # whatever the child has left behind in its group
+                self._signal(signal.SIGKILL)  # had the guard itself been killed: what is left of its group
                 await asyncio.wait(ears, timeout=_LINGER)
                 for ear in ears:
                     ear.cancel()
         finally:
             for timer in self._timers:
                 timer.cancel()
-            if process.returncode is None:
-                self._signal(signal.SIGKILL)
+            process.stdin.close()
         return self._outcome(code)
 
     def _task(self) -> words.Task:
@@ -118,7 +123,13 @@ class _Child:
 
     def _terminate(self) -> None:
         self._signal(signal.SIGTERM)
-        self._timers.append(self._io.call_later(GRACE, self._signal, signal.SIGKILL))
+        self._timers.append(self._io.call_later(GRACE, self._kill))
+
+    def _kill(self) -> None:
+        """Let the guard kill everything below it; if it does not, kill it, and with it at least its group."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._timers.append(self._io.call_later(_GUARD_GRACE, self._signal, signal.SIGKILL))
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -153,6 +164,9 @@ class _Child:
         if code == 0 and self._ended is not None:
             told = self._ended
             return Outcome(told.kind, bytes(told.result), told.error, told.final, told.after)
+        if code == -signal.SIGKILL and (why := memory.explained(self._killings, memory.killings())):
+            message = f"{_signal_name(signal.SIGKILL)}; {why}"
+            return Outcome("crashed", error=Error(type="ChildOutOfMemory", message=message))
         if code < 0:
             return Outcome("crashed", error=Error(type="ChildSignal", message=_signal_name(-code)))
         message = f"exit code {code}" if code else "exit code 0, but it never said how it ended"

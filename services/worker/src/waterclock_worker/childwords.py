@@ -1,7 +1,8 @@
 """What a child process and its worker say to each other: one JSON line each.
 
-The worker writes one `Task` to the child's standard input and keeps it open: its end tells the child that the worker is
-gone. The child writes to a pipe of its own; its standard output and error are lines of the run's log.
+The worker writes one `Task` to the standard input of the guard and keeps it open: its end says that all of it is to
+die, by the worker's will or because the worker is gone. The child writes to a pipe of its own; its standard output and
+error are lines of the run's log.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ ENDED: frozenset[RunStatus] = frozenset({"succeeded", "failed", "timedOut", "can
 
 
 class Error(msgspec.Struct, frozen=True, kw_only=True):
-    """`type` is a class name (ValueError), ChildExit with the code in the message, or ChildSignal."""
+    """`type` is a class name (ValueError), or ChildExit, ChildSignal, ChildOutOfMemory with the code in the message."""
 
     type: str
     message: str
