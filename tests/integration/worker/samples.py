@@ -19,6 +19,7 @@ import time
 import msgspec
 
 from waterclock import GiveUp, Retry, RunContext, executor
+from waterclock.model.ids import RunId
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,13 +235,13 @@ async def notes_time(ctx: RunContext) -> int:
     return time.time_ns() // 1_000_000
 
 
-order: list[str] = []
+order: list[RunId] = []
 """Runs of `t.order`, as they started; in the test's process only."""
 
 
 @executor("t.order")
 async def notes_order(ctx: RunContext) -> None:
-    order.append(ctx.run_id)
+    order.append(RunId(ctx.run_id))
 
 
 _gates: dict[str, threading.Event] = {}

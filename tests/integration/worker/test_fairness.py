@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ async def fill(shop: Shop, *, each: int, queues: tuple[str, ...] = ("default",))
     return places
 
 
-async def started(shop: Shop, places: dict[RunId, tuple[int, str]], **settings: object) -> list[tuple[int, str]]:
+async def started(shop: Shop, places: dict[RunId, tuple[int, str]], **settings: Any) -> list[tuple[int, str]]:
     """Where the runs are that a worker starts, in the order in which it does."""
     async with shop.worker(samples.notes_order, **settings):
         await shop.settled(places)

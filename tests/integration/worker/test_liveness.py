@@ -118,6 +118,9 @@ async def test_an_executor_that_blocks_its_loop_stops_no_one_else(shop: Shop) ->
             await shop.event(RunSucceeded, run)
         assert monotonic() - started < LEASE
         assert (await shop.event(RunSucceeded, blocking)).attempt == 1  # its lease was kept
+        [warned] = [line for line in await shop.lines(blocking) if "event loop" in line]
+        assert warned.startswith("this attempt blocks the event loop of executors, at ")
+        assert "samples.py" in warned
 
 
 async def test_runs_held_in_its_name_that_a_worker_does_not_know_are_handed_back(shop: Shop) -> None:

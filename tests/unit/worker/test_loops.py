@@ -15,10 +15,23 @@ from waterclock_worker.threads import Threads
 pytestmark = pytest.mark.asyncio
 
 
-class Note:
+class Heard:
+    """Work that keeps what it is told of its loop."""
+
+    name = "r-1"
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, bool]] = []
+
+    def blocked(self, where: str, *, itself: bool) -> None:
+        self.told.append((where, itself))
+
+
+class Note(Heard):
     """Work that says in which thread it ran, after blocking it for a while."""
 
     def __init__(self, blocks: float = 0.0) -> None:
+        super().__init__()
         self.blocks = blocks
         self.ran = threading.Event()
         self.thread = ""
@@ -46,6 +59,37 @@ async def test_work_runs_in_a_thread_of_its_own_and_not_behind_what_blocks() -> 
     loops.close()
 
 
+class Starts(Heard):
+    """Work that starts a task of its own, which blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ran = threading.Event()
+
+    async def run(self, values: LoopValues) -> None:
+        await asyncio.ensure_future(Note(blocks=0.6).run(values))
+        self.ran.set()
+
+
+async def test_what_blocks_the_loop_is_told_so_and_so_is_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    loops = Loops(SystemClock(), asyncio.new_event_loop)
+    watching = asyncio.ensure_future(loops.watch())
+    beside, blocking = Starts(), Note(blocks=0.6)
+    loops.start([blocking])
+    assert await asyncio.to_thread(blocking.ran.wait, 5)
+    loops.start([beside])
+    assert await asyncio.to_thread(beside.ran.wait, 5)
+    [(where, itself)] = blocking.told
+    assert itself
+    assert "test_loops.py" in where
+    assert where.endswith(", in run")
+    assert [itself for _, itself in beside.told] == [False]
+    said = [record for record in caplog.records if record.message == "executors' loop is blocked"]
+    assert [vars(record)["runs"] for record in said] == [["r-1"], ["r-1"]]
+    watching.cancel()
+    loops.close()
+
+
 async def test_idle_threads_are_used_again() -> None:
     threads = Threads()
     seen: list[str] = []
@@ -56,10 +100,11 @@ async def test_idle_threads_are_used_again() -> None:
     assert seen == ["executor-1"] * 3
 
 
-class Use:
+class Use(Heard):
     """Work that uses a value."""
 
     def __init__(self, one: AsyncLifespan[int], *, blocks: float = 0.0) -> None:
+        super().__init__()
         self.one = one
         self.blocks = blocks
         self.begun = threading.Event()

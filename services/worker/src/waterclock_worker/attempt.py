@@ -91,6 +91,12 @@ class Attempt:
         if self._interrupt is not None:
             self._interrupt()
 
+    def blocked(self, where: str, *, itself: bool) -> None:
+        """Say in the run's log what holds up the loop that it runs on."""
+        what = "this attempt blocks" if itself else "one of the attempts beside this one, or this one, blocks"
+        advice = "blocking work belongs into a plain `def` or `asyncio.to_thread`"
+        self.steps.logged(None, "warning", f"{what} the event loop of executors, at {where}: {advice}")
+
     def lose(self) -> None:
         """The run is another worker's by now: stop."""
         self.lost = True

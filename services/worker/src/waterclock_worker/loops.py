@@ -1,13 +1,15 @@
 """Where `async def` executors run: an event loop in a thread of its own, apart from the worker's I/O.
 
 An executor that blocks its loop stops what else runs there, but neither claims nor renewals, and not what comes after
-it: a loop that does not answer is left to what it has begun, and another takes its place.
+it: a loop that does not answer is left to what it has begun, and another takes its place. Whose fault that is, is said.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,11 +21,20 @@ from waterclock.lifespans import LoopValues
 BLOCKED_AFTER = 0.25  # s without an answer
 _LOOK_EVERY = 0.1  # s
 
+log = logging.getLogger(__name__)
+
 
 class Work(Protocol):
     """Something to be run on an executors' loop, with the values of that loop; it never raises."""
 
+    @property
+    def name(self) -> str: ...
+
     def run(self, values: LoopValues) -> Coroutine[None, None, None]: ...
+
+    def blocked(self, where: str, *, itself: bool) -> None:
+        """The loop has not answered for a while; it stands at `where`. `itself`: this work holds it, and no other."""
+        ...
 
 
 class ExecutorLoop:
@@ -32,6 +43,7 @@ class ExecutorLoop:
     def __init__(self, number: int, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
         self.waiting: deque[Work] = deque()  # handed over, not begun
         self.asked_at: float | None = None  # when an answer was asked for that has not come
+        self._begun: dict[asyncio.Task[None], Work] = {}
         self._loop = new_loop()
         self._stopping = asyncio.Event()
         self._started = threading.Event()
@@ -52,6 +64,18 @@ class ExecutorLoop:
             self.asked_at = now
             self._call(self._answer)
 
+    def tell(self) -> None:
+        """Say what blocks the loop: to the work that does; to all, if it is a task that one of them began."""
+        frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the way into a thread
+        frame = frames.get(self.thread.ident or 0)
+        where = "?" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
+        holding = asyncio.current_task(self._loop)
+        begun = dict(self._begun)
+        found = [begun[holding]] if holding in begun else [*begun.values()]
+        log.warning("executors' loop is blocked", extra={"at": where, "runs": [one.name for one in found]})
+        for one in found:
+            one.blocked(where, itself=holding in begun)
+
     def close(self) -> None:
         """Let what runs come to its end, then leave its values and end the thread."""
         self._call(self._stopping.set)
@@ -71,7 +95,11 @@ class ExecutorLoop:
             work = self.waiting.popleft()
         except IndexError:
             return
+        task = asyncio.current_task()
+        assert task is not None
+        self._begun[task] = work
         await work.run(self._values)
+        del self._begun[task]
 
     def _answer(self) -> None:
         self.asked_at = None
@@ -124,6 +152,7 @@ class Loops:
 
     def _replace(self) -> None:
         blocked, self._current = self._current, self._another()
+        blocked.tell()
         blocked.close()
         self._left = [one for one in (*self._left, blocked) if one.thread.is_alive()]
         taken: list[Work] = []

@@ -15,7 +15,7 @@ _PROC, _CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 class Killings(NamedTuple):
     """So many since the count began."""
 
-    count: int
+    number: int
     where: str
 
 
@@ -32,9 +32,9 @@ def killings(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> Killings | None:
 
 def explained(before: Killings | None, after: Killings | None) -> str | None:
     """What happened between two readings, if it explains a SIGKILL."""
-    if before is None or after is None or before.where != after.where or after.count <= before.count:
+    if before is None or after is None or before.where != after.where or after.number <= before.number:
         return None
-    return f"meanwhile the kernel killed {after.count - before.count} {after.where} for want of memory"
+    return f"meanwhile the kernel killed {after.number - before.number} {after.where} for want of memory"
 
 
 def _own_group(proc: Path) -> str | None:
