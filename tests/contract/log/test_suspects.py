@@ -55,7 +55,7 @@ async def test_who_holds_one_is_given_the_others_and_not_called_again_for_it(log
 
     assert names(claimed.grants) == [run_of(3)]
     assert not claimed.more
-    assert (await depths(log, 0))["default"].queued == 2
+    assert (await depths(log, 0)).queues["default"].queued == 2
     assert names((await grab(log, 2, session="w")).grants) == [run_of(1)]
 
 

@@ -123,6 +123,69 @@ async def test_a_job_that_may_not_overlap_refuses_a_second_run_and_names_the_fir
 
 
 @pytest.mark.asyncio
+async def test_a_waiting_run_names_the_run_that_is_ahead_of_it_now(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job_id = (await api.create(overlapPolicy="buffer_all"))["id"]
+        running, second, third, fourth = [await api.trigger(job_id) for _ in range(4)]
+        grant = await worker.claim_one()
+
+        async def line() -> list[tuple[str, str | None]]:
+            await api.caught_up()
+            runs = [await _run(api, run_id) for run_id in (second, third, fourth)]
+            listed = {run["id"]: run for run in await _runs(api, jobId=job_id)}
+            assert [listed[run["id"]] for run in runs] == runs
+            return [(run["status"], run["waitingOn"]) for run in runs]
+
+        assert grant.run_id == running
+        assert await line() == [("waiting", running), ("waiting", second), ("waiting", third)]
+        await api.http.post(f"{RUNS}/{third}/cancel")  # out of the line
+        assert await line() == [("waiting", running), ("cancelled", None), ("waiting", second)]
+        await api.http.post(f"{RUNS}/{second}/cancel")
+        assert await line() == [("cancelled", None), ("cancelled", None), ("waiting", running)]
+        await worker.succeed(grant)  # which lets the last go, though no worker has taken it
+        assert await line() == [("cancelled", None), ("cancelled", None), ("queued", None)]
+        assert [run["id"] for run in await _runs(api, status="queued")] == [fourth]
+        assert await _runs(api, status="waiting") == []
+        assert (await _job(api, job_id))["lastRun"]["status"] == "queued"
+        behind = await api.trigger(job_id)
+        assert (await _run(api, behind))["waitingOn"] == fourth
+        assert (await worker.claim_one()).run_id == fourth
+        await api.caught_up()
+        assert [(run["status"], run["waitingOn"]) for run in [await _run(api, fourth), await _run(api, behind)]] == [
+            ("running", None),
+            ("waiting", fourth),
+        ]
+
+
+@pytest.mark.asyncio
+async def test_runs_that_may_overlap_since_an_edit_wait_no_more(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job_id = (await api.create(overlapPolicy="buffer_all"))["id"]
+        running, second = [await api.trigger(job_id) for _ in range(2)]
+        assert (await worker.claim_one()).run_id == running
+        await api.caught_up()
+        assert (await _run(api, second))["waitingOn"] == running
+        await api.http.put(f"{JOBS}/{job_id}", json=JOB | {"concurrent": "0"})
+        await api.caught_up()
+        assert (await _run(api, second))["status"] == "queued"
+        assert (await worker.claim_one()).run_id == second
+
+
+@pytest.mark.asyncio
+async def test_a_run_let_go_shows_so_also_where_the_read_models_lag(rig: MakeRig) -> None:
+    async with rig(projecting=False) as api:
+        worker = await api.worker()
+        job_id = (await api.http.post(JOBS, json=JOB, params={"allowUnknownExecutor": "true"})).json()["id"]
+        first = await api.trigger(job_id)
+        second = await api.trigger(job_id, overlapPolicy="buffer_one")
+        assert (await _run(api, second))["waitingOn"] == first
+        await worker.succeed(await worker.claim_one())
+        assert [(run["status"], run["waitingOn"]) for run in [await _run(api, second)]] == [("queued", None)]
+
+
+@pytest.mark.asyncio
 async def test_a_disabled_job_can_be_triggered_and_a_missing_one_cannot(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()

@@ -15,7 +15,19 @@ from waterclock.log.store_clock import StoreClocks
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Pool
 from waterclock.store.waits import Projected
-from waterclock_api import backfilling, fleet, jobless, jobs, ledger, probes, retrying, runs, schedules, simulating
+from waterclock_api import (
+    backfilling,
+    fleet,
+    jobless,
+    jobs,
+    ledger,
+    probes,
+    queues,
+    retrying,
+    runs,
+    schedules,
+    simulating,
+)
 from waterclock_api.hub import Hub
 from waterclock_api.memory import JobMemory
 from waterclock_api.page import page_handlers
@@ -34,6 +46,7 @@ ROUTES = (
     *backfilling.HANDLERS,
     *ledger.HANDLERS,
     *fleet.HANDLERS,
+    *queues.HANDLERS,
     *probes.HANDLERS,
 )
 

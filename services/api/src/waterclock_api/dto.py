@@ -102,6 +102,10 @@ class AgainWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: Text | None = None
 
 
+class PauseWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    reason: Text | None = None
+
+
 class CancelWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Nothing can be said yet."""
 

@@ -42,7 +42,7 @@ async def fold_run(parts: Parts, run_id: str) -> Run | None:
         if not entries or end is None or entries[-1].position >= end:
             break
         at = entries[-1].position
-    return _run(fold(changes), run_id, parts.clock.now_ms())
+    return _run(fold(changes), run_id, known, parts.clock.now_ms())
 
 
 async def _start(parts: Parts, partition: int, known: LiveRun | EndedRun) -> Position | None:
@@ -53,7 +53,7 @@ async def _start(parts: Parts, partition: int, known: LiveRun | EndedRun) -> Pos
         return await archive.position(connection, partition)
 
 
-def _run(batch: Batch, run_id: str, now: int) -> Run | None:
+def _run(batch: Batch, run_id: str, known: LiveRun | EndedRun, now: int) -> Run | None:
     """None where the run's request was not among the events."""
     row = next((one for one in batch.runs if one.run_id == run_id and one.requested_at is not msgspec.UNSET), None)
     if row is None:
@@ -61,6 +61,8 @@ def _run(batch: Batch, run_id: str, now: int) -> Run | None:
     kept = _columns(row, Run)
     if kept["status"] == "delayed" and kept["ready_at"] is not None and millis(kept["ready_at"]) <= now:
         kept["status"] = "queued"
+    if kept["status"] == "waiting" and isinstance(known, LiveRun) and known.record.state != "waiting":
+        kept |= {"status": known.record.state, "waiting_on": None}  # let go, which is no event
     return Run(
         **kept,
         id=run_id,

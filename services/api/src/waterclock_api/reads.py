@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -18,6 +18,16 @@ from waterclock_api.rows import Row, executor_of, job_of, line_of, run_of
 from waterclock_api.shapes import Executors, Job, Jobs, Lines, LogLine, Run, Runs
 
 PACKAGE = "waterclock_api"
+
+
+class QueueCount(NamedTuple):
+    """Unfinished runs, and runs that began and ended in the last minute."""
+
+    running: int = 0
+    delayed: int = 0
+    blocked: int = 0
+    started: int = 0
+    ended: int = 0
 
 
 async def job(connection: Connection, job_id: str, now: int) -> Job | None:
@@ -86,6 +96,11 @@ async def job_lines(connection: Connection, job_id: str, newest: int) -> list[Lo
     """The newest lines of a job's runs, oldest first."""
     rows = await _all(connection, "job_lines", {"job_id": job_id, "limit": newest})
     return [line_of(row) for row in reversed(rows)]
+
+
+async def queues(connection: Connection, now: int) -> dict[str, QueueCount]:
+    """What the read models count of each queue that has any of it."""
+    return {row[0]: QueueCount(*row[1:]) for row in await _all(connection, "queues", {"now": now})}
 
 
 async def executors(connection: Connection) -> Executors:

@@ -150,6 +150,37 @@ class Executors(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: str | None
 
 
+class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A queue. Of its unfinished runs `waiting` could start now, `blocked` wait behind another run of their job.
+
+    `oldestWaitMs`: since the first of those waiting could start. The rates are of the last minute: runs that began, and
+    runs that ended in any way.
+    """
+
+    name: str
+    weight: int
+    paused: bool
+    waiting: int
+    delayed: int
+    blocked: int
+    running: int
+    oldest_wait_ms: int | None
+    started_per_minute: int
+    ended_per_minute: int
+
+
+class Queues(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    items: list[Queue]
+    next_cursor: str | None
+
+
+class QueueState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a command made of a queue."""
+
+    name: str
+    paused: bool
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The run that a command is about."""
 

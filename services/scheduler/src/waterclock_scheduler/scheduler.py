@@ -7,6 +7,7 @@ import asyncio
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
 from waterclock.model.ids import JobId
+from waterclock_scheduler.pauses import keep_pauses
 from waterclock_scheduler.peers import Peers
 from waterclock_scheduler.terms import Term, Terms
 from waterclock_scheduler.walker import Walk
@@ -27,7 +28,10 @@ class Scheduler:
         async def work(term: Term) -> None:
             walk = self._walks[term.partition] = Walk(log, term, clock=self._clock)
             try:
-                await walk.run()
+                async with asyncio.TaskGroup() as tasks:
+                    pauses = tasks.create_task(keep_pauses(log, term), name="keep pauses")
+                    await walk.run()
+                    pauses.cancel()
             finally:
                 del self._walks[term.partition]
 

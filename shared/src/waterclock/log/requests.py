@@ -183,6 +183,18 @@ async def check_queues(log: Log, units: Iterable[Unit]) -> None:
         await check_queue(log, name)
 
 
+async def check_queue(log: Log, name: str) -> None:
+    """
+    Raises:
+        UnknownQueue: no such queue.
+    """
+    if any(queue.name == name for queue in log.queues):
+        return
+    await log.refresh()  # it may have been added since we connected
+    if not any(queue.name == name for queue in log.queues):
+        raise UnknownQueue(name)
+
+
 def with_replacing(units: Iterable[Unit]) -> list[Unit]:
     """The units, with what `cancel_other` needs beside its requests."""
     return [_with_replacing_in(unit) for unit in units]
@@ -197,18 +209,6 @@ def _with_replacing_in(unit: Unit) -> Unit:
 
 def _with_replacing(request: Request) -> Request:
     return msgspec.structs.replace(request, replacing=REPLACING) if request.overlap == "cancel_other" else request
-
-
-async def check_queue(log: Log, name: str) -> None:
-    """
-    Raises:
-        UnknownQueue: no such queue.
-    """
-    if any(queue.name == name for queue in log.queues):
-        return
-    await log.refresh()  # it may have been added since we connected
-    if not any(queue.name == name for queue in log.queues):
-        raise UnknownQueue(name)
 
 
 def _calls(units: Sequence[Unit]) -> Iterator[list[Unit]]:

@@ -7,7 +7,7 @@ SELECT
         SELECT FROM runs WHERE runs.job_id = jobs.job_id AND runs.finished_at IS NULL AND runs.status = 'running'
     ) AS is_running,
     last.run_id,
-    CASE WHEN last.status = 'delayed' AND last.ready_at <= to_timestamp(%(now)s::bigint / 1000.0) THEN 'queued' ELSE last.status END,
+    CASE WHEN last.status IN ('delayed', 'waiting') THEN standing_of(last, to_timestamp(%(now)s::bigint / 1000.0)) ELSE last.status END,
     last.trigger,
     (extract(epoch FROM last.nominal_at) * 1000)::bigint AS nominal_at,
     (extract(epoch FROM last.requested_at) * 1000)::bigint AS requested_at,

@@ -1,6 +1,6 @@
--- Read where some runs stand. A delayed run whose time has come is queued: the worker's timer only moves it.
+-- Read where some runs stand.
 SELECT
     run_id,
-    CASE WHEN status = 'delayed' AND ready_at <= to_timestamp(%(now)s::bigint / 1000.0) THEN 'queued' ELSE status END AS status
+    CASE WHEN status IN ('delayed', 'waiting') THEN standing_of(runs, to_timestamp(%(now)s::bigint / 1000.0)) ELSE status END AS status
 FROM runs
 WHERE run_id = ANY (%(run_ids)s::text[]);

@@ -1,0 +1,32 @@
+"""Pauses of queues: the leader of a partition keeps them as partition 0 has them."""
+
+from __future__ import annotations
+
+import logging
+
+from waterclock.log.client import Log
+from waterclock.log.errors import Halted, LogFull, LogUnavailable
+from waterclock.log.queues import TRUTH, follow
+from waterclock_scheduler.terms import Term, wait
+
+LOOK_S = 0.5
+
+log_line = logging.getLogger(__name__)
+
+
+async def keep_pauses(log: Log, term: Term) -> None:
+    """Copy the pauses of partition 0 until the term is over; while either partition is out of reach they stay."""
+    if term.partition == TRUTH:
+        return
+    failing = False
+    while not term.over.is_set():
+        try:
+            queues = await follow(log, term.partition, actor="scheduler")
+            failing = False
+        except (Halted, LogFull, LogUnavailable) as error:
+            if not failing:
+                log_line.warning("pauses not copied", extra={"partition": term.partition, "error": str(error)})
+            queues, failing = [], True
+        if queues:
+            log_line.info("pauses copied", extra={"partition": term.partition, "queues": queues})
+        await wait(term.over, LOOK_S)

@@ -1,0 +1,132 @@
+"""Queues over HTTP: how full they are, paused and resumed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import RUNS, Rig
+from waterclock.log.attempts import wait_wake
+
+QUEUES = "/v1/monitor/queues"
+NOTHING: dict[str, Any] = {
+    "paused": False,
+    "waiting": 0,
+    "delayed": 0,
+    "blocked": 0,
+    "running": 0,
+    "oldestWaitMs": None,
+    "startedPerMinute": 0,
+    "endedPerMinute": 0,
+}
+
+
+@pytest.mark.asyncio
+async def test_queues_tell_what_they_hold(rig: MakeRig) -> None:
+    async with rig(partitions=2) as api:
+        worker = await api.worker()
+        assert [await _queue(api, name) for name in ("critical", "default", "low")] == [
+            {"name": "critical", "weight": 6} | NOTHING,
+            {"name": "default", "weight": 3} | NOTHING,
+            {"name": "low", "weight": 1} | NOTHING,
+        ]
+        job = await api.create(concurrent="1", overlapPolicy="buffer_all", queue="low")
+        for _ in range(3):
+            await api.trigger(job["id"])
+        for _ in range(4):
+            await _ask(api, queue="critical")
+        await _ask(api, queue="critical", delay=600)
+        await _caught_up(api)
+        low, critical = await _queue(api, "low"), await _queue(api, "critical")
+        assert (low["waiting"], low["blocked"], low["delayed"], low["running"]) == (1, 2, 0, 0)
+        assert (critical["waiting"], critical["blocked"], critical["delayed"]) == (4, 0, 1)
+        assert 0 <= critical["oldestWaitMs"] < 60_000
+
+        grants = [grant for partition in (0, 1) for grant in await worker.claim(partition)]
+        for grant in grants[:2]:
+            await worker.succeed(grant)
+        await _caught_up(api)
+        found = [await _queue(api, name) for name in ("critical", "default", "low")]
+        assert sum(one["running"] for one in found) == len(grants) - 2 == 3
+        assert sum(one["startedPerMinute"] for one in found) == len(grants)
+        assert sum(one["endedPerMinute"] for one in found) == 2
+        assert found[0]["waiting"] == 0
+
+
+@pytest.mark.asyncio
+async def test_a_run_whose_time_has_come_waits_though_no_worker_has_moved_it(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        await _ask(api, delay=0.01)
+        while (await _queue(api, "default"))["waiting"] == 0:
+            continue
+        await api.caught_up()
+        queue = await _queue(api, "default")
+        assert (queue["waiting"], queue["delayed"], queue["oldestWaitMs"] >= 0) == (1, 0, True)
+
+
+@pytest.mark.asyncio
+async def test_a_paused_queue_is_left_alone_at_once_and_resuming_it_wakes_workers(rig: MakeRig) -> None:
+    async with rig(partitions=2) as api:
+        worker = await api.worker()
+        runs = [await _ask(api, queue="low") for _ in range(4)]
+        paused = await api.http.post(f"{QUEUES}/low/pause", json={"reason": "maintenance"})
+        assert (paused.status_code, paused.json()) == (200, {"name": "low", "paused": True})
+        assert [await worker.claim(partition) for partition in (0, 1)] == [[], []]
+        assert (await _queue(api, "low"))["paused"] is True
+        assert (await _queue(api, "default"))["paused"] is False
+
+        assert (await api.http.post(f"{QUEUES}/low/pause")).status_code == 200  # again: nothing changes
+        reader = api.log.reader()
+        try:
+            bells = {partition: await _bell(api, partition) for partition in (0, 1)}
+            resumed = await api.http.post(f"{QUEUES}/low/resume")
+            assert (resumed.status_code, resumed.json()) == (200, {"name": "low", "paused": False})
+            assert (await wait_wake(reader, bells, 5)).partitions == {0, 1}
+        finally:
+            await reader.close()
+        granted = [grant.run_id for partition in (0, 1) for grant in await worker.claim(partition)]
+        assert sorted(granted) == sorted(runs)
+
+
+@pytest.mark.asyncio
+async def test_a_pause_is_refused_where_there_is_no_such_queue_and_repeated_by_its_key(rig: MakeRig) -> None:
+    async with rig(partitions=2) as api:
+        for verb in ("pause", "resume"):
+            refused = await api.http.post(f"{QUEUES}/fast/{verb}")
+            assert (refused.status_code, refused.json()["type"]) == (404, "urn:waterclock:problem:not-found")
+        assert (await api.http.post(f"{QUEUES}/low/pause", json={"because": "x"})).status_code == 422
+
+        key = {"Idempotency-Key": "p"}
+        first = await api.http.post(f"{QUEUES}/low/pause", headers=key)
+        await api.http.post(f"{QUEUES}/low/resume")
+        again = await api.http.post(f"{QUEUES}/low/pause", headers=key)
+        assert (again.json(), again.headers["idempotency-replayed"]) == (first.json(), "true")
+        assert (await _queue(api, "low"))["paused"] is False  # what was resumed since stays so
+        assert (await api.http.post(f"{QUEUES}/low/pause", json={"reason": "x"}, headers=key)).status_code == 422
+
+
+async def _queue(api: Rig, name: str) -> dict[str, Any]:
+    response = await api.http.get(QUEUES)
+    assert response.status_code == 200, response.text
+    assert response.json()["nextCursor"] is None
+    return next(item for item in response.json()["items"] if item["name"] == name)
+
+
+async def _ask(api: Rig, **body: Any) -> str:
+    response = await api.http.post(RUNS, json={"invokeTarget": "demo.noop"} | body)
+    assert response.status_code == 202, response.text
+    return response.json()["runId"]
+
+
+async def _bell(api: Rig, partition: int) -> str:
+    key = api.log.keys.partition(partition, "wake")
+    rows: list[Any] = await api.log.execute(key, "XREVRANGE", key, "+", "-", "COUNT", 1)
+    return rows[0][0].decode() if rows else "0-0"
+
+
+async def _caught_up(api: Rig) -> None:
+    for partition in range(api.log.partitions):
+        await api.caught_up(partition)
