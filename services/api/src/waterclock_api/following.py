@@ -12,6 +12,7 @@ import msgspec
 import psycopg
 
 from waterclock.kit import telemetry
+from waterclock.kit.cancelling import heed_cancellation
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, Halted, LogFull, LogUnavailable
@@ -70,6 +71,7 @@ async def follow(log: Log, pool: Pool, partition: int, watcher: Watcher, keeping
                 _log.log(level, "projection stands still", extra={"partition": partition, "reason": reason})
                 told = reason
             watcher.stopped(partition, reason)
+        heed_cancellation()
         await asyncio.sleep(pause)
         pause = min(2 * pause, BACK_OFF[1])
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import psycopg
 
+from waterclock.kit.cancelling import heed_cancellation
 from waterclock.log.client import Log
 from waterclock.store.archive import make_months
 from waterclock.store.pool import Connection, Pool, connect_anew
@@ -77,6 +78,7 @@ class Projector:
                 reason = " ".join(str(group.exceptions[0]).split())
                 _log.warning("no partitions to project", extra={"reason": reason})
                 self._say(reason)
+            heed_cancellation()
             await asyncio.sleep(pause)
             pause = min(2 * pause, BACK_OFF[1])
 

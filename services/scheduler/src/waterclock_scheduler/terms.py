@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from waterclock.kit.cancelling import heed_cancellation
 from waterclock.kit.chance import fraction
 from waterclock.kit.clock import Clock
 from waterclock.log import leaders
@@ -101,6 +102,7 @@ class Terms:
                 pause = min(LONGEST_PAUSE_S, 0.1 * 2**failures) * (0.5 + fraction() / 2)
                 if failures == 1:
                     log_line.warning("not leading", extra={"partition": partition, "error": _first(errors)})
+            heed_cancellation()
             if not stop.is_set():
                 await wait(self._freed, pause)
 
