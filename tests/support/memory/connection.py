@@ -15,8 +15,8 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.lines import Target
 from waterclock.log.nodes import Nodes
 
-Fault = Callable[[list[bytes], Callable[[], Any]], Awaitable[Any]]
-"""How a command meets its store: it is given the words, and what executes them."""
+Fault = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""How a command meets its store: it is given what executes it."""
 
 
 class Connection:
@@ -53,7 +53,7 @@ class Connection:
             return await self._read(words)
         if self._fault is None or words[0] == b"INFO":
             return self._store.do(words[0], words[1:])
-        return await self._fault(words, lambda: self._store.do(words[0], words[1:]))
+        return await self._fault(lambda: self._store.do(words[0], words[1:]))
 
     async def disconnect(self, nowait: bool = False) -> None:  # noqa: ARG002
         self._sent = []

@@ -28,8 +28,11 @@ class Store:
         self._now_us = now_us
         self._scripts: dict[bytes, Any] = {}
         self._interpreter = Interpreter(self.do)
-        self.writes = 0
-        """Grows whenever an entry is added to a stream: who waits for one looks again."""
+        self._watch: Callable[[Words], Any] = self.evaluate
+
+    def watch(self, evaluate: Callable[[Words], Any]) -> None:
+        """Have scripts executed by `evaluate`, which calls ours."""
+        self._watch = evaluate
 
     def do(self, name: bytes, words: Words) -> Any:
         """
@@ -40,6 +43,9 @@ class Store:
         if command is None:
             raise ResponseError(f"ERR unknown command {name.decode()!r}")
         return command(self, words)
+
+    def evaluation(self, words: Words) -> Any:
+        return self._watch(words)
 
     def evaluate(self, words: Words) -> Any:
         """EVALSHA."""
@@ -148,7 +154,6 @@ def _xadd(store: Store, words: Words) -> bytes:
         raise ResponseError("The ID specified in XADD is equal or smaller than the target stream top item") from error
     if most is not None:
         stream.cut(len(stream) - most)
-    store.writes += 1
     return entry_text(entry)
 
 
@@ -260,7 +265,7 @@ _SETTINGS = {b"maxmemory-policy": b"noeviction", b"appendonly": b"yes", b"append
 _COMMANDS: dict[bytes, Callable[[Store, Words], Any]] = {
     b"CONFIG": lambda _, words: [words[1], _SETTINGS[words[1]]],
     b"DEL": _delete,
-    b"EVALSHA": Store.evaluate,
+    b"EVALSHA": lambda store, words: store.evaluation(words),
     b"EXISTS": lambda store, words: sum(key in store.keys for key in words),
     b"HDEL": _hdel,
     b"HEXISTS": lambda store, words: int(words[1] in _hash(store, words[0])),

@@ -1,0 +1,191 @@
+"""Who acts in a history: schedulers that are right or wrong about leading, a client of the API, a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from itertools import count
+from random import Random  # noqa: TID251  a history is repeated from its seed
+from typing import Any, cast
+
+import msgspec
+
+from tests.contract.log.build import CANCELLED, ending, grab
+from tests.simulation.virtual import VirtualClock
+from waterclock.kit.cancelling import heed_cancellation
+from waterclock.log import leaders
+from waterclock.log.attempts import Grant, end, promote
+from waterclock.log.bodies import part
+from waterclock.log.client import Log
+from waterclock.log.commands import Command
+from waterclock.log.errors import LogError, LogUnavailable
+from waterclock.log.sessions import join
+from waterclock.log.store_clock import StoreClocks
+from waterclock.model.definition import Definition
+from waterclock.model.errors import Refusal
+from waterclock.model.events import LeadershipTaken
+from waterclock.model.ids import JobId, created_job
+from waterclock.model.instants import stamp
+from waterclock.model.job import Delete, Replace, SetStatus
+from waterclock_api import edits
+from waterclock_api.caller import Caller
+from waterclock_api.parts import Parts
+from waterclock_scheduler.scheduler import Scheduler
+from waterclock_scheduler.terms import Term
+from waterclock_scheduler.walker import Walk
+
+TTL_S = 60.0
+_EXPRESSIONS = (
+    "* * * * *",
+    "*/5 * * * *",
+    "30 2,3 * * *",
+    "0 * * * *",
+    "*/20 * * * * ?",
+    "@every 45s",
+    "H/10 * * * *",
+    None,
+)
+_ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe")
+
+
+async def lawful(name: str, log: Log, clock: VirtualClock) -> None:
+    """A scheduler as it is: it competes, renews, decides."""
+    await Scheduler(name, ttl_s=TTL_S, clock=clock).run(log, asyncio.Event())
+
+
+async def usurper(name: str, log: Log, clock: VirtualClock) -> None:
+    """A scheduler that holds the present term for its own, and for ever: so that two decide in one term."""
+    clocks = StoreClocks(clock)
+    while True:
+        try:
+            sent_at = clock.monotonic()
+            lead = await leaders.lead(
+                log, 0, scheduler=name, ttl_ms=1000, body=part(LeadershipTaken, scheduler=name, actor="scheduler")
+            )
+            clocks.of(0).heard(lead.now)
+            term = Term(0, lead.term, clock, clocks.of(0))
+            term.extend(sent_at, msgspec.structs.replace(lead, mine=True, until=lead.now + 10**9))
+            await Walk(log, term, clock=clock).run()
+        except* LogError:
+            pass
+        heed_cancellation()
+        await asyncio.sleep(2.0)
+
+
+class Client:
+    """Creates jobs and changes them, through the code of the API."""
+
+    def __init__(self, log: Log, clock: VirtualClock, chance: Random) -> None:
+        self.job_ids: list[JobId] = []
+        self._clock = clock
+        self._chance = chance
+        self._made = 0
+        nothing = cast("Any", None)
+        self._parts = Parts(
+            log=log,
+            clock=clock,
+            store_clocks=StoreClocks(clock),
+            pool=nothing,
+            projected=nothing,
+            registry=nothing,
+            memory=nothing,
+            hub=nothing,
+        )
+
+    async def create(self) -> None:
+        caller = self._caller()
+        job_id = created_job(caller.command.id)
+        self.job_ids.append(job_id)
+        await self._try(lambda: edits.create(self._parts, caller, job_id, self._definition(job_id)))
+
+    async def change(self) -> None:
+        """Something about one of the jobs."""
+        job_id = self._chance.choice(self.job_ids)
+        caller = self._caller()
+        match self._chance.choice(
+            ("replace", "replace", "remark", "remark", "remark", "disable", "enable", "enable", "delete")
+        ):
+            case "replace":
+                await self._try(
+                    lambda: edits.edit(self._parts, caller, job_id, Replace(definition=self._definition(job_id)))
+                )
+            case "remark":
+                await self._try(lambda: self._remark(caller, job_id))
+            case "disable":
+                await self._try(lambda: edits.edit(self._parts, caller, job_id, SetStatus(status="1")))
+            case "enable":
+                await self._try(lambda: edits.edit(self._parts, caller, job_id, SetStatus(status="0")))
+            case _:
+                await self._try(lambda: edits.edit(self._parts, caller, job_id, Delete()))
+
+    async def _remark(self, caller: Caller, job_id: JobId) -> None:
+        stored = await edits.load(self._parts, job_id)
+        definition = msgspec.structs.replace(stored.definition, remark=f"at {self._clock.monotonic()}")
+        await edits.edit(self._parts, caller, job_id, Replace(definition=definition))
+
+    async def _try(self, deed: Any) -> None:
+        """A client that gets no answer, or a refusal, goes on with something else."""
+        try:
+            await deed()
+        except (LogError, Refusal):
+            return
+
+    def _caller(self) -> Caller:
+        self._made += 1
+        return Caller(
+            actor="client",
+            command=Command(id=f"command-{self._made}"),
+            traceparent=None,
+            wait=0,
+            versions=None,
+        )
+
+    def _definition(self, job_id: JobId) -> Definition:
+        pick = self._chance.choice
+        now = self._clock.now_ms()
+        return Definition(
+            job_name=job_id,
+            invoke_target="demo.noop",
+            cron_expression=pick(_EXPRESSIONS),
+            timezone=pick(_ZONES),
+            misfire_policy=pick(("1", "2", "3")),
+            misfire_threshold=pick((1, 20, 60, 600)),
+            catchup_window=pick((300, 3600, 86_400)),
+            catchup_limit=pick((0, 3, 100)),
+            catchup_pace=pick((0, 0.1, 7)),
+            concurrent=pick(("0", "1")),
+            overlap_policy=pick((None, None, "skip", "buffer_one", "buffer_all", "cancel_other")),
+            jitter=pick((0, 0, 30)),
+            start_at=pick((None, None, None, stamp(now + 300_000), stamp(now - 300_000))),
+            end_at=pick((None, None, None, stamp(now + 1_200_000))),
+            status=pick(("0", "0", "0", "0", "1")),
+        )
+
+
+async def worker(log: Log, clock: VirtualClock, chance: Random) -> None:
+    """Claims runs and ends them some time later; a call without an answer is repeated."""
+    await _until_answered(lambda: join(log, "worker-1", body=None))
+    held: list[Grant] = []
+    for number in count(1):
+        claimed = await _until_answered(partial(grab, log, number, slots=3))
+        held += claimed.grants
+        await asyncio.sleep(chance.uniform(5.0, 120.0) if held else chance.uniform(30.0, 1200.0))
+        ready_at = clock.now_ms() + 20_000
+        endings = [
+            ending(grant, status=chance.choice(("succeeded", "failed", None)), ready_at=ready_at)
+            for grant in held
+            if chance.random() < 0.7
+        ]
+        if endings:
+            done = {one.run_id for one in endings}
+            held = [grant for grant in held if grant.run_id not in done]
+            await _until_answered(partial(end, log, 0, endings))
+        await _until_answered(lambda: promote(log, 0, body_cancelled=CANCELLED, limit=100))
+
+
+async def _until_answered(call: Any) -> Any:
+    while True:
+        try:
+            return await call()
+        except LogUnavailable:
+            await asyncio.sleep(1.0)

@@ -1,0 +1,63 @@
+"""Short histories of a partition, each drawn from its seed; `WATERCLOCK_SEED=n` plays one of them again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from tests.simulation.history import History
+
+SEED = "WATERCLOCK_SEED"
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Every history is full of faults, and what is logged of them is nobody's concern."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def play(seeds: Iterable[int]) -> list[History]:
+    played: list[History] = []
+    for seed in seeds:
+        history = History(seed)
+        try:
+            history.play()
+        except BaseException as error:
+            error.add_note(f"History {seed} is played again with {SEED}={seed}.")
+            raise
+        played.append(history)
+    return played
+
+
+def named(otherwise: Iterable[int]) -> Iterable[int]:
+    """The seed that the environment names."""
+    return [int(os.environ[SEED])] if SEED in os.environ else otherwise
+
+
+@pytest.mark.parametrize("share", range(4))
+def test_every_instant_is_decided_once_whatever_happens(share: int) -> None:
+    played = play(named(range(share, 240, 4)))
+
+    fates = {fate: sum(history.oracle.fates[fate] for history in played) for fate in ("fired", "skipped", "coalesced")}
+    assert SEED in os.environ or all(fates.values()), f"the histories have become too calm: {fates}"
+
+
+def test_a_seed_is_one_history() -> None:
+    one, other = play([7, 7])
+
+    assert [entry.document for entry in one.oracle.entries] == [entry.document for entry in other.oracle.entries]
+    assert one.oracle.entries
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_every_instant_is_decided_once_in_very_many_histories() -> None:
+    first = secrets.randbelow(10**9)
+    for seed in named(range(first, first + 20_000)):
+        play([seed])
