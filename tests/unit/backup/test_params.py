@@ -12,11 +12,16 @@ from waterclock.executors import GiveUp, declared
 from waterclock_worker.executors import db_backup
 from waterclock_worker.executors.backup.dump import arguments_of
 from waterclock_worker.executors.backup.params import BackupParams
-from waterclock_worker.executors.backup.place import place_of
-from waterclock_worker.executors.backup.references import redacted, resolve
+from waterclock_worker.executors.backup.place import REFERENCES, place_of
+from waterclock_worker.executors.references import redacted
+from waterclock_worker.executors.references import resolve as resolve_as
 from waterclock_worker.registry import spec_of
 
 BUCKET = {"WATERCLOCK_S3_BUCKET": "b"}
+
+
+def resolve(field: str, reference: str, environment: dict[str, str]) -> str:
+    return resolve_as(field, reference, environment, setting=REFERENCES)
 
 
 def params(**given: Any) -> BackupParams:
@@ -139,3 +144,8 @@ def test_a_wrong_setting_is_named_and_not_shown(environment: dict[str, str], wor
 
 def test_secrets_are_redacted_from_what_programs_say() -> None:
     assert redacted("user u, password hush", ("hush",)) == "user u, password [secret]"
+
+
+def test_a_setting_may_close_what_nobody_has_opened() -> None:
+    with pytest.raises(GiveUp, match="HTTP_REFERENCES does not list it"):
+        resolve_as("x", "env:NAME", {"NAME": "n"}, setting="HTTP_REFERENCES", unless_set="")

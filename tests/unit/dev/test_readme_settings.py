@@ -11,7 +11,9 @@ from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
 from waterclock_dev.elsewhere import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
-from waterclock_worker.executors.backup import place, programs, references
+from waterclock_worker.executors import http_request
+from waterclock_worker.executors.backup import place, programs
+from waterclock_worker.executors.http import guard
 from waterclock_worker.settings import WorkerSettings
 
 SETTINGS = (
@@ -26,7 +28,7 @@ SETTINGS = (
     Elsewhere,
     ClientSettings,
 )
-OF_BACKUPS = {
+OF_EXECUTORS = {
     place.DATABASE_URL,
     place.BUCKET,
     place.ENDPOINT_URL,
@@ -34,7 +36,9 @@ OF_BACKUPS = {
     place.ACCESS_KEY,
     place.SECRET_KEY,
     programs.FOLDER,
-    references.ALLOWED,
+    place.REFERENCES,
+    guard.ALLOW,
+    http_request.REFERENCES,
 }
 
 
@@ -43,4 +47,4 @@ def test_the_table_of_settings_is_whole() -> None:
     declared = {PREFIX + field.name.upper() for kind in kinds for field in msgspec.structs.fields(kind)}
     rows = re.findall(r"^\| (`WATERCLOCK_[^|]+)\|", README.read_text(), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"WATERCLOCK_\w+", row)}
-    assert named == declared | OF_BACKUPS
+    assert named == declared | OF_EXECUTORS

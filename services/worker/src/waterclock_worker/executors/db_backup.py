@@ -26,11 +26,11 @@ from waterclock_worker.executors.backup.manifest import Manifest
 from waterclock_worker.executors.backup.params import BackupParams, BackupResult
 from waterclock_worker.executors.backup.place import Place, database_url, place_of
 from waterclock_worker.executors.backup.programs import Programs, Server, asked_server, found_programs, new_enough
-from waterclock_worker.executors.backup.references import redacted
 from waterclock_worker.executors.backup.retention import Cleaning
 from waterclock_worker.executors.backup.store import Store, open_store
 from waterclock_worker.executors.backup.upload import Upload, part_size_for
 from waterclock_worker.executors.backup.verify import verify
+from waterclock_worker.executors.references import redacted
 
 _DELETED_SHOWN = 200
 

@@ -7,22 +7,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-_END = r"$(?!\n)"  # Python's `$` alone lets a last newline pass; to a JSON Schema both are the same
-REFERENCE = rf"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00-\x1f]+){_END}"
-ENDPOINT = rf"^https?://[A-Za-z0-9._:\[\]-]+/?{_END}"
-_FOLDER = rf"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*{_END}"
-_TEXT = rf"^[^\x00-\x1f\x7f]+{_END}"
-_BUCKET = rf"^[A-Za-z0-9._-]{{1,255}}{_END}"
-_REGION = rf"^[a-z0-9-]{{1,64}}{_END}"
+from waterclock_worker.executors.references import END, Reference
 
-Reference = Annotated[
-    str,
-    Meta(
-        pattern=REFERENCE,
-        max_length=1024,
-        description="Where the worker finds the secret: `env:NAME` or `file:/path`. Never the secret itself.",
-    ),
-]
+ENDPOINT = rf"^https?://[A-Za-z0-9._:\[\]-]+/?{END}"
+_FOLDER = rf"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*{END}"
+_TEXT = rf"^[^\x00-\x1f\x7f]+{END}"
+_BUCKET = rf"^[A-Za-z0-9._-]{{1,255}}{END}"
+_REGION = rf"^[a-z0-9-]{{1,64}}{END}"
+
 Name = Annotated[str, Meta(pattern=_TEXT, max_length=63)]
 Pattern = Annotated[str, Meta(pattern=_TEXT, max_length=200, description="A name or a pattern as pg_dump reads it.")]
 Patterns = Annotated[tuple[Pattern, ...], Meta(max_length=200)]

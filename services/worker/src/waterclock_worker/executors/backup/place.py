@@ -9,7 +9,7 @@ import msgspec
 
 from waterclock.executors import GiveUp
 from waterclock_worker.executors.backup.params import ENDPOINT, BackupParams
-from waterclock_worker.executors.backup.references import resolve
+from waterclock_worker.executors.references import resolve
 
 DATABASE_URL = "WATERCLOCK_BACKUP_DATABASE_URL"
 BUCKET = "WATERCLOCK_S3_BUCKET"
@@ -17,6 +17,7 @@ ENDPOINT_URL = "WATERCLOCK_S3_ENDPOINT"
 REGION = "WATERCLOCK_S3_REGION"
 ACCESS_KEY = "WATERCLOCK_S3_ACCESS_KEY"
 SECRET_KEY = "WATERCLOCK_S3_SECRET_KEY"  # noqa: S105 - a variable's name
+REFERENCES = "WATERCLOCK_BACKUP_REFERENCES"
 _KEY = re.compile(r"[!-~]{1,256}")
 
 
@@ -65,7 +66,7 @@ def database_url(params: BackupParams, environment: Mapping[str, str]) -> str:
         GiveUp: none is given.
     """
     if params.connection is not None:
-        return resolve("connection", params.connection, environment)
+        return resolve("connection", params.connection, environment, setting=REFERENCES)
     url = environment.get(DATABASE_URL)
     if not url:
         raise GiveUp(f"no connection: neither params.connection nor {DATABASE_URL} gives one")
@@ -73,7 +74,11 @@ def database_url(params: BackupParams, environment: Mapping[str, str]) -> str:
 
 
 def _secret(field: str, reference: str | None, variable: str, environment: Mapping[str, str]) -> str | None:
-    secret = environment.get(variable) or None if reference is None else resolve(field, reference, environment)
+    secret = (
+        environment.get(variable) or None
+        if reference is None
+        else resolve(field, reference, environment, setting=REFERENCES)
+    )
     if secret is not None and _KEY.fullmatch(secret) is None:
         raise GiveUp(f"{field}: what is given cannot be a key")  # it would go into a header as it is
     return secret

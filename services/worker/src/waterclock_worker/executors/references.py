@@ -1,4 +1,4 @@
-"""Secrets by reference: read in the worker, when a backup runs, and redacted from whatever it tells."""
+"""Secrets by reference: read in the worker, when a run needs them, and redacted from whatever it tells."""
 
 from __future__ import annotations
 
@@ -6,16 +6,29 @@ import os.path
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from waterclock.executors import GiveUp
 
-ALLOWED = "WATERCLOCK_BACKUP_REFERENCES"
+END = r"$(?!\n)"  # Python's `$` alone lets a last newline pass; to a JSON Schema both are the same
+Reference = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00-\x1f]+){END}",
+        max_length=1024,
+        description="Where the worker finds the secret: `env:NAME` or `file:/path`. Never the secret itself.",
+    ),
+]
 _MOST = 16 * 1024  # characters of a secret
 _SHOWN = "[secret]"
 
 
-def resolve(field: str, reference: str, environment: Mapping[str, str]) -> str:
+def resolve(field: str, reference: str, environment: Mapping[str, str], *, setting: str, unless_set: str = "*") -> str:
     """The secret that `env:NAME` or `file:/path` stands for, without the line's end.
+
+    The variable `setting` lists in patterns what may be read; without it `unless_set` does.
 
     Raises:
         GiveUp: this worker may not read it, or there is none; the message names field and reference, never a value.
@@ -23,9 +36,9 @@ def resolve(field: str, reference: str, environment: Mapping[str, str]) -> str:
     kind, _, name = reference.partition(":")
     if kind == "file":
         name = os.path.normpath(name)  # noqa: PTH - no look at the disk before it is allowed
-    allowed = environment.get(ALLOWED, "*")
+    allowed = environment.get(setting, unless_set)
     if not any(fnmatchcase(f"{kind}:{name}", one.strip()) for one in allowed.split(",")):
-        raise GiveUp(f"{field}: this worker may not read {kind}:{name} ({ALLOWED} does not list it)")
+        raise GiveUp(f"{field}: this worker may not read {kind}:{name} ({setting} does not list it)")
     if kind == "env":
         secret = environment.get(name)
         if secret is None:

@@ -1,0 +1,217 @@
+"""`http.request`: one request to a server outside, repeated safely, told honestly."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import importlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import msgspec
+from yarl import URL
+
+from waterclock.executors import GiveUp, Retry, RunContext, Step, executor
+from waterclock.kit import telemetry
+from waterclock.kit.clock import Clock, SystemClock
+from waterclock.lifespans import lifespan
+from waterclock_worker.executors.http.exchange import Answer, NoAnswer, Request
+from waterclock_worker.executors.http.guard import ALLOW, Guard, Refused
+from waterclock_worker.executors.http.params import HttpParams, HttpResult, Secret
+from waterclock_worker.executors.references import redacted, resolve
+
+if TYPE_CHECKING:
+    from waterclock_worker.executors.http.session import Session
+
+REFERENCES = "WATERCLOCK_HTTP_REFERENCES"
+_AGAIN = frozenset({408, 425, 429})  # beside 5xx
+_LONGEST_WAIT = 86_400.0  # s that a server may ask us to wait
+_KEPT = ("content-type", "date", "etag", "last-modified", "location", "retry-after", "x-request-id")
+_HEADER_MOST = 1000  # characters
+_RESULT_MOST = 40 * 1024  # bytes of JSON that the body may take
+_SHOWN = 300  # characters of an answer in an error
+
+
+@lifespan
+async def session() -> AsyncIterator[Session]:
+    """One for each loop; what it may reach is the worker's setting as it stood when it was opened."""
+    module = await asyncio.to_thread(importlib.import_module, "waterclock_worker.executors.http.session")
+    opened: Session = module.Session(Guard(os.environ.get(ALLOW, "")))
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+class BadStatus(Exception):
+    """The answer's status is not one that was expected; another attempt may get another."""
+
+
+@executor("http.request", timeout=timedelta(hours=1))
+async def http_request(ctx: RunContext, params: HttpParams) -> HttpResult:
+    """Send an HTTP request, with the run's id as its idempotency key, and judge the answer by its status."""
+    opened = await ctx.use(session)
+    return await requested(ctx, params, opened, environment=os.environ, clock=SystemClock())
+
+
+async def requested(
+    ctx: RunContext, params: HttpParams, session: Session, *, environment: Mapping[str, str], clock: Clock
+) -> HttpResult:
+    """
+    Raises:
+        GiveUp: it may not be sent, or the answer will not change: another status than was expected.
+        Retry: the server says when to come again.
+        BadStatus, NoAnswer: another attempt may fare better.
+    """
+    request, secrets = _request(ctx, params, environment, clock)
+    began = clock.monotonic()
+    async with ctx.step("Request") as step:
+        step.log("%s %s", request.method, request.url)
+        try:
+            async with asyncio.timeout(params.timeout):
+                answer = await session.send(request, redirects=params.redirects, final=params.expects)
+        except Refused as error:
+            raise GiveUp(str(error)) from error
+        except TimeoutError:
+            raise NoAnswer(f"{params.method} {request.url.host}: no whole answer in {params.timeout:g} s") from None
+        except NoAnswer as error:
+            raise NoAnswer(redacted(str(error), secrets)) from error
+        took = clock.monotonic() - began
+        _tell(step, answer, took)
+        if not params.expects(answer.status):
+            _unexpected(params, answer, secrets, clock)
+    return _result(params, answer, secrets, duration_ms=round(took * 1000))
+
+
+def _request(
+    ctx: RunContext, params: HttpParams, environment: Mapping[str, str], clock: Clock
+) -> tuple[Request, list[str]]:
+    """With its secrets, to be kept out of whatever is told."""
+    body = params.body()
+    headers = {
+        "Idempotency-Key": ctx.run_id,
+        "User-Agent": f"waterclock/{version('waterclock-worker')}",
+        "Accept-Encoding": "identity",
+        "Waterclock-Run": ctx.run_id,
+        "Waterclock-Attempt": str(ctx.attempt),
+        "Waterclock-Fence": str(ctx.fence),
+    }
+    if body is not None:
+        headers["Content-Type"] = "text/plain; charset=utf-8" if params.text is not None else "application/json"
+    traceparent = telemetry.inject()
+    if traceparent is not None:
+        headers["traceparent"] = traceparent
+    secrets: list[str] = []
+    private: set[str] = set()
+
+    def read(field: str, reference: str) -> str:
+        secret = resolve(field, reference, environment, setting=REFERENCES, unless_set="")
+        secrets.append(secret)
+        return secret
+
+    for name, value in params.headers.items():
+        for other in [one for one in headers if one.lower() == name.lower()]:
+            del headers[other]
+        if isinstance(value, Secret):
+            headers[name] = value.prefix + _header_value(name, read(f"headers.{name}", value.from_))
+            private.add(name.lower())
+        else:
+            headers[name] = value
+    if params.sign is not None:
+        key = read("sign.key", params.sign.key)
+        headers[params.sign.header] = signature(key, body or b"", at=clock.now_ms() // 1000)
+        private.add(params.sign.header.lower())
+    try:
+        url = URL(params.url)
+    except ValueError as error:
+        raise GiveUp(f"url: {error}") from None
+    request = Request(method=params.method, url=url, headers=headers, body=body, private=frozenset(private))
+    return request, secrets
+
+
+def signature(key: str, body: bytes, *, at: int) -> str:
+    """What the signing header holds; `at` is in seconds since 1970."""
+    told = hmac.new(key.encode(), b"%d." % at + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={told}"
+
+
+def _header_value(name: str, secret: str) -> str:
+    if any(not " " <= sign <= "~" for sign in secret):
+        raise GiveUp(f"headers.{name}: what the reference holds cannot stand in a header")
+    return secret
+
+
+def _tell(step: Step, answer: Answer, seconds: float) -> None:
+    size = f"more than {len(answer.body)}" if answer.cut else str(len(answer.body))
+    step.log("%d, %s bytes, in %d ms", answer.status, size, round(seconds * 1000))
+
+
+def _unexpected(params: HttpParams, answer: Answer, secrets: list[str], clock: Clock) -> None:
+    """
+    Raises:
+        GiveUp, Retry, BadStatus: always one of them.
+    """
+    text = _text(answer)
+    shown = "" if not text else f": {redacted(text, secrets)[:_SHOWN]}"
+    message = f"{params.method} {answer.url.host} answered {answer.status}{shown}"
+    if answer.status < 500 and answer.status not in _AGAIN:
+        raise GiveUp(message)
+    after = _wait(answer.headers.get("retry-after"), clock)
+    if after is not None:
+        raise Retry(after, message)
+    raise BadStatus(message)
+
+
+def _wait(retry_after: str | None, clock: Clock) -> float | None:
+    """Seconds that a server asks us to wait; None, if it does not, or not in words we know."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdecimal():
+        return min(float(retry_after), _LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+    wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    return min(max(wait.total_seconds(), 0.0), _LONGEST_WAIT)
+
+
+def _text(answer: Answer) -> str | None:
+    """The body, if it is text and stands there as it is."""
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        return None
+    try:
+        return answer.body.decode()
+    except UnicodeDecodeError as error:
+        if answer.cut and error.start > len(answer.body) - 4:  # cut within a character
+            return answer.body[: error.start].decode()
+        return None
+
+
+def _result(params: HttpParams, answer: Answer, secrets: list[str], *, duration_ms: int) -> HttpResult:
+    wanted = (*_KEPT, *(name.lower() for name in params.keep_headers))
+    headers = {name: answer.headers[name] for name in wanted if name in answer.headers}
+    text = _text(answer)
+    return HttpResult(
+        status=answer.status,
+        url=str(answer.url),
+        headers={name: redacted(value, secrets)[:_HEADER_MOST] for name, value in headers.items()},
+        size=len(answer.body),
+        cut=answer.cut,
+        body=None if text is None else _fitting(redacted(text, secrets), params.keep_body),
+        duration_ms=duration_ms,
+    )
+
+
+def _fitting(text: str, most: int) -> str:
+    """The beginning of a text, of at most `most` bytes, that does not burst a result: escapes make it longer."""
+    text = text.encode()[:most].decode(errors="ignore")
+    while (size := len(msgspec.json.encode(text))) > _RESULT_MOST:
+        text = text[: len(text) * _RESULT_MOST // size]
+    return text
