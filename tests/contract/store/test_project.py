@@ -16,7 +16,8 @@ from waterclock.model.positions import Position
 from waterclock.store import archive
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.project import apply, batch_of
-from waterclock.store.rebuild import READ_MODELS, compare
+from waterclock.store.rebuild import compare
+from waterclock.store.shadow import READ_MODELS
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry
 

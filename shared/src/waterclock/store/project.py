@@ -49,18 +49,17 @@ async def apply(connection: Connection, after: Position | None, entries: Sequenc
         await archive.write(connection, entries, batch.lines)
         async with connection.pipeline():  # Postgres works them off while we read on
             await write_models(connection, batch)
+            await _clear(connection, batch)
             await connection.execute(statement("notify_projected"), {"position": str(entries[-1].position)})
         return True
     return False
 
 
 async def write_models(connection: Connection, batch: Batch) -> None:
-    """Write a batch to the read models (and clear what it clears), in the caller's transaction."""
+    """Write a batch to the read models, in the caller's transaction."""
     await connection.execute(statement("prefer_lookups"))
     for name, rows in (
         ("end_steps", batch.ended),
-        ("clear_lines", batch.cleared),
-        ("note_clearings", batch.cleared),
         ("write_jobs", batch.jobs),
         ("write_runs", batch.runs),
         ("write_attempts", batch.attempts),
@@ -71,6 +70,13 @@ async def write_models(connection: Connection, batch: Batch) -> None:
     ):
         if rows:
             await connection.execute(statement(name), {"rows": Jsonb(rows, dumps=_encode)})
+
+
+async def _clear(connection: Connection, batch: Batch) -> None:
+    """Delete the lines that a batch clears, which are no read model, and note that their entries are to go."""
+    if batch.cleared:
+        for name in ("clear_lines", "note_clearings"):
+            await connection.execute(statement(name), {"rows": Jsonb(batch.cleared, dumps=_encode)})
 
 
 async def _advance(connection: Connection, after: Position | None, last: Entry, server: str | None) -> bool:

@@ -1,108 +1,208 @@
-"""Read models folded anew from the archive, and compared with the live ones, row by row.
+"""Read models folded anew from the archive, beside the live ones and while those go on.
 
-All in one transaction that sees one moment and leaves nothing behind, while projectors go on.
+    make empty shadows ── fold what is archived, a batch a transaction ── catch up
+        ── in one transaction, which sees one moment: fold the rest, compare table by table
+        ── put in place: projectors wait, the rest of the rest is folded, the tables change places
+
+Log lines are archive, not read model: they are neither folded nor replaced.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import msgspec
+import psycopg
 from psycopg import IsolationLevel, Rollback, sql
 
-from waterclock.model.changes import (
-    AttemptChange,
-    DecisionInsert,
-    ExecutorChange,
-    JobChange,
-    RowChange,
-    RunChange,
-    StepChange,
-    WorkerChange,
-)
+from waterclock.kit.service import Unfit
 from waterclock.model.positions import Position
-from waterclock.store import archive
+from waterclock.store import archive, shadow
 from waterclock.store.pool import Connection
 from waterclock.store.project import batch_of, write_models
+from waterclock.store.shadow import READ_MODELS, SHADOW, Content, Difference
 from waterclock.store.statements import statement
 
-SHADOW = "waterclock_rebuilt"
-READ_MODELS: dict[str, type[RowChange]] = {
-    "jobs": JobChange,
-    "runs": RunChange,
-    "attempts": AttemptChange,
-    "steps": StepChange,
-    "decisions": DecisionInsert,
-    "workers": WorkerChange,
-    "executors": ExecutorChange,
-}
-_AT_ONCE = 2_000  # entries
+AT_ONCE = 2_000  # entries
+NEARLY = 5_000  # entries that are left for the transaction that compares
+PASSES = 100  # over what was archived meanwhile, at most
+STOP_WAIT = 5_000  # ms, for the transactions of projectors
+SWAP_WAIT = 200  # ms, for readers, who wait behind us
+TRIES = 50
+PAUSE = 0.2  # s between two of them
+
+Places = dict[int, Position | None]
+Progress = Callable[[int, int], None]  # events folded, of how many
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that the live read model and the rebuilt one do not have alike; None where one has no such row."""
+class RebuildBusy(Unfit):
+    """The tables cannot be rebuilt, or not be replaced, now."""
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """A table as it is and as the archive tells it, at one moment; `rows` are some of those that differ."""
 
     table: str
-    key: tuple[Any, ...]
-    live: dict[str, Any] | None
-    rebuilt: dict[str, Any] | None
+    live: Content
+    rebuilt: Content
+    rows: list[Difference] = []
+
+    @property
+    def same(self) -> bool:
+        return self.live == self.rebuilt
 
 
-async def compare(connection: Connection, *, at_once: int = _AT_ONCE) -> list[Difference]:
-    """Fold the whole archive, `at_once` entries at a time, and say where the live read models differ from it.
+async def compare(connection: Connection, *, at_once: int = AT_ONCE) -> list[Difference]:
+    """Fold the whole archive in one transaction that leaves nothing behind; each row in which the live tables differ.
 
     The archive ends where the read models do: both are written in one transaction.
     """
-    differences: list[Difference] = []
+    found: list[Difference] = []
+    live = await shadow.home(connection)
+    async with _one_moment(connection), connection.transaction() as transaction:
+        await shadow.make(connection, READ_MODELS)
+        await shadow.enter(connection)
+        places = await _beginnings(connection)
+        await _fold(connection, places, at_once)
+        for table in READ_MODELS:
+            found += await shadow.differences(connection, live, table)
+        raise Rollback(transaction)
+    return found
+
+
+class Rebuild:
+    """One rebuild, in a session of its own, which may take minutes. `begin` first, `drop` last."""
+
+    def __init__(self, connection: Connection, live: str, places: Places, ends: Mapping[int, int]) -> None:
+        self._connection = connection
+        self._live = live
+        self._places = places
+        self._total = sum(ends.values())
+        self._folded = 0
+
+    @classmethod
+    async def begin(cls, connection: Connection) -> Rebuild:
+        """
+        Raises:
+            RebuildBusy: another is under way.
+        """
+        row = await (await connection.execute(statement("take_rebuild"))).fetchone()
+        if row is None or not row[0]:
+            raise RebuildBusy("Another rebuild is under way in this database.")
+        live = await shadow.home(connection)
+        places = await _beginnings(connection)
+        ends = {partition: await archive.count_after(connection, partition, None) for partition in places}
+        async with connection.transaction():
+            await shadow.make(connection, READ_MODELS)
+        return cls(connection, live, places, ends)
+
+    async def drop(self) -> None:
+        await shadow.drop(self._connection)
+
+    async def fold(self, tell: Progress) -> None:
+        """Fold what is archived, until little is left that was archived meanwhile."""
+        for _ in range(PASSES):
+            began = self._folded
+            for partition in self._places:
+                await self._fold_partition(partition, tell)
+            if self._folded - began <= NEARLY:
+                break
+        await shadow.analyze(self._connection, READ_MODELS)
+
+    async def compare(self, *, named: int = 5) -> list[Compared]:
+        """Fold the rest, and compare each table with the live one; `named` rows that differ are given of each."""
+        found: list[Compared] = []
+        async with _one_moment(self._connection), self._connection.transaction():
+            await self._catch_up()
+            for table in READ_MODELS:
+                live = await shadow.content(self._connection, self._live, table)
+                rebuilt = await shadow.content(self._connection, SHADOW, table)
+                one = Compared(table=table, live=live, rebuilt=rebuilt)
+                if not one.same:
+                    rows = await shadow.differences(self._connection, self._live, table, named)
+                    one = msgspec.structs.replace(one, rows=rows)
+                found.append(one)
+        return found
+
+    async def swap(self) -> None:
+        """Put the rebuilt tables in the place of the live ones: all in one transaction, for which projectors wait.
+
+        Raises:
+            RebuildBusy: readers do not let go of the tables, or views stand on them. Nothing is changed.
+        """
+        for _ in range(TRIES):
+            places = dict(self._places)
+            try:
+                async with self._connection.transaction():
+                    await self._stop_projectors()
+                    await self._catch_up()
+                    await self._put_in_place()
+            except psycopg.errors.LockNotAvailable:
+                self._places = places
+                await asyncio.sleep(PAUSE)
+            except psycopg.errors.DependentObjectsStillExist as error:
+                told = " ".join(str(error).split())
+                raise RebuildBusy(f"Drop what stands on the read models first, and make it anew: {told}") from error
+            else:
+                return
+        raise RebuildBusy(f"The read models were in use each time, in {TRIES} tries; try again.")
+
+    async def _fold_partition(self, partition: int, tell: Progress) -> None:
+        while True:
+            async with self._connection.transaction():
+                await shadow.enter(self._connection)
+                after = self._places[partition]
+                count = await _fold_once(self._connection, self._places, partition, AT_ONCE)
+            if self._places[partition] == after:
+                return
+            self._folded += count
+            self._total = max(self._total, self._folded)
+            tell(self._folded, self._total)
+
+    async def _catch_up(self) -> None:
+        await shadow.enter(self._connection)
+        await _fold(self._connection, self._places, AT_ONCE)
+
+    async def _stop_projectors(self) -> None:
+        await self._connection.execute(statement("await_locks"), {"ms": STOP_WAIT})
+        await self._connection.execute(b"LOCK TABLE partitions IN EXCLUSIVE MODE")
+
+    async def _put_in_place(self) -> None:
+        """With all tables locked at once, or none: a reader who holds one and wants another is not waited for long."""
+        await self._connection.execute(statement("await_locks"), {"ms": SWAP_WAIT})
+        tables = sql.SQL(", ").join(sql.Identifier(self._live, table) for table in READ_MODELS)
+        await self._connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(tables))
+        await shadow.put_in_place(self._connection, self._live, READ_MODELS)
+
+
+@asynccontextmanager
+async def _one_moment(connection: Connection) -> AsyncGenerator[None]:
+    """The transactions in this context see one moment each, from first to last."""
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     try:
-        async with connection.transaction() as transaction:
-            await _make_shadow(connection)
-            for partition in await _partitions(connection):
-                await _fold(connection, partition, at_once)
-            for table, kind in READ_MODELS.items():
-                differences += await _compare(connection, table, kind.KEY)
-            raise Rollback(transaction)
+        yield
     finally:
         await connection.set_isolation_level(None)
-    return differences
 
 
-async def _make_shadow(connection: Connection) -> None:
-    """Tables of the read models, and of what is cleared, that hide the live ones in this transaction."""
-    shadow = sql.Identifier(SHADOW)
-    await connection.execute(sql.SQL("CREATE SCHEMA {}").format(shadow))
-    for table in (*READ_MODELS, "log_lines", "clearings"):
-        name = sql.Identifier(table)
-        await connection.execute(
-            sql.SQL("CREATE TABLE {}.{} (LIKE {} INCLUDING ALL)").format(shadow, name, sql.Identifier("public", table))
-        )
-    await connection.execute(sql.SQL("SET LOCAL search_path TO {}, public").format(shadow))
+async def _beginnings(connection: Connection) -> Places:
+    rows = await (await connection.execute(statement("partitions"))).fetchall()
+    return {row[0]: None for row in rows}
 
 
-async def _partitions(connection: Connection) -> list[int]:
-    cursor = await connection.execute(statement("partitions"))
-    return [row[0] for row in await cursor.fetchall()]
+async def _fold(connection: Connection, places: Places, at_once: int) -> None:
+    """Fold all that is archived after some places, and move them on."""
+    for partition in places:
+        while await _fold_once(connection, places, partition, at_once):
+            pass
 
 
-async def _fold(connection: Connection, partition: int, at_once: int) -> None:
-    after: Position | None = None
-    while found := await archive.entries(connection, partition, after, None, at_once):
+async def _fold_once(connection: Connection, places: Places, partition: int, at_once: int) -> int:
+    """Fold the next entries of a partition; how many there were."""
+    found = await archive.entries(connection, partition, places[partition], None, at_once)
+    if found:
         await write_models(connection, batch_of(found))
-        after = found[-1].position
-
-
-async def _compare(connection: Connection, table: str, key: tuple[str, ...]) -> list[Difference]:
-    both = sql.SQL(
-        "SELECT {key}, to_jsonb(live), to_jsonb(rebuilt)"
-        " FROM {live} AS live FULL JOIN {rebuilt} AS rebuilt USING ({key})"
-        " WHERE live IS DISTINCT FROM rebuilt ORDER BY {key}"
-    ).format(
-        key=sql.SQL(", ").join(map(sql.Identifier, key)),
-        live=sql.Identifier("public", table),
-        rebuilt=sql.Identifier(SHADOW, table),
-    )
-    cursor = await connection.execute(both)
-    return [
-        Difference(table=table, key=tuple(row[:-2]), live=row[-2], rebuilt=row[-1]) for row in await cursor.fetchall()
-    ]
+        places[partition] = found[-1].position
+    return len(found)

@@ -1,0 +1,113 @@
+"""`waterclock rebuild`: read models from the archive, beside the live ones; compared, and put in place if wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+import click
+
+from waterclock.client.table import table
+from waterclock.kit import telemetry
+from waterclock.kit.service import run_service
+from waterclock.kit.settings import TelemetrySettings, read
+from waterclock.store.pool import connect_anew, open_pool
+from waterclock.store.rebuild import Compared, Rebuild
+from waterclock_api.settings import StoreSettings
+
+DIFFERENT = 1
+"""Exit code where the live read models are not those that the archive tells, and stay."""
+TELL_EVERY = 2.0  # s
+
+
+@click.command()
+@click.option("--swap", is_flag=True, help="Put the rebuilt read models in the place of the live ones.")
+def rebuild(swap: bool) -> None:
+    """Fold the archive into read models beside the live ones, and compare; everything else goes on meanwhile.
+
+    Exits with 1 if a table differs and was not replaced, or if it was stopped.
+    """
+
+    async def work(stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            doing = tasks.create_task(_rebuild(swap=swap), name="rebuild")
+            stopping = tasks.create_task(stop.wait(), name="wait for stop")
+            await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (doing, stopping):
+                task.cancel()
+        if doing.cancelled() or not doing.result():
+            raise click.exceptions.Exit(DIFFERENT)
+
+    run_service(work, name="waterclock rebuild")
+
+
+async def _rebuild(*, swap: bool) -> bool:
+    """Whether the live read models are now those that the archive tells."""
+    store = read(StoreSettings, os.environ)
+    telemetry.setup("rebuild", read(TelemetrySettings, os.environ))
+    async with (
+        await open_pool(store.postgres_url, name="rebuild", max_size=1) as pool,
+        await connect_anew(pool) as connection,
+    ):
+        work = await Rebuild.begin(connection)
+        try:
+            await work.fold(_Progress().tell)
+            compared = await work.compare()
+            for line in told(compared):
+                click.echo(line)
+            if swap:
+                await work.swap()
+                click.echo("The rebuilt read models are in place.")
+                return True
+        finally:
+            await work.drop()
+        same = all(one.same for one in compared)
+        click.echo("They are the same." if same else "They differ: --swap puts the rebuilt ones in place.")
+        return same
+
+
+def told(compared: Sequence[Compared]) -> Iterator[str]:
+    """The lines of a table of tables, and some of the rows that differ."""
+    heads = ("table", "live rows", "rebuilt rows", "live hash", "rebuilt hash", "")
+    rows = [
+        (
+            one.table,
+            str(one.live.rows),
+            str(one.rebuilt.rows),
+            one.live.hash,
+            one.rebuilt.hash,
+            "same" if one.same else "different",
+        )
+        for one in compared
+    ]
+    yield from table(heads, rows)
+    for one in compared:
+        for row in one.rows:
+            key = ", ".join(map(str, row.key))
+            yield f"{one.table} {key}: {_apart(row.live, row.rebuilt)}"
+
+
+def _apart(live: dict[str, object] | None, rebuilt: dict[str, object] | None) -> str:
+    if live is None:
+        return "only rebuilt"
+    if rebuilt is None:
+        return "only live"
+    return "differs in " + ", ".join(name for name, value in live.items() if rebuilt.get(name) != value)
+
+
+class _Progress:
+    """A line on standard error now and then."""
+
+    def __init__(self) -> None:
+        self._began = self._told = time.monotonic()
+
+    def tell(self, folded: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._told < TELL_EVERY and folded < total:
+            return
+        self._told = now
+        rate = folded / max(0.001, now - self._began)
+        sys.stderr.write(f"{folded} of {total} events folded, {rate:.0f} a second\n")
