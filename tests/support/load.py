@@ -224,7 +224,7 @@ class Load:
             return None
         self.answers[answer.status_code] += 1
         if answer.is_success or answer.status_code == fine:
-            return answer.json()
+            return answer.json() if answer.content else {}
         if answer.status_code not in AWAY:
             self.surprises.append(f"{method} {path}: {answer.status_code} {answer.text}")
         return None

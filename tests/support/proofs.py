@@ -12,8 +12,11 @@ from itertools import pairwise
 
 import msgspec
 
+from tests.support.stalls import Span, within
 from waterclock.model import ledger
 from waterclock.model.events import (
+    FireCoalesced,
+    FireSkipped,
     JobChanged,
     JobCreated,
     ResultRefused,
@@ -31,12 +34,15 @@ from waterclock.model.events import (
     StepProgressed,
     StepStarted,
 )
+from waterclock.model.explain import explain
 from waterclock.model.ids import JobId, RunId
+from waterclock.model.instants import millis
 from waterclock.wire.envelope import Entry
 
 ENDS_RUN = RunSucceeded | RunFailed | RunTimedOut | RunCancelled | RunDied
 ENDS_ATTEMPT = ENDS_RUN | RunRetryScheduled | RunLost
 OF_STEP = StepStarted | StepLogged | StepProgressed | StepFinished
+EVERY = 1_000_000  # instants
 COUNTED = {"failed", "timedOut", "crashed"}
 """Outcomes that use up one of `maxAttempts`."""
 
@@ -159,18 +165,37 @@ def serial_jobs_never_overlap(entries: Iterable[Entry]) -> Iterator[str]:
 
 def instants_are_decided(entries: Iterable[Entry], *, now_ms: int) -> Iterator[str]:
     """Each instant of each job in the time it was enabled, up to now, has exactly one decision."""
-    jobs: dict[JobId, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        job_id: JobId | None = getattr(entry.event, "job_id", None)
-        if job_id is not None:
-            jobs[job_id].append(entry)
-    for job_id, own in jobs.items():
+    for job_id, own in _by_job(entries).items():
         verdict = ledger.verify(own, from_ms=0, to_ms=now_ms, now_ms=now_ms)
         for kind in ("holes", "doubles", "strays"):
             for breach in getattr(verdict, kind):
                 yield f"{job_id}: {kind}: {breach.after} … {breach.through}: {breach.text} ({breach.position})"
         if verdict.pending:
             yield f"{job_id}: {verdict.pending} instants from {verdict.oldest_pending} on are not decided"
+
+
+def told_as_decided(entries: Iterable[Entry], *, now_ms: int) -> Iterator[str]:
+    """What `explain` says of all instants of a job adds up to what the ledger says of them."""
+    for job_id, own in _by_job(entries).items():
+        began = own[0].at
+        verdict = ledger.verify(own, from_ms=began, to_ms=now_ms, now_ms=now_ms)
+        told = Counter(item.fate for item in explain(own, from_ms=began, to_ms=now_ms, now_ms=now_ms, limit=EVERY))
+        for fate in ("fired", "skipped", "coalesced", "pending"):
+            if told[fate] != (counted := getattr(verdict, fate)):
+                yield f"{job_id}: {told[fate]} instants are explained as {fate}, the ledger counts {counted}"
+
+
+def lateness(entries: Iterable[Entry], away: list[Span]) -> dict[str, int]:
+    """One partition: of each decision how late its oldest instant was, ms, less the time when it could not be made."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        match entry.event:
+            case RunRequested(nominal_at=str(first)) | FireSkipped(first=first) | FireCoalesced(first=first):
+                due = millis(first)
+                found[f"{entry.position} {tag(entry)} {first}"] = entry.at - due - within(away, due, entry.at)
+            case _:
+                continue
+    return found
 
 
 def answers_are_kept(
@@ -239,6 +264,15 @@ def through_end(entries: Iterable[Entry]) -> list[Entry]:
 
 def document(entry: Entry) -> dict[str, object]:
     return msgspec.json.decode(entry.document, type=dict[str, object])
+
+
+def _by_job(entries: Iterable[Entry]) -> dict[JobId, list[Entry]]:
+    jobs: dict[JobId, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        job_id: JobId | None = getattr(entry.event, "job_id", None)
+        if job_id is not None:
+            jobs[job_id].append(entry)
+    return jobs
 
 
 def _is_counted(event: RunFailed | RunRetryScheduled | RunTimedOut) -> bool:
