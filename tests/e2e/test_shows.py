@@ -48,3 +48,11 @@ def test_a_quick_bench_says_what_it_measured_beside_the_bare_figure(part: str) -
     assert "machine: " in done.stdout
     assert "bare" in done.stdout
     assert "budget" in done.stdout
+
+
+def test_a_quick_bench_of_the_schedule_says_how_late_it_decided() -> None:
+    done = run("bench", "schedule", "--quick", timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^  1 +\d+ +\d+$", done.stdout, re.MULTILINE)
+    assert re.search(r"taken over in \d+\.\d s; the scheduler held \d\.\d\d GiB", done.stdout)
+    assert re.search(r"\d+ decisions, ms late: p50 \d+", done.stdout)

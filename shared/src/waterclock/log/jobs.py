@@ -199,6 +199,11 @@ async def wait_changes(reader: Reader, after: Mapping[int, str], timeout: float)
     return Changed(job_ids, last)
 
 
+def kept(job: StoredJob, barred_through: str) -> str:
+    """The text of a job in its partition, as `define` writes it; its mark stands elsewhere."""
+    return f"{job.version} {barred_through} {_encoder.encode(job).decode()}"
+
+
 async def _fields(log: Log, key: str, fields: Sequence[str]) -> list[bytes | None]:
     return cast("list[bytes | None]", await log.execute(key, "HMGET", key, *fields))
 

@@ -18,7 +18,7 @@ import msgspec
 from waterclock.log.bodies import Body, body_of, part
 from waterclock.log.client import Log
 from waterclock.log.errors import StaleRepair, TailMoved
-from waterclock.log.jobs import StoredJob
+from waterclock.log.jobs import StoredJob, kept
 from waterclock.log.names import put_names
 from waterclock.log.opening import open_names_with_the_last, prepare_names
 from waterclock.log.records import End, Record
@@ -80,7 +80,6 @@ class _Lost(msgspec.Struct, frozen=True):
 _REPAIR = Script("repair", _Put)
 _FORK = Script("fork", _Forked)
 _LOSE = Script("lose", _Lost)
-_encoder = msgspec.json.Encoder()
 
 
 class Repair:
@@ -191,7 +190,7 @@ def _stored(job: KnownJob) -> str:
         created_at=job.created_at,
         updated_at=job.updated_at,
     )
-    return f"{job.version} {barred} {_encoder.encode(stored).decode()}"
+    return kept(stored, barred)
 
 
 def record_for(run: Unfinished) -> Record:

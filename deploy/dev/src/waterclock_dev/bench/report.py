@@ -1,12 +1,17 @@
 """What the bench prints."""
 
+import statistics
+
 import click
 
-from waterclock_dev.bench import drain, latency, machine
+from waterclock_dev.bench import drain, latency, machine, schedule
 
 QUICK_RUNS, QUICK_SAMPLES = 2_000, 50
 SHARE = 0.6  # of the bare loop, the budget
 P50, P99 = 2.0, 10.0  # ms, the budget
+QUICK_CROWD, QUICK_JOBS, QUICK_SECONDS = 500, 5_000, 5.0
+LAST = 500  # ms, the budget
+TAKES_OVER, PEAK, ON_TIME = 20.0, 1.5, 250.0  # s, GiB, ms: the budget
 
 
 def show_machine() -> None:
@@ -33,6 +38,31 @@ async def show_latency(*, samples: int, slots: int) -> None:
     click.echo(f"  bare      {bare.p50:7.2f}  {bare.p99:7.2f}   (push → a blocked process has it)")
     met = ours.p50 <= P50 and ours.p99 <= P99
     click.echo(f"  budget: p50 {P50:g} ms, p99 {P99:g} ms: {_verdict(met=met)}")
+
+
+async def show_crowd(*, jobs: int, rounds: int) -> None:
+    click.echo(f"\nschedule: {jobs} jobs due at one second, appendfsync everysec; instant → decision in the log")
+    click.echo("  round   first ms   last ms")
+    done: list[schedule.Crowd] = []
+    for number in range(1, rounds + 1):
+        done.append(await schedule.crowd(jobs))
+        click.echo(f"  {number:<6}  {done[-1].first:8}  {done[-1].last:8}")
+    last = statistics.median_low(one.last for one in done)
+    click.echo(f"  budget: the last of 10000 within {LAST} ms: {_verdict(met=last <= LAST)}")
+
+
+async def show_million(*, jobs: int, seconds: float) -> None:
+    expressions = min(schedule.EXPRESSIONS, jobs)
+    click.echo(f"\nschedule: {jobs} jobs of {expressions} schedules, {seconds:g} s of their decisions")
+    found = await schedule.million(jobs, expressions=expressions, seconds=seconds)
+    peak = found.peak / 2**30
+    click.echo(f"  taken over in {found.takes_over:.1f} s; the scheduler held {peak:.2f} GiB at most")
+    click.echo(
+        f"  {found.decisions} decisions, ms late: p50 {found.p50:.0f}, p99 {found.p99:.0f}, worst {found.worst:.0f}"
+    )
+    met = found.takes_over <= TAKES_OVER and peak <= PEAK and found.p99 <= ON_TIME
+    budget = f"{TAKES_OVER:g} s, {PEAK:g} GiB, p99 {ON_TIME:g} ms"
+    click.echo(f"  budget for a million: {budget}: {_verdict(met=met)}")
 
 
 def _row(name: str, found: drain.Round) -> str:

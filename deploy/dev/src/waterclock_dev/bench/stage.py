@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from waterclock.log.requests import Request, Requested, request
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId, requested_run
 from waterclock_dev import elsewhere
+from waterclock_dev.children import OnLine
 from waterclock_dev.servers import Server
 from waterclock_dev.services import Service
 from waterclock_dev.valkey import Valkey
@@ -43,22 +44,34 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     @asynccontextmanager
     async def worker(self, *, slots: int, executors: Sequence[str] = ()) -> AsyncGenerator[Service]:
         """A worker process that is ready; what it says goes to our standard error."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")}
-        env = {
-            **{name: value for name, value in ours.items() if name not in elsewhere.NAMES},
-            "WATERCLOCK_REDIS_URL": self.url,
+        settings = {
             "WATERCLOCK_WORKER_NAME": "bench",
             "WATERCLOCK_SLOTS": str(slots),
             "WATERCLOCK_DRAIN_TIMEOUT": "1",
             "WATERCLOCK_EXECUTORS": ",".join(executors),
         }
-        worker = Service("worker", verb="worker", env=env, on_line=_complain, grace=5)
-        await worker.start()
-        try:
-            await worker.ready(deadline=READY)
+        async with self._service("worker", settings, complain("worker")) as worker:
             yield worker
+
+    @asynccontextmanager
+    async def scheduler(self, on_line: OnLine) -> AsyncGenerator[Service]:
+        """A scheduler process that is ready, and soon leads."""
+        async with self._service("scheduler", {"WATERCLOCK_SCHEDULER_NAME": "bench"}, on_line) as scheduler:
+            yield scheduler
+
+    @asynccontextmanager
+    async def _service(self, verb: str, settings: Mapping[str, str], on_line: OnLine) -> AsyncGenerator[Service]:
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")}
+        env = {name: value for name, value in ours.items() if name not in elsewhere.NAMES}
+        service = Service(
+            verb, verb=verb, env={**env, "WATERCLOCK_REDIS_URL": self.url, **settings}, on_line=on_line, grace=5
+        )
+        await service.start()
+        try:
+            await service.ready(deadline=READY)
+            yield service
         finally:
-            await worker.stop()
+            await service.stop()
 
 
 @asynccontextmanager
@@ -76,6 +89,11 @@ async def staged() -> AsyncGenerator[Stage]:
                 await log.close()
 
 
-def _complain(line: str) -> None:
-    if " warning " in line or " error " in line or line.startswith(("Traceback", " ")):
-        sys.stderr.write(f"worker │ {line}\n")
+def complain(name: str) -> OnLine:
+    """Passes on what a process says is wrong."""
+
+    def said(line: str) -> None:
+        if " warning " in line or " error " in line or line.startswith(("Traceback", " ")):
+            sys.stderr.write(f"{name} │ {line}\n")
+
+    return said

@@ -21,6 +21,7 @@ def bench(context: click.Context, quick: bool) -> None:
     if context.invoked_subcommand is None:
         context.invoke(drain, quick=quick)
         context.invoke(latency, quick=quick)
+        context.invoke(schedule, quick=quick)
 
 
 @bench.command()
@@ -42,6 +43,20 @@ def latency(samples: int, slots: int, quick: bool) -> None:
     """From a request to the start of its executor, on an idle worker."""
     samples = report.QUICK_SAMPLES if quick else samples
     _measure(report.show_latency(samples=samples, slots=slots))
+
+
+@bench.command()
+@click.option("--crowd", type=click.IntRange(1), default=10_000, help="Jobs that are due at one second.")
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Of the crowd.")
+@click.option("--jobs", type=click.IntRange(5_000), default=1_000_000, help="Of 5000 schedules.")
+@click.option("--seconds", type=click.FloatRange(1), default=30.0, help="How long they are watched.")
+@click.option("--quick", is_flag=True, help="A few jobs: to see that it works.")
+def schedule(crowd: int, rounds: int, jobs: int, seconds: float, quick: bool) -> None:
+    """How late a scheduler decides, and how long it takes to take over."""
+    if quick:
+        crowd, rounds, jobs, seconds = report.QUICK_CROWD, 1, report.QUICK_JOBS, report.QUICK_SECONDS
+    _measure(report.show_crowd(jobs=crowd, rounds=rounds))
+    _measure(report.show_million(jobs=jobs, seconds=seconds))
 
 
 def _measure(show: Coroutine[Any, Any, None]) -> None:
