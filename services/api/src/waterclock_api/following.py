@@ -22,7 +22,9 @@ from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.project import apply, batch_of
 from waterclock.wire.envelope import Entry, UnknownEvent
+from waterclock_api.apart import apart
 from waterclock_api.comparing import Strangers
+from waterclock_api.handover import connect_following, unblocked
 from waterclock_api.opening import ArchiveAhead, NotOpened, ensure_open
 from waterclock_api.trimming import Keeping, delete_cleared, trim
 
@@ -50,7 +52,8 @@ _log = logging.getLogger(__name__)
 class Watcher(Protocol):
     """Who is told how a partition is doing."""
 
-    def following(self, partition: int) -> None: ...
+    def following(self, partition: int, at: Position | None) -> None: ...
+    def reached(self, partition: int, at: Position) -> None: ...
     def stopped(self, partition: int, reason: str) -> None: ...
 
 
@@ -60,7 +63,7 @@ async def follow(log: Log, pool: Pool, partition: int, watcher: Watcher, keeping
     while True:
         follower = _Follower(log, pool, partition, keeping)
         try:
-            await follower.run(watcher)
+            await apart(follower.run(watcher), name=f"follow {partition} once")
         except* (*PASSING, *BROKEN) as group:
             error = _first(group)
             if follower.moved:
@@ -88,13 +91,14 @@ class _Follower:
         self.moved = False
 
     async def run(self, watcher: Watcher) -> None:
-        async with await connect_anew(self._pool) as connection:
-            at = await ensure_open(self._log, connection, self._partition)
+        async with await connect_following(self._pool, self._partition) as connection:
+            opening = ensure_open(self._log, connection, self._partition)
+            at = await unblocked(self._pool, connection, self._partition, opening)
             await delete_cleared(self._log, connection, self._partition)
-            watcher.following(self._partition)
+            watcher.following(self._partition, at)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_on(at), name=f"read {self._partition}")
-                tasks.create_task(self._write(connection, at), name=f"write {self._partition}")
+                tasks.create_task(self._write(connection, at, watcher), name=f"write {self._partition}")
                 tasks.create_task(self._trim(), name=f"trim {self._partition}")
 
     async def _read_on(self, at: Position | None) -> None:
@@ -117,7 +121,7 @@ class _Follower:
         finally:
             await reader.close()
 
-    async def _write(self, connection: Connection, at: Position | None) -> None:
+    async def _write(self, connection: Connection, at: Position | None, watcher: Watcher) -> None:
         """Project what is read, as much at once as there is.
 
         Raises:
@@ -133,6 +137,7 @@ class _Follower:
             await self._project(connection, at, entries)
             at = entries[-1].position
             self.moved = True
+            watcher.reached(self._partition, at)
 
     async def _project(self, connection: Connection, at: Position | None, entries: Sequence[Entry]) -> None:
         links = _traces(entries) if telemetry.tracing() else ()
@@ -140,7 +145,8 @@ class _Follower:
         with telemetry.span("project", links=links, attributes=attributes):
             batch = batch_of(entries)
             async with asyncio.timeout(TRANSACTION_TIMEOUT):
-                if not await apply(connection, at, entries, batch):
+                done = apply(connection, at, entries, batch)
+                if not await unblocked(self._pool, connection, self._partition, done):
                     raise Overtaken(f"Another projector has projected partition {self._partition} beyond {at}.")
         _say_unknown(self._partition, entries)
         if batch.cleared:

@@ -19,6 +19,7 @@ from waterclock.store.migrate import archived_partitions
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.pool import open_pool
 from waterclock_api.app import application, assembled
+from waterclock_api.lagging import Lags
 from waterclock_api.projector import run
 from waterclock_api.serving import check_free, serve
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, check_loopback
@@ -83,7 +84,7 @@ async def _project(stop: asyncio.Event) -> None:
                 readiness.lacking = None
                 _log.info("ready")
 
-            await run(log, pool, stop=stop, ready=ready, unready=readiness.unready)
+            await run(log, pool, stop=stop, ready=ready, unready=readiness.unready, behind=readiness.behind)
     finally:
         await log.close()
 
@@ -91,12 +92,16 @@ async def _project(stop: asyncio.Event) -> None:
 class _Readiness:
     def __init__(self) -> None:
         self.lacking: str | None = "starting"
+        self._lags: Lags = {}
 
     def unready(self, reason: str) -> None:
         self.lacking = reason
 
+    def behind(self, lags: Lags) -> None:
+        self._lags = lags
+
     def report(self) -> Report:
-        return Report(ready=self.lacking is None, said={"lacking": self.lacking})
+        return Report(ready=self.lacking is None, said={"lacking": self.lacking, "lag": self._lags})
 
 
 async def _migrate(_: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ from waterclock.log.opening import server_state
 from waterclock.model.errors import Flaw
 from waterclock_api.answers import Answer, answer
 from waterclock_api.intake import NoQuery, read_query
+from waterclock_api.lagging import lags_of_all, told
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.problems import Unready
 from waterclock_api.shapes import Condition
@@ -42,11 +43,13 @@ async def readyz(request: AnyRequest) -> Answer:
     async with asyncio.TaskGroup() as tasks:
         log = tasks.create_task(_log(parts), name="look at the log")
         store = tasks.create_task(_store(parts), name="look at the store")
+        lag = tasks.create_task(_lag(parts), name="look at the lag")
     checks = {"redis": log.result(), "postgres": store.result()}
     flaws = [Flaw(name, said) for name, said in checks.items() if said != FINE]
     if flaws:
         raise Unready(*flaws)
-    return answer(Condition(status="ready", checks=checks | {"schedules": await _schedules(parts)}))
+    beside = {"schedules": await _schedules(parts), "projection": lag.result()}
+    return answer(Condition(status="ready", checks=checks | beside))
 
 
 async def _schedules(parts: Parts) -> str:
@@ -83,6 +86,15 @@ async def _store(parts: Parts) -> str:
     except psycopg.Error as error:
         return " ".join(str(error).split())
     return FINE
+
+
+async def _lag(parts: Parts) -> str:
+    """How far reads are behind: told, and no reason to be unready, for they are answered."""
+    try:
+        async with asyncio.timeout(LOOK), parts.pool.connection(timeout=LOOK) as connection:
+            return told(await lags_of_all(parts.log, connection))
+    except (TimeoutError, PoolTimeout, psycopg.Error, LogError):
+        return "not known"
 
 
 HANDLERS = (livez, readyz)

@@ -15,13 +15,19 @@ import psycopg
 
 from waterclock.kit.cancelling import heed_cancellation
 from waterclock.log.client import Log
+from waterclock.log.errors import LogError
+from waterclock.model.positions import Position
 from waterclock.store.archive import make_months
-from waterclock.store.pool import Connection, Pool, connect_anew
+from waterclock.store.pool import Connection, Pool
 from waterclock.store.shares import Shares
+from waterclock_api.apart import apart
 from waterclock_api.following import BACK_OFF, follow
+from waterclock_api.handover import connect_sharing
+from waterclock_api.lagging import Lags, lags
 from waterclock_api.trimming import Keeping
 
-LOOK_EVERY = 1.0  # s between two looks at how the partitions are shared
+LOOK_EVERY = 0.5  # s between two looks at how the partitions are shared
+MEASURE_EVERY = 1.0  # s
 MONTHS_EVERY = 3600.0  # s
 
 _log = logging.getLogger(__name__)
@@ -34,18 +40,23 @@ async def run(
     stop: asyncio.Event,
     ready: Callable[[], None] | None = None,
     unready: Callable[[str], None] | None = None,
+    behind: Callable[[Lags], None] | None = None,
     keeping: Keeping | None = None,
 ) -> None:
     """Project the partitions that fall to this process until `stop` is set.
 
-    `ready` is called each time when all of them are followed, `unready` with the reason when one no longer is. What is
-    out of reach is waited for; of `pool` only the address and, to fill gaps, the archive are used.
+    `ready` is called each time when all of them are followed, `unready` with the reason when one no longer is, `behind`
+    each second with the lag of each that is followed. What is out of reach is waited for; of `pool` only the address
+    and, to fill gaps, the archive are used.
     """
     projector = Projector(log, pool, ready=ready, unready=unready, keeping=keeping or Keeping())
     async with asyncio.TaskGroup() as tasks:
-        work = tasks.create_task(projector.run(), name="project")
+        work = [tasks.create_task(projector.run(), name="project")]
+        if behind is not None:
+            work.append(tasks.create_task(projector.measure(behind), name="measure the lag"))
         await stop.wait()
-        work.cancel()
+        for task in work:
+            task.cancel()
 
 
 class Projector:
@@ -65,15 +76,16 @@ class Projector:
         self._tell_unready = unready
         self._ready = False
         self._followed: dict[int, bool] = {}  # partitions that are ours: whether each is followed now
+        self._places: dict[int, Position | None] = {}  # of those that are: how far
 
     async def run(self) -> None:
         """Until cancelled."""
         pause = BACK_OFF[0]
         while True:
             try:
-                async with await connect_anew(self._pool) as connection:
+                async with await connect_sharing(self._pool) as connection:
                     pause = BACK_OFF[0]
-                    await self._share(connection)
+                    await apart(self._share(connection), name="share the partitions")
             except* psycopg.OperationalError as group:
                 reason = " ".join(str(group.exceptions[0]).split())
                 _log.warning("no partitions to project", extra={"reason": reason})
@@ -82,9 +94,22 @@ class Projector:
             await asyncio.sleep(pause)
             pause = min(2 * pause, BACK_OFF[1])
 
-    def following(self, partition: int) -> None:
+    async def measure(self, behind: Callable[[Lags], None]) -> None:
+        """Say how far behind we are, until cancelled; nothing while the log does not answer."""
+        while True:
+            try:
+                behind(await lags(self._log, dict(self._places)))
+            except LogError as error:
+                _log.debug("lag not measured", extra={"reason": str(error)})
+            await asyncio.sleep(MEASURE_EVERY)
+
+    def following(self, partition: int, at: Position | None) -> None:
         self._followed[partition] = True
+        self._places[partition] = at
         self._settle()
+
+    def reached(self, partition: int, at: Position) -> None:
+        self._places[partition] = at
 
     def stopped(self, partition: int, reason: str) -> None:
         self._followed[partition] = False
@@ -113,6 +138,7 @@ class Projector:
                     await asyncio.sleep(LOOK_EVERY)
         finally:
             self._followed.clear()
+            self._places.clear()
 
     def _begin(self, group: asyncio.TaskGroup, partition: int) -> asyncio.Task[None]:
         self._followed[partition] = False
@@ -123,6 +149,7 @@ class Projector:
         task.cancel()
         await asyncio.wait([task])
         del self._followed[partition]
+        self._places.pop(partition, None)
         await shares.give(partition)
 
     def _settle(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
 from waterclock.log.client import Log
@@ -16,6 +18,12 @@ class _Now(msgspec.Struct, frozen=True):
 
 
 _NOW = Script("now", _Now)
+
+
+async def server_time(log: Log, key: str) -> int:
+    """The clock of the server that holds `key`, ms: also while its partition is not open."""
+    seconds, micros = cast("list[bytes]", await log.execute(key, "TIME"))
+    return int(seconds) * 1000 + int(micros) // 1000
 
 
 async def now(log: Log, partition: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from waterclock.log.client import Log
+from waterclock.log.clock import server_time
 from waterclock.log.errors import BrokenChain
 from waterclock.log.reader import Fields, Reader, entry_of
 from waterclock.log.scripts import Script
@@ -132,7 +133,7 @@ async def _filled(archive: Archive | None, partition: int, after: Position | Non
 async def _cut(log: Log, partition: int, surplus: int, *, archived: Position, older_than_ms: int) -> str | None:
     """The last of the oldest entries that may go: at most `surplus` of them; None for none."""
     key = log.keys.partition(partition, "events")
-    now = await _time(log, key)
+    now = await server_time(log, key)
     if surplus == 0:
         return None
     fitting: str | None = None
@@ -142,8 +143,3 @@ async def _cut(log: Log, partition: int, surplus: int, *, archived: Position, ol
             break
         fitting = name
     return fitting
-
-
-async def _time(log: Log, key: str) -> int:
-    seconds, micros = cast("list[bytes]", await log.execute(key, "TIME"))
-    return int(seconds) * 1000 + int(micros) // 1000

@@ -47,14 +47,16 @@ async def open_pool(url: str, *, name: str, min_size: int = 1, max_size: int = 1
     return pool
 
 
-async def connect_anew(pool: Pool) -> Connection:
+async def connect_anew(pool: Pool, *, work: str = "") -> Connection:
     """A connection outside the pool, to whatever server now answers at its address; the caller closes it.
+
+    The server's lists of sessions tell what it is for, by `work`.
 
     Raises:
         psycopg.OperationalError: none answers.
     """
     assert isinstance(pool.conninfo, str)
-    return await AsyncConnection.connect(pool.conninfo, **_arguments(pool.name))
+    return await AsyncConnection.connect(pool.conninfo, **_arguments(f"{pool.name} {work}".rstrip()))
 
 
 async def _check(url: str, name: str) -> None:

@@ -1,0 +1,60 @@
+"""How far a reader of a partition's stream is behind its end, without reading what lies between."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+
+from waterclock.log.client import Log
+from waterclock.log.clock import server_time
+from waterclock.log.reader import Fields, entry_of
+from waterclock.model.positions import Position, at_entry
+from waterclock.wire.envelope import AT, PREV
+
+
+class Lag(msgspec.Struct, frozen=True, kw_only=True):
+    """`events` stand after the reader's place; the oldest of them was appended `seconds` ago."""
+
+    events: int = 0
+    seconds: float = 0.0
+
+
+async def lag(log: Log, partition: int, after: Position | None) -> Lag:
+    """How far `after` (None: before the first) is behind the stream's end now; one call where it is the end.
+
+    Raises:
+        LogUnavailable: no answer.
+    """
+    key = log.keys.partition(partition, "events")
+    oldest = await _first(log, key, f"({after.entry}" if after is not None else "-")
+    if oldest is None:
+        return Lag()
+    waits = await server_time(log, key) - int(oldest[1][AT])
+    return Lag(events=await _count(log, partition, key, after), seconds=max(0, waits) / 1000)
+
+
+async def _count(log: Log, partition: int, key: str, after: Position | None) -> int:
+    """Entries after a place, by their numbers: dense in each epoch, whose first names the last of the one before."""
+    rows = cast("list[Any]", await log.execute(key, "XREVRANGE", key, "+", "-", "COUNT", 1))
+    if not rows:
+        return 0
+    last, count = at_entry(partition, entry_of(rows[0])[0]), 0
+    while after is None or last.epoch > after.epoch:
+        begins = await _first(log, key, f"{last.epoch}-0")
+        if begins is None:
+            return count
+        name, fields = begins
+        count += max(0, last.seq - at_entry(partition, name).seq + 1)
+        if not fields[PREV]:
+            return count
+        before = at_entry(partition, fields[PREV].decode())
+        if before.epoch >= last.epoch:  # trimmed in mid-epoch: there is nothing before
+            return count
+        last = before
+    return count + max(0, last.seq - after.seq)
+
+
+async def _first(log: Log, key: str, low: str) -> tuple[str, Fields] | None:
+    rows = cast("list[Any]", await log.execute(key, "XRANGE", key, low, "+", "COUNT", 1))
+    return entry_of(rows[0]) if rows else None
