@@ -15,6 +15,7 @@ from waterclock.model.definition import Definition
 from waterclock.model.fires import schedule_of
 from waterclock.model.ids import JobId
 from waterclock.model.instants import stamp
+from waterclock.model.retry import RetryPolicy
 from waterclock_scheduler.agenda import Agenda, Due
 
 T = 1_795_000_020_000  # a whole minute
@@ -41,7 +42,7 @@ def agenda_of(*jobs: StoredJob) -> Agenda:
 
 
 def names(dues: list[Due]) -> list[set[str]]:
-    return [{planned.job.job_id for planned in due.jobs} for due in dues]
+    return [{planned.job_id for planned in due.jobs} for due in dues]
 
 
 def decide(agenda: Agenda, dues: list[Due], through: int) -> None:
@@ -63,6 +64,31 @@ def test_jobs_of_one_schedule_and_mark_are_due_together() -> None:
     assert names(agenda.due(T + MINUTE)) == [{"a", "b"}]
 
 
+def test_jobs_whose_marks_differ_between_two_instants_are_due_together() -> None:
+    agenda = agenda_of(*(job(f"j{back}", mark=T - back * 1000) for back in (0, 30, 59, 7)))
+
+    (due,) = agenda.due(T + MINUTE - 1)
+    assert {planned.job_id for planned in due.jobs} == {"j30", "j59", "j7"}
+    assert due.schedule.between(due.floor, T) == [T]
+
+
+def test_a_definition_comes_back_as_it_was() -> None:
+    more: dict[str, Any] = {
+        "invoke_params": {"a": [1, None, {"b": "ü"}]},
+        "misfire_policy": "1",
+        "misfire_threshold": 1.5,
+        "retry": RetryPolicy(max_attempts=7, backoff="fixed"),
+        "labels": {"team": "tide"},
+        "start_at": stamp(T),
+        "timeout": 0.0,
+    }
+    stored = job("a", **more)
+
+    ((planned,),) = [due.jobs for due in agenda_of(stored).due(T + MINUTE)]
+
+    assert msgspec.structs.asdict(planned.job().definition) == msgspec.structs.asdict(stored.definition)
+
+
 def test_what_was_decided_is_due_again_at_its_next_instant() -> None:
     agenda = agenda_of(job("a"))
 
@@ -78,7 +104,7 @@ def test_what_was_not_decided_stays_due() -> None:
 
     agenda.decided(due.jobs[0], T + MINUTE)
 
-    assert names(agenda.due(T + MINUTE)) == [{due.jobs[1].job.job_id}]
+    assert names(agenda.due(T + MINUTE)) == [{due.jobs[1].job_id}]
 
 
 def test_jobs_decided_through_different_moments_owe_different_instants() -> None:
@@ -86,7 +112,7 @@ def test_jobs_decided_through_different_moments_owe_different_instants() -> None
 
     (due,) = agenda.due(T)
     assert names([due]) == [{"old"}]
-    assert due.floor == T - 5 * MINUTE
+    assert due.schedule.between(due.floor, T) == [T - minute * MINUTE for minute in (4, 3, 2, 1, 0)]
 
     decide(agenda, [due], T)
     assert agenda.due(T) == []
@@ -174,9 +200,9 @@ def test_walking_finds_every_instant_of_every_job_once(
                 instants = due.schedule.between(due.floor, now)
                 assert instants
                 for planned in due.jobs:
-                    assert planned.mark == marks[planned.job.job_id]
+                    assert planned.mark == marks[planned.job_id]
                     assert planned.schedule.between(planned.mark, now) == instants
-                    marks[planned.job.job_id] = now
+                    marks[planned.job_id] = now
             decide(agenda, dues, now)
 
         for one in made:

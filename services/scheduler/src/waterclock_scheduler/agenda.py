@@ -1,7 +1,11 @@
 """What is due next among the jobs of a partition.
 
-Jobs of equal schedules stand together, by the moment through which they are decided (their floor): one entry in the
-heap for each distinct schedule, one computation for all jobs that stand at the same floor.
+    schedule ── group ── slot for each next instant ── jobs that owe it first
+                           └── in the heap, by that instant
+
+Jobs of equal schedules whose next instant is the same owe the same instants, whatever their marks: one entry in the
+heap and one computation for all of them. Of a job only what finds its instants stands here as it is; the rest of its
+definition is packed until it is due, for there may be a million.
 """
 
 from __future__ import annotations
@@ -13,34 +17,49 @@ import msgspec
 
 from waterclock.log.jobs import StoredJob
 from waterclock.model.cron import Schedule
+from waterclock.model.definition import Definition
 from waterclock.model.fires import bounds_of, schedule_of
+from waterclock.model.ids import JobId
 from waterclock.model.job import Job
 from waterclock.model.misfire import Policy, policy_of
 
 
-class Planned(msgspec.Struct, kw_only=True, eq=False):
+class Planned(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """A job on the agenda. Its instants are those in (floor, ceiling]."""
 
-    job: Job
+    job_id: JobId
+    version: int
     schedule: Schedule
     policy: Policy
     mark: int  # ms, as the partition has it
     floor: int  # ms: the mark, or just before `startAt`
     ceiling: int | None  # ms: `endAt`
+    packed: bytes  # its definition
+    next_at: int = 0  # ms: the first instant after the floor
+
+    def job(self) -> Job:
+        return Job(job_id=self.job_id, version=self.version, definition=_unpack(self.packed))
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """Jobs of one schedule with the same floor, and so with the same instants owed."""
+    """Jobs of one schedule that owe the same instants, those after `floor`."""
 
     schedule: Schedule
     floor: int
     jobs: tuple[Planned, ...]
 
 
-class _Group(msgspec.Struct, kw_only=True, eq=False):
+class _Slot(msgspec.Struct, kw_only=True, eq=False):
+    """The jobs of a schedule whose next instant is this one; once it is empty it is done with."""
+
     schedule: Schedule
-    floors: dict[int, dict[str, Planned]]
-    base: int  # `next_at` is the first instant after it; no job's floor is lower
+    at: int
+    jobs: dict[JobId, Planned]
+
+
+class _Group(msgspec.Struct, kw_only=True, eq=False):
+    slots: dict[int, _Slot]
+    base: int  # `next_at` is the first instant after it
     next_at: int | None
 
 
@@ -48,7 +67,7 @@ class Agenda:
     def __init__(self) -> None:
         self._jobs: dict[str, Planned] = {}
         self._groups: dict[Schedule, _Group] = {}
-        self._heap: list[tuple[int, int, _Group]] = []
+        self._heap: list[tuple[int, int, _Slot]] = []
         self._ties = count()
 
     def __len__(self) -> int:
@@ -73,83 +92,72 @@ class Agenda:
     def next_at(self) -> int | None:
         """When to look again, ms: no undecided instant is older. None when nothing is to come."""
         while self._heap:
-            at, _, group = self._heap[0]
-            if group.next_at == at and group.floors:
+            at, _, slot = self._heap[0]
+            if slot.jobs:
                 return at
             heapq.heappop(self._heap)
         return None
 
     def due(self, now: int) -> list[Due]:
-        """What is owed up to `now`: for each schedule the jobs whose next instant is its oldest undecided one.
+        """What is owed up to `now`, oldest first; empty when nothing is.
 
-        They stay where they are until `decided`, `put` or `drop` moves them; what they owe besides is found when they
-        have been moved. Empty when nothing is owed.
+        The jobs stay where they are until `decided`, `put` or `drop` moves them.
         """
         found: list[Due] = []
-        while not found and (at := self.next_at()) is not None and at <= now:
-            found = self._oldest(now)
-        return found
-
-    def _oldest(self, now: int) -> list[Due]:
-        """One round: empty also when all that is done is to learn how far groups have come."""
-        found: list[Due] = []
-        taken: list[_Group] = []
+        taken: list[tuple[int, int, _Slot]] = []
         while (at := self.next_at()) is not None and at <= now:
-            _, _, group = heapq.heappop(self._heap)
-            group.next_at = None
-            taken.append(group)
-            for floor in [floor for floor in group.floors if floor < at]:
-                jobs = self._not_over(group.floors[floor], at)
-                if jobs:
-                    found.append(Due(schedule=group.schedule, floor=floor, jobs=jobs))
-        for group in taken:
-            if group.floors:
-                self._expect(group, min(group.floors))
+            entry = heapq.heappop(self._heap)
+            taken.append(entry)
+            slot = entry[2]
+            found.append(Due(schedule=slot.schedule, floor=at - 1, jobs=tuple(slot.jobs.values())))
+        for entry in taken:
+            heapq.heappush(self._heap, entry)
         return found
 
     def decided(self, planned: Planned, through: int) -> None:
         """The job's instants are decided through that moment, ms."""
-        if self._jobs.get(planned.job.job_id) is not planned:
+        if self._jobs.get(planned.job_id) is not planned:
             return
         self._leave(planned)
         planned.mark = through
         planned.floor = max(planned.floor, through)
         self._stand(planned)
 
-    def _not_over(self, jobs: dict[str, Planned], at: int) -> tuple[Planned, ...]:
-        """Those that have an instant at that moment; the others have none any more, and leave."""
-        for planned in tuple(jobs.values()):
-            if planned.ceiling is not None and planned.ceiling < at:
-                self.drop(planned.job.job_id)
-        return tuple(jobs.values())
-
     def _stand(self, planned: Planned) -> None:
-        floor = planned.floor
+        """Put a job where it is due next; nowhere, when no instant is left."""
         group = self._groups.get(planned.schedule)
         if group is None:
-            group = _Group(schedule=planned.schedule, floors={}, base=floor, next_at=None)
+            group = _Group(slots={}, base=planned.floor, next_at=planned.schedule.after(planned.floor))
+        at = _next_after(group, planned)
+        if at is None or (planned.ceiling is not None and planned.ceiling < at):
+            self._jobs.pop(planned.job_id, None)
+            return
+        planned.next_at = at
+        slot = group.slots.get(at)
+        if slot is None:
+            slot = group.slots[at] = _Slot(schedule=planned.schedule, at=at, jobs={})
+            heapq.heappush(self._heap, (at, next(self._ties), slot))
             self._groups[planned.schedule] = group
-            self._expect(group, floor)
-        elif floor < group.base:
-            self._expect(group, floor)
-        group.floors.setdefault(floor, {})[planned.job.job_id] = planned
-        self._jobs[planned.job.job_id] = planned
+        slot.jobs[planned.job_id] = planned
+        self._jobs[planned.job_id] = planned
 
     def _leave(self, planned: Planned) -> None:
         group = self._groups[planned.schedule]
-        jobs = group.floors[planned.floor]
-        del jobs[planned.job.job_id]
-        if not jobs:
-            del group.floors[planned.floor]
-        if not group.floors:
-            del self._groups[planned.schedule]
+        slot = group.slots[planned.next_at]
+        del slot.jobs[planned.job_id]
+        if not slot.jobs:
+            del group.slots[planned.next_at]
+            if not group.slots:
+                del self._groups[planned.schedule]
 
-    def _expect(self, group: _Group, base: int) -> None:
-        """Put the group in the heap at its first instant after `base`."""
-        at = group.schedule.after(base)
-        if at is not None and at != group.next_at:
-            heapq.heappush(self._heap, (at, next(self._ties), group))
-        group.base, group.next_at = base, at
+
+def _next_after(group: _Group, planned: Planned) -> int | None:
+    """The job's next instant; computed once for all floors between two instants, mostly."""
+    floor = planned.floor
+    if group.base <= floor and (group.next_at is None or floor < group.next_at):
+        return group.next_at
+    group.base, group.next_at = floor, planned.schedule.after(floor)
+    return group.next_at
 
 
 def _plan(stored: StoredJob) -> Planned | None:
@@ -162,10 +170,20 @@ def _plan(stored: StoredJob) -> Planned | None:
         return None
     start_at, end_at = bounds_of(definition)
     return Planned(
-        job=Job(job_id=stored.job_id, version=stored.version, definition=definition),
+        job_id=stored.job_id,
+        version=stored.version,
         schedule=schedule,
         policy=policy_of(definition),
         mark=stored.mark,
         floor=stored.mark if start_at is None else max(stored.mark, start_at - 1),
         ceiling=end_at,
+        packed=_pack(msgspec.structs.astuple(definition)),
     )
+
+
+class _Row(Definition, frozen=True, kw_only=True, array_like=True):
+    """A definition without the names of its fields: a tenth of what it is as a struct of its own."""
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(_Row).decode

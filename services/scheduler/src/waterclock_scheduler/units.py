@@ -25,7 +25,7 @@ async def batches(dues: list[Due], now: int) -> AsyncGenerator[Batch]:
         settled: dict[tuple[Policy, int | None], Settlement] = {}
         for planned in due.jobs:
             owed = _settlement(due, planned, now, settled)
-            unit = fires.unit(planned.job, owed, mark=planned.mark, trace=trace)
+            unit = fires.unit(planned.job(), owed, mark=planned.mark, trace=trace)
             batch.append((planned, unit))
             items += len(unit.items)
             if items >= ITEMS_IN_A_CALL:

@@ -211,4 +211,7 @@ async def _fields(log: Log, key: str, fields: Sequence[str]) -> list[bytes | Non
 def _stored_job(stored: bytes, mark: bytes | None) -> StoredJob:
     _, barred_through, told = stored.split(b" ", 2)
     job = _decoder.decode(told)
-    return msgspec.structs.replace(job, barred_through=barred_through.decode(), mark=int(mark or 0))
+    # Set in place: nobody has seen the job yet, and a copy would be a third of what it costs to read one of a million.
+    msgspec.structs.force_setattr(job, "barred_through", barred_through.decode())
+    msgspec.structs.force_setattr(job, "mark", int(mark or 0))
+    return job

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -114,6 +115,7 @@ def resolve(body: str, seed: str) -> str:
     )
 
 
+@lru_cache(maxsize=16_384)
 def is_seeded(body: str) -> bool:
     """Whether `resolve` would look at the seed."""
     text = body.upper()

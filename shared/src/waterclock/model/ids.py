@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from functools import lru_cache
 from typing import NewType
 
 JobId = NewType("JobId", str)
@@ -26,6 +27,7 @@ def digest(text: str, length: int) -> str:
     return "".join(_DIGITS[number >> (5 * place) & 31] for place in range(length))
 
 
+@lru_cache(maxsize=1024)  # many jobs are due at one instant
 def _base36(number: int) -> str:
     digits: list[str] = []
     while number:

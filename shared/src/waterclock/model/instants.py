@@ -15,6 +15,7 @@ def _second(epoch_s: int) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+@lru_cache(maxsize=4096)
 def stamp(epoch_ms: int) -> Stamp:
     """Write a moment given in milliseconds since the epoch."""
     seconds, ms = divmod(epoch_ms, 1000)

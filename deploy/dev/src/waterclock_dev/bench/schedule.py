@@ -25,6 +25,7 @@ EXPRESSIONS = 5_000
 LEAD_MS = 6_000  # from the moment when jobs are made until they are due
 OVER = 60.0  # s; all decisions of a crowd are there by then
 READ = 600.0  # s; all jobs are read by then
+SETTLES = 3.0  # s; first comes what was due while jobs were read
 _AT_ONCE = 500  # jobs in a command
 _SENDERS = 4
 _PAGE = 5_000
@@ -68,9 +69,9 @@ async def million(jobs: int, *, expressions: int, seconds: float) -> Million:
         read = _Read()
         async with stage.scheduler(read.hear) as scheduler:
             await read.all(jobs)
-            read_at = SystemClock().now_ms()
-            await asyncio.sleep(seconds)  # as long as is asked for
-            late = await _lateness(stage, after=read_at, count=None, within=OVER)
+            settled_at = SystemClock().now_ms() + int(SETTLES * 1000)
+            await asyncio.sleep(SETTLES + seconds)  # as long as is asked for
+            late = await _lateness(stage, after=settled_at, count=None, within=OVER)
             peak = _peak(scheduler.pid)
         hundredths = statistics.quantiles(late, n=100, method="inclusive")
         return Million(
