@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tzdata
 
-from waterclock.model.cron import TZDATA_VERSION, BadSchedule, describe, local_time, parse, shift_note
+from waterclock.model.cron import TZDATA_VERSION, BadSchedule, described, local_time, parse, shift_note
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cron"
 
@@ -194,4 +194,4 @@ def test_the_tz_database_is_the_one_of_the_lock_file() -> None:
     ],
 )
 def test_a_schedule_is_told_in_words(expression: str, zone: str, said: str) -> None:
-    assert describe(expression, timezone=zone) == said
+    assert described(parse(expression, timezone=zone)) == said

@@ -222,6 +222,7 @@ def test_a_moment_between_instants_names_the_nearest_and_the_field() -> None:
         "the hour is 3, not in 2. Of its instants the nearest before is 2026-10-26T01:30:00.000Z, the nearest after is "
         "2026-10-27T01:30:00.000Z."
     )
+    assert (item.before, item.after) == ("2026-10-26T01:30:00.000Z", "2026-10-27T01:30:00.000Z")
 
 
 @pytest.mark.parametrize(
@@ -248,6 +249,30 @@ def test_the_second_pass_of_an_autumn_night_is_not_due_to_a_fixed_time() -> None
     item = asked(life, moment("2026-10-25T01:30:00Z"))
     assert (item.fate, item.reason) == ("notDue", "dstFold")
     assert "shows 02:30:00 twice that day" in item.text
+
+
+@pytest.mark.parametrize(
+    ("cron", "gap", "why"),
+    [
+        ("30 2 * * *", "skip", "and dstGap skip leaves out what is named there"),
+        ("30 2 * * *", "shift", "so what is named there moved to 2027-03-28 03:00:00"),
+        ("*/30 2 * * *", "shift", "which a rhythm passes over"),
+    ],
+)
+def test_a_moment_that_the_clock_left_out_says_so(cron: str, gap: Any, why: str) -> None:
+    life = born(timezone="Europe/Berlin", cron_expression=cron, dst_gap=gap)
+    item = asked(life, moment("2027-03-28T01:30:00Z"))
+    assert (item.fate, item.reason) == ("notDue", "dstGap")
+    went = "the clock of Europe/Berlin went from 2027-03-28 02:00:00 to 2027-03-28 03:00:00"
+    assert f"{went} and never showed 2027-03-28 02:30:00, {why}." in item.text
+    assert asked(life, moment("2027-03-28T02:30:00Z")).reason == "hour"
+
+
+def test_times_of_a_day_that_the_calendar_left_out_fire_nothing() -> None:
+    life = born(moment("2011-12-28T00:00:00Z"), timezone="Pacific/Apia", cron_expression="0 9 30 * *")
+    item = asked(life, moment("2011-12-30T19:00:00Z"))
+    assert item.reason == "dstGap"
+    assert "never showed 2011-12-30 09:00:00: a change of calendar, of which nothing fires." in item.text
 
 
 def test_a_moment_outside_the_bounds_of_a_job_says_so() -> None:

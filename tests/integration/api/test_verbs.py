@@ -18,6 +18,7 @@ from tests.integration.api.rig import served
 from waterclock.client.backfill import backfill
 from waterclock.client.explain import explain
 from waterclock.client.ledger import ledger
+from waterclock.client.preview import preview
 from waterclock.client.simulate import simulate
 from waterclock_dev.ports import free_port
 
@@ -83,6 +84,26 @@ async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) 
         done = await terminal.run(explain, job_id, "--at", story.at(MINUTE // 2), "--json")
         (item,) = msgspec.json.decode(done.output)["items"]
         assert item["fate"] == "notDue"
+
+
+@pytest.mark.asyncio
+async def test_an_expression_is_previewed_with_what_the_clock_does(rig: MakeRig) -> None:
+    async with told(rig) as (_, terminal):
+        autumn = ("--zone", "Europe/Berlin", "--from", "2026-10-24T12:00:00Z", "--count", "2")
+        done = await terminal.run(preview, "30 2 * * *", *autumn)
+        assert done.exit_code == 0, done.output
+        assert [line.split("  ")[-1] for line in done.output.splitlines()] == [
+            "at 02:30 every day, Europe/Berlin",
+            "note",
+            "first pass: the clock is about to go back",
+            "left out: second pass: the clock went back",
+            "-",
+        ]
+        done = await terminal.run(preview, "30 2 * * *", *autumn, "--dst-fold", "both", "--json")
+        assert len(msgspec.json.decode(done.output)["items"]) == 2
+        done = await terminal.run(preview, "61 * * * *")
+        assert done.exit_code == 2
+        assert "/cronExpression '61' in the minute field is not made of 0-59" in done.output
 
 
 @pytest.mark.asyncio

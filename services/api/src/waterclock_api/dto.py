@@ -111,9 +111,13 @@ class CancelWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PreviewWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Instants are strictly after `from`, which is now if it is left out."""
+    """Instants are strictly after `from`, which is now if it is left out.
+
+    `jobId`: whose, where they follow from the job's id (`H`, `@every`).
+    """
 
     cron_expression: str
+    job_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")] | None = None
     timezone: Name = "UTC"
     cron_dialect: Literal["unix", "quartz"] | None = None
     dst_gap: Literal["shift", "skip"] = "shift"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+
 from litestar import post
 
-from waterclock.model.cron import BadSchedule, describe, local_time, parse, shift_note
+from waterclock.model.cron import BadSchedule, Schedule, described, local_time, parse, shift_note
+from waterclock.model.cron_text import is_seeded
 from waterclock.model.errors import Flaw
-from waterclock.model.instants import stamp
+from waterclock.model.instants import millis, stamp
 from waterclock_api.answers import Answer, answer
+from waterclock_api.checks import instant
 from waterclock_api.dto import PreviewWrite
 from waterclock_api.intake import NoQuery, pointer_to, read_json, read_query, read_struct, refuse
-from waterclock_api.moments import moment_ms
 from waterclock_api.parts import parts_of
 from waterclock_api.shapes import Preview, PreviewItem
 from waterclock_api.spec import AnyRequest, Spec
@@ -19,6 +25,7 @@ from waterclock_api.spec import AnyRequest, Spec
 @post(
     "/v1/monitor/schedules/preview",
     spec=Spec(body=PreviewWrite, answers={200: Preview}, refuses=(413, 415, 422)),
+    status_code=200,
 )
 async def preview_schedule(request: AnyRequest) -> Answer:
     """Say in words what an expression means, and name its next instants."""
@@ -26,36 +33,51 @@ async def preview_schedule(request: AnyRequest) -> Answer:
     read_query(request, NoQuery)
     flaws: list[Flaw] = []
     write = read_struct(PreviewWrite, await read_json(request), flaws, stand_ins={"cron_expression": "@daily"})
-    after = _from(write.from_, parts.clock.now_ms(), flaws)
-    preview = _preview(write, after, flaws)
+    written = instant("from", write.from_, flaws)
+    after = parts.clock.now_ms() if written is None else millis(written)
+    preview = await asyncio.to_thread(_preview, write, after, flaws)
     refuse(flaws)
     return answer(preview)
 
 
 def _preview(write: PreviewWrite, after: int, flaws: list[Flaw]) -> Preview | None:
-    expression, timezone, dialect = write.cron_expression, write.timezone, write.cron_dialect
+    expression, seed = write.cron_expression, write.job_id or ""
+    named = partial(parse, expression, timezone=write.timezone, dialect=write.cron_dialect, seed=seed)
     try:
-        schedule = parse(expression, timezone=timezone, dialect=dialect, gap=write.dst_gap, fold=write.dst_fold)
-        words = describe(expression, timezone=timezone, dialect=dialect)
+        schedule = named(gap=write.dst_gap, fold=write.dst_fold)
     except BadSchedule as error:
         flaws.append(Flaw(pointer_to(error.field), error.message))
         return None
-    items: list[PreviewItem] = []
-    while len(items) < write.count and (instant := schedule.after(after)) is not None:
-        local, note = local_time(schedule, instant), shift_note(schedule, instant)
-        items.append(PreviewItem(at=stamp(instant), local=local, note=note))
-        after = instant
-    return Preview(words=words, dialect=schedule.dialect, items=items)
+    instants = list(islice(_following(schedule, after), write.count))
+    generous = named(gap="shift", fold="both")
+    left_out = [] if not instants else sorted({*generous.between(after, instants[-1])}.difference(instants))
+    return Preview(
+        words=described(schedule),
+        dialect=schedule.dialect,
+        timezone=schedule.timezone,
+        items=[_item(schedule, one) for one in instants],
+        left_out=[_item(generous, one) for one in left_out],
+        notes=list(_notes(write, len(instants))),
+    )
 
 
-def _from(written: str | None, now: int, flaws: list[Flaw]) -> int:
-    if written is None:
-        return now
-    try:
-        return moment_ms(written)
-    except ValueError as error:
-        flaws.append(Flaw("/from", str(error)))
-        return now
+def _following(schedule: Schedule, after: int) -> Iterator[int]:
+    while (found := schedule.after(after)) is not None:
+        yield found
+        after = found
+
+
+def _item(schedule: Schedule, at: int) -> PreviewItem:
+    return PreviewItem(at=stamp(at), local=local_time(schedule, at), note=shift_note(schedule, at))
+
+
+def _notes(write: PreviewWrite, found: int) -> Iterator[str]:
+    if write.job_id is None and is_seeded(write.cron_expression):
+        yield "H and the phase of @every follow from a job's id: these are an example; jobId asks for those of a job."
+    if not found:
+        yield "It names no instant after from: a job with it is refused."
+    elif found < write.count:
+        yield "It names no instant after these."
 
 
 HANDLERS = (preview_schedule,)

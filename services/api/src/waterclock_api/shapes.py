@@ -194,11 +194,18 @@ class PreviewItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`words` say the schedule; `local` is the zone's own clock; a `note` marks what a change of that clock did."""
+    """`words` say the schedule; `local` is the zone's own clock; a `note` marks what a change of that clock did.
+
+    `leftOut` are what `dstGap: shift` and `dstFold: both` would name besides, as far as `items` reach. `notes` say what
+    else is to be known.
+    """
 
     words: str
     dialect: str
+    timezone: str
     items: list[PreviewItem]
+    left_out: list[PreviewItem]
+    notes: list[str]
 
 
 class BackfillItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

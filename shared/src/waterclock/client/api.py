@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.client import HTTPException
 from typing import Annotated, Any, TypeVar
 from urllib.error import HTTPError
@@ -138,6 +138,19 @@ def read_answer(answer: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(answer, type=kind)
     except msgspec.MsgspecError as error:
         raise NoAnswer(f"the answer is not that of a Waterclock API ({PREFIX}API_URL): {error}") from None
+
+
+def show(answer: bytes, kind: type[T], told: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
+    """Print an answer as it is, or in the lines that tell it.
+
+    Raises:
+        NoAnswer: it is something else; as `read_answer`.
+    """
+    if as_json:
+        click.echo(answer)
+        return
+    for line in told(read_answer(answer, kind)):
+        click.echo(line)
 
 
 def job_path(job_id: str, route: str) -> str:

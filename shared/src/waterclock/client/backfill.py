@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 import msgspec
 
-from waterclock.client.api import connect, job_path, read_answer
+from waterclock.client.api import connect, job_path, show
 from waterclock.client.table import table
 
 
@@ -58,11 +58,7 @@ def backfill(
     api = connect()
     body = {"from": from_, "to": to, "dryRun": not runs, "pace": pace, "limit": limit, "reason": reason}
     answer = api.post(job_path(api.job_id(job), "backfill"), body, key=key)
-    if as_json:
-        click.echo(answer)
-        return
-    for line in told(read_answer(answer, Backfill)):
-        click.echo(line)
+    show(answer, Backfill, told, as_json=as_json)
 
 
 def told(found: Backfill) -> Iterator[str]:

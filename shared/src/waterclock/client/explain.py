@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 import msgspec
 
-from waterclock.client.api import connect, job_path, read_answer
+from waterclock.client.api import connect, job_path, show
 from waterclock.client.table import table
 from waterclock.model.explain import Explanation
 
@@ -41,11 +41,7 @@ def explain(
     api = connect()
     path = job_path(api.job_id(job), "explain")
     answer = api.get(path, at=at, from_=from_, to=to, limit=limit, cursor=cursor)
-    if as_json:
-        click.echo(answer)
-        return
-    for line in told(read_answer(answer, Explanations)):
-        click.echo(line)
+    show(answer, Explanations, told, as_json=as_json)
 
 
 def told(page: Explanations) -> Iterator[str]:

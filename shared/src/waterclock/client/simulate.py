@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 import msgspec
 
-from waterclock.client.api import connect, job_path, read_answer
+from waterclock.client.api import connect, job_path, show
 from waterclock.client.table import table
 from waterclock.model.simulate import Simulated
 
@@ -34,11 +34,7 @@ def simulate(job: str, from_: str, to: str, limit: int, *, running: bool, as_jso
     api = connect()
     body = {"from": from_, "to": to, "running": running, "limit": limit}
     answer = api.post(job_path(api.job_id(job), "simulate"), body)
-    if as_json:
-        click.echo(answer)
-        return
-    for line in told(read_answer(answer, Simulation)):
-        click.echo(line)
+    show(answer, Simulation, told, as_json=as_json)
 
 
 def told(found: Simulation) -> Iterator[str]:

@@ -172,13 +172,8 @@ def parse(
     return _parse(expression, timezone, dialect, gap, fold, seed if is_seeded(expression) else "")
 
 
-def describe(expression: str, *, timezone: str = "UTC", dialect: Dialect | None = None, seed: str = "") -> str:
-    """The schedule in words, such as "at 02:30 every day, Europe/Berlin".
-
-    Raises:
-        BadSchedule: as `parse`.
-    """
-    schedule = parse(expression, timezone=timezone, dialect=dialect, seed=seed)
+def described(schedule: Schedule) -> str:
+    """The schedule in words, such as "at 02:30 every day, Europe/Berlin"."""
     return f"{words(schedule.expression, schedule.dialect)}, {schedule.timezone}"
 
 

@@ -12,8 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from waterclock.model.cron import local_time, shift_note
-from waterclock.model.cron_words import words
+from waterclock.model.cron import described, local_time, shift_note
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import RunId
 from waterclock.model.instants import Stamp, millis, stamp
@@ -32,7 +31,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     `reason` is the rule in one word: of a fire its trigger, of a skip its reason, of a moment that is not due what
     keeps it from being so. `run_id` is the run that it fired, that answers for it or that stood in its way. `position`
     is that of the event which decided it, or which left the job as it stood. `backfills` are runs that were requested
-    for it later, and change nothing of its fate.
+    for it later, and change nothing of its fate. `before` and `after` are the nearest instants around a moment that is
+    not due.
     """
 
     instant: Stamp
@@ -42,6 +42,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     policy: str | None
     position: str | None
     text: str
+    before: Stamp | None = None
+    after: Stamp | None = None
     backfills: tuple[RunId, ...] = ()
 
 
@@ -187,25 +189,32 @@ def _idle(moment: int, standing: Standing) -> Explanation:
 
 
 def _not_due(moment: int, named: Named) -> Explanation:
+    before, after = named.last_before(moment), named.first_after(moment)
     reason, why = _why_not_due(moment, named)
+    around = "" if named.schedule is None else _around(before, after)
     return Explanation(
-        instant=stamp(moment), fate="notDue", reason=reason, run_id=None, policy=None, position=None, text=why
+        instant=stamp(moment),
+        fate="notDue",
+        reason=reason,
+        run_id=None,
+        policy=None,
+        position=None,
+        text=f"Not due: {why}.{around}",
+        before=None if before is None else stamp(before),
+        after=None if after is None else stamp(after),
     )
 
 
 def _why_not_due(moment: int, named: Named) -> tuple[str, str]:
     schedule = named.schedule
     if schedule is None:
-        return "noSchedule", "Not due: the job had no schedule and ran on demand only."
-    around = _around(named.last_before(moment), named.first_after(moment))
+        return "noSchedule", "the job had no schedule and ran on demand only"
     if moment < named.start:
-        return "startAt", f"Not due: the job names no instant before its startAt, {stamp(named.start)}.{around}"
+        return "startAt", f"the job names no instant before its startAt, {stamp(named.start)}"
     if moment > named.end:
-        return "endAt", f"Not due: the job names no instant after its endAt, {stamp(named.end)}.{around}"
+        return "endAt", f"the job names no instant after its endAt, {stamp(named.end)}"
     reason, why = why_unnamed(schedule, moment)
-    said = f"{words(schedule.expression, schedule.dialect)}, {schedule.timezone}"
-    local = local_time(schedule, moment)
-    return reason, f"Not due: the schedule is {said}; at {local} {why}.{around}"
+    return reason, f"the schedule is {described(schedule)}; at {local_time(schedule, moment)} {why}"
 
 
 def _around(before: int | None, after: int | None) -> str:

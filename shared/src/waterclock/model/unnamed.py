@@ -8,6 +8,7 @@ from waterclock.model.cron import Schedule
 from waterclock.model.cron_compile import compiled
 from waterclock.model.cron_text import columns_of
 from waterclock.model.cron_words import words
+from waterclock.model.cron_zone import FIRST, LAST
 
 _FIELDS = ("year", "month", "day", "hour", "minute", "second")  # the widest miss first
 
@@ -20,6 +21,9 @@ def why_unnamed(schedule: Schedule, at_ms: int) -> tuple[str, str]:
     if not texts:
         return "period", f"the schedule is {words(schedule.expression, schedule.dialect)}"
     second = at_ms // 1000
+    skipped = _left_out(schedule, second)
+    if skipped is not None:
+        return "dstGap", skipped
     local = second + schedule.zone.offset(second)
     shown = datetime.fromtimestamp(local, UTC)
     missed = [field for field in _FIELDS if not _matches(schedule, texts, field, local)]
@@ -29,6 +33,29 @@ def why_unnamed(schedule: Schedule, at_ms: int) -> tuple[str, str]:
             "and dstFold first fires on the first pass only"
         )
     return missed[0], f"in {schedule.timezone} " + " and ".join(_miss(texts, field, shown) for field in missed)
+
+
+def _left_out(schedule: Schedule, second: int) -> str | None:
+    """That the moment would be named, had the local clock not gone forward just before it; None if it would not."""
+    if not FIRST <= second < LAST:
+        return None
+    start, _, offset, before = schedule.zone.stretch(second)
+    missing = second + before
+    if second - start >= offset - before or schedule.local.at_or_after(missing) != missing:
+        return None
+    named, last, first = (_clock(local) for local in (missing, start + before, start + offset))
+    went = f"the clock of {schedule.timezone} went from {last} to {first} and never showed {named}"
+    if not schedule.local.fixed:
+        return f"{went}, which a rhythm passes over"
+    if schedule.gap == "skip":
+        return f"{went}, and dstGap skip leaves out what is named there"
+    if schedule.after(start * 1000 - 1) == start * 1000:
+        return f"{went}, so what is named there moved to {first}"
+    return f"{went}: a change of calendar, of which nothing fires"
+
+
+def _clock(local: int) -> str:
+    return f"{datetime.fromtimestamp(local, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _matches(schedule: Schedule, texts: dict[str, str], field: str, local: int) -> bool:
