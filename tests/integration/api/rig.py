@@ -71,27 +71,27 @@ class Worker:
     def __init__(self, log: Log, name: str) -> None:
         self._log = log
         self._name = name
-        self._session = f"{name}-{token(6)}"
+        self.session = f"{name}-{token(6)}"
         self._claims = 0
         self._batches: dict[str, int] = {}
 
     async def join(self, executors: Sequence[ExecutorSpec] = (SLEEP, NOOP)) -> None:
         joined = WorkerJoined(
-            worker=self._name, session=self._session, queues=("default",), slots=10, executors=tuple(executors)
+            worker=self._name, session=self.session, queues=("default",), slots=10, executors=tuple(executors)
         )
-        await sessions.join(self._log, self._session, body=body_of(joined))
+        await sessions.join(self._log, self.session, body=body_of(joined))
 
     async def claim(self, partition: int = 0, *, slots: int = 10) -> list[Grant]:
         self._claims += 1
         claimed = await attempts.claim(
             self._log,
             partition,
-            session=self._session,
+            session=self.session,
             number=self._claims,
             slots=slots,
             queues=[QueueCredit(name=queue.name, weight=queue.weight) for queue in QUEUES],
             strict=False,
-            body=part(RunStarted, worker=self._name, session=self._session),
+            body=part(RunStarted, worker=self._name, session=self.session),
             body_cancelled=part(RunCancelled),
         )
         return claimed.grants

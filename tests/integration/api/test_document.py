@@ -40,6 +40,7 @@ async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeR
             (f"{RUNS}/{run_id}/logs", f"{RUNS}/{{id}}/logs"),
             ("/v1/monitor/executors", "/v1/monitor/executors"),
             ("/v1/monitor/queues", "/v1/monitor/queues"),
+            ("/v1/monitor/workers", "/v1/monitor/workers"),
             ("/livez", "/livez"),
             ("/readyz", "/readyz"),
         ):
@@ -61,7 +62,8 @@ async def test_every_route_is_in_the_document_with_its_method(rig: MakeRig) -> N
             *(f"DELETE {JOBS}/{{id}}/logs", f"GET {JOBS}/{{id}}/logs/stream"),
             *(f"GET {RUNS}", f"GET {RUNS}/{{id}}", f"GET {RUNS}/{{id}}/logs", f"GET {RUNS}/{{id}}/logs/stream"),
             *(f"POST {RUNS}", f"POST {RUNS}/{{id}}/retry"),
-            *("GET /v1/monitor/queues", "POST /v1/monitor/queues/{id}/pause", "POST /v1/monitor/queues/{id}/resume"),
+            *("GET /v1/monitor/workers", "GET /v1/monitor/queues"),
+            *("POST /v1/monitor/queues/{id}/pause", "POST /v1/monitor/queues/{id}/resume"),
             *(f"POST {RUNS}/{{id}}/cancel", "GET /v1/monitor/executors", "GET /livez", "GET /readyz"),
         }
 

@@ -1,15 +1,39 @@
-"""Routes of the fleet: the executors that workers announced."""
+"""Routes of the fleet: the workers, and the executors that they announced."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from litestar import get
 
+from waterclock.log.sessions import Muster, muster
+from waterclock.model.instants import stamp
 from waterclock_api import reads
 from waterclock_api.answers import Answer, answer
+from waterclock_api.dto import PageQuery
 from waterclock_api.intake import NoQuery, read_query
 from waterclock_api.parts import parts_of
-from waterclock_api.shapes import Executors
+from waterclock_api.rows import Row
+from waterclock_api.shapes import Executors, Worker, Workers
 from waterclock_api.spec import AnyRequest, Spec
+
+LEASE_MS = 8_000
+"""Who was not heard for longer is silent: the default lease of workers."""
+_LEFT: dict[str, Literal["left", "lost"]] = {"drained": "left", "lost": "lost"}
+
+
+@get("/v1/monitor/workers", spec=Spec(query=PageQuery, answers={200: Workers}))
+async def list_workers(request: AnyRequest) -> Answer:
+    """List the starts of worker processes, those that have not left first, each newest first."""
+    parts = parts_of(request)
+    query = read_query(request, PageQuery)
+    async with parts.reading() as connection:
+        rows, more = await reads.workers(connection, query)
+    here = [row[0] for row in rows if row[6] is None]
+    musters = [await muster(parts.log, partition, here) for partition in range(parts.log.partitions)] if here else []
+    items = [_worker(row, musters, here.index(row[0]) if row[6] is None else None) for row in rows]
+    return answer(Workers(items=items, next_cursor=more))
 
 
 @get("/v1/monitor/executors", spec=Spec(answers={200: Executors}))
@@ -21,4 +45,29 @@ async def list_executors(request: AnyRequest) -> Answer:
         return answer(await reads.executors(connection))
 
 
-HANDLERS = (list_executors,)
+def _worker(row: Row, musters: Sequence[Muster], place: int | None) -> Worker:
+    """`place`: of its session among those that were mustered."""
+    session, name, queues, slots, executors, started_at, left_at, reason = row
+    seats = [(each.now, seat) for each in musters if place is not None and (seat := each.seats[place]) is not None]
+    alive = [(now, seat) for now, seat in seats if seat.renewal >= 0]
+    status: Literal["live", "silent", "gone", "left", "lost"] = "gone"
+    if left_at is not None:
+        status = _LEFT[reason]
+    elif alive:
+        status = "live" if any(now - seat.heard_at <= LEASE_MS for now, seat in alive) else "silent"
+    heard_at = max((seat.heard_at for _, seat in seats), default=0)
+    return Worker(
+        id=session,
+        name=name,
+        queues=queues,
+        slots=slots,
+        running=sum(seat.running for _, seat in seats),
+        executors=executors,
+        last_read_at=stamp(heard_at) if heard_at else None,
+        started_at=stamp(started_at),
+        left_at=None if left_at is None else stamp(left_at),
+        status=status,
+    )
+
+
+HANDLERS = (list_workers, list_executors)

@@ -98,6 +98,16 @@ async def job_lines(connection: Connection, job_id: str, newest: int) -> list[Lo
     return [line_of(row) for row in reversed(rows)]
 
 
+async def workers(connection: Connection, query: PageQuery) -> tuple[Sequence[Row], str | None]:
+    """A page of rows of workers, and the cursor of the next."""
+    left, at, session = read_cursor(query.cursor, tuple[bool, int, str]) or (None, None, None)
+    place = {"after_left": left, "after_at": at, "after_session": session}
+    rows = await _all(connection, "workers", {"limit": query.limit + 1, **place})
+    page = rows[: query.limit]
+    last = page[-1] if len(rows) > query.limit else None
+    return page, cursor_of(last[6] is not None, last[5], last[0]) if last is not None else None
+
+
 async def queues(connection: Connection, now: int) -> dict[str, QueueCount]:
     """What the read models count of each queue that has any of it."""
     return {row[0]: QueueCount(*row[1:]) for row in await _all(connection, "queues", {"now": now})}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -147,6 +147,31 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Executors(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     items: list[Executor]
+    next_cursor: str | None
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One start of a worker process: `id` is its session, `name` what its runs show.
+
+    `live`; `silent`: not heard for longer than a lease, and not swept yet; `gone`: the log has no place for it any
+    more, and what became of it is not known; `left`: it drained; `lost`: it was found dead, and its runs were given to
+    others.
+    """
+
+    id: str
+    name: str
+    queues: list[str]
+    slots: int
+    running: int
+    executors: list[str]
+    last_read_at: Stamp | None
+    started_at: Stamp
+    left_at: Stamp | None
+    status: Literal["live", "silent", "gone", "left", "lost"]
+
+
+class Workers(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    items: list[Worker]
     next_cursor: str | None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, cast
 
 import msgspec
@@ -25,6 +26,21 @@ class Renewed(NamedTuple):
     held: list[Held]
 
 
+class Seat(msgspec.Struct, frozen=True, array_like=True):
+    """How a session stands in a partition."""
+
+    renewal: int  # its number; -1: found dead, or closed with runs in hand: a sweeper empties it
+    heard_at: int  # ms: its last renewal, or claim that was granted something
+    running: int  # runs it holds
+
+
+class Muster(NamedTuple):
+    """`now`: the partition's clock, ms; a seat for each session, None where it has none."""
+
+    now: int
+    seats: list[Seat | None]
+
+
 class Swept(NamedTuple):
     """`alive`: the session renewed meanwhile; `more`: call again; `emptied`: nothing is left of it."""
 
@@ -46,10 +62,16 @@ class _SweepReply(msgspec.Struct, frozen=True, kw_only=True):
     runs: int = 0
 
 
+class _MusterReply(msgspec.Struct, frozen=True, kw_only=True):
+    now: int
+    seats: list[Seat | bool]
+
+
 _JOIN = Script("join", _Status)
 _LEAVE = Script("leave", _Status)
 _RENEW = Script("renew", _RenewReply)
 _SWEEP = Script("sweep", _SweepReply)
+_MUSTER = Script("muster", _MusterReply)
 
 
 async def join(log: Log, session: str, *, body: Body | None) -> None:
@@ -93,6 +115,12 @@ async def sessions(log: Log, partition: int) -> dict[str, int]:
     key = log.keys.partition(partition, "sessions")
     flat = cast("list[bytes]", await log.execute(key, "HGETALL", key, control=True))
     return {name.decode(): int(seat.partition(b" ")[0]) for name, seat in zip(flat[::2], flat[1::2], strict=True)}
+
+
+async def muster(log: Log, partition: int, sessions: Sequence[str]) -> Muster:
+    """How these sessions, at most a thousand, stand in a partition."""
+    reply = await log.call(_MUSTER, partition, {"sessions": sessions})
+    return Muster(reply.now, [seat if isinstance(seat, Seat) else None for seat in reply.seats])
 
 
 async def sweep(

@@ -22,7 +22,7 @@
 local VISITS = 1000 -- entries looked at beyond the slots: a purge of dropped ones goes on in the next claim
 
 local seat = call('HGET', K.sessions, P.session)
-local renewal, claimed = string.match(seat or '-1 0', '^(%-?%d+) (%d+)$')
+local renewal, claimed = string.match(seat or '-1 0', '^(%-?%d+) (%d+)')
 if renewal == '-1' then return cmsgpack.pack({status = 'nosession'}) end
 
 local grants, granted, started, held = {}, {}, {}, {}
@@ -169,7 +169,7 @@ end
 
 if #grants > 0 then
   in_pieces('ZADD', K.held, held)
-  call('HSET', K.sessions, P.session, renewal .. ' ' .. text(P.number))
+  call('HSET', K.sessions, P.session, string.format('%s %d %d', renewal, P.number, now))
   changed_meta[#changed_meta + 1] = 'fence'
   changed_meta[#changed_meta + 1] = fence
 end

@@ -11,5 +11,5 @@
 local seat = call('HGET', K.sessions, P.session)
 if seat then return cmsgpack.pack({status = string.sub(seat, 1, 1) == '-' and 'nosession' or 'done'}) end
 if P.body then emit(P.body) end
-call('HSET', K.sessions, P.session, '0 0')
+call('HSET', K.sessions, P.session, '0 0 ' .. text(now))
 return conclude({status = 'done'})

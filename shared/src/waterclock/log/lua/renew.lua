@@ -10,7 +10,7 @@
 -- cancelled, and the number of the claim that granted it.
 
 local seat = call('HGET', K.sessions, P.session)
-local renewal, claimed = string.match(seat or '-1 0', '^(%-?%d+) (%d+)$')
+local renewal, claimed = string.match(seat or '-1 0', '^(%-?%d+) (%d+)')
 if renewal == '-1' then return cmsgpack.pack({status = 'nosession'}) end
 
 local prefix = P.session .. ':'
@@ -23,5 +23,5 @@ for place, run in ipairs(runs) do
   local record = records[run]
   held[#held + 1] = {run, record[FENCE], record[ATTEMPT], record[CANCEL] ~= '', record[CLAIM]}
 end
-call('HSET', K.sessions, P.session, text(math.max(P.number, tonumber(renewal))) .. ' ' .. claimed)
+call('HSET', K.sessions, P.session, string.format('%d %s %d', math.max(P.number, tonumber(renewal)), claimed, now))
 return cmsgpack.pack({status = 'done', held = held})
