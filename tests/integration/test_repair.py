@@ -110,6 +110,7 @@ def same(before: Held, after: Held) -> None:
     """What may differ: answers to commands that changed nothing; and what is due already."""
     assert after.jobs == before.jobs
     assert after.marks == before.marks
+    assert after.successes == before.successes
     assert after.runs == before.runs
     assert after.specs == before.specs
     assert after.active == before.active

@@ -17,6 +17,7 @@ _answer = msgspec.msgpack.Decoder(tuple[str, Any])
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     jobs: dict[str, tuple[int, str, dict[str, Any]]]  # version, barred through, definition
     marks: dict[str, int]
+    successes: dict[str, int]
     runs: dict[str, Record]
     specs: dict[str, dict[str, Any]]
     active: set[str]
@@ -43,6 +44,7 @@ async def held(log: Log, partition: int = 0) -> Held:
     return Held(
         jobs={job: _job(stored) for job, stored in (await hash_of("jobs")).items()},
         marks={job: int(mark) for job, mark in (await hash_of("marks")).items()},
+        successes={job: int(at) for job, at in (await hash_of("successes")).items()},
         runs={run: told(record_of(packed)) for run, packed in (await hash_of("runs")).items()},
         specs={run: msgspec.json.decode(body) for run, body in (await hash_of("specs")).items()},
         active=set(await members("active")),

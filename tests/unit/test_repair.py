@@ -28,6 +28,7 @@ from waterclock.model.repair import Answered, Standing, Unfinished, answered, en
 from waterclock.wire.envelope import Entry
 
 J, R = JobId("j"), RunId("j-r")
+AT = 1_800_000_000_000
 READY = Stamp("2027-01-15T10:00:00.000Z")
 REQUESTED = RunRequested(run_id=R, job_id=J, trigger="manual", invoke_target="demo.noop", queue="low", serial=True)
 STARTED = RunStarted(run_id=R, job_id=J, worker="w", session="s", attempt=1, fence=7)
@@ -40,7 +41,7 @@ def place(seq: int) -> Position:
 def after(*events: StoredEvent) -> Unfinished | None:
     run: Unfinished | None = None
     for seq, event in enumerate(events, start=1):
-        run = evolve(run, place(seq), event)
+        run = evolve(run, place(seq), event, at=AT)
     return run
 
 
@@ -51,7 +52,7 @@ def test_a_run_is_unfinished_as_long_as_its_story_is(entries: list[Entry]) -> No
     for entry in entries:
         event = entry.event
         if isinstance(event, AnyRunEvent):
-            folded[event.run_id] = evolve(folded.get(event.run_id), entry.position, event)
+            folded[event.run_id] = evolve(folded.get(event.run_id), entry.position, event, at=entry.at)
             told[event.run_id] = runs.evolve(told.get(event.run_id), event)
             assert (ended(entry.position, event) is not None) == told[event.run_id].ended
 

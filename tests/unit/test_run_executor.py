@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -79,3 +80,15 @@ async def test_a_plain_function_sees_that_it_is_cancelled() -> None:
         told.cancel()
 
     assert run.result().result is True
+
+
+async def test_the_context_tells_of_the_previous_success_and_the_trace() -> None:
+    seen: list[object] = []
+
+    async def looks(ctx: RunContext) -> None:
+        seen.extend((ctx.previous_success, ctx.traceparent))
+
+    before = datetime(2027, 1, 15, 10, tzinfo=UTC)
+    await run_executor(looks)
+    await run_executor(looks, previous_success=before, traceparent="00-1-2-01")
+    assert seen == [None, None, before, "00-1-2-01"]

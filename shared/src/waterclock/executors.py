@@ -117,7 +117,10 @@ class RunContext:
     can refuse an older writer, for a worker that was paused may go on a little after its run was given to another.
     """
 
-    __slots__ = ("_deadline_ms", "_nominal_ms", "_report", "_values", "attempt", "fence", "params", "run_id")
+    __slots__ = (
+        "_deadline_ms", "_nominal_ms", "_previous_ms", "_report", "_values", "attempt", "fence", "params", "run_id",
+        "traceparent",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -128,6 +131,8 @@ class RunContext:
         params: Any,
         report: Report,
         nominal_ms: int | None = None,
+        previous_ms: int | None = None,
+        traceparent: str | None = None,
         deadline_ms: int | None = None,
         values: Values | None = None,
     ) -> None:
@@ -137,6 +142,8 @@ class RunContext:
         self.params = params  # as the executor's struct; a dict where it takes none
         self._report = report
         self._nominal_ms = nominal_ms
+        self._previous_ms = previous_ms
+        self.traceparent = traceparent  # W3C trace context, for what the executor calls; None: the run is in no trace
         self._deadline_ms = deadline_ms
         self._values = values
 
@@ -144,6 +151,14 @@ class RunContext:
     def nominal_at(self) -> datetime | None:
         """The instant of the schedule that this run answers; None for one started by hand."""
         return _moment(self._nominal_ms)
+
+    @property
+    def previous_success(self) -> datetime | None:
+        """The latest instant whose run of this job had succeeded when this attempt began; None if none ever had.
+
+        A run that answered no instant, one started by hand, counts with the moment of its request.
+        """
+        return _moment(self._previous_ms)
 
     @property
     def deadline(self) -> datetime | None:

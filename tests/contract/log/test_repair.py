@@ -49,6 +49,7 @@ from waterclock.model.events import (
     RunCancelRequested,
     RunLost,
     RunRequested,
+    RunSucceeded,
     StoredEvent,
 )
 from waterclock.model.ids import JobId, RunId
@@ -107,8 +108,24 @@ class TellingPlay(Play):
         await cancel(self.log, run_id, command=command, **bodies)
 
 
+def timed(entries: Iterable[Entry]) -> list[tuple[Position, StoredEvent, int]]:
+    return [(entry.position, entry.event, entry.at) for entry in entries if not isinstance(entry.event, UnknownEvent)]
+
+
 def events(entries: Iterable[Entry]) -> list[tuple[Position, StoredEvent]]:
-    return [(entry.position, entry.event) for entry in entries if not isinstance(entry.event, UnknownEvent)]
+    return [(position, event) for position, event, _ in timed(entries)]
+
+
+def successes(entries: Iterable[Entry], jobs: Iterable[str]) -> dict[str, int]:
+    """Of these jobs: the latest request of a run that succeeded; none of them answers an instant."""
+    requested: dict[str, int] = {}
+    found: dict[str, int] = {}
+    for _, event, at in timed(entries):
+        if isinstance(event, RunRequested):
+            requested[event.run_id] = at
+        elif isinstance(event, RunSucceeded) and event.job_id is not None and event.job_id in jobs:
+            found[event.job_id] = max(found.get(event.job_id, 0), requested[event.run_id])
+    return found
 
 
 def bodies_of(entries: Iterable[Entry]) -> dict[str, bytes]:
@@ -119,10 +136,10 @@ def unfinished(entries: Iterable[Entry]) -> dict[str, Unfinished]:
     """The runs that these events leave unfinished, in the order of their requests."""
     runs: dict[str, Unfinished | None] = {}
     released: dict[str, Position] = {}
-    for position, event in events(entries):
+    for position, event, at in timed(entries):
         run_id: str | None = getattr(event, "run_id", None)
         if run_id is not None:
-            runs[run_id] = evolve(runs.get(run_id), position, event)
+            runs[run_id] = evolve(runs.get(run_id), position, event, at=at)
         if isinstance(event, AnyJobEvent) and event.releases:
             released[event.job_id] = position
     left = {run_id: run for run_id, run in runs.items() if run is not None}
@@ -153,6 +170,7 @@ async def test_what_a_partition_holds_follows_from_its_events(log: Log, seed: in
     assert {name: found.answers[name] for name in given} == given
     asked_again = found.answers.keys() - given.keys()  # which is no event
     assert all("stop" in name or "pause" in name for name in asked_again)
+    assert found.successes == successes(entries, found.jobs)
     assert found.paused == {queue: position.entry for queue, position in paused(events(entries)).items()}
 
 
@@ -183,10 +201,12 @@ async def lived_in(log: Log) -> None:
     """A partition with runs in every state."""
     await create(log)
     await join(log, "w", body=None)
+    await ask(log, wish(9))
+    await finish(log, ending((await grab(log, 1, session="w")).grants[0]))
     await ask(log, *(wish(number, overlap="buffer_all") for number in range(3)), wish(5, ready_at=2_000_000_000_000))
-    [first] = (await grab(log, 1, session="w")).grants
+    [first] = (await grab(log, 2, session="w")).grants
     await finish(log, ending(first, back=True))
-    await grab(log, 2, session="w")
+    await grab(log, 3, session="w")
 
 
 async def repair_all(log: Log, epoch: int) -> Position:
@@ -202,6 +222,7 @@ async def repair_all(log: Log, epoch: int) -> Position:
         updated_at=stored.updated_at,
         mark=stored.mark,
         barred_through=None,
+        last_success=successes(entries, [J]).get(J, 0),
     )
     bodies = bodies_of(entries)
     runs = unfinished(entries)
@@ -225,6 +246,7 @@ async def test_a_repaired_partition_holds_what_it_held_and_begins_anew_in_its_ep
 
     after = await held(log)
     assert (after.jobs, after.marks, after.runs, after.specs) == (before.jobs, before.marks, before.runs, before.specs)
+    assert after.successes == before.successes != {}
     assert (after.active, after.waiting, after.due) == (before.active, before.waiting, before.due)
     assert place == Position(0, 3, 1)
     (entry,) = await entries_from(log, 0, place, count=9)

@@ -235,6 +235,21 @@ async def notes_time(ctx: RunContext) -> int:
     return time.time_ns() // 1_000_000
 
 
+@executor("t.context")
+async def tells_context(ctx: RunContext) -> dict[str, str | None]:
+    return _told(ctx)
+
+
+@executor("t.child_context", subprocess=True)
+def child_context(ctx: RunContext) -> dict[str, str | None]:
+    return _told(ctx)
+
+
+def _told(ctx: RunContext) -> dict[str, str | None]:
+    previous = ctx.previous_success
+    return {"previous": None if previous is None else previous.isoformat(), "trace": ctx.traceparent}
+
+
 order: list[RunId] = []
 """Runs of `t.order`, as they started; in the test's process only."""
 

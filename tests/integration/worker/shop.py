@@ -154,6 +154,12 @@ class Shop:
             raise AssertionError(f"no {kind.__name__} of {run_id} {fields}; there are:\n{story}") from None
         return cast("E", found[count - 1])
 
+    async def requested_at(self, run_id: RunId) -> int:
+        """When a run was requested, ms."""
+        entries = await read(self.log, self.log.partition_of(run_id), None, count=10_000, block=None, archive=None)
+        [at] = [one.at for one in entries if isinstance(one.event, RunRequested) and one.event.run_id == run_id]
+        return at
+
     async def settled(self, run_ids: Iterable[RunId]) -> None:
         """Wait until these runs have ended."""
         waiting = set(run_ids)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from tests.integration.worker import samples
@@ -56,6 +58,19 @@ async def test_the_log_of_an_attempt_is_bounded_and_says_so(shop: Shop) -> None:
     assert 3_000_000 < sum(map(len, lines)) < 4_300_000
     assert len(lines[0]) < LINE_MOST + 40
     assert lines[0].endswith("[cut, 20000 characters]")
+
+
+@pytest.mark.parametrize("target", ["t.context", "t.child_context"])
+async def test_an_attempt_is_told_when_its_job_last_succeeded_and_its_trace(shop: Shop, target: str) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with shop.worker(samples.tells_context, samples.child_context):
+        job = await shop.job(target)
+        first = await shop.event(RunSucceeded, await shop.run(target, job=job))
+        second = await shop.event(RunSucceeded, await shop.run(target, job=job, traceparent=trace))
+    assert first.result == {"previous": None, "trace": None}
+    assert second.result["trace"] == trace
+    asked_at = await shop.requested_at(first.run_id)
+    assert datetime.fromisoformat(second.result["previous"]).timestamp() * 1000 == pytest.approx(asked_at)
 
 
 async def test_text_that_no_store_can_hold_is_mended(shop: Shop) -> None:

@@ -170,6 +170,8 @@ class Attempt:
             params=params,
             report=self.steps,
             nominal_ms=None if request.nominal_at is None else millis(request.nominal_at),
+            previous_ms=grant.previous_success or None,
+            traceparent=self.traceparent or request.traceparent,
             deadline_ms=self.deadline_ms(),
             values=values,
         )

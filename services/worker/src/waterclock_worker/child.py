@@ -101,6 +101,8 @@ def _execute(task: words.Task, report: PipeReport) -> Outcome:
             params=params,
             report=report,
             nominal_ms=task.nominal_ms,
+            previous_ms=task.previous_ms,
+            traceparent=task.traceparent,
             deadline_ms=task.deadline_ms,
             values=values,
         )

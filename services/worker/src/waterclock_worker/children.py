@@ -113,6 +113,8 @@ class _Child:
             fence=attempt.grant.fence,
             params=attempt.request.params,
             nominal_ms=None if nominal_at is None else millis(nominal_at),
+            previous_ms=attempt.grant.previous_success or None,
+            traceparent=attempt.traceparent or attempt.request.traceparent,
             deadline_ms=attempt.deadline_ms(),
         )
 

@@ -27,6 +27,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     fence: int
     params: dict[str, Any]
     nominal_ms: int | None
+    previous_ms: int | None
+    traceparent: str | None
     deadline_ms: int | None
 
 

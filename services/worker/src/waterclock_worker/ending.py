@@ -20,7 +20,7 @@ from waterclock.model.events import (
     RunTimedOut,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
+from waterclock.model.instants import millis, stamp
 from waterclock.model.outcomes import ENDINGS
 from waterclock.model.retry import delay
 from waterclock.model.run import may_retry
@@ -76,6 +76,7 @@ def ending_of(
         ended=ended,
         ready_at=ready_at,
         counted=row.counted,
+        nominal_at=0 if request.nominal_at is None else millis(request.nominal_at),
         give_back=outcome.kind in {"returned", "lost"},
         body_cancelled=body_of(RunCancelled(**who)) if ended is None else None,
         body_refused=body_of(ResultRefused(**who, outcome=outcome.kind)),

@@ -44,6 +44,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     position: str
     cancelled: bool  # was asked to stop since it was granted: an earlier claim, answered again
     serial: bool  # must not overlap other runs of its job
+    previous_success: int = 0  # ms: the latest instant, or request without one, of the job's runs that succeeded
     job_id: JobId | None = None
 
 
@@ -71,6 +72,7 @@ class RunEnding(msgspec.Struct, frozen=True, kw_only=True):
     ready_at: int = 0
     counted: bool = False
     give_back: bool = False
+    nominal_at: int = 0  # ms; 0: the run answers no instant
     body_cancelled: Body | None = None
     body_refused: Body
 

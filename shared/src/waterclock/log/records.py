@@ -27,6 +27,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     cancel_requested: str  # entry id of its RunCancelRequested; empty: not asked
     steps: int  # number of the attempt's last batch of step events
     settled: int  # fence of the last attempt that its worker ended itself
+    requested_at: int = 0  # ms
 
 
 class End(msgspec.Struct, frozen=True, array_like=True):

@@ -42,6 +42,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     begins: bool = False
     jobs: list[str] = []
     marks: list[str | int] = []
+    successes: list[str | int] = []
     runs: list[dict[str, Any]] = []
     ended: list[tuple[str, Any]] = []
     commands: list[tuple[str, Any]] = []
@@ -109,7 +110,9 @@ class Repair:
         """Put jobs and their names back."""
         for some in _portions([(job, _stored(job)) for job in jobs], lambda one: len(one[1])):
             stored = [word for job, text in some for word in (job.job_id, text)]
-            await self._call(jobs=stored, marks=[word for job, _ in some for word in (job.job_id, job.mark)])
+            marks = [word for job, _ in some for word in (job.job_id, job.mark)]
+            successes = [word for job, _ in some if job.last_success for word in (job.job_id, job.last_success)]
+            await self._call(jobs=stored, marks=marks, successes=successes)
             names = [(job.definition.job_group, job.definition.job_name, job.job_id) for job, _ in some]
             await put_names(self._log, names)
             self._clock = max(self._clock, *(job.mark for job, _ in some))
@@ -214,6 +217,7 @@ def record_for(run: Unfinished) -> Record:
         cancel_requested=run.cancel_requested.entry if run.cancel_requested is not None else "",
         steps=0,
         settled=run.settled,
+        requested_at=run.requested_at,
     )
 
 

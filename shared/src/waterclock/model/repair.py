@@ -61,6 +61,7 @@ class KnownJob(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: Stamp
     mark: int  # ms
     barred_through: Position | None
+    last_success: int = 0  # ms: the latest instant, or request without one, of its runs that succeeded
 
 
 class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,7 @@ class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
     serial: bool
     requested: Position
+    requested_at: int  # ms
     state: Literal["placed", "waiting", "running"]
     again: bool = False  # given back: before those that are due
     ready_at: int = 0  # ms; 0: at once
@@ -112,11 +114,14 @@ class Standing(NamedTuple):
     released: Position | None
 
 
-def evolve(run: Unfinished | None, position: Position, event: StoredEvent) -> Unfinished | None:
-    """Apply the next event of one run; None when the run has ended. Events that change nothing may be among them."""
+def evolve(run: Unfinished | None, position: Position, event: StoredEvent, *, at: int) -> Unfinished | None:
+    """Apply the next event of one run, requested at `at` (ms); None when the run has ended.
+
+    Events that change nothing may be among them.
+    """
     match event:
         case RunRequested():
-            return _requested(position, event)
+            return _requested(position, event, at)
         case _ if run is None or type(event) in _STATUS:
             return None
         case RunStarted(attempt=attempt, fence=fence):
@@ -208,13 +213,14 @@ def paused(events: Iterable[tuple[Position, StoredEvent]]) -> dict[str, Position
     return found
 
 
-def _requested(position: Position, event: RunRequested) -> Unfinished:
+def _requested(position: Position, event: RunRequested, at: int) -> Unfinished:
     return Unfinished(
         run_id=event.run_id,
         job_id=event.job_id,
         queue=event.queue,
         serial=event.serial,
         requested=position,
+        requested_at=at,
         state="waiting" if event.state == "waiting" else "placed",
         ready_at=millis(event.ready_at) if event.ready_at is not None else 0,
     )

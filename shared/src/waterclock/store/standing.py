@@ -142,12 +142,12 @@ class Known:
         for _, own in groupby(rows, key=itemgetter(0)):
             run: Unfinished | None = None
             body = b""
-            for _, epoch, seq, document in own:
+            for _, epoch, seq, document, requested_at in own:
                 position, event = self._event(epoch, seq, document)
                 if isinstance(event, RunRequested):
                     body = request_body(document)
                 if event is not None:
-                    run = evolve(run, position, event)
+                    run = evolve(run, position, event, at=requested_at)
             if run is not None:
                 found.append((run, body))
         return found
@@ -157,7 +157,7 @@ class Known:
         return Position(self._partition, epoch, seq), None if isinstance(event, UnknownEvent) else event
 
     def _job(self, row: tuple[Any, ...]) -> KnownJob:
-        job_id, version, definition, created_at, updated_at, mark, barred_epoch, barred_seq = row
+        job_id, version, definition, created_at, updated_at, mark, barred_epoch, barred_seq, last_success = row
         return KnownJob(
             job_id=JobId(job_id),
             version=version,
@@ -166,6 +166,7 @@ class Known:
             updated_at=stamp(updated_at),
             mark=mark,
             barred_through=self._place(barred_epoch, barred_seq),
+            last_success=last_success or 0,
         )
 
     def _standing(self, row: tuple[Any, ...]) -> Standing:

@@ -122,6 +122,8 @@ async def run_executor(
     attempt: int = 1,
     fence: int = 1,
     nominal_at: datetime | None = None,
+    previous_success: datetime | None = None,
+    traceparent: str | None = None,
     deadline: datetime | None = None,
     values: Mapping[AnyLifespan, Any] | None = None,
 ) -> Told:
@@ -149,6 +151,8 @@ async def run_executor(
         params=fitting,
         report=seen,
         nominal_ms=_ms(nominal_at),
+        previous_ms=_ms(previous_success),
+        traceparent=traceparent,
         deadline_ms=_ms(deadline),
         values=(kept := LoopValues(values) if declared.is_async else ThreadValues(values)),
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 PARTITION_KEYS = (
     "jobs",
     "marks",
+    "successes",
     "delayed",
     "runs",
     "specs",

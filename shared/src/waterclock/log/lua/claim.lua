@@ -2,7 +2,7 @@
 -- Grant runs to a session: from each queue that is not paused, what was given back before what is due, oldest first; and
 -- before either, of the runs that were lost often, one.
 --
---! keys: meta jobs events runs specs active waiting delayed sessions held ended0 ended1 wake queues
+--! keys: meta jobs successes events runs specs active waiting delayed sessions held ended0 ended1 wake queues
 --
 -- P.partition       number of this partition, for `cause`
 -- P.session         the claimant
@@ -16,7 +16,7 @@
 -- P.body_died       of RunDied, without runId, jobId, attempt, fence, settled: of a run whose request is gone
 --
 -- Returns {status}: 'nosession'; 'done' with grants {run, body, fence, attempt, failures, losses, entry of its
--- RunRequested, cancelled, serial, job}, credits, wake: last id of the doorbell, next_at: ms when the next delayed run
+-- RunRequested, cancelled, serial, previous (ms of the job's last success, 0 for none), job}, credits, wake: last id of the doorbell, next_at: ms when the next delayed run
 -- is ready, 0 for none, and more: whether anything is left.
 
 local VISITS = 1000 -- entries looked at beyond the slots: a purge of dropped ones goes on in the next claim
@@ -27,12 +27,30 @@ if renewal == '-1' then return cmsgpack.pack({status = 'nosession'}) end
 
 local grants, granted, started, held = {}, {}, {}, {}
 
+local PREVIOUS_OF_GRANT, JOB_OF_GRANT = 10, 11
+
 local function grant_of(run, record, spec)
   return {run, spec, record[FENCE], record[ATTEMPT], record[FAILURES], record[LOSSES], record[REQUESTED],
-    record[CANCEL] ~= '', record[SERIAL], record[JOB] ~= '' and record[JOB] or nil}
+    record[CANCEL] ~= '', record[SERIAL], 0, record[JOB] ~= '' and record[JOB] or nil}
+end
+
+-- Say in each grant of a job's run when the job last succeeded.
+local function tell_successes()
+  local jobs = {}
+  for _, one in ipairs(grants) do
+    if one[JOB_OF_GRANT] then jobs[#jobs + 1] = one[JOB_OF_GRANT] end
+  end
+  local found, place = read_fields(K.successes, jobs), 0
+  for _, one in ipairs(grants) do
+    if one[JOB_OF_GRANT] then
+      place = place + 1
+      one[PREVIOUS_OF_GRANT] = tonumber(found[place] or 0)
+    end
+  end
 end
 
 local function close(credits, more)
+  tell_successes()
   local bell = call('XREVRANGE', K.wake, '+', '-', 'COUNT', 1)[1]
   local soonest = call('ZRANGE', K.delayed, 0, 0, 'WITHSCORES')
   return finish({status = 'done', grants = grants, credits = credits, wake = bell and bell[1] or '0-0',

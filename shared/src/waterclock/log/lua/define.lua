@@ -1,7 +1,7 @@
 #!lua
 -- Change a job: append what it still owes, then the event of the change, and move its mark.
 --
---! keys: meta jobs marks events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake changes queues
+--! keys: meta jobs marks successes events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake changes queues
 --
 -- P.job_id            the job
 -- P.command           {id, fingerprint, client}
@@ -54,6 +54,7 @@ if P.job then
 else
   call('HDEL', K.jobs, P.job_id)
   call('HDEL', K.marks, P.job_id)
+  call('HDEL', K.successes, P.job_id)
 end
 call('XADD', K.changes, 'MAXLEN', '~', CHANGES_LENGTH, '*', 'job', P.job_id)
 remember_command(P.command, {entry = entry, version = P.version})

@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
 -- End attempts: their runs end, are tried again later, or are given back.
 --
---! keys: meta jobs events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake queues
+--! keys: meta jobs successes events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake queues
 --
--- P.endings  each {run_id, attempt, fence, body, ended, ready_at, counted, give_back, body_cancelled, body_refused}:
+-- P.endings  each {run_id, attempt, fence, body, ended, ready_at, counted, give_back, nominal_at, body_cancelled,
+--            body_refused}:
 --            ended: the run's status, or nil when another attempt follows; ready_at: ms of that; counted: this attempt
 --            uses one up; give_back: to `again`, at once; body_cancelled: instead, if the run was cancelled or barred
---            meanwhile; body_refused: of ResultRefused
+--            meanwhile; body_refused: of ResultRefused; nominal_at: ms of the run's instant, 0: it has none
 --
 -- Returns {results}, one for each: 'done'; 'cancelled'; 'repeated': done before; 'refused': the attempt was taken away.
 
@@ -49,6 +50,27 @@ local function try_again(ending, run, record)
   return 'done'
 end
 
+local succeeded, jobs = {}, {} -- job to ms: the latest that its successful runs stand for
+
+local function note_success(record, nominal_at)
+  local job, at = record[JOB], nominal_at ~= 0 and nominal_at or record[REQUESTED_AT] or 0
+  if job == '' or not job_head(job) then return end -- a deleted job has none
+  if not succeeded[job] then jobs[#jobs + 1] = job end
+  succeeded[job] = math.max(succeeded[job] or 0, at)
+end
+
+local function write_successes()
+  local later = {}
+  for place, before in ipairs(read_fields(K.successes, jobs)) do
+    local job = jobs[place]
+    if succeeded[job] > tonumber(before or 0) then
+      later[#later + 1] = job
+      later[#later + 1] = text(succeeded[job])
+    end
+  end
+  in_pieces('HSET', K.successes, later)
+end
+
 for place, ending in ipairs(P.endings) do
   local run = ending.run_id
   local record = records[run]
@@ -61,10 +83,12 @@ for place, ending in ipairs(P.endings) do
     record[SETTLED] = record[FENCE]
     if ending.ended then
       finish_run(run, record, ending.ended, emit(ending.body))
+      if ending.ended == 'succeeded' then note_success(record, ending.nominal_at) end
       results[place] = 'done'
     else
       results[place] = try_again(ending, run, record)
     end
   end
 end
+write_successes()
 return finish({results = results})

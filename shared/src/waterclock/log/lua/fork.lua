@@ -2,8 +2,8 @@
 -- Open a partition whose stream lost its end: put what a repair gathered in place of its keys, and say what was lost.
 -- The stream begins anew after the archive's last entry; older entries are read from the archive.
 --
---! keys: meta events jobs marks runs specs active waiting delayed held sessions ended0 ended1 commands0 commands1 wake queues
---! shadows: jobs marks runs specs active waiting delayed held ended0 commands0 queues
+--! keys: meta events jobs marks successes runs specs active waiting delayed held sessions ended0 ended1 commands0 commands1 wake queues
+--! shadows: jobs marks successes runs specs active waiting delayed held ended0 commands0 queues
 --! ungated
 --
 -- P.epoch     to open it in, that of the repair
@@ -36,6 +36,7 @@ local function replace(key, shadow)
 end
 replace(K.jobs, S.jobs)
 replace(K.marks, S.marks)
+replace(K.successes, S.successes)
 replace(K.runs, S.runs)
 replace(K.specs, S.specs)
 replace(K.active, S.active)

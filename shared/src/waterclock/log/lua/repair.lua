@@ -2,14 +2,14 @@
 -- Put a part of a halted partition back as the archive knows it: into the shadows of its keys, which `fork` puts in their
 -- place. Until then nothing has changed, wherever a repair stops; the next one begins anew.
 --
---! keys: meta jobs marks runs specs active waiting delayed held ended0 commands0 queues
+--! keys: meta jobs marks successes runs specs active waiting delayed held ended0 commands0 queues
 --! shadows only
 --! ungated
 --
 -- P.epoch     that the partition is to be opened in; no other repair has the same
 -- P.server    run_id of the process, as the caller saw it
 -- P.begins    forget what an earlier repair left
--- P.jobs      field, value, ... of `jobs`; P.marks of `marks`
+-- P.jobs      field, value, ... of `jobs`; P.marks of `marks`, P.successes of `successes`
 -- P.runs      each {run_id, record, body}, in the order in which they are to be due; a record that says `queued` is put
 --             where its other fields and this clock say
 -- P.ended     each {field, value} of ends and of our own commands; P.commands of clients' keys
@@ -67,6 +67,7 @@ in_pieces('ZADD', K.held, held)
 settle_active()
 in_pieces('HSET', K.jobs, P.jobs)
 in_pieces('HSET', K.marks, P.marks)
+in_pieces('HSET', K.successes, P.successes)
 pack_into(K.ended0, P.ended)
 pack_into(K.commands0, P.commands)
 return cmsgpack.pack({status = 'done'})

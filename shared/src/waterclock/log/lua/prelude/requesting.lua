@@ -53,7 +53,7 @@ local function request_run(item)
   if item.fact then facts = facts .. ',' .. item.fact end
   if other then facts = facts .. ',"waitingOn":"' .. other .. '"' end
   local entry = emit(item.body, facts)
-  local record = {state, job, item.queue, item.overlap ~= 'allow', entry, ready_at, '', '', 0, 0, 0, 0, '', 0, '', 0, 0}
+  local record = {state, job, item.queue, item.overlap ~= 'allow', entry, ready_at, '', '', 0, 0, 0, 0, '', 0, '', 0, 0, now}
   records[run] = record
   specs[#specs + 1] = run
   specs[#specs + 1] = item.body
