@@ -12,7 +12,7 @@ import msgspec
 
 from tests.contract.log.build import CANCELLED, ending, grab
 from tests.simulation.virtual import VirtualClock
-from waterclock.kit.cancelling import heed_cancellation
+from waterclock.kit.cancelling import apart
 from waterclock.log import leaders
 from waterclock.log.attempts import Grant, end, promote
 from waterclock.log.bodies import part
@@ -58,18 +58,21 @@ async def usurper(name: str, log: Log, clock: VirtualClock) -> None:
     clocks = StoreClocks(clock)
     while True:
         try:
-            sent_at = clock.monotonic()
-            lead = await leaders.lead(
-                log, 0, scheduler=name, ttl_ms=1000, body=part(LeadershipTaken, scheduler=name, actor="scheduler")
-            )
-            clocks.of(0).heard(lead.now)
-            term = Term(0, lead.term, clock, clocks.of(0))
-            term.extend(sent_at, msgspec.structs.replace(lead, mine=True, until=lead.now + 10**9))
-            await Walk(log, term, clock=clock).run()
+            await apart(_usurp(name, log, clock, clocks), name=f"usurp as {name}")
         except* LogError:
             pass
-        heed_cancellation()
         await asyncio.sleep(2.0)
+
+
+async def _usurp(name: str, log: Log, clock: VirtualClock, clocks: StoreClocks) -> None:
+    sent_at = clock.monotonic()
+    lead = await leaders.lead(
+        log, 0, scheduler=name, ttl_ms=1000, body=part(LeadershipTaken, scheduler=name, actor="scheduler")
+    )
+    clocks.of(0).heard(lead.now)
+    term = Term(0, lead.term, clock, clocks.of(0))
+    term.extend(sent_at, msgspec.structs.replace(lead, mine=True, until=lead.now + 10**9))
+    await Walk(log, term, clock=clock).run()
 
 
 class Client:

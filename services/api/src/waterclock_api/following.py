@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 
 from waterclock.kit import telemetry
-from waterclock.kit.cancelling import heed_cancellation
+from waterclock.kit.cancelling import apart
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, Halted, LogFull, LogUnavailable
@@ -22,7 +22,6 @@ from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.project import apply, batch_of
 from waterclock.wire.envelope import Entry, UnknownEvent
-from waterclock_api.apart import apart
 from waterclock_api.comparing import Strangers
 from waterclock_api.handover import connect_following, unblocked
 from waterclock_api.opening import ArchiveAhead, NotOpened, ensure_open
@@ -74,7 +73,6 @@ async def follow(log: Log, pool: Pool, partition: int, watcher: Watcher, keeping
                 _log.log(level, "projection stands still", extra={"partition": partition, "reason": reason})
                 told = reason
             watcher.stopped(partition, reason)
-        heed_cancellation()
         await asyncio.sleep(pause)
         pause = min(2 * pause, BACK_OFF[1])
 

@@ -13,14 +13,13 @@ from collections.abc import Callable
 
 import psycopg
 
-from waterclock.kit.cancelling import heed_cancellation
+from waterclock.kit.cancelling import apart
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.model.positions import Position
 from waterclock.store.archive import make_months
 from waterclock.store.pool import Connection, Pool
 from waterclock.store.shares import Shares
-from waterclock_api.apart import apart
 from waterclock_api.following import BACK_OFF, follow
 from waterclock_api.handover import connect_sharing
 from waterclock_api.lagging import Lags, lags
@@ -90,7 +89,6 @@ class Projector:
                 reason = " ".join(str(group.exceptions[0]).split())
                 _log.warning("no partitions to project", extra={"reason": reason})
                 self._say(reason)
-            heed_cancellation()
             await asyncio.sleep(pause)
             pause = min(2 * pause, BACK_OFF[1])
 

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from waterclock.kit.cancelling import heed_cancellation
+from waterclock.kit.cancelling import apart
 from waterclock.kit.chance import fraction
 from waterclock.kit.clock import Clock
 from waterclock.log import leaders
@@ -95,14 +95,13 @@ class Terms:
         while not stop.is_set():
             began_at = self._clock.monotonic()
             try:
-                pause = await self._take(partition, stop)
+                pause = await apart(self._take(partition, stop), name=f"take {partition}")
                 failures = 0
             except* LogError as errors:
                 failures = 1 if self._clock.monotonic() - began_at > LONG_S else failures + 1
                 pause = min(LONGEST_PAUSE_S, 0.1 * 2**failures) * (0.5 + fraction() / 2)
                 if failures == 1:
                     log_line.warning("not leading", extra={"partition": partition, "error": _first(errors)})
-            heed_cancellation()
             if not stop.is_set():
                 await wait(self._freed, pause)
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
-def heed_cancellation() -> None:
-    """To be called where an error out of a task group is survived.
+async def apart(work: Coroutine[Any, Any, T], *, name: str) -> T:
+    """Do `work` in a task of its own: for whoever survives errors out of a task group, and tries again.
 
-    A group that is cancelled while one of its tasks fails raises the error alone (Python 3.11 and 3.12): who survives
-    that error would go on, though he was told to stop.
-
-    Raises:
-        CancelledError: this task has been told to stop.
+    When we are cancelled so is the work, and nothing but that is raised. A group that is cancelled while one of its
+    tasks fails raises the error alone (Python 3.11 and 3.12), and who survives it would go on, though he was told to
+    stop; to look at `cancelling()` afterwards does not help, for a group that fails may leave it counted up.
     """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    task = asyncio.create_task(work, name=name)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # looked at, for it changes nothing any more
+        raise
+    return task.result()
