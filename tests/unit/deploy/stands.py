@@ -1,0 +1,22 @@
+"""Where the files of `deploy/` are, and what is known of the settings that they give."""
+
+import functools
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
+
+
+def program(name: str) -> Path:
+    """A program of the locked toolchain: beside the interpreter, not whatever is on the path."""
+    found = Path(sys.executable).with_name(name)
+    assert found.exists(), f"{name} is not in the environment: `make` installs it"
+    return found
+
+
+@functools.cache
+def known_settings() -> frozenset[str]:
+    """Every variable that the README's table names; that table is tested against the code."""
+    return frozenset(re.findall(r"`(WATERCLOCK_[A-Z0-9_]+)`", (ROOT / "README.md").read_text()))
