@@ -92,7 +92,7 @@ async def test_an_expression_is_previewed_with_what_the_clock_does(rig: MakeRig)
         autumn = ("--zone", "Europe/Berlin", "--from", "2026-10-24T12:00:00Z", "--count", "2")
         done = await terminal.run(preview, "30 2 * * *", *autumn)
         assert done.exit_code == 0, done.output
-        assert [line.split("  ")[-1] for line in done.output.splitlines()] == [
+        assert [line.split("  ")[-1].strip() for line in done.output.splitlines()] == [
             "at 02:30 every day, Europe/Berlin",
             "note",
             "first pass: the clock is about to go back",
