@@ -273,8 +273,6 @@ def _notes(stored: StoredJob, found: Backfill) -> list[str]:
         )
     if found.pending:
         notes.append(f"{found.pending} instants are due and not decided yet: they are left to the scheduler.")
-    if found.next_from is not None:
-        notes.append(f"{found.left} instants are left: go on from {stamp(found.next_from)}.")
     return notes
 
 
