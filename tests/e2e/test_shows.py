@@ -50,6 +50,13 @@ def test_a_quick_bench_says_what_it_measured_beside_the_bare_figure(part: str) -
     assert "budget" in done.stdout
 
 
+def test_a_quick_bench_of_delayed_runs_says_how_late_they_start() -> None:
+    done = run("bench", "delayed", "--quick", timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for figure in ("ready → executor starts", "end of a run → the next one"):
+        assert re.search(figure + r" +\d+\.\d\d +\d+\.\d\d$", done.stdout, re.MULTILINE)
+
+
 def test_a_quick_bench_of_the_schedule_says_how_late_it_decided() -> None:
     done = run("bench", "schedule", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr

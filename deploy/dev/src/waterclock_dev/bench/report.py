@@ -4,12 +4,13 @@ import statistics
 
 import click
 
-from waterclock_dev.bench import drain, latency, machine, schedule
+from waterclock_dev.bench import delayed, drain, latency, machine, schedule
 
 QUICK_RUNS, QUICK_SAMPLES = 2_000, 50
 SHARE = 0.6  # of the bare loop, the budget
 P50, P99 = 2.0, 10.0  # ms, the budget
 QUICK_CROWD, QUICK_JOBS, QUICK_SECONDS = 500, 5_000, 5.0
+LATE, TURN = 100.0, 100.0  # ms, the budget
 LAST = 500  # ms, the budget
 TAKES_OVER, PEAK, ON_TIME = 20.0, 1.5, 250.0  # s, GiB, ms: the budget
 
@@ -38,6 +39,16 @@ async def show_latency(*, samples: int, slots: int) -> None:
     click.echo(f"  bare      {bare.p50:7.2f}  {bare.p99:7.2f}   (push → a blocked process has it)")
     met = ours.p50 <= P50 and ours.p99 <= P99
     click.echo(f"  budget: p50 {P50:g} ms, p99 {P99:g} ms: {_verdict(met=met)}")
+
+
+async def show_delayed(*, samples: int, slots: int) -> None:
+    click.echo(f"\ndelayed: {samples} runs due one after the other, and {samples} runs of a job that may not overlap")
+    late, turns = await delayed.measure(samples=samples, slots=slots)
+    click.echo("                                 p50 ms   p99 ms")
+    click.echo(f"  ready → executor starts       {late.p50:7.2f}  {late.p99:7.2f}")
+    click.echo(f"  end of a run → the next one   {turns.p50:7.2f}  {turns.p99:7.2f}")
+    met = late.p99 <= LATE and turns.p99 <= TURN
+    click.echo(f"  budget: p99 {LATE:g} ms, {TURN:g} ms: {_verdict(met=met)}")
 
 
 async def show_crowd(*, jobs: int, rounds: int) -> None:

@@ -15,7 +15,8 @@ from waterclock.log.commands import Command
 from waterclock.log.opening import initialise, open_partition
 from waterclock.log.requests import Request, Requested, request
 from waterclock.model.events import RunRequested
-from waterclock.model.ids import RunId, requested_run
+from waterclock.model.ids import JobId, RunId, requested_run
+from waterclock.model.instants import stamp
 from waterclock_dev import elsewhere
 from waterclock_dev.children import OnLine
 from waterclock_dev.servers import Server
@@ -32,11 +33,21 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     log: Log
 
-    async def request(self, target: str, command_id: str) -> RunId:
-        """Request one run without a job."""
-        run_id = requested_run(None, command_id)
-        body = body_of(RunRequested(run_id=run_id, trigger="manual", invoke_target=target, queue=QUEUE.name))
-        wanted = Request(run_id=run_id, queue=QUEUE.name, overlap="allow", body=body)
+    async def request(self, target: str, command_id: str, *, ready_at: int = 0, job_id: JobId | None = None) -> RunId:
+        """Request one run, to start at `ready_at` (ms); one of a job waits for the others."""
+        run_id = requested_run(job_id, command_id)
+        event = RunRequested(
+            run_id=run_id,
+            job_id=job_id,
+            trigger="manual",
+            invoke_target=target,
+            queue=QUEUE.name,
+            ready_at=stamp(ready_at) if ready_at else None,
+        )
+        overlap = "buffer_all" if job_id else "allow"
+        wanted = Request(
+            run_id=run_id, job_id=job_id, queue=QUEUE.name, overlap=overlap, ready_at=ready_at, body=body_of(event)
+        )
         done = await request(self.log, wanted, command=Command(id=command_id))
         assert isinstance(done, Requested), done
         return run_id

@@ -21,6 +21,7 @@ def bench(context: click.Context, quick: bool) -> None:
     if context.invoked_subcommand is None:
         context.invoke(drain, quick=quick)
         context.invoke(latency, quick=quick)
+        context.invoke(delayed, quick=quick)
         context.invoke(schedule, quick=quick)
 
 
@@ -43,6 +44,16 @@ def latency(samples: int, slots: int, quick: bool) -> None:
     """From a request to the start of its executor, on an idle worker."""
     samples = report.QUICK_SAMPLES if quick else samples
     _measure(report.show_latency(samples=samples, slots=slots))
+
+
+@bench.command()
+@click.option("--samples", type=click.IntRange(2, 1000), default=500)
+@click.option("--slots", type=click.IntRange(1), default=10, help="Of the worker.")
+@click.option("--quick", is_flag=True, help="A few samples: to see that it works.")
+def delayed(samples: int, slots: int, quick: bool) -> None:
+    """How late delayed runs start, and how soon those that waited for another of their job."""
+    samples = report.QUICK_SAMPLES if quick else samples
+    _measure(report.show_delayed(samples=samples, slots=slots))
 
 
 @bench.command()
