@@ -8,16 +8,18 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, Rig
+from tests.integration.scheduler.stage import process
 from tests.support import waiting
 from tests.support.leaps import leapt
 from waterclock.log import clock
 from waterclock.log.bodies import part
-from waterclock.log.leaders import lead, resign
+from waterclock.log.leaders import lead, resign, watch
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.instants import stamp
 from waterclock_api.watching import OVERDUE_S
 
 HOUR = 3_600_000
+SEEN = 20.0  # s; the term ends after 1, and an instant is overdue after 5
 BELIEVED = 20.0  # s; a leap is believed after 3 to 5
 
 
@@ -49,6 +51,26 @@ async def test_readiness_tells_when_nobody_decides(rig: MakeRig) -> None:
 
         await resign(api.log, 0, scheduler="one", term=term)
         assert (await said(api)).startswith("partition 0: no scheduler leads it; the oldest undecided instant, ")
+
+
+@pytest.mark.asyncio
+async def test_the_death_of_the_last_scheduler_is_seen_within_seconds(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        await api.create(cronExpression="* * * * * *")
+        async with process(api.redis_url, api.log.keys.prefix, WATERCLOCK_SCHEDULER_TERM="1") as scheduler:
+
+            async def well() -> bool:
+                return (await watch(api.log, 0)).next_at is not None and await said(api) == "ok"
+
+            await waiting.until(well, within=SEEN, what="the schedules are led")
+            scheduler.kill()
+
+            async def seen() -> bool:
+                text = await said(api)
+                return "no scheduler leads it" in text and "the oldest undecided instant" in text
+
+            await waiting.until(seen, within=SEEN, what="nobody decides, and the API says so")
 
 
 @pytest.mark.asyncio

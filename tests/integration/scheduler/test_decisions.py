@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
@@ -16,9 +18,13 @@ from tests.integration.scheduler.stage import (
     lateness_ms,
     scheduling,
 )
+from waterclock.log import jobs
+from waterclock.log.client import Log
+from waterclock.log.jobs import StoredJob
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
-from waterclock.model.ids import due_run
+from waterclock.model.ids import JobId, due_run
 from waterclock.model.instants import millis, stamp
+from waterclock_scheduler.doorbell import Doorbell
 
 EVERY_SECOND = "* * * * * *"
 
@@ -204,3 +210,46 @@ async def test_a_job_of_a_queue_that_does_not_exist_holds_up_no_other(stage: Sta
 
     assert await stage.decisions(lost) == []
     assert_unbroken(job, await stage.decisions(job))
+
+
+@pytest.mark.asyncio
+async def test_what_is_known_is_decided_while_the_rest_is_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [await stage.create(EVERY_SECOND) for _ in range(3)]
+    scan = jobs.scan_jobs
+
+    async def slow(log: Log, partition: int) -> AsyncIterator[list[StoredJob]]:
+        """One job and nothing else until its instant has passed; the others when it has been decided."""
+        async for first, *others in scan(log, partition):
+            yield [first]
+            await asyncio.sleep(1)
+            yield []
+            await stage.until(lambda entry, first=first: is_decision_of(first, entry))
+            yield others
+
+    monkeypatch.setattr("waterclock_scheduler.walker.jobs.scan_jobs", slow)
+    async with scheduling(stage.log):
+        for job in made:
+            await stage.until(lambda entry, job=job: is_decision_of(job, entry), count=2)
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_is_gone_when_all_are_read_again_is_known_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Doorbell, "rung", _nothing)  # only a reading of all will tell
+    caplog.set_level("INFO", "waterclock_scheduler.walker")
+    kept = await stage.create(EVERY_SECOND)
+    gone = await stage.create("0 0 1 1 *")
+    async with scheduling(stage.log) as running:
+        await stage.until(lambda entry: is_decision_of(kept, entry))
+        await stage.delete(gone)
+        running.scheduler.reload()
+        await stage.until(lambda entry: is_decision_of(kept, entry), count=3)
+
+    known = [record.__dict__["jobs"] for record in caplog.records if record.message == "agenda read"]
+    assert known == [2, 1]
+    assert_unbroken(kept, await stage.decisions(kept))
+
+
+async def _nothing(_: Doorbell) -> set[JobId]:
+    return set()

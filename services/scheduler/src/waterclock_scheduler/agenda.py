@@ -11,6 +11,7 @@ definition is packed until it is due, for there may be a million.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Set as AbstractSet
 from itertools import count
 
 import msgspec
@@ -88,6 +89,11 @@ class Agenda:
         planned = self._jobs.pop(job_id, None)
         if planned is not None:
             self._leave(planned)
+
+    def keep_only(self, job_ids: AbstractSet[str]) -> None:
+        """Drop all other jobs."""
+        for job_id in self._jobs.keys() - job_ids:
+            self.drop(job_id)
 
     def next_at(self) -> int | None:
         """When to look again, ms: no undecided instant is older. None when nothing is to come."""

@@ -16,7 +16,7 @@ from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.health import Report, served
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import RedisSettings, Seconds, TelemetrySettings, read
+from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock.log.broker import asyncapi as drawn
 from waterclock.log.broker import broker_at
 from waterclock.log.client import Log, LogSettings
@@ -33,7 +33,9 @@ log_line = logging.getLogger(__name__)
 
 class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
     scheduler_name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
-    scheduler_term: Seconds = 3  # s; how long after the death of a leader another takes over
+    scheduler_term: Annotated[float, msgspec.Meta(ge=1, le=60)] = (
+        3  # s; how long after the death of a leader another takes over
+    )
     host: str = "127.0.0.1"
     health_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
 

@@ -106,17 +106,22 @@ class Walk:
     # ------------------------------------------------------------------------------------------ what the jobs say now
 
     async def _read_all(self) -> None:
+        """Read all jobs, which takes its time when there are a million; what is known is decided meanwhile."""
         await self._doorbell.listen()
         self._looked_at = self._clock.monotonic()
         self._stale = False
         self._changed.clear()
-        self._agenda = Agenda()
+        self._able_since = self._store_clock.now()
+        read: set[str] = set()
         async for stored in jobs.scan_jobs(self._log, self._term.partition):
             for job in stored:
                 self._plan(job)
+                read.add(job.job_id)
             gc.freeze()  # an agenda is large and has no cycles: collections would look through it for nothing
             if self._term.over.is_set():
                 return
+            await self._decide_due()
+        self._agenda.keep_only(read)
         self._able_since = self._store_clock.now()
         log_line.info("agenda read", extra={"partition": self._term.partition, "jobs": len(self._agenda)})
 
