@@ -61,7 +61,7 @@ async def test_every_route_is_in_the_document_with_its_method(rig: MakeRig) -> N
             *(f"GET {JOBS}/{{id}}/detail", f"PUT {JOBS}/{{id}}/status", f"POST {JOBS}/{{id}}/trigger"),
             *(f"DELETE {JOBS}/{{id}}/logs", f"GET {JOBS}/{{id}}/logs/stream"),
             *(f"GET {RUNS}", f"GET {RUNS}/{{id}}", f"GET {RUNS}/{{id}}/logs", f"GET {RUNS}/{{id}}/logs/stream"),
-            *(f"POST {RUNS}", f"POST {RUNS}/{{id}}/retry"),
+            *(f"POST {RUNS}", f"POST {RUNS}/{{id}}/retry", f"POST {RUNS}/retry"),
             *("GET /v1/monitor/workers", "GET /v1/monitor/queues"),
             *("POST /v1/monitor/queues/{id}/pause", "POST /v1/monitor/queues/{id}/resume"),
             *(f"POST {RUNS}/{{id}}/cancel", "GET /v1/monitor/executors", "GET /livez", "GET /readyz"),

@@ -19,6 +19,7 @@ Moment = Annotated[
     str, msgspec.Meta(description="RFC 3339, with any offset.", extra_json_schema={"format": "date-time"})
 ]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+EndedStatus = Literal["succeeded", "failed", "timedOut", "cancelled", "died"]
 Cursor = Annotated[str, msgspec.Meta(max_length=256, description="`nextCursor` of the page before.")]
 
 READ_ONLY = frozenset({"id", "version", "nextFireAt", "isRunning", "lastRun", "createdAt", "updatedAt"})
@@ -100,6 +101,26 @@ class AgainWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     queue: Name | None = None
     overlap_policy: OverlapPolicy | None = None
     reason: Text | None = None
+
+
+class RetryRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which ended runs to run again, by the filters of `GET /runs`, each one value or several; at most `limit`.
+
+    Without `status` those that failed, timed out or died. `overlapPolicy` null: as each job has it.
+    """
+
+    job_id: str | tuple[str, ...] = ()
+    queue: str | tuple[str, ...] = ()
+    status: EndedStatus | tuple[EndedStatus, ...] = ()
+    trigger: Trigger | tuple[Trigger, ...] = ()
+    from_: Moment | None = msgspec.field(default=None, name="from")
+    to: Moment | None = None
+    q: str | None = None
+    dry_run: bool = False
+    overlap_policy: OverlapPolicy | None = None
+    reason: Text | None = None
+    limit: Limit = 100
+    cursor: Cursor | None = None
 
 
 class PauseWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -63,6 +63,14 @@ async def run(connection: Connection, run_id: str, now: int) -> Run | None:
 
 
 async def runs(connection: Connection, query: RunsQuery, now: int) -> Runs:
+    page, more = await matching_runs(connection, query, now)
+    return Runs(items=await _with_parts(connection, page), next_cursor=more)
+
+
+async def matching_runs(
+    connection: Connection, query: RunsQuery, now: int, *, ended_by: int | None = None
+) -> tuple[Sequence[Row], str | None]:
+    """A page of rows of runs, and the cursor of the next; `ended_by`: only what had ended by then, ms."""
     before_at, before_id = read_cursor(query.cursor, tuple[int, str]) or (None, None)
     arguments = {
         "now": now,
@@ -73,14 +81,14 @@ async def runs(connection: Connection, query: RunsQuery, now: int) -> Runs:
         "from": _moment("from", query.from_),
         "to": _moment("to", query.to),
         "q": query.q or None,
+        "ended_by": ended_by,
         "before_at": before_at,
         "before_id": before_id,
         "limit": query.limit + 1,
     }
     rows = await _all(connection, "runs", arguments)
     page = rows[: query.limit]
-    more = cursor_of(page[-1][10], page[-1][0]) if len(rows) > query.limit else None
-    return Runs(items=await _with_parts(connection, page), next_cursor=more)
+    return page, cursor_of(page[-1][10], page[-1][0]) if len(rows) > query.limit else None
 
 
 async def run_lines(connection: Connection, run_id: str, query: PageQuery) -> Lines:

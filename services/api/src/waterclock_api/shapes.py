@@ -212,6 +212,25 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     run_id: str
 
 
+class RetriedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An ended run that fits: the run that was requested in its place, or why none was; neither in a dry run."""
+
+    run_id: str
+    retried_as: str | None
+    refused: str | None
+
+
+class Retried(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Of this page: how many fit, how many were requested again, how many were refused."""
+
+    dry_run: bool
+    matched: int
+    retried: int
+    refused: int
+    items: list[RetriedRun]
+    next_cursor: str | None
+
+
 class PreviewItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     at: Stamp
     local: str

@@ -30,6 +30,7 @@ WHERE (cardinality(%(job_ids)s::text[]) = 0 OR job_id = ANY (%(job_ids)s::text[]
           ' ', run_id, job_name, invoke_target, reason, error ->> 'type', error ->> 'message'
       ))) > 0
   )
+  AND (%(ended_by)s::bigint IS NULL OR finished_at <= to_timestamp(%(ended_by)s::bigint / 1000.0))
   AND (
       %(before_at)s::bigint IS NULL
       OR (requested_at, run_id) < (to_timestamp(%(before_at)s::bigint / 1000.0), %(before_id)s::text)

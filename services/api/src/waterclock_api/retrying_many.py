@@ -1,0 +1,151 @@
+"""The route that runs ended runs again by filter, a page at a time.
+
+Each of them is retried by a command of its own, derived from the client's and the run, so a repeated call repeats none.
+With a client's key the filter is about what had ended when the key first came: a repetition finds the same runs, not
+those that it made, and goes on where the first call stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from litestar import post
+
+from waterclock.log.commands import Command
+from waterclock.log.commands import KeyReused as Reused
+from waterclock.log.errors import UnknownQueue
+from waterclock.log.notes import Noted, first_heard
+from waterclock.log.opening import tail_of
+from waterclock.model.errors import Flaw, JobGone, KeyReused, RunBlocked, TryLater
+from waterclock.model.ids import digest, retried_run
+from waterclock_api import reads
+from waterclock_api.answers import Answer, answer
+from waterclock_api.caller import Caller, caller_of
+from waterclock_api.checks import instant
+from waterclock_api.cursors import read_cursor
+from waterclock_api.dto import AgainWrite, RetryRunsWrite, RunsQuery
+from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.parts import Parts, parts_of
+from waterclock_api.patience import PATIENCE, appended
+from waterclock_api.problems import BadRequest
+from waterclock_api.replays import REPLAYED
+from waterclock_api.requesting import PATH
+from waterclock_api.retrying import Original, originals_of, request_again
+from waterclock_api.shapes import Retried, RetriedRun
+from waterclock_api.spec import AnyRequest, Spec
+from waterclock_api.tracing import asked
+
+BADLY = ("failed", "timedOut", "died")
+"""What is retried where no status is asked for: what ended badly, and was not cancelled by someone."""
+_AT_ONCE = 100  # requests read from the archive at a time: each may hold 64 KiB of parameters
+
+
+@post(
+    f"{PATH}/retry",
+    spec=Spec(body=RetryRunsWrite, answers={200: Retried, 202: Retried}, refuses=(413, 415, 422), keyed=True),
+)
+async def retry_runs(request: AnyRequest) -> Answer:
+    """Run again what has ended and fits a filter, newest request first; `dryRun`, answered 200, only tells it."""
+    parts = parts_of(request)
+    read_query(request, NoQuery)
+    body = await read_json(request)
+    caller = caller_of(request, body)
+    with asked(request, caller, "retry runs"):
+        flaws: list[Flaw] = []
+        write = read_struct(RetryRunsWrite, body, flaws)
+        query = _query(write, flaws)
+        refuse(flaws)
+        noted = None if write.dry_run else await _first_heard(parts, caller)
+        run_ids, more = await _matching(parts, query, None if noted is None else noted.at)
+        if write.dry_run:
+            items = [RetriedRun(run_id=run_id, retried_as=None, refused=None) for run_id in run_ids]
+        else:
+            items = await _retry(parts, caller, run_ids, write)
+        retried = Retried(
+            dry_run=write.dry_run,
+            matched=len(items),
+            retried=sum(one.retried_as is not None for one in items),
+            refused=sum(one.refused is not None for one in items),
+            items=items,
+            next_cursor=more,
+        )
+        headers = REPLAYED if noted is not None and noted.again else None
+        return answer(retried, status=200 if write.dry_run else 202, headers=headers)
+
+
+def _query(write: RetryRunsWrite, flaws: list[Flaw]) -> RunsQuery:
+    try:
+        read_cursor(write.cursor, tuple[int, str])
+    except BadRequest:
+        flaws.append(Flaw("/cursor", "is no cursor of ours"))
+    return RunsQuery(
+        job_id=_several(write.job_id),
+        queue=_several(write.queue),
+        status=_several(write.status) or BADLY,
+        trigger=_several(write.trigger),
+        from_=instant("from", write.from_, flaws),
+        to=instant("to", write.to, flaws),
+        q=write.q,
+        limit=write.limit,
+        cursor=write.cursor,
+    )
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """A filter's values, of which one may be given bare."""
+    return cast("tuple[Any, ...]", given) if isinstance(given, tuple) else (given,)
+
+
+async def _first_heard(parts: Parts, caller: Caller) -> Noted | None:
+    """When the client's key first came; None without one."""
+    if not caller.command.client:
+        return None
+    noted = await appended(parts.clock, lambda: first_heard(parts.log, caller.command))
+    if isinstance(noted, Reused):
+        raise KeyReused
+    return noted
+
+
+async def _matching(parts: Parts, query: RunsQuery, ended_by: int | None) -> tuple[list[str], str | None]:
+    """The runs that fit, newest request first, and the cursor of the next page.
+
+    Raises:
+        TryLater: the read models are too far behind to tell.
+    """
+    for partition in range(parts.log.partitions):
+        end = await tail_of(parts.log, partition)
+        if end is None:
+            continue
+        async with parts.reading_after(end, PATIENCE) as connection:
+            if connection is None:
+                raise TryLater("The read models are behind the log: what has ended cannot be told yet.")
+    async with parts.reading() as connection:
+        rows, more = await reads.matching_runs(connection, query, parts.clock.now_ms(), ended_by=ended_by)
+    return [row[0] for row in rows], more
+
+
+async def _retry(parts: Parts, caller: Caller, run_ids: Sequence[str], write: RetryRunsWrite) -> list[RetriedRun]:
+    """What became of each, in the given order; the oldest, which stands last, is requested first."""
+    done: list[RetriedRun] = []
+    oldest_first = run_ids[::-1]
+    for first in range(0, len(oldest_first), _AT_ONCE):
+        some = oldest_first[first : first + _AT_ONCE]
+        async with parts.reading() as connection:
+            originals = await originals_of(connection, some)
+        done += [await _again(parts, caller, run_id, originals[run_id], write) for run_id in some]
+    return done[::-1]
+
+
+async def _again(parts: Parts, caller: Caller, run_id: str, original: Original, write: RetryRunsWrite) -> RetriedRun:
+    known = caller.command
+    command = Command(id=digest(f"{known.id} {run_id}", 32), fingerprint=known.fingerprint, client=known.client)
+    wanted = AgainWrite(overlap_policy=write.overlap_policy, reason=write.reason)
+    try:
+        outcome = await request_again(parts, caller, original, retried_run(run_id, known.id), command, wanted)
+    except (RunBlocked, JobGone, UnknownQueue) as refusal:
+        return RetriedRun(run_id=run_id, retried_as=None, refused=str(refusal))
+    return RetriedRun(run_id=run_id, retried_as=outcome.run_id, refused=None)
+
+
+HANDLERS = (retry_runs,)
