@@ -29,6 +29,7 @@ from waterclock.model.events import (
     WorkerLeft,
 )
 from waterclock.model.ids import RunId
+from waterclock.model.retry import RetryPolicy
 from waterclock_worker.leases import LEASE_LOST
 
 pytestmark = pytest.mark.asyncio
@@ -49,7 +50,7 @@ async def a_process(shop: Shop, *arguments: str, **environment: str) -> AsyncGen
 async def test_the_run_of_a_killed_worker_starts_elsewhere(shop: Shop) -> None:
     async with a_process(shop) as process:
         run = await shop.run("t.echo", {"text": "first"})
-        hanging = await shop.run("t.hang")
+        hanging = await shop.run("t.hang", retry=RetryPolicy(max_attempts=1))
         await shop.event(StepLogged, hanging)
         await shop.event(RunSucceeded, run)
         process.signal(signal.SIGKILL)
@@ -59,6 +60,19 @@ async def test_the_run_of_a_killed_worker_starts_elsewhere(shop: Shop) -> None:
             assert (await shop.event(RunLost, hanging)).reason == "leaseExpired"
             assert (await shop.event(WorkerLeft)).reason == "lost"
             assert again.fence > (await shop.event(RunStarted, hanging)).fence
+
+
+@pytest.mark.soak
+async def test_with_the_lease_of_a_deployment_it_starts_elsewhere_within_15_s(shop: Shop) -> None:
+    async with a_process(shop, WATERCLOCK_LEASE="8", WATERCLOCK_WORKER_NAME="a") as first:
+        run = await shop.run("t.hang", retry=RetryPolicy(max_attempts=1))
+        await shop.event(StepLogged, run)
+        async with a_process(shop, WATERCLOCK_LEASE="8", WATERCLOCK_WORKER_NAME="b"):
+            killed_at = await shop.now_ms()
+            first.signal(signal.SIGKILL)
+            again = await shop.event(RunStarted, run, attempt=2)
+            assert again.worker == "b"
+            assert await shop.now_ms() - killed_at < 15_000
 
 
 async def test_children_do_not_outlive_a_killed_worker(shop: Shop) -> None:
@@ -77,9 +91,9 @@ async def test_children_do_not_outlive_a_killed_worker(shop: Shop) -> None:
 
 async def test_the_result_of_a_worker_that_was_paused_too_long_is_refused(shop: Shop) -> None:
     async with a_process(shop) as process:
-        run = await shop.run("t.deaf", {"text": "0.5"})
+        run = await shop.run("t.deaf", {"text": str(2 * LEASE)})
         await shop.event(StepLogged, run)
-        process.signal(signal.SIGSTOP)
+        process.signal(signal.SIGSTOP)  # for a lease until it is found dead, and two until the run has ended elsewhere
         async with shop.worker(samples.deaf):
             ended = await shop.event(RunSucceeded, run)
             assert ended.attempt == 2
