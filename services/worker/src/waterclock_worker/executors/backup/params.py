@@ -20,11 +20,27 @@ Pattern = Annotated[str, Meta(pattern=_TEXT, max_length=200, description="A name
 Patterns = Annotated[tuple[Pattern, ...], Meta(max_length=200)]
 
 
-class BackupParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What is left out comes from the worker's environment; secrets are named, never given."""
+class StoreParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Which database, and where its backups lie."""
 
     database: Name | None = None
     """By default the one in the connection's URL."""
+    connection: Reference | None = None
+    bucket: Annotated[str, Meta(pattern=_BUCKET)] | None = None
+    prefix: Annotated[str, Meta(pattern=_FOLDER, max_length=200)] = "backups"
+    endpoint: Annotated[str, Meta(pattern=ENDPOINT, max_length=255)] | None = None
+    region: Annotated[str, Meta(pattern=_REGION)] | None = None
+    access_key: Reference | None = None
+    secret_key: Reference | None = None
+
+    def __post_init__(self) -> None:
+        if self.database in {".", ".."}:
+            raise ValueError("database: '.' and '..' cannot name a folder in the store")
+
+
+class BackupParams(StoreParams, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What is left out comes from the worker's environment; secrets are named, never given."""
+
     include_schemas: Patterns = ()
     exclude_tables: Patterns = ()
     compress: bool = True
@@ -33,13 +49,6 @@ class BackupParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     cleanup_old_backups: bool = True
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 7
     keep_last: Annotated[int, Meta(ge=1, le=100_000)] = 1
-    connection: Reference | None = None
-    bucket: Annotated[str, Meta(pattern=_BUCKET)] | None = None
-    prefix: Annotated[str, Meta(pattern=_FOLDER, max_length=200)] = "backups"
-    endpoint: Annotated[str, Meta(pattern=ENDPOINT, max_length=255)] | None = None
-    region: Annotated[str, Meta(pattern=_REGION)] | None = None
-    access_key: Reference | None = None
-    secret_key: Reference | None = None
     verify: bool = True
     part_size_mib: Annotated[int, Meta(ge=5, le=512)] = msgspec.field(default=8, name="partSizeMiB")
     """At least this; more where the database is so large that the parts would be too many."""
@@ -49,8 +58,7 @@ class BackupParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     def __post_init__(self) -> None:
         if not self.upload_to_s3:
             raise ValueError("uploadToS3 is false: nothing would be kept, so there would be no backup")
-        if self.database in {".", ".."}:
-            raise ValueError("database: '.' and '..' cannot name a folder in the store")
+        super().__post_init__()
 
 
 class BackupResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from waterclock.executors import GiveUp
-from waterclock_worker.executors.backup.params import ENDPOINT, BackupParams
+from waterclock_worker.executors.backup.params import ENDPOINT, StoreParams
 from waterclock_worker.executors.references import resolve
 
 DATABASE_URL = "WATERCLOCK_BACKUP_DATABASE_URL"
@@ -35,7 +35,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(one for one in (self.secret_key, self.access_key) if one)
 
 
-def place_of(params: BackupParams, environment: Mapping[str, str]) -> Place:
+def place_of(params: StoreParams, environment: Mapping[str, str]) -> Place:
     """
     Raises:
         GiveUp: a setting is missing or wrong; the message names it and shows no secret.
@@ -60,7 +60,7 @@ def place_of(params: BackupParams, environment: Mapping[str, str]) -> Place:
     )
 
 
-def database_url(params: BackupParams, environment: Mapping[str, str]) -> str:
+def database_url(params: StoreParams, environment: Mapping[str, str]) -> str:
     """
     Raises:
         GiveUp: none is given.

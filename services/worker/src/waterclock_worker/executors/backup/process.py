@@ -49,6 +49,11 @@ class Program:
             return False
         return True
 
+    async def feed_all(self, text: bytes) -> None:
+        """Write all of its input, and end it."""
+        await self.feed(text)
+        await self.close_input()
+
     async def close_input(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
@@ -114,17 +119,19 @@ async def running(
     clean: Callable[[str], str] = str,
     grace: float = 1.5,
     reads_input: bool = False,
+    writes_output: bool | None = None,
 ) -> AsyncGenerator[Program]:
     """Start a program without a shell, and end it when the block is left, however that happens.
 
-    `tell` gets each line it complains with, after `clean`. With `reads_input` it is fed and its output goes nowhere.
+    `tell` gets each line it complains with, after `clean`. With `reads_input` it is fed; then its output goes
+    nowhere, unless `writes_output` wants it read.
     """
     pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
         str(path),
         *arguments,
         stdin=pipe if reads_input else nowhere,
-        stdout=nowhere if reads_input else pipe,
+        stdout=pipe if writes_output or (writes_output is None and not reads_input) else nowhere,
         stderr=pipe,
         env=env,
         limit=CHUNK // 2,  # the reader pauses the pipe at twice that

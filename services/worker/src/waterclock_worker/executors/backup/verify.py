@@ -6,15 +6,16 @@ not do: it reads only the head, and finds nothing wrong with a dump that was cut
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from waterclock_worker.executors.backup.connection import bare_environment
-from waterclock_worker.executors.backup.faults import ChildExit, ChildSignal, Damaged, moving
+from waterclock_worker.executors.backup.faults import ChildExit, ChildSignal, Damaged, moving, unwrapped
 from waterclock_worker.executors.backup.limits import Limits
-from waterclock_worker.executors.backup.process import Tell, running
+from waterclock_worker.executors.backup.process import CHUNK, Program, Tell, running
 from waterclock_worker.executors.backup.store import Store
 
 
@@ -28,8 +29,11 @@ async def verify(
     limits: Limits,
     tell: Tell,
     progressed: Callable[[int], None],
+    script: Callable[[bytes], None] | None = None,
 ) -> None:
     """Return if the object `key` has this size and digest and is an archive from end to end.
+
+    `script` gets the rows, as SQL, while the archive is read; that they are the right ones is known when this returns.
 
     Raises:
         Damaged: it is not.
@@ -38,9 +42,19 @@ async def verify(
     digest = hashlib.sha256()
     read = 0
     wanted = True
-    async with running(
-        pg_restore, ["--file=/dev/null"], env=bare_environment(), tell=tell, grace=limits.grace, reads_input=True
-    ) as program:
+    arguments = ["--file=/dev/null"] if script is None else ["--data-only", "--file=-"]
+    async with (
+        running(
+            pg_restore,
+            arguments,
+            env=bare_environment(),
+            tell=tell,
+            grace=limits.grace,
+            reads_input=True,
+            writes_output=script is not None,
+        ) as program,
+        heard(program, script),
+    ):
         async with moving(limits.stall, f"reading {key} back") as moved, aclosing(store.read(key, size=size)) as chunks:
             async for chunk in chunks:
                 digest.update(chunk)
@@ -60,3 +74,20 @@ async def verify(
                 await program.finish()
         except (ChildExit, ChildSignal) as error:
             raise Damaged(f"{key} cannot be restored: {error}") from error
+
+
+@asynccontextmanager
+async def heard(program: Program, script: Callable[[bytes], None] | None) -> AsyncGenerator[None]:
+    """Read a program's output to its end, beside the block."""
+    if script is None:
+        yield
+        return
+
+    async def read() -> None:
+        while chunk := await program.output.read(CHUNK):
+            script(chunk)
+
+    with unwrapped():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(read(), name=f"output of {program.name}")
+            yield

@@ -1,0 +1,282 @@
+"""`db.restore-drill`: the newest verified backup of a database, restored into a scratch database and counted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from waterclock.executors import RunContext, Step, executor
+from waterclock.kit.clock import Clock, SystemClock
+from waterclock.model.events import Level
+from waterclock_worker.executors.backup import manifest as manifests
+from waterclock_worker.executors.backup.connection import Connection, connection_of, private_environment
+from waterclock_worker.executors.backup.faults import Damaged, moving
+from waterclock_worker.executors.backup.keys import DUMP, MANIFEST, folder_of
+from waterclock_worker.executors.backup.limits import MIB, Limits
+from waterclock_worker.executors.backup.manifest import Manifest
+from waterclock_worker.executors.backup.params import StoreParams
+from waterclock_worker.executors.backup.place import REFERENCES, database_url, place_of
+from waterclock_worker.executors.backup.process import Tell, running
+from waterclock_worker.executors.backup.programs import Programs, asked_server, found_programs, new_enough
+from waterclock_worker.executors.backup.retention import found_in
+from waterclock_worker.executors.backup.rows import RowCounter
+from waterclock_worker.executors.backup.scratch import Psql, scratch_database
+from waterclock_worker.executors.backup.store import Store, open_store
+from waterclock_worker.executors.backup.verify import verify
+from waterclock_worker.executors.references import Reference, redacted, resolve
+
+_SHOWN = 200  # tables in the result, and differences in an error
+_RESTORING = (
+    "--exit-on-error", "--no-owner", "--no-acl", "--no-password", "--no-tablespaces", "--no-publications",
+    "--no-subscriptions", "--no-security-labels",
+)  # fmt: skip
+
+
+class DrillParams(StoreParams, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What is left out comes from the worker's environment, as for `db.backup`."""
+
+    target: Reference | None = None
+    """The server to restore on, by a URL whose user may create databases; by default that of `connection`."""
+    compare_with_source: bool = False
+    """Count the tables of `connection` too; that makes sense where they have not changed since the backup."""
+    max_age: Annotated[float, Meta(gt=0)] | None = None
+    """Seconds; an older backup fails the drill."""
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    table: str
+    rows: int
+
+
+class DrillResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A backup that could be restored, table by table."""
+
+    database: str
+    bucket: str
+    object: str
+    size: int
+    sha256: str
+    backup_run_id: str
+    backup_at: str
+    """When the backup was begun: its data are of that moment."""
+    tables: int
+    rows: int
+    counts: tuple[Counted, ...]
+    """Of the largest tables, at most 200."""
+    compared_with: tuple[str, ...]
+    server_version: str
+    pg_restore_version: str
+    duration_ms: int
+
+
+class NoBackup(Exception):
+    """There is no verified backup of the database, or only too old ones."""
+
+
+class CountsDiffer(Exception):
+    """What was restored is not what was dumped, or not what the source holds."""
+
+
+@executor("db.restore-drill", timeout=timedelta(hours=6), aliases=("db:restore-drill",))
+async def restore_drill(ctx: RunContext, params: DrillParams) -> DrillResult:
+    """Restore the newest verified backup of a PostgreSQL database into a scratch database, and count its rows."""
+    return await drill(ctx, params, environment=os.environ, limits=Limits(), clock=SystemClock())
+
+
+async def drill(
+    ctx: RunContext, params: DrillParams, *, environment: Mapping[str, str], limits: Limits, clock: Clock
+) -> DrillResult:
+    """
+    Raises:
+        GiveUp: the parameters or this worker's settings do not do.
+        NoBackup, Damaged, CountsDiffer: the backup does not hold what it should.
+        ChildExit, ChildSignal, StoreFault, Stalled: it could not be tried.
+    """
+    place = place_of(params, environment)
+    source = connection_of(database_url(params, environment), database=params.database)
+    target = source
+    if params.target is not None:
+        target = connection_of(resolve("target", params.target, environment, setting=REFERENCES), database=None)
+    async with open_store(place, limits) as store:
+        return await _Drill(ctx, params, store, source, target, limits=limits, clock=clock).done(environment)
+
+
+class _Drill:
+    def __init__(
+        self,
+        ctx: RunContext,
+        params: DrillParams,
+        store: Store,
+        source: Connection,
+        target: Connection,
+        *,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self._ctx = ctx
+        self._params = params
+        self._store = store
+        self._source = source
+        self._target = target
+        self._secrets = (*source.secrets, *target.secrets, *store.place.secrets)
+        self._limits = limits
+        self._clock = clock
+        self._began = clock.monotonic()
+
+    async def done(self, environment: Mapping[str, str]) -> DrillResult:
+        application = f"waterclock db.restore-drill {self._ctx.run_id}"
+        with (
+            private_environment(self._source, application=application) as source_env,
+            private_environment(self._target, application=application) as target_env,
+        ):
+            async with self._ctx.step("Find backup") as step:
+                manifest = await self._newest(step)
+                found = found_programs(environment)
+                server = await asked_server(found[0], target_env, self._tell(step))
+                dumped_by = int(manifest.pg_dump_version.partition(".")[0])
+                needed = msgspec.structs.replace(server, major=max(server.major, dumped_by))
+                programs, version = await new_enough(found, needed, self._tell(step))
+            async with self._ctx.step("Read backup") as step:
+                dumped = await self._read(step, manifest, programs)
+            restored = await self._restored(manifest, programs, target_env, dumped)
+            compared = {"dump": dumped}
+            if self._params.compare_with_source:
+                async with self._ctx.step("Count source") as step:
+                    psql = Psql(programs.psql, source_env, limits=self._limits, tell=self._tell(step))
+                    compared["source"] = await psql.counted(dumped)
+            async with self._ctx.step("Compare") as step:
+                for name, counts in compared.items():
+                    self._compare(step, name, counts, restored)
+        return self._result(manifest, restored, tuple(compared), server.version, version)
+
+    async def _newest(self, step: Step) -> Manifest:
+        folder = folder_of(self._params.prefix, self._source.database)
+        for one in found_in(await self._store.list(folder), folder):
+            if not (one.has_dump and one.has_manifest):
+                continue
+            manifest = await manifests.read(self._store, folder + one.stem + MANIFEST)
+            if manifest is None or not manifest.is_verified or manifest.object != folder + one.stem + DUMP:
+                step.log("passed over %s, which is not verified", folder + one.stem, level="warning")
+                continue
+            age = self._clock.now_ms() / 1000 - datetime.fromisoformat(manifest.started_at).timestamp()
+            step.log("%s: %.1f MiB, %.1f h old", manifest.object, manifest.size / MIB, age / 3600)
+            if self._params.max_age is not None and age > self._params.max_age:
+                raise NoBackup(
+                    f"{manifest.object} is the newest, and {age:.0f} s old: maxAge is {self._params.max_age:g}"
+                )
+            return manifest
+        raise NoBackup(f"there is no verified backup in {folder} of the bucket {self._store.place.bucket}")
+
+    async def _read(self, step: Step, manifest: Manifest, programs: Programs) -> dict[str, int]:
+        """Rows by table, of an object that is whole: nothing of another is ever given to a database."""
+        counter = RowCounter()
+        await verify(
+            self._store,
+            manifest.object,
+            size=manifest.size,
+            sha256=manifest.sha256,
+            pg_restore=programs.pg_restore,
+            limits=self._limits,
+            tell=self._tell(step),
+            progressed=lambda done: step.progress(done, manifest.size),
+            script=counter.feed,
+        )
+        rows = counter.finish()
+        step.log(
+            "size, SHA-256 and archive are as the manifest says; %d rows in %d tables", sum(rows.values()), len(rows)
+        )
+        return rows
+
+    async def _restored(
+        self, manifest: Manifest, programs: Programs, env: Mapping[str, str], dumped: dict[str, int]
+    ) -> dict[str, int]:
+        async with self._ctx.step("Restore") as step:
+            psql = Psql(programs.psql, env, limits=self._limits, tell=self._tell(step))
+            async with scratch_database(
+                psql, self._ctx.run_id, self._ctx.attempt, limits=self._limits, step=step
+            ) as name:
+                step.log("into %s", name)
+                await self._restore(step, manifest, programs, env, name)
+                return await psql.counted(dumped, database=name)
+
+    async def _restore(
+        self, step: Step, manifest: Manifest, programs: Programs, env: Mapping[str, str], name: str
+    ) -> None:
+        digest = hashlib.sha256()
+        read = 0
+        limits, key = self._limits, manifest.object
+        async with running(
+            programs.pg_restore,
+            [*_RESTORING, f"--dbname={name}"],
+            env=env,
+            tell=self._tell(step),
+            grace=limits.grace,
+            reads_input=True,
+        ) as program:
+            async with (
+                moving(limits.silence, f"restoring {key}") as moved,  # an index may take its time
+                aclosing(self._store.read(key, size=manifest.size)) as chunks,
+            ):
+                async for chunk in chunks:
+                    digest.update(chunk)
+                    read += len(chunk)
+                    if not await program.feed(chunk):
+                        break
+                    moved()
+                    step.progress(read, manifest.size)
+            await program.close_input()
+            async with moving(limits.silence * 4, "waiting for pg_restore"):
+                await program.finish()
+        if digest.hexdigest() != manifest.sha256:
+            raise Damaged(f"{key} was another when it was restored than when it was read before")
+
+    def _compare(self, step: Step, name: str, wanted: dict[str, int], restored: dict[str, int]) -> None:
+        """
+        Raises:
+            CountsDiffer: a table has another number of rows.
+        """
+        differing = [table for table, rows in wanted.items() if restored.get(table) != rows]
+        for table in differing[:_SHOWN]:
+            step.log("%s: %d in the %s, %d restored", table, wanted[table], name, restored.get(table, 0), level="error")
+        if differing:
+            first = differing[0]
+            there, here = wanted[first], restored.get(first, 0)
+            raise CountsDiffer(
+                f"{len(differing)} of {len(wanted)} tables differ from the {name}:"
+                f" {first} has {there} rows there and {here} restored"
+            )
+        step.log("%d tables have as many rows as in the %s", len(wanted), name)
+
+    def _result(
+        self, manifest: Manifest, restored: dict[str, int], compared: tuple[str, ...], server: str, pg_restore: str
+    ) -> DrillResult:
+        largest = sorted(restored, key=lambda table: (-restored[table], table))[:_SHOWN]
+        return DrillResult(
+            database=manifest.database,
+            bucket=self._store.place.bucket,
+            object=manifest.object,
+            size=manifest.size,
+            sha256=manifest.sha256,
+            backup_run_id=manifest.run_id,
+            backup_at=manifest.started_at,
+            tables=len(restored),
+            rows=sum(restored.values()),
+            counts=tuple(Counted(table=table, rows=restored[table]) for table in largest),
+            compared_with=compared,
+            server_version=server,
+            pg_restore_version=pg_restore,
+            duration_ms=round((self._clock.monotonic() - self._began) * 1000),
+        )
+
+    def _tell(self, step: Step) -> Tell:
+        def tell(level: Level, text: str) -> None:
+            step.log("%s", redacted(text, self._secrets), level=level)
+
+        return tell
