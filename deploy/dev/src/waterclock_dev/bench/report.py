@@ -4,10 +4,13 @@ import statistics
 
 import click
 
-from waterclock_dev.bench import delayed, drain, latency, machine, schedule
+from waterclock_dev.bench import backup, delayed, drain, latency, machine, schedule
 
 QUICK_RUNS, QUICK_SAMPLES = 2_000, 50
 SHARE = 0.6  # of the bare loop, the budget
+QUICK_MIB = 40
+STREAMED = 0.8  # of pg_dump piped by hand, the budget
+MEMORY = 150.0  # MiB of the worker, the budget
 P50, P99 = 2.0, 10.0  # ms, the budget
 QUICK_CROWD, QUICK_JOBS, QUICK_SECONDS = 500, 5_000, 5.0
 LATE, TURN = 100.0, 100.0  # ms, the budget
@@ -74,6 +77,26 @@ async def show_million(*, jobs: int, seconds: float) -> None:
     met = found.takes_over <= TAKES_OVER and peak <= PEAK and found.p99 <= ON_TIME
     budget = f"{TAKES_OVER:g} s, {PEAK:g} GiB, p99 {ON_TIME:g} ms"
     click.echo(f"  budget for a million: {budget}: {_verdict(met=met)}")
+
+
+async def show_backup(*, mib: int, rounds: int, compress: bool) -> None:
+    how = "compressed by pg_dump" if compress else "not compressed"
+    click.echo(
+        f"\nbackup: a database of {mib} MiB, {how}, parts of {backup.PART >> 20} MiB, {backup.AT_ONCE} at a time"
+    )
+    click.echo("  round   db.backup MiB/s   by hand MiB/s   ratio   dump MiB")
+    found = await backup.measure(mib=mib, rounds=rounds, compress=compress)
+    for number, one in enumerate(found.rounds, start=1):
+        click.echo(f"  {number:<6}  {one.worker:15.1f}   {one.by_hand:13.1f}   {one.ratio:4.0%}   {one.mib:8.1f}")
+    click.echo(
+        f"  budget: at least {STREAMED:.0%} by the median, {found.ratio:.0%}: {_verdict(met=found.ratio >= STREAMED)}"
+    )
+    if found.peak_mib is None:
+        click.echo("  the worker's memory: this system does not tell")
+    else:
+        met = found.peak_mib <= MEMORY
+        peak = f"{found.peak_mib:.0f} MiB: {_verdict(met=met)}"
+        click.echo(f"  budget: at most {MEMORY:g} MiB of worker memory; the peak is {peak}")
 
 
 def _row(name: str, found: drain.Round) -> str:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -33,7 +34,15 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     log: Log
 
-    async def request(self, target: str, command_id: str, *, ready_at: int = 0, job_id: JobId | None = None) -> RunId:
+    async def request(
+        self,
+        target: str,
+        command_id: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        ready_at: int = 0,
+        job_id: JobId | None = None,
+    ) -> RunId:
         """Request one run, to start at `ready_at` (ms); one of a job waits for the others."""
         run_id = requested_run(job_id, command_id)
         event = RunRequested(
@@ -41,6 +50,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
             job_id=job_id,
             trigger="manual",
             invoke_target=target,
+            params=dict(params or {}),
             queue=QUEUE.name,
             ready_at=stamp(ready_at) if ready_at else None,
         )
@@ -53,13 +63,16 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         return run_id
 
     @asynccontextmanager
-    async def worker(self, *, slots: int, executors: Sequence[str] = ()) -> AsyncGenerator[Service]:
+    async def worker(
+        self, *, slots: int, executors: Sequence[str] = (), env: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[Service]:
         """A worker process that is ready; what it says goes to our standard error."""
         settings = {
             "WATERCLOCK_WORKER_NAME": "bench",
             "WATERCLOCK_SLOTS": str(slots),
             "WATERCLOCK_DRAIN_TIMEOUT": "1",
             "WATERCLOCK_EXECUTORS": ",".join(executors),
+            **(env or {}),
         }
         async with self._service("worker", settings, complain("worker")) as worker:
             yield worker

@@ -23,6 +23,7 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(latency, quick=quick)
         context.invoke(delayed, quick=quick)
         context.invoke(schedule, quick=quick)
+        context.invoke(backup, quick=quick)
 
 
 @bench.command()
@@ -68,6 +69,17 @@ def schedule(crowd: int, rounds: int, jobs: int, seconds: float, quick: bool) ->
         crowd, rounds, jobs, seconds = report.QUICK_CROWD, 1, report.QUICK_JOBS, report.QUICK_SECONDS
     _measure(report.show_crowd(jobs=crowd, rounds=rounds))
     _measure(report.show_million(jobs=jobs, seconds=seconds))
+
+
+@bench.command()
+@click.option("--mib", type=click.IntRange(1), default=300, help="Of the database.")
+@click.option("--rounds", type=click.IntRange(1), default=3)
+@click.option("--compress", is_flag=True, help="Let pg_dump compress: then that is what takes the time.")
+@click.option("--quick", is_flag=True, help="One round of a small database: to see that it works.")
+def backup(mib: int, rounds: int, compress: bool, quick: bool) -> None:
+    """A database streamed by db.backup, and by pg_dump into the same parts by hand; the worker's memory."""
+    mib, rounds = (report.QUICK_MIB, 1) if quick else (mib, rounds)
+    _measure(report.show_backup(mib=mib, rounds=rounds, compress=compress))
 
 
 def _measure(show: Coroutine[Any, Any, None]) -> None:
