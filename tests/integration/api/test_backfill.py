@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from itertools import pairwise
 from typing import Any
@@ -120,6 +121,26 @@ async def test_the_same_key_gives_the_first_answer_again_and_another_body_is_ref
         assert (await api.http.delete(f"{JOBS}/{job_id}")).status_code == 204
         gone = await asked(api, job_id, body, key="make-up")
         assert gone.json()["items"] == first.json()["items"]
+
+
+@pytest.mark.asyncio
+async def test_the_same_key_twice_at_once_requests_each_run_once(rig: MakeRig) -> None:
+    async with rig() as api:
+        story = Story(api)
+        job_id = await story.job()
+        await story.decide(job_id)
+        async with asyncio.TaskGroup() as tasks:
+            calls = [
+                tasks.create_task(asked(api, job_id, hour_of(story), key="make-up", dryRun=False, pace=0))
+                for _ in range(4)
+            ]
+        answers = [call.result() for call in calls]
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({tuple(item["runId"] for item in answer.json()["items"]) for answer in answers}) == 1
+        assert sum("idempotency-replayed" in answer.headers for answer in answers) == 3
+        await api.caught_up()
+        listed = (await api.http.get(RUNS, params={"jobId": job_id, "trigger": "backfill", "limit": 1000})).json()
+        assert len(listed["items"]) == 60
 
 
 @pytest.mark.asyncio

@@ -6,7 +6,7 @@
 -- P.command  {id, fingerprint, client}
 -- P.job_id   the job
 -- P.version  of it as the caller saw it
--- P.items    requests of runs, as items of a unit; 1 to 1000
+-- P.items    requests of runs, as items of a unit; 1 to 1000, which take as long as a catch-up of as many: about 30 ms
 --
 -- Returns {status}: 'done' with the entry of the last run and states, one for each that was requested; 'blocked' with the
 -- run that blocks the first; 'nojob': the job does not exist; 'stale': it has another version; 'replayed' with the first
