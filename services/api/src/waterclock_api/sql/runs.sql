@@ -1,5 +1,5 @@
 -- Read a page of runs, newest request first, after the place (before_at, before_id); times in ms, empty arrays for no filter.
---
+-- The order names the table: `requested_at` alone would be the number above, which no index has.
 SELECT
     run_id, job_id, job_name, job_group, invoke_target, params, queue, trigger,
     CASE WHEN status IN ('delayed', 'waiting') THEN standing_of(runs, to_timestamp(%(now)s::bigint / 1000.0)) ELSE status END AS status,
@@ -35,5 +35,5 @@ WHERE (cardinality(%(job_ids)s::text[]) = 0 OR job_id = ANY (%(job_ids)s::text[]
       %(before_at)s::bigint IS NULL
       OR (requested_at, run_id) < (to_timestamp(%(before_at)s::bigint / 1000.0), %(before_id)s::text)
   )
-ORDER BY requested_at DESC, run_id DESC
+ORDER BY runs.requested_at DESC, runs.run_id DESC
 LIMIT %(limit)s::int;

@@ -1,0 +1,83 @@
+"""How Postgres reads what grows: with many runs in the past, a page must not cost all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from waterclock.store.statements import statement
+from waterclock_api.reads import PACKAGE
+
+RUNS = 60_000
+NOW = 1_800_000_000_000  # ms
+FILTERS: dict[str, Any] = {
+    "now": NOW,
+    "job_ids": [],
+    "queues": [],
+    "triggers": [],
+    "statuses": [],
+    "from": None,
+    "to": None,
+    "q": None,
+    "ended_by": None,
+    "before_at": None,
+    "before_id": None,
+    "limit": 51,
+}
+FILL = """
+INSERT INTO runs (
+    run_id, partition, requested_epoch, requested_seq, job_id, invoke_target, params, queue, trigger, status,
+    requested_at, started_at, finished_at, max_attempts, labels
+)
+SELECT
+    'job' || n %% 300 || '-' || n, 0, 1, n, 'job' || n %% 300, 'demo.noop', '{}', 'default', 'schedule',
+    CASE WHEN n <= %(runs)s - 20 THEN 'succeeded' WHEN n = %(runs)s - 19 THEN 'running' ELSE 'waiting' END,
+    to_timestamp(%(now)s::bigint / 1000.0) - (%(runs)s - n) * interval '1 second',
+    to_timestamp(%(now)s::bigint / 1000.0) - (%(runs)s - n) * interval '1 second',
+    CASE WHEN n <= %(runs)s - 20 THEN to_timestamp(%(now)s::bigint / 1000.0) - (%(runs)s - n) * interval '1 second' END,
+    3, '{}'
+FROM generate_series(1, %(runs)s) AS n
+"""
+
+
+@pytest.fixture
+def filled(store_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(store_url, autocommit=True) as connection:
+        connection.execute(FILL, {"runs": RUNS, "now": NOW})
+        connection.execute("ANALYZE runs")
+        yield connection
+
+
+def test_a_page_of_runs_costs_a_page(filled: psycopg.Connection) -> None:
+    for given in (
+        {},
+        {"before_at": NOW - 30_000_000, "before_id": "x"},
+        {"from": NOW - 600_000},
+        {"to": NOW - 40_000_000},
+        {"job_ids": ["job7"]},
+        {"job_ids": ["job7"], "before_at": NOW - 30_000_000, "before_id": "x"},
+        {"statuses": ["succeeded"], "queues": ["default"], "triggers": ["schedule"]},
+    ):
+        assert _read(filled, "runs", FILTERS | given) < 1_000, given
+
+
+def test_counting_queues_costs_what_is_unfinished_and_what_ended_in_a_minute(filled: psycopg.Connection) -> None:
+    assert _read(filled, "queues", {"now": NOW}) < 1_000
+
+
+def _read(connection: psycopg.Connection, name: str, arguments: dict[str, Any]) -> int:
+    """The most rows that a node of the plan has looked at, those that it dropped included."""
+    text = b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement(name, PACKAGE)
+    row = connection.execute(text, arguments).fetchone()
+    assert row is not None
+    return max(_looked_at(row[0][0]["Plan"]))
+
+
+def _looked_at(node: dict[str, Any]) -> Iterator[int]:
+    dropped = sum(node.get(name, 0) for name in ("Rows Removed by Filter", "Rows Removed by Index Recheck"))
+    yield round((node["Actual Rows"] + dropped) * node["Actual Loops"])
+    for inner in node.get("Plans", ()):
+        yield from _looked_at(inner)
