@@ -57,6 +57,13 @@ def test_a_quick_bench_of_delayed_runs_says_how_late_they_start() -> None:
         assert re.search(figure + r" +\d+\.\d\d +\d+\.\d\d$", done.stdout, re.MULTILINE)
 
 
+def test_a_quick_bench_of_the_projection_says_how_fast_and_how_soon() -> None:
+    done = run("bench", "project", "--quick", timeout=90)
+    assert done.returncode == 0, done.stderr
+    assert "bare events/s" in done.stdout
+    assert "request → readable" in done.stdout
+
+
 def test_a_quick_bench_of_the_schedule_says_how_late_it_decided() -> None:
     done = run("bench", "schedule", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr

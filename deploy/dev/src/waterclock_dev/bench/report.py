@@ -4,7 +4,7 @@ import statistics
 
 import click
 
-from waterclock_dev.bench import backup, delayed, drain, latency, machine, schedule
+from waterclock_dev.bench import backup, delayed, drain, latency, machine, projection, schedule
 
 QUICK_RUNS, QUICK_SAMPLES = 2_000, 50
 SHARE = 0.6  # of the bare loop, the budget
@@ -16,6 +16,10 @@ QUICK_CROWD, QUICK_JOBS, QUICK_SECONDS = 500, 5_000, 5.0
 LATE, TURN = 100.0, 100.0  # ms, the budget
 LAST = 500  # ms, the budget
 TAKES_OVER, PEAK, ON_TIME = 20.0, 1.5, 250.0  # s, GiB, ms: the budget
+
+
+QUICK_EVENTS, RATE, QUICK_READ = 5_000, 1_000, 2.0
+PROJECTED, READABLE = 25_000, 250  # events/s, ms: the budget
 
 
 def show_machine() -> None:
@@ -97,6 +101,21 @@ async def show_backup(*, mib: int, rounds: int, compress: bool) -> None:
         met = found.peak_mib <= MEMORY
         peak = f"{found.peak_mib:.0f} MiB: {_verdict(met=met)}"
         click.echo(f"  budget: at most {MEMORY:g} MiB of worker memory; the peak is {peak}")
+
+
+async def show_projection(*, events: int, rounds: int, seconds: float) -> None:
+    click.echo(f"\nproject: {events} events of runs with steps and lines, one projector process, appendfsync everysec")
+    click.echo("  round   projector events/s   bare events/s   ratio")
+    done: list[projection.Round] = []
+    for number in range(1, rounds + 1):
+        one = await projection.throughput(events)
+        done.append(one)
+        click.echo(f"  {number:<6}  {one.projector:18.0f}   {one.bare:13.0f}   {one.ratio:4.0%}")
+    middle = statistics.median_low(one.projector for one in done)
+    click.echo(f"  budget: at least {PROJECTED} events/s: {_verdict(met=middle >= PROJECTED)}")
+    found, rate = await projection.readable(rate=RATE, seconds=seconds)
+    click.echo(f"  at {rate:.0f} runs/s, request → readable, ms: p50 {found.p50:.1f}, p99 {found.p99:.1f}")
+    click.echo(f"  budget at {RATE} runs/s: p99 {READABLE} ms: {_verdict(met=found.p99 <= READABLE)}")
 
 
 def _row(name: str, found: drain.Round) -> str:

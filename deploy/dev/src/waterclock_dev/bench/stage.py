@@ -44,6 +44,18 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         job_id: JobId | None = None,
     ) -> RunId:
         """Request one run, to start at `ready_at` (ms); one of a job waits for the others."""
+        return (await self.requested(target, command_id, params=params, ready_at=ready_at, job_id=job_id)).run_id
+
+    async def requested(
+        self,
+        target: str,
+        command_id: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        ready_at: int = 0,
+        job_id: JobId | None = None,
+    ) -> Requested:
+        """As `request`, with its place."""
         run_id = requested_run(job_id, command_id)
         event = RunRequested(
             run_id=run_id,
@@ -60,7 +72,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         )
         done = await request(self.log, wanted, command=Command(id=command_id))
         assert isinstance(done, Requested), done
-        return run_id
+        return done
 
     @asynccontextmanager
     async def worker(
@@ -76,6 +88,13 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         }
         async with self._service("worker", settings, complain("worker")) as worker:
             yield worker
+
+    @asynccontextmanager
+    async def projector(self, postgres_url: str) -> AsyncGenerator[Service]:
+        """A projector process that follows the partition."""
+        settings = {"WATERCLOCK_POSTGRES_URL": postgres_url}
+        async with self._service("projector", settings, complain("projector")) as projector:
+            yield projector
 
     @asynccontextmanager
     async def scheduler(self, on_line: OnLine) -> AsyncGenerator[Service]:

@@ -24,6 +24,7 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(delayed, quick=quick)
         context.invoke(schedule, quick=quick)
         context.invoke(backup, quick=quick)
+        context.invoke(project, quick=quick)
 
 
 @bench.command()
@@ -80,6 +81,18 @@ def backup(mib: int, rounds: int, compress: bool, quick: bool) -> None:
     """A database streamed by db.backup, and by pg_dump into the same parts by hand; the worker's memory."""
     mib, rounds = (report.QUICK_MIB, 1) if quick else (mib, rounds)
     _measure(report.show_backup(mib=mib, rounds=rounds, compress=compress))
+
+
+@bench.command()
+@click.option("--events", type=click.IntRange(1_000), default=150_000, help="In each round.")
+@click.option("--rounds", type=click.IntRange(1), default=3)
+@click.option("--seconds", type=click.FloatRange(1), default=10.0, help="How long runs are requested for.")
+@click.option("--quick", is_flag=True, help="A few events: to see that it works.")
+def project(events: int, rounds: int, seconds: float, quick: bool) -> None:
+    """How fast events become rows, and how soon a fresh one is readable."""
+    if quick:
+        events, rounds, seconds = report.QUICK_EVENTS, 1, report.QUICK_READ
+    _measure(report.show_projection(events=events, rounds=rounds, seconds=seconds))
 
 
 def _measure(show: Coroutine[Any, Any, None]) -> None:
