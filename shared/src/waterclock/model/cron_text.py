@@ -87,8 +87,8 @@ def split_zone(text: str) -> tuple[str | None, str]:
         raise Unreadable("the expression is empty")
     if not body.startswith("CRON_TZ="):
         return None, body
-    zone, _, body = body.removeprefix("CRON_TZ=").partition(" ")
-    return zone, body.strip(" \t")
+    zone, *rest = re.split(r"[ \t]+", body.removeprefix("CRON_TZ="), maxsplit=1)
+    return zone, rest[0] if rest else ""
 
 
 def resolve(body: str, seed: str) -> str:

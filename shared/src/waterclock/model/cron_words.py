@@ -1,18 +1,19 @@
-"""A resolved cron expression in plain words. Where no short phrase is exact, the field's own text stands."""
+"""A resolved cron expression in plain words. Where no short phrase is exact, the fields are told one by one."""
 
 import re
 from collections.abc import Callable
 
-from waterclock.model.cron_text import Dialect, columns_of
+from waterclock.model.cron_text import MONTH, WEEKDAY, YEAR, Dialect, Field, columns_of
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-_ORDINALS = ("last", "1st", "2nd", "3rd", "4th", "5th")
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-_MOST_TIMES = 6  # longer lists of clock times are told by field
+_MOST = 6  # longer lists of times or minutes are told in another way
+_RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/([0-9]+))?")
+_STEP = re.compile(r"\*(?:/([0-9]+))?")
 
 
 def words(resolved: str, dialect: Dialect) -> str:
@@ -22,12 +23,14 @@ def words(resolved: str, dialect: Dialect) -> str:
         return f"every {_duration(period)}, counted from the epoch"
     texts = columns_of(resolved)
     time = _time(texts.get("second", "0"), texts["minute"], texts["hour"])
+    year = texts.get("year", "*")
+    date = _date(texts["day of month"], texts["month"], texts["day of week"])
+    if date:
+        return f"{time} on {date}{f' {year}' if year.isdecimal() else _years(year)}"
     days = _days(texts["day of month"], texts["day of week"], dialect)
-    months = "" if texts["month"] == "*" else f" in {_listed(texts['month'], _month)}"
-    years = "" if texts.get("year", "*") == "*" else f" in {_listed(texts['year'], str)}"
-    if days == "every day" and time.startswith("every"):
-        days = ""
-    return f"{time} {days}".rstrip() + months + years
+    if not days and not time.startswith("every") and not time.endswith("every hour"):
+        days = "every day"
+    return f"{time} {days}".rstrip() + _months(texts["month"]) + _years(year)
 
 
 def _duration(seconds: int) -> str:
@@ -36,18 +39,20 @@ def _duration(seconds: int) -> str:
     return unit if count == 1 else f"{count} {unit}s"
 
 
+# ------------------------------------------------------------------------------------------------------- times of a day
+
+
 def _time(second: str, minute: str, hour: str) -> str:
     clock = _clock_times(second, minute, hour)
     if clock:
         return f"at {_joined(clock)}"
-    step = re.fullmatch(r"\*(?:/([0-9]+))?", minute)
-    if second == "0" and hour == "*" and step and 60 % int(step[1] or 1) == 0:
-        return f"every {_duration(60 * int(step[1] or 1))}"
-    step = re.fullmatch(r"\*(?:/([0-9]+))?", second)
-    if minute == hour == "*" and step and 60 % int(step[1] or 1) == 0:
-        return f"every {_duration(int(step[1] or 1))}"
-    if second == "0" and hour == "*" and minute == "0":
-        return "every hour"
+    step = _whole_step(second, 60)
+    if step and minute == hour == "*":
+        return f"every {_duration(step)}"
+    if second == "0":
+        found = _hourly(minute) if hour == "*" else _within_the_day(minute, hour)
+        if found:
+            return found
     parts = [f"{_part('minute', minute)} of {_part('hour', hour)}"]
     if second != "0":
         parts.insert(0, f"{_part('second', second)} of")
@@ -59,68 +64,199 @@ def _clock_times(second: str, minute: str, hour: str) -> list[str]:
     if not all(re.fullmatch(r"[0-9]+(,[0-9]+)*", text) for text in (second, minute, hour)):
         return []
     seconds, minutes, hours = ([int(value) for value in text.split(",")] for text in (second, minute, hour))
-    if len(seconds) * len(minutes) * len(hours) > _MOST_TIMES:
+    if len(seconds) * len(minutes) * len(hours) > _MOST:
         return []
     times = sorted({(h, m, s) for h in hours for m in minutes for s in seconds})
     return [f"{h:02}:{m:02}" + (f":{s:02}" if second != "0" else "") for h, m, s in times]
 
 
-def _part(word: str, text: str) -> str:
-    if text == "*":
-        return f"every {word}"
-    if text.isdecimal():
-        return f"{word} {int(text)}"
-    return f"{word}s {text}"
+def _whole_step(text: str, size: int) -> int | None:
+    """The n of `*/n`, if it goes into `size`; of `*` it is 1."""
+    match = _STEP.fullmatch(text)
+    step = int(match[1] or 1) if match else 0
+    return step if step and size % step == 0 else None
+
+
+def _hourly(minute: str) -> str | None:
+    """In every hour."""
+    if step := _whole_step(minute, 60):
+        return f"every {_duration(60 * step)}"
+    if minute == "0":
+        return "every hour"
+    if re.fullmatch(r"[0-9]+(,[0-9]+)*", minute):
+        minutes = sorted({int(value) for value in minute.split(",")})
+        if len(minutes) <= _MOST:
+            unit = "minute" if minutes == [1] else "minutes"
+            return f"at {_joined([str(value) for value in minutes])} {unit} past every hour"
+    return None
+
+
+def _within_the_day(minute: str, hour: str) -> str | None:
+    """A rhythm through the day, or between two times of it."""
+    if minute.isdecimal() and (step := _whole_step(hour, 24)):
+        past = "" if int(minute) == 0 else f", at {int(minute)} minute{'s' * (int(minute) != 1)} past"
+        return f"every {_duration(3600 * step)}{past}"
+    span = _RANGE.fullmatch(hour)
+    if span is None:
+        return None
+    first, last, stride = int(span[1]), int(span[2] or span[1]), int(span[3] or 1)
+    if span[3] and not span[2]:
+        last = 23
+    if minute.isdecimal():
+        last -= (last - first) % stride
+        pace, low, high = 3600 * stride, int(minute), int(minute)
+    else:
+        step = _whole_step(minute, 60)
+        if step is None or span[3]:
+            return None
+        pace, low, high = 60 * step, 0, 60 - step
+    return f"every {_duration(pace)} from {first:02}:{low:02} to {last:02}:{high:02}"
+
+
+def _part(unit: str, text: str) -> str:
+    """A field told by itself."""
+    terms = text.split(",")
+    if all(term.isdecimal() for term in terms):
+        values = sorted({int(term) for term in terms})
+        return f"{unit}{'s' * (len(values) > 1)} {_joined([str(value) for value in values])}"
+    return _joined([_term(unit, term) for term in terms])
+
+
+def _term(unit: str, term: str) -> str:
+    if match := _STEP.fullmatch(term):
+        return f"every {unit}" if match[1] in (None, "1") else f"every {_nth(int(match[1]))} {unit} from 0"
+    match = _RANGE.fullmatch(term)
+    assert match is not None, term
+    first, last, step = match.groups()
+    if step:
+        until = f" to {int(last)}" if last else ""
+        return f"every {_nth(int(step))} {unit} from {int(first)}{until}"
+    return f"{unit}s {int(first)} to {int(last)}" if last else f"{unit} {int(first)}"
+
+
+# ----------------------------------------------------------------------------------------------------------------- days
+
+
+def _date(day: str, month: str, weekday: str) -> str | None:
+    """One day of the year."""
+    if not day.isdecimal() or weekday not in ("*", "?") or "," in month:
+        return None
+    months = _values(MONTH, month)
+    return f"{int(day)} {_MONTHS[months[0] - 1]}" if len(months) == 1 else None
 
 
 def _days(day: str, weekday: str, dialect: Dialect) -> str:
-    by_day = "" if day in ("*", "?") else f"on {_listed(day, _day)} of the month"
-    by_weekday = "" if weekday in ("*", "?") else f"on {_listed(weekday, lambda text: _weekday(text, dialect))}"
+    """Which days; nothing where it is every day."""
+    by_day = "" if day in ("*", "?") else f"on {_joined([_day(term) for term in day.split(',')])} of the month"
+    by_weekday = "" if weekday in ("*", "?") else _weekdays(weekday, dialect)
     if not by_day or not by_weekday:
-        return by_day or by_weekday or "every day"
+        return by_day or by_weekday
     star = day.startswith("*") or weekday.startswith("*")
-    return f"{by_day}, when also {by_weekday}" if star else f"{by_day} and {by_weekday}"
+    return f"{by_day}, but only {by_weekday}" if star else f"{by_day} and also {by_weekday}"
 
 
 def _day(text: str) -> str:
     if text == "L":
         return "the last day"
     if text.startswith("L-"):
-        return f"{text[2:]} days before the last"
-    if text == "LW":
-        return "the last Monday to Friday"
+        before = int(text[2:])
+        return "the last day" if before == 0 else f"the {_nth(before + 1)} to last day"
+    if text in ("LW", "WL"):
+        return "the last weekday (Monday to Friday)"
     if "W" in text:
-        return f"the weekday nearest to day {text.strip('W')}"
-    return f"day {text}"
+        return f"the weekday (Monday to Friday) nearest the {_nth(int(text.strip('W')))}"
+    if match := _STEP.fullmatch(text):
+        return "every day" if match[1] in (None, "1") else f"every {_nth(int(match[1]))} day from the 1st"
+    match = _RANGE.fullmatch(text)
+    assert match is not None, text
+    first, last, step = match.groups()
+    if step:
+        until = f" to the {_nth(int(last))}" if last else ""
+        return f"every {_nth(int(step))} day from the {_nth(int(first))}{until}"
+    return f"the {_nth(int(first))}" + (f" to the {_nth(int(last))}" if last else "")
 
 
-def _weekday(text: str, dialect: Dialect) -> str:
-    if "#" in text:
-        name, _, nth = text.partition("#")
-        return f"the {_ORDINALS[int(nth)]} {_weekday(name, dialect)} of the month"
-    if len(text) > 1 and (text.endswith("L") or text.startswith("L")):
-        return f"the last {_weekday(text.strip('L'), dialect)} of the month"
-    if text.isdecimal():
-        return _DAYS[(int(text) - (1 if dialect == "quartz" else 0)) % 7]
-    return next((day for day in _DAYS if day.upper().startswith(text)), text)
-
-
-def _month(text: str) -> str:
-    if text.isdecimal():
-        return _MONTHS[int(text) - 1]
-    return next((month for month in _MONTHS if month.upper().startswith(text)), text)
-
-
-def _listed(text: str, word: Callable[[str], str]) -> str:
-    """A field's terms, each value by `word`."""
-    items: list[str] = []
+def _weekdays(text: str, dialect: Dialect) -> str:
+    """Mondays, from Monday to Friday, the 2nd Friday of the month."""
+    shift = 1 if dialect == "quartz" else 0
+    single: list[str] = []
+    ranges: list[str] = []
+    of_month: list[str] = []
     for term in text.split(","):
-        low, dash, high = term.partition("-")
-        if "/" in term or not dash or low == "L":
-            items.append(word(term))
+        if "#" in term:
+            name, _, nth = term.partition("#")
+            of_month.append(f"the {_nth(int(nth))} {_DAYS[_weekday(name, shift)]}")
+        elif len(term) > 1 and (term.endswith("L") or term.startswith("L")):
+            of_month.append(f"the last {_DAYS[_weekday(term.strip('L'), shift)]}")
+        elif "/" in term or term == "*":
+            single += [f"{_DAYS[(value - shift) % 7]}s" for value in _values(WEEKDAY, term, first=shift)]
+        elif "-" in term:
+            low, _, high = term.partition("-")
+            ranges.append(f"from {_DAYS[_weekday(low, shift)]} to {_DAYS[_weekday(high, shift)]}")
         else:
-            items.append(f"{word(low)} to {word(high)}")
-    return _joined(items)
+            single.append(f"{_DAYS[_weekday(term, shift)]}s")
+    found = list(ranges)
+    if single:
+        found.append(f"on {_joined(single)}")
+    if of_month:
+        found.append(f"on {_joined(of_month)} of the month")
+    return _joined(found)
+
+
+def _weekday(text: str, shift: int) -> int:
+    return WEEKDAY.names[text] if text in WEEKDAY.names else (int(text) - shift) % 7
+
+
+# ----------------------------------------------------------------------------------------------------- months and years
+
+
+def _months(text: str) -> str:
+    return "" if text == "*" else _calendar(MONTH, text, lambda value: _MONTHS[value - 1])
+
+
+def _years(text: str) -> str:
+    return "" if text == "*" else _calendar(YEAR, text, str)
+
+
+def _calendar(field: Field, text: str, name: Callable[[int], str]) -> str:
+    if re.fullmatch(r"[^,/]+-[^,/]+", text):
+        values = _values(field, text)
+        return f" in {name(values[0])}" if len(values) == 1 else f" from {name(values[0])} to {name(values[-1])}"
+    values = sorted({value for term in text.split(",") for value in _values(field, term)})
+    if len(values) > 2 * _MOST:  # of years: there are not more months
+        first, _, step = text.partition("/")
+        return (
+            f" in every {_nth(int(step))} year from {first}" if re.fullmatch(r"[0-9]+/[0-9]+", text) else f" in {text}"
+        )
+    return f" in {_joined([name(value) for value in values])}"
+
+
+def _values(field: Field, term: str, *, first: int | None = None) -> list[int]:
+    """The values of a plain term, ascending. `first`: where a star begins, if it is not the lowest of the field."""
+    body, _, step = term.partition("/")
+    low, dash, high = body.partition("-")
+    start = field.low if first is None else first
+    end = start + 6 if field is WEEKDAY else field.high
+    if low == "*":
+        bottom, top = start, end
+    else:
+        bottom = _number(field, low) + (start if low in field.names and field is WEEKDAY else 0)
+        top = _number(field, high) if dash else (max(end, bottom) if step else bottom)
+        if high in field.names and field is WEEKDAY:
+            top += start
+    if field is WEEKDAY and high == "SUN" and top < bottom:
+        top += 7
+    return list(range(bottom, top + 1, int(step or 1)))
+
+
+def _number(field: Field, text: str) -> int:
+    return field.names[text] if text in field.names else int(text)
+
+
+def _nth(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 21st."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _joined(items: list[str]) -> str:
