@@ -54,7 +54,7 @@ contracts: $(SYNCED)
 
 .PHONY: unit
 unit: $(SYNCED)
-	$(RUN) pytest tests/unit
+	$(RUN) pytest tests/unit -m "not soak"
 
 # One environment for all hides what a service forgot to declare: each must start from its own dependencies alone.
 .PHONY: isolation
