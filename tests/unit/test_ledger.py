@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.lives import BEGAN, DAY, HOUR, MINUTE, SECOND, J, Life, Told, lives
 from waterclock.model.definition import Definition
-from waterclock.model.events import FireCoalesced, FireSkipped, JobDeleted, RunRequested
+from waterclock.model.events import FireCoalesced, FireSkipped, JobChanged, JobDeleted, RunRequested
 from waterclock.model.ids import due_run
 from waterclock.model.instants import Stamp, millis, stamp
-from waterclock.model.job import Create, Delete, Replace, SetStatus
+from waterclock.model.job import Create, Delete, Job, Replace, SetStatus
 from waterclock.model.ledger import Verdict, together, verify
 
 EVERY_MINUTE = Definition(job_name="a", invoke_target="demo.noop", cron_expression="* * * * *")
@@ -294,3 +294,21 @@ def test_a_change_that_moves_no_mark_counts_from_its_own_time() -> None:
     life.wait(MINUTE)
     life.tell(JobDeleted(job_id=J, version=2))
     assert [hole.instants for hole in proved(life.entries, now=life.now + DAY).holes] == [1]
+
+
+def test_a_clock_set_back_after_an_edit_of_a_disabled_job_makes_no_double() -> None:
+    life = born(status="1")
+    assert life.job is not None
+    changed = msgspec.structs.replace(life.job.definition, cron_expression="*/2 * * * *")
+    life.now = BEGAN + 2 * HOUR
+    life.tell(JobChanged(job_id=J, version=2, definition=changed))
+    life.job = Job(job_id=J, version=2, definition=changed)
+    life.now = BEGAN + MINUTE  # the store's clock was two hours ahead, and is right again
+
+    life.command(SetStatus(status="0"))
+    life.wait(10 * MINUTE)
+    life.decide()
+
+    verdict = proved(life.entries, now=life.now)
+    assert verdict.ok, verdict
+    assert verdict.instants == verdict.fired + verdict.skipped == 5

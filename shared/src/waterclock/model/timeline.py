@@ -167,6 +167,7 @@ def spans(entries: Iterable[Recorded]) -> Iterator[Span]:
     """
     standing: Standing | None = None
     mark = BEGINNING
+    turns: list[tuple[int, Standing]] = []  # without a mark: until when it stood how; told once a mark bounds them
     for entry in entries:
         event = entry.event
         match event:
@@ -174,6 +175,9 @@ def spans(entries: Iterable[Recorded]) -> Iterator[Span]:
                 if standing is None or event.after is None or event.through is None:
                     continue
                 after, through = millis(event.after), millis(event.through)
+                for span in _passed(turns, mark, after):
+                    yield span
+                    mark = span.through
                 if after > mark:
                     yield Span(after=mark, through=after, standing=standing, mark=mark, ended_by="decision")
                 said = Decided(position=entry.position, at=entry.at, event=event)
@@ -186,14 +190,33 @@ def spans(entries: Iterable[Recorded]) -> Iterator[Span]:
                 if standing is None:
                     standing = msgspec.structs.replace(following, state="notYetCreated")
                 turn = _turn(standing, following, event, entry.at)
-                if turn is not None and turn > mark:
-                    yield Span(after=mark, through=turn, standing=standing, mark=mark, ended_by="job")
-                    mark = turn
+                if turn is not None:
+                    turns.append((turn, standing))
+                    if event.through is not None:
+                        for span in _passed(turns, mark, turn):
+                            yield span
+                            mark = span.through
                 standing = following
             case _:
                 continue
+    for span in _passed(turns, mark, FOREVER):
+        yield span
+        mark = span.through
     if standing is not None:
         yield Span(after=mark, through=FOREVER, standing=standing, mark=mark)
+
+
+def _passed(turns: list[tuple[int, Standing]], mark: int, limit: int) -> Iterator[Span]:
+    """The spans that turns of the job end, none of them beyond `limit`; the turns are done with.
+
+    A turn that moves no mark has only its own time, and the store's clock may have been set back since.
+    """
+    for at, standing in turns:
+        turn = min(at, limit)
+        if turn > mark:
+            yield Span(after=mark, through=turn, standing=standing, mark=mark, ended_by="job")
+            mark = turn
+    turns.clear()
 
 
 def _following(standing: Standing | None, turning: Turning) -> Standing | None:
