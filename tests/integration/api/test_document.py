@@ -16,6 +16,8 @@ from tests.integration.api.rig import JOBS, RUNS
 from waterclock.store.statements import statement
 from waterclock_api.reads import PACKAGE
 
+PREVIEW = "/v1/monitor/schedules/preview"
+
 
 @pytest.mark.asyncio
 async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeRig) -> None:
@@ -48,6 +50,29 @@ async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeR
             schema = document["paths"][template]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
             whole = schema | {"components": document["components"]}
             errors = list(Draft202012Validator(whole).iter_errors(answer))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
+            assert not errors, (path, errors)
+
+
+@pytest.mark.asyncio
+async def test_what_is_asked_of_schedules_is_answered_as_the_document_says(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        document: dict[str, Any] = (await api.http.get("/schema/openapi.json")).json()
+        job = await api.create(cronExpression="30 2 * * *", timezone="Europe/Berlin")
+        range_ = {"from": "2026-03-27T00:00:00Z", "to": "2026-03-31T00:00:00Z"}
+        past = {"from": "2025-03-27T00:00:00Z", "to": "2025-03-31T00:00:00Z"}
+        for path, template, status, body in (
+            (f"{JOBS}/{job['id']}/simulate", f"{JOBS}/{{id}}/simulate", 200, range_),
+            (f"{JOBS}/{job['id']}/backfill", f"{JOBS}/{{id}}/backfill", 200, past),
+            (f"{JOBS}/{job['id']}/backfill", f"{JOBS}/{{id}}/backfill", 202, past | {"dryRun": False}),
+            (PREVIEW, PREVIEW, 200, {"cronExpression": "@daily", "count": 2}),
+        ):
+            response = await api.http.post(path, json=body)
+            assert response.status_code == status, response.text
+            operation = document["paths"][template]["post"]
+            schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
+            whole = schema | {"components": document["components"]}
+            errors = list(Draft202012Validator(whole).iter_errors(response.json()))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
             assert not errors, (path, errors)
 
 
