@@ -1,4 +1,4 @@
-"""The blocks of code in the README, and what the comment before each says of its test."""
+"""The blocks of code in the README and the docs, and what the comment before each says of its test."""
 
 import re
 from pathlib import Path
@@ -15,13 +15,13 @@ class Block(NamedTuple):
     text: str
 
 
-def blocks() -> list[Block]:
-    return [Block(found["test"] or "", found["text"]) for found in BLOCK.finditer(README.read_text())]
+def blocks(page: Path = README) -> list[Block]:
+    return [Block(found["test"] or "", found["text"]) for found in BLOCK.finditer(page.read_text())]
 
 
-def save(folder: Path) -> list[Path]:
-    """Write the files that the README shows to a folder."""
-    shown = [block for block in blocks() if block.test.startswith("save as ")]
+def save(folder: Path, page: Path = README) -> list[Path]:
+    """Write the files that a page shows to a folder."""
+    shown = [block for block in blocks(page) if block.test.startswith("save as ")]
     files = [folder / block.test.removeprefix("save as ") for block in shown]
     for file, block in zip(files, shown, strict=True):
         file.write_text(block.text)

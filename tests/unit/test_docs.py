@@ -1,0 +1,52 @@
+"""Every block of Python in the docs is run, as its reader would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.readme import README, save
+
+DOCS = README.parent / "docs"
+ANNOUNCE = "import {modules}; from waterclock_worker.registry import discover; print(len(discover([]).specs()))"
+
+
+def python(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", ["writing-executors.md", "http.md"])
+def test_every_block_of_python_is_saved_by_a_name(page: str, tmp_path: Path) -> None:
+    assert len(save(tmp_path, DOCS / page)) == (DOCS / page).read_text().count("```python")
+
+
+def test_what_the_guide_to_executors_shows_works(tmp_path: Path) -> None:
+    files = save(tmp_path, DOCS / "writing-executors.md")
+    tests = [file.name for file in files if file.name.startswith("test_")]
+    modules = [file.stem for file in files if file.name not in tests]
+
+    assert int(python(tmp_path, "-c", ANNOUNCE.format(modules=", ".join(modules)))) > len(modules)
+    said = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "--rootdir=.", *tests)
+    assert "5 passed" in said
+
+
+def test_a_receiver_can_check_a_signature_as_it_is_shown(tmp_path: Path) -> None:
+    save(tmp_path, DOCS / "http.md")
+    check = """
+import time
+from hooks import is_genuine
+from waterclock_worker.executors.http_request import signature
+now = int(time.time())
+assert is_genuine(signature("key", b"body", at=now), b"body", b"key")
+assert not is_genuine(signature("key", b"other", at=now), b"body", b"key")
+assert not is_genuine(signature("other", b"body", at=now), b"body", b"key")
+assert not is_genuine(signature("key", b"body", at=now - 3600), b"body", b"key")
+"""
+    python(tmp_path, "-c", check)
