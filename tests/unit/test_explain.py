@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from waterclock.model.explain import Explanation, explain, explain_moment
 from waterclock.model.ids import due_run
 from waterclock.model.instants import millis, stamp
 from waterclock.model.job import Create, Delete, Job, Replace, SetStatus
+from waterclock.model.ledger import verify
 from waterclock.model.reasons import length
 
 MINUTELY = Definition(job_name="a", invoke_target="demo.noop", cron_expression="* * * * *", concurrent="0")
@@ -362,6 +364,18 @@ def test_every_instant_is_told_once_with_its_fate(life: Life, began: int, span: 
     for item in found:
         if (fated := life.fates.get(millis(item.instant))) is not None:
             assert item.position == fated.position
+
+
+@LAWS
+@given(life=lives(), began=st.integers(-DAY, 5 * DAY), span=st.integers(0, 8 * HOUR))
+def test_what_is_told_adds_up_to_what_the_ledger_proves(life: Life, began: int, span: int) -> None:
+    low, high = BEGAN + began, BEGAN + began + span
+    verdict = verify(life.entries, from_ms=low, to_ms=high, now_ms=life.now)
+    fates = Counter(item.fate for item in told(life, low=low, high=high, limit=1_000_000) if item.reason != "future")
+    assert verdict.ok
+    assert verdict.instants == fates["fired"] + fates["skipped"] + fates["coalesced"]
+    counted = {"fired": verdict.fired, "skipped": verdict.skipped, "coalesced": verdict.coalesced}
+    assert counted | {"pending": verdict.pending} == {fate: fates[fate] for fate in (*counted, "pending")}
 
 
 @LAWS

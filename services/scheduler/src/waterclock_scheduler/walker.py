@@ -29,6 +29,8 @@ from waterclock_scheduler.units import Batch, batches
 
 LOOK_S = 0.5
 """How often the doorbell is looked at, whatever was heard; and so the longest rest."""
+BETWEEN_S = 0.25
+"""How often what is due is decided while jobs are read: more calls of fewer jobs would keep the reading up."""
 IN_FLIGHT = 2
 """Calls at a time, so that the store works while the next is built."""
 
@@ -113,6 +115,7 @@ class Walk:
         self._changed.clear()
         self._able_since = self._store_clock.now()
         read: set[str] = set()
+        decided_at = self._clock.monotonic()
         async for stored in jobs.scan_jobs(self._log, self._term.partition):
             for job in stored:
                 self._plan(job)
@@ -120,7 +123,9 @@ class Walk:
             gc.freeze()  # an agenda is large and has no cycles: collections would look through it for nothing
             if self._term.over.is_set():
                 return
-            await self._decide_due()
+            if self._clock.monotonic() - decided_at >= BETWEEN_S:
+                await self._decide_due()
+                decided_at = self._clock.monotonic()
         self._agenda.keep_only(read)
         self._able_since = self._store_clock.now()
         log_line.info("agenda read", extra={"partition": self._term.partition, "jobs": len(self._agenda)})
