@@ -70,3 +70,11 @@ def test_a_quick_bench_of_the_schedule_says_how_late_it_decided() -> None:
     assert re.search(r"^  1 +\d+ +\d+$", done.stdout, re.MULTILINE)
     assert re.search(r"taken over in \d+\.\d s; the scheduler held \d\.\d\d GiB", done.stdout)
     assert re.search(r"\d+ decisions, ms late: p50 \d+", done.stdout)
+
+
+def test_a_quick_bench_of_the_cron_walk_says_what_a_next_instant_costs_beside_its_peers() -> None:
+    done = run("bench", "cron", "--quick", timeout=90)
+    assert done.returncode == 0, done.stderr
+    row = next(line for line in done.stdout.splitlines() if line.startswith("  */5 * * * *"))
+    assert all(float(figure) > 0 for figure in row.split()[-3:])
+    assert "budget: at most 10 µs" in done.stdout

@@ -4,7 +4,7 @@ import statistics
 
 import click
 
-from waterclock_dev.bench import backup, delayed, drain, latency, machine, projection, schedule
+from waterclock_dev.bench import backup, cron, delayed, drain, latency, machine, projection, schedule
 
 QUICK_RUNS, QUICK_SAMPLES = 2_000, 50
 SHARE = 0.6  # of the bare loop, the budget
@@ -12,6 +12,8 @@ QUICK_MIB = 40
 STREAMED = 0.8  # of pg_dump piped by hand, the budget
 MEMORY = 150.0  # MiB of the worker, the budget
 P50, P99 = 2.0, 10.0  # ms, the budget
+QUICK_STEPS = 20
+NEXT_INSTANT = 10.0  # µs, the budget
 QUICK_CROWD, QUICK_JOBS, QUICK_SECONDS = 500, 5_000, 5.0
 LATE, TURN = 100.0, 100.0  # ms, the budget
 LAST = 500  # ms, the budget
@@ -116,6 +118,21 @@ async def show_projection(*, events: int, rounds: int, seconds: float) -> None:
     found, rate = await projection.readable(rate=RATE, seconds=seconds)
     click.echo(f"  at {rate:.0f} runs/s, request → readable, ms: p50 {found.p50:.1f}, p99 {found.p99:.1f}")
     click.echo(f"  budget at {RATE} runs/s: p99 {READABLE} ms: {_verdict(met=found.p99 <= READABLE)}")
+
+
+def show_cron(*, steps: int, rounds: int) -> None:
+    click.echo(
+        f"\ncron: the next instant of a cached expression, µs, the mean of {steps} steps, best of {rounds} rounds"
+    )
+    click.echo("  expression        zone                  ours   croniter   cronsim")
+    found = cron.measure(steps=steps, rounds=rounds)
+    for one in found:
+        peers = "".join(f"   {'-' if peer is None else f'{peer:.1f}':>7}" for peer in (one.croniter, one.cronsim))
+        click.echo(f"  {one.expression:<16}  {one.zone:<18}  {one.ours:6.1f} {peers}")
+    middle = statistics.median(one.ours for one in found)
+    click.echo(
+        f"  budget: at most {NEXT_INSTANT:g} µs; the median is {middle:.1f}: {_verdict(met=middle <= NEXT_INSTANT)}"
+    )
 
 
 def _row(name: str, found: drain.Round) -> str:

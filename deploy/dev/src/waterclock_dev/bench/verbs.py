@@ -23,6 +23,7 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(latency, quick=quick)
         context.invoke(delayed, quick=quick)
         context.invoke(schedule, quick=quick)
+        context.invoke(cron, quick=quick)
         context.invoke(backup, quick=quick)
         context.invoke(project, quick=quick)
 
@@ -70,6 +71,16 @@ def schedule(crowd: int, rounds: int, jobs: int, seconds: float, quick: bool) ->
         crowd, rounds, jobs, seconds = report.QUICK_CROWD, 1, report.QUICK_JOBS, report.QUICK_SECONDS
     _measure(report.show_crowd(jobs=crowd, rounds=rounds))
     _measure(report.show_million(jobs=jobs, seconds=seconds))
+
+
+@bench.command()
+@click.option("--steps", type=click.IntRange(1, 1_000), default=200, help="In each round.")
+@click.option("--rounds", type=click.IntRange(1), default=5)
+@click.option("--quick", is_flag=True, help="A few steps: to see that it works.")
+def cron(steps: int, rounds: int, quick: bool) -> None:
+    """The next instant of a cached expression, beside croniter and cronsim."""
+    steps, rounds = (report.QUICK_STEPS, 1) if quick else (steps, rounds)
+    report.show_cron(steps=steps, rounds=rounds)
 
 
 @bench.command()
