@@ -85,7 +85,7 @@ async def test_a_request_that_cannot_be_read_fails_and_says_so_and_others_go_on(
 async def test_a_run_that_kills_its_workers_dies_and_the_others_do_not(shop: Shop) -> None:
     once = RetryPolicy(max_attempts=1)
     poison = await shop.run("t.kills_worker", retry=once)
-    free = [await shop.run("t.deaf", {"text": "1"}, retry=once) for _ in range(8)]
+    free = [await shop.run("t.deaf", {"text": "0.5"}, retry=once) for _ in range(4)]
     for _ in range(4):
         process = await Process.start(shop, "--executors", str(SAMPLES))
         assert await process.ended() == -9

@@ -216,8 +216,6 @@ class Running:
             attempt = self._done.popleft()
             ending = attempt.ending
             assert ending is not None
-            if self.suspects.ended(attempt.grant):
-                self._claimable()
             if attempt.steps.touched:
                 recorder = self._recorders[attempt.partition]
                 recorder.close(attempt.steps, partial(self.endings[attempt.partition].put, ending))
@@ -226,7 +224,9 @@ class Running:
         self.give_back_slots(ended)
 
     def _answered(self, seat: Seat, ending: RunEnding) -> None:
-        seat.attempts.pop(ending.fence, None)
+        attempt = seat.attempts.pop(ending.fence, None)
+        if attempt is not None and self.suspects.ended(attempt.grant):
+            self._claimable()
         self._some_answered.set()
         self._freed.set()
 

@@ -8,7 +8,10 @@ from waterclock.log.attempts import SUSPECT_FROM, Grant
 
 
 class Suspects:
-    """The right to hold such a run: lent to one claim at a time, and kept for as long as what it granted executes."""
+    """The right to hold such a run: lent to one claim at a time, and kept until the end of what it granted is answered.
+
+    Not only until that has ended: if the next one kills the process at once, an end that was not answered is lost too.
+    """
 
     def __init__(self) -> None:
         self._lent_to: int | None = None  # a partition whose claim is under way
@@ -32,7 +35,7 @@ class Suspects:
             self._lent_to = None
 
     def ended(self, grant: Grant) -> bool:
-        """An attempt has ended; whether another suspect may be claimed now."""
+        """The end of an attempt is answered; whether another suspect may be claimed now."""
         if not is_suspect(grant):
             return False
         self._held -= 1
