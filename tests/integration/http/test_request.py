@@ -27,6 +27,7 @@ from waterclock_worker.executors.http_request import BadStatus, http_request, re
 
 pytestmark = pytest.mark.asyncio
 LOOPBACK = "127.0.0.1"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ALLOWED = f"{LOOPBACK}/32"
 ENVIRONMENT = {"TOKEN": "hush-token", "KEY": "hush-key", "WATERCLOCK_HTTP_REFERENCES": "env:TOKEN,env:KEY"}
 
@@ -91,6 +92,7 @@ async def ask(
     environment: Mapping[str, str] = ENVIRONMENT,
     told: Told | None = None,
     opened: Session | None = None,
+    **more: Any,
 ) -> HttpResult:
     used = opened or Session(Guard(allow), lookup)
 
@@ -98,7 +100,7 @@ async def ask(
         return await requested(ctx, params, used, environment=environment, clock=SystemClock())
 
     try:
-        return (await run_executor(asking, params, told=told, run_id="job-run", attempt=2, fence=7)).result
+        return (await run_executor(asking, params, told=told, run_id="job-run", attempt=2, fence=7, **more)).result
     finally:
         if opened is None:
             await used.close()
@@ -122,12 +124,14 @@ async def test_a_request_tells_the_server_who_asks_and_the_result_what_it_said(s
         {"url": f"{server.url}/hook?x=1", "method": "POST", "json": {"n": 1}, "headers": {"X-Mine": "m"},
          "keepHeaders": ["X-Kept"]},
         told=told,
+        traceparent=TRACE,
     )  # fmt: skip
 
     (seen,) = server.seen
     assert (seen.method, seen.path, json.loads(seen.body)) == ("POST", "/hook?x=1", {"n": 1})
     wanted = {"idempotency-key": "job-run", "waterclock-run": "job-run", "waterclock-attempt": "2",
-              "waterclock-fence": "7", "content-type": "application/json", "x-mine": "m"}  # fmt: skip
+              "waterclock-fence": "7", "content-type": "application/json", "x-mine": "m",
+              "traceparent": TRACE}  # fmt: skip
     assert wanted.items() <= seen.headers.items()
     assert seen.headers["user-agent"].startswith("waterclock/")
     assert (result.status, result.body, result.size, result.cut) == (201, '{"id": 7}', 9, False)

@@ -17,7 +17,6 @@ import msgspec
 from yarl import URL
 
 from waterclock.executors import GiveUp, Retry, RunContext, Step, executor
-from waterclock.kit import telemetry
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.lifespans import lifespan
 from waterclock_worker.executors.http.exchange import Answer, NoAnswer, Request
@@ -103,9 +102,8 @@ def _request(
     }
     if body is not None:
         headers["Content-Type"] = "text/plain; charset=utf-8" if params.text is not None else "application/json"
-    traceparent = telemetry.inject()
-    if traceparent is not None:
-        headers["traceparent"] = traceparent
+    if ctx.traceparent is not None:
+        headers["traceparent"] = ctx.traceparent
     secrets: list[str] = []
     private: set[str] = set()
 
