@@ -1,0 +1,241 @@
+"""deploy/k8s: valid for three releases of Kubernetes, and true to what the code asks for. No cluster is needed."""
+
+import json
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import msgspec
+import pytest
+
+from tests.unit.deploy.manifests import KUSTOMIZATIONS, environment, named, of_kind, ours, pods, rendered
+from tests.unit.deploy.stands import ROOT, known_settings
+from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
+from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
+from waterclock_api.shapes import Queue
+from waterclock_scheduler.main import SchedulerSettings
+from waterclock_worker.settings import WorkerSettings
+from waterclock_worker.worker import FAREWELL, STOPPING
+
+RELEASES = ("1.35", "1.36", "1.37")
+KEDA = {path.stem: json.loads(path.read_text()) for path in (ROOT / "tests/golden/keda").glob("*.json")}
+QUEUES = ("critical", "default", "low")
+SETTINGS: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    "migrate": (MigrateSettings, StoreSettings),
+    "api": (ApiSettings, StoreSettings),
+    "projector": (ProjectorSettings, StoreSettings),
+    "scheduler": (SchedulerSettings,),
+    "worker": (WorkerSettings,),
+}
+everywhere = pytest.mark.parametrize("where", KUSTOMIZATIONS)
+
+
+@everywhere
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_manifest_is_one_that_kubernetes_takes(where: str, release: str) -> None:
+    by_keda: list[str] = []
+    for manifest in rendered(where):
+        if manifest["kind"] in KEDA:  # Kubernetes itself knows no schema of it
+            jsonschema.validate(manifest, KEDA[manifest["kind"]])
+            by_keda.append(manifest["metadata"]["name"])
+        else:
+            kubernetes_validate.validate(manifest, release, strict=True)
+
+    assert len(by_keda) == (4 if where == "overlays/production" else 0)
+
+
+def test_a_field_that_kubernetes_does_not_know_is_refused() -> None:
+    deployment = json.loads(json.dumps(named("base", "Deployment")["api"]))
+    deployment["spec"]["template"]["spec"]["enableServiceLink"] = False
+
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(deployment, RELEASES[-1], strict=True)
+
+
+@everywhere
+def test_every_pod_keeps_to_the_restricted_standard(where: str) -> None:
+    for name, template in pods(where):
+        pod = template["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["securityContext"]["runAsUser"] > 0, name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert pod["automountServiceAccountToken"] is False, name
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, name
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"]), name
+            assert set(container["resources"]["limits"]) == {"memory"}, name
+    labels = named(where, "Namespace")["waterclock"]["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@everywhere
+def test_no_service_of_the_namespace_can_speak_by_our_settings(where: str) -> None:
+    assert all(template["spec"]["enableServiceLinks"] is False for _, template in pods(where))
+
+
+@everywhere
+def test_each_process_can_read_its_settings(where: str) -> None:
+    for name, template in ours(where).items():
+        given = environment(where, template)
+        assert set(given) <= known_settings(), name
+        for kind in (RedisSettings, TelemetrySettings, *SETTINGS[name.partition("-")[0]]):
+            read(kind, given)
+
+
+@everywhere
+def test_only_those_who_write_the_archive_know_where_it_is(where: str) -> None:
+    told = {name for name, template in ours(where).items() if "WATERCLOCK_POSTGRES_URL" in environment(where, template)}
+
+    assert told == {"migrate", "api", "projector"}
+
+
+@everywhere
+def test_the_image_knows_the_verb(where: str) -> None:
+    verbs = {one.name: one.dist.name for one in entry_points(group="waterclock.commands") if one.dist is not None}
+    for name, template in ours(where).items():
+        (container,) = template["spec"]["containers"]
+        image = container["image"].rpartition("/")[2].partition("@")[0].partition(":")[0]
+        assert container["args"] == [name.partition("-")[0]]
+        assert verbs[container["args"][0]] == image
+
+
+@everywhere
+def test_probes_ask_where_the_process_answers(where: str) -> None:
+    for name, template in ours(where).items():
+        if name == "migrate":
+            continue
+        (container,) = template["spec"]["containers"]
+        given = environment(where, template)
+        served = read(ApiSettings, given).port if name == "api" else int(given["WATERCLOCK_HEALTH_PORT"])
+        (port,) = container["ports"]
+        assert port["containerPort"] == served, name
+        assert given["WATERCLOCK_HOST"] == "0.0.0.0", name
+        asked = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
+        assert {kind: get["path"] for kind, get in asked.items()} == {
+            "startup": "/livez",
+            "liveness": "/livez",
+            "readiness": "/readyz",
+        }, name
+        assert {get["port"] for get in asked.values()} == {port["name"]}, name
+
+
+@everywhere
+def test_a_worker_is_given_the_time_that_its_drain_takes(where: str) -> None:
+    workers = {name: template for name, template in ours(where).items() if name.startswith("worker")}
+
+    assert set(workers) == {f"worker-{queue}" for queue in QUEUES}
+    for template in workers.values():
+        drain = read(WorkerSettings, environment(where, template)).drain_timeout
+        assert template["spec"]["terminationGracePeriodSeconds"] >= drain + STOPPING + FAREWELL + 5
+
+
+@everywhere
+def test_every_queue_has_a_worker_that_takes_from_it_alone(where: str) -> None:
+    told = read(MigrateSettings, environment(where, ours(where)["migrate"])).queue_weights
+
+    assert {weight.partition("=")[0] for weight in told} == set(QUEUES)
+    for queue in QUEUES:
+        settings = read(WorkerSettings, environment(where, ours(where)[f"worker-{queue}"]))
+        assert settings.queues == (queue,)
+
+
+@everywhere
+def test_what_watches_over_pods_finds_them(where: str) -> None:
+    templates = ours(where)
+    budgets = named(where, "PodDisruptionBudget")
+    for name, deployment in named(where, "Deployment").items():
+        assert deployment["spec"]["selector"]["matchLabels"].items() <= _labels(deployment["spec"]["template"]).items()
+        if name not in templates:
+            continue
+        chosen = budgets[name]["spec"]["selector"]["matchLabels"].items()
+        assert [other for other, template in templates.items() if chosen <= _labels(template).items()] == [name]
+        for spread in deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+            assert spread["labelSelector"]["matchLabels"].items() <= _labels(templates[name]).items()
+    (service,) = (one for one in of_kind(where, "Service") if one["metadata"]["name"] == "api")
+    assert service["spec"]["selector"].items() <= _labels(templates["api"]).items()
+    assert named(where, "HorizontalPodAutoscaler")["api"]["spec"]["scaleTargetRef"]["name"] == "api"
+    assert "replicas" not in named(where, "Deployment")["api"]["spec"]
+
+
+@everywhere
+def test_nothing_is_let_in_or_out_unless_it_is_named(where: str) -> None:
+    policies = named(where, "NetworkPolicy")
+
+    assert policies["default-deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert _reaching(where, "archive") == {"migrate", "api", "projector"}
+    assert _reaching(where, "log") == set(ours(where))
+    assert _reaching(where, "executors") == {f"worker-{queue}" for queue in QUEUES}
+    for rule in policies["executors"]["spec"]["egress"]:
+        assert rule["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]
+
+
+def _reaching(where: str, policy: str) -> set[str]:
+    selector: dict[str, Any] = named(where, "NetworkPolicy")[policy]["spec"]["podSelector"]
+    exact: dict[str, str] = selector.get("matchLabels", {})
+    among: list[dict[str, Any]] = selector.get("matchExpressions", [])
+    return {
+        name
+        for name, template in ours(where).items()
+        if exact.items() <= _labels(template).items()
+        and all(_labels(template).get(one["key"]) in one["values"] for one in among)
+    }
+
+
+def _labels(template: dict[str, Any]) -> dict[str, str]:
+    return template["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("where", ["base", "overlays/production"])
+def test_secrets_are_named_and_not_held(where: str) -> None:
+    assert of_kind(where, "Secret") == []
+
+
+def test_the_dev_overlay_holds_every_secret_that_its_pods_name() -> None:
+    held = {(one["metadata"]["name"], key) for one in of_kind("overlays/dev", "Secret") for key in one["data"]}
+    wanted = {
+        (one["valueFrom"]["secretKeyRef"]["name"], one["valueFrom"]["secretKeyRef"]["key"])
+        for _, template in pods("overlays/dev")
+        for container in template["spec"]["containers"]
+        for one in container.get("env", [])
+        if "secretKeyRef" in one.get("valueFrom", {})
+    }
+
+    assert wanted == held
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_keda_counts_what_waits_and_what_runs(queue: str) -> None:
+    where = "overlays/production"
+    scaled = named(where, "ScaledObject")[f"worker-{queue}"]["spec"]
+    slots = read(WorkerSettings, environment(where, ours(where)[f"worker-{queue}"])).slots
+    modifiers = scaled["advanced"]["scalingModifiers"]
+
+    assert "replicas" not in named(where, "Deployment")[scaled["scaleTargetRef"]["name"]]["spec"]
+    assert [trigger["name"] for trigger in scaled["triggers"]] == modifiers["formula"].split(" + ")
+    assert {"name", "waiting", "running"} <= {field.encode_name for field in msgspec.structs.fields(Queue)}
+    for trigger in scaled["triggers"]:
+        told = trigger["metadata"]
+        assert told["url"] == "http://api.waterclock.svc:8080/v1/monitor/queues"
+        assert told["valueLocation"] == f'items.#(name=="{queue}").{trigger["name"]}'
+        assert trigger["authenticationRef"]["name"] in named(where, "TriggerAuthentication")
+    assert (modifiers["target"], modifiers["activationTarget"]) == (str(slots), "0")
+
+
+def test_delayed_runs_always_find_a_worker_that_makes_them_due() -> None:
+    scaled = named("overlays/production", "ScaledObject").values()
+
+    assert sum(one["spec"]["minReplicaCount"] for one in scaled) > 0
+
+
+def test_every_manifest_is_named_by_a_kustomization() -> None:
+    folder = ROOT / "deploy/k8s"
+    said = "\n".join(path.read_text() for path in folder.rglob("kustomization.yaml"))
+    lost = [path for path in folder.rglob("*.yaml") if path.name != "kustomization.yaml" and path.name not in said]
+
+    assert lost == list[Path]()
