@@ -65,6 +65,7 @@ class History:
             try:
                 play(self.loop, self._play())
             finally:
+                self.store.close()
                 if self.oracle.broken is not None:
                     raise self.oracle.broken
 

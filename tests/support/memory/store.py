@@ -64,6 +64,11 @@ class Store:
         self._scripts[sha] = self._interpreter.compile(body)
         return sha
 
+    def close(self) -> None:
+        """Let go of the interpreter; nothing is executed any more."""
+        self._scripts.clear()
+        self._interpreter.close()
+
     def forget_scripts(self) -> None:
         self._scripts.clear()
 
