@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.integration.stage import Stage, append, eventually, staged, work
 from tests.support import damage, proofs
 from tests.support.held import Held, held
 from tests.support.servers import OwnValkey
+from waterclock.kit.clock import SystemClock
 from waterclock.log import opening, tail
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.commands import Command, Replayed
@@ -27,6 +29,7 @@ from waterclock.log.sessions import join, sessions
 from waterclock.model.events import LogForked, QueuePaused, RunLost, StepStarted
 from waterclock.model.ids import JobId, created_job
 from waterclock.model.positions import Position, at_entry
+from waterclock.store import retention
 from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare
 from waterclock_api import opening as api_opening
@@ -388,3 +391,33 @@ async def test_keys_names_and_pauses_outlive_the_log(
             assert (await held(one.log, partition)).paused.keys() == {"low"}
             await one.assert_true_to_itself(partition)
         assert await load_job(one.log, other) is not None
+
+
+async def test_a_log_is_repaired_from_what_is_kept_of_the_archive(
+    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All events are of a month that was dropped, but for what is needed."""
+    monkeypatch.setattr(api_opening, "lose", lost_nothing)
+    async with installed(own_valkey, key_prefix, migrated_postgres_url) as one:
+        play = TellingPlay(one.log, 7)
+        await play.begin()
+        for _ in range(200):
+            await play.deed()
+        archived = await one.stage.projected()
+        before = await held(one.log)
+        ((events,),) = await one.stage.rows("SELECT count(*) FROM events")
+        async with await connect_anew(one.stage.pool) as connection:
+            assert await retention.take(connection)
+            keep = retention.Keep(events=timedelta(days=30))
+            await retention.forget(connection, keep, SystemClock().now_ms() + 100 * 86_400_000)
+            assert await compare(connection) == []
+        ((kept,),) = await one.stage.rows("SELECT count(*) FROM events")
+        assert 0 < kept < events
+
+        await one.comes_back(lambda: damage.empty(one.data))
+
+        after = await held(one.log)
+        for name in ("jobs", "marks", "runs", "specs", "active", "waiting", "paused"):
+            assert getattr(after, name) == getattr(before, name), name
+        assert (await one.forked()).common is None
+        assert archived.seq == events

@@ -1,6 +1,7 @@
 """Read models rebuilt beside the live ones: compared at one moment, put in place in one transaction, or gone."""
 
 import asyncio
+from typing import Any
 
 import psycopg
 import pytest
@@ -40,7 +41,7 @@ def quiet(folded: int, total: int) -> None:
     assert folded <= total
 
 
-async def rows(connection: Connection, query: str, *arguments: object) -> list[tuple[object, ...]]:
+async def rows(connection: Connection, query: str, *arguments: object) -> list[tuple[Any, ...]]:
     return await (await connection.execute(query.encode(), arguments or None)).fetchall()
 
 
@@ -130,36 +131,49 @@ async def test_what_is_archived_while_it_is_folded_is_there_after_the_swap(conne
     assert await compare(connection) == []
 
 
-async def test_a_reader_is_not_waited_for_and_nothing_is_changed(
+async def test_projectors_at_work_are_not_waited_for_without_end(
     connection: Connection, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "TRIES", 2)
     monkeypatch.setattr(rebuild, "PAUSE", 0.01)
+    monkeypatch.setattr(rebuild, "STOP_WAIT", 50)
     entries = runs(3)
     await project(connection, None, entries[:5])
-    async with pool.connection() as reader:
+    async with pool.connection() as projecting:
         work = await Rebuild.begin(connection)
         await work.fold(quiet)
-        async with reader.transaction():
-            await reader.execute("SELECT FROM attempts")
-            with pytest.raises(RebuildBusy, match="in use"):
+        async with projecting.transaction():
+            assert await project(projecting, entries[4].position, entries[5:])
+            with pytest.raises(RebuildBusy, match="at work"):
                 await work.swap()
-            assert await project(reader, entries[4].position, entries[5:])
         await work.swap()
         await work.drop()
 
     assert await compare(connection) == []
 
 
-async def test_views_on_a_read_model_are_named_and_kept(connection: Connection) -> None:
-    await project(connection, None, runs(1))
+async def test_readers_and_views_go_on(connection: Connection, pool: Pool) -> None:
+    await project(connection, None, runs(2))
     await connection.execute("CREATE VIEW failures AS SELECT * FROM runs WHERE status = 'failed'")
+    await connection.execute("UPDATE runs SET status = 'failed' WHERE run_id = 'j-1'")
+    async with pool.connection() as reader, reader.transaction():
+        assert await rows(reader, "SELECT run_id FROM failures") == [("j-1",)]
 
-    with pytest.raises(RebuildBusy, match="failures"):
         await rebuilt(connection, swap=True)
 
-    assert await rows(connection, "SELECT count(*) FROM failures") == [(0,)]
+        assert await rows(reader, "SELECT run_id FROM failures") == []
     assert await rows(connection, SCHEMAS) == []
+
+
+async def test_rows_that_are_missing_or_too_many_are_mended(connection: Connection) -> None:
+    await project(connection, None, runs(3))
+    await connection.execute("DELETE FROM attempts WHERE run_id = 'j-0'")
+    await connection.execute("INSERT INTO attempts SELECT 'x', number, fence, worker, started_at FROM attempts LIMIT 1")
+
+    found = await rebuilt(connection, swap=True)
+
+    assert [table for table, same in found.items() if not same] == ["attempts"]
+    assert await compare(connection) == []
 
 
 async def test_two_at_once_are_refused_and_what_one_left_is_dropped(connection: Connection, pool: Pool) -> None:

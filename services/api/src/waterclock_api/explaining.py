@@ -7,12 +7,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from waterclock.log.jobs import load_job
 from waterclock.model.errors import NotFound, TryLater
-from waterclock.model.explain import Backfilled, Explanation, Runs, explain, explain_moment, with_backfills
+from waterclock.model.explain import (
+    Backfilled,
+    Explanation,
+    Runs,
+    explain,
+    explain_moment,
+    with_backfills,
+    with_forgotten,
+)
 from waterclock.model.ids import ID_PATTERN, RunId
 from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry
-from waterclock_api.ledger_entries import LedgerReader, caught_up
+from waterclock_api.ledger_entries import LedgerReader, caught_up, events_kept_from
 from waterclock_api.parts import Parts
 from waterclock_api.reads import PACKAGE
 
@@ -71,6 +79,8 @@ async def _told(parts: Parts, job_id: str, from_ms: int, to_ms: int, tell: Telli
     runs = await _statuses(parts, {item.run_id for item in told if item.run_id is not None})
     if runs:
         told = await asyncio.to_thread(tell, heard, runs)
+    kept_from = await events_kept_from(parts)
+    told = [with_forgotten(item, kept_from) for item in told]
     made_up = await _backfills(parts, job_id, told)
     return [with_backfills(item, made_up[item.instant]) if item.instant in made_up else item for item in told]
 

@@ -17,6 +17,7 @@ from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import Cursor, Limit, Moment
 from waterclock_api.explaining import explained, explained_moment
 from waterclock_api.intake import read_query, refuse
+from waterclock_api.ledger_entries import events_kept_from
 from waterclock_api.moments import moment_ms
 from waterclock_api.parts import parts_of
 from waterclock_api.proving import prove
@@ -51,7 +52,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `instants` are those that were to be decided: as many as fired, were skipped or coalesced. Those that are due and
     not decided yet are `pending`. `tzdataChanged` names zone rules by which some were decided that would be others
-    today.
+    today. What was decided before `forgottenBefore` is not kept any more, and nothing is said of that part; null where
+    all of the range is.
     """
 
     from_: Stamp = msgspec.field(name="from")
@@ -67,6 +69,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     doubles: tuple[Breach, ...]
     strays: tuple[Breach, ...]
     tzdata_changed: tuple[str, ...]
+    forgotten_before: Stamp | None
     ok: bool
 
 
@@ -81,8 +84,10 @@ async def verify_ledger(request: AnyRequest) -> Answer:
     parts = parts_of(request)
     query = read_query(request, LedgerQuery)
     asked = _range(query.from_, query.to, parts.clock.now_ms(), usual=_HOUR, longest=LONGEST_PROOF)
-    jobs, verdict = await prove(parts, asked.from_ms, asked.to_ms, query.job_id)
+    kept_from = await events_kept_from(parts)
+    jobs, verdict = await prove(parts, max(asked.from_ms, kept_from), asked.to_ms, query.job_id)
     found = msgspec.structs.asdict(verdict)
+    found["forgotten_before"] = stamp(kept_from) if asked.from_ms < kept_from else None
     return answer(Ledger(from_=stamp(asked.from_ms), to=stamp(asked.to_ms), jobs=jobs, ok=verdict.ok, **found))
 
 

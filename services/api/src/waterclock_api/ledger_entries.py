@@ -17,6 +17,7 @@ from waterclock.log.opening import tail_of
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.instants import millis
 from waterclock.model.positions import Position
+from waterclock.store.retention import EVENTS, forgotten
 from waterclock.store.statements import statement
 from waterclock.store.waits import wait_for
 from waterclock.wire.envelope import Entry, read_document
@@ -89,6 +90,12 @@ def begins(row: Row) -> int:
     entry = _entry(row)
     through = getattr(entry.event, "through", None)
     return entry.at if through is None else millis(through)
+
+
+async def events_kept_from(parts: Parts) -> int:
+    """From when on the archive keeps decisions, ms; what is older may be gone."""
+    async with parts.reading() as connection:
+        return (await forgotten(connection)).get(EVENTS, 0)
 
 
 async def caught_up(parts: Parts, partitions: Sequence[int]) -> None:

@@ -19,10 +19,12 @@ from waterclock.store.migrate import archived_partitions
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.pool import open_pool
 from waterclock_api.app import application, assembled
+from waterclock_api.keeping import kept
 from waterclock_api.lagging import Lags
 from waterclock_api.projector import run
 from waterclock_api.serving import check_free, serve
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, check_loopback
+from waterclock_api.trimming import Keeping
 
 LOG_FAULTS = (LogUnfit, LogUnavailable)
 
@@ -71,6 +73,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
 
 async def _project(stop: asyncio.Event) -> None:
     own, store = read(ProjectorSettings, os.environ), read(StoreSettings, os.environ)
+    keep = kept(own.keep_events, own.keep_runs)
     telemetry.setup("projector", read(TelemetrySettings, os.environ))
     log = await Log.connect(_log_settings(), role="projector")
     readiness = _Readiness()
@@ -84,7 +87,17 @@ async def _project(stop: asyncio.Event) -> None:
                 readiness.lacking = None
                 _log.info("ready")
 
-            await run(log, pool, stop=stop, ready=ready, unready=readiness.unready, behind=readiness.behind)
+            keeping = Keeping(keep_bytes=own.stream_bytes, trim_after=own.trim_after)
+            await run(
+                log,
+                pool,
+                stop=stop,
+                ready=ready,
+                unready=readiness.unready,
+                behind=readiness.behind,
+                keeping=keeping,
+                keep=keep,
+            )
     finally:
         await log.close()
 

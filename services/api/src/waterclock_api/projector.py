@@ -17,17 +17,17 @@ from waterclock.kit.cancelling import apart
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.model.positions import Position
-from waterclock.store.archive import make_months
 from waterclock.store.pool import Connection, Pool
+from waterclock.store.retention import Keep
 from waterclock.store.shares import Shares
 from waterclock_api.following import BACK_OFF, follow
 from waterclock_api.handover import connect_sharing
+from waterclock_api.keeping import keep_house
 from waterclock_api.lagging import Lags, lags
 from waterclock_api.trimming import Keeping
 
 LOOK_EVERY = 0.5  # s between two looks at how the partitions are shared
 MEASURE_EVERY = 1.0  # s
-MONTHS_EVERY = 3600.0  # s
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ async def run(
     unready: Callable[[str], None] | None = None,
     behind: Callable[[Lags], None] | None = None,
     keeping: Keeping | None = None,
+    keep: Keep | None = None,
 ) -> None:
     """Project the partitions that fall to this process until `stop` is set.
 
@@ -51,6 +52,7 @@ async def run(
     projector = Projector(log, pool, ready=ready, unready=unready, keeping=keeping or Keeping())
     async with asyncio.TaskGroup() as tasks:
         work = [tasks.create_task(projector.run(), name="project")]
+        work.append(tasks.create_task(keep_house(pool, keep or Keep()), name="keep house"))
         if behind is not None:
             work.append(tasks.create_task(projector.measure(behind), name="measure the lag"))
         await stop.wait()
@@ -118,8 +120,6 @@ class Projector:
         shares = Shares(connection, self._log.partitions)
         await shares.join()
         tasks: dict[int, asyncio.Task[None]] = {}
-        loop = asyncio.get_running_loop()
-        months_at = loop.time()
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
@@ -130,9 +130,6 @@ class Projector:
                         if len(tasks) < fair and partition not in tasks and await shares.take(partition):
                             tasks[partition] = self._begin(group, partition)
                     self._settle()
-                    if loop.time() >= months_at:
-                        await _keep_months(connection)
-                        months_at = loop.time() + MONTHS_EVERY
                     await asyncio.sleep(LOOK_EVERY)
         finally:
             self._followed.clear()
@@ -161,11 +158,3 @@ class Projector:
         if self._ready and self._tell_unready is not None:
             self._tell_unready(reason)
         self._ready = False
-
-
-async def _keep_months(connection: Connection) -> None:
-    """Without the right to make tables the archive's default table takes the events."""
-    try:
-        await make_months(connection)
-    except psycopg.errors.InsufficientPrivilege as error:
-        _log.warning("no tables for the months to come", extra={"reason": str(error).strip()})

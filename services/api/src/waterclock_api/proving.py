@@ -34,6 +34,8 @@ async def prove(parts: Parts, from_ms: int, to_ms: int, job_ids: Sequence[str]) 
     await caught_up(parts, sorted({parts.log.partition_of(one) for one in job_ids}) or partitions)
     if job_ids:
         await _check_known(parts, job_ids)
+    if from_ms > to_ms:
+        return Proved(0, Verdict())
     asked = _Asked(LedgerReader(parts, from_ms, to_ms), from_ms, to_ms, parts.clock.now_ms())
     found, page = Proved(0, Verdict()), await _jobs(parts, from_ms, job_ids, "")
     while page:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from waterclock.kit.settings import Count, SettingsError
+from waterclock.kit.settings import Count, Seconds, SettingsError
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
@@ -23,8 +23,14 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Ages are written `90d` or `36h`; those of runs for all, or `succeeded=7d,failed=90d`."""
+
     host: str = "127.0.0.1"
     health_port: Port | None = None
+    stream_bytes: Count = 256 * 1024 * 1024
+    trim_after: Seconds = 3600
+    keep_events: str | None = None
+    keep_runs: tuple[str, ...] = ()
 
 
 class MigrateSettings(msgspec.Struct, frozen=True, kw_only=True):

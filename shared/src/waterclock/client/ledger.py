@@ -31,6 +31,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     doubles: tuple[Breach, ...]
     strays: tuple[Breach, ...]
     tzdata_changed: tuple[str, ...] = ()
+    forgotten_before: str | None = None
     ok: bool
 
 
@@ -69,6 +70,8 @@ def told(proof: Proof) -> Iterator[str]:
         yield f"pending: the oldest was due at {proof.oldest_pending} and is not decided yet"
     if proof.tzdata_changed:
         yield f"decided by other zone rules than today's: {', '.join(proof.tzdata_changed)}"
+    if proof.forgotten_before is not None:
+        yield f"forgotten: nothing is said of what was decided before {proof.forgotten_before}, which is not kept"
     if proof.ok:
         yield "ok: each instant has one decision, and each decision its instant"
         return

@@ -108,6 +108,14 @@ def with_backfills(explanation: Explanation, runs: Sequence[Backfilled]) -> Expl
     )
 
 
+def with_forgotten(explanation: Explanation, kept_from_ms: int) -> Explanation:
+    """The same; or that nobody knows any more, where no decision is found about a moment before the kept ones."""
+    if explanation.fate != "pending" or millis(explanation.instant) >= kept_from_ms:
+        return explanation
+    text = f"What was decided is not known any more: events are kept from {stamp(kept_from_ms)} on."
+    return msgspec.structs.replace(explanation, fate="forgotten", reason="retention", text=text)
+
+
 def _explained(span: Span, low: int, high: int, now: int, runs: Runs | None, limit: int) -> list[Explanation]:
     """The instants in (low, high], a part of the span."""
     return [

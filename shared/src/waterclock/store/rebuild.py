@@ -2,7 +2,7 @@
 
     make empty shadows ── fold what is archived, a batch a transaction ── catch up
         ── in one transaction, which sees one moment: fold the rest, compare table by table
-        ── put in place: projectors wait, the rest of the rest is folded, the tables change places
+        ── put in place: projectors wait, the rest of the rest is folded, rows that differ are written
 
 Log lines are archive, not read model: they are neither folded nor replaced.
 """
@@ -15,11 +15,11 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import psycopg
-from psycopg import IsolationLevel, Rollback, sql
+from psycopg import IsolationLevel, Rollback
 
 from waterclock.kit.service import Unfit
 from waterclock.model.positions import Position
-from waterclock.store import archive, shadow
+from waterclock.store import archive, retention, shadow
 from waterclock.store.pool import Connection
 from waterclock.store.project import batch_of, write_models
 from waterclock.store.shadow import READ_MODELS, SHADOW, Content, Difference
@@ -29,8 +29,7 @@ AT_ONCE = 2_000  # entries
 NEARLY = 5_000  # entries that are left for the transaction that compares
 PASSES = 100  # over what was archived meanwhile, at most
 STOP_WAIT = 5_000  # ms, for the transactions of projectors
-SWAP_WAIT = 200  # ms, for readers, who wait behind us
-TRIES = 50
+TRIES = 10
 PAUSE = 0.2  # s between two of them
 
 Places = dict[int, Position | None]
@@ -66,6 +65,7 @@ async def compare(connection: Connection, *, at_once: int = AT_ONCE) -> list[Dif
         await shadow.enter(connection)
         places = await _beginnings(connection)
         await _fold(connection, places, at_once)
+        await retention.forget_rebuilt(connection)
         for table in READ_MODELS:
             found += await shadow.differences(connection, live, table)
         raise Rollback(transaction)
@@ -91,6 +91,7 @@ class Rebuild:
         row = await (await connection.execute(statement("take_rebuild"))).fetchone()
         if row is None or not row[0]:
             raise RebuildBusy("Another rebuild is under way in this database.")
+        await _hold_retention(connection)
         live = await shadow.home(connection)
         places = await _beginnings(connection)
         ends = {partition: await archive.count_after(connection, partition, None) for partition in places}
@@ -127,10 +128,10 @@ class Rebuild:
         return found
 
     async def swap(self) -> None:
-        """Put the rebuilt tables in the place of the live ones: all in one transaction, for which projectors wait.
+        """Make the live tables hold what the rebuilt ones do: in one transaction, for which projectors wait.
 
         Raises:
-            RebuildBusy: readers do not let go of the tables, or views stand on them. Nothing is changed.
+            RebuildBusy: projectors are in long transactions. Nothing is changed.
         """
         for _ in range(TRIES):
             places = dict(self._places)
@@ -138,16 +139,14 @@ class Rebuild:
                 async with self._connection.transaction():
                     await self._stop_projectors()
                     await self._catch_up()
-                    await self._put_in_place()
+                    for table in READ_MODELS:
+                        await shadow.put_in_place(self._connection, self._live, table)
             except psycopg.errors.LockNotAvailable:
                 self._places = places
                 await asyncio.sleep(PAUSE)
-            except psycopg.errors.DependentObjectsStillExist as error:
-                told = " ".join(str(error).split())
-                raise RebuildBusy(f"Drop what stands on the read models first, and make it anew: {told}") from error
             else:
                 return
-        raise RebuildBusy(f"The read models were in use each time, in {TRIES} tries; try again.")
+        raise RebuildBusy(f"Projectors were at work each time, in {TRIES} tries; try again.")
 
     async def _fold_partition(self, partition: int, tell: Progress) -> None:
         while True:
@@ -164,17 +163,11 @@ class Rebuild:
     async def _catch_up(self) -> None:
         await shadow.enter(self._connection)
         await _fold(self._connection, self._places, AT_ONCE)
+        await retention.forget_rebuilt(self._connection)
 
     async def _stop_projectors(self) -> None:
         await self._connection.execute(statement("await_locks"), {"ms": STOP_WAIT})
         await self._connection.execute(b"LOCK TABLE partitions IN EXCLUSIVE MODE")
-
-    async def _put_in_place(self) -> None:
-        """With all tables locked at once, or none: a reader who holds one and wants another is not waited for long."""
-        await self._connection.execute(statement("await_locks"), {"ms": SWAP_WAIT})
-        tables = sql.SQL(", ").join(sql.Identifier(self._live, table) for table in READ_MODELS)
-        await self._connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(tables))
-        await shadow.put_in_place(self._connection, self._live, READ_MODELS)
 
 
 @asynccontextmanager
@@ -185,6 +178,16 @@ async def _one_moment(connection: Connection) -> AsyncGenerator[None]:
         yield
     finally:
         await connection.set_isolation_level(None)
+
+
+async def _hold_retention(connection: Connection) -> None:
+    """Let nothing be forgotten while we fold, and all that is noted as forgotten be gone."""
+    for _ in range(TRIES):
+        if await retention.take(connection):
+            await retention.settle(connection)
+            return
+        await asyncio.sleep(10 * PAUSE)
+    raise RebuildBusy("A projector is forgetting what is not kept any more; try again later.")
 
 
 async def _beginnings(connection: Connection) -> Places:

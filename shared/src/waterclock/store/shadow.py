@@ -1,4 +1,4 @@
-"""Tables beside the live read models, of the same shape, in a schema of their own: compared, or put in their place.
+"""Tables beside the live read models, of the same shape, in a schema of their own: to compare and to mend.
 
 The one that writes the tables is `rebuild.py`.
 """
@@ -25,7 +25,6 @@ from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 
 SHADOW = "waterclock_rebuilt"
-REPLACED = "waterclock_replaced"
 READ_MODELS: dict[str, type[RowChange]] = {
     "jobs": JobChange,
     "runs": RunChange,
@@ -112,17 +111,32 @@ async def differences(connection: Connection, live: str, table: str, limit: int 
     ]
 
 
-async def put_in_place(connection: Connection, live: str, tables: Iterable[str]) -> None:
-    """Let the shadows take the place of the live tables, in the caller's transaction, which holds their locks.
+async def put_in_place(connection: Connection, live: str, table: str) -> None:
+    """Make a live table hold what its shadow holds, in the caller's transaction; rows that are alike are left alone.
 
-    Raises:
-        psycopg.errors.DependentObjectsStillExist: views or the like, which are not ours, stand on a live table.
+    The table stays what it is, so views and functions on it, rights and indexes do too, and readers go on.
     """
-    await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(REPLACED)))
-    for table in tables:
-        for schema, to in ((live, REPLACED), (SHADOW, live)):
-            move = sql.SQL("ALTER TABLE {} SET SCHEMA {}")
-            await connection.execute(move.format(sql.Identifier(schema, table), sql.Identifier(to)))
-        await connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(REPLACED, table)))
-    for schema in (REPLACED, SHADOW):
-        await connection.execute(sql.SQL("DROP SCHEMA {}").format(sql.Identifier(schema)))
+    names = {
+        "live": sql.Identifier(live, table),
+        "rebuilt": sql.Identifier(SHADOW, table),
+        "key": sql.SQL(", ").join(map(sql.Identifier, READ_MODELS[table].KEY)),
+    }
+    columns = await _columns(connection, table)
+    names["columns"] = sql.SQL(", ").join(map(sql.Identifier, columns))
+    names["given"] = sql.SQL(", ").join(sql.SQL("rebuilt.{}").format(sql.Identifier(name)) for name in columns)
+    names["set"] = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in columns)
+    gone = sql.SQL("DELETE FROM {live} WHERE ({key}) NOT IN (SELECT {key} FROM {rebuilt})")
+    await connection.execute(gone.format(**names))
+    await connection.execute(
+        sql.SQL(
+            "INSERT INTO {live} ({columns}) SELECT {given}"
+            " FROM {rebuilt} AS rebuilt LEFT JOIN {live} AS live USING ({key})"
+            " WHERE live IS DISTINCT FROM rebuilt"
+            " ON CONFLICT ({key}) DO UPDATE SET {set}"
+        ).format(**names)
+    )
+
+
+async def _columns(connection: Connection, table: str) -> list[str]:
+    cursor = await connection.execute(statement("columns"), {"schema": SHADOW, "table": table})
+    return [row[0] for row in await cursor.fetchall()]

@@ -1,0 +1,177 @@
+"""What is not kept any more goes, events in whole months; what is needed of them stays, and is enough for a rebuild."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.contract.store.test_project import project, runs
+from tests.contract.store.test_rebuild import rebuilt, rows
+from tests.support.histories import BEGAN, entries_of
+from waterclock.model.definition import Definition
+from waterclock.model.events import (
+    Event,
+    FireSkipped,
+    JobCreated,
+    LogLine,
+    QueuePaused,
+    RunFailed,
+    RunRequested,
+    RunStarted,
+    RunSucceeded,
+    StepLogged,
+    WorkerJoined,
+)
+from waterclock.model.ids import JobId, RunId
+from waterclock.model.instants import stamp
+from waterclock.model.outcomes import Error
+from waterclock.store import archive, retention
+from waterclock.store.pool import Connection
+from waterclock.store.rebuild import compare
+from waterclock.store.retention import EVENTS, Keep, horizons
+from waterclock.store.shadow import READ_MODELS
+from waterclock.store.statements import statement
+
+pytestmark = pytest.mark.asyncio
+
+J = JobId("j")
+DAY = 86_400_000
+LATER = BEGAN + 100 * DAY
+NOW = datetime.fromtimestamp(BEGAN / 1000, UTC)
+
+
+def history() -> list[Event]:
+    """A job with a decision, a run of each fate, lines, a pause, a worker."""
+    at = stamp(BEGAN)
+    line = LogLine(at=at, level="info", text="said")
+    grant: dict[str, Any] = {"job_id": J, "attempt": 1, "fence": 1}
+    begun: list[Event] = []
+    for name in ("good", "bad", "live"):
+        run = RunId(f"j-{name}")
+        begun += [
+            RunRequested(run_id=run, job_id=J, trigger="manual", invoke_target="demo.noop", queue="default"),
+            RunStarted(run_id=run, worker="w", session="s", **grant),
+            StepLogged(run_id=run, lines=(line,), **grant),
+        ]
+    error = Error(type="ValueError", message="no")
+    return [
+        WorkerJoined(worker="w", session="s", queues=("default",), slots=1, executors=()),
+        JobCreated(job_id=J, version=1, definition=Definition(job_name="n", invoke_target="demo.noop"), through=at),
+        QueuePaused(queue="low"),
+        *begun,
+        RunFailed(run_id=RunId("j-bad"), outcome="failed", error=error, **grant),
+        RunSucceeded(run_id=RunId("j-good"), result=None, **grant),
+        FireSkipped(
+            job_id=J,
+            policy="3",
+            reason="misfire",
+            first=at,
+            last=at,
+            count=1,
+            digest="d",
+            after=at,
+            through=stamp(BEGAN + 5000),
+        ),
+    ]
+
+
+async def put(connection: Connection) -> None:
+    await connection.execute("SELECT make_archive_month(to_timestamp(%s))", [BEGAN / 1000])
+    await project(connection, None, entries_of(history()))
+
+
+async def left(connection: Connection, table: str) -> list[object]:
+    return [row[0] for row in await rows(connection, f"SELECT run_id FROM {table} ORDER BY run_id")]
+
+
+async def months(connection: Connection) -> list[object]:
+    found = await rows(connection, "SELECT DISTINCT tableoid::regclass::text FROM events ORDER BY 1")
+    return [row[0] for row in found]
+
+
+async def test_events_go_by_months_and_no_run_outlives_those_of_its_time() -> None:
+    keep = Keep(events=timedelta(days=30), runs={"succeeded": timedelta(days=7), "failed": timedelta(days=365)})
+    now = datetime(2027, 3, 15, 12, tzinfo=UTC)
+    found = horizons(keep, int(now.timestamp() * 1000))
+    assert found[EVENTS] == datetime(2027, 2, 1, tzinfo=UTC).timestamp() * 1000
+    assert found["failed"] == found["died"] == found[EVENTS]
+    assert found["succeeded"] == (now - timedelta(days=7)).timestamp() * 1000
+    assert horizons(Keep(), 0) == {}
+
+
+async def test_runs_go_by_their_status_with_all_that_belongs_to_them(connection: Connection) -> None:
+    await put(connection)
+
+    await retention.forget(connection, Keep(runs={"succeeded": timedelta(days=7)}), LATER)
+
+    for table in ("runs", "attempts", "log_lines"):
+        assert await left(connection, table) == ["j-bad", "j-live"]
+    assert await compare(connection) == []
+    assert await rebuilt(connection, swap=True) == dict.fromkeys(READ_MODELS, True)
+    assert await left(connection, "runs") == ["j-bad", "j-live"]
+    assert len(await rows(connection, "SELECT FROM events")) == len(history())
+
+
+async def test_a_month_is_dropped_but_for_what_is_needed_later(connection: Connection) -> None:
+    await put(connection)
+    assert await months(connection) == [f"events_{NOW:%Y_%m}"]
+    mark = await rows(connection, "SELECT mark FROM jobs")
+
+    await retention.forget(connection, Keep(events=timedelta(days=30)), LATER)
+
+    assert await months(connection) == ["events_default"]
+    assert await rows(connection, "SELECT to_regclass(%s)", f"events_{NOW:%Y_%m}") == [(None,)]
+    kept = await rows(connection, "SELECT type, run_id FROM events ORDER BY seq")
+    assert kept == [
+        ("worker.joined", None),
+        ("job.created", None),
+        ("queue.paused", None),
+        ("run.requested", "j-live"),
+        ("run.started", "j-live"),
+        ("step.log", "j-live"),
+        ("fire.skipped", None),  # the last of its partition
+    ]
+    assert await left(connection, "runs") == ["j-live"]
+    assert await rows(connection, "SELECT mark FROM jobs") == mark
+    assert await rows(connection, "SELECT FROM decisions") == []
+    assert await compare(connection) == []
+    assert await rebuilt(connection, swap=True) == dict.fromkeys(READ_MODELS, True)
+    assert await rows(connection, "SELECT mark FROM jobs") == mark
+
+
+async def test_what_was_left_of_a_month_goes_when_it_is_needed_no_longer(connection: Connection) -> None:
+    await put(connection)
+    keep = Keep(events=timedelta(days=30))
+    await retention.forget(connection, keep, LATER)
+    last = await archive.position(connection, 0)
+    ended = RunSucceeded(run_id=RunId("j-live"), job_id=J, attempt=1, fence=1, result=None)
+    await project(connection, last, entries_of([ended, QueuePaused(queue="low")], after=last))
+
+    await retention.forget(connection, keep, LATER + DAY)
+
+    kept = await rows(connection, "SELECT type FROM events ORDER BY seq")
+    assert kept == [("worker.joined",), ("job.created",), ("queue.paused",), ("queue.paused",)]
+    assert await left(connection, "log_lines") == []
+    assert await compare(connection) == []
+
+
+async def test_what_began_to_be_forgotten_is_finished_by_the_next(connection: Connection) -> None:
+    await put(connection)
+    before = horizons(Keep(events=timedelta(days=30)), LATER)
+    noted = {"whats": list(before), "befores": list(before.values())}
+    await connection.execute(statement("note_forgotten"), noted)
+
+    assert await rebuilt(connection, swap=False) == dict.fromkeys(READ_MODELS, True)
+
+    assert await left(connection, "runs") == ["j-live"]
+
+
+async def test_many_runs_go_page_by_page(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 7)
+    await project(connection, None, runs(40))
+
+    await retention.forget(connection, Keep(runs={"succeeded": timedelta(days=2)}), LATER)
+
+    assert await left(connection, "runs") == []
+    assert await rows(connection, "SELECT last_run_id FROM jobs") == [(None,)]
+    assert await compare(connection) == []
