@@ -24,6 +24,8 @@ from waterclock.model.ids import created_job
 from waterclock.model.instants import Stamp
 from waterclock.model.positions import Position
 from waterclock.store import archive
+from waterclock.store.pool import connect_anew
+from waterclock.store.rebuild import compare
 from waterclock.store.waits import wait_for
 from waterclock_api import following, projector, trimming
 from waterclock_api.trimming import Keeping
@@ -286,6 +288,50 @@ async def test_the_stream_is_trimmed_below_what_is_archived(stage: Stage, monkey
         reader = archive.ArchiveReader(stage.pool)
         chain = await tail.read(stage.log, 0, None, count=1000, block=None, archive=reader)
         assert [entry.position.seq for entry in chain] == list(range(1, end.seq + 1))
+
+
+@pytest.mark.asyncio
+async def test_under_load_the_streams_keep_to_their_budget_and_nothing_unarchived_goes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "TRIM_EVERY", 0.02)
+    monkeypatch.setattr(trimming, "MARGIN", 10)
+    key = stage.log.keys.partition(0, "events")
+    budget = 64 * 1024
+
+    async def unarchived_gone() -> int:
+        """Entries that are in neither: the archive is asked last, and only grows."""
+        (first,) = await tail.entries_from(stage.log, 0, Position(0, 0, 1), count=1)
+        async with stage.pool.connection() as connection:
+            archived = await archive.position(connection, 0)
+        return 0 if archived is None else max(0, first.position.seq - 1 - archived.seq)
+
+    async def within() -> bool:
+        return await stage.log.execute(key, "MEMORY", "USAGE", key, "SAMPLES", 0) <= budget
+
+    async with stage.projecting(keeping=Keeping(keep_bytes=budget, trim_after=0.001)):
+        await stage.ready.wait()
+        await build.create(stage.log, overlap_policy="buffer_all")
+        for number in range(0, 600, 20):
+            await work(stage.log, *range(number, number + 20))
+            assert await unarchived_gone() == 0
+        await stage.projected()
+        await eventually(within)
+        async with stage.pool.connection() as gate, gate.transaction():
+            await gate.execute("LOCK TABLE partitions IN EXCLUSIVE MODE")  # nothing is archived any more
+            before = await archive.position(gate, 0)
+            assert before is not None
+            for number in range(600, 1000, 40):
+                await work(stage.log, *range(number, number + 40))
+            assert not await within()
+            (first,) = await tail.entries_from(stage.log, 0, Position(0, 0, 1), count=1)
+            assert first.position.seq - 1 <= before.seq
+        await stage.projected()
+        await eventually(within)
+        assert await unarchived_gone() == 0
+
+    async with await connect_anew(stage.pool) as connection:
+        assert await compare(connection) == []
 
 
 @pytest.mark.asyncio

@@ -15,7 +15,7 @@ from waterclock.log.scripts import Script
 from waterclock.model.positions import Position, at_entry
 from waterclock.wire.envelope import AT, Entry, read_entry
 
-_CUT = 10_000  # entries trimmed in one call at most
+_CUT = 1_000  # entries looked at, and trimmed, in one call at most: about a ms of the server each
 
 
 class Archive(Protocol):
