@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from waterclock.store.statements import statement
+from waterclock_api.auditing import LOOKED_AT
 from waterclock_api.reads import PACKAGE
 
-RUNS = 60_000
+RUNS = 100_000
 NOW = 1_800_000_000_000  # ms
 FILTERS: dict[str, Any] = {
     "now": NOW,
@@ -42,6 +43,16 @@ SELECT
 FROM generate_series(1, %(runs)s) AS n
 """
 
+EVENTS = 100_000
+FILL_EVENTS = """
+INSERT INTO events (partition, epoch, seq, prev, at, type, job_id, run_id, document)
+SELECT
+    n %% 2, 1, n, '', to_timestamp(%(now)s::bigint / 1000.0) - (%(events)s - n) * interval '1 second',
+    CASE WHEN n < 300 THEN 'job.created' WHEN n %% 2 = 0 THEN 'run.requested' ELSE 'run.started' END,
+    'job' || n %% 300, 'job' || n %% 300 || '-' || n, '{"actor": "scheduler"}'
+FROM generate_series(1, %(events)s) AS n
+"""
+
 
 @pytest.fixture
 def filled(store_url: str) -> Iterator[psycopg.Connection]:
@@ -66,6 +77,29 @@ def test_a_page_of_runs_costs_a_page(filled: psycopg.Connection) -> None:
 
 def test_counting_queues_costs_what_is_unfinished_and_what_ended_in_a_minute(filled: psycopg.Connection) -> None:
     assert _read(filled, "queues", {"now": NOW}) < 1_000
+
+
+def test_a_page_of_the_audit_costs_what_it_may_look_at(filled: psycopg.Connection) -> None:
+    filled.execute(FILL_EVENTS, {"events": EVENTS, "now": NOW})
+    filled.execute("ANALYZE events")
+    filled.execute(statement("prefer_order", PACKAGE).replace(b"true)", b"false)"))
+    newest: dict[str, Any] = {"partitions": [0, 1], "epochs": [2**62] * 2, "seqs": [0] * 2, "most": LOOKED_AT}
+    for name, given in (
+        ("events_of_log", {}),
+        ("events_of_log", {"types": ["job.deleted"], "actor": "nobody"}),
+        ("events_of_log", {"epochs": [1, 1], "seqs": [EVENTS // 2, EVENTS // 2]}),
+        ("events_of_job", {"partitions": [0], "epochs": [2**62], "seqs": [0], "subject": "job4"}),
+        ("events_of_run", {"partitions": [0], "epochs": [2**62], "seqs": [0], "subject": "job4-4"}),
+    ):
+        wanted = newest | {"types": [], "actor": None, "from": 0, "to": 2 * NOW} | given
+        assert _read(filled, name, wanted) <= 2 * LOOKED_AT, (name, given)
+
+
+def test_a_job_as_it_was_costs_no_history(filled: psycopg.Connection) -> None:
+    filled.execute(FILL_EVENTS, {"events": EVENTS, "now": NOW})
+    filled.execute("ANALYZE events")
+    for name in ("job_then", "job_life", "runs_then"):
+        assert _read(filled, name, {"job_id": "job4", "at": NOW}) <= 1_100, name
 
 
 def _read(connection: psycopg.Connection, name: str, arguments: dict[str, Any]) -> int:

@@ -16,6 +16,7 @@ from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Pool
 from waterclock.store.waits import Projected
 from waterclock_api import (
+    audit,
     backfilling,
     fleet,
     jobless,
@@ -43,6 +44,7 @@ ROUTES = (
     *jobless.HANDLERS,
     *retrying.HANDLERS,
     *retrying_many.HANDLERS,
+    *audit.HANDLERS,
     *schedules.HANDLERS,
     *simulating.HANDLERS,
     *backfilling.HANDLERS,

@@ -14,7 +14,7 @@ from waterclock_api.problems import BadRequest
 T = TypeVar("T")
 
 
-def cursor_of(*key: str | int) -> str:
+def cursor_of(*key: str | int | tuple[int, ...]) -> str:
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(key)).decode().rstrip("=")
 
 

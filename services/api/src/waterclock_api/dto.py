@@ -178,6 +178,12 @@ class WriteQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     allow_unknown_executor: bool = False
 
 
+class JobQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`asOf`: as the job was then, folded from its events."""
+
+    as_of: Moment | None = None
+
+
 class JobsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """`jobName` matches a part of the name, in any case; `label` is `key` or `key=value`."""
 

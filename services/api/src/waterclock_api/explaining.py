@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NoReturn
 
 from waterclock.log.jobs import load_job
 from waterclock.model.errors import NotFound, TryLater
@@ -64,7 +65,7 @@ async def _told(parts: Parts, job_id: str, from_ms: int, to_ms: int, tell: Telli
     reader = LedgerReader(parts, from_ms, to_ms)
     begun = (await reader.begun([job_id]))[job_id]
     if not begun:
-        await _refuse(parts, job_id)
+        await refuse_unheard(parts, job_id)
     heard: list[Entry] = []
 
     def listen() -> Sequence[Explanation]:
@@ -108,7 +109,7 @@ async def _statuses(parts: Parts, run_ids: Iterable[RunId]) -> Runs:
         return dict(await cursor.fetchall())
 
 
-async def _refuse(parts: Parts, job_id: str) -> None:
+async def refuse_unheard(parts: Parts, job_id: str) -> NoReturn:
     """
     Raises:
         NotFound: there never was such a job.

@@ -66,7 +66,7 @@ def _run(batch: Batch, run_id: str, known: LiveRun | EndedRun, now: int) -> Run 
     return Run(
         **kept,
         id=run_id,
-        duration_ms=_lasted(kept["started_at"], kept["finished_at"]),
+        duration_ms=lasted(kept["started_at"], kept["finished_at"]),
         attempts=[_attempt(one) for one in sorted(batch.attempts, key=lambda one: one.number)],
         steps=[_step(one) for one in sorted(batch.steps, key=lambda one: one.number) if one.attempt == row.attempt],
     )
@@ -90,5 +90,5 @@ def _columns(row: RunChange | AttemptChange | StepChange, kind: type[msgspec.Str
     return {name: None if value is msgspec.UNSET else value for name, value in columns if name in names}
 
 
-def _lasted(started_at: Stamp | None, finished_at: Stamp | None) -> int | None:
+def lasted(started_at: Stamp | None, finished_at: Stamp | None) -> int | None:
     return None if started_at is None or finished_at is None else millis(finished_at) - millis(started_at)

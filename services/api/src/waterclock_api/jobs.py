@@ -21,12 +21,14 @@ from waterclock_api import edits, reads
 from waterclock_api.answers import Answer, answer, nothing
 from waterclock_api.caller import Caller, caller_of
 from waterclock_api.defining import definition_in
-from waterclock_api.dto import JobsQuery, JobWrite, RunsQuery, StatusWrite, StreamQuery, WriteQuery
+from waterclock_api.dto import JobQuery, JobsQuery, JobWrite, RunsQuery, StatusWrite, StreamQuery, WriteQuery
 from waterclock_api.finding import job_or_refuse
 from waterclock_api.history import Subject, entry_at
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.parts import Parts, parts_of
+from waterclock_api.past import job_then
+from waterclock_api.reads import query_moment
 from waterclock_api.replays import REPLAYED, earlier_or_refuse
 from waterclock_api.resuming import resumed_at
 from waterclock_api.rows import job_of_log, next_fires
@@ -74,11 +76,13 @@ async def create_job(request: AnyRequest) -> Answer:
         return await _changed(parts, caller, change, status=201, fresh=True)
 
 
-@get(f"{PATH}/{{job_id:str}}", spec=Spec(answers={200: Job}, refuses=(404,)))
+@get(f"{PATH}/{{job_id:str}}", spec=Spec(query=JobQuery, answers={200: Job}, refuses=(404, 410)))
 async def get_job(request: AnyRequest, job_id: Id) -> Answer:
-    """Read a job."""
+    """Read a job, as it is or as it was at a time."""
     parts = parts_of(request)
-    read_query(request, NoQuery)
+    then = query_moment("asOf", read_query(request, JobQuery).as_of)
+    if then is not None:
+        return answer(await job_then(parts, job_id, then))
     job = await job_or_refuse(parts, job_id)
     return answer(job, headers=_etag(job.version))
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
+from waterclock.model.events import StoredEvent
 from waterclock_api.problems import MEDIA_TYPE, Problem
 from waterclock_api.spec import Content, Spec
 
@@ -20,6 +21,7 @@ _REFUSALS = {
     400: "Not JSON, or a query parameter that is unknown or wrong",
     404: "Not found",
     409: "It conflicts with what there is",
+    410: "What would tell is no longer kept",
     412: "The job has another version than If-Match says",
     413: "The body is too large",
     415: "The body is not JSON",
@@ -60,12 +62,32 @@ def document(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
 
 
 def _schemas(specs: Iterable[Spec]) -> tuple[Mapping[type[Any], Any], dict[str, Any]]:
-    kinds: dict[type[Any], None] = {Problem: None}
+    kinds: dict[type[Any], None] = dict.fromkeys((Problem, *StoredEvent.__args__))
     for spec in specs:
         kinds |= dict.fromkeys(one for one in (spec.body, spec.query, *spec.answers.values()) if isinstance(one, type))
     ordered = list(kinds)
     found, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
-    return dict(zip(ordered, found, strict=True)), components
+    return dict(zip(ordered, found, strict=True)), components | stored_events(components)
+
+
+def stored_events(components: Mapping[str, Any]) -> dict[str, Any]:
+    """The schemas of events as they are stored and sent: with their place and time; `Event` is any of them."""
+    place = {"type": "string", "description": "The position: <partition>-<epoch>-<seq>.", "pattern": r"^\d+-\d+-\d+$"}
+    at = {"type": "string", "description": "When it was stored, by the partition's clock.", "format": "date-time"}
+    found: dict[str, Any] = {}
+    for kind in StoredEvent.__args__:
+        own = components[kind.__name__]
+        properties = {"id": place, "at": at} | own["properties"]
+        found[kind.__name__] = own | {"properties": properties, "required": ["id", "at", *own["required"]]}
+    tags = {str(kind.__struct_config__.tag): f"#/components/schemas/{kind.__name__}" for kind in StoredEvent.__args__}
+    choice = [{"$ref": name} for name in tags.values()]
+    found["Event"] = {
+        "title": "Event",
+        "description": "A stored event. More types may come: skip those that are not known.",
+        "anyOf": choice,
+        "discriminator": {"propertyName": "type", "mapping": tags},
+    }
+    return found
 
 
 def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:

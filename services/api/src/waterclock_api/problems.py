@@ -24,6 +24,7 @@ from waterclock.model.errors import (
     KeyReused,
     NameTaken,
     NotFound,
+    NotThen,
     Refusal,
     RunBlocked,
     RunEnded,
@@ -73,6 +74,10 @@ class TooLarge(Refusal):
     pass
 
 
+class HistoryGone(Refusal):
+    """The events that would tell are no longer in the archive."""
+
+
 class Unready(Refusal):
     """Something the process needs is out of reach; `flaws` say what."""
 
@@ -89,12 +94,13 @@ class _Row(NamedTuple):
 
 _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], _Row], ...] = (
     (BadRequest, _Row(400, "bad-request", "The request cannot be read")),
-    (NotFound, _Row(404, "not-found", "Not found")),
+    ((NotFound, NotThen), _Row(404, "not-found", "Not found")),
     (NameTaken, _Row(409, "name-taken", "The name is taken")),
     (RunBlocked, _Row(409, "run-blocked", "Another run of the job is not finished")),
     (RunEnded, _Row(409, "run-ended", "The run has ended")),
     (RunUnfinished, _Row(409, "run-unfinished", "The run has not ended")),
     (JobGone, _Row(409, "job-gone", "The job was deleted")),
+    (HistoryGone, _Row(410, "history-gone", "The history is no longer kept")),
     (VersionMismatch, _Row(412, "version-mismatch", "The job has another version")),
     (TooLarge, _Row(413, "too-large", "The body is too large")),
     (UnsupportedBody, _Row(415, "unsupported-body", "The body is not JSON")),

@@ -78,8 +78,8 @@ async def matching_runs(
         "queues": list(query.queue),
         "triggers": list(query.trigger),
         "statuses": list(query.status),
-        "from": _moment("from", query.from_),
-        "to": _moment("to", query.to),
+        "from": query_moment("from", query.from_),
+        "to": query_moment("to", query.to),
         "q": query.q or None,
         "ended_by": ended_by,
         "before_at": before_at,
@@ -142,7 +142,11 @@ def _by_run(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def _moment(name: str, written: str | None) -> int | None:
+def query_moment(name: str, written: str | None) -> int | None:
+    """
+    Raises:
+        BadRequest: it is no moment.
+    """
     if written is None:
         return None
     try:

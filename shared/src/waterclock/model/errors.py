@@ -3,6 +3,7 @@
 Refusal
 ├── Invalid            something written by a person is wrong; names each field
 ├── NotFound           no such job or run
+├── NotThen            the job did not exist at the time that is asked about
 ├── NameTaken          another job bears the name
 ├── VersionMismatch    the caller decided on another version
 ├── RunBlocked         the job may not overlap and a run of it is unfinished
@@ -41,6 +42,10 @@ class NotFound(Refusal):
         super().__init__(f"There is no {kind} {some_id}.")
         self.kind = kind
         self.some_id = some_id
+
+
+class NotThen(Refusal):
+    pass
 
 
 class NameTaken(Refusal):

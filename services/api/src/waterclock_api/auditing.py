@@ -1,0 +1,132 @@
+"""The events of the archive, newest first, by filter: what a page costs is bounded, whatever fits.
+
+    place in each partition ── look at the next few ──► fits or not ──► merged by time ──► page, places to go on from
+
+A page looks at so many events and no more. Where few of them fit it holds less than was asked for, or nothing, and a
+cursor.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from waterclock.model.positions import Position
+from waterclock.store import archive
+from waterclock.store.pool import Connection
+from waterclock.store.statements import statement
+from waterclock.wire.envelope import Entry
+from waterclock_api.reads import PACKAGE
+
+LOOKED_AT = 2_000  # events of each partition, at once
+ROUNDS = 10
+_NEWEST = (2**62, 0)
+_OLDEST_MS = 0
+_LATEST_MS = 253_402_300_799_999
+
+Places = Mapping[int, tuple[int, int]]
+"""By partition: epoch and seq of the last event that was looked at; a partition that is not named has no more."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events: `types` are tags; `from_ms` and `to_ms`, both inclusive; of all, or of the `subject`."""
+
+    of: Literal["log", "job", "run"] = "log"
+    subject: str | None = None
+    types: tuple[str, ...] = ()
+    actor: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    limit: int = 50
+
+
+class Page(NamedTuple):
+    """`places` None: nothing is left."""
+
+    entries: Sequence[Entry]
+    places: Places | None
+
+
+class _Seen(NamedTuple):
+    at: int  # ms
+    partition: int
+    epoch: int
+    seq: int
+    fits: bool
+
+
+def beginnings(partitions: Sequence[int]) -> Places:
+    return dict.fromkeys(partitions, _NEWEST)
+
+
+async def page_of(connection: Connection, wanted: Wanted, places: Places) -> Page:
+    """The next page after the places."""
+    kept: list[_Seen] = []
+    left = dict(places)
+    for _ in range(ROUNDS):
+        kept += await _look(connection, wanted, left, wanted.limit - len(kept))
+        if not left or len(kept) >= wanted.limit:
+            break
+    return Page(await _entries(connection, kept), left or None)
+
+
+async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[int, int]], limit: int) -> list[_Seen]:
+    """What fits of the next events; `left` is moved to the last that was looked at."""
+    partitions = list(left)
+    arguments = {
+        "partitions": partitions,
+        "epochs": [left[one][0] for one in partitions],
+        "seqs": [left[one][1] for one in partitions],
+        "subject": wanted.subject,
+        "types": list(wanted.types),
+        "actor": wanted.actor,
+        "from": _OLDEST_MS if wanted.from_ms is None else wanted.from_ms,
+        "to": _LATEST_MS if wanted.to_ms is None else wanted.to_ms,
+        "most": LOOKED_AT,
+    }
+    async with connection.transaction():
+        await connection.execute(statement("prefer_order", PACKAGE))
+        cursor = await connection.execute(statement(f"events_of_{wanted.of}", PACKAGE), arguments)
+        rows = await cursor.fetchall()
+    streams: dict[int, list[_Seen]] = {one: [] for one in partitions}
+    for partition, epoch, seq, at, fits in rows:
+        streams[partition].append(_Seen(at, partition, epoch, seq, fits))
+    return _merged(streams, wanted, left, limit)
+
+
+def _merged(
+    streams: Mapping[int, Sequence[_Seen]], wanted: Wanted, left: dict[int, tuple[int, int]], limit: int
+) -> list[_Seen]:
+    """Newest first, as far as every partition has been looked at."""
+    found: list[_Seen] = []
+    ended = {one for one, seen in streams.items() if len(seen) < LOOKED_AT}
+    last = {seen[-1] for one, seen in streams.items() if one not in ended}
+    for seen in heapq.merge(*streams.values(), key=lambda one: one[:4], reverse=True):
+        if wanted.from_ms is not None and seen.at < wanted.from_ms:
+            left.clear()  # whatever follows is older
+            return found
+        if seen.fits and len(found) == limit:
+            return found
+        left[seen.partition] = (seen.epoch, seen.seq)
+        if seen.fits:
+            found.append(seen)
+        if seen in last:
+            return found
+    for one in ended:
+        del left[one]
+    return found
+
+
+async def _entries(connection: Connection, kept: Sequence[_Seen]) -> list[Entry]:
+    found: dict[Position, Entry] = {}
+    for partition in {seen.partition for seen in kept}:
+        own = [seen for seen in kept if seen.partition == partition]
+        named: dict[str, Any] = {"epochs": [seen.epoch for seen in own], "seqs": [seen.seq for seen in own]}
+        cursor = await connection.execute(statement("events_at", PACKAGE), {"partition": partition, **named})
+        entries = await archive.entries_of(connection, partition, await cursor.fetchall())
+        found |= {entry.position: entry for entry in entries}
+    places = (Position(seen.partition, seen.epoch, seen.seq) for seen in kept)
+    return [found[place] for place in places if place in found]
