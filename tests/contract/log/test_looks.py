@@ -27,7 +27,7 @@ async def test_depths_tell_what_could_start_and_since_when(log: Log) -> None:
     found = await depths(log, 0)
 
     assert {name: depth.queued for name, depth in found.queues.items()} == {"critical": 0, "default": 1, "low": 2}
-    assert found.queues["default"].since == before + 1
+    assert before + 1 <= found.queues["default"].since <= found.now
     assert before <= found.queues["low"].since <= found.now
     assert [name for name, depth in found.queues.items() if depth.paused] == ["critical"]
     assert found.queues["critical"].since == 0

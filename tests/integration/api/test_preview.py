@@ -32,7 +32,7 @@ async def test_an_expression_is_told_in_words_with_its_next_instants(rig: MakeRi
     async with rig() as api:
         found = await previewed(api, "30 9 * * MON-FRI", timezone=BERLIN, count=2, **{"from": "2026-11-27T08:30:00Z"})
         assert found == {
-            "words": "at 09:30 on Monday to Friday, Europe/Berlin",
+            "words": "at 09:30 from Monday to Friday, Europe/Berlin",
             "dialect": "unix",
             "timezone": BERLIN,
             "items": [
