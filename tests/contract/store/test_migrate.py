@@ -3,6 +3,7 @@
 import asyncio
 
 import psycopg
+import psycopg.conninfo
 import pytest
 
 from waterclock.store.errors import StoreUnfit
@@ -34,6 +35,18 @@ async def test_a_migration_that_was_applied_with_another_text_is_refused(postgre
 
     with pytest.raises(StoreUnfit, match="another text"):
         await migrate(postgres_url)
+
+
+@pytest.mark.asyncio
+async def test_a_database_that_cannot_hold_every_text_is_refused(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        other = f"{connection.info.dbname}_ascii"
+        connection.execute(f"CREATE DATABASE {other} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0".encode())
+        try:
+            with pytest.raises(StoreUnfit, match="encoded in SQL_ASCII: make one in UTF8"):
+                await migrate(psycopg.conninfo.make_conninfo(postgres_url, dbname=other))
+        finally:
+            connection.execute(f"DROP DATABASE {other}".encode())
 
 
 @pytest.mark.asyncio

@@ -43,7 +43,7 @@ async def test_an_expression_is_told_in_words_with_its_next_instants(rig: MakeRi
             "notes": [],
         }
         found = await previewed(api, "0 0 9 ? * 2", cronDialect="quartz")
-        assert (found["words"], found["dialect"], len(found["items"])) == ("at 09:00 on Monday, UTC", "quartz", 10)
+        assert (found["words"], found["dialect"], len(found["items"])) == ("at 09:00 on Mondays, UTC", "quartz", 10)
         assert len((await previewed(api, "* * * * * *", count=1000))["items"]) == 1000
 
 

@@ -36,7 +36,7 @@ async def migrate(postgres_url: str) -> list[str]:
         line = " ".join(str(error).split())
         raise StoreUnfit(f"Postgres is out of reach (WATERCLOCK_POSTGRES_URL): {line}") from error
     async with connection:
-        check_version(connection)
+        check_server(connection)
         await connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # released with the session
         await connection.execute(statement("create_migrations"))
         missing = await _missing(connection)
@@ -65,14 +65,17 @@ async def pending(connection: AsyncConnection[TupleRow]) -> list[str]:
         return [each.name for each in migrations()]
 
 
-def check_version(connection: AsyncConnection[TupleRow]) -> None:
+def check_server(connection: AsyncConnection[TupleRow]) -> None:
     """
     Raises:
-        StoreUnfit: the server is too old.
+        StoreUnfit: the server is too old, or the database cannot hold every text.
     """
     found = connection.info.server_version // 10_000
     if found < POSTGRES_FROM:
         raise StoreUnfit(f"Postgres {found} is too old: {POSTGRES_FROM} or newer.")
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreUnfit(f"The database {connection.info.dbname} is encoded in {encoding}: make one in UTF8.")
 
 
 def migrations() -> list[Migration]:

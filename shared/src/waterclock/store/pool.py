@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from waterclock.store.errors import StoreUnfit
-from waterclock.store.migrate import check_version, pending
+from waterclock.store.migrate import check_server, pending
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -65,7 +65,7 @@ async def _check(url: str, name: str) -> None:
     except psycopg.Error as error:
         raise StoreUnfit(f"Postgres is out of reach (WATERCLOCK_POSTGRES_URL): {_line(error)}") from error
     async with connection:
-        check_version(connection)
+        check_server(connection)
         missing = await pending(connection)
     if missing:
         raise StoreUnfit(f"The database lacks {', '.join(missing)}: run `waterclock migrate`.")
