@@ -7,6 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 GROUP = "waterclock.commands"
+CLIENT = frozenset({"httpx", "yaml"})
+"""Modules of the extra `client`, which the images of schedulers and workers do without."""
 
 
 class Verbs(click.Group):
@@ -21,7 +23,24 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         entry = self._found.get(cmd_name)
-        return entry.load() if entry is not None else None
+        if entry is None:
+            return None
+        try:
+            return entry.load()
+        except ModuleNotFoundError as error:
+            if error.name not in CLIENT:
+                raise
+            return _lacking(cmd_name, error.name)
+
+
+def _lacking(verb: str, module: str) -> click.Command:
+    """Stands for a verb that speaks to a running API, where the library was installed without its client."""
+
+    def say() -> None:
+        raise click.UsageError(f"`waterclock {verb}` needs {module}: install waterclock[client]")
+
+    free = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(verb, callback=say, context_settings=free, short_help="Needs waterclock[client].")
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

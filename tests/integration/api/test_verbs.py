@@ -102,7 +102,7 @@ async def test_an_expression_is_previewed_with_what_the_clock_does(rig: MakeRig)
         done = await terminal.run(preview, "30 2 * * *", *autumn, "--dst-fold", "both", "--json")
         assert len(msgspec.json.decode(done.output)["items"]) == 2
         done = await terminal.run(preview, "61 * * * *")
-        assert done.exit_code == 2
+        assert done.exit_code == 1
         assert "/cronExpression '61' in the minute field is not made of 0-59" in done.output
 
 
@@ -143,7 +143,7 @@ async def test_a_backfill_is_told_first_and_done_once(rig: MakeRig) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_refusal_is_one_line_and_exit_code_2(rig: MakeRig) -> None:
+async def test_a_refusal_is_one_line_and_exit_code_1(rig: MakeRig) -> None:
     async with told(rig) as (_, terminal):
         for arguments, said in (
             (("nobody",), "There is no job nobody"),
@@ -151,9 +151,11 @@ async def test_a_refusal_is_one_line_and_exit_code_2(rig: MakeRig) -> None:
             (("nobody", "--at", "noon"), "?at is no RFC 3339 moment"),
         ):
             done = await terminal.run(explain, *arguments)
-            assert done.exit_code == 2, done.output
+            assert done.exit_code == 1, done.output
             assert said.lower() in done.output.lower()
             assert len(done.output.splitlines()) == 1
+        done = await terminal.run(ledger, "verify", "--from", "noon")
+        assert done.exit_code == 2, "1 is left to what is proved"
 
 
 @pytest.mark.asyncio

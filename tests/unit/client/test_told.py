@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from waterclock.client.explain import Explanations
+from waterclock.client.answers import Explanations, Proof
 from waterclock.client.explain import told as explanations_told
-from waterclock.client.ledger import Proof
 from waterclock.client.ledger import told as proof_told
 from waterclock.model.explain import Explanation
 from waterclock.model.ids import JobId

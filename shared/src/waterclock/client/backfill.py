@@ -5,31 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
-import msgspec
 
-from waterclock.client.api import connect, job_path, show
+from waterclock.client import calls
+from waterclock.client.answers import Backfill
+from waterclock.client.http import Client
 from waterclock.client.table import table
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A run for an instant, or in a dry run what was decided of the instant."""
-
-    instant: str
-    run_id: str | None
-    ready_at: str | None
-    state: str | None
-    fate: str | None
-
-
-class Backfill(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer of `/jobs/{id}/backfill`."""
-
-    dry_run: bool
-    instants: int
-    runs: int
-    next_from: str | None
-    notes: tuple[str, ...]
-    items: tuple[Item, ...]
+from waterclock.client.terminal import json_option, show, speaking
 
 
 @click.command()
@@ -41,8 +22,10 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Runs at most.")
 @click.option("--reason", help="Why; kept with the runs.")
 @click.option("--key", help="A name for the command: who repeats it with the same name requests nothing more.")
-@click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
+@json_option
+@speaking
 def backfill(
+    client: Client,
     job: str,
     from_: str,
     to: str,
@@ -55,10 +38,8 @@ def backfill(
     as_json: bool,
 ) -> None:
     """Request a run of JOB, group/name or id, for each instant of a past range; first say which."""
-    api = connect()
-    body = {"from": from_, "to": to, "dryRun": not runs, "pace": pace, "limit": limit, "reason": reason}
-    answer = api.post(job_path(api.job_id(job), "backfill"), body, key=key)
-    show(answer, Backfill, told, as_json=as_json)
+    call = calls.backfill(job, from_=from_, to=to, dry_run=not runs, pace=pace, limit=limit, reason=reason, key=key)
+    show(client, call, told, as_json=as_json)
 
 
 def told(found: Backfill) -> Iterator[str]:

@@ -5,34 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
-import msgspec
 
-from waterclock.client.api import connect, read_answer
+from waterclock.client import calls
+from waterclock.client.answers import Proof
+from waterclock.client.http import Client
+from waterclock.client.problems import Refused
 from waterclock.client.table import table
-from waterclock.model.ledger import Breach
-
-NOT_OK = 1
-"""Exit code of a proof that found a hole, a double or a stray."""
-
-
-class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer of `/ledger/verify`."""
-
-    from_: str = msgspec.field(name="from")
-    to: str
-    jobs: int
-    instants: int
-    fired: int
-    skipped: int
-    coalesced: int
-    pending: int
-    oldest_pending: str | None
-    holes: tuple[Breach, ...]
-    doubles: tuple[Breach, ...]
-    strays: tuple[Breach, ...]
-    tzdata_changed: tuple[str, ...] = ()
-    forgotten_before: str | None = None
-    ok: bool
+from waterclock.client.talks import decode
+from waterclock.client.terminal import NO, NotAsked, json_option, say, speaking
 
 
 @click.group()
@@ -44,21 +24,21 @@ def ledger() -> None:
 @click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default an hour before --to.")
 @click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive. By default now.")
 @click.option("--job", "jobs", metavar="JOB", multiple=True, help="group/name or id, repeatable. By default all jobs.")
-@click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
-@click.pass_context
-def verify(ctx: click.Context, from_: str | None, to: str | None, jobs: tuple[str, ...], *, as_json: bool) -> None:
+@json_option
+@speaking
+def verify(client: Client, from_: str | None, to: str | None, jobs: tuple[str, ...], *, as_json: bool) -> None:
     """Prove that each instant of a range has one decision; exit code 1 if not, 2 without an answer."""
-    api = connect()
-    job_ids = tuple(api.job_id(job) for job in jobs)
-    answer = api.get("/ledger/verify", from_=from_, to=to, jobId=job_ids or None)
-    proof = read_answer(answer, Proof)
+    try:
+        answer = client.fetch(calls.verify(from_=from_, to=to, jobs=jobs))
+    except Refused as error:  # 1 is left to what is proved
+        raise NotAsked(str(error)) from None
+    proof = decode(answer, Proof)
     if as_json:
         click.echo(answer)
     else:
-        for line in told(proof):
-            click.echo(line)
+        say(told(proof))
     if not proof.ok:
-        ctx.exit(NOT_OK)
+        click.get_current_context().exit(NO)
 
 
 def told(proof: Proof) -> Iterator[str]:

@@ -5,25 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
-import msgspec
 
-from waterclock.client.api import connect, show
+from waterclock.client import calls
+from waterclock.client.answers import Preview
+from waterclock.client.http import Client
 from waterclock.client.table import table
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    at: str
-    local: str
-    note: str | None
-
-
-class Preview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer of `/schedules/preview`."""
-
-    words: str
-    items: tuple[Item, ...]
-    left_out: tuple[Item, ...]
-    notes: tuple[str, ...]
+from waterclock.client.terminal import json_option, show, speaking
 
 
 @click.command()
@@ -35,8 +22,10 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @click.option("--dst-gap", type=click.Choice(["shift", "skip"]), default="shift", show_default=True)
 @click.option("--dst-fold", type=click.Choice(["first", "both"]), default="first", show_default=True)
 @click.option("--job", metavar="JOB", help="group/name or id, whose H and phase of @every are meant.")
-@click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
+@json_option
+@speaking
 def preview(
+    client: Client,
     expression: str,
     zone: str,
     count: int,
@@ -49,18 +38,17 @@ def preview(
     as_json: bool,
 ) -> None:
     """Say in words what EXPRESSION means, and name its next instants, with what a change of the clock does to them."""
-    api = connect()
-    body = {
-        "cronExpression": expression,
-        "timezone": zone,
-        "cronDialect": dialect,
-        "dstGap": dst_gap,
-        "dstFold": dst_fold,
-        "from": from_,
-        "count": count,
-        "jobId": None if job is None else api.job_id(job),
-    }
-    show(api.post("/schedules/preview", body), Preview, told, as_json=as_json)
+    call = calls.preview(
+        expression,
+        timezone=zone,
+        dialect=dialect,
+        dst_gap=dst_gap,
+        dst_fold=dst_fold,
+        from_=from_,
+        count=count,
+        job=job,
+    )
+    show(client, call, told, as_json=as_json)
 
 
 def told(found: Preview) -> Iterator[str]:

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
-import msgspec
 
-from waterclock.client.api import connect, job_path, show
+from waterclock.client import calls
+from waterclock.client.answers import Simulation
+from waterclock.client.http import Client
 from waterclock.client.table import table
+from waterclock.client.terminal import json_option, show, speaking
 from waterclock.model.simulate import Simulated
 
 _POLICIES = {"1": "1, run each", "2": "2, run one for all", "3": "3, skip"}
-
-
-class Simulation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer of `/jobs/{id}/simulate`."""
-
-    misfire_policy: str
-    assumed: tuple[str, ...]
-    policies: tuple[Simulated, ...]
 
 
 @click.command()
@@ -28,13 +22,12 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @click.option("--to", metavar="MOMENT", required=True, help="When a scheduler is back, RFC 3339.")
 @click.option("--running", is_flag=True, help="A run of the job is unfinished then.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Runs listed at most.")
-@click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
-def simulate(job: str, from_: str, to: str, limit: int, *, running: bool, as_json: bool) -> None:
+@json_option
+@speaking
+def simulate(client: Client, job: str, from_: str, to: str, limit: int, *, running: bool, as_json: bool) -> None:
     """Say what would run of JOB, group/name or id, had no scheduler decided anything in a time. Nothing is stored."""
-    api = connect()
-    body = {"from": from_, "to": to, "running": running, "limit": limit}
-    answer = api.post(job_path(api.job_id(job), "simulate"), body)
-    show(answer, Simulation, told, as_json=as_json)
+    call = calls.simulate(job, from_=from_, to=to, running=running, limit=limit)
+    show(client, call, told, as_json=as_json)
 
 
 def told(found: Simulation) -> Iterator[str]:

@@ -1,0 +1,278 @@
+"""What the API answers, as a client reads it.
+
+The API's own shapes refuse nothing either, but they are of one version; a client may be older or newer than the API it
+asks. So words that may grow (a status, a trigger) are text here, members that an older API does not know have a
+default, and members that we do not know are skipped.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from waterclock.model.definition import Definition
+from waterclock.model.explain import Explanation
+from waterclock.model.ledger import Breach
+from waterclock.model.outcomes import Error
+from waterclock.model.simulate import Simulated
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True, rename="camel"):
+    """Part of a list; `next_cursor` asks for what follows, None where nothing does."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+
+class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The run of a job that was requested last."""
+
+    id: str
+    status: str
+    trigger: str
+    nominal_at: str | None
+    requested_at: str
+    started_at: str | None
+    finished_at: str | None
+    duration_ms: int | None
+
+
+class Job(Definition, frozen=True, kw_only=True, rename="camel"):
+    """A definition, and what is known of its job."""
+
+    id: str
+    version: int
+    next_fire_at: str | None = None
+    is_running: bool | None = None
+    last_run: LastRun | None = None
+    created_at: str
+    updated_at: str
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    number: int
+    fence: int
+    worker: str
+    started_at: str
+    finished_at: str | None
+    outcome: str | None
+    error: Error | None
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    done: float
+    total: float | None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    number: int
+    attempt: int
+    name: str
+    status: str
+    started_at: str
+    finished_at: str | None
+    progress: Progress | None
+    error: Error | None
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One requested execution. `steps` are those of the last attempt."""
+
+    id: str
+    job_id: str | None
+    job_name: str | None
+    job_group: str | None
+    invoke_target: str
+    params: dict[str, Any]
+    queue: str
+    trigger: str
+    status: str
+    nominal_at: str | None
+    requested_at: str
+    ready_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    duration_ms: int | None
+    attempt: int
+    max_attempts: int
+    worker: str | None
+    result: Any
+    error: Error | None
+    waiting_on: str | None
+    cancel_requested_at: str | None
+    retry_of: str | None
+    reason: str | None
+    labels: dict[str, str]
+    folded: int
+    folded_first: str | None
+    attempts: tuple[Attempt, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def named(self) -> str:
+        """`group/name` of its job; of a run without one, what it executes."""
+        return self.invoke_target if self.job_name is None else f"{self.job_group}/{self.job_name}"
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    position: str
+    at: str
+    run_id: str
+    attempt: int
+    step: int | None
+    level: str
+    text: str
+
+
+class Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A job with its next instants, its last runs, newest first, and its last lines, oldest first."""
+
+    job: Job
+    next_fires: tuple[str, ...]
+    runs: tuple[Run, ...]
+    logs: tuple[LogLine, ...]
+
+
+class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a worker announced; `workers` names those that run it now."""
+
+    key: str
+    description: str
+    params_schema: dict[str, Any]
+    result_schema: dict[str, Any] | None
+    timeout: float | None
+    aliases: tuple[str, ...]
+    workers: tuple[str, ...]
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One start of a worker process."""
+
+    id: str
+    name: str
+    queues: tuple[str, ...]
+    slots: int
+    running: int
+    executors: tuple[str, ...]
+    last_read_at: str | None
+    started_at: str
+    left_at: str | None
+    status: str
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    name: str
+    weight: int
+    paused: bool
+    waiting: int
+    delayed: int
+    blocked: int
+    running: int
+    oldest_wait_ms: int | None
+    started_per_minute: int
+    ended_per_minute: int
+
+
+class QueueState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    name: str
+    paused: bool
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The run that a command is about."""
+
+    run_id: str
+
+
+class RetriedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    run_id: str
+    retried_as: str | None
+    refused: str | None
+
+
+class Retried(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Of this page: how many fit, how many were requested again, how many were refused."""
+
+    dry_run: bool
+    matched: int
+    retried: int
+    refused: int
+    items: tuple[RetriedRun, ...]
+    next_cursor: str | None
+
+
+class PreviewItem(msgspec.Struct, frozen=True, kw_only=True):
+    at: str
+    local: str
+    note: str | None
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    words: str
+    dialect: str
+    timezone: str
+    items: tuple[PreviewItem, ...]
+    left_out: tuple[PreviewItem, ...]
+    notes: tuple[str, ...]
+
+
+class BackfillItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run for an instant, or in a dry run what was decided of the instant."""
+
+    instant: str
+    run_id: str | None
+    ready_at: str | None
+    state: str | None
+    fate: str | None
+
+
+class Backfill(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    dry_run: bool
+    from_: str = msgspec.field(name="from")
+    to: str
+    instants: int
+    runs: int
+    left: int
+    next_from: str | None
+    pending: int
+    notes: tuple[str, ...]
+    items: tuple[BackfillItem, ...]
+
+
+class Simulation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    from_: str = msgspec.field(name="from")
+    to: str
+    instants: int
+    misfire_policy: str
+    assumed: tuple[str, ...]
+    policies: tuple[Simulated, ...]
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the ledger's check found; `ok` is that nothing is amiss."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    jobs: int
+    instants: int
+    fired: int
+    skipped: int
+    coalesced: int
+    pending: int
+    oldest_pending: str | None
+    holes: tuple[Breach, ...]
+    doubles: tuple[Breach, ...]
+    strays: tuple[Breach, ...]
+    tzdata_changed: tuple[str, ...] = ()
+    forgotten_before: str | None = None
+    ok: bool
+
+
+Jobs = Page[Job]
+Runs = Page[Run]
+Lines = Page[LogLine]
+Explanations = Page[Explanation]
+History = Page[dict[str, Any]]

@@ -1,0 +1,52 @@
+"""A request as a value, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+Body = Mapping[str, Any]
+
+
+class Named(str):
+    """A job, by `group/name` or id."""
+
+    __slots__ = ()
+
+
+class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A request to a route under /v1/monitor whose answer is a `kind`.
+
+    Members of `query` and `body` that are None are left out. `keyed`: the route knows Idempotency-Key. `reads`: nothing
+    is changed, whatever the method.
+    """
+
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"
+    path: tuple[str, ...]
+    kind: type[T]
+    query: Mapping[str, Any] = {}
+    body: Body | None = None
+    keyed: bool = False
+    reads: bool = False
+    key: str | None = None
+    version: int | None = None  # sent as If-Match
+    wait: float | None = None  # seconds for the read models, at most; None: as the API has it
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether executing it twice is as good as once, so that a lost answer may be asked for again."""
+        if self.method == "PUT":
+            return self.version is None
+        return self.reads or self.keyed or self.method == "GET"
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """Live events of a `subject`; `after`: a position, or "0" for the oldest kept."""
+
+    subject: Literal["job", "run", "all"]
+    path: tuple[str, ...]
+    query: Mapping[str, Any] = {}
+    after: str | None = None

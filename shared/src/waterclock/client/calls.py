@@ -1,0 +1,266 @@
+"""Every route as a value: what to ask, and what the answer is. No I/O: `Client` and `AsyncClient` send the same calls.
+
+A job is named by `group/name` or by its id, wherever one is asked for; the client looks the id up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from waterclock.client import answers
+from waterclock.client.answers import Page
+from waterclock.client.call import Body, Call, Named, Stream
+from waterclock.model.definition import Definition
+
+
+def list_jobs(
+    *,
+    name: str | None = None,
+    group: str | Iterable[str] | None = None,
+    status: str | None = None,
+    target: str | Iterable[str] | None = None,
+    queue: str | Iterable[str] | None = None,
+    label: str | Iterable[str] | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[answers.Job]]:
+    """Oldest first. `name` matches a part of it, in any case; `label` is `key` or `key=value`."""
+    query = {"jobName": name, "jobGroup": _some(group), "status": status, "invokeTarget": _some(target)}
+    query |= {"queue": _some(queue), "label": _some(label), "limit": limit, "cursor": cursor}
+    return Call(path=("jobs",), kind=Page[answers.Job], query=query)
+
+
+def get_job(job: str, *, as_of: str | None = None) -> Call[answers.Job]:
+    return Call(path=("jobs", Named(job)), kind=answers.Job, query={"asOf": as_of})
+
+
+def get_detail(job: str) -> Call[answers.Detail]:
+    return Call(path=("jobs", Named(job), "detail"), kind=answers.Detail)
+
+
+def job_history(job: str, *, limit: int | None = None, cursor: str | None = None) -> Call[Page[dict[str, Any]]]:
+    """The events about the definition of a job."""
+    query = {"limit": limit, "cursor": cursor}
+    return Call(path=("jobs", Named(job), "history"), kind=Page[dict[str, Any]], query=query)
+
+
+def create_job(
+    definition: Definition | Body, *, key: str | None = None, allow_unknown: bool = False
+) -> Call[answers.Job]:
+    """`allow_unknown`: also for an executor that no worker ever announced."""
+    query = {"allowUnknownExecutor": "true" if allow_unknown else None}
+    body = _body(definition)
+    return Call(method="POST", path=("jobs",), kind=answers.Job, query=query, body=body, keyed=True, key=key)
+
+
+def replace_job(
+    job: str, definition: Definition | Body, *, version: int | None = None, allow_unknown: bool = False
+) -> Call[answers.Job]:
+    """The whole definition: what is left out takes its default. `version`: only if the job still has it."""
+    query = {"allowUnknownExecutor": "true" if allow_unknown else None}
+    body = _body(definition)
+    path = ("jobs", Named(job))
+    return Call(method="PUT", path=path, kind=answers.Job, query=query, body=body, version=version)
+
+
+def set_status(
+    job: str, status: Literal["0", "1"], *, reason: str | None = None, version: int | None = None
+) -> Call[answers.Job]:
+    """`"0"` enables, `"1"` disables."""
+    body = {"status": status, "reason": reason}
+    return Call(method="PUT", path=("jobs", Named(job), "status"), kind=answers.Job, body=body, version=version)
+
+
+def delete_job(job: str, *, version: int | None = None) -> Call[None]:
+    return Call(method="DELETE", path=("jobs", Named(job)), kind=type(None), version=version)
+
+
+def clear_logs(job: str) -> Call[None]:
+    return Call(method="DELETE", path=("jobs", Named(job), "logs"), kind=type(None))
+
+
+def trigger_job(
+    job: str,
+    *,
+    params: Body | None = None,
+    queue: str | None = None,
+    delay: float | str | None = None,
+    run_at: str | None = None,
+    overlap_policy: str | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+) -> Call[answers.Asked]:
+    body = {"params": params, "queue": queue, "delay": delay, "runAt": run_at}
+    body |= {"overlapPolicy": overlap_policy, "reason": reason}
+    path = ("jobs", Named(job), "trigger")
+    return Call(method="POST", path=path, kind=answers.Asked, body=body, keyed=True, key=key)
+
+
+def explain(
+    job: str,
+    *,
+    at: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[answers.Explanations]:
+    query = {"at": at, "from": from_, "to": to, "limit": limit, "cursor": cursor}
+    return Call(path=("jobs", Named(job), "explain"), kind=answers.Explanations, query=query)
+
+
+def simulate(
+    job: str,
+    *,
+    from_: str,
+    to: str,
+    definition: Body | None = None,
+    running: bool = False,
+    limit: int | None = None,
+) -> Call[answers.Simulation]:
+    body = {"from": from_, "to": to, "definition": definition, "running": running, "limit": limit}
+    path = ("jobs", Named(job), "simulate")
+    return Call(method="POST", path=path, kind=answers.Simulation, body=body, reads=True)
+
+
+def backfill(
+    job: str,
+    *,
+    from_: str,
+    to: str,
+    dry_run: bool = True,
+    pace: float | None = None,
+    limit: int | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+) -> Call[answers.Backfill]:
+    body = {"from": from_, "to": to, "dryRun": dry_run, "pace": pace, "limit": limit, "reason": reason}
+    path = ("jobs", Named(job), "backfill")
+    return Call(method="POST", path=path, kind=answers.Backfill, body=body, keyed=True, key=key)
+
+
+def preview(
+    expression: str,
+    *,
+    timezone: str | None = None,
+    dialect: str | None = None,
+    dst_gap: str | None = None,
+    dst_fold: str | None = None,
+    from_: str | None = None,
+    count: int | None = None,
+    job: str | None = None,
+) -> Call[answers.Preview]:
+    """`job`: whose H and phase of @every are meant."""
+    body = {"cronExpression": expression, "timezone": timezone, "cronDialect": dialect, "dstGap": dst_gap}
+    body |= {"dstFold": dst_fold, "from": from_, "count": count, "jobId": None if job is None else Named(job)}
+    return Call(method="POST", path=("schedules", "preview"), kind=answers.Preview, body=body, reads=True)
+
+
+def verify(*, from_: str | None = None, to: str | None = None, jobs: Iterable[str] = ()) -> Call[answers.Proof]:
+    query = {"from": from_, "to": to, "jobId": [Named(job) for job in jobs] or None}
+    return Call(path=("ledger", "verify"), kind=answers.Proof, query=query)
+
+
+def list_runs(
+    *,
+    job: str | Iterable[str] | None = None,
+    queue: str | Iterable[str] | None = None,
+    status: str | Iterable[str] | None = None,
+    trigger: str | Iterable[str] | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    q: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[answers.Run]]:
+    """Newest first. `from_` and `to` bound when they were requested; `q`: part of an id, name, target or error."""
+    jobs = [Named(each) for each in _some(job) or ()] or None
+    query = {"jobId": jobs, "queue": _some(queue), "status": _some(status), "trigger": _some(trigger)}
+    query |= {"from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor}
+    return Call(path=("runs",), kind=Page[answers.Run], query=query)
+
+
+def get_run(run_id: str) -> Call[answers.Run]:
+    return Call(path=("runs", run_id), kind=answers.Run)
+
+
+def run_lines(run_id: str, *, limit: int | None = None, cursor: str | None = None) -> Call[Page[answers.LogLine]]:
+    """Oldest first."""
+    return Call(path=("runs", run_id, "logs"), kind=Page[answers.LogLine], query={"limit": limit, "cursor": cursor})
+
+
+def request_run(
+    target: str, *, key: str | None = None, allow_unknown: bool = False, **more: Any
+) -> Call[answers.Asked]:
+    """A run without a job; `more` are members of the body (`params`, `queue`, `delay`, `runAt`, `timeout`, …)."""
+    query = {"allowUnknownExecutor": "true" if allow_unknown else None}
+    body = {"invokeTarget": target} | more
+    return Call(method="POST", path=("runs",), kind=answers.Asked, query=query, body=body, keyed=True, key=key)
+
+
+def cancel_run(run_id: str, *, key: str | None = None) -> Call[answers.Asked]:
+    return Call(method="POST", path=("runs", run_id, "cancel"), kind=answers.Asked, body={}, keyed=True, key=key)
+
+
+def retry_run(
+    run_id: str,
+    *,
+    queue: str | None = None,
+    overlap_policy: str | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+) -> Call[answers.Asked]:
+    """A new run, with what the ended one was requested with."""
+    body = {"queue": queue, "overlapPolicy": overlap_policy, "reason": reason}
+    return Call(method="POST", path=("runs", run_id, "retry"), kind=answers.Asked, body=body, keyed=True, key=key)
+
+
+def list_queues() -> Call[Page[answers.Queue]]:
+    return Call(path=("queues",), kind=Page[answers.Queue])
+
+
+def pause_queue(name: str, *, reason: str | None = None, key: str | None = None) -> Call[answers.QueueState]:
+    path = ("queues", name, "pause")
+    return Call(method="POST", path=path, kind=answers.QueueState, body={"reason": reason}, keyed=True, key=key)
+
+
+def resume_queue(name: str, *, reason: str | None = None, key: str | None = None) -> Call[answers.QueueState]:
+    path = ("queues", name, "resume")
+    return Call(method="POST", path=path, kind=answers.QueueState, body={"reason": reason}, keyed=True, key=key)
+
+
+def list_workers(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[answers.Worker]]:
+    return Call(path=("workers",), kind=Page[answers.Worker], query={"limit": limit, "cursor": cursor})
+
+
+def list_executors() -> Call[Page[answers.Executor]]:
+    return Call(path=("executors",), kind=Page[answers.Executor])
+
+
+def job_events(job: str, *, after: str | None = None) -> Stream:
+    """From the first event of its live run, else from now; it does not end."""
+    return Stream(subject="job", path=("jobs", Named(job), "logs", "stream"), after=after)
+
+
+def run_events(run_id: str, *, after: str | None = None) -> Stream:
+    """From the run's first event to its `end`."""
+    return Stream(subject="run", path=("runs", run_id, "logs", "stream"), after=after)
+
+
+def all_events(*, after: str | None = None, **filters: Any) -> Stream:
+    """From now; it does not end."""
+    return Stream(subject="all", path=("events", "stream"), query=filters, after=after)
+
+
+def _some(given: str | Iterable[str] | None) -> list[str] | None:
+    """Values of a repeatable parameter, of which one may be given bare."""
+    if given is None:
+        return None
+    return [given] if isinstance(given, str) else list(given) or None
+
+
+def _body(definition: Definition | Body) -> Body:
+    return msgspec.to_builtins(definition) if isinstance(definition, Definition) else definition

@@ -1,0 +1,119 @@
+"""Live events without I/O: bytes of a stream (SSE) → events, and where to go on when it breaks off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from waterclock.client.call import Stream
+from waterclock.client.problems import Refused, TryLater, Uncertain, Unreachable, Unreadable
+from waterclock.client.talks import Request, back_off, target_of
+
+END, GAP = "end", "gap"
+SILENCE = 45.0
+"""s without a byte after which a stream is taken for broken: the API sends a comment each 15 s."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind`: `run.started`, `step.log`, …; `gap`: what stood there is gone; `end`: nothing follows.
+
+    `position` is its place in the log, from which a stream can go on; `end`, and some gaps, have none.
+    """
+
+    kind: str
+    position: str | None
+    data: dict[str, Any]
+
+    @property
+    def run_id(self) -> str | None:
+        return self.data.get("runId")
+
+    @property
+    def job_id(self) -> str | None:
+        return self.data.get("jobId")
+
+
+class Frames:
+    """Bytes as they come → events as they are whole."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._fields: dict[str, str] = {}
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """
+        Raises:
+            Unreadable: it is no stream of ours.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for raw in lines:
+            line = raw.decode().removesuffix("\r")
+            if line:
+                name, _, value = line.partition(":")
+                self._fields[name] = value.removeprefix(" ")
+                continue
+            fields, self._fields = self._fields, {}
+            if "event" in fields:
+                yield _event(fields)
+
+
+class Follower:
+    """Where a stream is. The shell opens `request()`, feeds what comes, and pauses as `broken` says.
+
+    `patience`: seconds of pauses without a byte between them, after which it is given up.
+    """
+
+    def __init__(self, stream: Stream, *, patience: float) -> None:
+        self.ended = False
+        self._stream = stream
+        self._patience = patience
+        self._place = stream.after
+        self._frames = Frames()
+        self._tries, self._waited = 0, 0.0
+        self._hole = False
+
+    def request(self) -> Request:
+        headers = {"Accept": "text/event-stream"}
+        if self._place is not None:
+            headers["Last-Event-ID"] = self._place
+        return Request(method="GET", target=target_of(self._stream.path, self._stream.query), headers=headers)
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        self._tries, self._waited = 0, 0.0
+        if self._hole:
+            self._hole = False
+            yield Event(kind=GAP, position=None, data={"reason": "reconnectedWithoutPlace"})
+        for event in self._frames.feed(data):
+            self._place = event.position or self._place
+            self.ended = event.kind == END
+            yield event
+            if self.ended:
+                return
+
+    def broken(self, error: Refused | Unreachable | None) -> float:
+        """Seconds after which to come again; `error` None: the stream was closed without one.
+
+        Raises:
+            ApiError: it is no use, or `patience` is at its end.
+        """
+        self._frames = Frames()
+        # A run's stream begins with its first event each time; any other that named no place yet begins anew, with now.
+        self._hole = self._place is None and self._stream.subject != "run"
+        if isinstance(error, Refused) and not isinstance(error, TryLater | Uncertain):
+            raise error
+        self._tries += 1
+        seconds = back_off(self._tries, error.retry_after if isinstance(error, Refused) else None)
+        if self._waited + seconds > self._patience:
+            raise error or Unreadable("the stream ends as soon as it is opened")
+        self._waited += seconds
+        return seconds
+
+
+def _event(fields: dict[str, str]) -> Event:
+    try:
+        data = msgspec.json.decode(fields.get("data", ""), type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise Unreadable(f"the stream is not that of a Waterclock API: {error}") from None
+    return Event(kind=fields["event"], position=fields.get("id"), data=data)

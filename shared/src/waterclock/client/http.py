@@ -1,0 +1,261 @@
+"""The two clients: what `talks` and `events` want done, done with httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from waterclock.client import calls
+from waterclock.client.answers import Page, Run
+from waterclock.client.call import Call, Stream
+from waterclock.client.events import SILENCE, Event, Follower
+from waterclock.client.problems import Refused, Unreachable, refusal
+from waterclock.client.talks import Pause, Request, Response, Talk, ask, decode, following, named_by_id
+from waterclock.model.outcomes import ENDED
+
+T = TypeVar("T")
+
+TIMEOUT = 300.0  # s; the proof of a month takes its time
+PATIENCE = 10.0  # s
+FOLLOWING_PATIENCE = 60.0  # s
+
+
+class Client:
+    """Calls to a running API; `url` is its root. It may be shared by threads.
+
+    `timeout`: seconds of silence in one answer. `patience`: seconds that a call may be put off and repeated.
+    """
+
+    def __init__(self, url: str, *, timeout: float = TIMEOUT, patience: float = PATIENCE) -> None:
+        self.url = url.rstrip("/")
+        self._patience = patience
+        self._http = httpx.Client(**_options(self.url, timeout))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(self, call: Call[T]) -> T:
+        """
+        Raises:
+            ApiError: it was refused, or no answer came.
+        """
+        return decode(self.fetch(call), call.kind)
+
+    def fetch(self, call: Call[Any]) -> bytes:
+        """As `send`, the answer's bytes as they came."""
+        return self._carry(ask(call, patience=self._patience))
+
+    def pages(self, call: Call[Page[T]]) -> Iterator[Page[T]]:
+        """This page of a list, and all that follow."""
+        while True:
+            page = self.send(call)
+            yield page
+            if page.next_cursor is None:
+                return
+            call = following(call, page.next_cursor)
+
+    def each(self, call: Call[Page[T]]) -> Iterator[T]:
+        """Every item of a list, asked for page by page as they are taken."""
+        for page in self.pages(call):
+            yield from page.items
+
+    def follow(self, stream: Stream, *, patience: float = FOLLOWING_PATIENCE) -> Iterator[Event]:
+        """Events as they happen, each once and in order, across broken connections; a run's stream ends after `end`.
+
+        Raises:
+            ApiError: it was refused, or the API stays out of reach for `patience` seconds.
+        """
+        follower = Follower(self._named(stream), patience=patience)
+        while True:
+            error: Refused | Unreachable | None = None
+            try:
+                with self._opened(follower.request()) as chunks:
+                    for chunk in chunks:
+                        yield from follower.feed(chunk)
+                        if follower.ended:
+                            return
+            except (Refused, Unreachable) as broken:
+                error = broken
+            time.sleep(follower.broken(error))
+
+    def wait(self, run_id: str) -> Run:
+        """The run, when it has ended."""
+        for _ in self.follow(calls.run_events(run_id)):
+            continue
+        return self._carry(_ended(run_id, self._patience))
+
+    def _named(self, stream: Stream) -> Stream:
+        return self._carry(_stream_by_id(stream, self._patience))
+
+    def _carry(self, talk: Talk[T]) -> T:
+        try:
+            step = next(talk)
+            while True:
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    step = talk.send(None)
+                else:
+                    step = talk.send(self._exchange(step))
+        except StopIteration as stop:
+            return stop.value
+
+    def _exchange(self, request: Request) -> Response | Unreachable:
+        try:
+            got = self._http.request(
+                request.method, self.url + request.target, headers=dict(request.headers), content=request.content
+            )
+        except httpx.RequestError as error:
+            return _unreachable(self.url, error)
+        return Response(status=got.status_code, headers=got.headers, body=got.content)
+
+    @contextmanager
+    def _opened(self, request: Request) -> Generator[Iterator[bytes]]:
+        try:
+            with self._http.stream(
+                request.method, self.url + request.target, headers=dict(request.headers), timeout=_STREAMING
+            ) as got:
+                if got.status_code != 200:
+                    raise refusal(got.status_code, got.headers, got.read())
+                yield got.iter_raw()
+        except httpx.RequestError as error:
+            raise _unreachable(self.url, error) from None
+
+
+class AsyncClient:
+    """As `Client`, for asyncio."""
+
+    def __init__(self, url: str, *, timeout: float = TIMEOUT, patience: float = PATIENCE) -> None:
+        self.url = url.rstrip("/")
+        self._patience = patience
+        self._http = httpx.AsyncClient(**_options(self.url, timeout))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        """As `Client.send`."""
+        return decode(await self.fetch(call), call.kind)
+
+    async def fetch(self, call: Call[Any]) -> bytes:
+        """As `Client.fetch`."""
+        return await self._carry(ask(call, patience=self._patience))
+
+    async def pages(self, call: Call[Page[T]]) -> AsyncIterator[Page[T]]:
+        """As `Client.pages`."""
+        while True:
+            page = await self.send(call)
+            yield page
+            if page.next_cursor is None:
+                return
+            call = following(call, page.next_cursor)
+
+    async def each(self, call: Call[Page[T]]) -> AsyncIterator[T]:
+        """As `Client.each`."""
+        async for page in self.pages(call):
+            for item in page.items:
+                yield item
+
+    async def follow(self, stream: Stream, *, patience: float = FOLLOWING_PATIENCE) -> AsyncGenerator[Event]:
+        """As `Client.follow`. Who stops before the end closes it, with `contextlib.aclosing`."""
+        follower = Follower(await self._carry(_stream_by_id(stream, self._patience)), patience=patience)
+        while True:
+            error: Refused | Unreachable | None = None
+            try:
+                async with self._opened(follower.request()) as chunks:
+                    async for chunk in chunks:
+                        for event in follower.feed(chunk):
+                            yield event
+                        if follower.ended:
+                            return
+            except (Refused, Unreachable) as broken:
+                error = broken
+            await asyncio.sleep(follower.broken(error))
+
+    async def wait(self, run_id: str) -> Run:
+        """The run, when it has ended."""
+        async for _ in self.follow(calls.run_events(run_id)):
+            continue
+        return await self._carry(_ended(run_id, self._patience))
+
+    async def _carry(self, talk: Talk[T]) -> T:
+        try:
+            step = next(talk)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = talk.send(None)
+                else:
+                    step = talk.send(await self._exchange(step))
+        except StopIteration as stop:
+            return stop.value
+
+    async def _exchange(self, request: Request) -> Response | Unreachable:
+        try:
+            got = await self._http.request(
+                request.method, self.url + request.target, headers=dict(request.headers), content=request.content
+            )
+        except httpx.RequestError as error:
+            return _unreachable(self.url, error)
+        return Response(status=got.status_code, headers=got.headers, body=got.content)
+
+    @asynccontextmanager
+    async def _opened(self, request: Request) -> AsyncGenerator[AsyncIterator[bytes]]:
+        try:
+            async with self._http.stream(
+                request.method, self.url + request.target, headers=dict(request.headers), timeout=_STREAMING
+            ) as got:
+                if got.status_code != 200:
+                    raise refusal(got.status_code, got.headers, await got.aread())
+                yield got.aiter_raw()
+        except httpx.RequestError as error:
+            raise _unreachable(self.url, error) from None
+
+
+_LATE = 0.05  # s
+_STREAMING = httpx.Timeout(SILENCE, connect=10.0)
+
+
+def _options(url: str, timeout: float) -> dict[str, Any]:
+    """No proxies, and no certificates read where none are needed: that takes 20 ms."""
+    return {"trust_env": False, "verify": url.startswith("https:"), "timeout": httpx.Timeout(timeout, connect=10.0)}
+
+
+def _unreachable(url: str, error: httpx.RequestError) -> Unreachable:
+    unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol)
+    return Unreachable(url, str(error) or type(error).__name__, sent=not unsent)
+
+
+def _stream_by_id(stream: Stream, patience: float) -> Talk[Stream]:
+    call = yield from named_by_id(Call(path=stream.path, kind=type(None)), patience=patience)
+    return Stream(subject=stream.subject, path=call.path, query=stream.query, after=stream.after)
+
+
+def _ended(run_id: str, patience: float) -> Talk[Run]:
+    """A run whose end was told; the read models may show it a moment later."""
+    waited = 0.0
+    while True:
+        run = decode((yield from ask(calls.get_run(run_id), patience=patience)), Run)
+        if run.status in ENDED or waited >= patience:
+            return run
+        yield Pause(_LATE)
+        waited += _LATE

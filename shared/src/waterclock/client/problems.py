@@ -1,0 +1,154 @@
+"""Why a call had no success, as exceptions: what the API refused, and what never came.
+
+ApiError ─┬─ Refused ─┬─ Invalid, NotFound, NameTaken, VersionMismatch, … one for each problem type
+          │           └─ (an unknown type, of a newer API, is a plain Refused)
+          ├─ Unreachable   no answer; `sent` says whether the request may have been executed
+          └─ Unreadable    an answer, but not that of a Waterclock API
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+TYPES = "urn:waterclock:problem:"
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """`pointer`: RFC 6901 into the body; `?name` for a query parameter."""
+
+    pointer: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A problem document (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int = 0
+    detail: str = ""
+    errors: tuple[FieldProblem, ...] = ()
+    trace_id: str | None = None
+
+
+class ApiError(Exception):
+    """Any call may raise it."""
+
+
+class Unreachable(ApiError):
+    """No answer. `sent`: the request may have reached the API, so what it asks for may have been done."""
+
+    def __init__(self, url: str, reason: str, *, sent: bool) -> None:
+        super().__init__(f"no answer from {url}: {reason}")
+        self.sent = sent
+
+
+class Unreadable(ApiError):
+    """Whoever answered is not this API, or not of a version that we understand."""
+
+
+class Refused(ApiError):
+    """The API said no; its problem document says why. `errors` name the fields."""
+
+    def __init__(self, problem: Problem, *, status: int, headers: Mapping[str, str]) -> None:
+        flaws = "; ".join(f"{flaw.pointer} {flaw.message}" for flaw in problem.errors)
+        super().__init__(flaws or problem.detail or problem.title)
+        self.problem = problem
+        self.status = status
+        self.retry_after = _seconds(headers.get("retry-after"))
+        self.version = _version(headers.get("etag"))
+
+    @property
+    def errors(self) -> tuple[FieldProblem, ...]:
+        return self.problem.errors
+
+
+class BadRequest(Refused):
+    """The request cannot be read: a query parameter or a header is unknown or wrong."""
+
+
+class NotFound(Refused):
+    pass
+
+
+class NameTaken(Refused):
+    """Another job of the group has the name."""
+
+
+class RunBlocked(Refused):
+    """The job may not overlap, and another run of it is not finished."""
+
+
+class RunEnded(Refused):
+    pass
+
+
+class RunUnfinished(Refused):
+    pass
+
+
+class JobGone(Refused):
+    pass
+
+
+class VersionMismatch(Refused):
+    """Somebody changed the job since it was read; `version` is what it has now."""
+
+
+class TooLarge(Refused):
+    pass
+
+
+class Invalid(Refused):
+    """The body is not valid; `errors` name every flaw."""
+
+
+class KeyReused(Refused):
+    """The Idempotency-Key stands for another command."""
+
+
+class TryLater(Refused):
+    """Not done, and it may go well later: after `retry_after` seconds."""
+
+
+class Uncertain(Refused):
+    """The log or the read models are out of reach; whether a change was made is not known."""
+
+
+_KINDS: Mapping[str, type[Refused]] = {
+    "bad-request": BadRequest,
+    "not-found": NotFound,
+    "name-taken": NameTaken,
+    "run-blocked": RunBlocked,
+    "run-ended": RunEnded,
+    "run-unfinished": RunUnfinished,
+    "job-gone": JobGone,
+    "version-mismatch": VersionMismatch,
+    "too-large": TooLarge,
+    "invalid": Invalid,
+    "key-reused": KeyReused,
+    "try-later": TryLater,
+    "log-unavailable": Uncertain,
+    "store-unavailable": Uncertain,
+}
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+    """The exception for an answer that is an error; `headers` by lower-case name."""
+    try:
+        problem = msgspec.json.decode(body, type=Problem)
+    except msgspec.MsgspecError:
+        problem = Problem(title=f"the API answered {status}", status=status)
+    kind = _KINDS.get(problem.type.removeprefix(TYPES), Refused)
+    return kind(problem, status=status, headers=headers)
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isdigit() else None
+
+
+def _version(etag: str | None) -> int | None:
+    bare = (etag or "").strip('"')
+    return int(bare) if bare.isdigit() else None

@@ -1,0 +1,170 @@
+"""The client's side of HTTP without I/O: generators that yield what to do and are sent what came of it.
+
+    talk ──Request──► shell ──HTTP──► API        the shell (`Client`, `AsyncClient`) sends, and knows nothing else
+         ◄──Reply───       ◄────────
+         ──Pause────► shell sleeps
+
+So retries, keys, names and pages are written once for both clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any, TypeAlias, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from waterclock.client.answers import Jobs
+from waterclock.client.call import Call, Named
+from waterclock.client.problems import NotFound, Problem, Refused, TryLater, Uncertain, Unreachable, Unreadable, refusal
+from waterclock.kit.chance import fraction, token
+
+T = TypeVar("T")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # s
+_PREFIX = "/v1/monitor"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    method: str
+    target: str  # path and query
+    headers: Mapping[str, str]
+    content: bytes | None = None
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """`headers` by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Pause(msgspec.Struct, frozen=True):
+    seconds: float
+
+
+Reply: TypeAlias = "Response | Unreachable | None"
+Talk: TypeAlias = "Generator[Request | Pause, Reply, T]"
+
+
+def ask(call: Call[Any], *, patience: float) -> Talk[bytes]:
+    """The body of the answer. What can be repeated without harm is, for up to `patience` seconds of pauses.
+
+    Raises:
+        ApiError: it was refused, or no answer came.
+    """
+    request = request_of((yield from named_by_id(call, patience=patience)))
+    waited, tries = 0.0, 0
+    while True:
+        reply = yield request
+        if isinstance(reply, Response) and reply.status < 400:
+            return reply.body
+        assert reply is not None
+        error = reply if isinstance(reply, Unreachable) else refusal(reply.status, reply.headers, reply.body)
+        tries += 1
+        seconds = back_off(tries, error.retry_after if isinstance(error, Refused) else None)
+        if not _may_go_well(call, error) or waited + seconds > patience:
+            raise error
+        yield Pause(seconds)
+        waited += seconds
+
+
+def named_by_id(call: Call[T], *, patience: float) -> Talk[Call[T]]:
+    """The call with the id in place of each `group/name`."""
+    found: dict[str, str] = {}
+    for named in _names(call):
+        if "/" in named and named not in found:
+            found[named] = yield from job_id(named, patience=patience)
+
+    def put(value: Any) -> Any:
+        if isinstance(value, list):
+            return [put(each) for each in cast("list[Any]", value)]
+        return found.get(value, value) if isinstance(value, Named) else value
+
+    return msgspec.structs.replace(
+        call,
+        path=tuple(put(part) for part in call.path),
+        query={name: put(value) for name, value in call.query.items()},
+        body=None if call.body is None else {name: put(value) for name, value in call.body.items()},
+    )
+
+
+def job_id(named: str, *, patience: float) -> Talk[str]:
+    """
+    Raises:
+        NotFound: there is no such job now; what was deleted is named by its id.
+    """
+    group, _, name = named.partition("/")
+    call = Call(path=("jobs",), kind=Jobs, query={"jobGroup": group, "jobName": name, "limit": 1000})
+    while True:
+        page = decode((yield from ask(call, patience=patience)), Jobs)
+        for job in page.items:
+            if job.job_name == name:
+                return job.id
+        if page.next_cursor is None:
+            told = Problem(title="Not found", detail=f"There is no job {name!r} in the group {group!r}.")
+            raise NotFound(told, status=404, headers={})
+        call = following(call, page.next_cursor)
+
+
+def following(call: Call[T], cursor: str) -> Call[T]:
+    return msgspec.structs.replace(call, query={**call.query, "cursor": cursor})
+
+
+def request_of(call: Call[Any]) -> Request:
+    headers = {"Accept": "application/json"}
+    content = None
+    if call.body is not None:
+        headers["Content-Type"] = "application/json"
+        content = msgspec.json.encode({name: value for name, value in call.body.items() if value is not None})
+    if call.keyed:
+        headers["Idempotency-Key"] = call.key or token(24)
+    if call.version is not None:
+        headers["If-Match"] = f'"{call.version}"'
+    if call.wait is not None:
+        headers["Prefer"] = f"wait={round(call.wait)}"
+    return Request(method=call.method, target=target_of(call.path, call.query), headers=headers, content=content)
+
+
+def target_of(path: tuple[str, ...], query: Mapping[str, Any]) -> str:
+    asked = urlencode({name: value for name, value in query.items() if value is not None}, doseq=True)
+    return "/".join((_PREFIX, *(quote(part, safe="") for part in path))) + (f"?{asked}" if asked else "")
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """
+    Raises:
+        Unreadable: it is something else.
+    """
+    if kind is type(None):
+        return None  # pyright: ignore[reportReturnType] - T is None
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise Unreadable(f"the answer is not that of a Waterclock API: {error}") from None
+
+
+def back_off(tries: int, at_least: float | None = None) -> float:
+    """Seconds before another try: doubled each time, and jittered so that clients do not come in step."""
+    bound = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries, 10))
+    return max(at_least or 0.0, bound * (0.5 + fraction() / 2))
+
+
+def _may_go_well(call: Call[Any], error: Refused | Unreachable) -> bool:
+    match error:
+        case TryLater():
+            return True
+        case Uncertain():
+            return call.repeatable
+        case Unreachable():
+            return call.repeatable or not error.sent
+        case _:
+            return False
+
+
+def _names(call: Call[Any]) -> list[Named]:
+    values: list[Any] = [*call.path, *call.query.values(), *(call.body or {}).values()]
+    flat = (each for value in values for each in (cast("list[Any]", value) if isinstance(value, list) else [value]))
+    return [each for each in flat if isinstance(each, Named)]

@@ -1,0 +1,99 @@
+"""What all verbs share: the API that the environment names, errors as one line and an exit code, answers as lines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+import msgspec
+
+from waterclock.client.answers import Page
+from waterclock.client.call import Call
+from waterclock.client.http import Client
+from waterclock.client.problems import ApiError, Refused, Unreachable
+from waterclock.kit.settings import PREFIX, SettingsError, read
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+NO = 1
+"""Exit code where the API was asked, and the answer is no: it refused, or a run did not succeed."""
+PATIENCE = 2.0  # s; who waits at a terminal would rather know
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    api_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+(/[^?#]*)?\Z")] = "http://127.0.0.1:8080"
+
+
+class Failure(click.ClickException):
+    """The answer is no: one line that says why."""
+
+    exit_code = NO
+
+
+class NotAsked(Failure):
+    """It was not asked, or did not answer: wrong usage, a wrong setting, an API out of reach."""
+
+    exit_code = 2
+
+
+def connect(environment: Mapping[str, str] | None = None) -> Client:
+    """The API that the environment names.
+
+    Raises:
+        NotAsked: the setting is wrong.
+    """
+    try:
+        return Client(
+            read(ClientSettings, os.environ if environment is None else environment).api_url, patience=PATIENCE
+        )
+    except SettingsError as error:
+        raise NotAsked(str(error)) from None
+
+
+def speaking(verb: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
+    """A verb that is given the API first; what that refuses ends the verb."""
+
+    @wraps(verb)
+    def spoken(*args: P.args, **kwargs: P.kwargs) -> None:
+        with connect() as client:
+            try:
+                verb(client, *args, **kwargs)
+            except Refused as error:
+                raise Failure(str(error)) from None
+            except Unreachable as error:
+                message = str(error).replace(client.url, f"{client.url} ({PREFIX}API_URL)", 1)
+                raise NotAsked(message) from None
+            except ApiError as error:
+                raise NotAsked(f"{error} ({PREFIX}API_URL)") from None
+
+    return spoken
+
+
+def show(client: Client, call: Call[T], told: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
+    """Print an answer as it is, or in the lines that tell it."""
+    if as_json:
+        click.echo(client.fetch(call))
+        return
+    say(told(client.send(call)))
+
+
+def say(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def more(page: Page[Any]) -> Iterable[str]:
+    """Says how to ask for what follows a page, if anything does."""
+    if page.next_cursor is not None:
+        yield f"There are more: the same with --cursor {page.next_cursor}"
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
+limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most.")
+cursor_option = click.option("--cursor", help="Where the page before ended.")
+reason_option = click.option("--reason", help="Why; kept in the log.")
+key_option = click.option("--key", help="A name for the command: repeated with the same name it is done once.")

@@ -1,0 +1,71 @@
+"""Bytes of a stream → events, and where it goes on."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from waterclock.client import calls
+from waterclock.client.events import Event, Follower, Frames
+from waterclock.client.problems import NotFound, Problem, Unreachable, Unreadable
+
+STREAM = (
+    b"retry: 1000\n\n:\n\n"
+    b'id: 0-1-7\nevent: step.log\ndata: {"runId":"r","lines":[{"text":"h\xc3\xb6he\\n"}]}\n\n'
+    b":\n\n"
+    b'event: gap\ndata: {"runId":"r","reason":"placeLost"}\n\n'
+    b'event: end\ndata: {"runId":"r","status":"succeeded"}\n\n'
+)
+CUT = Unreachable("http://there", "cut", sent=True)
+LOG_LINE = b'id: 0-1-7\nevent: step.log\ndata: {"runId":"r"}\n\n'
+
+
+@hypothesis.given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=6))
+def test_events_are_the_same_however_the_bytes_are_cut(cuts: list[int]) -> None:
+    frames, found, places = Frames(), list[Event](), sorted({0, *cuts, len(STREAM)})
+    for start, stop in pairwise(places):
+        found += frames.feed(STREAM[start:stop])
+    assert [(event.kind, event.position) for event in found] == [("step.log", "0-1-7"), ("gap", None), ("end", None)]
+    assert found[0].data["lines"] == [{"text": "höhe\n"}]
+
+
+def test_a_broken_stream_goes_on_after_the_last_event_and_without_the_half_of_one() -> None:
+    follower = Follower(calls.run_events("r"), patience=5)
+    assert "Last-Event-ID" not in follower.request().headers
+    assert len(list(follower.feed(LOG_LINE + b"id: 0-1-8\nevent: st"))) == 1
+    follower.broken(CUT)
+    assert follower.request().headers["Last-Event-ID"] == "0-1-7"
+    (ended,) = follower.feed(b'event: end\ndata: {"runId":"r","status":"failed"}\n\n')
+    assert (ended.kind, follower.ended) == ("end", True)
+
+
+def test_where_no_place_was_named_yet_a_break_is_told_as_a_gap() -> None:
+    follower = Follower(calls.job_events("j"), patience=5)
+    assert list(follower.feed(b":\n\n")) == []
+    follower.broken(CUT)
+    assert [event.kind for event in follower.feed(LOG_LINE)] == ["gap", "step.log"]
+    follower.broken(CUT)
+    assert [event.kind for event in follower.feed(LOG_LINE)] == ["step.log"]
+
+
+def test_it_is_given_up_when_nothing_comes_for_too_long() -> None:
+    def given_up(error: Unreachable | None) -> float:
+        """Seconds of pauses before it was."""
+        follower, waited = Follower(calls.job_events("j"), patience=5), 0.0
+        for _ in range(1000):
+            waited += follower.broken(error)
+        return waited
+
+    with pytest.raises(Unreachable):
+        given_up(CUT)
+    with pytest.raises(Unreadable):
+        given_up(None)
+
+
+def test_a_refusal_ends_it() -> None:
+    refused = NotFound(Problem(title="Not found"), status=404, headers={})
+    with pytest.raises(NotFound):
+        Follower(calls.run_events("r"), patience=5).broken(refused)

@@ -1,0 +1,141 @@
+"""What the clients do about each answer, without any I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+
+from waterclock.client import calls
+from waterclock.client.call import Call
+from waterclock.client.problems import (
+    Invalid,
+    NotFound,
+    Refused,
+    TryLater,
+    Uncertain,
+    Unreachable,
+    Unreadable,
+    VersionMismatch,
+    refusal,
+)
+from waterclock.client.talks import Pause, Reply, Request, Response, ask, decode
+
+DONE = Response(status=202, headers={}, body=b'{"runId": "r"}')
+LOST = Unreachable("http://there", "cut", sent=True)
+UNSENT = Unreachable("http://there", "refused", sent=False)
+TRIGGER, DELETE = calls.trigger_job("j"), calls.delete_job("j")
+EDIT = calls.replace_job("j", {}, version=3)
+
+
+def problem(status: int, name: str, **headers: str) -> Response:
+    body = {"type": f"urn:waterclock:problem:{name}", "title": "No", "status": status, "detail": "Because."}
+    return Response(status=status, headers=headers, body=msgspec.json.encode(body))
+
+
+def told(call: Call[Any], replies: Iterable[Reply], *, patience: float = 5.0) -> tuple[bytes, list[Request]]:
+    """The answer, and the requests that were sent for it, each answered by the next of `replies`."""
+    talk, given, sent = ask(call, patience=patience), iter(replies), list[Request]()
+    reply: Reply = None
+    while True:
+        try:
+            step = talk.send(reply)
+        except StopIteration as stop:
+            return stop.value, sent
+        if isinstance(step, Request):
+            sent.append(step)
+            reply = next(given)
+        else:
+            reply = None
+
+
+@pytest.mark.parametrize("trouble", [LOST, UNSENT, problem(503, "try-later"), problem(503, "log-unavailable")])
+def test_a_command_is_repeated_with_the_same_key(trouble: Reply) -> None:
+    answer, sent = told(TRIGGER, [trouble, trouble, DONE])
+    assert answer == DONE.body
+    assert len({request.headers["Idempotency-Key"] for request in sent}) == 1
+    assert len(sent) == 3
+
+
+def test_each_command_has_a_key_of_its_own_or_the_one_given() -> None:
+    keys = {told(TRIGGER, [DONE])[1][0].headers["Idempotency-Key"] for _ in range(2)}
+    assert len(keys) == 2
+    assert told(calls.trigger_job("j", key="mine"), [DONE])[1][0].headers["Idempotency-Key"] == "mine"
+
+
+@pytest.mark.parametrize("call", [DELETE, EDIT], ids=["delete", "edit of a version"])
+def test_what_twice_is_not_once_is_repeated_only_if_it_was_surely_not_done(call: Call[Any]) -> None:
+    for surely_not in (UNSENT, problem(503, "try-later")):
+        assert told(call, [surely_not, DONE])[0] == DONE.body
+    for who_knows, kind in ((LOST, Unreachable), (problem(503, "log-unavailable"), Uncertain)):
+        with pytest.raises(kind):
+            told(call, [who_knows])
+
+
+def test_patience_ends_with_the_last_error() -> None:
+    with pytest.raises(TryLater) as raised:
+        told(TRIGGER, [problem(503, "try-later", **{"retry-after": "2"})] * 3, patience=5.0)
+    assert raised.value.retry_after == 2
+
+
+def test_a_pause_is_at_least_what_the_answer_asks_for() -> None:
+    talk = ask(TRIGGER, patience=5.0)
+    next(talk)
+    step = talk.send(problem(503, "try-later", **{"retry-after": "3"}))
+    assert isinstance(step, Pause)
+    assert step.seconds >= 3
+
+
+def test_a_refusal_names_the_fields_and_is_not_repeated() -> None:
+    body = {"type": "urn:waterclock:problem:invalid", "title": "No", "errors": [{"pointer": "/queue", "message": "is"}]}
+    with pytest.raises(Invalid) as raised:
+        told(TRIGGER, [Response(status=422, headers={}, body=msgspec.json.encode(body))])
+    assert [flaw.pointer for flaw in raised.value.errors] == ["/queue"]
+    assert str(raised.value) == "/queue is"
+
+
+def test_a_mismatch_tells_the_present_version() -> None:
+    error = refusal(412, {"etag": '"7"'}, problem(412, "version-mismatch").body)
+    assert isinstance(error, VersionMismatch)
+    assert error.version == 7
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"type": "urn:waterclock:problem:brand-new", "title": "New"}'])
+def test_an_error_that_is_not_known_is_a_plain_refusal(body: bytes) -> None:
+    error = refusal(418, {}, body)
+    assert type(error) is Refused
+    assert error.status == 418
+
+
+def test_a_name_is_looked_up_wherever_it_stands_page_by_page() -> None:
+    pages = [
+        b'{"items": [%b], "nextCursor": "c"}' % job("other", "1"),
+        b'{"items": [%b], "nextCursor": null}' % job("tide", "22"),
+    ]
+    found = [Response(status=200, headers={}, body=page) for page in pages]
+    _, sent = told(calls.verify(jobs=["demo/tide", "other-id"]), [*found, DONE])
+    assert sent[0].target == "/v1/monitor/jobs?jobGroup=demo&jobName=tide&limit=1000"
+    assert sent[1].target.endswith("&cursor=c")
+    assert sent[2].target == "/v1/monitor/ledger/verify?jobId=22&jobId=other-id"
+    _, sent = told(calls.preview("H * * * *", job="demo/tide"), [*found, DONE])
+    assert msgspec.json.decode(sent[2].content or b"")["jobId"] == "22"
+    with pytest.raises(NotFound, match="no job 'tide' in the group 'demo'"):
+        told(calls.get_job("demo/tide"), [Response(status=200, headers={}, body=b'{"items": []}')])
+
+
+def test_an_id_is_quoted_and_what_is_none_is_left_out() -> None:
+    _, (sent,) = told(calls.get_job("a b?c", as_of=None), [DONE])
+    assert sent.target == "/v1/monitor/jobs/a%20b%3Fc"
+
+
+def test_another_answer_than_ours_is_said_to_be_one() -> None:
+    with pytest.raises(Unreadable):
+        decode(b"<html>", dict[str, Any])
+
+
+def job(name: str, job_id: str) -> bytes:
+    moment = "2026-11-23T10:00:00.000Z"
+    known = {"id": job_id, "version": 1, "createdAt": moment, "updatedAt": moment}
+    return msgspec.json.encode({"jobName": name, "invokeTarget": "demo.noop"} | known)
