@@ -18,11 +18,15 @@ _NAMED = 100  # of those that were dropped
 
 
 class Ends(NamedTuple):
-    """`forked`: the archive's last entry is not in the stream, and was not trimmed from it."""
+    """`forked`: the archive's last entry is not in the stream, and was not trimmed from it.
+
+    `begins`: there is nothing yet of a partition that the log has had since it was given another number of them.
+    """
 
     archived: Position | None
     end: Position | None
     forked: bool
+    begins: bool = False
 
 
 class Fork(NamedTuple):
@@ -43,7 +47,7 @@ class Fork(NamedTuple):
 class Strangers(Exception):
     """Stream and archive have nothing in common: one is not of this installation, and neither may be given up."""
 
-    def __init__(self, partition: int, archived: Position) -> None:
+    def __init__(self, partition: int, archived: Position | None) -> None:
         super().__init__(
             f"Partition {partition} has a stream that has nothing in common with its archive, which ends at {archived}:"
             " the log or the database is another installation's. Nothing is written to either."
@@ -54,9 +58,18 @@ async def compare(log: Log, connection: Connection, partition: int) -> Ends:
     """
     Raises:
         BrokenChain: what follows the archive's last entry was trimmed: the archive has been put back to an older state.
+        Strangers: the stream is of another number of partitions.
     """
     archived = await archive.position(connection, partition)
     end = await tail_of(log, partition)
+    if (
+        log.restored
+        and (archived is None or archived.epoch < log.restored)
+        and (end is None or end.epoch < log.restored)
+    ):
+        if end is not None:
+            raise Strangers(partition, archived)
+        return Ends(archived, end, forked=True, begins=True)
     if archived is None:
         if end is not None:
             await tail.read(log, partition, None, count=1, block=None, archive=None)
@@ -72,6 +85,8 @@ async def fork_of(log: Log, connection: Connection, partition: int, ends: Ends) 
     Raises:
         Strangers: everything.
     """
+    if ends.begins:
+        return Fork(None, 0)
     assert ends.archived is not None
     dropped, names, oldest = 0, list[str](), None
     last: Position | None = None

@@ -24,7 +24,7 @@ from waterclock.store.project import apply, batch_of
 from waterclock.wire.envelope import Entry, UnknownEvent
 from waterclock_api.comparing import Strangers
 from waterclock_api.handover import connect_following, unblocked
-from waterclock_api.opening import ArchiveAhead, NotOpened, ensure_open
+from waterclock_api.opening import ArchiveAhead, NotOpened, OtherPartitions, ensure_open
 from waterclock_api.trimming import Keeping, delete_cleared, trim
 
 READ_AT_ONCE = 1_000  # entries; reading them takes about 20 ms, in which nothing is sent to Postgres
@@ -42,7 +42,7 @@ class Overtaken(Exception):
 
 PASSING = (LogUnavailable, LogFull, Halted, NotOpened, Overtaken, psycopg.OperationalError, TimeoutError)
 """What passes by itself: try again. The rest of what psycopg and the log raise are bugs, and fly."""
-BROKEN = (ArchiveAhead, BrokenChain, Strangers, msgspec.ValidationError, psycopg.DataError)
+BROKEN = (ArchiveAhead, BrokenChain, OtherPartitions, Strangers, msgspec.ValidationError, psycopg.DataError)
 """What does not pass until someone has repaired the log, or us: look again now and then, and write nothing."""
 
 _log = logging.getLogger(__name__)

@@ -58,8 +58,9 @@ async def frames(
             return
         async with parts.reading() as connection:
             archived = await archive.position(connection, subject.partition)
-        if archived is not None and (at is None or archived > at):
-            async for page in _archived(parts, subject, at, archived):
+        through = _known_through(parts, subject, archived)
+        if through is not None and (at is None or through > at):
+            async for page in _archived(parts, subject, at, through):
                 yield page
             at = archived
         while at is None or at < until:
@@ -146,6 +147,12 @@ async def _place_before(parts: Parts, subject: Subject, found: str) -> tuple[Pos
 
 async def _streamed(parts: Parts, partition: int, at: Position | None) -> list[Entry]:
     return await tail.read(parts.log, partition, at, count=PAGE, block=None, archive=ArchiveReader(parts.pool))
+
+
+def _known_through(parts: Parts, subject: Subject, archived: Position | None) -> Position | None:
+    """Up to where the archive has the subject's events: all that it had when partitions were another number."""
+    restored = Position(subject.partition, parts.log.restored, 0) if parts.log.restored else None
+    return max((place for place in (archived, restored) if place is not None), default=None)
 
 
 async def _archived(

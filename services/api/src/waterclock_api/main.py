@@ -11,19 +11,27 @@ import click
 from waterclock.kit import telemetry
 from waterclock.kit.health import Report, served
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
-from waterclock.log.client import Log, LogSettings, Queue
+from waterclock.kit.settings import TelemetrySettings, read
+from waterclock.log.client import Log
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.log.opening import initialise
-from waterclock.store.migrate import archived_partitions
 from waterclock.store.migrate import migrate as migrate_store
+from waterclock.store.partitioning import present
 from waterclock.store.pool import open_pool
 from waterclock_api.app import application, assembled
 from waterclock_api.keeping import kept
 from waterclock_api.lagging import Lags
 from waterclock_api.projector import run
 from waterclock_api.serving import check_free, serve
-from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, check_loopback
+from waterclock_api.settings import (
+    ApiSettings,
+    MigrateSettings,
+    ProjectorSettings,
+    StoreSettings,
+    check_loopback,
+    log_settings,
+    queues_of,
+)
 from waterclock_api.trimming import Keeping
 
 LOG_FAULTS = (LogUnfit, LogUnavailable)
@@ -54,7 +62,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
     check_loopback(own.host)
     check_free(own.host, own.port)
     telemetry.setup("api", read(TelemetrySettings, os.environ))
-    log = await Log.connect(_log_settings(), role="api")
+    log = await Log.connect(log_settings(), role="api")
     try:
         async with (
             await open_pool(store.postgres_url, name="api", max_size=own.postgres_connections) as pool,
@@ -75,7 +83,7 @@ async def _project(stop: asyncio.Event) -> None:
     own, store = read(ProjectorSettings, os.environ), read(StoreSettings, os.environ)
     keep = kept(own.keep_events, own.keep_runs)
     telemetry.setup("projector", read(TelemetrySettings, os.environ))
-    log = await Log.connect(_log_settings(), role="projector")
+    log = await Log.connect(log_settings(), role="projector")
     readiness = _Readiness()
     try:
         async with (
@@ -119,29 +127,15 @@ class _Readiness:
 
 async def _migrate(_: asyncio.Event) -> None:
     own, store = read(MigrateSettings, os.environ), read(StoreSettings, os.environ)
-    queues = _queues(own)
+    queues = queues_of(own)
     applied = await migrate_store(store.postgres_url)
-    archived = await archived_partitions(store.postgres_url)
-    await initialise(_log_settings(), partitions=own.partitions, queues=queues, archived=archived)
+    async with await open_pool(store.postgres_url, name="migrate", max_size=1) as pool, pool.connection() as connection:
+        known = await present(connection)
+    await initialise(
+        log_settings(),
+        partitions=own.partitions,
+        queues=queues,
+        archived=known.partitions if known is not None else None,
+        restored=known.since if known is not None else 0,
+    )
     click.echo(f"Postgres: {', '.join(applied) or 'nothing to do'}. Redis: {own.partitions} partition(s), ready.")
-
-
-def _log_settings() -> LogSettings:
-    redis = read(RedisSettings, os.environ)
-    return LogSettings(url=redis.redis_url, prefix=redis.key_prefix)
-
-
-def _queues(own: MigrateSettings) -> tuple[Queue, ...]:
-    """
-    Raises:
-        SettingsError: one is not written as `name=weight`.
-    """
-    found: list[Queue] = []
-    for text in own.queue_weights:
-        name, _, weight = text.partition("=")
-        if not name or not weight.isdecimal() or int(weight) < 1:
-            raise SettingsError(f"WATERCLOCK_QUEUE_WEIGHTS: {text!r} is not name=weight, such as default=3")
-        found.append(Queue(name=name, weight=int(weight)))
-    if not found:
-        raise SettingsError("WATERCLOCK_QUEUE_WEIGHTS names no queue")
-    return tuple(found)

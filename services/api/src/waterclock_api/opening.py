@@ -16,10 +16,11 @@ from waterclock.log.gates import Gate, gate_of
 from waterclock.log.opening import open_names_with_the_last, open_partition, prepare_again
 from waterclock.log.repair import lose
 from waterclock.model.positions import Position
+from waterclock.store.partitioning import Partitioning, present
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock_api.comparing import Ends, compare
-from waterclock_api.repairing import Overtaken, repair
+from waterclock_api.repairing import Overtaken, Tell, repair
 
 _TRIES = 10  # each is spoilt only by another projector that gets on
 
@@ -40,19 +41,36 @@ class ArchiveAhead(Exception):
         self.end = end
 
 
+class OtherPartitions(Exception):
+    """The log and the store do not agree on how many partitions there are since when."""
+
+    def __init__(self, log: Partitioning, store: Partitioning) -> None:
+        super().__init__(
+            f"The log has {log.partitions} partitions since epoch {log.since}, the archive {store.partitions} since"
+            f" epoch {store.since}. Nothing is written. After `waterclock restore` start this process again; if the"
+            " log or the database was put back to before a restore, restore the log again."
+        )
+
+
 class NotOpened(Exception):
     """Others were opening the partition each time we tried; try again."""
 
 
-async def ensure_open(log: Log, connection: Connection, partition: int) -> Position | None:
+async def ensure_open(log: Log, connection: Connection, partition: int, *, tell: Tell | None = None) -> Position | None:
     """Open the partition if it is halted, repaired if it has to be; its position in the archive, from which to go on.
+
+    `tell` is called with how much a repair has put back.
 
     Raises:
         ArchiveAhead: it is open, and lacks archived events.
         BrokenChain: what follows the archive's last event was trimmed from the stream.
         Strangers: stream and archive have nothing in common.
+        OtherPartitions: the number of partitions was changed, here or there.
         NotOpened: others got in between; try again.
     """
+    ours, theirs = Partitioning(log.restored, log.partitions), await present(connection)
+    if theirs is not None and theirs.since != ours.since:
+        raise OtherPartitions(ours, theirs)
     await connection.execute(statement("add_partition"), {"partition": partition})
     for _ in range(_TRIES):
         gate = await gate_of(log, partition)
@@ -62,7 +80,7 @@ async def ensure_open(log: Log, connection: Connection, partition: int) -> Posit
             continue
         ends = await compare(log, connection, partition)
         if not gate.opened:
-            await _open(log, connection, partition, gate, ends)
+            await _open(log, connection, partition, gate, ends, tell)
         elif ends.forked:
             raise ArchiveAhead(partition, ends.archived, ends.end)
         else:
@@ -74,14 +92,14 @@ async def ensure_open(log: Log, connection: Connection, partition: int) -> Posit
     raise NotOpened(f"Partition {partition} is being opened by others.")
 
 
-async def _open(log: Log, connection: Connection, partition: int, gate: Gate, ends: Ends) -> None:
+async def _open(log: Log, connection: Connection, partition: int, gate: Gate, ends: Ends, tell: Tell | None) -> None:
     """Open the partition, unless another gets in between."""
     epoch = await _reserve(connection, partition, ends, above=gate.epoch)
     if epoch is None:
         return
     try:
         if ends.forked:
-            await repair(log, connection, partition, ends, epoch=epoch)
+            await repair(log, connection, partition, ends, epoch=epoch, tell=tell)
         else:
             tail = ends.end.entry if ends.end is not None else ""
             await open_partition(log, partition, epoch=epoch, expect_tail=tail)

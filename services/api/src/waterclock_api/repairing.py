@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -22,39 +22,50 @@ class Overtaken(Exception):
     """The archive has gone on since it was compared."""
 
 
-async def repair(log: Log, connection: Connection, partition: int, ends: Ends, *, epoch: int) -> None:
+Tell = Callable[[int], None]  # jobs and runs put back so far
+
+
+async def repair(
+    log: Log, connection: Connection, partition: int, ends: Ends, *, epoch: int, tell: Tell | None = None
+) -> None:
     """Repair a partition whose stream does not hold the archive's last entry, and open it in `epoch`.
 
     Raises:
         Strangers: stream and archive have nothing in common; nothing was done.
         StaleRepair, StaleEpoch, TailMoved, Overtaken: another got in between.
     """
-    assert ends.archived is not None
     fork = await fork_of(log, connection, partition, ends)
     work = await Repair.begin(log, partition, epoch=epoch)
-    async with known(connection, partition) as archive:
+    async with known(connection, partition, partitions=log.partitions, restored=log.restored) as archive:
         if await archive.position() != ends.archived:
             raise Overtaken(f"Partition {partition} is archived beyond {ends.archived} by now.")
-        paused = await _put_back(work, archive)
-    await _fork(work, ends, fork, paused)
+        if ends.begins:
+            work.not_before(await archive.last_at())
+        paused = await _put_back(work, archive, tell or _silent)
+    await _fork(work, ends, fork, paused, log.partitions if ends.begins else None)
     _say(partition, epoch, ends, fork, work.put)
 
 
-async def _put_back(work: Repair, archive: Known) -> Mapping[str, Position]:
+def _silent(_: int) -> None:
+    return
+
+
+async def _put_back(work: Repair, archive: Known, tell: Tell) -> Mapping[str, Position]:
     async with aclosing(archive.jobs()) as portions:
         async for jobs in portions:
             await work.jobs(jobs)
+            tell(work.put)
     async with aclosing(archive.runs()) as portions:
         async for runs in portions:
             await work.runs([(run, body.decode()) for run, body in runs])
+            tell(work.put)
     async with aclosing(archive.recent()) as portions:
         async for ended, answered in portions:
             await work.remember(ended, answered)
     return await archive.paused()
 
 
-async def _fork(work: Repair, ends: Ends, fork: Fork, paused: Mapping[str, Position]) -> None:
-    assert ends.archived is not None
+async def _fork(work: Repair, ends: Ends, fork: Fork, paused: Mapping[str, Position], partitions: int | None) -> None:
     forked = LogForked(
         epoch=work.epoch,
         server=work.server,
@@ -64,6 +75,7 @@ async def _fork(work: Repair, ends: Ends, fork: Fork, paused: Mapping[str, Posit
         dropped=fork.dropped,
         dropped_first=_named(fork.first),
         dropped_last=_named(fork.last),
+        partitions=partitions,
     )
     tail = ends.end.entry if ends.end is not None else ""
     await work.fork(forked, archived=ends.archived, tail=tail, paused=paused)
@@ -72,6 +84,9 @@ async def _fork(work: Repair, ends: Ends, fork: Fork, paused: Mapping[str, Posit
 def _say(partition: int, epoch: int, ends: Ends, fork: Fork, put: int) -> None:
     told: dict[str, Any] = {"partition": partition, "epoch": epoch, "archived": str(ends.archived)}
     told |= {"end": str(ends.end), "common": str(fork.common), "lost": fork.lost, "repaired": put}
+    if ends.begins:
+        _log.warning("partition restored from the archive", extra=told)
+        return
     _log.error("log forked: it had lost its end, and was repaired from the archive", extra=told)
     for name in fork.names:
         _log.warning("event dropped: the archive does not know it", extra={"partition": partition, "event": name})

@@ -22,8 +22,10 @@ class Resumed(NamedTuple):
     after: Position | None
 
 
-def resumed_at(request: Request[Any, Any, Any], partition: int) -> Resumed:
+def resumed_at(request: Request[Any, Any, Any], partition: int, *, restored: int) -> Resumed:
     """The place that Last-Event-ID names, else `?after=`: a browser that comes again sends the first beside the second.
+
+    Before the epoch `restored` there was another number of partitions: of a place of then epoch and number count.
 
     Raises:
         BadRequest: no position, or one of another partition.
@@ -38,6 +40,8 @@ def resumed_at(request: Request[Any, Any, Any], partition: int) -> Resumed:
         position = parse_position(named)
     except ValueError as error:
         raise _refused(str(error)) from error
+    if position.epoch < restored:
+        position = position._replace(partition=partition)
     if position.partition != partition:
         raise _refused(f"{named} is a place in another partition")
     return Resumed(given=True, after=position)

@@ -93,7 +93,7 @@ async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     """Follow a run's events, from its first; the stream ends after `end`."""
     parts = parts_of(request)
     partition = parts.log.partition_of(run_id)
-    _, after = resumed_at(request, partition)
+    _, after = resumed_at(request, partition, restored=parts.log.restored)
     if not await is_run(parts, run_id):
         raise NotFound("run", run_id)
     return EventStream(parts, Subject("run", run_id, partition), after)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from typing import Annotated
 
 import msgspec
 
-from waterclock.kit.settings import Count, Seconds, SettingsError
+from waterclock.kit.settings import Count, RedisSettings, Seconds, SettingsError, read
+from waterclock.log.client import LogSettings, Queue
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
@@ -54,3 +56,24 @@ def check_loopback(host: str) -> None:
         raise SettingsError(
             f"WATERCLOCK_HOST is {host}, but no credentials are configured: only a loopback address may be served"
         )
+
+
+def log_settings() -> LogSettings:
+    redis = read(RedisSettings, os.environ)
+    return LogSettings(url=redis.redis_url, prefix=redis.key_prefix)
+
+
+def queues_of(own: MigrateSettings) -> tuple[Queue, ...]:
+    """
+    Raises:
+        SettingsError: one is not written as `name=weight`.
+    """
+    found: list[Queue] = []
+    for text in own.queue_weights:
+        name, _, weight = text.partition("=")
+        if not name or not weight.isdecimal() or int(weight) < 1:
+            raise SettingsError(f"WATERCLOCK_QUEUE_WEIGHTS: {text!r} is not name=weight, such as default=3")
+        found.append(Queue(name=name, weight=int(weight)))
+    if not found:
+        raise SettingsError("WATERCLOCK_QUEUE_WEIGHTS names no queue")
+    return tuple(found)

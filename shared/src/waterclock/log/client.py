@@ -52,6 +52,7 @@ class Log:
     def __init__(self, settings: LogSettings, nodes: Nodes, *, role: str) -> None:
         self.keys = Keys(settings.prefix)
         self.partitions = 0
+        self.restored = 0  # epoch from which on there are so many; 0: there always were
         self.queues: tuple[Queue, ...] = ()
         self.durability: Durability = "none"
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
@@ -109,16 +110,18 @@ class Log:
         return tuple((each,) for each in everything) if self.nodes.clustered else (everything,)
 
     async def refresh(self) -> None:
-        """Learn partitions and queues anew.
+        """Learn partitions and queues anew. A process is not to go on where their number has changed: it is halted.
 
         Raises:
             NotInitialised: there are none yet.
         """
         key = self.keys.partition(0, "meta")
-        found = cast("list[bytes | None]", await self.execute(key, "HMGET", key, "partitions", "queues"))
+        found = cast("list[bytes | None]", await self.execute(key, "HMGET", key, "partitions", "queues", "restored"))
         if found[0] is None or found[1] is None:
             self._refuse_empty()
-        self.partitions, self.queues = int(found[0]), _queues.decode(found[1])
+        if self.partitions == 0:
+            self.partitions, self.restored = int(found[0]), int(found[2] or 0)
+        self.queues = _queues.decode(found[1])
         self._packed.clear()
 
     async def call(
@@ -156,16 +159,20 @@ class Log:
         return await self._routed(key, send, control=control)
 
     async def run_id(self, key: str) -> str:
-        """The server process that holds `key` now."""
+        """The server process that holds `key` now, as the gate names it."""
 
         async def look(line: Line) -> str:
-            return line.server.run_id
+            return self._named(line.server.run_id)
 
         return await self._routed(key, look, control=False)
 
     def reader(self) -> Reader:
         """A connection of its own, for one blocking loop."""
         return Reader(self.nodes, name=f"{self.keys.prefix}-{self._role}-reader", keys=self.keys)
+
+    def _named(self, run_id: str) -> str:
+        """A server process as the gate names it. Whoever knows of another number of partitions names another."""
+        return f"{run_id}/{self.restored}" if self.restored else run_id
 
     def _route(self, script: Script[Any], partition: int) -> tuple[bytes, bytes]:
         known = self._packed.get((script.name, partition))
@@ -191,7 +198,7 @@ class Log:
         head, keys = route
 
         async def send(line: Line) -> bytes:
-            command = b"".join((head, keys, pack_word(line.server.run_id), blob))
+            command = b"".join((head, keys, pack_word(self._named(line.server.run_id)), blob))
             try:
                 return await line.ask(command)
             except NoScriptError:

@@ -51,11 +51,17 @@ _OPEN = Script("open", _OpenReply)
 
 
 async def initialise(
-    settings: LogSettings, *, partitions: int, queues: Sequence[Queue], archived: int | None = None
+    settings: LogSettings,
+    *,
+    partitions: int,
+    queues: Sequence[Queue],
+    archived: int | None = None,
+    restored: int = 0,
 ) -> None:
     """Write what a new log begins with; may be repeated, and adds queues to one that exists.
 
     `archived`: how many partitions the archive knows, for a log that has lost everything; None: there is no archive.
+    `restored`: the epoch from which on there are so many; 0: there always were.
 
     Raises:
         LogUnfit: the server must not be used, or the log exists with another number of partitions, or with a queue
@@ -63,17 +69,19 @@ async def initialise(
     """
     log = await Log.reach(settings, role="migrate")
     try:
-        await prepare(log, partitions=partitions, queues=queues, archived=archived)
+        await prepare(log, partitions=partitions, queues=queues, archived=archived, restored=restored)
     finally:
         await log.close()
 
 
-async def prepare(log: Log, *, partitions: int, queues: Sequence[Queue], archived: int | None = None) -> None:
+async def prepare(
+    log: Log, *, partitions: int, queues: Sequence[Queue], archived: int | None = None, restored: int = 0
+) -> None:
     """As `initialise`, with a log that has been reached."""
     await _check_same(log, partitions, queues, archived)
-    await _begin(log, log.keys.names_meta, partitions, queues)
+    await _begin(log, log.keys.names_meta, partitions, queues, restored)
     for partition in reversed(range(partitions)):  # who connects looks into partition 0: it is there when all are
-        await _begin(log, log.keys.partition(partition, "meta"), partitions, queues)
+        await _begin(log, log.keys.partition(partition, "meta"), partitions, queues, restored)
 
 
 async def open_partition(log: Log, partition: int, *, epoch: int, expect_tail: str | None) -> Opened:
@@ -136,7 +144,7 @@ async def open_names_with_the_last(log: Log) -> None:
 
 async def prepare_again(log: Log, partition: int) -> None:
     """Write what a partition begins with, as it was when we connected: the server has lost everything."""
-    await _begin(log, log.keys.partition(partition, "meta"), log.partitions, log.queues)
+    await _begin(log, log.keys.partition(partition, "meta"), log.partitions, log.queues, log.restored)
 
 
 async def tail_of(log: Log, partition: int) -> Position | None:
@@ -155,13 +163,14 @@ async def tail_of(log: Log, partition: int) -> Position | None:
 async def prepare_names(log: Log) -> None:
     """Write what the names begin with, unless it is there."""
     if not (await gate_of_names(log)).prepared:
-        await _begin(log, log.keys.names_meta, log.partitions, log.queues)
+        await _begin(log, log.keys.names_meta, log.partitions, log.queues, log.restored)
 
 
-async def _begin(log: Log, key: str, partitions: int, queues: Sequence[Queue]) -> None:
+async def _begin(log: Log, key: str, partitions: int, queues: Sequence[Queue], restored: int) -> None:
     for field in ("fence", "clock", "seq", "epoch"):
         await log.execute(key, "HSETNX", key, field, 0)
     await log.execute(key, "HSETNX", key, "run_id", "")
+    await log.execute(key, "HSETNX", key, "restored", restored)
     await log.execute(key, "HSET", key, "partitions", partitions, "queues", msgspec.json.encode(queues))
 
 

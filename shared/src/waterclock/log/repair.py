@@ -106,6 +106,10 @@ class Repair:
         await prepare_names(log)
         return repair
 
+    def not_before(self, clock: int) -> None:
+        """Let the partition's clock not be before a moment, ms."""
+        self._clock = max(self._clock, clock)
+
     async def jobs(self, jobs: Sequence[KnownJob]) -> None:
         """Put jobs and their names back."""
         for some in _portions([(job, _stored(job)) for job in jobs], lambda one: len(one[1])):
@@ -135,12 +139,12 @@ class Repair:
             await self._call(ended=ours, commands=clients)
 
     async def fork(
-        self, forked: LogForked, *, archived: Position, tail: str, paused: Mapping[str, Position]
+        self, forked: LogForked, *, archived: Position | None, tail: str, paused: Mapping[str, Position]
     ) -> Position:
         """Put everything in place and open the partition; the place of `forked`.
 
-        It follows the archive's last entry. `tail`: entry id of the stream's end, as it was compared with the archive
-        (`""`: none).
+        It follows the archive's last entry, if there is one. `tail`: entry id of the stream's end, as it was compared
+        with the archive (`""`: none).
 
         Raises:
             TailMoved: the stream ends elsewhere.
@@ -149,7 +153,7 @@ class Repair:
             epoch=self.epoch,
             server=self.server,
             tail=tail,
-            archived=archived.entry,
+            archived=archived.entry if archived is not None else "",
             body=body_of(forked),
             clock=self._clock,
             paused=[word for queue, since in paused.items() for word in (f"paused:{queue}", since.entry)],

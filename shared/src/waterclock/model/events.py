@@ -310,6 +310,7 @@ class LogForked(Event, frozen=True, kw_only=True, tag="log.forked"):
     dropped: int = 0  # entries after `common` that the archive does not know: they never happened
     dropped_first: str | None = None  # position
     dropped_last: str | None = None
+    partitions: int | None = None  # how many there are from here on, where that was changed
 
 
 AnyJobEvent = JobCreated | JobChanged | JobEnabled | JobDisabled | JobDeleted | LogsCleared

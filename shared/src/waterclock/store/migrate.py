@@ -46,13 +46,6 @@ async def migrate(postgres_url: str) -> list[str]:
     return [each.name for each in missing]
 
 
-async def archived_partitions(postgres_url: str) -> int | None:
-    """How many partitions the archive of this database knows; None before the first was opened."""
-    async with await AsyncConnection.connect(postgres_url, autocommit=True, connect_timeout=10) as connection:
-        found = await (await connection.execute(statement("partitions"))).fetchall()
-    return max(row[0] for row in found) + 1 if found else None
-
-
 async def pending(connection: AsyncConnection[TupleRow]) -> list[str]:
     """Names of the migrations that the database lacks.
 

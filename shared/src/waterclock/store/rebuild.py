@@ -20,6 +20,7 @@ from psycopg import IsolationLevel, Rollback
 from waterclock.kit.service import Unfit
 from waterclock.model.positions import Position
 from waterclock.store import archive, retention, shadow
+from waterclock.store.partitioning import partitionings
 from waterclock.store.pool import Connection
 from waterclock.store.project import batch_of, write_models
 from waterclock.store.shadow import READ_MODELS, SHADOW, Content, Difference
@@ -106,8 +107,9 @@ class Rebuild:
         """Fold what is archived, until little is left that was archived meanwhile."""
         for _ in range(PASSES):
             began = self._folded
-            for partition in self._places:
-                await self._fold_partition(partition, tell)
+            for before in await _changes(self._connection):
+                for partition in self._places:
+                    await self._fold_partition(partition, before, tell)
             if self._folded - began <= NEARLY:
                 break
         await shadow.analyze(self._connection, READ_MODELS)
@@ -148,12 +150,12 @@ class Rebuild:
                 return
         raise RebuildBusy(f"Projectors were at work each time, in {TRIES} tries; try again.")
 
-    async def _fold_partition(self, partition: int, tell: Progress) -> None:
+    async def _fold_partition(self, partition: int, before: int | None, tell: Progress) -> None:
         while True:
             async with self._connection.transaction():
                 await shadow.enter(self._connection)
                 after = self._places[partition]
-                count = await _fold_once(self._connection, self._places, partition, AT_ONCE)
+                count = await _fold_once(self._connection, self._places, partition, before, AT_ONCE)
             if self._places[partition] == after:
                 return
             self._folded += count
@@ -197,14 +199,21 @@ async def _beginnings(connection: Connection) -> Places:
 
 async def _fold(connection: Connection, places: Places, at_once: int) -> None:
     """Fold all that is archived after some places, and move them on."""
-    for partition in places:
-        while await _fold_once(connection, places, partition, at_once):
-            pass
+    for before in await _changes(connection):
+        for partition in places:
+            while await _fold_once(connection, places, partition, before, at_once):
+                pass
 
 
-async def _fold_once(connection: Connection, places: Places, partition: int, at_once: int) -> int:
-    """Fold the next entries of a partition; how many there were."""
-    found = await archive.entries(connection, partition, places[partition], None, at_once)
+async def _changes(connection: Connection) -> list[int | None]:
+    """The epochs before which all partitions are to be folded first, as a job may have been in another of them."""
+    return [*(since for since, _ in await partitionings(connection) if since), None]
+
+
+async def _fold_once(connection: Connection, places: Places, partition: int, before: int | None, at_once: int) -> int:
+    """Fold the next entries of a partition, of epochs before one if given; how many there were."""
+    end = Position(partition, before, 0) if before is not None else None
+    found = await archive.entries(connection, partition, places[partition], end, at_once)
     if found:
         await write_models(connection, batch_of(found))
         places[partition] = found[-1].position

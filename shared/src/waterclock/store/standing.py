@@ -30,7 +30,7 @@ from waterclock.model.events import (
     RunTimedOut,
     StoredEvent,
 )
-from waterclock.model.ids import JobId
+from waterclock.model.ids import JobId, partition_of
 from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
 from waterclock.model.repair import (
@@ -79,11 +79,16 @@ _REMEMBERED = _tags(
 
 
 class Known:
-    """One partition at the moment of its archive's end."""
+    """One partition at the moment of its archive's end.
 
-    def __init__(self, connection: Connection, partition: int) -> None:
+    Where there was another number of partitions before the epoch `restored`, its jobs and runs are found among all.
+    """
+
+    def __init__(self, connection: Connection, partition: int, partitions: int, restored: int) -> None:
         self._connection = connection
         self._partition = partition
+        self._partitions = partitions
+        self._restored = restored
 
     async def position(self) -> Position | None:
         return await archive.position(self._connection, self._partition)
@@ -92,7 +97,7 @@ class Known:
         """The jobs that exist."""
         async with aclosing(self._rows("standing_jobs")) as portions:
             async for rows in portions:
-                yield [self._job(row) for row in rows]
+                yield [self._job(row) for row in rows if self._owns(row[0])]
 
     async def runs(self) -> AsyncGenerator[list[tuple[Unfinished, bytes]]]:
         """The unfinished runs with the bodies of their RunRequested, in the order in which they were requested."""
@@ -104,16 +109,18 @@ class Known:
                 held += rows
                 whole = [row for row in held if row[0] != held[-1][0]]
                 held = held[len(whole) :]
-                yield [(lined_up(run, lines), body) for run, body in self._folded(whole)]
+                own = [row for row in whole if self._owns(row[0])]
+                yield [(lined_up(run, lines), body) for run, body in self._folded(own)]
+        held = [row for row in held if self._owns(row[0])]
         yield [(lined_up(run, lines), body) for run, body in self._folded(held)]
 
     async def recent(self) -> AsyncGenerator[tuple[list[Ended], list[Answered]]]:
         """Ends, and commands that were answered, that were still remembered at the archive's end."""
-        now = await self._last_at()
+        now = await self.last_at()
         since = {"since": now - KEYS_KEPT_MS, "all_since": now - ENDS_KEPT_MS}
         async with aclosing(self._rows("recent_entries", types=_REMEMBERED, **since)) as portions:
             async for rows in portions:
-                events = [self._event(*row) for row in rows]
+                events = [self._event(*row[:3]) for row in rows if self._remembers(*row[3:])]
                 yield (
                     [one for position, event in events if event and (one := ended(position, event))],
                     [one for position, event in events if event and (one := answered(position, event))],
@@ -121,20 +128,34 @@ class Known:
 
     async def paused(self) -> dict[str, Position]:
         """The queues that are paused, and since which event."""
-        cursor = await self._connection.execute(statement("pauses"), {"partition": self._partition})
+        place = {"partition": self._partition, "restored": self._restored}
+        cursor = await self._connection.execute(statement("pauses"), place)
         events = [self._event(*row) for row in await cursor.fetchall()]
         return paused((position, event) for position, event in events if event is not None)
 
-    async def _last_at(self) -> int:
+    async def last_at(self) -> int:
+        """When its last event happened, ms; 0 before the first. Its jobs may come from any partition."""
         place = await self.position()
+        if self._restored and (place is None or place.epoch < self._restored):
+            row = await (await self._connection.execute(statement("last_at"))).fetchone()
+            return row[0] or 0 if row is not None else 0
         known = await archive.places(self._connection, [place]) if place is not None else {}
         return known[place][1] if place is not None else 0
 
     async def _rows(self, name: str, **arguments: Any) -> AsyncGenerator[list[tuple[Any, ...]]]:
         async with self._connection.cursor(name) as cursor:
-            await cursor.execute(statement(name), {"partition": self._partition, **arguments})
+            place = {"partition": self._partition, "all": self._restored > 0, "restored": self._restored}
+            await cursor.execute(statement(name), {**place, **arguments})
             while rows := await cursor.fetchmany(_AT_ONCE):
                 yield rows
+
+    def _owns(self, some_id: str) -> bool:
+        return not self._restored or partition_of(some_id, self._partitions) == self._partition
+
+    def _remembers(self, partition: int, run_id: str | None, job_id: str | None) -> bool:
+        """Whether an event is of this partition's jobs, or of its queues, which were partition 0's before."""
+        some_id = run_id or job_id
+        return partition in {0, self._partition} if some_id is None else self._owns(some_id)
 
     def _folded(self, rows: list[tuple[Any, ...]]) -> list[tuple[Unfinished, bytes]]:
         """The runs of these events, which are all of each run."""
@@ -179,12 +200,12 @@ class Known:
 
 
 @asynccontextmanager
-async def known(connection: Connection, partition: int) -> AsyncGenerator[Known]:
+async def known(connection: Connection, partition: int, *, partitions: int, restored: int = 0) -> AsyncGenerator[Known]:
     """What is known of a partition at one moment, for as long as the context lasts."""
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     try:
         async with connection.transaction():
             await connection.execute(statement("prefer_lookups"))
-            yield Known(connection, partition)
+            yield Known(connection, partition, partitions, restored)
     finally:
         await connection.set_isolation_level(None)

@@ -9,7 +9,7 @@
 -- P.epoch     to open it in, that of the repair
 -- P.server    run_id of the process, as the caller wrote it into the body
 -- P.tail      id of the stream's last entry as the caller compared it with the archive, '' for none
--- P.archived  id of the archive's last entry
+-- P.archived  id of the archive's last entry, '' for none
 -- P.body      of LogForked
 -- P.clock     ms, not before any mark
 -- P.paused    field, value, ... of `meta`: the queues that are paused

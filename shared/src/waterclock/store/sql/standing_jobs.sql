@@ -1,4 +1,4 @@
--- Read the jobs of a partition that exist; times in ms. A job that no event moved the mark of has its creation's.
+-- Read the jobs of a partition, or of all, that exist; times in ms. A job that no event moved the mark of has its creation's.
 SELECT
     job_id, version, definition::text,
     (extract(epoch FROM created_at) * 1000)::bigint AS created_at,
@@ -11,5 +11,5 @@ SELECT
         WHERE runs.job_id = jobs.job_id AND runs.status = 'succeeded'
     ) AS last_success
 FROM jobs
-WHERE partition = %(partition)s::int
+WHERE (partition = %(partition)s::int OR %(all)s::boolean)
   AND deleted_at IS NULL;
