@@ -28,7 +28,7 @@ from waterclock.model.ids import JobId, created_job
 from waterclock.model.instants import stamp
 from waterclock.model.job import Delete, Replace, SetStatus
 from waterclock_api import edits
-from waterclock_api.caller import Caller
+from waterclock_api.caller import Caller, Patience
 from waterclock_api.parts import Parts
 from waterclock_scheduler.scheduler import Scheduler
 from waterclock_scheduler.terms import Term
@@ -139,7 +139,7 @@ class Client:
             actor="client",
             command=Command(id=f"command-{self._made}"),
             traceparent=None,
-            wait=0,
+            patience=Patience(0, None),
             versions=None,
         )
 

@@ -116,7 +116,7 @@ async def test_the_same_key_gives_the_first_answer_again_and_another_body_is_ref
         assert (again.status_code, again.headers["idempotency-replayed"]) == (202, "true")
         assert again.json() == first.json()
         other = await asked(api, job_id, body | {"limit": 8}, key="make-up")
-        assert (other.status_code, other.json()["type"].rpartition(":")[2]) == (422, "key-reused")
+        assert (other.status_code, other.json()["type"].rpartition("#")[2]) == (422, "key-reused")
         assert await tail_of(api.log, 0) == end
         assert (await api.http.delete(f"{JOBS}/{job_id}")).status_code == 204
         gone = await asked(api, job_id, body, key="make-up")

@@ -107,6 +107,15 @@ async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
             assert "//" not in re.sub(r"^\s*//.*", "", answer.text, flags=re.MULTILINE)
 
 
+@pytest.mark.asyncio
+async def test_the_type_of_a_problem_leads_to_a_page_that_explains_it(rig: MakeRig) -> None:
+    async with rig() as api:
+        kind = (await api.http.get(f"{JOBS}/none")).json()["type"]
+        page = await api.http.get(kind)
+        assert page.headers["content-type"].startswith("text/html")
+        assert f'<section id="{kind.partition("#")[2]}">' in page.text
+
+
 def test_every_statement_fits_the_schema(store_url: str) -> None:
     names = [file.name.removesuffix(".sql") for file in (files(PACKAGE) / "sql").iterdir()]
     assert len(names) > 10

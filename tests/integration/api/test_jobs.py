@@ -161,7 +161,7 @@ async def test_a_name_belongs_to_one_job_of_its_group(rig: MakeRig) -> None:
         first = await api.create(jobName="a")
         taken = await api.http.post(JOBS, json=JOB | {"jobName": "a"})
         assert taken.status_code == 409
-        assert taken.json()["type"] == "urn:waterclock:problem:name-taken"
+        assert taken.json()["type"] == "/problems#name-taken"
         second = await api.create(jobName="a", jobGroup="OTHER")
         moved = await api.http.put(f"{JOBS}/{second['id']}", json=JOB | {"jobName": "a"})
         assert moved.status_code == 409
@@ -233,7 +233,7 @@ async def test_the_same_key_creates_one_job_and_is_answered_the_same(rig: MakeRi
         assert len((await api.http.get(JOBS)).json()["items"]) == 1
         other = await api.http.post(JOBS, json=JOB | {"remark": "other"}, headers=key)
         assert other.status_code == 422
-        assert other.json()["type"] == "urn:waterclock:problem:key-reused"
+        assert other.json()["type"] == "/problems#key-reused"
         assert (await api.http.delete(first.headers["location"])).status_code == 204
         late = await api.http.post(JOBS, json=JOB | {"cronExpression": "0 0 1 1 *"}, headers=key)
         assert (late.status_code, late.json()) == (201, first.json())

@@ -79,7 +79,7 @@ async def test_postgres_down_takes_the_reads_and_leaves_the_commands(
             for read in (JOBS, path, f"{path}/detail", f"{RUNS}/{run_id}", f"{RUNS}/{run_id}/logs/stream"):
                 refused = await _until_refused(api, read)
                 assert (refused.status_code, refused.headers["retry-after"]) == (503, "1"), refused.text
-                assert refused.json()["type"] == "urn:waterclock:problem:store-unavailable"
+                assert refused.json()["type"] == "/problems#store-unavailable"
             assert (await api.http.post(f"{path}/trigger")).status_code == 202
             assert (
                 await api.http.put(path, json=JOB | {"remark": "x"}, headers={"Prefer": "wait=1"})
@@ -109,7 +109,7 @@ async def test_redis_down_refuses_commands_and_says_so_until_it_is_back(
             await valkey.kill()
             refused = await api.http.post(f"{path}/trigger")
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-            assert refused.json()["type"] == "urn:waterclock:problem:log-unavailable"
+            assert refused.json()["type"] == "/problems#log-unavailable"
             assert (await api.http.get("/readyz")).status_code == 503
             assert (await api.http.get("/livez")).status_code == 200
             assert (await api.http.get(path)).json() == job

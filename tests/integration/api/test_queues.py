@@ -96,7 +96,7 @@ async def test_a_pause_is_refused_where_there_is_no_such_queue_and_repeated_by_i
     async with rig(partitions=2) as api:
         for verb in ("pause", "resume"):
             refused = await api.http.post(f"{QUEUES}/fast/{verb}")
-            assert (refused.status_code, refused.json()["type"]) == (404, "urn:waterclock:problem:not-found")
+            assert (refused.status_code, refused.json()["type"]) == (404, "/problems#not-found")
         assert (await api.http.post(f"{QUEUES}/low/pause", json={"because": "x"})).status_code == 422
 
         key = {"Idempotency-Key": "p"}

@@ -100,7 +100,7 @@ async def test_an_ended_run_is_run_again_as_it_was_requested(rig: MakeRig) -> No
         job_id = (await api.create(invokeTarget="demo.sleep", invokeParams={"seconds": 1}, timeout=30))["id"]
         first = await api.trigger(job_id, params={"seconds": 5}, queue="low")
         early = await api.http.post(f"{RUNS}/{first}/retry")
-        assert (early.status_code, early.json()["type"]) == (409, "urn:waterclock:problem:run-unfinished")
+        assert (early.status_code, early.json()["type"]) == (409, "/problems#run-unfinished")
         grant = await worker.claim_one()
         assert "running" in (await api.http.post(f"{RUNS}/{first}/retry")).json()["detail"]
         await worker.fail(grant, "no")
@@ -158,7 +158,7 @@ async def test_a_retry_obeys_the_job_as_it_is_now(rig: MakeRig) -> None:
         await worker.succeed(await worker.claim_one())
         blocking = await api.trigger(job_id)
         blocked = await api.http.post(f"{RUNS}/{first}/retry")
-        assert (blocked.status_code, blocked.json()["type"]) == (409, "urn:waterclock:problem:run-blocked")
+        assert (blocked.status_code, blocked.json()["type"]) == (409, "/problems#run-blocked")
         assert blocking in blocked.json()["detail"]
         behind = await api.http.post(f"{RUNS}/{first}/retry", json={"overlapPolicy": "buffer_all"})
         waiting = (await api.http.get(behind.headers["location"])).json()
@@ -173,7 +173,7 @@ async def test_a_retry_obeys_the_job_as_it_is_now(rig: MakeRig) -> None:
 
         await api.http.delete(f"{JOBS}/{job_id}")
         gone = await api.http.post(f"{RUNS}/{first}/retry")
-        assert (gone.status_code, gone.json()["type"]) == (409, "urn:waterclock:problem:job-gone")
+        assert (gone.status_code, gone.json()["type"]) == (409, "/problems#job-gone")
 
 
 @pytest.mark.asyncio

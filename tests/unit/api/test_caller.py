@@ -26,18 +26,21 @@ def test_the_actor_is_named_with_its_address() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefer", "wait"),
+    ("prefer", "wait", "applied"),
     [
-        ("wait=5", 5),
-        ("respond-async, wait=5", 0),
-        ('wait="7"', 7),
-        ("wait=900", LONGEST_WAIT),
-        ("handling=lenient", WAIT),
+        ("wait=5", 5, "wait=5"),
+        ("respond-async", 0, "respond-async"),
+        ("respond-async, wait=5", 5, "wait=5"),  # RFC 7240: asynchronous is for what takes longer
+        ("handling=lenient, Respond-Async; x=1", 0, "respond-async"),
+        ('wait="7"', 7, "wait=7"),
+        ("wait=900", LONGEST_WAIT, f"wait={LONGEST_WAIT}"),
+        ("handling=lenient", WAIT, None),
+        ("await=5, wait=soon", WAIT, None),
     ],
 )
-def test_prefer_says_how_long_to_wait(prefer: str, wait: float) -> None:
-    assert asked(prefer=prefer).wait == wait
-    assert asked().wait == WAIT
+def test_prefer_says_how_long_to_wait(prefer: str, wait: float, applied: str | None) -> None:
+    assert asked(prefer=prefer).patience == (wait, applied)
+    assert asked().patience == (WAIT, None)
 
 
 def test_a_key_means_one_command_of_one_method_and_path() -> None:

@@ -31,7 +31,7 @@ EDIT = calls.replace_job("j", {}, version=3)
 
 
 def problem(status: int, name: str, **headers: str) -> Response:
-    body = {"type": f"urn:waterclock:problem:{name}", "title": "No", "status": status, "detail": "Because."}
+    body = {"type": f"/problems#{name}", "title": "No", "status": status, "detail": "Because."}
     return Response(status=status, headers=headers, body=msgspec.json.encode(body))
 
 
@@ -89,7 +89,7 @@ def test_a_pause_is_at_least_what_the_answer_asks_for() -> None:
 
 
 def test_a_refusal_names_the_fields_and_is_not_repeated() -> None:
-    body = {"type": "urn:waterclock:problem:invalid", "title": "No", "errors": [{"pointer": "/queue", "message": "is"}]}
+    body = {"type": "/problems#invalid", "title": "No", "errors": [{"pointer": "/queue", "message": "is"}]}
     with pytest.raises(Invalid) as raised:
         told(TRIGGER, [Response(status=422, headers={}, body=msgspec.json.encode(body))])
     assert [flaw.pointer for flaw in raised.value.errors] == ["/queue"]
@@ -102,7 +102,7 @@ def test_a_mismatch_tells_the_present_version() -> None:
     assert error.version == 7
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"type": "urn:waterclock:problem:brand-new", "title": "New"}'])
+@pytest.mark.parametrize("body", [b"<html>", b'{"type": "/problems#brand-new", "title": "New"}'])
 def test_an_error_that_is_not_known_is_a_plain_refusal(body: bytes) -> None:
     error = refusal(418, {}, body)
     assert type(error) is Refused

@@ -12,6 +12,7 @@ from litestar import get
 from waterclock.model.errors import Flaw, NotFound
 from waterclock.model.events import StoredEvent
 from waterclock.model.ids import ID_PATTERN
+from waterclock.model.instants import Stamp, stamp
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock_api.answers import Answer, answer
@@ -19,7 +20,7 @@ from waterclock_api.auditing import Places, Wanted, beginnings, page_of
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import Limit, Moment
 from waterclock_api.intake import read_query
-from waterclock_api.ledger_entries import caught_up
+from waterclock_api.ledger_entries import caught_up, events_kept_from
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.problems import BadRequest
 from waterclock_api.reads import PACKAGE, query_moment
@@ -59,9 +60,13 @@ class EventsQuery(HistoryQuery, frozen=True, kw_only=True, rename="camel"):
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Newest first. A page may hold less than was asked for, or nothing, and a cursor: it had looked at enough."""
+    """Newest first. A page may hold less than was asked for, or nothing, and a cursor: it had looked at enough.
+
+    `keptFrom`: of what is older only what defines jobs, queues and the fleet is kept for sure; null: all of it is.
+    """
 
     items: list[StoredDocument]
+    kept_from: Stamp | None
     next_cursor: str | None
 
 
@@ -108,8 +113,13 @@ async def _told(parts: Parts, query: HistoryQuery, wanted: Wanted, *, known: str
         if known is not None:
             await _check_known(connection, known)
         page = await page_of(connection, wanted, places)
-    items = [msgspec.Raw(entry.document) for entry in page.entries]
-    return answer(Events(items=items, next_cursor=None if page.places is None else _cursor(page.places)))
+    kept_from = await events_kept_from(parts)
+    events = Events(
+        items=[msgspec.Raw(entry.document) for entry in page.entries],
+        kept_from=stamp(kept_from) if kept_from else None,
+        next_cursor=None if page.places is None else _cursor(page.places),
+    )
+    return answer(events)
 
 
 def _types(given: Iterable[str]) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
-from urllib.parse import parse_qsl
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 from litestar import Request
@@ -12,15 +12,26 @@ from litestar import Request
 from waterclock.kit.chance import token
 from waterclock.log.commands import Command
 from waterclock.model.ids import digest
-from waterclock_api.intake import header
+from waterclock_api.intake import header, query_pairs
 from waterclock_api.problems import BadRequest
 
 WAIT = 2.0  # s, for the read models, unless the client says otherwise
-LONGEST_WAIT = 30.0  # s
-_WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?")
+LONGEST_WAIT = 30  # s
+_WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _ETAG = re.compile(r'(W/)?"?(\d{1,9})"?')
+
+
+class Patience(NamedTuple):
+    """How long to wait for the read models, s; `applied`: of the preferences that the client named, those that hold."""
+
+    wait: float
+    applied: str | None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.applied is None else {"Preference-Applied": self.applied}
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +40,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     command: Command
     traceparent: str | None
-    wait: float  # s
+    patience: Patience
     versions: frozenset[int] | None
 
 
@@ -44,7 +55,7 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
         actor=who if client is None else f"{who}@{client[0]}",
         command=_command(request, who, body),
         traceparent=traceparent_of(request),
-        wait=_wait(header(request, b"prefer")),
+        patience=patience_of(request),
         versions=_versions(header(request, b"if-match")),
     )
 
@@ -62,18 +73,28 @@ def _command(request: Request[Any, Any, Any], who: str, body: Any) -> Command:
     if _KEY.fullmatch(key) is None:
         raise BadRequest("Idempotency-Key must be 1 to 255 visible ASCII characters.")
     scope = f"{who} {request.method} {request.scope['path']} {key}"
-    query = sorted(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    query = sorted(query_pairs(request))
     asked = msgspec.json.encode([query, body], order="deterministic")
     return Command(id=digest(scope, 32), fingerprint=digest(asked.decode(), 16), client=True)
 
 
-def _wait(preference: str | None) -> float:
-    if preference is None:
-        return WAIT
-    if "respond-async" in preference:
-        return 0
-    found = _WAIT.search(preference)
-    return WAIT if found is None else min(float(found[1]), LONGEST_WAIT)
+def patience_of(request: Request[Any, Any, Any]) -> Patience:
+    """What `Prefer` says (RFC 7240): with `wait` past that time the answer is asynchronous anyway."""
+    found: Patience | None = None
+    for preference in preferences_of(request):
+        wait = _WAIT.fullmatch(preference)
+        if wait is not None:
+            seconds = min(int(wait[1]), LONGEST_WAIT)
+            return Patience(seconds, f"wait={seconds}")
+        if preference.lower() == "respond-async":
+            found = Patience(0, "respond-async")
+    return found or Patience(WAIT, None)
+
+
+def preferences_of(request: Request[Any, Any, Any]) -> Iterator[str]:
+    for name, value in request.scope["headers"]:
+        if name == b"prefer":
+            yield from (part.partition(";")[0].strip() for part in value.decode("latin-1").split(","))
 
 
 def _versions(if_match: str | None) -> frozenset[int] | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from waterclock.model.definition import Concurrent, MisfirePolicy, OverlapPolicy, Status
-from waterclock.model.events import Trigger
+from waterclock.model.events import Level, Trigger
 from waterclock.model.outcomes import RunStatus
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -213,6 +213,17 @@ class RunsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class LinesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`q`: part of the text, in any case. `limit`: 50 in JSON; in plain text all lines, if it is left out."""
+
+    attempt: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None = None
+    step: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None = None
+    level: tuple[Level, ...] = ()
+    q: str | None = None
+    limit: Limit | None = None
     cursor: Cursor | None = None
 
 

@@ -92,7 +92,7 @@ def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
     if not request.scope["query_string"]:
         return kind()
     given: dict[str, list[str]] = {}
-    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+    for name, value in query_pairs(request):
         given.setdefault(name, []).append(value)
     flaws: list[Flaw] = []
     fields = _fields(kind)
@@ -108,6 +108,11 @@ def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
     if flaws:
         raise BadRequest("; ".join(f"{flaw.pointer}: {flaw.message}" for flaw in flaws), *flaws)
     return kind(**read)
+
+
+def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
+    """The query parameters as they were given, in their order."""
+    return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
 def header(request: Request[Any, Any, Any], name: bytes) -> str | None:

@@ -126,7 +126,7 @@ async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
     caller = caller_of(request)
     with asked(request, caller, "delete job"):
         change = await edits.edit(parts, caller, job_id, Delete())
-        return await _done(parts, caller, change)
+        return await _done(parts, caller, job_id, change)
 
 
 @get(f"{PATH}/{{job_id:str}}/detail", spec=Spec(answers={200: Detail}, refuses=(404,)))
@@ -176,7 +176,7 @@ async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
     caller = caller_of(request)
     with asked(request, caller, "clear logs"):
         change = await edits.edit(parts, caller, job_id, ClearLogs())
-        return await _done(parts, caller, change)
+        return await _done(parts, caller, job_id, change)
 
 
 @get(f"{PATH}/{{job_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404,)))
@@ -199,13 +199,13 @@ async def _changed(
     now = parts.clock.now_ms()
     position = change.position or await tail_of(parts.log, parts.log.partition_of(stored.job_id))
     if position is not None:
-        async with parts.reading_after(position, caller.wait) as connection:
+        async with parts.reading_after(position, caller.patience.wait) as connection:
             job = await _read(connection, stored, now)
         if job is not None:
-            headers = location if status == 201 else {}
+            headers = (location if status == 201 else {}) | caller.patience.headers
             return answer(job, status=status, headers=headers | _etag(job.version))
     job = job_of_log(stored, now, fresh=fresh)
-    return answer(job, status=202, headers=location | _etag(job.version))
+    return answer(job, status=202, headers=location | caller.patience.headers | _etag(job.version))
 
 
 async def _read(connection: Connection | None, stored: StoredJob, now: int) -> Job | None:
@@ -217,10 +217,13 @@ async def _read(connection: Connection | None, stored: StoredJob, now: int) -> J
         return None
 
 
-async def _done(parts: Parts, caller: Caller, change: edits.Change) -> Answer:
+async def _done(parts: Parts, caller: Caller, job_id: str, change: edits.Change) -> Answer:
     assert change.position is not None
-    async with parts.reading_after(change.position, caller.wait) as connection:
-        return nothing(status=204 if connection is not None else 202)
+    headers = caller.patience.headers
+    async with parts.reading_after(change.position, caller.patience.wait) as connection:
+        if connection is not None:
+            return nothing(headers=headers)
+    return nothing(status=202, headers={"Location": f"{PATH}/{job_id}"} | headers)
 
 
 async def _created_before(parts: Parts, job_id: JobId, given: Earlier, body: Any) -> Answer:

@@ -143,6 +143,8 @@ def _headers(spec: Spec) -> list[dict[str, Any]]:
 
 def _responses(spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
     answers = {str(status): _answer(status, content, schemas) for status, content in spec.answers.items()}
+    if spec.text:
+        answers["200"]["content"]["text/plain"] = {"schema": {"type": "string"}}
     problem = {MEDIA_TYPE: {"schema": schemas[Problem]}}
     refusals = {
         str(status): {"description": _REFUSALS[status], "content": problem}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
 from importlib.resources import files
 from typing import Any
 
@@ -10,9 +12,11 @@ from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 
 from waterclock_api.answers import Answer
+from waterclock_api.kinds import KINDS, PAGE
 from waterclock_api.openapi import document
 from waterclock_api.spec import Spec
 
+HTML = b"text/html; charset=utf-8"
 _SAFE = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -30,7 +34,27 @@ def page_handlers(routes: tuple[HTTPRouteHandler, ...]) -> tuple[HTTPRouteHandle
     async def openapi_document() -> Answer:
         return Answer(schema, headers={"Cache-Control": "no-cache"})
 
-    return (openapi_document, _asset("/", "page.html", b"text/html; charset=utf-8"), *_ASSETS)
+    return (openapi_document, _asset("/", "page.html", HTML), _problems(), *_ASSETS)
+
+
+def _problems() -> HTTPRouteHandler:
+    """The page that the types of problem documents refer to."""
+    told = "".join(
+        f'<section id="{kind.name}"><h2>{kind.name}</h2><p><b>{kind.status} {escape(kind.title)}</b></p>'
+        f"<p>{_marked(kind.meaning)}</p></section>\n"
+        for kind in KINDS.values()
+    )
+    body = (files("waterclock_api") / "assets" / "problems.html").read_text().replace("<!-- kinds -->", told).encode()
+
+    @get(PAGE)
+    async def problems(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001
+        return Answer(body, headers=_SAFE, kind=HTML)
+
+    return problems
+
+
+def _marked(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _asset(path: str, name: str, kind: bytes) -> HTTPRouteHandler:

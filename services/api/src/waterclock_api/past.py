@@ -22,7 +22,7 @@ from waterclock.wire.envelope import Entry, UnknownEvent, read_document
 from waterclock_api.auditing import Wanted, beginnings, page_of
 from waterclock_api.explaining import refuse_unheard
 from waterclock_api.folding import lasted
-from waterclock_api.ledger_entries import caught_up
+from waterclock_api.ledger_entries import caught_up, events_kept_from
 from waterclock_api.parts import Parts
 from waterclock_api.problems import HistoryGone
 from waterclock_api.reads import PACKAGE
@@ -37,7 +37,8 @@ _OF_RUNS = (
 
 
 async def job_then(parts: Parts, job_id: str, at: int) -> Job:
-    """The job at `at` (ms), with the next instant after it and its last run as that stood.
+    """The job at `at` (ms), with the next instant after it and its last run as that stood; `isRunning` is null
+    where runs of that time are no longer kept.
 
     Raises:
         NotFound: there never was such a job.
@@ -73,7 +74,7 @@ async def job_then(parts: Parts, job_id: str, at: int) -> Job:
         id=job_id,
         version=state.version,
         next_fire_at=fires[0] if fires else None,
-        is_running=found[1],
+        is_running=None if last is None and at < await events_kept_from(parts) else found[1],
         last_run=last,
         created_at=stamp(created_at),
         updated_at=stamp(entries[-1].at),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import psycopg
@@ -32,10 +32,11 @@ from waterclock.model.errors import (
     TryLater,
     VersionMismatch,
 )
+from waterclock_api.kinds import KINDS, Kind
 
 MEDIA_TYPE = "application/problem+json"
-TYPES = "urn:waterclock:problem:"
 _TRACE = "waterclock_trace"
+_ROOM_IS_MADE_S = 5  # s, by ends and by trimming
 _CLOCK_SETTLES_S = 4  # a leap of the store's clock is believed after as long
 
 _log = logging.getLogger(__name__)
@@ -86,35 +87,29 @@ class Unready(Refusal):
         self.flaws = flaws
 
 
-class _Row(NamedTuple):
-    status: int
-    name: str
-    title: str
-
-
-_TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], _Row], ...] = (
-    (BadRequest, _Row(400, "bad-request", "The request cannot be read")),
-    ((NotFound, NotThen), _Row(404, "not-found", "Not found")),
-    (NameTaken, _Row(409, "name-taken", "The name is taken")),
-    (RunBlocked, _Row(409, "run-blocked", "Another run of the job is not finished")),
-    (RunEnded, _Row(409, "run-ended", "The run has ended")),
-    (RunUnfinished, _Row(409, "run-unfinished", "The run has not ended")),
-    (JobGone, _Row(409, "job-gone", "The job was deleted")),
-    (HistoryGone, _Row(410, "history-gone", "The history is no longer kept")),
-    (VersionMismatch, _Row(412, "version-mismatch", "The job has another version")),
-    (TooLarge, _Row(413, "too-large", "The body is too large")),
-    (UnsupportedBody, _Row(415, "unsupported-body", "The body is not JSON")),
-    (Invalid, _Row(422, "invalid", "The body is not valid")),
-    (KeyReused, _Row(422, "key-reused", "The Idempotency-Key was used before")),
-    (UnknownQueue, _Row(422, "invalid", "The body is not valid")),
-    ((TryLater, Halted, LogFull, ClockAhead), _Row(503, "try-later", "Not just now")),
-    (Unready, _Row(503, "unready", "Not ready")),
-    (LogError, _Row(503, "log-unavailable", "The log is out of reach")),
-    ((psycopg.Error, PoolTimeout), _Row(503, "store-unavailable", "The read models are out of reach")),
+_TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] = (
+    (BadRequest, KINDS["bad-request"]),
+    ((NotFound, NotThen), KINDS["not-found"]),
+    (NameTaken, KINDS["name-taken"]),
+    (RunBlocked, KINDS["run-blocked"]),
+    (RunEnded, KINDS["run-ended"]),
+    (RunUnfinished, KINDS["run-unfinished"]),
+    (JobGone, KINDS["job-gone"]),
+    (HistoryGone, KINDS["history-gone"]),
+    (VersionMismatch, KINDS["version-mismatch"]),
+    (TooLarge, KINDS["too-large"]),
+    (UnsupportedBody, KINDS["unsupported-body"]),
+    (Invalid, KINDS["invalid"]),
+    (KeyReused, KINDS["key-reused"]),
+    (UnknownQueue, KINDS["invalid"]),
+    (LogFull, KINDS["log-full"]),
+    ((TryLater, Halted, ClockAhead), KINDS["try-later"]),
+    (Unready, KINDS["unready"]),
+    (LogError, KINDS["log-unavailable"]),
+    ((psycopg.Error, PoolTimeout), KINDS["store-unavailable"]),
 )
 
-_TITLES = {404: "Not found", 405: "Method not allowed"}
-_NAMES = {404: "not-found", 405: "method-not-allowed"}
+_OF_FRAMEWORK = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 
 def note_trace(request: Request[Any, Any, Any], trace_id: str | None) -> None:
@@ -136,22 +131,21 @@ def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
             return _problem(row, _detail(error, row), _flaws(error)), _headers(error, row.status)
     if isinstance(error, HTTPException):
         status = error.status_code
-        name = _NAMES.get(status, "bad-request" if status < 500 else "internal")
-        row = _Row(status, name, _TITLES.get(status, "The request was refused"))
-        detail = _TITLES[405] if status == 405 else error.detail
+        row = KINDS[_OF_FRAMEWORK.get(status, "bad-request" if status < 500 else "internal")]
+        detail = row.title if status == 405 else error.detail
         if status == 404:
             detail = f"There is nothing at {request.url.path}."
         return _problem(row, detail, ()), dict(error.headers or {})
     trace_id: str = request.scope["state"].get(_TRACE) or token(32)
     _log.error("request failed", exc_info=error, extra={"trace": trace_id, "path": request.url.path})
-    row = _Row(500, "internal", "Something went wrong here")
+    row = KINDS["internal"]
     problem = _problem(row, "The fault is ours; the trace id finds it in the log.", ())
     return msgspec.structs.replace(problem, trace_id=trace_id), {}
 
 
-def _problem(row: _Row, detail: str, flaws: tuple[Flaw, ...]) -> Problem:
+def _problem(row: Kind, detail: str, flaws: tuple[Flaw, ...]) -> Problem:
     return Problem(
-        type=TYPES + row.name,
+        type=row.type,
         title=row.title,
         status=row.status,
         detail=detail,
@@ -159,7 +153,7 @@ def _problem(row: _Row, detail: str, flaws: tuple[Flaw, ...]) -> Problem:
     )
 
 
-def _detail(error: Exception, row: _Row) -> str:
+def _detail(error: Exception, row: Kind) -> str:
     """What happened, in the error's own words; of the store's faults one general line, for theirs name our insides."""
     if isinstance(error, psycopg.Error | PoolTimeout):
         _log.warning("postgres out of reach", extra={"error": " ".join(str(error).split())})
@@ -180,10 +174,19 @@ def _flaws(error: Exception) -> tuple[Flaw, ...]:
 
 def _headers(error: Exception, status: int) -> Mapping[str, str]:
     if status == 503:
-        after = (
-            error.after_s if isinstance(error, TryLater) else _CLOCK_SETTLES_S if isinstance(error, ClockAhead) else 1
-        )
-        return {"Retry-After": str(max(1, round(after)))}
+        return {"Retry-After": str(max(1, round(_after(error))))}
     if isinstance(error, VersionMismatch):
         return {"ETag": f'"{error.current}"'}
     return {}
+
+
+def _after(error: Exception) -> float:
+    match error:
+        case TryLater():
+            return error.after_s
+        case ClockAhead():
+            return _CLOCK_SETTLES_S
+        case LogFull():
+            return _ROOM_IS_MADE_S
+        case _:
+            return 1

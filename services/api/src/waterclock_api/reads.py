@@ -11,7 +11,7 @@ from waterclock.model.errors import Flaw
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock_api.cursors import cursor_of, read_cursor
-from waterclock_api.dto import JobsQuery, PageQuery, RunsQuery
+from waterclock_api.dto import JobsQuery, LinesQuery, PageQuery, RunsQuery
 from waterclock_api.moments import moment_ms
 from waterclock_api.problems import BadRequest
 from waterclock_api.rows import Row, executor_of, job_of, line_of, run_of
@@ -91,12 +91,13 @@ async def matching_runs(
     return page, cursor_of(page[-1][10], page[-1][0]) if len(rows) > query.limit else None
 
 
-async def run_lines(connection: Connection, run_id: str, query: PageQuery) -> Lines:
+async def run_lines(connection: Connection, run_id: str, query: LinesQuery, limit: int) -> Lines:
     epoch, seq, line = read_cursor(query.cursor, tuple[int, int, int]) or (-1, -1, -1)
     place = {"epoch": epoch, "seq": seq, "line": line}
-    rows = await _all(connection, "run_lines", {"run_id": run_id, "limit": query.limit + 1, **place})
-    page = rows[: query.limit]
-    more = cursor_of(*page[-1][1:4]) if len(rows) > query.limit else None
+    filters = {"attempt": query.attempt, "step": query.step, "levels": list(query.level), "q": query.q or None}
+    rows = await _all(connection, "run_lines", {"run_id": run_id, "limit": limit + 1, **filters, **place})
+    page = rows[:limit]
+    more = cursor_of(*page[-1][1:4]) if len(rows) > limit else None
     return Lines(items=[line_of(row) for row in page], next_cursor=more)
 
 

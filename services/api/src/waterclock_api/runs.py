@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import msgspec
 from litestar import get, post
 
 from waterclock.kit import telemetry
@@ -18,14 +20,14 @@ from waterclock.model.errors import Flaw, KeyReused, NotFound, RunEnded
 from waterclock.model.events import RunCancelled, RunCancelRequested, RunRequested
 from waterclock.model.ids import ID_PATTERN, RunId, requested_run
 from waterclock.model.instants import stamp
-from waterclock_api import reads
+from waterclock_api import reads, transcript
 from waterclock_api.answers import Answer, answer
 from waterclock_api.caller import Caller, caller_of
 from waterclock_api.checks import check_params, check_params_size, check_queue
-from waterclock_api.dto import CancelWrite, PageQuery, RunsQuery, StreamQuery, TriggerWrite
+from waterclock_api.dto import CancelWrite, LinesQuery, RunsQuery, StreamQuery, TriggerWrite
 from waterclock_api.finding import is_run, run_or_refuse
 from waterclock_api.history import Subject
-from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.intake import NoQuery, header, query_pairs, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.patience import appended
@@ -35,6 +37,9 @@ from waterclock_api.resuming import resumed_at
 from waterclock_api.shapes import Asked, Lines, Run, Runs
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
+from waterclock_api.transcript import Transcript, prefers_text
+
+LINES = 50  # of a page
 
 
 @post(
@@ -78,14 +83,24 @@ async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     return answer(await run_or_refuse(parts, run_id))
 
 
-@get(f"{PATH}/{{run_id:str}}/logs", spec=Spec(query=PageQuery, answers={200: Lines}, refuses=(404,)))
+@get(f"{PATH}/{{run_id:str}}/logs", spec=Spec(query=LinesQuery, answers={200: Lines}, refuses=(404,), text=True))
 async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
-    """List a run's log lines, oldest first."""
+    """List a run's log lines, oldest first; as plain text to whoever accepts that rather than JSON."""
     parts = parts_of(request)
-    query = read_query(request, PageQuery)
+    query = read_query(request, LinesQuery)
     await run_or_refuse(parts, run_id)
-    async with parts.reading() as connection:
-        return answer(await reads.run_lines(connection, run_id, query))
+
+    async def read(cursor: str | None, limit: int) -> Lines:
+        async with parts.reading() as connection:
+            return await reads.run_lines(connection, run_id, msgspec.structs.replace(query, cursor=cursor), limit)
+
+    if not prefers_text(header(request, b"accept")):
+        lines = await read(query.cursor, query.limit or LINES)
+        return answer(lines, headers={"Vary": "Accept"})
+    first = await read(query.cursor, query.limit or transcript.PAGE)
+    given = [(name, value) for name, value in query_pairs(request) if name != "cursor"]
+    path = request.scope["path"]
+    return Transcript(first, partial(read, limit=transcript.PAGE), whole=query.limit is None, path=path, query=given)
 
 
 @get(f"{PATH}/{{run_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404,)))

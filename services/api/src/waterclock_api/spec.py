@@ -25,6 +25,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     body: type[msgspec.Struct] | None = None
     body_optional: bool = False
     refuses: tuple[int, ...] = ()
+    text: bool = False  # answers plain text, too, to whoever accepts it rather than JSON
     if_match: bool = False
     command: bool = False  # waits for the read models, or says Prefer
     keyed: bool = False  # takes an Idempotency-Key

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-TYPES = "urn:waterclock:problem:"
+TYPES = "/problems#"
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
@@ -93,6 +93,10 @@ class JobGone(Refused):
     pass
 
 
+class HistoryGone(Refused):
+    """The archive does not reach back to what is asked."""
+
+
 class VersionMismatch(Refused):
     """Somebody changed the job since it was read; `version` is what it has now."""
 
@@ -113,6 +117,10 @@ class TryLater(Refused):
     """Not done, and it may go well later: after `retry_after` seconds."""
 
 
+class LogFull(TryLater):
+    """The log is at its memory limit: nothing new for now."""
+
+
 class Uncertain(Refused):
     """The log or the read models are out of reach; whether a change was made is not known."""
 
@@ -125,11 +133,13 @@ _KINDS: Mapping[str, type[Refused]] = {
     "run-ended": RunEnded,
     "run-unfinished": RunUnfinished,
     "job-gone": JobGone,
+    "history-gone": HistoryGone,
     "version-mismatch": VersionMismatch,
     "too-large": TooLarge,
     "invalid": Invalid,
     "key-reused": KeyReused,
     "try-later": TryLater,
+    "log-full": LogFull,
     "log-unavailable": Uncertain,
     "store-unavailable": Uncertain,
 }

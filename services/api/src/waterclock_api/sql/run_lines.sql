@@ -1,10 +1,15 @@
--- Read a page of a run's log lines, oldest first, after the place (epoch, seq, line); times in ms.
+-- Read a page of a run's log lines, oldest first, after the place (epoch, seq, line); times in ms,
+-- null and an empty array for no filter.
 SELECT
     partition, epoch, seq, line,
     (extract(epoch FROM at) * 1000)::bigint AS at,
     run_id, attempt, step, level, text
 FROM log_lines
 WHERE run_id = %(run_id)s::text
+  AND (%(attempt)s::int IS NULL OR attempt = %(attempt)s::int)
+  AND (%(step)s::int IS NULL OR step = %(step)s::int)
+  AND (cardinality(%(levels)s::text[]) = 0 OR level = ANY (%(levels)s::text[]))
+  AND (%(q)s::text IS NULL OR position(lower(%(q)s::text) IN lower(text)) > 0)
   AND (epoch, seq, line) > (%(epoch)s::bigint, %(seq)s::bigint, %(line)s::int)
 ORDER BY epoch, seq, line
 LIMIT %(limit)s::int;

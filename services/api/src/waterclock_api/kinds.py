@@ -1,0 +1,129 @@
+"""The kinds of problem documents: one row each, which `docs/problems.md` and the page at `/problems` repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+PAGE = "/problems"
+TYPES = f"{PAGE}#"
+"""What stands before the name in a document's `type`: a reference to the page that this API serves."""
+
+
+class Kind(NamedTuple):
+    status: int
+    name: str
+    title: str
+    meaning: str  # when it is answered, and what to do
+
+    @property
+    def type(self) -> str:
+        return TYPES + self.name
+
+
+_ALL = (
+    Kind(
+        400,
+        "bad-request",
+        "The request cannot be read",
+        "The body is not JSON or nested too deeply, or a query parameter, header, cursor or position is unknown or "
+        "wrong. `errors` names each parameter as `?name`. Nothing was stored; the same request will not go better.",
+    ),
+    Kind(
+        404,
+        "not-found",
+        "Not found",
+        "There is no such job, run, queue or route; or, of a job at a time (`asOf`), there was none then.",
+    ),
+    Kind(405, "method-not-allowed", "Method not allowed", "The route has other methods: `Allow` names them."),
+    Kind(
+        409,
+        "name-taken",
+        "The name is taken",
+        "Another job of the group has the name. Names are free again as soon as their job is deleted or renamed.",
+    ),
+    Kind(
+        409,
+        "run-blocked",
+        "Another run of the job is not finished",
+        "The job may not overlap, and `detail` names the run that blocks. Wait for it, cancel it, or ask again with an "
+        "`overlapPolicy` of `buffer_one`, `buffer_all` or `cancel_other`.",
+    ),
+    Kind(409, "run-ended", "The run has ended", "What is asked needs an unfinished run; `detail` has its status."),
+    Kind(
+        409,
+        "run-unfinished",
+        "The run has not ended",
+        "Only a run that has ended can be run again; `detail` has its status. Cancel it first, or wait.",
+    ),
+    Kind(
+        409,
+        "job-gone",
+        "The job was deleted",
+        "The run's job is no more, so it cannot be run again as one of it. `POST /v1/monitor/runs` runs the executor "
+        "without a job.",
+    ),
+    Kind(
+        410,
+        "history-gone",
+        "The history is no longer kept",
+        "The archive does not reach back to what is asked. Nothing brings it back.",
+    ),
+    Kind(
+        412,
+        "version-mismatch",
+        "The job has another version",
+        "Somebody changed the job since it was read: `ETag` has its version now. Read it, decide again, and send that.",
+    ),
+    Kind(413, "too-large", "The body is too large", "`detail` says how much is taken. Nothing was stored."),
+    Kind(415, "unsupported-body", "The body is not JSON", "Send it as `application/json`."),
+    Kind(
+        422,
+        "invalid",
+        "The body is not valid",
+        "Something in the body is wrong, parameters of the executor included: `errors` names every flaw at once, each "
+        "by a JSON pointer. Nothing was stored.",
+    ),
+    Kind(
+        422,
+        "key-reused",
+        "The Idempotency-Key was used before",
+        "The key stands for another request of the last 24 hours. A new request wants a new key.",
+    ),
+    Kind(
+        500,
+        "internal",
+        "Something went wrong here",
+        "A fault of the server. `traceId` finds it in its log. Whether a change was made is not known: repeat it with "
+        "the same `Idempotency-Key`.",
+    ),
+    Kind(
+        503,
+        "try-later",
+        "Not just now",
+        "Nothing was stored: others change the same thing, the log is not open, or the read models are "
+        "behind. Ask again after `Retry-After` seconds.",
+    ),
+    Kind(
+        503,
+        "log-full",
+        "The log is full",
+        "Redis is at its memory limit: no new runs, jobs or changes until there is room; what runs, ends. Nothing was "
+        "stored. Ask again after `Retry-After` seconds.",
+    ),
+    Kind(503, "unready", "Not ready", "The process cannot do all its work: `errors` names what is out of reach."),
+    Kind(
+        503,
+        "log-unavailable",
+        "The log is out of reach",
+        "Redis does not answer. Whether a change was made is not known: repeat it with the same `Idempotency-Key`. "
+        "Reads go on.",
+    ),
+    Kind(
+        503,
+        "store-unavailable",
+        "The read models are out of reach",
+        "Postgres does not answer. Reads wait for it; commands are still accepted, with 202.",
+    ),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
