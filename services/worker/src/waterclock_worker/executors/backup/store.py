@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import importlib
-import io
 from collections.abc import AsyncGenerator, Generator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from waterclock_worker.executors.backup.body import Body
 from waterclock_worker.executors.backup.faults import StoreFault
 from waterclock_worker.executors.backup.limits import Limits
 from waterclock_worker.executors.backup.place import Place
+from waterclock_worker.executors.backup.sdk import loaded, signer_of
 
 _CHUNK = 256 * 1024
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -48,11 +47,11 @@ class Store:
         answer = await self._call("create_multipart_upload", key, Metadata=metadata)
         return answer["UploadId"]
 
-    async def put_part(self, key: str, upload_id: str, number: int, body: io.RawIOBase, md5: str) -> str:
+    async def put_part(self, key: str, upload_id: str, number: int, body: Body) -> str:
         """Returns its tag. Takes as long as it takes: the caller watches `body`."""
         with self._faults(f"part {number} of {key}"):
             answer = await self._client.upload_part(
-                Bucket=self.place.bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=body, ContentMD5=md5
+                Bucket=self.place.bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=body
             )
         return answer["ETag"]
 
@@ -185,7 +184,7 @@ class Store:
 
 @contextlib.asynccontextmanager
 async def open_store(place: Place, limits: Limits) -> AsyncGenerator[Store]:
-    sdk = await asyncio.to_thread(_sdk)
+    sdk = await asyncio.to_thread(loaded)
     inner = sdk.session.AioSession()
     inner.register_component("data_loader", sdk.loader)
     session = sdk.aioboto3.Session(
@@ -199,40 +198,14 @@ async def open_store(place: Place, limits: Limits) -> AsyncGenerator[Store]:
         read_timeout=limits.read,
         retries={"mode": "standard", "total_max_attempts": limits.attempts},
         max_pool_connections=limits.concurrency + 2,
-        # Newer checksums are not known to every store; ours are Content-MD5 in transport and SHA-256 of the whole.
+        # Newer checksums are not known to every store; ours are the signed SHA-256 of each part and that of the whole.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={"addressing_style": "path" if place.endpoint else "auto"},
     )
     async with session.client("s3", endpoint_url=place.endpoint, config=settings) as client:
+        client.meta.events.register("choose-signer.s3.UploadPart", signer_of)
         yield Store(client, place, limits, sdk.errors)
-
-
-class _Sdk(NamedTuple):
-    aioboto3: Any
-    session: Any
-    config: Any
-    loader: Any  # of the description of S3; it remembers what it has read
-    errors: tuple[type[Exception], ...]
-
-
-@functools.cache
-def _sdk() -> _Sdk:
-    """Imported by the first backup, in a thread: it takes more than a second, and a worker that makes none need not."""
-    loader = importlib.import_module("botocore.loaders").create_loader()
-    loader.list_available_services("service-2")
-    for description in ("service-2", "endpoint-rule-set-1"):
-        loader.load_service_model("s3", description)
-    for description in ("endpoints", "partitions"):
-        loader.load_data(description)
-    errors, http = importlib.import_module("botocore.exceptions"), importlib.import_module("aiohttp")
-    return _Sdk(
-        aioboto3=importlib.import_module("aioboto3"),
-        session=importlib.import_module("aiobotocore.session"),
-        config=importlib.import_module("botocore.config"),
-        loader=loader,
-        errors=(errors.ClientError, errors.BotoCoreError, http.ClientError, OSError),
-    )
 
 
 def _code(error: Exception) -> str:

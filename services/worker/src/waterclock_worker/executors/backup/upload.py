@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
-from base64 import b64encode
 from collections.abc import Callable
-from typing import Any
 
+from waterclock_worker.executors.backup.body import Body
 from waterclock_worker.executors.backup.faults import EmptyDump, Stalled, StoreFault, TooLarge, moving, unwrapped
 from waterclock_worker.executors.backup.limits import MIB, Limits
 from waterclock_worker.executors.backup.process import CHUNK
@@ -37,6 +35,8 @@ class Upload:
         self._id: str | None = None
         self._tags: list[str] = []
         self._digest = hashlib.sha256()
+        self._in_turn = asyncio.Lock()  # parts are digested in their order: tasks start in it, and a lock is fair
+        self._spare: list[bytearray] = []
         self._completing = False
 
     @property
@@ -58,7 +58,6 @@ class Upload:
         with unwrapped():
             async with asyncio.TaskGroup() as tasks:
                 while part := await self._filled(stream):
-                    await asyncio.to_thread(self._digest.update, part)
                     self.size += len(part)
                     await slots.acquire()
                     number = await self._next_number()
@@ -98,7 +97,7 @@ class Upload:
 
     async def _filled(self, stream: asyncio.StreamReader) -> memoryview:
         """The next part; shorter only at the stream's end, empty after it."""
-        buffer = bytearray(self.part_size)
+        buffer = self._spare.pop() if self._spare else bytearray(self.part_size)
         filled = 0
         async with moving(self._limits.silence, "waiting for pg_dump") as moved:
             while chunk := await stream.read(min(CHUNK, self.part_size - filled)):
@@ -122,54 +121,31 @@ class Upload:
         self, number: int, part: memoryview, slots: asyncio.Semaphore, progressed: Callable[[int], None]
     ) -> None:
         try:
-            md5 = await asyncio.to_thread(_md5, part)
-            self._tags[number - 1] = await self._tag(number, part, md5)
+            async with self._in_turn:
+                sha256 = await asyncio.to_thread(self._digested, part)
+            self._tags[number - 1] = await self._tag(number, part, sha256)
+            assert isinstance(part.obj, bytearray)
+            self._spare.append(part.obj)  # the store has all of it, so nobody reads it any more
         finally:
             slots.release()
         self.stored += len(part)
         progressed(self.stored)
 
-    async def _tag(self, number: int, part: memoryview, md5: str) -> str:
+    def _digested(self, part: memoryview) -> str:
+        self._digest.update(part)
+        return hashlib.sha256(part).hexdigest()
+
+    async def _tag(self, number: int, part: memoryview, sha256: str) -> str:
         """Store a part. The SDK tries again what fails; what stands still it would wait for, so that is ours."""
         assert self._id is not None
         for left in reversed(range(self._limits.attempts)):
             try:
                 async with moving(self._limits.stall, f"part {number} of {self.key}") as moved:
-                    return await self._store.put_part(self.key, self._id, number, _Body(part, moved), md5)
+                    return await self._store.put_part(self.key, self._id, number, Body(part, sha256, moved))
             except Stalled:
                 if not left:
                     raise
         raise AssertionError("attempts is at least 1")
-
-
-class _Body(io.RawIOBase):
-    """A part as the SDK reads it, from any thread, again after a failure: a view, not a copy."""
-
-    def __init__(self, part: memoryview, moved: Callable[[], None]) -> None:
-        self._part = part
-        self._moved = moved
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        chunk = self._part[self._position : self._position + len(buffer)]
-        buffer[: len(chunk)] = chunk
-        self._position += len(chunk)
-        self._moved()
-        return len(chunk)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._part)}[whence]
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
 
 
 def part_size_for(database_bytes: int, *, least: int, most_parts: int) -> int:
@@ -179,7 +155,3 @@ def part_size_for(database_bytes: int, *, least: int, most_parts: int) -> int:
     """
     needed = -(-2 * database_bytes // most_parts)
     return max(least, min(-(-needed // MIB) * MIB, PART_MOST))
-
-
-def _md5(part: memoryview) -> str:
-    return b64encode(hashlib.md5(part, usedforsecurity=False).digest()).decode()
