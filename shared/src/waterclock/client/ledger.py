@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 
 import click
 
@@ -24,10 +25,26 @@ def ledger() -> None:
 @click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default an hour before --to.")
 @click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive. By default now.")
 @click.option("--job", "jobs", metavar="JOB", multiple=True, help="group/name or id, repeatable. By default all jobs.")
+@click.option(
+    "--chain", is_flag=True, help="Prove instead, from Postgres itself, that the archive is as it was written."
+)
+@click.option("--anchor", "anchors", metavar="POSITION=HEAD", multiple=True, help="With --chain: a head noted before.")
 @json_option
 @speaking
-def verify(client: Client, from_: str | None, to: str | None, jobs: tuple[str, ...], *, as_json: bool) -> None:
+def verify(
+    client: Client,
+    from_: str | None,
+    to: str | None,
+    jobs: tuple[str, ...],
+    anchors: tuple[str, ...],
+    *,
+    chain: bool,
+    as_json: bool,
+) -> None:
     """Prove that each instant of a range has one decision; exit code 1 if not, 2 without an answer."""
+    if chain:
+        prove_chain(anchors, as_json=as_json)
+        return
     try:
         answer = client.fetch(calls.verify(from_=from_, to=to, jobs=jobs))
     except Refused as error:  # 1 is left to what is proved
@@ -39,6 +56,15 @@ def verify(client: Client, from_: str | None, to: str | None, jobs: tuple[str, .
         say(told(proof))
     if not proof.ok:
         click.get_current_context().exit(NO)
+
+
+def prove_chain(anchors: tuple[str, ...], *, as_json: bool) -> None:
+    """As `chain.prove`, which needs what speaks to Postgres."""
+    try:
+        prove = import_module("waterclock.client.chain").prove  # the library does without psycopg
+    except ModuleNotFoundError as error:
+        raise NotAsked(f"{error}: install waterclock[postgres], or ask where the API runs") from None
+    prove(anchors, as_json=as_json)
 
 
 def told(proof: Proof) -> Iterator[str]:

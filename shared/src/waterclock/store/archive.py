@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from waterclock.model.changes import LineInsert
-from waterclock.model.events import StepLogged
+from waterclock.model.events import LogLine, StepLogged
 from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
 from waterclock.store.pool import Connection, Pool
 from waterclock.store.statements import statement
+from waterclock.wire import chain
 from waterclock.wire.envelope import Entry, UnknownEvent, read_document
 
 STEP_LOG = "step.log"
@@ -39,17 +40,30 @@ class _Names(msgspec.Struct, frozen=True, rename="camel"):
 _names = msgspec.json.Decoder(_Names)
 
 
-async def write(connection: Connection, entries: Iterable[Entry], lines: Iterable[LineInsert]) -> None:
-    """Archive entries, and the lines that are to be kept of them, in the caller's transaction."""
+async def write(connection: Connection, entries: Iterable[Entry], lines: Iterable[LineInsert]) -> bytes:
+    """Archive entries, and the lines that are to be kept of them, in the caller's transaction; their leaves."""
+    leaves: list[bytes] = []
     async with connection.cursor() as cursor:
         async with cursor.copy(statement("copy_events")) as copy:
             copy.set_types(["int4", "int8", "int8", "text", "timestamptz", "text", "text", "text", "bytea"])
             for entry in entries:
-                await copy.write_row(_row(entry))
+                row = _row(entry)
+                leaves.append(_leaf(entry, row))
+                await copy.write_row(row)
         if rows := [_line_row(line) for line in lines]:
             async with cursor.copy(statement("copy_log_lines")) as copy:
                 for row in rows:
                     await copy.write_row(row)
+    return b"".join(leaves)
+
+
+async def link(connection: Connection, entries: Sequence[Entry], leaves: bytes) -> None:
+    """Link what was archived to the chain of its partition, in the same transaction."""
+    first, last = entries[0].position, entries[-1].position
+    of = chain.place(first.partition, first[1:], last[1:])
+    at = {"partition": last.partition, "first_epoch": first.epoch, "first_seq": first.seq, "at": entries[-1].at}
+    arguments = {**at, "epoch": last.epoch, "seq": last.seq, "place": of, "leaves": leaves}
+    await connection.execute(statement("link_chain"), arguments)
 
 
 async def position(connection: Connection, partition: int) -> Position | None:
@@ -71,7 +85,7 @@ async def entries(
 
 async def entries_of(connection: Connection, partition: int, rows: Sequence[tuple[Any, ...]]) -> list[Entry]:
     """Entries made of rows with the columns of `sql/entries.sql`, with the lines that are left of them."""
-    lines = await _lines(connection, [(row[5], row[0], row[1]) for row in rows if row[6] == STEP_LOG])
+    lines = await lines_of(connection, [(row[5], row[0], row[1]) for row in rows if row[6] == STEP_LOG])
     return [_entry(partition, row, lines) for row in rows]
 
 
@@ -126,20 +140,32 @@ def _row(entry: Entry) -> tuple[Any, ...]:
         kind = str(event.__struct_config__.tag)
         job_id, run_id = getattr(event, "job_id", None), getattr(event, "run_id", None)
         if isinstance(event, StepLogged) and event.lines:
-            document = _stub(document, len(event.lines))
+            document = _stub(document, event.lines)
     at = _EPOCH + timedelta(milliseconds=entry.at)
     return place.partition, place.epoch, place.seq, entry.prev, at, kind, job_id, run_id, document
 
 
+def _leaf(entry: Entry, row: tuple[Any, ...]) -> bytes:
+    kind, job_id, run_id, document = row[5:]
+    return chain.leaf(entry.position.epoch, entry.position.seq, entry.prev, entry.at, kind, job_id, run_id, document)
+
+
 def _line_row(line: LineInsert) -> tuple[Any, ...]:
-    text = line.text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # Postgres has no text with it
+    text = _storable(line.text)
     place = (line.partition, line.epoch, line.seq, line.line)
     return *place, line.job_id, line.run_id, line.attempt, line.step, line.at, line.level, text
 
 
-def _stub(document: bytes, count: int) -> bytes:
+def _storable(text: str) -> str:
+    """Postgres has no text with a NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _stub(document: bytes, lines: Sequence[LogLine]) -> bytes:
     members = _members.decode(document)
-    members["lines"], members["linesCount"] = msgspec.Raw(b"[]"), msgspec.Raw(b"%d" % count)
+    kept = [{"at": line.at, "level": line.level, "text": _storable(line.text)} for line in lines]
+    members["lines"], members["linesCount"] = msgspec.Raw(b"[]"), msgspec.Raw(b"%d" % len(lines))
+    members["linesDigest"] = msgspec.Raw(_encoder.encode(chain.lines_digest(kept)))
     return _encoder.encode(members)
 
 
@@ -149,26 +175,27 @@ def _filled(stub: bytes, lines: Sequence[dict[str, str]]) -> bytes:
     if bytes(members.get("linesCount", b"0")) != b"%d" % len(lines):
         return stub
     members["lines"] = msgspec.Raw(_encoder.encode(lines))
-    members.pop("linesCount", None)
+    for name in ("linesCount", "linesDigest"):
+        members.pop(name, None)
     return _encoder.encode(members)
 
 
-_Lines = dict[tuple[int, int], list[dict[str, str]]]
+Lines = dict[tuple[int, int], list[dict[str, str]]]
 
 
-async def _lines(connection: Connection, places: list[tuple[str, int, int]]) -> _Lines:
+async def lines_of(connection: Connection, places: list[tuple[str, int, int]]) -> Lines:
     if not places:
         return {}
     runs, epochs, seqs = zip(*places, strict=True)
     arguments = {"runs": list(runs), "epochs": list(epochs), "seqs": list(seqs)}
     cursor = await connection.execute(statement("lines_of_entries"), arguments)
-    found: _Lines = {}
+    found: Lines = {}
     for epoch, seq, at, level, text in await cursor.fetchall():
         found.setdefault((epoch, seq), []).append({"at": stamp(at), "level": level, "text": text})
     return found
 
 
-def _entry(partition: int, row: tuple[Any, ...], lines: _Lines) -> Entry:
+def _entry(partition: int, row: tuple[Any, ...], lines: Lines) -> Entry:
     epoch, seq, prev, at, document = row[:5]
     if (own := lines.get((epoch, seq))) is not None:
         document = _filled(document, own)

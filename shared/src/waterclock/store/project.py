@@ -46,10 +46,11 @@ async def apply(connection: Connection, after: Position | None, entries: Sequenc
     async with connection.transaction() as transaction:
         if not await _advance(connection, after, entries[-1], batch.server):
             raise Rollback(transaction)
-        await archive.write(connection, entries, batch.lines)
+        leaves = await archive.write(connection, entries, batch.lines)
         async with connection.pipeline():  # Postgres works them off while we read on
             await write_models(connection, batch)
             await _clear(connection, batch)
+            await archive.link(connection, entries, leaves)
             await connection.execute(statement("notify_projected"), {"position": str(entries[-1].position)})
         return True
     return False

@@ -68,6 +68,7 @@ async def settle(connection: Connection) -> None:
     await _all(connection, "forget_decisions")
     await _drop_months(connection)
     await _all(connection, "sweep_default")
+    await connection.execute(statement("prune_chain"))
 
 
 async def forget_rebuilt(connection: Connection) -> None:
