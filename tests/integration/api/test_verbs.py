@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import click
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
 
 from tests.integration.api.conftest import MakeRig
-from tests.integration.api.deciding import HOUR, MINUTE, Story
-from tests.integration.api.rig import served
+from tests.integration.api.deciding import HOUR, MINUTE
+from tests.integration.api.terminal import Terminal, told
 from waterclock.client.backfill import backfill
 from waterclock.client.explain import explain
 from waterclock.client.ledger import ledger
 from waterclock.client.preview import preview
 from waterclock.client.simulate import simulate
 from waterclock_dev.ports import free_port
-
-
-class Terminal:
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    async def run(self, verb: click.Command, *arguments: str) -> Result:
-        """A verb, in a thread: the API is served by this loop."""
-        runner = CliRunner(env={"WATERCLOCK_API_URL": self._url})
-        return await asyncio.to_thread(runner.invoke, verb, list(arguments))
-
-
-@asynccontextmanager
-async def told(rig: MakeRig) -> AsyncGenerator[tuple[Story, Terminal]]:
-    async with rig() as api, served(api) as url:
-        yield Story(api), Terminal(url)
 
 
 @pytest.mark.asyncio

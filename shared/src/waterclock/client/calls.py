@@ -41,10 +41,36 @@ def get_detail(job: str) -> Call[answers.Detail]:
     return Call(path=("jobs", Named(job), "detail"), kind=answers.Detail)
 
 
-def job_history(job: str, *, limit: int | None = None, cursor: str | None = None) -> Call[Page[dict[str, Any]]]:
-    """The events about the definition of a job."""
-    query = {"limit": limit, "cursor": cursor}
-    return Call(path=("jobs", Named(job), "history"), kind=Page[dict[str, Any]], query=query)
+def job_history(
+    job: str,
+    *,
+    kind: str | Iterable[str] | None = None,
+    actor: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[answers.History]:
+    """What happened to a job, newest first. `kind`: `job.changed`, or what stands before its dot."""
+    query = {"type": _some(kind), "actor": actor, "from": from_, "to": to, "limit": limit, "cursor": cursor}
+    return Call(path=("jobs", Named(job), "history"), kind=answers.History, query=query)
+
+
+def list_events(
+    *,
+    kind: str | Iterable[str] | None = None,
+    job: str | None = None,
+    run_id: str | None = None,
+    actor: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[answers.History]:
+    """All that happened, newest first. A page may hold fewer than `limit` and not be the last."""
+    query = {"type": _some(kind), "jobId": None if job is None else Named(job), "runId": run_id, "actor": actor}
+    query |= {"from": from_, "to": to, "limit": limit, "cursor": cursor}
+    return Call(path=("events",), kind=answers.History, query=query)
 
 
 def create_job(

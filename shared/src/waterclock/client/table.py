@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Iterator[str]:
@@ -11,3 +14,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Iterato
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     for row in cells:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def facts(known: Mapping[str, Any]) -> Iterator[str]:
+    """Names and values, one a line; what has no value is left out, what is no text is JSON."""
+    told = {name: value for name, value in known.items() if value is not None}
+    width = max((len(name) for name in told), default=0)
+    for name, value in told.items():
+        yield f"{name.ljust(width)}  {value if isinstance(value, str) else msgspec.json.encode(value).decode()}"

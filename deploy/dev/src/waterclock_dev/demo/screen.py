@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from waterclock.client.telling import progress
 from waterclock_dev.client import StreamedEvent
 
-BAR = 10  # signs
 BOLD, DIM, GREEN, RED, CYAN = "1", "2", "32", "31", "36"
 ENDS = {
     "run.succeeded": "succeeded",
@@ -61,7 +61,7 @@ class Screen:
             case "step.log":
                 return [self._paint(f"      {line['text']}", DIM) for line in data["lines"]]
             case "step.progress":
-                return [self._paint(f"      {_progress(data['done'], data.get('total'))}", DIM)]
+                return [self._paint(f"      {progress(data['done'], data.get('total'))}", DIM)]
             case "step.finished":
                 return [f"  {'✓' if data['status'] == 'succeeded' else '✗'} step {data['number']} {data['status']}"]
             case "fire.skipped":
@@ -80,14 +80,6 @@ class Screen:
     def _write(self, line: str) -> None:
         self._out.write(f"{line}\n")
         self._out.flush()
-
-
-def _progress(done: float, total: float | None) -> str:
-    """Executors count what they like: bytes, rows, tables."""
-    if not total:
-        return f"{done:,.0f}"
-    filled = min(BAR, int(BAR * done / total))
-    return f"{'▰' * filled}{'▱' * (BAR - filled)} {done:,.0f} of {total:,.0f}"
 
 
 def _spaced(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -1,0 +1,80 @@
+"""`waterclock fleet`: who works, and what can be executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from waterclock.client import calls
+from waterclock.client.answers import Executor, Page, Worker
+from waterclock.client.http import Client
+from waterclock.client.table import table
+from waterclock.client.terminal import cursor_option, json_option, limit_option, more, show, speaking
+
+
+@click.group()
+def fleet() -> None:
+    """The fleet: workers, executors."""
+
+
+@fleet.command()
+@limit_option
+@cursor_option
+@json_option
+@speaking
+def workers(client: Client, limit: int, cursor: str | None, *, as_json: bool) -> None:
+    """List the starts of worker processes, those that have not left first."""
+    show(client, calls.list_workers(limit=limit, cursor=cursor), told_workers, as_json=as_json)
+
+
+@fleet.command()
+@json_option
+@speaking
+def executors(client: Client, *, as_json: bool) -> None:
+    """List what workers can do; --json has the schemas of parameters and results."""
+    show(client, calls.list_executors(), told_executors, as_json=as_json)
+
+
+def told_workers(page: Page[Worker]) -> Iterator[str]:
+    yield from table(
+        ("worker", "status", "running", "queues", "started", "heard", "left", "session"),
+        [
+            (
+                one.name,
+                one.status,
+                f"{one.running}/{one.slots}",
+                ",".join(one.queues),
+                one.started_at,
+                one.last_read_at,
+                one.left_at,
+                one.id,
+            )
+            for one in page.items
+        ],
+    )
+    yield from more(page)
+
+
+def told_executors(page: Page[Executor]) -> Iterator[str]:
+    yield from table(
+        ("executor", "also", "workers", "parameters", "what"),
+        [
+            (
+                one.key,
+                ",".join(one.aliases),
+                ",".join(one.workers),
+                ",".join(parameters(one)),
+                one.description.partition("\n")[0],
+            )
+            for one in page.items
+        ],
+    )
+
+
+def parameters(one: Executor) -> list[str]:
+    """Their names; those that must be given have an exclamation mark."""
+    schema = one.params_schema
+    named = schema.get("$ref", "").rpartition("/")[2]
+    found = schema.get("$defs", {}).get(named, schema)
+    return [f"{name}!" if name in found.get("required", ()) else name for name in found.get("properties", {})]

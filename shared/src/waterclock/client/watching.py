@@ -1,0 +1,74 @@
+"""Following on a terminal: events as lines, progress in place, and what the exit code says of how a run ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import click
+import msgspec
+
+from waterclock.client import calls
+from waterclock.client.answers import Run
+from waterclock.client.call import Stream
+from waterclock.client.events import END, Event
+from waterclock.client.http import Client
+from waterclock.client.telling import because, told
+from waterclock.client.terminal import NO
+
+_PROGRESS = "step.progress"
+
+
+class Lines:
+    """Writes events; on a terminal progress replaces the progress before it, elsewhere it is left out."""
+
+    def __init__(self, *, whose: bool = False, as_json: bool = False) -> None:
+        self._whose = whose
+        self._as_json = as_json
+        self._live = sys.stdout.isatty()
+        self._passing = False  # whether the line above may be written over
+
+    def write(self, event: Event) -> None:
+        if self._as_json:
+            click.echo(msgspec.json.encode({"event": event.kind, "id": event.position, "data": event.data}))
+            return
+        passing = event.kind == _PROGRESS
+        if passing and not self._live:
+            return
+        for line in told(event, whose=self._whose):
+            over = "\x1b[1A\x1b[2K" if passing and self._passing else ""
+            click.echo(over + line)
+            self._passing = passing
+
+
+def watch(client: Client, stream: Stream, write: Callable[[Event], None]) -> str | None:
+    """Write a stream's events as they happen; how the run ended, if it is one's. Ctrl-C ends it."""
+    status: str | None = None
+    for event in client.follow(stream):
+        if event.kind == END:
+            status = event.data.get("status")
+        write(event)
+    return status
+
+
+def follow_run(client: Client, run_id: str, *, as_json: bool) -> None:
+    """Follow a run from its first event to its end; the exit code says how it ended."""
+    status = watch(client, calls.run_events(run_id), Lines(as_json=as_json).write)
+    leave_with(status)
+
+
+def await_run(client: Client, run_id: str, *, as_json: bool) -> None:
+    """Wait for a run's end, and say it in a line, or as the run's JSON."""
+    run = client.wait(run_id)
+    click.echo(client.fetch(calls.get_run(run_id)) if as_json else ended(run))
+    leave_with(run.status)
+
+
+def ended(run: Run) -> str:
+    error = None if run.error is None else {"type": run.error.type, "message": run.error.message}
+    return f"{run.id} {run.status}{because(error, run.reason if run.status == 'cancelled' else None)}"
+
+
+def leave_with(status: str | None) -> None:
+    if status != "succeeded":
+        click.get_current_context().exit(NO)

@@ -1,0 +1,165 @@
+"""`waterclock job`, `run`, `queue`, `fleet` and `tail` against a real API."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import Result
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import Worker
+from tests.integration.api.terminal import Terminal, told
+from waterclock.cli import main
+
+
+async def typed(terminal: Terminal, *arguments: str, code: int = 0) -> Result:
+    done = await terminal.run(main, *arguments)
+    assert done.exit_code == code, done.output
+    return done
+
+
+def read(done: Result) -> Any:
+    return msgspec.json.decode(done.stdout)
+
+
+async def worked(worker: Worker, *, fails: bool = False) -> str:
+    """The next run, executed in one step."""
+    async with asyncio.timeout(10):
+        while not (grants := await worker.claim()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # a hand's claims do not block
+    (grant,) = grants
+    await worker.step(grant, "Measure", "high water")
+    if fails:
+        await worker.fail(grant, "no gauge")
+    else:
+        await worker.succeed(grant, {"metres": 3})
+    return grant.run_id
+
+
+@pytest.mark.asyncio
+async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        await story.api.worker()
+        options = ("--cron", "0 4 * * *", "--zone", "Europe/Berlin", "--param", "seconds=2", "--set", "misfirePolicy=1")
+        done = await typed(terminal, "job", "create", "demo/tide", "demo.sleep", *options, "--set", "jitter=5")
+        said = dict(line.split("  ", 1) for line in done.output.splitlines())
+        assert {name: said[name].strip() for name in ("schedule", "parameters", "misfirePolicy")} == {
+            "schedule": "0 4 * * * (Europe/Berlin)",
+            "parameters": '{"seconds":2}',
+            "misfirePolicy": "1",
+        }
+        lines = (await typed(terminal, "job", "list", "--label", "none")).output.splitlines()
+        assert lines == ["No job fits."]
+        heads, row = (await typed(terminal, "job", "list", "--group", "demo")).output.splitlines()
+        assert heads.split("  ")[0] == "job"
+        assert row.split()[:3] == ["demo/tide", "enabled", "demo.sleep"]
+
+        edit = ("job", "edit", "demo/tide", "--unset", "misfirePolicy", "--set", 'labels={"team":"sea"}', "--json")
+        job = read(await typed(terminal, *edit))
+        assert (job["version"], job["misfirePolicy"], job["labels"], job["jitter"]) == (2, "3", {"team": "sea"}, 5)
+        assert job["invokeParams"] == {"seconds": 2}
+        await typed(terminal, "job", "edit", "demo/tide", "--queue", "low", "--version", "1", code=1)
+        await typed(terminal, "job", "edit", "demo/tide", code=2)
+
+        assert " disabled\n" in (await typed(terminal, "job", "disable", "demo/tide", "--reason", "ebb")).output
+        assert read(await typed(terminal, "job", "enable", job["id"], "--json"))["status"] == "0"
+        shown = (await typed(terminal, "job", "show", "demo/tide")).output
+        assert len([line for line in shown.splitlines() if line.startswith("  20")]) == 10, "its next instants"
+        done = await typed(terminal, "job", "history", "demo/tide", "--type", "job")
+        assert [line.split()[1] for line in done.output.splitlines()[1:]] == [
+            "job.enabled",
+            "job.disabled",
+            "job.changed",
+            "job.created",
+        ]
+
+        await typed(terminal, "job", "delete", "demo/tide", code=1)  # nobody said yes
+        await typed(terminal, "job", "delete", "demo/tide", "--yes")
+        done = await typed(terminal, "job", "show", "demo/tide", code=1)
+        assert done.output == "Error: There is no job 'tide' in the group 'demo'.\n"
+
+
+@pytest.mark.asyncio
+async def test_what_the_api_refuses_names_the_field_and_what_is_typed_wrong_is_usage(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        await story.api.worker()
+        done = await typed(terminal, "job", "create", "demo/x", "demo.noop", "--set", "misfirePolicy=9", code=1)
+        assert "/misfirePolicy" in done.output
+        done = await typed(terminal, "job", "create", "demo/x", "demo.noop", "--set", "mispolicy=1", code=1)
+        assert "/mispolicy is unknown; did you mean" in done.output
+        for wrong in (("--set", "nothing"), ("--params", "[1]"), ("--nonsense",)):
+            await typed(terminal, "job", "create", "demo/x", "demo.noop", *wrong, code=2)
+
+
+@pytest.mark.asyncio
+async def test_a_run_is_followed_to_its_end_and_the_exit_code_says_how_it_ended(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        worker = await story.api.worker()
+        await typed(terminal, "job", "create", "demo/tide", "demo.noop", "--set", 'retry={"maxAttempts":1}')
+
+        work = asyncio.create_task(worked(worker))
+        done = await typed(terminal, "job", "trigger", "demo/tide", "--follow")
+        run_id = await work
+        said = [line.split("  ", 1)[1] for line in done.output.splitlines()]
+        assert said[1:] == [
+            "started by w1, attempt 1",
+            "▸ Measure",
+            "    high water",
+            "✓ step 1 succeeded",
+            "succeeded",
+        ]
+        assert "requested (manual)" in said[0]
+        assert (await typed(terminal, "run", "follow", run_id)).output == done.output
+        events = [
+            msgspec.json.decode(line)
+            for line in (await typed(terminal, "run", "follow", run_id, "--json")).output.splitlines()
+        ]
+        assert events[-1]["event"] == "end"
+
+        work = asyncio.create_task(worked(worker, fails=True))
+        done = await typed(terminal, "job", "trigger", "demo/tide", "--wait", code=1)
+        failed = await work
+        assert done.output == f"{failed} failed: ValueError: no gauge\n"
+        work = asyncio.create_task(worked(worker))
+        done = await typed(terminal, "run", "retry", failed, "--wait", "--json")
+        assert (read(done)["id"], read(done)["retryOf"]) == (await work, failed)
+
+        await story.api.caught_up()
+        listed = (await typed(terminal, "run", "list", "--job", "demo/tide")).output.splitlines()
+        assert [line.split()[3] for line in listed[1:]] == ["succeeded", "failed", "succeeded"]
+        assert (await typed(terminal, "run", "list", "--status", "failed", "--limit", "1")).output.count(failed) == 1
+        assert (await typed(terminal, "run", "logs", run_id)).output.endswith("  info     high water\n")
+        assert "error      ValueError: no gauge\n" in (await typed(terminal, "run", "show", failed)).output
+        done = await typed(terminal, "run", "cancel", failed, "nobody", code=1)
+        assert [line.split()[:2] for line in done.output.splitlines()] == [[failed, "refused:"], ["nobody", "refused:"]]
+
+
+@pytest.mark.asyncio
+async def test_queues_are_held_and_the_fleet_is_told(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        await story.api.worker()
+        assert (await typed(terminal, "queue", "pause", "low", "--reason", "flood")).output == "low is paused\n"
+        rows = [line.split()[:3] for line in (await typed(terminal, "queue", "list")).output.splitlines()[1:]]
+        assert rows == [["critical", "6", "open"], ["default", "3", "open"], ["low", "1", "paused"]]
+        assert read(await typed(terminal, "queue", "resume", "low", "--json")) == {"name": "low", "paused": False}
+        await typed(terminal, "queue", "pause", "lower", code=1)
+        await story.api.caught_up()
+        assert (await typed(terminal, "fleet", "workers")).output.splitlines()[1].split()[:3] == ["w1", "live", "0/10"]
+        row = (await typed(terminal, "fleet", "executors")).output.splitlines()[-1]
+        assert row.split("  ")[0] == "demo.sleep"
+        assert "seconds" in row
+
+
+@pytest.mark.asyncio
+async def test_a_run_is_tailed_from_its_first_event(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        worker = await story.api.worker()
+        job = read(await typed(terminal, "job", "create", "demo/tide", "demo.noop", "--json"))
+        run_id = read(await typed(terminal, "job", "trigger", job["id"], "--json"))["runId"]
+        assert await worked(worker) == run_id
+        done = await typed(terminal, "tail", "--run", run_id)
+        assert done.output.splitlines()[-1].endswith("  succeeded")
+        await typed(terminal, "tail", "demo/tide", "--run", run_id, code=2)

@@ -1,0 +1,83 @@
+"""What verbs make of what is typed, and of events, without an API."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+import click
+import pytest
+from click.shell_completion import BashComplete
+from click.testing import CliRunner
+
+from waterclock import cli
+from waterclock.client.events import Event
+from waterclock.client.fields import assigned, parameters
+from waterclock.client.table import facts, table
+from waterclock.client.telling import progress, told, took
+
+
+def test_fields_are_read_as_their_types_want_them() -> None:
+    pairs = ["misfirePolicy=1", "jitter=5", "catchupLimit=7", 'labels={"a":"b"}', "remark=12", "startAt=null", "odd=1"]
+    assert assigned(pairs) == {
+        "misfirePolicy": "1",
+        "jitter": 5.0,
+        "catchupLimit": 7,
+        "labels": {"a": "b"},
+        "remark": "12",
+        "startAt": None,
+        "odd": "1",
+    }
+    with pytest.raises(click.UsageError):
+        assigned(["nothing"])
+
+
+def test_parameters_are_json_where_they_are_and_text_elsewhere() -> None:
+    assert parameters(None, []) is None
+    assert parameters('{"a": 1, "b": 2}', ["b=x y", "c=[1]", "d="]) == {"a": 1, "b": "x y", "c": [1], "d": ""}
+    with pytest.raises(click.UsageError):
+        parameters("[1]", [])
+
+
+def test_columns_stand_in_line_and_what_has_no_value_is_left_out() -> None:
+    assert list(table(("a", "long"), [("1", None), ("22", "x")])) == ["a   long", "1   -", "22  x"]
+    assert list(facts({"a": "x", "none": None, "long": {"b": 1}})) == ["a     x", 'long  {"b":1}']
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [(None, None), (0, "0 ms"), (999, "999 ms"), (1500, "1.5 s"), (61_000, "1:01"), (3_661_000, "1:01:01")],
+)
+def test_durations_are_said_as_people_do(ms: int | None, said: str | None) -> None:
+    assert took(ms) == said
+
+
+def test_events_are_told_with_their_moment_and_whose_they_are() -> None:
+    data = {"at": "2026-11-23T10:00:01.250Z", "runId": "r", "done": 3, "total": 10}
+    event = Event(kind="step.progress", position="0-1-1", data=data)
+    assert list(told(event, whose=True)) == ["10:00:01.250  r      ▰▰▰▱▱▱▱▱▱▱ 3 of 10"]
+    assert progress(7, None) == "7"
+    unknown = Event(kind="brand.new", position="0-1-2", data={"reason": "why"})
+    assert list(told(unknown, whose=False)) == ["------------  brand.new: why"]
+
+
+def test_every_verb_is_completed_by_the_shell() -> None:
+    done = CliRunner().invoke(cli.main, ["completion", "zsh"])
+    assert done.exit_code == 0
+    assert "_WATERCLOCK_COMPLETE=zsh_complete" in done.output
+    completed = BashComplete(cli.main, {}, "waterclock", "_WATERCLOCK_COMPLETE").get_completions(["job"], "")
+    assert {"list", "show", "create", "edit", "trigger", "history"} <= {each.value for each in completed}
+
+
+def test_a_verb_whose_extra_is_missing_says_so_and_help_still_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("waterclock.client")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    done = CliRunner().invoke(cli.main, ["job", "list", "--json"])
+    assert (done.exit_code, "install waterclock[client]" in done.output) == (2, True)
+    assert CliRunner().invoke(cli.main, ["--help"]).exit_code == 0
+
+
+def test_verbs_of_the_client_are_entry_points() -> None:
+    verbs = {entry.name for entry in entry_points(group=cli.GROUP) if entry.value.startswith("waterclock.client")}
+    assert {"job", "run", "queue", "fleet", "tail", "completion", "ledger", "explain"} <= verbs
