@@ -174,7 +174,7 @@ def duration(name: str, written: float | str, flaws: list[Flaw]) -> float:
     found = _read(seconds, written, name, flaws)
     low, high = _RANGES[name]
     if found is not None and not low <= found <= high:
-        flaws.append(Flaw(f"/{name}", f"must be from {low:g} to {high:g} seconds"))
+        flaws.append(Flaw(f"/{name}", f"must be from {low:.15g} to {high:.15g} seconds"))
     return found if found is not None else low
 
 
