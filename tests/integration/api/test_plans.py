@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from waterclock.store.statements import statement
 from waterclock_api.auditing import LOOKED_AT
@@ -24,6 +25,11 @@ FILTERS: dict[str, Any] = {
     "to": None,
     "q": None,
     "ended_by": None,
+    "labels": Jsonb({}),
+    "label_names": [],
+    "unfinished": False,
+    "badly": [],
+    "heard_at": None,
     "before_at": None,
     "before_id": None,
     "limit": 51,
@@ -70,9 +76,18 @@ def test_a_page_of_runs_costs_a_page(filled: psycopg.Connection) -> None:
         {"to": NOW - 40_000_000},
         {"job_ids": ["job7"]},
         {"job_ids": ["job7"], "before_at": NOW - 30_000_000, "before_id": "x"},
+        {"statuses": ["running"], "unfinished": True},
+        {"statuses": ["waiting", "queued"], "unfinished": True},
+        {"statuses": ["failed", "died"], "badly": ["failed", "died"]},
+        {"statuses": ["failed"], "badly": ["failed"], "before_at": NOW - 30_000_000, "before_id": "x"},
         {"statuses": ["succeeded"], "queues": ["default"], "triggers": ["schedule"]},
     ):
         assert _read(filled, "runs", FILTERS | given) < 1_000, given
+
+
+def test_what_can_be_cancelled_is_found_among_what_is_unfinished(filled: psycopg.Connection) -> None:
+    for given in ({}, {"heard_at": NOW - 60_000}, {"statuses": ["running"]}, {"job_ids": ["job7"]}):
+        assert _read(filled, "cancellable_runs", FILTERS | given) < 1_000, given
 
 
 def test_counting_queues_costs_what_is_unfinished_and_what_ended_in_a_minute(filled: psycopg.Connection) -> None:

@@ -18,6 +18,7 @@ from waterclock.store.waits import Projected
 from waterclock_api import (
     audit,
     backfilling,
+    cancelling_many,
     fleet,
     jobless,
     jobs,
@@ -44,6 +45,7 @@ ROUTES = (
     *jobless.HANDLERS,
     *retrying.HANDLERS,
     *retrying_many.HANDLERS,
+    *cancelling_many.HANDLERS,
     *audit.HANDLERS,
     *schedules.HANDLERS,
     *simulating.HANDLERS,

@@ -19,6 +19,7 @@ Moment = Annotated[
     str, msgspec.Meta(description="RFC 3339, with any offset.", extra_json_schema={"format": "date-time"})
 ]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+UnfinishedStatus = Literal["delayed", "waiting", "queued", "running"]
 EndedStatus = Literal["succeeded", "failed", "timedOut", "cancelled", "died"]
 Cursor = Annotated[str, msgspec.Meta(max_length=256, description="`nextCursor` of the page before.")]
 
@@ -113,12 +114,29 @@ class RetryRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     queue: str | tuple[str, ...] = ()
     status: EndedStatus | tuple[EndedStatus, ...] = ()
     trigger: Trigger | tuple[Trigger, ...] = ()
+    label: str | tuple[str, ...] = ()
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
     q: str | None = None
     dry_run: bool = False
     overlap_policy: OverlapPolicy | None = None
     reason: Text | None = None
+    limit: Limit = 100
+    cursor: Cursor | None = None
+
+
+class CancelRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which unfinished runs to cancel, by the filters of `GET /runs`, each one value or several; at most `limit`."""
+
+    job_id: str | tuple[str, ...] = ()
+    queue: str | tuple[str, ...] = ()
+    status: UnfinishedStatus | tuple[UnfinishedStatus, ...] = ()
+    trigger: Trigger | tuple[Trigger, ...] = ()
+    label: str | tuple[str, ...] = ()
+    from_: Moment | None = msgspec.field(default=None, name="from")
+    to: Moment | None = None
+    q: str | None = None
+    dry_run: bool = False
     limit: Limit = 100
     cursor: Cursor | None = None
 
@@ -198,12 +216,16 @@ class JobsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RunsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`from` and `to` bound `requestedAt`, both inclusive; `q`: part of an id, name, target, reason or error."""
+    """`from` and `to` bound `requestedAt`, both inclusive; `q`: part of an id, name, target, reason or error.
+
+    `label` is `key` or `key=value`.
+    """
 
     job_id: tuple[str, ...] = ()
     queue: tuple[str, ...] = ()
     status: tuple[RunStatus, ...] = ()
     trigger: tuple[Trigger, ...] = ()
+    label: tuple[str, ...] = ()
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
     q: str | None = None

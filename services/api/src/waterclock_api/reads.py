@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from psycopg.types.json import Jsonb
 
 from waterclock.model.errors import Flaw
+from waterclock.model.outcomes import ENDED, RunStatus
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock_api.cursors import cursor_of, read_cursor
@@ -18,6 +19,8 @@ from waterclock_api.rows import Row, executor_of, job_of, line_of, run_of
 from waterclock_api.shapes import Executors, Job, Jobs, Lines, LogLine, Run, Runs
 
 PACKAGE = "waterclock_api"
+BADLY: frozenset[RunStatus] = frozenset({"failed", "timedOut", "cancelled", "died"})
+"""Those of an index of their own."""
 
 
 class QueueCount(NamedTuple):
@@ -37,7 +40,6 @@ async def job(connection: Connection, job_id: str, now: int) -> Job | None:
 
 async def jobs(connection: Connection, query: JobsQuery, now: int) -> Jobs:
     after_at, after_id = read_cursor(query.cursor, tuple[int, str]) or (None, None)
-    pairs = [label.partition("=") for label in query.label]
     arguments = {
         "now": now,
         "job_name": query.job_name,
@@ -45,12 +47,10 @@ async def jobs(connection: Connection, query: JobsQuery, now: int) -> Jobs:
         "statuses": list(query.status),
         "invoke_targets": list(query.invoke_target),
         "queues": list(query.queue),
-        "labels": Jsonb({name: value for name, equals, value in pairs if equals}),
-        "label_names": [name for name, equals, _ in pairs if not equals],
         "after_at": after_at,
         "after_id": after_id,
         "limit": query.limit + 1,
-    }
+    } | _labels(query.label)
     rows = await _all(connection, "jobs", arguments)
     page = rows[: query.limit]
     more = cursor_of(page[-1][3], page[-1][0]) if len(rows) > query.limit else None
@@ -71,8 +71,30 @@ async def matching_runs(
     connection: Connection, query: RunsQuery, now: int, *, ended_by: int | None = None
 ) -> tuple[Sequence[Row], str | None]:
     """A page of rows of runs, and the cursor of the next; `ended_by`: only what had ended by then, ms."""
+    wanted = frozenset(query.status)
+    narrowed = {
+        "unfinished": bool(wanted) and not wanted & ENDED,
+        "badly": list(wanted) if wanted and wanted <= BADLY else [],
+        "ended_by": ended_by,
+    }
+    rows = await _all(connection, "runs", _filters(query, now) | narrowed)
+    page = rows[: query.limit]
+    return page, cursor_of(page[-1][10], page[-1][0]) if len(rows) > query.limit else None
+
+
+async def cancellable_runs(
+    connection: Connection, query: RunsQuery, now: int, *, heard_at: int | None
+) -> tuple[list[str], str | None]:
+    """A page of ids of runs that have not ended, or had not at `heard_at`, ms, and the cursor of the next."""
+    rows = await _all(connection, "cancellable_runs", _filters(query, now) | {"heard_at": heard_at})
+    page = rows[: query.limit]
+    more = cursor_of(page[-1][1], page[-1][0]) if len(rows) > query.limit else None
+    return [row[0] for row in page], more
+
+
+def _filters(query: RunsQuery, now: int) -> dict[str, Any]:
     before_at, before_id = read_cursor(query.cursor, tuple[int, str]) or (None, None)
-    arguments = {
+    return {
         "now": now,
         "job_ids": list(query.job_id),
         "queues": list(query.queue),
@@ -81,14 +103,10 @@ async def matching_runs(
         "from": query_moment("from", query.from_),
         "to": query_moment("to", query.to),
         "q": query.q or None,
-        "ended_by": ended_by,
         "before_at": before_at,
         "before_id": before_id,
         "limit": query.limit + 1,
-    }
-    rows = await _all(connection, "runs", arguments)
-    page = rows[: query.limit]
-    return page, cursor_of(page[-1][10], page[-1][0]) if len(rows) > query.limit else None
+    } | _labels(query.label)
 
 
 async def run_lines(connection: Connection, run_id: str, query: LinesQuery, limit: int) -> Lines:
@@ -134,6 +152,15 @@ async def _with_parts(connection: Connection, rows: Sequence[Row]) -> list[Run]:
     attempts = _by_run(await _all(connection, "attempts", run_ids))
     steps = _by_run(await _all(connection, "steps", run_ids))
     return [run_of(row, attempts.get(row[0], ()), steps.get(row[0], ())) for row in rows]
+
+
+def _labels(wanted: Sequence[str]) -> dict[str, Any]:
+    """Labels that are to be there, and those of them that are to have a value; of one name the last counts."""
+    pairs = [label.partition("=") for label in wanted]
+    return {
+        "labels": Jsonb({name: value for name, equals, value in pairs if equals}),
+        "label_names": [name for name, equals, _ in pairs if not equals],
+    }
 
 
 def _by_run(rows: Sequence[Row]) -> dict[str, list[Row]]:

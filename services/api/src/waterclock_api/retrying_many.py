@@ -8,27 +8,19 @@ those that it made, and goes on where the first call stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
 
 from litestar import post
 
-from waterclock.log.commands import Command
-from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.errors import UnknownQueue
-from waterclock.log.notes import Noted, first_heard
-from waterclock.log.opening import tail_of
-from waterclock.model.errors import Flaw, JobGone, KeyReused, RunBlocked, TryLater
-from waterclock.model.ids import digest, retried_run
+from waterclock.model.errors import Flaw, JobGone, RunBlocked
+from waterclock.model.ids import retried_run
 from waterclock_api import reads
 from waterclock_api.answers import Answer, answer
+from waterclock_api.by_filter import all_caught_up, command_for, first_heard_of, query_of
 from waterclock_api.caller import Caller, caller_of
-from waterclock_api.checks import instant
-from waterclock_api.cursors import read_cursor
-from waterclock_api.dto import AgainWrite, RetryRunsWrite, RunsQuery
+from waterclock_api.dto import AgainWrite, EndedStatus, RetryRunsWrite
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.parts import Parts, parts_of
-from waterclock_api.patience import PATIENCE, appended
-from waterclock_api.problems import BadRequest
 from waterclock_api.replays import REPLAYED
 from waterclock_api.requesting import PATH
 from waterclock_api.retrying import Original, originals_of, request_again
@@ -36,7 +28,7 @@ from waterclock_api.shapes import Retried, RetriedRun
 from waterclock_api.spec import AnyRequest, Spec
 from waterclock_api.tracing import asked
 
-BADLY = ("failed", "timedOut", "died")
+BADLY: tuple[EndedStatus, ...] = ("failed", "timedOut", "died")
 """What is retried where no status is asked for: what ended badly, and was not cancelled by someone."""
 _AT_ONCE = 100  # requests read from the archive at a time: each may hold 64 KiB of parameters
 
@@ -54,10 +46,14 @@ async def retry_runs(request: AnyRequest) -> Answer:
     with asked(request, caller, "retry runs"):
         flaws: list[Flaw] = []
         write = read_struct(RetryRunsWrite, body, flaws)
-        query = _query(write, flaws)
+        query = query_of(write, flaws, statuses=BADLY)
         refuse(flaws)
-        noted = None if write.dry_run else await _first_heard(parts, caller)
-        run_ids, more = await _matching(parts, query, None if noted is None else noted.at)
+        noted = None if write.dry_run else await first_heard_of(parts, caller)
+        await all_caught_up(parts)
+        async with parts.reading() as connection:
+            ended_by = None if noted is None else noted.at
+            rows, more = await reads.matching_runs(connection, query, parts.clock.now_ms(), ended_by=ended_by)
+        run_ids = [row[0] for row in rows]
         if write.dry_run:
             items = [RetriedRun(run_id=run_id, retried_as=None, refused=None) for run_id in run_ids]
         else:
@@ -74,57 +70,6 @@ async def retry_runs(request: AnyRequest) -> Answer:
         return answer(retried, status=200 if write.dry_run else 202, headers=headers)
 
 
-def _query(write: RetryRunsWrite, flaws: list[Flaw]) -> RunsQuery:
-    try:
-        read_cursor(write.cursor, tuple[int, str])
-    except BadRequest:
-        flaws.append(Flaw("/cursor", "is no cursor of ours"))
-    return RunsQuery(
-        job_id=_several(write.job_id),
-        queue=_several(write.queue),
-        status=_several(write.status) or BADLY,
-        trigger=_several(write.trigger),
-        from_=instant("from", write.from_, flaws),
-        to=instant("to", write.to, flaws),
-        q=write.q,
-        limit=write.limit,
-        cursor=write.cursor,
-    )
-
-
-def _several(given: Any) -> tuple[Any, ...]:
-    """A filter's values, of which one may be given bare."""
-    return cast("tuple[Any, ...]", given) if isinstance(given, tuple) else (given,)
-
-
-async def _first_heard(parts: Parts, caller: Caller) -> Noted | None:
-    """When the client's key first came; None without one."""
-    if not caller.command.client:
-        return None
-    noted = await appended(parts.clock, lambda: first_heard(parts.log, caller.command))
-    if isinstance(noted, Reused):
-        raise KeyReused
-    return noted
-
-
-async def _matching(parts: Parts, query: RunsQuery, ended_by: int | None) -> tuple[list[str], str | None]:
-    """The runs that fit, newest request first, and the cursor of the next page.
-
-    Raises:
-        TryLater: the read models are too far behind to tell.
-    """
-    for partition in range(parts.log.partitions):
-        end = await tail_of(parts.log, partition)
-        if end is None:
-            continue
-        async with parts.reading_after(end, PATIENCE) as connection:
-            if connection is None:
-                raise TryLater("The read models are behind the log: what has ended cannot be told yet.")
-    async with parts.reading() as connection:
-        rows, more = await reads.matching_runs(connection, query, parts.clock.now_ms(), ended_by=ended_by)
-    return [row[0] for row in rows], more
-
-
 async def _retry(parts: Parts, caller: Caller, run_ids: Sequence[str], write: RetryRunsWrite) -> list[RetriedRun]:
     """What became of each, in the given order; the oldest, which stands last, is requested first."""
     done: list[RetriedRun] = []
@@ -138,11 +83,10 @@ async def _retry(parts: Parts, caller: Caller, run_ids: Sequence[str], write: Re
 
 
 async def _again(parts: Parts, caller: Caller, run_id: str, original: Original, write: RetryRunsWrite) -> RetriedRun:
-    known = caller.command
-    command = Command(id=digest(f"{known.id} {run_id}", 32), fingerprint=known.fingerprint, client=known.client)
+    command = command_for(caller, run_id)
     wanted = AgainWrite(overlap_policy=write.overlap_policy, reason=write.reason)
     try:
-        outcome = await request_again(parts, caller, original, retried_run(run_id, known.id), command, wanted)
+        outcome = await request_again(parts, caller, original, retried_run(run_id, caller.command.id), command, wanted)
     except (RunBlocked, JobGone, UnknownQueue) as refusal:
         return RetriedRun(run_id=run_id, retried_as=None, refused=str(refusal))
     return RetriedRun(run_id=run_id, retried_as=outcome.run_id, refused=None)

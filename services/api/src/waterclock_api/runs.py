@@ -9,20 +9,18 @@ import msgspec
 from litestar import get, post
 
 from waterclock.kit import telemetry
-from waterclock.log.bodies import body_of, part
-from waterclock.log.commands import KeyReused as Reused
-from waterclock.log.commands import Replayed
+from waterclock.log.bodies import body_of
 from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Request
-from waterclock.log.runs import AlreadyEnded, Cancelled, LiveRun, NoRun, cancel, find_run
 from waterclock.model.definition import Overlap
-from waterclock.model.errors import Flaw, KeyReused, NotFound, RunEnded
-from waterclock.model.events import RunCancelled, RunCancelRequested, RunRequested
-from waterclock.model.ids import ID_PATTERN, RunId, requested_run
+from waterclock.model.errors import Flaw, NotFound
+from waterclock.model.events import RunRequested
+from waterclock.model.ids import RunId, requested_run
 from waterclock.model.instants import stamp
 from waterclock_api import reads, transcript
 from waterclock_api.answers import Answer, answer
 from waterclock_api.caller import Caller, caller_of
+from waterclock_api.cancelling import cancel_one
 from waterclock_api.checks import check_params, check_params_size, check_queue
 from waterclock_api.dto import CancelWrite, LinesQuery, RunsQuery, StreamQuery, TriggerWrite
 from waterclock_api.finding import is_run, run_or_refuse
@@ -30,7 +28,6 @@ from waterclock_api.history import Subject
 from waterclock_api.intake import NoQuery, header, query_pairs, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.parts import Parts, parts_of
-from waterclock_api.patience import appended
 from waterclock_api.replays import earlier_or_refuse
 from waterclock_api.requesting import PATH, ready_at_of, request_of_job, told_run
 from waterclock_api.resuming import resumed_at
@@ -130,7 +127,8 @@ async def cancel_run(request: AnyRequest, run_id: Id) -> Answer:
         flaws: list[Flaw] = []
         read_struct(CancelWrite, body, flaws)
         refuse(flaws)
-        return await _cancel(parts, caller, run_id)
+        replayed = await cancel_one(parts, caller, run_id, caller.command)
+        return told_run(RunId(run_id), replayed=replayed)
 
 
 async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any) -> Request:
@@ -179,36 +177,6 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any) -> R
         ready_at=ready_at,
         body=body_of(event),
     )
-
-
-async def _cancel(parts: Parts, caller: Caller, run_id: str) -> Answer:
-    if ID_PATTERN.fullmatch(run_id) is None:
-        raise NotFound("run", run_id)
-    known = await find_run(parts.log, run_id)
-    told: dict[str, Any] = {
-        "run_id": run_id,
-        "job_id": (known.record.job_id or None) if isinstance(known, LiveRun) else None,
-        "actor": caller.actor,
-        "command_id": caller.command.id,
-        "traceparent": telemetry.inject() or caller.traceparent,
-    }
-    asking, ending = part(RunCancelRequested, **told), part(RunCancelled, **told)
-    done = await appended(
-        parts.clock,
-        lambda: cancel(parts.log, run_id, command=caller.command, body_requested=asking, body_cancelled=ending),
-    )
-    match done:
-        case Cancelled():
-            return told_run(RunId(run_id))
-        case Replayed():
-            return told_run(RunId(run_id), replayed=True)
-        case AlreadyEnded(status=status):
-            raise RunEnded(status)
-        case NoRun():
-            run = await run_or_refuse(parts, run_id)  # it may have ended longer ago than the log remembers
-            raise RunEnded(run.status)
-        case Reused():
-            raise KeyReused
 
 
 HANDLERS = (trigger_job, list_runs, get_run, list_lines, stream_run, cancel_run)

@@ -231,6 +231,24 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: str | None
 
 
+class CancelledRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An unfinished run that fits; `refused`: why it was not cancelled."""
+
+    run_id: str
+    refused: str | None
+
+
+class CancelledRuns(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Of this page: how many fit, how many are or will be cancelled, how many were refused."""
+
+    dry_run: bool
+    matched: int
+    cancelled: int
+    refused: int
+    items: list[CancelledRun]
+    next_cursor: str | None
+
+
 class PreviewItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     at: Stamp
     local: str

@@ -1,4 +1,5 @@
 -- Read a page of runs, newest request first, after the place (before_at, before_id); times in ms, empty arrays for no filter.
+-- Where only unfinished runs are wanted, or only some that ended badly, that is said again, for an index to be used.
 -- The order names the table: `requested_at` alone would be the number above, which no index has.
 SELECT
     run_id, job_id, job_name, job_group, invoke_target, params, queue, trigger,
@@ -22,6 +23,10 @@ WHERE (cardinality(%(job_ids)s::text[]) = 0 OR job_id = ANY (%(job_ids)s::text[]
       OR CASE WHEN status IN ('delayed', 'waiting') THEN standing_of(runs, to_timestamp(%(now)s::bigint / 1000.0)) ELSE status END
           = ANY (%(statuses)s::text[])
   )
+  AND (NOT %(unfinished)s::boolean OR finished_at IS NULL)
+  AND (cardinality(%(badly)s::text[]) = 0 OR status = ANY (%(badly)s::text[]))
+  AND labels @> %(labels)s::jsonb
+  AND labels ?& %(label_names)s::text[]
   AND (%(from)s::bigint IS NULL OR requested_at >= to_timestamp(%(from)s::bigint / 1000.0))
   AND (%(to)s::bigint IS NULL OR requested_at <= to_timestamp(%(to)s::bigint / 1000.0))
   AND (

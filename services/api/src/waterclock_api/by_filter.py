@@ -1,0 +1,85 @@
+"""Commands about many runs: which those are, told by a body with the filters of the list.
+
+Each run is dealt with by a command of its own, derived from the client's and the run, so a repeated call repeats none.
+With a client's key the filter is about what was so when the key first came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from waterclock.log.commands import Command
+from waterclock.log.commands import KeyReused as Reused
+from waterclock.log.notes import Noted, first_heard
+from waterclock.log.opening import tail_of
+from waterclock.model.errors import Flaw, KeyReused, TryLater
+from waterclock.model.ids import digest
+from waterclock.model.outcomes import RunStatus
+from waterclock_api.caller import Caller
+from waterclock_api.checks import instant
+from waterclock_api.cursors import read_cursor
+from waterclock_api.dto import CancelRunsWrite, RetryRunsWrite, RunsQuery
+from waterclock_api.parts import Parts
+from waterclock_api.patience import PATIENCE, appended
+from waterclock_api.problems import BadRequest
+
+
+def query_of(write: RetryRunsWrite | CancelRunsWrite, flaws: list[Flaw], *, statuses: Sequence[RunStatus]) -> RunsQuery:
+    """The filters as those of a list; `statuses` where the body names none."""
+    try:
+        read_cursor(write.cursor, tuple[int, str])
+    except BadRequest:
+        flaws.append(Flaw("/cursor", "is no cursor of ours"))
+    return RunsQuery(
+        job_id=_several(write.job_id),
+        queue=_several(write.queue),
+        status=_several(write.status) or tuple(statuses),
+        trigger=_several(write.trigger),
+        label=_several(write.label),
+        from_=instant("from", write.from_, flaws),
+        to=instant("to", write.to, flaws),
+        q=write.q,
+        limit=write.limit,
+        cursor=write.cursor,
+    )
+
+
+async def first_heard_of(parts: Parts, caller: Caller) -> Noted | None:
+    """When the client's key first came; None without one.
+
+    Raises:
+        KeyReused: it stands for another command.
+    """
+    if not caller.command.client:
+        return None
+    noted = await appended(parts.clock, lambda: first_heard(parts.log, caller.command))
+    if isinstance(noted, Reused):
+        raise KeyReused
+    return noted
+
+
+async def all_caught_up(parts: Parts) -> None:
+    """Wait until the read models show all that is in the log now.
+
+    Raises:
+        TryLater: they are too far behind.
+    """
+    for partition in range(parts.log.partitions):
+        end = await tail_of(parts.log, partition)
+        if end is None:
+            continue
+        async with parts.reading_after(end, PATIENCE) as connection:
+            if connection is None:
+                raise TryLater("The read models are behind the log: which runs fit cannot be told yet.")
+
+
+def command_for(caller: Caller, run_id: str) -> Command:
+    """The command about one of the runs."""
+    known = caller.command
+    return Command(id=digest(f"{known.id} {run_id}", 32), fingerprint=known.fingerprint, client=known.client)
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """A filter's values, of which one may be given bare."""
+    return cast("tuple[Any, ...]", given) if isinstance(given, tuple) else (given,)

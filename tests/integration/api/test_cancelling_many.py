@@ -1,0 +1,96 @@
+"""Unfinished runs, cancelled by filter: what fits, and no more than was there when the key first came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import RUNS, Rig
+
+CANCEL = f"{RUNS}/cancel"
+
+
+@pytest.mark.asyncio
+async def test_what_is_unfinished_and_fits_is_cancelled_and_a_dry_run_only_tells_it(rig: MakeRig) -> None:
+    async with rig(partitions=2) as api:
+        worker = await api.worker()
+        done = await _ask(api)
+        await worker.succeed(await worker.claim_one(api.log.partition_of(done)))
+        running = await _ask(api, labels={"batch": "7"})
+        await worker.claim_one(api.log.partition_of(running))
+        queued = [await _ask(api, queue="low", labels={"batch": "8"}) for _ in range(2)]
+        later = await _ask(api, delay=3600)
+
+        async def fits(**wanted: Any) -> set[str]:
+            response = await api.http.post(CANCEL, json={"dryRun": True} | wanted)
+            assert response.status_code == 200, response.text
+            return {item["runId"] for item in response.json()["items"]}
+
+        assert await fits() == {running, *queued, later}
+        assert await fits(status="running") == await fits(label="batch=7") == {running}
+        assert await fits(status=["queued"]) == await fits(queue="low") == set(queued)
+        assert await fits(label="batch") == {running, *queued}
+        assert await fits(status="delayed", q=later) == {later}
+
+        first = await api.http.post(CANCEL, json={"queue": "low", "limit": 1})
+        assert (first.status_code, first.json()["matched"], first.json()["cancelled"]) == (202, 1, 1)
+        rest = await api.http.post(CANCEL, json={"queue": "low", "cursor": first.json()["nextCursor"]})
+        assert {one.json()["items"][0]["runId"] for one in (first, rest)} == set(queued)
+        everything = (await api.http.post(CANCEL, json={})).json()
+        assert {name: everything[name] for name in ("dryRun", "cancelled", "refused", "nextCursor")} == {
+            "dryRun": False,
+            "cancelled": 2,
+            "refused": 0,
+            "nextCursor": None,
+        }
+        statuses = {one: await _status(api, one) for one in (done, running, *queued, later)}
+        assert statuses == {
+            **dict.fromkeys((*queued, later), "cancelled"),
+            done: "succeeded",
+            running: "running",
+        }
+        assert (await api.http.get(f"{RUNS}/{running}")).json()["cancelRequestedAt"] is not None
+
+
+@pytest.mark.asyncio
+async def test_a_repetition_cancels_nothing_that_came_later(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        run_id, key = await _ask(api), {"Idempotency-Key": "once"}
+        body = {"status": "queued"}
+        first = await api.http.post(CANCEL, json=body, headers=key)
+        later = await _ask(api)
+        again = await api.http.post(CANCEL, json=body, headers=key)
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (202, "true")
+        assert again.json() == first.json()
+        assert [one["runId"] for one in first.json()["items"]] == [run_id]
+        assert await _status(api, later) == "queued"
+        other = await api.http.post(CANCEL, json={"status": "running"}, headers=key)
+        assert (other.status_code, other.json()["type"]) == (422, "/problems#key-reused")
+
+
+@pytest.mark.asyncio
+async def test_what_is_wrong_in_the_filter_is_named(rig: MakeRig) -> None:
+    async with rig() as api:
+        for body, pointer in (
+            ({"status": "failed"}, "/status"),
+            ({"limit": 0}, "/limit"),
+            ({"from": "then"}, "/from"),
+            ({"cursor": "?"}, "/cursor"),
+            ({"reason": "why"}, "/reason"),
+        ):
+            refused = await api.http.post(CANCEL, json=body)
+            assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer), body
+
+
+async def _ask(api: Rig, **fields: Any) -> str:
+    response = await api.http.post(RUNS, json={"invokeTarget": "demo.noop"} | fields)
+    assert response.status_code == 202, response.text
+    return response.json()["runId"]
+
+
+async def _status(api: Rig, run_id: str) -> str:
+    await api.caught_up(api.log.partition_of(run_id))
+    return (await api.http.get(f"{RUNS}/{run_id}")).json()["status"]
