@@ -37,7 +37,7 @@ EventType = Annotated[
     ),
 ]
 Actor = Annotated[str, msgspec.Meta(max_length=320, description="Who caused it, with or without the address.")]
-Places_ = Annotated[str, msgspec.Meta(max_length=32_768, description="`nextCursor` of the page before.")]
+Places_ = Annotated[str, msgspec.Meta(max_length=5_000, description="`nextCursor` of the page before.")]
 StoredDocument = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"$ref": "#/components/schemas/Event"})]
 
 
