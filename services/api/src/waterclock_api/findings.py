@@ -1,0 +1,224 @@
+"""What `waterclock doctor` looks at, each check by itself: what it found, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.error
+import urllib.request
+from collections.abc import AsyncGenerator, Mapping
+from typing import Literal, cast
+
+import msgspec
+
+from waterclock.kit.clock import Clock
+from waterclock.log import leaders
+from waterclock.log.client import Log
+from waterclock.log.clock import server_time
+from waterclock.log.gates import gate_of, gate_of_names
+from waterclock.log.lines import pack
+from waterclock.log.nodes import Node
+from waterclock.log.sessions import muster, sessions
+from waterclock.store.partitioning import Partitioning, present
+from waterclock.store.pool import Connection
+from waterclock.store.statements import statement
+from waterclock_api.fleet import LEASE_MS
+from waterclock_api.lagging import lags_of_all, told
+from waterclock_api.watching import overdue
+
+Level = Literal["ok", "warning", "problem"]
+
+SKEW_MS, SKEW_MOST_MS = 1_000, 2_000
+"""Clocks that differ by more: told; by as much as makes schedulers wait for the store's clock: wrong."""
+LAG_S, LAG_MOST_S = 5.0, 60.0
+FULL, FULL_MOST = 0.75, 0.9
+"""Of `maxmemory`: told; new runs are soon refused."""
+BACKLOG = 2
+"""A stream that takes more than its share so many times over is not trimmed."""
+AT_ONCE = 1000  # sessions
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """`do` is empty where there is nothing to be done."""
+
+    level: Level
+    check: str
+    said: str
+    do: str = ""
+
+
+def ok(check: str, said: str) -> Finding:
+    return Finding(level="ok", check=check, said=said)
+
+
+def warning(check: str, said: str, do: str) -> Finding:
+    return Finding(level="warning", check=check, said=said, do=do)
+
+
+def problem(check: str, said: str, do: str) -> Finding:
+    return Finding(level="problem", check=check, said=said, do=do)
+
+
+async def of_servers(log: Log, clock: Clock) -> AsyncGenerator[Finding]:
+    """Of the log's servers, each by itself, whatever they hold."""
+    yield _durability(log)
+    for node in log.nodes.all():
+        said = await _info(node)
+        where = f"{node.target.address.host}:{node.target.address.port}"
+        if said.get("role") == "slave":
+            yield problem("server", f"{where} is a replica", "name the master in WATERCLOCK_REDIS_URL")
+        for name in ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"):
+            if said.get(name, "ok") != "ok":
+                do = "look into its log: commonly the disk is full or may not be written"
+                yield problem("persistence", f"{where} says {name}: {said[name]}", do)
+        yield _memory(where, said)
+    key = log.keys.partition(0, "meta")
+    before = clock.now_ms()
+    theirs = await server_time(log, key)
+    yield _skew("clock of the store", theirs - (before + clock.now_ms()) // 2)
+
+
+async def of_partitions(log: Log, stream_bytes: int) -> AsyncGenerator[Finding]:
+    """Of what the log holds."""
+    halted = [partition for partition in range(log.partitions) if not (await gate_of(log, partition)).opened]
+    if halted:
+        do = "start a projector, or see in its log why it does not open them: `projection stands still`"
+        yield problem("halted", f"nothing is written to {_named(halted)}: not open on this server process", do)
+    elif not (await gate_of_names(log)).opened:
+        yield problem("halted", "the names of jobs are not open: no job can be created", "start a projector")
+    else:
+        yield ok("halted", f"{log.partitions} partition(s), all open")
+    for partition in range(log.partitions):
+        if partition in halted:
+            continue
+        async for found in _of_partition(log, partition, stream_bytes // log.partitions):
+            yield found
+
+
+async def of_store(connection: Connection, clock: Clock) -> AsyncGenerator[Finding]:
+    """Of Postgres, by itself."""
+    before = clock.now_ms()
+    row = await (await connection.execute(b"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).fetchone()
+    assert row is not None
+    yield _skew("clock of Postgres", row[0] - (before + clock.now_ms()) // 2)
+    yield ok("Postgres", f"version {connection.info.server_version // 10_000}, migrated")
+    counted = await (await connection.execute(statement("count_projectors"))).fetchone()
+    assert counted is not None
+    if counted[0] == 0:
+        yield problem(
+            "projectors", "none runs: reads stand still, and after a restart of the store all does", "start one"
+        )
+    else:
+        yield ok("projectors", f"{counted[0]} at work")
+
+
+async def of_both(log: Log, connection: Connection) -> AsyncGenerator[Finding]:
+    """How log and archive fit."""
+    ours, theirs = Partitioning(log.restored, log.partitions), await present(connection)
+    if theirs is not None and ours != theirs:
+        said = (
+            f"the log has {ours.partitions} since epoch {ours.since}, the archive {theirs.partitions}, {theirs.since}"
+        )
+        yield problem("partitions", said, "one was put back to before a restore: `waterclock restore --replace`")
+        return
+    lags = await lags_of_all(log, connection)
+    longest = max((lag.seconds for lag in lags.values()), default=0)
+    if longest > LAG_MOST_S:
+        yield problem("projection", told(lags), "see the projector's log; start more of them for more partitions")
+    elif longest > LAG_S:
+        yield warning("projection", told(lags), "wait, and look again: it should shrink")
+    else:
+        yield ok("projection", told(lags))
+
+
+async def of_api(url: str) -> AsyncGenerator[Finding]:
+    """Of an API, what it says of itself."""
+    status, body = await asyncio.to_thread(_get, f"{url.rstrip('/')}/readyz")
+    if status == 200:
+        yield ok("api", f"{url} is ready")
+    elif status == 0:
+        yield problem("api", f"{url} does not answer: {body}", "start it, or correct WATERCLOCK_API_URL")
+    else:
+        yield problem("api", f"{url} is not ready: {body[:500]}", "what it names is out of reach for it")
+
+
+async def _of_partition(log: Log, partition: int, share: int) -> AsyncGenerator[Finding]:
+    seen = await leaders.watch(log, partition)
+    trouble = overdue(partition, seen)
+    if trouble is not None:
+        yield problem("schedules", trouble, "start a scheduler, or see in the log of the one that leads why it waits")
+    key = log.keys.partition(partition, "meta")
+    ahead = seen.now - await server_time(log, key)
+    if ahead > SKEW_MOST_MS:
+        said = f"the clock of partition {partition} is {ahead / 1000:.0f} s ahead of its server's, which was set back"
+        yield problem("partition clock", said, "nothing is due until then: `waterclock reconcile --clock` sets it back")
+    names = sorted(await sessions(log, partition))[:AT_ONCE]
+    stand = await muster(log, partition, names)
+    silent = [
+        name
+        for name, seat in zip(names, stand.seats, strict=True)
+        if seat is not None and stand.now - seat.heard_at > LEASE_MS
+    ]
+    if silent:
+        do = "they are dead or cut off; another worker takes their runs over, if one is there to sweep"
+        yield warning("workers", f"silent in partition {partition}: {', '.join(silent)}", do)
+    events = log.keys.partition(partition, "events")
+    used = cast("int | None", await log.execute(events, "MEMORY", "USAGE", events)) or 0
+    if used > BACKLOG * share:
+        said = f"the stream of partition {partition} takes {used >> 20} MiB of {share >> 20} MiB"
+        yield warning("stream", said, "see that a projector runs; or lower WATERCLOCK_TRIM_AFTER")
+
+
+def _durability(log: Log) -> Finding:
+    match log.durability:
+        case "always":
+            return ok("persistence", "appendfsync always: every answered write is on disk")
+        case "everysec":
+            return ok("persistence", "appendfsync everysec: a crash may lose the last second or two")
+        case "none":
+            said = (
+                "no append-only file, or never flushed: a crash or restart may lose much, all since the last snapshot"
+            )
+            return problem("persistence", said, "set appendonly yes and appendfsync everysec or always")
+
+
+def _memory(where: str, said: Mapping[str, str]) -> Finding:
+    used, most = int(said.get("used_memory", 0)), int(said.get("maxmemory", 0))
+    if most == 0:
+        do = "set maxmemory below what the machine has: then new runs are refused, and none is killed"
+        return warning("memory", f"{where} uses {used >> 20} MiB and has no maxmemory", do)
+    text = f"{where} uses {used >> 20} of {most >> 20} MiB ({100 * used / most:.0f} %)"
+    do = "raise maxmemory, lower WATERCLOCK_STREAM_BYTES, or see what waits: `GET /queues`"
+    if used > FULL_MOST * most:
+        return problem("memory", f"{text}: new runs are refused, or soon will be", do)
+    return warning("memory", text, do) if used > FULL * most else ok("memory", text)
+
+
+def _skew(check: str, ms: int) -> Finding:
+    said = f"{abs(ms) / 1000:.1f} s {'ahead of' if ms >= 0 else 'behind'} this machine's"
+    if abs(ms) <= SKEW_MS:
+        return ok(check, "as this machine's")
+    do = "let both follow a time server"
+    return warning(check, said, do) if abs(ms) <= SKEW_MOST_MS else problem(check, said, do)
+
+
+async def _info(node: Node) -> dict[str, str]:
+    async with node.writer.line() as line:
+        told = cast("bytes", await line.ask(pack("INFO"))).decode()
+    pairs = (line.partition(":") for line in told.splitlines() if not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+def _get(url: str) -> tuple[int, str]:
+    if not url.startswith(("http://", "https://")):
+        return 0, "not an address of HTTP"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  of HTTP, as seen
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except (OSError, ValueError) as error:
+        return 0, str(error)
+
+
+def _named(partitions: list[int]) -> str:
+    return f"partition{'s' if len(partitions) > 1 else ''} {', '.join(map(str, partitions))}"

@@ -1,0 +1,108 @@
+"""`waterclock doctor` says what is wrong with a deployment, and is content with one that is well."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import msgspec
+import pytest
+
+from tests.contract.log import build
+from tests.integration.stage import DEADLINE, Stage, staged
+from tests.support.servers import OwnValkey
+from waterclock.log.bodies import part
+from waterclock.log.leaders import lead
+from waterclock.log.sessions import join
+from waterclock.model.events import LeadershipTaken
+from waterclock_api.doctor import examine, exit_code, told
+
+pytestmark = pytest.mark.asyncio
+
+
+Told = tuple[int, dict[str, str], str]
+
+
+async def asked(redis_url: str, prefix: str, postgres_url: str, **more: str) -> Told:
+    """The exit code, what each check that is not content says, and all of it."""
+    given = {"REDIS_URL": redis_url, "KEY_PREFIX": prefix, "POSTGRES_URL": postgres_url} | more
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in given.items():
+            patch.setenv(f"WATERCLOCK_{name}", value)
+        found = await examine()
+    troubles = {one.check: f"{one.level}: {one.said}" for one in found if one.level != "ok"}
+    assert all(bool(one.do) == (one.level != "ok") for one in found)
+    return exit_code(found), troubles, "\n".join(told(found))
+
+
+async def verb(redis_url: str, prefix: str, postgres_url: str) -> tuple[int | None, str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")}
+    env |= {"WATERCLOCK_REDIS_URL": redis_url, "WATERCLOCK_KEY_PREFIX": prefix, "WATERCLOCK_POSTGRES_URL": postgres_url}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *("-m", "waterclock.cli", "doctor", "--json"), env=env, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(DEADLINE):
+        out, _ = await process.communicate()
+    return process.returncode, out.decode()
+
+
+async def led(stage: Stage) -> None:
+    body = part(LeadershipTaken, scheduler="one")
+    for partition in range(stage.log.partitions):
+        await lead(stage.log, partition, scheduler="one", ttl_ms=60_000, body=body, next_at=0)
+
+
+async def test_a_deployment_is_well_or_what_is_wrong_is_named(
+    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    server = await own_valkey()
+    place = (server.url, key_prefix, migrated_postgres_url)
+    code, out = await verb(*place)
+    assert (code, {one["level"] for one in msgspec.json.decode(out)["findings"]} >= {"problem", "ok"}) == (2, True)
+    code, troubles, out = await asked(*place)
+    assert (code, "waterclock migrate" in troubles["log"], "none runs" in troubles["projectors"]) == (2, True, True), (
+        out
+    )
+
+    async with staged(*place) as stage:
+        assert "not open" in (await asked(*place))[1]["halted"]
+        async with stage.projecting():
+            await stage.ready.wait()
+            await led(stage)
+            await build.create(stage.log)
+            await stage.projected()
+            meta = stage.log.keys.partition(0, "meta")
+            await stage.log.execute(meta, "CONFIG", "SET", "maxmemory", 2**30)
+
+            code, troubles, out = await asked(*place)
+            assert (code, troubles) == (0, {}), out
+
+            await stage.log.execute(meta, "CONFIG", "SET", "maxmemory", 0)
+            code, troubles, out = await asked(*place)
+            assert (code, list(troubles)) == (1, ["memory"]), out
+            await join(stage.log, "mute", body=None)
+            seat = stage.log.keys.partition(0, "sessions")
+            await stage.log.execute(seat, "HSET", seat, "mute", "1 0 1")
+            await stage.log.execute(meta, "HSET", meta, "leader_until", 1, "next_at", 1)
+            await stage.log.execute(meta, "HINCRBY", meta, "clock", 2 * 10**12)
+            await stage.log.execute(meta, "CONFIG", "SET", "appendonly", "no")
+            code, troubles, out = await asked(*place, API_URL="http://127.0.0.1:1")
+            assert code == 2
+            expected = {
+                "api": "does not answer",
+                "memory": "no maxmemory",
+                "partition clock": "ahead of its server's",
+                "persistence": "no append-only file",
+                "schedules": "no scheduler leads it; the oldest undecided instant",
+                "workers": "silent in partition 0: mute",
+            }
+            assert set(troubles) == set(expected), out
+            assert all(words in troubles[check] for check, words in expected.items()), out
+
+            await stage.log.execute(meta, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            code, troubles, out = await asked(*place)
+            assert (code, "noeviction" in troubles["redis"]) == (2, True), out
+    await server.kill()
+    code, troubles, out = await asked(server.url, key_prefix, "postgresql://127.0.0.1:1/none")
+    assert (code, set(troubles)) == (2, {"redis", "Postgres"}), out
