@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
+from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import psycopg
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS
+from waterclock.model.events import StoredEvent
 from waterclock.store.statements import statement
+from waterclock_api import asyncapi, openapi
+from waterclock_api.app import ROUTES
+from waterclock_api.kinds import KINDS
 from waterclock_api.reads import PACKAGE
 
+GOLDEN = Path(__file__).parents[2] / "golden" / "asyncapi"
 PREVIEW = "/v1/monitor/schedules/preview"
 
 
@@ -100,7 +109,7 @@ async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
         assert page.headers["content-type"].startswith("text/html")
         assert "default-src 'none'" in page.headers["content-security-policy"]
         assets = re.findall(r'(?:href|src)="(/[^"]+)"', page.text)
-        assert set(assets) == {"/page.css", "/page.js", "/schema/openapi.json"}
+        assert set(assets) == {"/page.css", "/page.js", "/schema/openapi.json", "/schema/asyncapi.json", "/problems"}
         for asset in assets:
             answer = await api.http.get(asset)
             assert answer.status_code == 200
@@ -114,6 +123,87 @@ async def test_the_type_of_a_problem_leads_to_a_page_that_explains_it(rig: MakeR
         page = await api.http.get(kind)
         assert page.headers["content-type"].startswith("text/html")
         assert f'<section id="{kind.partition("#")[2]}">' in page.text
+
+
+def test_every_route_and_every_problem_has_an_example_that_fits() -> None:
+    document = openapi.document(ROUTES)
+    problems: set[str] = set()
+    contents: list[tuple[dict[str, Any] | None, bool]]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            contents = [(operation.get("requestBody"), True)]
+            contents += [(answer, int(status) < 300) for status, answer in operation["responses"].items()]
+            for place, wanted in contents:
+                found: dict[str, dict[str, Any]] = (place or {}).get("content", {})
+                for kind, content in found.items():
+                    values: list[Any] = [each["value"] for each in content.get("examples", {}).values()]
+                    values += [content["example"]] if "example" in content else []
+                    assert values or not wanted, (method, path, kind)
+                    for value in values:
+                        _fits(document, content["schema"], value)
+                    problems |= {each["type"] for each in values} if not wanted else set()
+    assert problems == {kind.type for kind in KINDS.values() if kind.status != 405}  # of no route in particular
+
+
+def test_the_document_of_streams_is_valid_and_names_every_event() -> None:
+    document = asyncapi.document(ROUTES)
+    rules: dict[str, Any] = json.loads(gzip.decompress((GOLDEN / "3.0.0.json.gz").read_bytes()))
+    errors = list(Draft7Validator(rules).iter_errors(document))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
+    assert not errors
+    for name in _references(document):
+        found: Any = document
+        for part in name.removeprefix("#/").split("/"):
+            found = found[part]
+    tags = {str(kind.__struct_config__.tag) for kind in StoredEvent.__args__}
+    channels: dict[str, dict[str, Any]] = document["channels"]
+    assert set(channels["events"]["messages"]) == tags
+    assert {"gap", "end", "step.log", "run.succeeded"} <= set(channels["runStream"]["messages"]) < tags | {"gap", "end"}
+    assert {"gap", "fire.skipped", "job.changed"} <= set(channels["jobStream"]["messages"]) < tags | {"gap"}
+    streams = {path for path, each in openapi.document(ROUTES)["paths"].items() if path.endswith("/stream") and each}
+    assert {channel["address"] for channel in channels.values()} == {None, *streams}
+
+
+@pytest.mark.asyncio
+async def test_events_as_they_are_sent_and_stored_are_as_the_documents_say(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job_id = (await api.create(cronExpression="@daily"))["id"]
+        run_id = await api.trigger(job_id)
+        grant = await worker.claim_one()
+        await worker.step(grant, "Work", "line")
+        await worker.succeed(grant, [1])
+        await api.http.delete(f"{JOBS}/{job_id}/logs")
+        document = (await api.http.get("/schema/asyncapi.json")).json()
+        described = (await api.http.get("/schema/openapi.json")).json()
+        page = (await api.http.get("/v1/monitor/events", params={"limit": 1000})).json()
+        assert len(page["items"]) > 7
+        for event in page["items"]:
+            _fits(described, {"$ref": "#/components/schemas/Event"}, event)
+        sent = (await api.http.get(f"{RUNS}/{run_id}/logs/stream")).text
+        frames = re.findall(r"event: (\S+)\ndata: (.+)", sent)
+        assert {name for name, _ in frames} >= {"gap", "end", "run.succeeded"}
+        for name, data in frames:
+            _fits(document, document["components"]["messages"][name]["payload"], json.loads(data))
+
+
+def _fits(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    whole = schema | {"components": document["components"]}
+    errors = list(Draft202012Validator(whole).iter_errors(value))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
+    assert not errors, (value, errors)
+
+
+def _references(value: Any) -> Iterator[str]:
+    match value:
+        case {"$ref": str(name)}:
+            yield name
+        case dict():
+            for each in cast("dict[str, Any]", value).values():
+                yield from _references(each)
+        case list():
+            for each in cast("list[Any]", value):
+                yield from _references(each)
+        case _:
+            return
 
 
 def test_every_statement_fits_the_schema(store_url: str) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from waterclock.model.events import StoredEvent
+from waterclock_api import examples
 from waterclock_api.problems import MEDIA_TYPE, Problem
 from waterclock_api.spec import Content, Spec
 
@@ -92,19 +93,20 @@ def stored_events(components: Mapping[str, Any]) -> dict[str, Any]:
 
 def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
     function = handler.fn
+    name = _camel(str(function.__name__))
     parameters = [
         {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-z-]{1,64}$"}}
         for _ in _PARAMETER.findall(path)
     ]
     operation: dict[str, Any] = {
-        "operationId": _camel(str(function.__name__)),
+        "operationId": name,
         "summary": inspect.getdoc(function),
         "tags": [_tag(path)],
         "parameters": parameters + _query(spec) + _headers(spec),
-        "responses": _responses(spec, schemas),
+        "responses": _responses(name, spec, schemas),
     }
     if spec.body is not None:
-        content = {"application/json": {"schema": schemas[spec.body]}}
+        content = {"application/json": {"schema": schemas[spec.body]} | examples.of_request(name)}
         operation["requestBody"] = {"required": not spec.body_optional, "content": content}
     return operation
 
@@ -141,24 +143,27 @@ def _headers(spec: Spec) -> list[dict[str, Any]]:
     ]
 
 
-def _responses(spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
-    answers = {str(status): _answer(status, content, schemas) for status, content in spec.answers.items()}
+def _responses(name: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
+    answers = {str(status): _answer(name, status, content, schemas) for status, content in spec.answers.items()}
     if spec.text:
-        answers["200"]["content"]["text/plain"] = {"schema": {"type": "string"}}
-    problem = {MEDIA_TYPE: {"schema": schemas[Problem]}}
+        answers["200"]["content"]["text/plain"] = {"schema": {"type": "string"}} | examples.of_text(name)
     refusals = {
-        str(status): {"description": _REFUSALS[status], "content": problem}
+        str(status): {
+            "description": _REFUSALS[status],
+            "content": {MEDIA_TYPE: {"schema": schemas[Problem]} | examples.of_problems(status)},
+        }
         for status in sorted({*_REFUSED_ALWAYS, *spec.refuses})
     }
     return answers | refusals
 
 
-def _answer(status: int, content: Content, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
+def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
     described: dict[str, Any] = {"description": _ANSWERS[status]}
     if isinstance(content, type):
-        described["content"] = {"application/json": {"schema": schemas[content]}}
+        described["content"] = {"application/json": {"schema": schemas[content]} | examples.of_answer(name, status)}
     elif content is not None:
-        described["content"] = {_PLAIN[content]: {"schema": {"type": "string"}}}
+        example = {"example": examples.STREAM} if content == "events" else {}
+        described["content"] = {_PLAIN[content]: {"schema": {"type": "string"}} | example}
     return described
 
 

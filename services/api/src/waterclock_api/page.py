@@ -11,6 +11,7 @@ import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 
+from waterclock_api import asyncapi
 from waterclock_api.answers import Answer
 from waterclock_api.kinds import KINDS, PAGE
 from waterclock_api.openapi import document
@@ -34,7 +35,13 @@ def page_handlers(routes: tuple[HTTPRouteHandler, ...]) -> tuple[HTTPRouteHandle
     async def openapi_document() -> Answer:
         return Answer(schema, headers={"Cache-Control": "no-cache"})
 
-    return (openapi_document, _asset("/", "page.html", HTML), _problems(), *_ASSETS)
+    events = msgspec.json.encode(asyncapi.document(routes))
+
+    @get("/schema/asyncapi.json", spec=Spec(answers={200: None}))
+    async def asyncapi_document() -> Answer:
+        return Answer(events, headers={"Cache-Control": "no-cache"})
+
+    return (openapi_document, asyncapi_document, _asset("/", "page.html", HTML), _problems(), *_ASSETS)
 
 
 def _problems() -> HTTPRouteHandler:

@@ -46,9 +46,11 @@ async function show(response, output) {
   if (response.headers.get("content-type")?.includes("json")) output.textContent += JSON.stringify(JSON.parse(text), null, 2);
 }
 
+const sample = (operation) => JSON.stringify(operation.requestBody.content["application/json"].example ?? {}, null, 2);
+
 const tryIt = (api, path, method, operation) => {
   const inputs = operation.parameters.map((parameter) => [parameter, make("input", { ariaLabel: parameter.name })]);
-  const body = operation.requestBody && make("textarea", { spellcheck: false, value: "{}", ariaLabel: "Body" });
+  const body = operation.requestBody && make("textarea", { spellcheck: false, value: sample(operation), ariaLabel: "Body" });
   const output = make("pre", { hidden: true });
   let running;
   const send = async () => {
