@@ -20,6 +20,23 @@ class _Now(msgspec.Struct, frozen=True):
 _NOW = Script("now", _Now)
 
 
+class TurnedBack(msgspec.Struct, frozen=True):
+    """Clock before and now, ms; so many jobs have marks beyond it, the latest of which, ms, is `latest`."""
+
+    before: int
+    now: int
+    ahead: int
+    latest: int
+
+
+_TURN_BACK = Script("turn_back", TurnedBack)
+
+
+async def turn_back(log: Log, partition: int) -> TurnedBack:
+    """Set the partition's clock back to its server's. An operator's deed; reads all marks, and takes as long."""
+    return await log.call(_TURN_BACK, partition, {})
+
+
 async def server_time(log: Log, key: str) -> int:
     """The clock of the server that holds `key`, ms: also while its partition is not open."""
     seconds, micros = cast("list[bytes]", await log.execute(key, "TIME"))

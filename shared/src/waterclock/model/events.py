@@ -313,6 +313,16 @@ class LogForked(Event, frozen=True, kw_only=True, tag="log.forked"):
     partitions: int | None = None  # how many there are from here on, where that was changed
 
 
+class ArchiveLost(Event, frozen=True, kw_only=True, tag="archive.lost"):
+    """The archive was put back to before what the log had trimmed; what stood in between is known to nobody.
+
+    It stands in the archive only, in the place of the last entry that is lost.
+    """
+
+    known_through: str | None  # position of the last entry that the archive had; None: it was empty
+    lost: int | None  # how many; None: they were of more than one epoch
+
+
 AnyJobEvent = JobCreated | JobChanged | JobEnabled | JobDisabled | JobDeleted | LogsCleared
 Decision = RunRequested | FireSkipped | FireCoalesced
 AnyRunEvent = (
@@ -329,7 +339,7 @@ AnyRunEvent = (
 )
 AnyStepEvent = StepStarted | StepLogged | StepProgressed | StepFinished
 FleetEvent = WorkerJoined | WorkerLeft | QueuePaused | QueueResumed
-LogEvent = LeadershipTaken | EpochBegan | LogForked
+LogEvent = LeadershipTaken | EpochBegan | LogForked | ArchiveLost
 StoredEvent = (
     JobCreated
     | JobChanged
@@ -361,4 +371,5 @@ StoredEvent = (
     | LeadershipTaken
     | EpochBegan
     | LogForked
+    | ArchiveLost
 )

@@ -1,0 +1,184 @@
+"""`waterclock reconcile`: log and archive, put beside each other and, if told, brought together by hand.
+
+A projector does the same by itself when it opens a halted partition. By hand it is for what that leaves alone: an open
+partition whose stream lost entries, an archive that was put back to before what the log has trimmed, and a clock that
+was set back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+import click
+
+from waterclock.kit import telemetry
+from waterclock.kit.service import Unfit, run_service
+from waterclock.kit.settings import TelemetrySettings, read
+from waterclock.log import tail
+from waterclock.log.clearance import halt
+from waterclock.log.client import Log
+from waterclock.log.clock import server_time, turn_back
+from waterclock.log.errors import BrokenChain, LogUnavailable, LogUnfit
+from waterclock.log.gates import gate_of
+from waterclock.log.opening import tail_of
+from waterclock.model.events import ArchiveLost
+from waterclock.model.instants import stamp
+from waterclock.model.positions import Position, at_entry
+from waterclock.store import archive
+from waterclock.store.pool import Connection, connect_anew, open_pool
+from waterclock.store.project import apply, batch_of
+from waterclock.store.statements import statement
+from waterclock.wire.envelope import AT, BODY, PREV, Entry, encode_body, read_entry
+from waterclock_api.comparing import Ends, Strangers, compare, fork_of
+from waterclock_api.opening import ensure_open
+from waterclock_api.settings import StoreSettings, log_settings
+
+TO_DO = 1
+"""Exit code where something is left to be done."""
+_TOLD = 20  # of dropped entries, by name
+
+
+@click.command()
+@click.option("--apply", "do", is_flag=True, help="Do what is said; else nothing is changed.")
+@click.option("--accept-loss", is_flag=True, help="Where the archive lacks what was trimmed: record that, and go on.")
+@click.option("--clock", is_flag=True, help="Set the clocks of partitions back to their server's.")
+@click.option("--partition", type=click.IntRange(0), help="Only this one.")
+def reconcile(*, do: bool, accept_loss: bool, clock: bool, partition: int | None) -> None:
+    """Say where log and archive differ, what is lost, and what would mend it; exit code 1 if anything is to be done."""
+
+    async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  each step may be repeated
+        store = read(StoreSettings, os.environ)
+        telemetry.setup("reconcile", read(TelemetrySettings, os.environ))
+        log = await Log.connect(log_settings(), role="reconcile")
+        try:
+            async with (
+                await open_pool(store.postgres_url, name="reconcile", max_size=1) as pool,
+                await connect_anew(pool) as connection,
+            ):
+                one = Reconcile(log, connection, click.echo, do=do, accept_loss=accept_loss)
+                if partition is not None and partition >= log.partitions:
+                    raise Unfit(f"There is no partition {partition}: the log has {log.partitions}.")
+                each = range(log.partitions) if partition is None else (partition,)
+                left = [number for number in each if not await (one.clock(number) if clock else one.partition(number))]
+        finally:
+            await log.close()
+        if left:
+            raise click.exceptions.Exit(TO_DO)
+
+    run_service(work, unfit=(LogUnfit, LogUnavailable), name="waterclock reconcile")
+
+
+class Reconcile:
+    """Each method says what it finds, and whether nothing is left to be done."""
+
+    def __init__(
+        self, log: Log, connection: Connection, say: Callable[[str], None], *, do: bool, accept_loss: bool
+    ) -> None:
+        self._log = log
+        self._connection = connection
+        self._say = say
+        self._do = do
+        self._accept_loss = accept_loss
+
+    async def partition(self, partition: int) -> bool:
+        try:
+            ends = await compare(self._log, self._connection, partition)
+        except BrokenChain:
+            return await self._lacking(partition)
+        except Strangers as error:
+            self._say(str(error))
+            return False
+        opened = (await gate_of(self._log, partition)).opened
+        state = "open" if opened else "halted"
+        self._say(f"partition {partition}: {state}; archived up to {ends.archived}, the stream ends at {ends.end}")
+        if ends.forked:
+            return await self._forked(partition, ends)
+        if opened:
+            return True
+        self._say("  nothing is lost; it is to be opened")
+        return await self._open(partition)
+
+    async def clock(self, partition: int) -> bool:
+        """Set its clock back; whether it was."""
+        key = self._log.keys.partition(partition, "meta")
+        held = int(await self._log.execute(key, "HGET", key, "clock") or 0)
+        ahead = held - await server_time(self._log, key)
+        if ahead <= 0:
+            self._say(f"partition {partition}: its clock is not ahead of its server's")
+            return True
+        self._say(f"partition {partition}: its clock, {stamp(held)}, is {ahead / 1000:.1f} s ahead of its server's")
+        if not self._do:
+            self._say("  would be set back: --apply")
+            return False
+        turned = await turn_back(self._log, partition)
+        self._say(f"  set back to {stamp(turned.now)}")
+        if turned.ahead:
+            self._say(f"  {turned.ahead} jobs are decided beyond that, until {stamp(turned.latest)}: not due before")
+        return True
+
+    async def _forked(self, partition: int, ends: Ends) -> bool:
+        try:
+            fork = await fork_of(self._log, self._connection, partition, ends)
+        except Strangers as error:
+            self._say(str(error))
+            return False
+        self._say(f"  the stream lost {fork.lost} entries that the archive has; they agree up to {fork.common}")
+        if fork.dropped:
+            self._say(f"  {fork.dropped} entries that the archive does not know will be dropped:")
+            for name in fork.names[:_TOLD]:
+                self._say(f"    {name}")
+        self._say("  jobs, marks, unfinished runs and recent commands are to be put back as the archive has them")
+        return await self._open(partition)
+
+    async def _open(self, partition: int) -> bool:
+        if not self._do:
+            self._say("  would be done: --apply")
+            return False
+        if (await gate_of(self._log, partition)).opened:
+            await halt(self._log, partition)
+        await ensure_open(self._log, self._connection, partition)
+        self._say(f"  done: open in epoch {(await gate_of(self._log, partition)).epoch}")
+        return True
+
+    async def _lacking(self, partition: int) -> bool:
+        """The archive ends before what was trimmed."""
+        archived = await archive.position(self._connection, partition)
+        entry = await self._lost(partition, archived)
+        event = entry.event
+        assert isinstance(event, ArchiveLost)
+        count = event.lost if event.lost is not None else "an unknown number of"
+        self._say(
+            f"partition {partition}: the archive ends at {archived}, and the stream has nothing up to {entry.position}:"
+            f" {count} entries are in neither"
+        )
+        if not (self._do and self._accept_loss):
+            self._say("  restore a later backup of Postgres; or record the loss, for good: --accept-loss --apply")
+            return False
+        await self._connection.execute(statement("add_partition"), {"partition": partition})
+        if not await apply(self._connection, archived, [entry], batch_of([entry])):
+            self._say("  not done: the archive has gone on meanwhile; look again")
+            return False
+        self._say(f"  recorded at {entry.position}: archive.lost")
+        return await self.partition(partition)
+
+    async def _lost(self, partition: int, archived: Position | None) -> Entry:
+        """What is recorded of the loss, in the place of the last entry that is lost."""
+        found = await tail.entries_from(self._log, partition, archived or Position(partition, 0, 1), count=2)
+        fresh = [entry for entry in found if entry.position != archived]
+        key = self._log.keys.partition(partition, "events")
+        if fresh:
+            last, at = at_entry(partition, fresh[0].prev), fresh[0].at
+        else:
+            end = await tail_of(self._log, partition)
+            assert end is not None
+            last, at = end, await server_time(self._log, key)
+        known = str(archived) if archived is not None else None
+        before = archived.seq if archived is not None and archived.epoch == last.epoch else None
+        event = ArchiveLost(
+            actor="operator", known_through=known, lost=last.seq - before if before is not None else None
+        )
+        prev = archived.entry if archived is not None else ""
+        fields = {BODY: encode_body(event), PREV: prev.encode(), AT: b"%d" % at}
+        return read_entry(partition, last.entry, fields)

@@ -1,0 +1,124 @@
+"""`waterclock reconcile`: what log and archive lack is named, and mended only if told."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.log import build
+from tests.integration.stage import Stage, staged, work
+from tests.support import proofs
+from tests.support.held import held
+from waterclock.log import clock
+from waterclock.log.gates import gate_of
+from waterclock.model.events import ArchiveLost, LogForked
+from waterclock.store.chain import verify
+from waterclock.store.pool import connect_anew
+from waterclock.store.rebuild import compare
+from waterclock_api.reconciling import Reconcile
+
+pytestmark = pytest.mark.asyncio
+
+
+async def reconciled(stage: Stage, *, do: bool = False, accept_loss: bool = False) -> tuple[bool, str]:
+    said: list[str] = []
+    async with await connect_anew(stage.pool) as connection:
+        one = Reconcile(stage.log, connection, said.append, do=do, accept_loss=accept_loss)
+        done = await one.partition(0)
+    return done, "\n".join(said)
+
+
+async def test_an_open_log_that_lost_its_entries_is_repaired_by_hand(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage:
+        async with stage.projecting():
+            await stage.ready.wait()
+            await build.create(stage.log, overlap_policy="buffer_all")
+            await work(stage.log, 1, 2)
+            await build.ask(stage.log, build.wish(3))
+            archived = await stage.projected()
+        assert (await reconciled(stage))[0]
+        before = await held(stage.log)
+        events = stage.log.keys.partition(0, "events")
+        await stage.log.execute(events, "DEL", events)
+
+        done, said = await reconciled(stage)
+        assert (done, f"lost {archived.seq} entries" in said, "--apply" in said) == (False, True, True), said
+        assert (await held(stage.log)) == before
+        done, said = await reconciled(stage, do=True)
+
+        assert (done, "open in epoch 2" in said) == (True, True), said
+        after = await held(stage.log)
+        assert (after.jobs, after.marks, after.runs, after.ended) == (
+            before.jobs,
+            before.marks,
+            before.runs,
+            before.ended,
+        )
+        async with stage.projecting():
+            await stage.projected()
+            entries = await stage.archived()
+        assert [entry.event.lost for entry in entries if isinstance(entry.event, LogForked)] == [archived.seq]
+        assert (await reconciled(stage))[0]
+
+
+async def test_what_neither_has_is_recorded_as_lost_only_if_told(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    """Postgres is put back to before what the log has trimmed."""
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage:
+        async with stage.projecting():
+            await stage.ready.wait()
+            await build.create(stage.log, overlap_policy="buffer_all")
+            backup = await stage.projected()
+            await work(stage.log, 1, 2)
+            trimmed = await stage.projected()
+        events = stage.log.keys.partition(0, "events")
+        for table in ("events", "chain"):
+            await stage.rows(f"DELETE FROM {table} WHERE seq > {backup.seq} RETURNING seq")
+        await stage.rows(f"UPDATE partitions SET seq = {backup.seq} RETURNING seq")
+        await stage.rows("DELETE FROM runs RETURNING run_id")
+        await stage.rows("DELETE FROM attempts RETURNING run_id")
+        await stage.log.execute(events, "XTRIM", events, "MINID", f"{trimmed.epoch}-{trimmed.seq + 1}")
+        await build.ask(stage.log, build.wish(3))
+
+        for how in ({}, {"do": True}, {"accept_loss": True}):
+            done, said = await reconciled(stage, **how)
+            assert (done, f"{trimmed.seq - backup.seq} entries are in neither" in said) == (False, True), said
+        assert len(await stage.archived()) == backup.seq
+        done, said = await reconciled(stage, do=True, accept_loss=True)
+
+        assert (done, f"recorded at {trimmed}" in said) == (True, True), said
+        async with stage.projecting():
+            await stage.ready.wait()
+            await work(stage.log, 5)
+            await stage.projected()
+            entries = await stage.archived()
+        lost = [entry for entry in entries if isinstance(entry.event, ArchiveLost)]
+        assert [(one.position, one.prev) for one in lost] == [(trimmed, backup.entry)]
+        assert lost[0].event == ArchiveLost(actor="operator", known_through=str(backup), lost=trimmed.seq - backup.seq)
+        at = entries.index(lost[0])
+        assert [*proofs.chain(entries[:at])] == []
+        assert [one.prev for one in entries[at + 1 :]] == [one.position.entry for one in entries[at:-1]]
+        async with await connect_anew(stage.pool) as connection:
+            assert await compare(connection) == []
+            assert [one.broken for one in await verify(connection, {})] == [None]
+
+
+async def test_a_clock_is_set_back_to_its_servers(redis_url: str, key_prefix: str, migrated_postgres_url: str) -> None:
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        meta = stage.log.keys.partition(0, "meta")
+        real = await clock.server_time(stage.log, meta)
+        await stage.log.execute(meta, "HSET", meta, "clock", real + 10**9)
+        said: list[str] = []
+        async with await connect_anew(stage.pool) as connection:
+            looking = Reconcile(stage.log, connection, said.append, do=False, accept_loss=False)
+            doing = Reconcile(stage.log, connection, said.append, do=True, accept_loss=False)
+            assert not await looking.clock(0)
+            assert await clock.now(stage.log, 0) >= real + 10**9
+            assert await doing.clock(0)
+            assert await looking.clock(0)
+        assert real <= await clock.now(stage.log, 0) < real + 10**8
+        assert (await gate_of(stage.log, 0)).opened
