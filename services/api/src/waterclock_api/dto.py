@@ -18,6 +18,7 @@ Duration = Annotated[
 Moment = Annotated[
     str, msgspec.Meta(description="RFC 3339, with any offset.", extra_json_schema={"format": "date-time"})
 ]
+Part = Annotated[str, msgspec.Meta(max_length=256, description="A part of it, in any case.")]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 UnfinishedStatus = Literal["delayed", "waiting", "queued", "running"]
 EndedStatus = Literal["succeeded", "failed", "timedOut", "cancelled", "died"]
@@ -117,7 +118,7 @@ class RetryRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     label: str | tuple[str, ...] = ()
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
-    q: str | None = None
+    q: Part | None = None
     dry_run: bool = False
     overlap_policy: OverlapPolicy | None = None
     reason: Text | None = None
@@ -135,7 +136,7 @@ class CancelRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     label: str | tuple[str, ...] = ()
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
-    q: str | None = None
+    q: Part | None = None
     dry_run: bool = False
     limit: Limit = 100
     cursor: Cursor | None = None
@@ -205,7 +206,7 @@ class JobQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class JobsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """`jobName` matches a part of the name, in any case; `label` is `key` or `key=value`."""
 
-    job_name: str | None = None
+    job_name: Part | None = None
     job_group: tuple[str, ...] = ()
     status: tuple[Status, ...] = ()
     invoke_target: tuple[str, ...] = ()
@@ -228,7 +229,7 @@ class RunsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     label: tuple[str, ...] = ()
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
-    q: str | None = None
+    q: Part | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -244,7 +245,7 @@ class LinesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     attempt: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None = None
     step: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None = None
     level: tuple[Level, ...] = ()
-    q: str | None = None
+    q: Part | None = None
     limit: Limit | None = None
     cursor: Cursor | None = None
 

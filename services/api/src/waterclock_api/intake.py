@@ -6,7 +6,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
@@ -20,6 +20,7 @@ from waterclock_api.problems import BadRequest, TooLarge, UnsupportedBody
 T = TypeVar("T", bound=msgspec.Struct)
 
 BODY_LIMIT = 1 << 20  # bytes
+DEPTH_LIMIT = 32  # arrays and objects within each other; schemas and databases walk them by recursion
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _PATH = re.compile(r" - at `\$?([^`]*)`$")
 _PART = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
@@ -35,6 +36,7 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
     Raises:
         BadRequest: not JSON.
         UnsupportedBody: it says that it is something else.
+        Invalid: it is nested too deeply.
     """
     body = await _body(request)
     if not body:
@@ -45,11 +47,14 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
     if kind is not None and _JSON.fullmatch(kind.strip()) is None:
         raise UnsupportedBody(f"The body is {kind}; send application/json.")
     try:
-        return msgspec.json.decode(body)
+        found = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadRequest(f"The body is not JSON: {error}.") from error
     except RecursionError as error:
         raise BadRequest("The body is nested too deeply.") from error
+    if body.count(b"[") + body.count(b"{") > DEPTH_LIMIT:
+        _check_depth(found)
+    return found
 
 
 def read_struct(
@@ -127,6 +132,29 @@ def header(request: Request[Any, Any, Any], name: bytes) -> str | None:
 def pointer_to(*parts: str | int) -> str:
     """A JSON pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def _check_depth(found: Any) -> None:
+    """
+    Raises:
+        Invalid: names the first place that lies too deep.
+    """
+    level: list[tuple[str, Any]] = [("", found)]
+    for _ in range(DEPTH_LIMIT):
+        level = [
+            (at + pointer_to(name), value)
+            for at, outer in level
+            for name, value in _inner(outer)
+            if isinstance(value, dict | list)
+        ]
+    if level:
+        raise Invalid(Flaw(level[0][0], f"is nested more than {DEPTH_LIMIT} deep"))
+
+
+def _inner(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).items()
+    return enumerate(cast("list[Any]", value)) if isinstance(value, list) else ()
 
 
 async def _body(request: Request[Any, Any, Any]) -> bytes:

@@ -1,0 +1,38 @@
+"""The limits that the guide names are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from waterclock_api import auditing, caller, checks, dto, intake, ledger
+
+
+def _meta(kind: Any) -> Any:
+    return kind.__metadata__[0]
+
+
+GUIDE = Path(__file__).parents[3] / "docs" / "api.md"
+LIMITS = {
+    "a body": f"{intake.BODY_LIMIT >> 20} MiB",
+    "depth of a body": str(intake.DEPTH_LIMIT),
+    "parameters of a run": f"{checks.PARAMS_LIMIT >> 10} KiB",
+    "labels": str(checks.LABELS_LIMIT),
+    "a page": str(_meta(dto.Limit).le),
+    "names, queues, zones": str(_meta(dto.Name).max_length),
+    "remarks and reasons": str(_meta(dto.Text).max_length),
+    "what is searched for": str(_meta(dto.Part).max_length),
+    "events that a page of the audit looks at": str(auditing.LOOKED_AT * auditing.ROUNDS),
+    "`Prefer: wait`": f"{caller.LONGEST_WAIT} s",
+    "a proof of the ledger": f"{ledger.LONGEST_PROOF // 86_400_000} days",
+}
+
+
+def test_the_guide_names_every_limit() -> None:
+    guide = GUIDE.read_text()
+    table = guide[guide.index("## Limits") :].split("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|", table, re.MULTILINE)
+    told = {name: text.replace("\u202f", "") for name, text in rows}
+    for name, limit in LIMITS.items():
+        assert told[name].replace(" 000", "000").startswith(limit), name
