@@ -93,6 +93,7 @@ class Client:
             registry=nothing,
             memory=nothing,
             hub=nothing,
+            exposition=nothing,
         )
 
     async def create(self) -> None:

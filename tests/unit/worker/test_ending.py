@@ -31,7 +31,7 @@ WRONG = Error(type="ValueError", message="no")
 
 
 def told(outcome: Outcome, *, failures: int = 0, policy: RetryPolicy | None = None) -> tuple[Any, StoredEvent]:
-    grant = Grant(RunId("j-1"), "", 7, failures + 1, failures, 0, "1-1", False, True, 0, JobId("j"))
+    grant = Grant(RunId("j-1"), "", 7, failures + 1, failures, 0, "1-1", False, True, 0, -1, JobId("j"))
     request = RunRequested(
         run_id=RunId("j-1"),
         job_id=JobId("j"),

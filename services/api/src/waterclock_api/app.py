@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from waterclock.kit.clock import Clock, SystemClock
+from waterclock.kit.measures import exposed
 from waterclock.log.client import Log
 from waterclock.log.store_clock import StoreClocks
 from waterclock.store.archive import ArchiveReader
@@ -32,6 +33,7 @@ from waterclock_api import (
     simulating,
 )
 from waterclock_api.hub import Hub
+from waterclock_api.measuring import Measured
 from waterclock_api.memory import JobMemory
 from waterclock_api.page import page_handlers
 from waterclock_api.parts import PARTS, Parts
@@ -78,6 +80,8 @@ async def assembled(log: Log, pool: Pool, *, clock: Clock | None = None) -> Asyn
         watching = tasks.create_task(keep_watch(log, store_clocks), name="watch schedules")
         try:
             async with Hub(log, ArchiveReader(pool)) as hub:
+                exposition = exposed("api")
+                Measured(log, pool, hub).told_by(exposition)
                 yield Parts(
                     log=log,
                     pool=pool,
@@ -87,6 +91,7 @@ async def assembled(log: Log, pool: Pool, *, clock: Clock | None = None) -> Asyn
                     hub=hub,
                     clock=clock,
                     store_clocks=store_clocks,
+                    exposition=exposition,
                 )
         finally:
             listening.cancel()

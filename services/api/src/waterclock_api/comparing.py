@@ -97,7 +97,7 @@ async def fork_of(log: Log, connection: Connection, partition: int, ends: Ends) 
                 return await _fork(connection, ends, entry.position, dropped, oldest, last, names)
             dropped, oldest, last = dropped + 1, entry, last or entry.position
             if len(names) < _NAMED:
-                names.append(f"{entry.position} {_tag(entry)}")
+                names.append(f"{entry.position} {entry.type}")
     common = await _before(connection, partition, oldest, ends.end)
     if common is None and oldest is not None:
         raise Strangers(partition, ends.archived)
@@ -144,7 +144,3 @@ async def _fork(
     assert ends.archived is not None
     lost = await archive.count_after(connection, ends.archived.partition, common)
     return Fork(common, lost, dropped, oldest and oldest.position, last, tuple(names))
-
-
-def _tag(entry: Entry) -> str:
-    return str(getattr(entry.event, "type", None) or entry.event.__struct_config__.tag)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import Protocol
@@ -11,7 +12,7 @@ from typing import Protocol
 import msgspec
 import psycopg
 
-from waterclock.kit import telemetry
+from waterclock.kit import measures, telemetry
 from waterclock.kit.cancelling import apart
 from waterclock.log import tail
 from waterclock.log.client import Log
@@ -142,10 +143,14 @@ class _Follower:
         attributes = {"partition": self._partition, "events": len(entries), "position": str(entries[-1].position)}
         with telemetry.span("project", links=links, attributes=attributes):
             batch = batch_of(entries)
+            began_at = time.monotonic()
             async with asyncio.timeout(TRANSACTION_TIMEOUT):
                 done = apply(connection, at, entries, batch)
                 if not await unblocked(self._pool, connection, self._partition, done):
                     raise Overtaken(f"Another projector has projected partition {self._partition} beyond {at}.")
+        measures.PROJECTION.observe(time.monotonic() - began_at)
+        for kind, count in Counter(entry.type for entry in entries).items():
+            measures.PROJECTED.add(count, kind)
         _say_unknown(self._partition, entries)
         if batch.cleared:
             await delete_cleared(self._log, connection, self._partition)

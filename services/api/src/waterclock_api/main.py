@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 
 import click
 
-from waterclock.kit import telemetry
+from waterclock.kit import measures, telemetry
 from waterclock.kit.health import Report, served
+from waterclock.kit.measures import exposed
+from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import TelemetrySettings, read
 from waterclock.log.client import Log
@@ -21,6 +24,7 @@ from waterclock.store.pool import open_pool
 from waterclock_api.app import application, assembled
 from waterclock_api.keeping import kept
 from waterclock_api.lagging import Lags
+from waterclock_api.measuring import tell_lags
 from waterclock_api.projector import run
 from waterclock_api.serving import check_free, serve
 from waterclock_api.settings import (
@@ -61,18 +65,20 @@ async def _serve_api(stop: asyncio.Event) -> None:
     own, store = read(ApiSettings, os.environ), read(StoreSettings, os.environ)
     check_loopback(own.host)
     check_free(own.host, own.port)
-    telemetry.setup("api", read(TelemetrySettings, os.environ))
+    told = read(TelemetrySettings, os.environ)
+    telemetry.setup("api", told)
     log = await Log.connect(log_settings(), role="api")
     try:
         async with (
             await open_pool(store.postgres_url, name="api", max_size=own.postgres_connections) as pool,
             assembled(log, pool) as parts,
+            pushing(parts.exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}:{own.port}"),
         ):
             _log.info("no credentials are configured: only this machine is served", extra={"host": own.host})
 
             def ready() -> None:
-                told = {"url": f"http://{own.host}:{own.port}", "durability": log.durability}
-                _log.info("ready", extra=told)
+                where = {"url": f"http://{own.host}:{own.port}", "durability": log.durability}
+                _log.info("ready", extra=where)
 
             await serve(application(parts), own.host, own.port, stop, ready=ready, ending=parts.hub.close)
     finally:
@@ -82,13 +88,15 @@ async def _serve_api(stop: asyncio.Event) -> None:
 async def _project(stop: asyncio.Event) -> None:
     own, store = read(ProjectorSettings, os.environ), read(StoreSettings, os.environ)
     keep = kept(own.keep_events, own.keep_runs)
-    telemetry.setup("projector", read(TelemetrySettings, os.environ))
+    told = read(TelemetrySettings, os.environ)
+    telemetry.setup("projector", told)
     log = await Log.connect(log_settings(), role="projector")
-    readiness = _Readiness()
+    readiness, exposition = _Readiness(), exposed("projector")
     try:
         async with (
             await open_pool(store.postgres_url, name="projector", max_size=4) as pool,
-            served(own.host, own.health_port, readiness.report),
+            served(own.host, own.health_port, readiness.report, exposition),
+            pushing(exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}-{os.getpid()}"),
         ):
 
             def ready() -> None:
@@ -120,6 +128,8 @@ class _Readiness:
 
     def behind(self, lags: Lags) -> None:
         self._lags = lags
+        measures.FOLLOWED.set(len(lags))
+        tell_lags(lags)
 
     def report(self) -> Report:
         return Report(ready=self.lacking is None, said={"lacking": self.lacking, "lag": self._lags})

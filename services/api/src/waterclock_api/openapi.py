@@ -162,7 +162,7 @@ def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any]
     if isinstance(content, type):
         described["content"] = {"application/json": {"schema": schemas[content]} | examples.of_answer(name, status)}
     elif content is not None:
-        example = {"example": examples.STREAM} if content == "events" else {}
+        example = {"example": examples.STREAM} if content == "events" else examples.of_text(name)
         described["content"] = {_PLAIN[content]: {"schema": {"type": "string"}} | example}
     return described
 

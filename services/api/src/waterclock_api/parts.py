@@ -14,6 +14,7 @@ from litestar import Request
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
+from waterclock.kit.metrics import Exposition
 from waterclock.log.client import Log
 from waterclock.log.store_clock import StoreClocks
 from waterclock.model.positions import Position
@@ -40,6 +41,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     hub: Hub
     clock: Clock
     store_clocks: StoreClocks
+    exposition: Exposition
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:

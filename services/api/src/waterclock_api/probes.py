@@ -8,6 +8,7 @@ import psycopg
 from litestar import get
 from psycopg_pool import PoolTimeout
 
+from waterclock.kit.metrics import CONTENT_TYPE
 from waterclock.log import leaders
 from waterclock.log.errors import LogError
 from waterclock.log.opening import server_state
@@ -97,4 +98,12 @@ async def _lag(parts: Parts) -> str:
         return "not known"
 
 
-HANDLERS = (livez, readyz)
+@get("/metrics", spec=Spec(answers={200: "text"}))
+async def metrics(request: AnyRequest) -> Answer:
+    """Tell the metrics of this process, and what it sees of the log, as Prometheus reads them."""
+    parts = parts_of(request)
+    read_query(request, NoQuery)
+    return Answer(await parts.exposition.text(), kind=CONTENT_TYPE.encode())
+
+
+HANDLERS = (livez, readyz, metrics)

@@ -15,6 +15,8 @@ from waterclock.kit import telemetry
 from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.health import Report, served
+from waterclock.kit.measures import exposed
+from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock.log.broker import asyncapi as drawn
@@ -61,15 +63,18 @@ def document(redis: RedisSettings) -> str:
 
 async def _serve(stop: asyncio.Event) -> None:
     redis, own = read(RedisSettings, os.environ), read(SchedulerSettings, os.environ)
-    telemetry.setup("scheduler", read(TelemetrySettings, os.environ))
+    told = read(TelemetrySettings, os.environ)
+    telemetry.setup("scheduler", told)
     log = await Log.connect(LogSettings(url=redis.redis_url, prefix=redis.key_prefix), role="scheduler")
     try:
-        await _schedule(log, redis, own, stop)
+        await _schedule(log, redis, own, stop, told)
     finally:
         await log.close()
 
 
-async def _schedule(log: Log, redis: RedisSettings, own: SchedulerSettings, stop: asyncio.Event) -> None:
+async def _schedule(
+    log: Log, redis: RedisSettings, own: SchedulerSettings, stop: asyncio.Event, told: TelemetrySettings
+) -> None:
     scheduler = Scheduler(_name(own), ttl_s=own.scheduler_term, clock=SystemClock())
     broker = broker_at(redis.redis_url)
     messages = Messages(scheduler, broker, log.keys)
@@ -77,7 +82,11 @@ async def _schedule(log: Log, redis: RedisSettings, own: SchedulerSettings, stop
     if not log.server.cluster:  # there streams are on many nodes, and the broker reads from one: the walk looks itself
         messages.hear_streams(log.partitions, since_ms=await _server_ms(log))
     app = application(broker)
-    async with served(own.host, own.health_port, lambda: _report(scheduler)):
+    exposition = exposed("scheduler", looks=[scheduler.look])
+    async with (
+        served(own.host, own.health_port, lambda: _report(scheduler), exposition),
+        pushing(exposition, told.otlp_endpoint, instance=scheduler.name),
+    ):
         try:
             await app.start()
             log_line.info("ready", extra={"scheduler": scheduler.name, "partitions": log.partitions})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from waterclock.kit import measures
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
 from waterclock.model.ids import JobId
@@ -62,6 +63,12 @@ class Scheduler:
     def oldest_undecided_s(self) -> dict[int, float]:
         """Of each partition led: how long its oldest undecided instant has been due, s; 0 when none is. A gauge."""
         return {partition: self._walks[partition].oldest_undecided_s() for partition in self.leads}
+
+    async def look(self) -> None:
+        """Set the gauges of what is so now."""
+        measures.LED.set(len(self._walks))
+        ages = self.oldest_undecided_s()
+        measures.UNDECIDED.replace({(str(partition),): age for partition, age in ages.items()})
 
     def stuck_s(self) -> float:
         """The same without the time in which nothing could be decided: the measure of liveness."""

@@ -12,14 +12,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections import Counter
 from contextlib import aclosing
 
+from waterclock.kit import measures
 from waterclock.kit.clock import Clock
 from waterclock.log import jobs, requests
 from waterclock.log.client import Log
 from waterclock.log.errors import ClockAhead, LogFull, UnknownQueue
 from waterclock.log.jobs import StoredJob
-from waterclock.log.requests import Request
+from waterclock.log.requests import Decided, Request
 from waterclock.model.cron import BadSchedule
 from waterclock.model.ids import JobId
 from waterclock_scheduler.agenda import Agenda
@@ -210,6 +212,7 @@ class Walk:
         decided = await requests.decide(
             self._log, self._term.partition, units, term=self._term.number, expected_now=self._store_clock.now()
         )
+        self._measure(batch, decided)
         for (planned, unit), result in zip(batch, decided.results, strict=True):
             match result:
                 case "done":
@@ -219,3 +222,14 @@ class Walk:
                 case "future":
                     self._store_clock.refused(decided.now)
         self._store_clock.heard(decided.now)
+
+    def _measure(self, batch: Batch, decided: Decided) -> None:
+        """Before the agenda moves on: what a job owed first is then forgotten."""
+        results = decided.results
+        firsts = Counter(
+            planned.next_at for (planned, _), result in zip(batch, results, strict=True) if result == "done"
+        )
+        for first, times in firsts.items():
+            measures.DECISION_DELAY.observe(max(0, decided.now - first) / 1000, times=times)
+        for result, times in Counter(results).items():
+            measures.DECISIONS.add(times, result)

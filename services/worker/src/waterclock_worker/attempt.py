@@ -21,7 +21,7 @@ from waterclock.kit.clock import Clock
 from waterclock.log.attempts import Grant, RunEnding
 from waterclock.model.events import RunRequested
 from waterclock.model.instants import millis
-from waterclock.model.outcomes import Error
+from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock_worker.capture import speaking
 from waterclock_worker.ending import ending_of
 from waterclock_worker.outcomes import Outcome, Stop, outcome_of, params_for, succeeded
@@ -38,7 +38,7 @@ class Attempt:
 
     __slots__ = (
         "_clock", "_done", "_ended", "_interrupt", "claimed_at", "ending", "executor", "grant", "limit", "lost",
-        "partition", "request", "steps", "stopped", "stopped_at", "traceparent",
+        "outcome", "partition", "request", "steps", "stopped", "stopped_at", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +70,7 @@ class Attempt:
         self.claimed_at = clock.monotonic()
         self.stopped: Stop | None = None
         self.ending: RunEnding | None = None  # once it has ended
+        self.outcome: AttemptOutcome = "returned"  # once it has ended
         self.traceparent: str | None = None
         self.stopped_at = 0.0  # monotonic; when it was asked to stop
         self.lost = False  # its run was found to be taken away
@@ -113,6 +114,7 @@ class Attempt:
             return False
         if self.stopped is not None:
             outcome = self._as_asked(self.stopped, outcome)
+        self.outcome = outcome.kind
         self.steps.close()
         self._interrupt = None  # it refers to us: whatever ends here is freed at once, without the collector
         self.ending = ending_of(

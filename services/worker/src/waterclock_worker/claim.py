@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from waterclock.kit import measures
 from waterclock.kit.chance import fraction, token
 from waterclock.kit.clock import Clock
 from waterclock.log.attempts import Claimed, Grant, QueueCredit, claim, wait_wake
@@ -144,6 +145,7 @@ class Claimer:
         """The session was found dead: its runs are other workers' now."""
         attempts = self._seat.lost(session)
         if session:
+            measures.SESSIONS_LOST.add(1)
             log.warning("session lost", extra={"partition": self._seat.partition, "session": session})
         for attempt in attempts:
             attempt.lose()
@@ -173,6 +175,7 @@ class Claimer:
         seat.asked_at = self._clock.monotonic()
         claimed = await until_answered(ask, what="claim")
         seat.claims = number
+        measures.CLAIMS.add(1)
         return claimed
 
     def _note(self, claimed: Claimed) -> bool:

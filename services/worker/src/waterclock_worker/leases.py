@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 
+from waterclock.kit import measures
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import Halted, LogError, LogUnavailable, NoSession
@@ -116,6 +117,7 @@ class Leases:
         except Halted:
             self._trust(seat, session, asked_at)  # nobody sweeps a halted partition, and watches begin anew after it
         except LogUnavailable as error:
+            measures.RENEWALS_FAILED.add(1)
             log.warning("lease not renewed", extra={"partition": seat.partition, "error": str(error)})
         else:
             self._trust(seat, session, asked_at)

@@ -18,6 +18,9 @@ import uvloop
 
 from waterclock.kit import telemetry
 from waterclock.kit.health import served
+from waterclock.kit.measures import exposed
+from waterclock.kit.metrics import Exposition
+from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
 from waterclock.log.broker import asyncapi as document_of
@@ -68,7 +71,8 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
     """
     redis = read(RedisSettings, os.environ)
     settings = msgspec.structs.replace(read(WorkerSettings, os.environ), **chosen)
-    telemetry.setup("worker", read(TelemetrySettings, os.environ))
+    told = read(TelemetrySettings, os.environ)
+    telemetry.setup("worker", told)
     if settings.lease < 1:
         raise SettingsError("WATERCLOCK_LEASE: a lease under 1 s ends by any hiccup")
     _one_heap()
@@ -80,7 +84,9 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
     store = await Log.connect(log_settings, role="worker")
     try:
         made = Worker(store, log_settings, registry, settings, new_loop=uvloop.new_event_loop)
-        await _host(made, store, redis, settings, stop)
+        exposition = exposed("worker", looks=[made.look])
+        async with pushing(exposition, told.otlp_endpoint, instance=settings.name):
+            await _host(made, store, redis, settings, stop, exposition)
     finally:
         await store.close()
 
@@ -105,13 +111,21 @@ def _calm_collector() -> None:
     gc.set_threshold(20_000, 50, 50)
 
 
-async def _host(made: Worker, store: Log, redis: RedisSettings, settings: WorkerSettings, stop: asyncio.Event) -> None:
+async def _host(
+    made: Worker,
+    store: Log,
+    redis: RedisSettings,
+    settings: WorkerSettings,
+    stop: asyncio.Event,
+    exposition: Exposition,
+) -> None:
     """Run the worker inside its FastStream application, until it has drained."""
     ended = asyncio.Event()
 
     @asynccontextmanager
     async def host() -> AsyncGenerator[None]:
-        async with asyncio.TaskGroup() as tasks, served(settings.host, settings.health_port, made.report):
+        serving = served(settings.host, settings.health_port, made.report, exposition)
+        async with asyncio.TaskGroup() as tasks, serving:
             working = tasks.create_task(made.run(), name="worker")
             working.add_done_callback(lambda _: ended.set())
             stopping = tasks.create_task(_drain_on(stop, made), name="drain on signal")

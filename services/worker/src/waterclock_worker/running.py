@@ -25,6 +25,7 @@ from waterclock.lifespans import ThreadValues
 from waterclock.log.attempts import Grant, RunEnding
 from waterclock.log.client import Log
 from waterclock.model.events import RunRequested
+from waterclock_worker import measuring
 from waterclock_worker.attempt import Attempt
 from waterclock_worker.children import Children
 from waterclock_worker.endings import Endings
@@ -109,8 +110,10 @@ class Running:
     def begin(self, seat: Seat, grants: Iterable[Grant], *, stopped: Stop | None = None) -> None:
         """Start attempts, each in a slot taken before; with `stopped` they end at once, as asked."""
         on_loop: list[Attempt] = []
-        for grant in grants:
-            attempt = self._attempt(seat, grant)
+        attempts = [self._attempt(seat, grant) for grant in grants]
+        measuring.claimed(attempts)
+        for attempt in attempts:
+            grant = attempt.grant
             seat.attempts[grant.fence] = attempt
             if grant.cancelled:
                 attempt.stop("cancelled")
@@ -211,9 +214,9 @@ class Running:
         while self._told:
             steps = self._told.popleft()
             self._recorders[steps.partition].tell(steps)
-        ended = len(self._done)
-        for _ in range(ended):
-            attempt = self._done.popleft()
+        ended = [self._done.popleft() for _ in range(len(self._done))]
+        measuring.ended(ended, self._clock.monotonic())
+        for attempt in ended:
             ending = attempt.ending
             assert ending is not None
             if attempt.steps.touched:
@@ -221,7 +224,7 @@ class Running:
                 recorder.close(attempt.steps, partial(self.endings[attempt.partition].put, ending))
             else:
                 self.endings[attempt.partition].put(ending)
-        self.give_back_slots(ended)
+        self.give_back_slots(len(ended))
 
     def _answered(self, seat: Seat, ending: RunEnding) -> None:
         attempt = seat.attempts.pop(ending.fence, None)

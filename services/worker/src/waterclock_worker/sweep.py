@@ -10,6 +10,7 @@ import asyncio
 import logging
 from typing import NamedTuple
 
+from waterclock.kit import measures
 from waterclock.kit.clock import Clock
 from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log
@@ -101,6 +102,8 @@ class Sweeper:
             if swept.state != "more":
                 break
         if swept.state == "emptied":
+            measures.SWEPT.add(1)
+            measures.RUNS_SWEPT.add(runs)
             log.warning("session swept", extra={"partition": self._partition, "session": session, "runs": runs})
 
     def _left(self, session: str) -> Body | None:

@@ -23,6 +23,7 @@ from waterclock.log.errors import LogError
 from waterclock.log.sessions import Held, leave
 from waterclock.model.events import ResultRefused, RunCancelled, RunLost, WorkerJoined, WorkerLeft
 from waterclock.model.ids import RunId
+from waterclock_worker import measuring
 from waterclock_worker.capture import captured
 from waterclock_worker.claim import Claimer, Doorbell, listen
 from waterclock_worker.leases import Leases
@@ -104,6 +105,10 @@ class Worker:
                 "unanswered": sum(attempt.ending is not None for attempt in held),
             },
         )
+
+    async def look(self) -> None:
+        """Set the gauges of what is so now."""
+        measuring.standing(self._settings.slots, [one for seat in self._seats for one in seat.attempts.values()])
 
     async def _serve(self, tasks: asyncio.TaskGroup) -> None:
         running = self._running = Running(

@@ -1,4 +1,4 @@
-"""Whether a process lives and does its work, over HTTP: for what starts, stops and watches it."""
+"""Whether a process lives and does its work, and its metrics, over HTTP: for what starts, stops and watches it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from waterclock.kit.metrics import CONTENT_TYPE, Exposition
 from waterclock.kit.service import Unfit
 
 READ_TIMEOUT = 5.0  # s
@@ -23,8 +24,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def served(host: str, port: int | None, look: Callable[[], Report]) -> AsyncGenerator[int | None]:
-    """Answer `/livez` and `/readyz` while the context lasts; gives the port, which 0 leaves to the system.
+async def served(
+    host: str, port: int | None, look: Callable[[], Report], exposition: Exposition | None = None
+) -> AsyncGenerator[int | None]:
+    """Answer `/livez`, `/readyz` and, with an exposition, `/metrics` while the context lasts.
+
+    Gives the port, which 0 leaves to the system.
 
     Without a port nothing is served.
 
@@ -39,7 +44,7 @@ async def served(host: str, port: int | None, look: Callable[[], Report]) -> Asy
         try:
             async with asyncio.timeout(READ_TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_response(head, look()))
+                writer.write(await _response(head, look, exposition))
                 await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return  # whoever asked is gone, or did not ask in HTTP
@@ -54,12 +59,21 @@ async def served(host: str, port: int | None, look: Callable[[], Report]) -> Asy
         yield server.sockets[0].getsockname()[1]
 
 
-def _response(head: bytes, report: Report) -> bytes:
+async def _response(head: bytes, look: Callable[[], Report], exposition: Exposition | None) -> bytes:
     method, _, rest = head.partition(b" ")
-    well = {b"/livez": report.alive, b"/readyz": report.ready}.get(rest.partition(b" ")[0].partition(b"?")[0])
-    if well is None or method not in {b"GET", b"HEAD"}:
-        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    status = b"200 OK" if well else b"503 Service Unavailable"
-    body = msgspec.json.encode(report.said)
-    top = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-    return top % (status, len(body)) + (b"" if method == b"HEAD" else body)
+    path = rest.partition(b" ")[0].partition(b"?")[0]
+    with_body = method == b"GET"
+    if method in {b"GET", b"HEAD"}:
+        if path == b"/metrics" and exposition is not None:
+            return _answer(b"200 OK", CONTENT_TYPE.encode(), await exposition.text(), with_body=with_body)
+        report = look()
+        well = {b"/livez": report.alive, b"/readyz": report.ready}.get(path)
+        if well is not None:
+            status = b"200 OK" if well else b"503 Service Unavailable"
+            return _answer(status, b"application/json", msgspec.json.encode(report.said), with_body=with_body)
+    return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+def _answer(status: bytes, content: bytes, body: bytes, *, with_body: bool) -> bytes:
+    top = b"HTTP/1.1 %b\r\nContent-Type: %b\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+    return top % (status, content, len(body)) + (body if with_body else b"")

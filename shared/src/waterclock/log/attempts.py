@@ -45,6 +45,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     cancelled: bool  # was asked to stop since it was granted: an earlier claim, answered again
     serial: bool  # must not overlap other runs of its job
     previous_success: int = 0  # ms: the latest instant, or request without one, of the job's runs that succeeded
+    waited: int = -1  # ms in its queue, to be measured; -1 where the claim is answered again
     job_id: JobId | None = None
 
 

@@ -53,6 +53,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     event: StoredEvent | UnknownEvent
     document: bytes
 
+    @property
+    def type(self) -> str:
+        """The event's stored tag."""
+        return self.event.type if isinstance(self.event, UnknownEvent) else str(self.event.__struct_config__.tag)
+
 
 def encode_body(event: Event) -> bytes:
     return _encoder.encode(event)

@@ -16,7 +16,8 @@
 -- P.body_died       of RunDied, without runId, jobId, attempt, fence, settled: of a run whose request is gone
 --
 -- Returns {status}: 'nosession'; 'done' with grants {run, body, fence, attempt, failures, losses, entry of its
--- RunRequested, cancelled, serial, previous (ms of the job's last success, 0 for none), job}, credits, wake: last id of the doorbell, next_at: ms when the next delayed run
+-- RunRequested, cancelled, serial, previous (ms of the job's last success, 0 for none), waited (ms in its queue, -1 in an
+-- answer given again), job}, credits, wake: last id of the doorbell, next_at: ms when the next delayed run
 -- is ready, 0 for none, and more: whether anything is left.
 
 local VISITS = 1000 -- entries looked at beyond the slots: a purge of dropped ones goes on in the next claim
@@ -27,11 +28,11 @@ if renewal == '-1' then return cmsgpack.pack({status = 'nosession'}) end
 
 local grants, granted, started, held = {}, {}, {}, {}
 
-local PREVIOUS_OF_GRANT, JOB_OF_GRANT = 10, 11
+local PREVIOUS_OF_GRANT, JOB_OF_GRANT = 10, 12
 
-local function grant_of(run, record, spec)
+local function grant_of(run, record, spec, waited)
   return {run, spec, record[FENCE], record[ATTEMPT], record[FAILURES], record[LOSSES], record[REQUESTED],
-    record[CANCEL] ~= '', record[SERIAL], 0, record[JOB] ~= '' and record[JOB] or nil}
+    record[CANCEL] ~= '', record[SERIAL], 0, waited, record[JOB] ~= '' and record[JOB] or nil}
 end
 
 -- Say in each grant of a job's run when the job last succeeded.
@@ -69,7 +70,7 @@ if P.number <= tonumber(claimed) then
   recall(runs)
   for place, spec in ipairs(read_fields(K.specs, runs)) do
     local record = records[runs[place]]
-    if record and spec and record[CLAIM] == P.number then grants[#grants + 1] = grant_of(runs[place], record, spec) end
+    if record and spec and record[CLAIM] == P.number then grants[#grants + 1] = grant_of(runs[place], record, spec, -1) end
   end
   return close(credits, true)
 end
@@ -123,6 +124,7 @@ local prefix_cause = ',"cause":"' .. P.partition .. '-'
 local function grant(run, record, spec)
   fence = fence + 1
   if record[LOSSES] >= SUSPECT_FROM then suspects_wanted = suspects_wanted - 1 end
+  local waited = math.max(0, now - tonumber(string.match(record[ENTRY], '^%d+')))
   record[STATE], record[PLACE], record[ENTRY] = 'running', '', ''
   record[ATTEMPT], record[FENCE] = record[ATTEMPT] + 1, epoch * FENCES_PER_EPOCH + fence
   record[SESSION], record[CLAIM], record[STEP] = P.session, P.number, 0
@@ -130,7 +132,7 @@ local function grant(run, record, spec)
   emit(P.body, run_facts(run, record[JOB]) .. ',' .. attempt_facts(record) .. prefix_cause .. record[REQUESTED] .. '"')
   held[#held + 1] = 0
   held[#held + 1] = P.session .. ':' .. run
-  grants[#grants + 1] = grant_of(run, record, spec)
+  grants[#grants + 1] = grant_of(run, record, spec, waited)
 end
 
 -- The request of a run is gone: nobody could execute it, and it must not stand in the way of others.

@@ -1,0 +1,104 @@
+"""What only a look at the stores can tell, for `/metrics`. What does not answer is left out, and said to be down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from waterclock.kit import measures
+from waterclock.kit.metrics import Exposition
+from waterclock.log import leaders
+from waterclock.log.client import Log
+from waterclock.log.errors import Halted, LogError
+from waterclock.log.opening import server_state
+from waterclock.log.queues import TRUTH, Depths, depths
+from waterclock.log.room import room_of
+from waterclock.store.pool import Pool
+from waterclock_api.hub import Hub
+from waterclock_api.lagging import Lags, lags_of_all
+
+_OF_PARTITIONS = (
+    measures.OPEN, measures.HAS_LEADER, measures.UNDECIDED, measures.STREAM_BYTES, measures.QUEUED, measures.QUEUE_AGE,
+    measures.QUEUE_PAUSED, measures.MEMORY_USED, measures.MEMORY_LIMIT,
+)  # fmt: skip
+_POSTGRES_S = 1.5
+
+
+class Measured:
+    """The looks of an API process."""
+
+    def __init__(self, log: Log, pool: Pool, hub: Hub) -> None:
+        self._log = log
+        self._pool = pool
+        self._hub = hub
+
+    def told_by(self, exposition: Exposition) -> None:
+        exposition.looks += [self._look_at_log, self._look_at_lag, self._look_at_streams]
+
+    async def _look_at_streams(self) -> None:
+        measures.CLIENTS.set(self._hub.seats)
+
+    async def _look_at_log(self) -> None:
+        measures.STORE_UP.set(0, "log")  # until it has answered, also if that takes too long
+        for gauge in _OF_PARTITIONS:
+            gauge.replace({})
+        try:
+            found = {partition: await self._partition(partition) for partition in range(self._log.partitions)}
+            await self._memory()
+        except LogError:
+            return
+        measures.STORE_UP.set(1, "log")
+        tell_queues({partition: each for partition, each in found.items() if each is not None})
+
+    async def _partition(self, partition: int) -> Depths | None:
+        """Tell how a partition does; what its queues hold, None while it is halted."""
+        label = str(partition)
+        opened = (await server_state(self._log, partition)).opened
+        measures.OPEN.set(opened, label)
+        key = self._log.keys.partition(partition, "events")
+        measures.STREAM_BYTES.set(cast("int | None", await self._log.execute(key, "MEMORY", "USAGE", key)) or 0, label)
+        try:
+            seen = await leaders.watch(self._log, partition)
+            found = await depths(self._log, partition)
+        except Halted:
+            measures.OPEN.set(0, label)
+            return None
+        measures.HAS_LEADER.set(seen.until > seen.now, label)
+        measures.UNDECIDED.set(max(0, seen.now - seen.next_at) / 1000 if seen.next_at else 0, label)
+        return found
+
+    async def _memory(self) -> None:
+        for place, partitions in enumerate(self._log.groups):
+            room = await room_of(self._log, self._log.keys.partition(partitions[0], "meta"))
+            measures.MEMORY_USED.set(room.used, str(place))
+            if room.limit:
+                measures.MEMORY_LIMIT.set(room.limit, str(place))
+
+    async def _look_at_lag(self) -> None:
+        measures.STORE_UP.set(0, "archive")
+        tell_lags({})
+        try:
+            async with self._pool.connection(timeout=_POSTGRES_S) as connection:
+                await connection.execute("SELECT 1")
+                measures.STORE_UP.set(1, "archive")
+                tell_lags(await lags_of_all(self._log, connection))
+        except (psycopg.Error, PoolTimeout, LogError):
+            return
+
+
+def tell_lags(found: Lags) -> None:
+    measures.LAG_EVENTS.replace({(str(partition),): one.events for partition, one in found.items()})
+    measures.LAG_SECONDS.replace({(str(partition),): one.seconds for partition, one in found.items()})
+
+
+def tell_queues(found: Mapping[int, Depths]) -> None:
+    for each in found.values():
+        for queue, depth in each.queues.items():
+            age = max(0, each.now - depth.since) / 1000 if depth.since else 0
+            measures.QUEUED.set(measures.QUEUED.series.get((queue,), 0) + depth.queued, queue)
+            measures.QUEUE_AGE.set(max(measures.QUEUE_AGE.series.get((queue,), 0), age), queue)
+    if (truth := found.get(TRUTH)) is not None:
+        measures.QUEUE_PAUSED.replace({(queue,): bool(depth.paused) for queue, depth in truth.queues.items()})

@@ -1,0 +1,136 @@
+"""Every metric, declared once. docs/telemetry.md holds the same as a table; a test compares them.
+
+Labels have few values, known beforehand: services, queues, executors, partitions, types of event; never a run or a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from waterclock.kit.metrics import AnyMetric, Counter, Exposition, Gauge, Histogram, Look
+
+PROCESS = Gauge(
+    "process_info", "1 while the process lives.", by="api projector scheduler worker", labels=("service", "version")
+)
+
+# scheduler
+DECISION_DELAY = Histogram(
+    "decision_delay_seconds",
+    "From the oldest instant that a job owed to its decision, by the store's clock.",
+    by="scheduler",
+)
+DECISIONS = Counter(
+    "decided_jobs_total",
+    "Jobs whose owed instants were decided (done), or were refused (raced, future) and are decided again.",
+    by="scheduler",
+    labels=("result",),
+)
+LED = Gauge("partitions_led", "Partitions that this scheduler leads.", by="scheduler")
+TERMS = Counter("terms_taken_total", "Leaderships of a partition that this scheduler has taken.", by="scheduler")
+UNDECIDED = Gauge(
+    "oldest_undecided_seconds",
+    "How long the oldest undecided instant has been due: of partitions led, and as their leaders said last, of all.",
+    by="scheduler api",
+    unit="s",
+    labels=("partition",),
+)
+
+# seen from the api
+OPEN = Gauge(
+    "partition_open",
+    "1 if a projector has opened the partition on the server that now answers, else 0.",
+    by="api",
+    labels=("partition",),
+)
+HAS_LEADER = Gauge(
+    "partition_has_leader", "1 if the term of a scheduler is under way, else 0.", by="api", labels=("partition",)
+)
+QUEUED = Gauge("queue_runs", "Runs that could start now.", by="api", labels=("queue",))
+QUEUE_AGE = Gauge(
+    "queue_oldest_age_seconds",
+    "How long the first of them has waited; 0 when there is none.",
+    by="api",
+    unit="s",
+    labels=("queue",),
+)
+QUEUE_PAUSED = Gauge("queue_paused", "1 while the queue is paused.", by="api", labels=("queue",))
+STREAM_BYTES = Gauge(
+    "stream_bytes",
+    "Memory of the partition's event stream, as the server estimates it.",
+    by="api",
+    unit="By",
+    labels=("partition",),
+)
+MEMORY_USED = Gauge(
+    "log_memory_used_bytes", "Memory that the server of the log uses.", by="api", unit="By", labels=("server",)
+)
+MEMORY_LIMIT = Gauge(
+    "log_memory_limit_bytes",
+    "Its maxmemory, at which new runs are refused; left out where none is set.",
+    by="api",
+    unit="By",
+    labels=("server",),
+)
+STORE_UP = Gauge("store_up", "1 if the store answers (log, archive), else 0.", by="api", labels=("store",))
+CLIENTS = Gauge("sse_clients", "Live streams that are served.", by="api")
+
+# projector
+LAG_EVENTS = Gauge(
+    "projection_lag_events", "Events in the log that are not projected yet.", by="projector api", labels=("partition",)
+)
+LAG_SECONDS = Gauge(
+    "projection_lag_seconds",
+    "Age of the oldest of them; 0 when there is none.",
+    by="projector api",
+    unit="s",
+    labels=("partition",),
+)
+PROJECTED = Counter(
+    "events_projected_total",
+    "Events projected, by type: endings, losses (run.lost), refused late writes (result.refused), and all others.",
+    by="projector",
+    labels=("type",),
+)
+PROJECTION = Histogram("projection_seconds", "What one transaction of the projector took.", by="projector")
+FOLLOWED = Gauge("partitions_followed", "Partitions that this projector follows.", by="projector")
+
+# worker
+CLAIMS = Counter("claims_total", "Claims that were answered.", by="worker")
+CLAIMED = Counter("runs_claimed_total", "Attempts granted to this worker.", by="worker", labels=("queue",))
+START_DELAY = Histogram(
+    "start_delay_seconds",
+    "From when a run could start to its grant, by the store's clock.",
+    by="worker",
+    labels=("queue",),
+)
+DURATION = Histogram(
+    "attempt_duration_seconds", "From the grant of an attempt to its end.", by="worker", labels=("executor",)
+)
+ENDED = Counter("attempts_ended_total", "Attempts that ended, by how.", by="worker", labels=("queue", "outcome"))
+REFUSED = Counter(
+    "late_writes_refused_total", "Ends of attempts that had lost their run: they changed nothing.", by="worker"
+)
+RENEWALS_FAILED = Counter("renewals_failed_total", "Renewals of a lease that were not answered.", by="worker")
+SESSIONS_LOST = Counter(
+    "sessions_lost_total", "Times that this worker was found dead, and went on as a new one.", by="worker"
+)
+SWEPT = Counter("workers_swept_total", "Dead workers' sessions that this worker has swept up.", by="worker")
+RUNS_SWEPT = Counter("runs_swept_total", "Runs that were taken from them.", by="worker")
+SLOTS = Gauge("worker_slots", "Runs that this worker executes at once.", by="worker")
+EXECUTING = Gauge("worker_attempts", "Attempts that execute.", by="worker")
+UNANSWERED = Gauge(
+    "worker_unanswered_ends", "Attempts that have ended, and whose end the log has not answered.", by="worker"
+)
+
+ALL: tuple[AnyMetric, ...] = tuple(
+    metric for metric in list(globals().values()) if isinstance(metric, Counter | Gauge | Histogram)
+)
+
+
+def exposed(service: str, *, looks: Iterable[Look] = ()) -> Exposition:
+    """What a process of this service tells."""
+    exposition = Exposition(service, ALL)
+    exposition.looks.extend(looks)
+    PROCESS.set(1, service, version("waterclock"))
+    return exposition

@@ -1,0 +1,179 @@
+"""Metrics: what a process counts, kept in plain numbers and told as Prometheus reads them, or as OTLP sends them.
+
+    declared once (measures.py) ── add, set, observe ──► series ──► text at /metrics │ OTLP (otlp.py)
+
+They are our own for the worker's hot path: to observe takes 0.2 us, where prometheus_client takes 1.2 and the SDK of
+OpenTelemetry 8.6 (docs/telemetry.md). Each series is written by one thread; any may read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SERIES_MOST = 200
+"""Of one metric. What comes beyond is counted together, with `other` for each label."""
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
+FRESH_S = 1.0
+"""What was looked up so lately is told again: however many ask, the stores are asked once."""
+LOOK_MOST_S = 2.0
+
+Labels = tuple[str, ...]
+Value = TypeVar("Value")
+
+log = logging.getLogger(__name__)
+
+
+class Metric(Generic[Value]):
+    """`by`: the services that tell it. `unit`: of its numbers, `1` for a count."""
+
+    kind = "untyped"
+
+    def __init__(self, name: str, text: str, *, by: str, unit: str = "1", labels: Labels = ()) -> None:
+        self.name = f"waterclock_{name}"
+        self.text = text
+        self.by = frozenset(by.split())
+        self.unit = unit
+        self.labels = labels
+        self.series: dict[Labels, Value] = {}
+
+    def _placed(self, labels: Labels) -> Labels:
+        """The labels of the series that counts: a new one has its bound."""
+        assert len(labels) == len(self.labels), f"{self.name} has the labels {self.labels}"
+        return labels if len(self.series) < SERIES_MOST else ("other",) * len(labels)
+
+
+class Counter(Metric[float]):
+    """Only grows."""
+
+    kind = "counter"
+
+    def add(self, count: float, *labels: str) -> None:
+        if labels not in self.series:
+            labels = self._placed(labels)
+        self.series[labels] = self.series.get(labels, 0) + count
+
+
+class Gauge(Metric[float]):
+    """What is so now."""
+
+    kind = "gauge"
+
+    def set(self, value: float, *labels: str) -> None:
+        if labels not in self.series:
+            labels = self._placed(labels)
+        self.series[labels] = value
+
+    def replace(self, values: Mapping[Labels, float]) -> None:
+        """Tell these series and no others: what cannot be known is left out, for an old number would lie."""
+        self.series = {}
+        for labels, value in values.items():
+            self.set(value, *labels)
+
+
+class Spread:
+    """One series of a histogram: how many fell under each bound, the last beyond all."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self, bounds: int) -> None:
+        self.counts = [0] * (bounds + 1)
+        self.total = 0.0
+
+
+class Histogram(Metric[Spread]):
+    kind = "histogram"
+
+    def __init__(
+        self, name: str, text: str, *, by: str, labels: Labels = (), bounds: Sequence[float] = SECONDS
+    ) -> None:
+        super().__init__(name, text, by=by, unit="s", labels=labels)
+        self.bounds = tuple(bounds)
+
+    def observe(self, value: float, *labels: str, times: int = 1) -> None:
+        spread = self.series.get(labels)
+        if spread is None:
+            spread = self.series.setdefault(self._placed(labels), Spread(len(self.bounds)))
+        spread.counts[bisect_left(self.bounds, value)] += times
+        spread.total += value * times
+
+
+AnyMetric = Counter | Gauge | Histogram
+Look = Callable[[], Awaitable[None]]
+
+
+class Exposition:
+    """What one process tells of itself. `looks` are asked before it does, for what nobody counts as it happens."""
+
+    def __init__(self, service: str, metrics: Iterable[AnyMetric]) -> None:
+        self.service = service
+        self.metrics = [metric for metric in metrics if service in metric.by]
+        self.began_ns = time.time_ns()
+        self.looks: list[Look] = []
+        self._turn = asyncio.Lock()
+        self._looked_at = float("-inf")
+        for metric in self.metrics:
+            if isinstance(metric, Counter) and not metric.labels:
+                metric.add(0)  # so that the first one is seen to come
+
+    async def text(self) -> bytes:
+        """All metrics, as Prometheus reads them."""
+        await self.look()
+        return "".join(map(_told, self.metrics)).encode()
+
+    async def look(self) -> None:
+        """Let gauges be set that are only looked up; each look has its time, beside the others."""
+        async with self._turn:
+            if time.monotonic() - self._looked_at < FRESH_S:
+                return
+            async with asyncio.TaskGroup() as tasks:
+                for look in self.looks:
+                    tasks.create_task(_bounded(look), name="look up metrics")
+            self._looked_at = time.monotonic()
+
+
+async def _bounded(look: Look) -> None:
+    try:
+        async with asyncio.timeout(LOOK_MOST_S):
+            await look()
+    except TimeoutError:
+        log.warning("metrics not looked up in time")
+
+
+def _told(metric: AnyMetric) -> str:
+    if not metric.series:
+        return ""
+    lines = [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind}"]
+    if isinstance(metric, Histogram):
+        for labels, spread in list(metric.series.items()):
+            named = _named(metric.labels, labels)
+            reached = 0
+            for bound, count in zip((*metric.bounds, "+Inf"), list(spread.counts), strict=True):
+                reached += count
+                under = _braced([*named, *_named(("le",), (str(bound),))])
+                lines.append(f"{metric.name}_bucket{under} {reached}")
+            lines.append(f"{metric.name}_sum{_braced(named)} {spread.total!r}")
+            lines.append(f"{metric.name}_count{_braced(named)} {reached}")
+    else:
+        lines += [
+            f"{metric.name}{_braced(_named(metric.labels, labels))} {float(value)!r}"
+            for labels, value in list(metric.series.items())
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _named(names: Labels, values: Labels) -> list[str]:
+    return [f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)]
+
+
+def _braced(parts: Sequence[str]) -> str:
+    return f"{{{','.join(parts)}}}" if parts else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,117 @@
+"""What a process counts, as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waterclock.kit import measures
+from waterclock.kit.metrics import SERIES_MOST, AnyMetric, Counter, Exposition, Gauge, Histogram
+
+DOCS = Path(__file__).parents[2] / "docs" / "telemetry.md"
+
+
+def told(*metrics: AnyMetric) -> list[str]:
+    async def text() -> bytes:
+        return await Exposition("api", metrics).text()
+
+    return asyncio.run(text()).decode().splitlines()
+
+
+def row(metric: AnyMetric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
+    by = ", ".join(sorted(metric.by))
+    return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | {by} | {metric.text} |"
+
+
+def test_the_table_in_the_docs_is_what_is_declared() -> None:
+    table = DOCS.read_text().partition("|---|---|---|---|---|---|\n")[2].partition("<!-- end")[0]
+
+    assert table.splitlines() == [row(metric) for metric in measures.ALL]
+
+
+def test_a_metric_is_declared_once_and_its_name_says_its_unit() -> None:
+    assert len({metric.name for metric in measures.ALL}) == len(measures.ALL)
+    for metric in measures.ALL:
+        assert metric.by <= {"api", "projector", "scheduler", "worker"}
+        assert metric.name.endswith("_total") is (metric.kind == "counter")
+        ends = {"s": "_seconds", "By": "_bytes"}
+        assert metric.unit not in ends or metric.name.endswith(ends[metric.unit])
+        assert not {"run", "job", "run_id", "job_id"} & set(metric.labels)
+
+
+def test_a_counter_is_told_before_it_counts() -> None:
+    counter = Counter("things_total", "Things.", by="api")
+
+    assert told(counter)[-1] == "waterclock_things_total 0.0"
+    counter.add(2)
+    assert told(counter) == [
+        "# HELP waterclock_things_total Things.",
+        "# TYPE waterclock_things_total counter",
+        "waterclock_things_total 2.0",
+    ]
+
+
+def test_what_another_service_tells_is_not_told() -> None:
+    assert told(Counter("things_total", "Things.", by="worker")) == []
+
+
+def test_a_label_is_escaped() -> None:
+    gauge = Gauge("things", "Things.", by="api", labels=("name",))
+    gauge.set(1, 'a"b\\c\nd')
+
+    assert told(gauge)[-1] == 'waterclock_things{name="a\\"b\\\\c\\nd"} 1.0'
+
+
+def test_a_gauge_forgets_what_is_no_longer_known() -> None:
+    gauge = Gauge("things", "Things.", by="api", labels=("partition",))
+    gauge.set(1, "0")
+    gauge.replace({("1",): 2})
+
+    assert gauge.series == {("1",): 2}
+    gauge.replace({})
+    assert told(gauge) == []
+
+
+@given(st.lists(st.tuples(st.floats(0, 10_000), st.integers(1, 5))))
+def test_every_value_falls_under_the_bounds_that_it_does_not_exceed(values: list[tuple[float, int]]) -> None:
+    histogram = Histogram("delay_seconds", "Delay.", by="api", bounds=(0.5, 1, 60))
+    for value, times in values:
+        histogram.observe(value, times=times)
+
+    lines = told(histogram)
+    for bound in (0.5, 1, 60, float("inf")):
+        under = sum(times for value, times in values if value <= bound)
+        name = "+Inf" if bound == float("inf") else bound
+        assert not values or f'waterclock_delay_seconds_bucket{{le="{name}"}} {under}' in lines
+    assert not values or f"waterclock_delay_seconds_count {sum(times for _, times in values)}" in lines
+
+
+def test_series_beyond_the_bound_are_counted_together() -> None:
+    counter = Counter("things_total", "Things.", by="api", labels=("name",))
+    for number in range(SERIES_MOST + 50):
+        counter.add(1, str(number))
+
+    assert len(counter.series) == SERIES_MOST + 1
+    assert counter.series["other",] == 50
+
+
+@pytest.mark.asyncio
+async def test_a_look_that_takes_too_long_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("waterclock.kit.metrics.LOOK_MOST_S", 0.01)
+    gauge = Gauge("things", "Things.", by="api")
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def soon() -> None:
+        gauge.set(1)
+
+    exposition = Exposition("api", [gauge])
+    exposition.looks += [never, soon]
+
+    assert b"waterclock_things 1.0" in await exposition.text()
