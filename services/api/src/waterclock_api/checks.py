@@ -21,10 +21,10 @@ from waterclock.model.events import ExecutorSpec
 from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
 from waterclock.model.instants import Stamp
+from waterclock.model.moments import moment, seconds
 from waterclock.model.retry import RetryPolicy
 from waterclock_api.dto import JobWrite, RetryWrite
 from waterclock_api.intake import pointer_to
-from waterclock_api.moments import moment, seconds
 
 T = TypeVar("T")
 

@@ -12,13 +12,13 @@ from waterclock.model.errors import Flaw, Invalid
 from waterclock.model.explain import Explanation
 from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.ledger import Breach
+from waterclock.model.moments import moment_ms
 from waterclock_api.answers import Answer, answer
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import Cursor, Limit, Moment
 from waterclock_api.explaining import explained, explained_moment
 from waterclock_api.intake import read_query, refuse
 from waterclock_api.ledger_entries import events_kept_from
-from waterclock_api.moments import moment_ms
 from waterclock_api.parts import parts_of
 from waterclock_api.proving import prove
 from waterclock_api.spec import AnyRequest, Id, Spec

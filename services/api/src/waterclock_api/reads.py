@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from psycopg.types.json import Jsonb
 
 from waterclock.model.errors import Flaw
+from waterclock.model.moments import moment_ms
 from waterclock.model.outcomes import ENDED, RunStatus
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import JobsQuery, LinesQuery, PageQuery, RunsQuery
-from waterclock_api.moments import moment_ms
 from waterclock_api.problems import BadRequest
 from waterclock_api.rows import Row, executor_of, job_of, line_of, run_of
 from waterclock_api.shapes import Executors, Job, Jobs, Lines, LogLine, Run, Runs

@@ -11,10 +11,10 @@ from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Blocked, NoJob, Request, Requested, StaleJob, request
 from waterclock.model.errors import Flaw, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.ids import RunId
+from waterclock.model.moments import moment_ms
 from waterclock_api.answers import Answer, answer
 from waterclock_api.checks import duration
 from waterclock_api.dto import RunWrite, TriggerWrite
-from waterclock_api.moments import moment_ms
 from waterclock_api.parts import Parts
 from waterclock_api.patience import PATIENCE, appended
 from waterclock_api.replays import REPLAYED

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from waterclock.client.answers import Detail, History, Job, Jobs
+from waterclock.client.definitions import default_of
 from waterclock.client.runs import rows
 from waterclock.client.table import facts, table
 from waterclock.client.telling import words
@@ -103,8 +104,7 @@ def special(one: Definition) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in _DEFAULTS.items():
         value = getattr(one, field.name)
-        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-        if name not in _SHOWN and value != default:
+        if name not in _SHOWN and value != default_of(field):
             found[name] = msgspec.to_builtins(value)
     return found
 

@@ -1,0 +1,160 @@
+"""`waterclock plan`, `apply` and `export`: jobs as a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from waterclock.client import calls
+from waterclock.client.answers import Job
+from waterclock.client.definitions import OWNER, BadFile, File, read_file, write_file
+from waterclock.client.http import Client
+from waterclock.client.plan_told import COLOURS, told
+from waterclock.client.planning import Change, Plan, definition_of, planned
+from waterclock.client.problems import ApiError, NameTaken, NotFound, Refused, VersionMismatch
+from waterclock.client.terminal import NO, NotAsked, speaking
+from waterclock.kit.clock import SystemClock
+
+_GROUPS = 50  # named in one request; of more, all jobs are read
+
+_file = click.option("-f", "--file", "path", metavar="FILE", required=True, help="YAML; - is standard input.")
+_prune = click.option("--prune", is_flag=True, help="Delete jobs of the file's owner that are not in it.")
+_take_over = click.option("--take-over", is_flag=True, help="Change jobs of other owners too.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+
+
+@click.command()
+@_file
+@_prune
+@_take_over
+@_json
+@speaking
+def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bool) -> None:
+    """Say what `apply` would do: which jobs and members change, and which fires appear and vanish."""
+    _show(_plan(client, _read(path, prune=prune), prune=prune, take_over=take_over), as_json=as_json)
+
+
+@click.command()
+@_file
+@_prune
+@_take_over
+@click.option("--stop", is_flag=True, help="Stop at the first that is refused; by default the others are tried.")
+@click.option("--allow-unknown", is_flag=True, help="Also executors that no worker ever announced.")
+@speaking
+def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool, allow_unknown: bool) -> None:
+    """Make the jobs those of a file. A job that somebody changes meanwhile is not overwritten; exit code 1 says so."""
+    wanted = _plan(client, _read(path, prune=prune), prune=prune, take_over=take_over)
+    _show(wanted, as_json=False)
+    todo = wanted.of("create", "change", "delete")
+    failed = 0
+    for place, change in enumerate(todo):
+        try:
+            _carry_out(client, change, allow_unknown=allow_unknown)
+        except ApiError as error:
+            failed += 1
+            click.echo(f"{change.action} {change.name}: {_why(error)}", err=True)
+            if stop or not isinstance(error, Refused):  # without an answer, there will be none for the others
+                _end(place + 1 - failed, failed, len(todo) - place - 1, wanted)
+                return
+    _end(len(todo) - failed, failed, 0, wanted)
+
+
+@click.command()
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
+@click.option("--group", multiple=True, help="Those of a group; repeatable.")
+@click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Those with a label.")
+@click.option("--owner", help="Those of an owner.")
+@click.option("-o", "--output", "path", metavar="FILE", help="By default standard output.")
+@speaking
+def export(
+    client: Client,
+    jobs: tuple[str, ...],
+    group: tuple[str, ...],
+    label: tuple[str, ...],
+    owner: str | None,
+    path: str | None,
+) -> None:
+    """Write jobs, all or some, as a file that `plan` and `apply` read."""
+    labels = [*label, *([] if owner is None else [f"{OWNER}={owner}"])]
+    found: Iterator[Job]
+    if jobs:
+        found = (client.send(calls.get_job(job)) for job in jobs)
+    else:
+        found = client.each(calls.list_jobs(group=group, label=labels, limit=1000))
+    text = write_file(definition_of(job) for job in found)
+    if path is None:
+        click.echo(text, nl=False)
+    else:
+        Path(path).write_text(text)
+
+
+def _read(path: str, *, prune: bool) -> File:
+    """
+    Raises:
+        NotAsked: there is no such file, or something is wrong with it.
+    """
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text()
+        file = read_file(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotAsked(f"{path}: {error}") from None
+    except BadFile as error:
+        raise NotAsked("\n".join(f"{path}: {flaw.pointer or '/'} {flaw.message}" for flaw in error.flaws)) from None
+    if prune and file.owner is None:
+        raise NotAsked(f"{path}: --prune deletes what the file's owner has besides, and the file names no owner")
+    return file
+
+
+def _plan(client: Client, file: File, *, prune: bool, take_over: bool) -> Plan:
+    groups = sorted({one.definition.job_group for one in file.jobs})
+    known: dict[str, Job] = {}
+    if groups:
+        named = calls.list_jobs(group=groups if len(groups) <= _GROUPS else None, limit=1000)
+        known |= {job.id: job for job in client.each(named)}
+    if file.owner is not None:
+        owned = calls.list_jobs(label=f"{OWNER}={file.owner}", limit=1000)
+        known |= {job.id: job for job in client.each(owned)}
+    return planned(file, known.values(), now=SystemClock().now_ms(), prune=prune, take_over=take_over)
+
+
+def _show(found: Plan, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    for line in told(found):
+        click.secho(line, fg=COLOURS.get(line[:1]))
+
+
+def _carry_out(client: Client, change: Change, *, allow_unknown: bool) -> None:
+    if change.action == "create":
+        assert change.definition is not None
+        client.send(calls.create_job(change.definition, allow_unknown=allow_unknown))
+        return
+    assert change.job_id is not None
+    if change.action == "delete":
+        client.send(calls.delete_job(change.job_id, version=change.version))
+        return
+    assert change.definition is not None
+    client.send(
+        calls.replace_job(change.job_id, change.definition, version=change.version, allow_unknown=allow_unknown)
+    )
+
+
+def _why(error: ApiError) -> str:
+    match error:
+        case VersionMismatch() | NotFound() | NameTaken():
+            return f"somebody changed it meanwhile ({error}): plan again"
+        case Refused():
+            return str(error)
+        case _:
+            return f"{error}; whether it was done is not known: plan again"
+
+
+def _end(done: int, failed: int, untried: int, wanted: Plan) -> None:
+    click.echo(f"{done} done, {failed} failed, {untried} not tried")
+    if failed or untried or wanted.of("foreign"):
+        click.get_current_context().exit(NO)

@@ -1,0 +1,105 @@
+"""A file of jobs: read, refused, written, and read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import jsonschema
+import msgspec
+import pytest
+import yaml
+from hypothesis import strategies as st
+
+from waterclock.client.definitions import OWNER, BadFile, read_file, schema, write_file
+from waterclock.model.definition import Definition
+from waterclock.model.instants import Stamp
+from waterclock.model.retry import RetryPolicy
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "examples" / "jobs.yaml"
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs", "Cc"]), max_size=12)
+NAMES = TEXT.filter(str.strip)
+NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
+PLAIN = st.none() | st.booleans() | NUMBERS | TEXT | st.sampled_from(["0E0", "no", "1_0", "12:30", "<<", "~", "0x1f"])
+PARAMS = st.dictionaries(
+    NAMES, PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(TEXT, PLAIN, max_size=2), max_size=3
+)
+DEFINITIONS = st.builds(
+    Definition,
+    job_name=NAMES,
+    job_group=NAMES,
+    invoke_target=NAMES,
+    invoke_params=PARAMS,
+    cron_expression=st.sampled_from([None, "0 4 * * *", "*/5 * * * *", "@every 90s"]),
+    status=st.sampled_from(["0", "1"]),
+    misfire_policy=st.sampled_from(["1", "2", "3"]),
+    concurrent=st.sampled_from(["0", "1"]),
+    remark=st.none() | TEXT,
+    start_at=st.none() | st.just(Stamp("2026-11-23T10:00:00.000Z")),
+    jitter=st.floats(0, 86400),
+    timeout=st.none() | st.floats(0, 86400),
+    retry=st.builds(RetryPolicy, max_attempts=st.integers(1, 9), initial=st.floats(0, 99)),
+    labels=st.dictionaries(st.sampled_from(["a", "b/c", OWNER]), TEXT.filter(bool), max_size=3),
+)
+
+
+@hypothesis.given(jobs=st.lists(DEFINITIONS, max_size=3, unique_by=lambda one: (one.job_group, one.job_name)))
+def test_what_is_written_is_read_as_the_same(jobs: list[Definition]) -> None:
+    assert [one.definition for one in read_file(write_file(jobs)).jobs] == jobs
+
+
+def test_the_example_is_read_and_fits_the_schema() -> None:
+    file = read_file(EXAMPLE.read_text())
+    assert [one.definition.job_name for one in file.jobs] == ["tide-table", "nightly-report", "flush"]
+    assert {one.definition.labels[OWNER] for one in file.jobs} == {"team-sea"}
+    assert (file.jobs[1].definition.misfire_policy, file.jobs[1].definition.timeout) == ("2", 1200)
+    jsonschema.validate(yaml.safe_load(EXAMPLE.read_text()), schema())
+
+
+def test_the_schema_for_editors_is_the_one_of_the_code() -> None:
+    assert msgspec.json.decode((ROOT / "docs" / "jobs.schema.json").read_bytes()) == schema()
+
+
+@pytest.mark.parametrize(
+    ("text", "flaws"),
+    [
+        ("[]", ["/ must be a mapping"]),
+        ("jobs: {}", ["/jobs must be a list"]),
+        ("jobs: [3]", ["/jobs/0 must be a mapping"]),
+        ("jobz: []\njobs: []", ["/jobz is unknown; did you mean jobs?"]),
+        ("owner: [a]\njobs: []", ["/owner must be text"]),
+        ("jobs: [{jobNam: a}]", ["/jobs/0/jobNam is unknown; did you mean jobName?"]),
+        ("jobs: [{jobName: a, jobName: b}]", ["/ is no YAML", "jobName is given twice"]),
+        ("jobs: [{jobName: a, invokeTarget: t, misfirePolicy: 9}]", ["/jobs/0/misfirePolicy invalid enum value"]),
+        ("jobs: [{jobName: a, invokeTarget: t, labels: {x: 1}}]", ["/jobs/0/labels expected str"]),
+        ("jobs: [{jobName: a, invokeTarget: t, retry: {tries: 1}}]", ["/jobs/0/retry/tries is unknown"]),
+        ("jobs: [{jobName: a, invokeTarget: t, retry: {max: never}}]", ["/jobs/0/retry/max is neither"]),
+        ("jobs: [{jobName: a, invokeTarget: t, timeout: soon, startAt: noon}]", ["/jobs/0/timeout", "/jobs/0/startAt"]),
+        ("jobs: [{jobName: a, invokeTarget: t, cronExpression: 61 * * * *}]", ["/jobs/0/cronExpression '61'"]),
+        ("jobs: [{jobName: a, invokeTarget: t}, {jobName: a, invokeTarget: u}]", ["/jobs/1/jobName DEFAULT/a stands"]),
+        (
+            "owner: o\njobs: [{jobName: a, invokeTarget: t, labels: {waterclock/owner: p}}]",
+            ["/jobs/0/labels name"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, flaws: list[str]) -> None:
+    with pytest.raises(BadFile) as bad:
+        read_file(text)
+    for flaw in flaws:
+        assert flaw in str(bad.value)
+
+
+def test_plain_values_are_what_they_look_like() -> None:
+    params = "{a: no, b: 12:30, c: 2026-01-01, d: 1e3, e: 0777, f: true, g: , h: -7}"
+    text = f"jobs: [{{jobName: a, invokeTarget: t, invokeParams: {params}}}]"
+    expected: dict[str, Any] = {"a": "no", "b": "12:30", "c": "2026-01-01", "d": 1000.0, "e": "0777", "f": True}
+    expected |= {"g": None, "h": -7}
+    assert read_file(text).jobs[0].definition.invoke_params == expected
+
+
+def test_parts_that_jobs_share_are_merged() -> None:
+    text = "jobs: [&usual {jobName: a, invokeTarget: t, queue: low}, {<<: *usual, jobName: b}]"
+    assert [one.definition.queue for one in read_file(text).jobs] == ["low", "low"]
