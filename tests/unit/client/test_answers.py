@@ -28,6 +28,8 @@ PAIRS: list[tuple[Any, Any]] = [
         "Asked",
         "Retried",
         "RetriedRun",
+        "CancelledRuns",
+        "CancelledRun",
         "Preview",
         "PreviewItem",
         "BackfillItem",

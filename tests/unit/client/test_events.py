@@ -27,7 +27,7 @@ LOG_LINE = b'id: 0-1-7\nevent: step.log\ndata: {"runId":"r"}\n\n'
 def test_events_are_the_same_however_the_bytes_are_cut(cuts: list[int]) -> None:
     frames, found, places = Frames(), list[Event](), sorted({0, *cuts, len(STREAM)})
     for start, stop in pairwise(places):
-        found += frames.feed(STREAM[start:stop])
+        found += [frame.event for frame in frames.feed(STREAM[start:stop]) if frame.event is not None]
     assert [(event.kind, event.position) for event in found] == [("step.log", "0-1-7"), ("gap", None), ("end", None)]
     assert found[0].data["lines"] == [{"text": "höhe\n"}]
 
@@ -49,6 +49,14 @@ def test_where_no_place_was_named_yet_a_break_is_told_as_a_gap() -> None:
     assert [event.kind for event in follower.feed(LOG_LINE)] == ["gap", "step.log"]
     follower.broken(CUT)
     assert [event.kind for event in follower.feed(LOG_LINE)] == ["step.log"]
+
+
+def test_a_place_without_an_event_is_where_a_stream_goes_on() -> None:
+    follower = Follower(calls.all_events(), patience=5)
+    assert list(follower.feed(b"id: 0-1-7.1-1-3\n\n")) == []
+    follower.broken(CUT)
+    assert follower.request().headers["Last-Event-ID"] == "0-1-7.1-1-3"
+    assert [event.kind for event in follower.feed(LOG_LINE)] == ["step.log"], "and there is no gap"
 
 
 def test_it_is_given_up_when_nothing_comes_for_too_long() -> None:

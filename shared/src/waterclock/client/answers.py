@@ -204,6 +204,22 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: str | None
 
 
+class CancelledRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    run_id: str
+    refused: str | None
+
+
+class CancelledRuns(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Of this page: how many fit, how many are or will be cancelled, how many were refused."""
+
+    dry_run: bool
+    matched: int
+    cancelled: int
+    refused: int
+    items: tuple[CancelledRun, ...]
+    next_cursor: str | None
+
+
 class PreviewItem(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     local: str

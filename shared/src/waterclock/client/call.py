@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
+
+from waterclock.model.definition import Definition
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -50,3 +52,14 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     path: tuple[str, ...]
     query: Mapping[str, Any] = {}
     after: str | None = None
+
+
+def several(given: str | Iterable[str] | None) -> list[str] | None:
+    """Values of a repeatable parameter, of which one may be given bare."""
+    if given is None:
+        return None
+    return [given] if isinstance(given, str) else list(given) or None
+
+
+def members(definition: Definition | Body) -> Body:
+    return msgspec.to_builtins(definition) if isinstance(definition, Definition) else definition

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import msgspec
-
 from waterclock.client import answers
 from waterclock.client.answers import Page
-from waterclock.client.call import Body, Call, Named, Stream
+from waterclock.client.call import Body, Call, Named, Stream, members, several
 from waterclock.model.definition import Definition
 
 
@@ -28,8 +26,8 @@ def list_jobs(
     cursor: str | None = None,
 ) -> Call[Page[answers.Job]]:
     """Oldest first. `name` matches a part of it, in any case; `label` is `key` or `key=value`."""
-    query = {"jobName": name, "jobGroup": _some(group), "status": status, "invokeTarget": _some(target)}
-    query |= {"queue": _some(queue), "label": _some(label), "limit": limit, "cursor": cursor}
+    query = {"jobName": name, "jobGroup": several(group), "status": status, "invokeTarget": several(target)}
+    query |= {"queue": several(queue), "label": several(label), "limit": limit, "cursor": cursor}
     return Call(path=("jobs",), kind=Page[answers.Job], query=query)
 
 
@@ -52,7 +50,7 @@ def job_history(
     cursor: str | None = None,
 ) -> Call[answers.History]:
     """What happened to a job, newest first. `kind`: `job.changed`, or what stands before its dot."""
-    query = {"type": _some(kind), "actor": actor, "from": from_, "to": to, "limit": limit, "cursor": cursor}
+    query = {"type": several(kind), "actor": actor, "from": from_, "to": to, "limit": limit, "cursor": cursor}
     return Call(path=("jobs", Named(job), "history"), kind=answers.History, query=query)
 
 
@@ -68,7 +66,7 @@ def list_events(
     cursor: str | None = None,
 ) -> Call[answers.History]:
     """All that happened, newest first. A page may hold fewer than `limit` and not be the last."""
-    query = {"type": _some(kind), "jobId": None if job is None else Named(job), "runId": run_id, "actor": actor}
+    query = {"type": several(kind), "jobId": None if job is None else Named(job), "runId": run_id, "actor": actor}
     query |= {"from": from_, "to": to, "limit": limit, "cursor": cursor}
     return Call(path=("events",), kind=answers.History, query=query)
 
@@ -78,7 +76,7 @@ def create_job(
 ) -> Call[answers.Job]:
     """`allow_unknown`: also for an executor that no worker ever announced."""
     query = {"allowUnknownExecutor": "true" if allow_unknown else None}
-    body = _body(definition)
+    body = members(definition)
     return Call(method="POST", path=("jobs",), kind=answers.Job, query=query, body=body, keyed=True, key=key)
 
 
@@ -87,7 +85,7 @@ def replace_job(
 ) -> Call[answers.Job]:
     """The whole definition: what is left out takes its default. `version`: only if the job still has it."""
     query = {"allowUnknownExecutor": "true" if allow_unknown else None}
-    body = _body(definition)
+    body = members(definition)
     path = ("jobs", Named(job))
     return Call(method="PUT", path=path, kind=answers.Job, query=query, body=body, version=version)
 
@@ -203,8 +201,8 @@ def list_runs(
     cursor: str | None = None,
 ) -> Call[Page[answers.Run]]:
     """Newest first. `from_` and `to` bound when they were requested; `q`: part of an id, name, target or error."""
-    jobs = [Named(each) for each in _some(job) or ()] or None
-    query = {"jobId": jobs, "queue": _some(queue), "status": _some(status), "trigger": _some(trigger)}
+    jobs = [Named(each) for each in several(job) or ()] or None
+    query = {"jobId": jobs, "queue": several(queue), "status": several(status), "trigger": several(trigger)}
     query |= {"from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor}
     return Call(path=("runs",), kind=Page[answers.Run], query=query)
 
@@ -244,6 +242,18 @@ def retry_run(
     return Call(method="POST", path=("runs", run_id, "retry"), kind=answers.Asked, body=body, keyed=True, key=key)
 
 
+def retry_runs(*, dry_run: bool = False, key: str | None = None, **filters: Any) -> Call[answers.Retried]:
+    """Run again what has ended and fits; `filters` are members of the body (`jobId`, `status`, `from`, `limit`, …)."""
+    body = {"dryRun": dry_run} | filters
+    return Call(method="POST", path=("runs", "retry"), kind=answers.Retried, body=body, keyed=True, key=key)
+
+
+def cancel_runs(*, dry_run: bool = False, key: str | None = None, **filters: Any) -> Call[answers.CancelledRuns]:
+    """Cancel what has not ended and fits; `filters` as for `retry_runs`."""
+    body = {"dryRun": dry_run} | filters
+    return Call(method="POST", path=("runs", "cancel"), kind=answers.CancelledRuns, body=body, keyed=True, key=key)
+
+
 def list_queues() -> Call[Page[answers.Queue]]:
     return Call(path=("queues",), kind=Page[answers.Queue])
 
@@ -276,17 +286,9 @@ def run_events(run_id: str, *, after: str | None = None) -> Stream:
     return Stream(subject="run", path=("runs", run_id, "logs", "stream"), after=after)
 
 
-def all_events(*, after: str | None = None, **filters: Any) -> Stream:
-    """From now; it does not end."""
-    return Stream(subject="all", path=("events", "stream"), query=filters, after=after)
-
-
-def _some(given: str | Iterable[str] | None) -> list[str] | None:
-    """Values of a repeatable parameter, of which one may be given bare."""
-    if given is None:
-        return None
-    return [given] if isinstance(given, str) else list(given) or None
-
-
-def _body(definition: Definition | Body) -> Body:
-    return msgspec.to_builtins(definition) if isinstance(definition, Definition) else definition
+def all_events(
+    *, kind: str | Iterable[str] | None = None, job: str | Iterable[str] | None = None, after: str | None = None
+) -> Stream:
+    """Of all jobs or some, from now; it does not end. `kind`: `run.failed`, or what stands before its dot."""
+    query = {"type": several(kind), "jobId": [Named(each) for each in several(job) or ()] or None}
+    return Stream(subject="all", path=("events", "stream"), query=query, after=after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,8 @@ SILENCE = 45.0
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """`kind`: `run.started`, `step.log`, …; `gap`: what stood there is gone; `end`: nothing follows.
 
-    `position` is its place in the log, from which a stream can go on; `end`, and some gaps, have none.
+    `position` is the place from which a stream can go on after it, in the log or, in a stream of all events, in every
+    partition; `end`, and some gaps, have none.
     """
 
     kind: str
@@ -35,14 +36,21 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return self.data.get("jobId")
 
 
+class Frame(NamedTuple):
+    """A place alone says how far a stream is that has nothing to tell."""
+
+    place: str | None
+    event: Event | None
+
+
 class Frames:
-    """Bytes as they come → events as they are whole."""
+    """Bytes as they come → frames as they are whole."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._fields: dict[str, str] = {}
 
-    def feed(self, data: bytes) -> Iterator[Event]:
+    def feed(self, data: bytes) -> Iterator[Frame]:
         """
         Raises:
             Unreadable: it is no stream of ours.
@@ -56,7 +64,9 @@ class Frames:
                 continue
             fields, self._fields = self._fields, {}
             if "event" in fields:
-                yield _event(fields)
+                yield Frame(fields.get("id"), _event(fields))
+            elif "id" in fields:
+                yield Frame(fields["id"], None)
 
 
 class Follower:
@@ -85,8 +95,10 @@ class Follower:
         if self._hole:
             self._hole = False
             yield Event(kind=GAP, position=None, data={"reason": "reconnectedWithoutPlace"})
-        for event in self._frames.feed(data):
-            self._place = event.position or self._place
+        for place, event in self._frames.feed(data):
+            self._place = place or self._place
+            if event is None:
+                continue
             self.ended = event.kind == END
             yield event
             if self.ended:

@@ -246,8 +246,9 @@ def _unreachable(url: str, error: httpx.RequestError) -> Unreachable:
 
 
 def _stream_by_id(stream: Stream, patience: float) -> Talk[Stream]:
-    call = yield from named_by_id(Call(path=stream.path, kind=type(None)), patience=patience)
-    return Stream(subject=stream.subject, path=call.path, query=stream.query, after=stream.after)
+    asked = Call(path=stream.path, query=stream.query, kind=type(None))
+    call = yield from named_by_id(asked, patience=patience)
+    return Stream(subject=stream.subject, path=call.path, query=call.query, after=stream.after)
 
 
 def _ended(run_id: str, patience: float) -> Talk[Run]:

@@ -140,6 +140,8 @@ _KINDS: Mapping[str, type[Refused]] = {
     "key-reused": KeyReused,
     "try-later": TryLater,
     "log-full": LogFull,
+    "streams-full": TryLater,
+    "too-many-streams": TryLater,
     "log-unavailable": Uncertain,
     "store-unavailable": Uncertain,
 }
