@@ -25,6 +25,11 @@ async def test_a_change_that_is_not_waited_for_is_answered_by_the_log_with_a_pla
             assert answer.headers["location"] == place
             assert answer.headers["preference-applied"] == "respond-async"
         assert (created.json()["version"], changed.json()["remark"], status.json()["status"]) == (1, "x", "1")
+        described = (await api.http.get("/schema/openapi.json")).json()["paths"][JOBS]["post"]["responses"]["202"]
+        assert {name.lower() for name in described["headers"]} == {
+            *("etag", "location", "preference-applied", "idempotency-replayed")
+        }
+        assert {"etag", "location", "preference-applied"} <= set(created.headers)
         assert "preference-applied" not in (await api.http.post(JOBS, json=JOB)).headers
 
 

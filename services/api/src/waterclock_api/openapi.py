@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from waterclock.model.events import StoredEvent
 from waterclock_api import examples
 from waterclock_api.problems import MEDIA_TYPE, Problem
+from waterclock_api.shapes import Asked, Job
 from waterclock_api.spec import Content, Spec
 
 _PARAMETER = re.compile(r"\{(\w+):str\}")
@@ -36,6 +37,14 @@ _ANSWERS = {
     202: "Accepted: stored, and not, or not yet, in the read models",
     204: "Done",
 }
+_HEADERS = {
+    "ETag": "The version of the job.",
+    "Location": "Where the job or the run can be read.",
+    "Preference-Applied": "Which wish of Prefer was heeded.",
+    "Idempotency-Replayed": "`true`: the key came before, and this is the first answer again.",
+    "Retry-After": "Seconds.",
+}
+_BESIDE_REFUSALS = {"ETag": (412,), "Retry-After": (429, 503)}
 _PLAIN = {"events": "text/event-stream", "html": "text/html", "text": "text/plain"}
 
 
@@ -144,7 +153,10 @@ def _headers(spec: Spec) -> list[dict[str, Any]]:
 
 
 def _responses(name: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
-    answers = {str(status): _answer(name, status, content, schemas) for status, content in spec.answers.items()}
+    answers = {
+        str(status): _answer(name, status, content, schemas) | _told_beside(*_beside(spec, status, content))
+        for status, content in spec.answers.items()
+    }
     if spec.text:
         answers["200"]["content"]["text/plain"] = {"schema": {"type": "string"}} | examples.of_text(name)
     refusals = {
@@ -152,9 +164,27 @@ def _responses(name: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[
             "description": _REFUSALS[status],
             "content": {MEDIA_TYPE: {"schema": schemas[Problem]} | examples.of_problems(status)},
         }
+        | _told_beside(*(name for name, kept in _BESIDE_REFUSALS.items() if status in kept))
         for status in sorted({*_REFUSED_ALWAYS, *spec.refuses})
     }
     return answers | refusals
+
+
+def _beside(spec: Spec, status: int, content: Content) -> Iterator[str]:
+    """The headers that an answer may have."""
+    if content is Job:
+        yield "ETag"
+    if status == 201 or (status == 202 and (spec.command or content is Asked)):
+        yield "Location"
+    if spec.command:
+        yield "Preference-Applied"
+    if spec.keyed and status < 300:
+        yield "Idempotency-Replayed"
+
+
+def _told_beside(*names: str) -> dict[str, Any]:
+    told = {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
+    return {"headers": told} if told else {}
 
 
 def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
