@@ -49,6 +49,11 @@ class Campaign:
         return self._installation.api_url
 
     @property
+    def urls(self) -> tuple[str, str]:
+        """Of Redis and Postgres."""
+        return self._servers["redis"].url, self._servers["postgres"].url
+
+    @property
     def pids(self) -> dict[str, int]:
         """Of everything that may be killed, by name."""
         services = self._installation.record.pids
