@@ -111,7 +111,7 @@ class Worker:
         }
         now = stamp(SystemClock().now_ms())
         logged = tuple(LogLine(at=now, level="info", text=text) for text in lines)
-        await self._record(
+        await self.record(
             grant,
             body_of(StepStarted(**about, name=name)),
             body_of(StepLogged(**about, lines=logged)),
@@ -136,7 +136,7 @@ class Worker:
         )
         await self._end(grant, body_of(event), "failed")
 
-    async def _record(self, grant: Grant, *bodies: str) -> None:
+    async def record(self, grant: Grant, *bodies: str) -> None:
         number = self._batches[grant.run_id] = self._batches.get(grant.run_id, 0) + 1
         batch = StepBatch(run_id=grant.run_id, fence=grant.fence, number=number, bodies=bodies)
         assert await attempts.record(self._log, self._log.partition_of(grant.run_id), [batch]) == ["done"]

@@ -44,10 +44,11 @@ class Stream:
 @asynccontextmanager
 async def stream(url: str, *, after: str | None = None, last_event_id: str | None = None) -> AsyncGenerator[Stream]:
     headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-    params = {} if after is None else {"after": after}
+    if after is not None:
+        url += f"{'&' if '?' in url else '?'}after={after}"
     async with (
         httpx.AsyncClient(timeout=20) as client,
-        client.stream("GET", url, headers=headers, params=params) as response,
+        client.stream("GET", url, headers=headers) as response,
     ):
         assert response.status_code == 200, await response.aread()
         async with aclosing(_events(response)) as events:
@@ -74,8 +75,8 @@ def kinds(events: list[Event]) -> list[str]:
 Until = Callable[[], bool]
 
 
-async def eventually(holds: Until) -> None:
+async def eventually(holds: Until, *, within: float = 5) -> None:
     """Wait for something that gives no signal."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

@@ -12,7 +12,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, projected, served
 from tests.integration.api.sse import Event, eventually, kinds, stream
 from tests.support.servers import OwnValkey
-from waterclock_api.hub import SEAT_BYTES
+from waterclock_api.seats import SEAT_BYTES
 
 WHOLE = [
     *("run.requested", "run.started", "step.started", "step.log", "step.finished"),

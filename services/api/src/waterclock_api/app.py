@@ -31,8 +31,9 @@ from waterclock_api import (
     runs,
     schedules,
     simulating,
+    streaming,
 )
-from waterclock_api.hub import Hub
+from waterclock_api.hub import STREAMS, STREAMS_PER_CLIENT, Hub
 from waterclock_api.measuring import Measured
 from waterclock_api.memory import JobMemory
 from waterclock_api.page import page_handlers
@@ -49,6 +50,7 @@ ROUTES = (
     *retrying_many.HANDLERS,
     *cancelling_many.HANDLERS,
     *audit.HANDLERS,
+    *streaming.HANDLERS,
     *schedules.HANDLERS,
     *simulating.HANDLERS,
     *backfilling.HANDLERS,
@@ -71,7 +73,14 @@ def application(parts: Parts) -> Litestar:
 
 
 @asynccontextmanager
-async def assembled(log: Log, pool: Pool, *, clock: Clock | None = None) -> AsyncGenerator[Parts]:
+async def assembled(
+    log: Log,
+    pool: Pool,
+    *,
+    clock: Clock | None = None,
+    streams: int = STREAMS,
+    streams_per_client: int = STREAMS_PER_CLIENT,
+) -> AsyncGenerator[Parts]:
     """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close."""
     clock = clock or SystemClock()
     projected, store_clocks = Projected(pool), StoreClocks(clock)
@@ -79,7 +88,8 @@ async def assembled(log: Log, pool: Pool, *, clock: Clock | None = None) -> Asyn
         listening = tasks.create_task(projected.listen(), name="listen to projectors")
         watching = tasks.create_task(keep_watch(log, store_clocks), name="watch schedules")
         try:
-            async with Hub(log, ArchiveReader(pool)) as hub:
+            archive = ArchiveReader(pool)
+            async with Hub(log, archive, clock, most=streams, most_per_client=streams_per_client) as hub:
                 exposition = exposed("api")
                 Measured(log, pool, hub).told_by(exposition)
                 yield Parts(

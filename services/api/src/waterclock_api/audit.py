@@ -96,7 +96,7 @@ async def list_history(request: AnyRequest, job_id: Id) -> Answer:
 async def _told(parts: Parts, query: HistoryQuery, wanted: Wanted, *, known: str | None = None) -> Answer:
     wanted = msgspec.structs.replace(
         wanted,
-        types=_types(query.type),
+        types=tags_named(query.type),
         actor=query.actor,
         from_ms=query_moment("from", query.from_),
         to_ms=query_moment("to", query.to),
@@ -122,7 +122,7 @@ async def _told(parts: Parts, query: HistoryQuery, wanted: Wanted, *, known: str
     return answer(events)
 
 
-def _types(given: Iterable[str]) -> tuple[str, ...]:
+def tags_named(given: Iterable[str]) -> tuple[str, ...]:
     """
     Raises:
         BadRequest: no event has such a type.

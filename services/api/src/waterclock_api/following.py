@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -26,6 +26,7 @@ from waterclock.wire.envelope import Entry, UnknownEvent
 from waterclock_api.comparing import Strangers
 from waterclock_api.handover import connect_following, unblocked
 from waterclock_api.opening import ArchiveAhead, NotOpened, OtherPartitions, ensure_open
+from waterclock_api.portions import portions
 from waterclock_api.trimming import Keeping, delete_cleared, trim
 
 READ_AT_ONCE = 1_000  # entries; reading them takes about 20 ms, in which nothing is sent to Postgres
@@ -112,7 +113,7 @@ class _Follower:
                 found = await tail.read(
                     reader, self._partition, at, count=READ_AT_ONCE, block=reader.longest, archive=archive
                 )
-                for entries in _portions(found):
+                for entries in portions(found, BYTES_AT_ONCE):
                     await self._read.put(entries)
                     at = entries[-1].position
                 if not found and not (await server_state(self._log, self._partition)).opened:
@@ -171,18 +172,6 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
 
 def _size(entries: Sequence[Entry]) -> int:
     return sum(len(entry.document) for entry in entries)
-
-
-def _portions(entries: Sequence[Entry]) -> Generator[Sequence[Entry]]:
-    """The same entries in order, cut so that no portion is too large; one entry is always a portion."""
-    start = size = 0
-    for place, entry in enumerate(entries):
-        size += len(entry.document)
-        if place > start and size > BYTES_AT_ONCE:
-            yield entries[start:place]
-            start, size = place, len(entry.document)
-    if entries:
-        yield entries[start:]
 
 
 def _traces(entries: Sequence[Entry]) -> list[str]:

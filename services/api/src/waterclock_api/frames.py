@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -26,32 +27,49 @@ _encoder = msgspec.json.Encoder()
 
 class Frame(NamedTuple):
     position: Position
-    data: bytes
+    place: bytes  # from which a client that has this frame goes on; empty: as before it
+    told: bytes
     ends: RunStatus | None  # how the run ended that it is about
+
+    @property
+    def data(self) -> bytes:
+        return placed(self.place, self.told)
 
 
 def frame_of(entry: Entry) -> Frame:
     """The stored event as it is; where its lines were cleared away, the gap they left."""
     event = entry.event
     ends = _ENDS.get(type(event))
+    place = str(entry.position).encode()
     if isinstance(event, StepLogged) and event.lines_count and not event.lines:
         told = {"runId": event.run_id, "jobId": event.job_id, "reason": "logsCleared", "lines": event.lines_count}
-        return Frame(entry.position, _frame("gap", _encoder.encode(told), entry.position), None)
-    tag = event.type if isinstance(event, UnknownEvent) else str(event.__struct_config__.tag)
-    return Frame(entry.position, _frame(tag, entry.document, entry.position), ends)
+        return Frame(entry.position, place, _told("gap", _encoder.encode(told)), None)
+    return Frame(entry.position, place, _told(tag_of(entry), entry.document), ends)
 
 
-def lost_frame(position: Position, kind: str, some_id: str) -> Frame:
+def tag_of(entry: Entry) -> str:
+    event = entry.event
+    return event.type if isinstance(event, UnknownEvent) else str(event.__struct_config__.tag)
+
+
+def lost_frame(position: Position, about: Mapping[str, object]) -> Frame:
     """Says that what stood between the client's place and this one is not known; it has no id, for what follows has."""
-    told = {f"{kind}Id": some_id, "reason": "placeLost"}
-    return Frame(position, _frame("gap", _encoder.encode(told), None), None)
+    return Frame(position, b"", _told("gap", _encoder.encode({**about, "reason": "placeLost"})), None)
 
 
 def end_frame(run_id: str, status: RunStatus) -> bytes:
     """Says that nothing follows; without a position, so that a client that comes again is told so again."""
-    return _frame("end", _encoder.encode({"runId": run_id, "status": status}), None)
+    return _told("end", _encoder.encode({"runId": run_id, "status": status}))
 
 
-def _frame(kind: str, data: bytes, position: Position | None) -> bytes:
-    place = b"" if position is None else b"id: %b\n" % str(position).encode()
-    return b"%bevent: %b\ndata: %b\n\n" % (place, kind.encode(), data)
+def placed(place: bytes, told: bytes) -> bytes:
+    return b"id: %b\n%b" % (place, told) if place else told
+
+
+def place_only(place: bytes) -> bytes:
+    """A heartbeat that moves the client's place and tells it nothing."""
+    return b":\nid: %b\n\n" % place
+
+
+def _told(kind: str, data: bytes) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)

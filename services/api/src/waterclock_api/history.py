@@ -9,7 +9,7 @@ trimmed, so a stream that ends before H has been trimmed since, and the archive 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from waterclock.log import tail
@@ -21,25 +21,48 @@ from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
+from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry, read_entry
 from waterclock_api.frames import STATUS_OF_END, Frame, frame_of, lost_frame
 from waterclock_api.parts import Parts
 from waterclock_api.reads import PACKAGE
+from waterclock_api.seats import Question
 
 PAGE = 500  # entries read at once
 _ROUNDS = 10  # times that the stream may have been trimmed while we read
 
 
 class Subject(NamedTuple):
-    """Whose events: of a run, or of a job with its runs and decisions."""
+    """Whose events: of a run, of a job with its runs and decisions, or all of a partition that a question admits."""
 
-    kind: Literal["run", "job"]
+    kind: Literal["run", "job", "log"]
     id: str
     partition: int
+    question: Question
 
     def concerns(self, entry: Entry) -> bool:
+        if self.kind == "log":
+            return self.question.admits(entry)
         return getattr(entry.event, f"{self.kind}_id", None) == self.id
+
+    @property
+    def told(self) -> Mapping[str, object]:
+        """What names it to clients."""
+        return {"partition": self.partition} if self.kind == "log" else {f"{self.kind}Id": self.id}
+
+
+def run_subject(run_id: str, partition: int) -> Subject:
+    return Subject("run", run_id, partition, Question((partition,), subject=run_id))
+
+
+def job_subject(job_id: str, partition: int) -> Subject:
+    return Subject("job", job_id, partition, Question((partition,), subject=job_id))
+
+
+def log_subjects(question: Question) -> tuple[Subject, ...]:
+    """One for each partition."""
+    return tuple(Subject("log", "", partition, question) for partition in question.partitions)
 
 
 async def frames(
@@ -142,7 +165,7 @@ async def _place_before(parts: Parts, subject: Subject, found: str) -> tuple[Pos
     entry = await entry_at(parts, at_entry(subject.partition, found))
     assert entry is not None
     before = at_entry(subject.partition, entry.prev) if entry.prev else None
-    return before, [lost_frame(entry.position, subject.kind, subject.id)]
+    return before, [lost_frame(entry.position, subject.told)]
 
 
 async def _streamed(parts: Parts, partition: int, at: Position | None) -> list[Entry]:
@@ -161,13 +184,20 @@ async def _archived(
     """Archived events in (after, through]; no session is held while a page is being sent."""
     at = after or Position(subject.partition, -1, -1)
     while True:
-        bounds = {"after_epoch": at.epoch, "after_seq": at.seq}
-        limits = {"through_epoch": through.epoch, "through_seq": through.seq, "limit": PAGE}
-        text = statement(f"{subject.kind}_history", PACKAGE)
         async with parts.reading() as connection:
-            cursor = await connection.execute(text, {"subject": subject.id, **bounds, **limits})
-            entries = await archive.entries_of(connection, subject.partition, await cursor.fetchall())
-        yield [frame_of(entry) for entry in entries]
+            entries = await _page(connection, subject, at, through)
+        yield [frame_of(entry) for entry in entries if subject.kind != "log" or subject.concerns(entry)]
         if len(entries) < PAGE:
             return
         at = entries[-1].position
+
+
+async def _page(connection: Connection, subject: Subject, at: Position, through: Position) -> list[Entry]:
+    if subject.kind == "log":
+        beyond = through._replace(seq=through.seq + 1)
+        return await archive.entries(connection, subject.partition, at, beyond, PAGE)
+    bounds = {"after_epoch": at.epoch, "after_seq": at.seq}
+    limits = {"through_epoch": through.epoch, "through_seq": through.seq, "limit": PAGE}
+    text = statement(f"{subject.kind}_history", PACKAGE)
+    cursor = await connection.execute(text, {"subject": subject.id, **bounds, **limits})
+    return await archive.entries_of(connection, subject.partition, await cursor.fetchall())

@@ -1,112 +1,76 @@
 """Live events, from one reader for each partition to all clients of this process.
 
-    join ── the channel of a partition reads its stream from the end it found ──► seats, by job and by run
+    join ── the channel of a partition reads its stream from the end it found ──► groups ──► seats
 
-A client takes a seat before it reads history: what the channel reads from then on waits in the seat, so nothing falls
-between. An event is encoded once, whoever gets it. A seat that holds too much is cut: its client comes back and goes on
-from the last position it saw.
+A client takes a seat before it reads history: what the channels read from then on waits in the seat, so nothing falls
+between. Where many listen, a channel rests a moment after each portion: what comes meanwhile goes out in one write.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Self
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from waterclock.kit.clock import Clock
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, Halted, LogError
 from waterclock.log.gates import gate_of
 from waterclock.log.opening import tail_of
 from waterclock.log.reader import Reader
-from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry
-from waterclock_api.frames import Frame, frame_of
+from waterclock_api.connections import connected, far_end
+from waterclock_api.portions import portions
+from waterclock_api.problems import StreamsFull, TooManyStreams
+from waterclock_api.seats import SEAT_BYTES, Channel, Group, Question, Seat
 
-SEAT_BYTES = 1 << 20  # held for one client
 PAGE = 1_000  # entries read at once
+HEARTBEAT_EVERY = 15.0  # s
+STUCK_AFTER = 30.0  # s that a client may leave a write untaken
+LOOK_EVERY = 15.0  # s, at the connections of clients
+STREAMS, STREAMS_PER_CLIENT = 2_000, 500
+_TEND_EVERY = 1.0  # s
+_PORTION = SEAT_BYTES // 4  # bytes handed out before clients get a chance to take them
+_REST = (50e-6, 0.05)  # s, for each listener and at most
+_DRAIN = 0.01  # s, where somebody's seat is half full
 _BACK_OFF = (0.1, 2.0)  # s, first and longest
 
 _log = logging.getLogger(__name__)
 
 
-class Seat:
-    """One client's place: what it has not been sent yet, and where that begins."""
-
-    def __init__(self, joined_at: Position | None, cut: Callable[[], None]) -> None:
-        self.joined_at = joined_at
-        self.closed = False
-        self._cut = cut
-        self._frames: list[Frame] = []
-        self._size = 0
-        self._woken = asyncio.Event()
-
-    async def take(self) -> list[Frame]:
-        """All frames that have come since, at least one; none once the hub has closed."""
-        while not self._frames and not self.closed:
-            self._woken.clear()
-            await self._woken.wait()
-        frames, self._frames, self._size = self._frames, [], 0
-        return frames
-
-    def put(self, frame: Frame) -> None:
-        if self.closed:
-            return
-        self._frames.append(frame)
-        self._size += len(frame.data)
-        self._woken.set()
-        if self._size > SEAT_BYTES:
-            self.close()
-            self._cut()
-
-    def close(self) -> None:
-        self.closed = True
-        self._woken.set()
-
-
-class Channel:
-    """The seats of one partition, and how far its stream is read."""
-
-    def __init__(self, partition: int, position: Position | None) -> None:
-        self.partition = partition
-        self.position = position
-        self.seats: dict[str, set[Seat]] = {}
-        self.task: asyncio.Task[None] | None = None
-
-    def hand_out(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            self.position = entry.position
-            frame: Frame | None = None
-            for subject in (getattr(entry.event, "run_id", None), getattr(entry.event, "job_id", None)):
-                seats = self.seats.get(subject) if subject is not None else None
-                if not seats:
-                    continue
-                frame = frame or frame_of(entry)
-                for seat in tuple(seats):
-                    seat.put(frame)
-
-    def cut_all(self) -> None:
-        for seats in self.seats.values():
-            for seat in seats:
-                seat.close()
-
-
 class Hub:
-    def __init__(self, log: Log, cold: tail.Archive) -> None:
+    def __init__(
+        self,
+        log: Log,
+        cold: tail.Archive,
+        clock: Clock,
+        *,
+        most: int = STREAMS,
+        most_per_client: int = STREAMS_PER_CLIENT,
+    ) -> None:
         self._log = log
         self._cold = cold
+        self._clock = clock
+        self._most = most
+        self._most_per_client = most_per_client
         self._channels: dict[int, Channel] = {}
+        self._groups: dict[Question, Group] = {}
+        self._clients: Counter[str] = Counter()
         self._tasks = asyncio.TaskGroup()
+        self._tending: asyncio.Task[None] | None = None
         self._closing = False
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        self._tending = self._tasks.create_task(self._tend(), name="tend streams")
         return self
 
     async def __aexit__(
@@ -123,36 +87,87 @@ class Hub:
     @property
     def seats(self) -> int:
         """How many streams are served now."""
-        return sum(len(seats) for channel in self._channels.values() for seats in channel.seats.values())
+        return sum(len(group.seats) for group in self._groups.values())
+
+    @property
+    def clients(self) -> int:
+        """How many addresses have streams."""
+        return len(self._clients)
 
     def close(self) -> None:
         """End all streams; no more are begun."""
         self._closing = True
+        if self._tending is not None:
+            self._tending.cancel()
         for channel in tuple(self._channels.values()):
             channel.cut_all()
             self._stop(channel)
 
     @asynccontextmanager
-    async def join(self, partition: int, subject: str, cut: Callable[[], None]) -> AsyncGenerator[Seat]:
-        """A seat for the events of a job or a run from now on. `cut` is called when the seat is full: stop sending.
+    async def join(
+        self, question: Question, cut: Callable[[], None], *, client: str = "", port: int = 0
+    ) -> AsyncGenerator[Seat]:
+        """A seat for what the question asks for, from now on. `cut` is called when it is lost: stop sending.
+
+        `client` and `port` are the address that asks.
 
         Raises:
-            LogUnavailable, Halted: the end of the stream cannot be learnt.
+            StreamsFull, TooManyStreams: no more are served, or none to that client.
+            LogUnavailable, Halted: the end of a stream cannot be learnt.
         """
-        channel = await self._channel(partition)
-        seat = Seat(channel.position, cut)  # no await from here to the set: the position is where its frames begin
-        if self._closing:
+        with self._admitted(client):
+            channels: list[Channel] = []
+            try:
+                for partition in question.partitions:
+                    channels.append(await self._channel(partition))
+                    channels[-1].users += 1
+                with self._seated(question, channels, cut, far_end(client, port)) as seat:
+                    yield seat
+            finally:
+                for channel in channels:
+                    channel.users -= 1
+                    if channel.users == 0:
+                        self._stop(channel)
+
+    @contextmanager
+    def _admitted(self, client: str) -> Generator[None]:
+        if self._clients.total() >= self._most:
+            raise StreamsFull(f"{self._most} streams are open, and no more are served by this process.")
+        if self._clients[client] >= self._most_per_client:
+            raise TooManyStreams(f"{client} has {self._most_per_client} streams open: no address may have more.")
+        self._clients[client] += 1
+        try:
+            yield
+        finally:
+            self._clients[client] -= 1
+            if not self._clients[client]:
+                del self._clients[client]
+
+    @contextmanager
+    def _seated(
+        self, question: Question, channels: Sequence[Channel], cut: Callable[[], None], client: str | None
+    ) -> Generator[Seat]:
+        group = self._groups.get(question)
+        if group is None or list(group.channels) != channels:  # those it had were stopped
+            group = self._groups[question] = Group(question, channels)
+            for channel in channels:
+                channel.add(group)
+        seat = Seat(
+            group, cut, client, self._clock.monotonic()
+        )  # no await up to the set: its place is where its frames begin
+        if self._closing or any(self._channels.get(one.partition) is not one for one in channels):
             seat.close()
-        channel.seats.setdefault(subject, set()).add(seat)
+        group.seats.add(seat)
         try:
             yield seat
         finally:
             seat.close()
-            channel.seats[subject].discard(seat)
-            if not channel.seats[subject]:
-                del channel.seats[subject]
-            if not channel.seats:
-                self._stop(channel)
+            group.seats.discard(seat)
+            if not group.seats:
+                for channel in channels:
+                    channel.remove(group)
+                if self._groups.get(question) is group:
+                    del self._groups[question]
 
     async def _channel(self, partition: int) -> Channel:
         if partition not in self._channels:
@@ -179,7 +194,9 @@ class Hub:
         try:
             while True:
                 try:
-                    channel.hand_out(await self._read(reader, channel))
+                    for portion in portions(await self._read(reader, channel), _PORTION):
+                        channel.hand_out(portion)
+                        await asyncio.sleep(_rest(channel))
                     pause = _BACK_OFF[0]
                 except BrokenChain as error:
                     _log.error("live events are missing", extra={"partition": channel.partition, "error": str(error)})
@@ -197,3 +214,35 @@ class Hub:
         return await tail.read(
             reader, channel.partition, channel.position, count=PAGE, block=reader.longest, archive=self._cold
         )
+
+    async def _tend(self) -> None:
+        """Have quiet clients sent a heartbeat, and cut those that take nothing: one clock for all of them."""
+        looked_at = self._clock.monotonic()
+        while True:
+            await asyncio.sleep(_TEND_EVERY)
+            now = self._clock.monotonic()
+            if now - looked_at >= LOOK_EVERY and self._groups:
+                await self._cut_gone()
+                looked_at = now
+            for group in tuple(self._groups.values()):
+                for seat in tuple(group.seats):
+                    if seat.sending and now - seat.sent_at > STUCK_AFTER:
+                        seat.cut()
+                    elif now - seat.sent_at >= HEARTBEAT_EVERY - _TEND_EVERY:
+                        seat.wake()
+
+    async def _cut_gone(self) -> None:
+        """Cut those whose connections are no more."""
+        seated = [seat for group in self._groups.values() for seat in group.seats]
+        there = await asyncio.to_thread(connected)
+        for seat in seated:
+            if there is not None and seat.far_end is not None and seat.far_end not in there:
+                seat.cut()
+
+
+def _rest(channel: Channel) -> float:
+    """How long until the next portion; a reader that is alone waits for nothing."""
+    rest = min(_REST[1], _REST[0] * (channel.listeners - 1))
+    if any(seat.size > SEAT_BYTES // 2 for group in channel.groups for seat in group.seats):
+        rest = max(rest, _DRAIN)
+    return max(0.0, rest)

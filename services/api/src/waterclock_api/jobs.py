@@ -23,7 +23,7 @@ from waterclock_api.caller import Caller, caller_of
 from waterclock_api.defining import definition_in
 from waterclock_api.dto import JobQuery, JobsQuery, JobWrite, RunsQuery, StatusWrite, StreamQuery, WriteQuery
 from waterclock_api.finding import job_or_refuse
-from waterclock_api.history import Subject, entry_at
+from waterclock_api.history import entry_at, job_subject
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.parts import Parts, parts_of
@@ -179,14 +179,14 @@ async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
         return await _done(parts, caller, job_id, change)
 
 
-@get(f"{PATH}/{{job_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404,)))
+@get(f"{PATH}/{{job_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404, 429)))
 async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
     """Follow a job's events: from its live run's first, else from now; it does not end."""
     parts = parts_of(request)
     partition = parts.log.partition_of(job_id)
     resumed, after = resumed_at(request, partition, restored=parts.log.restored)
     await job_or_refuse(parts, job_id)
-    return EventStream(parts, Subject("job", job_id, partition), after, live=not resumed)
+    return EventStream(parts, (job_subject(job_id, partition),), {partition: after} if resumed else None)
 
 
 async def _changed(

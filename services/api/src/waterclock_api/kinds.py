@@ -91,6 +91,13 @@ _ALL = (
         "The key stands for another request of the last 24 hours. A new request wants a new key.",
     ),
     Kind(
+        429,
+        "too-many-streams",
+        "Too many streams from one address",
+        "The address has as many streams open as one may have (`WATERCLOCK_STREAMS_PER_CLIENT`). Close one, or ask "
+        "again after `Retry-After` seconds; `GET /v1/monitor/events/stream` tells of many jobs in one stream.",
+    ),
+    Kind(
         500,
         "internal",
         "Something went wrong here",
@@ -110,6 +117,13 @@ _ALL = (
         "The log is full",
         "Redis is at its memory limit: no new runs, jobs or changes until there is room; what runs, ends. Nothing was "
         "stored. Ask again after `Retry-After` seconds.",
+    ),
+    Kind(
+        503,
+        "streams-full",
+        "No more streams",
+        "The process serves as many streams as it may (`WATERCLOCK_STREAMS`). Ask again after `Retry-After` seconds: "
+        "another replica may have room.",
     ),
     Kind(503, "unready", "Not ready", "The process cannot do all its work: `errors` names what is out of reach."),
     Kind(

@@ -1,6 +1,6 @@
 """Streams of events (SSE): history first, then live, without a hole or a repeat.
 
-`id` is the position, so a client that comes again goes on after the last event it saw. The order is join the hub,
+`id` is the place, so a client that comes again goes on after the last event it saw. The order is join the hub,
 archive, stream, live; everything is freed when the client leaves, when it is too slow, and when the process stops.
 """
 
@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 
 import psycopg
 from litestar.types import Receive, Scope, Send
 from psycopg_pool import PoolTimeout
 
+from waterclock.kit.clock import Clock
 from waterclock.log.errors import LogError
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
-from waterclock_api.frames import HEARTBEAT, Frame, end_frame
+from waterclock_api.frames import HEARTBEAT, Frame, end_frame, place_only, placed
 from waterclock_api.history import Subject, end_before, frames, start_of_live_run
-from waterclock_api.hub import Seat
 from waterclock_api.parts import Parts
+from waterclock_api.places import is_through, text_of
+from waterclock_api.seats import Batch, Question, Seat
 
-HEARTBEAT_EVERY = 15.0  # s
 RETRY_MS = 1_000  # after which a browser comes again
 
 _HEADERS = [
@@ -34,99 +36,176 @@ _log = logging.getLogger(__name__)
 
 
 class EventStream:
-    """The answer to a request for a stream. `after` None: from the first; `live`: from the job's live run, else now."""
+    """The answer to a request for a stream of some subjects, one in each partition of their question.
 
-    def __init__(self, parts: Parts, subject: Subject, after: Position | None, *, live: bool = False) -> None:
+    `after` None: from now, or for a job from its live run; a place None in it: from the first event.
+    """
+
+    def __init__(self, parts: Parts, subjects: Sequence[Subject], after: Mapping[int, Position | None] | None) -> None:
         self._parts = parts
-        self._subject = subject
+        self._subjects = subjects
         self._after = after
-        self._live = live
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending: asyncio.Task[None] | None = None
 
         def cut() -> None:  # a client that does not read holds us in `send`
             if sending is not None:
                 sending.cancel()
 
+        host, port = scope["client"] or ("", 0)
         async with (
-            self._parts.hub.join(self._subject.partition, self._subject.id, cut) as seat,
+            self._parts.hub.join(self._question, cut, client=host, port=int(port)) as seat,  # a text from granian
             asyncio.TaskGroup() as tasks,
         ):
-            sending = tasks.create_task(self._serve(seat, send), name=f"stream {self._subject.id}")
-            leaving = tasks.create_task(_left(receive), name=f"client of {self._subject.id}")
+            sending = tasks.create_task(self._serve(seat, send), name="stream")
+            leaving = tasks.create_task(_left(receive), name="client of a stream")
             sending.add_done_callback(lambda _: leaving.cancel())
             leaving.add_done_callback(lambda _: cut())
 
+    @property
+    def _question(self) -> Question:
+        return self._subjects[0].question
+
     async def _serve(self, seat: Seat, send: Send) -> None:
-        stream = _Sending(send, self._subject)
+        stream = _Sending(send, self._subjects[0], seat, self._parts.clock)
         await stream.begin()
         try:
             await self._tell(seat, stream)
         except (LogError, psycopg.Error, PoolTimeout) as error:
-            _log.warning("stream broken off", extra={"subject": self._subject.id, "error": str(error)})
+            _log.warning("stream broken off", extra={"subject": self._subjects[0].id, "error": str(error)})
         await stream.finish()
 
     async def _tell(self, seat: Seat, stream: _Sending) -> None:
-        after = self._after
-        if self._live:
-            after = await start_of_live_run(self._parts, self._subject, seat.joined_at)
-        if self._subject.kind == "run" and after is not None:
-            status = await end_before(self._parts, self._subject.id, after)
+        stream.at = dict(await self._beginning(seat))
+        one = self._subjects[0]
+        if one.kind == "run" and (after := stream.at[one.partition]) is not None:
+            status = await end_before(self._parts, one.id, after)
             if status is not None:
-                await stream.end(status)
+                await stream.end(one.id, status)
                 return
-        stream.at = after
-        async for page in frames(self._parts, self._subject, after, seat.joined_at):
-            if await stream.send(page):
-                return
+        if one.kind == "log":
+            await stream.say_place()
         while True:
-            try:
-                async with asyncio.timeout(HEARTBEAT_EVERY):
-                    found = await seat.take()
-            except TimeoutError:
-                await stream.beat()
-                continue
-            if not found or await stream.send(found):
+            if await self._tell_before(seat, stream):
                 return
+            if not seat.missed:
+                break
+            seat.rejoin()
+        seat.live = True
+        while not seat.closed:
+            batches = await seat.take()
+            if batches:
+                if await stream.send(batches):
+                    return
+            elif not seat.closed:
+                await stream.beat()
+
+    async def _beginning(self, seat: Seat) -> Mapping[int, Position | None]:
+        if self._after is not None:
+            return self._after
+        one = self._subjects[0]
+        if one.kind == "job":
+            return {one.partition: await start_of_live_run(self._parts, one, seat.joined_at[one.partition])}
+        return seat.joined_at
+
+    async def _tell_before(self, seat: Seat, stream: _Sending) -> bool:
+        """Everything up to where the seat begins; whether that was the end of the run."""
+        for subject in self._subjects:
+            until = seat.joined_at[subject.partition]
+            after = stream.at[subject.partition]
+            async with aclosing(frames(self._parts, subject, after, until)) as pages:
+                async for page in pages:
+                    if await stream.send_own(subject.partition, page):
+                        return True
+                    if seat.beat:
+                        await stream.beat()
+            if until is not None and (after is None or until > after):
+                stream.at[subject.partition] = until
+        return False
 
 
 class _Sending:
     """What goes out: each event once, many in one write."""
 
-    def __init__(self, send: Send, subject: Subject) -> None:
-        self.at: Position | None = None  # of the last event sent
+    def __init__(self, send: Send, subject: Subject, seat: Seat, clock: Clock) -> None:
+        self.at: dict[int, Position | None] = {}  # what has been told
+        self._shared = False  # the hub is where the client is, and its places are the client's
         self._send = send
-        self._subject = subject
+        self._run = subject.id if subject.kind == "run" else None
+        self._wide = subject.kind == "log"
+        self._seat = seat
+        self._clock = clock
 
     async def begin(self) -> None:
         await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         await self._write(b"retry: %d\n\n" % RETRY_MS)
 
-    async def send(self, found: Iterable[Frame]) -> bool:
+    async def send(self, batches: Sequence[Batch]) -> bool:
         """Send what is not sent yet; whether that was the end of the run."""
-        fresh = [frame for frame in found if self.at is None or frame.position > self.at]
+        left = list(batches)
+        while left and not self._shared:
+            self._shared = is_through(left[0].before, self.at)
+            if not self._shared:
+                batch = left.pop(0)
+                if await self.send_own(batch.frames[0].position.partition, batch.frames):
+                    return True
+        if not left:
+            return False
+        parts = [batch.data for batch in left]
+        ended = next((batch for batch in left if batch.ends), None) if self._run is not None else None
+        if self._run is not None and ended is not None:
+            parts.append(_end(self._run, ended.frames))
+        await self._write(parts[0] if len(parts) == 1 else b"".join(parts))
+        return ended is not None
+
+    async def send_own(self, partition: int, found: Sequence[Frame]) -> bool:
+        """The same, frame by frame, with the client's own places."""
+        at = self.at[partition]
+        fresh = [frame for frame in found if at is None or frame.position > at]
         if not fresh:
             return False
-        self.at = fresh[-1].position
-        ended: RunStatus | None = next((frame.ends for frame in fresh if frame.ends is not None), None)
-        parts = [frame.data for frame in fresh]
-        if self._subject.kind == "run" and ended is not None:
-            parts.append(end_frame(self._subject.id, ended))
+        parts: list[bytes] = []
+        for frame in fresh:
+            self.at[partition] = frame.position
+            place = text_of(self.at.values()) if self._wide and frame.place else frame.place
+            parts.append(placed(place, frame.told))
+        ended = self._run is not None and any(frame.ends is not None for frame in fresh)
+        if self._run is not None and ended:
+            parts.append(_end(self._run, fresh))
         await self._write(b"".join(parts))
-        return self._subject.kind == "run" and ended is not None
+        return ended
 
-    async def end(self, status: RunStatus) -> None:
-        await self._write(end_frame(self._subject.id, status))
+    async def end(self, run_id: str, status: RunStatus) -> None:
+        await self._write(end_frame(run_id, status))
 
     async def beat(self) -> None:
-        await self._write(HEARTBEAT)
+        """Nothing waits to be sent: the client is where the hub is."""
+        if self._wide:
+            now = self._seat.now_at()
+            if self._seat.live and is_through(now, self.at):
+                self.at = now
+            await self.say_place()
+        else:
+            await self._write(HEARTBEAT)
+
+    async def say_place(self) -> None:
+        """So that a client which nothing is told goes on from here, and does not read all that was not for it again."""
+        await self._write(place_only(text_of(self.at.values())))
 
     async def finish(self) -> None:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, data: bytes) -> None:
+        seat = self._seat
+        seat.beat, seat.sending, seat.sent_at = False, True, self._clock.monotonic()
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        seat.sending = False
+
+
+def _end(run_id: str, found: Iterable[Frame]) -> bytes:
+    statuses: list[RunStatus] = [frame.ends for frame in found if frame.ends is not None]
+    return end_frame(run_id, statuses[0])
 
 
 async def _left(receive: Receive) -> None:

@@ -71,7 +71,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
     try:
         async with (
             await open_pool(store.postgres_url, name="api", max_size=own.postgres_connections) as pool,
-            assembled(log, pool) as parts,
+            assembled(log, pool, streams=own.streams, streams_per_client=own.streams_per_client) as parts,
             pushing(parts.exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}:{own.port}"),
         ):
             _log.info("no credentials are configured: only this machine is served", extra={"host": own.host})

@@ -37,6 +37,7 @@ from waterclock_api.kinds import KINDS, Kind
 MEDIA_TYPE = "application/problem+json"
 _TRACE = "waterclock_trace"
 _ROOM_IS_MADE_S = 5  # s, by ends and by trimming
+_STREAMS_END_S = 5  # s
 _CLOCK_SETTLES_S = 4  # a leap of the store's clock is believed after as long
 
 _log = logging.getLogger(__name__)
@@ -79,6 +80,14 @@ class HistoryGone(Refusal):
     """The events that would tell are no longer in the archive."""
 
 
+class StreamsFull(Refusal):
+    """This process serves no more streams."""
+
+
+class TooManyStreams(Refusal):
+    """A client has too many."""
+
+
 class Unready(Refusal):
     """Something the process needs is out of reach; `flaws` say what."""
 
@@ -101,6 +110,8 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     (UnsupportedBody, KINDS["unsupported-body"]),
     (Invalid, KINDS["invalid"]),
     (KeyReused, KINDS["key-reused"]),
+    (TooManyStreams, KINDS["too-many-streams"]),
+    (StreamsFull, KINDS["streams-full"]),
     (UnknownQueue, KINDS["invalid"]),
     (LogFull, KINDS["log-full"]),
     ((TryLater, Halted, ClockAhead), KINDS["try-later"]),
@@ -173,7 +184,7 @@ def _flaws(error: Exception) -> tuple[Flaw, ...]:
 
 
 def _headers(error: Exception, status: int) -> Mapping[str, str]:
-    if status == 503:
+    if status in (429, 503):
         return {"Retry-After": str(max(1, round(_after(error))))}
     if isinstance(error, VersionMismatch):
         return {"ETag": f'"{error.current}"'}
@@ -188,5 +199,7 @@ def _after(error: Exception) -> float:
             return _CLOCK_SETTLES_S
         case LogFull():
             return _ROOM_IS_MADE_S
+        case StreamsFull() | TooManyStreams():
+            return _STREAMS_END_S
         case _:
             return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from litestar import Request
@@ -10,9 +11,8 @@ from waterclock.model.errors import Flaw
 from waterclock.model.positions import Position, parse_position
 from waterclock_api.dto import StreamQuery
 from waterclock_api.intake import header, read_query
+from waterclock_api.places import OLDEST, read_places
 from waterclock_api.problems import BadRequest
-
-OLDEST = "0"
 
 
 class Resumed(NamedTuple):
@@ -45,6 +45,23 @@ def resumed_at(request: Request[Any, Any, Any], partition: int, *, restored: int
     if position.partition != partition:
         raise _refused(f"{named} is a place in another partition")
     return Resumed(given=True, after=position)
+
+
+def places_named(
+    request: Request[Any, Any, Any], after: str | None, partitions: Sequence[int]
+) -> dict[int, Position | None] | None:
+    """The place in several partitions that the client named; None: it named none.
+
+    Raises:
+        BadRequest: it is no place in these partitions.
+    """
+    named = header(request, b"last-event-id") or after
+    if not named:
+        return None
+    try:
+        return read_places(named, partitions)
+    except ValueError as error:
+        raise _refused(str(error)) from error
 
 
 def _refused(message: str) -> BadRequest:

@@ -24,7 +24,7 @@ from waterclock_api.cancelling import cancel_one
 from waterclock_api.checks import check_params, check_params_size, check_queue
 from waterclock_api.dto import CancelWrite, LinesQuery, RunsQuery, StreamQuery, TriggerWrite
 from waterclock_api.finding import is_run, run_or_refuse
-from waterclock_api.history import Subject
+from waterclock_api.history import run_subject
 from waterclock_api.intake import NoQuery, header, query_pairs, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.parts import Parts, parts_of
@@ -100,7 +100,7 @@ async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
     return Transcript(first, partial(read, limit=transcript.PAGE), whole=query.limit is None, path=path, query=given)
 
 
-@get(f"{PATH}/{{run_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404,)))
+@get(f"{PATH}/{{run_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404, 429)))
 async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     """Follow a run's events, from its first; the stream ends after `end`."""
     parts = parts_of(request)
@@ -108,7 +108,7 @@ async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     _, after = resumed_at(request, partition, restored=parts.log.restored)
     if not await is_run(parts, run_id):
         raise NotFound("run", run_id)
-    return EventStream(parts, Subject("run", run_id, partition), after)
+    return EventStream(parts, (run_subject(run_id, partition),), {partition: after})
 
 
 @post(

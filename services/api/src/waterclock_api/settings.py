@@ -22,6 +22,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: Port = 8080
     postgres_connections: Count = 10
+    streams: Count = 2_000
+    streams_per_client: Count = 500
 
 
 class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):
