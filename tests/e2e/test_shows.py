@@ -64,6 +64,13 @@ def test_a_quick_bench_of_the_projection_says_how_fast_and_how_soon() -> None:
     assert "request → readable" in done.stdout
 
 
+def test_a_quick_bench_of_streams_delivers_to_all() -> None:
+    done = run("bench", "sse", "--quick", timeout=90)
+    assert done.returncode == 0, done.stderr
+    assert "deliveries/s" in done.stdout
+    assert re.search(r"^  api +[1-9]", done.stdout, re.MULTILINE)
+
+
 def test_a_quick_bench_of_the_schedule_says_how_late_it_decided() -> None:
     done = run("bench", "schedule", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr

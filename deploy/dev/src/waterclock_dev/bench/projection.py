@@ -62,7 +62,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 async def throughput(events: int) -> Round:
     """One round: first the bare loop, then the projector, over one stream that was filled before."""
-    async with _stores() as (stage, url, pool):
+    async with stores() as (stage, url, pool):
         count = await asyncio.to_thread(_fill, stage, events)
         bare = await asyncio.to_thread(_bare, stage, url, count)
         async with stage.projector(url):
@@ -73,7 +73,7 @@ async def throughput(events: int) -> Round:
 
 async def readable(*, rate: int, seconds: float) -> tuple[Latency, float]:
     """Request → readable, at a rate of runs that a worker works off meanwhile; and the rate that it was."""
-    async with _stores() as (stage, url, pool), stage.projector(url), stage.worker(slots=100):
+    async with stores() as (stage, url, pool), stage.projector(url), stage.worker(slots=100):
         projected = Projected(pool)
         sent: dict[int, float] = {}
         found: list[float] = []
@@ -95,7 +95,8 @@ async def readable(*, rate: int, seconds: float) -> tuple[Latency, float]:
 
 
 @asynccontextmanager
-async def _stores() -> AsyncGenerator[tuple[Stage, str, Pool]]:
+async def stores() -> AsyncGenerator[tuple[Stage, str, Pool]]:
+    """A fresh log and a fresh, migrated database."""
     with TemporaryDirectory(prefix="waterclock-bench-", ignore_cleanup_errors=True) as folder:
         async with staged() as stage, Server(Postgres(data=Path(folder) / "postgres")) as server:
             await migrate(server.url)

@@ -4,7 +4,7 @@ import statistics
 
 import click
 
-from waterclock_dev.bench import backup, cron, delayed, drain, latency, machine, projection, schedule
+from waterclock_dev.bench import backup, cron, delayed, drain, latency, machine, projection, schedule, streams
 
 QUICK_RUNS, QUICK_SAMPLES = 2_000, 50
 SHARE = 0.6  # of the bare loop, the budget
@@ -21,6 +21,8 @@ TAKES_OVER, PEAK, ON_TIME = 20.0, 1.5, 250.0  # s, GiB, ms: the budget
 
 
 QUICK_EVENTS, RATE, QUICK_READ = 5_000, 1_000, 2.0
+QUICK_STREAMS, QUICK_STREAMED = 50, 2.0
+DELIVERED, HEARD = 100_000, 250  # deliveries/s, ms: the budget
 PROJECTED, READABLE = 25_000, 250  # events/s, ms: the budget
 
 
@@ -118,6 +120,20 @@ async def show_projection(*, events: int, rounds: int, seconds: float) -> None:
     found, rate = await projection.readable(rate=RATE, seconds=seconds)
     click.echo(f"  at {rate:.0f} runs/s, request → readable, ms: p50 {found.p50:.1f}, p99 {found.p99:.1f}")
     click.echo(f"  budget at {RATE} runs/s: p99 {READABLE} ms: {_verdict(met=found.p99 <= READABLE)}")
+
+
+async def show_streams(*, clients: int, rate: int, seconds: float) -> None:
+    click.echo(f"\nsse: {clients} readers of all events on one API process, {rate} events/s for {seconds:g} s")
+    click.echo("          deliveries/s   p50 ms   p99 ms   CPU µs each   MiB before   full   left")
+    ours = await streams.ours(clients=clients, rate=rate, seconds=seconds)
+    bare = await streams.bare(clients=clients, rate=rate, seconds=seconds)
+    for name, one in (("api", ours), ("bare", bare)):
+        click.echo(
+            f"  {name:<6}  {one.deliveries:12.0f}   {one.p50:6.1f}   {one.p99:6.1f}   {one.micros:11.2f}"
+            f"   {one.before:10.0f}   {one.full:4.0f}   {one.after:4.0f}"
+        )
+    met = ours.deliveries >= DELIVERED and ours.p99 <= HEARD
+    click.echo(f"  budget for 1000 readers: {DELIVERED} deliveries/s, p99 {HEARD} ms: {_verdict(met=met)}")
 
 
 def show_cron(*, steps: int, rounds: int) -> None:

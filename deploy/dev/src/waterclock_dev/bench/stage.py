@@ -97,6 +97,14 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
             yield projector
 
     @asynccontextmanager
+    async def api(self, postgres_url: str, *, port: int, streams: int) -> AsyncGenerator[Service]:
+        """An API process that is ready, and serves so many streams, to one address too."""
+        settings = {"WATERCLOCK_POSTGRES_URL": postgres_url, "WATERCLOCK_PORT": str(port)}
+        settings |= dict.fromkeys(("WATERCLOCK_STREAMS", "WATERCLOCK_STREAMS_PER_CLIENT"), str(streams))
+        async with self._service("api", settings, complain("api")) as api:
+            yield api
+
+    @asynccontextmanager
     async def scheduler(self, on_line: OnLine) -> AsyncGenerator[Service]:
         """A scheduler process that is ready, and soon leads."""
         async with self._service("scheduler", {"WATERCLOCK_SCHEDULER_NAME": "bench"}, on_line) as scheduler:

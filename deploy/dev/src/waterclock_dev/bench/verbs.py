@@ -26,6 +26,7 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(cron, quick=quick)
         context.invoke(backup, quick=quick)
         context.invoke(project, quick=quick)
+        context.invoke(sse, quick=quick)
 
 
 @bench.command()
@@ -104,6 +105,18 @@ def project(events: int, rounds: int, seconds: float, quick: bool) -> None:
     if quick:
         events, rounds, seconds = report.QUICK_EVENTS, 1, report.QUICK_READ
     _measure(report.show_projection(events=events, rounds=rounds, seconds=seconds))
+
+
+@bench.command()
+@click.option("--clients", type=click.IntRange(2, 10_000), default=1_000)
+@click.option("--rate", type=click.IntRange(20), default=120, help="Events a second; each goes to all clients.")
+@click.option("--seconds", type=click.FloatRange(1), default=10.0)
+@click.option("--quick", is_flag=True, help="A few clients: to see that it works.")
+def sse(clients: int, rate: int, seconds: float, quick: bool) -> None:
+    """Live events delivered to many streams, how soon, and what is left when they have gone."""
+    if quick:
+        clients, seconds = report.QUICK_STREAMS, report.QUICK_STREAMED
+    _measure(report.show_streams(clients=clients, rate=rate, seconds=seconds))
 
 
 def _measure(show: Coroutine[Any, Any, None]) -> None:
