@@ -22,6 +22,7 @@ from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
 from waterclock.store.pool import open_pool
 from waterclock_api.app import application, assembled
+from waterclock_api.audit import TAGS
 from waterclock_api.keeping import kept
 from waterclock_api.lagging import Lags
 from waterclock_api.measuring import tell_lags
@@ -92,6 +93,8 @@ async def _project(stop: asyncio.Event) -> None:
     telemetry.setup("projector", told)
     log = await Log.connect(log_settings(), role="projector")
     readiness, exposition = _Readiness(), exposed("projector")
+    for tag in TAGS:
+        measures.PROJECTED.add(0, tag)  # so that the first of each is seen to come
     try:
         async with (
             await open_pool(store.postgres_url, name="projector", max_size=4) as pool,
