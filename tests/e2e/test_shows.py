@@ -71,6 +71,22 @@ def test_a_quick_bench_of_streams_delivers_to_all() -> None:
     assert re.search(r"^  api +[1-9]", done.stdout, re.MULTILINE)
 
 
+def test_a_quick_bench_of_triggers_says_what_the_api_and_a_bare_handler_answer() -> None:
+    done = run("bench", "trigger", "--quick", timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^  median +\d+ +\d+ +\d+%", done.stdout, re.MULTILINE)
+    assert "of the bare handler" in done.stdout
+
+
+def test_a_quick_bench_of_the_whole_path_says_what_went_through_and_what_each_process_took() -> None:
+    done = run("bench", "path", "--quick", timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ runs/s went through to the read models", done.stdout)
+    if sys.platform == "linux":
+        for process in ("api", "worker", "projector", "log", "postgres"):
+            assert re.search(rf"^  {process} +\d+ µs CPU/run$", done.stdout, re.MULTILINE)
+
+
 def test_a_quick_bench_of_the_schedule_says_how_late_it_decided() -> None:
     done = run("bench", "schedule", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr

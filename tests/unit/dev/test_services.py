@@ -14,7 +14,7 @@ WAIT = 20.0  # s
 
 
 def doing(code: str, monkeypatch: pytest.MonkeyPatch) -> Service:
-    def command(verb: str) -> list[str]:
+    def command(verb: str, arguments: tuple[str, ...] = ()) -> list[str]:
         return [sys.executable, "-uc", code]
 
     monkeypatch.setattr(services, "command", command)

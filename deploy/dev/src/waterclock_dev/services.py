@@ -19,10 +19,19 @@ class Service:
     When this process is killed the kernel kills the service too: a sudden end is one for all of it.
     """
 
-    def __init__(self, name: str, *, verb: str, env: Mapping[str, str], on_line: OnLine, grace: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        verb: str,
+        env: Mapping[str, str],
+        on_line: OnLine,
+        grace: float,
+        arguments: Sequence[str] = (),
+    ) -> None:
         """`grace` is how many seconds it has to stop when asked, before it is killed."""
         self.name = name
-        self._command = command(verb)
+        self._command = command(verb, arguments)
         self._env = env
         self._on_line = on_line
         self._grace = grace

@@ -5,11 +5,8 @@ import time
 from itertools import pairwise
 
 from waterclock.log import tail
-from waterclock.log.jobs import StoredJob, kept
-from waterclock.model.definition import Definition
 from waterclock.model.events import RunSucceeded
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
 from waterclock_dev.bench.latency import Latency, summed
 from waterclock_dev.bench.stage import Stage, staged
 
@@ -38,15 +35,7 @@ async def _lateness(stage: Stage, samples: int) -> Latency:
 
 async def _turns(stage: Stage, samples: int) -> Latency:
     """The executor ends where it starts, so the time from mark to mark is that from an end to the next start."""
-    job = StoredJob(
-        job_id=JOB,
-        version=1,
-        definition=Definition(job_name="turns", invoke_target="bench.mark"),
-        created_at=stamp(0),
-        updated_at=stamp(0),
-    )
-    key = stage.log.keys.partition(0, "jobs")
-    await stage.log.execute(key, "HSET", key, JOB, kept(job, "0-0"))
+    await stage.job(JOB, "bench.mark")
     runs = [await stage.request("bench.mark", f"turn-{number}", job_id=JOB) for number in range(samples)]
     started = await _started(stage, set(runs))
     marks = sorted(started.values())

@@ -4,7 +4,19 @@ import statistics
 
 import click
 
-from waterclock_dev.bench import backup, cron, delayed, drain, latency, machine, projection, schedule, streams
+from waterclock_dev.bench import (
+    backup,
+    cron,
+    delayed,
+    drain,
+    latency,
+    machine,
+    path,
+    projection,
+    schedule,
+    streams,
+    trigger,
+)
 
 QUICK_RUNS, QUICK_SAMPLES = 2_000, 50
 SHARE = 0.6  # of the bare loop, the budget
@@ -24,6 +36,8 @@ QUICK_EVENTS, RATE, QUICK_READ = 5_000, 1_000, 2.0
 QUICK_STREAMS, QUICK_STREAMED = 50, 2.0
 DELIVERED, HEARD = 100_000, 250  # deliveries/s, ms: the budget
 PROJECTED, READABLE = 25_000, 250  # events/s, ms: the budget
+QUICK_REQUESTS, OF_BARE = 1_000, 0.7  # of the bare handler, the budget
+QUICK_RATE, WHOLE, BEHIND = 500.0, 4_000.0, 2.0  # runs/s, s: the budget
 
 
 def show_machine() -> None:
@@ -136,6 +150,28 @@ async def show_streams(*, clients: int, rate: int, seconds: float) -> None:
     click.echo(f"  budget for 1000 readers: {DELIVERED} deliveries/s, p99 {HEARD} ms: {_verdict(met=met)}")
 
 
+async def show_trigger(*, requests: int, rounds: int) -> None:
+    click.echo(f"\ntrigger: {requests} triggers of a job over HTTP, one API process, appendfsync everysec")
+    click.echo("  round   api requests/s   bare requests/s   ratio   api µs CPU   bare µs CPU   ratio")
+    done = await trigger.measure(requests=requests, rounds=rounds)
+    for number, one in enumerate(done, start=1):
+        click.echo(_trigger_row(str(number), one))
+    found = trigger.middle(done)
+    click.echo(_trigger_row("median", found))
+    click.echo(f"  budget: at least {OF_BARE:.0%} of the bare handler: {_verdict(met=found.ratio >= OF_BARE)}")
+
+
+async def show_path(*, rate: float, seconds: float) -> None:
+    click.echo(f"\npath: {rate:g} triggers/s for {seconds:g} s over HTTP → worker → read models, one process each")
+    found = await path.measure(rate=rate, seconds=seconds)
+    click.echo(f"  requested {found.requested:.0f} runs/s; {found.through:.0f} runs/s went through to the read models")
+    click.echo(f"  the projector was {found.most} events behind at most; all was readable {found.behind:.2f} s later")
+    for name, seconds_each in sorted(found.spent.items(), key=lambda one: -one[1]):
+        click.echo(f"  {name:<10}  {seconds_each * 1e6:6.0f} µs CPU/run")
+    met = found.requested >= WHOLE * 0.99 and found.behind <= BEHIND
+    click.echo(f"  budget: {WHOLE:g} runs/s, all readable {BEHIND:g} s after the last request: {_verdict(met=met)}")
+
+
 def show_cron(*, steps: int, rounds: int) -> None:
     click.echo(
         f"\ncron: the next instant of a cached expression, µs, the mean of {steps} steps, best of {rounds} rounds"
@@ -156,6 +192,13 @@ def _row(name: str, found: drain.Round) -> str:
         f"  {name:<6}  {found.worker:13.0f}   {found.bare:11.0f}   {found.ratio:4.0%}   {found.batch:5}"
         f"   {found.events:10.2f}"
     )
+
+
+def _trigger_row(name: str, one: trigger.Round) -> str:
+    row = f"  {name:<6}  {one.api.rate:14.0f}   {one.bare.rate:15.0f}   {one.ratio:4.0%}"
+    if one.api.spent is None or one.bare.spent is None or one.ratio_spent is None:
+        return row
+    return f"{row}   {one.api.spent * 1e6:10.0f}   {one.bare.spent * 1e6:11.0f}   {one.ratio_spent:4.0%}"
 
 
 def _verdict(*, met: bool) -> str:

@@ -6,15 +6,17 @@ import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from waterclock.log.bodies import body_of
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.commands import Command
+from waterclock.log.jobs import StoredJob, kept
 from waterclock.log.opening import initialise, open_partition
 from waterclock.log.requests import Request, Requested, request
+from waterclock.model.definition import Concurrent, Definition
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import JobId, RunId, requested_run
 from waterclock.model.instants import stamp
@@ -97,7 +99,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
             yield projector
 
     @asynccontextmanager
-    async def api(self, postgres_url: str, *, port: int, streams: int) -> AsyncGenerator[Service]:
+    async def api(self, postgres_url: str, *, port: int, streams: int = 10) -> AsyncGenerator[Service]:
         """An API process that is ready, and serves so many streams, to one address too."""
         settings = {"WATERCLOCK_POSTGRES_URL": postgres_url, "WATERCLOCK_PORT": str(port)}
         settings |= dict.fromkeys(("WATERCLOCK_STREAMS", "WATERCLOCK_STREAMS_PER_CLIENT"), str(streams))
@@ -111,11 +113,43 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
             yield scheduler
 
     @asynccontextmanager
-    async def _service(self, verb: str, settings: Mapping[str, str], on_line: OnLine) -> AsyncGenerator[Service]:
+    async def bare_api(self, *, port: int) -> AsyncGenerator[Service]:
+        """The process of `bare_api`, ready."""
+        arguments = ("bare-api", self.url, str(port))
+        async with self._service("bench", {}, complain("bare"), arguments=arguments) as bare:
+            yield bare
+
+    async def job(self, job_id: JobId, target: str, *, concurrent: Concurrent = "1") -> None:
+        """Let there be a job, without the events that tell of it."""
+        job = StoredJob(
+            job_id=job_id,
+            version=1,
+            definition=Definition(job_name=job_id, invoke_target=target, concurrent=concurrent),
+            created_at=stamp(0),
+            updated_at=stamp(0),
+        )
+        key = self.log.keys.partition(0, "jobs")
+        await self.log.execute(key, "HSET", key, job_id, kept(job, "0-0"))
+
+    async def store_pid(self) -> int:
+        """Of the log's server."""
+        key = self.log.keys.partition(0, "meta")
+        told = cast("bytes", await self.log.execute(key, "INFO", "server")).decode()
+        return int(told.partition("process_id:")[2].split()[0])
+
+    @asynccontextmanager
+    async def _service(
+        self, verb: str, settings: Mapping[str, str], on_line: OnLine, *, arguments: Sequence[str] = ()
+    ) -> AsyncGenerator[Service]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")}
         env = {name: value for name, value in ours.items() if name not in elsewhere.NAMES}
         service = Service(
-            verb, verb=verb, env={**env, "WATERCLOCK_REDIS_URL": self.url, **settings}, on_line=on_line, grace=5
+            verb,
+            verb=verb,
+            env={**env, "WATERCLOCK_REDIS_URL": self.url, **settings},
+            on_line=on_line,
+            grace=5,
+            arguments=arguments,
         )
         await service.start()
         try:

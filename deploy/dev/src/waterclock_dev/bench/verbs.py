@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from waterclock.kit.service import run_service
-from waterclock_dev.bench import report
+from waterclock_dev.bench import bare_api, report
 from waterclock_dev.servers import ServerError
 from waterclock_dev.supervise import until
 
@@ -27,6 +27,8 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(backup, quick=quick)
         context.invoke(project, quick=quick)
         context.invoke(sse, quick=quick)
+        context.invoke(trigger, quick=quick)
+        context.invoke(path, quick=quick)
 
 
 @bench.command()
@@ -117,6 +119,34 @@ def sse(clients: int, rate: int, seconds: float, quick: bool) -> None:
     if quick:
         clients, seconds = report.QUICK_STREAMS, report.QUICK_STREAMED
     _measure(report.show_streams(clients=clients, rate=rate, seconds=seconds))
+
+
+@bench.command()
+@click.option("--requests", type=click.IntRange(100), default=10_000, help="In each round.")
+@click.option("--rounds", type=click.IntRange(1), default=3)
+@click.option("--quick", is_flag=True, help="One small round: to see that it works.")
+def trigger(requests: int, rounds: int, quick: bool) -> None:
+    """Triggers of a job over HTTP, beside a bare handler that appends once."""
+    requests, rounds = (report.QUICK_REQUESTS, 1) if quick else (requests, rounds)
+    _measure(report.show_trigger(requests=requests, rounds=rounds))
+
+
+@bench.command()
+@click.option("--rate", type=click.FloatRange(1), default=4_000.0, help="Triggers a second.")
+@click.option("--seconds", type=click.FloatRange(1), default=10.0)
+@click.option("--quick", is_flag=True, help="Few runs: to see that it works.")
+def path(rate: float, seconds: float, quick: bool) -> None:
+    """The whole path at a rate: trigger over HTTP, worker, read models."""
+    rate, seconds = (report.QUICK_RATE, report.QUICK_READ) if quick else (rate, seconds)
+    _measure(report.show_path(rate=rate, seconds=seconds))
+
+
+@bench.command("bare-api", hidden=True)
+@click.argument("redis_url")
+@click.argument("port", type=int)
+def bare_handler(redis_url: str, port: int) -> None:
+    """The bare handler beside `trigger`."""
+    run_service(lambda stop: bare_api.serve_bare(redis_url, port, stop), name="waterclock bench bare-api")
 
 
 def _measure(show: Coroutine[Any, Any, None]) -> None:
