@@ -94,6 +94,7 @@ class Client:
             memory=nothing,
             hub=nothing,
             exposition=nothing,
+            access=nothing,
         )
 
     async def create(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -34,12 +35,16 @@ from waterclock.model.events import (
 from waterclock.model.ids import RunId
 from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
+from waterclock.store import keys
 from waterclock.store.pool import open_pool
 from waterclock.store.waits import wait_for
 from waterclock_api import projector
 from waterclock_api.app import application, assembled
 from waterclock_api.parts import Parts
+from waterclock_api.proxies import trusted_networks
+from waterclock_api.secret import new_secret
 from waterclock_api.serving import serve
+from waterclock_api.tokens import TokenSettings
 from waterclock_dev.ports import LOOPBACK, free_port
 
 QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))
@@ -179,6 +184,21 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
         assert response.status_code == 201, response.text
         return response.json()
 
+    async def key(self, *scopes: str, name: str = "tester", valid_for: timedelta | None = None) -> str:
+        """A new key, which the API knows already."""
+        secret = new_secret()
+        async with self.parts.reading() as connection:
+            await keys.add(
+                connection,
+                key_id=secret.key_id,
+                name=name,
+                secret_sha256=secret.sha256,
+                scopes=scopes,
+                valid_for=valid_for,
+            )
+        await self.parts.access.keyring.read()
+        return secret.text
+
     async def trigger(self, job_id: str, **body: Any) -> str:
         response = await self.http.post(f"{JOBS}/{job_id}/trigger", json=body)
         assert response.status_code == 202, response.text
@@ -194,7 +214,14 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def assembled_rig(
-    redis_url: str, postgres_url: str, prefix: str, *, partitions: int = 1, projecting: bool = True
+    redis_url: str,
+    postgres_url: str,
+    prefix: str,
+    *,
+    partitions: int = 1,
+    projecting: bool = True,
+    tokens: TokenSettings | None = None,
+    proxies: tuple[str, ...] = (),
 ) -> AsyncGenerator[Rig]:
     """The API; the projector, once it has opened the partitions, may be stopped."""
     settings = LogSettings(url=redis_url, prefix=prefix)
@@ -203,7 +230,7 @@ async def assembled_rig(
     try:
         async with (
             await open_pool(postgres_url, name="api", min_size=2, max_size=6) as pool,
-            assembled(log, pool) as parts,
+            assembled(log, pool, tokens=tokens, proxies=trusted_networks(proxies)) as parts,
         ):
             app = application(parts)
             transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]

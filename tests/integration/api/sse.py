@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -42,8 +42,10 @@ class Stream:
 
 
 @asynccontextmanager
-async def stream(url: str, *, after: str | None = None, last_event_id: str | None = None) -> AsyncGenerator[Stream]:
-    headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+async def stream(
+    url: str, *, after: str | None = None, last_event_id: str | None = None, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[Stream]:
+    headers = dict(headers or {}) | ({} if last_event_id is None else {"Last-Event-ID": last_event_id})
     if after is not None:
         url += f"{'&' if '?' in url else '?'}after={after}"
     async with (

@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.api.rig import JOBS, QUEUES
 from tests.integration.api.sse import stream
+from tests.support.waiting import until
 from waterclock.log.client import LogSettings
 from waterclock.log.opening import initialise
 from waterclock_dev.ports import free_port
@@ -68,6 +69,76 @@ async def test_a_start_that_cannot_be_says_why_in_one_line(
 
 
 @pytest.mark.asyncio
+async def test_a_key_opens_it_to_others_and_is_looked_after_by_a_verb(env: dict[str, str]) -> None:
+    await _initialise(env)
+    _, key = await _key(env, "create", "--name", "ops", "--scope", "list", "--scope", "list", "--expires", "1d")
+    env = env | {"WATERCLOCK_HOST": "0.0.0.0"}
+    url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
+    async with _running("projector", env), _running("api", env), httpx.AsyncClient() as http:
+        await _ready(http, url)
+
+        async def status(secret: str) -> int:
+            return (await http.get(url + JOBS, headers={"Authorization": f"Bearer {secret}"})).status_code
+
+        async def becomes(secret: str, expected: int) -> None:
+            async def seen() -> bool:
+                return await status(secret) == expected
+
+            await until(seen, within=20, what=f"{expected} for a key")
+
+        assert (await http.get(url + JOBS)).status_code == 401
+        assert await status(key) == 200
+        code, other = await _key(env, "rotate", "--name", "ops", "--overlap", "1h")
+        await becomes(other, 200)
+        assert (code, await status(key)) == (0, 200)
+        _, listed = await _key(env, "list")
+        assert [line.split()[1] for line in listed.splitlines()] == ["name", "ops", "ops"]
+        assert key not in listed
+        assert await _key(env, "revoke", key.split("_")[1]) == (0, _revoked(key))
+        await becomes(key, 401)
+        assert await status(other) == 200
+        await _key(env, "rotate", "--name", "ops", "--overlap", "0m")
+        await becomes(other, 401)
+        _, listed = await _key(env, "list")
+        assert [line.split()[-1] for line in listed.splitlines()][1:] == ["revoked", "expired", "live"]
+        code, _ = await _key(env, "revoke", "ops")
+        again, _ = await _key(env, "revoke", "ops")
+        assert (code, again) == (0, 2)
+        assert (await http.get(url + JOBS)).status_code == 401
+    code, said = await _ended("api", env)
+    assert (code, "waterclock key create" in said) == (2, True)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("create", "--name", "Ops", "--scope", "list"), "--name"),
+        (("create", "--name", "ops", "--scope", "root"), "--scope"),
+        (("create", "--name", "ops", "--scope", "list", "--expires", "soon"), "--expires"),
+        (("rotate", "--name", "nobody"), "no live key"),
+        (("revoke", "nobody"), "no key"),
+    ],
+)
+async def test_a_key_that_cannot_be_is_refused(env: dict[str, str], arguments: tuple[str, ...], words: str) -> None:
+    code, said = await _ended("key", env, *arguments)
+    assert (code, words in said) == (2, True), said
+
+
+@pytest.mark.asyncio
+async def test_a_named_issuer_opens_it_to_others(env: dict[str, str]) -> None:
+    await _initialise(env)
+    env = env | {"WATERCLOCK_HOST": "0.0.0.0", "WATERCLOCK_JWT_ISSUER": "https://issuer.example"}
+    code, said = await _ended("api", env)
+    assert (code, "WATERCLOCK_JWT_AUDIENCE" in said) == (2, True)
+    env = env | {"WATERCLOCK_JWT_AUDIENCE": "waterclock", "WATERCLOCK_JWT_JWKS": "/nowhere/jwks.json"}
+    url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
+    async with _running("projector", env), _running("api", env), httpx.AsyncClient() as http:
+        await _ready(http, url)
+        assert (await http.get(url + JOBS)).status_code == 401
+
+
+@pytest.mark.asyncio
 async def test_a_port_that_is_taken_is_named(env: dict[str, str]) -> None:
     await _initialise(env)
     async with _running("api", env), httpx.AsyncClient() as http:
@@ -106,15 +177,28 @@ async def _running(verb: str, env: Mapping[str, str]) -> AsyncGenerator[asyncio.
         assert process.returncode == 0, said.decode()
 
 
-async def _ended(verb: str, env: Mapping[str, str]) -> tuple[int | None, str]:
-    process = await _start(verb, env)
+async def _ended(verb: str, env: Mapping[str, str], *arguments: str) -> tuple[int | None, str]:
+    process = await _start(verb, env, *arguments)
     async with asyncio.timeout(20):
         out, said = await process.communicate()
     return process.returncode, (out + said).decode()
 
 
-async def _start(verb: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
-    code = f"from waterclock_api.main import {verb}; {verb}([])"
+async def _key(env: Mapping[str, str], *arguments: str) -> tuple[int | None, str]:
+    """What `waterclock key` prints on standard output."""
+    process = await _start("key", env, *arguments)
+    async with asyncio.timeout(20):
+        out, _ = await process.communicate()
+    return process.returncode, out.decode().strip()
+
+
+def _revoked(secret: str) -> str:
+    return f"Revoked {secret.split('_')[1]}. It ends within 2 seconds, where Postgres is in reach."
+
+
+async def _start(verb: str, env: Mapping[str, str], *arguments: str) -> asyncio.subprocess.Process:
+    module = "keying" if verb == "key" else "main"
+    code = f"from waterclock_api.{module} import {verb}; {verb}({list(arguments)})"
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",

@@ -6,6 +6,7 @@ import pytest
 from litestar import Request
 
 from waterclock_api.caller import LONGEST_WAIT, WAIT, Caller, caller_of
+from waterclock_api.credentials import ANYBODY
 from waterclock_api.problems import BadRequest
 
 
@@ -15,7 +16,7 @@ def asked(method: str = "POST", path: str = "/v1/monitor/jobs", body: Any = None
         "method": method,
         "path": path,
         "query_string": b"",
-        "client": ("10.0.0.7", 5),
+        "state": {"waterclock_principal": ANYBODY, "waterclock_address": "10.0.0.7"},
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
     return caller_of(Request(scope), body)

@@ -12,7 +12,7 @@ import yaml
 
 from tests.unit.deploy.stands import DEPLOY, known_settings, program
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
-from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, check_loopback
+from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, is_loopback
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import FAREWELL, STOPPING
@@ -64,7 +64,7 @@ def test_a_service_of_ours_can_change_nothing_in_its_container(name: str) -> Non
 def test_the_api_is_served_where_no_credentials_are_asked_for() -> None:
     api = services()["api"]
 
-    check_loopback(read(ApiSettings, api["environment"]).host)
+    assert is_loopback(read(ApiSettings, api["environment"]).host)
     assert api["network_mode"] == "host"
 
 

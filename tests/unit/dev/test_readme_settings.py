@@ -9,6 +9,7 @@ from tests.support.readme import README
 from waterclock.client.terminal import ClientSettings
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
+from waterclock_api.tokens import TokenSettings
 from waterclock_dev.elsewhere import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.executors import http_request
@@ -27,6 +28,7 @@ SETTINGS = (
     WorkerSettings,
     Elsewhere,
     ClientSettings,
+    TokenSettings,
 )
 OF_EXECUTORS = {
     place.DATABASE_URL,

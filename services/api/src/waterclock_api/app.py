@@ -33,13 +33,17 @@ from waterclock_api import (
     simulating,
     streaming,
 )
+from waterclock_api.access import ACCESS, Access, admit
 from waterclock_api.hub import STREAMS, STREAMS_PER_CLIENT, Hub
+from waterclock_api.keyring import Keyring
 from waterclock_api.measuring import Measured
 from waterclock_api.memory import JobMemory
 from waterclock_api.page import page_handlers
 from waterclock_api.parts import PARTS, Parts
 from waterclock_api.problems import to_response
+from waterclock_api.proxies import Networks
 from waterclock_api.registry import Registry
+from waterclock_api.tokens import TokenSettings, tokens_of
 from waterclock_api.watching import keep_watch
 
 ROUTES = (
@@ -65,7 +69,8 @@ def application(parts: Parts) -> Litestar:
     """The routes over `parts`."""
     return Litestar(
         route_handlers=[*ROUTES, *page_handlers(ROUTES)],
-        state=State({PARTS: parts}, deep_copy=False),
+        guards=[admit],
+        state=State({PARTS: parts, ACCESS: parts.access}, deep_copy=False),
         exception_handlers={Exception: to_response},
         openapi_config=None,
         logging_config=None,
@@ -80,13 +85,23 @@ async def assembled(
     clock: Clock | None = None,
     streams: int = STREAMS,
     streams_per_client: int = STREAMS_PER_CLIENT,
+    tokens: TokenSettings | None = None,
+    proxies: Networks = (),
+    closed: bool = False,
 ) -> AsyncGenerator[Parts]:
-    """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close."""
+    """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close.
+
+    `closed`: credentials are asked for even if nobody could show any.
+    """
     clock = clock or SystemClock()
     projected, store_clocks = Projected(pool), StoreClocks(clock)
+    keyring = Keyring(pool, clock)
+    await keyring.read()
+    access = Access(keyring, tokens_of(tokens or TokenSettings(), clock), proxies, closed=closed)
     async with asyncio.TaskGroup() as tasks:
         listening = tasks.create_task(projected.listen(), name="listen to projectors")
         watching = tasks.create_task(keep_watch(log, store_clocks), name="watch schedules")
+        keeping = tasks.create_task(keyring.keep(), name="keep the keys")
         try:
             archive = ArchiveReader(pool)
             async with Hub(log, archive, clock, most=streams, most_per_client=streams_per_client) as hub:
@@ -102,7 +117,9 @@ async def assembled(
                     clock=clock,
                     store_clocks=store_clocks,
                     exposition=exposition,
+                    access=access,
                 )
         finally:
             listening.cancel()
             watching.cancel()
+            keeping.cancel()

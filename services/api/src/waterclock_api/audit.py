@@ -70,7 +70,7 @@ class Events(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: str | None
 
 
-@get("/v1/monitor/events", spec=Spec(query=EventsQuery, answers={200: Events}))
+@get("/v1/monitor/events", spec=Spec(scope="export", query=EventsQuery, answers={200: Events}))
 async def list_events(request: AnyRequest) -> Answer:
     """List what has happened, newest first: every event, as it is stored."""
     parts = parts_of(request)
@@ -85,7 +85,10 @@ async def list_events(request: AnyRequest) -> Answer:
     return await _told(parts, query, Wanted())
 
 
-@get("/v1/monitor/jobs/{job_id:str}/history", spec=Spec(query=HistoryQuery, answers={200: Events}, refuses=(404,)))
+@get(
+    "/v1/monitor/jobs/{job_id:str}/history",
+    spec=Spec(scope="query", query=HistoryQuery, answers={200: Events}, refuses=(404,)),
+)
 async def list_history(request: AnyRequest, job_id: Id) -> Answer:
     """List what happened to a job, newest first: changes, decisions, runs with their steps; also once it is deleted."""
     parts = parts_of(request)

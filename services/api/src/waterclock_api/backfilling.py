@@ -60,6 +60,7 @@ class _Wanted(NamedTuple):
 @post(
     "/v1/monitor/jobs/{job_id:str}/backfill",
     spec=Spec(
+        scope="run",
         body=BackfillWrite,
         answers={200: BackfillAnswer, 202: BackfillAnswer},
         refuses=(404, 409, 413, 415, 422),

@@ -12,6 +12,7 @@ from litestar import Request
 from waterclock.kit.chance import token
 from waterclock.log.commands import Command
 from waterclock.model.ids import digest
+from waterclock_api.access import asker
 from waterclock_api.intake import header, query_pairs
 from waterclock_api.problems import BadRequest
 
@@ -49,10 +50,9 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
     Raises:
         BadRequest: a header cannot be read.
     """
-    who = "anonymous"
-    client = request.scope["client"]
+    who, address = asker(request)
     return Caller(
-        actor=who if client is None else f"{who}@{client[0]}",
+        actor=who if address is None else f"{who}@{address}",
         command=_command(request, who, body),
         traceparent=traceparent_of(request),
         patience=patience_of(request),

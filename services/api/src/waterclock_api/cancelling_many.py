@@ -23,7 +23,11 @@ from waterclock_api.tracing import asked
 @post(
     f"{PATH}/cancel",
     spec=Spec(
-        body=CancelRunsWrite, answers={200: CancelledRuns, 202: CancelledRuns}, refuses=(413, 415, 422), keyed=True
+        scope="run",
+        body=CancelRunsWrite,
+        answers={200: CancelledRuns, 202: CancelledRuns},
+        refuses=(413, 415, 422),
+        keyed=True,
     ),
 )
 async def cancel_runs(request: AnyRequest) -> Answer:

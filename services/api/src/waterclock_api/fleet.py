@@ -23,7 +23,7 @@ LEASE_MS = 8_000
 _LEFT: dict[str, Literal["left", "lost"]] = {"drained": "left", "lost": "lost"}
 
 
-@get("/v1/monitor/workers", spec=Spec(query=PageQuery, answers={200: Workers}))
+@get("/v1/monitor/workers", spec=Spec(scope="list", query=PageQuery, answers={200: Workers}))
 async def list_workers(request: AnyRequest) -> Answer:
     """List the starts of worker processes, those that have not left first, each newest first."""
     parts = parts_of(request)
@@ -36,7 +36,7 @@ async def list_workers(request: AnyRequest) -> Answer:
     return answer(Workers(items=items, next_cursor=more))
 
 
-@get("/v1/monitor/executors", spec=Spec(answers={200: Executors}))
+@get("/v1/monitor/executors", spec=Spec(scope="list", answers={200: Executors}))
 async def list_executors(request: AnyRequest) -> Answer:
     """List every executor that a worker ever announced, with the schemas of its parameters and its result."""
     parts = parts_of(request)

@@ -34,7 +34,10 @@ from waterclock_api.spec import AnyRequest, Spec
 from waterclock_api.tracing import asked
 
 
-@post(PATH, spec=Spec(body=RunWrite, query=WriteQuery, answers={202: Asked}, refuses=(413, 415, 422), keyed=True))
+@post(
+    PATH,
+    spec=Spec(scope="run", body=RunWrite, query=WriteQuery, answers={202: Asked}, refuses=(413, 415, 422), keyed=True),
+)
 async def request_run(request: AnyRequest) -> Answer:
     """Request a run without a job; answered as soon as the request is stored."""
     parts = parts_of(request)

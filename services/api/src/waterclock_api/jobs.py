@@ -40,7 +40,7 @@ PATH = "/v1/monitor/jobs"
 DETAIL_FIRES, DETAIL_RUNS, DETAIL_LINES = 10, 20, 200
 
 
-@get(PATH, spec=Spec(query=JobsQuery, answers={200: Jobs}))
+@get(PATH, spec=Spec(scope="list", query=JobsQuery, answers={200: Jobs}))
 async def list_jobs(request: AnyRequest) -> Answer:
     """List jobs, oldest first."""
     parts = parts_of(request)
@@ -52,6 +52,7 @@ async def list_jobs(request: AnyRequest) -> Answer:
 @post(
     PATH,
     spec=Spec(
+        scope="add",
         body=JobWrite,
         query=WriteQuery,
         answers={201: Job, 202: Job},
@@ -76,7 +77,7 @@ async def create_job(request: AnyRequest) -> Answer:
         return await _changed(parts, caller, change, status=201, fresh=True)
 
 
-@get(f"{PATH}/{{job_id:str}}", spec=Spec(query=JobQuery, answers={200: Job}, refuses=(404, 410)))
+@get(f"{PATH}/{{job_id:str}}", spec=Spec(scope="query", query=JobQuery, answers={200: Job}, refuses=(404, 410)))
 async def get_job(request: AnyRequest, job_id: Id) -> Answer:
     """Read a job, as it is or as it was at a time."""
     parts = parts_of(request)
@@ -90,6 +91,7 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
 @put(
     f"{PATH}/{{job_id:str}}",
     spec=Spec(
+        scope="edit",
         body=JobWrite,
         query=WriteQuery,
         answers={200: Job, 202: Job},
@@ -116,7 +118,7 @@ async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
 
 @delete(
     f"{PATH}/{{job_id:str}}",
-    spec=Spec(answers={204: None, 202: None}, refuses=(404, 412), if_match=True, command=True),
+    spec=Spec(scope="remove", answers={204: None, 202: None}, refuses=(404, 412), if_match=True, command=True),
     status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
 )
 async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
@@ -129,7 +131,7 @@ async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
         return await _done(parts, caller, job_id, change)
 
 
-@get(f"{PATH}/{{job_id:str}}/detail", spec=Spec(answers={200: Detail}, refuses=(404,)))
+@get(f"{PATH}/{{job_id:str}}/detail", spec=Spec(scope="query", answers={200: Detail}, refuses=(404,)))
 async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
     """Read a job with its next instants, its last runs and their last lines."""
     parts = parts_of(request)
@@ -147,7 +149,12 @@ async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
 @put(
     f"{PATH}/{{job_id:str}}/status",
     spec=Spec(
-        body=StatusWrite, answers={200: Job, 202: Job}, refuses=(404, 412, 413, 415, 422), if_match=True, command=True
+        scope="changeStatus",
+        body=StatusWrite,
+        answers={200: Job, 202: Job},
+        refuses=(404, 412, 413, 415, 422),
+        if_match=True,
+        command=True,
     ),
 )
 async def set_status(request: AnyRequest, job_id: Id) -> Answer:
@@ -166,7 +173,7 @@ async def set_status(request: AnyRequest, job_id: Id) -> Answer:
 
 @delete(
     f"{PATH}/{{job_id:str}}/logs",
-    spec=Spec(answers={204: None, 202: None}, refuses=(404,), command=True),
+    spec=Spec(scope="remove", answers={204: None, 202: None}, refuses=(404,), command=True),
     status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
 )
 async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
@@ -179,7 +186,10 @@ async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
         return await _done(parts, caller, job_id, change)
 
 
-@get(f"{PATH}/{{job_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404, 429)))
+@get(
+    f"{PATH}/{{job_id:str}}/logs/stream",
+    spec=Spec(scope="query", query=StreamQuery, answers={200: "events"}, refuses=(404, 429)),
+)
 async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
     """Follow a job's events: from its live run's first, else from now; it does not end."""
     parts = parts_of(request)

@@ -30,6 +30,14 @@ _ALL = (
         "wrong. `errors` names each parameter as `?name`. Nothing was stored; the same request will not go better.",
     ),
     Kind(
+        401,
+        "unauthenticated",
+        "It is not known who asks",
+        "There are no credentials, or they are not good: `detail` says why. Send `Authorization: Bearer` and a key or "
+        "a token. Nothing was done.",
+    ),
+    Kind(403, "forbidden", "Not allowed", "The caller lacks the scope that `detail` names. Nothing was done."),
+    Kind(
         404,
         "not-found",
         "Not found",
@@ -126,6 +134,12 @@ _ALL = (
         "another replica may have room.",
     ),
     Kind(503, "unready", "Not ready", "The process cannot do all its work: `errors` names what is out of reach."),
+    Kind(
+        503,
+        "credentials-unknown",
+        "Credentials cannot be checked",
+        "Postgres or the issuer of tokens has not answered for too long. Nothing was done.",
+    ),
     Kind(
         503,
         "log-unavailable",

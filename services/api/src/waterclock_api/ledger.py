@@ -78,7 +78,9 @@ class Explanations(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: str | None
 
 
-@get("/v1/monitor/ledger/verify", spec=Spec(query=LedgerQuery, answers={200: Ledger}, refuses=(404, 422)))
+@get(
+    "/v1/monitor/ledger/verify", spec=Spec(scope="query", query=LedgerQuery, answers={200: Ledger}, refuses=(404, 422))
+)
 async def verify_ledger(request: AnyRequest) -> Answer:
     """Prove that each instant of a range has one decision, and each decision its instant."""
     parts = parts_of(request)
@@ -93,7 +95,7 @@ async def verify_ledger(request: AnyRequest) -> Answer:
 
 @get(
     "/v1/monitor/jobs/{job_id:str}/explain",
-    spec=Spec(query=ExplainQuery, answers={200: Explanations}, refuses=(404, 422)),
+    spec=Spec(scope="query", query=ExplainQuery, answers={200: Explanations}, refuses=(404, 422)),
 )
 async def explain_job(request: AnyRequest, job_id: Id) -> Answer:
     """Say what became of each instant in a range and why, or of one moment; of deleted jobs, too."""

@@ -14,29 +14,32 @@ from waterclock.kit.health import Report, served
 from waterclock.kit.measures import exposed
 from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import TelemetrySettings, read
+from waterclock.kit.settings import SettingsError, TelemetrySettings, read
 from waterclock.log.client import Log
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.log.opening import initialise
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
 from waterclock.store.pool import open_pool
+from waterclock_api.access import Access
 from waterclock_api.app import application, assembled
 from waterclock_api.audit import TAGS
 from waterclock_api.keeping import kept
 from waterclock_api.lagging import Lags
 from waterclock_api.measuring import tell_lags
 from waterclock_api.projector import run
+from waterclock_api.proxies import trusted_networks
 from waterclock_api.serving import check_free, serve
 from waterclock_api.settings import (
     ApiSettings,
     MigrateSettings,
     ProjectorSettings,
     StoreSettings,
-    check_loopback,
+    is_loopback,
     log_settings,
     queues_of,
 )
+from waterclock_api.tokens import TokenSettings
 from waterclock_api.trimming import Keeping
 
 LOG_FAULTS = (LogUnfit, LogUnavailable)
@@ -64,7 +67,7 @@ def migrate() -> None:
 
 async def _serve_api(stop: asyncio.Event) -> None:
     own, store = read(ApiSettings, os.environ), read(StoreSettings, os.environ)
-    check_loopback(own.host)
+    tokens, proxies = read(TokenSettings, os.environ), trusted_networks(own.trusted_proxies)
     check_free(own.host, own.port)
     told = read(TelemetrySettings, os.environ)
     telemetry.setup("api", told)
@@ -72,10 +75,18 @@ async def _serve_api(stop: asyncio.Event) -> None:
     try:
         async with (
             await open_pool(store.postgres_url, name="api", max_size=own.postgres_connections) as pool,
-            assembled(log, pool, streams=own.streams, streams_per_client=own.streams_per_client) as parts,
+            assembled(
+                log,
+                pool,
+                streams=own.streams,
+                streams_per_client=own.streams_per_client,
+                tokens=tokens,
+                proxies=proxies,
+                closed=not is_loopback(own.host),
+            ) as parts,
             pushing(parts.exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}:{own.port}"),
         ):
-            _log.info("no credentials are configured: only this machine is served", extra={"host": own.host})
+            _check_access(own.host, parts.access)
 
             def ready() -> None:
                 where = {"url": f"http://{own.host}:{own.port}", "durability": log.durability}
@@ -119,6 +130,21 @@ async def _project(stop: asyncio.Event) -> None:
             )
     finally:
         await log.close()
+
+
+def _check_access(host: str, access: Access) -> None:
+    """Nobody but this machine may ask without credentials.
+
+    Raises:
+        SettingsError: others could ask, and nobody could show credentials.
+    """
+    if not is_loopback(host) and not access.possible:
+        raise SettingsError(
+            f"WATERCLOCK_HOST is {host}, and no credentials are configured: make a key by `waterclock key create`, "
+            "name an issuer of tokens in WATERCLOCK_JWT_ISSUER, or serve a loopback address"
+        )
+    if not access.asked_for:
+        _log.info("no credentials are configured: only this machine is served", extra={"host": host})
 
 
 class _Readiness:

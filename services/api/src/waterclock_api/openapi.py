@@ -21,6 +21,8 @@ _PARAMETER = re.compile(r"\{(\w+):str\}")
 _REFUSED_ALWAYS = (400, 500, 503)
 _REFUSALS = {
     400: "Not JSON, or a query parameter that is unknown or wrong",
+    401: "There are no credentials, or they are not good",
+    403: "The caller lacks the scope",
     404: "Not found",
     409: "It conflicts with what there is",
     410: "What would tell is no longer kept",
@@ -44,8 +46,16 @@ _HEADERS = {
     "Preference-Applied": "Which wish of Prefer was heeded.",
     "Idempotency-Replayed": "`true`: the key came before, and this is the first answer again.",
     "Retry-After": "Seconds.",
+    "WWW-Authenticate": "Bearer, with what is wrong with the credentials, or the scope that it takes.",
 }
-_BESIDE_REFUSALS = {"ETag": (412,), "Retry-After": (429, 503)}
+_BESIDE_REFUSALS = {"ETag": (412,), "Retry-After": (429, 503), "WWW-Authenticate": (401, 403)}
+_BEARER = "bearer"
+_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key (`wck_…`, by `waterclock key create`) or a JWT of the configured issuer. Nobody is asked for "
+    "one where only the machine itself can call and no key was made.",
+}
 _PLAIN = {"events": "text/event-stream", "html": "text/html", "text": "text/plain"}
 
 
@@ -68,7 +78,7 @@ def document(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": {_BEARER: _SCHEME}},
     }
 
 
@@ -115,6 +125,8 @@ def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mappin
         "parameters": parameters + _query(spec) + _headers(spec),
         "responses": _responses(name, spec, schemas),
     }
+    if spec.scope != "open":
+        operation["security"] = [{_BEARER: [spec.scope]}]
     if spec.body is not None:
         content = {"application/json": {"schema": schemas[spec.body]} | examples.of_request(name)}
         operation["requestBody"] = {"required": not spec.body_optional, "content": content}
@@ -166,7 +178,7 @@ def _responses(name: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[
             "content": {MEDIA_TYPE: {"schema": schemas[Problem]} | examples.of_problems(status)},
         }
         | _told_beside(*(name for name, kept in _BESIDE_REFUSALS.items() if status in kept))
-        for status in sorted({*_REFUSED_ALWAYS, *spec.refuses})
+        for status in sorted({*_REFUSED_ALWAYS, *_refused_to_some(spec), *spec.refuses})
     }
     return answers | refusals
 
@@ -186,6 +198,10 @@ def _beside(spec: Spec, status: int, content: Content) -> Iterator[str]:
 def _told_beside(*names: str) -> dict[str, Any]:
     told = {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
     return {"headers": told} if told else {}
+
+
+def _refused_to_some(spec: Spec) -> tuple[int, ...]:
+    return () if spec.scope == "open" else (401, 403)
 
 
 def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:

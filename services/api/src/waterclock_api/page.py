@@ -31,13 +31,13 @@ def page_handlers(routes: tuple[HTTPRouteHandler, ...]) -> tuple[HTTPRouteHandle
     """The page, its assets and the document of `routes`."""
     schema = msgspec.json.encode(document(routes))
 
-    @get("/schema/openapi.json", spec=Spec(answers={200: None}))
+    @get("/schema/openapi.json", spec=Spec(scope="open", answers={200: None}))
     async def openapi_document() -> Answer:
         return Answer(schema, headers={"Cache-Control": "no-cache"})
 
     events = msgspec.json.encode(asyncapi.document(routes))
 
-    @get("/schema/asyncapi.json", spec=Spec(answers={200: None}))
+    @get("/schema/asyncapi.json", spec=Spec(scope="open", answers={200: None}))
     async def asyncapi_document() -> Answer:
         return Answer(events, headers={"Cache-Control": "no-cache"})
 
@@ -53,7 +53,7 @@ def _problems() -> HTTPRouteHandler:
     )
     body = (files("waterclock_api") / "assets" / "problems.html").read_text().replace("<!-- kinds -->", told).encode()
 
-    @get(PAGE)
+    @get(PAGE, scope="open")
     async def problems(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001
         return Answer(body, headers=_SAFE, kind=HTML)
 
@@ -67,7 +67,7 @@ def _marked(text: str) -> str:
 def _asset(path: str, name: str, kind: bytes) -> HTTPRouteHandler:
     body = (files("waterclock_api") / "assets" / name).read_bytes()
 
-    @get(path, name=name)
+    @get(path, name=name, scope="open")
     async def asset(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001
         return Answer(body, headers=_SAFE, kind=kind)
 

@@ -20,6 +20,7 @@ from waterclock.log.store_clock import StoreClocks
 from waterclock.model.positions import Position
 from waterclock.store.pool import Connection, Pool
 from waterclock.store.waits import LOOK_AGAIN, LOOK_ANYWAY, Projected, reached
+from waterclock_api.access import Access
 from waterclock_api.hub import Hub
 from waterclock_api.memory import JobMemory
 from waterclock_api.registry import Registry
@@ -42,6 +43,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     store_clocks: StoreClocks
     exposition: Exposition
+    access: Access
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:

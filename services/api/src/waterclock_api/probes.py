@@ -26,14 +26,14 @@ LOOK = 1.5  # s, for each check
 FINE = "ok"
 
 
-@get("/livez", spec=Spec(answers={200: Condition}))
+@get("/livez", spec=Spec(scope="open", answers={200: Condition}))
 async def livez(request: AnyRequest) -> Answer:
     """Say that the process lives."""
     read_query(request, NoQuery)
     return answer(Condition(status="alive", checks={}))
 
 
-@get("/readyz", spec=Spec(answers={200: Condition}))
+@get("/readyz", spec=Spec(scope="open", answers={200: Condition}))
 async def readyz(request: AnyRequest) -> Answer:
     """Say whether commands and reads can be answered, and if not, what is out of reach.
 
@@ -98,7 +98,7 @@ async def _lag(parts: Parts) -> str:
         return "not known"
 
 
-@get("/metrics", spec=Spec(answers={200: "text"}))
+@get("/metrics", spec=Spec(scope="list", answers={200: "text"}))
 async def metrics(request: AnyRequest) -> Answer:
     """Tell the metrics of this process, and what it sees of the log, as Prometheus reads them."""
     parts = parts_of(request)

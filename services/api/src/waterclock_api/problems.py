@@ -32,9 +32,11 @@ from waterclock.model.errors import (
     TryLater,
     VersionMismatch,
 )
+from waterclock_api.credentials import CredentialsUnknown, Forbidden, Unauthenticated
 from waterclock_api.kinds import KINDS, Kind
 
 MEDIA_TYPE = "application/problem+json"
+_CHALLENGE = 'Bearer realm="waterclock"'
 _TRACE = "waterclock_trace"
 _ROOM_IS_MADE_S = 5  # s, by ends and by trimming
 _STREAMS_END_S = 5  # s
@@ -98,6 +100,8 @@ class Unready(Refusal):
 
 _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] = (
     (BadRequest, KINDS["bad-request"]),
+    (Unauthenticated, KINDS["unauthenticated"]),
+    (Forbidden, KINDS["forbidden"]),
     ((NotFound, NotThen), KINDS["not-found"]),
     (NameTaken, KINDS["name-taken"]),
     (RunBlocked, KINDS["run-blocked"]),
@@ -116,6 +120,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     (LogFull, KINDS["log-full"]),
     ((TryLater, Halted, ClockAhead), KINDS["try-later"]),
     (Unready, KINDS["unready"]),
+    (CredentialsUnknown, KINDS["credentials-unknown"]),
     (LogError, KINDS["log-unavailable"]),
     ((psycopg.Error, PoolTimeout), KINDS["store-unavailable"]),
 )
@@ -186,6 +191,10 @@ def _flaws(error: Exception) -> tuple[Flaw, ...]:
 def _headers(error: Exception, status: int) -> Mapping[str, str]:
     if status in (429, 503):
         return {"Retry-After": str(max(1, round(_after(error))))}
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": _CHALLENGE + (', error="invalid_token"' if error.given else "")}
+    if isinstance(error, Forbidden):
+        return {"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="{error.scope}"'}
     if isinstance(error, VersionMismatch):
         return {"ETag": f'"{error.current}"'}
     return {}

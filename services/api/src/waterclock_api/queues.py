@@ -28,11 +28,16 @@ from waterclock_api.tracing import asked
 
 PATH = "/v1/monitor/queues"
 _COMMAND = Spec(
-    body=PauseWrite, body_optional=True, answers={200: QueueState}, refuses=(404, 413, 415, 422), keyed=True
+    scope="admin",
+    body=PauseWrite,
+    body_optional=True,
+    answers={200: QueueState},
+    refuses=(404, 413, 415, 422),
+    keyed=True,
 )
 
 
-@get(PATH, spec=Spec(answers={200: Queues}))
+@get(PATH, spec=Spec(scope="list", answers={200: Queues}))
 async def list_queues(request: AnyRequest) -> Answer:
     """List the queues: what waits in the log now; what is delayed, blocked and running as the read models have it."""
     parts = parts_of(request)

@@ -47,7 +47,14 @@ class Original(NamedTuple):
 
 @post(
     f"{PATH}/{{run_id:str}}/retry",
-    spec=Spec(body=AgainWrite, body_optional=True, answers={202: Asked}, refuses=(404, 409, 413, 415, 422), keyed=True),
+    spec=Spec(
+        scope="run",
+        body=AgainWrite,
+        body_optional=True,
+        answers={202: Asked},
+        refuses=(404, 409, 413, 415, 422),
+        keyed=True,
+    ),
 )
 async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
     """Run an ended run again, as a new run with what the first was requested with."""

@@ -35,7 +35,9 @@ _AT_ONCE = 100  # requests read from the archive at a time: each may hold 64 KiB
 
 @post(
     f"{PATH}/retry",
-    spec=Spec(body=RetryRunsWrite, answers={200: Retried, 202: Retried}, refuses=(413, 415, 422), keyed=True),
+    spec=Spec(
+        scope="run", body=RetryRunsWrite, answers={200: Retried, 202: Retried}, refuses=(413, 415, 422), keyed=True
+    ),
 )
 async def retry_runs(request: AnyRequest) -> Answer:
     """Run again what has ended and fits a filter, newest request first; `dryRun`, answered 200, only tells it."""

@@ -42,7 +42,12 @@ LINES = 50  # of a page
 @post(
     "/v1/monitor/jobs/{job_id:str}/trigger",
     spec=Spec(
-        body=TriggerWrite, body_optional=True, answers={202: Asked}, refuses=(404, 409, 413, 415, 422), keyed=True
+        scope="run",
+        body=TriggerWrite,
+        body_optional=True,
+        answers={202: Asked},
+        refuses=(404, 409, 413, 415, 422),
+        keyed=True,
     ),
 )
 async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
@@ -63,7 +68,7 @@ async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
         return told_run(done.run_id, replayed=done.replayed)
 
 
-@get(PATH, spec=Spec(query=RunsQuery, answers={200: Runs}))
+@get(PATH, spec=Spec(scope="list", query=RunsQuery, answers={200: Runs}))
 async def list_runs(request: AnyRequest) -> Answer:
     """List runs, newest first; a filter may be repeated for several values."""
     parts = parts_of(request)
@@ -72,7 +77,7 @@ async def list_runs(request: AnyRequest) -> Answer:
         return answer(await reads.runs(connection, query, parts.clock.now_ms()))
 
 
-@get(f"{PATH}/{{run_id:str}}", spec=Spec(answers={200: Run}, refuses=(404,)))
+@get(f"{PATH}/{{run_id:str}}", spec=Spec(scope="query", answers={200: Run}, refuses=(404,)))
 async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     """Read a run with its attempts and steps."""
     parts = parts_of(request)
@@ -80,7 +85,10 @@ async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     return answer(await run_or_refuse(parts, run_id))
 
 
-@get(f"{PATH}/{{run_id:str}}/logs", spec=Spec(query=LinesQuery, answers={200: Lines}, refuses=(404,), text=True))
+@get(
+    f"{PATH}/{{run_id:str}}/logs",
+    spec=Spec(scope="query", query=LinesQuery, answers={200: Lines}, refuses=(404,), text=True),
+)
 async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
     """List a run's log lines, oldest first; as plain text to whoever accepts that rather than JSON."""
     parts = parts_of(request)
@@ -100,7 +108,10 @@ async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
     return Transcript(first, partial(read, limit=transcript.PAGE), whole=query.limit is None, path=path, query=given)
 
 
-@get(f"{PATH}/{{run_id:str}}/logs/stream", spec=Spec(query=StreamQuery, answers={200: "events"}, refuses=(404, 429)))
+@get(
+    f"{PATH}/{{run_id:str}}/logs/stream",
+    spec=Spec(scope="query", query=StreamQuery, answers={200: "events"}, refuses=(404, 429)),
+)
 async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     """Follow a run's events, from its first; the stream ends after `end`."""
     parts = parts_of(request)
@@ -114,7 +125,12 @@ async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
 @post(
     f"{PATH}/{{run_id:str}}/cancel",
     spec=Spec(
-        body=CancelWrite, body_optional=True, answers={202: Asked}, refuses=(404, 409, 413, 415, 422), keyed=True
+        scope="run",
+        body=CancelWrite,
+        body_optional=True,
+        answers={202: Asked},
+        refuses=(404, 409, 413, 415, 422),
+        keyed=True,
     ),
 )
 async def cancel_run(request: AnyRequest, run_id: Id) -> Answer:

@@ -24,7 +24,7 @@ from waterclock_api.spec import AnyRequest, Spec
 
 @post(
     "/v1/monitor/schedules/preview",
-    spec=Spec(body=PreviewWrite, answers={200: Preview}, refuses=(413, 415, 422)),
+    spec=Spec(scope="query", body=PreviewWrite, answers={200: Preview}, refuses=(413, 415, 422)),
     status_code=200,
 )
 async def preview_schedule(request: AnyRequest) -> Answer:

@@ -24,6 +24,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_connections: Count = 10
     streams: Count = 2_000
     streams_per_client: Count = 500
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,20 +45,12 @@ class MigrateSettings(msgspec.Struct, frozen=True, kw_only=True):
     queue_weights: tuple[str, ...] = ("critical=6", "default=3", "low=1")
 
 
-def check_loopback(host: str) -> None:
-    """Nobody has to show credentials, so nobody but this machine may ask.
-
-    Raises:
-        SettingsError: the host is not a loopback address.
-    """
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can ask what is served there."""
     try:
-        inside = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        inside = False
-    if not inside:
-        raise SettingsError(
-            f"WATERCLOCK_HOST is {host}, but no credentials are configured: only a loopback address may be served"
-        )
+        return False
 
 
 def log_settings() -> LogSettings:

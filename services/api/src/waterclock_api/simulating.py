@@ -47,7 +47,7 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 @post(
     "/v1/monitor/jobs/{job_id:str}/simulate",
-    spec=Spec(body=SimulateWrite, answers={200: Simulation}, refuses=(404, 413, 415, 422)),
+    spec=Spec(scope="query", body=SimulateWrite, answers={200: Simulation}, refuses=(404, 413, 415, 422)),
     status_code=200,
 )
 async def simulate_job(request: AnyRequest, job_id: Id) -> Answer:

@@ -1,4 +1,4 @@
-"""What a handler is given, and what a route tells the OpenAPI document beside its path, method and docstring."""
+"""What a handler is given, and what a route tells beside its path, method and docstring."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from litestar import Request
 from litestar.params import FromPath
 
 from waterclock_api.intake import NoQuery
+from waterclock_api.scopes import Scope
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 Id: TypeAlias = FromPath[str]
@@ -18,8 +19,12 @@ Content = type[msgspec.Struct] | Literal["events", "html", "text"] | None
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """`refuses`: statuses of problem documents, besides 400, 500 and 503, which any route may answer."""
+    """`refuses`: statuses of problem documents, besides those that any route may answer.
 
+    `scope`: what a caller must be allowed to; `open`: nothing, not even to say who it is.
+    """
+
+    scope: Scope | Literal["open"]
     answers: Mapping[int, Content]
     query: type[msgspec.Struct] = NoQuery
     body: type[msgspec.Struct] | None = None

@@ -34,7 +34,10 @@ class EventsStreamQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     after: str | None = None
 
 
-@get("/v1/monitor/events/stream", spec=Spec(query=EventsStreamQuery, answers={200: "events"}, refuses=(429,)))
+@get(
+    "/v1/monitor/events/stream",
+    spec=Spec(scope="export", query=EventsStreamQuery, answers={200: "events"}, refuses=(429,)),
+)
 async def stream_events(request: AnyRequest) -> EventStream:
     """Follow all events, or those of some types, jobs or partitions, from now on; it does not end."""
     parts = parts_of(request)

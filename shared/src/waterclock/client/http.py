@@ -29,13 +29,16 @@ FOLLOWING_PATIENCE = 60.0  # s
 class Client:
     """Calls to a running API; `url` is its root. It may be shared by threads.
 
-    `timeout`: seconds of silence in one answer. `patience`: seconds that a call may be put off and repeated.
+    `key`: of the API, or a token. `timeout`: seconds of silence in one answer. `patience`: seconds that a call may be
+    put off and repeated.
     """
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, url: str, *, key: str | None = None, timeout: float = TIMEOUT, patience: float = PATIENCE
+    ) -> None:
         self.url = url.rstrip("/")
         self._patience = patience
-        self._http = httpx.Client(**_options(self.url, timeout))
+        self._http = httpx.Client(**_options(self.url, key, timeout))
 
     def __enter__(self) -> Self:
         return self
@@ -136,10 +139,12 @@ class Client:
 class AsyncClient:
     """As `Client`, for asyncio."""
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, url: str, *, key: str | None = None, timeout: float = TIMEOUT, patience: float = PATIENCE
+    ) -> None:
         self.url = url.rstrip("/")
         self._patience = patience
-        self._http = httpx.AsyncClient(**_options(self.url, timeout))
+        self._http = httpx.AsyncClient(**_options(self.url, key, timeout))
 
     async def __aenter__(self) -> Self:
         return self
@@ -235,9 +240,14 @@ _LATE = 0.05  # s
 _STREAMING = httpx.Timeout(SILENCE, connect=10.0)
 
 
-def _options(url: str, timeout: float) -> dict[str, Any]:
+def _options(url: str, key: str | None, timeout: float) -> dict[str, Any]:
     """No proxies, and no certificates read where none are needed: that takes 20 ms."""
-    return {"trust_env": False, "verify": url.startswith("https:"), "timeout": httpx.Timeout(timeout, connect=10.0)}
+    return {
+        "trust_env": False,
+        "verify": url.startswith("https:"),
+        "timeout": httpx.Timeout(timeout, connect=10.0),
+        "headers": {} if key is None else {"Authorization": f"Bearer {key}"},
+    }
 
 
 def _unreachable(url: str, error: httpx.RequestError) -> Unreachable:

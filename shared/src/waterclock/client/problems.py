@@ -69,6 +69,14 @@ class BadRequest(Refused):
     """The request cannot be read: a query parameter or a header is unknown or wrong."""
 
 
+class Unauthenticated(Refused):
+    """There are no credentials, or they are not good."""
+
+
+class Forbidden(Refused):
+    """The caller lacks a scope."""
+
+
 class NotFound(Refused):
     pass
 
@@ -127,6 +135,8 @@ class Uncertain(Refused):
 
 _KINDS: Mapping[str, type[Refused]] = {
     "bad-request": BadRequest,
+    "unauthenticated": Unauthenticated,
+    "forbidden": Forbidden,
     "not-found": NotFound,
     "name-taken": NameTaken,
     "run-blocked": RunBlocked,
@@ -142,6 +152,7 @@ _KINDS: Mapping[str, type[Refused]] = {
     "log-full": LogFull,
     "streams-full": TryLater,
     "too-many-streams": TryLater,
+    "credentials-unknown": TryLater,
     "log-unavailable": Uncertain,
     "store-unavailable": Uncertain,
 }

@@ -26,6 +26,7 @@ PATIENCE = 2.0  # s; who waits at a terminal would rather know
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+(/[^?#]*)?\Z")] = "http://127.0.0.1:8080"
+    api_key: Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]+\Z")] | None = None
 
 
 class Failure(click.ClickException):
@@ -47,9 +48,8 @@ def connect(environment: Mapping[str, str] | None = None) -> Client:
         NotAsked: the setting is wrong.
     """
     try:
-        return Client(
-            read(ClientSettings, os.environ if environment is None else environment).api_url, patience=PATIENCE
-        )
+        own = read(ClientSettings, os.environ if environment is None else environment)
+        return Client(own.api_url, key=own.api_key, patience=PATIENCE)
     except SettingsError as error:
         raise NotAsked(str(error)) from None
 

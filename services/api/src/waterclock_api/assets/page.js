@@ -64,6 +64,8 @@ const tryIt = (api, path, method, operation) => {
       else if (parameter.in === "query") url.searchParams.append(parameter.name, input.value);
       else headers[parameter.name] = input.value;
     }
+    const key = document.getElementById("key").value.trim();
+    if (key) headers.Authorization = `Bearer ${key}`;
     if (body?.value) headers["Content-Type"] = "application/json";
     output.hidden = false;
     output.textContent = "…";

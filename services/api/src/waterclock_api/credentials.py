@@ -1,0 +1,44 @@
+"""Who a caller is and what it may do, and why credentials are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+import msgspec
+
+from waterclock.model.errors import Refusal
+from waterclock_api.scopes import SCOPES, Scope
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """`name` is how events call it: `key:<name>`, `jwt:<subject>`."""
+
+    name: str
+    scopes: AbstractSet[str]
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes or "admin" in self.scopes
+
+
+ANYBODY = Principal(name="anonymous", scopes=frozenset(SCOPES))
+"""Where no credentials are asked for."""
+
+
+class Unauthenticated(Refusal):
+    """It is not known who asks. `given`: credentials were, and are not good."""
+
+    def __init__(self, message: str, *, given: bool = True) -> None:
+        super().__init__(message)
+        self.given = given
+
+
+class Forbidden(Refusal):
+    """It is known who asks, and it may not."""
+
+    def __init__(self, principal: Principal, scope: Scope) -> None:
+        super().__init__(f"{principal.name} may not: this takes the scope {scope}.")
+        self.scope = scope
+
+
+class CredentialsUnknown(Exception):
+    """What is needed to check credentials cannot be had; the message says what."""

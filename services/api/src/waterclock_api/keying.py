@@ -1,0 +1,159 @@
+"""`waterclock key`: who may call the API. Straight to Postgres: the first key cannot be asked for over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+import click
+
+from waterclock.client.table import table
+from waterclock.kit.clock import SystemClock
+from waterclock.kit.service import Unfit, run_service
+from waterclock.kit.settings import read
+from waterclock.store import keys
+from waterclock.store.keys import StoredKey
+from waterclock.store.pool import Connection, open_pool
+from waterclock_api.scopes import SCOPES
+from waterclock_api.secret import Secret, new_secret
+from waterclock_api.settings import StoreSettings
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_AGE = re.compile(r"(\d{1,5})([dhm])")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+class _Name(click.ParamType[str]):
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if _NAME.fullmatch(value) is None:
+            self.fail(f"{value!r} must be 1 to 64 of a-z, 0-9, '.', '_', '-', a letter or digit first", param, ctx)
+        return value
+
+
+class _Age(click.ParamType[timedelta]):
+    name = "age"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        match = _AGE.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is no time such as 90d, 12h or 30m", param, ctx)
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+_name = click.option("--name", required=True, type=_Name(), help="Who will call; events name it key:<name>.")
+_expires = click.option("--expires", type=_Age(), help="Good for so long, such as 90d, 12h or 30m; else for ever.")
+
+
+@click.group()
+def key() -> None:
+    """Make, list, rotate and revoke the keys of the API."""
+
+
+@key.command()
+@_name
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="May be repeated.")
+@_expires
+def create(name: str, scopes: tuple[str, ...], expires: timedelta | None) -> None:
+    """Make a key and show it, this once: only its hash is stored. The API knows it a second later."""
+
+    async def work(connection: Connection) -> None:
+        await _made(connection, name, tuple(dict.fromkeys(scopes)), expires)
+
+    _run(work)
+
+
+@key.command(name="list")
+def list_keys() -> None:
+    """List all keys that there ever were, oldest first."""
+
+    async def work(connection: Connection) -> None:
+        for line in told(await keys.all_keys(connection), SystemClock().now_ms()):
+            click.echo(line)
+
+    _run(work)
+
+
+@key.command()
+@click.argument("which")
+def revoke(which: str) -> None:
+    """End a key at once, by its id, or all keys of a name."""
+
+    async def work(connection: Connection) -> None:
+        ended = await keys.revoke(connection, which)
+        if not ended:
+            raise Unfit(f"there is no key {which!r}, or it was revoked before")
+        click.echo(f"Revoked {', '.join(ended)}. It ends within 2 seconds, where Postgres is in reach.")
+
+    _run(work)
+
+
+@key.command()
+@_name
+@click.option("--overlap", type=_Age(), default="24h", show_default=True, help="The keys before are good for so long.")
+@_expires
+def rotate(name: str, overlap: timedelta, expires: timedelta | None) -> None:
+    """Make another key of a name, with the scopes of its last, and let those before go on for a while only."""
+
+    async def work(connection: Connection) -> None:
+        async with connection.transaction():
+            scopes = await keys.retire(connection, name, overlap)
+            if scopes is None:
+                raise Unfit(f"there is no live key of the name {name!r}")
+            await _made(connection, name, scopes, expires)
+
+    _run(work)
+
+
+async def _made(connection: Connection, name: str, scopes: Sequence[str], expires: timedelta | None) -> Secret:
+    secret = new_secret()
+    until = await keys.add(
+        connection,
+        key_id=secret.key_id,
+        name=name,
+        secret_sha256=secret.sha256,
+        scopes=scopes,
+        valid_for=expires,
+    )
+    good = "for ever" if until is None else f"until {_written(until)}"
+    click.echo(f"Key {secret.key_id} of {name}: {', '.join(scopes)}; {good}. Shown once:", err=True)
+    click.echo(secret.text)
+    return secret
+
+
+def told(stored: Sequence[StoredKey], now_ms: int) -> Iterator[str]:
+    """The lines of a table of keys."""
+    heads = ("id", "name", "scopes", "created", "expires", "last used", "")
+    yield from table(heads, [_row(each, now_ms) for each in stored])
+
+
+def _row(each: StoredKey, now_ms: int) -> tuple[str, ...]:
+    live = each.is_live(datetime.fromtimestamp(now_ms / 1000, each.created_at.tzinfo))
+    return (
+        each.key_id,
+        each.name,
+        ",".join(each.scopes),
+        _written(each.created_at),
+        "never" if each.expires_at is None else _written(each.expires_at),
+        "never" if each.last_used_at is None else _written(each.last_used_at),
+        "live" if live else "expired" if each.revoked_at is None else "revoked",
+    )
+
+
+def _written(at: datetime) -> str:
+    return at.isoformat(sep=" ", timespec="minutes")
+
+
+def _run(work: Callable[[Connection], Awaitable[None]]) -> None:
+    async def connected(_: asyncio.Event) -> None:
+        store = read(StoreSettings, os.environ)
+        async with await open_pool(store.postgres_url, name="key", max_size=1) as pool, pool.connection() as connection:
+            await work(connection)
+
+    run_service(connected, name="waterclock key")

@@ -1,0 +1,115 @@
+"""The keys of the API, in memory: read anew each second, so that no request waits for Postgres.
+
+While Postgres is away the keys that are known go on for `BOUND`; after that nobody can be let in, for a key may have
+been revoked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from waterclock.kit.clock import Clock
+from waterclock.store import keys
+from waterclock.store.keys import StoredKey
+from waterclock.store.pool import Pool
+from waterclock_api.credentials import CredentialsUnknown, Principal, Unauthenticated
+from waterclock_api.secret import Secret
+
+EVERY = 1.0  # s
+BOUND = 300.0  # s
+NOTE_EVERY = 60.0  # s, of last uses
+_NO_HASH = bytes(32)
+
+_log = logging.getLogger(__name__)
+
+
+class Keyring:
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._keys: Mapping[str, StoredKey] = {}
+        self.ever = False
+        """Whether there was a key once: from then on credentials are asked for."""
+        self._principals: dict[str, Principal] = {}
+        self._read_at = clock.monotonic() - BOUND
+        self._noted_at = clock.monotonic()
+        self._used: dict[str, datetime] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether anybody could come in with a key now."""
+        now = self._now()
+        return any(key.is_live(now) for key in self._keys.values())
+
+    def principal(self, secret: Secret) -> Principal:
+        """Whose secret it is.
+
+        Raises:
+            Unauthenticated: nobody's, or it is over.
+            CredentialsUnknown: the keys have not been read for too long.
+        """
+        if self._clock.monotonic() - self._read_at > BOUND:
+            raise CredentialsUnknown("Keys cannot be checked: Postgres does not answer.")
+        key = self._keys.get(secret.key_id)
+        fits = hmac.compare_digest(_NO_HASH if key is None else key.secret_sha256, secret.sha256)
+        if key is None or not fits:
+            raise Unauthenticated("The key is not known.")
+        now = self._now()
+        if not key.is_live(now):
+            raise Unauthenticated("The key was revoked." if key.revoked_at else "The key has expired.")
+        self._used[key.key_id] = now
+        return self._principals[key.key_id]
+
+    async def read(self) -> None:
+        """
+        Raises:
+            psycopg.Error, PoolTimeout: Postgres is out of reach.
+        """
+        asked_at = self._clock.monotonic()
+        async with self._pool.connection() as connection:
+            found = await keys.all_keys(connection)
+        self._keys = {key.key_id: key for key in found}
+        self.ever = self.ever or bool(found)
+        self._principals = {
+            key.key_id: Principal(name=f"key:{key.name}", scopes=frozenset(key.scopes)) for key in found
+        }
+        self._read_at = asked_at
+
+    async def note_used(self) -> None:
+        """Write down which keys were used since the last time.
+
+        Raises:
+            psycopg.Error, PoolTimeout: Postgres is out of reach.
+        """
+        used, self._used = self._used, {}
+        self._noted_at = self._clock.monotonic()
+        if not used:
+            return
+        async with self._pool.connection() as connection:
+            await keys.note_used(connection, used)
+
+    async def keep(self) -> None:
+        """Keep it true until cancelled."""
+        away = False
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.read()
+                if self._clock.monotonic() - self._noted_at >= NOTE_EVERY:
+                    await self.note_used()
+                away = False
+            except (psycopg.Error, PoolTimeout) as error:
+                if not away:
+                    reason = " ".join(str(error).split())
+                    _log.warning("keys not read", extra={"reason": reason, "good_for_s": BOUND})
+                away = True
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)

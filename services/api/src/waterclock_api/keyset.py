@@ -1,0 +1,106 @@
+"""The public keys of an issuer (JWKS, RFC 7517), from a URL or a file, kept for a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import msgspec
+
+from waterclock.kit.clock import Clock
+from waterclock_api.credentials import CredentialsUnknown
+
+FRESH = 300.0  # s
+BOUND = 3600.0  # s that known keys are good for while the issuer does not answer
+PAUSE = 10.0  # s between two looks, whatever tokens come
+TIMEOUT = 3.0  # s
+LARGEST = 1 << 20  # bytes
+
+_log = logging.getLogger(__name__)
+
+
+class _Document(msgspec.Struct, frozen=True):
+    keys: tuple[dict[str, Any], ...]
+
+
+class KeySet:
+    def __init__(self, source: str, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._source = source
+        self._clock = clock
+        self._transport = transport
+        self._keys: tuple[Mapping[str, Any], ...] = ()
+        self._built: dict[tuple[str | None, str], jwt.PyJWK] = {}
+        self._read_at: float | None = None
+        self._looked_at: float | None = None
+        self._turn = asyncio.Lock()
+
+    async def key(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+        """The key of a token; None if the issuer shows none such. A `kid` that is not known makes us look again.
+
+        Raises:
+            CredentialsUnknown: the issuer does not answer, and what is known is too old.
+        """
+        known = self._known(kid, algorithm)
+        if known is None or self._older_than(FRESH):
+            async with self._turn:
+                if self._known(kid, algorithm) is None or self._older_than(FRESH):
+                    await self._look()
+            known = self._known(kid, algorithm)
+        if self._older_than(BOUND):
+            raise CredentialsUnknown("Tokens cannot be checked: the issuer's keys are out of reach.")
+        return known
+
+    def _known(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+        name = (kid, algorithm)
+        if name in self._built:
+            return self._built[name]
+        for each in self._keys:
+            if (kid is None and len(self._keys) > 1) or (kid is not None and each.get("kid") != kid):
+                continue
+            if each.get("alg", algorithm) != algorithm:
+                continue
+            try:
+                self._built[name] = jwt.PyJWK(dict(each), algorithm=algorithm)
+            except jwt.PyJWTError:
+                continue  # a key of another family
+            return self._built[name]
+        return None
+
+    def _older_than(self, age: float) -> bool:
+        return self._read_at is None or self._clock.monotonic() - self._read_at > age
+
+    async def _look(self) -> None:
+        now = self._clock.monotonic()
+        if self._looked_at is not None and now - self._looked_at < PAUSE:
+            return
+        self._looked_at = now
+        try:
+            document = msgspec.json.decode(await self._text(), type=_Document)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, msgspec.MsgspecError, TimeoutError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            _log.warning("key set not read", extra={"source": self._source, "reason": reason})
+            return
+        self._keys = tuple(key for key in document.keys if key.get("kty") != "oct" and key.get("use", "sig") == "sig")
+        self._built = {}
+        self._read_at = now
+
+    async def _text(self) -> bytes:
+        if not self._source.startswith(("https://", "http://")):
+            return await asyncio.to_thread(Path(self._source).read_bytes)
+        async with (
+            asyncio.timeout(TIMEOUT),
+            httpx.AsyncClient(trust_env=False, transport=self._transport) as http,
+            http.stream("GET", self._source) as answer,
+        ):
+            answer.raise_for_status()
+            text = b""
+            async for part in answer.aiter_bytes():
+                text += part
+                if len(text) > LARGEST:
+                    raise httpx.DecodingError(f"longer than {LARGEST} bytes")
+            return text

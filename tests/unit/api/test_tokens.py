@@ -1,0 +1,237 @@
+"""Tokens, signed by real keys, and an issuer's key set behind a real HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import json
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from waterclock.kit.clock import SystemClock
+from waterclock.kit.settings import SettingsError
+from waterclock_api.credentials import CredentialsUnknown, Unauthenticated
+from waterclock_api.keyset import BOUND, FRESH, PAUSE, KeySet
+from waterclock_api.tokens import Tokens, TokenSettings, tokens_of
+
+ISSUER, AUDIENCE = "https://issuer.example", "waterclock"
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+EC, ED = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
+ALGORITHMS: dict[str, Any] = {
+    "RS256": RSAAlgorithm,
+    "ES256": ECAlgorithm,
+    "EdDSA": OKPAlgorithm,
+}
+SIGNERS: dict[str, Any] = {"RS256": RSA, "ES256": EC, "EdDSA": ED}
+
+
+class Later(SystemClock):
+    """A clock that is set forward by hand."""
+
+    def __init__(self) -> None:
+        self.by = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.by
+
+
+def shown(key: Any, kid: str, algorithm: str) -> dict[str, Any]:
+    return json.loads(ALGORITHMS[algorithm].to_jwk(key.public_key())) | {"kid": kid, "use": "sig"}
+
+
+KEYS = {"keys": [shown(key, algorithm, algorithm) for algorithm, key in SIGNERS.items()]}
+
+
+def token(algorithm: str = "RS256", *, key: Any = None, kid: str | None = None, **claims: Any) -> str:
+    now = int(time.time())
+    usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "bob", "iat": now, "exp": now + 86_400, "scope": "list run"}
+    merged = {name: value for name, value in (usual | claims).items() if value is not None}
+    return jwt.encode(merged, key or SIGNERS[algorithm], algorithm, headers={"kid": kid or algorithm})
+
+
+def settings(jwks: str, **more: Any) -> TokenSettings:
+    return TokenSettings(jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_jwks=jwks, **more)
+
+
+def made(jwks: str, clock: SystemClock | None = None, **more: Any) -> Tokens:
+    found = tokens_of(settings(jwks, **more), clock or SystemClock())
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def jwks(tmp_path: Path) -> str:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps(KEYS))
+    return str(file)
+
+
+class Issuer:
+    def __init__(self) -> None:
+        self.keys: Any = KEYS
+        self.asked = 0
+        self.up = True
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[str]:
+        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        async with server:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/jwks"
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked += 1
+        body = json.dumps(self.keys).encode()
+        status = b"200 OK" if self.up else b"502 Bad Gateway"
+        writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (status, len(body), body))
+        await writer.drain()
+        writer.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("algorithm", SIGNERS)
+async def test_a_good_token_tells_who_asks_and_what_it_may(jwks: str, algorithm: str) -> None:
+    found = await made(jwks).principal(token(algorithm))
+    assert (found.name, found.scopes) == ("jwt:bob", {"list", "run"})
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("claim", "scopes"),
+    [("list edit", ["edit", "list"]), (["run", 5], ["run"]), (None, []), (7, []), ("", [])],
+)
+async def test_scopes_are_a_text_or_a_list_in_the_claim_of_the_setting(jwks: str, claim: Any, scopes: Any) -> None:
+    text = token(scope="admin", permissions=claim)
+    assert sorted((await made(jwks, jwt_scope_claim="permissions").principal(text)).scopes) == scopes
+
+
+def _forged() -> str:
+    """Signed by HMAC with the public key, as if it were a secret: the old confusion."""
+    head, claims, _ = token().split(".")
+    fields = json.loads(base64.urlsafe_b64decode(head + "=="))
+    head = base64.urlsafe_b64encode(json.dumps(fields | {"alg": "HS256"}).encode()).decode().rstrip("=")
+    pem = RSA.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    signature = hmac.digest(pem, f"{head}.{claims}".encode(), "sha256")
+    return f"{head}.{claims}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (token(exp=int(time.time()) - 40), "expired"),
+        (token(nbf=int(time.time()) + 86_000), "not valid yet"),
+        (token(aud="another"), "audience"),
+        (token(iss="https://another.example"), "issuer"),
+        (token(sub=None), "lacks a claim"),
+        (token(exp=None), "lacks a claim"),
+        (token(sub="two\nlines"), "subject"),
+        (token(sub=""), "subject"),
+        (token(key=OTHER_RSA), "signature"),
+        (token("ES256", kid="RS256"), "does not show"),
+        (token(kid="unknown"), "does not show"),
+        (_forged(), "algorithm"),
+        (jwt.encode({"sub": "bob"}, "", algorithm="none"), "algorithm"),
+        ("abc", "neither"),
+        ("a.b.c", "neither"),
+        ("x" * 9000, "longer"),
+    ],
+)
+async def test_a_token_that_is_not_good_is_refused(jwks: str, text: str, why: str) -> None:
+    with pytest.raises(Unauthenticated, match=why):
+        await made(jwks).principal(text)
+
+
+@pytest.mark.asyncio
+async def test_a_clock_may_be_off_by_the_leeway(jwks: str) -> None:
+    late = token(exp=int(time.time()) - 10)
+    assert (await made(jwks).principal(late)).name == "jwt:bob"
+    with pytest.raises(Unauthenticated, match="expired"):
+        await made(jwks, jwt_leeway=0).principal(late)
+
+
+@pytest.mark.asyncio
+async def test_an_algorithm_that_is_not_listed_is_refused(jwks: str) -> None:
+    with pytest.raises(Unauthenticated, match="none of ES256"):
+        await made(jwks, jwt_algorithms=("ES256",)).principal(token("RS256"))
+
+
+@pytest.mark.asyncio
+async def test_a_new_key_of_the_issuer_is_looked_up_and_not_too_often() -> None:
+    issuer, clock = Issuer(), Later()
+    async with issuer.serving() as url:
+        tokens = made(url, clock)
+        await tokens.principal(token())
+        await tokens.principal(token("ES256"))
+        assert issuer.asked == 1
+        issuer.keys = {"keys": [shown(OTHER_RSA, "new", "RS256")]}
+        fresh = token(key=OTHER_RSA, kid="new")
+        for _ in range(5):
+            with pytest.raises(Unauthenticated, match="does not show"):
+                await tokens.principal(fresh)
+        assert issuer.asked == 1
+        clock.by += PAUSE + 1
+        assert (await tokens.principal(fresh)).name == "jwt:bob"
+        with pytest.raises(Unauthenticated, match="does not show"):
+            await tokens.principal(token())
+        assert issuer.asked == 2
+
+
+@pytest.mark.asyncio
+async def test_an_issuer_that_is_away_is_done_without_for_a_time() -> None:
+    issuer, clock = Issuer(), Later()
+    async with issuer.serving() as url:
+        tokens = made(url, clock)
+        issuer.up = False
+        with pytest.raises(CredentialsUnknown):
+            await tokens.principal(token())
+        issuer.up = True
+        clock.by += PAUSE + 1
+        await tokens.principal(token())
+        issuer.up = False
+        clock.by += FRESH + 1
+        assert (await tokens.principal(token())).name == "jwt:bob"
+        assert issuer.asked == 3
+        clock.by += BOUND
+        with pytest.raises(CredentialsUnknown):
+            await tokens.principal(token())
+
+
+@pytest.mark.asyncio
+async def test_a_secret_in_a_key_set_is_no_key(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "RS256"}]}))
+    with pytest.raises(Unauthenticated, match="does not show"):
+        await Tokens(settings(str(file)), KeySet(str(file), SystemClock())).principal(token())
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"jwt_audience": None}, "WATERCLOCK_JWT_AUDIENCE"),
+        ({"jwt_issuer": None}, "WATERCLOCK_JWT_ISSUER"),
+        ({"jwt_jwks": ""}, "WATERCLOCK_JWT_JWKS"),
+        ({"jwt_algorithms": ("HS256",)}, "HS256"),
+        ({"jwt_algorithms": ("none",)}, "none"),
+        ({"jwt_algorithms": ()}, "WATERCLOCK_JWT_ALGORITHMS"),
+    ],
+)
+def test_settings_that_trust_too_little_or_too_much_stop_the_start(given: dict[str, Any], named: str) -> None:
+    usual: dict[str, Any] = {"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_jwks": "https://issuer.example/jwks"}
+    with pytest.raises(SettingsError, match=named):
+        tokens_of(TokenSettings(**(usual | given)), SystemClock())
+
+
+def test_no_issuer_no_tokens() -> None:
+    assert tokens_of(TokenSettings(), SystemClock()) is None
