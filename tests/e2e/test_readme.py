@@ -19,7 +19,7 @@ from tests.support.readme import README, Block, blocks, save
 
 ADDRESS = "localhost:8080"
 VERBS = {"get", "post", "put", "delete"}
-ROOTED = {"GET /", "GET /livez", "GET /readyz", "GET /schema/openapi.json", "GET /schema/asyncapi.json"}
+ROOTED = {"GET /", "GET /livez", "GET /readyz", "GET /metrics", "GET /schema/openapi.json", "GET /schema/asyncapi.json"}
 LONGEST = 90.0  # s, all of it
 PRELUDE = "set -eo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 
