@@ -12,6 +12,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, projected, served
 from tests.integration.api.sse import Event, eventually, kinds, stream
 from tests.support.servers import OwnValkey
+from waterclock_api import hub
 from waterclock_api.seats import SEAT_BYTES
 
 WHOLE = [
@@ -125,6 +126,37 @@ async def test_readers_that_come_and_go_while_much_happens_miss_nothing(rig: Mak
             ]
             places = [int(str(event.id).rsplit("-", 1)[1]) for event in seen[:-1]]
             assert places == sorted(set(places))
+
+
+@pytest.mark.asyncio
+async def test_a_reader_that_the_archive_tells_more_than_the_hub_has_read_hears_it_once(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rest(_: object) -> float:
+        return 1.0  # s that the hub stands still after each portion
+
+    monkeypatch.setattr(hub, "_rest", rest)
+    async with rig() as api, served(api) as url:
+        worker = await api.worker()
+        job_id = (await api.create())["id"]
+        path = f"{url}{JOBS}/{job_id}/logs/stream"
+        async with stream(path) as keeping:
+            first = await api.trigger(job_id, overlapPolicy="buffer_all")
+            assert (await keeping.next()).kind == "run.requested"  # from now on the hub rests
+            grant = await worker.claim_one()
+            await worker.succeed(grant)
+            await api.caught_up()
+            async with stream(path, after="0") as late:
+                told = await late.until("run.succeeded")
+                second = await api.trigger(job_id)
+                told += await late.until("run.requested")
+        runs = [(event.kind, event.data["runId"]) for event in told if event.kind.startswith("run.")]
+        assert runs == [
+            ("run.requested", first),
+            ("run.started", first),
+            ("run.succeeded", first),
+            ("run.requested", second),
+        ]
 
 
 @pytest.mark.asyncio

@@ -49,7 +49,8 @@ class EventStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending: asyncio.Task[None] | None = None
 
-        def cut() -> None:  # a client that does not read holds us in `send`
+        def cut() -> None:
+            """A client that does not read holds us in `send`. A library may swallow this; the seat is closed, too."""
             if sending is not None:
                 sending.cancel()
 
@@ -61,7 +62,7 @@ class EventStream:
             sending = tasks.create_task(self._serve(seat, send), name="stream")
             leaving = tasks.create_task(_left(receive), name="client of a stream")
             sending.add_done_callback(lambda _: leaving.cancel())
-            leaving.add_done_callback(lambda _: cut())
+            leaving.add_done_callback(lambda _: seat.cut())
 
     @property
     def _question(self) -> Question:
@@ -110,17 +111,18 @@ class EventStream:
         return seat.joined_at
 
     async def _tell_before(self, seat: Seat, stream: _Sending) -> bool:
-        """Everything up to where the seat begins; whether that was the end of the run."""
+        """Everything up to where the seat begins; whether nothing follows: the run has ended, or the seat is closed."""
         for subject in self._subjects:
             until = seat.joined_at[subject.partition]
             after = stream.at[subject.partition]
             async with aclosing(frames(self._parts, subject, after, until)) as pages:
                 async for page in pages:
-                    if await stream.send_own(subject.partition, page):
+                    if await stream.send_own(subject.partition, page) or seat.closed:
                         return True
                     if seat.beat:
                         await stream.beat()
-            if until is not None and (after is None or until > after):
+            told = stream.at[subject.partition]  # beyond where the seat begins, if the archive is ahead of the hub
+            if until is not None and (told is None or until > told):
                 stream.at[subject.partition] = until
         return False
 
