@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import socket
@@ -120,7 +121,7 @@ async def test_a_client_that_does_not_read_is_cut_and_goes_on_without_a_hole(rig
         async with asyncio.timeout(10):
             await eventually(lambda: api.parts.hub.seats == 0)
             got = await _rest_of(reader)
-        writer.close()
+        await _closed(writer)
         seen = [block for block in got.split(b"\n\n")[:-1] if b"event: " in block]
         last = seen[-1].partition(b"id: ")[2].partition(b"\n")[0].decode()
         assert 0 < len(seen) < 3 * count
@@ -192,11 +193,11 @@ async def test_a_quiet_stream_beats_and_says_where_it_is(rig: MakeRig, monkeypat
             while (later := await _beat(reader)) == first:
                 continue
         assert parse_position(later) > parse_position(first)
-        writer.close()
+        await _closed(writer)
         reader, writer = await _open(url, f"{JOBS}/{job['id']}/logs/stream")
         async with asyncio.timeout(10):
             await reader.readuntil(b":\n\n")
-        writer.close()
+        await _closed(writer)
 
 
 @asynccontextmanager
@@ -237,12 +238,18 @@ async def _steps(api: Rig, worker: Worker, grant: Grant, first: int) -> None:
     await worker.record(grant, *(body_of(StepStarted(**about, number=first + n)) for n in range(AT_ONCE)))
 
 
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 async def _place(url: str) -> str:
     """Where all is now."""
     reader, writer = await _open(url, EVENTS)
     async with asyncio.timeout(10):
         place = await _beat(reader)
-    writer.close()
+    await _closed(writer)
     return place
 
 

@@ -220,3 +220,10 @@ def _problem(response: Any, status: int) -> dict[str, Any]:
     assert set(problem) == {"type", "title", "status", "detail", "errors", "traceId"}
     assert problem["status"] == status
     return problem
+
+
+@pytest.mark.asyncio
+async def test_the_word_null_is_no_value_of_a_query(rig: MakeRig) -> None:
+    async with rig() as api:
+        problem = _problem(await api.http.get("/v1/monitor/runs/no-such-run/logs?step=null"), 400)
+        assert problem["errors"] == [{"pointer": "?step", "message": "is not to be null: leave it out"}]

@@ -46,9 +46,11 @@ async def test_every_answer_is_one_that_the_document_foretells_for_long(rig: Mak
 
 async def _attack(rig: MakeRig, *options: str) -> None:
     async with rig(partitions=2) as api, served(api) as url, _working(api):
+        key = await api.key("admin")  # from now on nobody is served without
         process = await asyncio.create_subprocess_exec(
             *(PROGRAM, "run", f"{url}/schema/openapi.json", "--exclude-path-regex", ENDLESS, "--no-color"),
             *("--checks", ",".join(CHECKS), "--request-timeout", "15", *options),
+            *("--header", f"Authorization: Bearer {key}"),
             env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.attack", "PYTHONPATH": str(ROOT)},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

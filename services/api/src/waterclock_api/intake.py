@@ -184,9 +184,13 @@ def _read_parameter(
         flaws.append(Flaw(f"?{field.encode_name}", "is given more than once"))
         return
     try:
-        read[field.name] = msgspec.convert(values if repeatable else values[0], field.type, strict=False)
+        found = msgspec.convert(values if repeatable else values[0], field.type, strict=False)
     except msgspec.ValidationError as error:
         flaws.append(Flaw(f"?{field.encode_name}", _message(error)))
+        return
+    if found is None:  # which msgspec makes of the word
+        flaws.append(Flaw(f"?{field.encode_name}", "is not to be null: leave it out"))
+    read[field.name] = found
 
 
 def _read(kind: type[msgspec.Struct], members: Mapping[str, Any], at: str, flaws: list[Flaw]) -> dict[str, Any]:
