@@ -18,6 +18,7 @@ from waterclock.log import attempts, sessions
 from waterclock.log.attempts import Grant, QueueCredit, RunEnding, StepBatch
 from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log, LogSettings, Queue
+from waterclock.log.clock import server_time
 from waterclock.log.opening import initialise, tail_of
 from waterclock.model.events import (
     ExecutorSpec,
@@ -200,8 +201,20 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
         return secret.text
 
     async def trigger(self, job_id: str, **body: Any) -> str:
-        response = await self.http.post(f"{JOBS}/{job_id}/trigger", json=body)
+        return await self._request(f"{JOBS}/{job_id}/trigger", body)
+
+    async def ask(self, **body: Any) -> str:
+        """A run without a job."""
+        return await self._request(RUNS, {"invokeTarget": "demo.noop"} | body)
+
+    async def _request(self, path: str, body: dict[str, Any]) -> str:
+        """Waits until the millisecond has passed, since no two requests of one millisecond are in any order."""
+        response = await self.http.post(path, json=body)
         assert response.status_code == 202, response.text
+        key = self.log.keys.partition(0, "events")
+        requested = await server_time(self.log, key)
+        while await server_time(self.log, key) == requested:
+            pass
         return response.json()["runId"]
 
     async def caught_up(self, partition: int = 0) -> None:

@@ -16,12 +16,12 @@ CANCEL = f"{RUNS}/cancel"
 async def test_what_is_unfinished_and_fits_is_cancelled_and_a_dry_run_only_tells_it(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
-        done = await _ask(api)
+        done = await api.ask()
         await worker.succeed(await worker.claim_one(api.log.partition_of(done)))
-        running = await _ask(api, labels={"batch": "7"})
+        running = await api.ask(labels={"batch": "7"})
         await worker.claim_one(api.log.partition_of(running))
-        queued = [await _ask(api, queue="low", labels={"batch": "8"}) for _ in range(2)]
-        later = await _ask(api, delay=3600)
+        queued = [await api.ask(queue="low", labels={"batch": "8"}) for _ in range(2)]
+        later = await api.ask(delay=3600)
 
         async def fits(**wanted: Any) -> set[str]:
             response = await api.http.post(CANCEL, json={"dryRun": True} | wanted)
@@ -58,10 +58,10 @@ async def test_what_is_unfinished_and_fits_is_cancelled_and_a_dry_run_only_tells
 async def test_a_repetition_cancels_nothing_that_came_later(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
-        run_id, key = await _ask(api), {"Idempotency-Key": "once"}
+        run_id, key = await api.ask(), {"Idempotency-Key": "once"}
         body = {"status": "queued"}
         first = await api.http.post(CANCEL, json=body, headers=key)
-        later = await _ask(api)
+        later = await api.ask()
         again = await api.http.post(CANCEL, json=body, headers=key)
         assert (again.status_code, again.headers["idempotency-replayed"]) == (202, "true")
         assert again.json() == first.json()
@@ -83,12 +83,6 @@ async def test_what_is_wrong_in_the_filter_is_named(rig: MakeRig) -> None:
         ):
             refused = await api.http.post(CANCEL, json=body)
             assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer), body
-
-
-async def _ask(api: Rig, **fields: Any) -> str:
-    response = await api.http.post(RUNS, json={"invokeTarget": "demo.noop"} | fields)
-    assert response.status_code == 202, response.text
-    return response.json()["runId"]
 
 
 async def _status(api: Rig, run_id: str) -> str:

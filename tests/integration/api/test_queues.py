@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import RUNS, Rig
+from tests.integration.api.rig import Rig
 from waterclock.log.attempts import wait_wake
 
 QUEUES = "/v1/monitor/queues"
@@ -36,8 +36,8 @@ async def test_queues_tell_what_they_hold(rig: MakeRig) -> None:
         for _ in range(3):
             await api.trigger(job["id"])
         for _ in range(4):
-            await _ask(api, queue="critical")
-        await _ask(api, queue="critical", delay=600)
+            await api.ask(queue="critical")
+        await api.ask(queue="critical", delay=600)
         await _caught_up(api)
         low, critical = await _queue(api, "low"), await _queue(api, "critical")
         assert (low["waiting"], low["blocked"], low["delayed"], low["running"]) == (1, 2, 0, 0)
@@ -59,7 +59,7 @@ async def test_queues_tell_what_they_hold(rig: MakeRig) -> None:
 async def test_a_run_whose_time_has_come_waits_though_no_worker_has_moved_it(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
-        await _ask(api, delay=0.01)
+        await api.ask(delay=0.01)
         while (await _queue(api, "default"))["waiting"] == 0:
             continue
         await api.caught_up()
@@ -71,7 +71,7 @@ async def test_a_run_whose_time_has_come_waits_though_no_worker_has_moved_it(rig
 async def test_a_paused_queue_is_left_alone_at_once_and_resuming_it_wakes_workers(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
-        runs = [await _ask(api, queue="low") for _ in range(4)]
+        runs = [await api.ask(queue="low") for _ in range(4)]
         paused = await api.http.post(f"{QUEUES}/low/pause", json={"reason": "maintenance"})
         assert (paused.status_code, paused.json()) == (200, {"name": "low", "paused": True})
         assert [await worker.claim(partition) for partition in (0, 1)] == [[], []]
@@ -113,12 +113,6 @@ async def _queue(api: Rig, name: str) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     assert response.json()["nextCursor"] is None
     return next(item for item in response.json()["items"] if item["name"] == name)
-
-
-async def _ask(api: Rig, **body: Any) -> str:
-    response = await api.http.post(RUNS, json={"invokeTarget": "demo.noop"} | body)
-    assert response.status_code == 202, response.text
-    return response.json()["runId"]
 
 
 async def _bell(api: Rig, partition: int) -> str:

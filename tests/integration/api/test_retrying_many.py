@@ -16,11 +16,11 @@ RETRY = f"{RUNS}/retry"
 async def test_what_failed_is_run_again_and_a_dry_run_only_tells_what_that_is(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
-        failed = [await _ask(api, labels={"n": str(n)}) for n in range(3)]
+        failed = [await api.ask(labels={"n": str(n)}) for n in range(3)]
         await _fail(api, worker)
-        fine = await _ask(api)
+        fine = await api.ask()
         await worker.succeed(await worker.claim_one(api.log.partition_of(fine)))
-        await _ask(api)  # which has not ended
+        await api.ask()  # which has not ended
 
         dry = await api.http.post(RETRY, json={"dryRun": True})
         assert dry.status_code == 200, dry.text
@@ -53,9 +53,9 @@ async def test_the_filters_are_those_of_the_list(rig: MakeRig) -> None:
         worker = await api.worker()
         job_id = (await api.create(concurrent="0"))["id"]
         of_job = [await api.trigger(job_id) for _ in range(2)]
-        low = await _ask(api, queue="low", reason="spare")
+        low = await api.ask(queue="low", reason="spare")
         await _fail(api, worker)
-        fine = await _ask(api)
+        fine = await api.ask()
         await worker.succeed(await worker.claim_one())
         await api.caught_up()
         at = (await api.http.get(f"{RUNS}/{low}")).json()["requestedAt"]
@@ -86,7 +86,7 @@ async def test_the_filters_are_those_of_the_list(rig: MakeRig) -> None:
 async def test_what_fits_is_worked_off_in_pages(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
-        failed = [await _ask(api) for _ in range(5)]
+        failed = [await api.ask() for _ in range(5)]
         await _fail(api, worker)
         done: list[str] = []
         cursor: str | None = None
@@ -103,13 +103,13 @@ async def test_what_fits_is_worked_off_in_pages(rig: MakeRig) -> None:
 async def test_the_same_key_retries_each_run_once_whatever_has_failed_since(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
-        failed = [await _ask(api) for _ in range(3)]
+        failed = [await api.ask() for _ in range(3)]
         await _fail(api, worker)
         key, body = {"Idempotency-Key": "again"}, {"status": ["failed"], "limit": 2}
         first = await api.http.post(RETRY, json=body, headers=key)
         assert (first.status_code, first.json()["retried"]) == (202, 2)
         assert "idempotency-replayed" not in first.headers
-        await _ask(api)
+        await api.ask()
         await _fail(api, worker)  # what was retried too
         second = await api.http.post(RETRY, json=body, headers=key)
         assert (second.status_code, second.json()) == (202, first.json())
@@ -127,7 +127,7 @@ async def test_a_refusal_of_one_does_not_hold_up_the_others(rig: MakeRig) -> Non
         worker = await api.worker()
         busy = (await api.create(jobName="busy"))["id"]
         gone = (await api.create(jobName="gone"))["id"]
-        first, second, third = await api.trigger(busy), await api.trigger(gone), await _ask(api)
+        first, second, third = await api.trigger(busy), await api.trigger(gone), await api.ask()
         await _fail(api, worker)
         blocking = await api.trigger(busy)
         await api.http.delete(f"{JOBS}/{gone}")
@@ -139,12 +139,6 @@ async def test_a_refusal_of_one_does_not_hold_up_the_others(rig: MakeRig) -> Non
         assert (told[third]["refused"], told[third]["retriedAs"] is not None) == (None, True)
         behind = (await api.http.post(RETRY, json={"jobId": busy, "overlapPolicy": "buffer_all"})).json()
         assert behind["retried"] == 1
-
-
-async def _ask(api: Rig, **body: Any) -> str:
-    response = await api.http.post(RUNS, json={"invokeTarget": "demo.noop"} | body)
-    assert response.status_code == 202, response.text
-    return response.json()["runId"]
 
 
 async def _fail(api: Rig, worker: Worker) -> None:
