@@ -349,7 +349,7 @@ async def test_an_event_is_readable_soon_after_it_was_appended(stage: Stage) -> 
             assert await wait_for(connection, end, DEADLINE)
             waits.append(loop.time() - began)
 
-    assert sorted(waits)[len(waits) // 2] < 0.1  # a few ms on an idle machine; a poll would take longer
+    assert sorted(waits)[len(waits) // 2] < 1  # a read that nobody wakes blocks for longer
 
 
 @pytest.mark.asyncio

@@ -31,7 +31,7 @@ async def test_a_value_is_opened_on_first_use_and_left_last_first() -> None:
         yield "two"
         told.append("two left")
 
-    async with asyncio.timeout(5), LoopValues() as values:
+    async with asyncio.timeout(15), LoopValues() as values:
         assert told == []
         assert [await values.use(each) for each in (one, two, one)] == ["one", "two", "one"]
     assert told == ["one opened", "two opened", "two left", "one left"]
@@ -47,7 +47,7 @@ async def test_who_asks_while_it_opens_waits_for_the_same_and_a_cancel_reaches_t
         await go_on.wait()
         yield opened
 
-    async with asyncio.timeout(5), LoopValues() as values:
+    async with asyncio.timeout(15), LoopValues() as values:
         first = asyncio.ensure_future(values.use(slow))
         second = asyncio.ensure_future(values.use(slow))
         await asyncio.sleep(0)
@@ -67,7 +67,7 @@ async def test_what_fails_to_open_fails_who_asks_with_its_own_error_and_is_tried
             raise error
         yield "open"
 
-    async with asyncio.timeout(5), LoopValues() as values:
+    async with asyncio.timeout(15), LoopValues() as values:
         for _ in range(2):
             with pytest.raises(type(error), match="no") as raised:
                 await values.use(shop)
@@ -83,7 +83,7 @@ async def test_what_would_end_a_loop_ends_only_the_attempt_that_asks(error: Base
         raise error
         yield
 
-    async with asyncio.timeout(5), LoopValues() as values:
+    async with asyncio.timeout(15), LoopValues() as values:
         with pytest.raises(RuntimeError, match=f"exits ended with {type(error).__name__}"):
             await values.use(exits)
 
@@ -96,7 +96,7 @@ async def test_what_never_opens_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
         await asyncio.Event().wait()
         yield
 
-    async with asyncio.timeout(5), LoopValues() as values:
+    async with asyncio.timeout(15), LoopValues() as values:
         with pytest.raises(TimeoutError, match="never was not open after"):
             await values.use(never)
 
@@ -118,7 +118,7 @@ async def test_a_value_that_ends_while_it_is_used_is_told_and_opened_anew(caplog
         if opened == 1:
             raise OSError("connection lost")
 
-    async with asyncio.timeout(5), LoopValues() as values:
+    async with asyncio.timeout(15), LoopValues() as values:
         assert await values.use(connection) == 1
         breaks.set()
         while not caplog.records:  # noqa: ASYNC110 - it has no other way to tell
@@ -141,7 +141,7 @@ async def test_one_that_fails_to_be_left_is_told_and_the_others_are_left(caplog:
         raise OSError("will not close")
 
     with caplog.at_level(logging.ERROR):
-        async with asyncio.timeout(5), LoopValues() as values:
+        async with asyncio.timeout(15), LoopValues() as values:
             await values.use(good)
             await values.use(bad)
     assert left == ["good"]
@@ -159,7 +159,7 @@ async def test_threads_share_one_value_which_the_first_opens() -> None:
 
     with ThreadValues() as values:
         used = [asyncio.to_thread(values.use, pool) for _ in range(8)]
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(15), asyncio.TaskGroup() as tasks:
             found = [tasks.create_task(each) for each in used]
         assert len({id(one.result()) for one in found}) == 1
         assert len(opened) == 1

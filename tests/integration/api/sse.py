@@ -77,7 +77,7 @@ def kinds(events: list[Event]) -> list[str]:
 Until = Callable[[], bool]
 
 
-async def eventually(holds: Until, *, within: float = 5) -> None:
+async def eventually(holds: Until, *, within: float = 15) -> None:
     """Wait for something that gives no signal."""
     async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110

@@ -141,7 +141,7 @@ async def test_a_command_outlives_a_short_restart_of_redis(
 
 async def _until_refused(api: Rig, path: str) -> httpx.Response:
     """The backends of a killed Postgres live on for a moment, each for itself."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while (answer := await api.http.get(path)).status_code == 200:
             continue
     return answer

@@ -44,7 +44,7 @@ async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[st
             assert _children(api.pid) == []
             api.send_signal(signal.SIGTERM)
             assert await events.ended()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 assert await api.wait() == 0
 
 

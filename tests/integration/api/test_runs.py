@@ -98,7 +98,7 @@ async def test_a_run_may_wait_for_its_time_and_then_shows_as_queued(rig: MakeRig
         assert (await _run(api, await api.trigger(job_id, delay="PT1H")))["status"] == "delayed"
         assert (await _run(api, await api.trigger(job_id, runAt="2020-01-01T00:00:00Z")))["status"] == "queued"
         soon = await api.trigger(job_id, delay=0.05)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while (await _run(api, soon))["status"] != "queued":  # though no worker has moved it
                 continue
         assert [run["readyAt"] for run in await _runs(api, status="delayed")][-1] == stamp(at)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.worker import samples
-from tests.integration.worker.shop import Shop, is_alive
+from tests.integration.worker.shop import PATIENCE, Shop, is_alive
 from tests.integration.worker.test_liveness import a_process
 from waterclock.model.events import RunCancelled, RunFailed, RunSucceeded, RunTimedOut, StepLogged
 from waterclock.model.ids import RunId
@@ -26,7 +26,7 @@ async def pids(shop: Shop, run: RunId) -> list[int]:
 
 async def ended(found: list[int]) -> None:
     """Wait until these processes are gone."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while any(map(is_alive, found)):  # noqa: ASYNC110 - nobody tells of the end of a stranger's child
             await asyncio.sleep(0.01)
 

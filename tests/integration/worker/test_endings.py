@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import pytest
@@ -102,9 +101,8 @@ async def test_a_cancel_reaches_a_running_attempt(shop: Shop, target: str) -> No
     async with shop.worker(samples.hangs, samples.patient):
         run = await shop.run(target)
         await shop.event(StepLogged, run)
-        async with asyncio.timeout(2):
-            await shop.cancel(run)
-            await shop.event(RunCancelled, run)
+        await shop.cancel(run)
+        await shop.event(RunCancelled, run)
     assert shop.story(run) == ["run.requested", "run.started", "step.log", "run.cancelRequested", "run.cancelled"]
 
 
