@@ -183,6 +183,7 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
     async def create(self, **fields: Any) -> dict[str, Any]:
         response = await self.http.post(JOBS, json=JOB | fields)
         assert response.status_code == 201, response.text
+        await self._next_ms()
         return response.json()
 
     async def key(self, *scopes: str, name: str = "tester", valid_for: timedelta | None = None) -> str:
@@ -208,14 +209,17 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
         return await self._request(RUNS, {"invokeTarget": "demo.noop"} | body)
 
     async def _request(self, path: str, body: dict[str, Any]) -> str:
-        """Waits until the millisecond has passed, since no two requests of one millisecond are in any order."""
         response = await self.http.post(path, json=body)
         assert response.status_code == 202, response.text
-        key = self.log.keys.partition(0, "events")
-        requested = await server_time(self.log, key)
-        while await server_time(self.log, key) == requested:
-            pass
+        await self._next_ms()
         return response.json()["runId"]
+
+    async def _next_ms(self) -> None:
+        """Lists are in order of time: what was written in one millisecond is in any."""
+        key = self.log.keys.partition(0, "events")
+        written = await server_time(self.log, key)
+        while await server_time(self.log, key) == written:
+            pass
 
     async def caught_up(self, partition: int = 0) -> None:
         """Wait until the read models show all that is in the log now."""

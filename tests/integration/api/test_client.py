@@ -66,6 +66,7 @@ async def test_lists_are_read_to_their_end_and_refusals_name_fields(rig: MakeRig
                 created = [
                     client.send(calls.create_job({"jobName": f"j{n}", "invokeTarget": "demo.noop"})) for n in (1, 2, 3)
                 ]
+                created.sort(key=lambda job: (job.created_at, job.id))
                 assert [job.id for job in client.each(calls.list_jobs(limit=1))] == [job.id for job in created]
                 assert [len(page.items) for page in client.pages(calls.list_jobs(limit=2))] == [2, 1]
                 with pytest.raises(Invalid) as refused:
