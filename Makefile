@@ -30,10 +30,10 @@ dev: $(SYNCED) ## Run all of it here, with embedded servers, until Ctrl-C
 	@$(RUN) waterclock dev
 
 .PHONY: check
-check: format lint types contracts unit ## Format, lint, types, contracts, unit tests: under a minute
+check: format lint types contracts lock security unit ## Format, lint, types, contracts, the lock, unit tests: under a minute
 
 .PHONY: test
-test: format lint types contracts isolation ## All that CI runs: the checks, then every test but the soak
+test: format lint types contracts lock security isolation ## All that CI runs: the checks, then every test but the soak
 	$(RUN) pytest -n 2 -m "not soak"
 
 .PHONY: format
@@ -52,9 +52,22 @@ types: $(SYNCED)
 contracts: $(SYNCED)
 	$(RUN) lint-imports --no-logo
 
+# The lock fits the manifests, names hashes and the one index, and the environment is what it says: nothing is fetched.
+.PHONY: lock
+lock: $(SYNCED)
+	$(UV) lock --check --offline --quiet
+	$(UV) sync --all-packages --all-groups --all-extras --frozen --offline --check --quiet
+	$(RUN) python deploy/supply/lock.py --environment
+
+# Told only when it finds something: it warns of each part of a line with an exception in which nothing was wrong.
+BANDIT = $(RUN) bandit --quiet --configfile pyproject.toml --recursive shared/src services deploy examples
+.PHONY: security
+security: $(SYNCED)
+	@echo '$(BANDIT)'; $(BANDIT) >/dev/null 2>&1 || $(BANDIT)
+
 .PHONY: unit
 unit: $(SYNCED)
-	$(RUN) pytest tests/unit -m "not soak"
+	$(RUN) pytest -n 2 tests/unit -m "not soak"
 
 # One environment for all hides what a service forgot to declare: each must start from its own dependencies alone.
 .PHONY: isolation
@@ -73,8 +86,9 @@ soak: $(SYNCED) ## The tests that take minutes
 	$(RUN) pytest -m soak --timeout 3600
 
 .PHONY: audit
-audit: $(SYNCED) ## Look up known vulnerabilities of what uv.lock names (asks osv.dev)
-	$(UV) audit --frozen
+audit: $(SYNCED) ## Look up known vulnerabilities of what uv.lock names (asks PyPI, else osv.dev)
+	@$(UV) export --frozen --all-packages --all-groups --all-extras --no-emit-workspace --quiet --output-file .venv/audit.txt
+	@$(RUN) python deploy/supply/audit.py .venv/audit.txt
 
 .PHONY: clean
 clean: ## Remove environments and caches; the data of `make dev` stays
@@ -90,4 +104,4 @@ $(SYNCED): uv.lock pyproject.toml $(wildcard shared/pyproject.toml services/*/py
 	@$(FIND_PYTHON); \
 	"$$python" -c 'import ensurepip' 2>/dev/null || { \
 		echo "$$python cannot make environments: install python3-venv (Debian, Ubuntu), or uv itself." >&2; exit 1; }; \
-	set -x; "$$python" -m venv .uv && .uv/bin/pip install --quiet 'uv>=0.13,<0.14'
+	set -x; "$$python" -m venv .uv && .uv/bin/pip install --quiet --require-hashes -r deploy/uv.txt

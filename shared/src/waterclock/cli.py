@@ -47,6 +47,8 @@ def _lacking(verb: str, module: str) -> click.Command:
 @click.version_option(package_name="waterclock", prog_name="waterclock")
 def main() -> None:
     """Waterclock: an event-sourced job scheduler and runner. Every instant is accounted for."""
+    if not __debug__:
+        raise click.UsageError("Python strips asserts here (-O, PYTHONOPTIMIZE), and Waterclock relies on its own")
 
 
 if __name__ == "__main__":

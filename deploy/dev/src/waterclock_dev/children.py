@@ -5,7 +5,7 @@ import collections
 import concurrent.futures
 import shutil
 import signal
-import subprocess
+import subprocess  # nosec B404 # our own programs, by argument list
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -38,7 +38,7 @@ class Child:
         self.name = name
         self._on_line = on_line
         self._lines: collections.deque[str] = collections.deque(maxlen=LINES_KEPT)
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # nosec B603 # what our callers name, no shell
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -212,7 +212,7 @@ def _get(url: str) -> tuple[int, str]:
     if not url.startswith(("http://", "https://")):
         return 0, "not an address of HTTP"
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  of HTTP, as seen
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 # nosec B310 # of HTTP, as seen
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -68,7 +68,7 @@ def read_file(text: str) -> File:
         BadFile: names every flaw.
     """
     try:
-        found: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        found: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 # nosec B506 # a SafeLoader
     except yaml.YAMLError as error:
         raise BadFile(FieldProblem("", f"is no YAML: {' '.join(str(error).split())}")) from None
     if not isinstance(found, dict):

@@ -3,7 +3,7 @@
 They say what the machine, the server, the scripts and the client allow; the rest is what a worker costs.
 """
 
-import subprocess
+import subprocess  # nosec B404 # our own programs, by argument list
 import sys
 import time
 from typing import Any
@@ -102,7 +102,7 @@ class Blocked:
     def __init__(self, url: str) -> None:
         self._client = _connect(url)
         waiter = [sys.executable, "-c", _WAITER, url]
-        self._process = subprocess.Popen(ending_with_us(waiter))
+        self._process = subprocess.Popen(ending_with_us(waiter))  # nosec B603 # ourselves, no shell
         self.push()  # the first answer comes when the other process is there
 
     def push(self) -> float:

@@ -46,7 +46,7 @@ _OPTIONS = {
     "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
 _DEFAULTS = {"PGCONNECT_TIMEOUT": "10"}
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a secret is better off where no disk keeps it
+_MEMORY = Path("/dev/shm")  # noqa: S108 # nosec B108 # a secret is better off where no disk keeps it
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,7 +56,7 @@ class Psql:
         """Rows of each table, by its name as SQL writes it; those of its partitions and heirs are not among them."""
         names = list(tables)
         # A name comes from a dump, as it quotes it: that is code of the database it is restored into anyway.
-        asked = "".join(f"SELECT {place}, count(*) FROM ONLY {name};\n" for place, name in enumerate(names))  # noqa: S608
+        asked = "".join(f"SELECT {place}, count(*) FROM ONLY {name};\n" for place, name in enumerate(names))  # noqa: S608 # nosec B608 # as said
         answer = await self.ask(asked, database=database) if names else []
         return {names[int(place)]: int(count) for place, count in answer}
 
@@ -69,7 +69,8 @@ async def scratch_database(psql: Psql, run_id: str, attempt: int, *, limits: Lim
         ChildExit: it could not be created, or not dropped.
     """
     stem = PREFIX + hashlib.sha256(run_id.encode()).hexdigest()[:16]
-    for (left,) in await psql.ask(f"SELECT datname FROM pg_database WHERE starts_with(datname, '{stem}');"):  # noqa: S608
+    beginning = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{stem}');"  # noqa: S608 # nosec B608 # hex digits
+    for (left,) in await psql.ask(beginning):
         await psql.ask(f'DROP DATABASE IF EXISTS "{left}" WITH (FORCE);')
         step.log("dropped %s, which an earlier attempt had left", left, level="warning")
     name = f"{stem}_{attempt}"
