@@ -23,6 +23,7 @@ from waterclock.log.bodies import part
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.clock import now
 from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised, StaleEpoch, TailMoved
+from waterclock.log.fitness import durability_of
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.leaders import lead
 from waterclock.log.names import reserve_name
@@ -156,7 +157,7 @@ async def test_after_a_crash_the_partition_is_halted_until_opened_and_then_goes_
     settings = LogSettings(url=server.url)
     await initialise(settings, partitions=1, queues=QUEUES)
     log = await Log.connect(settings, role="test")
-    assert log.durability == "always"
+    assert await durability_of(log.nodes) == "always"
     await open_partition(log, 0, epoch=1, expect_tail="")
     await create(log)
     await join(log, WORKER, body=None)

@@ -89,7 +89,6 @@ async def memory_log(
     nodes = Nodes(target, timeout=timeout, control_timeout=settings.control_timeout, name=role)
     log = Log(settings, nodes, role=role)
     log.server = await nodes.greet()
-    log.durability = "always"
     return log
 
 

@@ -14,8 +14,9 @@ from waterclock.kit.clock import Clock
 from waterclock.log import leaders
 from waterclock.log.client import Log
 from waterclock.log.clock import server_time
+from waterclock.log.fitness import Durability, durability_of
 from waterclock.log.gates import gate_of, gate_of_names
-from waterclock.log.lines import pack
+from waterclock.log.lines import facts, pack
 from waterclock.log.nodes import Node
 from waterclock.log.sessions import muster, sessions
 from waterclock.store.partitioning import Partitioning, present
@@ -60,7 +61,7 @@ def problem(check: str, said: str, do: str) -> Finding:
 
 async def of_servers(log: Log, clock: Clock) -> AsyncGenerator[Finding]:
     """Of the log's servers, each by itself, whatever they hold."""
-    yield _durability(log)
+    yield _durability(await durability_of(log.nodes))
     for node in log.nodes.all():
         said = await _info(node)
         where = f"{node.target.address.host}:{node.target.address.port}"
@@ -168,8 +169,8 @@ async def _of_partition(log: Log, partition: int, share: int) -> AsyncGenerator[
         yield warning("stream", said, "see that a projector runs; or lower WATERCLOCK_TRIM_AFTER")
 
 
-def _durability(log: Log) -> Finding:
-    match log.durability:
+def _durability(found: Durability) -> Finding:
+    match found:
         case "always":
             return ok("persistence", "appendfsync always: every answered write is on disk")
         case "everysec":
@@ -203,9 +204,7 @@ def _skew(check: str, ms: int) -> Finding:
 
 async def _info(node: Node) -> dict[str, str]:
     async with node.writer.line() as line:
-        told = cast("bytes", await line.ask(pack("INFO"))).decode()
-    pairs = (line.partition(":") for line in told.splitlines() if not line.startswith("#"))
-    return {name: value for name, _, value in pairs}
+        return facts(cast("bytes", await line.ask(pack("INFO"))))
 
 
 def _get(url: str) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from waterclock.kit.service import run_service
 from waterclock.kit.settings import SettingsError, TelemetrySettings, read
 from waterclock.log.client import Log
 from waterclock.log.errors import LogUnavailable, LogUnfit
+from waterclock.log.fitness import durability_of
 from waterclock.log.opening import initialise
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
@@ -73,6 +74,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
     telemetry.setup("api", told)
     log = await Log.connect(log_settings(), role="api")
     try:
+        durability = await durability_of(log.nodes)
         async with (
             await open_pool(store.postgres_url, name="api", max_size=own.postgres_connections) as pool,
             assembled(
@@ -89,7 +91,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
             _check_access(own.host, parts.access)
 
             def ready() -> None:
-                where = {"url": f"http://{own.host}:{own.port}", "durability": log.durability}
+                where = {"url": f"http://{own.host}:{own.port}", "durability": durability}
                 _log.info("ready", extra=where)
 
             await serve(application(parts), own.host, own.port, stop, ready=ready, ending=parts.hub.close)

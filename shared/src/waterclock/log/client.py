@@ -15,7 +15,7 @@ import msgspec
 from redis.exceptions import AskError, ClusterDownError, NoScriptError, ResponseError, TryAgainError
 
 from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised
-from waterclock.log.fitness import Durability, check
+from waterclock.log.fitness import check
 from waterclock.log.lines import Line, Server, pack, pack_word, target_of
 from waterclock.log.nodes import Nodes
 from waterclock.log.reader import Reader
@@ -54,7 +54,6 @@ class Log:
         self.partitions = 0
         self.restored = 0  # epoch from which on there are so many; 0: there always were
         self.queues: tuple[Queue, ...] = ()
-        self.durability: Durability = "none"
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
         self.nodes = nodes
         self._role = role
@@ -88,10 +87,13 @@ class Log:
         log = cls(settings, nodes, role=role)
         try:
             log.server = await nodes.greet()
-            log.durability = await check(nodes)
+            await check(nodes)
         except ResponseError as error:
             await log.close()
             raise LogUnfit(f"The server refuses us: {error}") from error
+        except LogUnavailable as error:
+            await log.close()
+            raise LogUnavailable(f"The log of WATERCLOCK_REDIS_URL is out of reach: {error}") from error
         except BaseException:
             await log.close()
             raise

@@ -2,7 +2,8 @@
 
 LogError
 ├── LogUnfit           this server must not be used: one clear line says why; raised at start only
-│   └── NotInitialised `waterclock migrate` has not prepared it
+│   ├── NotInitialised `waterclock migrate` has not prepared it
+│   └── NotPermitted   our user may not do this there
 ├── LogUnavailable     no answer in time; a write may have happened, and may be repeated as it was
 ├── LogFull            the server is at its memory watermark: nothing new; what runs may finish
 ├── Halted             the partition has not been opened on this server process
@@ -28,6 +29,10 @@ class LogUnfit(LogError):
 
 
 class NotInitialised(LogUnfit):
+    pass
+
+
+class NotPermitted(LogUnfit):
     pass
 
 

@@ -1,4 +1,4 @@
-"""Whether a server may hold the log: looked at once, at start."""
+"""Whether a server may hold the log: looked at once, at start. And how durable it is, by its own word."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Literal, cast
 
 from redis.exceptions import ResponseError
 
-from waterclock.log.errors import LogUnfit
-from waterclock.log.lines import Server, pack
+from waterclock.log.errors import LogUnfit, NotPermitted
+from waterclock.log.lines import Server, facts, pack
 from waterclock.log.nodes import Node, Nodes
 
 Durability = Literal["none", "everysec", "always"]
@@ -16,20 +16,24 @@ Durability = Literal["none", "everysec", "always"]
 REDIS_FROM, VALKEY_FROM = (7, 0), (7, 2)
 
 
-async def check(nodes: Nodes) -> Durability:
-    """Check every node, and say how durable the weakest is.
+async def check(nodes: Nodes) -> None:
+    """Check every node.
 
     Raises:
         LogUnfit: one must not be used; the message names what to change.
     """
-    found: set[Durability] = set()
     for node in nodes.all():
         async with node.writer.line() as line:
             _check_version(line.server)
-        policy = await _setting(node, "maxmemory-policy")
-        if policy not in {"noeviction", ""}:
+            told = facts(cast("bytes", await line.ask(pack("INFO", "memory"))))
+        policy = told.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction":
             raise LogUnfit(f"maxmemory-policy is {policy}, which loses events: set it to noeviction.")
-        found.add(await _durability(node))
+
+
+async def durability_of(nodes: Nodes) -> Durability:
+    """How durable the weakest node is: "none" also where it does not tell, as many hosts forbid CONFIG."""
+    found = {await _durability(node) for node in nodes.all()}
     return "none" if "none" in found else "everysec" if "everysec" in found else "always"
 
 
@@ -46,11 +50,11 @@ async def _durability(node: Node) -> Durability:
 
 
 async def _setting(node: Node, name: str) -> str:
-    """A setting of the server; empty where it does not tell (some hosts forbid CONFIG)."""
+    """A setting of the server; empty where it does not tell."""
     try:
         async with node.writer.line() as line:
             found = cast("list[bytes]", await line.ask(pack("CONFIG", "GET", name)))
-    except ResponseError:
+    except (ResponseError, NotPermitted):
         return ""
     return found[1].decode() if found else ""
 

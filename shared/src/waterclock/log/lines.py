@@ -23,8 +23,9 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from waterclock.log.errors import LogFull, LogUnavailable, LogUnfit
+from waterclock.log.errors import LogFull, LogUnavailable, LogUnfit, NotPermitted
 
+_IN_SCRIPT = "ACL failure in script"  # a refusal there has no code of its own
 _UNAVAILABLE = ("MISCONF", "NOREPLICAS", "BUSY")
 
 
@@ -53,6 +54,10 @@ class Target(NamedTuple):
         host = self.options.get("path") or self.options.get("host", "localhost")
         return Address(str(host), int(self.options.get("port", 6379)))
 
+    @property
+    def user(self) -> str:
+        return str(self.options.get("username") or "default")
+
     def at(self, address: Address) -> Target:
         return Target(self.kind, self.options | {"host": address.host, "port": address.port})
 
@@ -72,7 +77,7 @@ class Line:
 
     def __init__(self, target: Target, *, timeout: float, name: str) -> None:
         self._timeout = timeout
-        self._address = target.address
+        self._target = target
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
         options: dict[str, Any] = target.options | {
             "socket_timeout": None,  # ours is around each call: the driver's `wait_for` can swallow a cancellation
@@ -96,7 +101,7 @@ class Line:
             async with asyncio.timeout(self._timeout):
                 await self._connection.connect()
         except (RedisError, OSError) as error:  # TimeoutError is one
-            raise_ours(error, self._address)
+            _raise_ours(error, self._target)
             raise
 
     async def ask(self, packed: bytes) -> Any:
@@ -104,6 +109,7 @@ class Line:
 
         Raises:
             LogUnavailable: no answer; the command may have been executed.
+            NotPermitted: our user may not do that.
             ResponseError: the server's answer is an error.
         """
         try:
@@ -111,7 +117,10 @@ class Line:
                 await self._connection.send_packed_command(packed, check_health=False)
                 return cast("object", await self._connection.read_response())
         except (RedisError, OSError) as error:
-            raise_ours(error, self._address)
+            if isinstance(error, NoPermissionError) or str(error).startswith(_IN_SCRIPT):
+                said = f"The user {self._target.user} may not do what {_command_of(packed)} asks: {error}"
+                raise NotPermitted(f"{said} (what each service's user needs is in users.acl)") from error
+            _raise_ours(error, self._target)
             raise
 
     async def drop(self) -> None:
@@ -152,7 +161,7 @@ class Lines:
             if not line.server.run_id:
                 await line.open()
             yield line
-        except (ResponseError, LogFull):
+        except (ResponseError, LogFull, NotPermitted):
             await self._take_back(line)
             raise
         except LogUnavailable:
@@ -193,24 +202,36 @@ def pack_word(word: str | bytes | float) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(raw), raw)
 
 
-def raise_ours(error: Exception, address: Address) -> None:
+def facts(info: bytes) -> dict[str, str]:
+    """What `INFO` tells, by name."""
+    pairs = (line.partition(":") for line in info.decode().splitlines() if not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+def _command_of(packed: bytes) -> str:
+    """The command's name; its arguments may be anybody's secrets."""
+    return packed.split(b"\r\n", 3)[2].decode()
+
+
+def _raise_ours(error: Exception, target: Target) -> None:
     """Raise the error of ours that an error of the driver stands for; of error replies few stand for one."""
     if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM "):
         raise LogFull("The server is at its memory limit.") from error
     if isinstance(error, AuthenticationError | NoPermissionError):
-        raise LogUnfit(f"The server refuses us: {error}") from error
+        said = f"The server refuses the user {target.user} (WATERCLOCK_REDIS_URL): {error}"
+        raise LogUnfit(said) from error
     passing = isinstance(error, ReadOnlyError) or str(error).startswith(_UNAVAILABLE)
     if passing or not isinstance(error, ResponseError):
-        raise LogUnavailable(f"{address.host}:{address.port} gives no answer: {error or 'timeout'}") from error
+        where = f"{target.address.host}:{target.address.port}"
+        raise LogUnavailable(f"{where} gives no answer: {error or 'timeout'}") from error
 
 
 def _server_of(info: bytes) -> Server:
-    told = {name: value for name, _, value in (line.partition(b":") for line in info.splitlines())}
-    version = told.get(b"valkey_version", told.get(b"redis_version", b"0"))
-    mode = told.get(b"server_mode", told.get(b"redis_mode", b""))
+    told = facts(info)
+    version = told.get("valkey_version", told.get("redis_version", "0"))
     return Server(
-        run_id=told[b"run_id"].decode(),
-        valkey=b"valkey_version" in told,
-        version=tuple(int(part) for part in version.split(b".") if part.isdigit()),
-        cluster=mode == b"cluster",
+        run_id=told["run_id"],
+        valkey="valkey_version" in told,
+        version=tuple(int(part) for part in version.split(".") if part.isdigit()),
+        cluster=told.get("server_mode", told.get("redis_mode")) == "cluster",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 from waterclock.log.client import Log
+from waterclock.log.lines import facts
 
 
 class Room(NamedTuple):
@@ -20,6 +21,5 @@ async def room_of(log: Log, key: str) -> Room:
     Raises:
         LogUnavailable: no answer.
     """
-    text = cast("bytes", await log.execute(key, "INFO", "memory"))
-    told = {name: value for name, _, value in (line.partition(":") for line in text.decode().splitlines())}
+    told = facts(cast("bytes", await log.execute(key, "INFO", "memory")))
     return Room(int(told.get("used_memory", 0)), int(told.get("maxmemory", 0)))
