@@ -41,6 +41,16 @@ async def test_another_takes_it_when_the_term_has_run_out(log: Log) -> None:
     assert not (await run_for(log, "one")).mine
 
 
+async def test_a_term_from_before_the_clock_was_set_back_is_over(log: Log) -> None:
+    first = await run_for(log, "one", ttl_ms=20_000)
+    meta = log.keys.partition(0, "meta")
+    assert (await watch(log, 0)).until > (await watch(log, 0)).now
+    await log.execute(meta, "HSET", meta, "leader_until", first.until + 3_600_000)
+    assert (await watch(log, 0)).until == 0
+    other = await run_for(log, "two", ttl_ms=20_000)
+    assert (other.mine, other.term, other.until - other.now) == (True, 2, 20_000)
+
+
 async def test_who_comes_back_after_the_end_begins_a_new_term(log: Log) -> None:
     first = await run_for(log, "one", ttl_ms=20)
     await past(log, first.until)
