@@ -59,6 +59,7 @@ class Known(msgspec.Struct, kw_only=True):
     definition: Definition
     version: int
     mark: int
+    decided_at: int = 0
     unfinished: dict[str, str] = {}  # run → the state it was requested in
     alive: bool = True
 
@@ -70,7 +71,6 @@ class Oracle:
         self.broken: Broken | None = None
         """The first law that did not hold: who is told of it may be a process that nobody listens to."""
         self.fates = {"fired": 0, "skipped": 0, "coalesced": 0}
-        self._decided_at = 0
         self._requested: set[str] = set()
         self._events = keys.partition(0, "events").encode()
         self._marks = keys.partition(0, "marks").encode()
@@ -176,8 +176,8 @@ class Oracle:
             assert event.after is not None
             assert event.through is not None
             self._expect(millis(event.after) == after, f"{one.position} begins at {event.after}, not {stamp(after)}")
-            self._expect(one.at >= self._decided_at, f"{one.position} was decided before what stands before it")
-            self._decided_at = one.at
+            self._expect(one.at >= job.decided_at, f"{one.position} was decided before what stands before it")
+            job.decided_at = one.at
             told += self._told(job_id, job, one, event, expected[len(told) :])
             after = millis(event.through)
         self._expect(after == through or not entries, "the last decision ends elsewhere than the unit")
