@@ -10,6 +10,7 @@ import socket
 import click
 
 from waterclock.kit import measures, telemetry
+from waterclock.kit.collector import calm_collector
 from waterclock.kit.health import Report, served
 from waterclock.kit.measures import exposed
 from waterclock.kit.otlp import pushing
@@ -91,6 +92,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
             _check_access(own.host, parts.access)
 
             def ready() -> None:
+                calm_collector()
                 where = {"url": f"http://{own.host}:{own.port}", "durability": durability}
                 _log.info("ready", extra=where)
 
@@ -120,6 +122,7 @@ async def _project(stop: asyncio.Event) -> None:
                 _log.info("ready")
 
             keeping = Keeping(keep_bytes=own.stream_bytes, trim_after=own.trim_after)
+            calm_collector()
             await run(
                 log,
                 pool,

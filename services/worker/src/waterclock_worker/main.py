@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import gc
 import logging
 import os
 import sys
@@ -17,6 +16,7 @@ import msgspec
 import uvloop
 
 from waterclock.kit import telemetry
+from waterclock.kit.collector import calm_collector
 from waterclock.kit.health import served
 from waterclock.kit.measures import exposed
 from waterclock.kit.metrics import Exposition
@@ -77,7 +77,7 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
         raise SettingsError("WATERCLOCK_LEASE: a lease under 1 s ends by any hiccup")
     _one_heap()
     registry = discover(settings.executors)
-    _calm_collector()
+    calm_collector()
     log_settings = LogSettings(
         url=redis.redis_url, prefix=redis.key_prefix, control_timeout=min(2.0, settings.renew_every)
     )
@@ -99,16 +99,6 @@ def _one_heap() -> None:
     """
     if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(_M_ARENA_MAX, 1)
-
-
-def _calm_collector() -> None:
-    """What is loaded by now stays; runs leave no cycles behind, so that collections find little and may be rare.
-
-    With the usual thresholds they took a third of the time of a no-op run.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
 
 
 async def _host(
