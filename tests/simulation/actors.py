@@ -88,6 +88,7 @@ class Client:
             log=log,
             clock=clock,
             store_clocks=StoreClocks(clock),
+            gathering=nothing,
             pool=nothing,
             projected=nothing,
             registry=nothing,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.integration.api.conftest import MakeRig
@@ -219,6 +220,25 @@ async def test_the_same_key_triggers_one_run(rig: MakeRig) -> None:
 
 
 @pytest.mark.asyncio
+async def test_triggers_that_come_at_once_are_each_answered_for_themselves(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        free, alone = [(await api.create(jobName=name, concurrent=name))["id"] for name in ("0", "1")]
+        asked = [*[(free, None)] * 10, *[(free, "one")] * 10, *[(alone, None)] * 10, *[("0" * 16, None)] * 2]
+        async with asyncio.TaskGroup() as tasks:
+            sent = [tasks.create_task(_trigger(api, job, key)) for job, key in asked]
+        answers = [task.result() for task in sent]
+        assert {answer.status_code for answer in answers[:20]} == {202}
+        runs = [answer.json()["runId"] for answer in answers[:20]]
+        assert (len(set(runs[:10])), len(set(runs[10:])), len(set(runs))) == (10, 1, 11)
+        assert sorted(answer.status_code for answer in answers[20:]) == [202, *[404] * 2, *[409] * 9]
+        [winner] = [answer.json()["runId"] for answer in answers[20:30] if answer.status_code == 202]
+        refusals = [answer.json()["detail"] for answer in answers[20:30] if answer.status_code == 409]
+        assert all(winner in detail for detail in refusals)
+        assert len(await _runs(api)) == 12
+
+
+@pytest.mark.asyncio
 async def test_a_run_is_cancelled_at_once_before_it_starts_and_asked_to_stop_after(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -329,6 +349,10 @@ async def _run(api: Rig, run_id: str) -> dict[str, Any]:
 
 async def _job(api: Rig, job_id: str) -> dict[str, Any]:
     return (await api.http.get(f"{JOBS}/{job_id}")).json()
+
+
+async def _trigger(api: Rig, job_id: str, key: str | None) -> httpx.Response:
+    return await api.http.post(f"{JOBS}/{job_id}/trigger", headers={"Idempotency-Key": key} if key else {})
 
 
 async def _runs(api: Rig, **query: Any) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from litestar.datastructures import State
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.kit.measures import exposed
 from waterclock.log.client import Log
+from waterclock.log.gathering import Gathering
 from waterclock.log.store_clock import StoreClocks
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Pool
@@ -109,6 +110,7 @@ async def assembled(
                 Measured(log, pool, hub).told_by(exposition)
                 yield Parts(
                     log=log,
+                    gathering=Gathering(log, tasks),
                     pool=pool,
                     projected=projected,
                     registry=Registry(log, pool, projected, clock),

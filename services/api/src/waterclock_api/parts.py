@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 from waterclock.kit.clock import Clock
 from waterclock.kit.metrics import Exposition
 from waterclock.log.client import Log
+from waterclock.log.gathering import Gathering
 from waterclock.log.store_clock import StoreClocks
 from waterclock.model.positions import Position
 from waterclock.store.pool import Connection, Pool
@@ -35,6 +36,7 @@ PARTS = "parts"
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     log: Log
+    gathering: Gathering
     pool: Pool
     projected: Projected
     registry: Registry

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from waterclock.log.commands import Command, Replayed
 from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.jobs import StoredJob
-from waterclock.log.requests import Blocked, NoJob, Request, Requested, StaleJob, request
+from waterclock.log.requests import Blocked, Granted, NoJob, Request, Requested, StaleJob
 from waterclock.model.errors import Flaw, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.ids import RunId
 from waterclock.model.moments import moment_ms
@@ -36,7 +36,7 @@ async def request_alone(parts: Parts, command: Command, wanted: Request) -> Outc
     Raises:
         KeyReused: the command's id was used for something else.
     """
-    match await appended(parts.clock, lambda: request(parts.log, wanted, command=command)):
+    match await _append(parts, command, wanted):
         case Requested(run_id=run_id):
             return Outcome(run_id, replayed=False)
         case Replayed(answer=given):
@@ -102,7 +102,5 @@ def told_run(run_id: RunId, *, replayed: bool = False) -> Answer:
     return answer(Asked(run_id=run_id), status=202, headers=headers)
 
 
-async def _append(
-    parts: Parts, command: Command, wanted: Request, version: int
-) -> Requested | Blocked | Replayed | Reused | NoJob | StaleJob:
-    return await appended(parts.clock, lambda: request(parts.log, wanted, command=command, version=version))
+async def _append(parts: Parts, command: Command, wanted: Request, version: int | None = None) -> Granted:
+    return await appended(parts.clock, lambda: parts.gathering.request(wanted, command=command, version=version))

@@ -15,7 +15,7 @@ from waterclock.log.errors import ClockAhead, StaleTerm, UnknownQueue
 from waterclock.log.scripts import Script
 from waterclock.model.definition import Overlap
 from waterclock.model.events import RequestedState
-from waterclock.model.ids import JobId, RunId, partition_of
+from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position, at_entry
 
@@ -87,6 +87,17 @@ class StaleJob(NamedTuple):
     """The job has another version than the caller saw; nothing was requested."""
 
 
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """A request by command. `version`: the job must have it, if given; so a caller may go by what it remembers."""
+
+    command: Command
+    request: Request
+    version: int | None = None
+
+
+Granted = Requested | Blocked | Replayed | KeyReused | NoJob | StaleJob
+
+
 class _Decide(msgspec.Struct, frozen=True, kw_only=True):
     term: int
     expected_now: int
@@ -101,17 +112,19 @@ class _DecideReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Request(msgspec.Struct, frozen=True, kw_only=True):
-    command: Command
-    request: Request
-    version: int | None
+    wishes: Sequence[Wish]
 
 
-class _RequestReply(msgspec.Struct, frozen=True, kw_only=True):
+class _RequestResult(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["done", "blocked", "nojob", "stale", "replayed", "reused"]
     entry: str = ""
     state: RequestedState | RunStatus | Literal["ended"] = "queued"
     run_id: str = ""
     answer: AnswerGiven | None = None
+
+
+class _RequestReply(msgspec.Struct, frozen=True, kw_only=True):
+    results: list[_RequestResult]
 
 
 _DECIDE = Script("decide", _DecideReply)
@@ -143,32 +156,41 @@ async def decide(log: Log, partition: int, units: Sequence[Unit], *, term: int, 
     return Decided(now, results)
 
 
-async def request(
-    log: Log, request: Request, *, command: Command, version: int | None = None
-) -> Requested | Blocked | Replayed | KeyReused | NoJob | StaleJob:
+async def request(log: Log, request: Request, *, command: Command, version: int | None = None) -> Granted:
     """Request one run. Repeated with the same command (ours: with the same run id), it is answered again.
-
-    `version`: the job must have it, if given; so that a caller may go by what it remembers of the job.
 
     Raises:
         UnknownQueue: no such queue.
     """
     await check_queue(log, request.queue)
-    partition = partition_of(request.run_id, log.partitions)
-    payload = _Request(command=command, request=_with_replacing(request), version=version)
+    partition = log.partition_of(request.run_id)
+    [granted] = await request_all(log, partition, [Wish(command=command, request=request, version=version)])
+    return granted
+
+
+async def request_all(log: Log, partition: int, wishes: Sequence[Wish]) -> list[Granted]:
+    """Request many runs of one partition, in one call; what becomes of one is nothing to the others.
+
+    The caller has checked their queues, and keeps the call short.
+    """
+    payload = _Request(wishes=[_with_replacing_of(wish) for wish in wishes])
     reply = await log.call(_REQUEST, partition, payload)
-    match reply.status:
+    return [_granted(partition, wish, result) for wish, result in zip(wishes, reply.results, strict=True)]
+
+
+def _granted(partition: int, wish: Wish, result: _RequestResult) -> Granted:
+    match result.status:
         case "done":
-            return Requested(at_entry(partition, reply.entry), request.run_id, reply.state)
+            return Requested(at_entry(partition, result.entry), wish.request.run_id, result.state)
         case "blocked":
-            return Blocked(RunId(reply.run_id))
+            return Blocked(RunId(result.run_id))
         case "nojob":
             return NoJob()
         case "stale":
             return StaleJob()
         case "replayed":
-            assert reply.answer is not None
-            return Replayed(reply.answer.at(partition))
+            assert result.answer is not None
+            return Replayed(result.answer.at(partition))
         case "reused":
             return KeyReused()
 
@@ -205,6 +227,11 @@ def _with_replacing_in(unit: Unit) -> Unit:
         return unit
     items = tuple(_with_replacing(item) if isinstance(item, Request) else item for item in unit.items)
     return msgspec.structs.replace(unit, items=items)
+
+
+def _with_replacing_of(wish: Wish) -> Wish:
+    request = _with_replacing(wish.request)
+    return wish if request is wish.request else msgspec.structs.replace(wish, request=request)
 
 
 def _with_replacing(request: Request) -> Request:
