@@ -24,6 +24,7 @@ from tests.support.campaign import KINDS, LEASE, Campaign, besieged
 from tests.support.evidence import Evidence
 from tests.support.listening import Listener
 from tests.support.load import Load
+from tests.support.verdict import broken, misheard
 from waterclock.kit.clock import SystemClock
 from waterclock.model.events import RunRequested
 from waterclock.model.instants import stamp
@@ -130,28 +131,6 @@ async def behind_at_the_end(listeners: dict[str, Listener], load: Load, evidence
     with contextlib.suppress(AssertionError):
         await waiting.until(look, within=HEARD, what="listeners have caught up")
     return behind()
-
-
-def broken(load: Load, evidence: Evidence) -> Iterable[str]:
-    entries = evidence.entries
-    for partition, archived in evidence.archives.items():
-        yield from proofs.chain(archived)
-        yield from proofs.alike(archived, evidence.streams[partition])
-    yield from proofs.runs_end_once(entries)
-    yield from proofs.attempts_are_told_apart(entries)
-    yield from proofs.attempts_are_counted_once(entries)
-    yield from proofs.serial_jobs_never_overlap(entries)
-    yield from proofs.lines_are_whole(entries)
-    yield from proofs.instants_are_decided(entries, now_ms=SystemClock().now_ms())
-    yield from proofs.answers_are_kept(entries, load.answered, load.unsure)
-    yield from (f"read models: {difference}" for difference in evidence.differences)
-    yield from (f"{key} still holds {size}" for key, size in evidence.left.items())
-    yield from load.surprises
-
-
-def misheard(name: str, listener: Listener, stored: list[proofs.Entry]) -> list[str]:
-    faults = [*proofs.heard_once(listener.heard, stored), *listener.surprises]
-    return [f"{name}: {fault}" for fault in faults]
 
 
 def summary(load: Load, listeners: list[Listener], evidence: Evidence) -> str:

@@ -105,8 +105,8 @@ class Stores(NamedTuple):
 
 
 @asynccontextmanager
-async def connected(redis_url: str, postgres_url: str) -> AsyncGenerator[Stores]:
-    log = await Log.connect(LogSettings(url=redis_url), role="test")
+async def connected(redis_url: str, postgres_url: str, *, prefix: str = "wc") -> AsyncGenerator[Stores]:
+    log = await Log.connect(LogSettings(url=redis_url, prefix=prefix), role="test")
     try:
         async with await AsyncConnection.connect(postgres_url, autocommit=True) as connection:
             yield Stores(log, connection)

@@ -1,0 +1,113 @@
+"""The release before and this one side by side on the same stores, replaced part by part under load.
+
+Nothing is lost, no attempt is used up, and no client notices more than a connection that ends.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random  # noqa: TID251  a campaign that its seed repeats
+
+import pytest
+
+from tests.fault.test_kills import chosen_seed
+from tests.support import waiting
+from tests.support.entrance import entrance
+from tests.support.evidence import Evidence, connected
+from tests.support.listening import Listener
+from tests.support.load import Load
+from tests.support.rollout import ORDER, Release, rolling
+from tests.support.verdict import broken, misheard
+from waterclock.kit.clock import SystemClock
+from waterclock.model.events import ResultRefused, RunLost, WorkerLeft
+from waterclock.model.instants import stamp
+
+FLOWING, QUIET = 60.0, 90.0  # s
+UPGRADE: list[tuple[str, Release]] = [(part, "present") for part in ORDER]
+DOWNGRADE: list[tuple[str, Release]] = [(part, "previous") for part in reversed(ORDER)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.timeout(300)
+async def test_an_upgrade_part_by_part_loses_nothing_and_burns_no_attempt(
+    redis_url: str, key_prefix: str, postgres_url: str, tmp_path: Path
+) -> None:
+    await replace(stores(redis_url, key_prefix, postgres_url), tmp_path, UPGRADE, seed=chosen_seed())
+
+
+@pytest.mark.soak
+@pytest.mark.asyncio
+@pytest.mark.timeout(3600)
+async def test_upgrades_and_downgrades_in_any_order_lose_nothing(
+    redis_url: str, key_prefix: str, postgres_url: str, tmp_path: Path
+) -> None:
+    seed = chosen_seed()
+    chance = Random(seed)
+    releases: list[Release] = ["previous", "present"]
+    anyhow: list[tuple[str, Release]] = [(chance.choice(list(ORDER)), chance.choice(releases)) for _ in range(60)]
+    steps = UPGRADE + DOWNGRADE + anyhow
+    await replace(stores(redis_url, key_prefix, postgres_url), tmp_path, steps, seed=seed)
+
+
+def stores(redis_url: str, prefix: str, postgres_url: str) -> dict[str, str]:
+    return {
+        "WATERCLOCK_REDIS_URL": redis_url,
+        "WATERCLOCK_KEY_PREFIX": prefix,
+        "WATERCLOCK_POSTGRES_URL": postgres_url,
+        "WATERCLOCK_PARTITIONS": "2",
+    }
+
+
+async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[str, Release]], *, seed: int) -> None:
+    print(f"seed {seed}; all that was said: {folder}/output.log")  # noqa: T201  shown if it fails
+    urls = stores["WATERCLOCK_REDIS_URL"], stores["WATERCLOCK_POSTGRES_URL"]
+    async with entrance() as place, rolling(folder, stores, place) as rollout:
+        await rollout.migrate("previous")
+        await rollout.begin("previous")
+        load = await Load.begin(place.url, seed=seed)
+        heard = {name: load.stream_of(name) for name in ("tick", "serial", "by-hand")}
+        async with asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(load.go_on(), name="load")
+            listening = [tasks.create_task(one.listen(), name="listen") for one in heard.values()]
+            await rollout.migrate("present")
+            for part, release in steps:
+                await rollout.replace(part, release)
+                await flows(load, heard["tick"])
+            load.stop()
+            await asking
+            await load.end_schedules()
+            async with connected(*urls, prefix=stores["WATERCLOCK_KEY_PREFIX"]) as reached:
+                await waiting.until(reached.settled, within=QUIET, what="every run has ended, and all is archived")
+                evidence = await reached.gather()
+            await waiting.until(
+                lambda: caught_up(heard, load, evidence), within=QUIET, what="streams are at their ends"
+            )
+            for task in listening:
+                task.cancel()
+    faults = [*broken(load, evidence), *burnt(evidence)]
+    for name, listener in heard.items():
+        faults += misheard(f"stream of {name}", listener, evidence.of_job(load.jobs[name]))
+    assert not faults, "\n".join([f"seed {seed}", *faults[:100]])
+
+
+async def flows(load: Load, tick: Listener) -> None:
+    """What is due from now on is decided, executed, and read to have succeeded."""
+    now = stamp(SystemClock().now_ms())
+    await tick.first("run.requested", since=now, within=FLOWING)
+    run_id = (await tick.first("run.succeeded", since=now, within=FLOWING))["runId"]
+    await waiting.until(lambda: load.succeeded(run_id), within=FLOWING, what=f"{run_id} is read to have succeeded")
+
+
+async def caught_up(heard: dict[str, Listener], load: Load, evidence: Evidence) -> bool:
+    ends = {name: str(evidence.of_job(load.jobs[name])[-1].position) for name in heard}
+    return {name: one.heard[-1]["id"] for name, one in heard.items()} == ends
+
+
+def burnt(evidence: Evidence) -> list[str]:
+    """Runs were handed back by those that left, and in no other way lost; nobody was late with a result, or died."""
+    events = [entry.event for entry in evidence.entries]
+    lost = {event.reason for event in events if isinstance(event, RunLost)}
+    faults = [] if lost == {"handedBack"} else [f"runs were lost by {lost}"]
+    faults += [f"a result was refused: {event}" for event in events if isinstance(event, ResultRefused)]
+    left = {event.reason for event in events if isinstance(event, WorkerLeft)}
+    return faults if left == {"drained"} else [*faults, f"workers left by {left}"]
