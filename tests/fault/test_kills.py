@@ -75,6 +75,8 @@ async def wage(folder: Path, *, rounds: int, seed: int, pauses: bool) -> None:
                 task.cancel()
     print(summary(load, [*listeners.values()], evidence))  # noqa: T201
     faults = [*behind, *broken(load, evidence)]
+    if "Traceback" in (said := campaign.output.read_text()):  # an outage is no bug: it is one line
+        faults.append(said[said.index("Traceback") :][:3000])
     for name, listener in listeners.items():
         faults += misheard(f"stream of {name}", listener, evidence.of_job(load.jobs[name]))
     for run_id, listener in load.followed.items():

@@ -8,7 +8,7 @@ from tests.contract.log.build import QUEUES, WORKER, ask, create, ending, finish
 from tests.support.servers import OwnValkey, Shared
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.clock import now
-from waterclock.log.errors import LogFull, LogUnavailable, LogUnfit
+from waterclock.log.errors import LogFull, LogRefuses, LogUnavailable, LogUnfit
 from waterclock.log.fitness import durability_of
 from waterclock.log.jobs import Appended
 from waterclock.log.opening import initialise
@@ -68,6 +68,20 @@ async def test_at_the_memory_limit_new_runs_are_refused_and_running_ones_finish(
         await ask(log, wish(3))
     [second] = (await grab(log, 2)).grants
     assert await finish(log, ending(first), ending(second)) == ["done", "done"]
+    await log.close()
+
+
+async def test_a_server_that_takes_no_writes_for_a_time_is_told_from_one_that_is_silent(own_valkey: OwnValkey) -> None:
+    server = await own_valkey()
+    settings = LogSettings(url=server.url)
+    await initialise(settings, partitions=1, queues=QUEUES)
+    log = await Log.connect(settings, role="test")
+    await open_all(log, epoch=1)
+    await log.execute("", "CONFIG", "SET", "min-replicas-to-write", "1")
+    with pytest.raises(LogRefuses, match="takes no writes: NOREPLICAS"):
+        await create(log)
+    await log.execute("", "CONFIG", "SET", "min-replicas-to-write", "0")
+    assert isinstance(await create(log), Appended)
     await log.close()
 
 

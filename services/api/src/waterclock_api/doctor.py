@@ -113,7 +113,10 @@ async def _log(held: AsyncExitStack, found: list[Finding]) -> Log | None:
     try:
         await log.refresh()
     except NotInitialised as error:
-        do = "a new log: `waterclock migrate`; one that lost everything: start a projector, or `waterclock restore`"
+        do = (
+            "`waterclock migrate`, with WATERCLOCK_PARTITIONS and WATERCLOCK_QUEUE_WEIGHTS as they were if it has lost"
+            " everything; then start a projector, which puts back what the archive knows"
+        )
         found.append(problem("log", str(error), do))
     return log
 

@@ -16,7 +16,7 @@ from litestar.exceptions import HTTPException
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.chance import token
-from waterclock.log.errors import ClockAhead, Halted, LogError, LogFull, LogUnavailable, UnknownQueue
+from waterclock.log.errors import ClockAhead, Halted, LogError, LogFull, LogRefuses, LogUnavailable, UnknownQueue
 from waterclock.model.errors import (
     Flaw,
     Invalid,
@@ -174,6 +174,9 @@ def _detail(error: Exception, row: Kind) -> str:
     if isinstance(error, psycopg.Error | PoolTimeout):
         _log.warning("postgres out of reach", extra={"error": " ".join(str(error).split())})
         return "Postgres does not answer. Commands are still accepted."
+    if isinstance(error, LogRefuses):
+        _log.warning("redis takes no writes", extra={"error": str(error)})
+        return "Redis takes no writes now; nothing was changed."
     if isinstance(error, LogUnavailable):
         _log.warning("redis out of reach", extra={"error": str(error)})
         return "Redis does not answer. Whether a change was made is not known; it is safe to repeat with the same key."

@@ -19,6 +19,7 @@ from faststream.message import StreamMessage
 from faststream.redis import RedisBroker, RedisClusterBroker, StreamSub
 from faststream.redis.parser import MessageFormat
 from faststream.specification import AsyncAPI
+from redis.exceptions import RedisError
 
 from waterclock.wire.keys import Keys
 
@@ -27,6 +28,27 @@ SOCKET_TIMEOUT = 5.0  # s; more than twice the block: silence is told from a dea
 CONTROL_KEPT = 1_000  # entries of the control stream, about
 
 messages_log = logging.getLogger("waterclock.messages")
+
+
+class _Useful(logging.Filter):
+    """Of FastStream's own lines those that say something: not how it ends, and not with a traceback that a read failed.
+
+    What it reads may be lost, and is read again; that the log is away is said by those who need it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        fetching = record.msg == _FETCH_ERROR and isinstance(error, RedisError | OSError)
+        if not fetching and not str(record.msg).startswith(_ENDING):
+            return True
+        record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+        record.exc_info = None
+        record.error = repr(error)
+        return messages_log.isEnabledFor(logging.DEBUG)
+
+
+_FETCH_ERROR, _ENDING = "Message fetch error", "callback for "  # as FastStream 0.7 says them
+messages_log.addFilter(_Useful())
 
 
 # A dataclass, not a struct: FastStream draws its document through pydantic, which knows no structs.

@@ -5,6 +5,7 @@ LogError
 │   ├── NotInitialised `waterclock migrate` has not prepared it
 │   └── NotPermitted   our user may not do this there
 ├── LogUnavailable     no answer in time; a write may have happened, and may be repeated as it was
+│   └── LogRefuses     it takes no writes now: its disk, its replicas, or a script in its way; nothing was done
 ├── LogFull            the server is at its memory watermark: nothing new; what runs may finish
 ├── Halted             the partition has not been opened on this server process
 ├── UnknownQueue       no such queue, also after asking again
@@ -37,6 +38,10 @@ class NotPermitted(LogUnfit):
 
 
 class LogUnavailable(LogError):
+    pass
+
+
+class LogRefuses(LogUnavailable):
     pass
 
 

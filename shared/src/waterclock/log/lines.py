@@ -23,10 +23,10 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from waterclock.log.errors import LogFull, LogUnavailable, LogUnfit, NotPermitted
+from waterclock.log.errors import LogFull, LogRefuses, LogUnavailable, LogUnfit, NotPermitted
 
 _IN_SCRIPT = "ACL failure in script"  # a refusal there has no code of its own
-_UNAVAILABLE = ("MISCONF", "NOREPLICAS", "BUSY")
+_PASSING = ("MISCONF", "NOREPLICAS", "BUSY")
 
 
 class Address(NamedTuple):
@@ -220,9 +220,10 @@ def _raise_ours(error: Exception, target: Target) -> None:
     if isinstance(error, AuthenticationError | NoPermissionError):
         said = f"The server refuses the user {target.user} (WATERCLOCK_REDIS_URL): {error}"
         raise LogUnfit(said) from error
-    passing = isinstance(error, ReadOnlyError) or str(error).startswith(_UNAVAILABLE)
-    if passing or not isinstance(error, ResponseError):
-        where = f"{target.address.host}:{target.address.port}"
+    where = f"{target.address.host}:{target.address.port}"
+    if isinstance(error, ReadOnlyError) or str(error).startswith(_PASSING):
+        raise LogRefuses(f"{where} takes no writes: {error}") from error
+    if not isinstance(error, ResponseError):
         raise LogUnavailable(f"{where} gives no answer: {error or 'timeout'}") from error
 
 
