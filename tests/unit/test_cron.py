@@ -171,6 +171,17 @@ def test_an_autumn_overlap_is_told_pass_by_pass() -> None:
     assert notes == [first, first, second, second, None]
 
 
+@pytest.mark.parametrize("expression", ["0 */20 2 ? * SUN", "0 */20 2 25 10 ?", "0 */20 2 25 10 ? 2026"])
+def test_the_second_pass_of_an_hour_is_next_however_far_the_one_after_it_is(expression: str) -> None:
+    schedule = parse(expression, timezone="Europe/Berlin", dialect="unix")
+    first = ms("2026-10-25T00:40:00Z")  # 02:40, twenty minutes before the clock goes back to 02:00
+
+    following = schedule.after(first)
+
+    assert following == ms("2026-10-25T01:00:00Z")
+    assert schedule.between(first, ms("2026-10-25T01:00:00Z")) == [following]
+
+
 def test_the_tz_database_is_the_one_of_the_lock_file() -> None:
     assert TZDATA_VERSION == tzdata.IANA_VERSION
 

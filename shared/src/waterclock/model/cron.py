@@ -25,7 +25,8 @@ TZDATA_VERSION: str = tzdata.IANA_VERSION
 """The tz database in use, such as 2026a: that of the installed package, never the machine's."""
 
 _WIDEST_GAP = 3 * 3600  # a wider one is a change of calendar, not of the clock (man 8 cron, Debian)
-_TWO_DAYS = 2 * 86_400
+_DAY = 86_400
+_TWO_DAYS = 2 * _DAY
 _FEW = 1_000  # instants that are listed sooner than they are searched for by halves
 _NO_LIMIT = 1 << 62
 
@@ -76,12 +77,14 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                     return start * 1000
                 floor = self._unrepeated(stretch, floor)
             local = self.local.at_or_after(floor)
-            if local is None:
+            if local is not None and local - offset < end:
+                return (local - offset) * 1000
+            if end - second <= _DAY:  # the clock may go back to what is named before `floor`
+                second = end
+            elif local is None:
                 return None
-            found = local - offset
-            if found < end:
-                return found * 1000
-            second = max(end, found - _TWO_DAYS)  # nothing is named before, whatever the offset becomes
+            else:
+                second = max(end, local - offset - _TWO_DAYS)  # nothing is named before, whatever the offset becomes
         return None
 
     def between(self, after_ms: int, through_ms: int, limit: int | None = None) -> list[int]:
