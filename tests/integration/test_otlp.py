@@ -1,114 +1,112 @@
-"""What is sent by OTLP, as a receiver that decodes it finds it."""
+"""What is sent by OTLP, as a receiver that decodes it finds it; and one that never answers."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.integration.api.rig import JOBS
-from tests.integration.test_trace import CLIENT, ended, everything
-from waterclock.kit import telemetry
+from tests.support.traces import receiving
+from waterclock.kit import measures, otlp, sending, telemetry
 from waterclock.kit.measures import exposed
 from waterclock.kit.otlp import pushing
+from waterclock.kit.sending import Sender
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-class Receiver:
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.bodies: list[tuple[str, bytes]] = []
-
-    def spans(self) -> list[Any]:
-        found: list[Any] = []
-        for path, body in self.bodies:
-            if path == "/v1/traces":
-                request: Any = ExportTraceServiceRequest.FromString(body)
-                found += [span for one in request.resource_spans for scope in one.scope_spans for span in scope.spans]
-        return found
-
-    def metrics(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for path, body in self.bodies:
-            if path == "/v1/metrics":
-                request: Any = ExportMetricsServiceRequest.FromString(body)
-                found |= {
-                    metric.name: metric
-                    for one in request.resource_metrics
-                    for scope in one.scope_metrics
-                    for metric in scope.metrics
-                }
-        return found
-
-
-@contextmanager
-def receiving() -> Generator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            packed = self.headers.get("content-encoding") == "gzip"
-            receiver.bodies.append((self.path, gzip.decompress(body) if packed else body))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver = Receiver(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.mark.asyncio
-async def test_a_receiver_finds_one_trace_from_the_request_to_the_projected_outcome(
-    redis_url: str, migrated_postgres_url: str, key_prefix: str
-) -> None:
-    with receiving() as receiver:
-        telemetry.install("test", OTLPSpanExporter(endpoint=f"{receiver.url}/v1/traces"))
-        try:
-            async with everything(redis_url, migrated_postgres_url, key_prefix) as api:
-                await api.caught_up()
-                job = await api.create(jobName="sent")
-                answer = await api.http.post(f"{JOBS}/{job['id']}/trigger", json={}, headers={"traceparent": CLIENT})
-                await ended(api, answer.json()["runId"])
-        finally:
-            await asyncio.to_thread(telemetry.shutdown)
-
-    trace = bytes.fromhex(CLIENT[3:35])
-    spans = [span for span in receiver.spans() if span.trace_id == trace]
-    by_id = {span.span_id: span for span in spans}
-    assert {span.name for span in spans} == {"api", "append", "claim", "attempt"}
-    for span in spans:
-        assert span.parent_span_id in by_id or span.parent_span_id.hex() == CLIENT[36:52]
-    projections = [span for span in receiver.spans() if span.name == "project"]
-    attempt = next(span for span in spans if span.name == "attempt")
-    assert any(link.span_id == attempt.span_id for span in projections for link in span.links)
+def dropped(reason: str) -> float:
+    return measures.SPANS_DROPPED.series.get((reason,), 0)
 
 
 @pytest.mark.asyncio
 async def test_a_receiver_finds_the_metrics_that_a_process_tells() -> None:
     with receiving() as receiver:
         exposition = exposed("worker")
+        measures.START_DELAY.observe(0.02, "q")
+        measures.START_DELAY.exemplify(PARENT, 0.02, "q")
         async with pushing(exposition, receiver.url, instance="one"):
-            told = {metric.name for metric in exposition.metrics if metric.series}
+            told = {metric.convention or metric.name for metric in exposition.metrics if metric.series}
 
     assert told
     found = receiver.metrics()
     assert set(found) == told
     assert found["waterclock_claims_total"].sum.is_monotonic
+    exemplars = [
+        exemplar
+        for point in found["waterclock_start_delay_seconds"].histogram.data_points
+        for exemplar in point.exemplars
+    ]
+    assert PARENT[3:35] in {exemplar.trace_id.hex() for exemplar in exemplars}
+
+
+def test_a_collector_that_hangs_holds_nobody_up_and_what_is_dropped_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sending, "END_MOST_S", 0.2)
+    hanging = threading.Event()
+    most, made = 1_000, 5_000
+    sent, before = measures.SPANS_SENT.series.get((), 0), dropped("queue")
+    with receiving(hanging=hanging) as receiver:
+        telemetry.install("test", Sender(telemetry.exporter_to(receiver.url), most=most))
+        for _ in range(made):  # while nothing is answered: had one of them waited for that, it would for ever
+            telemetry.past("work", seconds=0, parent=PARENT)
+        telemetry.shutdown()
+        assert measures.SPANS_SENT.series.get((), 0) == sent
+
+    # One batch at most was on its way. The others found no room, or waited and were given up in the end.
+    assert made - sending.AT_ONCE <= dropped("queue") - before <= made
+
+
+def test_a_collector_that_is_away_costs_its_spans_which_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "SEND_MOST_S", 0.3)
+    with receiving() as receiver:
+        nobody = receiver.url
+    before = dropped("collector")
+    telemetry.install("test", Sender(telemetry.exporter_to(nobody)))
+    telemetry.past("work", seconds=0, parent=PARENT)
+    telemetry.shutdown()
+
+    assert dropped("collector") == before + 1
+
+
+def test_what_is_sampled_follows_the_parent_then_the_links_then_the_share() -> None:
+    unsampled = PARENT[:-2] + "00"
+    with receiving() as receiver:
+        telemetry.install("test", telemetry.exporter_to(receiver.url), sample=0)
+        telemetry.past("by its parent", seconds=0, parent=PARENT)
+        telemetry.past("by its link", seconds=0, parent=None, links=(PARENT,))
+        telemetry.past("not by its parent", seconds=0, parent=unsampled)
+        telemetry.past("not by its share", seconds=0, parent=None)
+        assert telemetry.sampled(telemetry.origin("run", (PARENT,)))
+        assert not telemetry.sampled(telemetry.origin("run", (unsampled,)))
+        telemetry.shutdown()
+
+    assert sorted(span.name for span in receiver.spans()) == ["by its link", "by its parent"]
+
+
+def test_a_run_s_own_trace_begins_the_same_wherever_it_is_asked_for() -> None:
+    with receiving() as receiver:
+        telemetry.install("test", telemetry.exporter_to(receiver.url), sample=0.5)
+        found = [telemetry.origin(f"run-{number}") for number in range(200)]
+        again = [telemetry.origin(f"run-{number}") for number in range(200)]
+        at = next(one for one in found if telemetry.sampled(one))
+        told = telemetry.past("begins", seconds=0, parent=None, at=at)
+        telemetry.shutdown()
+
+    assert found == again
+    assert len(set(found)) == 200
+    assert 20 < sum(map(telemetry.sampled, found)) < 180
+    (span,) = receiver.spans()
+    assert told == at == f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01"
+
+
+@pytest.mark.asyncio
+async def test_metrics_do_not_wait_for_ever_for_a_collector_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otlp, "SEND_MOST_S", 0.3)
+    hanging = threading.Event()
+    with receiving(hanging=hanging) as receiver:
+        async with asyncio.timeout(60), pushing(exposed("worker"), receiver.url, instance="one"):
+            pass
+        assert receiver.metrics() == {}

@@ -5,32 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, served
 from tests.integration.scheduler.stage import scheduling
+from tests.support.traces import Spans, collected, id_of, links_of, parent_of, place, receiving, trace_of
 from waterclock.kit import telemetry
 from waterclock.log.client import Log, LogSettings
-from waterclock_worker.executors.demo import noop
+from waterclock_worker.executors.demo import noop, steps
 from waterclock_worker.registry import Registry
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import Worker
 
 CLIENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TRACE, PARENT = CLIENT[3:35], CLIENT[36:52]
+TWO_STEPS = {"invokeTarget": "demo.steps", "invokeParams": {"steps": 2, "lines": 1, "delay": 0}}
 
 
 @pytest.fixture
-def spans() -> Generator[InMemorySpanExporter]:
-    exporter = InMemorySpanExporter()
-    telemetry.install("test", SimpleSpanProcessor(exporter))
-    yield exporter
-    telemetry.shutdown()
+def spans() -> Generator[Spans]:
+    with collected() as found:
+        yield found
 
 
 @asynccontextmanager
@@ -39,11 +36,12 @@ async def everything(redis_url: str, postgres_url: str, prefix: str) -> AsyncGen
     async with assembled_rig(redis_url, postgres_url, prefix) as api:
         log = await Log.connect(settings, role="worker")
         try:
-            worker = Worker(log, settings, Registry((noop,)), WorkerSettings(worker_name="w"))
+            worker = Worker(log, settings, Registry((noop, steps)), WorkerSettings(worker_name="w"))
             async with scheduling(api.log), asyncio.TaskGroup() as tasks:
                 tasks.create_task(worker.run(), name="worker")
                 async with asyncio.timeout(20):
                     await worker.ready.wait()
+                await api.caught_up()
                 try:
                     yield api
                 finally:
@@ -60,63 +58,50 @@ async def ended(api: Rig, run_id: str) -> None:
     await api.caught_up()
 
 
-def named(spans: InMemorySpanExporter, name: str, **attributes: Any) -> list[ReadableSpan]:
-    return [
-        span
-        for span in spans.get_finished_spans()
-        if span.name == name and attributes.items() <= dict(span.attributes or {}).items()
-    ]
-
-
-def trace_of(span: ReadableSpan) -> int:
-    assert span.context is not None
-    return span.context.trace_id
-
-
-def id_of(span: ReadableSpan) -> int:
-    assert span.context is not None
-    return span.context.span_id
-
-
-def parent_of(span: ReadableSpan) -> int:
-    assert span.parent is not None
-    return span.parent.span_id
-
-
-def linked(span: ReadableSpan) -> set[int]:
-    return {link.context.trace_id for link in span.links}
-
-
 @pytest.mark.asyncio
 async def test_the_trace_of_a_triggered_run_is_unbroken_from_the_client_to_the_read_model(
-    redis_url: str, migrated_postgres_url: str, key_prefix: str, spans: InMemorySpanExporter
+    redis_url: str, migrated_postgres_url: str, key_prefix: str, spans: Spans
 ) -> None:
     async with everything(redis_url, migrated_postgres_url, key_prefix) as api:
-        await api.caught_up()
-        job = await api.create(jobName="traced")
+        job = await api.create(jobName="traced", **TWO_STEPS)
         answer = await api.http.post(f"{JOBS}/{job['id']}/trigger", json={}, headers={"traceparent": CLIENT})
         run_id = answer.json()["runId"]
         await ended(api, run_id)
 
-    (attempt,) = named(spans, "attempt", **{"waterclock.run": run_id})
-    trace = trace_of(attempt)
-    assert f"{trace:032x}" == CLIENT[3:35]
-    assert {span.name for span in spans.get_finished_spans() if trace_of(span) == trace} == {
-        "api",
-        "append",
-        "claim",
-        "attempt",
+    whole = spans.of_trace(TRACE)
+    (request,) = [span for span in whole if parent_of(span) == PARENT]
+    claim, attempt = spans.one("claim", run=run_id), spans.one("attempt", run=run_id)
+    projected = spans.one("project", run=run_id)
+    assert request.name == "POST /v1/monitor/jobs/{job_id}/trigger"
+    assert [parent_of(span) for span in (claim, attempt, projected)] == [id_of(request), id_of(claim), id_of(attempt)]
+    assert [parent_of(step) for step in (*spans.named("step Step 1"), *spans.named("step Step 2"))] == [
+        id_of(attempt),
+        id_of(attempt),
+    ]
+    (append,) = [span for span in whole if span.name == "append events"]
+    assert parent_of(append) == id_of(request)
+    assert {span.name for span in whole} == {
+        request.name,
+        "append events",
+        "claim default",
+        "attempt default",
+        "step Step 1",
+        "step Step 2",
+        "project events",
     }
-    assert any(trace in linked(span) for span in named(spans, "project"))
+    assert len(whole) == 7
+    batches = [one for one in spans.operations("project") if "messaging.batch.message_count" in (one.attributes or {})]
+    (batch,) = [one for one in batches if place(one) in links_of(projected)]
+    assert place(attempt) in links_of(batch)
+    assert batch.parent is None
 
 
 @pytest.mark.asyncio
 async def test_the_trace_of_a_scheduled_run_begins_with_its_decision(
-    redis_url: str, migrated_postgres_url: str, key_prefix: str, spans: InMemorySpanExporter
+    redis_url: str, migrated_postgres_url: str, key_prefix: str, spans: Spans
 ) -> None:
     async with everything(redis_url, migrated_postgres_url, key_prefix) as api:
-        await api.caught_up()
-        job = await api.create(jobName="ticking", cronExpression="* * * * * *")
+        job = await api.create(jobName="ticking", cronExpression="* * * * * *", **TWO_STEPS)
         async with (
             served(api) as url,
             httpx.AsyncClient(base_url=url) as http,
@@ -128,9 +113,41 @@ async def test_the_trace_of_a_scheduled_run_begins_with_its_decision(
                     break
         await api.caught_up()
 
-    attempt = named(spans, "attempt")[0]
-    run = {"waterclock.run": (attempt.attributes or {})["waterclock.run"]}
-    (decide,), (claim,) = named(spans, "decide", **run), named(spans, "claim", **run)
+    run_id = (spans.operations("attempt")[0].attributes or {})["waterclock.run"]
+    decide, claim = spans.one("decide", run=run_id), spans.one("claim", run=run_id)
+    attempt, projected = spans.one("attempt", run=run_id), spans.one("project", run=run_id)
     assert decide.parent is None
-    assert (parent_of(claim), parent_of(attempt)) == (id_of(decide), id_of(claim))
-    assert any(trace_of(decide) in linked(span) for span in named(spans, "project"))
+    assert [parent_of(span) for span in (claim, attempt, projected)] == [id_of(decide), id_of(claim), id_of(attempt)]
+    assert {parent_of(span) for span in spans.of_trace(trace_of(decide)) if span.name.startswith("step ")} == {
+        id_of(attempt)
+    }
+    assert any(place(decide) in links_of(call) for call in spans.operations("append"))
+    assert (decide.attributes or {})["waterclock.fate"] == "fired"
+
+
+@pytest.mark.asyncio
+async def test_a_receiver_finds_one_trace_from_the_request_to_the_projected_outcome(
+    redis_url: str, migrated_postgres_url: str, key_prefix: str
+) -> None:
+    with receiving() as receiver:
+        telemetry.install("test", telemetry.exporter_to(receiver.url))
+        try:
+            async with everything(redis_url, migrated_postgres_url, key_prefix) as api:
+                job = await api.create(jobName="sent")
+                answer = await api.http.post(f"{JOBS}/{job['id']}/trigger", json={}, headers={"traceparent": CLIENT})
+                await ended(api, answer.json()["runId"])
+        finally:
+            await asyncio.to_thread(telemetry.shutdown)
+
+    spans = {span.span_id.hex(): span for span in receiver.spans() if span.trace_id.hex() == TRACE}
+    assert {span.name for span in spans.values()} == {
+        "POST /v1/monitor/jobs/{job_id}/trigger",
+        "append events",
+        "claim default",
+        "attempt default",
+        "project events",
+    }
+    for span in spans.values():
+        assert span.parent_span_id.hex() in {*spans, PARENT}
+    (projected,) = [span for span in spans.values() if span.name == "project events"]
+    assert spans[projected.parent_span_id.hex()].name == "attempt default"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -188,9 +189,25 @@ class RunContext:
     def step(self, name: str) -> Step:
         return Step(self._report, name)
 
+    @property
+    def logger(self) -> RunLogger:
+        """A logger of the standard library for what takes one; it names the run wherever its records go."""
+        known: dict[str, object] = {"run": self.run_id, "attempt": self.attempt}
+        if self.traceparent is not None:
+            known["trace_id"] = self.traceparent[3:35]
+        return RunLogger(_logger, known)
+
     def log(self, text: str, *args: object, level: Level = "info") -> None:
         """Write a line of the run's log, in the innermost open step if there is one."""
         self._report.logged(current_step.get(), level, _formatted(text, args))
+
+
+class RunLogger(logging.LoggerAdapter[logging.Logger]):
+    """Its records name run, attempt and trace, beside what `extra` says; they land where those of `logging` do."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
+        return msg, kwargs
 
 
 class Executor(Generic[P, R]):
@@ -223,6 +240,7 @@ AnyExecutor = Executor[..., Any]
 NO_RESULT = inspect.Signature.empty
 """The result type of an executor whose function does not say."""
 
+_logger = logging.getLogger("waterclock.run")
 _declared: list[AnyExecutor] = []
 
 

@@ -24,6 +24,7 @@ from waterclock.log.jobs import load_job
 from waterclock.log.requests import Blocked, Requested, Unit, request
 from waterclock.log.runs import EndedRun, LiveRun, find_run
 from waterclock.log.sessions import join
+from waterclock.model.definition import Overlap
 from waterclock.model.events import FireCoalesced, FireSkipped, RunCancelled, RunCancelRequested, RunRequested
 
 pytestmark = pytest.mark.asyncio
@@ -42,6 +43,21 @@ async def state_of(log: Log, number: int) -> str:
         return run.record.state
     assert isinstance(run, EndedRun)
     return run.status
+
+
+@pytest.mark.parametrize(("overlap", "folds", "fate"), [("skip", False, "blocked"), ("buffer_one", True, "folded")])
+async def test_a_decision_says_which_instants_became_no_run_and_which_run_they_met(
+    log: Log, overlap: Overlap, folds: bool, fate: str
+) -> None:
+    job = await load_job(log, J)
+    assert job is not None
+    items = tuple(wish(n, overlap=overlap, folds=folds) for n in (1, 2, 3))
+    done = await decided(log, Unit(job_id=J, version=1, mark=job.mark, through=await past(log, job.mark), items=items))
+
+    assert done.results == ["done"]
+    met = [(one.unit, one.item, one.fate, one.other) for one in done.met]
+    waits = 2 if folds else 1  # the first that is in the way: under `buffer_one` the second may wait
+    assert met == [(0, item, fate, run_of(waits)) for item in range(waits, 3)]
 
 
 async def test_runs_of_a_job_that_may_overlap_are_all_due(log: Log) -> None:

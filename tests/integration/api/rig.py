@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import msgspec
-from litestar import Litestar
 
 from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
@@ -41,6 +40,7 @@ from waterclock.store.pool import open_pool
 from waterclock.store.waits import wait_for
 from waterclock_api import projector
 from waterclock_api.app import application, assembled
+from waterclock_api.observing import Observed
 from waterclock_api.parts import Parts
 from waterclock_api.proxies import trusted_networks
 from waterclock_api.secret import new_secret
@@ -166,7 +166,7 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
     """`http` calls the application in this process, without a server."""
 
     parts: Parts
-    app: Litestar
+    app: Observed
     http: httpx.AsyncClient
     redis_url: str
     postgres_url: str
@@ -249,7 +249,7 @@ async def assembled_rig(
             await open_pool(postgres_url, name="api", min_size=2, max_size=6) as pool,
             assembled(log, pool, tokens=tokens, proxies=trusted_networks(proxies)) as parts,
         ):
-            app = application(parts)
+            app = Observed(application(parts))
             transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
             async with (
                 httpx.AsyncClient(transport=transport, base_url="http://waterclock") as http,

@@ -29,6 +29,7 @@ from waterclock.model.positions import Position, parse_position
 from waterclock.store.pool import open_pool
 from waterclock_api import hub
 from waterclock_api.app import application, assembled
+from waterclock_api.observing import Observed
 from waterclock_api.seats import SEAT_BYTES, Question
 
 EVENTS = "/v1/monitor/events/stream"
@@ -210,7 +211,9 @@ async def _replica(api: Rig, **limits: Any) -> AsyncGenerator[Rig]:
             assembled(log, pool, **limits) as parts,
         ):
             url, postgres = api.redis_url, api.postgres_url
-            yield Rig(parts=parts, app=application(parts), http=api.http, redis_url=url, postgres_url=postgres)
+            yield Rig(
+                parts=parts, app=Observed(application(parts)), http=api.http, redis_url=url, postgres_url=postgres
+            )
     finally:
         await log.close()
 

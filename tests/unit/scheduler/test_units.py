@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from tests.support.traces import Spans, collected, links_of, place, trace_of
 from tests.unit.scheduler.test_agenda import MINUTE, T, agenda_of, job
 from waterclock.kit import telemetry
-from waterclock.log.requests import ITEMS_IN_A_CALL, Request
+from waterclock.log.requests import ITEMS_IN_A_CALL, Decided, Met, Request
+from waterclock.model.ids import JobId, due_run, requested_run
 from waterclock.model.instants import stamp
+from waterclock_scheduler import tracing
 from waterclock_scheduler.agenda import Agenda
 from waterclock_scheduler.units import Batch, batches
 
 
 @pytest.fixture
-def spans() -> Iterator[InMemorySpanExporter]:
-    exporter = InMemorySpanExporter()
-    telemetry.install("scheduler", SimpleSpanProcessor(exporter))
-    yield exporter
-    telemetry.shutdown()
+def spans() -> Iterator[Spans]:
+    with collected("scheduler") as found:
+        yield found
 
 
 async def built(agenda: Agenda, now: int) -> list[Batch]:
@@ -62,17 +62,61 @@ async def test_jobs_of_one_schedule_keep_their_own_policy_and_end() -> None:
 
 
 @pytest.mark.asyncio
-async def test_each_run_begins_a_trace_of_its_own(spans: InMemorySpanExporter) -> None:
-    found = await built(agenda_of(job("a"), job("b")), T + MINUTE)
+async def test_each_run_begins_a_trace_of_its_own_which_is_told_when_it_is_decided(spans: Spans) -> None:
+    (batch,) = await built(agenda_of(job("a"), job("b")), T + MINUTE)
+    traces = [
+        msgspec.json.decode(item.body)["traceparent"]
+        for _, unit in batch
+        for item in unit.items
+        if isinstance(item, Request)
+    ]
+    assert spans.all() == []
 
-    items = [item for batch in found for _, unit in batch for item in unit.items]
-    traces = {
-        msgspec.json.decode(item.body)["traceparent"].split("-")[1] for item in items if isinstance(item, Request)
-    }
-    ended = spans.get_finished_spans()
-    assert [span.name for span in ended] == ["decide", "decide"]
-    assert all(span.parent is None for span in ended)
-    assert traces == {f"{span.context.trace_id:032x}" for span in ended if span.context is not None}
+    tracing.decided(batch, Decided(T + MINUTE + 5, ["done", "raced"], []), partition=0, seconds=0.002)
+
+    decision = spans.one("decide")
+    assert traces[0] == "00-{}-{}-01".format(*place(decision))
+    assert decision.parent is None
+    assert links_of(spans.one("append")) == {place(decision)}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("fate", "beside"), [("blocked", "blocked_by"), ("folded", "into")])
+async def test_an_instant_that_met_another_run_is_linked_with_it(spans: Spans, fate: Any, beside: str) -> None:
+    (batch,) = await built(agenda_of(job("a")), T + MINUTE)
+    other = due_run(JobId("a"), T)
+
+    tracing.decided(batch, Decided(T + MINUTE, ["done"], [Met(0, 0, fate, other)]), partition=0, seconds=0.002)
+
+    begins = telemetry.origin(other)
+    assert begins is not None
+    assert links_of(spans.one("decide", fate=fate, **{beside: other})) == {(begins[3:35], begins[36:52])}
+
+
+@pytest.mark.asyncio
+async def test_one_started_by_hand_that_was_in_the_way_is_named_and_not_linked(spans: Spans) -> None:
+    (batch,) = await built(agenda_of(job("a")), T + MINUTE)
+    other = requested_run(JobId("a"), "command")
+
+    met = [Met(0, 0, "blocked", other)]
+    tracing.decided(batch, Decided(T + MINUTE, ["done"], met), partition=0, seconds=0.002)
+
+    assert links_of(spans.one("decide", blocked_by=other)) == set()
+
+
+@pytest.mark.asyncio
+async def test_instants_that_fold_into_one_run_are_linked_with_it(spans: Spans) -> None:
+    (batch,) = await built(agenda_of(job("a", mark=T - 10 * MINUTE, misfire_policy="2")), T + 1_000)
+
+    tracing.decided(batch, Decided(T + 1_000, ["done"], []), partition=0, seconds=0.002)
+
+    runs = {(one.attributes or {})["waterclock.run"]: one for one in spans.operations("decide", fate="fired")}
+    folded = [one for one in spans.named("decide") if (one.attributes or {})["waterclock.fate"] == "coalesced"]
+    assert folded
+    for one in folded:
+        into = runs[(one.attributes or {})["waterclock.into"]]
+        assert links_of(one) == {place(into)}
+        assert trace_of(one) != trace_of(into)
 
 
 @pytest.mark.asyncio

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import msgspec
 from litestar import post
 
-from waterclock.kit import telemetry
 from waterclock.log.backfill import Backfilled, requested_by
 from waterclock.log.backfill import backfill as log_backfill
 from waterclock.log.bodies import body_of
@@ -25,6 +24,7 @@ from waterclock.model.cron import BadSchedule
 from waterclock.model.errors import Flaw, Invalid, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.events import RunRequested
 from waterclock.model.explain import Fate
+from waterclock.model.ids import backfilled_run
 from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.job import Job
 from waterclock.model.positions import Position
@@ -41,7 +41,7 @@ from waterclock_api.patience import PATIENCE, appended
 from waterclock_api.replays import REPLAYED, earlier_or_refuse
 from waterclock_api.shapes import BackfillAnswer, BackfillItem
 from waterclock_api.spec import AnyRequest, Id, Spec
-from waterclock_api.tracing import asked
+from waterclock_api.tracing import apart, asked, created
 
 BYTES_MOST = 2 << 20
 """Of the bodies of one call: each run carries its parameters."""
@@ -73,7 +73,7 @@ async def backfill_job(request: AnyRequest, job_id: Id) -> Answer:
     read_query(request, NoQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
-    with asked(request, caller, "backfill job"):
+    with asked(caller, "backfill job"):
         given = await earlier_or_refuse(parts, caller, job_id)
         wanted = _wanted(body)
         if given is not None and given.position is not None:
@@ -138,6 +138,8 @@ async def _requested(parts: Parts, caller: Caller, job_id: str, wanted: _Wanted)
         match await _append(parts, caller, stored, [_request(stored, run) for run in runs]):
             case Backfilled(states=states):
                 items = [_item(run, state) for run, state in zip(runs, states, strict=False)]
+                for run in runs[: len(states)]:
+                    created(run.run_id, run.queue, job=run.job_id)
                 return _answer(stored, wanted, _cut(found, len(items)), items)
             case Replayed(answer=given):  # the first reply was lost on its way, or the same key came twice at once
                 assert given.position is not None
@@ -191,7 +193,6 @@ def _plan(stored: StoredJob, wanted: _Wanted) -> Backfill:
 
 def _runs(parts: Parts, caller: Caller, stored: StoredJob, wanted: _Wanted, found: Backfill) -> list[RunRequested]:
     now = parts.clock.now_ms()
-    traceparent = telemetry.inject() or caller.traceparent
     return [
         requested(
             stored,
@@ -200,7 +201,7 @@ def _runs(parts: Parts, caller: Caller, stored: StoredJob, wanted: _Wanted, foun
             command_id=caller.command.id,
             actor=caller.actor,
             reason=wanted.write.reason,
-            traceparent=traceparent,
+            traceparent=apart(backfilled_run(stored.job_id, caller.command.id, one)) or caller.traceparent,
         )
         for place, one in enumerate(found.instants)
     ]

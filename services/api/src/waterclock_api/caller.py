@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from litestar import Request
 
+from waterclock.kit import telemetry
 from waterclock.kit.chance import token
 from waterclock.log.commands import Command
 from waterclock.model.ids import digest
@@ -20,7 +21,6 @@ WAIT = 2.0  # s, for the read models, unless the client says otherwise
 LONGEST_WAIT = 30  # s
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _ETAG = re.compile(r'(W/)?"?(\d{1,9})"?')
 
 
@@ -54,15 +54,10 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
     return Caller(
         actor=who if address is None else f"{who}@{address}",
         command=_command(request, who, body),
-        traceparent=traceparent_of(request),
+        traceparent=telemetry.given(header(request, b"traceparent")),
         patience=patience_of(request),
         versions=_versions(header(request, b"if-match")),
     )
-
-
-def traceparent_of(request: Request[Any, Any, Any]) -> str | None:
-    found = header(request, b"traceparent")
-    return found if found is not None and _TRACEPARENT.fullmatch(found) else None
 
 
 def _command(request: Request[Any, Any, Any], who: str, body: Any) -> Command:

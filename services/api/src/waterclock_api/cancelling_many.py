@@ -36,7 +36,7 @@ async def cancel_runs(request: AnyRequest) -> Answer:
     read_query(request, NoQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
-    with asked(request, caller, "cancel runs"):
+    with asked(caller, "cancel runs"):
         flaws: list[Flaw] = []
         write = read_struct(CancelRunsWrite, body, flaws)
         query = query_of(write, flaws, statuses=())

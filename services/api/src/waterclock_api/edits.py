@@ -15,12 +15,12 @@ from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.commands import Replayed
 from waterclock.log.jobs import Appended, Defined, Raced, StoredJob, define, load_job
 from waterclock.log.names import release_name
-from waterclock.log.requests import Unit
+from waterclock.log.requests import Request, Unit
 from waterclock.model.definition import Definition
 from waterclock.model.errors import KeyReused, NameTaken, NotFound, TryLater
 from waterclock.model.events import AnyJobEvent, EditReason, JobCreated
 from waterclock.model.fires import bounds_of, schedule_of
-from waterclock.model.ids import ID_PATTERN, JobId
+from waterclock.model.ids import ID_PATTERN, JobId, RunId
 from waterclock.model.instants import Stamp, stamp
 from waterclock.model.job import Create, Delete, Job, JobCommand, Replace, SetStatus, decide, evolve, must_settle
 from waterclock.model.misfire import policy_of, settle_edit
@@ -29,6 +29,7 @@ from waterclock_api.caller import Caller
 from waterclock_api.naming import take_name
 from waterclock_api.parts import Parts
 from waterclock_api.patience import PATIENCE, appended
+from waterclock_api.tracing import apart, created
 
 UNITS_MOST = 10
 """A longer backlog is left to the scheduler; the edit comes again."""
@@ -135,6 +136,8 @@ async def _append(
 
     match await appended(parts.clock, call):
         case Appended(position=position):
+            for item in (item for unit in plan.units for item in unit.items if isinstance(item, Request)):
+                created(item.run_id, item.queue, job=item.job_id)
             return Change(following, position)
         case Raced() as raced:
             return raced
@@ -186,13 +189,18 @@ def _owed(caller: Caller, stored: StoredJob, reason: EditReason, now: int) -> tu
         settlement = settle_edit(
             schedule, mark=mark, now=now, policy=policy_of(definition), reason=reason, start_at=start_at, end_at=end_at
         )
-        unit = fires.unit(stored, settlement, mark=mark, actor=caller.actor, command_id=caller.command.id)
+        unit = fires.unit(stored, settlement, mark=mark, actor=caller.actor, command_id=caller.command.id, trace=_trace)
         if unit.items:
             units.append(unit)
         if len(units) > UNITS_MOST:
             raise TryLater("The job has a long backlog to settle first; the scheduler is at it.", after_s=5)
         mark = settlement.through
     return tuple(units)
+
+
+def _trace(run_id: RunId, instant: int) -> str | None:
+    del instant
+    return apart(run_id)
 
 
 def _following(stored: StoredJob | None, event: AnyJobEvent, at: Stamp) -> StoredJob | None:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Protocol
 
 import msgspec
@@ -27,6 +28,7 @@ from waterclock_api.comparing import Strangers
 from waterclock_api.handover import connect_following, unblocked
 from waterclock_api.opening import ArchiveAhead, NotOpened, OtherPartitions, ensure_open
 from waterclock_api.portions import portions
+from waterclock_api.projecting import Traced
 from waterclock_api.trimming import Keeping, delete_cleared, trim
 
 READ_AT_ONCE = 1_000  # entries; reading them takes about 20 ms, in which nothing is sent to Postgres
@@ -140,16 +142,18 @@ class _Follower:
             watcher.reached(self._partition, at)
 
     async def _project(self, connection: Connection, at: Position | None, entries: Sequence[Entry]) -> None:
-        links = _traces(entries) if telemetry.tracing() else ()
-        attributes = {"partition": self._partition, "events": len(entries), "position": str(entries[-1].position)}
-        with telemetry.span("project", links=links, attributes=attributes):
+        traced = Traced(self._partition, entries) if telemetry.tracing() else nullcontext()
+        began_at = time.monotonic()
+        with traced:
             batch = batch_of(entries)
-            began_at = time.monotonic()
             async with asyncio.timeout(TRANSACTION_TIMEOUT):
                 done = apply(connection, at, entries, batch)
                 if not await unblocked(self._pool, connection, self._partition, done):
                     raise Overtaken(f"Another projector has projected partition {self._partition} beyond {at}.")
-        measures.PROJECTION.observe(time.monotonic() - began_at)
+        seconds = time.monotonic() - began_at
+        measures.PROJECTION.observe(seconds)
+        if isinstance(traced, Traced):
+            traced.tell(seconds)
         for kind, count in Counter(entry.type for entry in entries).items():
             measures.PROJECTED.add(count, kind)
         _say_unknown(self._partition, entries)
@@ -172,12 +176,6 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
 
 def _size(entries: Sequence[Entry]) -> int:
     return sum(len(entry.document) for entry in entries)
-
-
-def _traces(entries: Sequence[Entry]) -> list[str]:
-    """The traces that the events belong to, each once."""
-    found = (getattr(entry.event, "traceparent", None) for entry in entries)
-    return list(dict.fromkeys(trace for trace in found if trace is not None))
 
 
 def _say_unknown(partition: int, entries: Sequence[Entry]) -> None:

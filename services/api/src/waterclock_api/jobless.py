@@ -44,7 +44,7 @@ async def request_run(request: AnyRequest) -> Answer:
     query = read_query(request, WriteQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
-    with asked(request, caller, "request run"):
+    with asked(caller, "request run"):
         run_id = requested_run(None, caller.command.id)
         if await earlier_or_refuse(parts, caller, run_id) is not None:
             return told_run(run_id, replayed=True)

@@ -67,7 +67,7 @@ async def create_job(request: AnyRequest) -> Answer:
     query = read_query(request, WriteQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
-    with asked(request, caller, "create job"):
+    with asked(caller, "create job"):
         job_id = created_job(caller.command.id)
         given = await earlier_or_refuse(parts, caller, job_id)
         if given is not None:
@@ -106,7 +106,7 @@ async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
     query = read_query(request, WriteQuery)
     body = await read_json(request)
     caller = caller_of(request)
-    with asked(request, caller, "replace job"):
+    with asked(caller, "replace job"):
         known = await edits.load(parts, job_id)
         unknown_allowed = query.allow_unknown_executor
         definition = await definition_in(
@@ -126,7 +126,7 @@ async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
     parts = parts_of(request)
     read_query(request, NoQuery)
     caller = caller_of(request)
-    with asked(request, caller, "delete job"):
+    with asked(caller, "delete job"):
         change = await edits.edit(parts, caller, job_id, Delete())
         return await _done(parts, caller, job_id, change)
 
@@ -163,7 +163,7 @@ async def set_status(request: AnyRequest, job_id: Id) -> Answer:
     read_query(request, NoQuery)
     body = await read_json(request)
     caller = caller_of(request)
-    with asked(request, caller, "set status"):
+    with asked(caller, "set status"):
         flaws: list[Flaw] = []
         write = read_struct(StatusWrite, body, flaws, stand_ins={"status": "0"})
         refuse(flaws)
@@ -181,7 +181,7 @@ async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
     parts = parts_of(request)
     read_query(request, NoQuery)
     caller = caller_of(request)
-    with asked(request, caller, "clear logs"):
+    with asked(caller, "clear logs"):
         change = await edits.edit(parts, caller, job_id, ClearLogs())
         return await _done(parts, caller, job_id, change)
 

@@ -29,6 +29,7 @@ from waterclock_api.audit import TAGS
 from waterclock_api.keeping import kept
 from waterclock_api.lagging import Lags
 from waterclock_api.measuring import tell_lags
+from waterclock_api.observing import Observed
 from waterclock_api.projector import run
 from waterclock_api.proxies import trusted_networks
 from waterclock_api.serving import check_free, serve
@@ -96,7 +97,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 where = {"url": f"http://{own.host}:{own.port}", "durability": durability}
                 _log.info("ready", extra=where)
 
-            await serve(application(parts), own.host, own.port, stop, ready=ready, ending=parts.hub.close)
+            await serve(Observed(application(parts)), own.host, own.port, stop, ready=ready, ending=parts.hub.close)
     finally:
         await log.close()
 

@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from opentelemetry.trace import SpanKind
+
 from waterclock.kit import telemetry
 from waterclock.kit.clock import Clock
+from waterclock.kit.semantics import EVENTS, messaging
 from waterclock.log.errors import Halted, LogUnavailable
 
 PATIENCE = 2.0  # s
 _PAUSE = 0.05  # s
+_APPEND = messaging("send", "append", EVENTS)
 
 T = TypeVar("T")
 
@@ -23,7 +27,7 @@ async def appended(clock: Clock, call: Callable[[], Awaitable[T]]) -> T:
         LogUnavailable, Halted: it still is.
     """
     deadline = clock.monotonic() + PATIENCE
-    with telemetry.span("append"):
+    with telemetry.span(f"append {EVENTS}", kind=SpanKind.CLIENT, attributes=_APPEND):
         while True:
             try:
                 return await call()

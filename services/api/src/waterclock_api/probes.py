@@ -8,13 +8,12 @@ import psycopg
 from litestar import get
 from psycopg_pool import PoolTimeout
 
-from waterclock.kit.metrics import CONTENT_TYPE
 from waterclock.log import leaders
 from waterclock.log.errors import LogError
 from waterclock.log.opening import server_state
 from waterclock.model.errors import Flaw
 from waterclock_api.answers import Answer, answer
-from waterclock_api.intake import NoQuery, read_query
+from waterclock_api.intake import NoQuery, header, read_query
 from waterclock_api.lagging import lags_of_all, told
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.problems import Unready
@@ -103,7 +102,8 @@ async def metrics(request: AnyRequest) -> Answer:
     """Tell the metrics of this process, and what it sees of the log, as Prometheus reads them."""
     parts = parts_of(request)
     read_query(request, NoQuery)
-    return Answer(await parts.exposition.text(), kind=CONTENT_TYPE.encode())
+    text, kind = await parts.exposition.text(header(request, b"accept") or "")
+    return Answer(text, kind=kind.encode())
 
 
 HANDLERS = (livez, readyz, metrics)

@@ -15,6 +15,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from psycopg_pool import PoolTimeout
 
+from waterclock.kit import telemetry
 from waterclock.kit.chance import token
 from waterclock.log.errors import ClockAhead, Halted, LogError, LogFull, LogRefuses, LogUnavailable, UnknownQueue
 from waterclock.model.errors import (
@@ -37,7 +38,6 @@ from waterclock_api.kinds import KINDS, Kind
 
 MEDIA_TYPE = "application/problem+json"
 _CHALLENGE = 'Bearer realm="waterclock"'
-_TRACE = "waterclock_trace"
 _ROOM_IS_MADE_S = 5  # s, by ends and by trimming
 _STREAMS_END_S = 5  # s
 _CLOCK_SETTLES_S = 4  # a leap of the store's clock is believed after as long
@@ -128,17 +128,21 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
 _OF_FRAMEWORK = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 
-def note_trace(request: Request[Any, Any, Any], trace_id: str | None) -> None:
-    """The trace that a problem document of this request shall name."""
-    request.scope["state"][_TRACE] = trace_id
-
-
 def to_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The problem document of an error that a handler raised."""
     problem, headers = _described(request, error)
     if problem.trace_id is None:
-        problem = msgspec.structs.replace(problem, trace_id=request.scope["state"].get(_TRACE))
+        problem = msgspec.structs.replace(problem, trace_id=_trace_of(request))
     return Response(_encoder.encode(problem), status_code=problem.status, headers=dict(headers), media_type=MEDIA_TYPE)
+
+
+def _trace_of(request: Request[Any, Any, Any]) -> str | None:
+    """The request's trace: ours, or its client's where we make none."""
+    if (ours := telemetry.trace_id()) is not None:
+        return ours
+    texts = (value.decode("latin-1") for name, value in request.scope["headers"] if name == b"traceparent")
+    given = telemetry.given(next(texts, None))
+    return given and given[3:35]
 
 
 def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, Mapping[str, str]]:
@@ -152,8 +156,8 @@ def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
         if status == 404:
             detail = f"There is nothing at {request.url.path}."
         return _problem(row, detail, ()), dict(error.headers or {})
-    trace_id: str = request.scope["state"].get(_TRACE) or token(32)
-    _log.error("request failed", exc_info=error, extra={"trace": trace_id, "path": request.url.path})
+    trace_id = _trace_of(request) or token(32)
+    _log.error("request failed", exc_info=error, extra={"trace_id": trace_id, "path": request.url.path})
     row = KINDS["internal"]
     problem = _problem(row, "The fault is ours; the trace id finds it in the log.", ())
     return msgspec.structs.replace(problem, trace_id=trace_id), {}

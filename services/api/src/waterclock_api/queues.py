@@ -66,7 +66,7 @@ async def _set(request: AnyRequest, name: str, kind: type[QueuePaused | QueueRes
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
-    with asked(request, caller, "pause queue" if kind is QueuePaused else "resume queue"):
+    with asked(caller, "pause queue" if kind is QueuePaused else "resume queue"):
         flaws: list[Flaw] = []
         write = read_struct(PauseWrite, body, flaws)
         refuse(flaws)

@@ -62,7 +62,7 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
-    with asked(request, caller, "retry run"):
+    with asked(caller, "retry run"):
         if ID_PATTERN.fullmatch(run_id) is None:
             raise NotFound("run", run_id)
         again = retried_run(run_id, caller.command.id)
@@ -78,7 +78,11 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
             originals = await originals_of(connection, [run_id])
         if run_id not in originals:
             raise TryLater("The end of the run is not archived yet.")
-        done = await request_again(parts, caller, originals[run_id], again, caller.command, write)
+        original = originals[run_id]
+        if original.request.traceparent is not None and telemetry.tracing():
+            telemetry.link(original.request.traceparent)
+        traceparent = telemetry.inject() or caller.traceparent
+        done = await request_again(parts, caller, original, again, caller.command, write, traceparent=traceparent)
         return told_run(done.run_id, replayed=done.replayed)
 
 
@@ -94,16 +98,23 @@ async def originals_of(connection: Connection, run_ids: Iterable[str]) -> dict[s
 
 
 async def request_again(
-    parts: Parts, caller: Caller, original: Original, run_id: RunId, command: Command, write: AgainWrite
+    parts: Parts,
+    caller: Caller,
+    original: Original,
+    run_id: RunId,
+    command: Command,
+    write: AgainWrite,
+    *,
+    traceparent: str | None,
 ) -> Outcome:
-    """Request an ended run again under that id, by that command.
+    """Request an ended run again under that id, by that command, in that trace.
 
     Raises:
         JobGone: its job was deleted.
         RunBlocked: its job may not overlap.
     """
     job_id = original.request.job_id
-    event = _request(caller, original, run_id, command, write)
+    event = _request(caller, original, run_id, command, write, traceparent)
     if job_id is None:
         return await request_alone(parts, command, _wanted(event, "allow"))
 
@@ -137,7 +148,9 @@ async def _until_readable(parts: Parts, run_id: str) -> None:
                 raise TryLater("The end of the run is not archived yet.")
 
 
-def _request(caller: Caller, original: Original, run_id: RunId, command: Command, write: AgainWrite) -> RunRequested:
+def _request(
+    caller: Caller, original: Original, run_id: RunId, command: Command, write: AgainWrite, traceparent: str | None
+) -> RunRequested:
     """What was requested, again; what the decision about its instant said is left out, for nothing is decided here."""
     first = original.request
     return RunRequested(
@@ -159,7 +172,7 @@ def _request(caller: Caller, original: Original, run_id: RunId, command: Command
         cause=str(original.ended),
         actor=caller.actor,
         command_id=command.id,
-        traceparent=telemetry.inject() or caller.traceparent,
+        traceparent=traceparent,
     )
 
 

@@ -26,7 +26,7 @@ from waterclock_api.requesting import PATH
 from waterclock_api.retrying import Original, originals_of, request_again
 from waterclock_api.shapes import Retried, RetriedRun
 from waterclock_api.spec import AnyRequest, Spec
-from waterclock_api.tracing import asked
+from waterclock_api.tracing import apart, asked, created
 
 BADLY: tuple[EndedStatus, ...] = ("failed", "timedOut", "died")
 """What is retried where no status is asked for: what ended badly, and was not cancelled by someone."""
@@ -45,7 +45,7 @@ async def retry_runs(request: AnyRequest) -> Answer:
     read_query(request, NoQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
-    with asked(request, caller, "retry runs"):
+    with asked(caller, "retry runs"):
         flaws: list[Flaw] = []
         write = read_struct(RetryRunsWrite, body, flaws)
         query = query_of(write, flaws, statuses=BADLY)
@@ -87,10 +87,15 @@ async def _retry(parts: Parts, caller: Caller, run_ids: Sequence[str], write: Re
 async def _again(parts: Parts, caller: Caller, run_id: str, original: Original, write: RetryRunsWrite) -> RetriedRun:
     command = command_for(caller, run_id)
     wanted = AgainWrite(overlap_policy=write.overlap_policy, reason=write.reason)
+    again = retried_run(run_id, caller.command.id)
+    traceparent = apart(again) or caller.traceparent
     try:
-        outcome = await request_again(parts, caller, original, retried_run(run_id, caller.command.id), command, wanted)
+        outcome = await request_again(parts, caller, original, again, command, wanted, traceparent=traceparent)
     except (RunBlocked, JobGone, UnknownQueue) as refusal:
         return RetriedRun(run_id=run_id, retried_as=None, refused=str(refusal))
+    if not outcome.replayed:
+        first = original.request
+        created(again, first.queue, job=first.job_id, like=first.traceparent)
     return RetriedRun(run_id=run_id, retried_as=outcome.run_id, refused=None)
 
 

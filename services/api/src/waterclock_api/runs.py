@@ -56,7 +56,7 @@ async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
-    with asked(request, caller, "trigger job"):
+    with asked(caller, "trigger job"):
         given = await earlier_or_refuse(parts, caller, job_id)
         if given is not None and given.run_id is not None:
             return told_run(RunId(given.run_id), replayed=True)
@@ -139,7 +139,7 @@ async def cancel_run(request: AnyRequest, run_id: Id) -> Answer:
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
-    with asked(request, caller, "cancel run"):
+    with asked(caller, "cancel run"):
         flaws: list[Flaw] = []
         read_struct(CancelWrite, body, flaws)
         refuse(flaws)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
-from litestar import Litestar
+from litestar.types import ASGIApp
 
 from waterclock.kit.service import Unfit
 
@@ -18,7 +18,7 @@ GRACE = 10.0  # s for requests under way once the process is to stop
 
 
 async def serve(
-    app: Litestar, host: str, port: int, stop: asyncio.Event, *, ready: Callable[[], None], ending: Callable[[], None]
+    app: ASGIApp, host: str, port: int, stop: asyncio.Event, *, ready: Callable[[], None], ending: Callable[[], None]
 ) -> None:
     """Serve until `stop`; `ending` is called then, and must make what does not end by itself end.
 

@@ -1,23 +1,61 @@
-"""A command's span, from the moment its request is read."""
+"""A command in its request's trace, and the traces of the runs that it asks for.
+
+One run stands in the trace of its request. Of many each has a trace of its own, linked with the request's both ways:
+one trace of a thousand runs, a week long, tells nobody anything.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from litestar import Request
 from opentelemetry.trace import SpanKind
 
 from waterclock.kit import telemetry
+from waterclock.kit.semantics import messaging
+from waterclock.model.ids import RunId
 from waterclock_api.caller import Caller
-from waterclock_api.problems import note_trace
+
+_OFF = nullcontext()
+
+
+def asked(caller: Caller, what: str) -> AbstractContextManager[None]:
+    """Work on a command: its request's span names it, and what it is refused for."""
+    return _told(caller, what) if telemetry.tracing() else _OFF
 
 
 @contextmanager
-def asked(request: Request[Any, Any, Any], caller: Caller, what: str) -> Generator[None]:
-    """Work under the span `api`, a child of the client's; a refusal names the trace."""
-    attributes = {"http.request.method": request.method, "waterclock.command": what}
-    with telemetry.span("api", parent=caller.traceparent, attributes=attributes, kind=SpanKind.SERVER):
-        note_trace(request, telemetry.trace_id() or (caller.traceparent and caller.traceparent[3:35]))
+def _told(caller: Caller, what: str) -> Generator[None]:
+    telemetry.describe({"waterclock.command": what, "waterclock.command_id": caller.command.id})
+    try:
         yield
+    except Exception as error:
+        telemetry.describe({"waterclock.refused": type(error).__name__})
+        raise
+
+
+def apart(run_id: RunId) -> str | None:
+    """Where the trace of one of many runs begins; None while tracing is off."""
+    return telemetry.origin(run_id, _cause())
+
+
+def created(run_id: RunId, queue: str, *, job: str | None, like: str | None = None) -> None:
+    """Tell that one of many runs was requested. `like`: the trace of the run that it repeats."""
+    at = apart(run_id)
+    if at is None or not telemetry.sampled(at):
+        return
+    telemetry.past(
+        f"create {queue}",
+        seconds=0,
+        parent=None,
+        at=at,
+        links=[*_cause(), *(() if like is None else (like,))],
+        kind=SpanKind.PRODUCER,
+        attributes=messaging("create", "create", queue, message=run_id, run=run_id, job=job or ""),
+    )
+    telemetry.link(at)
+
+
+def _cause() -> tuple[str, ...]:
+    here = telemetry.inject()
+    return () if here is None else (here,)

@@ -9,7 +9,6 @@ from waterclock.kit import telemetry
 from waterclock.log import fires
 from waterclock.log.requests import ITEMS_IN_A_CALL, Unit
 from waterclock.model.ids import RunId
-from waterclock.model.instants import stamp
 from waterclock.model.misfire import Policy, Settlement, settle
 from waterclock_scheduler.agenda import Due, Planned
 
@@ -49,6 +48,6 @@ def _settlement(
 
 
 def _begin(run_id: RunId, instant: int) -> str | None:
-    """The trace of a run begins with the decision."""
-    with telemetry.span("decide", attributes={"waterclock.run": run_id, "waterclock.nominal_at": stamp(instant)}):
-        return telemetry.inject()
+    """The trace of a run begins with the decision, which is told when it is made."""
+    del instant
+    return telemetry.origin(run_id)

@@ -15,7 +15,7 @@ import logging
 from collections import Counter
 from contextlib import aclosing
 
-from waterclock.kit import measures
+from waterclock.kit import measures, telemetry
 from waterclock.kit.clock import Clock
 from waterclock.log import jobs, requests
 from waterclock.log.client import Log
@@ -24,6 +24,7 @@ from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Decided, Request
 from waterclock.model.cron import BadSchedule
 from waterclock.model.ids import JobId
+from waterclock_scheduler import tracing
 from waterclock_scheduler.agenda import Agenda
 from waterclock_scheduler.doorbell import Doorbell
 from waterclock_scheduler.terms import Term, wait
@@ -209,10 +210,14 @@ class Walk:
 
     async def _append(self, batch: Batch) -> None:
         units = [unit for _, unit in batch]
+        began_at = self._clock.monotonic()
         decided = await requests.decide(
             self._log, self._term.partition, units, term=self._term.number, expected_now=self._store_clock.now()
         )
         self._measure(batch, decided)
+        if telemetry.tracing():
+            seconds = self._clock.monotonic() - began_at
+            tracing.decided(batch, decided, partition=self._term.partition, seconds=seconds)
         for (planned, unit), result in zip(batch, decided.results, strict=True):
             match result:
                 case "done":

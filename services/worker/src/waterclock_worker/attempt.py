@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+
+from opentelemetry.trace import Span
 
 from waterclock.executors import AnyExecutor, RunContext, Values
 from waterclock.kit import telemetry
@@ -22,15 +24,14 @@ from waterclock.log.attempts import Grant, RunEnding
 from waterclock.model.events import RunRequested
 from waterclock.model.instants import millis
 from waterclock.model.outcomes import AttemptOutcome, Error
+from waterclock_worker import tracing
 from waterclock_worker.capture import speaking
 from waterclock_worker.ending import ending_of
 from waterclock_worker.outcomes import Outcome, Stop, outcome_of, params_for, succeeded
 from waterclock_worker.steps import StepLog
 
 DEFAULT_TIMEOUT = 3600.0  # s
-
-
-_untraced = nullcontext()
+_UNTRACED = nullcontext()
 
 
 class Attempt:
@@ -38,7 +39,7 @@ class Attempt:
 
     __slots__ = (
         "_clock", "_done", "_ended", "_interrupt", "claimed_at", "ending", "executor", "grant", "limit", "lost",
-        "outcome", "partition", "request", "steps", "stopped", "stopped_at", "traceparent",
+        "outcome", "partition", "request", "span", "steps", "stopped", "stopped_at", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +72,8 @@ class Attempt:
         self.stopped: Stop | None = None
         self.ending: RunEnding | None = None  # once it has ended
         self.outcome: AttemptOutcome = "returned"  # once it has ended
-        self.traceparent: str | None = None
+        self.traceparent: str | None = None  # of its claim, then its own; None while tracing is off
+        self.span: Span | None = None  # where it is traced, from its start to its end
         self.stopped_at = 0.0  # monotonic; when it was asked to stop
         self.lost = False  # its run was found to be taken away
         self._clock = clock
@@ -115,6 +117,8 @@ class Attempt:
         if self.stopped is not None:
             outcome = self._as_asked(self.stopped, outcome)
         self.outcome = outcome.kind
+        if self.span is not None:
+            tracing.ended(self.span, outcome)
         self.steps.close()
         self._interrupt = None  # it refers to us: whatever ends here is freed at once, without the collector
         self.ending = ending_of(
@@ -137,7 +141,7 @@ class Attempt:
             timer = loop.call_later(self.limit, self.stop, "timedOut") if self.limit else None
             speaking.set(self.steps)
             try:
-                with self.traced() if telemetry.tracing() else _untraced:
+                with self.traced() if telemetry.tracing() else _UNTRACED:
                     outcome = succeeded(await self.executor.function(*self.arguments(values)))
             except BaseException as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
                 outcome = outcome_of(error)
@@ -151,7 +155,7 @@ class Attempt:
         if self.stopped is None:
             speaking.set(self.steps)
             try:
-                with self.traced():
+                with self.traced() if telemetry.tracing() else _UNTRACED:
                     outcome = succeeded(self.executor.function(*self.arguments(values)))
             except BaseException as error:  # noqa: BLE001
                 outcome = outcome_of(error)
@@ -182,24 +186,12 @@ class Attempt:
     def deadline_ms(self) -> int | None:
         return self._clock.now_ms() + int(self.limit * 1000) if self.limit else None
 
-    def claimed(self, *, seconds: float) -> None:
-        """Tell of the claim in the run's trace; what the attempt does stands beneath it."""
-        attributes = {"waterclock.run": self.grant.run_id, "waterclock.partition": self.partition}
-        self.traceparent = telemetry.past(
-            "claim", seconds=seconds, parent=self.request.traceparent, attributes=attributes
-        )
-
-    @contextmanager
-    def traced(self) -> Generator[None]:
-        """Work under the attempt's span, a child of its claim."""
-        attributes = {
-            "waterclock.run": self.grant.run_id,
-            "waterclock.attempt": self.grant.attempt,
-            "waterclock.executor": self.executor.key,
-        }
-        with telemetry.span("attempt", parent=self.traceparent, attributes=attributes):
-            self.traceparent = telemetry.inject()
-            yield
+    def traced(self) -> AbstractContextManager[object]:
+        """Work under the attempt's span, beneath its claim; it ends with the attempt."""
+        if self.traceparent is None:
+            return _UNTRACED
+        self.span = tracing.begun(self)
+        return telemetry.under(self.span)
 
     def _as_asked(self, reason: Stop, outcome: Outcome) -> Outcome:
         if outcome.kind == "failed" and outcome.error is not None and outcome.error.type != "CancelledError":

@@ -16,6 +16,7 @@ from typing import TextIO
 
 from waterclock.executors import current_step
 from waterclock.model.events import Level
+from waterclock_worker.naming import Whose, named
 from waterclock_worker.steps import StepLog
 from waterclock_worker.text import level_of
 
@@ -29,6 +30,8 @@ def captured() -> Generator[None]:
     root, out, err = logging.getLogger(), sys.stdout, sys.stderr
     handlers = list(root.handlers)
     ours, level = _RunHandler(), root.level
+    factory = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(named(factory, _whose))
     sys.stdout, sys.stderr = _Stream(out, "info"), _Stream(err, "warning")
     root.addHandler(ours)
     root.setLevel(min(level, logging.INFO))
@@ -42,7 +45,13 @@ def captured() -> Generator[None]:
             handler.removeFilter(filters)
         root.setLevel(level)
         root.removeHandler(ours)
+        logging.setLogRecordFactory(factory)
         sys.stdout, sys.stderr = out, err
+
+
+def _whose() -> Whose | None:
+    steps = speaking.get()
+    return None if steps is None else Whose(steps.run_id, steps.attempt, steps.traceparent)
 
 
 class _Stream(io.TextIOBase):

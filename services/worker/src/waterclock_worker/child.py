@@ -18,7 +18,9 @@ from waterclock.executors import AnyExecutor, RunContext, current_step, declared
 from waterclock.lifespans import LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
 from waterclock_worker import childwords as words
+from waterclock_worker.childtracing import beneath
 from waterclock_worker.files import load_file
+from waterclock_worker.naming import Whose, named
 from waterclock_worker.outcomes import Outcome, outcome_of, params_for, succeeded
 from waterclock_worker.text import LINE_MOST, NAME_MOST, cleaned, error_of, level_of
 
@@ -75,7 +77,10 @@ def main(fd: int, line: bytes) -> None:
     sys.path[:] = task.path
     report = PipeReport(fd)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_PipeHandler(report)])
-    outcome = _execute(task, report)
+    whose = Whose(task.run_id, task.attempt, task.traceparent)
+    logging.setLogRecordFactory(named(logging.getLogRecordFactory(), lambda: whose))
+    with beneath(task.traceparent):
+        outcome = _execute(task, report)
     sys.stdout.flush()
     report.tell(
         words.Ended(

@@ -20,7 +20,10 @@ def claimed(attempts: Sequence[Attempt]) -> None:
 def ended(attempts: Sequence[Attempt], now: float) -> None:
     """Count ends, and how long they took until `now`, a monotonic second."""
     for attempt in attempts:
-        measures.DURATION.observe(now - attempt.claimed_at, attempt.executor.key)
+        took, key = now - attempt.claimed_at, attempt.executor.key
+        measures.DURATION.observe(took, key)
+        if attempt.traceparent is not None:
+            measures.DURATION.exemplify(attempt.traceparent, took, key)
     for (queue, outcome), times in Counter((one.request.queue, one.outcome) for one in attempts).items():
         measures.ENDED.add(times, queue, outcome)
 

@@ -25,7 +25,7 @@ from waterclock.lifespans import ThreadValues
 from waterclock.log.attempts import Grant, RunEnding
 from waterclock.log.client import Log
 from waterclock.model.events import RunRequested
-from waterclock_worker import measuring
+from waterclock_worker import measuring, tracing
 from waterclock_worker.attempt import Attempt
 from waterclock_worker.children import Children
 from waterclock_worker.endings import Endings
@@ -112,6 +112,8 @@ class Running:
         on_loop: list[Attempt] = []
         attempts = [self._attempt(seat, grant) for grant in grants]
         measuring.claimed(attempts)
+        if telemetry.tracing() and attempts:
+            tracing.claimed(attempts, seconds=self._clock.monotonic() - seat.asked_at, session=seat.session)
         for attempt in attempts:
             grant = attempt.grant
             seat.attempts[grant.fence] = attempt
@@ -168,12 +170,9 @@ class Running:
 
     def _attempt(self, seat: Seat, grant: Grant) -> Attempt:
         request, found = self._requested(grant)
-        attempt = Attempt(
+        return Attempt(
             grant, request, found, partition=seat.partition, clock=self._clock, done=self._on_done, told=self._on_told
         )
-        if telemetry.tracing():
-            attempt.claimed(seconds=self._clock.monotonic() - seat.asked_at)
-        return attempt
 
     def _requested(self, grant: Grant) -> tuple[RunRequested, AnyExecutor]:
         """What is to be run. Whatever is wrong with that fails the attempt, and neither the worker nor other runs."""

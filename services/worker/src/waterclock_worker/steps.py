@@ -26,6 +26,7 @@ from waterclock.model.events import (
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
+from waterclock_worker import tracing
 from waterclock_worker.text import LINE_MOST, NAME_MOST, cleaned, error_of
 
 BATCH_BYTES = 64 * 1024  # lines of one event; about what one batch may hold
@@ -59,9 +60,9 @@ class StepLog:
     """What one attempt has told and is not yet stored. Implements `waterclock.executors.Report`."""
 
     __slots__ = (
-        "_announced", "_attempt", "_begun", "_clock", "_closed", "_dropped", "_full", "_job_id", "_lock", "_pending",
-        "_progress", "_steps", "_tell", "_written", "cancelled", "fence", "partition", "pending_size", "run_id",
-        "touched",
+        "_announced", "_begun", "_clock", "_closed", "_dropped", "_full", "_job_id", "_lock", "_pending", "_progress",
+        "_steps", "_tell", "_traced", "_written", "attempt", "cancelled", "fence", "partition", "pending_size",
+        "run_id", "touched", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -79,7 +80,7 @@ class StepLog:
         self.run_id = run_id
         self.partition = partition
         self._job_id = job_id
-        self._attempt = attempt
+        self.attempt = attempt
         self.fence = fence
         self._clock = clock
         self._tell = tell
@@ -88,6 +89,7 @@ class StepLog:
         self._progress: dict[int, int] = {}  # step → where its progress stands in `_pending`
         self._begun: dict[Level, str] = {}  # printed lines without an end yet
         self._steps = 0
+        self._traced: dict[int, tuple[str, float]] = {}  # open steps: name and monotonic start, where they are traced
         self._written = 0
         self._dropped = 0
         self._full = False
@@ -96,6 +98,7 @@ class StepLog:
         self.pending_size = 0
         self.cancelled = False
         self.touched = False  # anything ever told
+        self.traceparent: str | None = None  # of the attempt, where it is traced
 
     @property
     def has_pending(self) -> bool:
@@ -106,7 +109,10 @@ class StepLog:
             self._steps += 1
             number = self._steps
             if number <= STEPS_MOST:
-                self._put(StepStarted(**self._who(), number=number, name=cleaned(name, NAME_MOST)))
+                started = StepStarted(**self._who(), number=number, name=cleaned(name, NAME_MOST))
+                self._put(started)
+                if self.traceparent is not None:
+                    self._traced[number] = started.name, self._clock.monotonic()
         self._announce()
         return number
 
@@ -136,6 +142,12 @@ class StepLog:
         with self._lock:
             self._progress.pop(step, None)
             self._put(StepFinished(**self._who(), number=step, status=status, error=error))
+            traced = self._traced.pop(step, None)
+        if traced is not None and self.traceparent is not None:
+            name, began_at = traced
+            seconds = self._clock.monotonic() - began_at
+            kind = None if error is None else error.type
+            tracing.step(self.traceparent, name, step, seconds=seconds, status=status, error=kind)
         self._announce()
 
     def printed(self, step: int | None, level: Level, text: str) -> None:
@@ -221,4 +233,4 @@ class StepLog:
         return StepLogged(**self._who(), number=item.number, lines=tuple(item.lines))
 
     def _who(self) -> _Identity:
-        return _Identity(run_id=self.run_id, job_id=self._job_id, attempt=self._attempt, fence=self.fence)
+        return _Identity(run_id=self.run_id, job_id=self._job_id, attempt=self.attempt, fence=self.fence)

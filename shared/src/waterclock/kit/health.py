@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from waterclock.kit.metrics import CONTENT_TYPE, Exposition
+from waterclock.kit.metrics import Exposition
 from waterclock.kit.service import Unfit
 
 READ_TIMEOUT = 5.0  # s
@@ -65,13 +65,19 @@ async def _response(head: bytes, look: Callable[[], Report], exposition: Exposit
     with_body = method == b"GET"
     if method in {b"GET", b"HEAD"}:
         if path == b"/metrics" and exposition is not None:
-            return _answer(b"200 OK", CONTENT_TYPE.encode(), await exposition.text(), with_body=with_body)
+            text, content = await exposition.text(_accepted(head))
+            return _answer(b"200 OK", content.encode(), text, with_body=with_body)
         report = look()
         well = {b"/livez": report.alive, b"/readyz": report.ready}.get(path)
         if well is not None:
             status = b"200 OK" if well else b"503 Service Unavailable"
             return _answer(status, b"application/json", msgspec.json.encode(report.said), with_body=with_body)
     return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+def _accepted(head: bytes) -> str:
+    found = (line.partition(b":") for line in head.split(b"\r\n"))
+    return next((value.decode("latin-1") for name, _, value in found if name.lower() == b"accept"), "")
 
 
 def _answer(status: bytes, content: bytes, body: bytes, *, with_body: bool) -> bytes:

@@ -14,6 +14,16 @@ PROCESS = Gauge(
     "process_info", "1 while the process lives.", by="api projector scheduler worker", labels=("service", "version")
 )
 
+# traces
+_ALL = "api projector scheduler worker"
+SPANS_SENT = Counter("spans_sent_total", "Spans that a collector has taken.", by=_ALL)
+SPANS_DROPPED = Counter(
+    "spans_dropped_total",
+    "Spans that were not sent: too many waited (queue), or they were not taken in time (collector).",
+    by=_ALL,
+    labels=("reason",),
+)
+
 # scheduler
 DECISION_DELAY = Histogram(
     "decision_delay_seconds",
@@ -34,6 +44,16 @@ UNDECIDED = Gauge(
     by="scheduler api",
     unit="s",
     labels=("partition",),
+)
+
+# api
+HTTP_DURATION = Histogram(
+    "http_server_request_duration_seconds",
+    "From a request to the end of its answer, live streams left out.",
+    by="api",
+    labels=("http.request.method", "http.route", "http.response.status_code"),
+    bounds=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    convention="http.server.request.duration",
 )
 
 # seen from the api
@@ -133,4 +153,6 @@ def exposed(service: str, *, looks: Iterable[Look] = ()) -> Exposition:
     exposition = Exposition(service, ALL)
     exposition.looks.extend(looks)
     PROCESS.set(1, service, version("waterclock"))
+    for reason in ("queue", "collector"):
+        SPANS_DROPPED.add(0, reason)  # so that the first one is seen to come
     return exposition

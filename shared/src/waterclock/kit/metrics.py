@@ -13,9 +13,10 @@ import logging
 import time
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 SERIES_MOST = 200
 """Of one metric. What comes beyond is counted together, with `other` for each label."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
@@ -34,8 +35,12 @@ class Metric(Generic[Value]):
 
     kind = "untyped"
 
-    def __init__(self, name: str, text: str, *, by: str, unit: str = "1", labels: Labels = ()) -> None:
-        self.name = f"waterclock_{name}"
+    def __init__(
+        self, name: str, text: str, *, by: str, unit: str = "1", labels: Labels = (), convention: str | None = None
+    ) -> None:
+        """`convention`: what OpenTelemetry calls it, where it has a convention; its labels are then named so too."""
+        self.name = f"waterclock_{name}" if convention is None else name
+        self.convention = convention
         self.text = text
         self.by = frozenset(by.split())
         self.unit = unit
@@ -76,23 +81,40 @@ class Gauge(Metric[float]):
             self.set(value, *labels)
 
 
+class Exemplar(NamedTuple):
+    """One value and the trace in which it came about; `at` in seconds since 1970."""
+
+    value: float
+    trace_id: str
+    span_id: str
+    at: float
+
+
 class Spread:
     """One series of a histogram: how many fell under each bound, the last beyond all."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("counts", "exemplars", "total")
 
     def __init__(self, bounds: int) -> None:
         self.counts = [0] * (bounds + 1)
         self.total = 0.0
+        self.exemplars: dict[int, Exemplar] = {}  # by the place of their count
 
 
 class Histogram(Metric[Spread]):
     kind = "histogram"
 
     def __init__(
-        self, name: str, text: str, *, by: str, labels: Labels = (), bounds: Sequence[float] = SECONDS
+        self,
+        name: str,
+        text: str,
+        *,
+        by: str,
+        labels: Labels = (),
+        bounds: Sequence[float] = SECONDS,
+        convention: str | None = None,
     ) -> None:
-        super().__init__(name, text, by=by, unit="s", labels=labels)
+        super().__init__(name, text, by=by, unit="s", labels=labels, convention=convention)
         self.bounds = tuple(bounds)
 
     def observe(self, value: float, *labels: str, times: int = 1) -> None:
@@ -101,6 +123,14 @@ class Histogram(Metric[Spread]):
             spread = self.series.setdefault(self._placed(labels), Spread(len(self.bounds)))
         spread.counts[bisect_left(self.bounds, value)] += times
         spread.total += value * times
+
+    def exemplify(self, traceparent: str | None, value: float, *labels: str) -> None:
+        """Name the trace of a value that was observed; of each bucket the last is told. What is not sampled is not."""
+        spread = self.series.get(labels)
+        if traceparent is None or spread is None or not int(traceparent[53:], 16) & 1:
+            return
+        shown = Exemplar(value, traceparent[3:35], traceparent[36:52], time.time())
+        spread.exemplars[bisect_left(self.bounds, value)] = shown
 
 
 AnyMetric = Counter | Gauge | Histogram
@@ -121,10 +151,12 @@ class Exposition:
             if isinstance(metric, Counter) and not metric.labels:
                 metric.add(0)  # so that the first one is seen to come
 
-    async def text(self) -> bytes:
-        """All metrics, as Prometheus reads them."""
+    async def text(self, accept: str = "") -> tuple[bytes, str]:
+        """All metrics, as Prometheus reads them, and their type: with exemplars where OpenMetrics is accepted."""
         await self.look()
-        return "".join(map(_told, self.metrics)).encode()
+        if "application/openmetrics-text" not in accept:
+            return "".join(_told(metric) for metric in self.metrics).encode(), CONTENT_TYPE
+        return "".join([*(_told(metric, exemplars=True) for metric in self.metrics), "# EOF\n"]).encode(), OPEN_METRICS
 
     async def look(self) -> None:
         """Let gauges be set that are only looked up; each look has its time, beside the others."""
@@ -145,18 +177,22 @@ async def _bounded(look: Look) -> None:
         log.warning("metrics not looked up in time")
 
 
-def _told(metric: AnyMetric) -> str:
+def _told(metric: AnyMetric, *, exemplars: bool = False) -> str:
+    """In OpenMetrics, with exemplars, a counter's family goes without `_total`."""
     if not metric.series:
         return ""
-    lines = [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind}"]
+    family = metric.name.removesuffix("_total") if exemplars else metric.name
+    lines = [f"# HELP {family} {metric.text}", f"# TYPE {family} {metric.kind}"]
     if isinstance(metric, Histogram):
         for labels, spread in list(metric.series.items()):
             named = _named(metric.labels, labels)
             reached = 0
-            for bound, count in zip((*metric.bounds, "+Inf"), list(spread.counts), strict=True):
+            for place, count in enumerate(list(spread.counts)):
                 reached += count
-                under = _braced([*named, *_named(("le",), (str(bound),))])
-                lines.append(f"{metric.name}_bucket{under} {reached}")
+                bound = str(float(metric.bounds[place])) if place < len(metric.bounds) else "+Inf"
+                under = _braced([*named, *_named(("le",), (bound,))])
+                shown = _shown(spread.exemplars.get(place)) if exemplars else ""
+                lines.append(f"{metric.name}_bucket{under} {reached}{shown}")
             lines.append(f"{metric.name}_sum{_braced(named)} {spread.total!r}")
             lines.append(f"{metric.name}_count{_braced(named)} {reached}")
     else:
@@ -167,8 +203,16 @@ def _told(metric: AnyMetric) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _shown(exemplar: Exemplar | None) -> str:
+    if exemplar is None:
+        return ""
+    named = _named(("trace_id", "span_id"), (exemplar.trace_id, exemplar.span_id))
+    return f" # {_braced(named)} {exemplar.value!r} {exemplar.at:.3f}"
+
+
 def _named(names: Labels, values: Labels) -> list[str]:
-    return [f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)]
+    """Names of OpenTelemetry's conventions have dots, which Prometheus does not."""
+    return [f'{name.replace(".", "_")}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)]
 
 
 def _braced(parts: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -27,6 +28,7 @@ from waterclock.kit import metrics
 from waterclock.kit.metrics import AnyMetric, Exposition, Labels
 
 EVERY_S = 15.0
+SEND_MOST_S = 5.0
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 
@@ -42,7 +44,7 @@ async def pushing(exposition: Exposition, endpoint: str | None, *, instance: str
     # Imported where it is needed: every start of every process would pay for it.
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
 
-    exporter = OTLPMetricExporter(endpoint=f"{endpoint.rstrip('/')}/v1/metrics", timeout=5)
+    exporter = OTLPMetricExporter(endpoint=f"{endpoint.rstrip('/')}/v1/metrics", timeout=SEND_MOST_S)
     resource = resource_of(exposition.service, instance)
     async with asyncio.TaskGroup() as tasks:
         sending = tasks.create_task(_for_ever(exposition, exporter, resource), name="send metrics")
@@ -96,11 +98,16 @@ def _metric(metric: AnyMetric, began: int, now: int) -> Metric:
                 explicit_bounds=metric.bounds,
                 min=0,
                 max=0,
+                exemplars=[_exemplar(one) for one in list(spread.exemplars.values())],
             )
             for labels, spread in list(metric.series.items())
         ]
-        return Metric(metric.name, metric.text, metric.unit, Histogram(spreads, _CUMULATIVE))
+        return Metric(metric.convention or metric.name, metric.text, metric.unit, Histogram(spreads, _CUMULATIVE))
     points = [NumberDataPoint(attributes(labels), began, now, value) for labels, value in list(metric.series.items())]
     if isinstance(metric, metrics.Counter):
         return Metric(metric.name, metric.text, metric.unit, Sum(points, _CUMULATIVE, is_monotonic=True))
     return Metric(metric.name, metric.text, metric.unit, Gauge(points))
+
+
+def _exemplar(one: metrics.Exemplar) -> Exemplar:
+    return Exemplar({}, one.value, int(one.at * 1e9), int(one.span_id, 16), int(one.trace_id, 16))

@@ -35,6 +35,7 @@ class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Traces are sent only where an OTLP endpoint is named; log lines go to standard error."""
 
     otlp_endpoint: str | None = None
+    trace_sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     log_level: Annotated[str, msgspec.Meta(pattern=r"^(debug|info|warning|error)\Z")] = "info"
     log_format: Annotated[str, msgspec.Meta(pattern=r"^(text|json)\Z")] = "text"
 

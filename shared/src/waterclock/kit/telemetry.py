@@ -1,129 +1,212 @@
-"""Log lines and traces.
+"""Traces: made only where an OTLP endpoint is set (or a test installs an exporter); else a span costs one comparison.
 
-A log line is a name and fields: `log.info("run claimed", extra={"run": run_id})`. Traces are made only where an OTLP
-endpoint is set (or a test installs an exporter); otherwise a span costs one comparison. Their context travels in events
-as W3C `traceparent`.
+Their context travels in events as W3C `traceparent`. A run that shares its cause with others, or that a schedule names,
+has a trace of its own, whose id follows from the run's, as do the ids of its attempts: so a link can be made by whoever
+knows the run, without asking, and a decision made twice begins one trace.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import sys
+import re
+import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from hashlib import sha256
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, Tracer, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult, TraceIdRatioBased
+from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from waterclock.kit.lines import lead_lines
+from waterclock.kit.sending import SEND_MOST_S, Sender
 from waterclock.kit.settings import TelemetrySettings
 
 Attributes = Mapping[str, str | int | float | bool]
 
-_propagator = TraceContextTextMapPropagator()
-_standard = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+LINKS_MOST = 1_000
+"""Of one span. Each of the many is linked to the one anyway."""
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_GIVEN = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_LOW_64 = (1 << 64) - 1
+_OFF = nullcontext(trace.INVALID_SPAN)
 
 
 class _Tracing:
     """The provider in use; None while tracing is off."""
 
     provider: TracerProvider | None = None
+    tracer: Tracer | None = None
+    below = 0  # of the low half of a trace's id: a trace that begins here is sampled
 
 
 def setup(service: str, settings: TelemetrySettings) -> None:
     """Configure logging for the process, and tracing if an endpoint is set. Call once, in `main`."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json(service) if settings.log_format == "json" else _Text(service))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("waterclock").setLevel(settings.log_level.upper())
-    for package in ("api", "scheduler", "worker", "dev"):
-        logging.getLogger(f"waterclock_{package}").setLevel(settings.log_level.upper())
+    lead_lines(service, settings)
     if settings.otlp_endpoint is not None:
-        # Imported where it is needed: it takes 0.3 s, which every start of every process would pay.
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-
-        endpoint = f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"
-        install(service, BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+        install(service, exporter_to(settings.otlp_endpoint), sample=settings.trace_sample)
 
 
-def install(service: str, processor: SpanProcessor | SpanExporter) -> None:
-    """Turn tracing on, with spans going to `processor`."""
-    provider = TracerProvider(resource=Resource.create({"service.name": f"waterclock-{service}"}))
-    if isinstance(processor, SpanExporter):
-        processor = BatchSpanProcessor(processor)
-    provider.add_span_processor(processor)
-    _Tracing.provider = provider
+def exporter_to(endpoint: str) -> SpanExporter:
+    # Imported where it is needed: it takes 0.3 s, which every start of every process would pay.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+    return OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=SEND_MOST_S)
+
+
+def install(service: str, processor: SpanProcessor | SpanExporter, *, sample: float = 1.0) -> None:
+    """Turn tracing on, with spans going to `processor`; of the traces that begin here, this share is sampled."""
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": f"waterclock-{service}"}),
+        sampler=_Sampled(sample),
+        id_generator=_ids,
+        span_limits=SpanLimits(max_links=LINKS_MOST),
+    )
+    provider.add_span_processor(Sender(processor) if isinstance(processor, SpanExporter) else processor)
+    tracer = provider.get_tracer("waterclock")
+    assert isinstance(tracer, Tracer)
+    _Tracing.below = TraceIdRatioBased.get_bound_for_rate(sample)
+    _Tracing.provider, _Tracing.tracer = provider, tracer
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):  # nobody else has set one
+        trace.set_tracer_provider(_Lent())
 
 
 def shutdown() -> None:
     """Send what is still held, and turn tracing off."""
     if _Tracing.provider is not None:
         _Tracing.provider.shutdown()
-        _Tracing.provider = None
+        _Tracing.provider = _Tracing.tracer = None
 
 
 def tracing() -> bool:
-    return _Tracing.provider is not None
+    return _Tracing.tracer is not None
 
 
-@contextmanager
 def span(
     name: str,
     *,
-    parent: str | None = None,
     links: Sequence[str] = (),
     attributes: Attributes | None = None,
     kind: SpanKind = SpanKind.INTERNAL,
-) -> Generator[Span]:
-    """Work under a span; `parent` and `links` are traceparents from events. Without a parent the current span is it."""
-    provider = _Tracing.provider
-    if provider is None:
-        yield trace.INVALID_SPAN
-        return
-    context = _propagator.extract({"traceparent": parent}) if parent else None
-    linked = [trace.Link(_context_of(one)) for one in links]
-    with provider.get_tracer("waterclock").start_as_current_span(
-        name, context=context, kind=kind, links=linked, attributes=attributes
-    ) as current:
-        yield current
+) -> AbstractContextManager[Span]:
+    """Work under a span, a child of the current one; `links` are traceparents from events.
+
+    What the work raises is told as `error.type`, without its text.
+    """
+    if _Tracing.tracer is None:
+        return _OFF
+    return _working(begun(name, links=links, attributes=attributes, kind=kind))
 
 
-def past(name: str, *, seconds: float, parent: str | None, attributes: Attributes | None = None) -> str | None:
-    """Tell of work that took `seconds` and has ended now, under `parent`; returns its traceparent, None while off."""
-    if _Tracing.provider is None:
+@contextmanager
+def _working(current: Span) -> Generator[Span]:
+    try:
+        with under(current):
+            yield current
+    except Exception as error:
+        failed(current, type(error).__name__)
+        raise
+    finally:
+        current.end()
+
+
+def begun(
+    name: str,
+    *,
+    parent: str | None = None,
+    at: str | None = None,
+    links: Sequence[str] = (),
+    attributes: Attributes | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+) -> Span:
+    """A span that the caller ends, beneath `parent`, a traceparent, or the current one; only while tracing is on.
+
+    `at`: the traceparent that it is to have.
+    """
+    return _start(name, _beneath(parent) if parent else None, at=at, links=links, attributes=attributes, kind=kind)
+
+
+def under(current: Span) -> AbstractContextManager[Span]:
+    """Let it be the current span, without ending it."""
+    return trace.use_span(current, record_exception=False, set_status_on_exception=False)
+
+
+def past(
+    name: str,
+    *,
+    seconds: float,
+    parent: str | None,
+    at: str | None = None,
+    links: Sequence[str] = (),
+    attributes: Attributes | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    error: str | None = None,
+) -> str | None:
+    """Tell of work that took `seconds` and has ended now, under `parent`; returns its traceparent, None while off.
+
+    Of a trace that is not sampled nothing is told, and `parent` is returned.
+    """
+    if _Tracing.tracer is None:
         return None
-    context = _propagator.extract({"traceparent": parent}) if parent else Context()
+    if parent is not None and not sampled(parent):
+        return parent
     now = time.time_ns()
+    context = _beneath(parent) if parent else Context()
     began = now - int(seconds * 1e9)
-    done = _Tracing.provider.get_tracer("waterclock").start_span(
-        name, context=context, start_time=began, attributes=attributes
-    )
+    done = _start(name, context, at=at, links=links, attributes=attributes, kind=kind, began=began)
+    if error is not None:
+        failed(done, error)
     done.end(now)
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier, trace.set_span_in_context(done))
-    return carrier.get("traceparent")
+    return _told(done.get_span_context())
 
 
-def _context_of(traceparent: str) -> trace.SpanContext:
-    return trace.get_current_span(_propagator.extract({"traceparent": traceparent})).get_span_context()
-
-
-def inject() -> str | None:
-    """The current span as a traceparent, for an event or a request; None while tracing is off."""
-    if _Tracing.provider is None:
+def origin(run_id: str, links: Sequence[str] = ()) -> str | None:
+    """The traceparent with which a run's own trace begins; None while off. It is sampled where a link of it is."""
+    if _Tracing.tracer is None:
         return None
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier)
-    return carrier.get("traceparent")
+    hashed = sha256(run_id.encode()).digest()
+    trace_id = int.from_bytes(hashed[:16])
+    taken = trace_id & _LOW_64 < _Tracing.below or any(map(sampled, links))
+    return _told(SpanContext(trace_id, int.from_bytes(hashed[16:24]), is_remote=True, trace_flags=TraceFlags(taken)))
+
+
+def of_attempt(traceparent: str, run_id: str, number: int) -> str:
+    """The traceparent of an attempt of a run, in the trace that is given by any other of it."""
+    span_id = sha256(f"{run_id} {number}".encode()).hexdigest()[:16]
+    return f"{traceparent[:36]}{span_id}{traceparent[52:]}"
+
+
+def sampled(traceparent: str | None) -> bool:
+    return traceparent is not None and bool(_context_of(traceparent).trace_flags.sampled)
+
+
+def given(text: str | None) -> str | None:
+    """What a client calls its traceparent, if it is one."""
+    return text if text is not None and _GIVEN.fullmatch(text) else None
+
+
+def inject(current: Span | None = None) -> str | None:
+    """A span, or the current one, as a traceparent, for an event or a request; None while tracing is off."""
+    if _Tracing.tracer is None:
+        return None
+    context = (current or trace.get_current_span()).get_span_context()
+    return _told(context) if context.is_valid else None
+
+
+def describe(attributes: Attributes) -> None:
+    """Add to the current span."""
+    trace.get_current_span().set_attributes(attributes)
+
+
+def link(traceparent: str) -> None:
+    """Link the current span, that of one cause with many effects, to one of them."""
+    trace.get_current_span().add_link(_context_of(traceparent))
 
 
 def trace_id() -> str | None:
@@ -132,42 +215,109 @@ def trace_id() -> str | None:
     return f"{context.trace_id:032x}" if context.is_valid else None
 
 
-def failed(current: Span, reason: str) -> None:
-    """Mark a span as that of something that went wrong."""
-    current.set_status(Status(StatusCode.ERROR, reason))
+def failed(current: Span, error: str) -> None:
+    """Mark a span as that of something that went wrong, by the name of an error."""
+    current.set_attribute("error.type", error)
+    current.set_status(Status(StatusCode.ERROR))
 
 
-class _Line(logging.Formatter):
-    def __init__(self, service: str) -> None:
-        super().__init__()
-        self.service = service
+def _start(
+    name: str,
+    context: Context | None,
+    *,
+    at: str | None,
+    links: Sequence[str],
+    attributes: Attributes | None,
+    kind: SpanKind,
+    began: int | None = None,
+) -> Span:
+    assert _Tracing.tracer is not None
+    linked = [trace.Link(_context_of(one)) for one in links[:LINKS_MOST]]
+    _ids.told = None if at is None else _context_of(at)
+    try:
+        return _Tracing.tracer.start_span(
+            name, context=context, kind=kind, links=linked, attributes=attributes, start_time=began
+        )
+    finally:
+        _ids.told = None
 
-    def fields(self, record: logging.LogRecord) -> dict[str, object]:
-        return {name: value for name, value in vars(record).items() if name not in _standard}
 
-    def moment(self, record: logging.LogRecord) -> str:
-        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _beneath(parent: str) -> Context:
+    return trace.set_span_in_context(trace.NonRecordingSpan(_context_of(parent)), Context())
 
 
-class _Text(_Line):
-    def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {name}={value}" for name, value in self.fields(record).items())
-        line = f"{self.moment(record)} {record.levelname.lower():7} {self.service}: {record.getMessage()}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+def _context_of(traceparent: str) -> SpanContext:
+    found = _TRACEPARENT.fullmatch(traceparent)
+    if found is None:
+        return trace.INVALID_SPAN_CONTEXT
+    flags = TraceFlags(int(found[3], 16))
+    return SpanContext(int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=flags)
 
 
-class _Json(_Line):
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "at": self.moment(record),
-            "level": record.levelname.lower(),
-            "service": self.service,
-            "event": record.getMessage(),
-            "logger": record.name,
-            **self.fields(record),
-        }
-        if (current := trace_id()) is not None:
-            line["traceId"] = current
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+def _told(context: SpanContext) -> str:
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+class _Ids(threading.local, RandomIdGenerator):
+    """Ids by chance, but for a span that is told which it has. It is started by the thread that was told."""
+
+    told: SpanContext | None = None
+
+    def generate_span_id(self) -> int:
+        return super().generate_span_id() if self.told is None else self.told.span_id
+
+    def generate_trace_id(self) -> int:
+        return super().generate_trace_id() if self.told is None else self.told.trace_id
+
+    def is_trace_id_random(self) -> bool:
+        return False
+
+
+_ids = _Ids()
+
+
+class _Sampled(Sampler):
+    """As the parent was; without one, if anything that is linked was, else by share of the ids of traces."""
+
+    def __init__(self, share: float) -> None:
+        self._share = TraceIdRatioBased(share)
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Any = None,
+        links: Sequence[trace.Link] | None = None,
+        trace_state: trace.TraceState | None = None,
+    ) -> SamplingResult:
+        parent = trace.get_current_span(parent_context).get_span_context()
+        if parent.is_valid:
+            taken = bool(parent.trace_flags.sampled)
+        elif any(link.context.trace_flags.sampled for link in links or ()):
+            taken = True
+        else:
+            return self._share.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        return SamplingResult(Decision.RECORD_AND_SAMPLE if taken else Decision.DROP, attributes)
+
+    def get_description(self) -> str:
+        return f"ParentOrLinkElse({self._share.get_description()})"
+
+
+def provider() -> trace.TracerProvider:
+    """For spans that executors make: ours, while tracing is on."""
+    return _Tracing.provider or trace.NoOpTracerProvider()
+
+
+class _Lent(trace.TracerProvider):
+    """OpenTelemetry's global provider, which is set once: whichever is ours at the time."""
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,
+    ) -> trace.Tracer:
+        return provider().get_tracer(instrumenting_module_name, instrumenting_library_version, schema_url, attributes)

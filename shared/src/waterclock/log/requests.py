@@ -58,11 +58,21 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 UnitResult = Literal["done", "raced", "future"]
 
 
+class Met(NamedTuple):
+    """An item that did not become a run, for it met an unfinished one: the places of unit and item, and that run."""
+
+    unit: int
+    item: int
+    fate: Literal["blocked", "folded"]
+    other: RunId
+
+
 class Decided(NamedTuple):
     """`now`: the partition's clock, ms; a result for each unit: `future`, if `through` lies beyond that clock."""
 
     now: int
     results: list[UnitResult]
+    met: list[Met]
 
 
 class Requested(NamedTuple):
@@ -109,6 +119,7 @@ class _DecideReply(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["done", "stale", "ahead"]
     now: int
     results: list[UnitResult] = []
+    met: list[tuple[int, int, Literal["blocked", "folded"], str]] = []  # places from 1
 
 
 class _Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +154,7 @@ async def decide(log: Log, partition: int, units: Sequence[Unit], *, term: int, 
     """
     await check_queues(log, units)
     results: list[UnitResult] = []
+    met: list[Met] = []
     now = expected_now
     for some in _calls(units):
         payload = _Decide(term=term, expected_now=expected_now, tolerance=TOLERANCE_MS, units=with_replacing(some))
@@ -152,8 +164,10 @@ async def decide(log: Log, partition: int, units: Sequence[Unit], *, term: int, 
         if reply.status == "ahead":
             raise ClockAhead(reply.now, expected_now)
         now = reply.now
+        before = len(results) - 1
+        met += [Met(before + unit, item - 1, fate, RunId(other)) for unit, item, fate, other in reply.met]
         results += reply.results
-    return Decided(now, results)
+    return Decided(now, results, met)
 
 
 async def request(log: Log, request: Request, *, command: Command, version: int | None = None) -> Granted:

@@ -51,6 +51,12 @@ def requested_run(job_id: JobId | None, command_id: str) -> RunId:
     return RunId(f"{stem}-x{digest(f'run {command_id}', 12)}")
 
 
+def was_requested(run_id: RunId) -> bool:
+    """Whether it is the run of a trigger or a retry, and answers no instant."""
+    suffix = run_id.rpartition("-")[2]
+    return len(suffix) == 13 and suffix[0] == "x"
+
+
 def retried_run(run_id: str, command_id: str) -> RunId:
     """The run that a command requests in place of an ended one, beside it: the same again for the same two."""
     stem, _, _ = run_id.partition("-")

@@ -65,9 +65,15 @@ local function request_run(item)
   return state, entry, other
 end
 
--- Apply a unit: all that is owed by a job between two marks, in order.
-local function apply_unit(unit)
-  for _, item in ipairs(unit.items) do
-    if item.run_id then request_run(item) else emit(item.body) end
+-- Apply a unit: all that is owed by a job between two marks, in order. What did not become a run is put into `met`, if
+-- given, with the unit's place.
+local function apply_unit(unit, met, place)
+  for number, item in ipairs(unit.items) do
+    if item.run_id then
+      local fate, _, other = request_run(item)
+      if met and BESIDE[fate] then met[#met + 1] = {place, number, fate, other} end
+    else
+      emit(item.body)
+    end
   end
 end

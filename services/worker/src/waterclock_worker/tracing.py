@@ -1,0 +1,121 @@
+"""What a worker tells of its runs in their traces. Called only while tracing is on.
+
+create │ request ─► claim ─► attempt 1 ─► steps, and spans of the executor's own
+                 ─► claim ─► attempt 2, linked to attempt 1 ─► …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import Span, SpanKind
+
+from waterclock.kit import measures, telemetry
+from waterclock.kit.semantics import messaging
+from waterclock_worker.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from waterclock_worker.attempt import Attempt
+
+GROUP = "workers"
+_WELL = frozenset({"succeeded", "cancelled", "returned"})
+
+
+def claimed(attempts: Sequence[Attempt], *, seconds: float, session: str) -> None:
+    """Tell of a claim in the trace of each run that it granted, and once of all of them, where they are several."""
+    parents = [one.request.traceparent or telemetry.origin(one.name) for one in attempts]
+    whole = _whole(attempts, parents, seconds, session) if len(attempts) > 1 else None
+    for attempt, parent in zip(attempts, parents, strict=True):
+        attempt.traceparent = telemetry.past(
+            f"claim {attempt.request.queue}",
+            seconds=seconds,
+            parent=parent,
+            links=() if whole is None else (whole,),
+            kind=SpanKind.CLIENT,
+            attributes=messaging(
+                "receive",
+                "claim",
+                attempt.request.queue,
+                partition=attempt.partition,
+                message=attempt.name,
+                group=GROUP,
+                client=session,
+                run=attempt.name,
+                waited_ms=attempt.grant.waited,
+            ),
+        )
+        if attempt.grant.waited >= 0:
+            measures.START_DELAY.exemplify(attempt.traceparent, attempt.grant.waited / 1000, attempt.request.queue)
+
+
+def _whole(attempts: Sequence[Attempt], parents: Sequence[str | None], seconds: float, session: str) -> str | None:
+    links = [parent for parent in parents if parent is not None and telemetry.sampled(parent)]
+    if not links:
+        return None
+    queues = ",".join(sorted({one.request.queue for one in attempts}))
+    return telemetry.past(
+        f"claim {queues}",
+        seconds=seconds,
+        parent=None,
+        links=links,
+        kind=SpanKind.CLIENT,
+        attributes=messaging(
+            "receive",
+            "claim",
+            queues,
+            partition=attempts[0].partition,
+            count=len(attempts),
+            group=GROUP,
+            client=session,
+        ),
+    )
+
+
+def begun(attempt: Attempt) -> Span:
+    """The attempt's span, beneath its claim; it is linked to the attempt before."""
+    grant, queue = attempt.grant, attempt.request.queue
+    parent = attempt.traceparent
+    assert parent is not None
+    span = telemetry.begun(
+        f"attempt {queue}",
+        parent=parent,
+        at=telemetry.of_attempt(parent, grant.run_id, grant.attempt),
+        links=() if grant.attempt == 1 else (telemetry.of_attempt(parent, grant.run_id, grant.attempt - 1),),
+        kind=SpanKind.CONSUMER,
+        attributes=messaging(
+            "process",
+            "attempt",
+            queue,
+            partition=attempt.partition,
+            message=grant.run_id,
+            group=GROUP,
+            run=grant.run_id,
+            attempt=grant.attempt,
+            fence=grant.fence,
+            executor=attempt.executor.key,
+            job=attempt.request.job_id or "",
+        ),
+    )
+    attempt.traceparent = telemetry.inject(span)
+    if telemetry.sampled(attempt.traceparent):
+        attempt.steps.traceparent = attempt.traceparent
+    return span
+
+
+def ended(span: Span, outcome: Outcome) -> None:
+    span.set_attribute("waterclock.outcome", outcome.kind)
+    if outcome.kind not in _WELL:
+        telemetry.failed(span, outcome.kind if outcome.error is None else outcome.error.type)
+    span.end()
+
+
+def step(traceparent: str, name: str, number: int, *, seconds: float, status: str, error: str | None) -> None:
+    """Tell of a step that has ended now."""
+    telemetry.past(
+        f"step {name}",
+        seconds=seconds,
+        parent=traceparent,
+        attributes={"waterclock.step": number, "waterclock.status": status},
+        error=error,
+    )

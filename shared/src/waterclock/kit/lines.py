@@ -1,0 +1,65 @@
+"""Log lines: a name and fields, `log.info("run claimed", extra={"run": run_id})`, as text or as one JSON object."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from opentelemetry import trace
+
+from waterclock.kit.settings import TelemetrySettings
+
+_standard = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def lead_lines(service: str, settings: TelemetrySettings) -> None:
+    """To standard error, from the level that is set: ours, and warnings of libraries."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json(service) if settings.log_format == "json" else _Text(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for package in ("waterclock", "waterclock_api", "waterclock_scheduler", "waterclock_worker", "waterclock_dev"):
+        logging.getLogger(package).setLevel(settings.log_level.upper())
+
+
+class _Line(logging.Formatter):
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self.service = service
+
+    def fields(self, record: logging.LogRecord) -> dict[str, object]:
+        """What the line says beside its text, and the span in which it says it, under the names that OpenTelemetry
+        gives them outside OTLP."""
+        said = {name: value for name, value in vars(record).items() if name not in _standard}
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            said |= {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+        return said
+
+    def moment(self, record: logging.LogRecord) -> str:
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Text(_Line):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {name}={value}" for name, value in self.fields(record).items())
+        line = f"{self.moment(record)} {record.levelname.lower():7} {self.service}: {record.getMessage()}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _Json(_Line):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": self.moment(record),
+            "level": record.levelname.lower(),
+            "service": self.service,
+            "event": record.getMessage(),
+            "logger": record.name,
+            **self.fields(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)

@@ -1,0 +1,116 @@
+"""Ended spans, handed to a collector by a thread of their own: bounded, counted, never waited for.
+
+The SDK's own processor does not tell what it drops, and at the end of the process may wait half a minute for a
+collector that hangs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from waterclock.kit import measures
+
+WAITING_MOST = 8_192
+"""Spans that may wait: about 10 MiB. Further ones are dropped."""
+AT_ONCE = 512
+EVERY_S = 1.0
+SEND_MOST_S = 5.0
+"""For one batch, with whatever is tried again in it."""
+END_MOST_S = 3.0
+"""For what is left when the process ends."""
+
+log = logging.getLogger(__name__)
+
+
+class Sender(SpanProcessor):
+    """`on_end` may be called from any thread, and takes no longer whatever the collector does."""
+
+    def __init__(self, exporter: SpanExporter, *, most: int = WAITING_MOST) -> None:
+        self._exporter = exporter
+        self._most = most
+        self._waiting: deque[ReadableSpan] = deque()
+        self._counting = threading.Lock()
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._ending = False
+        self._failing = False
+        self._thread = threading.Thread(target=self._send_on, name="send spans", daemon=True)
+        self._thread.start()
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        pass
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context is None or not span.context.trace_flags.sampled:
+            return
+        if len(self._waiting) >= self._most or self._ending:
+            with self._counting:
+                measures.SPANS_DROPPED.add(1, "queue")
+            return
+        self._waiting.append(span)
+        self._idle.clear()
+        if len(self._waiting) >= AT_ONCE:
+            self._wake.set()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Whether all that waits was handed over within the time."""
+        self._wake.set()
+        return self._idle.wait(timeout_millis / 1000)
+
+    def shutdown(self) -> None:
+        """Send what is left, for a bounded time; what then still waits is dropped."""
+        self._ending = True
+        self._wake.set()
+        self._thread.join(END_MOST_S)
+        self._exporter.shutdown()
+        if self._waiting:
+            with self._counting:
+                measures.SPANS_DROPPED.add(len(self._waiting), "queue")
+            self._waiting.clear()
+
+    def _send_on(self) -> None:
+        began_at = time.monotonic()
+        while True:
+            if len(self._waiting) < AT_ONCE and not self._ending:
+                self._wake.wait(max(0.0, began_at + EVERY_S - time.monotonic()))
+            self._wake.clear()
+            began_at = time.monotonic()
+            if not self._waiting:
+                self._idle.set()
+                if self._waiting:  # came between the two
+                    self._idle.clear()
+                elif self._ending:
+                    return
+                continue
+            self._send(self._taken())
+
+    def _taken(self) -> list[ReadableSpan]:
+        """The oldest that wait; none where `shutdown` has given them up meanwhile."""
+        taken: list[ReadableSpan] = []
+        with suppress(IndexError):
+            while len(taken) < AT_ONCE:
+                taken.append(self._waiting.popleft())
+        return taken
+
+    def _send(self, spans: list[ReadableSpan]) -> None:
+        try:
+            taken = self._exporter.export(spans) is SpanExportResult.SUCCESS
+        except Exception:  # an exporter is another's code: whatever it raises must not end the thread
+            log.exception("spans not sent")
+            taken = False
+        if taken:
+            measures.SPANS_SENT.add(len(spans))
+        else:
+            measures.SPANS_DROPPED.add(len(spans), "collector")
+        if taken == self._failing:
+            self._failing = not taken
+            log.warning("spans are sent again" if taken else "spans are not taken, and dropped")

@@ -1,0 +1,137 @@
+"""Spans, as a test looks at them; and a receiver of OTLP over HTTP that keeps what it is sent."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from waterclock.kit import telemetry
+
+
+class Spans:
+    """Those that have ended in this process."""
+
+    def __init__(self, exporter: InMemorySpanExporter) -> None:
+        self._exporter = exporter
+
+    def all(self) -> list[ReadableSpan]:
+        return list(self._exporter.get_finished_spans())
+
+    def operations(self, name: str, **ours: Any) -> list[ReadableSpan]:
+        """By `messaging.operation.name`; `ours`: attributes, without their prefix."""
+        wanted = {"messaging.operation.name": name} | {f"waterclock.{key}": value for key, value in ours.items()}
+        return [span for span in self.all() if wanted.items() <= dict(span.attributes or {}).items()]
+
+    def one(self, name: str, **ours: Any) -> ReadableSpan:
+        (found,) = self.operations(name, **ours)
+        return found
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.all() if span.name == name]
+
+    def of_trace(self, trace: str) -> list[ReadableSpan]:
+        return [span for span in self.all() if trace_of(span) == trace]
+
+
+@contextmanager
+def collected(service: str = "test") -> Generator[Spans]:
+    """Tracing is on while the context lasts."""
+    exporter = InMemorySpanExporter()
+    telemetry.install(service, SimpleSpanProcessor(exporter))
+    try:
+        yield Spans(exporter)
+    finally:
+        telemetry.shutdown()
+
+
+def trace_of(span: ReadableSpan) -> str:
+    assert span.context is not None
+    return f"{span.context.trace_id:032x}"
+
+
+def id_of(span: ReadableSpan) -> str:
+    assert span.context is not None
+    return f"{span.context.span_id:016x}"
+
+
+def parent_of(span: ReadableSpan) -> str | None:
+    return None if span.parent is None else f"{span.parent.span_id:016x}"
+
+
+def links_of(span: ReadableSpan) -> set[tuple[str, str]]:
+    """Trace and span."""
+    return {(f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}") for link in span.links}
+
+
+def place(span: ReadableSpan) -> tuple[str, str]:
+    """As in `links_of`."""
+    return trace_of(span), id_of(span)
+
+
+class Receiver:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.bodies: list[tuple[str, bytes]] = []
+
+    def spans(self) -> list[Any]:
+        found: list[Any] = []
+        for path, body in self.bodies:
+            if path == "/v1/traces":
+                request: Any = ExportTraceServiceRequest.FromString(body)
+                found += [span for one in request.resource_spans for scope in one.scope_spans for span in scope.spans]
+        return found
+
+    def metrics(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for path, body in self.bodies:
+            if path == "/v1/metrics":
+                request: Any = ExportMetricsServiceRequest.FromString(body)
+                found |= {
+                    metric.name: metric
+                    for one in request.resource_metrics
+                    for scope in one.scope_metrics
+                    for metric in scope.metrics
+                }
+        return found
+
+
+@contextmanager
+def receiving(*, hanging: threading.Event | None = None) -> Generator[Receiver]:
+    """`hanging`: nothing is answered until it is set."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if hanging is not None:
+                hanging.wait()
+            packed = self.headers.get("content-encoding") == "gzip"
+            receiver.bodies.append((self.path, gzip.decompress(body) if packed else body))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver = Receiver(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        if hanging is not None:
+            hanging.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
