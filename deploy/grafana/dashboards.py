@@ -1,6 +1,7 @@
 """The dashboards, as code: `python deploy/grafana/dashboards.py` writes them beside it, for Grafana to provision.
 
-A panel is a title, a unit and queries. Each graph leads to the traces of what it shows, by TraceQL in Tempo.
+A panel is a title, a unit and queries. Each graph leads to the traces of what it shows, by TraceQL in Tempo; on one
+of a histogram dots are exemplars, each of which leads to the one trace that it is of.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ TEMPO = "tempo"
 Query = tuple[str, str]
 """PromQL and the legend."""
 
-ATTEMPTS, CLAIMS = '{ name = "attempt" }', '{ name = "claim" }'
-DECISIONS, PROJECTIONS, COMMANDS = '{ name = "decide" }', '{ name = "project" }', '{ name = "api" }'
-FAILURES = '{ name = "attempt" && status = error }'
+ATTEMPTS, CLAIMS, DECISIONS, PROJECTIONS = (
+    f'{{ span.messaging.operation.name = "{name}" }}' for name in ("attempt", "claim", "decide", "project")
+)
+FAILURES = '{ span.messaging.operation.name = "attempt" && status = error }'
+REQUESTS, FAULTS = "{ kind = server && span.http.route != nil }", "{ kind = server && status = error }"
 
 
 def quantiles(metric: str, by: str = "", *, ends: Sequence[str] = ("0.5", "0.99")) -> list[Query]:
@@ -41,7 +44,7 @@ def greatest(metric: str, by: str) -> Query:
     return f"max by ({by}) ({metric})", f"{{{{{by}}}}}"
 
 
-W = "waterclock_"
+W, HTTP = "waterclock_", "http_server_request_duration_seconds"
 DELAYS = [
     ("Decisions after their instants", "s", quantiles(f"{W}decision_delay_seconds"), DECISIONS),
     ("Starts after they could", "s", quantiles(f"{W}start_delay_seconds", "queue", ends=("0.99",)), CLAIMS),
@@ -62,7 +65,19 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
         ("Runs lost, died; late writes refused", "ops",
          [rate(f"{W}events_projected_total", "type", where='{type=~"run.lost|run.died|result.refused"}')], FAILURES),
         ("Live streams", "short", [(f"sum({W}sse_clients)", "streams")], None),
-        ("Stores that answer", "short", [greatest(f"{W}store_up", "store")], COMMANDS),
+        ("Stores that answer", "short", [greatest(f"{W}store_up", "store")], REQUESTS),
+    ]),
+    "api": ("API", [
+        ("Requests", "reqps", [rate(f"{HTTP}_count", "http_route")], REQUESTS),
+        ("Answers by status", "reqps", [rate(f"{HTTP}_count", "http_response_status_code")], REQUESTS),
+        ("Requests take, p99", "s", quantiles(HTTP, "http_route", ends=("0.99",)), REQUESTS),
+        ("All requests take", "s", quantiles(HTTP), REQUESTS),
+        ("Faults of ours", "reqps",
+         [(rate(f"{HTTP}_count", "http_route", where='{http_response_status_code=~"5.."}')[0] + " or vector(0)",
+           "{{http_route}}")], FAULTS),
+        ("Live streams", "short", [(f"{W}sse_clients", "{{instance}}")], None),
+        ("Spans sent", "ops", [rate(f"{W}spans_sent_total", "job")], None),
+        ("Spans dropped", "ops", [rate(f"{W}spans_dropped_total", "reason")], None),
     ]),
     "scheduler": ("Scheduler", [
         UNDECIDED, DELAYS[0],
@@ -154,7 +169,14 @@ def panel(place: int, title: str, unit: str, queries: list[Query], traces: str |
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
         "targets": [
-            {"refId": chr(ord("A") + at), "datasource": PROMETHEUS, "expr": expr, "legendFormat": legend, "range": True}
+            {
+                "refId": chr(ord("A") + at),
+                "datasource": PROMETHEUS,
+                "expr": expr,
+                "legendFormat": legend,
+                "range": True,
+                "exemplar": "_bucket" in expr,
+            }
             for at, (expr, legend) in enumerate(queries)
         ],
     }

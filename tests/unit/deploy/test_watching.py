@@ -41,7 +41,7 @@ def queries() -> Iterator[str]:
 
 
 def names(expression: str) -> set[str]:
-    return set(re.findall(r"waterclock_\w+", expression))
+    return set(re.findall(r"\b(?:waterclock|http_server)_\w+", expression))
 
 
 def told() -> set[str]:
@@ -104,11 +104,11 @@ def test_panels_lead_to_traces_by_spans_that_we_make() -> None:
                 pane = json.loads(panes)["t"]
                 assert pane["datasource"] in known
                 assert pane["range"] == {"from": "${__from}", "to": "${__to}"}
-                asked |= set(re.findall(r'name = "(\w+)"', pane["queries"][0]["query"]))
+                asked |= set(re.findall(r'operation.name = "(\w+)"', pane["queries"][0]["query"]))
 
-    assert asked == {"attempt", "claim", "decide", "project", "api"}
+    assert asked == {"attempt", "claim", "decide", "project"}
     for name in asked:
-        assert re.search(rf'telemetry\.(span|past)\(\s*"{name}"', code), name
+        assert re.search(rf'messaging\(\s*"\w+",\s*"{name}"', code), name
 
 
 def test_each_alert_has_its_runbook_and_says_whom_to_wake() -> None:
