@@ -10,6 +10,7 @@ import pytest
 from tests.support.traces import receiving
 from waterclock.kit import measures, otlp, sending, telemetry
 from waterclock.kit.measures import exposed
+from waterclock.kit.metrics import Exposition, Gauge
 from waterclock.kit.otlp import pushing
 from waterclock.kit.sending import Sender
 
@@ -18,6 +19,17 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def dropped(reason: str) -> float:
     return measures.SPANS_DROPPED.series.get((reason,), 0)
+
+
+@pytest.mark.asyncio
+async def test_a_gauge_that_says_yes_or_no_is_sent_with_the_others() -> None:
+    yes = Gauge("open", "Whether it is.", by="api")
+    yes.set(True)
+    with receiving() as receiver:
+        async with pushing(Exposition("api", [yes]), receiver.url, instance="one"):
+            pass
+
+    assert [point.as_double for point in receiver.metrics()["waterclock_open"].gauge.data_points] == [1.0]
 
 
 @pytest.mark.asyncio

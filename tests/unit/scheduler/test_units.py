@@ -78,6 +78,8 @@ async def test_each_run_begins_a_trace_of_its_own_which_is_told_when_it_is_decid
     assert traces[0] == "00-{}-{}-01".format(*place(decision))
     assert decision.parent is None
     assert links_of(spans.one("append")) == {place(decision)}
+    told = dict(decision.attributes or {})
+    assert (told["waterclock.nominal_at"], told["waterclock.late_ms"]) == (stamp(T + MINUTE), 5)
 
 
 @pytest.mark.asyncio

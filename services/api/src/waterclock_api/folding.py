@@ -66,6 +66,7 @@ def _run(batch: Batch, run_id: str, known: LiveRun | EndedRun, now: int) -> Run 
     return Run(
         **kept,
         id=run_id,
+        trace_id=row.traceparent[3:35] if isinstance(row.traceparent, str) else None,
         duration_ms=lasted(kept["started_at"], kept["finished_at"]),
         attempts=[_attempt(one) for one in sorted(batch.attempts, key=lambda one: one.number)],
         steps=[_step(one) for one in sorted(batch.steps, key=lambda one: one.number) if one.attempt == row.attempt],

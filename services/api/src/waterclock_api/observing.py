@@ -100,6 +100,8 @@ def _begun(scope: Scope) -> Span:
 
 def _describe(span: Span, scope: Scope, answer: _Answer) -> None:
     """What is known at the end: the route gives the span its name."""
+    if not span.is_recording():
+        return
     span.set_attribute("http.response.status_code", answer.status)
     if (route := route_of(scope)) != UNKNOWN:
         span.update_name(f"{_method(scope)} {route}")

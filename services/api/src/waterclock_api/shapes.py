@@ -100,6 +100,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     labels: dict[str, str]
     folded: int
     folded_first: Stamp | None
+    trace_id: str | None  # of the run, where it is traced or its request was
     attempts: list[Attempt]
     steps: list[Step]
 

@@ -16,9 +16,20 @@ from waterclock.kit.semantics import EVENTS, messaging
 from waterclock.log.requests import Decided, Quiet, Request
 from waterclock.model.events import FireCoalesced, FireSkipped
 from waterclock.model.ids import JobId, RunId, was_requested
+from waterclock.model.instants import Stamp, millis
 from waterclock_scheduler.units import Batch
 
 _decode = msgspec.json.Decoder(FireSkipped | FireCoalesced).decode
+
+
+class _Wanted(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is told of a RunRequested."""
+
+    trigger: str
+    nominal_at: Stamp
+
+
+_decode_wanted = msgspec.json.Decoder(_Wanted).decode
 
 
 def decided(batch: Batch, done: Decided, *, partition: int, seconds: float) -> None:
@@ -32,7 +43,7 @@ def decided(batch: Batch, done: Decided, *, partition: int, seconds: float) -> N
             if isinstance(item, Quiet):
                 one = _folded(unit.job_id, item, seconds)
             else:
-                one = _requested(item, met.get((place, number)), seconds, partition)
+                one = _requested(item, met.get((place, number)), done.now, seconds, partition)
                 measures.DECISION_DELAY.exemplify(one, max(0, done.now - planned.next_at) / 1000)
             if telemetry.sampled(one):
                 assert one is not None
@@ -48,10 +59,11 @@ def decided(batch: Batch, done: Decided, *, partition: int, seconds: float) -> N
         )
 
 
-def _requested(item: Request, met: tuple[str, RunId] | None, seconds: float, partition: int) -> str | None:
+def _requested(item: Request, met: tuple[str, RunId] | None, now: int, seconds: float, partition: int) -> str | None:
     at = telemetry.origin(item.run_id)
     if not telemetry.sampled(at):
         return None
+    wanted = _decode_wanted(item.body)
     fate, other = met if met is not None else ("fired", None)
     beside = {} if other is None else {"waterclock.into" if fate == "folded" else "waterclock.blocked_by": other}
     return telemetry.past(
@@ -70,6 +82,9 @@ def _requested(item: Request, met: tuple[str, RunId] | None, seconds: float, par
             run=item.run_id,
             job=item.job_id or "",
             fate=fate,
+            trigger=wanted.trigger,
+            nominal_at=wanted.nominal_at,
+            late_ms=now - millis(wanted.nominal_at),
         )
         | beside,
     )

@@ -17,6 +17,7 @@ from contextlib import aclosing
 
 from waterclock.kit import measures, telemetry
 from waterclock.kit.clock import Clock
+from waterclock.kit.lines import Sparing
 from waterclock.log import jobs, requests
 from waterclock.log.client import Log
 from waterclock.log.errors import ClockAhead, LogFull, UnknownQueue
@@ -24,6 +25,7 @@ from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Decided, Request
 from waterclock.model.cron import BadSchedule
 from waterclock.model.ids import JobId
+from waterclock.model.instants import stamp
 from waterclock_scheduler import tracing
 from waterclock_scheduler.agenda import Agenda
 from waterclock_scheduler.doorbell import Doorbell
@@ -34,6 +36,8 @@ LOOK_S = 0.5
 """How often the doorbell is looked at, whatever was heard; and so the longest rest."""
 BETWEEN_S = 0.25
 """How often what is due is decided while jobs are read: more calls of fewer jobs would keep the reading up."""
+LATE_MS = 5_000
+"""A decision that comes as late is worth a line."""
 IN_FLIGHT = 2
 """Calls at a time, so that the store works while the next is built."""
 
@@ -56,6 +60,7 @@ class Walk:
         self._looked_at = 0.0  # monotonic
         self._held_until = 0.0  # monotonic: the store would not decide
         self._able_since = 0  # ms, by the store's clock
+        self._sparing = Sparing(10)
 
     async def run(self) -> None:
         """Decide until the term is over.
@@ -234,6 +239,9 @@ class Walk:
         firsts = Counter(
             planned.next_at for (planned, _), result in zip(batch, results, strict=True) if result == "done"
         )
+        if firsts and (late_ms := decided.now - min(firsts)) >= LATE_MS and self._sparing.may(self._clock.monotonic()):
+            told = {"partition": self._term.partition, "instant": stamp(min(firsts)), "late_ms": late_ms}
+            log_line.warning("decided late", extra=told | {"jobs": firsts.total()})
         for first, times in firsts.items():
             measures.DECISION_DELAY.observe(max(0, decided.now - first) / 1000, times=times)
         for result, times in Counter(results).items():

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 
 from waterclock.kit import measures
+from waterclock.kit.lines import Sparing
 from waterclock_worker.attempt import Attempt
+
+LATE_MS = 5_000
+"""A run that waited as long is worth a line."""
+_sparing = Sparing(10)
+_log = logging.getLogger(__name__)
 
 
 def claimed(attempts: Sequence[Attempt]) -> None:
@@ -15,6 +22,18 @@ def claimed(attempts: Sequence[Attempt]) -> None:
         if waited >= 0:
             measures.START_DELAY.observe(waited / 1000, queue, times=times)
         measures.CLAIMED.add(times, queue)
+
+
+def tell_late(attempts: Sequence[Attempt], now: float) -> None:
+    """Say of the run that has waited longest that it starts late, if it does; `now` in monotonic seconds."""
+    late = max(attempts, key=lambda one: one.grant.waited, default=None)
+    if late is None or late.grant.waited < LATE_MS or not _sparing.may(now):
+        return
+    beside = (
+        {} if late.traceparent is None else {"trace_id": late.traceparent[3:35], "span_id": late.traceparent[36:52]}
+    )
+    told = {"run": late.name, "queue": late.request.queue, "waited_ms": late.grant.waited, "runs": len(attempts)}
+    _log.warning("started late", extra=told | beside)
 
 
 def ended(attempts: Sequence[Attempt], now: float) -> None:

@@ -114,6 +114,7 @@ class Running:
         measuring.claimed(attempts)
         if telemetry.tracing() and attempts:
             tracing.claimed(attempts, seconds=self._clock.monotonic() - seat.asked_at, session=seat.session)
+        measuring.tell_late(attempts, self._clock.monotonic())
         for attempt in attempts:
             grant = attempt.grant
             seat.attempts[grant.fence] = attempt

@@ -27,6 +27,9 @@ def claimed(attempts: Sequence[Attempt], *, seconds: float, session: str) -> Non
     parents = [one.request.traceparent or telemetry.origin(one.name) for one in attempts]
     whole = _whole(attempts, parents, seconds, session) if len(attempts) > 1 else None
     for attempt, parent in zip(attempts, parents, strict=True):
+        if not telemetry.sampled(parent):
+            attempt.traceparent = parent
+            continue
         attempt.traceparent = telemetry.past(
             f"claim {attempt.request.queue}",
             seconds=seconds,
@@ -77,6 +80,8 @@ def begun(attempt: Attempt) -> Span:
     grant, queue = attempt.grant, attempt.request.queue
     parent = attempt.traceparent
     assert parent is not None
+    if not telemetry.sampled(parent):
+        return telemetry.begun("", parent=parent)
     span = telemetry.begun(
         f"attempt {queue}",
         parent=parent,
@@ -97,9 +102,7 @@ def begun(attempt: Attempt) -> Span:
             job=attempt.request.job_id or "",
         ),
     )
-    attempt.traceparent = telemetry.inject(span)
-    if telemetry.sampled(attempt.traceparent):
-        attempt.steps.traceparent = attempt.traceparent
+    attempt.traceparent = attempt.steps.traceparent = telemetry.inject(span)
     return span
 
 

@@ -108,6 +108,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     labels: dict[str, str]
     folded: int
     folded_first: str | None
+    trace_id: str | None = None
     attempts: tuple[Attempt, ...]
     steps: tuple[Step, ...]
 

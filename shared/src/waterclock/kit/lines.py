@@ -25,6 +25,21 @@ def lead_lines(service: str, settings: TelemetrySettings) -> None:
         logging.getLogger(package).setLevel(settings.log_level.upper())
 
 
+class Sparing:
+    """Whether a line that could come a thousand times a second may come now: once in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._again_at = float("-inf")
+
+    def may(self, now: float) -> bool:
+        """`now`: monotonic."""
+        if now < self._again_at:
+            return False
+        self._again_at = now + self._seconds
+        return True
+
+
 class _Line(logging.Formatter):
     def __init__(self, service: str) -> None:
         super().__init__()

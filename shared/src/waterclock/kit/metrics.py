@@ -72,7 +72,7 @@ class Gauge(Metric[float]):
     def set(self, value: float, *labels: str) -> None:
         if labels not in self.series:
             labels = self._placed(labels)
-        self.series[labels] = value
+        self.series[labels] = float(value)  # a bool could not be sent by OTLP, and with it nothing
 
     def replace(self, values: Mapping[Labels, float]) -> None:
         """Tell these series and no others: what cannot be known is left out, for an old number would lie."""

@@ -34,6 +34,7 @@ LINKS_MOST = 1_000
 """Of one span. Each of the many is linked to the one anyway."""
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _GIVEN = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_LONG, _ODD = 55, "13579bdf"
 _LOW_64 = (1 << 64) - 1
 _OFF = nullcontext(trace.INVALID_SPAN)
 
@@ -127,9 +128,17 @@ def begun(
 ) -> Span:
     """A span that the caller ends, beneath `parent`, a traceparent, or the current one; only while tracing is on.
 
-    `at`: the traceparent that it is to have.
+    `at`: the traceparent that it is to have. Of what is not sampled it records nothing, and is what it stands beneath.
     """
-    return _start(name, _beneath(parent) if parent else None, at=at, links=links, attributes=attributes, kind=kind)
+    above = trace.get_current_span().get_span_context() if parent is None else _context_of(parent)
+    if above.is_valid and not above.trace_flags.sampled:  # here, for the SDK takes four times as long for the same
+        return trace.NonRecordingSpan(above)
+    if not above.is_valid and at is None and not any(map(sampled, links)):
+        trace_id = _ids.generate_trace_id()
+        if trace_id & _LOW_64 >= _Tracing.below:
+            return trace.NonRecordingSpan(SpanContext(trace_id, _ids.generate_span_id(), is_remote=False))
+    context = None if parent is None else _beneath(parent)
+    return _start(name, context, at=at, links=links, attributes=attributes, kind=kind)
 
 
 def under(current: Span) -> AbstractContextManager[Span]:
@@ -183,7 +192,7 @@ def of_attempt(traceparent: str, run_id: str, number: int) -> str:
 
 
 def sampled(traceparent: str | None) -> bool:
-    return traceparent is not None and bool(_context_of(traceparent).trace_flags.sampled)
+    return traceparent is not None and len(traceparent) == _LONG and traceparent[-1] in _ODD
 
 
 def given(text: str | None) -> str | None:

@@ -1,0 +1,67 @@
+"""Log lines, as a process writes them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.traces import collected, place
+from waterclock.kit import telemetry
+from waterclock.kit.lines import Sparing, lead_lines
+from waterclock.kit.settings import TelemetrySettings
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    return json.loads(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("service", "package"), [("api", "api"), ("projector", "api"), ("scheduler", "scheduler"), ("worker", "worker")]
+)
+def test_a_line_names_the_span_in_which_it_is_said(
+    service: str, package: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lead_lines(service, TelemetrySettings(log_format="json"))
+    with collected(service) as spans, telemetry.span("work"):
+        logging.getLogger(f"waterclock_{package}").info("worked", extra={"run": "r"})
+        line = said(capsys)
+
+    (work,) = spans.all()
+    assert (line["trace_id"], line["span_id"]) == place(work)
+    assert (line["event"], line["service"], line["run"]) == ("worked", service, "r")
+
+
+def test_a_line_outside_any_span_names_none(capsys: pytest.CaptureFixture[str]) -> None:
+    lead_lines("api", TelemetrySettings(log_format="json"))
+    with collected("api"):
+        logging.getLogger("waterclock_api").warning("waits")
+
+    assert not {"trace_id", "span_id"} & set(said(capsys))
+
+
+def test_a_line_in_text_names_its_trace_too(capsys: pytest.CaptureFixture[str]) -> None:
+    lead_lines("api", TelemetrySettings())
+    with collected("api") as spans, telemetry.span("work"):
+        logging.getLogger("waterclock_api").info("worked")
+
+    trace, span = place(spans.all()[0])
+    assert capsys.readouterr().err.endswith(f"worked trace_id={trace} span_id={span}\n")
+
+
+def test_a_line_that_could_come_all_the_time_comes_once_in_a_while() -> None:
+    sparing = Sparing(10)
+
+    assert [sparing.may(now) for now in (5.0, 5.1, 14.9, 15.0, 16.0, 30.0)] == [True, False, False, True, False, True]
