@@ -87,6 +87,15 @@ def test_a_quick_bench_of_the_whole_path_says_what_went_through_and_what_each_pr
             assert re.search(rf"^  {process} +\d+ µs CPU/run$", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.soak
+def test_a_quick_bench_of_traces_says_what_each_process_pays() -> None:
+    done = run("bench", "tracing", "--quick", timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if sys.platform == "linux":
+        for share in ("off", "1%", "100%"):
+            assert re.search(rf"^  {share} +\d+ +\d+ +\d+ +\d+ +-?\d+$", done.stdout, re.MULTILINE)
+
+
 def test_a_quick_bench_of_the_schedule_says_how_late_it_decided() -> None:
     done = run("bench", "schedule", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr

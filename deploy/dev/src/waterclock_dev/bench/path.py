@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,10 +37,11 @@ class Sustained(msgspec.Struct, frozen=True, kw_only=True):
     """Processor seconds a run, by process; the client is not one of them."""
 
 
-async def measure(*, rate: float, seconds: float) -> Sustained:
+async def measure(*, rate: float, seconds: float, env: Mapping[str, str] | None = None) -> Sustained:
+    """`env`: further settings of all processes."""
     count = round(rate * seconds)
     with TemporaryDirectory(prefix="waterclock-bench-", ignore_cleanup_errors=True) as folder:
-        async with staged() as stage, Server(Postgres(data=Path(folder) / "postgres")) as postgres:
+        async with staged(env=env) as stage, Server(Postgres(data=Path(folder) / "postgres")) as postgres:
             await migrate(postgres.url)
             await stage.job(JOB, "demo.noop", concurrent="0")
             port = free_port()

@@ -15,6 +15,7 @@ from waterclock_dev.bench import (
     projection,
     schedule,
     streams,
+    tracing,
     trigger,
 )
 
@@ -170,6 +171,19 @@ async def show_path(*, rate: float, seconds: float) -> None:
         click.echo(f"  {name:<10}  {seconds_each * 1e6:6.0f} µs CPU/run")
     met = found.requested >= WHOLE * 0.99 and found.behind <= BEHIND
     click.echo(f"  budget: {WHOLE:g} runs/s, all readable {BEHIND:g} s after the last request: {_verdict(met=met)}")
+
+
+async def show_tracing(*, rate: float, seconds: float) -> None:
+    click.echo(f"\ntracing: {rate:g} triggers/s for {seconds:g} s over the whole path, µs of processor time a run")
+    click.echo("  traces     api   worker   projector   all three   more")
+    found = await tracing.measure(rate=rate, seconds=seconds)
+    sums = [sum(one.path.spent.get(name, 0) for name in tracing.TRACED) * 1e6 for one in found]
+    for one, whole in zip(found, sums, strict=True):
+        share = "off" if one.share is None else f"{one.share:.0%}"
+        each = [one.path.spent.get(name, 0) * 1e6 for name in tracing.TRACED]
+        click.echo(
+            f"  {share:<6}  {each[0]:6.0f}   {each[1]:6.0f}   {each[2]:9.0f}   {whole:9.0f}   {whole - sums[0]:4.0f}"
+        )
 
 
 def show_cron(*, steps: int, rounds: int) -> None:

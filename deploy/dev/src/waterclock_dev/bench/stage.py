@@ -35,6 +35,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     log: Log
+    env: Mapping[str, str]  # further settings of all its processes
 
     async def request(
         self,
@@ -119,6 +120,13 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         async with self._service("bench", {}, complain("bare"), arguments=arguments) as bare:
             yield bare
 
+    @asynccontextmanager
+    async def sink(self, *, port: int) -> AsyncGenerator[Service]:
+        """A process that takes traces and metrics, and drops them."""
+        arguments = ("sink", str(port))
+        async with self._service("bench", {}, complain("sink"), arguments=arguments) as sink:
+            yield sink
+
     async def job(self, job_id: JobId, target: str, *, concurrent: Concurrent = "1") -> None:
         """Let there be a job, without the events that tell of it."""
         job = StoredJob(
@@ -146,7 +154,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         service = Service(
             verb,
             verb=verb,
-            env={**env, "WATERCLOCK_REDIS_URL": self.url, **settings},
+            env={**env, "WATERCLOCK_REDIS_URL": self.url, **self.env, **settings},
             on_line=on_line,
             grace=5,
             arguments=arguments,
@@ -160,7 +168,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def staged() -> AsyncGenerator[Stage]:
+async def staged(*, env: Mapping[str, str] | None = None) -> AsyncGenerator[Stage]:
     """A fresh log on a fresh server, which keeps every write and syncs it each second."""
     with tempfile.TemporaryDirectory(prefix="waterclock-bench-", ignore_cleanup_errors=True) as folder:
         async with Server(Valkey(data=Path(folder) / "redis", appendfsync="everysec")) as server:
@@ -169,7 +177,7 @@ async def staged() -> AsyncGenerator[Stage]:
             log = await Log.connect(settings, role="bench")
             try:
                 await open_partition(log, 0, epoch=1, expect_tail=None)
-                yield Stage(url=server.url, log=log)
+                yield Stage(url=server.url, log=log, env=env or {})
             finally:
                 await log.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from waterclock.kit.service import run_service
-from waterclock_dev.bench import bare_api, report
+from waterclock_dev.bench import bare_api, report, sink
 from waterclock_dev.servers import ServerError
 from waterclock_dev.supervise import until
 
@@ -29,6 +29,7 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(sse, quick=quick)
         context.invoke(trigger, quick=quick)
         context.invoke(path, quick=quick)
+        context.invoke(tracing, quick=quick)
 
 
 @bench.command()
@@ -139,6 +140,25 @@ def path(rate: float, seconds: float, quick: bool) -> None:
     """The whole path at a rate: trigger over HTTP, worker, read models."""
     rate, seconds = (report.QUICK_RATE, report.QUICK_READ) if quick else (rate, seconds)
     _measure(report.show_path(rate=rate, seconds=seconds))
+
+
+@bench.command()
+@click.option("--rate", type=click.FloatRange(1), default=500.0, help="Triggers a second.")
+@click.option("--seconds", type=click.FloatRange(1), default=10.0)
+@click.option("--quick", is_flag=True, help="Few runs: to see that it works.")
+def tracing(rate: float, seconds: float, quick: bool) -> None:
+    """What traces cost each process a run: none of them, one in a hundred, all."""
+    rate, seconds = (report.QUICK_RATE, report.QUICK_READ) if quick else (rate, seconds)
+    _measure(report.show_tracing(rate=rate, seconds=seconds))
+
+
+@bench.command("sink", hidden=True)
+@click.argument("port", type=int)
+def collector(port: int) -> None:
+    """The collector of `tracing`."""
+    run_service(
+        lambda stop: sink.serve_sink(port, stop, ready=lambda: click.echo("sink: ready")), name="waterclock bench sink"
+    )
 
 
 @bench.command("bare-api", hidden=True)
