@@ -13,6 +13,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Worker
 from tests.integration.api.terminal import Terminal, told
 from waterclock.cli import main
+from waterclock.client import runs
 
 
 async def typed(terminal: Terminal, *arguments: str, code: int = 0) -> Result:
@@ -163,3 +164,76 @@ async def test_a_run_is_tailed_from_its_first_event(rig: MakeRig) -> None:
         done = await typed(terminal, "tail", "--run", run_id)
         assert done.output.splitlines()[-1].endswith("  succeeded")
         await typed(terminal, "tail", "demo/tide", "--run", run_id, code=2)
+
+
+@pytest.mark.asyncio
+async def test_runs_that_fit_a_filter_are_run_again_and_cancelled(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        worker = await story.api.worker()
+        await typed(terminal, "job", "create", "demo/tide", "demo.noop", "--set", "concurrent=0")
+        await typed(terminal, "job", "create", "demo/ebb", "demo.noop")
+        await typed(terminal, "job", "edit", "demo/tide", "--set", 'retry={"maxAttempts":1}')
+        failed: list[str] = []
+        for fails in (True, True, False):
+            await typed(terminal, "job", "trigger", "demo/tide")
+            run_id = await worked(worker, fails=fails)
+            failed += [run_id] * fails
+        await story.api.caught_up()
+
+        again = ("run", "retry", "--failed", "--job", "demo/tide")
+        done = await typed(terminal, *again, "--dry-run")
+        *named, said = done.output.splitlines()
+        assert sorted(named) == sorted(failed)
+        assert said == "2 would be run again; nothing was done: the same without --dry-run does it"
+        done = await typed(terminal, *again, "--key", "once")
+        assert done.output.endswith("2 of 2 run again, 0 refused\n")
+        assert (await typed(terminal, *again, "--key", "once")).output == done.output
+        await typed(terminal, "job", "trigger", "demo/ebb")
+
+        done = await typed(terminal, "run", "cancel", "--job", "demo/tide", "--dry-run", "--json")
+        assert read(done)["matched"] == 2
+        done = await typed(terminal, "run", "cancel", "--job", "demo/tide")
+        assert done.output.endswith("2 of 2 cancelled, 0 refused\n")
+        done = await typed(terminal, "run", "cancel", "--all")
+        assert done.output.endswith("1 of 1 cancelled, 0 refused\n")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("cancel",), "Name a run, or say which: --all"),
+        (("retry",), "Name a run, or say which: --failed"),
+        (("cancel", "a-b", "--all"), "one or the other"),
+        (("retry", "a-b", "--dry-run"), "one or the other"),
+        (("retry", "a-b", "c-d"), "One run at a time"),
+        (("retry", "--failed", "--follow"), "for one run that is named"),
+    ],
+)
+async def test_which_runs_are_meant_is_never_guessed(words: tuple[str, ...], said: str) -> None:
+    done = await Terminal("http://127.0.0.1:1").run(main, "run", *words)
+
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
+
+
+@pytest.mark.asyncio
+async def test_all_pages_of_a_log_are_printed_as_they_are(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "LINES", 2)
+    async with told(rig) as (story, terminal):
+        worker = await story.api.worker()
+        await typed(terminal, "job", "create", "demo/tide", "demo.noop")
+        run_id = await story.api.trigger(read(await typed(terminal, "job", "show", "demo/tide", "--json"))["job"]["id"])
+        (grant,) = await worker.claim()
+        await worker.step(grant, "Measure", *(f"line {number}" for number in range(5)))
+        await worker.succeed(grant)
+        await story.api.caught_up()
+
+        done = await typed(terminal, "run", "logs", run_id, "--json")
+
+        pages = [msgspec.json.decode(line) for line in done.stdout.splitlines()]
+        assert [[item["text"] for item in page["items"]] for page in pages] == [
+            ["line 0", "line 1"],
+            ["line 2", "line 3"],
+            ["line 4"],
+        ]

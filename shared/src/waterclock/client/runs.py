@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -10,6 +11,7 @@ from waterclock.client import calls
 from waterclock.client.answers import Run, Runs
 from waterclock.client.http import Client
 from waterclock.client.problems import Refused
+from waterclock.client.runs_many import cancel_many, check, chosen, filters, retry_many
 from waterclock.client.table import facts, table
 from waterclock.client.telling import took
 from waterclock.client.terminal import (
@@ -21,11 +23,15 @@ from waterclock.client.terminal import (
     more,
     reason_option,
     show,
+    show_pages,
     speaking,
 )
 from waterclock.client.watching import await_run, follow_run
 
-STATUSES = ("delayed", "waiting", "queued", "running", "succeeded", "failed", "timedOut", "cancelled", "died")
+UNFINISHED = ("delayed", "waiting", "queued", "running")
+ENDED = ("succeeded", "failed", "timedOut", "cancelled", "died")
+STATUSES = (*UNFINISHED, *ENDED)
+LINES = 1000  # in a request
 TRIGGERS = ("schedule", "catchup", "backfill", "manual", "retry")
 
 
@@ -86,9 +92,9 @@ def logs(client: Client, run_id: str, *, follow: bool, as_json: bool) -> None:
     if follow:
         follow_run(client, run_id, as_json=as_json)
         return
-    call = calls.run_lines(run_id, limit=1000)
+    call = calls.run_lines(run_id, limit=LINES)
     if as_json:
-        click.echo(client.fetch(call))
+        show_pages(client, call)
         return
     for line in client.each(call):
         click.echo(f"{line.at}  {line.level:<7}  {line.text}")
@@ -104,24 +110,50 @@ def follow(client: Client, run_id: str, *, as_json: bool) -> None:
 
 
 @run.command()
-@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+@click.argument("run_ids", metavar="[RUN...]", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All that have not ended.")
+@filters(*UNFINISHED)
+@key_option
+@json_option
 @speaking
-def cancel(client: Client, run_ids: tuple[str, ...]) -> None:
-    """Ask that runs be stopped; exit code 1 if one was refused, the others are asked all the same."""
-    refused = False
-    for run_id in run_ids:
-        try:
-            client.send(calls.cancel_run(run_id))
-            click.echo(f"{run_id} asked to stop")
-        except Refused as error:
-            refused = True
-            click.echo(f"{run_id} refused: {error}", err=True)
-    if refused:
+def cancel(
+    client: Client,
+    run_ids: tuple[str, ...],
+    key: str | None,
+    *,
+    every: bool,
+    dry_run: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Ask that runs be stopped, by id or all that fit, the newest first.
+
+    Exit code 1 if one was refused; the others are asked all the same.
+    """
+    wanted = chosen(**given)
+    if check(run_ids, wanted, "--all", every=every, dry_run=dry_run):
+        well = cancel_many(client, wanted, dry_run=dry_run, key=key, as_json=as_json)
+    else:
+        refused = [run_id for run_id in run_ids if not _cancelled(client, run_id)]
+        well = not refused
+    if not well:
         click.get_current_context().exit(NO)
 
 
+def _cancelled(client: Client, run_id: str) -> bool:
+    try:
+        client.send(calls.cancel_run(run_id))
+    except Refused as error:
+        click.echo(f"{run_id} refused: {error}", err=True)
+        return False
+    click.echo(f"{run_id} asked to stop")
+    return True
+
+
 @run.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_ids", metavar="[RUN]", nargs=-1)
+@click.option("--failed", "every", is_flag=True, help="All that failed, timed out or died.")
+@filters(*ENDED)
 @click.option("--queue", help="Another queue than that of the ended run.")
 @click.option("--overlap", type=click.Choice(["skip", "buffer_one", "buffer_all", "cancel_other"]))
 @click.option("--wait", is_flag=True, help="Wait for its end; exit code 1 if it does not succeed.")
@@ -132,17 +164,34 @@ def cancel(client: Client, run_ids: tuple[str, ...]) -> None:
 @speaking
 def retry(
     client: Client,
-    run_id: str,
+    run_ids: tuple[str, ...],
     queue: str | None,
     overlap: str | None,
     reason: str | None,
     key: str | None,
     *,
+    every: bool,
+    dry_run: bool,
     wait: bool,
     follow: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
-    """Run an ended run again, as a new run with the same parameters."""
+    """Run an ended run again, as a new run with the same parameters; or all that fit, the newest first.
+
+    By filter, without --status, those that failed, timed out or died; exit code 1 if one was refused.
+    """
+    wanted = chosen(**given)
+    if check(run_ids, wanted, "--failed", every=every, dry_run=dry_run):
+        if queue or wait or follow:
+            raise click.UsageError("--queue, --wait and --follow are for one run that is named.")
+        how = {"overlapPolicy": overlap, "reason": reason}
+        if not retry_many(client, {**wanted, **how}, dry_run=dry_run, key=key, as_json=as_json):
+            click.get_current_context().exit(NO)
+        return
+    run_id, *others = run_ids
+    if others:
+        raise click.UsageError("One run at a time, or all that fit a filter.")
     call = calls.retry_run(run_id, queue=queue, overlap_policy=overlap, reason=reason, key=key)
     asked(client, client.send(call).run_id, wait=wait, follow=follow, as_json=as_json)
 

@@ -14,6 +14,7 @@ from waterclock.client.answers import Page
 from waterclock.client.call import Call
 from waterclock.client.http import Client
 from waterclock.client.problems import ApiError, Refused, Unreachable
+from waterclock.client.talks import decode, following
 from waterclock.kit.settings import PREFIX, SettingsError, read
 
 P = ParamSpec("P")
@@ -79,6 +80,17 @@ def show(client: Client, call: Call[T], told: Callable[[T], Iterable[str]], *, a
         click.echo(client.fetch(call))
         return
     say(told(client.send(call)))
+
+
+def show_pages(client: Client, call: Call[Page[Any]]) -> None:
+    """Print this page of a list and all that follow as they are, one a line."""
+    while True:
+        answer = client.fetch(call)
+        click.echo(answer)
+        cursor = decode(answer, call.kind).next_cursor
+        if cursor is None:
+            return
+        call = following(call, cursor)
 
 
 def say(lines: Iterable[str]) -> None:
