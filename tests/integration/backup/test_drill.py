@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -162,6 +163,23 @@ async def test_a_restore_that_fails_leaves_no_database_and_takes_an_earlier_atte
     with pytest.raises(ChildExit, match="checked"):
         await run_drill(surroundings, attempt=2)
     assert await scratch_left(url) == []
+
+
+async def test_what_another_drill_has_left_goes_after_a_day_if_nobody_uses_it(surroundings: dict[str, str]) -> None:
+    url = surroundings["WATERCLOCK_BACKUP_DATABASE_URL"]
+    await backed_up(surroundings)
+    now, day = int(time.time()), 86400
+    stem = "waterclock_drill_0123456789abcdef_3"
+    old, used, young, other = f"{stem}_{now - day - 60}", f"{stem}_{now - 2 * day}", f"{stem}_{now}", f"{stem}_x"
+    await execute(url, *(f'CREATE DATABASE "{name}"' for name in (old, used, young, other)))
+    try:
+        async with await psycopg.AsyncConnection.connect(url, dbname=used):
+            told = Told()
+            await run_drill(surroundings, told=told)
+        assert set(await scratch_left(url)) == {used, young, other}
+        assert f"dropped {old}, which a drill had left more than a day ago" in told.text
+    finally:
+        await execute(url, *(f'DROP DATABASE IF EXISTS "{name}"' for name in (old, used, young, other)))
 
 
 async def test_a_cancel_drops_the_scratch_database(surroundings: dict[str, str]) -> None:

@@ -15,6 +15,14 @@ from waterclock_worker.executors.backup.process import Tell, running
 
 PREFIX = "waterclock_drill_"
 _ANSWER_MOST = 16 * 1024 * 1024  # bytes
+_FORGOTTEN = """
+SELECT datname FROM pg_database
+WHERE datname ~ '^waterclock_drill_[0-9a-f]{16}_[0-9]+_[0-9]{10}$'
+  AND right(datname, 10)::bigint < extract(epoch FROM now()) - 86400
+  AND pg_has_role(datdba, 'MEMBER')
+  AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.datname = pg_database.datname);
+"""
+"""Scratch databases over a day old that nobody uses and we may drop: their drill was killed in its last attempt."""
 
 
 class Psql:
@@ -63,7 +71,9 @@ class Psql:
 
 @contextlib.asynccontextmanager
 async def scratch_database(psql: Psql, run_id: str, attempt: int, *, limits: Limits, step: Step) -> AsyncGenerator[str]:
-    """An empty database; what earlier attempts of the run have left is dropped first, and it itself at the end.
+    """An empty database; what earlier attempts of the run, and long ago other drills, have left is dropped first.
+
+    It itself is dropped at the end.
 
     Raises:
         ChildExit: it could not be created, or not dropped.
@@ -73,7 +83,11 @@ async def scratch_database(psql: Psql, run_id: str, attempt: int, *, limits: Lim
     for (left,) in await psql.ask(beginning):
         await psql.ask(f'DROP DATABASE IF EXISTS "{left}" WITH (FORCE);')
         step.log("dropped %s, which an earlier attempt had left", left, level="warning")
-    name = f"{stem}_{attempt}"
+    for (forgotten,) in await psql.ask(_FORGOTTEN):
+        await psql.ask(f'DROP DATABASE IF EXISTS "{forgotten}";')
+        step.log("dropped %s, which a drill had left more than a day ago", forgotten, level="warning")
+    [(second,)] = await psql.ask("SELECT extract(epoch FROM now())::bigint;")
+    name = f"{stem}_{attempt}_{second}"
     try:
         await psql.ask(f'CREATE DATABASE "{name}" TEMPLATE template0;')
         yield name
