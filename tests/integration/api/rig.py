@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from litestar.types import ASGIApp
 
 from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
@@ -40,6 +41,7 @@ from waterclock.store.pool import open_pool
 from waterclock.store.waits import wait_for
 from waterclock_api import projector
 from waterclock_api.app import application, assembled
+from waterclock_api.fronting import Fronted
 from waterclock_api.observing import Observed
 from waterclock_api.parts import Parts
 from waterclock_api.proxies import trusted_networks
@@ -166,7 +168,7 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
     """`http` calls the application in this process, without a server."""
 
     parts: Parts
-    app: Observed
+    app: ASGIApp
     http: httpx.AsyncClient
     redis_url: str
     postgres_url: str
@@ -239,6 +241,7 @@ async def assembled_rig(
     projecting: bool = True,
     tokens: TokenSettings | None = None,
     proxies: tuple[str, ...] = (),
+    path_prefix: str = "",
 ) -> AsyncGenerator[Rig]:
     """The API; the projector, once it has opened the partitions, may be stopped."""
     settings = LogSettings(url=redis_url, prefix=prefix)
@@ -249,7 +252,7 @@ async def assembled_rig(
             await open_pool(postgres_url, name="api", min_size=2, max_size=6) as pool,
             assembled(log, pool, tokens=tokens, proxies=trusted_networks(proxies)) as parts,
         ):
-            app = Observed(application(parts))
+            app = Fronted(Observed(application(parts)), trusted_networks(proxies), path_prefix)
             transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
             async with (
                 httpx.AsyncClient(transport=transport, base_url="http://waterclock") as http,

@@ -154,12 +154,12 @@ async def test_nothing_is_left_of_a_thousand_clients_that_vanished(
             await eventually(lambda: api.parts.hub.seats == 0, within=30)
 
         await wave(1)
-        await eventually(lambda: api.parts.hub.readers == 0, within=30)
-        before, files, objects = _held(api), _files(), _objects()
+        await eventually(lambda: api.parts.hub.readers == 0 and _held(api) == (0, 0, 0), within=30)
+        files, objects = _files(), _objects()
         for number in range(2, 12):
             await wave(number)
         await eventually(lambda: api.parts.hub.readers == 0, within=30)
-        await eventually(lambda: _held(api) == before, within=30)
+        await eventually(lambda: _held(api) == (0, 0, 0), within=30)
         await eventually(lambda: _files() - files < POOLED, within=30)
         assert _objects() - objects < 5_000  # the test's own, and caches: one client is more than 50
 

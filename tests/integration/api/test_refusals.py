@@ -217,7 +217,7 @@ def _problem(response: Any, status: int) -> dict[str, Any]:
     assert response.status_code == status, (response.request.url, response.text)
     assert response.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = response.json()
-    assert set(problem) == {"type", "title", "status", "detail", "errors", "traceId"}
+    assert set(problem) == {"type", "title", "status", "detail", "errors", "traceId", "requestId"}
     assert problem["status"] == status
     return problem
 

@@ -33,7 +33,8 @@ class End(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: RunStatus
 
 
-def document(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
+def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str, Any]:
+    """`prefix`: what a gateway has put before our paths."""
     _, components = msgspec.json.schema_components([*_KINDS, Gap, End], ref_template=_REF)
     schemas: dict[str, Any] = {**components, **stored_events(components)}
     del schemas["Event"]  # a message is one of them
@@ -53,7 +54,12 @@ def document(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
                 "protocol": "redis",
                 "description": "Valkey or Redis, to be read only.",
             },
-            "api": {"host": "localhost:8080", "protocol": "http", "description": "Any replica of the API."},
+            "api": {
+                "host": "localhost:8080",
+                "pathname": prefix or "/",
+                "protocol": "http",
+                "description": "Any replica of the API.",
+            },
         },
         "channels": channels,
         "operations": {f"send{name[0].upper()}{name[1:]}": _operation(name) for name in channels},

@@ -16,6 +16,7 @@ STREAM = (
     '"lines":[{"at":"2026-11-25T02:59:40.118Z","level":"info","text":"line 1 of 2"}]}\n\n'
 )
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+_REQUEST = "v5rukq0oc7no0bb2i1dd"
 _FLAWS = {
     "bad-request": {"pointer": "?limit", "message": "expected int <= 1000"},
     "invalid": {"pointer": "/cronExpression", "message": "'61' in the minute field is not made of 0-59"},
@@ -55,7 +56,7 @@ def _problem(kind: Kind) -> dict[str, Any]:
     flaws = [_FLAWS[kind.name]] if kind.name in _FLAWS else []
     detail = "; ".join(f"{flaw['pointer']}: {flaw['message']}" for flaw in flaws) or kind.meaning
     told = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": detail}
-    return told | {"errors": flaws, "traceId": _TRACE}
+    return told | {"errors": flaws, "traceId": _TRACE, "requestId": _REQUEST}
 
 
 @cache

@@ -26,6 +26,7 @@ from waterclock.store.pool import open_pool
 from waterclock_api.access import Access
 from waterclock_api.app import application, assembled
 from waterclock_api.audit import TAGS
+from waterclock_api.fronting import Fronted, RequestIds, path_prefix
 from waterclock_api.keeping import kept
 from waterclock_api.lagging import Lags
 from waterclock_api.measuring import tell_lags
@@ -71,9 +72,12 @@ def migrate() -> None:
 async def _serve_api(stop: asyncio.Event) -> None:
     own, store = read(ApiSettings, os.environ), read(StoreSettings, os.environ)
     tokens, proxies = read(TokenSettings, os.environ), trusted_networks(own.trusted_proxies)
+    prefix = path_prefix(own.path_prefix)
     check_free(own.host, own.port)
     told = read(TelemetrySettings, os.environ)
     telemetry.setup("api", told)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RequestIds())
     log = await Log.connect(log_settings(), role="api")
     try:
         durability = await durability_of(log.nodes)
@@ -97,7 +101,8 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 where = {"url": f"http://{own.host}:{own.port}", "durability": durability}
                 _log.info("ready", extra=where)
 
-            await serve(Observed(application(parts)), own.host, own.port, stop, ready=ready, ending=parts.hub.close)
+            app = Fronted(Observed(application(parts)), proxies, prefix)
+            await serve(app, own.host, own.port, stop, ready=ready, ending=parts.hub.close)
     finally:
         await log.close()
 

@@ -59,7 +59,8 @@ _SCHEME = {
 _PLAIN = {"events": "text/event-stream", "html": "text/html", "text": "text/plain"}
 
 
-def document(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
+def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str, Any]:
+    """`prefix`: what a gateway has put before our paths."""
     routes = [(handler, handler.opt["spec"]) for handler in handlers if "spec" in handler.opt]
     schemas, components = _schemas([spec for _, spec in routes])
     paths: dict[str, dict[str, Any]] = {}
@@ -76,7 +77,7 @@ def document(handlers: Iterable[HTTPRouteHandler]) -> dict[str, Any]:
             "description": "An event-sourced job scheduler and runner. Every instant is accounted for.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": prefix or "/"}],
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": components, "securitySchemes": {_BEARER: _SCHEME}},
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -11,12 +13,13 @@ import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 
-from waterclock_api import asyncapi
+from waterclock_api import asyncapi, openapi
 from waterclock_api.answers import Answer
+from waterclock_api.fronting import prefix_of
 from waterclock_api.kinds import KINDS, PAGE
-from waterclock_api.openapi import document
-from waterclock_api.spec import Spec
+from waterclock_api.spec import AnyRequest, Spec
 
+Draw = Callable[[tuple[HTTPRouteHandler, ...], str], dict[str, Any]]
 HTML = b"text/html; charset=utf-8"
 _SAFE = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -29,17 +32,20 @@ _SAFE = {
 
 def page_handlers(routes: tuple[HTTPRouteHandler, ...]) -> tuple[HTTPRouteHandler, ...]:
     """The page, its assets and the document of `routes`."""
-    schema = msgspec.json.encode(document(routes))
+
+    @lru_cache(maxsize=16)
+    def drawn(draw: Draw, prefix: str) -> bytes:
+        return msgspec.json.encode(draw(routes, prefix))
+
+    drawn(openapi.document, "")  # a flaw of ours stops the start
 
     @get("/schema/openapi.json", spec=Spec(scope="open", answers={200: None}))
-    async def openapi_document() -> Answer:
-        return Answer(schema, headers={"Cache-Control": "no-cache"})
-
-    events = msgspec.json.encode(asyncapi.document(routes))
+    async def openapi_document(request: AnyRequest) -> Answer:
+        return Answer(drawn(openapi.document, prefix_of(request)), headers={"Cache-Control": "no-cache"})
 
     @get("/schema/asyncapi.json", spec=Spec(scope="open", answers={200: None}))
-    async def asyncapi_document() -> Answer:
-        return Answer(events, headers={"Cache-Control": "no-cache"})
+    async def asyncapi_document(request: AnyRequest) -> Answer:
+        return Answer(drawn(asyncapi.document, prefix_of(request)), headers={"Cache-Control": "no-cache"})
 
     return (openapi_document, asyncapi_document, _asset("/", "page.html", HTML), _problems(), *_ASSETS)
 

@@ -34,6 +34,7 @@ from waterclock.model.errors import (
     VersionMismatch,
 )
 from waterclock_api.credentials import CredentialsUnknown, Forbidden, Unauthenticated
+from waterclock_api.fronting import prefix_of, request_id_of
 from waterclock_api.kinds import KINDS, Kind
 
 MEDIA_TYPE = "application/problem+json"
@@ -60,6 +61,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     detail: str
     errors: tuple[FieldProblem, ...] = ()
     trace_id: str | None = None
+    request_id: str | None = None
 
 
 class BadRequest(Refusal):
@@ -131,8 +133,12 @@ _OF_FRAMEWORK = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 def to_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The problem document of an error that a handler raised."""
     problem, headers = _described(request, error)
-    if problem.trace_id is None:
-        problem = msgspec.structs.replace(problem, trace_id=_trace_of(request))
+    problem = msgspec.structs.replace(
+        problem,
+        type=prefix_of(request) + problem.type,
+        trace_id=problem.trace_id or _trace_of(request),
+        request_id=request_id_of(request),
+    )
     return Response(_encoder.encode(problem), status_code=problem.status, headers=dict(headers), media_type=MEDIA_TYPE)
 
 
@@ -154,7 +160,7 @@ def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
         row = KINDS[_OF_FRAMEWORK.get(status, "bad-request" if status < 500 else "internal")]
         detail = row.title if status == 405 else error.detail
         if status == 404:
-            detail = f"There is nothing at {request.url.path}."
+            detail = f"There is nothing at {prefix_of(request)}{request.url.path}."
         return _problem(row, detail, ()), dict(error.headers or {})
     trace_id = _trace_of(request) or token(32)
     _log.error("request failed", exc_info=error, extra={"trace_id": trace_id, "path": request.url.path})

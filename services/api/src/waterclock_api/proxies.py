@@ -31,7 +31,7 @@ def address(peer: str, forwarded_for: Sequence[str], trusted: Networks) -> str:
 
     `forwarded_for`: the values of X-Forwarded-For, in their order.
     """
-    if not trusted or not _is_of(peer, trusted):
+    if not trusted or not is_of(peer, trusted):
         return peer
     nearest = peer
     for text in reversed([part.strip() for value in forwarded_for for part in value.split(",")]):
@@ -39,12 +39,13 @@ def address(peer: str, forwarded_for: Sequence[str], trusted: Networks) -> str:
             nearest = str(ipaddress.ip_address(text))
         except ValueError:
             return nearest  # not an address: whoever wrote it, what stands before it is worth nothing either
-        if not _is_of(nearest, trusted):
+        if not is_of(nearest, trusted):
             return nearest
     return nearest
 
 
-def _is_of(text: str, networks: Networks) -> bool:
+def is_of(text: str, networks: Networks) -> bool:
+    """Whether it is an address of one of the networks."""
     try:
         one = ipaddress.ip_address(text)
     except ValueError:

@@ -25,6 +25,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     streams: Count = 2_000
     streams_per_client: Count = 500
     trusted_proxies: tuple[str, ...] = ()
+    path_prefix: str | None = None
 
 
 class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):

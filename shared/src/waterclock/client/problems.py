@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 TYPES = "/problems#"
+"""After the prefix of the gateway, where there is one."""
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
@@ -31,6 +32,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     detail: str = ""
     errors: tuple[FieldProblem, ...] = ()
     trace_id: str | None = None
+    request_id: str | None = None
 
 
 class ApiError(Exception):
@@ -164,7 +166,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
         problem = msgspec.json.decode(body, type=Problem)
     except msgspec.MsgspecError:
         problem = Problem(title=f"the API answered {status}", status=status)
-    kind = _KINDS.get(problem.type.removeprefix(TYPES), Refused)
+    kind = _KINDS.get(problem.type.rpartition(TYPES)[2], Refused)
     return kind(problem, status=status, headers=headers)
 
 

@@ -1,5 +1,5 @@
 "use strict";
-// Draws the routes from the OpenAPI document, and lets each be tried.
+// Draws the routes from the OpenAPI document, and lets each be tried. Every reference is relative: a gateway may put a prefix before.
 
 const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
@@ -56,7 +56,7 @@ const tryIt = (api, path, method, operation) => {
   const send = async () => {
     running?.abort();
     running = new AbortController();
-    const url = new URL(path, location.origin);
+    const url = new URL(path.slice(1), document.baseURI);
     const headers = {};
     for (const [parameter, input] of inputs) {
       if (!input.value) continue;
@@ -103,7 +103,7 @@ const route = (api, path, method, operation) => {
 };
 
 async function draw() {
-  const api = await (await fetch("/schema/openapi.json")).json();
+  const api = await (await fetch("schema/openapi.json")).json();
   const groups = new Map();
   for (const [path, operations] of Object.entries(api.paths)) {
     for (const [method, operation] of Object.entries(operations)) {
