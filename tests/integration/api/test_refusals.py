@@ -69,6 +69,7 @@ TRIGGERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"params": {"seconds": "x"}}, "/params/seconds"),
     ({"queue": "urgent"}, "/queue"),
     ({"delay": -1}, "/delay"),
+    ({"delay": 1.7e308}, "/delay"),
     ({"delay": "later"}, "/delay"),
     ({"runAt": "2026"}, "/runAt"),
     ({"delay": 1, "runAt": "2030-01-01T00:00:00Z"}, "/runAt"),

@@ -173,9 +173,11 @@ def duration(name: str, written: float | str, flaws: list[Flaw]) -> float:
     """Seconds, within the field's range; `name` may be a path such as retry/max."""
     found = _read(seconds, written, name, flaws)
     low, high = _RANGES[name]
-    if found is not None and not low <= found <= high:
+    if found is None:
+        return low
+    if not low <= found <= high:
         flaws.append(Flaw(f"/{name}", f"must be from {low:.15g} to {high:.15g} seconds"))
-    return found if found is not None else low
+    return min(max(found, low), high)  # within it also where it is refused: the caller reckons on, for further flaws
 
 
 def instant(name: str, written: str | None, flaws: list[Flaw]) -> Stamp | None:
