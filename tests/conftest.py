@@ -4,10 +4,14 @@ import secrets
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 
 from tests.support import servers
 from tests.support.servers import Bucket, OwnPostgres, OwnServers, OwnValkey, Shared
+
+hypothesis.settings.register_profile("ours", deadline=None)  # a deadline measures the machine
+hypothesis.settings.load_profile("ours")
 
 
 @pytest.fixture

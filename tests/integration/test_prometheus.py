@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import shutil
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from promql_parser import parse  # pyright: ignore[reportMissingModuleSource, re
 
 from tests.integration.api.rig import served as served_api
 from tests.integration.test_trace import ended, everything
+from tests.support.traces import collected, trace_of
 from tests.unit.deploy.test_watching import RULES, queries, rules
 from waterclock.kit import measures
 from waterclock.kit.health import Report, served
@@ -52,6 +54,7 @@ async def watching(program: Path, folder: Path, targets: Sequence[str]) -> Async
         f"--config.file={folder / 'prometheus.yaml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={LOOPBACK}:{port}",
+        "--enable-feature=exemplar-storage",
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
@@ -66,6 +69,13 @@ async def asked(http: httpx.AsyncClient, query: str) -> list[Any]:
     answer = (await http.get("/query", params={"query": query})).json()
     assert answer["status"] == "success", (query, answer)
     return answer["data"]["result"]
+
+
+async def exemplars(http: httpx.AsyncClient, metric: str) -> set[str]:
+    """The traces that its dots lead to."""
+    now = time.time()
+    told = (await http.get("/query_exemplars", params={"query": metric, "start": now - 600, "end": now + 600})).json()
+    return {one["labels"]["trace_id"] for series in told["data"] for one in series["exemplars"]}
 
 
 async def until_scraped(http: httpx.AsyncClient, count: int) -> None:
@@ -94,6 +104,7 @@ async def test_prometheus_answers_every_query_and_evaluates_every_rule(
     for tag in TAGS:
         measures.PROJECTED.add(0, tag)  # as the projector does at its start
     async with everything(redis_url, migrated_postgres_url, key_prefix) as api, AsyncExitStack() as stack:
+        spans = stack.enter_context(collected())
         await api.caught_up()
         targets = [(await stack.enter_async_context(served_api(api))).removeprefix("http://")]
         for service in ("projector", "scheduler", "worker"):
@@ -112,6 +123,9 @@ async def test_prometheus_answers_every_query_and_evaluates_every_rule(
         assert {rule["name"] for rule in evaluated} == {rule["alert"] for rule in rules()}
         assert {rule["health"] for rule in evaluated} == {"ok"}
         assert not [rule["name"] for rule in evaluated if rule["state"] == "firing"]
+        assert await exemplars(http, "waterclock_attempt_duration_seconds_bucket") & {
+            trace_of(attempt) for attempt in spans.operations("attempt")
+        }
 
 
 UNSET = {"waterclock_partitions_led", "waterclock_partitions_followed", "waterclock_worker_"}

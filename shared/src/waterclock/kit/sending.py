@@ -18,8 +18,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from waterclock.kit import measures
 
-WAITING_MOST = 8_192
-"""Spans that may wait: about 10 MiB. Further ones are dropped."""
+WAITING_MOST = 4_096
+"""Spans that may wait: with 4 KiB each 16 MiB. Further ones are dropped."""
 AT_ONCE = 512
 EVERY_S = 1.0
 SEND_MOST_S = 5.0
