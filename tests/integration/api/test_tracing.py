@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig
+from tests.integration.scheduler.stage import Stage
 from tests.support.traces import Spans, collected, links_of, parent_of, place, trace_of
 from waterclock.kit import measures
 from waterclock.kit.lines import lead_lines
@@ -105,6 +106,28 @@ async def test_each_run_of_a_backfill_has_its_own_trace_linked_with_the_requests
         run_id = str((span.attributes or {})["messaging.message.id"])
         assert runs[run_id].traceparent == "00-{}-{}-01".format(*place(span))
     assert links_of(request) == {place(span) for span in created}
+
+
+@pytest.mark.asyncio
+async def test_what_an_edit_fires_has_traces_of_its_own_linked_with_the_edit(rig: MakeRig, spans: Spans) -> None:
+    async with rig() as api:
+        await api.worker()
+        now = api.parts.clock.now_ms()
+        job_id = (await Stage(api.log).create("* * * * * *", mark=now - 3_000, concurrent="0")).job_id
+        await api.caught_up()
+        edited = await api.http.get(f"{JOBS}/{job_id}")
+        answer = await api.http.put(
+            f"{JOBS}/{job_id}", json=edited.json() | {"cronExpression": "@hourly"}, headers=HEADERS
+        )
+        assert answer.status_code == 200, answer.text
+        runs = await requested(api)
+
+    (request,) = [span for span in spans.of_trace(TRACE) if parent_of(span) == PARENT]
+    assert runs
+    assert {_place(event) for event in runs.values()} == links_of(request)
+    for event in runs.values():
+        (created,) = spans.operations("create", run=event.run_id)
+        assert (place(created), links_of(created)) == (_place(event), {place(request)})
 
 
 @pytest.mark.asyncio
