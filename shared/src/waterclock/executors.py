@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -18,6 +17,7 @@ from typing import Any, Generic, Literal, ParamSpec, Protocol, Self, TypeVar, ge
 
 from waterclock.lifespans import AnyLifespan, AsyncLifespan, PlainLifespan
 from waterclock.model.events import Level, StepStatus
+from waterclock.runlogger import RunLogger, logger_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -192,22 +192,11 @@ class RunContext:
     @property
     def logger(self) -> RunLogger:
         """A logger of the standard library for what takes one; it names the run wherever its records go."""
-        known: dict[str, object] = {"run": self.run_id, "attempt": self.attempt}
-        if self.traceparent is not None:
-            known["trace_id"] = self.traceparent[3:35]
-        return RunLogger(_logger, known)
+        return logger_of(self.run_id, self.attempt, self.traceparent)
 
     def log(self, text: str, *args: object, level: Level = "info") -> None:
         """Write a line of the run's log, in the innermost open step if there is one."""
         self._report.logged(current_step.get(), level, _formatted(text, args))
-
-
-class RunLogger(logging.LoggerAdapter[logging.Logger]):
-    """Its records name run, attempt and trace, beside what `extra` says; they land where those of `logging` do."""
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
-        return msg, kwargs
 
 
 class Executor(Generic[P, R]):
@@ -240,7 +229,6 @@ AnyExecutor = Executor[..., Any]
 NO_RESULT = inspect.Signature.empty
 """The result type of an executor whose function does not say."""
 
-_logger = logging.getLogger("waterclock.run")
 _declared: list[AnyExecutor] = []
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
@@ -19,6 +20,7 @@ from waterclock.kit.lines import lead_lines
 from waterclock.kit.settings import TelemetrySettings
 from waterclock.log.tail import read
 from waterclock.model.events import RunRequested
+from waterclock_api.observing import Observed
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADERS = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
@@ -179,13 +181,39 @@ async def test_requests_are_measured_by_route_and_never_by_what_a_client_makes_u
         await api.http.get(f"{JOBS}/nobody")
         await api.http.get("/made-up")
         await api.http.request("BREW", f"{JOBS}/{job['id']}")
+        run_id = await api.ask()
+        await api.http.post(f"{RUNS}/{run_id}/cancel")
+        live = await api.http.get(f"{RUNS}/{run_id}/logs/stream")
+        assert "event: end" in live.text
         assert {labels: sum(one.counts) for labels, one in measures.HTTP_DURATION.series.items()} == {
             ("POST", JOBS, "201"): 1,
             ("GET", f"{JOBS}/{{job_id}}", "200"): 1,
             ("GET", f"{JOBS}/{{job_id}}", "404"): 1,
             ("GET", "none", "404"): 1,
             ("_OTHER", "none", "405"): 1,
+            ("POST", RUNS, "202"): 1,
+            ("POST", f"{RUNS}/{{run_id}}/cancel", "202"): 1,
         }
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_does_not_wait_is_no_fault_of_ours() -> None:
+    begun = asyncio.Event()
+
+    async def slow(*_: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    measures.HTTP_DURATION.series.clear()
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": RUNS, "path_template": RUNS, "headers": []}
+    asking = asyncio.ensure_future(Observed(cast("Any", slow))(scope, None, None))
+    async with asyncio.timeout(10):
+        await begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    assert list(measures.HTTP_DURATION.series) == [("GET", RUNS, "499")]
 
 
 @pytest.mark.asyncio

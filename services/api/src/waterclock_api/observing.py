@@ -6,8 +6,11 @@ stream counts among the clients of streams instead, for it lasts as long as its 
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 from litestar import Litestar
@@ -22,6 +25,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked all the time by what watches us: no spans."""
 _STREAM = b"text/event-stream"
+CLIENT_LEFT = 499
+"""As other servers have it: the client did not wait for the answer."""
 
 
 class Observed:
@@ -39,6 +44,9 @@ class Observed:
         if not telemetry.tracing() or scope["path"] in _QUIET:
             try:
                 await self.application(scope, receive, answer.send)
+            except asyncio.CancelledError:
+                answer.left()
+                raise
             finally:
                 _measure(scope, answer, time.perf_counter() - began_at)
             return
@@ -46,8 +54,8 @@ class Observed:
         try:
             with telemetry.under(span):
                 await self.application(scope, receive, answer.send)
-        except Exception as error:
-            telemetry.failed(span, type(error).__name__)
+        except asyncio.CancelledError:
+            answer.left()
             raise
         finally:
             _describe(span, scope, answer)
@@ -62,8 +70,12 @@ class _Answer:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.status = 500  # where nothing is
+        self.status = 0
         self.streams = False
+
+    def left(self) -> None:
+        """The client has gone: that is no fault of ours."""
+        self.status = self.status or CLIENT_LEFT
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
@@ -75,7 +87,7 @@ class _Answer:
 def _measure(scope: Scope, answer: _Answer, seconds: float, span: Span | None = None) -> None:
     if answer.streams:
         return
-    labels = _method(scope), route_of(scope), str(answer.status)
+    labels = _method(scope), route_of(scope), str(answer.status or 500)
     measures.HTTP_DURATION.observe(seconds, *labels)
     if span is not None:
         measures.HTTP_DURATION.exemplify(telemetry.inject(span), seconds, *labels)
@@ -102,12 +114,13 @@ def _describe(span: Span, scope: Scope, answer: _Answer) -> None:
     """What is known at the end: the route gives the span its name."""
     if not span.is_recording():
         return
-    span.set_attribute("http.response.status_code", answer.status)
+    status = answer.status or 500
+    span.set_attribute("http.response.status_code", status)
     if (route := route_of(scope)) != UNKNOWN:
         span.update_name(f"{_method(scope)} {route}")
         span.set_attribute("http.route", route)
-    if answer.status >= 500:
-        telemetry.failed(span, str(answer.status))
+    if status >= 500:
+        telemetry.failed(span, str(status))
 
 
 UNKNOWN = "none"
@@ -116,8 +129,12 @@ UNKNOWN = "none"
 
 def route_of(scope: Scope) -> str:
     """The template of the route that was found, as in `/v1/monitor/jobs/{job_id}`."""
-    template: str = scope.get("path_template") or ""  # Litestar adds it
-    return template.replace(":str}", "}") or UNKNOWN
+    return _plain(scope.get("path_template") or UNKNOWN)  # Litestar adds it
+
+
+@lru_cache
+def _plain(template: str) -> str:
+    return re.sub(r":\w+}", "}", template)
 
 
 def _method(scope: Scope) -> str:

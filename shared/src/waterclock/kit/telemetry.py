@@ -8,7 +8,6 @@ knows the run, without asking, and a decision made twice begins one trace.
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -20,11 +19,11 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from waterclock.kit.lines import lead_lines
+from waterclock.kit.sampling import Ids, Sampled
 from waterclock.kit.sending import SEND_MOST_S, Sender
 from waterclock.kit.settings import TelemetrySettings
 
@@ -37,6 +36,7 @@ _GIVEN = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}
 _LONG, _ODD = 55, "13579bdf"
 _LOW_64 = (1 << 64) - 1
 _OFF = nullcontext(trace.INVALID_SPAN)
+_ids = Ids()
 
 
 class _Tracing:
@@ -65,7 +65,7 @@ def install(service: str, processor: SpanProcessor | SpanExporter, *, sample: fl
     """Turn tracing on, with spans going to `processor`; of the traces that begin here, this share is sampled."""
     provider = TracerProvider(
         resource=Resource.create({"service.name": f"waterclock-{service}"}),
-        sampler=_Sampled(sample),
+        sampler=Sampled(sample),
         id_generator=_ids,
         span_limits=SpanLimits(max_links=LINKS_MOST),
     )
@@ -265,53 +265,6 @@ def _context_of(traceparent: str) -> SpanContext:
 
 def _told(context: SpanContext) -> str:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
-
-
-class _Ids(threading.local, RandomIdGenerator):
-    """Ids by chance, but for a span that is told which it has. It is started by the thread that was told."""
-
-    told: SpanContext | None = None
-
-    def generate_span_id(self) -> int:
-        return super().generate_span_id() if self.told is None else self.told.span_id
-
-    def generate_trace_id(self) -> int:
-        return super().generate_trace_id() if self.told is None else self.told.trace_id
-
-    def is_trace_id_random(self) -> bool:
-        return False
-
-
-_ids = _Ids()
-
-
-class _Sampled(Sampler):
-    """As the parent was; without one, if anything that is linked was, else by share of the ids of traces."""
-
-    def __init__(self, share: float) -> None:
-        self._share = TraceIdRatioBased(share)
-
-    def should_sample(
-        self,
-        parent_context: Context | None,
-        trace_id: int,
-        name: str,
-        kind: SpanKind | None = None,
-        attributes: Any = None,
-        links: Sequence[trace.Link] | None = None,
-        trace_state: trace.TraceState | None = None,
-    ) -> SamplingResult:
-        parent = trace.get_current_span(parent_context).get_span_context()
-        if parent.is_valid:
-            taken = bool(parent.trace_flags.sampled)
-        elif any(link.context.trace_flags.sampled for link in links or ()):
-            taken = True
-        else:
-            return self._share.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
-        return SamplingResult(Decision.RECORD_AND_SAMPLE if taken else Decision.DROP, attributes)
-
-    def get_description(self) -> str:
-        return f"ParentOrLinkElse({self._share.get_description()})"
 
 
 def provider() -> trace.TracerProvider:
