@@ -78,6 +78,12 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
             code, troubles, out = await asked(*place)
             assert (code, troubles) == (0, {}), out
 
+            async with stage.pool.connection() as connection:
+                await connection.execute("INSERT INTO migrations (name, checksum) VALUES ('9999_later', 'x')")
+                code, troubles, out = await asked(*place)
+                assert (code, "a newer release (9999_later)" in troubles["Postgres"]) == (1, True), out
+                await connection.execute("DELETE FROM migrations WHERE name = '9999_later'")
+
             await stage.log.execute(meta, "CONFIG", "SET", "maxmemory", 0)
             code, troubles, out = await asked(*place)
             assert (code, list(troubles)) == (1, ["memory"]), out

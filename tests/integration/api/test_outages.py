@@ -36,6 +36,22 @@ async def test_without_a_projector_commands_answer_202_with_what_the_log_holds(r
 
 
 @pytest.mark.asyncio
+async def test_a_log_that_takes_no_writes_says_so_and_nothing_was_changed(
+    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    server = await own_valkey()
+    async with assembled_rig(server.url, migrated_postgres_url, key_prefix) as api:
+        await api.log.execute("", "CONFIG", "SET", "min-replicas-to-write", "1")
+        refused = await api.http.post(UNKNOWN, json=JOB)
+        assert (refused.status_code, refused.json()["detail"]) == (
+            503,
+            "Redis takes no writes now; nothing was changed.",
+        )
+        await api.log.execute("", "CONFIG", "SET", "min-replicas-to-write", "0")
+        assert (await api.http.post(UNKNOWN, json=JOB)).status_code == 201
+
+
+@pytest.mark.asyncio
 async def test_what_the_read_models_do_not_know_yet_is_read_from_the_log(rig: MakeRig) -> None:
     async with rig(projecting=False) as api:
         worker = await api.worker()

@@ -19,6 +19,7 @@ from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.lines import facts, pack
 from waterclock.log.nodes import Node
 from waterclock.log.sessions import muster, sessions
+from waterclock.store.migrate import foreign
 from waterclock.store.partitioning import Partitioning, present
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
@@ -101,7 +102,11 @@ async def of_store(connection: Connection, clock: Clock) -> AsyncGenerator[Findi
     row = await (await connection.execute(b"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).fetchone()
     assert row is not None
     yield _skew("clock of Postgres", row[0] - (before + clock.now_ms()) // 2)
-    yield ok("Postgres", f"version {connection.info.server_version // 10_000}, migrated")
+    if newer := await foreign(connection):
+        said = f"migrated by a newer release ({', '.join(newer)})"
+        yield warning("Postgres", said, "go on to that release; from it the way back is one release at most")
+    else:
+        yield ok("Postgres", f"version {connection.info.server_version // 10_000}, migrated")
     counted = await (await connection.execute(statement("count_projectors"))).fetchone()
     assert counted is not None
     if counted[0] == 0:

@@ -137,6 +137,7 @@ class Projector:
 
     def _begin(self, group: asyncio.TaskGroup, partition: int) -> asyncio.Task[None]:
         self._followed[partition] = False
+        _log.info("projecting", extra={"partition": partition})
         work = follow(self._log, self._pool, partition, self, self._keeping)
         return group.create_task(work, name=f"follow {partition}")
 
@@ -146,6 +147,7 @@ class Projector:
         del self._followed[partition]
         self._places.pop(partition, None)
         await shares.give(partition)
+        _log.info("handed over", extra={"partition": partition})
 
     def _settle(self) -> None:
         """Say that we are ready, when every partition that is ours is followed; there may be none."""

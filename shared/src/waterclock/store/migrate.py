@@ -58,6 +58,13 @@ async def pending(connection: AsyncConnection[TupleRow]) -> list[str]:
         return [each.name for each in migrations()]
 
 
+async def foreign(connection: AsyncConnection[TupleRow]) -> list[str]:
+    """Names of applied migrations that this release does not know: a newer one has been here."""
+    known = {each.name for each in migrations()}
+    cursor = await connection.execute(statement("applied_migrations"))
+    return sorted({name for name, _ in await cursor.fetchall()} - known)
+
+
 def check_server(connection: AsyncConnection[TupleRow]) -> None:
     """
     Raises:
