@@ -47,7 +47,6 @@ from waterclock_api.parts import Parts
 from waterclock_api.proxies import trusted_networks
 from waterclock_api.secret import new_secret
 from waterclock_api.serving import serve
-from waterclock_api.tokens import TokenSettings
 from waterclock_dev.ports import LOOPBACK, free_port
 
 QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))
@@ -188,7 +187,9 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
         await self._next_ms()
         return response.json()
 
-    async def key(self, *scopes: str, name: str = "tester", valid_for: timedelta | None = None) -> str:
+    async def key(
+        self, *scopes: str, name: str = "tester", valid_for: timedelta | None = None, rate: float | None = None
+    ) -> str:
         """A new key, which the API knows already."""
         secret = new_secret()
         async with self.parts.reading() as connection:
@@ -199,6 +200,7 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
                 secret_sha256=secret.sha256,
                 scopes=scopes,
                 valid_for=valid_for,
+                rate=rate,
             )
         await self.parts.access.keyring.read()
         return secret.text
@@ -239,18 +241,18 @@ async def assembled_rig(
     *,
     partitions: int = 1,
     projecting: bool = True,
-    tokens: TokenSettings | None = None,
     proxies: tuple[str, ...] = (),
     path_prefix: str = "",
+    **more: Any,
 ) -> AsyncGenerator[Rig]:
-    """The API; the projector, once it has opened the partitions, may be stopped."""
+    """The API, `more` as `assembled` takes it; the projector, once it has opened the partitions, may be stopped."""
     settings = LogSettings(url=redis_url, prefix=prefix)
     await initialise(settings, partitions=partitions, queues=QUEUES)
     log = await Log.connect(settings, role="api")
     try:
         async with (
             await open_pool(postgres_url, name="api", min_size=2, max_size=6) as pool,
-            assembled(log, pool, tokens=tokens, proxies=trusted_networks(proxies)) as parts,
+            assembled(log, pool, proxies=trusted_networks(proxies), **more) as parts,
         ):
             app = Fronted(Observed(application(parts)), trusted_networks(proxies), path_prefix)
             transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -71,7 +72,8 @@ async def test_a_start_that_cannot_be_says_why_in_one_line(
 @pytest.mark.asyncio
 async def test_a_key_opens_it_to_others_and_is_looked_after_by_a_verb(env: dict[str, str]) -> None:
     await _initialise(env)
-    _, key = await _key(env, "create", "--name", "ops", "--scope", "list", "--scope", "list", "--expires", "1d")
+    made = ("create", "--name", "ops", "--scope", "list", "--scope", "list", "--expires", "1d", "--rate", "500")
+    _, key = await _key(env, *made, "--reason", "for the ops")
     env = env | {"WATERCLOCK_HOST": "0.0.0.0"}
     url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
     async with _running("projector", env), _running("api", env), httpx.AsyncClient() as http:
@@ -104,6 +106,13 @@ async def test_a_key_opens_it_to_others_and_is_looked_after_by_a_verb(env: dict[
         code, _ = await _key(env, "revoke", "ops")
         again, _ = await _key(env, "revoke", "ops")
         assert (code, again) == (0, 2)
+        _, history = await _key(env, "history", "ops")
+        lines = [line.split() for line in history.splitlines()[1:]]
+        done = ["created", "retired", "created", "revoked", "retired", "created", "revoked", "revoked"]
+        assert [line[2] for line in lines] == done, history
+        assert lines[0][-3:] == ["for", "the", "ops"]
+        assert all(socket.gethostname() in line for line in history.splitlines()[1:])
+        assert key not in history
         assert (await http.get(url + JOBS)).status_code == 401
     code, said = await _ended("api", env)
     assert (code, "waterclock key create" in said) == (2, True)
@@ -118,6 +127,8 @@ async def test_a_key_opens_it_to_others_and_is_looked_after_by_a_verb(env: dict[
         (("create", "--name", "ops", "--scope", "list", "--expires", "soon"), "--expires"),
         (("rotate", "--name", "nobody"), "no live key"),
         (("revoke", "nobody"), "no key"),
+        (("history", "nobody"), "never was"),
+        (("create", "--name", "ops", "--scope", "list", "--rate", "0"), "--rate"),
     ],
 )
 async def test_a_key_that_cannot_be_is_refused(env: dict[str, str], arguments: tuple[str, ...], words: str) -> None:

@@ -21,7 +21,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.settings import SettingsError
 from waterclock_api.credentials import CredentialsUnknown, Unauthenticated
-from waterclock_api.keyset import BOUND, FRESH, PAUSE, KeySet
+from waterclock_api.keyset import BOUND, FRESH, PAUSE
 from waterclock_api.tokens import Tokens, TokenSettings, tokens_of
 
 ISSUER, AUDIENCE = "https://issuer.example", "waterclock"
@@ -213,7 +213,7 @@ async def test_a_secret_in_a_key_set_is_no_key(tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "RS256"}]}))
     with pytest.raises(Unauthenticated, match="does not show"):
-        await Tokens(settings(str(file)), KeySet(str(file), SystemClock())).principal(token())
+        await made(str(file)).principal(token())
 
 
 @pytest.mark.parametrize(

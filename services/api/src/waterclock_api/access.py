@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 from typing import Any, Literal
 
+import msgspec
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope as AsgiScope
 
+from waterclock.kit.clock import Clock
 from waterclock_api.credentials import ANYBODY, Forbidden, Principal, Unauthenticated
 from waterclock_api.keyring import Keyring
+from waterclock_api.pacing import Buckets, Pace, TooManyRequests, pace_of, whose
 from waterclock_api.proxies import Networks, address
 from waterclock_api.scopes import Scope
 from waterclock_api.secret import PREFIX, read_secret
@@ -25,13 +29,33 @@ _log = logging.getLogger(__name__)
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests a second, where credentials are asked for; 0: as many as they like."""
+
+    caller: float = 0
+    """Of one caller, whose key says nothing else."""
+    address: float = 0
+    """From one address, with no credentials or wrong ones."""
+
+
 class Access:
-    def __init__(self, keyring: Keyring, tokens: Tokens | None, trusted: Networks = (), *, closed: bool) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        tokens: Tokens | None,
+        trusted: Networks = (),
+        *,
+        clock: Clock,
+        closed: bool,
+        limits: Limits,
+    ) -> None:
         """`closed`: credentials are asked for even if nobody could show any."""
         self.keyring = keyring
         self._closed = closed
         self._tokens = tokens
         self._trusted = trusted
+        self._callers, self._strangers = Buckets(clock), Buckets(clock)
+        self._pace, self._strange_pace = pace_of(limits.caller), pace_of(limits.address)
 
     @property
     def asked_for(self) -> bool:
@@ -47,23 +71,42 @@ class Access:
         client = connection.scope["client"]
         if client is None:
             return None
+        if not self._trusted:
+            return client[0]
         told = [value.decode("latin-1") for name, value in connection.scope["headers"] if name == b"x-forwarded-for"]
         return address(client[0], told, self._trusted)
 
-    async def principal_for(self, connection: AnyConnection, scope: Scope) -> Principal:
+    async def principal_for(self, connection: AnyConnection, scope: Scope, where: str | None) -> Principal:
         """Who asks, if it may.
 
         Raises:
             Unauthenticated, Forbidden, CredentialsUnknown: it may not, or that cannot be found out.
+            TooManyRequests: it asks too often, or too many that are not known ask from there.
         """
-        principal = await self._principal_of(connection)
+        if not self.asked_for:
+            return ANYBODY
+        try:
+            principal = await self._shown(connection, where)
+        except Unauthenticated:
+            self.count_stranger(where)
+            raise
+        pace = principal.pace or self._pace
+        if pace is not None and (after := self._callers.take(principal.id, pace)):
+            raise _too_many(principal.name, pace, after)
         if not principal.may(scope):
             raise Forbidden(principal, scope)
         return principal
 
-    async def _principal_of(self, connection: AnyConnection) -> Principal:
-        if not self.asked_for:
-            return ANYBODY
+    def count_stranger(self, where: str | None) -> None:
+        """
+        Raises:
+            TooManyRequests: so many have come from there.
+        """
+        pace = self._strange_pace
+        if pace is not None and self.asked_for and (after := self._strangers.take(whose(where), pace)):
+            raise _too_many(f"{where}, without good credentials,", pace, after)
+
+    async def _shown(self, connection: AnyConnection, where: str | None) -> Principal:
         given = [value for name, value in connection.scope["headers"] if name == b"authorization"]
         if not given:
             raise Unauthenticated("Say who you are: Authorization: Bearer, and a key or a token.", given=False)
@@ -76,25 +119,39 @@ class Access:
             return self.keyring.principal(secret)
         if text.startswith(PREFIX) or self._tokens is None:
             raise Unauthenticated("The key is not known.")
+        known = await self._tokens.known(text)
+        if known is not None:
+            return known
+        pace = self._strange_pace
+        if pace is not None and (after := self._strangers.wait(whose(where), pace)):
+            raise _too_many(f"{where}, without good credentials,", pace, after)  # to check a signature takes its time
         return await self._tokens.principal(text)
+
+
+def _too_many(who: str, pace: Pace, after: float) -> TooManyRequests:
+    often = f"{1 / pace.gap:g} requests a second, {pace.burst:g} at once"
+    return TooManyRequests(f"{who} asks too often: {often}. Ask again in {after:.2g} s.", pace, after)
 
 
 async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """Let a request go on to its route, or not; notes for the route who asks, and from where.
 
     Raises:
-        Unauthenticated, Forbidden, CredentialsUnknown: it may not, or that cannot be found out.
+        Unauthenticated, Forbidden, CredentialsUnknown, TooManyRequests: it may not, or that cannot be found out.
     """
     access: Access = connection.app.state[ACCESS]
     spec: Spec | None = handler.opt.get("spec")
-    scope: Scope | Literal["open"] = handler.opt.get("scope", "admin") if spec is None else spec.scope
     where = access.address_of(connection)
     state = connection.scope["state"]
     state[_ADDRESS] = where
+    scope: Scope | Literal["open", "probe"] = handler.opt.get("scope", "admin") if spec is None else spec.scope
+    if scope == "probe":
+        return
     if scope == "open":
+        access.count_stranger(where)
         return
     try:
-        state[_PRINCIPAL] = await access.principal_for(connection, scope)
+        state[_PRINCIPAL] = await access.principal_for(connection, scope, where)
     except (Unauthenticated, Forbidden) as error:
         if isinstance(error, Forbidden) or error.given:
             _log.info("refused", extra={"reason": str(error), "address": where, "path": connection.scope["path"]})
@@ -105,3 +162,9 @@ def asker(connection: AnyConnection) -> tuple[str, str | None]:
     """Who asks, as events call it, and from where: as `admit` has found."""
     state = connection.scope["state"]
     return state[_PRINCIPAL].name, state[_ADDRESS]
+
+
+def caller_id(scope: AsgiScope) -> str:
+    """Whose streams are counted together: a caller's, or where nobody is asked an address's, as `admit` has found."""
+    state = scope["state"]
+    return state[_PRINCIPAL].id or state[_ADDRESS] or ""

@@ -34,11 +34,12 @@ from waterclock_api import (
     simulating,
     streaming,
 )
-from waterclock_api.access import ACCESS, Access, admit
+from waterclock_api.access import ACCESS, Access, Limits, admit
 from waterclock_api.hub import STREAMS, STREAMS_PER_CLIENT, Hub
 from waterclock_api.keyring import Keyring
 from waterclock_api.measuring import Measured
 from waterclock_api.memory import JobMemory
+from waterclock_api.methods import options_of
 from waterclock_api.page import page_handlers
 from waterclock_api.parts import PARTS, Parts
 from waterclock_api.problems import to_response
@@ -68,8 +69,9 @@ ROUTES = (
 
 def application(parts: Parts) -> Litestar:
     """The routes over `parts`."""
+    routes = (*ROUTES, *page_handlers(ROUTES))
     return Litestar(
-        route_handlers=[*ROUTES, *page_handlers(ROUTES)],
+        route_handlers=[*options_of(routes), *routes],  # in this order: else Litestar adds its own
         guards=[admit],
         state=State({PARTS: parts, ACCESS: parts.access}, deep_copy=False),
         exception_handlers={Exception: to_response},
@@ -88,6 +90,7 @@ async def assembled(
     streams_per_client: int = STREAMS_PER_CLIENT,
     tokens: TokenSettings | None = None,
     proxies: Networks = (),
+    limits: Limits | None = None,
     closed: bool = False,
 ) -> AsyncGenerator[Parts]:
     """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close.
@@ -98,7 +101,8 @@ async def assembled(
     projected, store_clocks = Projected(pool), StoreClocks(clock)
     keyring = Keyring(pool, clock)
     await keyring.read()
-    access = Access(keyring, tokens_of(tokens or TokenSettings(), clock), proxies, closed=closed)
+    known = tokens_of(tokens or TokenSettings(), clock)
+    access = Access(keyring, known, proxies, clock=clock, closed=closed, limits=limits or Limits())
     async with asyncio.TaskGroup() as tasks:
         listening = tasks.create_task(projected.listen(), name="listen to projectors")
         watching = tasks.create_task(keep_watch(log, store_clocks), name="watch schedules")

@@ -7,20 +7,26 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from waterclock.model.errors import Refusal
+from waterclock_api.pacing import Pace
 from waterclock_api.scopes import SCOPES, Scope
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """`name` is how events call it: `key:<name>`, `jwt:<subject>`."""
+    """`name` is how events call it: `key:<name>`, `jwt:<subject>`. `id` tells it from all others, also of that name.
+
+    `pace`: how often it may ask, if that is its own; else all of its kind have the same.
+    """
 
     name: str
+    id: str
     scopes: AbstractSet[str]
+    pace: Pace | None = None
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or "admin" in self.scopes
 
 
-ANYBODY = Principal(name="anonymous", scopes=frozenset(SCOPES))
+ANYBODY = Principal(name="anonymous", id="", scopes=frozenset(SCOPES))
 """Where no credentials are asked for."""
 
 

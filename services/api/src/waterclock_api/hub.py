@@ -27,7 +27,7 @@ from waterclock.log.gates import gate_of
 from waterclock.log.opening import tail_of
 from waterclock.log.reader import Reader
 from waterclock.wire.envelope import Entry
-from waterclock_api.connections import connected, far_end
+from waterclock_api.connections import connected
 from waterclock_api.portions import portions
 from waterclock_api.problems import StreamsFull, TooManyStreams
 from waterclock_api.seats import SEAT_BYTES, Channel, Group, Question, Seat
@@ -91,7 +91,7 @@ class Hub:
 
     @property
     def clients(self) -> int:
-        """How many addresses have streams."""
+        """How many callers have streams."""
         return len(self._clients)
 
     def close(self) -> None:
@@ -105,11 +105,11 @@ class Hub:
 
     @asynccontextmanager
     async def join(
-        self, question: Question, cut: Callable[[], None], *, client: str = "", port: int = 0
+        self, question: Question, cut: Callable[[], None], *, client: str = "", end: str | None = None
     ) -> AsyncGenerator[Seat]:
         """A seat for what the question asks for, from now on. `cut` is called when it is lost: stop sending.
 
-        `client` and `port` are the address that asks.
+        `client` is who asks, as `caller_id` has it; `end` the far end of the connection.
 
         Raises:
             StreamsFull, TooManyStreams: no more are served, or none to that client.
@@ -121,7 +121,7 @@ class Hub:
                 for partition in question.partitions:
                     channels.append(await self._channel(partition))
                     channels[-1].users += 1
-                with self._seated(question, channels, cut, far_end(client, port)) as seat:
+                with self._seated(question, channels, cut, end) as seat:
                     yield seat
             finally:
                 for channel in channels:
@@ -134,7 +134,7 @@ class Hub:
         if self._clients.total() >= self._most:
             raise StreamsFull(f"{self._most} streams are open, and no more are served by this process.")
         if self._clients[client] >= self._most_per_client:
-            raise TooManyStreams(f"{client} has {self._most_per_client} streams open: no address may have more.")
+            raise TooManyStreams(f"{client} has {self._most_per_client} streams open, and may have no more.")
         self._clients[client] += 1
         try:
             yield
@@ -145,16 +145,15 @@ class Hub:
 
     @contextmanager
     def _seated(
-        self, question: Question, channels: Sequence[Channel], cut: Callable[[], None], client: str | None
+        self, question: Question, channels: Sequence[Channel], cut: Callable[[], None], end: str | None
     ) -> Generator[Seat]:
         group = self._groups.get(question)
         if group is None or list(group.channels) != channels:  # those it had were stopped
             group = self._groups[question] = Group(question, channels)
             for channel in channels:
                 channel.add(group)
-        seat = Seat(
-            group, cut, client, self._clock.monotonic()
-        )  # no await up to the set: its place is where its frames begin
+        # no await up to the set: its place is where its frames begin
+        seat = Seat(group, cut, end, self._clock.monotonic())
         if self._closing or any(self._channels.get(one.partition) is not one for one in channels):
             seat.close()
         group.seats.add(seat)

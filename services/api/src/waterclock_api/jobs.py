@@ -188,7 +188,7 @@ async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
 
 @get(
     f"{PATH}/{{job_id:str}}/logs/stream",
-    spec=Spec(scope="query", query=StreamQuery, answers={200: "events"}, refuses=(404, 429)),
+    spec=Spec(scope="query", query=StreamQuery, answers={200: "events"}, refuses=(404,)),
 )
 async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
     """Follow a job's events: from its live run's first, else from now; it does not end."""

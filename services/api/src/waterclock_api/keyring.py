@@ -20,6 +20,7 @@ from waterclock.store import keys
 from waterclock.store.keys import StoredKey
 from waterclock.store.pool import Pool
 from waterclock_api.credentials import CredentialsUnknown, Principal, Unauthenticated
+from waterclock_api.pacing import pace_of
 from waterclock_api.secret import Secret
 
 EVERY = 1.0  # s
@@ -78,7 +79,13 @@ class Keyring:
         self._keys = {key.key_id: key for key in found}
         self.ever = self.ever or bool(found)
         self._principals = {
-            key.key_id: Principal(name=f"key:{key.name}", scopes=frozenset(key.scopes)) for key in found
+            key.key_id: Principal(
+                name=f"key:{key.name}",
+                id=f"key:{key.key_id}",
+                scopes=frozenset(key.scopes),
+                pace=pace_of(key.rate),
+            )
+            for key in found
         }
         self._read_at = asked_at
 

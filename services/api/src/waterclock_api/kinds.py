@@ -101,9 +101,17 @@ _ALL = (
     Kind(
         429,
         "too-many-streams",
-        "Too many streams from one address",
-        "The address has as many streams open as one may have (`WATERCLOCK_STREAMS_PER_CLIENT`). Close one, or ask "
-        "again after `Retry-After` seconds; `GET /v1/monitor/events/stream` tells of many jobs in one stream.",
+        "Too many streams of one caller",
+        "The caller, or where nobody is asked who it is the address, has as many streams open as one may have "
+        "(`WATERCLOCK_STREAMS_PER_CLIENT`). Close one, or ask again after `Retry-After` seconds; "
+        "`GET /v1/monitor/events/stream` tells of many jobs in one stream.",
+    ),
+    Kind(
+        429,
+        "too-many-requests",
+        "Too many requests",
+        "The caller asks more often than it may, or too many requests with no credentials, or wrong ones, come from "
+        "its address: `detail` says how often. Nothing was done. Ask again after `Retry-After` seconds.",
     ),
     Kind(
         500,

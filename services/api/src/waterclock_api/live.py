@@ -19,6 +19,8 @@ from waterclock.kit.clock import Clock
 from waterclock.log.errors import LogError
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
+from waterclock_api.access import caller_id
+from waterclock_api.connections import far_end
 from waterclock_api.frames import HEARTBEAT, Frame, end_frame, place_only, placed
 from waterclock_api.history import Subject, end_before, frames, start_of_live_run
 from waterclock_api.parts import Parts
@@ -55,8 +57,9 @@ class EventStream:
                 sending.cancel()
 
         host, port = scope["client"] or ("", 0)
+        end = far_end(host, int(port))  # a text from granian
         async with (
-            self._parts.hub.join(self._question, cut, client=host, port=int(port)) as seat,  # a text from granian
+            self._parts.hub.join(self._question, cut, client=caller_id(scope), end=end) as seat,
             asyncio.TaskGroup() as tasks,
         ):
             sending = tasks.create_task(self._serve(seat, send), name="stream")

@@ -23,7 +23,7 @@ from waterclock.log.opening import initialise
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
 from waterclock.store.pool import open_pool
-from waterclock_api.access import Access
+from waterclock_api.access import Access, Limits
 from waterclock_api.app import application, assembled
 from waterclock_api.audit import TAGS
 from waterclock_api.fronting import Fronted, RequestIds, path_prefix
@@ -90,6 +90,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 streams_per_client=own.streams_per_client,
                 tokens=tokens,
                 proxies=proxies,
+                limits=Limits(caller=own.rate_limit, address=own.rate_limit_address),
                 closed=not is_loopback(own.host),
             ) as parts,
             pushing(parts.exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}:{own.port}"),

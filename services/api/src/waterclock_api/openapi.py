@@ -30,7 +30,7 @@ _REFUSALS = {
     413: "The body is too large",
     415: "The body is not JSON",
     422: "The body is not valid: every flaw is named by a JSON pointer",
-    429: "The client has too many streams; try again after Retry-After",
+    429: "The caller asks too often, or has too many streams; try again after Retry-After",
     500: "A fault of the server",
     503: "Something is out of reach; try again after Retry-After",
 }
@@ -45,10 +45,18 @@ _HEADERS = {
     "Location": "Where the job or the run can be read.",
     "Preference-Applied": "Which wish of Prefer was heeded.",
     "Idempotency-Replayed": "`true`: the key came before, and this is the first answer again.",
+    "RateLimit": "How many requests are left, and in how many seconds there is another.",
+    "RateLimit-Policy": "How many requests there may be in how many seconds.",
     "Retry-After": "Seconds.",
     "WWW-Authenticate": "Bearer, with what is wrong with the credentials, or the scope that it takes.",
 }
-_BESIDE_REFUSALS = {"ETag": (412,), "Retry-After": (429, 503), "WWW-Authenticate": (401, 403)}
+_BESIDE_REFUSALS = {
+    "ETag": (412,),
+    "RateLimit": (429,),
+    "RateLimit-Policy": (429,),
+    "Retry-After": (429, 503),
+    "WWW-Authenticate": (401, 403),
+}
 _BEARER = "bearer"
 _SCHEME = {
     "type": "http",
@@ -126,7 +134,7 @@ def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mappin
         "parameters": parameters + _query(spec) + _headers(spec),
         "responses": _responses(name, spec, schemas),
     }
-    if spec.scope != "open":
+    if spec.scope not in ("open", "probe"):
         operation["security"] = [{_BEARER: [spec.scope]}]
     if spec.body is not None:
         content = {"application/json": {"schema": schemas[spec.body]} | examples.of_request(name)}
@@ -202,7 +210,13 @@ def _told_beside(*names: str) -> dict[str, Any]:
 
 
 def _refused_to_some(spec: Spec) -> tuple[int, ...]:
-    return () if spec.scope == "open" else (401, 403)
+    match spec.scope:
+        case "probe":
+            return ()
+        case "open":
+            return (429,)
+        case _:
+            return (401, 403, 429)
 
 
 def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:

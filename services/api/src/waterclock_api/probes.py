@@ -25,14 +25,14 @@ LOOK = 1.5  # s, for each check
 FINE = "ok"
 
 
-@get("/livez", spec=Spec(scope="open", answers={200: Condition}))
+@get("/livez", spec=Spec(scope="probe", answers={200: Condition}))
 async def livez(request: AnyRequest) -> Answer:
     """Say that the process lives."""
     read_query(request, NoQuery)
     return answer(Condition(status="alive", checks={}))
 
 
-@get("/readyz", spec=Spec(scope="open", answers={200: Condition}))
+@get("/readyz", spec=Spec(scope="probe", answers={200: Condition}))
 async def readyz(request: AnyRequest) -> Answer:
     """Say whether commands and reads can be answered, and if not, what is out of reach.
 

@@ -6,6 +6,7 @@ Faults that a client can do nothing about are logged here, once, with the trace 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ from waterclock.model.errors import (
 from waterclock_api.credentials import CredentialsUnknown, Forbidden, Unauthenticated
 from waterclock_api.fronting import prefix_of, request_id_of
 from waterclock_api.kinds import KINDS, Kind
+from waterclock_api.pacing import TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
 _CHALLENGE = 'Bearer realm="waterclock"'
@@ -117,6 +119,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     (Invalid, KINDS["invalid"]),
     (KeyReused, KINDS["key-reused"]),
     (TooManyStreams, KINDS["too-many-streams"]),
+    (TooManyRequests, KINDS["too-many-requests"]),
     (StreamsFull, KINDS["streams-full"]),
     (UnknownQueue, KINDS["invalid"]),
     (LogFull, KINDS["log-full"]),
@@ -202,6 +205,8 @@ def _flaws(error: Exception) -> tuple[Flaw, ...]:
 
 
 def _headers(error: Exception, status: int) -> Mapping[str, str]:
+    if isinstance(error, TooManyRequests):
+        return _paced(error)
     if status in (429, 503):
         return {"Retry-After": str(max(1, round(_after(error))))}
     if isinstance(error, Unauthenticated):
@@ -211,6 +216,16 @@ def _headers(error: Exception, status: int) -> Mapping[str, str]:
     if isinstance(error, VersionMismatch):
         return {"ETag": f'"{error.current}"'}
     return {}
+
+
+def _paced(error: TooManyRequests) -> Mapping[str, str]:
+    """As the draft of the IETF has it (draft-ietf-httpapi-ratelimit-headers-10)."""
+    after = max(1, math.ceil(error.after_s))
+    return {
+        "Retry-After": str(after),
+        "RateLimit-Policy": f'"requests";q={error.pace.burst:.0f};w={error.pace.window}',
+        "RateLimit": f'"requests";r=0;t={after}',
+    }
 
 
 def _after(error: Exception) -> float:

@@ -110,7 +110,7 @@ async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
 
 @get(
     f"{PATH}/{{run_id:str}}/logs/stream",
-    spec=Spec(scope="query", query=StreamQuery, answers={200: "events"}, refuses=(404, 429)),
+    spec=Spec(scope="query", query=StreamQuery, answers={200: "events"}, refuses=(404,)),
 )
 async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     """Follow a run's events, from its first; the stream ends after `end`."""

@@ -11,6 +11,8 @@ import msgspec
 from waterclock.kit.settings import Count, RedisSettings, Seconds, SettingsError, read
 from waterclock.log.client import LogSettings, Queue
 
+Rate = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
+"""Requests a second; 0: no limit."""
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
 
@@ -26,6 +28,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     streams_per_client: Count = 500
     trusted_proxies: tuple[str, ...] = ()
     path_prefix: str | None = None
+    rate_limit: Rate = 1_000
+    rate_limit_address: Rate = 20
 
 
 class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,7 +36,7 @@ class EventsStreamQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel
 
 @get(
     "/v1/monitor/events/stream",
-    spec=Spec(scope="export", query=EventsStreamQuery, answers={200: "events"}, refuses=(429,)),
+    spec=Spec(scope="export", query=EventsStreamQuery, answers={200: "events"}),
 )
 async def stream_events(request: AnyRequest) -> EventStream:
     """Follow all events, or those of some types, jobs or partitions, from now on; it does not end."""

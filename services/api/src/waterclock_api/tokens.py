@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated, Any, cast
 
@@ -15,6 +16,7 @@ from waterclock_api.keyset import KeySet
 
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 LONGEST = 8_192  # characters
+REMEMBERED = 10_000  # tokens
 _SUBJECT = re.compile(r"[^\x00-\x20\x7f]{1,200}")
 _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.ExpiredSignatureError, "The token has expired."),
@@ -37,10 +39,34 @@ class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_leeway: Annotated[float, msgspec.Meta(ge=0, le=300)] = 30
 
 
+class _Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that was good: until when, if its issuer still shows the key that it was checked with."""
+
+    principal: Principal
+    until: float
+    kid: str | None
+    algorithm: str
+    key: jwt.PyJWK
+
+
 class Tokens:
-    def __init__(self, settings: TokenSettings, keys: KeySet) -> None:
+    def __init__(self, settings: TokenSettings, keys: KeySet, clock: Clock) -> None:
         self._settings = settings
         self._keys = keys
+        self._clock = clock
+        self._seen: dict[bytes, _Seen] = {}
+
+    async def known(self, text: str) -> Principal | None:
+        """Whom a token tells of that was checked before, with a key as it was read last: no more than `REMEMBERED`."""
+        digest = _digest(text)
+        seen = self._seen.get(digest)
+        if seen is None:
+            return None
+        key = await self._keys.key(seen.kid, seen.algorithm)
+        if key is seen.key and self._clock.now_ms() < seen.until * 1000:
+            return seen.principal
+        self._seen.pop(digest, None)
+        return None
 
     async def principal(self, text: str) -> Principal:
         """Whom a token tells of.
@@ -72,7 +98,15 @@ class Tokens:
         subject = claims["sub"]
         if not isinstance(subject, str) or _SUBJECT.fullmatch(subject) is None:
             raise Unauthenticated("The token's subject is no name of 1 to 200 characters without spaces.")
-        return Principal(name=f"jwt:{subject}", scopes=_scopes(claims.get(own.jwt_scope_claim)))
+        scopes = _scopes(claims.get(own.jwt_scope_claim))
+        principal = Principal(name=f"jwt:{subject}", id=f"jwt:{own.jwt_issuer} {subject}", scopes=scopes)
+        until = float(claims["exp"]) + own.jwt_leeway
+        if len(self._seen) >= REMEMBERED:
+            del self._seen[next(iter(self._seen))]  # the oldest
+        self._seen[_digest(text)] = _Seen(
+            principal=principal, until=until, kid=header.get("kid"), algorithm=algorithm, key=key
+        )
+        return principal
 
 
 def tokens_of(settings: TokenSettings, clock: Clock) -> Tokens | None:
@@ -90,7 +124,11 @@ def tokens_of(settings: TokenSettings, clock: Clock) -> Tokens | None:
     wrong = [one for one in settings.jwt_algorithms if one not in ASYMMETRIC]
     if wrong or not settings.jwt_algorithms:
         raise SettingsError(f"WATERCLOCK_JWT_ALGORITHMS: {', '.join(wrong) or 'none'}; take {', '.join(ASYMMETRIC)}")
-    return Tokens(settings, KeySet(str(settings.jwt_jwks), clock))
+    return Tokens(settings, KeySet(str(settings.jwt_jwks), clock), clock)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _header(text: str) -> dict[str, Any]:

@@ -154,6 +154,7 @@ _KINDS: Mapping[str, type[Refused]] = {
     "log-full": LogFull,
     "streams-full": TryLater,
     "too-many-streams": TryLater,
+    "too-many-requests": TryLater,
     "credentials-unknown": TryLater,
     "log-unavailable": Uncertain,
     "store-unavailable": Uncertain,

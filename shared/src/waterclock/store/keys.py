@@ -16,6 +16,7 @@ class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     secret_sha256: bytes
     scopes: tuple[str, ...]
+    rate: float | None  # requests a second, if it is the key's own
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -25,11 +26,43 @@ class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a key was after a change of it. `said_by` is what the verb told; role and address are the session's own.
+
+    `verb` None: none of ours did it.
+    """
+
+    at: datetime
+    change: str
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    rate: float | None
+    expires_at: datetime | None
+    verb: str | None
+    said_by: str | None
+    reason: str | None
+    db_role: str
+    address: str | None
+
+
 async def all_keys(connection: Connection) -> list[StoredKey]:
     """Also those that are over, oldest first."""
     rows = await (await connection.execute(statement("api_keys"))).fetchall()
     names = StoredKey.__struct_fields__
     return [msgspec.convert(dict(zip(names, row, strict=True)), StoredKey) for row in rows]
+
+
+async def changes(connection: Connection, which: str | None = None) -> list[KeyChange]:
+    """What was done with keys, oldest first: with all, or with those of an id or a name."""
+    rows = await (await connection.execute(statement("api_key_changes"), {"which": which})).fetchall()
+    names = KeyChange.__struct_fields__
+    return [msgspec.convert(dict(zip(names, row, strict=True)), KeyChange) for row in rows]
+
+
+async def say_who(connection: Connection, *, verb: str, said_by: str, reason: str | None) -> None:
+    """Whom changes of keys are put down to, until the transaction ends that must be under way."""
+    await connection.execute(statement("say_who"), {"verb": verb, "said_by": said_by, "reason": reason or ""})
 
 
 async def add(
@@ -40,6 +73,7 @@ async def add(
     secret_sha256: bytes,
     scopes: Sequence[str],
     valid_for: timedelta | None,
+    rate: float | None = None,
 ) -> datetime | None:
     """Store a new key; when it expires, if ever."""
     values = {
@@ -47,6 +81,7 @@ async def add(
         "name": name,
         "secret_sha256": secret_sha256,
         "scopes": list(scopes),
+        "rate": rate,
         "valid_for": valid_for,
     }
     row = await (await connection.execute(statement("add_api_key"), values)).fetchone()
@@ -60,11 +95,11 @@ async def revoke(connection: Connection, which: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def retire(connection: Connection, name: str, overlap: timedelta) -> tuple[str, ...] | None:
-    """Let the live keys of a name end after `overlap`, if not sooner; the scopes of the newest, if there is one."""
+async def retire(connection: Connection, name: str, overlap: timedelta) -> tuple[tuple[str, ...], float | None] | None:
+    """Let the live keys of a name end after `overlap`, if not sooner; scopes and rate of the newest, if any."""
     values = {"name": name, "overlap": overlap}
     row = await (await connection.execute(statement("retire_api_keys"), values)).fetchone()
-    return None if row is None else tuple(row[0])
+    return None if row is None else (tuple(row[0]), row[1])
 
 
 async def note_used(connection: Connection, used: Mapping[str, datetime]) -> None:

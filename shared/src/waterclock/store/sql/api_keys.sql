@@ -1,4 +1,4 @@
 -- All keys that there ever were, oldest first.
-SELECT key_id, name, secret_sha256, scopes, created_at, expires_at, revoked_at, last_used_at
+SELECT key_id, name, secret_sha256, scopes, rate, created_at, expires_at, revoked_at, last_used_at
 FROM api_keys
 ORDER BY created_at, key_id;

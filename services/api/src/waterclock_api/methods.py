@@ -1,0 +1,29 @@
+"""OPTIONS of every path: which methods it has, as the documents tell too, so nobody is asked who it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+
+from waterclock_api.answers import Answer, nothing
+
+OPTIONS = "OPTIONS"
+
+
+def options_of(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """One for each path. Litestar's own tells of the first handler of a path alone."""
+    methods: dict[str, set[str]] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            methods.setdefault(path, {OPTIONS}).update(map(str, handler.http_methods))
+    return [_options(path, ", ".join(sorted(known))) for path, known in methods.items()]
+
+
+def _options(path: str, allowed: str) -> HTTPRouteHandler:
+    async def options(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001
+        return nothing(headers={"Allow": allowed})
+
+    return HTTPRouteHandler(path, http_method=OPTIONS, scope="open")(options)
