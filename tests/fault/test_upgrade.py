@@ -107,7 +107,7 @@ def burnt(evidence: Evidence) -> list[str]:
     """Runs were handed back by those that left, and in no other way lost; nobody was late with a result, or died."""
     events = [entry.event for entry in evidence.entries]
     lost = {event.reason for event in events if isinstance(event, RunLost)}
-    faults = [] if lost == {"handedBack"} else [f"runs were lost by {lost}"]
+    faults = [] if lost <= {"handedBack"} else [f"runs were lost by {lost}"]  # none, if those that left held none
     faults += [f"a result was refused: {event}" for event in events if isinstance(event, ResultRefused)]
     left = {event.reason for event in events if isinstance(event, WorkerLeft)}
     return faults if left == {"drained"} else [*faults, f"workers left by {left}"]
