@@ -13,13 +13,20 @@ from litestar import Litestar, get
 from litestar.datastructures import State
 
 from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import JOB, JOBS, Rig, served
+from tests.integration.api.rig import JOB, JOBS, Rig, assembled_rig, served
 from tests.integration.api.sse import stream
+from tests.integration.api.terminal import Terminal
 from tests.support.readme import README
+from tests.support.servers import OwnPostgres
 from tests.support.waiting import until
+from waterclock.client.jobs import job
+from waterclock.kit.clock import SystemClock
 from waterclock.store import keys
+from waterclock.store.migrate import migrate
 from waterclock_api.access import ACCESS, admit
 from waterclock_api.app import ROUTES
+from waterclock_api.findings import of_api
+from waterclock_api.keyring import BOUND
 from waterclock_api.problems import to_response
 from waterclock_api.scopes import SCOPES
 from waterclock_api.spec import Spec
@@ -223,3 +230,73 @@ async def test_what_methods_there_are_is_told_to_everybody_and_nothing_else(rig:
         assert "GET" in wrong.headers["Allow"]
         head = await api.http.head(JOBS)
         assert (head.status_code, head.headers["Allow"]) == (405, wrong.headers["Allow"])
+
+
+class Later(SystemClock):
+    """A clock that is set forward by hand."""
+
+    by = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.by
+
+
+@pytest.mark.asyncio
+async def test_without_postgres_keys_are_good_for_five_minutes(
+    redis_url: str, own_postgres: OwnPostgres, key_prefix: str
+) -> None:
+    preview, asked = "/v1/monitor/schedules/preview", {"cronExpression": "* * * * *"}
+    clock = Later()
+    postgres = await own_postgres()
+    await migrate(postgres.url)
+    async with assembled_rig(redis_url, postgres.url, key_prefix, clock=clock) as api:
+        good = bearer(await api.key("query"))
+
+        async def status(headers: dict[str, str]) -> int:
+            return (await api.http.post(preview, json=asked, headers=headers)).status_code
+
+        assert (await status(good), await status(bearer(WRONG))) == (200, 401)
+        await postgres.kill()
+        clock.by += BOUND - 100
+        assert (await status(good), await status(bearer(WRONG))) == (200, 401)
+        clock.by += 101
+        refused = await api.http.post(preview, json=asked, headers=good)
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems#credentials-unknown")
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert await status(bearer(WRONG)) == 503
+        await postgres.start()
+
+        async def back() -> bool:
+            return await status(good) == 200
+
+        await until(back, within=60, what="the key good again")
+        assert await status(bearer(WRONG)) == 401
+
+
+@pytest.mark.asyncio
+async def test_a_verb_and_doctor_say_what_is_wrong_with_the_key(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with rig() as api, served(api) as url:
+        reader, expired = await api.key("query", name="reader"), await api.key("list", valid_for=timedelta(0))
+        lister = await api.key("list", name="lister")
+        terminal = Terminal(url)
+        for secret, said in (
+            (None, "The API asks who calls: set WATERCLOCK_API_KEY"),
+            (WRONG, "The key is not known. (WATERCLOCK_API_KEY)"),
+            (expired, "The key has expired. (WATERCLOCK_API_KEY)"),
+            (reader, "key:reader may not: this takes the scope list. (WATERCLOCK_API_KEY)"),
+        ):
+            monkeypatch.delenv("WATERCLOCK_API_KEY", raising=False)
+            if secret is not None:
+                monkeypatch.setenv("WATERCLOCK_API_KEY", secret)
+            done = await terminal.run(job, "list")
+            assert (done.exit_code, said in done.output, len(done.output.splitlines())) == (1, True, 1), done.output
+        monkeypatch.setenv("WATERCLOCK_API_KEY", lister)
+        assert (await terminal.run(job, "list")).exit_code == 0
+        for secret, level, said in (
+            (None, "warning", "none is set"),
+            (expired, "problem", "The key has expired."),
+            (reader, "ok", "has not the scope list"),
+            (lister, "ok", "it is taken"),
+        ):
+            (found,) = [one async for one in of_api(url, secret) if one.check == "key of the API"]
+            assert (found.level, said in found.said) == (level, True), found

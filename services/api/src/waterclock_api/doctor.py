@@ -11,6 +11,7 @@ import click
 import msgspec
 import psycopg
 
+from waterclock.client.terminal import ClientSettings
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import PREFIX, read
@@ -33,7 +34,7 @@ def doctor(*, as_json: bool) -> None:
     """Say what is wrong, and what to do; exit code 0: nothing, 1: something is worth a look, 2: something is wrong.
 
     Asks the servers that WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL name, and the API of WATERCLOCK_API_URL if it
-    is set. Changes nothing.
+    is set, with the key or token of WATERCLOCK_API_KEY. Changes nothing.
     """
 
     async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  all of it has a bound
@@ -71,7 +72,7 @@ async def examine() -> list[Finding]:
         if connection is not None and log is not None and log.partitions:
             checks.append(findings.of_both(log, connection))
         if url := os.environ.get(f"{PREFIX}API_URL"):
-            checks.append(findings.of_api(url))
+            checks.append(findings.of_api(url, read(ClientSettings, os.environ).api_key))
         for check in checks:
             await _made(check, found)
     order = ("problem", "warning", "ok")

@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 import msgspec
 
+from waterclock.client.problems import Problem
 from waterclock.kit.clock import Clock
 from waterclock.log import leaders
 from waterclock.log.client import Log
@@ -136,15 +137,45 @@ async def of_both(log: Log, connection: Connection) -> AsyncGenerator[Finding]:
         yield ok("projection", told(lags))
 
 
-async def of_api(url: str) -> AsyncGenerator[Finding]:
-    """Of an API, what it says of itself."""
-    status, body = await asyncio.to_thread(_get, f"{url.rstrip('/')}/readyz")
+async def of_api(url: str, key: str | None) -> AsyncGenerator[Finding]:
+    """Of an API, what it says of itself, and of the key."""
+    root = url.rstrip("/")
+    status, body = await asyncio.to_thread(_get, f"{root}/readyz", None)
     if status == 200:
         yield ok("api", f"{url} is ready")
     elif status == 0:
         yield problem("api", f"{url} does not answer: {body}", "start it, or correct WATERCLOCK_API_URL")
     else:
         yield problem("api", f"{url} is not ready: {body[:500]}", "what it names is out of reach for it")
+    if status != 0:
+        status, body = await asyncio.to_thread(_get, f"{root}/v1/monitor/queues", key)
+        yield _of_key(status, body, given=key is not None)
+
+
+def _of_key(status: int, body: str, *, given: bool) -> Finding:
+    check = "key of the API"
+    match status, given:
+        case (200, True):
+            return ok(check, "it is taken, or nobody is asked for one")
+        case (200, False):
+            return ok(check, "nobody is asked for one")
+        case (403, True):
+            return ok(check, "it is known, and has not the scope list")
+        case (401, False):
+            do = "set WATERCLOCK_API_KEY, for the verbs and for doctor"
+            return warning(check, "the API asks who calls, and none is set", do)
+        case (401, True):
+            do = "correct WATERCLOCK_API_KEY; `waterclock key list` tells of all, `waterclock key rotate` makes another"
+            return problem(check, _detail(body), do)
+        case _:
+            return warning(check, f"not known: {status} {_detail(body)}", "mend what is named, and ask again")
+
+
+def _detail(body: str) -> str:
+    try:
+        return msgspec.json.decode(body, type=Problem).detail
+    except msgspec.MsgspecError:
+        return body[:500]
 
 
 async def _of_partition(log: Log, partition: int, share: int) -> AsyncGenerator[Finding]:
@@ -212,11 +243,13 @@ async def _info(node: Node) -> dict[str, str]:
         return facts(cast("bytes", await line.ask(pack("INFO"))))
 
 
-def _get(url: str) -> tuple[int, str]:
+def _get(url: str, key: str | None) -> tuple[int, str]:
     if not url.startswith(("http://", "https://")):
         return 0, "not an address of HTTP"
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 # nosec B310 # of HTTP, as seen
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        asked = urllib.request.Request(url, headers=headers)  # noqa: S310  of HTTP, as seen
+        with urllib.request.urlopen(asked, timeout=5) as response:  # noqa: S310 # nosec B310 # of HTTP, as seen
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -46,7 +46,7 @@ class KeySet:
             CredentialsUnknown: the issuer does not answer, and what is known is too old.
         """
         known = self._known(kid, algorithm)
-        if known is None or self._older_than(FRESH):
+        if known is None or (self._older_than(FRESH) and not self._turn.locked()):  # one waits for the issuer, not all
             async with self._turn:
                 if self._known(kid, algorithm) is None or self._older_than(FRESH):
                     await self._look()

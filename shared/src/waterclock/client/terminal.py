@@ -13,7 +13,7 @@ import msgspec
 from waterclock.client.answers import Page
 from waterclock.client.call import Call
 from waterclock.client.http import Client
-from waterclock.client.problems import ApiError, Refused, Unreachable
+from waterclock.client.problems import ApiError, Forbidden, Refused, Unauthenticated, Unreachable
 from waterclock.client.talks import decode, following
 from waterclock.kit.settings import PREFIX, SettingsError, read
 
@@ -63,6 +63,8 @@ def speaking(verb: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
         with connect() as client:
             try:
                 verb(client, *args, **kwargs)
+            except (Unauthenticated, Forbidden) as error:
+                raise Failure(unlocked(error)) from None
             except Refused as error:
                 raise Failure(str(error)) from None
             except Unreachable as error:
@@ -72,6 +74,13 @@ def speaking(verb: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
                 raise NotAsked(f"{error} ({PREFIX}API_URL)") from None
 
     return spoken
+
+
+def unlocked(error: Unauthenticated | Forbidden) -> str:
+    """What is wrong with the key, and where it comes from."""
+    if isinstance(error, Unauthenticated) and not os.environ.get(f"{PREFIX}API_KEY"):
+        return f"The API asks who calls: set {PREFIX}API_KEY to a key (`waterclock key create`) or a token."
+    return f"{error} ({PREFIX}API_KEY)"
 
 
 def show(client: Client, call: Call[T], told: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
