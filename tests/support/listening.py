@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import ssl
 from bisect import bisect_left
+from collections.abc import Set as AbstractSet
 from operator import itemgetter
 from typing import Any
 
@@ -10,15 +12,26 @@ import httpx
 import msgspec
 
 CONNECT, SILENCE = 5.0, 20.0  # s; a stream has a heartbeat each 15 s
-AWAY = {httpx.codes.SERVICE_UNAVAILABLE}
+AWAY = frozenset({503})
 PAUSE = 0.1  # s before it comes again
 
 
 class Listener:
     """`heard` are the documents of the events, in the order they came; `surprises` what no browser should meet."""
 
-    def __init__(self, url: str, *, after: str | None = None, hangs_up_after: int | None = None) -> None:
-        """`after`: where to begin, as in the query; None leaves it to the server. `hangs_up_after` so many events."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        after: str | None = None,
+        hangs_up_after: int | None = None,
+        away: AbstractSet[int] = AWAY,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`after`: where to begin, as in the query; None leaves it to the server. `hangs_up_after` so many events.
+
+        `away`: statuses after which it comes again.
+        """
         self.heard: list[dict[str, Any]] = []
         self.connections = 0
         self.surprises: list[str] = []
@@ -26,6 +39,8 @@ class Listener:
         self._url = url
         self._after = after
         self._most = hangs_up_after
+        self._away = away
+        self._tls = tls
         self._last = ""
         self._more = asyncio.Event()
 
@@ -34,7 +49,7 @@ class Listener:
         timeout = httpx.Timeout(CONNECT, read=SILENCE)
         while not self.ended:
             with contextlib.suppress(httpx.TransportError):
-                async with httpx.AsyncClient(timeout=timeout, trust_env=False) as client:
+                async with httpx.AsyncClient(timeout=timeout, trust_env=False, verify=self._tls or True) as client:
                     await self._read(client)
             await asyncio.sleep(0 if self.ended else PAUSE)
 
@@ -58,7 +73,7 @@ class Listener:
         params = {"after": self._after} if self._after is not None else {}
         async with client.stream("GET", self._url, headers=headers, params=params) as answer:
             if not answer.is_success:
-                if answer.status_code not in AWAY:
+                if answer.status_code not in self._away:
                     self.surprises.append(f"{answer.status_code} {(await answer.aread()).decode()}")
                 return
             self.connections += 1

@@ -43,14 +43,20 @@ class Stream:
 
 @asynccontextmanager
 async def stream(
-    url: str, *, after: str | None = None, last_event_id: str | None = None, headers: Mapping[str, str] | None = None
+    url: str,
+    *,
+    after: str | None = None,
+    last_event_id: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    **client: Any,
 ) -> AsyncGenerator[Stream]:
+    """`client`: what httpx shall know besides, as whom to trust."""
     headers = dict(headers or {}) | ({} if last_event_id is None else {"Last-Event-ID": last_event_id})
     if after is not None:
         url += f"{'&' if '?' in url else '?'}after={after}"
     async with (
-        httpx.AsyncClient(timeout=20) as client,
-        client.stream("GET", url, headers=headers) as response,
+        httpx.AsyncClient(timeout=20, **client) as http,
+        http.stream("GET", url, headers=headers) as response,
     ):
         assert response.status_code == 200, await response.aread()
         async with aclosing(_events(response)) as events:
