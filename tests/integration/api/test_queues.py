@@ -17,6 +17,7 @@ NOTHING: dict[str, Any] = {
     "delayed": 0,
     "blocked": 0,
     "running": 0,
+    "demand": 0,
     "oldestWaitMs": None,
     "startedPerMinute": 0,
     "endedPerMinute": 0,
@@ -72,10 +73,12 @@ async def test_a_paused_queue_is_left_alone_at_once_and_resuming_it_wakes_worker
     async with rig(partitions=2) as api:
         worker = await api.worker()
         runs = [await api.ask(queue="low") for _ in range(4)]
+        assert (await _queue(api, "low"))["demand"] == 4
         paused = await api.http.post(f"{QUEUES}/low/pause", json={"reason": "maintenance"})
         assert (paused.status_code, paused.json()) == (200, {"name": "low", "paused": True})
         assert [await worker.claim(partition) for partition in (0, 1)] == [[], []]
-        assert (await _queue(api, "low"))["paused"] is True
+        low = await _queue(api, "low")
+        assert (low["paused"], low["waiting"], low["demand"]) == (True, 4, 0)
         assert (await _queue(api, "default"))["paused"] is False
 
         assert (await api.http.post(f"{QUEUES}/low/pause")).status_code == 200  # again: nothing changes

@@ -1,6 +1,7 @@
 """deploy/k8s: valid for three releases of Kubernetes, and true to what the code asks for. No cluster is needed."""
 
 import json
+from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 from tests.unit.deploy.manifests import KUSTOMIZATIONS, environment, named, of_kind, ours, pods, rendered
 from tests.unit.deploy.stands import ROOT, known_settings
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
+from waterclock_api.fronting import path_prefix
+from waterclock_api.proxies import trusted_networks
+from waterclock_api.serving import GRACE
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
 from waterclock_api.shapes import Queue
 from waterclock_scheduler.main import SchedulerSettings
@@ -20,7 +24,12 @@ from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import FAREWELL, STOPPING
 
 RELEASES = ("1.35", "1.36", "1.37")
-KEDA = {path.stem: json.loads(path.read_text()) for path in (ROOT / "tests/golden/keda").glob("*.json")}
+FOREIGN = {
+    path.stem: json.loads(path.read_text())
+    for folder in ("keda", "prometheus-operator")
+    for path in (ROOT / "tests/golden" / folder).glob("*.json")
+}
+"""Schemas of what Kubernetes itself does not know."""
 QUEUES = ("critical", "default", "low")
 SETTINGS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "migrate": (MigrateSettings, StoreSettings),
@@ -35,15 +44,18 @@ everywhere = pytest.mark.parametrize("where", KUSTOMIZATIONS)
 @everywhere
 @pytest.mark.parametrize("release", RELEASES)
 def test_every_manifest_is_one_that_kubernetes_takes(where: str, release: str) -> None:
-    by_keda: list[str] = []
+    foreign: list[str] = []
     for manifest in rendered(where):
-        if manifest["kind"] in KEDA:  # Kubernetes itself knows no schema of it
-            jsonschema.validate(manifest, KEDA[manifest["kind"]])
-            by_keda.append(manifest["metadata"]["name"])
+        if manifest["kind"] in FOREIGN:
+            jsonschema.validate(manifest, FOREIGN[manifest["kind"]])
+            foreign.append(manifest["kind"])
         else:
             kubernetes_validate.validate(manifest, release, strict=True)
 
-    assert len(by_keda) == (4 if where == "overlays/production" else 0)
+    expected = (
+        {"ScaledObject": 3, "TriggerAuthentication": 1, "PodMonitor": 2} if where == "overlays/production" else {}
+    )
+    assert Counter(foreign) == expected
 
 
 def test_a_field_that_kubernetes_does_not_know_is_refused() -> None:
@@ -136,6 +148,15 @@ def test_a_worker_is_given_the_time_that_its_drain_takes(where: str) -> None:
 
 
 @everywhere
+def test_the_api_is_given_the_time_that_its_end_takes(where: str) -> None:
+    pod = ours(where)["api"]["spec"]
+    (container,) = pod["containers"]
+    before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+
+    assert pod["terminationGracePeriodSeconds"] >= before + GRACE + 5
+
+
+@everywhere
 def test_every_queue_has_a_worker_that_takes_from_it_alone(where: str) -> None:
     told = read(MigrateSettings, environment(where, ours(where)["migrate"])).queue_weights
 
@@ -177,14 +198,7 @@ def test_nothing_is_let_in_or_out_unless_it_is_named(where: str) -> None:
 
 def _reaching(where: str, policy: str) -> set[str]:
     selector: dict[str, Any] = named(where, "NetworkPolicy")[policy]["spec"]["podSelector"]
-    exact: dict[str, str] = selector.get("matchLabels", {})
-    among: list[dict[str, Any]] = selector.get("matchExpressions", [])
-    return {
-        name
-        for name, template in ours(where).items()
-        if exact.items() <= _labels(template).items()
-        and all(_labels(template).get(one["key"]) in one["values"] for one in among)
-    }
+    return {name for name, template in ours(where).items() if _chosen(selector, template)}
 
 
 def _labels(template: dict[str, Any]) -> dict[str, str]:
@@ -214,23 +228,62 @@ def test_keda_counts_what_waits_and_what_runs(queue: str) -> None:
     where = "overlays/production"
     scaled = named(where, "ScaledObject")[f"worker-{queue}"]["spec"]
     slots = read(WorkerSettings, environment(where, ours(where)[f"worker-{queue}"])).slots
-    modifiers = scaled["advanced"]["scalingModifiers"]
+    (trigger,) = scaled["triggers"]
+    told = trigger["metadata"]
 
     assert "replicas" not in named(where, "Deployment")[scaled["scaleTargetRef"]["name"]]["spec"]
-    assert [trigger["name"] for trigger in scaled["triggers"]] == modifiers["formula"].split(" + ")
-    assert {"name", "waiting", "running"} <= {field.encode_name for field in msgspec.structs.fields(Queue)}
-    for trigger in scaled["triggers"]:
-        told = trigger["metadata"]
-        assert told["url"] == "http://api.waterclock.svc:8080/v1/monitor/queues"
-        assert told["valueLocation"] == f'items.#(name=="{queue}").{trigger["name"]}'
-        assert trigger["authenticationRef"]["name"] in named(where, "TriggerAuthentication")
-    assert (modifiers["target"], modifiers["activationTarget"]) == (str(slots), "0")
+    assert {"name", "demand"} <= {field.encode_name for field in msgspec.structs.fields(Queue)}
+    assert told["url"] == "http://api.waterclock.svc:8080/v1/monitor/queues"
+    assert told["valueLocation"] == f'items.#(name=="{queue}").demand'
+    assert (told["targetValue"], told["activationTargetValue"]) == (str(slots), "0")
+    assert trigger["authenticationRef"]["name"] in named(where, "TriggerAuthentication")
 
 
 def test_delayed_runs_always_find_a_worker_that_makes_them_due() -> None:
     scaled = named("overlays/production", "ScaledObject").values()
 
     assert sum(one["spec"]["minReplicaCount"] for one in scaled) > 0
+
+
+def test_prometheus_finds_each_process_and_is_let_in() -> None:
+    where = "overlays/production"
+    monitors = named(where, "PodMonitor")
+    policies = named(where, "NetworkPolicy")
+    for name, template in ours(where).items():
+        if name == "migrate":
+            continue
+        (monitor,) = (one["spec"] for one in monitors.values() if _chosen(one["spec"]["selector"], template))
+        (endpoint,) = monitor["podMetricsEndpoints"]
+        (container,) = template["spec"]["containers"]
+        assert endpoint["port"] in {port["name"] for port in container["ports"]}, name
+        assert endpoint["path"] == "/metrics", name
+        assert ("authorization" in endpoint) is (name == "api")  # the API asks for the scope `list`
+        policy = policies["api" if name == "api" else "metrics"]["spec"]
+        assert _chosen(policy["podSelector"], template), name
+        (rule,) = policy["ingress"]
+        assert {"port": endpoint["port"]} in rule["ports"], name
+        labels = rule["from"][0]["namespaceSelector"]["matchLabels"]
+        assert labels == {"waterclock/may-call-api": "true"}
+
+
+def _chosen(selector: dict[str, Any], template: dict[str, Any]) -> bool:
+    labels = _labels(template)
+    exact = selector.get("matchLabels", {}).items() <= labels.items()
+    return exact and all(labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", []))
+
+
+def test_the_ingress_leads_to_the_api_below_the_prefix_that_it_knows() -> None:
+    where = "overlays/production"
+    (rule,) = named(where, "Ingress")["api"]["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    given = read(ApiSettings, environment(where, ours(where)["api"]))
+
+    assert path["pathType"] == "Prefix"
+    assert path["path"] == given.path_prefix
+    assert path_prefix(given.path_prefix) == given.path_prefix
+    assert trusted_networks(given.trusted_proxies)
+    service = named(where, "Service")[path["backend"]["service"]["name"]]
+    assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
 
 
 def test_every_manifest_is_named_by_a_kustomization() -> None:

@@ -179,6 +179,7 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A queue. Of its unfinished runs `waiting` could start now, `blocked` wait behind another run of their job.
 
+    `demand`: what workers are wanted for: those that run, and those waiting unless the queue is paused.
     `oldestWaitMs`: since the first of those waiting could start. The rates are of the last minute: runs that began, and
     runs that ended in any way.
     """
@@ -190,6 +191,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     delayed: int
     blocked: int
     running: int
+    demand: int
     oldest_wait_ms: int | None
     started_per_minute: int
     ended_per_minute: int

@@ -172,6 +172,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     delayed: int
     blocked: int
     running: int
+    demand: int
     oldest_wait_ms: int | None
     started_per_minute: int
     ended_per_minute: int
