@@ -423,5 +423,5 @@ async def _shorter(log: Log, key: str, length: int) -> bool:
 async def _linked(exporter: InMemorySpanExporter) -> bool:
     spans = exporter.get_finished_spans()
     (command,) = [span for span in spans if span.name == "command"]
-    traces = [link.context.trace_id for span in spans if span.name == "project" for link in span.links]
+    traces = [link.context.trace_id for span in spans if span.name == "project events" for link in span.links]
     return command.context is not None and command.context.trace_id in traces

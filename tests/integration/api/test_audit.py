@@ -92,6 +92,8 @@ async def test_a_cursor_goes_on_where_it_stood_whatever_comes_meanwhile(rig: Mak
         await api.worker()
         for n in range(5):
             await api.create(jobName=f"job {n}")
+        for partition in range(api.log.partitions):
+            await api.caught_up(partition)
         before = await _all(api, EVENTS)
         first = (await api.http.get(EVENTS, params={"limit": 3})).json()
         for n in range(5, 8):

@@ -333,7 +333,7 @@ def _vanishing(url: str, path: str) -> socket.socket:
 
 
 def _held(api: Rig) -> tuple[int, int, int]:
-    streams = [task for task in asyncio.all_tasks() if "stream" in task.get_name()]
+    streams = [task for task in asyncio.all_tasks() if "stream" in task.get_name().replace("tend streams", "")]
     return len(streams), api.parts.hub.seats, api.parts.hub.clients
 
 
