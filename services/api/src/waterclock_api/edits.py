@@ -20,7 +20,7 @@ from waterclock.model.definition import Definition
 from waterclock.model.errors import KeyReused, NameTaken, NotFound, TryLater
 from waterclock.model.events import AnyJobEvent, EditReason, JobCreated
 from waterclock.model.fires import bounds_of, schedule_of
-from waterclock.model.ids import ID_PATTERN, JobId, RunId
+from waterclock.model.ids import ID_PATTERN, JobId
 from waterclock.model.instants import Stamp, stamp
 from waterclock.model.job import Create, Delete, Job, JobCommand, Replace, SetStatus, decide, evolve, must_settle
 from waterclock.model.misfire import policy_of, settle_edit
@@ -189,18 +189,13 @@ def _owed(caller: Caller, stored: StoredJob, reason: EditReason, now: int) -> tu
         settlement = settle_edit(
             schedule, mark=mark, now=now, policy=policy_of(definition), reason=reason, start_at=start_at, end_at=end_at
         )
-        unit = fires.unit(stored, settlement, mark=mark, actor=caller.actor, command_id=caller.command.id, trace=_trace)
+        unit = fires.unit(stored, settlement, mark=mark, actor=caller.actor, command_id=caller.command.id, trace=apart)
         if unit.items:
             units.append(unit)
         if len(units) > UNITS_MOST:
             raise TryLater("The job has a long backlog to settle first; the scheduler is at it.", after_s=5)
         mark = settlement.through
     return tuple(units)
-
-
-def _trace(run_id: RunId, instant: int) -> str | None:
-    del instant
-    return apart(run_id)
 
 
 def _following(stored: StoredJob | None, event: AnyJobEvent, at: Stamp) -> StoredJob | None:

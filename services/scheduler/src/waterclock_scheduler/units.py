@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator
 from waterclock.kit import telemetry
 from waterclock.log import fires
 from waterclock.log.requests import ITEMS_IN_A_CALL, Unit
-from waterclock.model.ids import RunId
 from waterclock.model.misfire import Policy, Settlement, settle
 from waterclock_scheduler.agenda import Due, Planned
 
@@ -17,7 +16,7 @@ Batch = list[tuple[Planned, Unit]]
 
 async def batches(dues: list[Due], now: int) -> AsyncGenerator[Batch]:
     """Units for all jobs that are due, in bounded calls; a unit is never split."""
-    trace = _begin if telemetry.tracing() else None
+    trace = telemetry.origin if telemetry.tracing() else None  # the decision, told once it is made, begins it
     batch: Batch = []
     items = 0
     for due in dues:
@@ -45,9 +44,3 @@ def _settlement(
         found = settle(due.schedule, mark=due.floor, now=now, policy=planned.policy, end_at=planned.ceiling)
         settled[key] = found
     return found
-
-
-def _begin(run_id: RunId, instant: int) -> str | None:
-    """The trace of a run begins with the decision, which is told when it is made."""
-    del instant
-    return telemetry.origin(run_id)

@@ -20,7 +20,7 @@ from waterclock.model.ids import JobId, RunId, due_run
 from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.misfire import Coalesce, Decision, Fire, Settlement, Skip, digest
 
-Trace = Callable[[RunId, int], str | None]
+Trace = Callable[[RunId], str | None]
 """The traceparent that a run of an instant (ms) begins with."""
 
 
@@ -157,7 +157,7 @@ class _Part:
             through=self.through,
             actor=self.actor,
             command_id=self.command_id,
-            traceparent=None if trace is None else trace(run_id, fire.instant),
+            traceparent=None if trace is None else trace(run_id),
         )
         return Owed(event=requested, otherwise=self._blocked(fire.instant), ready_at=ready_at if delayed else 0)
 
