@@ -10,6 +10,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +28,7 @@ _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 _STREAM = b"text/event-stream"
 CLIENT_LEFT = 499
 """As other servers have it: the client did not wait for the answer."""
+_UNTRACED = nullcontext()
 
 
 class Observed:
@@ -41,25 +43,17 @@ class Observed:
             return
         began_at = time.perf_counter()
         answer = _Answer(send)
-        if not telemetry.tracing() or scope["path"] in _QUIET:
-            try:
-                await self.application(scope, receive, answer.send)
-            except asyncio.CancelledError:
-                answer.left()
-                raise
-            finally:
-                _measure(scope, answer, time.perf_counter() - began_at)
-            return
-        span = _begun(scope)
+        span = _begun(scope) if telemetry.tracing() and scope["path"] not in _QUIET else None
         try:
-            with telemetry.under(span):
+            with _UNTRACED if span is None else telemetry.under(span):
                 await self.application(scope, receive, answer.send)
         except asyncio.CancelledError:
             answer.left()
             raise
         finally:
-            _describe(span, scope, answer)
-            span.end()
+            if span is not None:
+                _describe(span, scope, answer)
+                span.end()
             _measure(scope, answer, time.perf_counter() - began_at, span)
 
 
@@ -84,7 +78,7 @@ class _Answer:
         await self._send(message)
 
 
-def _measure(scope: Scope, answer: _Answer, seconds: float, span: Span | None = None) -> None:
+def _measure(scope: Scope, answer: _Answer, seconds: float, span: Span | None) -> None:
     if answer.streams:
         return
     labels = _method(scope), route_of(scope), str(answer.status or 500)
