@@ -141,7 +141,7 @@ class Attempt:
             timer = loop.call_later(self.limit, self.stop, "timedOut") if self.limit else None
             speaking.set(self.steps)
             try:
-                with self.traced() if telemetry.tracing() else _UNTRACED:
+                with self.traced():
                     outcome = succeeded(await self.executor.function(*self.arguments(values)))
             except BaseException as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
                 outcome = outcome_of(error)
@@ -155,7 +155,7 @@ class Attempt:
         if self.stopped is None:
             speaking.set(self.steps)
             try:
-                with self.traced() if telemetry.tracing() else _UNTRACED:
+                with self.traced():
                     outcome = succeeded(self.executor.function(*self.arguments(values)))
             except BaseException as error:  # noqa: BLE001
                 outcome = outcome_of(error)
@@ -188,7 +188,7 @@ class Attempt:
 
     def traced(self) -> AbstractContextManager[object]:
         """Work under the attempt's span, beneath its claim; it ends with the attempt."""
-        if self.traceparent is None:
+        if self.traceparent is None or not telemetry.tracing():
             return _UNTRACED
         self.span = tracing.begun(self)
         return telemetry.under(self.span)
