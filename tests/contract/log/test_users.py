@@ -27,8 +27,8 @@ kinds = pytest.mark.parametrize("kind", ["valkey", "redis"])
 
 CONNECTING = {"ping", "client|setname", "client|setinfo", "info", "time", "cluster|slots", "script|load", "evalsha"}
 """What any connection of ours does."""
-HEARING = {"scheduler": {"publish", "subscribe", "unsubscribe", "xread"}, "worker": {"xread"}}
-"""What FastStream does for a service."""
+HEARING = {"scheduler": {"publish", "subscribe", "unsubscribe", "xread"}, "worker": {"xread", "command"}}
+"""What FastStream does for a service; on a cluster redis-py asks which commands there are."""
 PARTS = {
     "CLUSTER": "cluster|slots",
     "CONFIG": "config|get",
