@@ -35,7 +35,7 @@ def resolve(field: str, reference: str, environment: Mapping[str, str], *, setti
     """
     kind, _, name = reference.partition(":")
     if kind == "file":
-        name = os.path.normpath(name)  # noqa: PTH - no look at the disk before it is allowed
+        name = os.path.normpath(name)  # no look at the disk before it is allowed
     allowed = environment.get(setting, unless_set)
     if not any(fnmatchcase(f"{kind}:{name}", one.strip()) for one in allowed.split(",")):
         raise GiveUp(f"{field}: this worker may not read {kind}:{name} ({setting} does not list it)")
