@@ -22,6 +22,7 @@ for name in api projector scheduler worker operator; do
   done < "$file"
   script="$script; s/ <$name> /$hashes /"
 done
+case $("$1" --version) in *v=7.0.*) script="$script; s/ +client|setinfo//" ;; esac # Redis 7.0 knows no such command
 sed "$script" "$rules" > "$acl_file"
 
 exec "$@" --aclfile "$acl_file"

@@ -40,8 +40,8 @@ class Users(NamedTuple):
         return at._replace(netloc=f"waterclock-{name}:{self.passwords[name]}@{at.hostname}:{at.port}").geturl()
 
 
-def make_users(folder: Path, *, prefix: str, more: dict[str, str] | None = None) -> Users:
-    """As `start.sh` makes them before it starts a server; `more` are second passwords."""
+def make_users(folder: Path, *, prefix: str, more: dict[str, str] | None = None, server: str | Path = "true") -> Users:
+    """As `start.sh` makes them before it starts `server`; `more` are second passwords."""
     passwords = {name: secrets.token_urlsafe(24) for name in SERVICES}
     folder.mkdir()
     for name, password in passwords.items():
@@ -49,7 +49,7 @@ def make_users(folder: Path, *, prefix: str, more: dict[str, str] | None = None)
     users = Users(folder / "users.acl", passwords)
     env = {"RULES": str(FOLDER / "users.acl"), "SECRETS": str(folder), "ACL_FILE": str(users.acl_file)}
     env |= {"WATERCLOCK_KEY_PREFIX": prefix, "PATH": os.environ["PATH"]}
-    subprocess.run([FOLDER / "start.sh", "true"], env=env, check=True, timeout=30)
+    subprocess.run([FOLDER / "start.sh", server], env=env, check=True, timeout=30)
     users.passwords["admin"] = secrets.token_urlsafe(24)
     with users.acl_file.open("a") as file:
         file.write(f"user waterclock-admin on >{users.passwords['admin']} ~* &* +@all\n")

@@ -162,3 +162,12 @@ async def test_what_is_not_permitted_is_told_with_the_user_and_the_command(
         with pytest.raises(LogUnfit, match=r"refuses the user waterclock-worker \(WATERCLOCK_REDIS_URL\)") as refused:
             await Log.reach(LogSettings(url=elsewhere), role="worker")
         assert "guessed" not in str(refused.value)
+
+
+async def test_redis_7_0_is_told_of_no_command_that_it_does_not_know(tmp_path: Path) -> None:
+    old = tmp_path / "redis-server"
+    old.write_text("#!/bin/sh\necho 'Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64'\n")
+    old.chmod(0o755)
+    for server, told in ((old, False), (Path("true"), True)):
+        users = make_users(tmp_path / server.name.upper(), prefix="wc", server=server)
+        assert ("client|setinfo" in users.acl_file.read_text()) is told
