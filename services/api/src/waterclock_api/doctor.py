@@ -19,7 +19,7 @@ from waterclock.log.client import Log
 from waterclock.log.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.pool import Connection, open_pool
-from waterclock_api import findings
+from waterclock_api import encryption, findings
 from waterclock_api.findings import Finding, problem
 from waterclock_api.settings import ProjectorSettings, StoreSettings, log_settings
 
@@ -64,11 +64,11 @@ async def examine() -> list[Finding]:
         clock = SystemClock()
         checks: list[AsyncGenerator[Finding]] = []
         if log is not None:
-            checks.append(findings.of_servers(log, clock))
+            checks += [encryption.of_log(log), findings.of_servers(log, clock)]
         if log is not None and log.partitions:
             checks.append(findings.of_partitions(log, read(ProjectorSettings, os.environ).stream_bytes))
         if connection is not None:
-            checks.append(findings.of_store(connection, clock))
+            checks += [encryption.of_store(connection), findings.of_store(connection, clock)]
         if connection is not None and log is not None and log.partitions:
             checks.append(findings.of_both(log, connection))
         if url := os.environ.get(f"{PREFIX}API_URL"):

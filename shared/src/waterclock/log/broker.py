@@ -21,6 +21,8 @@ from faststream.redis.parser import MessageFormat
 from faststream.specification import AsyncAPI
 from redis.exceptions import RedisError
 
+from waterclock.log.lines import target_of
+from waterclock.log.tls import TlsConnection
 from waterclock.wire.keys import Keys
 
 BLOCK_MS = 2_000
@@ -98,6 +100,7 @@ async def decoded(message: StreamMessage[Any]) -> Any:
 def broker_at(url: str, *, clustered: bool = False) -> RedisBroker:
     """A broker, not connected yet."""
     kind = RedisClusterBroker if clustered else RedisBroker
+    fresh = {"connection_class": TlsConnection} if not clustered and target_of(url).tls else {}
     return kind(
         url,
         message_format=Document,
@@ -105,6 +108,7 @@ def broker_at(url: str, *, clustered: bool = False) -> RedisBroker:
         logger=messages_log,
         log_level=logging.DEBUG,
         socket_timeout=SOCKET_TIMEOUT,
+        **cast("dict[str, Any]", fresh),
     )
 
 

@@ -81,7 +81,7 @@ class Log:
         try:
             target = target_of(settings.url)
         except ValueError as error:
-            raise LogUnfit(f"Not the URL of a Redis server: {error}") from error
+            raise LogUnfit(f"WATERCLOCK_REDIS_URL: {error}") from error
         name = f"{settings.prefix}-{role}"
         nodes = Nodes(target, timeout=settings.timeout, control_timeout=settings.control_timeout, name=name)
         log = cls(settings, nodes, role=role)

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, cast
 
-from redis.asyncio.connection import AbstractConnection, Connection, parse_url
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -24,9 +24,17 @@ from redis.exceptions import (
 )
 
 from waterclock.log.errors import LogFull, LogRefuses, LogUnavailable, LogUnfit, NotPermitted
+from waterclock.log.tls import TlsConnection, check_options, refusal_of
 
 _IN_SCRIPT = "ACL failure in script"  # a refusal there has no code of its own
 _PASSING = ("MISCONF", "NOREPLICAS", "BUSY")
+_OPTIONS = {"host", "port", "path", "username", "password", "db", "protocol", "socket_keepalive"} | {
+    "socket_timeout",  # this and what follows is ours to say: taken and not followed
+    "socket_connect_timeout",
+    "health_check_interval",
+    "retry_on_timeout",
+    "client_name",
+}
 
 
 class Address(NamedTuple):
@@ -58,6 +66,10 @@ class Target(NamedTuple):
     def user(self) -> str:
         return str(self.options.get("username") or "default")
 
+    @property
+    def tls(self) -> bool:
+        return issubclass(self.kind, SSLConnection)
+
     def at(self, address: Address) -> Target:
         return Target(self.kind, self.options | {"host": address.host, "port": address.port})
 
@@ -65,11 +77,19 @@ class Target(NamedTuple):
 def target_of(url: str) -> Target:
     """
     Raises:
-        ValueError: not a URL of a Redis server.
+        ValueError: not a URL of a Redis server, or one with options that cannot be followed.
     """
-    options = cast("dict[str, Any]", parse_url(url))
+    try:
+        options = cast("dict[str, Any]", parse_url(url))
+    except ValueError as error:
+        if str(error).startswith("Port"):  # it would be shown, and may be part of a password
+            raise ValueError("the port is no number (in a password, / is written %2F)") from error
+        raise
     kind = options.pop("connection_class", Connection)
-    return Target(kind, options)
+    if unknown := options.keys() - _OPTIONS - {name for name in options if name.startswith("ssl")}:
+        raise ValueError(f"the option {min(unknown)} is not known")
+    check_options(kind, options)
+    return Target(TlsConnection if kind is SSLConnection else kind, options)
 
 
 class Line:
@@ -101,7 +121,7 @@ class Line:
             async with asyncio.timeout(self._timeout):
                 await self._connection.connect()
         except (RedisError, OSError) as error:  # TimeoutError is one
-            _raise_ours(error, self._target)
+            _raise_ours(error, self._target, greeting=True)
             raise
 
     async def ask(self, packed: bytes) -> Any:
@@ -213,7 +233,7 @@ def _command_of(packed: bytes) -> str:
     return packed.split(b"\r\n", 3)[2].decode()
 
 
-def _raise_ours(error: Exception, target: Target) -> None:
+def _raise_ours(error: Exception, target: Target, *, greeting: bool = False) -> None:
     """Raise the error of ours that an error of the driver stands for; of error replies few stand for one."""
     if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM "):
         raise LogFull("The server is at its memory limit.") from error
@@ -224,7 +244,8 @@ def _raise_ours(error: Exception, target: Target) -> None:
     if isinstance(error, ReadOnlyError) or str(error).startswith(_PASSING):
         raise LogRefuses(f"{where} takes no writes: {error}") from error
     if not isinstance(error, ResponseError):
-        raise LogUnavailable(f"{where} gives no answer: {error or 'timeout'}") from error
+        said = refusal_of(error, tls=target.tls, greeting=greeting) or f"gives no answer: {str(error) or 'timeout'}"
+        raise LogUnavailable(f"{where} {said}") from error
 
 
 def _server_of(info: bytes) -> Server:

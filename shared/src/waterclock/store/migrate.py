@@ -6,12 +6,12 @@ import hashlib
 from importlib.resources import files
 from typing import NamedTuple
 
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.errors import UndefinedTable
 from psycopg.rows import TupleRow
 
 from waterclock.store.errors import StoreUnfit
+from waterclock.store.reach import reach
 from waterclock.store.statements import statement
 
 POSTGRES_FROM = 15
@@ -30,12 +30,7 @@ async def migrate(postgres_url: str) -> list[str]:
     Raises:
         StoreUnfit: the server is out of reach or too old, or an applied file is not the one we have.
     """
-    try:
-        connection = await AsyncConnection.connect(postgres_url, autocommit=True, connect_timeout=10)
-    except psycopg.OperationalError as error:
-        line = " ".join(str(error).split())
-        raise StoreUnfit(f"Postgres is out of reach (WATERCLOCK_POSTGRES_URL): {line}") from error
-    async with connection:
+    async with await reach(postgres_url, autocommit=True, connect_timeout=10) as connection:
         check_server(connection)
         await connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # released with the session
         await connection.execute(statement("create_migrations"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.migrate import check_server, pending
+from waterclock.store.reach import reach
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -60,11 +60,7 @@ async def connect_anew(pool: Pool, *, work: str = "") -> Connection:
 
 
 async def _check(url: str, name: str) -> None:
-    try:
-        connection = await AsyncConnection.connect(url, **_arguments(name))
-    except psycopg.Error as error:
-        raise StoreUnfit(f"Postgres is out of reach (WATERCLOCK_POSTGRES_URL): {_line(error)}") from error
-    async with connection:
+    async with await reach(url, **_arguments(name)) as connection:
         check_server(connection)
         missing = await pending(connection)
     if missing:
@@ -78,7 +74,3 @@ def _arguments(name: str) -> dict[str, Any]:
         "connect_timeout": CONNECT_TIMEOUT,
         **_SILENCE,
     }
-
-
-def _line(error: psycopg.Error) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

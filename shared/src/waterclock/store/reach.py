@@ -1,0 +1,72 @@
+"""A connection to the Postgres that the settings name, or one line why there is none. The URL is never shown."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
+
+from waterclock.store.errors import StoreUnfit
+
+_SETTING = "WATERCLOCK_POSTGRES_URL"
+_FORM = "not like postgresql://user:password@host:5432/name (in a password / : @ ? are written %2F %3A %40 %3F)"
+_UNKNOWN = "invalid URI query parameter"  # of libpq's complaints about a URL the one that cannot hold a password
+_REFUSED = "certificate verify failed"
+_SSL_REQUEST = (8).to_bytes(4) + (1234 << 16 | 5679).to_bytes(4)
+_LOOK = 5.0  # s
+
+
+async def reach(url: str, **arguments: Any) -> AsyncConnection[TupleRow]:
+    """
+    Raises:
+        StoreUnfit: it cannot be reached, or not so.
+    """
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        said = line_of(error)
+        raise StoreUnfit(f"{_SETTING}: {said if said.startswith(_UNKNOWN) else _FORM}") from None
+    try:
+        return await AsyncConnection[TupleRow].connect(url, **arguments)
+    except psycopg.Error as error:
+        said = line_of(error)
+        if _REFUSED in said:
+            said = f"{said}: {await _flaw(error) or 'not by the authorities we know'} (see sslrootcert)"
+        raise StoreUnfit(f"Postgres is out of reach ({_SETTING}): {said}") from error
+
+
+def line_of(error: psycopg.Error) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+async def _flaw(error: psycopg.Error) -> str:
+    """What is wrong with the server's certificate, which libpq does not tell; empty if nothing is found."""
+    assert error.pgconn is not None
+    given = {option.keyword: option.val for option in error.pgconn.info}
+    roots = (given.get(b"sslrootcert") or b"").decode()
+    with suppress(OSError, EOFError):
+        try:
+            async with asyncio.timeout(_LOOK):
+                known = ssl.create_default_context(cafile=roots if roots != "system" else None)
+                known.check_hostname = False
+                await _greet(error.pgconn.host.decode(), int(error.pgconn.port), known)
+        except ssl.SSLCertVerificationError as found:
+            return found.verify_message
+    return ""
+
+
+async def _greet(host: str, port: int, known: ssl.SSLContext) -> None:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(_SSL_REQUEST)
+        await writer.drain()
+        if await reader.readexactly(1) == b"S":
+            await writer.start_tls(known)
+    finally:
+        writer.transport.abort()
