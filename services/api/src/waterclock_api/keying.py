@@ -19,6 +19,7 @@ from waterclock.kit.settings import read
 from waterclock.store import keys
 from waterclock.store.keys import KeyChange, StoredKey
 from waterclock.store.pool import Connection, open_pool
+from waterclock.store.rights import rights
 from waterclock_api.scopes import SCOPES
 from waterclock_api.secret import new_secret
 from waterclock_api.settings import StoreSettings
@@ -233,7 +234,11 @@ def _whoever() -> str:
 def _run(work: Callable[[Connection], Awaitable[None]]) -> None:
     async def connected(_: asyncio.Event) -> None:
         store = read(StoreSettings, os.environ)
-        async with await open_pool(store.postgres_url, name="key", max_size=1) as pool, pool.connection() as connection:
-            await work(connection)
+        with rights(store.postgres_url):
+            async with (
+                await open_pool(store.postgres_url, name="key", max_size=1) as pool,
+                pool.connection() as connection,
+            ):
+                await work(connection)
 
     run_service(connected, name="waterclock key")

@@ -14,8 +14,9 @@ from waterclock.client.table import table
 from waterclock.kit import telemetry
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import TelemetrySettings, read
-from waterclock.store.pool import connect_anew, open_pool
+from waterclock.store.pool import Connection, connect_anew, open_pool
 from waterclock.store.rebuild import Compared, Rebuild
+from waterclock.store.rights import rights
 from waterclock_api.settings import StoreSettings
 
 DIFFERENT = 1
@@ -52,21 +53,26 @@ async def _rebuild(*, swap: bool) -> bool:
         await open_pool(store.postgres_url, name="rebuild", max_size=1) as pool,
         await connect_anew(pool) as connection,
     ):
-        work = await Rebuild.begin(connection)
-        try:
-            await work.fold(_Progress().tell)
-            compared = await work.compare()
-            for line in told(compared):
-                click.echo(line)
-            if swap:
-                await work.swap()
-                click.echo("The rebuilt read models are in place.")
-                return True
-        finally:
-            await work.drop()
-        same = all(one.same for one in compared)
-        click.echo("They are the same." if same else "They differ: --swap puts the rebuilt ones in place.")
-        return same
+        with rights(store.postgres_url):
+            return await _compared(connection, swap=swap)
+
+
+async def _compared(connection: Connection, *, swap: bool) -> bool:
+    work = await Rebuild.begin(connection)
+    try:
+        await work.fold(_Progress().tell)
+        compared = await work.compare()
+        for line in told(compared):
+            click.echo(line)
+        if swap:
+            await work.swap()
+            click.echo("The rebuilt read models are in place.")
+            return True
+    finally:
+        await work.drop()
+    same = all(one.same for one in compared)
+    click.echo("They are the same." if same else "They differ: --swap puts the rebuilt ones in place.")
+    return same
 
 
 def told(compared: Sequence[Compared]) -> Iterator[str]:

@@ -29,6 +29,7 @@ from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
 from waterclock.store.pool import Connection, connect_anew, open_pool
 from waterclock.store.project import apply, batch_of
+from waterclock.store.rights import rights
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import AT, BODY, PREV, Entry, encode_body, read_entry
 from waterclock_api.comparing import Ends, Strangers, compare, fork_of
@@ -61,7 +62,9 @@ def reconcile(*, do: bool, accept_loss: bool, clock: bool, partition: int | None
                 if partition is not None and partition >= log.partitions:
                     raise Unfit(f"There is no partition {partition}: the log has {log.partitions}.")
                 each = range(log.partitions) if partition is None else (partition,)
-                left = [number for number in each if not await (one.clock(number) if clock else one.partition(number))]
+                step = one.clock if clock else one.partition
+                with rights(store.postgres_url):
+                    left = [number for number in each if not await step(number)]
         finally:
             await log.close()
         if left:

@@ -28,6 +28,7 @@ from waterclock.log.opening import prepare, tail_of
 from waterclock.store import archive
 from waterclock.store.partitioning import Partitioning, present, repartition
 from waterclock.store.pool import Connection, connect_anew, open_pool
+from waterclock.store.rights import rights
 from waterclock.store.statements import statement
 from waterclock_api.opening import ensure_open
 from waterclock_api.settings import MigrateSettings, StoreSettings, log_settings, queues_of
@@ -67,8 +68,10 @@ async def _restore(partitions: int | None, replace: bool, accept_loss: bool) -> 
             await open_pool(store.postgres_url, name="restore", max_size=1) as pool,
             await connect_anew(pool, work="restoring") as connection,
         ):
-            work = Restore(log, connection, queues_of(migrating), click.echo)
-            await work.do(partitions, replace=replace, accept_loss=accept_loss)
+            with rights(store.postgres_url):
+                await connection.execute(statement("may_restore"))
+                work = Restore(log, connection, queues_of(migrating), click.echo)
+                await work.do(partitions, replace=replace, accept_loss=accept_loss)
     finally:
         await log.close()
 

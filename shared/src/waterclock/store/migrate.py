@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.reach import reach
+from waterclock.store.rights import rights
 from waterclock.store.statements import statement
 
 POSTGRES_FROM = 15
@@ -27,17 +28,22 @@ class Migration(NamedTuple):
 async def migrate(postgres_url: str) -> list[str]:
     """Bring the schema up to this release; the names of what was applied, none if it was there already.
 
+    The roles of the services, where there are such, are given their rights.
+
     Raises:
-        StoreUnfit: the server is out of reach or too old, or an applied file is not the one we have.
+        StoreUnfit: the server is out of reach or too old, the user lacks a right, or an applied file is not the one
+            we have.
     """
-    async with await reach(postgres_url, autocommit=True, connect_timeout=10) as connection:
-        check_server(connection)
-        await connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # released with the session
-        await connection.execute(statement("create_migrations"))
-        missing = await _missing(connection)
-        for each in missing:
-            await _apply(connection, each)
-        await connection.execute(statement("make_months"))
+    with rights(postgres_url):
+        async with await reach(postgres_url, autocommit=True, connect_timeout=10) as connection:
+            check_server(connection)
+            await connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # released with the session
+            await connection.execute(statement("create_migrations"))
+            missing = await _missing(connection)
+            for each in missing:
+                await _apply(connection, each)
+            await connection.execute(statement("make_months"))
+            await connection.execute(statement("give_rights"))
     return [each.name for each in missing]
 
 

@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.migrate import check_server, pending
 from waterclock.store.reach import reach
+from waterclock.store.rights import rights
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = AsyncConnectionPool[Connection]
@@ -62,7 +63,8 @@ async def connect_anew(pool: Pool, *, work: str = "") -> Connection:
 async def _check(url: str, name: str) -> None:
     async with await reach(url, **_arguments(name)) as connection:
         check_server(connection)
-        missing = await pending(connection)
+        with rights(url):
+            missing = await pending(connection)
     if missing:
         raise StoreUnfit(f"The database lacks {', '.join(missing)}: run `waterclock migrate`.")
 

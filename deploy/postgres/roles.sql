@@ -1,0 +1,55 @@
+-- A role for each service, with what its code does and nothing else. As an administrator of the server, in the database, once, and
+-- again whenever passwords change; what the roles may do there `waterclock migrate` says, each time it is run:
+--
+--   psql --no-psqlrc --file roles.sql "$ADMIN_URL"
+--
+-- | role                 | for                                                      | may                                    |
+-- | waterclock_owner     | migrate, key, rebuild, restore, reconcile, doctor        | all, in this database                  |
+-- | waterclock_api       | api                                                      | read; note when a key was used         |
+-- | waterclock_projector | projector                                                | write all but keys and migrations      |
+-- | waterclock_backup    | db.backup of this database                               | read, what is in this and any database |
+--
+-- Passwords come from the environment; a verifier (SCRAM-SHA-256$…) may stand in place of one, and then nobody sees it.
+\getenv owner WATERCLOCK_OWNER_PASSWORD
+\getenv api WATERCLOCK_API_PASSWORD
+\getenv projector WATERCLOCK_PROJECTOR_PASSWORD
+\getenv backup WATERCLOCK_BACKUP_PASSWORD
+
+-- What follows is not to be logged; who may not say that (at many managed services nobody may) gives verifiers.
+SET log_statement = 'none';
+SET log_min_error_statement = 'panic';
+SET client_min_messages = 'warning';
+\set ON_ERROR_STOP 1
+SET password_encryption = 'scram-sha-256';
+
+SELECT format('CREATE ROLE %I NOINHERIT LOGIN', name)
+FROM unnest(ARRAY['waterclock_owner', 'waterclock_api', 'waterclock_projector', 'waterclock_backup']) AS name
+WHERE to_regrole(name) IS NULL
+\gexec
+
+ALTER ROLE waterclock_owner PASSWORD :'owner';
+ALTER ROLE waterclock_api PASSWORD :'api';
+ALTER ROLE waterclock_projector PASSWORD :'projector';
+ALTER ROLE waterclock_backup INHERIT PASSWORD :'backup';
+GRANT pg_read_all_data TO waterclock_backup;
+GRANT waterclock_owner TO CURRENT_USER; -- else only a superuser could hand over what follows
+
+REVOKE ALL ON DATABASE :"DBNAME" FROM PUBLIC;
+GRANT CONNECT ON DATABASE :"DBNAME" TO waterclock_api, waterclock_projector, waterclock_backup;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA public TO waterclock_owner;
+
+-- What an earlier owner has made is the owner's from now on.
+ALTER DATABASE :"DBNAME" OWNER TO waterclock_owner;
+SELECT format('ALTER TABLE %s OWNER TO waterclock_owner', oid::regclass)
+FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+\gexec
+SELECT format('ALTER FUNCTION %s OWNER TO waterclock_owner', oid::regprocedure)
+FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace AND prokind = 'f'
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')
+\gexec
+SELECT 'SELECT give_rights()' WHERE to_regprocedure('give_rights()') IS NOT NULL
+\gexec

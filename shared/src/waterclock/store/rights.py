@@ -1,0 +1,27 @@
+"""What a user of Postgres lacks the right for, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import InsufficientPrivilege
+
+from waterclock.store.errors import StoreUnfit
+from waterclock.store.reach import line_of
+
+
+@contextmanager
+def rights(url: str) -> Generator[None]:
+    """What is done meanwhile needs rights that the user of the URL may lack.
+
+    Raises:
+        StoreUnfit: it does.
+    """
+    try:
+        yield
+    except InsufficientPrivilege as error:
+        user = conninfo_to_dict(url).get("user", "of this process")
+        said = f"The user {user} of WATERCLOCK_POSTGRES_URL lacks a right: {line_of(error)}"
+        raise StoreUnfit(f"{said}. Services have theirs from `waterclock migrate`; all else the owner does.") from error
