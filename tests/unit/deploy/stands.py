@@ -17,6 +17,20 @@ def program(name: str) -> Path:
 
 
 @functools.cache
+def log_users() -> frozenset[str]:
+    """The users of the log that services may name."""
+    return frozenset(re.findall(r"^user (waterclock-\w+) on ", (DEPLOY / "valkey/users.acl").read_text(), re.MULTILINE))
+
+
+@functools.cache
+def archive_roles() -> frozenset[str]:
+    """The roles that there are at Postgres once `roles.sql` has run."""
+    return frozenset(
+        re.findall(r"^ALTER ROLE (\w+) .*PASSWORD", (DEPLOY / "postgres/roles.sql").read_text(), re.MULTILINE)
+    )
+
+
+@functools.cache
 def known_settings() -> frozenset[str]:
     """Every variable that the README's table names; that table is tested against the code."""
     return frozenset(re.findall(r"`(WATERCLOCK_[A-Z0-9_]+)`", (ROOT / "README.md").read_text()))

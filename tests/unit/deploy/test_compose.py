@@ -6,11 +6,12 @@ import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from tests.unit.deploy.stands import DEPLOY, known_settings, program
+from tests.unit.deploy.stands import DEPLOY, archive_roles, known_settings, log_users, program
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, is_loopback
 from waterclock_scheduler.main import SchedulerSettings
@@ -24,6 +25,16 @@ READ_BY = {
     "scheduler": (SchedulerSettings,),
     "worker": (WorkerSettings,),
 }
+OURS = {*READ_BY, "prometheus-key"}
+USERS = {
+    "migrate": ("waterclock-operator", "waterclock_owner"),
+    "prometheus-key": ("waterclock-operator", "waterclock_owner"),
+    "projector": ("waterclock-projector", "waterclock_projector"),
+    "api": ("waterclock-api", "waterclock_api"),
+    "scheduler": ("waterclock-scheduler", None),
+    "worker": ("waterclock-worker", None),
+}
+"""Who each is at the log and at Postgres."""
 
 
 @functools.cache
@@ -38,7 +49,7 @@ def test_it_holds_what_belongs_together() -> None:
     stores = {"valkey", "postgres", "s3"}
     watching = {"otel-collector", "tempo", "prometheus", "grafana"}
 
-    assert set(services()) == set(READ_BY) | stores | watching
+    assert set(services()) == OURS | stores | watching
 
 
 @pytest.mark.parametrize("name", READ_BY)
@@ -50,22 +61,82 @@ def test_a_service_of_ours_can_read_its_settings(name: str) -> None:
     assert {variable for variable in given if variable.startswith("WATERCLOCK_")} <= known_settings()
 
 
-@pytest.mark.parametrize("name", READ_BY)
+@pytest.mark.parametrize("name", OURS)
 def test_a_service_of_ours_can_change_nothing_in_its_container(name: str) -> None:
     service = services()[name]
 
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["command"] == [name]
-    assert "volumes" not in service
+    assert "network_mode" not in service
+    if name in READ_BY:
+        assert service["command"] == [name]
+        assert "volumes" not in service
 
 
-def test_the_api_is_served_where_no_credentials_are_asked_for() -> None:
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_of_ours_is_a_user_of_its_own_at_each_store(name: str) -> None:
+    given: dict[str, str] = services()[name]["environment"]
+    user, role = USERS[name]
+    log = urlsplit(given["WATERCLOCK_REDIS_URL"])
+
+    assert (log.username, log.hostname) == (user, "valkey")
+    assert log.username in log_users()
+    assert log.password == _password_of_the_log(user)
+    if role is None:
+        assert "WATERCLOCK_POSTGRES_URL" not in given
+    else:
+        _is_a_role(given["WATERCLOCK_POSTGRES_URL"], role)
+
+
+def test_backups_are_made_by_a_role_that_only_reads() -> None:
+    _is_a_role(services()["worker"]["environment"]["WATERCLOCK_BACKUP_DATABASE_URL"], "waterclock_backup")
+
+
+def test_the_stores_make_the_users_and_the_roles() -> None:
+    valkey, postgres = services()["valkey"], services()["postgres"]
+    laid = {volume["target"]: volume["source"] for volume in (*valkey["volumes"], *postgres["volumes"])}
+
+    assert valkey["entrypoint"][:2] == ["sh", "/etc/valkey/start.sh"]
+    assert {one["source"] for one in valkey["secrets"]} == {
+        user.replace("waterclock", "valkey") for user in log_users()
+    }
+    assert laid["/etc/valkey"] == str(DEPLOY / "valkey")
+    assert laid["/docker-entrypoint-initdb.d/roles.sql"] == str(DEPLOY / "postgres/roles.sql")
+
+
+def _password_of_the_log(user: str) -> str:
+    return (DEPLOY / "compose/secrets" / user.replace("waterclock", "valkey")).read_text().strip()
+
+
+def _is_a_role(url: str, role: str) -> None:
+    at = urlsplit(url)
+    made: dict[str, str] = services()["postgres"]["environment"]
+    assert (at.username, at.hostname, at.path) == (role, "postgres", f"/{made['POSTGRES_DB']}")
+    assert at.username in archive_roles()
+    assert at.password == made[f"{role.upper()}_PASSWORD"]
+
+
+def test_the_api_asks_for_credentials_and_starts_when_there_are_some() -> None:
     api = services()["api"]
 
-    assert is_loopback(read(ApiSettings, api["environment"]).host)
-    assert api["network_mode"] == "host"
+    assert not is_loopback(read(ApiSettings, api["environment"]).host)
+    assert api["depends_on"]["prometheus-key"]["condition"] == "service_completed_successfully"
+    assert "key create --name prometheus --scope list" in services()["prometheus-key"]["command"][0]
+
+
+def test_prometheus_shows_the_key_that_was_made_for_it() -> None:
+    (api,) = (job for job in _yaml(DEPLOY / "compose/prometheus.yaml")["scrape_configs"] if job["job_name"] == "api")
+    key = Path(api["authorization"]["credentials_file"])
+    laid = {name: _volume(name, str(key.parent)) for name in ("prometheus", "prometheus-key")}
+
+    assert laid["prometheus"] == laid["prometheus-key"]
+    assert f"mv {key.parent}/new {key}" in services()["prometheus-key"]["command"][0]
+
+
+def _volume(name: str, target: str) -> str:
+    (source,) = (volume["source"] for volume in services()[name]["volumes"] if volume["target"] == target)
+    return source
 
 
 def test_nothing_is_published_beyond_this_machine() -> None:
@@ -83,9 +154,9 @@ def test_a_worker_is_given_the_time_that_its_drain_takes() -> None:
 
 
 def test_a_foreign_image_is_named_by_its_version() -> None:
-    foreign = [service["image"] for name, service in services().items() if name not in READ_BY]
+    foreign = [service["image"] for name, service in services().items() if name not in OURS]
 
-    assert len(foreign) == len(services()) - len(READ_BY)
+    assert len(foreign) == len(services()) - len(OURS)
     for image in foreign:
         tag = image.partition(":")[2]
         assert re.match(r"v?\d+(\.\d+)*$", tag), image
@@ -97,15 +168,23 @@ def test_whoever_is_called_is_there() -> None:
     called = [
         target
         for job in prometheus["scrape_configs"]
-        for targets in job["static_configs"]
+        for targets in job.get("static_configs", [])
         for target in targets["targets"]
         if not target.startswith("localhost:")
     ]
+    asked = {
+        name: one["port"]
+        for job in prometheus["scrape_configs"]
+        for one in job.get("dns_sd_configs", [])
+        for name in one["names"]
+    }
+    assert asked == {"api": 8080, "projector": 8081, "scheduler": 8081, "worker": 8081}
+    assert {services()[name]["environment"]["WATERCLOCK_HOST"] for name in asked} == {"0.0.0.0"}
     called.append(collector["exporters"]["otlp/tempo"]["endpoint"])
     called += [one["url"].removeprefix("http://") for one in _yaml(folder / "grafana.yaml")["datasources"]]
 
     assert {name for name, _, _ in (address.partition(":") for address in called)} <= set(services())
-    assert collector["exporters"]["prometheus"]["endpoint"].endswith(":8889")
+    assert collector["service"]["pipelines"]["metrics"]["exporters"] == ["nop"]  # else Prometheus had them twice
 
 
 def _yaml(path: Path) -> Any:

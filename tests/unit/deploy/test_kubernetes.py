@@ -1,10 +1,13 @@
 """deploy/k8s: valid for three releases of Kubernetes, and true to what the code asks for. No cluster is needed."""
 
+import base64
 import json
+import re
 from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import kubernetes_validate
@@ -12,7 +15,7 @@ import msgspec
 import pytest
 
 from tests.unit.deploy.manifests import KUSTOMIZATIONS, environment, named, of_kind, ours, pods, rendered
-from tests.unit.deploy.stands import ROOT, known_settings
+from tests.unit.deploy.stands import ROOT, archive_roles, known_settings, log_users
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock_api.fronting import path_prefix
 from waterclock_api.proxies import trusted_networks
@@ -37,7 +40,19 @@ SETTINGS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "projector": (ProjectorSettings, StoreSettings),
     "scheduler": (SchedulerSettings,),
     "worker": (WorkerSettings,),
+    "console": (MigrateSettings, StoreSettings),
 }
+BY_HAND = {"migrate", "console"}
+"""Those that serve nobody."""
+USERS = {
+    "migrate": ("operator", "owner"),
+    "console": ("operator", "owner"),
+    "api": ("api", "api"),
+    "projector": ("projector", "projector"),
+    "scheduler": ("scheduler", None),
+    "worker": ("worker", None),
+}
+"""Who each is at the log and at Postgres."""
 everywhere = pytest.mark.parametrize("where", KUSTOMIZATIONS)
 
 
@@ -104,7 +119,29 @@ def test_each_process_can_read_its_settings(where: str) -> None:
 def test_only_those_who_write_the_archive_know_where_it_is(where: str) -> None:
     told = {name for name, template in ours(where).items() if "WATERCLOCK_POSTGRES_URL" in environment(where, template)}
 
-    assert told == {"migrate", "api", "projector"}
+    assert told == {"migrate", "console", "api", "projector"}
+
+
+@everywhere
+def test_each_pod_is_a_user_of_its_own_at_each_store(where: str) -> None:
+    for name, template in ours(where).items():
+        given = environment(where, template)
+        user, role = USERS[name.partition("-")[0]]
+        assert f"waterclock-{user}" in log_users()
+        assert _secret(given["WATERCLOCK_REDIS_URL"]) == ("waterclock-redis", user), name
+        if role is not None:
+            assert f"waterclock_{role}" in archive_roles()
+            assert _secret(given["WATERCLOCK_POSTGRES_URL"]) == ("waterclock-postgres", role), name
+
+
+def _secret(reference: str) -> tuple[str, str]:
+    """Its name without the hash of its content, and the key."""
+    _, _, secret, key = reference.split("/")
+    return re.sub(r"-[a-z0-9]{10}$", "", secret), key
+
+
+def test_nobody_is_there_to_change_things_by_hand_until_somebody_wants_it() -> None:
+    assert all(named(where, "Deployment")["console"]["spec"]["replicas"] == 0 for where in KUSTOMIZATIONS)
 
 
 @everywhere
@@ -113,6 +150,9 @@ def test_the_image_knows_the_verb(where: str) -> None:
     for name, template in ours(where).items():
         (container,) = template["spec"]["containers"]
         image = container["image"].rpartition("/")[2].partition("@")[0].partition(":")[0]
+        if name == "console":
+            assert (container["command"], image) == (["sleep", "infinity"], "waterclock-api")
+            continue
         assert container["args"] == [name.partition("-")[0]]
         assert verbs[container["args"][0]] == image
 
@@ -120,7 +160,7 @@ def test_the_image_knows_the_verb(where: str) -> None:
 @everywhere
 def test_probes_ask_where_the_process_answers(where: str) -> None:
     for name, template in ours(where).items():
-        if name == "migrate":
+        if name in BY_HAND:
             continue
         (container,) = template["spec"]["containers"]
         given = environment(where, template)
@@ -172,7 +212,7 @@ def test_what_watches_over_pods_finds_them(where: str) -> None:
     budgets = named(where, "PodDisruptionBudget")
     for name, deployment in named(where, "Deployment").items():
         assert deployment["spec"]["selector"]["matchLabels"].items() <= _labels(deployment["spec"]["template"]).items()
-        if name not in templates:
+        if name not in templates or name in BY_HAND:
             continue
         chosen = budgets[name]["spec"]["selector"]["matchLabels"].items()
         assert [other for other, template in templates.items() if chosen <= _labels(template).items()] == [name]
@@ -189,7 +229,7 @@ def test_nothing_is_let_in_or_out_unless_it_is_named(where: str) -> None:
     policies = named(where, "NetworkPolicy")
 
     assert policies["default-deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert _reaching(where, "archive") == {"migrate", "api", "projector"}
+    assert _reaching(where, "archive") == {"migrate", "console", "api", "projector"}
     assert _reaching(where, "log") == set(ours(where))
     assert _reaching(where, "executors") == {f"worker-{queue}" for queue in QUEUES}
     for rule in policies["executors"]["spec"]["egress"]:
@@ -219,8 +259,42 @@ def test_the_dev_overlay_holds_every_secret_that_its_pods_name() -> None:
         for one in container.get("env", [])
         if "secretKeyRef" in one.get("valueFrom", {})
     }
+    whole = {name for name in dict(held) if name.partition("-")[0] in {"valkey", "postgres"}}
 
-    assert wanted == held
+    assert {(name, key) for name, key in held if name not in whole} == wanted
+    assert whole == _wholly_told("overlays/dev")
+
+
+def _wholly_told(where: str) -> set[str]:
+    """The secrets that a store's pod is given with all their keys."""
+    found: set[str] = set()
+    for name, template in pods(where):
+        if name in ours(where):
+            continue
+        found |= {one["secret"]["secretName"] for one in template["spec"]["volumes"] if "secret" in one}
+        sources = template["spec"]["containers"][0].get("envFrom", [])
+        found |= {one["secretRef"]["name"] for one in sources if "secretRef" in one}
+    return found
+
+
+def test_the_stores_of_the_dev_overlay_know_what_the_urls_name() -> None:
+    held = {one["metadata"]["name"].rpartition("-")[0]: _decoded(one) for one in of_kind("overlays/dev", "Secret")}
+
+    for user, url in held["waterclock-redis"].items():
+        at = urlsplit(url)
+        assert (at.username, at.password) == (f"waterclock-{user}", held["valkey"][f"valkey-{user}"])
+    for role, url in held["waterclock-postgres"].items():
+        at = urlsplit(url)
+        password = held["postgres"][f"WATERCLOCK_{role.upper()}_PASSWORD"]
+        assert (at.username, at.password) == (f"waterclock_{role}", password)
+    assert {f"waterclock-{user}" for user in held["waterclock-redis"]} == log_users()
+    laid = {name: set(one["data"]) for name, one in named("overlays/dev", "ConfigMap").items()}
+    assert {"users.acl", "start.sh"} in laid.values()
+    assert {"roles.sql"} in laid.values()
+
+
+def _decoded(secret: dict[str, Any]) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
 
 
 @pytest.mark.parametrize("queue", QUEUES)
@@ -250,7 +324,7 @@ def test_prometheus_finds_each_process_and_is_let_in() -> None:
     monitors = named(where, "PodMonitor")
     policies = named(where, "NetworkPolicy")
     for name, template in ours(where).items():
-        if name == "migrate":
+        if name in BY_HAND:
             continue
         (monitor,) = (one["spec"] for one in monitors.values() if _chosen(one["spec"]["selector"], template))
         (endpoint,) = monitor["podMetricsEndpoints"]
