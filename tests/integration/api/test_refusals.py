@@ -208,6 +208,17 @@ async def test_a_problem_names_the_trace_of_its_request(rig: MakeRig) -> None:
         assert refused.json()["traceId"] == trace
 
 
+@pytest.mark.asyncio
+async def test_a_job_that_nobody_can_read_is_named(rig: MakeRig) -> None:
+    async with rig() as api:
+        await _announce(api)
+        job_id = (await api.http.post(JOBS, json=JOB)).json()["id"]
+        stored = api.log.keys.partition(0, "jobs")
+        await api.log.execute(stored, "HSET", stored, job_id, "no job")
+        problem = _problem(await api.http.put(f"{JOBS}/{job_id}/status", json={"status": "1"}), 500)
+        assert problem["detail"] == f"What the log holds of the job {job_id} cannot be read."
+
+
 async def _announce(api: Rig) -> None:
     noop = ExecutorSpec(key="demo.noop", description="", params_schema={"type": "object"})
     copy = ExecutorSpec(key="demo.copy", description="", params_schema=COPY)

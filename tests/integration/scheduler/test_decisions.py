@@ -20,6 +20,7 @@ from tests.integration.scheduler.stage import (
 )
 from waterclock.log import jobs
 from waterclock.log.client import Log
+from waterclock.log.errors import Unreadable
 from waterclock.log.jobs import StoredJob
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import JobId, due_run
@@ -217,12 +218,13 @@ async def test_what_is_known_is_decided_while_the_rest_is_read(stage: Stage, mon
     made = [await stage.create(EVERY_SECOND) for _ in range(3)]
     scan = jobs.scan_jobs
 
-    async def slow(log: Log, partition: int) -> AsyncIterator[list[StoredJob]]:
+    async def slow(log: Log, partition: int) -> AsyncIterator[list[StoredJob | Unreadable]]:
         """One job and nothing else until its instant has passed; the others when it has been decided."""
         async for first, *others in scan(log, partition):
             yield [first]
             await asyncio.sleep(1)
             yield []
+            assert isinstance(first, StoredJob)
             await stage.until(lambda entry, first=first: is_decision_of(first, entry))
             yield others
 
@@ -253,3 +255,22 @@ async def test_a_job_that_is_gone_when_all_are_read_again_is_known_no_more(
 
 async def _nothing(_: Doorbell) -> set[JobId]:
     return set()
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_nobody_can_read_is_named_and_the_others_are_decided(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    job, ruined, ruined_later = [await stage.create(EVERY_SECOND) for _ in range(3)]
+    stored = stage.log.keys.partition(0, "jobs")
+    await stage.log.execute(stored, "HSET", stored, ruined.job_id, "no job")
+
+    async with scheduling(stage.log) as running:
+        await stage.until(lambda entry: is_decision_of(job, entry))
+        await stage.log.execute(stored, "HSET", stored, ruined_later.job_id, "no job")
+        running.scheduler.changed(0, ruined_later.job_id)
+        await stage.until(lambda entry: is_decision_of(job, entry), count=4)
+
+    named = [record.__dict__["job"] for record in caplog.records if record.message == "job unreadable"]
+    assert (named[0], set(named)) == (ruined.job_id, {ruined.job_id, ruined_later.job_id})
+    assert await stage.decisions(ruined) == []

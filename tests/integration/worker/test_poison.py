@@ -81,6 +81,20 @@ async def test_a_request_that_cannot_be_read_fails_and_says_so_and_others_go_on(
     assert "run.started" not in shop.story(gone)
 
 
+async def test_a_record_that_cannot_be_read_ends_its_run_and_others_go_on(shop: Shop) -> None:
+    records = shop.log.keys.partition(0, "runs")
+    queued = await shop.run("t.echo", {"text": "never"})
+    await shop.log.execute(records, "HSET", records, queued, "no record")
+    async with shop.worker(samples.echo, samples.waits):
+        running = await shop.run("t.waits")
+        await shop.event(RunStarted, running)
+        await shop.log.execute(records, "HSET", records, running, "no record")
+        for run in (queued, running):
+            assert (await shop.event(RunDied, run)).reason == "storeLost"
+        await shop.event(RunSucceeded, await shop.run("t.echo", {"text": "after"}))
+    assert "run.started" not in shop.story(queued)
+
+
 @pytest.mark.soak
 async def test_a_run_that_kills_its_workers_dies_and_the_others_do_not(shop: Shop) -> None:
     once = RetryPolicy(max_attempts=1)

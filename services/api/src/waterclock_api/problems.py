@@ -18,7 +18,16 @@ from psycopg_pool import PoolTimeout
 
 from waterclock.kit import telemetry
 from waterclock.kit.chance import token
-from waterclock.log.errors import ClockAhead, Halted, LogError, LogFull, LogRefuses, LogUnavailable, UnknownQueue
+from waterclock.log.errors import (
+    ClockAhead,
+    Halted,
+    LogError,
+    LogFull,
+    LogRefuses,
+    LogUnavailable,
+    UnknownQueue,
+    Unreadable,
+)
 from waterclock.model.errors import (
     Flaw,
     Invalid,
@@ -126,6 +135,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     ((TryLater, Halted, ClockAhead), KINDS["try-later"]),
     (Unready, KINDS["unready"]),
     (CredentialsUnknown, KINDS["credentials-unknown"]),
+    (Unreadable, KINDS["internal"]),
     (LogError, KINDS["log-unavailable"]),
     ((psycopg.Error, PoolTimeout), KINDS["store-unavailable"]),
 )
@@ -187,6 +197,9 @@ def _detail(error: Exception, row: Kind) -> str:
     if isinstance(error, psycopg.Error | PoolTimeout):
         _log.warning("postgres out of reach", extra={"error": " ".join(str(error).split())})
         return "Postgres does not answer. Commands are still accepted."
+    if isinstance(error, Unreadable):
+        _log.error("log unreadable", extra={error.kind: error.name, "error": str(error)})
+        return f"What the log holds of the {error.kind} {error.name} cannot be read."
     if isinstance(error, LogRefuses):
         _log.warning("redis takes no writes", extra={"error": str(error)})
         return "Redis takes no writes now; nothing was changed."

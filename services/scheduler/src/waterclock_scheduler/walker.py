@@ -20,7 +20,7 @@ from waterclock.kit.clock import Clock
 from waterclock.kit.lines import Sparing
 from waterclock.log import jobs, requests
 from waterclock.log.client import Log
-from waterclock.log.errors import ClockAhead, LogFull, UnknownQueue
+from waterclock.log.errors import ClockAhead, LogFull, UnknownQueue, Unreadable
 from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Decided, Request
 from waterclock.model.cron import BadSchedule
@@ -127,7 +127,8 @@ class Walk:
         async for stored in jobs.scan_jobs(self._log, self._term.partition):
             for job in stored:
                 self._plan(job)
-                read.add(job.job_id)
+                if isinstance(job, StoredJob):
+                    read.add(job.job_id)
             gc.freeze()  # an agenda is large and has no cycles: collections would look through it for nothing
             if self._term.over.is_set():
                 return
@@ -164,7 +165,12 @@ class Walk:
         else:
             self._changed |= rung
 
-    def _plan(self, job: StoredJob) -> None:
+    def _plan(self, job: StoredJob | Unreadable) -> None:
+        """What cannot be planned is off the agenda, and undecided, until somebody has mended it."""
+        if isinstance(job, Unreadable):
+            self._agenda.drop(job.name)
+            log_line.error("job unreadable", extra={"job": job.name, "error": str(job)})
+            return
         try:
             self._agenda.put(job)
         except BadSchedule as error:

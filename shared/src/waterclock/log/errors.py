@@ -9,6 +9,7 @@ LogError
 ├── LogFull            the server is at its memory watermark: nothing new; what runs may finish
 ├── Halted             the partition has not been opened on this server process
 ├── UnknownQueue       no such queue, also after asking again
+├── Unreadable         what a partition holds of something is not what we write
 ├── NoSession          the session is not, or no longer, alive in the partition
 ├── StaleTerm          another scheduler leads the partition
 ├── ClockAhead         the store's clock is far ahead of what the caller expects
@@ -57,6 +58,15 @@ class UnknownQueue(LogError):
     def __init__(self, queue: str) -> None:
         super().__init__(f"There is no queue {queue!r}.")
         self.queue = queue
+
+
+class Unreadable(LogError):
+    """`name` is the id of the job or run, `kind` which of these it is."""
+
+    def __init__(self, kind: str, name: str, reason: object) -> None:
+        super().__init__(f"What the log holds of the {kind} {name} cannot be read: {reason}")
+        self.kind = kind
+        self.name = name
 
 
 class NoSession(LogError):

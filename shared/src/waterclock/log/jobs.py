@@ -11,7 +11,7 @@ from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log
 from waterclock.log.clock import TOLERANCE_MS
 from waterclock.log.commands import AnswerGiven, Command, KeyReused, Replayed
-from waterclock.log.errors import ClockAhead, Halted
+from waterclock.log.errors import ClockAhead, Halted, Unreadable
 from waterclock.log.gates import gate_of
 from waterclock.log.reader import Reader
 from waterclock.log.requests import Unit, check_queues, with_replacing
@@ -90,10 +90,19 @@ _decoder = msgspec.json.Decoder(StoredJob)
 
 
 async def load_job(log: Log, job_id: str) -> StoredJob | None:
-    return (await load_jobs(log, [JobId(job_id)]))[0]
+    """A job; None if there is none.
+
+    Raises:
+        Unreadable: something else is in its place.
+        Halted: as `load_jobs`.
+    """
+    (found,) = await load_jobs(log, [JobId(job_id)])
+    if isinstance(found, Unreadable):
+        raise found
+    return found
 
 
-async def load_jobs(log: Log, job_ids: Sequence[JobId]) -> list[StoredJob | None]:
+async def load_jobs(log: Log, job_ids: Sequence[JobId]) -> list[StoredJob | Unreadable | None]:
     """Each of these jobs, which all belong to one partition; None where there is none.
 
     Raises:
@@ -108,10 +117,13 @@ async def load_jobs(log: Log, job_ids: Sequence[JobId]) -> list[StoredJob | None
             raise Halted(f"Partition {partition} is not open on this server process.")
         stored = await _fields(log, log.keys.partition(partition, "jobs"), job_ids)
     marks = await _fields(log, log.keys.partition(partition, "marks"), job_ids)
-    return [_stored_job(one, mark) if one is not None else None for one, mark in zip(stored, marks, strict=True)]
+    return [
+        _read(job_id, one, mark) if one is not None else None
+        for job_id, one, mark in zip(job_ids, stored, marks, strict=True)
+    ]
 
 
-async def scan_jobs(log: Log, partition: int) -> AsyncIterator[list[StoredJob]]:
+async def scan_jobs(log: Log, partition: int) -> AsyncIterator[list[StoredJob | Unreadable]]:
     """All jobs of a partition, in batches; one that changes meanwhile may come twice."""
     key = log.keys.partition(partition, "jobs")
     cursor = b"0"
@@ -120,8 +132,9 @@ async def scan_jobs(log: Log, partition: int) -> AsyncIterator[list[StoredJob]]:
             "tuple[bytes, list[bytes]]", await log.execute(key, "HSCAN", key, cursor, "COUNT", _SCANNED)
         )
         if flat:
-            marks = await _fields(log, log.keys.partition(partition, "marks"), [name.decode() for name in flat[::2]])
-            yield [_stored_job(one, mark) for one, mark in zip(flat[1::2], marks, strict=True)]
+            names = [name.decode(errors="replace") for name in flat[::2]]
+            marks = await _fields(log, log.keys.partition(partition, "marks"), names)
+            yield [_read(name, one, mark) for name, one, mark in zip(names, flat[1::2], marks, strict=True)]
         if cursor == b"0":
             return
 
@@ -206,6 +219,13 @@ def kept(job: StoredJob, barred_through: str) -> str:
 
 async def _fields(log: Log, key: str, fields: Sequence[str]) -> list[bytes | None]:
     return cast("list[bytes | None]", await log.execute(key, "HMGET", key, *fields))
+
+
+def _read(job_id: str, stored: bytes, mark: bytes | None) -> StoredJob | Unreadable:
+    try:
+        return _stored_job(stored, mark)
+    except (msgspec.DecodeError, ValueError) as error:
+        return Unreadable("job", job_id, error)
 
 
 def _stored_job(stored: bytes, mark: bytes | None) -> StoredJob:

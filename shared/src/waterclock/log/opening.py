@@ -138,7 +138,7 @@ async def open_names_with_the_last(log: Log) -> None:
     if names.epoch == 0:
         for partition in range(log.partitions):
             async for jobs in scan_jobs(log, partition):
-                await put_names(log, [_borne(job) for job in jobs])
+                await put_names(log, [_borne(job) for job in jobs if isinstance(job, StoredJob)])
     await open_names(log, epoch=epoch)
 
 

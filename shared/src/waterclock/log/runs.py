@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal, NamedTuple, cast
 
 import msgspec
@@ -64,16 +65,20 @@ _CANCEL = Script("cancel", _Reply)
 
 
 async def find_run(log: Log, run_id: str) -> LiveRun | EndedRun | None:
-    """A run as its partition knows it now; None if it never was, or ended longer ago than ends are remembered."""
+    """A run as its partition knows it now; None if it never was, or ended longer ago than ends are remembered.
+
+    None also where nobody can read its record: the next script that meets it ends the run.
+    """
     partition = log.partition_of(run_id)
     packed, body = await _fields(log, partition, run_id, "runs", "specs")
     if packed is not None and body is not None:
-        record = record_of(packed)
-        requested = at_entry(partition, record.requested)
-        return LiveRun(run_id=RunId(run_id), record=record, body=body.decode(), requested=requested)
+        with suppress(msgspec.DecodeError):
+            record = record_of(packed)
+            requested = at_entry(partition, record.requested)
+            return LiveRun(run_id=RunId(run_id), record=record, body=body.decode(), requested=requested)
     for found in await _fields(log, partition, run_id, "ended0", "ended1"):
-        if found is not None:
-            end = end_of(found)
+        with suppress(msgspec.DecodeError):
+            end = end_of(found or b"")
             return EndedRun(run_id=RunId(run_id), status=end.status, position=at_entry(partition, end.entry))
     return None
 

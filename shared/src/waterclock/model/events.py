@@ -204,7 +204,8 @@ class RunLost(RunEvent, frozen=True, kw_only=True, tag="run.lost"):
 
 
 class RunDied(RunEvent, frozen=True, kw_only=True, tag="run.died"):
-    """The run was lost too often and is not tried again; or its request was, and nobody can start it (`storeLost`)."""
+    """The run was lost too often and is not tried again; or its request or record was, and nobody can start it
+    (`storeLost`)."""
 
     reason: LostReason
     attempt: int  # 0: none was running

@@ -13,7 +13,7 @@
 -- P.strict          true: the queues in the given order instead, each until it is empty
 -- P.body            of RunStarted, without runId, jobId, attempt, fence, cause
 -- P.body_cancelled  of RunCancelled, without runId, jobId, reason, attempt, fence
--- P.body_died       of RunDied, without runId, jobId, attempt, fence, settled: of a run whose request is gone
+-- P.body_died       of RunDied, without runId, jobId, attempt, fence, settled: of a run whose request or record is gone
 --
 -- Returns {status}: 'nosession'; 'done' with grants {run, body, fence, attempt, failures, losses, entry of its
 -- RunRequested, cancelled, serial, previous (ms of the job's last success, 0 for none), waited (ms in its queue, -1 in an
@@ -135,7 +135,8 @@ local function grant(run, record, spec)
   grants[#grants + 1] = grant_of(run, record, spec, waited)
 end
 
--- The request of a run is gone: nobody could execute it, and it must not stand in the way of others.
+-- The request of a run is gone, or its record cannot be read: nobody could execute it, and it must not stand in the way
+-- of others.
 local function die_standing(run, record)
   local facts = run_facts(run, record[JOB]) .. ',"attempt":0,"fence":0,"settled":' .. text(record[SETTLED])
   finish_run(run, record, 'died', emit(P.body_died, facts))
@@ -152,7 +153,9 @@ local function take(name, stream, place, wanted)
   local found = read_fields(K.specs, runs)
   for at, run in ipairs(runs) do
     local record = records[run]
-    if record and record[STATE] == 'queued' and record[ENTRY] == ids[at] and record[PLACE] == place
+    if record and ruined[run] then
+      die_standing(run, record)
+    elseif record and record[STATE] == 'queued' and record[ENTRY] == ids[at] and record[PLACE] == place
       and record[QUEUE] == name then
       local reason = why_barred(record)
       if reason then

@@ -24,7 +24,7 @@ end
 recall(runs)
 recall_ends(runs)
 for place, stored in ipairs(read_fields(K.jobs, jobs)) do
-  heads[jobs[place]] = stored and {string.match(stored, '^(%d+) (%S+) ')}
+  heads[jobs[place]] = stored and head_in(stored)
 end
 local marks = {}
 for place, mark in ipairs(read_fields(K.marks, jobs)) do marks[jobs[place]] = tonumber(mark or 0) end

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Tell what each queue of this partition holds that could start now.
 --
---! keys: meta runs delayed queues
+--! keys: meta runs active delayed queues
 --
 -- Returns {now, queues}: this clock, ms, and of each queue by name {queued, since, paused}: runs; when the first of them
 -- began to wait, ms, 0 for none; entry of the pause, '' if it is not paused. Runs whose time has come count as queued

@@ -14,6 +14,6 @@ local runs = held_by(P.session, P.limit)
 recall(runs)
 for _, run in ipairs(runs) do
   unheld[#unheld + 1] = P.session .. ':' .. run
-  if records[run] then take_back(run, records[run], false) end
+  if records[run] and not ruined[run] then take_back(run, records[run], false) end
 end
 return finish({runs = #runs})

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Append step events of running attempts.
 --
---! keys: meta events runs
+--! keys: meta events runs active
 --
 -- P.batches  each {run_id, fence, number, bodies}: `number` grows from 1 in each attempt
 --

@@ -46,8 +46,22 @@ local function conclude(reply)
   return cmsgpack.pack(reply)
 end
 
+-- Put the runs whose records nobody can read where a claim will end them: as ones whose requests are gone.
+local function doom_ruined()
+  local doomed = {}
+  for run in pairs(ruined) do
+    local record = records[run]
+    if record then
+      if record[ENTRY] == '' then enqueue(run, record, 'due') end
+      doomed[#doomed + 1] = run
+    end
+  end
+  in_pieces('HDEL', K.specs, doomed)
+end
+
 -- Write all that was gathered, and give the reply.
 local function finish(reply)
+  doom_ruined()
   write_changed()
   in_pieces('HSET', K.specs, specs)
   in_pieces('HDEL', K.runs, gone)

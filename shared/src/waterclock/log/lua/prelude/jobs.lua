@@ -2,11 +2,18 @@
 
 local heads = {}
 
--- Version and `barredThrough` of a job; nothing when it does not exist. The definition is never parsed here.
+-- Version and `barredThrough` as they stand before the definition, which is never parsed here. Where nobody can read them
+-- the job exists all the same: in version 0, which nobody saw, and it bars nothing.
+local function head_in(stored)
+  local version, barred = string.match(stored, '^(%d+) (%d+%-%d+) ')
+  return {version or '0', barred or '0-0'}
+end
+
+-- Version and `barredThrough` of a job; nothing when it does not exist.
 local function job_head(job)
   if heads[job] == nil then
     local stored = call('HGET', K.jobs, job)
-    heads[job] = stored and {string.match(stored, '^(%d+) (%S+) ')} or false
+    heads[job] = stored and head_in(stored)
   end
   local found = heads[job]
   if found then return tonumber(found[1]), found[2] end

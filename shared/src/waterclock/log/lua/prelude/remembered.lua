@@ -9,7 +9,7 @@ local function recall_ends(runs)
   local one, other = read_fields(K.ended0, runs), read_fields(K.ended1, runs)
   for place, run in ipairs(runs) do
     local packed = one[place] or other[place]
-    if ends[run] == nil then ends[run] = packed and cmsgpack.unpack(packed) end
+    if ends[run] == nil then ends[run] = unpacked(packed) end
   end
 end
 
@@ -49,7 +49,7 @@ local function earlier_answer(command)
   else
     packed = call('HGET', K.ended0, field) or call('HGET', K.ended1, field)
   end
-  return packed and cmsgpack.unpack(packed) or nil
+  return unpacked(packed) or nil
 end
 
 local function remember_command(command, answer_given)

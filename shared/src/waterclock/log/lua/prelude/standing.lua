@@ -32,10 +32,10 @@ local function put_to_wait(run, record)
   call('ZADD', K.waiting, 0, waiting_member(run, record))
 end
 
--- The run that has waited longest behind others of its job; nil for none.
+-- The run that has waited longest behind others of its job, and its member there; nil for none.
 local function first_waiting(job)
   local member = call('ZRANGEBYLEX', K.waiting, '[' .. job .. ':', '(' .. job .. ';', 'LIMIT', 0, 1)[1]
-  return member and string.match(member, ':([^:]+)$')
+  if member then return string.match(member, ':([^:]+)$'), member end
 end
 
 local function count_waiting(job)
@@ -74,7 +74,7 @@ end
 local function withdraw(run, record)
   if record[STATE] == 'queued' then
     local streams = QUEUES[record[QUEUE]]
-    if streams then call('XDEL', streams[record[PLACE]], record[ENTRY]) end
+    if streams and record[ENTRY] ~= '' then call('XDEL', streams[record[PLACE]], record[ENTRY]) end
   elseif record[STATE] == 'delayed' then
     call('ZREM', K.delayed, run)
   elseif record[STATE] == 'waiting' then
@@ -84,14 +84,16 @@ end
 
 -- Let runs of a job go that waited: the first, if no other is unfinished; all, if they may overlap now.
 local function release_waiting(job, all)
-  if not all and count_unfinished(job) > count_waiting(job) then return end
-  repeat
-    local run = first_waiting(job)
+  while all or count_unfinished(job) <= count_waiting(job) do
+    local run, member = first_waiting(job)
     if not run then return end
     local record = record_of(run)
-    call('ZREM', K.waiting, waiting_member(run, record))
-    place_run(run, record)
-  until not all
+    call('ZREM', K.waiting, member)
+    if record and (record[STATE] == 'waiting' or ruined[run]) then
+      place_run(run, record)
+      if not all then return end
+    end
+  end
 end
 
 local someone_waits = nil -- in this partition; asked once
