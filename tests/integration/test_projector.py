@@ -229,6 +229,34 @@ async def test_events_of_an_unknown_type_are_parked(stage: Stage, caplog: pytest
 
 
 @pytest.mark.asyncio
+async def test_an_event_that_nobody_can_read_is_parked_and_named(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        await stage.projected()
+        await work(stage.log, 1)
+        bodies = (b'{"type":"run.started","runId":7}', b"no JSON \xff\x00")
+        for body in bodies:
+            end = await opening.tail_of(stage.log, 0)
+            assert end is not None
+            fields: dict[Any, Any] = {"b": body, "p": end.entry, "t": 1_800_000_000_000}
+            async with Redis.from_url(stage.redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
+                key, meta = (stage.log.keys.partition(0, name) for name in ("events", "meta"))
+                await client.xadd(key, fields, id=f"{end.epoch}-{end.seq + 1}")
+                await client.hset(meta, "seq", str(end.seq + 1))
+        await work(stage.log, 2)
+        await stage.projected()
+
+    stored = await stage.rows("SELECT type FROM events WHERE at > '2027-01-01' ORDER BY seq")
+    assert stored == [("run.started",), ("unreadable",)]
+    lines = [record.__dict__["type"] for record in caplog.records if record.message == "event unreadable"]
+    assert lines == ["run.started", "unreadable"]
+    await stage.assert_true_to_the_log()
+
+
+@pytest.mark.asyncio
 async def test_cleared_log_lines_leave_the_store_and_the_stream(stage: Stage) -> None:
     async with stage.projecting():
         await stage.ready.wait()

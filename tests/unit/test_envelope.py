@@ -66,9 +66,31 @@ def test_a_field_from_the_future_is_skipped() -> None:
     assert decode_document(document) == JobDeleted(job_id=JobId("j"), version=3)
 
 
-def test_a_known_type_that_does_not_fit_is_a_fault() -> None:
-    with pytest.raises(msgspec.ValidationError):
-        decode_document(b'{"type":"job.deleted","jobId":"j"}')
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"type":"job.deleted","jobId":"j"}', "job.deleted"),
+        (b'{"type":"run.died","runId":"j-1","reason":"bored","attempt":1,"fence":1}', "run.died"),
+        (b'{"type":"run.started","runId":7}', "run.started"),
+        (b'{"type":7}', "unreadable"),
+        (b"{}", "unreadable"),
+        (b"", "unreadable"),
+        (b"{no JSON}", "unreadable"),
+        (b'{"type":"\xff"}', "unreadable"),
+    ],
+)
+def test_what_does_not_fit_is_parked_and_says_why(body: bytes, kind: str) -> None:
+    entry = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000"})
+
+    assert (entry.type, entry.prev) == (kind, "1-6")
+    assert isinstance(entry.event, UnknownEvent)
+    assert entry.event.flaw
+    assert msgspec.json.decode(entry.document)["id"] == "0-1-7"
+    assert read_document(entry.position, entry.prev, entry.at, entry.document).type == kind
+
+
+def test_an_entry_that_is_none_of_ours_follows_nothing() -> None:
+    assert read_entry(0, "1-7", {b"nonsense": b"1"}).prev == ""
 
 
 def test_an_old_shape_is_lifted_step_by_step() -> None:

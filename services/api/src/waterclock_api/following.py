@@ -179,7 +179,14 @@ def _size(entries: Sequence[Entry]) -> int:
 
 
 def _say_unknown(partition: int, entries: Sequence[Entry]) -> None:
-    """Events of a later release are archived as they are; `rebuild` in that release will show them."""
-    parked = Counter(entry.event.type for entry in entries if isinstance(entry.event, UnknownEvent))
-    for kind, count in parked.items():
+    """Events of a later release are archived as they are; `rebuild` in that release will show them.
+
+    So are those that no release can have written; each of them is named.
+    """
+    parked = [(entry, entry.event) for entry in entries if isinstance(entry.event, UnknownEvent)]
+    for kind, count in Counter(event.type for _, event in parked if event.flaw is None).items():
         _log.warning("events parked", extra={"partition": partition, "type": kind, "count": count})
+    for entry, event in parked:
+        if event.flaw is not None:
+            extra = {"position": str(entry.position), "type": event.type, "error": event.flaw}
+            _log.error("event unreadable", extra=extra)

@@ -94,7 +94,8 @@ def _folded(entries: list[Entry]) -> JobState | None:
     state: JobState | None = None
     for entry in entries:
         event = entry.event
-        assert not isinstance(event, UnknownEvent)
+        if isinstance(event, UnknownEvent):
+            raise HistoryGone(f"The event {entry.position} cannot be read, so nobody can say how the job was after it.")
         state = None if isinstance(event, JobDeleted) else evolve(state, event)  # pyright: ignore[reportArgumentType]
     return state
 

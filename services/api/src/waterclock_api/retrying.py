@@ -87,13 +87,13 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
 
 
 async def originals_of(connection: Connection, run_ids: Iterable[str]) -> dict[str, Original]:
-    """Those of the runs whose end is archived, by id."""
+    """Those of the runs whose end is archived, by id, and whose request can be read."""
     cursor = await connection.execute(statement("requests", PACKAGE), {"run_ids": list(run_ids)})
     found: dict[str, Original] = {}
     for run_id, document, *place in await cursor.fetchall():
         event = decode_document(document)
-        assert isinstance(event, RunRequested)
-        found[run_id] = Original(event, Position(*place))
+        if isinstance(event, RunRequested):
+            found[run_id] = Original(event, Position(*place))
     return found
 
 

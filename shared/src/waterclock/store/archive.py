@@ -134,8 +134,7 @@ async def make_months(connection: Connection) -> None:
 def _row(entry: Entry) -> tuple[Any, ...]:
     place, event, document = entry.position, entry.event, entry.document
     if isinstance(event, UnknownEvent):
-        found = _names.decode(document)
-        kind, job_id, run_id = event.type, found.job_id, found.run_id
+        kind, (job_id, run_id) = _storable(event.type), _named(document)
     else:
         kind = str(event.__struct_config__.tag)
         job_id, run_id = getattr(event, "job_id", None), getattr(event, "run_id", None)
@@ -143,6 +142,15 @@ def _row(entry: Entry) -> tuple[Any, ...]:
             document = _stub(document, event.lines)
     at = _EPOCH + timedelta(milliseconds=entry.at)
     return place.partition, place.epoch, place.seq, entry.prev, at, kind, job_id, run_id, document
+
+
+def _named(document: bytes) -> tuple[str | None, str | None]:
+    """The job and the run of an event that is parked, as far as it tells them."""
+    try:
+        found = _names.decode(document)
+    except msgspec.ValidationError:
+        return None, None
+    return found.job_id, found.run_id
 
 
 def _leaf(entry: Entry, row: tuple[Any, ...]) -> bytes:

@@ -22,6 +22,7 @@ from waterclock.model.positions import Position, at_entry
 from waterclock.wire.upcast import upcast
 
 BODY, PREV, AT, FACTS = b"b", b"p", b"t", b"x"
+UNREADABLE = "unreadable"
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(StoredEvent)
@@ -39,9 +40,13 @@ _tag_decoder = msgspec.json.Decoder(_Tagged)
 
 
 class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of a type that this release does not know: parked as it is, never dropped."""
+    """An event of a type that this release does not know: parked as it is, never dropped.
+
+    So too one of a known type that does not fit it, and what is no JSON at all, which is of the type `unreadable`.
+    """
 
     type: str
+    flaw: str | None = None  # why it cannot be read; None: only its type is unknown
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,17 +75,16 @@ def encode_template(event: Event, *from_script: str) -> bytes:
 
 
 def read_entry(partition: int, entry: str, fields: Mapping[bytes, bytes]) -> Entry:
-    """Decode a stream entry.
-
-    Raises:
-        msgspec.ValidationError: a known type whose body does not fit it.
-    """
+    """Decode a stream entry; one that we cannot have written follows nothing, and is a break of the chain."""
     position = at_entry(partition, entry)
-    at = int(fields[AT])
-    document = _document(position, stamp(at), fields[BODY], fields.get(FACTS, b""))
-    return Entry(
-        position=position, prev=fields[PREV].decode(), at=at, event=decode_document(document), document=document
-    )
+    at = int(fields.get(AT, b"0"))
+    body, facts, prev = fields.get(BODY, b""), fields.get(FACTS, b""), fields.get(PREV, b"").decode()
+    document = _document(position, stamp(at), body, facts)
+    event = decode_document(document)
+    if event == _GARBLED:
+        told = {"body": body.decode("latin-1"), "facts": facts.decode("latin-1")}
+        document = _document(position, stamp(at), _encoder.encode({"type": UNREADABLE, **told}), b"")
+    return Entry(position=position, prev=prev, at=at, event=event, document=document)
 
 
 def read_document(position: Position, prev: str, at: int, document: bytes) -> Entry:
@@ -91,14 +95,29 @@ def read_document(position: Position, prev: str, at: int, document: bytes) -> En
 def decode_document(document: bytes) -> StoredEvent | UnknownEvent:
     try:
         return _decoder.decode(document)
-    except msgspec.ValidationError:
+    except msgspec.ValidationError as error:
+        return _lifted(document) or _parked(document, error)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _GARBLED
+
+
+def _lifted(document: bytes) -> StoredEvent | None:
+    """The event that an old shape stands for; None if it is none."""
+    try:
         old = upcast(document)
-        if old is not None:
-            return _decoder.decode(old)
+        return None if old is None else _decoder.decode(old)
+    except msgspec.ValidationError:
+        return None
+
+
+def _parked(document: bytes, error: msgspec.ValidationError) -> UnknownEvent:
+    try:
         tag = _tag_decoder.decode(document).type
-        if tag in _KNOWN:
-            raise
-        return UnknownEvent(type=tag)
+    except msgspec.ValidationError:
+        return _GARBLED
+    if tag == UNREADABLE:
+        return _GARBLED
+    return UnknownEvent(type=tag, flaw=str(error) if tag in _KNOWN else None)
 
 
 def request_body(document: bytes) -> bytes:
@@ -112,4 +131,5 @@ def _document(position: Position, at: Stamp, body: bytes, facts: bytes) -> bytes
     return b'{"id":"%b","at":"%b",%b%b}' % (str(position).encode(), at.encode(), body[1:-1], tail)
 
 
+_GARBLED = UnknownEvent(type=UNREADABLE, flaw="no JSON object that names its type")
 _KNOWN = frozenset(kind.__struct_config__.tag for kind in StoredEvent.__args__)
