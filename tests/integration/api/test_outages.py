@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -113,6 +118,30 @@ async def test_postgres_down_takes_the_reads_and_leaves_the_commands(
 
 
 @pytest.mark.asyncio
+async def test_a_postgres_that_says_nothing_is_not_waited_for(
+    redis_url: str, own_postgres: OwnPostgres, key_prefix: str
+) -> None:
+    postgres = await own_postgres()
+    await migrate(postgres.url)
+    async with assembled_rig(redis_url, postgres.url, key_prefix) as api:
+        await api.worker()
+        job = await api.create(concurrent="0")
+        path = f"{JOBS}/{job['id']}"
+        with _speechless(postgres.pid):
+            async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+                reads = [tasks.create_task(api.http.get(read)) for read in (JOBS, path, RUNS, f"{path}/detail")]
+                changed = tasks.create_task(api.http.put(path, json=JOB | {"remark": "x"}))
+                created = tasks.create_task(api.http.post(JOBS, json=JOB | {"jobName": "new"}))
+                triggered = tasks.create_task(api.http.post(f"{path}/trigger"))
+            assert {read.result().status_code for read in reads} == {503}
+            assert [asked.result().status_code for asked in (changed, created, triggered)] == [202] * 3
+            await _is_unready(api, "postgres")
+        await _is_ready(api)
+        await api.caught_up()
+        assert (await api.http.get(path)).json()["remark"] == "x"
+
+
+@pytest.mark.asyncio
 async def test_redis_down_refuses_commands_and_says_so_until_it_is_back(
     own_valkey: OwnValkey, store_url: str, key_prefix: str
 ) -> None:
@@ -153,6 +182,19 @@ async def test_a_command_outlives_a_short_restart_of_redis(
                 continue
         assert answer.status_code == 202
         assert len((await api.http.get(RUNS)).json()["items"]) <= 1
+
+
+@contextmanager
+def _speechless(server: int) -> Generator[None]:
+    """Its processes are stopped; their connections stand, and whatever is sent to them is received."""
+    processes = [server, *map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split())]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in reversed(processes):
+            os.kill(process, signal.SIGCONT)
 
 
 async def _until_refused(api: Rig, path: str) -> httpx.Response:

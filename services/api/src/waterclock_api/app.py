@@ -107,6 +107,7 @@ async def assembled(
         listening = tasks.create_task(projected.listen(), name="listen to projectors")
         watching = tasks.create_task(keep_watch(log, store_clocks), name="watch schedules")
         keeping = tasks.create_task(keyring.keep(), name="keep the keys")
+        waking = tasks.create_task(pool.keep_vigil(), name="keep vigil over postgres")
         try:
             archive = ArchiveReader(pool)
             async with Hub(log, archive, clock, most=streams, most_per_client=streams_per_client) as hub:
@@ -129,3 +130,4 @@ async def assembled(
             listening.cancel()
             watching.cancel()
             keeping.cancel()
+            waking.cancel()

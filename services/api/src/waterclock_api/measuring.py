@@ -17,6 +17,7 @@ from waterclock.log.opening import server_state
 from waterclock.log.queues import TRUTH, Depths, depths
 from waterclock.log.room import room_of
 from waterclock.store.pool import Pool
+from waterclock.store.vigil import within
 from waterclock_api.hub import Hub
 from waterclock_api.lagging import Lags, lags_of_all
 
@@ -82,7 +83,8 @@ class Measured:
         tell_lags({})
         try:
             async with self._pool.connection(timeout=_POSTGRES_S) as connection:
-                await connection.execute("SELECT 1")
+                with within(connection, _POSTGRES_S):
+                    await connection.execute("SELECT 1")
                 measures.STORE_UP.set(1, "archive")
                 tell_lags(await lags_of_all(self._log, connection))
         except (psycopg.Error, PoolTimeout, LogError):

@@ -20,6 +20,7 @@ from waterclock.log.gathering import Gathering
 from waterclock.log.store_clock import StoreClocks
 from waterclock.model.positions import Position
 from waterclock.store.pool import Connection, Pool
+from waterclock.store.vigil import within
 from waterclock.store.waits import LOOK_AGAIN, LOOK_ANYWAY, Projected, reached
 from waterclock_api.access import Access
 from waterclock_api.hub import Hub
@@ -90,7 +91,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         """A session that has reached the position, or None."""
         connection = await self.pool.getconn(timeout=self._patience(left))
         try:
-            if await reached(connection, position):
+            with within(connection, left):
+                there = await reached(connection, position)
+            if there:
                 return connection
         except BaseException:
             await self.pool.putconn(connection)

@@ -12,6 +12,7 @@ from waterclock.log import leaders
 from waterclock.log.errors import LogError
 from waterclock.log.opening import server_state
 from waterclock.model.errors import Flaw
+from waterclock.store.vigil import within
 from waterclock_api.answers import Answer, answer
 from waterclock_api.intake import NoQuery, header, read_query
 from waterclock_api.lagging import lags_of_all, told
@@ -79,9 +80,10 @@ async def _log(parts: Parts) -> str:
 
 async def _store(parts: Parts) -> str:
     try:
-        async with asyncio.timeout(LOOK), parts.pool.connection(timeout=LOOK) as connection:
-            await connection.execute("SELECT 1")
-    except (TimeoutError, PoolTimeout):
+        async with parts.pool.connection(timeout=LOOK) as connection:
+            with within(connection, LOOK):
+                await connection.execute("SELECT 1")
+    except PoolTimeout:
         return "does not answer"
     except psycopg.Error as error:
         return " ".join(str(error).split())
@@ -91,8 +93,9 @@ async def _store(parts: Parts) -> str:
 async def _lag(parts: Parts) -> str:
     """How far reads are behind: told, and no reason to be unready, for they are answered."""
     try:
-        async with asyncio.timeout(LOOK), parts.pool.connection(timeout=LOOK) as connection:
-            return told(await lags_of_all(parts.log, connection))
+        async with asyncio.timeout(2 * LOOK), parts.pool.connection(timeout=LOOK) as connection:
+            with within(connection, LOOK):
+                return told(await lags_of_all(parts.log, connection))
     except (TimeoutError, PoolTimeout, psycopg.Error, LogError):
         return "not known"
 

@@ -15,6 +15,7 @@ from waterclock.log.opening import tail_of
 from waterclock.model.events import ExecutorSpec
 from waterclock.store.pool import Pool
 from waterclock.store.statements import statement
+from waterclock.store.vigil import within
 from waterclock.store.waits import Projected, wait_for
 
 FRESH_FOR = 2.0  # s
@@ -68,12 +69,14 @@ class Registry:
         if tail is None:
             return True
         async with self._pool.connection(timeout=self._patience) as connection:
-            return await wait_for(connection, tail, CATCH_UP, self._projected)
+            with within(connection, CATCH_UP + _TIMEOUT):
+                return await wait_for(connection, tail, CATCH_UP, self._projected)
 
     async def _read(self) -> dict[str, ExecutorSpec]:
         async with self._pool.connection(timeout=self._patience) as connection:
-            cursor = await connection.execute(statement("executors", "waterclock_api"))
-            rows = await cursor.fetchall()
+            with within(connection, _TIMEOUT):
+                cursor = await connection.execute(statement("executors", "waterclock_api"))
+                rows = await cursor.fetchall()
         known: dict[str, ExecutorSpec] = {}
         for _, spec, _ in rows:
             read = msgspec.convert(spec, ExecutorSpec)

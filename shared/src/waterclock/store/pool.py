@@ -6,15 +6,16 @@ from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.migrate import check_server, pending
 from waterclock.store.reach import reach
 from waterclock.store.rights import rights
+from waterclock.store.vigil import WatchedPool
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
-Pool: TypeAlias = AsyncConnectionPool[Connection]
+Pool: TypeAlias = WatchedPool
 
 CONNECT_TIMEOUT = 5  # s
 RECONNECT_TIMEOUT = 0.5  # s of growing pauses; after it whoever wants a connection makes the pool try at once
@@ -29,7 +30,7 @@ async def open_pool(url: str, *, name: str, min_size: int = 1, max_size: int = 1
         StoreUnfit: the server is out of reach or too old, or the database is not migrated.
     """
     await _check(url, name)
-    pool: Pool = AsyncConnectionPool(
+    pool = Pool(
         url,
         connection_class=AsyncConnection[TupleRow],
         kwargs=_arguments(name),
