@@ -247,12 +247,16 @@ class Process:
         self._process = process
 
     async def ready(self) -> None:
+        await self.says(" ready ")
+
+    async def says(self, words: str) -> None:
+        """Until it says so, on standard error."""
         assert self._process.stderr is not None
         async with asyncio.timeout(PATIENCE_S):
             while line := await self._process.stderr.readline():
-                if b" ready " in line:
+                if words in line.decode():
                     return
-        raise AssertionError("the process ended before it was ready")
+        raise AssertionError(f"the process ended before it said {words!r}")
 
     async def end(self) -> tuple[int, str]:
         """Its exit code, and what it said on standard error."""

@@ -173,6 +173,21 @@ async def test_a_process_that_is_asked_to_stop_is_replaced_long_before_others_lo
 
 
 @pytest.mark.asyncio
+async def test_a_process_whose_server_is_gone_says_so_in_lines_and_stops_when_asked(
+    own_valkey: OwnValkey, key_prefix: str
+) -> None:
+    server = await own_valkey()
+    async with staged(server.url, key_prefix) as stage, process(server.url, key_prefix) as running:
+        await stage.until(is_leadership)
+        await server.kill()
+        await running.says("not leading")
+        running.terminate()
+        code, said = await running.end()
+
+    assert (code, "Traceback" in said) == (0, False), said
+
+
+@pytest.mark.asyncio
 async def test_partitions_on_the_nodes_of_a_cluster_are_all_led(
     redis_cluster_urls: tuple[str, str], key_prefix: str
 ) -> None:

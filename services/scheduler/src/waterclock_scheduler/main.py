@@ -10,6 +10,8 @@ from typing import Annotated, cast
 
 import click
 import msgspec
+from faststream import FastStream
+from redis.exceptions import RedisError
 
 from waterclock.kit import telemetry
 from waterclock.kit.chance import token
@@ -96,7 +98,15 @@ async def _schedule(
                 await scheduler.run(log, stop)
                 handed_over.set()
         finally:
-            await app.stop()
+            await _stop(app)
+
+
+async def _stop(app: FastStream) -> None:
+    """What it says goodbye to may be away; then there is nothing to be said."""
+    try:
+        await app.stop()
+    except* (RedisError, OSError) as errors:
+        log_line.debug("left without a word", extra={"errors": repr(errors.exceptions)})
 
 
 async def _server_ms(log: Log) -> int:

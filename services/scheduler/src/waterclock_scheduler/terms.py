@@ -92,17 +92,19 @@ class Terms:
 
     async def _compete(self, partition: int, stop: asyncio.Event) -> None:
         failures = 0  # one soon after the other
-        pause = 0.0
+        pause, told = 0.0, ""
         while not stop.is_set():
             began_at = self._clock.monotonic()
             try:
                 pause = await apart(self._take(partition, stop), name=f"take {partition}")
-                failures = 0
+                failures, told = 0, ""
             except* LogError as errors:
                 failures = 1 if self._clock.monotonic() - began_at > LONG_S else failures + 1
                 pause = min(LONGEST_PAUSE_S, 0.1 * 2**failures) * (0.5 + fraction() / 2)
-                if failures == 1:
-                    log_line.warning("not leading", extra={"partition": partition, "error": _first(errors)})
+                error = _first(errors)
+                if failures == 1 or error != told:  # an outage is one line for each thing that is wrong
+                    log_line.warning("not leading", extra={"partition": partition, "error": error})
+                told = error
             if not stop.is_set():
                 await wait(self._freed, pause)
 
