@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import served
+from tests.support.certificates import Authority
+from tests.support.terminator import terminated
 from tests.support.wire import lossy
 from waterclock.client import AsyncClient, Client, Event, Unreachable, calls
 from waterclock.client.problems import Invalid, KeyReused, NotFound, RunBlocked, RunEnded, VersionMismatch
@@ -54,6 +58,25 @@ async def test_the_life_of_a_job_and_its_run(rig: MakeRig) -> None:
         await client.send(calls.delete_job("DEFAULT/ebb", version=2))
         with pytest.raises(NotFound):
             await client.send(calls.get_job("DEFAULT/ebb"))
+
+
+@pytest.mark.asyncio
+async def test_a_gateway_with_an_authority_of_its_own_is_reached_by_naming_it(
+    rig: MakeRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = Authority(tmp_path)
+    async with rig() as api, served(api) as url:
+        with terminated(urlsplit(url).port or 0, ca.issue("gateway")) as before:
+            gateway = f"https://localhost:{before.port}"
+            async with AsyncClient(gateway, patience=0) as client:
+                with pytest.raises(Unreachable, match="certificate verify failed"):
+                    await client.send(calls.list_queues())
+            monkeypatch.setenv("SSL_CERT_FILE", str(ca.file))
+            async with AsyncClient(gateway) as client:
+                assert (await client.send(calls.list_queues())).items
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    with pytest.raises(Unreachable, match=r"SSL_CERT_FILE: .*none: No such file or directory"):
+        AsyncClient(gateway)
 
 
 @pytest.mark.asyncio

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -244,10 +246,19 @@ def _options(url: str, key: str | None, timeout: float) -> dict[str, Any]:
     """No proxies, and no certificates read where none are needed: that takes 20 ms."""
     return {
         "trust_env": False,
-        "verify": url.startswith("https:"),
+        "verify": _authorities(url) if url.startswith("https:") else False,
         "timeout": httpx.Timeout(timeout, connect=10.0),
         "headers": {} if key is None else {"Authorization": f"Bearer {key}"},
     }
+
+
+def _authorities(url: str) -> ssl.SSLContext | bool:
+    """Those of `SSL_CERT_FILE`; True for those that httpx brings."""
+    file = os.environ.get("SSL_CERT_FILE")
+    try:
+        return ssl.create_default_context(cafile=file) if file else True
+    except OSError as error:  # what cannot be read as certificates is one, too
+        raise Unreachable(url, f"SSL_CERT_FILE: {file}: {error.strerror}", sent=False) from error
 
 
 def _unreachable(url: str, error: httpx.RequestError) -> Unreachable:
