@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.certificates import Authority
+from tests.support.terminator import terminated
 from tests.support.traces import receiving
 from waterclock.kit import measures, otlp, sending, telemetry
 from waterclock.kit.measures import exposed
@@ -51,6 +55,33 @@ async def test_a_receiver_finds_the_metrics_that_a_process_tells() -> None:
         for exemplar in point.exemplars
     ]
     assert PARENT[3:35] in {exemplar.trace_id.hex() for exemplar in exemplars}
+
+
+@pytest.mark.asyncio
+async def test_a_collector_is_reached_by_tls_with_a_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = Authority(tmp_path)
+    client = ca.issue("client")
+    for overruling in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(overruling, raising=False)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(ca.file))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", str(client.certificate))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_KEY", str(client.key))
+    yes = Gauge("open", "Whether it is.", by="api")
+    yes.set(True)
+    with receiving() as receiver:
+        port = urlsplit(receiver.url).port or 0
+        with terminated(port, ca.issue("collector"), clients=ca.file) as before:
+            url = f"https://127.0.0.1:{before.port}"
+            async with pushing(Exposition("api", [yes]), url, instance="one"):
+                telemetry.install("test", Sender(telemetry.exporter_to(url)))
+                telemetry.past("work", seconds=0, parent=PARENT)
+                telemetry.shutdown()
+        assert set(before.peers) == {"client"}
+
+    assert set(receiver.metrics()) == {"waterclock_open"}
+    assert [span.name for span in receiver.spans()] == ["work"]
 
 
 def test_a_collector_that_hangs_holds_nobody_up_and_what_is_dropped_is_counted(

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +105,18 @@ class Campaign:
 
 @contextlib.asynccontextmanager
 async def besieged(
-    folder: Path, *, workers: int = 2, schedulers: int = 2, executors: tuple[str, ...] = (), **settings: str
+    folder: Path,
+    *,
+    workers: int = 2,
+    schedulers: int = 2,
+    executors: tuple[str, ...] = (),
+    dialled: Callable[[str, str], tuple[str, str]] = lambda redis, postgres: (redis, postgres),
+    **settings: str,
 ) -> AsyncGenerator[Campaign]:
-    """A ready installation in `folder`; `settings` beside those that make leases and terms short."""
+    """A ready installation in `folder`; `settings` beside those that make leases and terms short.
+
+    `dialled`: by which URLs the services reach the stores, given those of the servers.
+    """
     output = folder / "output.log"
     with output.open("w") as file:
         said = Prefixed(file)
@@ -116,7 +125,8 @@ async def besieged(
         servers: dict[str, Server[Any]] = {"redis": redis, "postgres": postgres}
         try:
             await together(redis.start(), postgres.start())
-            elsewhere = Elsewhere(redis_url=redis.url, postgres_url=postgres.url, **NO_BUCKET)
+            redis_url, postgres_url = dialled(redis.url, postgres.url)
+            elsewhere = Elsewhere(redis_url=redis_url, postgres_url=postgres_url, **NO_BUCKET)
             plan = Plan(data_dir=folder, port=free_port(), workers=workers, schedulers=schedulers, executors=executors)
             environment = clean_environment() | SETTINGS | settings
             installation = Installation(plan, environment, elsewhere, said)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,10 +15,12 @@ import pytest
 
 from tests.integration.backup.stage import content, environment, fill, outside, restore, run_backup
 from tests.support import servers
+from tests.support.certificates import Authority
 from tests.support.servers import Bucket, Shared
+from tests.support.terminator import terminated
 from waterclock.executors import GiveUp
 from waterclock.testing.run_executor import Told
-from waterclock_worker.executors.backup.faults import ChildExit
+from waterclock_worker.executors.backup.faults import ChildExit, StoreFault
 
 pytestmark = pytest.mark.asyncio
 
@@ -81,6 +84,22 @@ async def test_a_run_whose_backup_stands_makes_no_other(postgres_url: str, s3: B
     assert [step.name for step in again.steps] == ["Check"]
     bucket = outside(s3)
     assert bucket.keys() == [first.object, first.manifest]
+
+
+async def test_a_store_is_reached_by_tls_if_its_authority_is_known(
+    postgres_url: str, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(postgres_url)
+    ca = Authority(tmp_path)
+    with terminated(urlsplit(s3.endpoint).port or 0, ca.issue("s3")) as before:
+        by_tls = msgspec.structs.replace(s3, endpoint=f"https://127.0.0.1:{before.port}")
+        with pytest.raises(StoreFault, match=r"certificate verify failed.*\(AWS_CA_BUNDLE names who may sign it\)"):
+            await run_backup(environment(postgres_url, by_tls))
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(ca.file))
+        told = await run_backup(environment(postgres_url, by_tls))
+
+    assert told.result.verified
+    assert outside(s3).keys() == [told.result.object, told.result.manifest]
 
 
 async def test_schemas_and_tables_are_chosen(postgres_url: str, other_url: str, s3: Bucket) -> None:

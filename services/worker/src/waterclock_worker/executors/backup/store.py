@@ -17,6 +17,7 @@ from waterclock_worker.executors.backup.sdk import loaded, signer_of
 
 _CHUNK = 256 * 1024
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
+_REFUSED = "CERTIFICATE_VERIFY_FAILED"
 _NO_UPLOADS = frozenset({"NoSuchUpload"})  # rclone's word where a bucket has never had one
 
 
@@ -179,7 +180,8 @@ class Store:
             yield
         except self._foreign as error:
             code = _code(error)
-            raise StoreFault(f"the object store: {what}: {type(error).__name__}: {error}", code=code) from None
+            hint = " (AWS_CA_BUNDLE names who may sign it)" if _REFUSED in str(error) else ""
+            raise StoreFault(f"the object store: {what}: {type(error).__name__}: {error}{hint}", code=code) from None
 
 
 @contextlib.asynccontextmanager
