@@ -56,6 +56,7 @@ class Report(Protocol):
     def logged(self, step: int | None, level: Level, text: str) -> None: ...
     def progressed(self, step: int, done: float, total: float | None) -> None: ...
     def step_finished(self, step: int, status: StepStatus, error: BaseException | None) -> None: ...
+    def conceal(self, secret: str) -> None: ...
 
 
 class Values(Protocol):
@@ -188,6 +189,13 @@ class RunContext:
 
     def step(self, name: str) -> Step:
         return Step(self._report, name)
+
+    def conceal(self, secret: str) -> None:
+        """Keep a secret of at least 4 characters out of all that the attempt tells from now on: `[secret]` is told.
+
+        Of lines, errors with their tracebacks, names of steps and the result; also as JSON, URLs and Base64 write it.
+        """
+        self._report.conceal(secret)
 
     @property
     def logger(self) -> RunLogger:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, exceptions
 from jsonschema.exceptions import SchemaError, ValidationError
 
 from waterclock.model.cron import BadSchedule, parse
@@ -32,6 +32,7 @@ PARAMS_LIMIT = 64 << 10  # bytes of JSON: they ride in the event of every run
 LABELS_LIMIT = 32
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,62}[A-Za-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_nearest: Callable[[list[ValidationError]], Any] = cast("Any", exceptions).best_match
 _NAMED = 20  # known executors named in a refusal
 
 
@@ -210,5 +211,17 @@ def _flaws_of(error: ValidationError, at: str) -> Iterable[Flaw]:
         case "additionalProperties":
             surplus = [name for name in instance if name not in schema.get("properties", {})]
             return [Flaw(place + pointer_to(name), "is unknown") for name in surplus]
+        case "anyOf" | "oneOf" if (nearest := _nearest([error])) not in (None, error):
+            return _flaws_of(nearest, at)
         case _:
-            return [Flaw(place, str(error.message))]
+            return [Flaw(place, _said(error))]
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong, without the value: it may be a secret that somebody wrote where only its reference belongs."""
+    instance, schema = cast("Any", error.instance), cast("Any", error.schema)
+    text = str(error.message)
+    if isinstance(instance, str | list | dict):
+        text = text.replace(repr(cast("object", instance)), "").strip()
+    meant = schema.get("description", "") if error.validator == "pattern" else ""
+    return f"{text}: {meant}" if meant else text

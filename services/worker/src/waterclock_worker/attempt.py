@@ -142,9 +142,9 @@ class Attempt:
             speaking.set(self.steps)
             try:
                 with self.traced():
-                    outcome = succeeded(await self.executor.function(*self.arguments(values)))
+                    outcome = succeeded(await self.executor.function(*self.arguments(values)), self.steps.concealed)
             except BaseException as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
-                outcome = outcome_of(error)
+                outcome = outcome_of(error, self.steps.concealed)
             if timer is not None:
                 timer.cancel()
         self.finish(outcome)
@@ -156,9 +156,9 @@ class Attempt:
             speaking.set(self.steps)
             try:
                 with self.traced():
-                    outcome = succeeded(self.executor.function(*self.arguments(values)))
+                    outcome = succeeded(self.executor.function(*self.arguments(values)), self.steps.concealed)
             except BaseException as error:  # noqa: BLE001
-                outcome = outcome_of(error)
+                outcome = outcome_of(error, self.steps.concealed)
         self.finish(outcome)
 
     def arguments(self, values: Values) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from waterclock.executors import AnyExecutor, RunContext, current_step, declared
+from waterclock.kit.concealing import own
 from waterclock.lifespans import LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
 from waterclock_worker import childwords as words
@@ -35,6 +36,7 @@ class PipeReport:
         self._lock = threading.Lock()
         self._steps = 0
         self.cancelled = False
+        self.concealed = own()
 
     def tell(self, word: words.Word) -> None:
         line = words.encode(word) + b"\n"
@@ -44,18 +46,22 @@ class PipeReport:
     def step_started(self, name: str) -> int:
         with self._lock:  # the worker numbers the steps by the order of these words
             self._steps += 1
-            self._write(words.encode(words.Began(name=cleaned(name, NAME_MOST))) + b"\n")
+            self._write(words.encode(words.Began(name=cleaned(self.concealed(name), NAME_MOST))) + b"\n")
             return self._steps
 
     def logged(self, step: int | None, level: Level, text: str) -> None:
-        self.tell(words.Said(step=step, level=level, text=cleaned(text, LINE_MOST)))
+        self.tell(words.Said(step=step, level=level, text=cleaned(self.concealed(text), LINE_MOST)))
 
     def progressed(self, step: int, done: float, total: float | None) -> None:
         self.tell(words.Progressed(step=step, done=done, total=total))
 
     def step_finished(self, step: int, status: StepStatus, error: BaseException | None) -> None:
-        told = None if error is None else error_of(error, skip=0)
+        told = None if error is None else error_of(error, skip=0, conceal=self.concealed)
         self.tell(words.Finished(step=step, status=status, error=told))
+
+    def conceal(self, secret: str) -> None:
+        self.concealed = self.concealed.adding(secret)
+        self.tell(words.Concealed(secret=secret))
 
     def _write(self, line: bytes) -> None:
         while line:
@@ -113,12 +119,12 @@ def _execute(task: words.Task, report: PipeReport) -> Outcome:
         )
         arguments = (context,) if executor.params_type is None else (context, params)
         if isinstance(values, LoopValues):
-            return succeeded(asyncio.run(_cancellable(executor, arguments, values, report)))
+            return succeeded(asyncio.run(_cancellable(executor, arguments, values, report)), report.concealed)
         signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(report))
         with values:
-            return succeeded(executor.function(*arguments))
+            return succeeded(executor.function(*arguments), report.concealed)
     except Exception as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
-        return outcome_of(error)
+        return outcome_of(error, report.concealed)
 
 
 async def _cancellable(

@@ -157,6 +157,8 @@ class _Child:
                     steps.logged(step, level, text)
                 case words.Progressed(step=step, done=done, total=total):
                     steps.progressed(step, done, total)
+                case words.Concealed(secret=secret):
+                    steps.conceal(secret)
                 case words.Finished(step=step, status=status, error=error):
                     steps.step_ended(step, status, error)
                 case words.Ended() as ended:

@@ -48,6 +48,12 @@ class Progressed(msgspec.Struct, frozen=True, kw_only=True, tag="progressed"):
     total: float | None
 
 
+class Concealed(msgspec.Struct, frozen=True, kw_only=True, tag="concealed"):
+    """What the worker is to take out of lines that the child prints; the child does so with its own words."""
+
+    secret: str
+
+
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
     step: int
     status: StepStatus
@@ -64,7 +70,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     after: float | None
 
 
-Word = Began | Said | Progressed | Finished | Ended
+Word = Began | Said | Progressed | Concealed | Finished | Ended
 
 encode = msgspec.json.Encoder().encode
 decode_task = msgspec.json.Decoder(Task).decode

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
 from waterclock.executors import AnyExecutor, GiveUp, Retry
+from waterclock.kit.concealing import Concealer
 from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock_worker.text import error_of
 
@@ -49,7 +51,7 @@ def params_for(executor: AnyExecutor, params: dict[str, Any]) -> Any:
         raise BadParams(str(error)) from error
 
 
-def succeeded(result: object) -> Outcome:
+def succeeded(result: object, concealed: Concealer | None = None) -> Outcome:
     """What a returned value makes of an attempt: failed, for good, if it cannot be kept."""
     if result is None:
         return Outcome("succeeded")
@@ -60,23 +62,39 @@ def succeeded(result: object) -> Outcome:
         body = _encode_result(result)
     except (TypeError, ValueError, RecursionError) as error:
         return _bad_result(f"the result cannot be written as JSON: {error}")
+    if concealed is not None and concealed.known(text := body.decode()) != text:
+        body = _encode_result(_without(msgspec.json.decode(body), concealed))
     if len(body) > RESULT_MOST:
         return _bad_result(f"the result takes {len(body)} bytes as JSON; {RESULT_MOST} are the limit")
     return Outcome("succeeded", result=body)
 
 
-def outcome_of(error: BaseException) -> Outcome:
+def outcome_of(error: BaseException, conceal: Callable[[str], str] = str) -> Outcome:
     """What an exception makes of an attempt that was not asked to stop."""
     match error:
         case BadParams():
-            return Outcome("badParams", error=Error(type="BadParams", message=str(error)))
+            return Outcome("badParams", error=Error(type="BadParams", message=conceal(str(error))))
         case GiveUp():
-            return Outcome("failed", error=error_of(error, skip=1), final=True)
+            return Outcome("failed", error=error_of(error, skip=1, conceal=conceal), final=True)
         case Retry():
-            return Outcome("failed", error=error_of(error, skip=1), after=error.after)
+            return Outcome("failed", error=error_of(error, skip=1, conceal=conceal), after=error.after)
         case _:
-            return Outcome("failed", error=error_of(error, skip=1))
+            return Outcome("failed", error=error_of(error, skip=1, conceal=conceal))
 
 
 def _bad_result(message: str) -> Outcome:
     return Outcome("failed", error=Error(type="BadResult", message=message), final=True)
+
+
+def _without(result: Any, concealed: Concealer) -> Any:
+    """What JSON holds, without secrets in its texts."""
+    match result:
+        case str():
+            return concealed.known(result)
+        case list():
+            return [_without(one, concealed) for one in cast("list[Any]", result)]
+        case dict():
+            members = cast("dict[str, Any]", result)
+            return {concealed.known(name): _without(one, concealed) for name, one in members.items()}
+        case _:
+            return result

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypedDict
 
 from waterclock.kit.clock import Clock
+from waterclock.kit.concealing import own
 from waterclock.log.bodies import Body, body_of
 from waterclock.model.events import (
     AnyStepEvent,
@@ -61,8 +62,8 @@ class StepLog:
 
     __slots__ = (
         "_announced", "_begun", "_clock", "_closed", "_dropped", "_full", "_job_id", "_lock", "_pending", "_progress",
-        "_steps", "_tell", "_traced", "_written", "attempt", "cancelled", "fence", "partition", "pending_size",
-        "run_id", "touched", "traceparent",
+        "_steps", "_tell", "_traced", "_written", "attempt", "cancelled", "concealed", "fence", "partition",
+        "pending_size", "run_id", "touched", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +98,7 @@ class StepLog:
         self._announced = False
         self.pending_size = 0
         self.cancelled = False
+        self.concealed = own()
         self.touched = False  # anything ever told
         self.traceparent: str | None = None  # of the attempt, where it is traced
 
@@ -109,7 +111,7 @@ class StepLog:
             self._steps += 1
             number = self._steps
             if number <= STEPS_MOST:
-                started = StepStarted(**self._who(), number=number, name=cleaned(name, NAME_MOST))
+                started = StepStarted(**self._who(), number=number, name=cleaned(self.concealed(name), NAME_MOST))
                 self._put(started)
                 if self.traceparent is not None:
                     self._traced[number] = started.name, self._clock.monotonic()
@@ -117,7 +119,7 @@ class StepLog:
         return number
 
     def logged(self, step: int | None, level: Level, text: str) -> None:
-        line = LogLine(at=stamp(self._clock.now_ms()), level=level, text=cleaned(text, LINE_MOST))
+        line = LogLine(at=stamp(self._clock.now_ms()), level=level, text=cleaned(self.concealed(text), LINE_MOST))
         with self._lock:
             self._line(step, line)
         self._announce()
@@ -134,7 +136,10 @@ class StepLog:
         self._announce()
 
     def step_finished(self, step: int, status: StepStatus, error: BaseException | None) -> None:
-        self.step_ended(step, status, None if error is None else error_of(error, skip=0))
+        self.step_ended(step, status, None if error is None else error_of(error, skip=0, conceal=self.concealed))
+
+    def conceal(self, secret: str) -> None:
+        self.concealed = self.concealed.adding(secret)
 
     def step_ended(self, step: int, status: StepStatus, error: Error | None) -> None:
         if step > STEPS_MOST:

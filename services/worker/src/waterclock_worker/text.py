@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 
 from waterclock.model.events import Level
 from waterclock.model.outcomes import Error
@@ -22,17 +23,17 @@ def cleaned(text: str, most: int) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text
 
 
-def error_of(error: BaseException, *, skip: int) -> Error:
+def error_of(error: BaseException, *, skip: int, conceal: Callable[[str], str] = str) -> Error:
     """An exception as it is stored, without its first `skip` frames, ours; of a long traceback the end is kept."""
     frames = error.__traceback__
     for _ in range(skip):
         frames = frames.tb_next if frames is not None and frames.tb_next is not None else frames
-    lines = "".join(traceback.format_exception(type(error), error, frames))
+    lines = conceal("".join(traceback.format_exception(type(error), error, frames)))
     if len(lines) > TRACEBACK_MOST:
         lines = f"[cut] …{lines[-TRACEBACK_MOST:]}"
     return Error(
         type=type(error).__name__,
-        message=cleaned(str(error), LINE_MOST),
+        message=cleaned(conceal(str(error)), LINE_MOST),
         traceback=cleaned(lines, LINE_MOST),
     )
 

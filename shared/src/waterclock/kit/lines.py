@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from opentelemetry import trace
 
+from waterclock.kit.concealing import own
 from waterclock.kit.settings import TelemetrySettings
 
 _standard = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -62,7 +63,7 @@ class _Text(_Line):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in self.fields(record).items())
         line = f"{self.moment(record)} {record.levelname.lower():7} {self.service}: {record.getMessage()}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return own()(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
 
 
 class _Json(_Line):
@@ -77,4 +78,4 @@ class _Json(_Line):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return own()(json.dumps(line, default=str, ensure_ascii=False))

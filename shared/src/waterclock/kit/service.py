@@ -11,6 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from waterclock.kit import telemetry
+from waterclock.kit.concealing import own
 from waterclock.kit.settings import SettingsError
 
 UNFIT = 2
@@ -74,5 +75,5 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
 
 
 def _say(name: str, error: Exception) -> None:
-    print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - before any logging may be set up
+    print(own()(f"{name}: {error}"), file=sys.stderr)  # noqa: T201 - before any logging may be set up
     sys.exit(UNFIT)

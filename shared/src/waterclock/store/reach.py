@@ -28,10 +28,13 @@ async def reach(url: str, **arguments: Any) -> AsyncConnection[TupleRow]:
         StoreUnfit: it cannot be reached, or not so.
     """
     try:
-        conninfo_to_dict(url)
+        told = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         said = line_of(error)
         raise StoreUnfit(f"{_SETTING}: {said if said.startswith(_UNKNOWN) else _FORM}") from None
+    ports = str(told.get("port") or "").split(",")
+    if "@" in str(told.get("host", "")) or not all(port.isdecimal() for port in ports if port):
+        raise StoreUnfit(f"{_SETTING}: {_FORM}")  # it would be shown, and may be part of a password
     try:
         return await AsyncConnection[TupleRow].connect(url, **arguments)
     except psycopg.Error as error:

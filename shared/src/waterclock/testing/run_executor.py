@@ -20,6 +20,7 @@ from typing import Any, cast
 import msgspec
 
 from waterclock.executors import AnyExecutor, Executor, RunContext
+from waterclock.kit.concealing import Concealer
 from waterclock.lifespans import AnyLifespan, LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
 
@@ -48,6 +49,7 @@ class Told:
         self.lines: list[ToldLine] = []
         self.result: Any = None
         self.cancelled = False
+        self._concealed = Concealer()
         self._lock = threading.Lock()
         self._began: dict[str, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -91,7 +93,7 @@ class Told:
         return number
 
     def logged(self, step: int | None, level: Level, text: str) -> None:
-        self.lines.append(ToldLine(step=step, level=level, text=text))
+        self.lines.append(ToldLine(step=step, level=level, text=self._concealed(text)))
 
     def progressed(self, step: int, done: float, total: float | None) -> None:
         self.steps[step - 1].progress.append((done, total))
@@ -99,6 +101,10 @@ class Told:
     def step_finished(self, step: int, status: StepStatus, error: BaseException | None) -> None:
         self.steps[step - 1].status = status
         self.steps[step - 1].error = error
+
+    def conceal(self, secret: str) -> None:
+        """Out of lines alone: the result and what is raised are the executor's own."""
+        self._concealed = self._concealed.adding(secret)
 
     async def run(self, executor: AnyExecutor, arguments: tuple[Any, ...]) -> None:
         self._loop = asyncio.get_running_loop()

@@ -76,6 +76,8 @@ class _Backup:
         self._store = store
         self._connection = connection
         self._secrets = (*connection.secrets, *place.secrets)
+        for secret in self._secrets:
+            ctx.conceal(secret)
         self._limits = limits
         self._clock = clock
         self._began = clock.monotonic()

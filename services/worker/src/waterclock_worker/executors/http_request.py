@@ -67,7 +67,7 @@ async def requested(
         Retry: the server says when to come again.
         BadStatus, NoAnswer: another attempt may fare better.
     """
-    request, secrets = _request(ctx, params, environment, clock)
+    request = _request(ctx, params, environment, clock)
     began = clock.monotonic()
     async with ctx.step("Request") as step:
         step.log("%s %s", request.method, request.url)
@@ -79,18 +79,15 @@ async def requested(
         except TimeoutError:
             raise NoAnswer(f"{params.method} {request.url.host}: no whole answer in {params.timeout:g} s") from None
         except NoAnswer as error:
-            raise NoAnswer(redacted(str(error), secrets)) from error
+            raise NoAnswer(redacted(str(error), request.secrets)) from error
         took = clock.monotonic() - began
         _tell(step, answer, took)
         if not params.expects(answer.status):
-            _unexpected(params, answer, secrets, clock)
-    return _result(params, answer, secrets, duration_ms=round(took * 1000))
+            _unexpected(params, answer, request.secrets, clock)
+    return _result(params, answer, request.secrets, duration_ms=round(took * 1000))
 
 
-def _request(
-    ctx: RunContext, params: HttpParams, environment: Mapping[str, str], clock: Clock
-) -> tuple[Request, list[str]]:
-    """With its secrets, to be kept out of whatever is told."""
+def _request(ctx: RunContext, params: HttpParams, environment: Mapping[str, str], clock: Clock) -> Request:
     body = params.body()
     headers = {
         "Idempotency-Key": ctx.run_id,
@@ -110,6 +107,7 @@ def _request(
     def read(field: str, reference: str) -> str:
         secret = resolve(field, reference, environment, setting=REFERENCES, unless_set="")
         secrets.append(secret)
+        ctx.conceal(secret)
         return secret
 
     for name, value in params.headers.items():
@@ -128,8 +126,9 @@ def _request(
         url = URL(params.url)
     except ValueError as error:
         raise GiveUp(f"url: {error}") from None
-    request = Request(method=params.method, url=url, headers=headers, body=body, private=frozenset(private))
-    return request, secrets
+    return Request(
+        method=params.method, url=url, headers=headers, body=body, private=frozenset(private), secrets=tuple(secrets)
+    )
 
 
 def signature(key: str, body: bytes, *, at: int) -> str:
@@ -149,7 +148,7 @@ def _tell(step: Step, answer: Answer, seconds: float) -> None:
     step.log("%d, %s bytes, in %d ms", answer.status, size, round(seconds * 1000))
 
 
-def _unexpected(params: HttpParams, answer: Answer, secrets: list[str], clock: Clock) -> None:
+def _unexpected(params: HttpParams, answer: Answer, secrets: tuple[str, ...], clock: Clock) -> None:
     """
     Raises:
         GiveUp, Retry, BadStatus: always one of them.
@@ -192,7 +191,7 @@ def _text(answer: Answer) -> str | None:
         return None
 
 
-def _result(params: HttpParams, answer: Answer, secrets: list[str], *, duration_ms: int) -> HttpResult:
+def _result(params: HttpParams, answer: Answer, secrets: tuple[str, ...], *, duration_ms: int) -> HttpResult:
     wanted = (*_KEPT, *(name.lower() for name in params.keep_headers))
     headers = {name: answer.headers[name] for name in wanted if name in answer.headers}
     text = _text(answer)

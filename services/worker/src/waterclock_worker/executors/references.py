@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from waterclock.executors import GiveUp
+from waterclock.kit.concealing import Concealer
 
 END = r"$(?!\n)"  # Python's `$` alone lets a last newline pass; to a JSON Schema both are the same
 Reference = Annotated[
@@ -22,7 +23,6 @@ Reference = Annotated[
     ),
 ]
 _MOST = 16 * 1024  # characters of a secret
-_SHOWN = "[secret]"
 
 
 def resolve(field: str, reference: str, environment: Mapping[str, str], *, setting: str, unless_set: str = "*") -> str:
@@ -51,9 +51,8 @@ def resolve(field: str, reference: str, environment: Mapping[str, str], *, setti
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, _SHOWN)
-    return text
+    """For a text that is cut before the run tells it: a part of a secret would not be found later."""
+    return Concealer(secrets).known(text)
 
 
 def _content(field: str, path: Path) -> str:

@@ -126,6 +126,8 @@ class _Drill:
         self._source = source
         self._target = target
         self._secrets = (*source.secrets, *target.secrets, *store.place.secrets)
+        for secret in self._secrets:
+            ctx.conceal(secret)
         self._limits = limits
         self._clock = clock
         self._began = clock.monotonic()

@@ -58,7 +58,9 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return (self.password,) if self.password else ()
+        """Not a password that is the user's or the database's name, too: that is told."""
+        told = {self.database, self.settings.get("PGUSER")}
+        return (self.password,) if self.password and self.password not in told else ()
 
 
 def connection_of(url: str, *, database: str | None) -> Connection:

@@ -6,6 +6,7 @@ import msgspec
 from yarl import URL
 
 from waterclock_worker.executors.http.guard import Refused
+from waterclock_worker.executors.references import redacted
 
 _PRIVATE = frozenset({"authorization", "cookie"})
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-language", "content-md5", "digest"})
@@ -18,6 +19,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | None
     private: frozenset[str]
     """Headers, in small letters, that another origin must not see."""
+    secrets: tuple[str, ...] = ()
+    """What they were made with."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +39,10 @@ def redirected(request: Request, status: int, location: str) -> Request:
     """The request that a redirect asks for; to another origin without what is meant for the first.
 
     Raises:
-        Refused: the place is malformed, or not as safe.
+        Refused: the place is malformed, or not as safe, or repeats a secret.
     """
+    if redacted(location, request.secrets) != location:  # a place is told, in small letters and in parts
+        raise Refused(f"{origin(request.url)} redirects to a place that repeats a secret")
     try:
         url = request.url.join(URL(location))
         same = url.origin() == request.url.origin()
@@ -50,7 +55,7 @@ def redirected(request: Request, status: int, location: str) -> Request:
     if (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST"):
         method, body, dropped = "GET", None, dropped | _OF_BODY
     headers = {name: value for name, value in request.headers.items() if name.lower() not in dropped}
-    return Request(method=method, url=url, headers=headers, body=body, private=request.private)
+    return msgspec.structs.replace(request, method=method, url=url, headers=headers, body=body)
 
 
 def origin(url: URL) -> str:

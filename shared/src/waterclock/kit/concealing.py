@@ -1,0 +1,118 @@
+"""Secrets kept out of what is told, in whatever common spelling they come."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from urllib.parse import unquote
+
+SHOWN = "[secret]"
+
+_IN_URL = re.compile(r"(://[^\s:/?#@]*):(?!password@)[^\s/@\"'<>]+@")  # our own messages show what a URL is like
+_URL = re.compile(r"://(?P<user>[^:/@]*):(?P<password>.+)@(?P<rest>[^@]*)")  # also of one that lacks percent signs
+_OPTION = re.compile(r"\bpassword=([^\s&]+)")
+_NAMED = re.compile(r"WATERCLOCK_\w*(?:SECRET_KEY|API_KEY)")
+_LISTS = ("WATERCLOCK_HTTP_REFERENCES", "WATERCLOCK_BACKUP_REFERENCES")
+_HTML = {"&": "amp", '"': "quot", "'": "apos", "<": "lt", ">": "gt"}
+_SHORTEST = 4  # characters: what is shorter is everywhere, and no secret
+_SHORTEST_CORE = 6  # the same of Base64
+
+
+class Concealer:
+    """Takes secrets out of texts, and passwords out of URLs, whoever they belong to. Immutable."""
+
+    __slots__ = ("_patterns", "_secrets")
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """A secret of less than 4 characters is not looked for."""
+        self._secrets = frozenset(secret for secret in secrets if len(secret) >= _SHORTEST)
+        longest_first = sorted(self._secrets, key=len, reverse=True)  # one may hold another
+        self._patterns = [pattern for secret in longest_first for pattern in _written(secret)]
+
+    def adding(self, *secrets: str) -> Concealer:
+        return Concealer({*self._secrets, *secrets})
+
+    def __call__(self, text: str) -> str:
+        if "@" in text and "://" in text:
+            text = _IN_URL.sub(rf"\1:{SHOWN}@", text)
+        return self.known(text)
+
+    def known(self, text: str) -> str:
+        """Without the secrets alone: for what is data, and may hold URLs that mean what they say."""
+        for pattern in self._patterns:
+            text = pattern.sub(SHOWN, text)
+        return text
+
+
+def passwords(environment: Mapping[str, str]) -> set[str]:
+    """What the environment holds that nobody shall see.
+
+    Passwords of URLs, what a setting calls a secret, and the variables that jobs may refer to, where those are listed.
+    Not a password that is a word of its URL, as in `postgres:postgres@db/postgres`: lines would have holes.
+    """
+    found = {value for name, value in environment.items() if _NAMED.fullmatch(name)}
+    listed = [
+        pattern.strip().removeprefix("env:")
+        for setting in _LISTS
+        for pattern in environment.get(setting, "").split(",")
+        if pattern.strip().startswith("env:") and pattern.strip() != "env:*"
+    ]
+    for name, value in environment.items():
+        if any(fnmatchcase(name, pattern) for pattern in listed):
+            found.add(value)
+        found |= _of_url(value)
+    return found
+
+
+@cache
+def own() -> Concealer:
+    """Of what this process was told in its environment."""
+    return Concealer(passwords(os.environ))
+
+
+def _of_url(value: str) -> set[str]:
+    found = set(_OPTION.findall(value))
+    if url := _URL.search(value):
+        found |= {url["password"], unquote(url["password"])} - {url["user"], *re.split(r"\W", url["rest"])}
+    return found
+
+
+def _written(secret: str) -> list[re.Pattern[str]]:
+    """As it is, as JSON, Python, URLs and HTML write it, once or several times over, and in Base64."""
+    raw = secret.encode(errors="surrogatepass")
+    cores = {_core(raw, before) for before in range(3)}
+    cores |= {core.replace("+", "-").replace("/", "_") for core in cores}
+    told = [re.escape(core) for core in cores if len(core) >= _SHORTEST_CORE]
+    return [re.compile("".join(map(_sign, secret))), *map(re.compile, told)]
+
+
+def _sign(sign: str) -> str:
+    """A character in any of its ways; quoting it again only adds backslashes."""
+    if sign.isascii() and sign.isalnum():
+        return sign
+    utf8 = sign.encode(errors="surrogatepass")
+    octets = "".join(rf"(?:%(?:25)*|\\+x){_either_case(f'{byte:02x}')}" for byte in utf8)
+    utf16 = sign.encode("utf-16-be", errors="surrogatepass").hex()
+    units = "".join(rf"\\+u{_either_case(utf16[n : n + 4])}" for n in range(0, len(utf16), 4))
+    html = f"&(?:#0*{ord(sign)}|#x0*{ord(sign):x}|{_HTML.get(sign, 'amp')});"
+    ways = [rf"\\*{re.escape(sign)}", octets, units, html]
+    if ord(sign) < 256:
+        ways.append(rf"\\+x{_either_case(f'{ord(sign):02x}')}")
+    if sign == " ":
+        ways.append(r"\+")
+    return f"(?:{'|'.join(ways)})"
+
+
+def _either_case(digits: str) -> str:
+    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits)
+
+
+def _core(raw: bytes, before: int) -> str:
+    """What is the same in Base64 wherever these bytes stand so many places, modulo three, behind its beginning."""
+    text = base64.b64encode(bytes(before) + raw).decode().rstrip("=")
+    partial = (before + len(raw)) % 3 != 0
+    return text[(0, 2, 3)[before] : len(text) - partial]

@@ -1,0 +1,82 @@
+"""Secrets are found in whatever way they are written, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waterclock.kit.concealing import SHOWN, Concealer, passwords
+
+AWKWARD = "pa/ss%+&@\"w'o\\rd é€😀"
+
+
+@pytest.mark.parametrize("secret", [AWKWARD, "plain1", "%41%41%41", "a b c d", '<"&">\''])
+def test_it_is_found_in_every_common_spelling(secret: str) -> None:
+    raw = secret.encode()
+    ways = [
+        secret, repr(secret), repr(raw), repr(f"'{secret}\""), repr(repr(secret)), json.dumps(secret),
+        json.dumps(json.dumps(secret)), json.dumps(secret, ensure_ascii=False), quote(secret), quote(secret, safe=""),
+        quote(quote(secret, safe=""), safe=""), quote_plus(secret), quote(secret, safe="").lower(), html.escape(secret),
+        *(base64.b64encode(b"user:"[:n] + raw + b"tail"[:m]).decode() for n in range(6) for m in range(5)),
+        base64.urlsafe_b64encode(raw).decode(),
+    ]  # fmt: skip
+    concealed = Concealer([secret])
+    for way in ways:
+        assert SHOWN in concealed(f"before {way} after"), way
+
+
+@given(st.text(min_size=6, max_size=30))
+def test_what_is_told_holds_no_secret_whatever_it_is_made_of(secret: str) -> None:
+    concealed = Concealer([secret])
+    assert concealed(f"a{secret}b") == f"a{SHOWN}b"
+    assert secret not in concealed.known(json.dumps({"deep": [secret]}))
+
+
+def test_texts_without_a_secret_are_as_they_were() -> None:
+    text = "http://host:80/x?at=a@b.example 'quoted' %2F 100% of https://user@host"
+    assert Concealer([AWKWARD])(text) == text
+
+
+def test_one_secret_within_another_leaves_no_rest() -> None:
+    concealed = Concealer(["hushed", "hushed-up"]).adding("all-hushed-up")
+    assert concealed("all-hushed-up hushed-up hushed") == f"{SHOWN} {SHOWN} {SHOWN}"
+
+
+def test_too_short_a_secret_would_be_everywhere() -> None:
+    assert Concealer(["a", ""])("a cat") == "a cat"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("at postgresql://shop:hush@db/shop", f"at postgresql://shop:{SHOWN}@db/shop"),
+        ("('redis://:hush@h:1', 2)", f"('redis://:{SHOWN}@h:1', 2)"),
+        ("like postgresql://user:password@host:5432/name", "like postgresql://user:password@host:5432/name"),
+    ],
+)
+def test_no_password_of_a_url_is_told(text: str, told: str) -> None:
+    assert Concealer()(text) == told
+
+
+def test_a_process_knows_the_secrets_of_its_environment() -> None:
+    environment = {
+        "WATERCLOCK_REDIS_URL": "rediss://:hush%2Fone@h/0",
+        "WATERCLOCK_POSTGRES_URL": "postgresql://u:hu/sh@two@h/d",
+        "OTHER_URL": "postgresql://h/d?user=u&password=hush-three",
+        "DEV_URL": "postgresql://postgres:postgres@db:5432/postgres",
+        "WATERCLOCK_S3_SECRET_KEY": "hush-four",
+        "BOOKS_TOKEN": "hush-five",
+        "SHOP_URL": "postgresql://u:hush-six@h/d",
+        "WATERCLOCK_HTTP_REFERENCES": "file:/run/*, env:BOOKS_*",
+        "WATERCLOCK_BACKUP_REFERENCES": "*,env:*",
+        "HOME": "/home/hush",
+    }
+    assert passwords(environment) == {
+        "hush%2Fone", "hush/one", "hu/sh@two", "hush-three", "hush-four", "hush-five", "hush-six",
+    }  # fmt: skip
