@@ -47,6 +47,8 @@ from waterclock_api.parts import Parts
 from waterclock_api.proxies import trusted_networks
 from waterclock_api.secret import new_secret
 from waterclock_api.serving import serve
+from waterclock_api.sharing import Shared
+from waterclock_api.sites import Sites
 from waterclock_dev.ports import LOOPBACK, free_port
 
 QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))
@@ -243,6 +245,8 @@ async def assembled_rig(
     projecting: bool = True,
     proxies: tuple[str, ...] = (),
     path_prefix: str = "",
+    hosts: tuple[str, ...] = (),
+    origins: tuple[str, ...] = (),
     **more: Any,
 ) -> AsyncGenerator[Rig]:
     """The API, `more` as `assembled` takes it; the projector, once it has opened the partitions, may be stopped."""
@@ -252,12 +256,12 @@ async def assembled_rig(
     try:
         async with (
             await open_pool(postgres_url, name="api", min_size=2, max_size=6) as pool,
-            assembled(log, pool, proxies=trusted_networks(proxies), **more) as parts,
+            assembled(log, pool, proxies=trusted_networks(proxies), sites=Sites(hosts, origins), **more) as parts,
         ):
-            app = Fronted(Observed(application(parts)), trusted_networks(proxies), path_prefix)
+            app = Fronted(Shared(Observed(application(parts)), origins), trusted_networks(proxies), path_prefix)
             transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
             async with (
-                httpx.AsyncClient(transport=transport, base_url="http://waterclock") as http,
+                httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
                 projected(redis_url, postgres_url, prefix, stopping=not projecting),
             ):
                 yield Rig(parts=parts, app=app, http=http, redis_url=redis_url, postgres_url=postgres_url)

@@ -55,6 +55,7 @@ async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[st
     [
         ({"WATERCLOCK_HOST": "0.0.0.0"}, ("WATERCLOCK_HOST", "credentials")),
         ({"WATERCLOCK_PORT": "none"}, ("WATERCLOCK_PORT",)),
+        ({"WATERCLOCK_CORS_ORIGINS": "https://ops.example,*"}, ("WATERCLOCK_CORS_ORIGINS", "'*'")),
         ({"WATERCLOCK_POSTGRES_URL": "postgresql://127.0.0.1:1/x"}, ("WATERCLOCK_POSTGRES_URL",)),
         ({"WATERCLOCK_KEY_PREFIX": "another"}, ("waterclock migrate",)),
     ],

@@ -17,6 +17,7 @@ from waterclock_api.pacing import Buckets, Pace, TooManyRequests, pace_of, whose
 from waterclock_api.proxies import Networks, address
 from waterclock_api.scopes import Scope
 from waterclock_api.secret import PREFIX, read_secret
+from waterclock_api.sites import Sites
 from waterclock_api.spec import Spec
 from waterclock_api.tokens import Tokens
 
@@ -48,9 +49,11 @@ class Access:
         clock: Clock,
         closed: bool,
         limits: Limits,
+        sites: Sites,
     ) -> None:
         """`closed`: credentials are asked for even if nobody could show any."""
         self.keyring = keyring
+        self.sites = sites
         self._closed = closed
         self._tokens = tokens
         self._trusted = trusted
@@ -138,8 +141,11 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
 
     Raises:
         Unauthenticated, Forbidden, CredentialsUnknown, TooManyRequests: it may not, or that cannot be found out.
+        Misdirected, CrossSite: nobody is asked who it is, and a page of another site may be behind it.
     """
     access: Access = connection.app.state[ACCESS]
+    if not access.asked_for:
+        access.sites.check(connection.scope)
     spec: Spec | None = handler.opt.get("spec")
     where = access.address_of(connection)
     state = connection.scope["state"]

@@ -45,6 +45,7 @@ from waterclock_api.parts import PARTS, Parts
 from waterclock_api.problems import to_response
 from waterclock_api.proxies import Networks
 from waterclock_api.registry import Registry
+from waterclock_api.sites import Sites
 from waterclock_api.tokens import TokenSettings, tokens_of
 from waterclock_api.watching import keep_watch
 
@@ -91,6 +92,7 @@ async def assembled(
     tokens: TokenSettings | None = None,
     proxies: Networks = (),
     limits: Limits | None = None,
+    sites: Sites | None = None,
     closed: bool = False,
 ) -> AsyncGenerator[Parts]:
     """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close.
@@ -102,7 +104,9 @@ async def assembled(
     keyring = Keyring(pool, clock)
     await keyring.read()
     known = tokens_of(tokens or TokenSettings(), clock)
-    access = Access(keyring, known, proxies, clock=clock, closed=closed, limits=limits or Limits())
+    access = Access(
+        keyring, known, proxies, clock=clock, closed=closed, limits=limits or Limits(), sites=sites or Sites()
+    )
     async with asyncio.TaskGroup() as tasks:
         listening = tasks.create_task(projected.listen(), name="listen to projectors")
         watching = tasks.create_task(keep_watch(log, store_clocks), name="watch schedules")

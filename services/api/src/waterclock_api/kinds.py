@@ -38,6 +38,14 @@ _ALL = (
     ),
     Kind(403, "forbidden", "Not allowed", "The caller lacks the scope that `detail` names. Nothing was done."),
     Kind(
+        403,
+        "cross-site",
+        "A page of another site asks",
+        "Nobody is asked for credentials here, so only pages of this API's own may ask through a browser: `detail` has "
+        "the headers that tell of another. List its origin in `WATERCLOCK_CORS_ORIGINS`, or make a key. Nothing was "
+        "done.",
+    ),
+    Kind(
         404,
         "not-found",
         "Not found",
@@ -85,6 +93,14 @@ _ALL = (
     ),
     Kind(413, "too-large", "The body is too large", "`detail` says how much is taken. Nothing was stored."),
     Kind(415, "unsupported-body", "The body is not JSON", "Send it as `application/json`."),
+    Kind(
+        421,
+        "misdirected",
+        "Not by this name",
+        "Nobody is asked for credentials here, so the API answers only to names that mean this machine everywhere, "
+        "such as `localhost` and `127.0.0.1`: any other may be a page's. `detail` has the `Host` that was sent. List "
+        "it in `WATERCLOCK_ALLOWED_HOSTS`, or make a key. Nothing was done.",
+    ),
     Kind(
         422,
         "invalid",

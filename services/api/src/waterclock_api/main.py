@@ -43,6 +43,8 @@ from waterclock_api.settings import (
     log_settings,
     queues_of,
 )
+from waterclock_api.sharing import Shared
+from waterclock_api.sites import Sites, allowed_hosts, cors_origins
 from waterclock_api.tokens import TokenSettings
 from waterclock_api.trimming import Keeping
 
@@ -73,6 +75,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
     own, store = read(ApiSettings, os.environ), read(StoreSettings, os.environ)
     tokens, proxies = read(TokenSettings, os.environ), trusted_networks(own.trusted_proxies)
     prefix = path_prefix(own.path_prefix)
+    hosts, origins = allowed_hosts(own.allowed_hosts), cors_origins(own.cors_origins)
     check_free(own.host, own.port)
     told = read(TelemetrySettings, os.environ)
     telemetry.setup("api", told)
@@ -92,6 +95,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 proxies=proxies,
                 limits=Limits(caller=own.rate_limit, address=own.rate_limit_address),
                 closed=not is_loopback(own.host),
+                sites=Sites(hosts, origins),
             ) as parts,
             pushing(parts.exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}:{own.port}"),
         ):
@@ -102,7 +106,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 where = {"url": f"http://{own.host}:{own.port}", "durability": durability}
                 _log.info("ready", extra=where)
 
-            app = Fronted(Observed(application(parts)), proxies, prefix)
+            app = Fronted(Shared(Observed(application(parts)), origins), proxies, prefix)
             await serve(app, own.host, own.port, stop, ready=ready, ending=parts.hub.close)
     finally:
         await log.close()

@@ -47,6 +47,7 @@ from waterclock_api.credentials import CredentialsUnknown, Forbidden, Unauthenti
 from waterclock_api.fronting import prefix_of, request_id_of
 from waterclock_api.kinds import KINDS, Kind
 from waterclock_api.pacing import TooManyRequests
+from waterclock_api.sites import CrossSite, Misdirected
 
 MEDIA_TYPE = "application/problem+json"
 _CHALLENGE = 'Bearer realm="waterclock"'
@@ -115,6 +116,8 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     (BadRequest, KINDS["bad-request"]),
     (Unauthenticated, KINDS["unauthenticated"]),
     (Forbidden, KINDS["forbidden"]),
+    (CrossSite, KINDS["cross-site"]),
+    (Misdirected, KINDS["misdirected"]),
     ((NotFound, NotThen), KINDS["not-found"]),
     (NameTaken, KINDS["name-taken"]),
     (RunBlocked, KINDS["run-blocked"]),

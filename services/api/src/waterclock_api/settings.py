@@ -28,6 +28,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     streams_per_client: Count = 500
     trusted_proxies: tuple[str, ...] = ()
     path_prefix: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
     rate_limit: Rate = 1_000
     rate_limit_address: Rate = 20
 
