@@ -136,9 +136,12 @@ async def test_if_match_lets_only_the_version_seen_be_changed(rig: MakeRig) -> N
             refused = await api.http.request(method, path + suffix, json=body, headers={"If-Match": '"9"'})
             assert refused.status_code == 412, refused.text
             assert refused.headers["etag"] == '"1"'
+        for others in ('"none,of,ours"', 'W/"1"', '"a", W/"1", "7"'):
+            refused = await api.http.put(path, json=JOB, headers={"If-Match": others})
+            assert (refused.status_code, refused.headers["etag"]) == (412, '"1"'), others
         taken = await api.http.put(path, json=JOB | {"remark": "x"}, headers={"If-Match": '"1"'})
         assert (taken.status_code, taken.json()["version"]) == (200, 2)
-        either = await api.http.put(path, json=JOB | {"remark": "y"}, headers={"If-Match": '"1", "2"'})
+        either = await api.http.put(path, json=JOB | {"remark": "y"}, headers={"If-Match": '"a,b", "2"'})
         assert either.json()["version"] == 3
         assert (await api.http.delete(path, headers={"If-Match": "*"})).status_code == 204
 
@@ -250,6 +253,7 @@ async def test_the_same_key_at_once_creates_one_job(rig: MakeRig) -> None:
         answers = [create.result() for create in creates]
         assert {answer.status_code for answer in answers} == {201}
         assert len({answer.json()["id"] for answer in answers}) == 1
+        assert ["idempotency-replayed" in answer.headers for answer in answers].count(False) == 1
 
 
 @pytest.mark.asyncio

@@ -41,8 +41,22 @@ async def test_a_run_is_told_from_its_first_event_to_its_end_and_then_the_stream
         assert kinds(told) == WHOLE
         assert [line["text"] for line in told[3].data["lines"]] == ["one", "two"]
         assert all(event.data["runId"] == run_id and event.data["id"] == event.id for event in told[:-1])
+        assert [event.data["attempt"] for event in told[:-1]] == [None] + [1] * (len(told) - 2)
         assert told[-1].data == {"runId": run_id, "status": "succeeded"}
         await eventually(lambda: api.parts.hub.readers == 0)
+
+
+@pytest.mark.asyncio
+async def test_events_of_a_run_without_a_job_or_an_attempt_name_both_as_null(rig: MakeRig) -> None:
+    async with rig() as api, served(api) as url:
+        await api.worker()
+        requested = await api.http.post(f"{RUNS}?allowUnknownExecutor=true", json={"invokeTarget": "my.job"})
+        run_id = requested.json()["runId"]
+        assert (await api.http.post(f"{RUNS}/{run_id}/cancel")).status_code == 202
+        async with stream(f"{url}{RUNS}/{run_id}/logs/stream") as events:
+            told = await events.until("end")
+        assert kinds(told) == ["run.requested", "run.cancelled", "end"]
+        assert [(event.data["jobId"], event.data["attempt"]) for event in told[:-1]] == [(None, None), (None, 0)]
 
 
 @pytest.mark.asyncio
@@ -202,7 +216,8 @@ async def test_cleared_lines_leave_a_gap(rig: MakeRig) -> None:
             told = await events.until("end")
         (gap,) = [event for event in told if event.kind == "gap"]
         assert gap.id is not None
-        assert gap.data["reason"] == "logsCleared"
+        assert (gap.data["reason"], gap.data["runId"], gap.data["attempt"]) == ("logsCleared", run_id, 1)
+        assert gap.data["at"] == told[told.index(gap) - 1].data["at"]
         assert "step.log" not in kinds(told)
 
 

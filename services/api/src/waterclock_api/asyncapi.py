@@ -10,6 +10,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from waterclock.model.events import Event, StoredEvent
+from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import RunStatus
 from waterclock.wire.keys import Keys
 from waterclock_api.openapi import stored_events
@@ -25,6 +26,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: Literal["logsCleared", "placeLost"]
     run_id: str | None = None
     job_id: str | None = None
+    attempt: int | None = None
+    at: Stamp | None = None
     lines: int | None = None
 
 

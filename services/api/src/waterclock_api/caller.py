@@ -21,7 +21,9 @@ WAIT = 2.0  # s, for the read models, unless the client says otherwise
 LONGEST_WAIT = 30  # s
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_ETAG = re.compile(r'(W/)?"?(\d{1,9})"?')
+_ETAG = r'(?:(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"|(?P<bare>\d{1,9}))'
+_VERSION = re.compile(r"[0-9]{1,9}")
+_NEXT_ETAG = re.compile(rf"\s*{_ETAG}\s*(?:,|$)")
 
 
 class Patience(NamedTuple):
@@ -93,13 +95,17 @@ def preferences_of(request: Request[Any, Any, Any]) -> Iterator[str]:
 
 
 def _versions(if_match: str | None) -> frozenset[int] | None:
+    """The versions that ETags name; none for those that are not ours, or weak: they match nothing."""
     if if_match is None or if_match.strip() == "*":
         return None
     found: set[int] = set()
-    for part in if_match.split(","):
-        tag = _ETAG.fullmatch(part.strip())
+    place = 0
+    while place < len(if_match) or place == 0:
+        tag = _NEXT_ETAG.match(if_match, place)
         if tag is None:
             raise BadRequest('If-Match must be an ETag as answered, such as "3".')
-        if tag[1] is None:  # a weak one never matches
-            found.add(int(tag[2]))
+        version = tag["bare"] or ("" if tag["weak"] else tag["tag"])
+        if _VERSION.fullmatch(version):
+            found.add(int(version))
+        place = tag.end()
     return frozenset(found)

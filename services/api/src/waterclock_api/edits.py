@@ -17,7 +17,7 @@ from waterclock.log.jobs import Appended, Defined, Raced, StoredJob, define, loa
 from waterclock.log.names import release_name
 from waterclock.log.requests import Request, Unit
 from waterclock.model.definition import Definition
-from waterclock.model.errors import KeyReused, NameTaken, NotFound, TryLater
+from waterclock.model.errors import KeyReused, NameTaken, NotFound, TryLater, VersionMismatch
 from waterclock.model.events import AnyJobEvent, EditReason, JobCreated
 from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import ID_PATTERN, JobId
@@ -36,10 +36,14 @@ UNITS_MOST = 10
 
 
 class Change(NamedTuple):
-    """The job after a command, None when it is gone; `position` None: nothing had to change."""
+    """The job after a command, None when it is gone; `position` None: nothing had to change.
+
+    `replayed`: the same command had changed it already.
+    """
 
     job: StoredJob | None
     position: Position | None
+    replayed: bool = False
 
 
 class _Plan(NamedTuple):
@@ -145,8 +149,8 @@ async def _append(
             definition = after or before
             assert definition is not None
             raise NameTaken(*_name(definition))
-        case Replayed(answer=answer):  # the first reply was lost on its way
-            return Change(following, answer.position)
+        case Replayed(answer=answer):  # the first reply was lost on its way, or the client's key came twice at once
+            return Change(following, answer.position, replayed=True)
         case Reused():
             raise KeyReused
 
@@ -219,7 +223,9 @@ def _at_version(command: JobCommand, caller: Caller, current: int) -> JobCommand
     """The command with the version that the caller saw, if it says so."""
     if caller.versions is None or not isinstance(command, Replace | SetStatus | Delete):
         return command
-    seen = current if current in caller.versions else max(caller.versions, default=0)
+    seen = current if current in caller.versions else max(caller.versions, default=None)
+    if seen is None:
+        raise VersionMismatch(current=current)
     return msgspec.structs.replace(command, version=seen)
 
 

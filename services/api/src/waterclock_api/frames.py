@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from waterclock.model.events import RunCancelled, RunDied, RunFailed, RunSucceeded, RunTimedOut, StepLogged
+from waterclock.model.instants import stamp
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry, UnknownEvent
@@ -22,7 +23,9 @@ _ENDS: dict[type[object], RunStatus] = {
     RunDied: "died",
 }
 STATUS_OF_END: dict[str, RunStatus] = {f"run.{status}": status for status in _ENDS.values()}
+_SUBJECT = (("run_id", "runId"), ("job_id", "jobId"), ("attempt", "attempt"))
 _encoder = msgspec.json.Encoder()
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Frame(NamedTuple):
@@ -42,9 +45,21 @@ def frame_of(entry: Entry) -> Frame:
     ends = _ENDS.get(type(event))
     place = str(entry.position).encode()
     if isinstance(event, StepLogged) and event.lines_count and not event.lines:
-        told = {"runId": event.run_id, "jobId": event.job_id, "reason": "logsCleared", "lines": event.lines_count}
+        told = {"runId": event.run_id, "jobId": event.job_id, "attempt": event.attempt, "at": stamp(entry.at)}
+        told |= {"reason": "logsCleared", "lines": event.lines_count}
         return Frame(entry.position, place, _told("gap", _encoder.encode(told)), None)
-    return Frame(entry.position, place, _told(tag_of(entry), entry.document), ends)
+    return Frame(entry.position, place, _told(tag_of(entry), _with_subject(entry)), ends)
+
+
+def _with_subject(entry: Entry) -> bytes:
+    """The event's document, in which run, job and attempt are named also where it is about none."""
+    event = entry.event
+    wanting = {wire: value for name, wire in _SUBJECT if not (value := getattr(event, name, None))}
+    if not wanting:
+        return entry.document
+    stored = _members.decode(entry.document)
+    beside = {wire: value for wire, value in wanting.items() if wire not in stored}
+    return b"%b,%b" % (entry.document[:-1], _encoder.encode(beside)[1:]) if beside else entry.document
 
 
 def tag_of(entry: Entry) -> str:

@@ -74,6 +74,8 @@ async def create_job(request: AnyRequest) -> Answer:
             return await _created_before(parts, job_id, given, body)
         definition = await definition_in(parts, body, job_id, allow_unknown=query.allow_unknown_executor)
         change = await edits.create(parts, caller, job_id, definition)
+        if change.replayed and (given := await earlier_or_refuse(parts, caller, job_id)) is not None:
+            return await _created_before(parts, job_id, given, body)
         return await _changed(parts, caller, change, status=201, fresh=True)
 
 

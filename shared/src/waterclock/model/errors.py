@@ -56,8 +56,9 @@ class NameTaken(Refusal):
 
 
 class VersionMismatch(Refusal):
-    def __init__(self, *, current: int, shown: int) -> None:
-        super().__init__(f"The job is at version {current}, not {shown}.")
+    def __init__(self, *, current: int, shown: int | None = None) -> None:
+        """`shown`: None: what was shown is no version of ours."""
+        super().__init__(f"The job is at version {current}" + ("." if shown is None else f", not {shown}."))
         self.current = current
         self.shown = shown
 
