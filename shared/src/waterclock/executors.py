@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,10 @@ Kind = Literal["async", "thread", "child"]
 """Where an executor runs: on the executors' loop, in a thread, or in a child process."""
 
 
+_LATEST_RETRY = 366 * 86_400  # s
+_EXACT = 2**53  # whole numbers up to here are the same as floats
+
+
 class GiveUp(Exception):
     """Raised by an executor: the run fails now, whatever attempts are left."""
 
@@ -33,14 +38,14 @@ class GiveUp(Exception):
 class Retry(Exception):
     """Raised by an executor: the attempt failed; the next one, if any is left, starts `after` from now.
 
-    `after` is a timedelta or a number of seconds; None leaves it to the run's back-off.
+    `after` is a timedelta or a number of seconds, at most 366 days; None leaves it to the run's back-off.
     """
 
     def __init__(self, after: timedelta | float | None = None, message: str = "") -> None:
         super().__init__(message or "the executor asked for another attempt")
         seconds = after.total_seconds() if isinstance(after, timedelta) else after
-        if seconds is not None and seconds < 0:
-            raise ValueError(f"after is {seconds} s: a retry cannot lie in the past")
+        if seconds is not None and not 0 <= seconds <= _LATEST_RETRY:
+            raise ValueError(f"after is {seconds} s: a retry cannot lie in the past, nor beyond {_LATEST_RETRY} s")
         self.after = seconds
 
 
@@ -85,8 +90,13 @@ class Step:
         self._report.logged(self.number, level, _formatted(text, args))
 
     def progress(self, done: float, total: float | None = None) -> None:
-        """Say how far the step is; the latest word counts, so it may be called as often as is convenient."""
-        self._report.progressed(self.number, done, total)
+        """Say how far the step is; the latest word counts, so it may be called as often as is convenient.
+
+        What is not finite is left out.
+        """
+        found = _finite(done)
+        if found is not None:
+            self._report.progressed(self.number, found, None if total is None else _finite(total))
 
     def __enter__(self) -> Self:
         self.number = self._report.step_started(self.name)
@@ -280,7 +290,9 @@ def _types(key: str, function: Callable[..., Any]) -> tuple[Any, Any]:
     """
     signature = inspect.signature(function)
     names = list(signature.parameters)
-    if len(names) not in (1, 2) or inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise TypeError(f"executor {key}: {function.__qualname__} is a generator: it must return, not yield")
+    if len(names) not in (1, 2):
         raise TypeError(
             f"executor {key}: {function.__qualname__} must be a function of (ctx) or (ctx, params: SomeStruct)"
         )
@@ -302,6 +314,17 @@ def _formatted(text: str, args: tuple[object, ...]) -> str:
         return text % args
     except (TypeError, ValueError):  # a wrong format must not fail a run that did its work
         return f"{text} {args!r}"
+
+
+def _finite(number: float) -> float | None:
+    """A number that JSON has; None if it has not: libraries count with NaN, with Decimal, with types of their own."""
+    if type(number) is int and -_EXACT <= number <= _EXACT:
+        return number
+    try:
+        found = float(number)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _moment(ms: int | None) -> datetime | None:

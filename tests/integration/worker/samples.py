@@ -118,6 +118,48 @@ async def steps(ctx: RunContext) -> None:
             raise RuntimeError("no")
 
 
+class Speechless(Exception):
+    """One of those whose `__str__` has a fault of its own."""
+
+    def __str__(self) -> str:
+        raise LookupError("no words")
+
+
+@executor("t.speechless")
+async def speechless(ctx: RunContext) -> None:
+    async with ctx.step("Say it"):
+        raise Speechless
+
+
+@executor("t.child_speechless", subprocess=True)
+def child_speechless(ctx: RunContext) -> None:
+    raise Speechless
+
+
+@executor("t.odd_words")
+async def odd_words(ctx: RunContext) -> str:
+    """What libraries do: numbers that JSON has not, and a wrong format given to `logging`."""
+    async with ctx.step("Count") as step:
+        for done, total in ((1, 2), (float("nan"), 1), (10**400, 1), (1.5, float("inf"))):
+            step.progress(done, total)
+    logging.getLogger("library").warning("%d rows", "many")
+    return "went on"
+
+
+@executor("t.forks")
+def forks(ctx: RunContext) -> int:
+    """Forks the worker, and lets the copy return as it does itself."""
+    return os.fork()
+
+
+@executor("t.child_forks", subprocess=True)
+def child_forks(ctx: RunContext) -> int:
+    copied = os.fork()
+    if copied:
+        os.waitpid(copied, 0)  # so that the copy would speak first
+    return copied
+
+
 @executor("t.child", subprocess=True)
 def child(ctx: RunContext, params: Words) -> dict[str, int]:
     with ctx.step("In the child") as step:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 import pytest
 
 from tests.integration.worker import samples
-from tests.integration.worker.shop import Shop, is_alive
+from tests.integration.worker.shop import PATIENCE, Shop, is_alive
 from waterclock.model.events import (
     RunCancelled,
     RunFailed,
@@ -16,6 +17,7 @@ from waterclock.model.events import (
     RunSucceeded,
     RunTimedOut,
     StepLogged,
+    StepProgressed,
 )
 from waterclock.model.retry import RetryPolicy
 
@@ -79,6 +81,42 @@ async def test_a_result_that_cannot_be_kept_is_a_failure(shop: Shop) -> None:
         ended = await shop.event(RunFailed, run)
     assert ended.error.type == "BadResult"
     assert "65536" in ended.error.message
+
+
+@pytest.mark.parametrize("target", ["t.speechless", "t.child_speechless"])
+async def test_an_exception_that_cannot_say_what_it_is_fails_its_attempt_and_nothing_else(
+    shop: Shop, target: str
+) -> None:
+    async with shop.worker(samples.speechless, samples.child_speechless, samples.hangs):
+        beside = await shop.run("t.hang")
+        await shop.event(StepLogged, beside)
+        run = await shop.run(target, retry=RetryPolicy(max_attempts=1))
+        failed = await shop.event(RunFailed, run)
+        await shop.cancel(beside)
+        await shop.event(RunCancelled, beside)
+    assert (failed.error.type, failed.error.message) == ("Speechless", "[it cannot be written: LookupError]")
+
+
+async def test_numbers_that_json_has_not_and_wrong_formats_do_not_fail_a_run(shop: Shop) -> None:
+    async with shop.worker(samples.odd_words):
+        run = await shop.run("t.odd_words", retry=RetryPolicy(max_attempts=1))
+        ended = await shop.event(RunSucceeded, run)
+    assert ended.result == "went on"
+    [told] = [event for event in shop.of(run) if isinstance(event, StepProgressed)]
+    assert (told.done, told.total) == (1.5, None)
+    assert "--- Logging error ---" in await shop.lines(run)
+
+
+@pytest.mark.parametrize("target", ["t.forks", "t.child_forks"])
+async def test_a_copy_that_an_executor_forks_has_no_say(shop: Shop, target: str) -> None:
+    async with shop.worker(samples.forks, samples.child_forks):
+        run = await shop.run(target, retry=RetryPolicy(max_attempts=1))
+        ended = await shop.event(RunSucceeded, run)
+        assert isinstance(ended.result, int)
+        assert ended.result
+        if target == "t.forks":  # a child of ours, the worker being in this process
+            async with asyncio.timeout(PATIENCE):
+                assert os.waitstatus_to_exitcode((await asyncio.to_thread(os.waitpid, ended.result, 0))[1]) == 1
 
 
 async def test_an_executor_that_no_worker_has_fails(shop: Shop) -> None:

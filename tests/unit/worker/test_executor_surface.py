@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -87,6 +88,14 @@ def test_a_function_of_another_shape_is_refused_when_it_is_declared() -> None:
         def untyped(ctx: RunContext, params) -> None: ...  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
 
 
+def test_a_generator_is_refused_by_what_it_is() -> None:
+    with pytest.raises(TypeError, match="is a generator"):
+
+        @executor("t.yields")
+        async def yields(ctx: RunContext):  # pyright: ignore[reportUnusedFunction]
+            yield ctx.run_id
+
+
 def test_steps_tell_of_their_start_progress_and_end() -> None:
     async def work(ctx: RunContext) -> None:
         ctx.log("outside")
@@ -131,6 +140,32 @@ def test_a_wrong_format_does_not_fail_the_run() -> None:
     assert heard.words == [("logged", None, "info", "%d rows ('many',)")]
 
 
+@pytest.mark.parametrize(
+    ("done", "total", "told"),
+    [
+        (2**53, None, (2**53, None)),
+        (Decimal("1.5"), 2, (1.5, 2)),
+        (1, float("nan"), (1, None)),
+        (1, 10**400, (1, None)),
+        (float("inf"), 1, None),
+        (float("nan"), 1, None),
+        (10**400, 1, None),
+    ],
+)
+def test_progress_is_told_in_numbers_that_json_has(
+    done: Any, total: Any, told: tuple[float, float | None] | None
+) -> None:
+    heard = Heard()
+    with context(heard).step("Count") as step:
+        step.progress(done, total)
+    assert [word[2:] for word in heard.words if word[0] == "progressed"] == ([] if told is None else [told])
+
+
+def test_a_progress_that_is_no_number_is_a_mistake_of_the_executor() -> None:
+    with pytest.raises(ValueError, match="many"), context(Heard()).step("Count") as step:
+        step.progress("many")  # pyright: ignore[reportArgumentType]
+
+
 def test_moments_are_aware_and_absent_where_there_is_none() -> None:
     told = context(Heard(), nominal_ms=0, deadline_ms=1500)
     assert told.nominal_at == datetime(1970, 1, 1, tzinfo=UTC)
@@ -141,6 +176,7 @@ def test_moments_are_aware_and_absent_where_there_is_none() -> None:
 def test_a_retry_names_a_time_to_come() -> None:
     assert Retry(timedelta(minutes=1)).after == 60
     assert Retry().after is None
-    with pytest.raises(ValueError, match="past"):
-        Retry(-1)
+    for never in (-1, float("nan"), float("inf"), timedelta(days=367)):
+        with pytest.raises(ValueError, match="past"):
+            Retry(never)
     assert str(GiveUp("no use")) == "no use"

@@ -90,3 +90,16 @@ def test_a_file_of_executors_is_loaded_with_its_neighbours(tmp_path: Path) -> No
 def test_what_cannot_be_loaded_is_named(name: str) -> None:
     with pytest.raises(Unfit, match="cannot load the executors in no"):
         load(name)
+
+
+def test_a_type_without_a_schema_is_refused_in_one_line_that_names_it() -> None:
+    @executor("g.opaque")
+    def opaque(ctx: RunContext) -> object: ...
+
+    with pytest.raises(Unfit) as refused:
+        spec_of(opaque)
+    told = str(refused.value)
+    assert told.startswith(
+        "executor 'g.opaque': its result cannot be described by a JSON Schema: type <class 'object'> "
+    )
+    assert "\n" not in told

@@ -9,6 +9,7 @@ task is cancelled, a child is signalled; a thread can only look at `ctx.cancelle
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -38,8 +39,8 @@ class Attempt:
     """A granted attempt in this process."""
 
     __slots__ = (
-        "_clock", "_done", "_ended", "_interrupt", "claimed_at", "ending", "executor", "grant", "limit", "lost",
-        "outcome", "partition", "request", "span", "steps", "stopped", "stopped_at", "traceparent",
+        "_clock", "_done", "_ended", "_interrupt", "_process", "claimed_at", "ending", "executor", "grant", "limit",
+        "lost", "outcome", "partition", "request", "span", "steps", "stopped", "stopped_at", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +81,7 @@ class Attempt:
         self._done = done
         self._ended = threading.Lock()  # taken by whoever ends it
         self._interrupt: Callable[[], object] | None = None
+        self._process = os.getpid()
 
     @property
     def name(self) -> str:
@@ -112,6 +114,8 @@ class Attempt:
 
     def finish(self, outcome: Outcome) -> bool:
         """End the attempt with this outcome, or as it was asked to stop. False: it had ended before."""
+        if os.getpid() != self._process:
+            os._exit(1)  # a copy of the worker that the executor forked and let return: it has no say
         if not self._ended.acquire(blocking=False):
             return False
         if self.stopped is not None:

@@ -95,7 +95,12 @@ class _RunHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         steps = speaking.get()
         if steps is not None:
-            steps.logged(current_step.get(), level_of(record), self.format(record))
+            try:
+                text = self.format(record)
+            except Exception:  # noqa: BLE001 - as every handler: a wrong format must not fail what logs it
+                self.handleError(record)
+            else:
+                steps.logged(current_step.get(), level_of(record), text)
 
 
 def _outside_runs(level: int) -> Callable[[logging.LogRecord], bool]:

@@ -74,12 +74,18 @@ class _PipeHandler(logging.Handler):
         self._report = report
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._report.logged(current_step.get(), level_of(record), self.format(record))
+        try:
+            text = self.format(record)
+        except Exception:  # noqa: BLE001 - as every handler: a wrong format must not fail what logs it
+            self.handleError(record)
+        else:
+            self._report.logged(current_step.get(), level_of(record), text)
 
 
 def main(fd: int, line: bytes) -> None:
     """Execute the task of this line, and tell of it through `fd`."""
     task = words.decode_task(line)
+    executing = os.getpid()
     sys.path[:] = task.path
     report = PipeReport(fd)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_PipeHandler(report)])
@@ -87,6 +93,8 @@ def main(fd: int, line: bytes) -> None:
     logging.setLogRecordFactory(named(logging.getLogRecordFactory(), lambda: whose))
     with beneath(task.traceparent):
         outcome = _execute(task, report)
+    if os.getpid() != executing:
+        os._exit(1)  # a copy that the executor forked and let return: it has no say
     sys.stdout.flush()
     report.tell(
         words.Ended(

@@ -11,7 +11,7 @@ import msgspec
 from waterclock.executors import AnyExecutor, GiveUp, Retry
 from waterclock.kit.concealing import Concealer
 from waterclock.model.outcomes import AttemptOutcome, Error
-from waterclock_worker.text import error_of
+from waterclock_worker.text import LINE_MOST, cleaned, error_of
 
 RESULT_MOST = 64 * 1024  # bytes of JSON
 
@@ -83,7 +83,7 @@ def outcome_of(error: BaseException, conceal: Callable[[str], str] = str) -> Out
 
 
 def _bad_result(message: str) -> Outcome:
-    return Outcome("failed", error=Error(type="BadResult", message=message), final=True)
+    return Outcome("failed", error=Error(type="BadResult", message=cleaned(message, LINE_MOST)), final=True)
 
 
 def _without(result: Any, concealed: Concealer) -> Any:

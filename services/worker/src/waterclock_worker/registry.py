@@ -73,11 +73,8 @@ def spec_of(executor: AnyExecutor) -> ExecutorSpec:
     Raises:
         Unfit: a type of its parameters or result has no JSON Schema.
     """
-    try:
-        params = _NOTHING if executor.params_type is None else schema_of(executor.params_type)
-        result = None if executor.result_type is NO_RESULT else schema_of(executor.result_type)
-    except TypeError as error:
-        raise Unfit(f"executor {executor.key!r}: {error}") from error
+    params = _NOTHING if executor.params_type is None else _announced(executor, "parameters", executor.params_type)
+    result = None if executor.result_type is NO_RESULT else _announced(executor, "result", executor.result_type)
     return ExecutorSpec(
         key=executor.key,
         description=executor.description,
@@ -86,6 +83,17 @@ def spec_of(executor: AnyExecutor) -> ExecutorSpec:
         timeout=executor.timeout,
         aliases=executor.aliases,
     )
+
+
+def _announced(executor: AnyExecutor, what: str, kind: Any) -> dict[str, Any]:
+    try:
+        return schema_of(kind)
+    except TypeError as error:
+        why = str(error).rsplit("\n", 1)[-1]  # msgspec's advice before it is for its own callers
+        raise Unfit(
+            f"executor {executor.key!r}: its {what} cannot be described by a JSON Schema: {why}; "
+            "annotate a msgspec.Struct, a dataclass, a type of JSON, or Any"
+        ) from error
 
 
 def schema_of(kind: Any) -> dict[str, Any]:

@@ -24,18 +24,28 @@ def cleaned(text: str, most: int) -> str:
 
 
 def error_of(error: BaseException, *, skip: int, conceal: Callable[[str], str] = str) -> Error:
-    """An exception as it is stored, without its first `skip` frames, ours; of a long traceback the end is kept."""
+    """An exception as it is stored, without its first `skip` frames, ours; of a long traceback the end is kept.
+
+    It never raises: exceptions are others' code, and one that cannot say what it is has ended an attempt all the same.
+    """
     frames = error.__traceback__
     for _ in range(skip):
         frames = frames.tb_next if frames is not None and frames.tb_next is not None else frames
-    lines = conceal("".join(traceback.format_exception(type(error), error, frames)))
+    lines = conceal(_said(lambda: "".join(traceback.format_exception(type(error), error, frames))))
     if len(lines) > TRACEBACK_MOST:
         lines = f"[cut] …{lines[-TRACEBACK_MOST:]}"
     return Error(
-        type=type(error).__name__,
-        message=cleaned(conceal(str(error)), LINE_MOST),
+        type=cleaned(type(error).__name__, NAME_MOST),
+        message=cleaned(conceal(_said(lambda: str(error))), LINE_MOST),
         traceback=cleaned(lines, LINE_MOST),
     )
+
+
+def _said(word: Callable[[], str]) -> str:
+    try:
+        return word()
+    except BaseException as failure:  # noqa: BLE001 - whatever it is, the attempt ended with the first
+        return f"[it cannot be written: {type(failure).__name__}]"
 
 
 def level_of(record: logging.LogRecord) -> Level:
