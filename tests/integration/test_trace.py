@@ -11,8 +11,7 @@ import pytest
 
 from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, served
 from tests.integration.scheduler.stage import scheduling
-from tests.support.traces import Spans, collected, id_of, links_of, parent_of, place, receiving, trace_of
-from waterclock.kit import telemetry
+from tests.support.traces import Spans, collected, id_of, links_of, parent_of, place, trace_of
 from waterclock.log.client import Log, LogSettings
 from waterclock_worker.executors.demo import noop, steps
 from waterclock_worker.registry import Registry
@@ -123,31 +122,3 @@ async def test_the_trace_of_a_scheduled_run_begins_with_its_decision(
     }
     assert any(place(decide) in links_of(call) for call in spans.operations("append"))
     assert (decide.attributes or {})["waterclock.fate"] == "fired"
-
-
-@pytest.mark.asyncio
-async def test_a_receiver_finds_one_trace_from_the_request_to_the_projected_outcome(
-    redis_url: str, migrated_postgres_url: str, key_prefix: str
-) -> None:
-    with receiving() as receiver:
-        telemetry.install("test", telemetry.exporter_to(receiver.url))
-        try:
-            async with everything(redis_url, migrated_postgres_url, key_prefix) as api:
-                job = await api.create(jobName="sent")
-                answer = await api.http.post(f"{JOBS}/{job['id']}/trigger", json={}, headers={"traceparent": CLIENT})
-                await ended(api, answer.json()["runId"])
-        finally:
-            await asyncio.to_thread(telemetry.shutdown)
-
-    spans = {span.span_id.hex(): span for span in receiver.spans() if span.trace_id.hex() == TRACE}
-    assert {span.name for span in spans.values()} == {
-        "POST /v1/monitor/jobs/{job_id}/trigger",
-        "append events",
-        "claim default",
-        "attempt default",
-        "project events",
-    }
-    for span in spans.values():
-        assert span.parent_span_id.hex() in {*spans, PARENT}
-    (projected,) = [span for span in spans.values() if span.name == "project events"]
-    assert spans[projected.parent_span_id.hex()].name == "attempt default"
