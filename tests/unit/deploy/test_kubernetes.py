@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from collections import Counter
 from importlib.metadata import entry_points
@@ -29,7 +30,7 @@ from waterclock_worker.worker import FAREWELL, STOPPING
 RELEASES = ("1.35", "1.36", "1.37")
 FOREIGN = {
     path.stem: json.loads(path.read_text())
-    for folder in ("keda", "prometheus-operator")
+    for folder in ("keda", "prometheus-operator", "gateway-api")
     for path in (ROOT / "tests/golden" / folder).glob("*.json")
 }
 """Schemas of what Kubernetes itself does not know."""
@@ -358,6 +359,25 @@ def test_the_ingress_leads_to_the_api_below_the_prefix_that_it_knows() -> None:
     assert trusted_networks(given.trusted_proxies)
     service = named(where, "Service")[path["backend"]["service"]["name"]]
     assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
+
+
+def test_a_route_of_the_gateway_api_leads_to_the_api_and_cuts_no_stream(tmp_path: Path) -> None:
+    k8s = os.path.relpath(ROOT / "deploy/k8s", tmp_path.resolve())
+    own = {"resources": [f"{k8s}/base"], "components": [f"{k8s}/components/httproute"]}
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(own))
+    where = str(tmp_path)
+    route = named(where, "HTTPRoute")["api"]
+    (rule,), ((match,),) = route["spec"]["rules"], [one["matches"] for one in route["spec"]["rules"]]
+    (backend,) = rule["backendRefs"]
+    given = read(ApiSettings, environment(where, ours(where)["api"]))
+
+    jsonschema.validate(route, FOREIGN["HTTPRoute"])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(route | {"spec": route["spec"] | {"hosts": []}}, FOREIGN["HTTPRoute"])
+    assert match["path"] == {"type": "PathPrefix", "value": given.path_prefix}
+    assert trusted_networks(given.trusted_proxies)
+    assert rule["timeouts"] == {"request": "0s", "backendRequest": "0s"}
+    assert backend["port"] in [port["port"] for port in named(where, "Service")[backend["name"]]["spec"]["ports"]]
 
 
 def test_every_manifest_is_named_by_a_kustomization() -> None:
