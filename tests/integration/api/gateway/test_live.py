@@ -87,14 +87,21 @@ async def test_heartbeats_keep_a_silent_stream_open_past_the_gateways_patience(
 
 @both
 @pytest.mark.asyncio
-async def test_who_leaves_the_gateway_leaves_us(
+async def test_heartbeats_come_through_and_who_leaves_the_gateway_leaves_us(
     rig: MakeRig, kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "_TEND_EVERY", 0.05)
     monkeypatch.setattr(hub, "LOOK_EVERY", 0.1)
+    monkeypatch.setattr(hub, "HEARTBEAT_EVERY", 0.2)
     async with rig(proxies=("127.0.0.1",)) as api, served(api) as url, _before(kind, tmp_path, url) as front:
-        async with front.client() as http, http.stream("GET", f"{front.url}{EVENTS}/stream"):
+        async with front.client() as http, http.stream("GET", f"{front.url}{EVENTS}/stream") as answer:
             await eventually(lambda: api.parts.hub.seats == 1, within=30)
+            heard = 0
+            async with asyncio.timeout(30):
+                async for line in answer.aiter_lines():
+                    heard += line == ":"
+                    if heard == 4:  # nothing else is said
+                        break
         await eventually(lambda: api.parts.hub.seats == 0, within=30)
 
 

@@ -29,14 +29,14 @@ both = pytest.mark.parametrize("kind", KINDS)
 async def test_all_that_refers_to_us_leads_back_through_the_gateway(
     rig: MakeRig, kind: Kind, http2: bool, tmp_path: Path
 ) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url, _before(kind, tmp_path, url) as front:
+    async with rig(proxies=PROXIES) as api, served(api) as url, before(kind, tmp_path, url) as front:
         await api.worker()
         async with front.client(http2=http2, follow_redirects=True) as http:
-            created = await http.post(JOBS, json=JOB)
-            assert (created.status_code, created.http_version) == (201, "HTTP/2" if http2 else "HTTP/1.1")
-            where = created.url.join(created.headers["location"])
-            assert str(where) == f"{front.url}{JOBS}/{created.json()['id']}"
-            assert (await http.get(where)).json()["id"] == created.json()["id"]
+            answer = await http.post(JOBS, json=JOB)
+            assert (answer.status_code, answer.http_version) == (201, "HTTP/2" if http2 else "HTTP/1.1")
+            where = answer.url.join(answer.headers["location"])
+            assert str(where) == f"{front.url}{JOBS}/{answer.json()['id']}"
+            assert (await http.get(where)).json()["id"] == answer.json()["id"]
             refused = await http.post(JOBS, json=JOB)
             kind_page = refused.url.join(refused.json()["type"])
             assert str(kind_page) == f"{front.url}/problems#name-taken"
@@ -64,15 +64,15 @@ async def test_what_a_client_makes_up_is_not_believed_and_its_key_goes_through(
         "X-Forwarded-Proto": "gopher",
         "Forwarded": "for=203.0.113.7;host=evil.example",
     }
-    async with rig(proxies=PROXIES) as api, served(api) as url, _before(kind, tmp_path, url) as front:
+    async with rig(proxies=PROXIES) as api, served(api) as url, before(kind, tmp_path, url) as front:
         await api.worker()
         key = await api.key("add", "export", name="deployer")
-        async with _from_afar(front) as http:
+        async with from_afar(front) as http:
             assert (await http.post(JOBS, json=JOB)).status_code == 401
-            created = await http.post(JOBS, json=JOB, headers=spoofed | {"Authorization": f"Bearer {key}"})
-            assert created.headers["location"] == f"{PREFIX}{JOBS}/{created.json()['id']}"
-            assert not any("evil" in value for value in created.headers.values())
-        assert (await _created(api, key))["actor"] == f"key:deployer@{CLIENT}"
+            answer = await http.post(JOBS, json=JOB, headers=spoofed | {"Authorization": f"Bearer {key}"})
+            assert answer.headers["location"] == f"{PREFIX}{JOBS}/{answer.json()['id']}"
+            assert not any("evil" in value for value in answer.headers.values())
+        assert (await created(api, key))["actor"] == f"key:deployer@{CLIENT}"
 
 
 @both
@@ -81,30 +81,30 @@ async def test_the_address_of_a_client_is_right_through_two_proxies(rig: MakeRig
     async with rig(proxies=PROXIES) as api, served(api) as url:
         await api.worker()
         trusts = {"trustedIPs: []": 'trustedIPs: ["127.0.0.1"]'}
-        async with _before(kind, tmp_path / "inner", url, trusts) as inner:
+        async with before(kind, tmp_path / "inner", url, trusts) as inner:
             unstripped = "proxy_set_header X-Forwarded-Prefix /scheduler;"
             onwards = {"http://waterclock/;": "https://waterclock/scheduler/;", unstripped: ""}
-            async with _before("nginx", tmp_path / "outer", inner.origin, onwards) as outer, _from_afar(outer) as http:
-                created = await http.post(JOBS, json=JOB, headers={"X-Forwarded-For": "203.0.113.7"})
-                assert created.headers["location"] == f"{PREFIX}{JOBS}/{created.json()['id']}"
-        assert (await _created(api))["actor"] == f"anonymous@{CLIENT}"
+            async with before("nginx", tmp_path / "outer", inner.origin, onwards) as outer, from_afar(outer) as http:
+                answer = await http.post(JOBS, json=JOB, headers={"X-Forwarded-For": "203.0.113.7"})
+                assert answer.headers["location"] == f"{PREFIX}{JOBS}/{answer.json()['id']}"
+        assert (await created(api))["actor"] == f"anonymous@{CLIENT}"
 
 
 @pytest.mark.asyncio
 async def test_nginx_gives_a_request_one_id_for_answers_logs_and_trace(rig: MakeRig, tmp_path: Path) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url, _before("nginx", tmp_path, url) as front:
+    async with rig(proxies=PROXIES) as api, served(api) as url, before("nginx", tmp_path, url) as front:
         await api.worker()
         async with front.client() as http:
-            created = await http.post(JOBS, json=JOB, headers={"X-Request-Id": "mine"})
-            (request_id,) = created.headers.get_list("x-request-id")
-            assert (await _created(api))["traceparent"].split("-")[1] == request_id
+            answer = await http.post(JOBS, json=JOB, headers={"X-Request-Id": "mine"})
+            (request_id,) = answer.headers.get_list("x-request-id")
+            assert (await created(api))["traceparent"].split("-")[1] == request_id
             refused = await http.post(JOBS, json=JOB)
             assert refused.json()["requestId"] == refused.headers["x-request-id"] != request_id
             log = tmp_path / "access.log"
             await eventually(lambda: request_id in log.read_text())
             given = f"00-{'ab' * 16}-{'cd' * 8}-01"
             await http.post(JOBS, json=JOB | {"jobName": "traced"}, headers={"traceparent": given})
-            assert "ab" * 16 in (await _created(api))["traceparent"]
+            assert "ab" * 16 in (await created(api))["traceparent"]
 
 
 @pytest.mark.asyncio
@@ -113,12 +113,12 @@ async def test_traefik_begins_the_trace_that_an_event_goes_on_with(rig: MakeRig,
         await api.worker()
         with receiving() as receiver:
             collector = {"http://127.0.0.1:4318": receiver.url}
-            async with _before("traefik", tmp_path, url, collector) as front, front.client() as http:
-                created = await http.post(JOBS, json=JOB, headers={"X-Request-Id": "mine"})
-                assert created.headers["x-request-id"] == "mine"
+            async with before("traefik", tmp_path, url, collector) as front, front.client() as http:
+                answer = await http.post(JOBS, json=JOB, headers={"X-Request-Id": "mine"})
+                assert answer.headers["x-request-id"] == "mine"
                 log = tmp_path / "access.log"
                 await eventually(lambda: any(_names(line, "mine") for line in log.read_text().splitlines()))
-                trace = (await _created(api))["traceparent"].split("-")[1]
+                trace = (await created(api))["traceparent"].split("-")[1]
             told = {span.trace_id.hex() for span in receiver.spans()}  # Traefik has ended, and sent what it held
         assert trace in told
 
@@ -127,7 +127,7 @@ async def test_traefik_begins_the_trace_that_an_event_goes_on_with(rig: MakeRig,
 @pytest.mark.asyncio
 async def test_a_body_that_is_too_large_is_refused_in_our_own_words(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
     async with rig(proxies=PROXIES) as api, served(api) as url, AsyncExitStack() as gateways:
-        front = await gateways.enter_async_context(_before(kind, tmp_path, url))
+        front = await gateways.enter_async_context(before(kind, tmp_path, url))
         http = await gateways.enter_async_context(front.client())
         large = await http.post(JOBS, content=b" " * (1 << 20) + b"{}")
         assert (large.status_code, large.json()["type"]) == (413, f"{PREFIX}/problems#too-large")
@@ -139,7 +139,7 @@ async def test_a_body_that_is_too_large_is_refused_in_our_own_words(rig: MakeRig
 @both
 @pytest.mark.asyncio
 async def test_who_sends_slowly_keeps_nobody_waiting(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url, _before(kind, tmp_path, url) as front:
+    async with rig(proxies=PROXIES) as api, served(api) as url, before(kind, tmp_path, url) as front:
         await api.worker()
         others_done = asyncio.Event()
 
@@ -162,7 +162,7 @@ async def test_who_sends_slowly_keeps_nobody_waiting(rig: MakeRig, kind: Kind, t
 async def test_while_no_replica_answers_the_gateway_says_so(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
     async with rig(proxies=PROXIES) as api, AsyncExitStack() as gateways:
         async with served(api) as url:
-            front = await gateways.enter_async_context(_before(kind, tmp_path, url))
+            front = await gateways.enter_async_context(before(kind, tmp_path, url))
             http = await gateways.enter_async_context(front.client())
             assert (await http.get(JOBS)).status_code == 200
         answer = await http.get(JOBS)
@@ -173,7 +173,7 @@ async def test_while_no_replica_answers_the_gateway_says_so(rig: MakeRig, kind: 
             assert answer.json()["requestId"]
 
 
-async def _created(api: Rig, key: str | None = None) -> dict[str, Any]:
+async def created(api: Rig, key: str | None = None) -> dict[str, Any]:
     """The newest `job.created`."""
     await api.caught_up()
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
@@ -184,13 +184,13 @@ def _names(line: str, request_id: str) -> bool:
     return json.loads(line).get("downstream_X-Request-Id") == request_id
 
 
-def _from_afar(front: Gateway) -> httpx.AsyncClient:
+def from_afar(front: Gateway) -> httpx.AsyncClient:
     """A client at another address than the proxies'."""
     transport = httpx.AsyncHTTPTransport(local_address=CLIENT, verify=front.tls)
     return httpx.AsyncClient(base_url=front.url, transport=transport, timeout=30)
 
 
-def _before(kind: Kind, folder: Path, url: str, changes: dict[str, str] | None = None) -> Any:
+def before(kind: Kind, folder: Path, url: str, changes: dict[str, str] | None = None) -> Any:
     """The gateway with one process behind it, which counts for both."""
     where = url.partition("//")[2]
     return gateway(kind, folder, [where, where], changes=changes)
