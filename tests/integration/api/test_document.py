@@ -102,12 +102,20 @@ async def test_every_route_is_in_the_document_with_its_method(rig: MakeRig) -> N
         }
 
 
+def test_a_summary_is_one_sentence_of_prose_and_the_rest_is_told_apart() -> None:
+    told = [each for operations in openapi.document(ROUTES)["paths"].values() for each in operations.values()]
+    assert all(each["summary"] and "\n" not in each["summary"] for each in told)
+    assert any("`schedules`" in each.get("description", "") for each in told)
+
+
 @pytest.mark.asyncio
 async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
     async with rig() as api:
         page = await api.http.get("/")
         assert page.headers["content-type"].startswith("text/html")
         assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert 'rel="icon" href="data:' in page.text
+        assert "img-src data:" in page.headers["content-security-policy"]  # what it refers to it may load
         assets = re.findall(r'(?:href|src)="([a-z][^":]+)"', page.text)
         assert set(assets) == {"page.css", "page.js", "schema/openapi.json", "schema/asyncapi.json", "problems"}
         for asset in assets:

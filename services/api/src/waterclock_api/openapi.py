@@ -123,13 +123,15 @@ def stored_events(components: Mapping[str, Any]) -> dict[str, Any]:
 def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
     function = handler.fn
     name = _camel(str(function.__name__))
+    summary, _, more = (inspect.getdoc(function) or "").partition("\n\n")
     parameters = [
         {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-z-]{1,64}$"}}
         for _ in _PARAMETER.findall(path)
     ]
     operation: dict[str, Any] = {
         "operationId": name,
-        "summary": inspect.getdoc(function),
+        "summary": " ".join(summary.split()),
+        **({"description": more} if more else {}),
         "tags": [_tag(path)],
         "parameters": parameters + _query(spec) + _headers(spec),
         "responses": _responses(name, spec, schemas),

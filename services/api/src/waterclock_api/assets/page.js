@@ -46,16 +46,24 @@ async function show(response, output) {
   if (response.headers.get("content-type")?.includes("json")) output.textContent += JSON.stringify(JSON.parse(text), null, 2);
 }
 
-const sample = (operation) => JSON.stringify(operation.requestBody.content["application/json"].example ?? {}, null, 2);
+// What can be tried without doing it is.
+const sample = (api, { schema, example }) => {
+  const dry = "dryRun" in (resolve(api, schema).properties ?? {}) ? { dryRun: true } : {};
+  return JSON.stringify({ ...example, ...dry }, null, 2);
+};
 
 const tryIt = (api, path, method, operation) => {
-  const inputs = operation.parameters.map((parameter) => [parameter, make("input", { ariaLabel: parameter.name })]);
-  const body = operation.requestBody && make("textarea", { spellcheck: false, value: sample(operation), ariaLabel: "Body" });
-  const output = make("pre", { hidden: true });
+  const inputs = operation.parameters.map((parameter) =>
+    [parameter, make("input", { ariaLabel: parameter.name, required: parameter.in === "path" })]);
+  const content = operation.requestBody?.content["application/json"];
+  const body = content && make("textarea", { spellcheck: false, value: sample(api, content), ariaLabel: "Body" });
+  const output = make("pre", { hidden: true, tabIndex: 0, ariaLive: "polite" });
+  const stop = make("button", { type: "button", textContent: "Stop", disabled: true, onclick: () => running.abort() });
   let running;
-  const send = async () => {
+  const send = async (event) => {
+    event.preventDefault();
     running?.abort();
-    running = new AbortController();
+    const ours = running = new AbortController();
     const url = new URL(path.slice(1), document.baseURI);
     const headers = {};
     for (const [parameter, input] of inputs) {
@@ -69,22 +77,25 @@ const tryIt = (api, path, method, operation) => {
     if (body?.value) headers["Content-Type"] = "application/json";
     output.hidden = false;
     output.textContent = "…";
+    stop.disabled = false;
     try {
-      await show(await fetch(url, { method, headers, body: body?.value || undefined, signal: running.signal }), output);
+      await show(await fetch(url, { method, headers, body: body?.value || undefined, signal: ours.signal }), output);
     } catch (error) {
-      if (error.name !== "AbortError") output.textContent += String(error);
+      if (ours === running) output.textContent += error.name === "AbortError" ? "\nstopped" : `\n${error}`;
+    } finally {
+      if (ours === running) stop.disabled = true;
     }
   };
   const rows = inputs.map(([parameter, input]) => make("tr", {},
     make("td", {}, make("code", { textContent: parameter.name }), ` ${parameter.in}`),
     make("td", {}, input),
     make("td", { textContent: parameter.description ?? kindOf(api, parameter.schema) })));
-  return [
+  return make("form", { onsubmit: send },
     make("table", {}, ...rows),
-    ...(body ? [fieldsTable(api, operation.requestBody.content["application/json"].schema), body] : []),
-    make("button", { type: "button", textContent: "Send", onclick: send }),
-    output,
-  ];
+    ...(body ? [fieldsTable(api, content.schema), body] : []),
+    make("button", { type: "submit", textContent: "Send" }),
+    stop,
+    output);
 };
 
 const route = (api, path, method, operation) => {
@@ -97,13 +108,16 @@ const route = (api, path, method, operation) => {
     if (!details.open || details.querySelector(".body")) return;
     const answers = Object.entries(operation.responses).map(([status, each]) =>
       make("tr", {}, make("td", { textContent: status }), make("td", { textContent: each.description })));
-    details.append(make("div", { className: "body" }, ...tryIt(api, path, method, operation), make("table", {}, ...answers)));
+    const more = make("p", { textContent: operation.description ?? "", hidden: !operation.description });
+    details.append(make("div", { className: "body" }, more, tryIt(api, path, method, operation), make("table", {}, ...answers)));
   });
   return details;
 };
 
 async function draw() {
-  const api = await (await fetch("schema/openapi.json")).json();
+  const answer = await fetch("schema/openapi.json");
+  if (!answer.ok) throw new Error(`schema/openapi.json is answered ${answer.status} ${answer.statusText}`);
+  const api = await answer.json();
   const groups = new Map();
   for (const [path, operations] of Object.entries(api.paths)) {
     for (const [method, operation] of Object.entries(operations)) {
@@ -121,4 +135,6 @@ async function draw() {
   });
 }
 
-draw();
+draw().catch((error) => {
+  document.getElementById("routes").textContent = `The routes cannot be shown: ${error.message}`;
+});
