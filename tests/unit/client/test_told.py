@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from waterclock.client.answers import Explanations, Proof
 from waterclock.client.explain import told as explanations_told
+from waterclock.client.fleet import few
 from waterclock.client.ledger import told as proof_told
+from waterclock.client.table import visible
 from waterclock.model.explain import Explanation
 from waterclock.model.ids import JobId
 from waterclock.model.instants import Stamp
@@ -75,3 +78,25 @@ def test_instants_are_told_with_their_fate_and_why() -> None:
 
 def test_a_range_without_instants_says_so() -> None:
     assert list(explanations_told(Explanations(items=(), next_cursor=None))) == ["The job names no instant there."]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("水時計 🕰 é\ttab\nsecond line", "水時計 🕰 é\ttab\nsecond line"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;a title\x07", "\\x1b]0;a title\\x07"),
+        ("\x1bc\x9b2J", "\\x1bc\\x9b2J"),
+        ("10%\r20%\r", "10%\\x0d20%"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+    ],
+)
+def test_what_others_wrote_does_not_rule_the_terminal(said: str, shown: str) -> None:
+    assert visible(said) == shown
+
+
+def test_a_column_of_names_has_an_end() -> None:
+    assert few([]) == ""
+    assert few(["url!", "json"]) == "url!,json"
+    assert few(["x" * 50, "y"]) == "x" * 50 + " and 1 more"
+    assert few([f"name-{number}" for number in range(18)]) == "name-0,name-1,name-2,name-3,name-4 and 13 more"

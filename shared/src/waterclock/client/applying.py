@@ -16,6 +16,7 @@ from waterclock.client.http import Client
 from waterclock.client.plan_told import COLOURS, told
 from waterclock.client.planning import Change, Plan, definition_of, planned
 from waterclock.client.problems import ApiError, NameTaken, NotFound, Refused, VersionMismatch
+from waterclock.client.table import visible
 from waterclock.client.terminal import NO, NotAsked, speaking
 from waterclock.kit.clock import SystemClock
 
@@ -126,7 +127,7 @@ def _show(found: Plan, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(found))
         return
     for line in told(found):
-        click.secho(line, fg=COLOURS.get(line[:1]))
+        click.secho(visible(line), fg=COLOURS.get(line[:1]))
 
 
 def _carry_out(client: Client, change: Change, *, allow_unknown: bool) -> None:

@@ -12,6 +12,8 @@ from waterclock.client.http import Client
 from waterclock.client.table import table
 from waterclock.client.terminal import cursor_option, json_option, limit_option, more, show, speaking
 
+_ROOM = 40  # characters for the names of parameters
+
 
 @click.group()
 def fleet() -> None:
@@ -64,7 +66,7 @@ def told_executors(page: Page[Executor]) -> Iterator[str]:
                 one.key,
                 ",".join(one.aliases),
                 ",".join(one.workers),
-                ",".join(parameters(one)),
+                few(parameters(one)),
                 one.description.partition("\n")[0],
             )
             for one in page.items
@@ -72,9 +74,18 @@ def told_executors(page: Page[Executor]) -> Iterator[str]:
     )
 
 
+def few(names: list[str]) -> str:
+    """As many of the names as a column has room for."""
+    shown = next((n for n in range(len(names), 1, -1) if len(",".join(names[:n])) <= _ROOM), 1)
+    left = len(names) - shown
+    return ",".join(names[:shown]) + (f" and {left} more" if left > 0 else "")
+
+
 def parameters(one: Executor) -> list[str]:
-    """Their names; those that must be given have an exclamation mark."""
+    """Their names; those that must be given come first, with an exclamation mark."""
     schema = one.params_schema
     named = schema.get("$ref", "").rpartition("/")[2]
     found = schema.get("$defs", {}).get(named, schema)
-    return [f"{name}!" if name in found.get("required", ()) else name for name in found.get("properties", {})]
+    required = frozenset(found.get("required", ()))
+    free = sorted(found.get("properties", {}).keys() - required)
+    return [*(f"{name}!" for name in sorted(required)), *free]

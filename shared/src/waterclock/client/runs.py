@@ -22,6 +22,7 @@ from waterclock.client.terminal import (
     limit_option,
     more,
     reason_option,
+    say,
     show,
     show_pages,
     speaking,
@@ -96,8 +97,7 @@ def logs(client: Client, run_id: str, *, follow: bool, as_json: bool) -> None:
     if as_json:
         show_pages(client, call)
         return
-    for line in client.each(call):
-        click.echo(f"{line.at}  {line.level:<7}  {line.text}")
+    say(f"{line.at}  {line.level:<7}  {line.text}" for line in client.each(call))
 
 
 @run.command()

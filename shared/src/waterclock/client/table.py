@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import click
 import msgspec
+
+_HIDDEN = {
+    number: f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+    for number in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(number) not in "\n\t"
+}
+"""What a terminal would obey rather than show: control characters, and those that turn the direction of writing."""
+
+
+def visible(text: str) -> str:
+    """Text of others, such as an executor's lines, as a terminal may have it: no colours, controls by their number."""
+    return click.unstyle(text).rstrip("\r").translate(_HIDDEN)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Iterator[str]:

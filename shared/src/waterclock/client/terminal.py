@@ -14,6 +14,7 @@ from waterclock.client.answers import Page
 from waterclock.client.call import Call
 from waterclock.client.http import Client
 from waterclock.client.problems import ApiError, Forbidden, Refused, Unauthenticated, Unreachable
+from waterclock.client.table import visible
 from waterclock.client.talks import decode, following
 from waterclock.kit.settings import PREFIX, SettingsError, read
 
@@ -104,7 +105,7 @@ def show_pages(client: Client, call: Call[Page[Any]]) -> None:
 
 def say(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo(line)
+        click.echo(visible(line))
 
 
 def more(page: Page[Any]) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from waterclock.client.answers import Run
 from waterclock.client.call import Stream
 from waterclock.client.events import END, Event
 from waterclock.client.http import Client
+from waterclock.client.table import visible
 from waterclock.client.telling import because, told
 from waterclock.client.terminal import NO
 
@@ -25,7 +27,7 @@ class Lines:
     def __init__(self, *, whose: bool = False, as_json: bool = False) -> None:
         self._whose = whose
         self._as_json = as_json
-        self._live = sys.stdout.isatty()
+        self._live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self._passing = False  # whether the line above may be written over
 
     def write(self, event: Event) -> None:
@@ -37,7 +39,7 @@ class Lines:
             return
         for line in told(event, whose=self._whose):
             over = "\x1b[1A\x1b[2K" if passing and self._passing else ""
-            click.echo(over + line)
+            click.echo(over + visible(line))
             self._passing = passing
 
 
@@ -60,7 +62,7 @@ def follow_run(client: Client, run_id: str, *, as_json: bool) -> None:
 def await_run(client: Client, run_id: str, *, as_json: bool) -> None:
     """Wait for a run's end, and say it in a line, or as the run's JSON."""
     run = client.wait(run_id)
-    click.echo(client.fetch(calls.get_run(run_id)) if as_json else ended(run))
+    click.echo(client.fetch(calls.get_run(run_id)) if as_json else visible(ended(run)))
     leave_with(run.status)
 
 
