@@ -151,6 +151,20 @@ def test_a_request_to_cancel_leaves_the_run_running() -> None:
     assert run.cancel_requested_at is not msgspec.UNSET
 
 
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        ((RunCancelled(**IDS),), "requested"),
+        ((RunCancelled(**IDS, reason="jobDisabled"),), "jobDisabled"),
+        ((STARTED, RunCancelRequested(**IDS, reason="replaced"), RunCancelled(**FIRST)), "replaced"),
+        ((STARTED, RunCancelRequested(**IDS), RunCancelled(**FIRST, reason="jobDeleted")), "jobDeleted"),
+        ((STARTED, RunCancelRequested(**IDS), RunSucceeded(**FIRST)), "requested"),
+    ],
+)
+def test_a_run_says_why_it_was_cancelled_or_asked_to_stop(events: tuple[Event, ...], reason: str) -> None:
+    assert run_after(*events).cancel_reason == reason
+
+
 def test_a_late_writer_changes_nothing() -> None:
     assert folded(ResultRefused(**FIRST, outcome="succeeded")) == folded()
 

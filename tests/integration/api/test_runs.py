@@ -118,9 +118,24 @@ async def test_a_job_that_may_not_overlap_refuses_a_second_run_and_names_the_fir
         assert first in refused.json()["detail"]
         instead = await api.trigger(job_id, overlapPolicy="cancel_other")
         assert (await _run(api, instead))["status"] == "queued"
-        assert (await _run(api, first))["status"] == "cancelled"
+        replaced = await _run(api, first)
+        assert (replaced["status"], replaced["cancelReason"]) == ("cancelled", "replaced")
         waiting = await _run(api, await api.trigger(job_id, overlapPolicy="buffer_all"))
         assert (waiting["status"], waiting["waitingOn"]) == ("waiting", instead)
+
+
+@pytest.mark.asyncio
+async def test_a_run_that_its_disabled_job_kept_from_starting_says_so(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job_id = (await api.create(concurrent="0"))["id"]
+        run_id = await api.trigger(job_id, reason="month's end")
+        assert (await _run(api, run_id))["cancelReason"] is None
+        assert (await api.http.put(f"{JOBS}/{job_id}/status", json={"status": "1"})).status_code == 200
+        assert await worker.claim() == []
+        await api.caught_up()
+        run = await _run(api, run_id)
+        assert (run["status"], run["cancelReason"], run["reason"]) == ("cancelled", "jobDisabled", "month's end")
 
 
 @pytest.mark.asyncio

@@ -100,6 +100,7 @@ def run_of(row: Row, attempts: Sequence[Row], steps: Sequence[Row]) -> Run:
         folded=row[24],
         folded_first=_stamp(row[25]),
         trace_id=row[26],
+        cancel_reason=row[27],
         attempts=[_attempt(one) for one in attempts],
         steps=[_step(one) for one in steps],
     )

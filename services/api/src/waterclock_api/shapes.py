@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from waterclock.model.definition import Definition
-from waterclock.model.events import Level, StepStatus, Trigger
+from waterclock.model.events import CancelReason, Level, StepStatus, Trigger
 from waterclock.model.explain import Fate
 from waterclock.model.ids import RunId
 from waterclock.model.instants import Stamp
@@ -95,6 +95,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     error: Error | None
     waiting_on: str | None
     cancel_requested_at: Stamp | None
+    cancel_reason: CancelReason | None
     retry_of: str | None
     reason: str | None
     labels: dict[str, str]

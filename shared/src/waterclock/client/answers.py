@@ -109,6 +109,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     folded: int
     folded_first: str | None
     trace_id: str | None = None
+    cancel_reason: str | None = None
     attempts: tuple[Attempt, ...]
     steps: tuple[Step, ...]
 

@@ -254,6 +254,7 @@ def whole(one: Run) -> Iterator[str]:
             "waits behind": one.waiting_on,
             "retry of": one.retry_of,
             "reason": one.reason,
+            "cancelled because": one.cancel_reason,
             "parameters": one.params or None,
             "result": one.result,
             "error": error,

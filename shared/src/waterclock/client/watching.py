@@ -68,7 +68,7 @@ def await_run(client: Client, run_id: str, *, as_json: bool) -> None:
 
 def ended(run: Run) -> str:
     error = None if run.error is None else {"type": run.error.type, "message": run.error.message}
-    return f"{run.id} {run.status}{because(error, run.reason if run.status == 'cancelled' else None)}"
+    return f"{run.id} {run.status}{because(error, run.cancel_reason)}"
 
 
 def leave_with(status: str | None) -> None:

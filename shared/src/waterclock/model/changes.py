@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from waterclock.model.definition import Definition, Status
-from waterclock.model.events import ExecutorSpec, Level, StepStatus
+from waterclock.model.events import CancelReason, ExecutorSpec, Level, StepStatus
 from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus
 
@@ -80,6 +80,7 @@ class RunChange(RowChange, frozen=True, kw_only=True):
     error: Column[Error | None] = UNSET  # of the last attempt that ended
     waiting_on: Column[str | None] = UNSET
     cancel_requested_at: Column[Stamp | None] = UNSET
+    cancel_reason: Column[CancelReason | None] = UNSET
     retry_of: Column[str | None] = UNSET
     reason: Column[str | None] = UNSET
     labels: Column[dict[str, str]] = UNSET

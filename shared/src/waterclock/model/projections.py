@@ -103,8 +103,8 @@ def project(position: Position, at_ms: int, event: StoredEvent) -> tuple[Change,
         case RunDied(run_id=run_id, attempt=attempt):
             run = RunChange(run_id=run_id, status="died", finished_at=at, error=None)
             return run, *(_attempt_ended(run_id, attempt, at, "lost") if attempt else ())
-        case RunCancelRequested(run_id=run_id):
-            return (RunChange(run_id=run_id, cancel_requested_at=at),)
+        case RunCancelRequested(run_id=run_id, reason=reason):
+            return (RunChange(run_id=run_id, cancel_requested_at=at, cancel_reason=reason),)
         case RunCancelled():
             return _cancelled(at, event)
         case FireSkipped() | FireCoalesced():
@@ -185,10 +185,12 @@ def _attempt_ended(
 
 
 def _cancelled(at: Stamp, event: RunCancelled) -> tuple[Change, ...]:
+    asked = event.attempt != 0 and event.reason == "requested"  # by an earlier event, which says why
+    reason = UNSET if asked else event.reason
+    run = RunChange(run_id=event.run_id, status="cancelled", finished_at=at, cancel_reason=reason)
     if event.attempt == 0:
-        return (RunChange(run_id=event.run_id, status="cancelled", finished_at=at, waiting_on=None),)
-    run = RunChange(run_id=event.run_id, status="cancelled", finished_at=at, error=None)
-    return run, *_attempt_ended(event.run_id, event.attempt, at, "cancelled")
+        return (replace(run, waiting_on=None),)
+    return replace(run, error=None), *_attempt_ended(event.run_id, event.attempt, at, "cancelled")
 
 
 def _step(at: Stamp, event: StepStarted | StepProgressed | StepFinished) -> StepChange:
