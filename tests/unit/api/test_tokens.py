@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hmac
 import json
+import ssl
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from tests.support.certificates import Authority
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.settings import SettingsError
 from waterclock_api.credentials import CredentialsUnknown, Unauthenticated
@@ -84,10 +86,10 @@ class Issuer:
         self.up = True
 
     @asynccontextmanager
-    async def serving(self) -> AsyncGenerator[str]:
-        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+    async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncGenerator[str]:
+        server = await asyncio.start_server(self._answer, "127.0.0.1", 0, ssl=tls)
         async with server:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/jwks"
+            yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/jwks"
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -186,6 +188,20 @@ async def test_a_new_key_of_the_issuer_is_looked_up_and_not_too_often() -> None:
         with pytest.raises(Unauthenticated, match="does not show"):
             await tokens.principal(token())
         assert issuer.asked == 2
+
+
+@pytest.mark.asyncio
+async def test_keys_are_read_by_tls_if_their_authority_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = Authority(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*ca.issue("issuer"))
+    async with Issuer().serving(tls) as url:
+        with pytest.raises(CredentialsUnknown):
+            await made(url).principal(token("RS256"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(ca.file))
+        await made(url).principal(token("RS256"))
 
 
 @pytest.mark.asyncio

@@ -12,6 +12,7 @@ import httpx
 import jwt
 import msgspec
 
+from waterclock.kit.authorities import authorities
 from waterclock.kit.clock import Clock
 from waterclock_api.credentials import CredentialsUnknown
 
@@ -94,7 +95,7 @@ class KeySet:
             return await asyncio.to_thread(Path(self._source).read_bytes)
         async with (
             asyncio.timeout(TIMEOUT),
-            httpx.AsyncClient(trust_env=False, transport=self._transport) as http,
+            httpx.AsyncClient(trust_env=False, verify=authorities(), transport=self._transport) as http,
             http.stream("GET", self._source) as answer,
         ):
             answer.raise_for_status()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
@@ -19,6 +18,7 @@ from waterclock.client.call import Call, Stream
 from waterclock.client.events import SILENCE, Event, Follower
 from waterclock.client.problems import Refused, Unreachable, refusal
 from waterclock.client.talks import Pause, Request, Response, Talk, ask, decode, following, named_by_id
+from waterclock.kit.authorities import authorities
 from waterclock.model.outcomes import ENDED
 
 T = TypeVar("T")
@@ -253,12 +253,10 @@ def _options(url: str, key: str | None, timeout: float) -> dict[str, Any]:
 
 
 def _authorities(url: str) -> ssl.SSLContext | bool:
-    """Those of `SSL_CERT_FILE`; True for those that httpx brings."""
-    file = os.environ.get("SSL_CERT_FILE")
     try:
-        return ssl.create_default_context(cafile=file) if file else True
-    except OSError as error:  # what cannot be read as certificates is one, too
-        raise Unreachable(url, f"SSL_CERT_FILE: {file}: {error.strerror}", sent=False) from error
+        return authorities()
+    except OSError as error:
+        raise Unreachable(url, str(error.strerror), sent=False) from error
 
 
 def _unreachable(url: str, error: httpx.RequestError) -> Unreachable:
