@@ -116,6 +116,16 @@ def test_each_process_can_read_its_settings(where: str) -> None:
             read(kind, given)
 
 
+def test_the_certificates_of_the_stores_are_in_each_pod_of_production() -> None:
+    for name, template in ours("overlays/production").items():
+        pod = template["spec"]
+        (volume,) = (one for one in pod["volumes"] if one["name"] == "store-tls")
+        assert volume["secret"] == {"secretName": "waterclock-store-tls", "optional": True, "defaultMode": 0o440}, name
+        (container,) = pod["containers"]
+        (mount,) = (one for one in container["volumeMounts"] if one["name"] == "store-tls")
+        assert mount == {"name": "store-tls", "mountPath": "/etc/waterclock/tls", "readOnly": True}, name
+
+
 @everywhere
 def test_only_those_who_write_the_archive_know_where_it_is(where: str) -> None:
     told = {name for name, template in ours(where).items() if "WATERCLOCK_POSTGRES_URL" in environment(where, template)}
