@@ -10,24 +10,20 @@ import re
 import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from redis.asyncio import Redis
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from tests.contract.log import build
 from tests.integration.test_doctor import asked
-from tests.support import waiting
 from tests.support.certificates import DAY, Authority, Identity
-from tests.support.cluster import start_cluster
 from tests.support.installation import clean_environment
 from tests.support.servers import Shared, fresh_database
 from tests.support.terminator import Terminator, terminated
-from waterclock.log.broker import Control, application, broker_at, control_stream, hosted, say
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogError
-from waterclock.log.opening import initialise, tail_of
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.migrate import migrate
 from waterclock.store.pool import open_pool
@@ -48,6 +44,7 @@ class Papers(NamedTuple):
     server: Identity
     client: Identity
     stranger: Identity
+    sealed: Path
 
     def fill(self, options: str) -> str:
         return options.format(
@@ -57,6 +54,7 @@ class Papers(NamedTuple):
             key=self.client.key,
             stranger=self.stranger.certificate,
             strange_key=self.stranger.key,
+            sealed=self.sealed,
             text=__file__,
         )
 
@@ -65,7 +63,10 @@ class Papers(NamedTuple):
 def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
     folder = tmp_path_factory.mktemp("papers")
     ca, other = Authority(folder), Authority(folder, "other")
-    return Papers(ca, other, ca.issue("server"), ca.issue("client"), other.issue("stranger"))
+    sealed = folder / "sealed.key"
+    key = ec.generate_private_key(ec.SECP256R1())
+    sealed.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"a pass phrase")))
+    return Papers(ca, other, ca.issue("server"), ca.issue("client"), other.issue("stranger"), sealed)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,7 @@ REDIS_REFUSALS = [
     ("good", "ssl_ca_certs=/none.crt", "ssl_ca_certs: /none.crt: No such file or directory"),
     ("good", "ssl_ca_certs={text}", "ssl_ca_certs: no certificate"),
     ("good", "ssl_certfile={cert}&ssl_keyfile={strange_key}", "ssl_certfile or ssl_keyfile: key values mismatch"),
+    ("good", "ssl_certfile={cert}&ssl_keyfile={sealed}", "sealed.key: has a pass phrase"),
     ("good", "ssl_keyfile={key}", "ssl_keyfile is given without ssl_certfile"),
     ("good", "ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs is one of required, optional, none"),
     ("good", "ssl_ca_cert={ca}", "the option ssl_ca_cert is not known; there are ssl_ca_certs, "),
@@ -289,58 +291,3 @@ async def test_a_process_that_refuses_a_store_says_one_line_and_ends(
     assert re.match(f"waterclock {verb}: {said.replace('(', '[(]').replace(')', '[)]')}", line), line
     assert PASSWORD not in line
     assert str(urlsplit(database).password) not in line
-
-
-async def test_every_node_of_a_cluster_is_reached_by_tls(tmp_path: Path, papers: Papers) -> None:
-    masters = await start_cluster(tmp_path)
-    first, second = masters
-    try:
-        with terminated(first.port, papers.server) as one, terminated(second.port, papers.server) as two:
-            ports = {master.port: before.port for master, before in zip(masters, (one, two), strict=True)}
-            await announce(ports)
-            url = f"rediss://{LOOPBACK}:{one.port}/0?{papers.fill(VERIFYING)}"
-            settings = LogSettings(url=url)
-            await initialise(settings, partitions=8, queues=build.QUEUES)
-            log = await Log.connect(settings, role="test")
-            try:
-                assert {node.target.address.port for node in log.nodes.all()} == {one.port, two.port}
-                for partition in range(8):
-                    await tail_of(log, partition)
-                await heard_by_the_broker(url, log)
-            finally:
-                await log.close()
-            assert one.peers
-            assert two.peers
-    finally:
-        for master in masters:
-            await master.kill()
-
-
-async def announce(ports: dict[int, int]) -> None:
-    """Let the nodes tell clients where TLS is spoken before them, and wait until each knows it of all."""
-    for port, announced in ports.items():
-        async with Redis(host=LOOPBACK, port=port) as client:
-            untyped: Any = client
-            await untyped.config_set("cluster-announce-port", announced)
-
-    async def known() -> bool:
-        told: set[Any] = set()
-        for port in ports:
-            async with Redis(host=LOOPBACK, port=port) as client:
-                untyped: Any = client
-                untyped.response_callbacks.clear()
-                told |= {row[2][1] for row in await untyped.execute_command("CLUSTER", "SLOTS")}
-        return told == set(ports.values())
-
-    await waiting.until(known, within=60, what="the nodes know each other's ports")
-
-
-async def heard_by_the_broker(url: str, log: Log) -> None:
-    """A word said through FastStream's broker, as a worker on a cluster hears it."""
-    broker = broker_at(url, clustered=True)
-    heard: asyncio.Queue[Control] = asyncio.Queue()
-    broker.subscriber(stream=control_stream(log.keys, since_ms=0))(heard.put)
-    async with hosted(application(broker, title="test", version="1", description="hears")):
-        await say(broker, log.keys, Control(say="reload"))
-        async with asyncio.timeout(30):
-            assert await heard.get() is not None
