@@ -8,7 +8,7 @@ import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from waterclock.kit.concealing import SHOWN, Concealer, passwords
@@ -33,6 +33,7 @@ def test_it_is_found_in_every_common_spelling(secret: str) -> None:
 
 @given(st.text(min_size=6, max_size=30))
 def test_what_is_told_holds_no_secret_whatever_it_is_made_of(secret: str) -> None:
+    assume(set(secret) != {"a"})  # of which there would be one more
     concealed = Concealer([secret])
     assert concealed(f"a{secret}b") == f"a{SHOWN}b"
     assert secret not in concealed.known(json.dumps({"deep": [secret]}))
@@ -70,6 +71,10 @@ def test_a_process_knows_the_secrets_of_its_environment() -> None:
         "WATERCLOCK_POSTGRES_URL": "postgresql://u:hu/sh@two@h/d",
         "OTHER_URL": "postgresql://h/d?user=u&password=hush-three",
         "DEV_URL": "postgresql://postgres:postgres@db:5432/postgres",
+        "TRIED_URL": "redis://waterclock-worker:worker@valkey:6379/0",
+        "OWNERS_URL": "postgresql://waterclock_owner:owner@postgres:5432/waterclock",
+        "WATERCLOCK_OTHER_ACCESS_KEY": "waterclock",
+        "WATERCLOCK_OTHER_SECRET_KEY": "waterclock",
         "WATERCLOCK_S3_SECRET_KEY": "hush-four",
         "BOOKS_TOKEN": "hush-five",
         "SHOP_URL": "postgresql://u:hush-six@h/d",

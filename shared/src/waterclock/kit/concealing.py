@@ -52,9 +52,14 @@ def passwords(environment: Mapping[str, str]) -> set[str]:
     """What the environment holds that nobody shall see.
 
     Passwords of URLs, what a setting calls a secret, and the variables that jobs may refer to, where those are listed.
-    Not a password that is a word of its URL, as in `postgres:postgres@db/postgres`: lines would have holes.
+    Not a password that is a word of its URL, as in `shop_owner:owner@db/shop`, or its own access key: lines would have
+    holes.
     """
-    found = {value for name, value in environment.items() if _NAMED.fullmatch(name)}
+    found = {
+        value
+        for name, value in environment.items()
+        if _NAMED.fullmatch(name) and value != environment.get(name.replace("SECRET_KEY", "ACCESS_KEY"), "")
+    }
     listed = [
         pattern.strip().removeprefix("env:")
         for setting in _LISTS
@@ -77,7 +82,8 @@ def own() -> Concealer:
 def _of_url(value: str) -> set[str]:
     found = set(_OPTION.findall(value))
     if url := _URL.search(value):
-        found |= {url["password"], unquote(url["password"])} - {url["user"], *re.split(r"\W", url["rest"])}
+        words = {url["user"], *re.split(r"[\W_]", f"{url['user']} {url['rest']}")}
+        found |= {url["password"], unquote(url["password"])} - words
     return found
 
 
