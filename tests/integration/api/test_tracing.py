@@ -46,7 +46,9 @@ async def test_a_command_continues_its_clients_trace_and_the_event_goes_on_with_
         job = await api.create()
         triggered = await api.http.post(f"{JOBS}/{job['id']}/trigger", headers=HEADERS)
         assert triggered.status_code == 202
-        event = (await requested(api))[triggered.json()["runId"]]
+        run_id = triggered.json()["runId"]
+        event = (await requested(api))[run_id]
+        waits = await api.http.post(f"{JOBS}/{job['id']}/trigger", json={"overlapPolicy": "buffer_one"})
 
     (command,) = [span for span in spans.of_trace(TRACE) if parent_of(span) == PARENT]
     assert event.traceparent == f"00-{TRACE}-{place(command)[1]}-01"
@@ -54,6 +56,9 @@ async def test_a_command_continues_its_clients_trace_and_the_event_goes_on_with_
     assert command.name == "POST /v1/monitor/jobs/{job_id}/trigger"
     told = dict(command.attributes or {})
     assert told["waterclock.command_id"] == event.command_id
+    assert (told["waterclock.run"], told["waterclock.state"]) == (run_id, "queued")
+    (other,) = [one for span in spans.all() if (one := span.attributes or {}).get("waterclock.state") == "waiting"]
+    assert other["waterclock.run"] == waits.json()["runId"]
     assert {key: told[key] for key in told if key.startswith(("http.", "url.", "waterclock.command"))} == {
         "http.request.method": "POST",
         "http.route": "/v1/monitor/jobs/{job_id}/trigger",

@@ -14,7 +14,7 @@ from waterclock import cli
 from waterclock.client.events import Event
 from waterclock.client.fields import assigned, parameters
 from waterclock.client.table import facts, table
-from waterclock.client.telling import progress, told, took
+from waterclock.client.telling import progress, told, took, words
 
 
 def test_fields_are_read_as_their_types_want_them() -> None:
@@ -50,6 +50,18 @@ def test_columns_stand_in_line_and_what_has_no_value_is_left_out() -> None:
 )
 def test_durations_are_said_as_people_do(ms: int | None, said: str | None) -> None:
     assert took(ms) == said
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"trigger": "manual", "state": "queued"}, "requested (manual)"),
+        ({"trigger": "manual", "readyAt": "12:00"}, "requested (manual), to start at 12:00"),
+        ({"trigger": "schedule", "nominalAt": "11:00", "waitingOn": "r1"}, "fired for 11:00, to wait behind run r1"),
+    ],
+)
+def test_a_request_tells_what_its_run_waits_for(data: dict[str, str], said: str) -> None:
+    assert list(words("run.requested", data)) == [said]
 
 
 def test_events_are_told_with_their_moment_and_whose_they_are() -> None:

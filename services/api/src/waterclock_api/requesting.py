@@ -12,6 +12,7 @@ from waterclock.log.requests import Blocked, Granted, NoJob, Request, Requested,
 from waterclock.model.errors import Flaw, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.ids import RunId
 from waterclock.model.moments import moment_ms
+from waterclock_api import tracing
 from waterclock_api.answers import Answer, answer
 from waterclock_api.checks import duration
 from waterclock_api.dto import RunWrite, TriggerWrite
@@ -37,7 +38,8 @@ async def request_alone(parts: Parts, command: Command, wanted: Request) -> Outc
         KeyReused: the command's id was used for something else.
     """
     match await _append(parts, command, wanted):
-        case Requested(run_id=run_id):
+        case Requested(run_id=run_id, state=state):
+            tracing.became(run_id, state)
             return Outcome(run_id, replayed=False)
         case Replayed(answer=given):
             return Outcome(RunId(given.run_id or wanted.run_id), replayed=True)
@@ -63,7 +65,8 @@ async def request_of_job(
         stored = await parts.memory.job(job_id)
         wanted = await wish(stored)
         match await _append(parts, command, wanted, stored.version):
-            case Requested(run_id=run_id):
+            case Requested(run_id=run_id, state=state):
+                tracing.became(run_id, state)
                 return Outcome(run_id, replayed=False)
             case Replayed(answer=given):
                 return Outcome(RunId(given.run_id or wanted.run_id), replayed=True)

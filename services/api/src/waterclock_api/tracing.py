@@ -34,6 +34,12 @@ def _told(caller: Caller, what: str) -> Generator[None]:
         raise
 
 
+def became(run_id: RunId, state: str) -> None:
+    """Tell of the run that a request has made, and whether it may start, or waits for a time or another run."""
+    if telemetry.tracing():
+        telemetry.describe({"waterclock.run": run_id, "waterclock.state": state})
+
+
 def apart(run_id: RunId) -> str | None:
     """Where the trace of one of many runs begins; None while tracing is off."""
     return telemetry.origin(run_id, _cause())

@@ -253,6 +253,7 @@ def whole(one: Run) -> Iterator[str]:
             "took": took(one.duration_ms),
             "waits behind": one.waiting_on,
             "retry of": one.retry_of,
+            "trace": one.trace_id,
             "reason": one.reason,
             "cancelled because": one.cancel_reason,
             "parameters": one.params or None,

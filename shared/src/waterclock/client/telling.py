@@ -29,8 +29,10 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
     """What happened, without when and to whom."""
     match kind:
         case "run.requested":
-            nominal = data.get("nominalAt")
-            yield f"fired for {nominal}" if nominal else f"requested ({data.get('trigger')})"
+            nominal, behind, ready = data.get("nominalAt"), data.get("waitingOn"), data.get("readyAt")
+            what = f"fired for {nominal}" if nominal else f"requested ({data.get('trigger')})"
+            why = f", to start at {ready}" if ready else ""
+            yield what + (f", to wait behind run {behind}" if behind else why)
         case "run.started":
             yield f"started by {data.get('worker')}, attempt {data.get('attempt')}"
         case "run.retryScheduled":
