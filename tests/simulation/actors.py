@@ -96,6 +96,7 @@ class Client:
             hub=nothing,
             exposition=nothing,
             access=nothing,
+            outages=nothing,
         )
 
     async def create(self) -> None:

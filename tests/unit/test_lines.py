@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.traces import collected, place
 from waterclock.kit import telemetry
-from waterclock.kit.lines import Sparing, lead_lines
+from waterclock.kit.lines import Outage, Sparing, lead_lines
 from waterclock.kit.settings import TelemetrySettings
 
 
@@ -65,3 +65,19 @@ def test_a_line_that_could_come_all_the_time_comes_once_in_a_while() -> None:
     sparing = Sparing(10)
 
     assert [sparing.may(now) for now in (5.0, 5.1, 14.9, 15.0, 16.0, 30.0)] == [True, False, False, True, False, True]
+
+
+def test_an_outage_is_two_lines_however_many_calls_fail(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    outage = Outage(logging.getLogger("waterclock"), "store away", "store back", store="redis")
+    for _ in range(2):
+        outage.over()
+        for _ in range(1000):
+            outage.failed("no\n answer")
+        outage.over()
+
+    lines = [(record.message, record.__dict__) for record in caplog.records]
+    assert [name for name, _ in lines] == ["store away", "store back"] * 2
+    assert all(fields["store"] == "redis" for _, fields in lines)
+    assert [fields["error"] for _, fields in lines[::2]] == ["no answer"] * 2
+    assert [fields["failures"] for _, fields in lines[1::2]] == [1000] * 2

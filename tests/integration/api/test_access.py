@@ -27,7 +27,7 @@ from waterclock_api.access import ACCESS, admit
 from waterclock_api.app import ROUTES
 from waterclock_api.findings import of_api
 from waterclock_api.keyring import BOUND
-from waterclock_api.problems import to_response
+from waterclock_api.problems import OUTAGES, to_response
 from waterclock_api.scopes import SCOPES
 from waterclock_api.spec import Spec
 
@@ -100,7 +100,7 @@ async def test_a_route_that_declares_no_scope_is_for_administrators(rig: MakeRig
         app = Litestar(
             [forgotten],
             guards=[admit],
-            state=State({ACCESS: api.parts.access}, deep_copy=False),
+            state=State({ACCESS: api.parts.access, OUTAGES: api.parts.outages}, deep_copy=False),
             exception_handlers={Exception: to_response},
             openapi_config=None,
         )

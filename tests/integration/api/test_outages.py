@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Generator
@@ -15,6 +16,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig, assembled_rig, projected, served
 from tests.integration.api.sse import kinds, stream
+from tests.integration.stage import eventually
 from tests.support.servers import OwnPostgres, OwnValkey
 from waterclock.store.migrate import migrate
 
@@ -143,8 +145,9 @@ async def test_a_postgres_that_says_nothing_is_not_waited_for(
 
 @pytest.mark.asyncio
 async def test_redis_down_refuses_commands_and_says_so_until_it_is_back(
-    own_valkey: OwnValkey, store_url: str, key_prefix: str
+    own_valkey: OwnValkey, store_url: str, key_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "waterclock_api")
     valkey = await own_valkey()
     async with assembled_rig(valkey.url, store_url, key_prefix) as api, served(api) as url:
         await api.worker()
@@ -152,6 +155,8 @@ async def test_redis_down_refuses_commands_and_says_so_until_it_is_back(
         path = f"{JOBS}/{job['id']}"
         async with stream(f"{url}{path}/logs/stream") as events:
             await valkey.kill()
+            for _ in range(5):
+                assert (await api.http.post(f"{path}/trigger")).status_code == 503
             refused = await api.http.post(f"{path}/trigger")
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
             assert refused.json()["type"] == "/problems#log-unavailable"
@@ -165,6 +170,14 @@ async def test_redis_down_refuses_commands_and_says_so_until_it_is_back(
             while requested.kind != "run.requested":
                 requested = await events.next()
             assert requested.data["runId"] == run_id
+
+            async def is_over() -> bool:
+                return bool(_lines(caplog, "redis answers again"))
+
+            async with asyncio.timeout(30):
+                await eventually(is_over)
+        assert len(_lines(caplog, "redis out of reach")) == 1
+        assert _lines(caplog, "redis answers again")[0].__dict__["failures"] >= 5
 
 
 @pytest.mark.asyncio
@@ -195,6 +208,10 @@ def _speechless(server: int) -> Generator[None]:
     finally:
         for process in reversed(processes):
             os.kill(process, signal.SIGCONT)
+
+
+def _lines(caplog: pytest.LogCaptureFixture, name: str) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.message == name]
 
 
 async def _until_refused(api: Rig, path: str) -> httpx.Response:

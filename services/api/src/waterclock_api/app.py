@@ -40,9 +40,10 @@ from waterclock_api.keyring import Keyring
 from waterclock_api.measuring import Measured
 from waterclock_api.memory import JobMemory
 from waterclock_api.methods import options_of
+from waterclock_api.outages import Outages
 from waterclock_api.page import page_handlers
 from waterclock_api.parts import PARTS, Parts
-from waterclock_api.problems import to_response
+from waterclock_api.problems import OUTAGES, to_response
 from waterclock_api.proxies import Networks
 from waterclock_api.registry import Registry
 from waterclock_api.sites import Sites
@@ -74,7 +75,7 @@ def application(parts: Parts) -> Litestar:
     return Litestar(
         route_handlers=[*options_of(routes), *routes],  # in this order: else Litestar adds its own
         guards=[admit],
-        state=State({PARTS: parts, ACCESS: parts.access}, deep_copy=False),
+        state=State({PARTS: parts, ACCESS: parts.access, OUTAGES: parts.outages}, deep_copy=False),
         exception_handlers={Exception: to_response},
         openapi_config=None,
         logging_config=None,
@@ -100,7 +101,11 @@ async def assembled(
     `closed`: credentials are asked for even if nobody could show any.
     """
     clock = clock or SystemClock()
-    projected, store_clocks = Projected(pool), StoreClocks(clock)
+    projected, store_clocks, outages = Projected(pool), StoreClocks(clock), Outages(clock)
+
+    def look(answers: bool) -> None:
+        outages.look(redis=answers, postgres=projected.listening.is_set())
+
     keyring = Keyring(pool, clock)
     await keyring.read()
     known = tokens_of(tokens or TokenSettings(), clock)
@@ -109,7 +114,7 @@ async def assembled(
     )
     async with asyncio.TaskGroup() as tasks:
         listening = tasks.create_task(projected.listen(), name="listen to projectors")
-        watching = tasks.create_task(keep_watch(log, store_clocks), name="watch schedules")
+        watching = tasks.create_task(keep_watch(log, store_clocks, look), name="watch schedules")
         keeping = tasks.create_task(keyring.keep(), name="keep the keys")
         waking = tasks.create_task(pool.keep_vigil(), name="keep vigil over postgres")
         try:
@@ -129,6 +134,7 @@ async def assembled(
                     store_clocks=store_clocks,
                     exposition=exposition,
                     access=access,
+                    outages=outages,
                 )
         finally:
             listening.cancel()

@@ -20,6 +20,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
+from waterclock.kit.lines import Outage
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, Halted, LogError
@@ -189,6 +190,7 @@ class Hub:
 
     async def _follow(self, channel: Channel) -> None:
         reader = self._log.reader()
+        outage = Outage(_log, "live events stopped", "live events go on", partition=channel.partition)
         pause = _BACK_OFF[0]
         try:
             while True:
@@ -197,12 +199,13 @@ class Hub:
                         channel.hand_out(portion)
                         await asyncio.sleep(_rest(channel))
                     pause = _BACK_OFF[0]
+                    outage.over()
                 except BrokenChain as error:
                     _log.error("live events are missing", extra={"partition": channel.partition, "error": str(error)})
                     channel.cut_all()
                     self._stop(channel)
                 except (LogError, psycopg.Error, PoolTimeout) as error:
-                    _log.warning("live events stopped", extra={"partition": channel.partition, "error": str(error)})
+                    outage.failed(error)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _BACK_OFF[1])
         finally:

@@ -16,7 +16,7 @@ from litestar.types import Receive, Scope, Send
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
-from waterclock.log.errors import LogError
+from waterclock.log.errors import Halted, LogError, LogUnavailable
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
 from waterclock_api.access import caller_id
@@ -76,7 +76,9 @@ class EventStream:
         await stream.begin()
         try:
             await self._tell(seat, stream)
-        except (LogError, psycopg.Error, PoolTimeout) as error:
+        except (LogUnavailable, Halted, psycopg.Error, PoolTimeout) as error:
+            self._parts.outages.refused(error)
+        except LogError as error:
             _log.warning("stream broken off", extra={"subject": self._subjects[0].id, "error": str(error)})
         await stream.finish()
 

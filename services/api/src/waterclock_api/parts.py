@@ -25,6 +25,7 @@ from waterclock.store.waits import LOOK_AGAIN, LOOK_ANYWAY, Projected, reached
 from waterclock_api.access import Access
 from waterclock_api.hub import Hub
 from waterclock_api.memory import JobMemory
+from waterclock_api.outages import Outages
 from waterclock_api.registry import Registry
 
 READ_TIMEOUT = 2.0  # s, for a connection
@@ -47,6 +48,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     store_clocks: StoreClocks
     exposition: Exposition
     access: Access
+    outages: Outages
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:

@@ -1,6 +1,7 @@
 """Refusals and faults as problem documents (RFC 9457): one table.
 
-Faults that a client can do nothing about are logged here, once, with the trace id that the answer names.
+Faults that a client can do nothing about are logged here, once, with the trace id that the answer names; that a store
+is out of reach by `outages`, for all the requests that are refused for it.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ from waterclock_api.kinds import KINDS, Kind
 from waterclock_api.pacing import TooManyRequests
 from waterclock_api.sites import CrossSite, Misdirected
 
+OUTAGES = "outages"
+"""Their name in the application's state."""
 MEDIA_TYPE = "application/problem+json"
 _CHALLENGE = 'Bearer realm="waterclock"'
 _ROOM_IS_MADE_S = 5  # s, by ends and by trimming
@@ -148,6 +151,8 @@ _OF_FRAMEWORK = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 def to_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The problem document of an error that a handler raised."""
+    if isinstance(error, LogUnavailable | psycopg.Error | PoolTimeout):
+        request.app.state[OUTAGES].refused(error)
     problem, headers = _described(request, error)
     problem = msgspec.structs.replace(
         problem,
@@ -198,16 +203,13 @@ def _problem(row: Kind, detail: str, flaws: tuple[Flaw, ...]) -> Problem:
 def _detail(error: Exception, row: Kind) -> str:
     """What happened, in the error's own words; of the store's faults one general line, for theirs name our insides."""
     if isinstance(error, psycopg.Error | PoolTimeout):
-        _log.warning("postgres out of reach", extra={"error": " ".join(str(error).split())})
         return "Postgres does not answer. Commands are still accepted."
     if isinstance(error, Unreadable):
         _log.error("log unreadable", extra={error.kind: error.name, "error": str(error)})
         return f"What the log holds of the {error.kind} {error.name} cannot be read."
     if isinstance(error, LogRefuses):
-        _log.warning("redis takes no writes", extra={"error": str(error)})
         return "Redis takes no writes now; nothing was changed."
     if isinstance(error, LogUnavailable):
-        _log.warning("redis out of reach", extra={"error": str(error)})
         return "Redis does not answer. Whether a change was made is not known; it is safe to repeat with the same key."
     return str(error) or row.title
 

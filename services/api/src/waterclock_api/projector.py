@@ -14,6 +14,7 @@ from collections.abc import Callable
 import psycopg
 
 from waterclock.kit.cancelling import apart
+from waterclock.kit.lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.model.positions import Position
@@ -81,15 +82,17 @@ class Projector:
 
     async def run(self) -> None:
         """Until cancelled."""
+        outage = Outage(_log, "no partitions to project", "partitions are shared again")
         pause = BACK_OFF[0]
         while True:
             try:
                 async with await connect_sharing(self._pool) as connection:
                     pause = BACK_OFF[0]
+                    outage.over()
                     await apart(self._share(connection), name="share the partitions")
             except* psycopg.OperationalError as group:
                 reason = " ".join(str(group.exceptions[0]).split())
-                _log.warning("no partitions to project", extra={"reason": reason})
+                outage.failed(reason)
                 self._say(reason)
             await asyncio.sleep(pause)
             pause = min(2 * pause, BACK_OFF[1])

@@ -9,6 +9,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
+from waterclock.kit.lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.log.opening import tail_of
@@ -34,6 +35,7 @@ class Registry:
         self._pool = pool
         self._projected = projected
         self._clock = clock
+        self._outage = Outage(_log, "executors not read", "executors read again")
         self._known: dict[str, ExecutorSpec] | None = None
         self._read_at = 0.0
 
@@ -45,13 +47,15 @@ class Registry:
         try:
             if self._known is None or self._aged or (patient and wanted not in self._known):
                 self._known = await self._read()
+                self._outage.over()
             if wanted in self._known or not patient:
                 return self._known
             if not await self._caught_up():
                 return None
             self._known = await self._read()
+            self._outage.over()
         except (psycopg.Error, PoolTimeout, LogError) as error:
-            _log.warning("executors not read", extra={"error": " ".join(str(error).split())})
+            self._outage.failed(error)
             return self._known if self._known is not None and wanted in self._known else None
         return self._known
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 from waterclock.log import leaders
 from waterclock.log.client import Log
@@ -22,14 +23,19 @@ OVERDUE_S = 5.0
 log_line = logging.getLogger(__name__)
 
 
-async def keep_watch(log: Log, store_clocks: StoreClocks) -> None:
-    """Look at each partition once a second, for ever: say what is overdue, and keep in mind what its clock says."""
+async def keep_watch(log: Log, store_clocks: StoreClocks, answers: Callable[[bool], None]) -> None:
+    """Look at each partition once a second, for ever: say what is overdue, and keep in mind what its clock says.
+
+    `answers` is told each time whether all of them answered.
+    """
     troubled = Counter[int]()  # looks in a row, by partition
     while True:
+        silent = False
         for partition in range(log.partitions):
             try:
                 seen = await leaders.watch(log, partition)
             except LogError:  # told by those who need it
+                silent = True
                 continue
             store_clocks.of(partition).heard(seen.now)
             trouble = overdue(partition, seen)
@@ -40,6 +46,7 @@ async def keep_watch(log: Log, store_clocks: StoreClocks) -> None:
             troubled[partition] += 1
             if troubled[partition] == LOOKS:
                 log_line.warning("schedules stand still", extra={"partition": partition, "why": trouble})
+        answers(not silent)
         await asyncio.sleep(LOOK_S)
 
 

@@ -17,7 +17,7 @@ from contextlib import aclosing
 
 from waterclock.kit import measures, telemetry
 from waterclock.kit.clock import Clock
-from waterclock.kit.lines import Sparing
+from waterclock.kit.lines import Outage, Sparing
 from waterclock.log import jobs, requests
 from waterclock.log.client import Log
 from waterclock.log.errors import ClockAhead, LogFull, UnknownQueue, Unreadable
@@ -61,6 +61,7 @@ class Walk:
         self._held_until = 0.0  # monotonic: the store would not decide
         self._able_since = 0  # ms, by the store's clock
         self._sparing = Sparing(10)
+        self._held = Outage(log_line, "nothing decided", "decided again", partition=term.partition)
 
     async def run(self) -> None:
         """Decide until the term is over.
@@ -201,12 +202,13 @@ class Walk:
     async def _send(self, batch: Batch, room: asyncio.Semaphore) -> None:
         try:
             await self._append(batch)
+            self._held.over()
         except (ClockAhead, LogFull) as error:
             if isinstance(error, ClockAhead):
                 self._store_clock.heard(error.now)
             self._held_until = self._clock.monotonic() + LOOK_S
             self._able_since = self._store_clock.now() + int(LOOK_S * 1000)
-            log_line.warning("nothing decided", extra={"partition": self._term.partition, "error": str(error)})
+            self._held.failed(error)
         except UnknownQueue as error:
             self._leave_out(batch, error.queue)
         finally:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from waterclock.kit import measures
 from waterclock.kit.clock import Clock
+from waterclock.kit.lines import Outage
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import Halted, LogError, LogUnavailable, NoSession
 from waterclock.log.sessions import Held, renew
@@ -61,6 +62,10 @@ class Leases:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Event | None = None
         self._ready = threading.Event()
+        self._outages = {
+            seat.partition: Outage(log, "lease not renewed", "lease renewed again", partition=seat.partition)
+            for seat in seats
+        }
 
     def start(self) -> None:
         self._thread.start()
@@ -100,12 +105,16 @@ class Leases:
             await store.close()
 
     async def _connected(self) -> Log:
+        outage = Outage(log, "leases cannot connect", "leases are connected")
         while True:
             try:
-                return await Log.connect(self._log_settings, role="leases")
+                connected = await Log.connect(self._log_settings, role="leases")
             except LogError as error:
-                log.warning("leases cannot connect", extra={"error": str(error)})
+                outage.failed(error)
                 await asyncio.sleep(min(1.0, self._settings.renew_every))
+            else:
+                outage.over()
+                return connected
 
     async def _renew(self, store: Log, seat: Seat) -> None:
         session, asked_at = seat.session, self._clock.monotonic()
@@ -118,8 +127,9 @@ class Leases:
             self._trust(seat, session, asked_at)  # nobody sweeps a halted partition, and watches begin anew after it
         except LogUnavailable as error:
             measures.RENEWALS_FAILED.add(1)
-            log.warning("lease not renewed", extra={"partition": seat.partition, "error": str(error)})
+            self._outages[seat.partition].failed(error)
         else:
+            self._outages[seat.partition].over()
             self._trust(seat, session, asked_at)
             self._io.call_soon_threadsafe(self._renewed, seat, session, asked_at, answer.held)
 

@@ -22,6 +22,7 @@ def lead_lines(service: str, settings: TelemetrySettings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # seven lines a second where Postgres is away, as we say
     for package in ("waterclock", "waterclock_api", "waterclock_scheduler", "waterclock_worker", "waterclock_dev"):
         logging.getLogger(package).setLevel(settings.log_level.upper())
 
@@ -39,6 +40,29 @@ class Sparing:
             return False
         self._again_at = now + self._seconds
         return True
+
+
+class Outage:
+    """The lines about what may be away for a thousand calls: one when it is found away, one when it is back."""
+
+    def __init__(self, log: logging.Logger, away: str, back: str, **about: object) -> None:
+        """`about`: fields of both lines."""
+        self._log = log
+        self._away = away
+        self._back = back
+        self._about = about
+        self.failures = 0  # since it is away
+
+    def failed(self, error: object, *, level: int = logging.WARNING) -> None:
+        self.failures += 1
+        if self.failures == 1:
+            self._log.log(level, self._away, extra=self._about | {"error": " ".join(str(error).split())})
+
+    def over(self) -> None:
+        """It answers, as it may always have done."""
+        if self.failures:
+            self._log.info(self._back, extra=self._about | {"failures": self.failures})
+            self.failures = 0
 
 
 class _Line(logging.Formatter):

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import psycopg
 
+from waterclock.kit.lines import Outage
 from waterclock.model.positions import Position, parse_position
 from waterclock.store import archive
 from waterclock.store.pool import Connection, Pool, connect_anew
@@ -35,18 +36,20 @@ class Projected:
 
     async def listen(self) -> None:
         """Listen until cancelled; a lost connection is made anew."""
+        outage = Outage(_log, "listening for projections failed", "projections are listened for again")
         pause = _BACK_OFF[0]
         while True:
             try:
                 async with await connect_anew(self._pool) as connection:
                     await connection.execute(statement("listen_projected"))
                     self.listening.set()
+                    outage.over()
                     pause = _BACK_OFF[0]
                     self._wake_all()  # what was said before we listened
                     async for notice in connection.notifies():
                         self._wake(parse_position(notice.payload).partition)
             except psycopg.OperationalError as error:
-                _log.warning("listening for projections failed", extra={"error": str(error).strip()})
+                outage.failed(error)
             finally:
                 self.listening.clear()
             await asyncio.sleep(pause)
