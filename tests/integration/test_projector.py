@@ -257,6 +257,28 @@ async def test_an_event_that_nobody_can_read_is_parked_and_named(
 
 
 @pytest.mark.asyncio
+async def test_what_is_being_written_when_a_projector_is_told_to_stop_is_written(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = asyncio.Event()
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks, await connect_anew(stage.pool) as other:
+        tasks.create_task(projector.run(stage.log, stage.pool, stop=stop, ready=stage.ready.set))
+        await stage.ready.wait()
+        await build.create(stage.log)
+        before = await stage.projected()
+        async with other.transaction():
+            await other.execute("LOCK partitions IN EXCLUSIVE MODE")
+            await work(stage.log, 1)
+            waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'partitions'::regclass"
+            await eventually(lambda: stage.rows(waits))
+            stop.set()
+            assert await stage.rows(waits)  # by then it has heard, and waits on
+
+    assert (await stage.archived())[-1].position > before
+    assert [record for record in caplog.records if record.name.startswith("psycopg")] == []
+
+
+@pytest.mark.asyncio
 async def test_cleared_log_lines_leave_the_store_and_the_stream(stage: Stage) -> None:
     async with stage.projecting():
         await stage.ready.wait()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from waterclock.kit.cancelling import apart
+from waterclock.kit.cancelling import apart, to_its_end
 
 pytestmark = pytest.mark.asyncio
 
@@ -62,3 +62,36 @@ async def test_without_a_cancellation_errors_are_survived() -> None:
 
 async def test_what_the_work_returns_is_returned() -> None:
     assert await apart(asyncio.sleep(0, "done"), name="work") == "done"
+
+
+async def test_what_is_under_way_comes_to_its_end_and_the_cancellation_passes_through() -> None:
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await may_end.wait()
+        ended.set()
+
+    task = asyncio.create_task(to_its_end(work(), within=60, name="work"))
+    await begun.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
+
+
+async def test_what_does_not_end_in_its_time_is_broken_off() -> None:
+    begun = asyncio.Event()
+    task = asyncio.create_task(to_its_end(failing_when_stopped(begun), within=0, name="work"))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_what_ends_by_itself_gives_its_result_or_its_error() -> None:
+    assert await to_its_end(asyncio.sleep(0, "done"), within=1, name="work") == "done"
+    with pytest.raises(ExceptionGroup, match="unhandled"):
+        await to_its_end(failing(), within=1, name="work")

@@ -14,11 +14,12 @@ import msgspec
 import psycopg
 
 from waterclock.kit import measures, telemetry
-from waterclock.kit.cancelling import apart
+from waterclock.kit.cancelling import apart, to_its_end
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, Halted, LogFull, LogUnavailable
 from waterclock.log.opening import server_state
+from waterclock.model.folding import Batch
 from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Connection, Pool, connect_anew
@@ -36,6 +37,7 @@ AHEAD = 5  # such reads wait to be written, at most
 WRITE_AT_ONCE = 4_000  # entries in one transaction, about
 BYTES_AT_ONCE = 16 * 1024 * 1024  # of their documents, about; a jsonb argument ends at 256 MiB
 TRANSACTION_TIMEOUT = 60.0  # s
+LAST_TRANSACTION = 3.0  # s, for the one that is under way when we are told to stop: it takes a fraction of it
 TRIM_EVERY = 10.0  # s
 BACK_OFF = (0.05, 1.0)  # s, first and longest
 
@@ -146,10 +148,9 @@ class _Follower:
         began_at = time.monotonic()
         with traced:
             batch = batch_of(entries)
-            async with asyncio.timeout(TRANSACTION_TIMEOUT):
-                done = apply(connection, at, entries, batch)
-                if not await unblocked(self._pool, connection, self._partition, done):
-                    raise Overtaken(f"Another projector has projected partition {self._partition} beyond {at}.")
+            writing = self._transaction(connection, at, entries, batch)
+            if not await to_its_end(writing, within=LAST_TRANSACTION, name=f"write a batch of {self._partition}"):
+                raise Overtaken(f"Another projector has projected partition {self._partition} beyond {at}.")
         seconds = time.monotonic() - began_at
         measures.PROJECTION.observe(seconds)
         if isinstance(traced, Traced):
@@ -159,6 +160,13 @@ class _Follower:
         _say_unknown(self._partition, entries)
         if batch.cleared:
             await delete_cleared(self._log, connection, self._partition)
+
+    async def _transaction(
+        self, connection: Connection, at: Position | None, entries: Sequence[Entry], batch: Batch
+    ) -> bool:
+        async with asyncio.timeout(TRANSACTION_TIMEOUT):
+            done = apply(connection, at, entries, batch)
+            return await unblocked(self._pool, connection, self._partition, done)
 
     async def _trim(self) -> None:
         while True:

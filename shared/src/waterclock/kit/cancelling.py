@@ -1,4 +1,4 @@
-"""Cancellation passes through."""
+"""Cancellation passes through, at once or when something has come to its end."""
 
 from __future__ import annotations
 
@@ -26,3 +26,21 @@ async def apart(work: Coroutine[Any, Any, T], *, name: str) -> T:
             task.exception()  # looked at, for it changes nothing any more
         raise
     return task.result()
+
+
+async def to_its_end(work: Coroutine[Any, Any, T], *, within: float, name: str) -> T:
+    """Do `work`, which is better ended than broken off: when we are cancelled it has `within` s for that.
+
+    The cancellation passes through all the same, and whatever the work came to is told to nobody.
+    """
+    task = asyncio.create_task(work, name=name)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait({task}, timeout=within)
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # looked at, for it changes nothing any more
+        raise
