@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import math
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from typing import Any, Generic, Literal, ParamSpec, Protocol, Self, TypeVar, ge
 from waterclock.lifespans import AnyLifespan, AsyncLifespan, PlainLifespan
 from waterclock.model.events import Level, StepStatus
 from waterclock.runlogger import RunLogger, logger_of
+from waterclock.sayings import level_of, number_of, text_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,7 +28,6 @@ Kind = Literal["async", "thread", "child"]
 
 
 _LATEST_RETRY = 366 * 86_400  # s
-_EXACT = 2**53  # whole numbers up to here are the same as floats
 
 
 class GiveUp(Exception):
@@ -85,18 +84,18 @@ class Step:
         self.name = name
         self.number = 0  # until it is entered
 
-    def log(self, text: str, *args: object, level: Level = "info") -> None:
+    def log(self, text: object, *args: object, level: Level = "info") -> None:
         """Write a line of the run's log; `args` are formatted into `text` as by `logging`."""
-        self._report.logged(self.number, level, _formatted(text, args))
+        self._report.logged(self.number, level_of(level), text_of(text, args))
 
     def progress(self, done: float, total: float | None = None) -> None:
         """Say how far the step is; the latest word counts, so it may be called as often as is convenient.
 
         What is not finite is left out.
         """
-        found = _finite(done)
+        found = number_of(done)
         if found is not None:
-            self._report.progressed(self.number, found, None if total is None else _finite(total))
+            self._report.progressed(self.number, found, None if total is None else number_of(total))
 
     def __enter__(self) -> Self:
         self.number = self._report.step_started(self.name)
@@ -198,7 +197,7 @@ class RunContext:
         return self._values.use(one)
 
     def step(self, name: str) -> Step:
-        return Step(self._report, name)
+        return Step(self._report, text_of(name, ()))
 
     def conceal(self, secret: str) -> None:
         """Keep a secret of at least 4 characters out of all that the attempt tells from now on: `[secret]` is told.
@@ -212,9 +211,9 @@ class RunContext:
         """A logger of the standard library for what takes one; it names the run wherever its records go."""
         return logger_of(self.run_id, self.attempt, self.traceparent)
 
-    def log(self, text: str, *args: object, level: Level = "info") -> None:
+    def log(self, text: object, *args: object, level: Level = "info") -> None:
         """Write a line of the run's log, in the innermost open step if there is one."""
-        self._report.logged(current_step.get(), level, _formatted(text, args))
+        self._report.logged(current_step.get(), level_of(level), text_of(text, args))
 
 
 class Executor(Generic[P, R]):
@@ -305,26 +304,6 @@ def _types(key: str, function: Callable[..., Any]) -> tuple[Any, Any]:
     if names[1] not in hints:
         raise TypeError(f"executor {key}: its parameter {names[1]!r} needs a type, a msgspec.Struct")
     return hints[names[1]], hints.get("return", NO_RESULT)
-
-
-def _formatted(text: str, args: tuple[object, ...]) -> str:
-    if not args:
-        return text
-    try:
-        return text % args
-    except (TypeError, ValueError):  # a wrong format must not fail a run that did its work
-        return f"{text} {args!r}"
-
-
-def _finite(number: float) -> float | None:
-    """A number that JSON has; None if it has not: libraries count with NaN, with Decimal, with types of their own."""
-    if type(number) is int and -_EXACT <= number <= _EXACT:
-        return number
-    try:
-        found = float(number)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
 
 
 def _moment(ms: int | None) -> datetime | None:

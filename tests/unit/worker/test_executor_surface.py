@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -159,6 +160,33 @@ def test_progress_is_told_in_numbers_that_json_has(
     with context(heard).step("Count") as step:
         step.progress(done, total)
     assert [word[2:] for word in heard.words if word[0] == "progressed"] == ([] if told is None else [told])
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [
+        ("debug", "debug"),
+        ("warn", "warning"),
+        ("CRITICAL", "error"),
+        (30, "warning"),
+        (5, "debug"),
+        ("loud", "info"),
+        (None, "info"),
+    ],
+)
+def test_levels_of_logging_are_levels_of_ours(level: Any, told: Level) -> None:
+    heard = Heard()
+    context(heard).log("word", level=level)
+    assert heard.words == [("logged", None, told, "word")]
+
+
+def test_whatever_can_be_printed_can_be_a_line_or_the_name_of_a_step() -> None:
+    heard = Heard()
+    with context(heard).step(Path("a/b")) as step:  # pyright: ignore[reportArgumentType]
+        step.log(LookupError("no such tide"))
+        step.log(None)
+    assert step.name == "a/b"
+    assert [word[3] for word in heard.words if word[0] == "logged"] == ["no such tide", "None"]
 
 
 def test_a_progress_that_is_no_number_is_a_mistake_of_the_executor() -> None:

@@ -16,9 +16,9 @@ from typing import TextIO
 
 from waterclock.executors import current_step
 from waterclock.model.events import Level
+from waterclock.sayings import level_of
 from waterclock_worker.naming import Whose, named
 from waterclock_worker.steps import StepLog
-from waterclock_worker.text import level_of
 
 speaking: ContextVar[StepLog | None] = ContextVar("speaking", default=None)
 """The step log of the attempt for which the caller runs."""
@@ -100,7 +100,7 @@ class _RunHandler(logging.Handler):
             except Exception:  # noqa: BLE001 - as every handler: a wrong format must not fail what logs it
                 self.handleError(record)
             else:
-                steps.logged(current_step.get(), level_of(record), text)
+                steps.logged(current_step.get(), level_of(record.levelno), text)
 
 
 def _outside_runs(level: int) -> Callable[[logging.LogRecord], bool]:

@@ -18,12 +18,13 @@ from waterclock.executors import AnyExecutor, RunContext, current_step, declared
 from waterclock.kit.concealing import own
 from waterclock.lifespans import LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
+from waterclock.sayings import level_of
 from waterclock_worker import childwords as words
 from waterclock_worker.childtracing import beneath
 from waterclock_worker.files import load_file
 from waterclock_worker.naming import Whose, named
 from waterclock_worker.outcomes import Outcome, outcome_of, params_for, succeeded
-from waterclock_worker.text import LINE_MOST, NAME_MOST, cleaned, error_of, level_of
+from waterclock_worker.text import LINE_MOST, NAME_MOST, cleaned, error_of
 
 STOPPED = 128 + signal.SIGTERM
 
@@ -79,7 +80,7 @@ class _PipeHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - as every handler: a wrong format must not fail what logs it
             self.handleError(record)
         else:
-            self._report.logged(current_step.get(), level_of(record), text)
+            self._report.logged(current_step.get(), level_of(record.levelno), text)
 
 
 def main(fd: int, line: bytes) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
 from collections.abc import Callable
 
-from waterclock.model.events import Level
 from waterclock.model.outcomes import Error
 
 LINE_MOST = 16 * 1024  # characters
@@ -46,11 +44,3 @@ def _said(word: Callable[[], str]) -> str:
         return word()
     except BaseException as failure:  # noqa: BLE001 - whatever it is, the attempt ended with the first
         return f"[it cannot be written: {type(failure).__name__}]"
-
-
-def level_of(record: logging.LogRecord) -> Level:
-    if record.levelno >= logging.ERROR:
-        return "error"
-    if record.levelno >= logging.WARNING:
-        return "warning"
-    return "info" if record.levelno >= logging.INFO else "debug"
