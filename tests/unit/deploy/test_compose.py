@@ -139,6 +139,17 @@ def _volume(name: str, target: str) -> str:
     return source
 
 
+@pytest.mark.parametrize("name", ["projector", "api", "scheduler", "worker"])
+def test_the_health_that_is_asked_for_is_served_there(name: str) -> None:
+    service = services()[name]
+    shell, asked = service["healthcheck"]["test"]
+    given: dict[str, str] = service["environment"]
+    port = read(ApiSettings, given).port if name == "api" else given["WATERCLOCK_HEALTH_PORT"]
+
+    assert shell == "CMD-SHELL"
+    assert f"http://127.0.0.1:{port}/readyz" in asked
+
+
 def test_nothing_is_published_beyond_this_machine() -> None:
     published = [port for service in services().values() for port in service.get("ports", [])]
 
