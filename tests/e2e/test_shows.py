@@ -78,6 +78,14 @@ def test_a_quick_bench_of_triggers_says_what_the_api_and_a_bare_handler_answer()
     assert "of the bare handler" in done.stdout
 
 
+@pytest.mark.soak
+def test_a_quick_bench_of_access_says_what_each_kind_of_caller_costs() -> None:
+    done = run("bench", "access", "--quick", timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for kind in ("nobody is asked", "key", "key, limits", "token, limits"):
+        assert re.search(rf"^  {kind} +[1-9]\d* +\d+%", done.stdout, re.MULTILINE)
+
+
 def test_a_quick_bench_of_the_whole_path_says_what_went_through_and_what_each_process_took() -> None:
     done = run("bench", "path", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr

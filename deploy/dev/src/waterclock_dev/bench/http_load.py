@@ -12,14 +12,15 @@ CONNECTIONS = 32
 LONGEST = 120.0  # s
 
 
-async def send(url: str, *, count: int, rate: float | None = None) -> float:
+async def send(url: str, *, count: int, rate: float | None = None, bearer: str | None = None) -> float:
     """POST nothing to `url`, `count` times, as fast as it answers or at most `rate` a second; seconds.
 
     Raises:
         ServerError: an answer is not 202.
     """
     parts = urlsplit(url)
-    request = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 0\r\n\r\n".encode()
+    shown = "" if bearer is None else f"Authorization: Bearer {bearer}\r\n"
+    request = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n{shown}Content-Length: 0\r\n\r\n".encode()
     assert parts.hostname is not None
     assert parts.port is not None
     host, port = parts.hostname, parts.port

@@ -5,6 +5,7 @@ import statistics
 import click
 
 from waterclock_dev.bench import (
+    access,
     backup,
     cron,
     delayed,
@@ -160,6 +161,16 @@ async def show_trigger(*, requests: int, rounds: int) -> None:
     found = trigger.middle(done)
     click.echo(_trigger_row("median", found))
     click.echo(f"  budget: at least {OF_BARE:.0%} of the bare handler: {_verdict(met=found.ratio >= OF_BARE)}")
+
+
+async def show_access(*, requests: int, rounds: int) -> None:
+    click.echo(f"\naccess: {requests} triggers over HTTP by each kind of caller, one API process each, {rounds} rounds")
+    click.echo("  who asks          requests/s   ratio   µs CPU")
+    found = await access.measure(requests=requests, rounds=rounds)
+    for kind in access.KINDS:
+        row = f"  {kind:<16}  {found.rate(kind):10.0f}   {found.ratio(kind):5.0%}"
+        spent = found.spent(kind)
+        click.echo(row if spent is None else f"{row}   {spent * 1e6:6.0f}")
 
 
 async def show_path(*, rate: float, seconds: float) -> None:

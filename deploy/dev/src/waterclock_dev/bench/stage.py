@@ -100,11 +100,13 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
             yield projector
 
     @asynccontextmanager
-    async def api(self, postgres_url: str, *, port: int, streams: int = 10) -> AsyncGenerator[Service]:
+    async def api(
+        self, postgres_url: str, *, port: int, streams: int = 10, env: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[Service]:
         """An API process that is ready, and serves so many streams, to one address too."""
         settings = {"WATERCLOCK_POSTGRES_URL": postgres_url, "WATERCLOCK_PORT": str(port)}
         settings |= dict.fromkeys(("WATERCLOCK_STREAMS", "WATERCLOCK_STREAMS_PER_CLIENT"), str(streams))
-        async with self._service("api", settings, complain("api")) as api:
+        async with self._service("api", settings | dict(env or {}), complain("api")) as api:
             yield api
 
     @asynccontextmanager

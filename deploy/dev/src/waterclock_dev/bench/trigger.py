@@ -53,7 +53,7 @@ async def measure(*, requests: int, rounds: int) -> list[Round]:
                 await send(ours, count=WARM)
                 await send(theirs, count=WARM)
                 return [
-                    Round(bare=await _served(bare.pid, theirs, requests), api=await _served(api.pid, ours, requests))
+                    Round(bare=await served(bare.pid, theirs, requests), api=await served(api.pid, ours, requests))
                     for _ in range(rounds)
                 ]
 
@@ -64,9 +64,10 @@ def middle(rounds: list[Round]) -> Round:
     return next(each for each in rounds if each.ratio == found)
 
 
-async def _served(pid: int, url: str, requests: int) -> Served:
+async def served(pid: int, url: str, requests: int, *, bearer: str | None = None) -> Served:
+    """So many requests, answered by the process."""
     before = spent(pid)
-    took = await send(url, count=requests)
+    took = await send(url, count=requests, bearer=bearer)
     after = spent(pid)
     each = None if before is None or after is None else (after - before) / requests
     return Served(rate=requests / took, spent=each)

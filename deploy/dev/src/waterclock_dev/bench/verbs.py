@@ -28,6 +28,7 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(project, quick=quick)
         context.invoke(sse, quick=quick)
         context.invoke(trigger, quick=quick)
+        context.invoke(access, quick=quick)
         context.invoke(path, quick=quick)
         context.invoke(tracing, quick=quick)
 
@@ -130,6 +131,16 @@ def trigger(requests: int, rounds: int, quick: bool) -> None:
     """Triggers of a job over HTTP, beside a bare handler that appends once."""
     requests, rounds = (report.QUICK_REQUESTS, 1) if quick else (requests, rounds)
     _measure(report.show_trigger(requests=requests, rounds=rounds))
+
+
+@bench.command()
+@click.option("--requests", type=click.IntRange(100), default=5_000, help="Of each kind of caller in each round.")
+@click.option("--rounds", type=click.IntRange(1), default=5)
+@click.option("--quick", is_flag=True, help="One small round: to see that it works.")
+def access(requests: int, rounds: int, quick: bool) -> None:
+    """What it costs the API to know who asks: nobody, a key, limits, a token."""
+    requests, rounds = (report.QUICK_REQUESTS, 1) if quick else (requests, rounds)
+    _measure(report.show_access(requests=requests, rounds=rounds))
 
 
 @bench.command()
