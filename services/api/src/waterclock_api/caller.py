@@ -14,7 +14,8 @@ from waterclock.kit.chance import token
 from waterclock.log.commands import Command
 from waterclock.model.ids import digest
 from waterclock_api.access import asker
-from waterclock_api.intake import header, query_pairs
+from waterclock_api.headers import header, sole_header
+from waterclock_api.intake import query_pairs
 from waterclock_api.problems import BadRequest
 
 WAIT = 2.0  # s, for the read models, unless the client says otherwise
@@ -58,13 +59,13 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
         command=_command(request, who, body),
         traceparent=telemetry.given(header(request, b"traceparent")),
         patience=patience_of(request),
-        versions=_versions(header(request, b"if-match")),
+        versions=_versions(sole_header(request, b"if-match")),
     )
 
 
 def _command(request: Request[Any, Any, Any], who: str, body: Any) -> Command:
     """A client's key means the same command only from the same actor, for the same method and path."""
-    key = header(request, b"idempotency-key")
+    key = sole_header(request, b"idempotency-key")
     if key is None or request.method != "POST":
         return Command(id=token(24))
     if _KEY.fullmatch(key) is None:

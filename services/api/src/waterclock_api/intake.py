@@ -15,6 +15,7 @@ import msgspec
 from litestar import Request
 
 from waterclock.model.errors import Flaw, Invalid
+from waterclock_api.headers import header
 from waterclock_api.problems import BadRequest, TooLarge, UnsupportedBody
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -120,15 +121,6 @@ def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
     return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
-def header(request: Request[Any, Any, Any], name: bytes) -> str | None:
-    """A header by its name in lower case; the last, if it is repeated. Litestar's own mapping costs 20 µs a request."""
-    found: str | None = None
-    for key, value in request.scope["headers"]:
-        if key == name:
-            found = value.decode("latin-1")
-    return found
-
-
 def pointer_to(*parts: str | int) -> str:
     """A JSON pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
@@ -170,10 +162,15 @@ async def _body(request: Request[Any, Any, Any]) -> bytes:
             raise BadRequest("The body breaks off.")
         parts.append(message["body"])
         size += len(message["body"])
-        if size > BODY_LIMIT:
-            raise TooLarge(f"The body is larger than {BODY_LIMIT} bytes.")
         more = message["more_body"]
+        if size > BODY_LIMIT or (more and len(parts) == 1 and _announced(request) > BODY_LIMIT):
+            raise TooLarge(f"The body is larger than {BODY_LIMIT} bytes.")
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _announced(request: Request[Any, Any, Any]) -> int:
+    """How long the body is said to be; the server has checked that it is a number, and one."""
+    return int(header(request, b"content-length") or 0)
 
 
 def _read_parameter(

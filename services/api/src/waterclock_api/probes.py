@@ -14,7 +14,8 @@ from waterclock.log.opening import server_state
 from waterclock.model.errors import Flaw
 from waterclock.store.vigil import within
 from waterclock_api.answers import Answer, answer
-from waterclock_api.intake import NoQuery, header, read_query
+from waterclock_api.headers import header
+from waterclock_api.intake import NoQuery, read_query
 from waterclock_api.lagging import lags_of_all, told
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.problems import Unready

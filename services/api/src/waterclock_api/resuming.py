@@ -10,7 +10,8 @@ from litestar import Request
 from waterclock.model.errors import Flaw
 from waterclock.model.positions import Position, parse_position
 from waterclock_api.dto import StreamQuery
-from waterclock_api.intake import header, read_query
+from waterclock_api.headers import sole_header
+from waterclock_api.intake import read_query
 from waterclock_api.places import OLDEST, read_places
 from waterclock_api.problems import BadRequest
 
@@ -31,7 +32,7 @@ def resumed_at(request: Request[Any, Any, Any], partition: int, *, restored: int
         BadRequest: no position, or one of another partition.
     """
     query = read_query(request, StreamQuery)
-    named = header(request, b"last-event-id") or query.after
+    named = sole_header(request, b"last-event-id") or query.after
     if not named:
         return Resumed(given=False, after=None)
     if named == OLDEST:
@@ -55,7 +56,7 @@ def places_named(
     Raises:
         BadRequest: it is no place in these partitions.
     """
-    named = header(request, b"last-event-id") or after
+    named = sole_header(request, b"last-event-id") or after
     if not named:
         return None
     try:

@@ -24,8 +24,9 @@ from waterclock_api.cancelling import cancel_one
 from waterclock_api.checks import check_params, check_params_size, check_queue
 from waterclock_api.dto import CancelWrite, LinesQuery, RunsQuery, StreamQuery, TriggerWrite
 from waterclock_api.finding import is_run, run_or_refuse
+from waterclock_api.headers import header
 from waterclock_api.history import run_subject
-from waterclock_api.intake import NoQuery, header, query_pairs, read_json, read_query, read_struct, refuse
+from waterclock_api.intake import NoQuery, query_pairs, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.replays import earlier_or_refuse

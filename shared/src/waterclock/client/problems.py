@@ -172,9 +172,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isdigit() else None
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 def _version(etag: str | None) -> int | None:
     bare = (etag or "").strip('"')
-    return int(bare) if bare.isdigit() else None
+    return int(bare) if bare.isascii() and bare.isdigit() else None

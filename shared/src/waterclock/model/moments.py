@@ -25,7 +25,7 @@ def seconds(written: float | str) -> float:
         if not math.isfinite(written):
             raise ValueError("must be finite")
         return written
-    match = _DURATION.fullmatch(written.upper())
+    match = _DURATION.fullmatch(written.upper()) if written.isascii() else None
     parts = {name: text for name, text in match.groupdict().items() if text is not None} if match else {}
     if not parts:
         raise ValueError("is neither a number of seconds nor an ISO 8601 duration such as PT1M30S")

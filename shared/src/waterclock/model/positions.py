@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_PATTERN = re.compile(r"(\d{1,9})-(\d{1,15})-(\d{1,15})")
+_PATTERN = re.compile(r"([0-9]{1,9})-([0-9]{1,15})-([0-9]{1,15})")
 
 
 class Position(NamedTuple):

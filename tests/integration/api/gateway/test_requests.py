@@ -15,6 +15,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, Rig, served
 from tests.integration.api.sse import eventually
+from tests.integration.api.test_attacks import TWO_LENGTHS, sent
 from tests.support.gateways import KINDS, PREFIX, Gateway, Kind, gateway
 from tests.support.traces import receiving
 from waterclock.client.problems import NameTaken, refusal
@@ -134,6 +135,19 @@ async def test_a_body_that_is_too_large_is_refused_in_our_own_words(rig: MakeRig
         if kind == "nginx":
             larger = await http.post(JOBS, content=b" " * (3 << 20))
             assert (larger.status_code, larger.json()["type"]) == (413, f"{PREFIX}/problems#too-large")
+
+
+@pytest.mark.asyncio
+async def test_no_request_comes_in_within_another(rig: MakeRig, tmp_path: Path) -> None:
+    async with rig(proxies=PROXIES) as api, served(api) as url, AsyncExitStack() as gateways:
+        front = await gateways.enter_async_context(before("nginx", tmp_path, url))
+        http = await gateways.enter_async_context(front.client())
+        for shape in TWO_LENGTHS:
+            start = f"POST {PREFIX}{JOBS} HTTP/1.1\r\nHost: localhost\r\n".encode()
+            answer = await sent(front.origin, start + shape, front.tls)
+            assert answer.count(b"HTTP/1.1 ") == 1, (shape, answer)
+            assert answer.split(b" ")[1] in (b"400", b"501"), (shape, answer)
+            assert (await http.get(JOBS)).json() == {"items": [], "nextCursor": None}
 
 
 @both
