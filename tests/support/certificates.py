@@ -16,6 +16,17 @@ from waterclock_dev.ports import LOOPBACK
 
 HERE = ("localhost", LOOPBACK)
 DAY = dt.timedelta(days=1)
+_USES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
 
 
 class Identity(NamedTuple):
@@ -34,8 +45,9 @@ class Authority:
         self._name = name
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.file = folder / f"{name}.crt"
+        builder = self._builder(name, self._key.public_key(), 2 * DAY, signs=True)
         basic = x509.BasicConstraints(ca=True, path_length=None)
-        self._write(self.file, self._builder(name, self._key.public_key(), 2 * DAY).add_extension(basic, critical=True))
+        self._write(self.file, builder.add_extension(basic, critical=True))
 
     def issue(self, name: str, hosts: Sequence[str] = HERE, *, lasts: dt.timedelta = 2 * DAY) -> Identity:
         """For a server at `hosts`, or a client; of one that lasts less than no time the end is past."""
@@ -44,12 +56,17 @@ class Authority:
         identity.key.touch(0o600)  # libpq takes no key that others may read
         identity.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         names = x509.SubjectAlternativeName([_general(host) for host in hosts])
-        builder = self._builder(name, key.public_key(), lasts).add_extension(names, critical=False)
+        builder = self._builder(name, key.public_key(), lasts, signs=False).add_extension(names, critical=False)
         self._write(identity.certificate, builder)
         return identity
 
-    def _builder(self, name: str, key: ec.EllipticCurvePublicKey, lasts: dt.timedelta) -> x509.CertificateBuilder:
+    def _builder(
+        self, name: str, key: ec.EllipticCurvePublicKey, lasts: dt.timedelta, *, signs: bool
+    ) -> x509.CertificateBuilder:
+        """With all that RFC 5280 wants, for from Python 3.13 on OpenSSL is asked to be strict."""
         now = dt.datetime.now(dt.UTC)  # noqa: TID251
+        uses = dict.fromkeys(_USES, False) | ({"key_cert_sign": True} if signs else {"digital_signature": True})
+        ours = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
             x509.CertificateBuilder()
             .subject_name(_named(name))
@@ -58,6 +75,9 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 2 * DAY)
             .not_valid_after(now + lasts)
+            .add_extension(x509.KeyUsage(**uses), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(ours, critical=False)
         )
 
     def _write(self, file: Path, builder: x509.CertificateBuilder) -> None:
