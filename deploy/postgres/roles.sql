@@ -37,7 +37,7 @@ GRANT waterclock_owner TO CURRENT_USER; -- else only a superuser could hand over
 REVOKE ALL ON DATABASE :"DBNAME" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"DBNAME" TO waterclock_api, waterclock_projector, waterclock_backup;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT USAGE, CREATE ON SCHEMA public TO waterclock_owner;
+GRANT USAGE, CREATE ON SCHEMA public TO waterclock_owner WITH GRANT OPTION; -- as a role without INHERIT it has none on PostgreSQL 15
 
 -- What an earlier owner has made is the owner's from now on.
 ALTER DATABASE :"DBNAME" OWNER TO waterclock_owner;
