@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from tests.contract.log.build import CANCELLED, STARTED, WORKER, ask, create, run_of, wish
 from tests.integration.scheduler.stage import Stage, is_leadership, process
+from waterclock.log.attempts import QueueCredit, claim
+from waterclock.log.sessions import join
+from waterclock.model.events import RunLost
 from waterclock_scheduler.main import scheduler
 
 
@@ -29,6 +33,35 @@ async def test_health_tells_what_is_led_and_how_old_the_oldest_undecided_instant
     assert body["oldestUndecidedS"] == 0
     assert body["oldestUndecidedOfPartitionS"] == {"0": 0}
     assert missing == 404
+
+
+@pytest.mark.asyncio
+async def test_it_queues_the_runs_of_a_silent_worker_again_though_no_other_is_there(
+    stage: Stage, redis_url: str, key_prefix: str
+) -> None:
+    await create(stage.log)
+    await join(stage.log, WORKER, body=None)
+    await ask(stage.log, wish(1))
+    claimed = await claim(
+        stage.log,
+        0,
+        session=WORKER,
+        number=1,
+        slots=1,
+        suspects=1,
+        queues=[QueueCredit(name="default", weight=1, credit=0)],
+        strict=False,
+        body=STARTED,
+        body_cancelled=CANCELLED,
+    )
+    assert [grant.run_id for grant in claimed.grants] == [run_of(1)]
+
+    async with process(redis_url, key_prefix, WATERCLOCK_LEASE="4") as running:
+        [lost] = await stage.until(lambda entry: isinstance(entry.event, RunLost))
+        await running.says("session swept")
+
+    assert isinstance(lost.event, RunLost)
+    assert (lost.event.run_id, lost.event.attempt, lost.event.reason) == (run_of(1), 1, "leaseExpired")
 
 
 @pytest.mark.asyncio

@@ -20,11 +20,12 @@ from waterclock.kit.health import Report, served
 from waterclock.kit.measures import exposed
 from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
+from waterclock.kit.settings import RedisSettings, Seconds, TelemetrySettings, read
 from waterclock.log.broker import asyncapi as drawn
 from waterclock.log.broker import broker_at
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnavailable, LogUnfit
+from waterclock.log.sweeping import Sweeper
 from waterclock.wire.keys import Keys
 from waterclock_scheduler.app import Messages, application
 from waterclock_scheduler.scheduler import Scheduler
@@ -40,6 +41,7 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
     scheduler_term: Annotated[float, msgspec.Meta(ge=1, le=60)] = (
         3  # s; how long after the death of a leader another takes over
     )
+    lease: Seconds = 8  # of the workers, whose sessions are swept
     host: str = "127.0.0.1"
     health_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
 
@@ -77,7 +79,8 @@ async def _serve(stop: asyncio.Event) -> None:
 async def _schedule(
     log: Log, redis: RedisSettings, own: SchedulerSettings, stop: asyncio.Event, told: TelemetrySettings
 ) -> None:
-    scheduler = Scheduler(_name(own), ttl_s=own.scheduler_term, clock=SystemClock())
+    clock = SystemClock()
+    scheduler = Scheduler(_name(own), ttl_s=own.scheduler_term, clock=clock)
     broker = broker_at(redis.redis_url)
     messages = Messages(scheduler, broker, log.keys)
     messages.hear_schedulers()
@@ -95,7 +98,11 @@ async def _schedule(
             handed_over = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(messages.speak(handed_over), name="speak to other schedulers")
+                sweepers = [Sweeper(log, partition, clock, lease=own.lease) for partition in range(log.partitions)]
+                sweeping = [tasks.create_task(each.run(), name="sweep") for each in sweepers]
                 await scheduler.run(log, stop)
+                for each in sweeping:
+                    each.cancel()
                 handed_over.set()
         finally:
             await _stop(app)

@@ -40,13 +40,3 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     def margin(self) -> float:
         """How long before the lease's end attempts that must not overlap are stopped: time for a child to be killed."""
         return self.lease / 4
-
-    @property
-    def look_every(self) -> float:
-        """How often a sweeper looks at the other sessions."""
-        return self.lease / 8
-
-    @property
-    def late_look(self) -> float:
-        """A look later than this after the last starts the watch again."""
-        return self.lease / 4

@@ -21,6 +21,7 @@ from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.errors import LogError
 from waterclock.log.sessions import Held, leave
+from waterclock.log.sweeping import Sweeper
 from waterclock.model.events import ResultRefused, RunCancelled, RunLost, WorkerJoined, WorkerLeft
 from waterclock.model.ids import RunId
 from waterclock_worker import measuring
@@ -33,7 +34,6 @@ from waterclock_worker.running import Running
 from waterclock_worker.seats import Seat
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.storeclock import StoreClock
-from waterclock_worker.sweep import Sweeper
 
 STOPPING = 2.0  # s for attempts to stop when the drain's time is over: a child is killed after 1.5
 FAREWELL = 5.0  # s for the last endings
@@ -165,7 +165,7 @@ class Worker:
                 ready_at=promoter.ready_at,
             )
             self._claimers.append(claimer)
-            sweeper = Sweeper(self._log, partition, self._settings, self.clock)
+            sweeper = Sweeper(self._log, partition, self.clock, lease=self._settings.lease)
             tasks.create_task(claimer.run(), name=f"claim in {partition}")
             tasks.create_task(promoter.run(), name=f"promote in {partition}")
             tasks.create_task(sweeper.run(), name=f"sweep {partition}")

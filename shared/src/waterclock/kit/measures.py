@@ -135,8 +135,8 @@ RENEWALS_FAILED = Counter("renewals_failed_total", "Renewals of a lease that wer
 SESSIONS_LOST = Counter(
     "sessions_lost_total", "Times that this worker was found dead, and went on as a new one.", by="worker"
 )
-SWEPT = Counter("workers_swept_total", "Dead workers' sessions that this worker has swept up.", by="worker")
-RUNS_SWEPT = Counter("runs_swept_total", "Runs that were taken from them.", by="worker")
+SWEPT = Counter("workers_swept_total", "Dead workers' sessions that this process swept up.", by="worker scheduler")
+RUNS_SWEPT = Counter("runs_swept_total", "Runs that were taken from them.", by="worker scheduler")
 SLOTS = Gauge("worker_slots", "Runs that this worker executes at once.", by="worker")
 EXECUTING = Gauge("worker_attempts", "Attempts that execute.", by="worker")
 UNANSWERED = Gauge(

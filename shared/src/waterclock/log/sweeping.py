@@ -1,7 +1,8 @@
 """Sweeping: sessions of workers that died are found by watching, and their runs are queued again.
 
 A session is dead when this process has itself seen its renewal number unchanged for a whole lease, by its own monotonic
-clock, with the store answering in between. No wall clock and no outage of the store kills a run.
+clock, with the store answering in between. No wall clock and no outage of the store kills a run. Schedulers sweep as
+workers do, so that the runs of the last worker do not hang where it does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from waterclock.log.client import Log
 from waterclock.log.errors import Halted, LogUnavailable
 from waterclock.log.sessions import sessions, sweep
 from waterclock.model.events import RunCancelled, RunDied, RunLost, WorkerLeft
-from waterclock_worker.settings import WorkerSettings
 
 DEAD = -1  # the renewal number of a session that was found dead and is not emptied yet
 
@@ -63,11 +63,12 @@ class Watch:
 class Sweeper:
     """Of one partition."""
 
-    def __init__(self, store: Log, partition: int, settings: WorkerSettings, clock: Clock) -> None:
+    def __init__(self, store: Log, partition: int, clock: Clock, *, lease: float) -> None:
+        """`lease` in seconds: that of the workers."""
         self._log = store
         self._partition = partition
-        self._every = settings.look_every
-        self._watch = Watch(lease=settings.lease, late=settings.late_look)
+        self._every = lease / 8
+        self._watch = Watch(lease=lease, late=lease / 4)
         self._clock = clock
 
     async def run(self) -> None:
