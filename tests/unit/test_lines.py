@@ -81,3 +81,17 @@ def test_an_outage_is_two_lines_however_many_calls_fail(caplog: pytest.LogCaptur
     assert all(fields["store"] == "redis" for _, fields in lines)
     assert [fields["error"] for _, fields in lines[::2]] == ["no answer"] * 2
     assert [fields["failures"] for _, fields in lines[1::2]] == [1000] * 2
+
+
+def test_what_the_sdk_says_at_each_try_is_told_seldom(capsys: pytest.CaptureFixture[str]) -> None:
+    lead_lines("worker", TelemetrySettings())
+    sdk = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    for reason in ("refused", "reset", "refused"):
+        sdk.warning("Transient error %s encountered", reason)
+        logging.getLogger("waterclock_worker").info("renewal failed")
+    sdk.error("Failed to export")
+
+    lines = capsys.readouterr().err.splitlines()
+    assert [sum(text in line for line in lines) for text in ("refused", "reset", "renewal failed", "to export")] == [
+        1, 0, 3, 1,
+    ]  # fmt: skip

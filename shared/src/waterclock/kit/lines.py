@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 
 from opentelemetry import trace
@@ -19,6 +20,7 @@ def lead_lines(service: str, settings: TelemetrySettings) -> None:
     """To standard error, from the level that is set: ours, and warnings of libraries."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json(service) if settings.log_format == "json" else _Text(service))
+    handler.addFilter(_Seldom("opentelemetry"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -63,6 +65,19 @@ class Outage:
         if self.failures:
             self._log.info(self._back, extra=self._about | {"failures": self.failures})
             self.failures = 0
+
+
+class _Seldom(logging.Filter):
+    """Of a library that complains each time it tries: what it says in one place comes once a minute."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._sparing: dict[tuple[str, int], Sparing] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not super().filter(record):  # another's
+            return True
+        return self._sparing.setdefault((record.pathname, record.lineno), Sparing(60)).may(time.monotonic())
 
 
 class _Line(logging.Formatter):
