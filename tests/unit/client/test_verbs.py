@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 
 import click
@@ -93,3 +94,16 @@ def test_a_verb_whose_extra_is_missing_says_so_and_help_still_works(monkeypatch:
 def test_verbs_of_the_client_are_entry_points() -> None:
     verbs = {entry.name for entry in entry_points(group=cli.GROUP) if entry.value.startswith("waterclock.client")}
     assert {"job", "run", "queue", "fleet", "tail", "completion", "ledger", "explain"} <= verbs
+
+
+def test_each_verb_is_told_in_a_line_that_is_not_cut() -> None:
+    def cut(group: click.Group, context: click.Context) -> Iterator[str]:
+        for line in group.get_help(context).splitlines():
+            if line.endswith("...") and not line.startswith("Usage:"):
+                yield line
+        for name in group.list_commands(context):
+            verb = group.get_command(context, name)
+            if isinstance(verb, click.Group) and name != "bench":  # for those who build it
+                yield from cut(verb, click.Context(verb, context, name, terminal_width=80))
+
+    assert list(cut(cli.main, click.Context(cli.main, info_name="waterclock", terminal_width=80))) == []

@@ -28,7 +28,7 @@ WARNED, WRONG = 1, 2
 LOOK = 30.0  # s, for all of it
 
 
-@click.command()
+@click.command(short_help="Say what is wrong, and what to do.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(*, as_json: bool) -> None:
     """Say what is wrong, and what to do; exit code 0: nothing, 1: something is worth a look, 2: something is wrong.

@@ -67,7 +67,7 @@ _expires = click.option("--expires", type=_Age(), help="Good for so long, such a
 _reason = click.option("--reason", type=_Reason(), help="Why; kept in its history.")
 
 
-@click.group()
+@click.group(short_help="Keys of the API: make, list, rotate, revoke.")
 def key() -> None:
     """Make, list, rotate and revoke the keys of the API, and tell what was done with them."""
 
@@ -100,7 +100,7 @@ def list_keys() -> None:
     _run(work)
 
 
-@key.command()
+@key.command(short_help="Tell what was done with keys, by whom and why.")
 @click.argument("which", required=False)
 def history(which: str | None) -> None:
     """Tell what was done with keys, oldest first, by whom and why: with all, or with those of an id or a name."""
@@ -130,7 +130,7 @@ def revoke(which: str, reason: str | None) -> None:
     _change("revoke", reason, work)
 
 
-@key.command()
+@key.command(short_help="Make the successor of a key.")
 @_name
 @click.option("--overlap", type=_Age(), default="24h", show_default=True, help="The keys before are good for so long.")
 @_expires

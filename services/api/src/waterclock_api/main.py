@@ -53,7 +53,7 @@ LOG_FAULTS = (LogUnfit, LogUnavailable)
 _log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(short_help="Serve the HTTP API.")
 def api() -> None:
     """Serve the HTTP API: commands to the log, reads from the read models, live streams."""
     run_service(_serve_api, unfit=LOG_FAULTS, name="waterclock api")

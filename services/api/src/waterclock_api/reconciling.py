@@ -41,7 +41,7 @@ TO_DO = 1
 _TOLD = 20  # of dropped entries, by name
 
 
-@click.command()
+@click.command(short_help="Say where log and archive differ, or mend it.")
 @click.option("--apply", "do", is_flag=True, help="Do what is said; else nothing is changed.")
 @click.option("--accept-loss", is_flag=True, help="Where the archive lacks what was trimmed: record that, and go on.")
 @click.option("--clock", is_flag=True, help="Set the clocks of partitions back to their server's.")

@@ -28,7 +28,7 @@ _take_over = click.option("--take-over", is_flag=True, help="Change jobs of othe
 _json = click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 
 
-@click.command()
+@click.command(short_help="Say what `apply` would do.")
 @_file
 @_prune
 @_take_over
@@ -64,7 +64,7 @@ def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool
     _end(len(todo) - failed, failed, 0, wanted)
 
 
-@click.command()
+@click.command(short_help="Write jobs as a file that `plan` and `apply` read.")
 @click.argument("jobs", metavar="[JOB]...", nargs=-1)
 @click.option("--group", multiple=True, help="Those of a group; repeatable.")
 @click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Those with a label.")

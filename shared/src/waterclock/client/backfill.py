@@ -13,7 +13,7 @@ from waterclock.client.table import table
 from waterclock.client.terminal import json_option, show, speaking
 
 
-@click.command()
+@click.command(short_help="Request runs for the instants of a past range.")
 @click.argument("job", metavar="JOB")
 @click.option("--from", "from_", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")
 @click.option("--to", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")

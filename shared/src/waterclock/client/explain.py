@@ -13,7 +13,7 @@ from waterclock.client.table import table
 from waterclock.client.terminal import cursor_option, json_option, more, show, speaking
 
 
-@click.command()
+@click.command(short_help="Say what became of the instants of a job, and why.")
 @click.argument("job", metavar="JOB")
 @click.option("--at", metavar="MOMENT", help="One moment, RFC 3339, be it an instant or not.")
 @click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default a day before --to.")

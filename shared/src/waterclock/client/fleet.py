@@ -20,7 +20,7 @@ def fleet() -> None:
     """The fleet: workers, executors."""
 
 
-@fleet.command()
+@fleet.command(short_help="List the starts of worker processes.")
 @limit_option
 @cursor_option
 @json_option
@@ -30,7 +30,7 @@ def workers(client: Client, limit: int, cursor: str | None, *, as_json: bool) ->
     show(client, calls.list_workers(limit=limit, cursor=cursor), told_workers, as_json=as_json)
 
 
-@fleet.command()
+@fleet.command(short_help="List what workers can do.")
 @json_option
 @speaking
 def executors(client: Client, *, as_json: bool) -> None:

@@ -32,7 +32,7 @@ _unknown = click.option("--allow-unknown", is_flag=True, help="Also an executor 
 _version = click.option("--version", type=int, help="Only if the job still has this version.")
 
 
-@click.group()
+@click.group(short_help="Jobs: list, show, create, edit, trigger, delete.")
 def job() -> None:
     """Jobs: list, show, create, edit, enable, disable, trigger, delete. JOB is group/name or an id."""
 
@@ -121,7 +121,7 @@ def create(
     show(client, calls.create_job(body, key=key, allow_unknown=allow_unknown), changed, as_json=as_json)
 
 
-@job.command()
+@job.command(short_help="Change members of a job, and leave the others.")
 @_job
 @click.option("--cron", metavar="EXPRESSION")
 @click.option("--zone", metavar="ZONE")
@@ -177,7 +177,7 @@ def enable(client: Client, job: str, reason: str | None, version: int | None, *,
     show(client, calls.set_status(job, "0", reason=reason, version=version), changed, as_json=as_json)
 
 
-@job.command()
+@job.command(short_help="Let the schedule of a job fire no more.")
 @_job
 @reason_option
 @_version
@@ -188,7 +188,7 @@ def disable(client: Client, job: str, reason: str | None, version: int | None, *
     show(client, calls.set_status(job, "1", reason=reason, version=version), changed, as_json=as_json)
 
 
-@job.command()
+@job.command(short_help="Request a run of a job, enabled or not.")
 @_job
 @click.option("--queue", help="Another queue than the job's.")
 @click.option("--delay", metavar="SECONDS", help="How long after now; ISO 8601 is read too.")
@@ -246,7 +246,7 @@ def delete(client: Client, job: str, version: int | None, *, yes: bool) -> None:
     click.echo(f"{job} is deleted")
 
 
-@job.command()
+@job.command(short_help="List what happened to a job, newest first.")
 @_job
 @click.option("--type", "kinds", metavar="TYPE", multiple=True, help="job.changed, or what stands before its dot.")
 @click.option("--actor", metavar="NAME", help="Who did it, with or without the address.")

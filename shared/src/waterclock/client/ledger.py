@@ -21,7 +21,7 @@ def ledger() -> None:
     """Every instant and its decision."""
 
 
-@ledger.command()
+@ledger.command(short_help="Prove that each instant has one decision.")
 @click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default an hour before --to.")
 @click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive. By default now.")
 @click.option("--job", "jobs", metavar="JOB", multiple=True, help="group/name or id, repeatable. By default all jobs.")

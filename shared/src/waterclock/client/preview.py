@@ -13,7 +13,7 @@ from waterclock.client.table import table
 from waterclock.client.terminal import json_option, show, speaking
 
 
-@click.command()
+@click.command(short_help="Say what a cron expression means, and its instants.")
 @click.argument("expression", metavar="EXPRESSION")
 @click.option("--zone", metavar="ZONE", default="UTC", show_default=True, help="IANA name, such as Europe/Berlin.")
 @click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Instants.")

@@ -83,7 +83,7 @@ def show_(client: Client, run_id: str, *, as_json: bool) -> None:
     show(client, calls.get_run(run_id), whole, as_json=as_json)
 
 
-@run.command()
+@run.command(short_help="Print the log lines of a run, oldest first.")
 @click.argument("run_id", metavar="RUN")
 @click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
 @json_option
@@ -100,7 +100,7 @@ def logs(client: Client, run_id: str, *, follow: bool, as_json: bool) -> None:
     say(f"{line.at}  {line.level:<7}  {line.text}" for line in client.each(call))
 
 
-@run.command()
+@run.command(short_help="Follow a run from its first event to its end.")
 @click.argument("run_id", metavar="RUN")
 @json_option
 @speaking
@@ -150,7 +150,7 @@ def _cancelled(client: Client, run_id: str) -> bool:
     return True
 
 
-@run.command()
+@run.command(short_help="Run ended runs again, as new runs.")
 @click.argument("run_ids", metavar="[RUN]", nargs=-1)
 @click.option("--failed", "every", is_flag=True, help="All that failed, timed out or died.")
 @filters(*ENDED)

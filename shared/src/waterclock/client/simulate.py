@@ -16,7 +16,7 @@ from waterclock.model.simulate import Simulated
 _POLICIES = {"1": "1, run each", "2": "2, run one for all", "3": "3, skip"}
 
 
-@click.command()
+@click.command(short_help="Say what would run after an outage.")
 @click.argument("job", metavar="JOB")
 @click.option("--from", "from_", metavar="MOMENT", required=True, help="The last one decided before it, RFC 3339.")
 @click.option("--to", metavar="MOMENT", required=True, help="When a scheduler is back, RFC 3339.")

@@ -10,7 +10,7 @@ from waterclock.client.terminal import speaking
 from waterclock.client.watching import Lines, leave_with, watch
 
 
-@click.command()
+@click.command(short_help="Follow events as they happen.")
 @click.argument("job", metavar="[JOB]", required=False)
 @click.option("--run", "run_id", metavar="RUN", help="Events of a run, from its first to its end.")
 @click.option("--after", metavar="POSITION", help="Go on after this event; 0: from the oldest kept.")
