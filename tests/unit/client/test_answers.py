@@ -1,13 +1,18 @@
-"""The client's answers hold what the API's shapes hold: each member that one has, the other has too."""
+"""The client's answers hold what the API's shapes hold, and can do without what the release before did not tell."""
 
 from __future__ import annotations
 
+import ast
+import tarfile
+from functools import cache
 from typing import Any
 
 import msgspec
 import pytest
 
+from tests.support.rollout import PREVIOUS
 from waterclock.client import answers
+from waterclock.model.definition import Definition
 from waterclock_api import ledger, shapes, simulating
 
 PAIRS: list[tuple[Any, Any]] = [
@@ -49,3 +54,39 @@ def members(kind: Any) -> set[str]:
 @pytest.mark.parametrize(("ours", "told"), PAIRS, ids=lambda kind: kind.__name__)
 def test_the_client_reads_all_that_the_api_tells(ours: Any, told: Any) -> None:
     assert members(ours) == members(told)
+
+
+@cache
+def told_before() -> dict[str, set[str]]:
+    """The members of the shapes of the API of the release before, by their names in Python."""
+    with tarfile.open(PREVIOUS) as sources:
+        found = sources.extractfile("services/api/src/waterclock_api/shapes.py")
+        assert found is not None
+        classes = [node for node in ast.parse(found.read()).body if isinstance(node, ast.ClassDef)]
+    return {
+        one.name: {
+            member.target.id
+            for member in one.body
+            if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name)
+        }
+        for one in classes
+    }
+
+
+KNOWN_BEFORE = [(ours, told.__name__) for ours, told in PAIRS if told.__name__ in told_before()]
+
+
+@pytest.mark.parametrize(("ours", "shape"), KNOWN_BEFORE, ids=lambda kind: getattr(kind, "__name__", "told"))
+def test_the_client_reads_what_the_release_before_told(ours: Any, shape: str) -> None:
+    added = [field for field in msgspec.structs.fields(ours) if field.name not in told_before()[shape]]
+    required = {field.name for field in added if field.required}
+    assert required <= {field.name for field in msgspec.structs.fields(Definition)}
+
+
+def test_a_list_of_queues_of_an_older_api_is_read() -> None:
+    told = b"""{"items":[{"name":"critical","weight":6,"paused":false,"waiting":2,"delayed":1,"blocked":0,"running":3,
+        "oldestWaitMs":40,"startedPerMinute":5,"endedPerMinute":4}]}"""
+
+    (queue,) = msgspec.json.decode(told, type=answers.Page[answers.Queue]).items
+
+    assert (queue.name, queue.waiting, queue.demand) == ("critical", 2, None)

@@ -173,7 +173,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     delayed: int
     blocked: int
     running: int
-    demand: int
+    demand: int | None = None  # None: an older API does not tell
     oldest_wait_ms: int | None
     started_per_minute: int
     ended_per_minute: int
