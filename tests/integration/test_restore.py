@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.contract.log import build
 from tests.contract.log.test_laws import JOBS as PLAYED
@@ -227,6 +228,39 @@ async def restored(
     finally:
         await log.close()
     return said
+
+
+async def test_a_log_of_one_server_goes_on_as_a_cluster_of_two_masters(
+    redis_url: str, redis_cluster_urls: tuple[str, str], key_prefix: str, migrated_postgres_url: str
+) -> None:
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage:
+        async with stage.projecting():
+            await stage.ready.wait()
+            play = TellingPlay(stage.log, 3)
+            await play.begin()
+            for _ in range(40):
+                await play.deed()
+            await stage.projected()
+        before = await held(stage.log)
+
+    first, second = redis_cluster_urls
+    await restored(first, key_prefix, migrated_postgres_url, 4, replace=False)
+    for replace in (False, True):  # the second one empties both masters, and is by way of the other
+        if replace:
+            await restored(second, key_prefix, migrated_postgres_url, 4, replace=True, accept_loss=True)
+        log = await Log.connect(LogSettings(url=first, prefix=key_prefix), role="test")
+        try:
+            after = [await held(log, partition) for partition in range(4)]
+        finally:
+            await log.close()
+        for name in ("jobs", "marks", "successes", "specs"):
+            assert _union(getattr(one, name) for one in after) == getattr(before, name), name
+        assert set[str]().union(*(one.active for one in after)) == before.active
+        assert all(one.paused.keys() == before.paused.keys() for one in after)
+        for url in redis_cluster_urls:
+            master: Any = Redis.from_url(url)  # pyright: ignore[reportUnknownMemberType]
+            async with master:
+                assert await master.dbsize() > 0
 
 
 async def test_a_restore_refuses_what_would_lose_something(
