@@ -96,6 +96,29 @@ async def test_what_the_api_refuses_names_the_field_and_what_is_typed_wrong_is_u
 
 
 @pytest.mark.asyncio
+async def test_a_run_without_a_job_is_started_and_awaited(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        worker = await story.api.worker()
+        work = asyncio.create_task(worked(worker))
+        options = ("--param", "seconds=0.5", "--set", 'labels={"team":"sea"}', "--set", "timeout=60", "--reason", "ebb")
+        done = await typed(terminal, "run", "start", "demo.sleep", *options, "--wait", "--json")
+        run = read(done)
+        assert run["id"] == await work
+        assert (run["jobId"], run["invokeTarget"], run["params"], run["labels"], run["reason"], run["status"]) == (
+            None, "demo.sleep", {"seconds": 0.5}, {"team": "sea"}, "ebb", "succeeded",
+        )  # fmt: skip
+
+        later = await typed(terminal, "run", "start", "demo.noop", "--queue", "low", "--delay", "90", "--key", "once")
+        again = await typed(terminal, "run", "start", "demo.noop", "--queue", "low", "--delay", "90", "--key", "once")
+        assert later.output == again.output
+        shown = read(await typed(terminal, "run", "show", later.output.strip(), "--json"))
+        assert (shown["status"], shown["queue"]) == ("delayed", "low")
+        done = await typed(terminal, "run", "start", "demo.nop", code=1)
+        assert "/invokeTarget" in done.output
+        await typed(terminal, "run", "start", "demo.nop", "--allow-unknown", "--set", "nonsense=1", code=1)
+
+
+@pytest.mark.asyncio
 async def test_a_run_is_followed_to_its_end_and_the_exit_code_says_how_it_ended(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         worker = await story.api.worker()

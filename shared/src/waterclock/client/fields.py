@@ -48,6 +48,11 @@ def parameters(whole: str | None, pairs: Iterable[str]) -> dict[str, Any] | None
     return found
 
 
+def duration(text: str | None) -> float | str | None:
+    """A number of seconds as one; anything else as it is, for the API to read."""
+    return float(text) if text is not None and text.isascii() and text.replace(".", "", 1).isdigit() else text
+
+
 def _value(name: str, text: str) -> Any:
     """As the field's type wants it; what does not fit goes as it is, for the API to say so."""
     kind = _KINDS.get(name)

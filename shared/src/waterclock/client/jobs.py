@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from waterclock.client import calls
-from waterclock.client.fields import assigned, parameters
+from waterclock.client.fields import assigned, duration, parameters
 from waterclock.client.http import Client
 from waterclock.client.jobs_told import changed, detail, events, listed
 from waterclock.client.problems import VersionMismatch
@@ -219,12 +219,11 @@ def trigger(
     as_json: bool,
 ) -> None:
     """Request a run of a job, be it enabled or not; given parameters replace the job's."""
-    late = float(delay) if delay is not None and delay.replace(".", "", 1).isdigit() else delay
     call = calls.trigger_job(
         job,
         params=parameters(whole, given),
         queue=queue,
-        delay=late,
+        delay=duration(delay),
         run_at=run_at,
         overlap_policy=overlap,
         reason=reason,

@@ -9,7 +9,7 @@ import msgspec
 
 from waterclock.client.answers import Detail, History, Job, Jobs
 from waterclock.client.definitions import default_of
-from waterclock.client.runs import rows
+from waterclock.client.runs_told import rows
 from waterclock.client.table import facts, table
 from waterclock.client.telling import words
 from waterclock.client.terminal import more

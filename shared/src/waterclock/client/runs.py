@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from waterclock.client import calls
-from waterclock.client.answers import Run, Runs
+from waterclock.client.fields import assigned, duration, parameters
 from waterclock.client.http import Client
 from waterclock.client.problems import Refused
 from waterclock.client.runs_many import cancel_many, check, chosen, filters, retry_many
-from waterclock.client.table import facts, table
-from waterclock.client.telling import took
+from waterclock.client.runs_told import told, whole
 from waterclock.client.terminal import (
     NO,
     cursor_option,
     json_option,
     key_option,
     limit_option,
-    more,
     reason_option,
     say,
     show,
@@ -38,7 +35,53 @@ TRIGGERS = ("schedule", "catchup", "backfill", "manual", "retry")
 
 @click.group()
 def run() -> None:
-    """Runs: list, read, follow, cancel, retry."""
+    """Runs: start, list, read, follow, cancel, retry."""
+
+
+@run.command(short_help="Request a run of an executor, without a job.")
+@click.argument("executor", metavar="EXECUTOR")
+@click.option("--queue")
+@click.option("--delay", metavar="SECONDS", help="How long after now; ISO 8601 is read too.")
+@click.option("--at", "run_at", metavar="MOMENT", help="When, RFC 3339.")
+@click.option("--param", "given", metavar="NAME=VALUE", multiple=True, help="A parameter; repeatable.")
+@click.option("--params", "whole", metavar="JSON", help="All parameters, as a JSON object.")
+@click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help="timeout, retry or labels; repeatable.")
+@click.option("--allow-unknown", is_flag=True, help="Also an executor that no worker ever announced.")
+@click.option("--wait", is_flag=True, help="Wait for its end; exit code 1 if it does not succeed.")
+@click.option("--follow", is_flag=True, help="Follow it to its end; exit code 1 if it does not succeed.")
+@reason_option
+@key_option
+@json_option
+@speaking
+def start(
+    client: Client,
+    executor: str,
+    queue: str | None,
+    delay: str | None,
+    run_at: str | None,
+    given: tuple[str, ...],
+    whole: str | None,
+    pairs: tuple[str, ...],
+    reason: str | None,
+    key: str | None,
+    *,
+    allow_unknown: bool,
+    wait: bool,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Request a run of EXECUTOR, without a job."""
+    wanted = {
+        "params": parameters(whole, given),
+        "queue": queue,
+        "delay": duration(delay),
+        "runAt": run_at,
+        "reason": reason,
+        **assigned(pairs),
+    }
+    members = {name: value for name, value in wanted.items() if value is not None}
+    call = calls.request_run(executor, key=key, allow_unknown=allow_unknown, **members)
+    asked(client, client.send(call).run_id, wait=wait, follow=follow, as_json=as_json)
 
 
 @run.command("list")
@@ -204,82 +247,3 @@ def asked(client: Client, run_id: str, *, wait: bool, follow: bool, as_json: boo
         await_run(client, run_id, as_json=as_json)
     else:
         click.echo(f'{{"runId":"{run_id}"}}' if as_json else run_id)
-
-
-def told(page: Runs) -> Iterator[str]:
-    if not page.items:
-        yield "No run fits."
-        return
-    yield from rows(page.items)
-    yield from more(page)
-
-
-def rows(runs: tuple[Run, ...]) -> Iterator[str]:
-    heads = ("run", "job", "trigger", "status", "requested", "took", "attempt", "worker")
-    yield from table(
-        heads,
-        [
-            (
-                one.id,
-                one.named,
-                one.trigger,
-                one.status,
-                one.requested_at,
-                took(one.duration_ms),
-                f"{one.attempt}/{one.max_attempts}",
-                one.worker,
-            )
-            for one in runs
-        ],
-    )
-
-
-def whole(one: Run) -> Iterator[str]:
-    """A run, its attempts and steps."""
-    error = None if one.error is None else f"{one.error.type}: {one.error.message}"
-    yield from facts(
-        {
-            "run": one.id,
-            "job": one.named,
-            "executes": one.invoke_target,
-            "trigger": one.trigger,
-            "status": one.status,
-            "queue": one.queue,
-            "instant": one.nominal_at,
-            "requested": one.requested_at,
-            "ready": one.ready_at,
-            "started": one.started_at,
-            "finished": one.finished_at,
-            "took": took(one.duration_ms),
-            "waits behind": one.waiting_on,
-            "retry of": one.retry_of,
-            "trace": one.trace_id,
-            "reason": one.reason,
-            "cancelled because": one.cancel_reason,
-            "parameters": one.params or None,
-            "result": one.result,
-            "error": error,
-        }
-    )
-    if one.attempts:
-        yield ""
-        yield from table(
-            ("attempt", "worker", "started", "finished", "outcome", "error"),
-            [
-                (
-                    str(each.number),
-                    each.worker,
-                    each.started_at,
-                    each.finished_at,
-                    each.outcome,
-                    None if each.error is None else each.error.message.partition("\n")[0],
-                )
-                for each in one.attempts
-            ],
-        )
-    if one.steps:
-        yield ""
-        yield from table(
-            ("step", "name", "status", "started", "finished"),
-            [(str(each.number), each.name, each.status, each.started_at, each.finished_at) for each in one.steps],
-        )
