@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random  # noqa: TID251  a campaign that its seed repeats
 
+import msgspec
 import pytest
 
 from tests.fault.test_kills import chosen_seed
@@ -21,8 +22,11 @@ from tests.support.verdict import broken, misheard
 from waterclock.kit.clock import SystemClock
 from waterclock.model.events import ResultRefused, RunLost, WorkerLeft
 from waterclock.model.instants import stamp
+from waterclock.store.shadow import Difference
 
 FLOWING, QUIET = 60.0, 90.0  # s
+NEW = ("cancel_reason",)
+"""Columns of this release: until its projector has taken over they stay empty, and `rebuild --swap` fills them."""
 UPGRADE: list[tuple[str, Release]] = [(part, "present") for part in ORDER]
 DOWNGRADE: list[tuple[str, Release]] = [(part, "previous") for part in reversed(ORDER)]
 
@@ -79,6 +83,8 @@ async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[st
             async with connected(*urls, prefix=stores["WATERCLOCK_KEY_PREFIX"]) as reached:
                 await waiting.until(reached.settled, within=QUIET, what="every run has ended, and all is archived")
                 evidence = await reached.gather()
+                newer = [one for one in evidence.differences if not is_older(one)]
+                evidence = msgspec.structs.replace(evidence, differences=newer)
             await waiting.until(
                 lambda: caught_up(heard, load, evidence), within=QUIET, what="streams are at their ends"
             )
@@ -101,6 +107,12 @@ async def flows(load: Load, tick: Listener) -> None:
 async def caught_up(heard: dict[str, Listener], load: Load, evidence: Evidence) -> bool:
     ends = {name: str(evidence.of_job(load.jobs[name])[-1].position) for name in heard}
     return {name: one.heard[-1]["id"] for name, one in heard.items()} == ends
+
+
+def is_older(difference: Difference) -> bool:
+    """The row is as the release before projects it: without what that does not know."""
+    live, rebuilt = difference.live, difference.rebuilt
+    return live is not None and rebuilt is not None and {**rebuilt, **dict.fromkeys(NEW)} == live
 
 
 def burnt(evidence: Evidence) -> list[str]:

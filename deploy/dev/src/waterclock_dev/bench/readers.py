@@ -17,7 +17,7 @@ def main(port: int, clients: int, seconds: float) -> None:
     selector = selectors.DefaultSelector()
     for number in range(clients):
         client = socket.create_connection(("127.0.0.1", port))
-        client.sendall(f"GET {PATH} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+        client.sendall(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         client.setblocking(False)
         selector.register(client, selectors.EVENT_READ, number % SAMPLED == 0)
     late: list[float] = []
