@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from waterclock.client.answers import Explanations, Proof
+from waterclock.client.answers import Explanations, Proof, Run
 from waterclock.client.explain import told as explanations_told
 from waterclock.client.fleet import few
 from waterclock.client.ledger import told as proof_told
+from waterclock.client.runs import rows
 from waterclock.client.table import visible
 from waterclock.model.explain import Explanation
 from waterclock.model.ids import JobId
@@ -100,3 +103,25 @@ def test_a_column_of_names_has_an_end() -> None:
     assert few(["url!", "json"]) == "url!,json"
     assert few(["x" * 50, "y"]) == "x" * 50 + " and 1 more"
     assert few([f"name-{number}" for number in range(18)]) == "name-0,name-1,name-2,name-3,name-4 and 13 more"
+
+
+def test_a_run_that_was_handed_back_is_not_told_to_have_used_up_an_attempt() -> None:
+    known = dict.fromkeys(Run.__struct_encode_fields__)
+    told: dict[str, Any] = {
+        **known,
+        "id": "abc-1",
+        "invokeTarget": "demo.noop",
+        "params": {},
+        "queue": "default",
+        "trigger": "manual",
+        "status": "succeeded",
+        "requestedAt": FROM,
+        "attempt": 2,
+        "maxAttempts": 1,
+        "labels": {},
+        "folded": 0,
+        "attempts": [],
+        "steps": [],
+    }
+    again, waiting = msgspec.convert([told, {**told, "status": "queued", "attempt": 0}], tuple[Run, Run])
+    assert [line.split()[-2:] for line in rows((again, waiting))] == [["attempt", "worker"], ["2", "-"], ["-", "-"]]

@@ -30,7 +30,7 @@ def rows(runs: tuple[Run, ...]) -> Iterator[str]:
                 one.status,
                 one.requested_at,
                 took(one.duration_ms),
-                f"{one.attempt}/{one.max_attempts}",
+                str(one.attempt or ""),  # `max_attempts` bounds failures alone
                 one.worker,
             )
             for one in runs
