@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from waterclock.client import calls
 from waterclock.client.events import Event, Follower, Frames
-from waterclock.client.problems import NotFound, Problem, Unreachable, Unreadable
+from waterclock.client.problems import NotFound, Problem, Unreachable, Unreadable, refusal
 
 STREAM = (
     b"retry: 1000\n\n:\n\n"
@@ -71,6 +71,11 @@ def test_it_is_given_up_when_nothing_comes_for_too_long() -> None:
         given_up(CUT)
     with pytest.raises(Unreadable):
         given_up(None)
+
+
+def test_a_gateway_that_reaches_no_replica_is_asked_again() -> None:
+    away = refusal(503, {"retry-after": "1"}, b'{"type":"about:blank","title":"Away","status":503}')
+    assert Follower(calls.job_events("j"), patience=5).broken(away) >= 1
 
 
 def test_a_refusal_ends_it() -> None:

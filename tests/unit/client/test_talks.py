@@ -35,6 +35,11 @@ def problem(status: int, name: str, **headers: str) -> Response:
     return Response(status=status, headers=headers, body=msgspec.json.encode(body))
 
 
+# What nginx and Traefik say while they reach no replica.
+GATEWAY = Response(status=503, headers={"retry-after": "1"}, body=b'{"type":"about:blank","title":"Away","status":503}')
+PLAIN = Response(status=502, headers={}, body=b"Bad Gateway")
+
+
 def told(call: Call[Any], replies: Iterable[Reply], *, patience: float = 5.0) -> tuple[bytes, list[Request]]:
     """The answer, and the requests that were sent for it, each answered by the next of `replies`."""
     talk, given, sent = ask(call, patience=patience), iter(replies), list[Request]()
@@ -51,7 +56,9 @@ def told(call: Call[Any], replies: Iterable[Reply], *, patience: float = 5.0) ->
             reply = None
 
 
-@pytest.mark.parametrize("trouble", [LOST, UNSENT, problem(503, "try-later"), problem(503, "log-unavailable")])
+@pytest.mark.parametrize(
+    "trouble", [LOST, UNSENT, problem(503, "try-later"), problem(503, "log-unavailable"), GATEWAY, PLAIN]
+)
 def test_a_command_is_repeated_with_the_same_key(trouble: Reply) -> None:
     answer, sent = told(TRIGGER, [trouble, trouble, DONE])
     assert answer == DONE.body
@@ -69,7 +76,7 @@ def test_each_command_has_a_key_of_its_own_or_the_one_given() -> None:
 def test_what_twice_is_not_once_is_repeated_only_if_it_was_surely_not_done(call: Call[Any]) -> None:
     for surely_not in (UNSENT, problem(503, "try-later")):
         assert told(call, [surely_not, DONE])[0] == DONE.body
-    for who_knows, kind in ((LOST, Unreachable), (problem(503, "log-unavailable"), Uncertain)):
+    for who_knows, kind in ((LOST, Unreachable), (problem(503, "log-unavailable"), Uncertain), (GATEWAY, Uncertain)):
         with pytest.raises(kind):
             told(call, [who_knows])
 
@@ -107,6 +114,10 @@ def test_an_error_that_is_not_known_is_a_plain_refusal(body: bytes) -> None:
     error = refusal(418, {}, body)
     assert type(error) is Refused
     assert error.status == 418
+
+
+def test_a_problem_of_ours_that_is_not_known_is_no_gateways() -> None:
+    assert type(refusal(503, {}, problem(503, "brand-new").body)) is Refused
 
 
 def test_a_name_is_looked_up_wherever_it_stands_page_by_page() -> None:

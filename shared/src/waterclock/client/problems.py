@@ -132,7 +132,7 @@ class LogFull(TryLater):
 
 
 class Uncertain(Refused):
-    """The log or the read models are out of reach; whether a change was made is not known."""
+    """The log, the read models, or for a gateway the API are out of reach; whether a change was made is not known."""
 
 
 _KINDS: Mapping[str, type[Refused]] = {
@@ -159,6 +159,7 @@ _KINDS: Mapping[str, type[Refused]] = {
     "log-unavailable": Uncertain,
     "store-unavailable": Uncertain,
 }
+_OF_A_GATEWAY = (502, 503, 504)  # where it reaches no API, and says so in words of its own
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
@@ -167,7 +168,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
         problem = msgspec.json.decode(body, type=Problem)
     except msgspec.MsgspecError:
         problem = Problem(title=f"the API answered {status}", status=status)
-    kind = _KINDS.get(problem.type.rpartition(TYPES)[2], Refused)
+    _, ours, name = problem.type.rpartition(TYPES)
+    kind = Uncertain if not ours and status in _OF_A_GATEWAY else _KINDS.get(name, Refused)
     return kind(problem, status=status, headers=headers)
 
 
