@@ -11,7 +11,7 @@ from waterclock.client.answers import Explanations, Proof, Run
 from waterclock.client.explain import told as explanations_told
 from waterclock.client.fleet import few
 from waterclock.client.ledger import told as proof_told
-from waterclock.client.runs import rows
+from waterclock.client.runs_told import rows
 from waterclock.client.table import visible
 from waterclock.model.explain import Explanation
 from waterclock.model.ids import JobId
