@@ -21,10 +21,10 @@ def lead_lines(service: str, settings: TelemetrySettings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json(service) if settings.log_format == "json" else _Text(service))
     handler.addFilter(_Seldom("opentelemetry"))
+    handler.addFilter(_Seldom("psycopg.pool"))  # it alone says why: the certificate, the password
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # seven lines a second where Postgres is away, as we say
     for package in ("waterclock", "waterclock_api", "waterclock_scheduler", "waterclock_worker", "waterclock_dev"):
         logging.getLogger(package).setLevel(settings.log_level.upper())
 
