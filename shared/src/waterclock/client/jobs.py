@@ -15,20 +15,24 @@ from waterclock.client.problems import VersionMismatch
 from waterclock.client.runs import asked
 from waterclock.client.terminal import (
     Failure,
+    at_option,
     cursor_option,
+    delay_option,
+    follow_option,
     json_option,
     key_option,
     limit_option,
+    param_option,
+    params_option,
     reason_option,
     show,
     speaking,
+    unknown_option,
+    wait_option,
 )
 
 _job = click.argument("job", metavar="JOB")
 _set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help="Any member of a job; repeatable.")
-_param = click.option("--param", "given", metavar="NAME=VALUE", multiple=True, help="A parameter; repeatable.")
-_params = click.option("--params", "whole", metavar="JSON", help="All parameters, as a JSON object.")
-_unknown = click.option("--allow-unknown", is_flag=True, help="Also an executor that no worker ever announced.")
 _version = click.option("--version", type=int, help="Only if the job still has this version.")
 
 
@@ -89,10 +93,10 @@ def show_(client: Client, job: str, as_of: str | None, *, as_json: bool) -> None
 @click.option("--zone", metavar="ZONE", help="IANA name, such as Europe/Berlin.")
 @click.option("--queue")
 @click.option("--disabled", is_flag=True, help="Create it disabled.")
-@_param
-@_params
+@param_option
+@params_option
 @_set
-@_unknown
+@unknown_option
 @key_option
 @json_option
 @speaking
@@ -127,10 +131,10 @@ def create(
 @click.option("--zone", metavar="ZONE")
 @click.option("--queue")
 @click.option("--unset", metavar="FIELD", multiple=True, help="Back to its default; repeatable.")
-@_param
-@_params
+@param_option
+@params_option
 @_set
-@_unknown
+@unknown_option
 @_version
 @json_option
 @speaking
@@ -191,13 +195,13 @@ def disable(client: Client, job: str, reason: str | None, version: int | None, *
 @job.command(short_help="Request a run of a job, enabled or not.")
 @_job
 @click.option("--queue", help="Another queue than the job's.")
-@click.option("--delay", metavar="SECONDS", help="How long after now; ISO 8601 is read too.")
-@click.option("--at", "run_at", metavar="MOMENT", help="When, RFC 3339.")
+@delay_option
+@at_option
 @click.option("--overlap", type=click.Choice(["skip", "buffer_one", "buffer_all", "cancel_other"]))
-@_param
-@_params
-@click.option("--wait", is_flag=True, help="Wait for its end; exit code 1 if it does not succeed.")
-@click.option("--follow", is_flag=True, help="Follow it to its end; exit code 1 if it does not succeed.")
+@param_option
+@params_option
+@wait_option
+@follow_option
 @reason_option
 @key_option
 @json_option

@@ -14,15 +14,22 @@ from waterclock.client.runs_many import cancel_many, check, chosen, filters, ret
 from waterclock.client.runs_told import told, whole
 from waterclock.client.terminal import (
     NO,
+    at_option,
     cursor_option,
+    delay_option,
+    follow_option,
     json_option,
     key_option,
     limit_option,
+    param_option,
+    params_option,
     reason_option,
     say,
     show,
     show_pages,
     speaking,
+    unknown_option,
+    wait_option,
 )
 from waterclock.client.watching import await_run, follow_run
 
@@ -41,14 +48,14 @@ def run() -> None:
 @run.command(short_help="Request a run of an executor, without a job.")
 @click.argument("executor", metavar="EXECUTOR")
 @click.option("--queue")
-@click.option("--delay", metavar="SECONDS", help="How long after now; ISO 8601 is read too.")
-@click.option("--at", "run_at", metavar="MOMENT", help="When, RFC 3339.")
-@click.option("--param", "given", metavar="NAME=VALUE", multiple=True, help="A parameter; repeatable.")
-@click.option("--params", "whole", metavar="JSON", help="All parameters, as a JSON object.")
+@delay_option
+@at_option
+@param_option
+@params_option
 @click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help="timeout, retry or labels; repeatable.")
-@click.option("--allow-unknown", is_flag=True, help="Also an executor that no worker ever announced.")
-@click.option("--wait", is_flag=True, help="Wait for its end; exit code 1 if it does not succeed.")
-@click.option("--follow", is_flag=True, help="Follow it to its end; exit code 1 if it does not succeed.")
+@unknown_option
+@wait_option
+@follow_option
 @reason_option
 @key_option
 @json_option
@@ -199,8 +206,8 @@ def _cancelled(client: Client, run_id: str) -> bool:
 @filters(*ENDED)
 @click.option("--queue", help="Another queue than that of the ended run.")
 @click.option("--overlap", type=click.Choice(["skip", "buffer_one", "buffer_all", "cancel_other"]))
-@click.option("--wait", is_flag=True, help="Wait for its end; exit code 1 if it does not succeed.")
-@click.option("--follow", is_flag=True, help="Follow it to its end; exit code 1 if it does not succeed.")
+@wait_option
+@follow_option
 @reason_option
 @key_option
 @json_option
