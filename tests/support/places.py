@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import Redis
 
-from tests.support.servers import Bucket
+from tests.support.servers import Bucket, s3_client
 from waterclock_dev.postgres import postgres_program
 
 MOST = 1_000_000
@@ -62,24 +62,6 @@ def objects(bucket: Bucket) -> dict[str, bytes]:
             held[one["Key"]] = one["Key"].encode() + got["Body"].read()
             held[f"metadata of {one['Key']}"] = repr(got["ResponseMetadata"]).encode() + repr(got["Metadata"]).encode()
     return held
-
-
-@contextlib.contextmanager
-def s3_client(bucket: Bucket) -> Any:
-    import botocore.session  # slow to import
-    from botocore.config import Config
-
-    session: Any = botocore.session.Session()
-    client = session.create_client(
-        "s3",
-        region_name="us-east-1",
-        endpoint_url=bucket.endpoint,
-        aws_access_key_id=bucket.access_key,
-        aws_secret_access_key=bucket.secret_key,
-        config=Config(s3={"addressing_style": "path"}),
-    )
-    with contextlib.closing(client):
-        yield client
 
 
 def commands_below(pid: int) -> dict[str, bytes]:

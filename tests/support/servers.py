@@ -177,9 +177,6 @@ def fresh_database(server: Shared, *, template: str = "template1") -> Generator[
 
 def fresh_bucket(server: Shared) -> Bucket:
     """A new bucket; its objects go with the server."""
-    import botocore.session  # slow to import, and few tests want a bucket
-    from botocore.config import Config
-
     url = urlsplit(server.url)
     assert url.username is not None
     assert url.password is not None
@@ -189,6 +186,16 @@ def fresh_bucket(server: Shared) -> Bucket:
         access_key=url.username,
         secret_key=url.password,
     )
+    with s3_client(bucket) as client:
+        client.create_bucket(Bucket=bucket.bucket)
+    return bucket
+
+
+@contextlib.contextmanager
+def s3_client(bucket: Bucket) -> Generator[Any]:
+    import botocore.session  # slow to import, and few tests want a bucket
+    from botocore.config import Config
+
     session: Any = botocore.session.Session()
     client = session.create_client(
         "s3",
@@ -199,8 +206,7 @@ def fresh_bucket(server: Shared) -> Bucket:
         config=Config(s3={"addressing_style": "path"}),
     )
     with contextlib.closing(client):
-        client.create_bucket(Bucket=bucket.bucket)
-    return bucket
+        yield client
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

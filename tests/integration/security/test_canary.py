@@ -33,7 +33,7 @@ from tests.integration.security.canary_stage import (
 from tests.integration.security.echoing import echoing
 from tests.support import places
 from tests.support.canaries import found, shown_once
-from tests.support.servers import Bucket, OwnServers, Shared
+from tests.support.servers import Bucket, OwnServers, Shared, s3_client
 from tests.support.services import Place, Services
 from tests.support.traces import Receiver, receiving
 from tests.support.users import SERVICES, make_users
@@ -245,7 +245,7 @@ async def _leaks(stage: Stage, services: Services) -> None:
 async def _planted(stage: Stage, services: Services, store: Bucket) -> None:
     """What may be seen, in each place that is searched."""
     planted = stage.planted.value
-    with places.s3_client(store) as client:
+    with s3_client(store) as client:
         client.put_object(Bucket=store.bucket, Key="planted", Body=planted.encode())
     run_id = (await services.post("/runs", {"invokeTarget": f"leak.plant.{planted}"}))["runId"]
 
