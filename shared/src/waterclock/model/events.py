@@ -15,6 +15,7 @@ from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import AttemptOutcome, Error
+from waterclock.model.places import PlaceSpec, ReferenceSpec
 from waterclock.model.retry import RetryPolicy
 
 Trigger = Literal["schedule", "catchup", "backfill", "manual", "retry"]
@@ -273,6 +274,8 @@ class ExecutorSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     result_schema: dict[str, Any] | None = None
     timeout: float | None = None  # seconds
     aliases: tuple[str, ...] = ()
+    placed: bool = False  # works at places, of which its parameter `place` names one
+    references: tuple[ReferenceSpec, ...] = ()  # that its parameters may hold, where that is not the place's to say
 
 
 class WorkerJoined(Event, frozen=True, kw_only=True, tag="worker.joined"):
@@ -282,6 +285,7 @@ class WorkerJoined(Event, frozen=True, kw_only=True, tag="worker.joined"):
     slots: int
     executors: tuple[ExecutorSpec, ...]
     release: str | None = None
+    places: tuple[PlaceSpec, ...] | None = None  # None: of a release that has none
 
 
 class WorkerLeft(Event, frozen=True, kw_only=True, tag="worker.left"):

@@ -1,0 +1,64 @@
+"""Places: where executors that reach into systems may go, as a worker announces them.
+
+A worker's configuration names and describes places; a job names one of them. What a worker announces lets the API
+refuse a job when it is written, and tell an operator of stored jobs that would be stopped; what counts is the check
+that the worker makes by its own configuration before it opens anything. Connections, endpoints and keys are never
+announced: of the values that older jobs give by themselves only digests are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from waterclock.model.ids import digest
+
+DEFAULT = "default"
+"""The place of a job that names none."""
+PLACED = frozenset({"db.backup", "db:backup", "db.restore-drill", "db:restore-drill"})
+"""Executors that work at places, also where the worker that announced them is of a release that did not say so."""
+OWN = ("connection", "bucket", "endpoint", "region", "accessKey", "secretKey", "target")
+"""Members by which a job says itself what its place says: kept for older jobs, and taken where the place lists them."""
+
+Drills = Literal["scratch", "source", "sourceUnlisted", "none"]
+"""Where a drill without `target` restores: on the scratch server of the place; on the source's, because the place lists
+it; there because stored drills of a place made of variables go on (told, and refused to new jobs); nowhere."""
+
+
+class ReferenceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A pattern of references (`env:BOOKS_*`) that jobs may give; `hosts`: it is listed with those it may be sent to.
+
+    Without hosts it is the older form: it works for what is stored, and is refused to what is newly written.
+    """
+
+    pattern: str
+    hosts: bool
+
+
+class PlaceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a worker announces of a place."""
+
+    name: str
+    databases: tuple[str, ...] | None = None
+    """That a job may name; None: not known to the worker when it started (it looks at each run)."""
+    prefix: str | None = None
+    """The folder in which a job's own `prefix` must lie; None: any folder of the bucket."""
+    retention_days: int = 0
+    keep_last: int = 1
+    """Floors."""
+    free: tuple[str, ...] = ()
+    """Members that a caller with the scope `run` alone may set."""
+    adhoc: bool = False
+    """Whether such a caller may ask for a run without a job here."""
+    drills: Drills = "none"
+    references: tuple[ReferenceSpec, ...] = ()
+    """Taken for `connection`, `accessKey`, `secretKey` and `target`, besides those among `accepts`."""
+    accepts: Mapping[str, tuple[str, ...]] = {}
+    """Digests (`accepted`) of values that a job may give for a member of `OWN`: the place's own, and those listed."""
+
+
+def accepted(place: str, member: str, value: str) -> str:
+    """The digest by which `PlaceSpec.accepts` knows a value."""
+    return digest(f"{place}\0{member}\0{value}", 32)
