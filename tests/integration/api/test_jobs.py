@@ -70,6 +70,7 @@ async def test_a_created_job_is_answered_whole_and_read_the_same(rig: MakeRig) -
             "lastRun": None,
             "createdAt": job["createdAt"],
             "updatedAt": job["createdAt"],
+            "notes": [],
         }
         read_back = await api.http.get(f"{JOBS}/{job['id']}")
         assert (read_back.json(), read_back.headers["etag"]) == (job, '"1"')

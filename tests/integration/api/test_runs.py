@@ -29,7 +29,7 @@ async def test_a_triggered_run_is_readable_at_once_and_shows_what_becomes_of_it(
             f"{JOBS}/{job['id']}/trigger", json={"params": {"seconds": 3}, "queue": "critical", "reason": "why not"}
         )
         run_id = triggered.json()["runId"]
-        assert (triggered.status_code, triggered.json()) == (202, {"runId": run_id})
+        assert (triggered.status_code, triggered.json()) == (202, {"runId": run_id, "notes": []})
         assert triggered.headers["location"] == f"{RUNS}/{run_id}"
         run = await _run(api, run_id)
         assert set(run) >= FIELDS
@@ -260,7 +260,7 @@ async def test_a_run_is_cancelled_at_once_before_it_starts_and_asked_to_stop_aft
         job_id = (await api.create(concurrent="0"))["id"]
         waiting, running = await api.trigger(job_id), await api.trigger(job_id)
         cancelled = await api.http.post(f"{RUNS}/{waiting}/cancel")
-        assert (cancelled.status_code, cancelled.json()) == (202, {"runId": waiting})
+        assert (cancelled.status_code, cancelled.json()) == (202, {"runId": waiting, "notes": []})
         assert cancelled.headers["location"] == f"{RUNS}/{waiting}"
         grant = await worker.claim_one()
         for _ in range(2):

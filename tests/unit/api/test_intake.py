@@ -22,7 +22,9 @@ def read(found: Any) -> tuple[JobWrite, list[Flaw]]:
 
 
 def test_a_right_body_is_read_and_read_only_members_are_ignored() -> None:
-    write, flaws = read({"jobName": "a", "invokeTarget": "b", "retry": {"maxAttempts": 7}, "id": 5, "version": "x"})
+    write, flaws = read(
+        {"jobName": "a", "invokeTarget": "b", "retry": {"maxAttempts": 7}, "id": 5, "version": "x", "notes": 1}
+    )
     assert flaws == []
     assert (write.job_name, write.invoke_target, write.retry.max_attempts, write.retry.initial) == ("a", "b", 7, 10)
 

@@ -108,6 +108,7 @@ async def assembled(
 
     keyring = Keyring(pool, clock)
     await keyring.read()
+    registry = Registry(log, pool, projected, clock)
     known = tokens_of(tokens or TokenSettings(), clock)
     access = Access(
         keyring, known, proxies, clock=clock, closed=closed, limits=limits or Limits(), sites=sites or Sites()
@@ -116,6 +117,7 @@ async def assembled(
         listening = tasks.create_task(projected.listen(), name="listen to projectors")
         watching = tasks.create_task(keep_watch(log, store_clocks, look), name="watch schedules")
         keeping = tasks.create_task(keyring.keep(), name="keep the keys")
+        asking = tasks.create_task(registry.keep(), name="keep the executors")
         waking = tasks.create_task(pool.keep_vigil(), name="keep vigil over postgres")
         try:
             archive = ArchiveReader(pool)
@@ -127,7 +129,7 @@ async def assembled(
                     gathering=Gathering(log, tasks),
                     pool=pool,
                     projected=projected,
-                    registry=Registry(log, pool, projected, clock),
+                    registry=registry,
                     memory=JobMemory(log),
                     hub=hub,
                     clock=clock,
@@ -140,4 +142,5 @@ async def assembled(
             listening.cancel()
             watching.cancel()
             keeping.cancel()
+            asking.cancel()
             waking.cancel()

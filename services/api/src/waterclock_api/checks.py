@@ -25,6 +25,7 @@ from waterclock.model.moments import moment, seconds
 from waterclock.model.retry import RetryPolicy
 from waterclock_api.dto import JobWrite, RetryWrite
 from waterclock_api.intake import pointer_to
+from waterclock_api.shapes import Note
 
 T = TypeVar("T")
 
@@ -134,7 +135,9 @@ def check_target(target: str, known: Mapping[str, ExecutorSpec], flaws: list[Fla
     flaws.append(Flaw("/invokeTarget", f"no worker has announced {target!r}: {told}{guess}"))
 
 
-def check_params(spec: ExecutorSpec | None, params: Mapping[str, Any], flaws: list[Flaw], *, at: str) -> None:
+def check_params(
+    spec: ExecutorSpec | None, params: Mapping[str, Any], flaws: list[Flaw], notes: list[Note], *, at: str
+) -> None:
     """Whether the parameters fit the executor's schema; without a schema we cannot tell."""
     if spec is None or any(flaw.pointer.startswith(pointer_to(at)) for flaw in flaws):
         return
@@ -143,6 +146,8 @@ def check_params(spec: ExecutorSpec | None, params: Mapping[str, Any], flaws: li
         validator: Any = Draft202012Validator(spec.params_schema)
         errors: list[ValidationError] = list(validator.iter_errors(params))
     except SchemaError:  # a worker's fault, which the one who writes a job cannot mend; the worker checks again
+        said = f"the schema that workers announced for {spec.key} cannot be read: they check the parameters at each run"
+        notes.append(Note(pointer=pointer_to(at), message=said))
         return
     for error in errors:
         flaws.extend(_flaws_of(error, at))

@@ -11,14 +11,21 @@ from waterclock_api.checks import check_params, check_queue, check_schedule, che
 from waterclock_api.dto import READ_ONLY, JobWrite
 from waterclock_api.intake import read_struct, refuse
 from waterclock_api.parts import Parts
+from waterclock_api.shapes import Note
 
 _STAND_INS = {"job_name": "-", "invoke_target": ""}
 
 
 async def definition_in(
-    parts: Parts, body: Any, job_id: JobId, *, allow_unknown: bool, before: Definition | None = None
+    parts: Parts,
+    body: Any,
+    job_id: JobId,
+    notes: list[Note],
+    *,
+    allow_unknown: bool,
+    before: Definition | None = None,
 ) -> Definition:
-    """The definition that a body describes, checked in every respect.
+    """The definition that a body describes, checked in every respect; what is no flaw is added to `notes`.
 
     A schedule that `before` had too need not name a future instant: a job whose last has passed can still be edited.
 
@@ -36,7 +43,7 @@ async def definition_in(
     if known is not None:
         if not allow_unknown and (before is None or before.invoke_target != target):
             check_target(target, known, flaws)
-        check_params(known.get(target), definition.invoke_params, flaws, at="invokeParams")
+        check_params(known.get(target), definition.invoke_params, flaws, notes, at="invokeParams")
     refuse(flaws)
     return definition
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import post
@@ -26,10 +27,11 @@ from waterclock_api.checks import (
 )
 from waterclock_api.dto import RunWrite, WriteQuery
 from waterclock_api.intake import read_json, read_query, read_struct, refuse
+from waterclock_api.notes import bounded, notes_of
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.replays import earlier_or_refuse
 from waterclock_api.requesting import PATH, ready_at_of, request_alone, told_run
-from waterclock_api.shapes import Asked
+from waterclock_api.shapes import Asked, Note
 from waterclock_api.spec import AnyRequest, Spec
 from waterclock_api.tracing import asked
 
@@ -47,13 +49,16 @@ async def request_run(request: AnyRequest) -> Answer:
     with asked(caller, "request run"):
         run_id = requested_run(None, caller.command.id)
         if await earlier_or_refuse(parts, caller, run_id) is not None:
-            return told_run(run_id, replayed=True)
-        wanted = await _wanted(parts, caller, run_id, body, allow_unknown=query.allow_unknown_executor)
+            return told_run(run_id, replayed=True, notes=_notes(parts, body))
+        checked: list[Note] = []
+        wanted = await _wanted(parts, caller, run_id, body, checked, allow_unknown=query.allow_unknown_executor)
         done = await request_alone(parts, caller.command, wanted)
-        return told_run(done.run_id, replayed=done.replayed)
+        return told_run(done.run_id, replayed=done.replayed, notes=bounded((*checked, *_notes(parts, body))))
 
 
-async def _wanted(parts: Parts, caller: Caller, run_id: RunId, body: Any, *, allow_unknown: bool) -> Request:
+async def _wanted(
+    parts: Parts, caller: Caller, run_id: RunId, body: Any, notes: list[Note], *, allow_unknown: bool
+) -> Request:
     """The run that a body describes, checked in every respect.
 
     Raises:
@@ -72,7 +77,7 @@ async def _wanted(parts: Parts, caller: Caller, run_id: RunId, body: Any, *, all
     if known is not None:
         if not allow_unknown:
             check_target(target, known, flaws)
-        check_params(known.get(target), write.params, flaws, at="params")
+        check_params(known.get(target), write.params, flaws, notes, at="params")
     refuse(flaws)
     event = RunRequested(
         run_id=run_id,
@@ -90,6 +95,11 @@ async def _wanted(parts: Parts, caller: Caller, run_id: RunId, body: Any, *, all
         traceparent=telemetry.inject() or caller.traceparent,
     )
     return Request(run_id=run_id, queue=write.queue, overlap="allow", ready_at=ready_at, body=body_of(event))
+
+
+def _notes(parts: Parts, body: Mapping[str, Any]) -> tuple[Note, ...]:
+    """Of a body that was checked."""
+    return notes_of(parts.registry, body["invokeTarget"], body.get("params", {}), at="params")
 
 
 HANDLERS = (request_run,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -26,13 +27,14 @@ from waterclock_api.finding import job_or_refuse
 from waterclock_api.history import entry_at, job_subject
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
+from waterclock_api.notes import with_notes
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.past import job_then
 from waterclock_api.reads import query_moment
 from waterclock_api.replays import REPLAYED, earlier_or_refuse
 from waterclock_api.resuming import resumed_at
 from waterclock_api.rows import job_of_log, next_fires
-from waterclock_api.shapes import Detail, Job, Jobs
+from waterclock_api.shapes import Detail, Job, Jobs, Note
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
 
@@ -46,7 +48,9 @@ async def list_jobs(request: AnyRequest) -> Answer:
     parts = parts_of(request)
     query = read_query(request, JobsQuery)
     async with parts.reading() as connection:
-        return answer(await reads.jobs(connection, query, parts.clock.now_ms()))
+        page = await reads.jobs(connection, query, parts.clock.now_ms())
+    items = [with_notes(parts.registry, job) for job in page.items]
+    return answer(Jobs(items=items, next_cursor=page.next_cursor))
 
 
 @post(
@@ -72,11 +76,12 @@ async def create_job(request: AnyRequest) -> Answer:
         given = await earlier_or_refuse(parts, caller, job_id)
         if given is not None:
             return await _created_before(parts, job_id, given, body)
-        definition = await definition_in(parts, body, job_id, allow_unknown=query.allow_unknown_executor)
+        notes: list[Note] = []
+        definition = await definition_in(parts, body, job_id, notes, allow_unknown=query.allow_unknown_executor)
         change = await edits.create(parts, caller, job_id, definition)
         if change.replayed and (given := await earlier_or_refuse(parts, caller, job_id)) is not None:
             return await _created_before(parts, job_id, given, body)
-        return await _changed(parts, caller, change, status=201, fresh=True)
+        return await _changed(parts, caller, change, notes, status=201, fresh=True)
 
 
 @get(f"{PATH}/{{job_id:str}}", spec=Spec(scope="query", query=JobQuery, answers={200: Job}, refuses=(404, 410)))
@@ -85,8 +90,8 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
     parts = parts_of(request)
     then = query_moment("asOf", read_query(request, JobQuery).as_of)
     if then is not None:
-        return answer(await job_then(parts, job_id, then))
-    job = await job_or_refuse(parts, job_id)
+        return answer(with_notes(parts.registry, await job_then(parts, job_id, then)))
+    job = with_notes(parts.registry, await job_or_refuse(parts, job_id))
     return answer(job, headers=_etag(job.version))
 
 
@@ -110,12 +115,13 @@ async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
     caller = caller_of(request)
     with asked(caller, "replace job"):
         known = await edits.load(parts, job_id)
-        unknown_allowed = query.allow_unknown_executor
+        notes: list[Note] = []
+        allowed = query.allow_unknown_executor
         definition = await definition_in(
-            parts, body, known.job_id, allow_unknown=unknown_allowed, before=known.definition
+            parts, body, known.job_id, notes, allow_unknown=allowed, before=known.definition
         )
         change = await edits.edit(parts, caller, job_id, Replace(definition=definition))
-        return await _changed(parts, caller, change)
+        return await _changed(parts, caller, change, notes)
 
 
 @delete(
@@ -139,7 +145,7 @@ async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
     parts = parts_of(request)
     read_query(request, NoQuery)
     now = parts.clock.now_ms()
-    job = await job_or_refuse(parts, job_id)
+    job = with_notes(parts.registry, await job_or_refuse(parts, job_id))
     async with parts.reading() as connection:
         runs = await reads.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now)
         lines = await reads.job_lines(connection, job_id, DETAIL_LINES)
@@ -202,7 +208,13 @@ async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
 
 
 async def _changed(
-    parts: Parts, caller: Caller, change: edits.Change, *, status: int = 200, fresh: bool = False
+    parts: Parts,
+    caller: Caller,
+    change: edits.Change,
+    notes: Sequence[Note] = (),
+    *,
+    status: int = 200,
+    fresh: bool = False,
 ) -> Answer:
     """The job as the read models show it after the change; 202 with what its partition holds, if they are late."""
     stored = change.job
@@ -214,9 +226,10 @@ async def _changed(
         async with parts.reading_after(position, caller.patience.wait) as connection:
             job = await _read(connection, stored, now)
         if job is not None:
+            job = with_notes(parts.registry, job, notes)
             headers = (location if status == 201 else {}) | caller.patience.headers
             return answer(job, status=status, headers=headers | _etag(job.version))
-    job = job_of_log(stored, now, fresh=fresh)
+    job = with_notes(parts.registry, job_of_log(stored, now, fresh=fresh), notes)
     return answer(job, status=202, headers=location | caller.patience.headers | _etag(job.version))
 
 
@@ -247,7 +260,8 @@ async def _created_before(parts: Parts, job_id: JobId, given: Earlier, body: Any
         job_id=job_id, version=1, definition=event.definition, created_at=stamp(at), updated_at=stamp(at)
     )
     headers = {"Location": f"{PATH}/{job_id}"} | REPLAYED | _etag(1)
-    return answer(job_of_log(stored, parts.clock.now_ms(), fresh=True), status=201, headers=headers)
+    job = with_notes(parts.registry, job_of_log(stored, parts.clock.now_ms(), fresh=True))
+    return answer(job, status=201, headers=headers)
 
 
 async def _creation(parts: Parts, position: Position) -> tuple[JobCreated, int]:

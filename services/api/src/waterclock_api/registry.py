@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import msgspec
@@ -59,6 +60,21 @@ class Registry:
             return self._known if self._known is not None and wanted in self._known else None
         return self._known
 
+    def kept(self, name: str) -> ExecutorSpec | None:
+        """An executor by key or alias, as last read, without waiting; None: there was none, or nothing was read yet."""
+        return None if self._known is None else self._known.get(name)
+
+    async def keep(self) -> None:
+        """Keep what is known fresh until cancelled."""
+        while True:
+            try:
+                if self._known is None or self._aged:
+                    self._known = await self._read()
+                self._outage.over()
+            except (psycopg.Error, PoolTimeout) as error:
+                self._outage.failed(error)
+            await asyncio.sleep(FRESH_FOR)
+
     @property
     def _aged(self) -> bool:
         return self._clock.monotonic() - self._read_at > FRESH_FOR
@@ -84,6 +100,9 @@ class Registry:
         known: dict[str, ExecutorSpec] = {}
         for _, spec, _ in rows:
             read = msgspec.convert(spec, ExecutorSpec)
+            before = self.kept(read.key)
+            if before is not None and before == read:
+                read = before  # the same object: what was found out about it is found by it
             known |= dict.fromkeys(read.aliases, read) | {read.key: read}
         self._read_at = self._clock.monotonic()
         return known

@@ -19,7 +19,7 @@ from waterclock_api.dto import RunWrite, TriggerWrite
 from waterclock_api.parts import Parts
 from waterclock_api.patience import PATIENCE, appended
 from waterclock_api.replays import REPLAYED
-from waterclock_api.shapes import Asked
+from waterclock_api.shapes import Asked, Note
 
 PATH = "/v1/monitor/runs"
 
@@ -99,10 +99,10 @@ def ready_at_of(write: TriggerWrite | RunWrite, now: int, flaws: list[Flaw]) -> 
     return at if at > now else 0
 
 
-def told_run(run_id: RunId, *, replayed: bool = False) -> Answer:
+def told_run(run_id: RunId, *, replayed: bool = False, notes: tuple[Note, ...] = ()) -> Answer:
     """202 with the run that the command is about."""
     headers = {"Location": f"{PATH}/{run_id}"} | (REPLAYED if replayed else {})
-    return answer(Asked(run_id=run_id), status=202, headers=headers)
+    return answer(Asked(run_id=run_id, notes=notes), status=202, headers=headers)
 
 
 async def _append(parts: Parts, command: Command, wanted: Request, version: int | None = None) -> Granted:

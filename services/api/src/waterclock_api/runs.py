@@ -28,11 +28,12 @@ from waterclock_api.headers import header
 from waterclock_api.history import run_subject
 from waterclock_api.intake import NoQuery, query_pairs, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
+from waterclock_api.notes import bounded, notes_of, notes_of_definition
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.replays import earlier_or_refuse
 from waterclock_api.requesting import PATH, ready_at_of, request_of_job, told_run
 from waterclock_api.resuming import resumed_at
-from waterclock_api.shapes import Asked, Lines, Run, Runs
+from waterclock_api.shapes import Asked, Lines, Note, Run, Runs
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
 from waterclock_api.transcript import Transcript, prefers_text
@@ -60,13 +61,19 @@ async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
     with asked(caller, "trigger job"):
         given = await earlier_or_refuse(parts, caller, job_id)
         if given is not None and given.run_id is not None:
-            return told_run(RunId(given.run_id), replayed=True)
+            notes = await _notes_again(parts, job_id, body)
+            return told_run(RunId(given.run_id), replayed=True, notes=notes)
+        notes: tuple[Note, ...] = ()
 
         async def wish(stored: StoredJob) -> Request:
-            return await _wish(parts, caller, stored, body)
+            nonlocal notes
+            checked: list[Note] = []
+            wanted = await _wish(parts, caller, stored, body, checked)
+            notes = bounded((*checked, *_notes(parts, stored, body)))
+            return wanted
 
         done = await request_of_job(parts, caller.command, job_id, wish)
-        return told_run(done.run_id, replayed=done.replayed)
+        return told_run(done.run_id, replayed=done.replayed, notes=notes)
 
 
 @get(PATH, spec=Spec(scope="list", query=RunsQuery, answers={200: Runs}))
@@ -148,7 +155,7 @@ async def cancel_run(request: AnyRequest, run_id: Id) -> Answer:
         return told_run(RunId(run_id), replayed=replayed)
 
 
-async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any) -> Request:
+async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, notes: list[Note]) -> Request:
     """The run that a trigger asks for.
 
     Raises:
@@ -163,7 +170,7 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any) -> R
     if write.params is not None:
         check_params_size(write.params, flaws, at="params")
         known = await parts.registry.known(definition.invoke_target, patient=False)
-        check_params((known or {}).get(definition.invoke_target), write.params, flaws, at="params")
+        check_params((known or {}).get(definition.invoke_target), write.params, flaws, notes, at="params")
     refuse(flaws)
     run_id = requested_run(stored.job_id, caller.command.id)
     event = RunRequested(
@@ -194,6 +201,22 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any) -> R
         ready_at=ready_at,
         body=body_of(event),
     )
+
+
+def _notes(parts: Parts, stored: StoredJob, body: Any) -> tuple[Note, ...]:
+    params = body.get("params")
+    if params is None:
+        return notes_of_definition(parts.registry, stored.definition)
+    return notes_of(parts.registry, stored.definition.invoke_target, params, at="params")
+
+
+async def _notes_again(parts: Parts, job_id: str, body: Any) -> tuple[Note, ...]:
+    """The notes of a trigger that was answered before; none where its job is gone."""
+    try:
+        stored = await parts.memory.job(job_id)
+    except NotFound:
+        return ()
+    return _notes(parts, stored, body)
 
 
 HANDLERS = (trigger_job, list_runs, get_run, list_lines, stream_run, cancel_run)

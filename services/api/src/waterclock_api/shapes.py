@@ -27,6 +27,13 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     duration_ms: int | None
 
 
+class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is to be known, though nothing is wrong. `pointer`: the member that it is about; null: no single one."""
+
+    pointer: str | None
+    message: str
+
+
 class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     """A job: its definition and what is known of it. `isRunning` is null where the read models have not caught up."""
 
@@ -37,6 +44,7 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     last_run: LastRun | None
     created_at: Stamp
     updated_at: Stamp
+    notes: tuple[Note, ...] = ()
 
 
 class Jobs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -214,6 +222,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The run that a command is about."""
 
     run_id: str
+    notes: tuple[Note, ...] = ()
 
 
 class RetriedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

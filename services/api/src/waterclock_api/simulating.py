@@ -86,7 +86,7 @@ async def _definition(parts: Parts, stored: StoredJob, write: SimulateWrite) -> 
         return stored.definition
     body: dict[str, Any] = msgspec.to_builtins(stored.definition) | write.definition
     try:
-        return await definition_in(parts, body, stored.job_id, allow_unknown=True, before=stored.definition)
+        return await definition_in(parts, body, stored.job_id, [], allow_unknown=True, before=stored.definition)
     except Invalid as error:
         raise Invalid(*(Flaw(pointer_to("definition") + flaw.pointer, flaw.message) for flaw in error.flaws)) from error
 

@@ -40,6 +40,13 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     duration_ms: int | None
 
 
+class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is to be known, though nothing is wrong; `pointer` None: not of a single member."""
+
+    pointer: str | None = None
+    message: str
+
+
 class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     """A definition, and what is known of its job."""
 
@@ -50,6 +57,7 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     last_run: LastRun | None = None
     created_at: str
     updated_at: str
+    notes: tuple[Note, ...] = ()
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -188,6 +196,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The run that a command is about."""
 
     run_id: str
+    notes: tuple[Note, ...] = ()
 
 
 class RetriedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -1,0 +1,67 @@
+"""What is to be known of a job or of a run, though nothing in it is wrong.
+
+A source looks at what a run would be given, and yields notes. Every one of `SOURCES` is asked when a job is read or
+written and when a run is requested. What shows only while a write is checked goes into the list that checks are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from waterclock.model.definition import Definition
+from waterclock.model.events import ExecutorSpec
+from waterclock_api.registry import Registry
+from waterclock_api.shapes import Job, Note
+
+MOST = 20  # notes of a job or a run
+LONGEST = 500  # characters of a message
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would execute, with what. `at`: the member that holds the parameters, `invokeParams` or `params`.
+
+    `spec` is None where no worker has announced the executor, or nobody knows.
+    """
+
+    target: str
+    params: Mapping[str, Any]
+    at: str
+    spec: ExecutorSpec | None
+
+
+Source = Callable[[Subject], Iterable[Note]]
+
+SOURCES: tuple[Source, ...] = ()
+
+
+def notes_of(registry: Registry, target: str, params: Mapping[str, Any], *, at: str) -> tuple[Note, ...]:
+    """The notes of all sources. It waits for nothing, so that a trigger can afford it."""
+    if not SOURCES:
+        return ()
+    subject = Subject(target=target, params=params, at=at, spec=registry.kept(target))
+    return bounded(note for source in SOURCES for note in source(subject))
+
+
+def notes_of_definition(registry: Registry, definition: Definition) -> tuple[Note, ...]:
+    return notes_of(registry, definition.invoke_target, definition.invoke_params, at="invokeParams")
+
+
+def with_notes(registry: Registry, job: Job, checked: Iterable[Note] = ()) -> Job:
+    """The job with its notes; `checked` are those that showed while it was written."""
+    notes = bounded((*checked, *notes_of_definition(registry, job)))
+    return msgspec.structs.replace(job, notes=notes) if notes else job
+
+
+def bounded(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """The same notes, each once, of bounded number and length."""
+    return tuple(dict.fromkeys(_cut(note) for note in islice(notes, MOST)))
+
+
+def _cut(note: Note) -> Note:
+    if len(note.message) <= LONGEST:
+        return note
+    return msgspec.structs.replace(note, message=f"{note.message[: LONGEST - 1]}…")

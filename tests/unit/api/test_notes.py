@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from waterclock.model.definition import Definition
+from waterclock.model.events import ExecutorSpec
+from waterclock_api import notes
+from waterclock_api.checks import check_params
+from waterclock_api.notes import LONGEST, MOST, Subject, bounded, notes_of_definition
+from waterclock_api.registry import Registry
+from waterclock_api.shapes import Note
+
+SPEC = ExecutorSpec(key="reports.build", description="", params_schema={"type": "object"})
+
+
+class OfOne:
+    """A registry that knows one executor."""
+
+    def kept(self, name: str) -> ExecutorSpec | None:
+        return SPEC if name == SPEC.key else None
+
+
+REGISTRY = cast("Registry", OfOne())
+
+
+def told(target: str, params: dict[str, Any]) -> tuple[Note, ...]:
+    return notes_of_definition(REGISTRY, Definition(job_name="a", invoke_target=target, invoke_params=params))
+
+
+def test_every_source_is_asked_of_what_a_run_would_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first(subject: Subject) -> Iterator[Note]:
+        for name in subject.params:
+            yield Note(pointer=f"/{subject.at}/{name}", message="looked at")
+
+    def second(subject: Subject) -> Iterator[Note]:
+        if subject.spec is None:
+            yield Note(pointer=None, message=f"nobody announced {subject.target}")
+
+    monkeypatch.setattr(notes, "SOURCES", (first, second))
+    assert told(SPEC.key, {"day": 1}) == (Note(pointer="/invokeParams/day", message="looked at"),)
+    assert told("other", {}) == (Note(pointer=None, message="nobody announced other"),)
+
+
+def test_notes_are_told_once_and_are_bounded_in_number_and_length() -> None:
+    long = Note(pointer=None, message="x" * 5_000)
+    assert bounded([long, long]) == (Note(pointer=None, message="x" * (LONGEST - 1) + "…"),)
+    assert len(bounded(Note(pointer=f"/{place}", message="") for place in range(10_000))) == MOST
+
+
+def test_a_schema_that_cannot_be_read_is_a_note_and_no_flaw() -> None:
+    spec = msgspec.structs.replace(SPEC, params_schema={"type": 5})
+    found: list[Note] = []
+    check_params(spec, {"day": 1}, [], found, at="params")
+    assert [note.pointer for note in found] == ["/params"]
+    assert "reports.build" in found[0].message
