@@ -8,6 +8,7 @@ announced: of the values that older jobs give by themselves only digests are.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from typing import Literal
 
@@ -21,6 +22,8 @@ PLACED = frozenset({"db.backup", "db:backup", "db.restore-drill", "db:restore-dr
 """Executors that work at places, also where the worker that announced them is of a release that did not say so."""
 OWN = ("connection", "bucket", "endpoint", "region", "accessKey", "secretKey", "target")
 """Members by which a job says itself what its place says: kept for older jobs, and taken where the place lists them."""
+REFERENCES = frozenset({"connection", "accessKey", "secretKey", "target"})
+"""Those of `OWN` that are references."""
 
 Drills = Literal["scratch", "source", "sourceUnlisted", "none"]
 """Where a drill without `target` restores: on the scratch server of the place; on the source's, because the place lists
@@ -60,5 +63,17 @@ class PlaceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def accepted(place: str, member: str, value: str) -> str:
-    """The digest by which `PlaceSpec.accepts` knows a value."""
-    return digest(f"{place}\0{member}\0{value}", 32)
+    """The digest by which `PlaceSpec.accepts` knows a value, however it is spelled."""
+    return digest(f"{place}\0{member}\0{_spelled(member, value)}", 32)
+
+
+def reference(text: str) -> str:
+    """A reference as patterns are compared with it: the path of a file without `..` and doubled slashes."""
+    kind, colon, name = text.partition(":")
+    return f"{kind}:{posixpath.normpath(name)}" if kind == "file" and name else kind + colon + name
+
+
+def _spelled(member: str, value: str) -> str:
+    if member == "endpoint":
+        return value.rstrip("/").lower()  # it has no path
+    return reference(value) if member in REFERENCES else value
