@@ -44,6 +44,7 @@ from waterclock.model.events import (
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.instants import Stamp, stamp
 from waterclock.model.outcomes import Error
+from waterclock.model.places import PlaceSpec
 from waterclock.model.positions import Position
 from waterclock.model.projections import project
 from waterclock.wire.envelope import AT, BODY, PREV, Entry, UnknownEvent, encode_body, read_entry
@@ -190,7 +191,10 @@ class _World:
         session = self.name("w")
         self.sessions.append(session)
         spec = ExecutorSpec(key=f"e{self.pick(3)}", description=session, params_schema={"type": "object"})
-        joined = WorkerJoined(worker="w", session=session, queues=("default",), slots=3, executors=(spec,))
+        places = (PlaceSpec(name="default", free=("verify",)),) if self.pick(2) else None
+        joined = WorkerJoined(
+            worker="w", session=session, queues=("default",), slots=3, executors=(spec,), places=places
+        )
         self.events.append(joined)
 
     def work(self, run: _Run) -> None:

@@ -7,6 +7,8 @@ from typing import Any, get_args
 import hypothesis
 import msgspec
 import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from tests.support.histories import ERROR, changes_of, entries_of, histories, rendered
 from waterclock.model.changes import AttemptChange, RunChange, StepChange
@@ -39,6 +41,7 @@ from waterclock.model.events import (
 from waterclock.model.folding import Batch, fold
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.instants import Stamp
+from waterclock.model.places import PlaceSpec, Reach, ReferenceSpec
 from waterclock.model.positions import parse_position
 from waterclock.model.projections import project
 from waterclock.wire.envelope import Entry, UnknownEvent, decode_document
@@ -229,6 +232,22 @@ def test_fleet_events_count_in_partition_0_only() -> None:
 
     assert len(folded(joined).workers) == len(folded(joined).executors) == 1
     assert folded(joined, partition=3) == folded()
+
+
+def test_what_a_worker_announced_of_places_is_kept_with_its_session() -> None:
+    place = PlaceSpec(name="books", databases=("books",), adhoc=True)
+    listed = (ReferenceSpec(pattern="env:HOOK_*", hosts=True),)
+    specs = (
+        ExecutorSpec(key="http.request", description="", params_schema={}, references=listed),
+        ExecutorSpec(key="demo.noop", description="", params_schema={}),
+    )
+    joined = WorkerJoined(worker="w", session="s", queues=("q",), slots=1, executors=specs, places=(place,))
+
+    (worker,) = folded(joined).workers
+
+    assert worker.reach == Reach(places=(place,), references={"http.request": listed})
+    (older,) = folded(replace(joined, places=None)).workers
+    assert older.reach is UNSET
 
 
 @hypothesis.given(histories())

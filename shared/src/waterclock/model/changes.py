@@ -15,6 +15,7 @@ from waterclock.model.definition import Definition, Status
 from waterclock.model.events import CancelReason, ExecutorSpec, Level, StepStatus
 from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus
+from waterclock.model.places import Reach
 
 T = TypeVar("T")
 Column: TypeAlias = T | UnsetType
@@ -128,6 +129,7 @@ class WorkerChange(RowChange, frozen=True, kw_only=True):
     queues: Column[tuple[str, ...]] = UNSET
     slots: Column[int] = UNSET
     executors: Column[tuple[str, ...]] = UNSET  # their keys
+    reach: Column[Reach | None] = UNSET
     started_at: Column[Stamp] = UNSET
     left_at: Column[Stamp | None] = UNSET
     left_reason: Column[str | None] = UNSET

@@ -62,6 +62,13 @@ class PlaceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Digests (`accepted`) of values that a job may give for a member of `OWN`: the place's own, and those listed."""
 
 
+class Reach(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a start of a worker announced: its places, and by executor the references that are listed besides."""
+
+    places: tuple[PlaceSpec, ...]
+    references: Mapping[str, tuple[ReferenceSpec, ...]] = {}
+
+
 def accepted(place: str, member: str, value: str) -> str:
     """The digest by which `PlaceSpec.accepts` knows a value, however it is spelled."""
     return digest(f"{place}\0{member}\0{_spelled(member, value)}", 32)

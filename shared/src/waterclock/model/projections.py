@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from waterclock.model.changes import (
@@ -57,6 +57,7 @@ from waterclock.model.events import (
 )
 from waterclock.model.instants import Stamp, stamp
 from waterclock.model.outcomes import AttemptOutcome, Error
+from waterclock.model.places import Reach
 from waterclock.model.positions import Position
 
 FLEET_PARTITION = 0
@@ -306,6 +307,13 @@ def _joined(at: Stamp, event: WorkerJoined) -> tuple[Change, ...]:
         queues=event.queues,
         slots=event.slots,
         executors=tuple(spec.key for spec in event.executors),
+        reach=_reach(event),
         started_at=at,
     )
     return worker, *(ExecutorChange(key=spec.key, spec=spec, announced_at=at) for spec in event.executors)
+
+
+def _reach(event: WorkerJoined) -> Reach | UnsetType:
+    if event.places is None:
+        return UNSET
+    return Reach(places=event.places, references={one.key: one.references for one in event.executors if one.references})

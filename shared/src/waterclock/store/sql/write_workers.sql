@@ -2,11 +2,11 @@
 -- that is not named stays as it is, null empties it, and without a row it is nothing. Assumes that no one else writes
 -- these rows meanwhile: the caller holds the partition's position.
 INSERT INTO workers (
-    session, worker, queues, slots, executors, started_at, left_at, left_reason
+    session, worker, queues, slots, executors, reach, started_at, left_at, left_reason
 )
 SELECT
-    merged.session, merged.worker, merged.queues, merged.slots, merged.executors, merged.started_at,
-    merged.left_at, merged.left_reason
+    merged.session, merged.worker, merged.queues, merged.slots, merged.executors, merged.reach,
+    merged.started_at, merged.left_at, merged.left_reason
 FROM jsonb_array_elements(%(rows)s::jsonb) AS fresh (change)
 LEFT JOIN workers AS old
     ON NOT fresh.change ? 'started_at'
@@ -18,6 +18,7 @@ ON CONFLICT (session) DO UPDATE SET
     queues = excluded.queues,
     slots = excluded.slots,
     executors = excluded.executors,
+    reach = excluded.reach,
     started_at = excluded.started_at,
     left_at = excluded.left_at,
     left_reason = excluded.left_reason;
