@@ -141,6 +141,7 @@ class Client:
         self._made += 1
         return Caller(
             actor="client",
+            may_edit=True,
             command=Command(id=f"command-{self._made}"),
             traceparent=None,
             patience=Patience(0, None),

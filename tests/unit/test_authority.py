@@ -40,7 +40,8 @@ def pointers(
     stored_target: str | None = None,
 ) -> list[str]:
     was = None if stored is None else Asked(stored_target or target, stored, "default")
-    return [one.pointer for one in beyond_run(Asked(target, sent, queue), was, spec=spec, places=places)]
+    found = beyond_run(Asked(target, sent, queue), was, spec=spec, places=places)
+    return [one.pointer.removeprefix("/params") for one in found]
 
 
 def test_what_the_job_says_may_be_sent_again() -> None:
@@ -102,8 +103,8 @@ def test_another_queue_may_be_another_place() -> None:
 
 
 def test_another_executor_than_the_jobs_is_beyond_it() -> None:
-    assert pointers({}, {}, stored_target="db.restore-drill") == [""]
-    assert pointers({}, {}, target="db:backup", spec=None, stored_target="db:restore-drill") == [""]
+    assert pointers({}, {}, stored_target="db.restore-drill") == ["/invokeTarget"]
+    assert pointers({}, {}, target="db:backup", spec=None, stored_target="db:restore-drill") == ["/invokeTarget"]
 
 
 @pytest.mark.parametrize("target", ["db.backup", "db:backup", "db.restore-drill", "db:restore-drill"])
@@ -119,7 +120,7 @@ def test_what_works_at_no_place_is_free() -> None:
 
 
 def test_an_executor_that_nobody_announced_may_work_at_places() -> None:
-    assert pointers({}, None, spec=None, target="acme.later") == [""]
+    assert pointers({}, None, spec=None, target="acme.later") == ["/invokeTarget"]
     assert pointers({"a": 1}, {"a": 1}, spec=None, target="acme.later") == []
     assert pointers({"a": 1}, {"a": 2}, spec=None, target="acme.later") == ["/a"]
 

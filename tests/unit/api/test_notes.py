@@ -9,6 +9,7 @@ import pytest
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
 from waterclock_api import notes
+from waterclock_api.announced import Announced
 from waterclock_api.checks import check_params
 from waterclock_api.notes import LONGEST, MOST, Subject, bounded, notes_of_definition
 from waterclock_api.registry import Registry
@@ -22,6 +23,10 @@ class OfOne:
 
     def kept(self, name: str) -> ExecutorSpec | None:
         return SPEC if name == SPEC.key else None
+
+    @property
+    def announced(self) -> tuple[Announced, ...]:
+        return ()
 
 
 REGISTRY = cast("Registry", OfOne())

@@ -170,6 +170,12 @@ def asker(connection: AnyConnection) -> tuple[str, str | None]:
     return state[_PRINCIPAL].name, state[_ADDRESS]
 
 
+def may(connection: AnyConnection, scope: Scope) -> bool:
+    """Whether who asks may do that too, besides what the route asks for."""
+    principal: Principal = connection.scope["state"][_PRINCIPAL]
+    return principal.may(scope)
+
+
 def caller_id(scope: AsgiScope) -> str:
     """Whose streams are counted together: a caller's, or where nobody is asked an address's, as `admit` has found."""
     state = scope["state"]

@@ -13,7 +13,7 @@ from waterclock.kit import telemetry
 from waterclock.kit.chance import token
 from waterclock.log.commands import Command
 from waterclock.model.ids import digest
-from waterclock_api.access import asker
+from waterclock_api.access import asker, may
 from waterclock_api.headers import header, sole_header
 from waterclock_api.intake import query_pairs
 from waterclock_api.problems import BadRequest
@@ -39,9 +39,13 @@ class Patience(NamedTuple):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """`command` is ours where the client gave no Idempotency-Key; `versions`: of If-Match, one must be the job's."""
+    """`command` is ours where the client gave no Idempotency-Key; `versions`: of If-Match, one must be the job's.
+
+    `may_edit`: it has the scope `edit`, whatever the route asks for.
+    """
 
     actor: str
+    may_edit: bool
     command: Command
     traceparent: str | None
     patience: Patience
@@ -56,6 +60,7 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
     who, address = asker(request)
     return Caller(
         actor=who if address is None else f"{who}@{address}",
+        may_edit=may(request, "edit"),
         command=_command(request, who, body),
         traceparent=telemetry.given(header(request, b"traceparent")),
         patience=patience_of(request),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from waterclock.model.errors import Refusal
+from waterclock.model.errors import Flaw, Refusal
 from waterclock_api.pacing import Pace
 from waterclock_api.scopes import SCOPES, Scope
+
+_NAMED = 10  # members named in a line
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,20 @@ class Forbidden(Refusal):
     def __init__(self, principal: Principal, scope: Scope) -> None:
         super().__init__(f"{principal.name} may not: this takes the scope {scope}.")
         self.scope = scope
+
+
+class BeyondRun(Refusal):
+    """It is known who asks, and it may run, but not send what it sends: `flaws` name that."""
+
+    scope: Scope = "edit"
+
+    def __init__(self, actor: str, flaws: Sequence[Flaw]) -> None:
+        named = ", ".join(flaw.pointer for flaw in flaws[:_NAMED])
+        more = f" and {len(flaws) - _NAMED} more" if len(flaws) > _NAMED else ""
+        super().__init__(
+            f"{actor} may run what the job says, not {named}{more} beyond it: this takes the scope {self.scope}."
+        )
+        self.flaws = tuple(flaws)
 
 
 class CredentialsUnknown(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from waterclock.model.authority import same_executor
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
@@ -11,6 +12,7 @@ from waterclock_api.checks import check_params, check_queue, check_schedule, che
 from waterclock_api.dto import READ_ONLY, JobWrite
 from waterclock_api.intake import read_struct, refuse
 from waterclock_api.parts import Parts
+from waterclock_api.place_checks import check_places
 from waterclock_api.shapes import Note
 
 _STAND_INS = {"job_name": "-", "invoke_target": ""}
@@ -44,6 +46,16 @@ async def definition_in(
         if not allow_unknown and (before is None or before.invoke_target != target):
             check_target(target, known, flaws)
         check_params(known.get(target), definition.invoke_params, flaws, notes, at="invokeParams")
+        same = before is not None and same_executor(before.invoke_target, target, known.get(target))
+        check_places(
+            parts.registry,
+            target,
+            definition.invoke_params,
+            flaws,
+            queue=definition.queue,
+            at="invokeParams",
+            before=before.invoke_params if before is not None and same else None,
+        )
     refuse(flaws)
     return definition
 

@@ -10,6 +10,7 @@ from litestar import post
 from waterclock.kit import telemetry
 from waterclock.log.bodies import body_of
 from waterclock.log.requests import Request
+from waterclock.model.authority import Asked as AskedOf
 from waterclock.model.errors import Flaw
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId, requested_run
@@ -29,8 +30,10 @@ from waterclock_api.dto import RunWrite, WriteQuery
 from waterclock_api.intake import read_json, read_query, read_struct, refuse
 from waterclock_api.notes import bounded, notes_of
 from waterclock_api.parts import Parts, parts_of
+from waterclock_api.place_checks import check_places
 from waterclock_api.replays import earlier_or_refuse
 from waterclock_api.requesting import PATH, ready_at_of, request_alone, told_run
+from waterclock_api.run_scope import hold
 from waterclock_api.shapes import Asked, Note
 from waterclock_api.spec import AnyRequest, Spec
 from waterclock_api.tracing import asked
@@ -63,9 +66,12 @@ async def _wanted(
 
     Raises:
         Invalid: names every flaw.
+        BeyondRun: it takes the scope `edit`.
     """
     flaws: list[Flaw] = []
     write = read_struct(RunWrite, body, flaws, stand_ins={"invoke_target": ""})
+    if not flaws:
+        await hold(parts, caller, AskedOf(write.invoke_target, write.params, write.queue), None)
     check_params_size(write.params, flaws, at="params")
     check_labels(write.labels, flaws)
     check_queue(write.queue, (queue.name for queue in parts.log.queues), flaws)
@@ -78,6 +84,7 @@ async def _wanted(
         if not allow_unknown:
             check_target(target, known, flaws)
         check_params(known.get(target), write.params, flaws, notes, at="params")
+        check_places(parts.registry, target, write.params, flaws, queue=write.queue, at="params")
     refuse(flaws)
     event = RunRequested(
         run_id=run_id,
@@ -99,7 +106,9 @@ async def _wanted(
 
 def _notes(parts: Parts, body: Mapping[str, Any]) -> tuple[Note, ...]:
     """Of a body that was checked."""
-    return notes_of(parts.registry, body["invokeTarget"], body.get("params", {}), at="params")
+    return notes_of(
+        parts.registry, body["invokeTarget"], body.get("params", {}), queue=body.get("queue", "default"), at="params"
+    )
 
 
 HANDLERS = (request_run,)

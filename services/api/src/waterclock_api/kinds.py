@@ -36,7 +36,14 @@ _ALL = (
         "There are no credentials, or they are not good: `detail` says why. Send `Authorization: Bearer` and a key or "
         "a token. Nothing was done.",
     ),
-    Kind(403, "forbidden", "Not allowed", "The caller lacks the scope that `detail` names. Nothing was done."),
+    Kind(
+        403,
+        "forbidden",
+        "Not allowed",
+        "The caller lacks the scope that `detail` names. Nothing was done. Where it may run a job, but not send what "
+        "it sends, `errors` names that: of an executor that works at places, and beside a reference to a secret, who "
+        "may not `edit` sends what the stored job says.",
+    ),
     Kind(
         403,
         "cross-site",

@@ -6,7 +6,7 @@ written and when a run is requested. What shows only while a write is checked go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,8 @@ import msgspec
 
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
+from waterclock_api.announced import Announced, Target, told
+from waterclock_api.intake import pointer_to
 from waterclock_api.registry import Registry
 from waterclock_api.shapes import Job, Note
 
@@ -30,24 +32,44 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     params: Mapping[str, Any]
     at: str
+    queue: str
     spec: ExecutorSpec | None
+    announced: Sequence[Announced] = ()
 
 
 Source = Callable[[Subject], Iterable[Note]]
 
-SOURCES: tuple[Source, ...] = ()
+
+def of_places(subject: Subject) -> Iterator[Note]:
+    """What workers would stop a run for, and what they let go on only because the job is stored."""
+    target = Target(name=subject.target, spec=subject.spec, queue=subject.queue)
+    for flaw, stops in told(subject.announced, target, subject.params):
+        said = "a run would be stopped for it" if stops else "goes on as it is stored"
+        yield Note(pointer=pointer_to(subject.at) + flaw.pointer, message=f"{said}: {flaw.message}")
 
 
-def notes_of(registry: Registry, target: str, params: Mapping[str, Any], *, at: str) -> tuple[Note, ...]:
+SOURCES: tuple[Source, ...] = (of_places,)
+
+
+def notes_of(registry: Registry, target: str, params: Mapping[str, Any], *, queue: str, at: str) -> tuple[Note, ...]:
     """The notes of all sources. It waits for nothing, so that a trigger can afford it."""
     if not SOURCES:
         return ()
-    subject = Subject(target=target, params=params, at=at, spec=registry.kept(target))
+    subject = Subject(
+        target=target,
+        params=params,
+        at=at,
+        queue=queue,
+        spec=registry.kept(target),
+        announced=registry.announced,
+    )
     return bounded(note for source in SOURCES for note in source(subject))
 
 
 def notes_of_definition(registry: Registry, definition: Definition) -> tuple[Note, ...]:
-    return notes_of(registry, definition.invoke_target, definition.invoke_params, at="invokeParams")
+    return notes_of(
+        registry, definition.invoke_target, definition.invoke_params, queue=definition.queue, at="invokeParams"
+    )
 
 
 def with_notes(registry: Registry, job: Job, checked: Iterable[Note] = ()) -> Job:

@@ -44,7 +44,7 @@ from waterclock.model.errors import (
     TryLater,
     VersionMismatch,
 )
-from waterclock_api.credentials import CredentialsUnknown, Forbidden, Unauthenticated
+from waterclock_api.credentials import BeyondRun, CredentialsUnknown, Forbidden, Unauthenticated
 from waterclock_api.fronting import prefix_of, request_id_of
 from waterclock_api.kinds import KINDS, Kind
 from waterclock_api.pacing import TooManyRequests
@@ -118,7 +118,7 @@ class Unready(Refusal):
 _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] = (
     (BadRequest, KINDS["bad-request"]),
     (Unauthenticated, KINDS["unauthenticated"]),
-    (Forbidden, KINDS["forbidden"]),
+    ((Forbidden, BeyondRun), KINDS["forbidden"]),
     (CrossSite, KINDS["cross-site"]),
     (Misdirected, KINDS["misdirected"]),
     ((NotFound, NotThen), KINDS["not-found"]),
@@ -215,7 +215,7 @@ def _detail(error: Exception, row: Kind) -> str:
 
 
 def _flaws(error: Exception) -> tuple[Flaw, ...]:
-    if isinstance(error, BadRequest | Invalid | Unready):
+    if isinstance(error, BadRequest | Invalid | Unready | BeyondRun):
         return tuple(error.flaws)
     if isinstance(error, UnknownQueue):
         return (Flaw("/queue", str(error)),)
@@ -229,7 +229,7 @@ def _headers(error: Exception, status: int) -> Mapping[str, str]:
         return {"Retry-After": str(max(1, round(_after(error))))}
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": _CHALLENGE + (', error="invalid_token"' if error.given else "")}
-    if isinstance(error, Forbidden):
+    if isinstance(error, Forbidden | BeyondRun):
         return {"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="{error.scope}"'}
     if isinstance(error, VersionMismatch):
         return {"ETag": f'"{error.current}"'}

@@ -15,15 +15,19 @@ from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.log.opening import tail_of
 from waterclock.model.events import ExecutorSpec
-from waterclock.store.pool import Pool
+from waterclock.model.places import Reach
+from waterclock.store.pool import Connection, Pool
 from waterclock.store.statements import statement
 from waterclock.store.vigil import within
 from waterclock.store.waits import Projected, wait_for
+from waterclock_api.announced import Announced
 
 FRESH_FOR = 2.0  # s
 CATCH_UP = 2.0  # s; how long an unknown executor is waited for, if the projection is behind
 _FLEET_PARTITION = 0
 _TIMEOUT, _DOWN_TIMEOUT = 1.0, 0.25  # s, for a connection; where Postgres is probably away
+
+_HERE_MOST, _LEFT_MOST = 1000, 20  # starts of workers whose announcements are read
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +42,7 @@ class Registry:
         self._clock = clock
         self._outage = Outage(_log, "executors not read", "executors read again")
         self._known: dict[str, ExecutorSpec] | None = None
+        self._announced: tuple[Announced, ...] = ()
         self._read_at = 0.0
 
     async def known(self, wanted: str, *, patient: bool = True) -> dict[str, ExecutorSpec] | None:
@@ -59,6 +64,11 @@ class Registry:
             self._outage.failed(error)
             return self._known if self._known is not None and wanted in self._known else None
         return self._known
+
+    @property
+    def announced(self) -> tuple[Announced, ...]:
+        """Where executors may go, as known when they were last read."""
+        return self._announced
 
     def kept(self, name: str) -> ExecutorSpec | None:
         """An executor by key or alias, as last read, without waiting; None: there was none, or nothing was read yet."""
@@ -97,6 +107,7 @@ class Registry:
             with within(connection, _TIMEOUT):
                 cursor = await connection.execute(statement("executors", "waterclock_api"))
                 rows = await cursor.fetchall()
+                self._announced = await announced_by_workers(connection)
         known: dict[str, ExecutorSpec] = {}
         for _, spec, _ in rows:
             read = msgspec.convert(spec, ExecutorSpec)
@@ -106,3 +117,18 @@ class Registry:
             known |= dict.fromkeys(read.aliases, read) | {read.key: read}
         self._read_at = self._clock.monotonic()
         return known
+
+
+async def announced_by_workers(connection: Connection) -> tuple[Announced, ...]:
+    """What workers announced of where their executors may go: those that are here, and some that have left."""
+    limits = {"limit": _HERE_MOST, "left": _LEFT_MOST}
+    cursor = await connection.execute(statement("announced", "waterclock_api"), limits)
+    return tuple(
+        Announced(
+            queues=frozenset(queues),
+            executors=frozenset(executors),
+            is_here=is_here,
+            reach=None if reach is None else msgspec.convert(reach, Reach),
+        )
+        for queues, executors, reach, is_here, *_ in await cursor.fetchall()
+    )

@@ -10,7 +10,7 @@ from litestar import post
 from waterclock.kit import telemetry
 from waterclock.log.bodies import body_of
 from waterclock.log.commands import Command
-from waterclock.log.jobs import StoredJob
+from waterclock.log.jobs import StoredJob, load_job
 from waterclock.log.requests import Request
 from waterclock.log.runs import EndedRun, LiveRun, find_run
 from waterclock.model.definition import Definition, Overlap
@@ -25,6 +25,7 @@ from waterclock.wire.envelope import decode_document
 from waterclock_api.answers import Answer
 from waterclock_api.caller import Caller, caller_of
 from waterclock_api.checks import check_queue
+from waterclock_api.credentials import BeyondRun
 from waterclock_api.dto import AgainWrite
 from waterclock_api.finding import run_or_refuse
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
@@ -33,6 +34,7 @@ from waterclock_api.patience import PATIENCE
 from waterclock_api.reads import PACKAGE
 from waterclock_api.replays import earlier_or_refuse
 from waterclock_api.requesting import PATH, Outcome, request_alone, request_of_job, told_run
+from waterclock_api.run_scope import asked_again, asked_by, hold, hold_without_job
 from waterclock_api.shapes import Asked
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
@@ -112,19 +114,39 @@ async def request_again(
     Raises:
         JobGone: its job was deleted.
         RunBlocked: its job may not overlap.
+        BeyondRun: it asked for more than its job does by now, and the caller may only run.
     """
     job_id = original.request.job_id
     event = _request(caller, original, run_id, command, write, traceparent)
+    asked = asked_again(event)
     if job_id is None:
+        await hold(parts, caller, asked, None)
         return await request_alone(parts, command, _wanted(event, "allow"))
 
     async def wish(job: StoredJob) -> Request:
+        await hold(parts, caller, asked, asked_by(job.definition))
         return _wanted(event, _overlap(job.definition, write))
 
     try:
         return await request_of_job(parts, command, job_id, wish)
     except NotFound as error:
+        await hold_without_job(parts, caller, asked, job_id)
         raise JobGone(job_id) from error
+
+
+async def why_not(parts: Parts, caller: Caller, original: Original) -> str | None:
+    """Why the caller may not have an ended run again, as far as that is a matter of scopes; None: it may."""
+    asked, job_id = asked_again(original.request), original.request.job_id
+    try:
+        if job_id is None:
+            await hold(parts, caller, asked, None)
+        elif (job := await load_job(parts.log, job_id)) is not None:
+            await hold(parts, caller, asked, asked_by(job.definition))
+        else:
+            await hold_without_job(parts, caller, asked, job_id)
+    except BeyondRun as refusal:
+        return str(refusal)
+    return None
 
 
 async def _until_readable(parts: Parts, run_id: str) -> None:

@@ -18,12 +18,13 @@ from waterclock_api import reads
 from waterclock_api.answers import Answer, answer
 from waterclock_api.by_filter import all_caught_up, command_for, first_heard_of, query_of
 from waterclock_api.caller import Caller, caller_of
+from waterclock_api.credentials import BeyondRun
 from waterclock_api.dto import AgainWrite, EndedStatus, RetryRunsWrite
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.replays import REPLAYED
 from waterclock_api.requesting import PATH
-from waterclock_api.retrying import Original, originals_of, request_again
+from waterclock_api.retrying import Original, originals_of, request_again, why_not
 from waterclock_api.shapes import Retried, RetriedRun
 from waterclock_api.spec import AnyRequest, Spec
 from waterclock_api.tracing import apart, asked, created
@@ -57,7 +58,7 @@ async def retry_runs(request: AnyRequest) -> Answer:
             rows, more = await reads.matching_runs(connection, query, parts.clock.now_ms(), ended_by=ended_by)
         run_ids = [row[0] for row in rows]
         if write.dry_run:
-            items = [RetriedRun(run_id=run_id, retried_as=None, refused=None) for run_id in run_ids]
+            items = await _foretold(parts, caller, run_ids)
         else:
             items = await _retry(parts, caller, run_ids, write)
         retried = Retried(
@@ -70,6 +71,17 @@ async def retry_runs(request: AnyRequest) -> Answer:
         )
         headers = REPLAYED if noted is not None and noted.again else None
         return answer(retried, status=200 if write.dry_run else 202, headers=headers)
+
+
+async def _foretold(parts: Parts, caller: Caller, run_ids: Sequence[str]) -> list[RetriedRun]:
+    """What would be refused to who may only run is told; what else becomes of them shows when they are retried."""
+    refused: dict[str, str | None] = {}
+    for first in range(0, 0 if caller.may_edit else len(run_ids), _AT_ONCE):
+        async with parts.reading() as connection:
+            originals = await originals_of(connection, run_ids[first : first + _AT_ONCE])
+        for run_id, original in originals.items():
+            refused[run_id] = await why_not(parts, caller, original)
+    return [RetriedRun(run_id=run_id, retried_as=None, refused=refused.get(run_id)) for run_id in run_ids]
 
 
 async def _retry(parts: Parts, caller: Caller, run_ids: Sequence[str], write: RetryRunsWrite) -> list[RetriedRun]:
@@ -91,7 +103,7 @@ async def _again(parts: Parts, caller: Caller, run_id: str, original: Original, 
     traceparent = apart(again) or caller.traceparent
     try:
         outcome = await request_again(parts, caller, original, again, command, wanted, traceparent=traceparent)
-    except (RunBlocked, JobGone, UnknownQueue) as refusal:
+    except (RunBlocked, JobGone, UnknownQueue, BeyondRun) as refusal:
         return RetriedRun(run_id=run_id, retried_as=None, refused=str(refusal))
     if not outcome.replayed:
         first = original.request

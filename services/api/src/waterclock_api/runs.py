@@ -12,6 +12,7 @@ from waterclock.kit import telemetry
 from waterclock.log.bodies import body_of
 from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Request
+from waterclock.model.authority import Asked as AskedOf
 from waterclock.model.definition import Overlap
 from waterclock.model.errors import Flaw, NotFound
 from waterclock.model.events import RunRequested
@@ -30,9 +31,11 @@ from waterclock_api.intake import NoQuery, query_pairs, read_json, read_query, r
 from waterclock_api.live import EventStream
 from waterclock_api.notes import bounded, notes_of, notes_of_definition
 from waterclock_api.parts import Parts, parts_of
+from waterclock_api.place_checks import check_places
 from waterclock_api.replays import earlier_or_refuse
 from waterclock_api.requesting import PATH, ready_at_of, request_of_job, told_run
 from waterclock_api.resuming import resumed_at
+from waterclock_api.run_scope import asked_by, hold
 from waterclock_api.shapes import Asked, Lines, Note, Run, Runs
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
@@ -160,17 +163,30 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
 
     Raises:
         Invalid: names every flaw.
+        BeyondRun: it takes the scope `edit`.
     """
     flaws: list[Flaw] = []
     write = read_struct(TriggerWrite, body, flaws)
     definition = stored.definition
     queue = write.queue or definition.queue
+    if not flaws:
+        params = definition.invoke_params if write.params is None else write.params
+        await hold(parts, caller, AskedOf(definition.invoke_target, params, queue), asked_by(definition))
     check_queue(queue, (known.name for known in parts.log.queues), flaws)
     ready_at = ready_at_of(write, parts.clock.now_ms(), flaws)
     if write.params is not None:
         check_params_size(write.params, flaws, at="params")
         known = await parts.registry.known(definition.invoke_target, patient=False)
         check_params((known or {}).get(definition.invoke_target), write.params, flaws, notes, at="params")
+        check_places(
+            parts.registry,
+            definition.invoke_target,
+            write.params,
+            flaws,
+            queue=queue,
+            at="params",
+            before=definition.invoke_params,
+        )
     refuse(flaws)
     run_id = requested_run(stored.job_id, caller.command.id)
     event = RunRequested(
@@ -207,7 +223,8 @@ def _notes(parts: Parts, stored: StoredJob, body: Any) -> tuple[Note, ...]:
     params = body.get("params")
     if params is None:
         return notes_of_definition(parts.registry, stored.definition)
-    return notes_of(parts.registry, stored.definition.invoke_target, params, at="params")
+    queue = body.get("queue") or stored.definition.queue
+    return notes_of(parts.registry, stored.definition.invoke_target, params, queue=queue, at="params")
 
 
 async def _notes_again(parts: Parts, job_id: str, body: Any) -> tuple[Note, ...]:

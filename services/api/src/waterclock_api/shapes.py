@@ -226,7 +226,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RetriedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An ended run that fits: the run that was requested in its place, or why none was; neither in a dry run."""
+    """An ended run that fits: the run that was requested in its place, or why none was.
+
+    A dry run tells only what takes the scope `edit`.
+    """
 
     run_id: str
     retried_as: str | None

@@ -50,42 +50,54 @@ def held_by(target: str, spec: ExecutorSpec | None) -> Held:
 def beyond_run(
     asked: Asked, stored: Asked | None, *, spec: ExecutorSpec | None, places: Sequence[PlaceSpec]
 ) -> tuple[Flaw, ...]:
-    """What a caller with `run` alone may not send; pointers into the parameters, `/queue` and the like beside them.
+    """What a caller with `run` alone may not send, by pointers into a run: `/params/bucket`, `/queue`, `/invokeTarget`.
 
     `stored`: what the job says; None: there is none. `places`: what the workers that may take the run have announced:
     a member is free, or a place open to runs without a job, where all of them say so.
     """
-    held = held_by(asked.target, spec)
-    if held == "free":
+    if not is_held(asked, spec):
         return ()
-    if held == "references" and not references_in(asked.params, http=_is_http(asked.target, spec)):
-        return ()
-    if stored is not None and not _same_executor(asked.target, stored.target, spec):
-        return (Flaw("", "is for another executor than the job has now"),)
-    match held:
+    if stored is not None and not same_executor(asked.target, stored.target, spec):
+        return (Flaw("/invokeTarget", "is another executor than the job has now"),)
+    match held_by(asked.target, spec):
         case "places":
             found = _beyond_places(asked, stored, spec, places)
         case "references":
             found = _beyond_references(asked, stored, spec)
-        case "unknown":
+        case _:
             found = _beyond_unknown(asked, stored)
-    return tuple(found)
+    # workers of another queue may know another place by that name, or another secret by that reference
+    moved = stored is not None and asked.queue != stored.queue
+    return (*found, *((Flaw("/queue", "is not the job's"),) if moved else ()))
 
 
-def references_in(params: Mapping[str, Any], *, http: bool) -> list[str]:
-    """Pointers to what a worker would look up, or might; of a request whatever stands in the place of a reference."""
-    found: dict[str, None] = {}
-    if http:
+def is_held(asked: Asked, spec: ExecutorSpec | None) -> bool:
+    """Whether a caller with `run` alone may not send whatever it likes."""
+    held = held_by(asked.target, spec)
+    return held != "free" and (held != "references" or bool(references_in(asked.target, spec, asked.params)))
+
+
+def references_in(target: str, spec: ExecutorSpec | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a worker would look up, or might, by pointers into the parameters.
+
+    Of a request that is whatever stands where a reference may, and no text of its body.
+    """
+    found: dict[str, Any] = {}
+    if _is_http(target, spec):
         headers = params.get("headers")
         if isinstance(headers, Mapping):
             named = cast("Mapping[str, Any]", headers).items()
-            found |= {_pointer("headers", name, "from"): None for name, value in named if not isinstance(value, str)}
+            found |= {
+                _pointer("headers", name, "from"): _member(value, "from")
+                for name, value in named
+                if not isinstance(value, str)
+            }
         elif headers is not None:
-            found["/headers"] = None
+            found["/headers"] = headers
         if params.get("sign") is not None:
-            found["/sign/key"] = None
+            found["/sign/key"] = _member(params["sign"], "key")
         params = {name: value for name, value in params.items() if name not in _BODY}
-    return list(found | dict.fromkeys(_strings(params, "")))
+    return found | {pointer: text for pointer, text in _strings(params, "") if pointer not in found}
 
 
 def _beyond_places(
@@ -97,33 +109,30 @@ def _beyond_places(
     free = frozenset(member for member in named if all(member in one.free for one in here))
     if stored is None:
         if not here or not all(one.adhoc for one in here):
-            yield Flaw("/place", f"the place {_shown(name)} is not open to runs without a job (`adhoc`)")
+            yield Flaw("/params/place", f"the place {_shown(name)} is not open to runs without a job (`adhoc`)")
         for member in asked.params:
             if member != "place" and member not in free:
-                yield Flaw(_pointer(member), f"the place {_shown(name)} does not leave it free")
+                yield Flaw(_pointer("params", member), f"the place {_shown(name)} does not leave it free")
         return
     yield from _differing(asked, stored, spec, free | {"place"})
     if name != place_named(stored.params):
-        yield Flaw("/place", "is not the job's")
-    yield from _other_queue(asked, stored)
+        yield Flaw("/params/place", "is not the job's")
 
 
 def _beyond_references(asked: Asked, stored: Asked | None, spec: ExecutorSpec | None) -> Iterator[Flaw]:
     """Beside a reference: where it is sent, by which method, under which name, and what is signed with it."""
-    http = _is_http(asked.target, spec)
     if stored is None:
         said = "is a reference to a secret of the worker"
-        yield from (Flaw(pointer, said) for pointer in references_in(asked.params, http=http))
+        yield from (Flaw(f"/params{pointer}", said) for pointer in references_in(asked.target, spec, asked.params))
         return
     signed = asked.params.get("sign") is not None
-    free = (_HARMLESS if signed else _HARMLESS | _BODY) if http else frozenset[str]()
+    free = (_HARMLESS if signed else _HARMLESS | _BODY) if _is_http(asked.target, spec) else frozenset[str]()
     yield from _differing(asked, stored, spec, free)
-    yield from _other_queue(asked, stored)
 
 
 def _beyond_unknown(asked: Asked, stored: Asked | None) -> Iterator[Flaw]:
     if stored is None:
-        yield Flaw("", "no worker has announced the executor, so it may work at places")
+        yield Flaw("/invokeTarget", "has been announced by no worker, so it may work at places")
         return
     yield from _differing(asked, stored, None, frozenset())
 
@@ -136,13 +145,12 @@ def _differing(asked: Asked, stored: Asked, spec: ExecutorSpec | None, free: fro
             continue
         here, there = (_canonical(one, member, defaults) for one in (asked.params, stored.params))
         if here != there:
-            yield Flaw(_pointer(member), "is not what the job has")
+            yield Flaw(_pointer("params", member), "is not what the job has")
 
 
-def _other_queue(asked: Asked, stored: Asked) -> Iterator[Flaw]:
-    """Workers of another queue may know another place by that name, or another secret by that reference."""
-    if asked.queue != stored.queue:
-        yield Flaw("/queue", "is not the job's")
+def same_member(one: Mapping[str, Any], other: Mapping[str, Any], member: str) -> bool:
+    """Whether both have it alike, or not at all."""
+    return _canonical(one, member, {}) == _canonical(other, member, {})
 
 
 def _canonical(params: Mapping[str, Any], member: str, defaults: Mapping[str, Any]) -> bytes | None:
@@ -182,7 +190,8 @@ def _is_http(target: str, spec: ExecutorSpec | None) -> bool:
     return HTTP in ({target} if spec is None else {target, spec.key, *spec.aliases})
 
 
-def _same_executor(one: str, other: str, spec: ExecutorSpec | None) -> bool:
+def same_executor(one: str, other: str, spec: ExecutorSpec | None) -> bool:
+    """`spec`: of either."""
     if one == other:
         return True
     if spec is not None:
@@ -190,12 +199,16 @@ def _same_executor(one: str, other: str, spec: ExecutorSpec | None) -> bool:
     return {one, other} <= PLACED and one.replace(":", ".") == other.replace(":", ".")
 
 
-def _strings(value: Any, at: str) -> Iterator[str]:
-    """Pointers to texts that read like references."""
+def _member(value: Any, name: str) -> Any:
+    return cast("Mapping[str, Any]", value).get(name) if isinstance(value, Mapping) else value
+
+
+def _strings(value: Any, at: str) -> Iterator[tuple[str, str]]:
+    """Texts that read like references, by pointers to them."""
     inner: Iterable[tuple[str | int, Any]] = ()
     if isinstance(value, str):
         if value.startswith(("env:", "file:")):
-            yield at
+            yield at, value
     elif isinstance(value, Mapping):
         inner = cast("Mapping[str, Any]", value).items()
     elif isinstance(value, list | tuple):
