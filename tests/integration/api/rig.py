@@ -36,6 +36,7 @@ from waterclock.model.events import (
 from waterclock.model.ids import RunId
 from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
+from waterclock.model.places import PlaceSpec
 from waterclock.store import keys
 from waterclock.store.pool import open_pool
 from waterclock.store.waits import wait_for
@@ -84,9 +85,15 @@ class Worker:
         self._claims = 0
         self._batches: dict[str, int] = {}
 
-    async def join(self, executors: Sequence[ExecutorSpec] = (SLEEP, NOOP)) -> None:
+    async def join(
+        self,
+        executors: Sequence[ExecutorSpec] = (SLEEP, NOOP),
+        *,
+        places: tuple[PlaceSpec, ...] | None = None,
+        queues: tuple[str, ...] = ("default",),
+    ) -> None:
         joined = WorkerJoined(
-            worker=self._name, session=self.session, queues=("default",), slots=10, executors=tuple(executors)
+            worker=self._name, session=self.session, queues=queues, slots=10, executors=tuple(executors), places=places
         )
         await sessions.join(self._log, self.session, body=body_of(joined))
 
@@ -178,9 +185,9 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
     def log(self) -> Log:
         return self.parts.log
 
-    async def worker(self, *executors: ExecutorSpec, name: str = "w1") -> Worker:
+    async def worker(self, *executors: ExecutorSpec, name: str = "w1", **announced: Any) -> Worker:
         worker = Worker(self.log, name)
-        await worker.join(executors or (SLEEP, NOOP))
+        await worker.join(executors or (SLEEP, NOOP), **announced)
         return worker
 
     async def create(self, **fields: Any) -> dict[str, Any]:

@@ -1,0 +1,397 @@
+"""What a key of each scope may send, through each door, of each parameter of the executors that are built in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import httpx
+import msgspec
+import pytest
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import JOBS, NOOP, RUNS, Rig, Worker
+from waterclock.model.authority import HTTP
+from waterclock.model.events import ExecutorSpec
+from waterclock.model.places import PLACED, PlaceSpec, ReferenceSpec, accepted
+from waterclock_api.scopes import SCOPES
+from waterclock_worker.executors.db_backup import db_backup
+from waterclock_worker.executors.http_request import http_request
+from waterclock_worker.executors.restore_drill import restore_drill
+from waterclock_worker.registry import discover, spec_of
+
+BACKUP, DRILL = "db.backup", "db.restore-drill"
+LISTED = (ReferenceSpec(pattern="env:BOOKS_*", hosts=True),)
+SPECS: dict[str, ExecutorSpec] = {
+    BACKUP: msgspec.structs.replace(spec_of(db_backup), placed=True),
+    DRILL: msgspec.structs.replace(spec_of(restore_drill), placed=True),
+    HTTP: msgspec.structs.replace(spec_of(http_request), references=LISTED),
+}
+STORED: dict[str, dict[str, Any]] = {
+    BACKUP: {"database": "books", "retentionDays": 30, "keepLast": 3},
+    DRILL: {"database": "books"},
+    HTTP: {
+        "url": "https://books.example/hook",
+        "method": "POST",
+        "json": {"n": 1},
+        "headers": {"Authorization": {"from": "env:BOOKS_TOKEN", "prefix": "Bearer "}},
+    },
+}
+
+
+class Choice(NamedTuple):
+    """A parameter: what it chooses, a value that workers would take, and one that none would, if there is such."""
+
+    what: Literal["place", "secret", "destructive", "else"]
+    within: Any
+    outside: Any = None
+
+
+PLACES: dict[str, Choice] = {
+    "place": Choice("place", "other", "nowhere"),
+    "database": Choice("place", "orders", "postgres"),
+    "connection": Choice("secret", "env:BOOKS_URL", "env:SECRET_URL"),
+    "bucket": Choice("place", "kept", "mine"),
+    "prefix": Choice("place", "team/other", "elsewhere"),
+    "endpoint": Choice("place", "https://s3.books.example", "http://my-s3:9000"),
+    "region": Choice("place", "eu-1", "us-9"),
+    "accessKey": Choice("secret", "env:BOOKS_KEY", "env:AWS_KEY"),
+    "secretKey": Choice("secret", "env:BOOKS_SECRET", "file:/etc/shadow"),
+}
+CHOICES: dict[str, dict[str, Choice]] = {
+    BACKUP: PLACES
+    | {
+        "includeSchemas": Choice("destructive", ["public"]),
+        "excludeTables": Choice("destructive", ["*"]),
+        "compress": Choice("destructive", False),
+        "uploadToS3": Choice("destructive", False),
+        "cleanupOldBackups": Choice("destructive", False),
+        "retentionDays": Choice("destructive", 9, 0),
+        "keepLast": Choice("destructive", 5, 1),
+        "verify": Choice("destructive", False),
+        "partSizeMiB": Choice("destructive", 64),
+        "lockTimeout": Choice("destructive", 5),
+    },
+    DRILL: PLACES
+    | {
+        "target": Choice("secret", "env:BOOKS_SCRATCH", "env:PRODUCTION"),
+        "compareWithSource": Choice("place", True),
+        "maxAge": Choice("destructive", 5),
+    },
+    HTTP: {
+        "url": Choice("place", "https://mine.example"),
+        "method": Choice("destructive", "DELETE"),
+        "headers": Choice("secret", {"X-Mine": {"from": "env:BOOKS_KEY"}}, {"X-Mine": {"from": "env:HOME"}}),
+        "json": Choice("else", {"n": 2}),
+        "text": Choice("else", "n"),
+        "expect": Choice("place", [302]),
+        "timeout": Choice("else", 5),
+        "redirects": Choice("place", 3),
+        "sign": Choice("secret", {"key": "env:BOOKS_KEY"}, {"key": "file:/etc/shadow"}),
+        "keepHeaders": Choice("secret", ["set-cookie"]),
+        "keepBody": Choice("secret", 32768),
+    },
+}
+HARMLESS = {"demo.noop", "demo.sleep", "demo.steps", "demo.fail"}
+"""Executors that reach nothing."""
+
+
+def place(name: str, **more: Any) -> PlaceSpec:
+    """A place that takes each value above that lies within."""
+    own = {member: choice.within for member, choice in PLACES.items() if member in {"bucket", "endpoint", "region"}}
+    said: dict[str, Any] = {
+        "databases": ("books", "orders"),
+        "prefix": "team",
+        "retention_days": 7,
+        "keep_last": 2,
+        "drills": "scratch",
+        "references": LISTED,
+        "accepts": {member: (accepted(name, member, value),) for member, value in own.items()},
+    }
+    return PlaceSpec(name=name, **(said | more))
+
+
+def members(key: str) -> dict[str, Any]:
+    return SPECS[key].params_schema["properties"]
+
+
+def cases() -> Iterator[tuple[str, str, Choice]]:
+    for key, choices in CHOICES.items():
+        for member in members(key):
+            yield key, member, choices[member]
+
+
+def test_every_parameter_of_the_built_in_executors_is_classified() -> None:
+    built_in = [one for one in discover(()).executors if one.function.__module__.startswith("waterclock_worker.")]
+    for one in built_in:
+        if one.key in HARMLESS:
+            continue
+        spec = spec_of(one)
+        assert set(spec.params_schema.get("properties", {})) <= set(CHOICES[one.key]), one.key
+        assert spec.key == HTTP or {spec.key, *spec.aliases} <= PLACED
+
+
+class Doors(NamedTuple):
+    api: Rig
+    worker: Worker
+    jobs: dict[str, str]
+    keys: dict[str, dict[str, str]]
+
+    async def post(self, who: str, path: str, body: dict[str, Any]) -> httpx.Response:
+        return await self.api.http.post(path, json=body, headers=self.keys[who])
+
+    async def trigger(self, who: str, key: str, params: dict[str, Any], **more: Any) -> httpx.Response:
+        return await self.post(who, f"{JOBS}/{self.jobs[key]}/trigger", {"params": params} | more)
+
+    async def request(self, who: str, target: str, params: dict[str, Any], query: str = "") -> httpx.Response:
+        return await self.post(who, RUNS + query, {"invokeTarget": target, "params": params})
+
+
+async def opened(
+    api: Rig, *, places: tuple[PlaceSpec, ...] | None = None, specs: dict[str, ExecutorSpec] = SPECS
+) -> Doors:
+    worker = await api.worker(*specs.values(), NOOP, places=places or (place("default"), place("other")))
+    jobs: dict[str, str] = {}
+    for key, params in STORED.items():
+        made = await api.create(jobName=key, invokeTarget=key, invokeParams=params, concurrent="0")
+        jobs[key] = made["id"]
+        assert made["notes"] == []
+    keys: dict[str, dict[str, str]] = {}
+    for scope in SCOPES:
+        keys[scope] = {"Authorization": f"Bearer {await api.key(scope, name=scope)}"}
+    keys["run+edit"] = {"Authorization": f"Bearer {await api.key('run', 'edit', name='both')}"}
+    return Doors(api, worker, jobs, keys)
+
+
+def refused(response: httpx.Response, *pointers: str) -> None:
+    """A 403 that names the scope and what is sent."""
+    assert response.status_code == 403, response.text
+    assert 'scope="edit"' in response.headers["www-authenticate"]
+    assert response.json()["type"].endswith("#forbidden")
+    assert "scope edit" in response.json()["detail"]
+    found = {error["pointer"] for error in response.json()["errors"]}
+    assert found >= set(pointers), response.text
+
+
+@pytest.mark.asyncio
+async def test_what_each_parameter_takes_through_each_door(rig: MakeRig) -> None:
+    async with rig() as api:
+        doors = await opened(api)
+        made: dict[str, tuple[str, str, Choice]] = {}
+        for key, member, choice in cases():
+            asked = STORED[key] | {member: choice.within}
+            at = f"/params/{member}"
+            free = choice.what == "else"
+            alone = await doors.trigger("run", key, asked)
+            if free:
+                assert alone.status_code == 202, (key, member, alone.text)
+            else:
+                refused(alone, at)
+            whole = await doors.trigger("run+edit", key, asked)
+            assert whole.status_code == 202, (key, member, whole.text)
+            made[whole.json()["runId"]] = key, member, choice
+            for query in ("", "?allowUnknownExecutor=true"):
+                refused(await doors.request("run", key, asked, query))
+                assert (await doors.request("run+edit", key, asked, query)).status_code == 202, (key, member)
+            if choice.outside is not None:
+                asked = STORED[key] | {member: choice.outside}
+                refused(await doors.trigger("run", key, asked), at)
+                refused(await doors.request("run", key, asked))
+                for answered in (
+                    await doors.trigger("admin", key, asked),
+                    await doors.request("run+edit", key, asked),
+                    await doors.post("add", JOBS, {"jobName": "n", "invokeTarget": key, "invokeParams": asked}),
+                ):
+                    assert answered.status_code == 422, (key, member, answered.text)
+                    (error,) = answered.json()["errors"]
+                    assert error["pointer"].split("/")[2] == member
+
+        while grants := await doors.worker.claim(slots=100):
+            for grant in grants:
+                await doors.worker.fail(grant, "for now")
+        await api.caught_up()
+        ids = list(made)
+        for run_id, (key, member, choice) in made.items():
+            alone = await doors.post("run", f"{RUNS}/{run_id}/retry", {})
+            if choice.what == "else":
+                assert alone.status_code == 202, (key, member, alone.text)
+            else:
+                refused(alone, f"/params/{member}")
+
+        held = {run_id for run_id, (_, _, choice) in made.items() if choice.what != "else"}
+        filters = {"jobId": list(doors.jobs.values()), "trigger": "manual", "status": "failed", "limit": 1000}
+        dry = (await doors.post("run", f"{RUNS}/retry", filters | {"dryRun": True})).json()
+        assert {item["runId"] for item in dry["items"] if item["refused"]} & set(ids) == held
+        assert dry["refused"] >= len(held)
+        done = (await doors.post("run", f"{RUNS}/retry", filters)).json()
+        told = {item["runId"]: item for item in done["items"]}
+        assert {run_id for run_id in ids if told[run_id]["refused"]} == held
+        assert all("scope edit" in told[run_id]["refused"] for run_id in held)
+        whole = (await doors.post("run+edit", f"{RUNS}/retry", filters)).json()
+        assert (whole["refused"], whole["matched"]) == (0, done["matched"])
+
+
+@pytest.mark.asyncio
+async def test_what_each_role_may_do_at_each_door(rig: MakeRig) -> None:
+    async with rig() as api:
+        doors = await opened(api)
+        beyond = STORED[BACKUP] | {"bucket": "kept"}
+        run_id = (await doors.trigger("admin", BACKUP, beyond)).json()["runId"]
+        await doors.worker.fail(await doors.worker.claim_one(), "for now")
+        await api.caught_up()
+        job = f"{JOBS}/{doors.jobs[BACKUP]}"
+        span = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+        definition = {"jobName": "again", "invokeTarget": BACKUP, "invokeParams": beyond}
+        runs = {"run": 403, "run+edit": 202, "admin": 202}
+        same = {"run": 202, "run+edit": 202, "admin": 202}
+        wanted: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
+            ("POST", f"{job}/trigger", {"params": beyond}, runs),
+            ("POST", f"{job}/trigger", {"params": STORED[BACKUP]}, same),
+            ("POST", f"{job}/trigger", {}, same),
+            ("POST", f"{job}/trigger", {"queue": "low"}, runs),
+            ("POST", RUNS, {"invokeTarget": BACKUP, "params": beyond}, runs),
+            ("POST", RUNS, {"invokeTarget": "db:backup"}, runs),
+            ("POST", f"{RUNS}?allowUnknownExecutor=true", {"invokeTarget": "acme.unheard"}, runs),
+            ("POST", RUNS, {"invokeTarget": "demo.noop"}, same),
+            ("POST", RUNS, {"invokeTarget": HTTP, "params": {"url": "https://anywhere.example"}}, same),
+            ("POST", f"{RUNS}/{run_id}/retry", {}, runs),
+            ("POST", f"{RUNS}/{run_id}/retry", {"queue": "low"}, runs),
+            ("POST", f"{RUNS}/retry", {"dryRun": True}, dict.fromkeys(runs, 200)),
+            ("POST", f"{job}/backfill", span, dict.fromkeys(runs, 200)),
+            ("POST", f"{job}/backfill", span | {"dryRun": False}, same),
+            ("PUT", job, definition, {"edit": 200, "run+edit": 200, "admin": 200}),
+            ("POST", JOBS, definition | {"jobName": "new"}, {"add": 201, "admin": 409}),
+        ]
+        for method, path, body, may in wanted:
+            for role in (*SCOPES, "run+edit"):
+                answered = await api.http.request(method, path, json=body, headers=doors.keys[role])
+                assert answered.status_code == may.get(role, 403), (method, path, body, role, answered.text)
+
+
+@pytest.mark.asyncio
+async def test_free_members_and_open_places_are_for_who_may_only_run(rig: MakeRig) -> None:
+    async with rig() as api:
+        wide = place("wide", free=("database", "retentionDays"), adhoc=True)
+        spec = msgspec.structs.replace(SPECS[BACKUP], params_schema={})  # the places alone are in question
+        places = (place("default", free=("database",)), wide)
+        doors = await opened(api, places=places, specs=SPECS | {BACKUP: spec})
+
+        assert (await doors.trigger("run", BACKUP, STORED[BACKUP] | {"database": "orders"})).status_code == 202
+        postgres = await doors.trigger("run", BACKUP, STORED[BACKUP] | {"database": "postgres"})
+        assert postgres.status_code == 422
+        refused(await doors.request("run", BACKUP, {"database": "orders"}), "/params/place")
+        assert (await doors.request("run", BACKUP, {"place": "wide", "database": "orders"})).status_code == 202
+        floor = await doors.request("run", BACKUP, {"place": "wide", "retentionDays": 0})
+        assert (floor.status_code, floor.json()["errors"][0]["pointer"]) == (422, "/params/retentionDays")
+        refused(await doors.request("run", BACKUP, {"place": "wide", "verify": False}), "/params/verify")
+        refused(await doors.request("run", BACKUP, {"place": "nowhere"}), "/params/place")
+
+        await api.worker(spec, places=(place("default"), place("wide")), name="w3")  # one that says otherwise
+        await api.caught_up()
+        await _read_anew(api)
+        refused(await doors.trigger("run", BACKUP, STORED[BACKUP] | {"database": "orders"}), "/params/database")
+        refused(await doors.request("run", BACKUP, {"place": "wide"}), "/params/place")
+
+
+@pytest.mark.asyncio
+async def test_a_retry_is_measured_by_the_job_as_it_stands(rig: MakeRig) -> None:
+    async with rig() as api:
+        doors = await opened(api)
+        asked = [(await doors.trigger("run", key, STORED[key])).json()["runId"] for key in (BACKUP, HTTP)]
+        while grants := await doors.worker.claim():
+            for grant in grants:
+                await doors.worker.fail(grant, "for now")
+        await api.caught_up()
+        again = [await doors.post("run", f"{RUNS}/{run_id}/retry", {}) for run_id in asked]
+        assert [one.status_code for one in again] == [202, 202]
+
+        narrower = {"invokeTarget": BACKUP, "invokeParams": {"database": "orders"}, "concurrent": "0"}
+        put = await api.http.put(f"{JOBS}/{doors.jobs[BACKUP]}", json=narrower | {"jobName": BACKUP})
+        assert put.status_code == 401
+        put = await api.http.put(
+            f"{JOBS}/{doors.jobs[BACKUP]}", json=narrower | {"jobName": BACKUP}, headers=doors.keys["admin"]
+        )
+        assert put.status_code == 200, put.text
+        refused(await doors.post("run", f"{RUNS}/{asked[0]}/retry", {}), "/params/database", "/params/keepLast")
+        for job_id in doors.jobs.values():
+            gone = await api.http.delete(f"{JOBS}/{job_id}", headers=doors.keys["admin"])
+            assert gone.status_code in {202, 204}
+        for run_id in asked:
+            refused(await doors.post("run", f"{RUNS}/{run_id}/retry", {}))
+            assert (await doors.post("run+edit", f"{RUNS}/{run_id}/retry", {})).status_code == 409
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_comes_again_makes_no_other_run(rig: MakeRig) -> None:
+    async with rig() as api:
+        doors = await opened(api)
+        asked = STORED[BACKUP] | {"bucket": "kept"}
+        once = {"Idempotency-Key": "1"}
+        both = doors.keys["run+edit"] | once
+        path = f"{JOBS}/{doors.jobs[BACKUP]}/trigger"
+        first = await api.http.post(path, json={"params": asked}, headers=both)
+        replay = await api.http.post(path, json={"params": asked}, headers=both)
+        assert (replay.status_code, replay.json()["runId"]) == (202, first.json()["runId"])
+        refused(await api.http.post(path, json={"params": asked}, headers=doors.keys["run"] | once))
+
+
+@pytest.mark.asyncio
+async def test_before_workers_have_told_of_places_only_the_job_is_what_may_run(rig: MakeRig) -> None:
+    async with rig() as api:
+        older = [msgspec.structs.replace(one, placed=False, references=()) for one in SPECS.values()]
+        await api.worker(*older)
+        asked = {"bucket": "mine", "endpoint": "http://my-s3:9000"}
+        created = await api.create(jobName="old", invokeTarget="db:backup", invokeParams=asked)
+        notes = {note["pointer"]: note["message"] for note in created["notes"]}
+        assert set(notes) == {"/invokeParams/bucket", "/invokeParams/endpoint"}
+        assert "`bucket` in `[default.accepts]`" in notes["/invokeParams/bucket"]
+        headers = {"Authorization": f"Bearer {await api.key('run')}"}
+        trigger = f"{JOBS}/{created['id']}/trigger"
+        assert (await api.http.post(trigger, headers=headers)).status_code == 202
+        refused(await api.http.post(trigger, json={"params": {"bucket": "mine"}}, headers=headers), "/params/endpoint")
+        refused(await api.http.post(RUNS, json={"invokeTarget": "db.backup"}, headers=headers), "/params/place")
+
+
+@pytest.mark.asyncio
+async def test_a_stored_job_outside_is_read_edited_and_written_back_and_named(rig: MakeRig) -> None:
+    async with rig() as api:
+        older = [msgspec.structs.replace(one, placed=False, references=()) for one in SPECS.values()]
+        worker = await api.worker(*older)
+        of_backup = await api.create(
+            jobName="b", invokeTarget=BACKUP, invokeParams={"bucket": "mine", "retentionDays": 0, "database": "books"}
+        )
+        secret = {"url": "https://x.example", "headers": {"A": {"from": "env:OLD_TOKEN"}}, "sign": {"key": "env:NONE"}}
+        of_http = await api.create(jobName="h", invokeTarget=HTTP, invokeParams=secret)
+        old_form = (*LISTED, ReferenceSpec(pattern="env:OLD_*", hosts=False))
+        specs = SPECS | {HTTP: msgspec.structs.replace(SPECS[HTTP], references=old_form)}
+        await api.worker(*specs.values(), places=(place("default"),), name="w2")
+        del worker
+        await api.caught_up()
+        await _read_anew(api)
+
+        job = (await api.http.get(f"{JOBS}/{of_backup['id']}")).json()
+        notes = {note["pointer"]: note["message"] for note in job["notes"]}
+        assert set(notes) == {"/invokeParams/bucket", "/invokeParams/retentionDays"}
+        assert all(message.startswith("a run would be stopped for it: ") for message in notes.values())
+        put = await api.http.put(f"{JOBS}/{job['id']}", json=job | {"remark": "edited"})
+        assert put.status_code == 200, put.text
+        assert put.json()["notes"] == job["notes"]
+        job["invokeParams"] |= {"retentionDays": 1}
+        put = await api.http.put(f"{JOBS}/{job['id']}", json=job)
+        assert [error["pointer"] for error in put.json()["errors"]] == ["/invokeParams/retentionDays"]
+        triggered = await api.http.post(f"{JOBS}/{job['id']}/trigger")
+        assert {note["pointer"] for note in triggered.json()["notes"]} == set(notes)
+
+        job = (await api.http.get(f"{JOBS}/{of_http['id']}")).json()
+        notes = {note["pointer"]: note["message"] for note in job["notes"]}
+        assert notes["/invokeParams/headers/A/from"].startswith("goes on as it is stored: is listed without")
+        assert notes["/invokeParams/sign/key"].startswith("a run would be stopped for it: ")
+        assert (await api.http.put(f"{JOBS}/{job['id']}", json=job | {"remark": "edited"})).status_code == 200
+        job["invokeParams"] |= {"url": "https://mine.example"}
+        put = await api.http.put(f"{JOBS}/{job['id']}", json=job)
+        assert len(put.json()["errors"]) == 2
+
+
+async def _read_anew(api: Rig) -> None:
+    """Let the API know now what it would know some seconds later."""
+    await api.parts.registry.known("no.such")
