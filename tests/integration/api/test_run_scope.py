@@ -14,6 +14,9 @@ from tests.integration.api.rig import JOBS, NOOP, RUNS, Rig, Worker
 from waterclock.model.authority import HTTP
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import PLACED, PlaceSpec, ReferenceSpec, accepted
+from waterclock_api.doctor import exit_code
+from waterclock_api.findings import Finding
+from waterclock_api.place_findings import of_jobs
 from waterclock_api.scopes import SCOPES
 from waterclock_worker.executors.db_backup import db_backup
 from waterclock_worker.executors.http_request import http_request
@@ -345,6 +348,10 @@ async def test_before_workers_have_told_of_places_only_the_job_is_what_may_run(r
         notes = {note["pointer"]: note["message"] for note in created["notes"]}
         assert set(notes) == {"/invokeParams/bucket", "/invokeParams/endpoint"}
         assert "`bucket` in `[default.accepts]`" in notes["/invokeParams/bucket"]
+        for found in await _doctor(api):
+            assert (found.level, created["id"] in found.said) == ("warning", True), found
+            assert "/invokeParams/bucket" in found.said
+            assert "`bucket` in `[default.accepts]`" in found.do
         headers = {"Authorization": f"Bearer {await api.key('run')}"}
         trigger = f"{JOBS}/{created['id']}/trigger"
         assert (await api.http.post(trigger, headers=headers)).status_code == 202
@@ -356,7 +363,7 @@ async def test_before_workers_have_told_of_places_only_the_job_is_what_may_run(r
 async def test_a_stored_job_outside_is_read_edited_and_written_back_and_named(rig: MakeRig) -> None:
     async with rig() as api:
         older = [msgspec.structs.replace(one, placed=False, references=()) for one in SPECS.values()]
-        worker = await api.worker(*older)
+        await api.worker(*older)
         of_backup = await api.create(
             jobName="b", invokeTarget=BACKUP, invokeParams={"bucket": "mine", "retentionDays": 0, "database": "books"}
         )
@@ -365,9 +372,15 @@ async def test_a_stored_job_outside_is_read_edited_and_written_back_and_named(ri
         old_form = (*LISTED, ReferenceSpec(pattern="env:OLD_*", hosts=False))
         specs = SPECS | {HTTP: msgspec.structs.replace(SPECS[HTTP], references=old_form)}
         await api.worker(*specs.values(), places=(place("default"),), name="w2")
-        del worker
         await api.caught_up()
         await _read_anew(api)
+        by_job = {found.said.partition("(")[2].partition(")")[0]: found for found in await _doctor(api)}
+        assert {name: found.level for name, found in by_job.items()} == dict.fromkeys(
+            (of_backup["id"], of_http["id"]), "problem"
+        )
+        assert "lower `retentionDays` in `[default]`" in by_job[of_backup["id"]].do
+        assert "add `env:NONE@HOST` to WATERCLOCK_HTTP_REFERENCES" in by_job[of_http["id"]].do
+        assert exit_code(list(by_job.values())) == 2
 
         job = (await api.http.get(f"{JOBS}/{of_backup['id']}")).json()
         notes = {note["pointer"]: note["message"] for note in job["notes"]}
@@ -390,6 +403,12 @@ async def test_a_stored_job_outside_is_read_edited_and_written_back_and_named(ri
         job["invokeParams"] |= {"url": "https://mine.example"}
         put = await api.http.put(f"{JOBS}/{job['id']}", json=job)
         assert len(put.json()["errors"]) == 2
+
+
+async def _doctor(api: Rig) -> list[Finding]:
+    """What doctor says of jobs, but that all is well."""
+    async with api.parts.reading() as connection:
+        return [found async for found in of_jobs(connection) if found.level != "ok"]
 
 
 async def _read_anew(api: Rig) -> None:

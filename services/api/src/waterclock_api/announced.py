@@ -113,9 +113,9 @@ def _of_references(reach: Reach, target: Target, params: Mapping[str, Any], *, s
 def _unsure(target: Target, params: Mapping[str, Any]) -> Iterator[Flaw]:
     """Of an executor whose workers have not told yet: what only goes on where their configuration has or lists it."""
     if held_by(target.name, target.spec) == "references":
-        said = "is a reference: workers of this release send it only to hosts that it is listed with"
+        said = "workers of this release send a reference only to hosts that it is listed with"
         yield from (
-            Flaw(pointer, f"{said} (`REFERENCE@HOST` in {_LISTS.get(_key(target), 'their list')})")
+            Flaw(pointer, f"{said}: list it as `REFERENCE@HOST` in {_LISTS.get(_key(target), 'their list')}")
             for pointer in references_in(target.name, target.spec, params)
         )
         return
@@ -123,10 +123,10 @@ def _unsure(target: Target, params: Mapping[str, Any]) -> Iterator[Flaw]:
     for member in OWN:
         if params.get(member) is not None:
             do = f"else add it to `{member}` in `[{table}.accepts]` of their WATERCLOCK_PLACES"
-            yield Flaw(f"/{member}", f"is taken by workers of this release where their place has the same; {do}")
+            yield Flaw(f"/{member}", f"workers of this release take it only where their place has the same: {do}")
     if params.get("database") is not None:
         do = f"else add it to `databases` in `[{table}]` of their WATERCLOCK_PLACES"
-        yield Flaw("/database", f"is taken by workers of this release where the connection names the same; {do}")
+        yield Flaw("/database", f"workers of this release take it only where the connection names the same: {do}")
 
 
 def _running(announced: Sequence[Announced], target: Target) -> list[Announced]:

@@ -19,7 +19,7 @@ from waterclock.log.client import Log
 from waterclock.log.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.pool import Connection, open_pool
-from waterclock_api import encryption, findings
+from waterclock_api import encryption, findings, place_findings
 from waterclock_api.findings import Finding, problem
 from waterclock_api.settings import ProjectorSettings, StoreSettings, log_settings
 
@@ -69,6 +69,7 @@ async def examine() -> list[Finding]:
             checks.append(findings.of_partitions(log, read(ProjectorSettings, os.environ).stream_bytes))
         if connection is not None:
             checks += [encryption.of_store(connection), findings.of_store(connection, clock)]
+            checks.append(place_findings.of_jobs(connection))
         if connection is not None and log is not None and log.partitions:
             checks.append(findings.of_both(log, connection))
         if url := os.environ.get(f"{PREFIX}API_URL"):

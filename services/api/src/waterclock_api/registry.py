@@ -105,18 +105,22 @@ class Registry:
     async def _read(self) -> dict[str, ExecutorSpec]:
         async with self._pool.connection(timeout=self._patience) as connection:
             with within(connection, _TIMEOUT):
-                cursor = await connection.execute(statement("executors", "waterclock_api"))
-                rows = await cursor.fetchall()
+                read_now = await executors_of_workers(connection)
                 self._announced = await announced_by_workers(connection)
         known: dict[str, ExecutorSpec] = {}
-        for _, spec, _ in rows:
-            read = msgspec.convert(spec, ExecutorSpec)
+        for read in read_now:
             before = self.kept(read.key)
             if before is not None and before == read:
                 read = before  # the same object: what was found out about it is found by it
             known |= dict.fromkeys(read.aliases, read) | {read.key: read}
         self._read_at = self._clock.monotonic()
         return known
+
+
+async def executors_of_workers(connection: Connection) -> list[ExecutorSpec]:
+    """What workers ever announced of their executors."""
+    cursor = await connection.execute(statement("executors", "waterclock_api"))
+    return [msgspec.convert(spec, ExecutorSpec) for _, spec, _ in await cursor.fetchall()]
 
 
 async def announced_by_workers(connection: Connection) -> tuple[Announced, ...]:
