@@ -297,6 +297,36 @@ async def test_free_members_and_open_places_are_for_who_may_only_run(rig: MakeRi
 
 
 @pytest.mark.asyncio
+async def test_executors_tell_the_places_that_a_form_can_offer(rig: MakeRig) -> None:
+    async with rig() as api:
+        doors = await opened(api)
+        await api.worker(*SPECS.values(), places=(place("default"), place("other", adhoc=True)), name="w2")
+        await api.caught_up()
+        answered = await api.http.get("/v1/monitor/executors", headers=doors.keys["list"])
+        items = {item["key"]: item for item in answered.json()["items"]}
+        assert {key: item["placed"] for key, item in items.items()} == {
+            BACKUP: True,
+            DRILL: True,
+            HTTP: False,
+            "demo.noop": False,
+        }
+        names = [(one["name"], one["adhoc"]) for one in items[BACKUP]["places"]]
+        assert sorted(names) == [("default", False), ("other", False), ("other", True)]
+        assert items[BACKUP]["places"][0] == {
+            "name": "default",
+            "databases": ["books", "orders"],
+            "prefix": "team",
+            "retentionDays": 7,
+            "keepLast": 2,
+            "free": [],
+            "adhoc": False,
+            "drills": "scratch",
+        }
+        assert items[HTTP]["places"] == []
+        assert "env:BOOKS" not in answered.text
+
+
+@pytest.mark.asyncio
 async def test_a_retry_is_measured_by_the_job_as_it_stands(rig: MakeRig) -> None:
     async with rig() as api:
         doors = await opened(api)

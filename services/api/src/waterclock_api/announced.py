@@ -54,6 +54,13 @@ def authorities(announced: Iterable[Announced], target: Target) -> tuple[PlaceSp
     return tuple(found)
 
 
+def places_of(announced: Iterable[Announced], target: Target) -> list[PlaceSpec]:
+    """The places at which an executor works, by name; those that workers describe differently beside each other."""
+    found = [place for one in _able(announced, target) if one.reach is not None for place in one.reach.places]
+    alike = {msgspec.json.encode(place, order="deterministic"): place for place in found}
+    return [alike[text] for text in sorted(alike, key=lambda text: (alike[text].name, text))]
+
+
 def outside(
     announced: Sequence[Announced],
     target: Target,

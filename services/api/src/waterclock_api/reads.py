@@ -15,6 +15,7 @@ from waterclock.store.statements import statement
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import JobsQuery, LinesQuery, PageQuery, RunsQuery
 from waterclock_api.problems import BadRequest
+from waterclock_api.registry import announced_by_workers
 from waterclock_api.rows import Row, executor_of, job_of, line_of, run_of
 from waterclock_api.shapes import Executors, Job, Jobs, Lines, LogLine, Run, Runs
 
@@ -141,7 +142,9 @@ async def queues(connection: Connection, now: int) -> dict[str, QueueCount]:
 
 
 async def executors(connection: Connection) -> Executors:
-    return Executors(items=[executor_of(row) for row in await _all(connection, "executors", {})], next_cursor=None)
+    announced = await announced_by_workers(connection)
+    rows = await _all(connection, "executors", {})
+    return Executors(items=[executor_of(row, announced) for row in rows], next_cursor=None)
 
 
 async def _with_parts(connection: Connection, rows: Sequence[Row]) -> list[Run]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from waterclock.log.jobs import StoredJob
+from waterclock.model.authority import held_by
 from waterclock.model.cron import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
@@ -15,8 +16,10 @@ from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
 from waterclock.model.instants import Stamp, stamp
 from waterclock.model.outcomes import Error
+from waterclock.model.places import PlaceSpec
 from waterclock.model.positions import Position
-from waterclock_api.shapes import Attempt, Executor, Job, LastRun, LogLine, Progress, Run, Step
+from waterclock_api.announced import Announced, Target, places_of
+from waterclock_api.shapes import Attempt, Executor, Job, LastRun, LogLine, Place, Progress, Run, Step
 
 Row = Sequence[Any]
 
@@ -119,9 +122,10 @@ def line_of(row: Row) -> LogLine:
     )
 
 
-def executor_of(row: Row) -> Executor:
+def executor_of(row: Row, announced: Sequence[Announced]) -> Executor:
     key, spec, workers = row
     read = msgspec.convert(spec, ExecutorSpec)
+    placed = held_by(key, read) == "places"
     return Executor(
         key=key,
         description=read.description,
@@ -130,6 +134,22 @@ def executor_of(row: Row) -> Executor:
         timeout=read.timeout,
         aliases=read.aliases,
         workers=workers,
+        placed=placed,
+        places=[_place(one) for one in places_of(announced, Target(name=key, spec=read))] if placed else [],
+    )
+
+
+def _place(spec: PlaceSpec) -> Place:
+    """Without the digests and references of it: nobody can read them."""
+    return Place(
+        name=spec.name,
+        databases=spec.databases,
+        prefix=spec.prefix,
+        retention_days=spec.retention_days,
+        keep_last=spec.keep_last,
+        free=spec.free,
+        adhoc=spec.adhoc,
+        drills=spec.drills,
     )
 
 

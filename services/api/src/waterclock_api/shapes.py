@@ -12,6 +12,7 @@ from waterclock.model.explain import Fate
 from waterclock.model.ids import RunId
 from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus
+from waterclock.model.places import Drills
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -143,8 +144,28 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     logs: list[LogLine]
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a job may ask for that names this place; null: not bounded, or not known before a run.
+
+    `retentionDays` and `keepLast` are floors. `free` are the members that a caller with the scope `run` alone may set;
+    `adhoc`: it may ask for runs without a job here. `drills`: where one without a target restores.
+    """
+
+    name: str
+    databases: tuple[str, ...] | None
+    prefix: str | None
+    retention_days: int
+    keep_last: int
+    free: tuple[str, ...]
+    adhoc: bool
+    drills: Drills
+
+
 class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a worker announced; `workers` names those that run it now."""
+    """What a worker announced; `workers` names those that run it now.
+
+    `placed`: its parameter `place` names one of `places`, in which a name comes twice where workers differ.
+    """
 
     key: str
     description: str
@@ -153,6 +174,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     timeout: float | None
     aliases: tuple[str, ...]
     workers: list[str]
+    placed: bool
+    places: list[Place]
 
 
 class Executors(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -146,8 +146,24 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     logs: tuple[LogLine, ...]
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a job may ask for that names this place; None: not bounded, or not known before a run."""
+
+    name: str
+    databases: tuple[str, ...] | None = None
+    prefix: str | None = None
+    retention_days: int = 0
+    keep_last: int = 1
+    free: tuple[str, ...] = ()
+    adhoc: bool = False
+    drills: str = "none"
+
+
 class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a worker announced; `workers` names those that run it now."""
+    """What a worker announced; `workers` names those that run it now.
+
+    `placed`: its parameter `place` names one of `places`, in which a name comes twice where workers differ.
+    """
 
     key: str
     description: str
@@ -156,6 +172,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     timeout: float | None
     aliases: tuple[str, ...]
     workers: tuple[str, ...]
+    placed: bool = False
+    places: tuple[Place, ...] = ()
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
