@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -65,7 +66,16 @@ def test_no_password_of_a_url_is_told(text: str, told: str) -> None:
     assert Concealer()(text) == told
 
 
-def test_a_process_knows_the_secrets_of_its_environment() -> None:
+def test_a_process_knows_the_secrets_of_its_environment(tmp_path: Path) -> None:
+    places = tmp_path / "places.toml"
+    places.write_text(
+        """
+        [books]
+        accessKey = "env:PLACE_ACCESS"
+        secretKey = "env:PLACE_SECRET"
+        references = ["file:/run/*@h", 'env:PLACE_OTHER@other.example']
+        """
+    )
     environment = {
         "WATERCLOCK_REDIS_URL": "rediss://:hush%2Fone@h/0",
         "WATERCLOCK_POSTGRES_URL": "postgresql://u:hu/sh@two@h/d",
@@ -78,10 +88,15 @@ def test_a_process_knows_the_secrets_of_its_environment() -> None:
         "WATERCLOCK_S3_SECRET_KEY": "hush-four",
         "BOOKS_TOKEN": "hush-five",
         "SHOP_URL": "postgresql://u:hush-six@h/d",
-        "WATERCLOCK_HTTP_REFERENCES": "file:/run/*, env:BOOKS_*",
-        "WATERCLOCK_BACKUP_REFERENCES": "*,env:*",
+        "WATERCLOCK_HTTP_REFERENCES": "file:/run/*, env:BOOKS_*@books.example|a.example",
+        "WATERCLOCK_BACKUP_REFERENCES": "*,env:*, env:*@anywhere",
+        "WATERCLOCK_PLACES": str(places),
+        "PLACE_ACCESS": "waterclock",
+        "PLACE_SECRET": "hush-seven",
+        "PLACE_OTHER": "hush-eight",
         "HOME": "/home/hush",
     }
     assert passwords(environment) == {
         "hush%2Fone", "hush/one", "hu/sh@two", "hush-three", "hush-four", "hush-five", "hush-six",
+        "hush-seven", "hush-eight",
     }  # fmt: skip

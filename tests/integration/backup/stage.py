@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -105,6 +107,32 @@ def environment(url: str, bucket: Bucket, **more: str) -> dict[str, str]:
         "WATERCLOCK_PG_BIN": str(postgres_program("pg_dump").parent),
         **more,
     }
+
+
+def described(folder: Path, surroundings: Mapping[str, str], **members: Any) -> dict[str, str]:
+    """The same place, as a file in `folder` describes it, with further members."""
+    own = {
+        "connection": "env:DATABASE_URL", "endpoint": surroundings["WATERCLOCK_S3_ENDPOINT"],
+        "bucket": surroundings["WATERCLOCK_S3_BUCKET"], "accessKey": "env:S3_ACCESS_KEY",
+        "secretKey": "env:S3_SECRET_KEY",
+    }  # fmt: skip
+    file = folder / "places.toml"
+    accepts = members.pop("accepts", {})
+    tables = (("default", own | members), ("default.accepts", accepts))
+    lines = [
+        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        for name, table in tables
+    ]
+    file.write_text("\n".join(lines))
+    kept = {name: value for name, value in surroundings.items() if name not in _OF_THE_PLACE}
+    secrets = {inside: surroundings[name] for name, inside in _OF_THE_PLACE.items() if inside and name in surroundings}
+    return {**kept, **secrets, "WATERCLOCK_PLACES": str(file)}
+
+
+_OF_THE_PLACE = {
+    "WATERCLOCK_BACKUP_DATABASE_URL": "DATABASE_URL", "WATERCLOCK_S3_ENDPOINT": "", "WATERCLOCK_S3_BUCKET": "",
+    "WATERCLOCK_S3_ACCESS_KEY": "S3_ACCESS_KEY", "WATERCLOCK_S3_SECRET_KEY": "S3_SECRET_KEY",
+}  # fmt: skip
 
 
 async def run_backup(

@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.integration.backup.stage import content, environment, fill, outside, restore, run_backup
+from tests.integration.backup.stage import content, described, environment, fill, outside, restore, run_backup
 from tests.support import servers
 from tests.support.certificates import Authority
 from tests.support.servers import Bucket, Shared
@@ -118,13 +118,14 @@ async def test_schemas_and_tables_are_chosen(postgres_url: str, other_url: str, 
 
 
 async def test_a_name_is_never_an_option_nor_a_connection(
-    postgres_server: Shared, postgres_url: str, s3: Bucket
+    postgres_server: Shared, postgres_url: str, s3: Bucket, tmp_path: Path
 ) -> None:
     name = "--file=/tmp/x host=elsewhere"
+    surroundings = described(tmp_path, environment(postgres_url, s3), databases=[name])
     with psycopg.connect(postgres_server.url, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}"'.encode())
     try:
-        told = await run_backup(environment(postgres_url, s3), {"database": name})
+        told = await run_backup(surroundings, {"database": name})
     finally:
         with psycopg.connect(postgres_server.url, autocommit=True) as admin:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
@@ -142,7 +143,8 @@ async def test_secrets_are_nowhere_but_in_use(
     password = urlsplit(postgres_url).password
     file = tmp_path_factory.mktemp("secrets") / "url"
     file.write_text(f"{postgres_url}\n")
-    surroundings = environment("", s3, MY_SECRET=s3.secret_key)
+    listed = f"file:{file.parent}/*@127.0.0.1,env:MY_*@127.0.0.1:{urlsplit(s3.endpoint).port}"
+    surroundings = environment("", s3, MY_SECRET=s3.secret_key, WATERCLOCK_BACKUP_REFERENCES=listed)
     told = Told()
 
     await run_backup(surroundings, {"connection": f"file:{file}", "secretKey": "env:MY_SECRET"}, told=told)

@@ -169,6 +169,45 @@ async def test_without_the_setting_no_reference_is_read(server: Server) -> None:
     assert server.seen == []
 
 
+@pytest.mark.parametrize(
+    ("hosts", "says"),
+    [
+        ("", None),
+        ("@127.0.0.1", None),
+        ("@books.example|127.0.0.1:{port}", None),
+        ("@books.example", "to 127.0.0.1:{port}"),
+        ("@127.0.0.1:1", "to 127.0.0.1:{port}"),
+        ("@localhost", "to 127.0.0.1:{port}"),
+        ("@https://books.example", "write name.example|is no pattern"),
+    ],
+)
+async def test_a_secret_is_sent_to_no_other_host_than_it_is_listed_with(
+    server: Server, hosts: str, says: str | None
+) -> None:
+    listed = f"env:KEY{hosts.format(port=server.port)}"
+    environment = {"KEY": "hush", "WATERCLOCK_HTTP_REFERENCES": listed}
+    params = {"url": server.url, "headers": {"X-Key": {"from": "env:KEY"}}, "redirects": 1}
+
+    if says is None:
+        await ask(params, environment=environment)
+        assert server.seen[0].headers["x-key"] == "hush"
+    else:
+        with pytest.raises(GiveUp, match=says.format(port=server.port)):
+            await ask(params, environment=environment)
+        assert server.seen == []
+
+
+async def test_a_secret_does_not_follow_a_redirect_to_a_host_it_is_not_listed_with(server: Server) -> None:
+    async with served() as other:
+        server.answers(307, Location=f"{other.url}/next")
+        await ask(
+            {"url": server.url, "headers": {"X-Key": {"from": "env:KEY"}}, "redirects": 1},
+            environment={"KEY": "hush", "WATERCLOCK_HTTP_REFERENCES": f"env:KEY@127.0.0.1:{server.port}"},
+        )
+    assert server.seen[0].headers["x-key"] == "hush"
+    assert "x-key" not in other.seen[0].headers
+
+
 @pytest.mark.parametrize("status", [300, 400, 401, 403, 404, 409, 422])
 async def test_an_answer_that_will_not_change_ends_the_run(server: Server, status: int) -> None:
     server.answers(status, "no")

@@ -201,7 +201,7 @@ async def _backups(stage: Stage, services: Services, shop: str, store: Bucket) -
         ({"connection": "env:SHOP_REFUSED"}, "Connection refused"),
         ({"connection": "env:SHOP_MALFORMED"}, "GiveUp"),
         ({"connection": "env:SHOP_URL", "includeSchemas": ["nosuch"]}, "no matching schemas"),
-        ({"connection": "env:OTHER_URL"}, "GiveUp"),
+        ({"connection": "env:OTHER_URL"}, "BadParams"),
         ({"connection": f"file:{wrong}"}, "GiveUp"),
     )
     await _all(*(_ended(stage, services, "db.backup", params, status="failed", says=says) for params, says in failing))

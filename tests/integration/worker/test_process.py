@@ -6,6 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.integration.worker.shop import Process, Shop
@@ -17,8 +18,10 @@ from waterclock.kit.settings import SettingsError
 from waterclock.log.broker import Control, asyncapi, broker_at, say
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.model.events import RunSucceeded, WorkerJoined
+from waterclock.model.places import ReferenceSpec
 from waterclock_worker import main
 from waterclock_worker.control import app_of
+from waterclock_worker.executors.places.configuration import places_of_process
 
 pytestmark = pytest.mark.asyncio
 
@@ -38,6 +41,39 @@ async def test_a_worker_announces_its_executors_and_runs_them(shop: Shop) -> Non
     assert specs["t.echo"].params_schema["properties"]["text"] == {"type": "string"}
     assert specs["demo.noop"].params_schema["additionalProperties"] is False
     assert await shop.lines(steps) == ["line 1 of 2", "line 2 of 2"] * 2
+
+
+async def test_a_worker_announces_where_it_reaches_and_neither_connections_nor_keys(shop: Shop, tmp_path: Path) -> None:
+    places = tmp_path / "places.toml"
+    places.write_text(
+        """
+        [books]
+        connection = "env:BOOKS_URL"
+        bucket = "books-bucket"
+        references = ["env:OLDER_*"]
+        """
+    )
+    process = await Process.start(
+        shop,
+        WATERCLOCK_PLACES=str(places),
+        BOOKS_URL="postgresql://u:hush@books.example/ledger",
+        WATERCLOCK_HTTP_REFERENCES="env:HOOKS_*@hooks.example",
+    )
+    try:
+        line = await process.says("listed without hosts")
+        joined = await shop.event(WorkerJoined)
+    finally:
+        await process.kill()
+
+    assert "env:OLDER_*@HOST" in line
+    assert joined.places is not None
+    (books,) = joined.places
+    assert (books.name, books.references) == ("books", (ReferenceSpec(pattern="env:OLDER_*", hosts=False),))
+    specs = {spec.key: spec for spec in joined.executors}
+    assert [specs[key].placed for key in ("db.backup", "db.restore-drill", "http.request")] == [True, True, False]
+    assert specs["http.request"].references == (ReferenceSpec(pattern="env:HOOKS_*", hosts=True),)
+    told = msgspec.json.encode(joined).decode()
+    assert not [one for one in ("hush", "books.example", "BOOKS_URL", "books-bucket", "hooks.example") if one in told]
 
 
 async def test_a_worker_drains_when_an_operator_says_so(shop: Shop) -> None:
@@ -76,6 +112,9 @@ TWIN = "from waterclock import executor\n@executor('demo.noop')\ndef noop(ctx): 
         ({"KEY_PREFIX": "nobody"}, LogUnfit, "waterclock migrate"),
         ({"EXECUTORS": "nowhere.py"}, Unfit, "nowhere.py"),
         ({"EXECUTORS": "waterclock_worker.executors.demo,no.such.module"}, Unfit, "no.such.module"),
+        ({"PLACES": "/nosuch.toml"}, SettingsError, "WATERCLOCK_PLACES: /nosuch.toml"),
+        ({"BACKUP_REFERENCES": "env:A@https://b"}, SettingsError, "WATERCLOCK_BACKUP_REFERENCES"),
+        ({"HTTP_REFERENCES": "env:A@https://b"}, SettingsError, "WATERCLOCK_HTTP_REFERENCES"),
     ],
 )
 async def test_a_wrong_setting_stops_the_start(
@@ -83,6 +122,7 @@ async def test_a_wrong_setting_stops_the_start(
 ) -> None:
     monkeypatch.setattr(telemetry, "setup", _not_set_up)
     monkeypatch.setattr(executors, "_declared", [])
+    places_of_process.cache_clear()
     monkeypatch.setenv("WATERCLOCK_REDIS_URL", shop.settings.url)
     monkeypatch.setenv("WATERCLOCK_KEY_PREFIX", shop.settings.prefix)
     for name, value in environment.items():

@@ -12,16 +12,8 @@ from waterclock.executors import GiveUp, declared
 from waterclock_worker.executors import db_backup
 from waterclock_worker.executors.backup.dump import arguments_of
 from waterclock_worker.executors.backup.params import BackupParams
-from waterclock_worker.executors.backup.place import REFERENCES, place_of
-from waterclock_worker.executors.references import redacted
-from waterclock_worker.executors.references import resolve as resolve_as
+from waterclock_worker.executors.references import redacted, secret_of
 from waterclock_worker.registry import spec_of
-
-BUCKET = {"WATERCLOCK_S3_BUCKET": "b"}
-
-
-def resolve(field: str, reference: str, environment: dict[str, str]) -> str:
-    return resolve_as(field, reference, environment, setting=REFERENCES)
 
 
 def params(**given: Any) -> BackupParams:
@@ -97,55 +89,15 @@ def test_a_secret_is_read_where_its_reference_says(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("from a file\n")
 
-    assert resolve("x", "env:NAME", {"NAME": "from the environment"}) == "from the environment"
-    assert resolve("x", f"file:{file}", {}) == "from a file"
+    assert secret_of("x", "env:NAME", {"NAME": "from the environment"}) == "from the environment"
+    assert secret_of("x", f"file:{file}", {}) == "from a file"
 
 
 @pytest.mark.parametrize("reference", ["env:NOSUCH", "env:EMPTY", "file:/nosuch/file"])
 def test_a_secret_that_is_not_there_is_told_by_field_and_reference(reference: str) -> None:
     with pytest.raises(GiveUp, match=f"secretKey: .*{reference.partition(':')[2]}"):
-        resolve("secretKey", reference, {"EMPTY": ""})
-
-
-def test_a_worker_may_narrow_what_references_read(tmp_path: Path) -> None:
-    environment = {"PG_URL": "u", "OTHER": "o", "WATERCLOCK_BACKUP_REFERENCES": f"env:PG_*, file:{tmp_path}/*"}
-    (tmp_path / "secret").write_text("s")
-
-    assert resolve("x", "env:PG_URL", environment) == "u"
-    assert resolve("x", f"file:{tmp_path}/secret", environment) == "s"
-    for reference in ("env:OTHER", "file:/etc/passwd", f"file:{tmp_path}/../../etc/passwd"):
-        with pytest.raises(GiveUp, match="may not read"):
-            resolve("x", reference, environment)
-
-
-def test_the_place_comes_from_the_environment_where_the_parameters_are_silent() -> None:
-    environment = {**BUCKET, "WATERCLOCK_S3_ACCESS_KEY": "a", "WATERCLOCK_S3_SECRET_KEY": "s", "OTHER": "t"}
-
-    assert place_of(params(), environment).secret_key == "s"
-    assert place_of(params(secretKey="env:OTHER", bucket="c"), environment).secrets == ("t", "a")
-    assert place_of(params(), BUCKET).secrets == ()
-
-
-@pytest.mark.parametrize(
-    ("environment", "words"),
-    [
-        ({}, "no bucket"),
-        ({**BUCKET, "WATERCLOCK_S3_ACCESS_KEY": "a"}, "secretKey"),
-        ({**BUCKET, "WATERCLOCK_S3_ENDPOINT": "http://u:hush@h"}, "WATERCLOCK_S3_ENDPOINT"),
-        ({**BUCKET, "WATERCLOCK_S3_ACCESS_KEY": "hush\nX-Header: y", "WATERCLOCK_S3_SECRET_KEY": "s"}, "accessKey"),
-    ],
-)
-def test_a_wrong_setting_is_named_and_not_shown(environment: dict[str, str], words: str) -> None:
-    with pytest.raises(GiveUp, match=words) as raised:
-        place_of(params(), environment)
-
-    assert "hush" not in str(raised.value)
+        secret_of("secretKey", reference, {"EMPTY": ""})
 
 
 def test_secrets_are_redacted_from_what_programs_say() -> None:
     assert redacted("user u, password hush", ("hush",)) == "user u, password [secret]"
-
-
-def test_a_setting_may_close_what_nobody_has_opened() -> None:
-    with pytest.raises(GiveUp, match="HTTP_REFERENCES does not list it"):
-        resolve_as("x", "env:NAME", {"NAME": "n"}, setting="HTTP_REFERENCES", unless_set="")

@@ -29,6 +29,7 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.wire.keys import Keys
 from waterclock_worker.control import app_of
+from waterclock_worker.reach import reach_of
 from waterclock_worker.registry import discover
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import Worker
@@ -77,13 +78,14 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
         raise SettingsError("WATERCLOCK_LEASE: a lease under 1 s ends by any hiccup")
     _one_heap()
     registry = discover(settings.executors)
+    reach = reach_of(os.environ)
     calm_collector()
     log_settings = LogSettings(
         url=redis.redis_url, prefix=redis.key_prefix, control_timeout=min(2.0, settings.renew_every)
     )
     store = await Log.connect(log_settings, role="worker")
     try:
-        made = Worker(store, log_settings, registry, settings, new_loop=uvloop.new_event_loop)
+        made = Worker(store, log_settings, registry, settings, reach=reach, new_loop=uvloop.new_event_loop)
         exposition = exposed("worker", looks=[made.look])
         async with pushing(exposition, told.otlp_endpoint, instance=settings.name):
             await _host(made, store, redis, settings, stop, exposition)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from waterclock.executors import NO_RESULT, AnyExecutor, declared
 from waterclock.kit.service import Unfit
 from waterclock.model.events import ExecutorSpec
+from waterclock.model.places import PLACED, ReferenceSpec
 from waterclock_worker.files import load_file
 
 GROUP = "waterclock.executors"
@@ -38,8 +40,11 @@ class Registry:
     def find(self, key: str) -> AnyExecutor | None:
         return self._by_key.get(key)
 
-    def specs(self) -> tuple[ExecutorSpec, ...]:
-        return tuple(spec_of(one) for one in self.executors)
+    def specs(
+        self, references: Mapping[str, tuple[ReferenceSpec, ...]] = MappingProxyType({})
+    ) -> tuple[ExecutorSpec, ...]:
+        """`references`: those that parameters may hold, by executor."""
+        return tuple(spec_of(one, references.get(one.key, ())) for one in self.executors)
 
 
 def discover(modules: Iterable[str]) -> Registry:
@@ -67,7 +72,7 @@ def load(module: str) -> None:
         _guarded(module, lambda: importlib.import_module(module))
 
 
-def spec_of(executor: AnyExecutor) -> ExecutorSpec:
+def spec_of(executor: AnyExecutor, references: tuple[ReferenceSpec, ...] = ()) -> ExecutorSpec:
     """What is announced of an executor.
 
     Raises:
@@ -82,6 +87,8 @@ def spec_of(executor: AnyExecutor) -> ExecutorSpec:
         result_schema=result,
         timeout=executor.timeout,
         aliases=executor.aliases,
+        placed=executor.key in PLACED,
+        references=references,
     )
 
 

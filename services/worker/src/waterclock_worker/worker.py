@@ -29,6 +29,7 @@ from waterclock_worker.capture import captured
 from waterclock_worker.claim import Claimer, Doorbell, listen
 from waterclock_worker.leases import Leases
 from waterclock_worker.promote import Promoter
+from waterclock_worker.reach import NOWHERE, Reach
 from waterclock_worker.registry import Registry
 from waterclock_worker.running import Running
 from waterclock_worker.seats import Seat
@@ -52,6 +53,7 @@ class Worker:
         registry: Registry,
         settings: WorkerSettings,
         *,
+        reach: Reach = NOWHERE,
         new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
         end_process: Callable[[int], None] = os._exit,
     ) -> None:
@@ -61,7 +63,8 @@ class Worker:
         self._settings = settings
         self._new_loop = new_loop
         self._end_process = end_process
-        self._specs = registry.specs()
+        self._specs = registry.specs(reach.references)
+        self._places = reach.places
         self._queues = _chosen(store.queues, settings)
         self._seats = [Seat(partition) for partition in range(store.partitions)]
         self._drain = asyncio.Event()
@@ -215,6 +218,7 @@ class Worker:
                 slots=self._settings.slots,
                 executors=self._specs,
                 release=version("waterclock-worker"),
+                places=self._places,
             )
         )
 

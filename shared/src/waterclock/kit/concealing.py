@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
+from pathlib import Path
 from urllib.parse import unquote
 
 SHOWN = "[secret]"
@@ -17,6 +18,9 @@ _URL = re.compile(r"://(?P<user>[^:/@]*):(?P<password>.+)@(?P<rest>[^@]*)")  # a
 _OPTION = re.compile(r"\bpassword=([^\s&]+)")
 _NAMED = re.compile(r"WATERCLOCK_\w*(?:SECRET_KEY|API_KEY)")
 _LISTS = ("WATERCLOCK_HTTP_REFERENCES", "WATERCLOCK_BACKUP_REFERENCES")
+_PLACES = "WATERCLOCK_PLACES"
+_VARIABLES = re.compile(r"""["'](env:[^"'@]+)[@"']""")  # in a file of places
+_ACCESS_KEYS = re.compile(r"""^\s*accessKey\s*=\s*["']env:([^"'@]+)""", re.MULTILINE)
 _HTML = {"&": "amp", '"': "quot", "'": "apos", "<": "lt", ">": "gt"}
 _SHORTEST = 4  # characters: what is shorter is everywhere, and no secret
 _SHORTEST_CORE = 6  # the same of Base64
@@ -60,14 +64,13 @@ def passwords(environment: Mapping[str, str]) -> set[str]:
         for name, value in environment.items()
         if _NAMED.fullmatch(name) and value != environment.get(name.replace("SECRET_KEY", "ACCESS_KEY"), "")
     }
-    listed = [
-        pattern.strip().removeprefix("env:")
-        for setting in _LISTS
-        for pattern in environment.get(setting, "").split(",")
-        if pattern.strip().startswith("env:") and pattern.strip() != "env:*"
-    ]
+    patterns = [entry.partition("@")[0].strip() for name in _LISTS for entry in environment.get(name, "").split(",")]
+    places = _text_of(environment.get(_PLACES))
+    patterns += _VARIABLES.findall(places)
+    access = {environment.get(name, "") for name in _ACCESS_KEYS.findall(places)}
+    listed = [one.removeprefix("env:") for one in patterns if one.startswith("env:") and one != "env:*"]
     for name, value in environment.items():
-        if any(fnmatchcase(name, pattern) for pattern in listed):
+        if any(fnmatchcase(name, pattern) for pattern in listed) and value not in access:
             found.add(value)
         found |= _of_url(value)
     return found
@@ -77,6 +80,16 @@ def passwords(environment: Mapping[str, str]) -> set[str]:
 def own() -> Concealer:
     """Of what this process was told in its environment."""
     return Concealer(passwords(os.environ))
+
+
+def _text_of(path: str | None) -> str:
+    """Nothing, where it cannot be read: who needs the file says so."""
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _of_url(value: str) -> set[str]:

@@ -17,19 +17,22 @@ from waterclock.model.events import Level
 from waterclock.model.instants import stamp
 from waterclock_worker.executors.backup import leftovers
 from waterclock_worker.executors.backup import manifest as manifests
-from waterclock_worker.executors.backup.connection import Connection, connection_of, private_environment
+from waterclock_worker.executors.backup.connection import private_environment
 from waterclock_worker.executors.backup.dump import dump
 from waterclock_worker.executors.backup.faults import StoreFault
 from waterclock_worker.executors.backup.keys import DUMP, MANIFEST, folder_of, ours, stem_of
 from waterclock_worker.executors.backup.limits import MIB, Limits
 from waterclock_worker.executors.backup.manifest import Manifest
 from waterclock_worker.executors.backup.params import BackupParams, BackupResult
-from waterclock_worker.executors.backup.place import Place, database_url, place_of
+from waterclock_worker.executors.backup.place import Place
 from waterclock_worker.executors.backup.programs import Programs, Server, asked_server, found_programs, new_enough
 from waterclock_worker.executors.backup.retention import Cleaning
 from waterclock_worker.executors.backup.store import Store, open_store
 from waterclock_worker.executors.backup.upload import Upload, part_size_for
 from waterclock_worker.executors.backup.verify import verify
+from waterclock_worker.executors.places.configuration import places_of_process, read_places
+from waterclock_worker.executors.places.place import Places
+from waterclock_worker.executors.places.site import Site, kept, site_of
 from waterclock_worker.executors.references import redacted
 
 _DELETED_SHOWN = 200
@@ -38,22 +41,32 @@ _DELETED_SHOWN = 200
 @executor("db.backup", timeout=timedelta(hours=6), aliases=("db:backup",))
 async def db_backup(ctx: RunContext, params: BackupParams) -> BackupResult:
     """Back up a PostgreSQL database to S3: dumped, verified, retained, without a temporary file."""
-    return await back_up(ctx, params, environment=os.environ, limits=Limits(), clock=SystemClock())
+    return await back_up(
+        ctx, params, environment=os.environ, limits=Limits(), clock=SystemClock(), places=places_of_process()
+    )
 
 
 async def back_up(
-    ctx: RunContext, params: BackupParams, *, environment: Mapping[str, str], limits: Limits, clock: Clock
+    ctx: RunContext,
+    params: BackupParams,
+    *,
+    environment: Mapping[str, str],
+    limits: Limits,
+    clock: Clock,
+    places: Places | None = None,
 ) -> BackupResult:
     """
+    `places`: as they were when the worker started; by default those that `environment` describes.
+
     Raises:
-        GiveUp: the parameters or this worker's settings do not do.
+        BadParams: the place that they name does not allow the parameters, or there is none.
+        GiveUp: this worker's settings do not do.
         ChildExit, ChildSignal, StoreFault, Stalled, EmptyDump, TooLarge, Damaged: there is no backup, and nothing
             that could be taken for one.
     """
-    place = place_of(params, environment)
-    connection = connection_of(database_url(params, environment), database=params.database)
-    async with open_store(place, limits) as store:
-        backup = _Backup(ctx, params, store, connection, place, limits=limits, clock=clock)
+    site = site_of(places or read_places(environment), db_backup.key, params, environment)
+    async with open_store(site.bucket, limits) as store:
+        backup = _Backup(ctx, params, store, site, limits=limits, clock=clock)
         return await backup.made(environment)
 
 
@@ -65,8 +78,7 @@ class _Backup:
         ctx: RunContext,
         params: BackupParams,
         store: Store,
-        connection: Connection,
-        place: Place,
+        site: Site,
         *,
         limits: Limits,
         clock: Clock,
@@ -74,15 +86,16 @@ class _Backup:
         self._ctx = ctx
         self._params = params
         self._store = store
-        self._connection = connection
-        self._secrets = (*connection.secrets, *place.secrets)
+        self._site = site
+        self._connection = site.source
+        self._secrets = (*site.source.secrets, *site.bucket.secrets)
         for secret in self._secrets:
             ctx.conceal(secret)
         self._limits = limits
         self._clock = clock
         self._began = clock.monotonic()
         self._began_ms = clock.now_ms()
-        self._folder = folder_of(params.prefix, connection.database)
+        self._folder = folder_of(site.prefix, site.source.database)
         self._stem = stem_of(self._began_ms, ctx.run_id)
 
     async def made(self, environment: Mapping[str, str]) -> BackupResult:
@@ -212,7 +225,10 @@ class _Backup:
                     now_ms=self._clock.now_ms(),
                     tell=lambda text: step.log("%s", text),
                 )
-                await cleaning.clean(keep_last=self._params.keep_last, retention_days=self._params.retention_days)
+                days, number = kept(
+                    self._site.place, retention_days=self._params.retention_days, keep_last=self._params.keep_last
+                )
+                await cleaning.clean(keep_last=number, retention_days=days)
         except StoreFault as fault:
             failure = str(fault)
         deleted = cleaning.deleted if cleaning is not None else []

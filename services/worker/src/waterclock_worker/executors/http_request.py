@@ -19,15 +19,16 @@ from yarl import URL
 from waterclock.executors import GiveUp, Retry, RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.lifespans import lifespan
+from waterclock_worker.executors.hosts import Host, plain
 from waterclock_worker.executors.http.exchange import Answer, NoAnswer, Request
 from waterclock_worker.executors.http.guard import ALLOW, Guard, Refused
 from waterclock_worker.executors.http.params import HttpParams, HttpResult, Secret
-from waterclock_worker.executors.references import redacted, resolve
+from waterclock_worker.executors.http.references import REFERENCES, http_references
+from waterclock_worker.executors.references import permit, redacted, secret_of
 
 if TYPE_CHECKING:
     from waterclock_worker.executors.http.session import Session
 
-REFERENCES = "WATERCLOCK_HTTP_REFERENCES"
 _AGAIN = frozenset({408, 425, 429})  # beside 5xx
 _LONGEST_WAIT = 86_400.0  # s that a server may ask us to wait
 _KEPT = ("content-type", "date", "etag", "last-modified", "location", "retry-after", "x-request-id")
@@ -88,6 +89,12 @@ async def requested(
 
 
 def _request(ctx: RunContext, params: HttpParams, environment: Mapping[str, str], clock: Clock) -> Request:
+    try:
+        url = URL(params.url)
+        asked = Host(plain(url.raw_host or ""), url.port or 0)
+    except ValueError as error:
+        raise GiveUp(f"url: {error}") from None
+    entries = http_references(environment)
     body = params.body()
     headers = {
         "Idempotency-Key": ctx.run_id,
@@ -105,7 +112,8 @@ def _request(ctx: RunContext, params: HttpParams, environment: Mapping[str, str]
     private: set[str] = set()
 
     def read(field: str, reference: str) -> str:
-        secret = resolve(field, reference, environment, setting=REFERENCES, unless_set="")
+        permit(field, reference, entries, asked, setting=REFERENCES)
+        secret = secret_of(field, reference, environment)
         secrets.append(secret)
         ctx.conceal(secret)
         return secret
@@ -122,10 +130,6 @@ def _request(ctx: RunContext, params: HttpParams, environment: Mapping[str, str]
         key = read("sign.key", params.sign.key)
         headers[params.sign.header] = signature(key, body or b"", at=clock.now_ms() // 1000)
         private.add(params.sign.header.lower())
-    try:
-        url = URL(params.url)
-    except ValueError as error:
-        raise GiveUp(f"url: {error}") from None
     return Request(
         method=params.method, url=url, headers=headers, body=body, private=frozenset(private), secrets=tuple(secrets)
     )

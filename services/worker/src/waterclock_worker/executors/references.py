@@ -1,17 +1,27 @@
-"""Secrets by reference: read in the worker, when a run needs them, and redacted from whatever it tells."""
+"""Secrets by reference: listed with the hosts they may be sent to, read when a run needs them, told to nobody.
+
+    env:BOOKS_*@books.example        file:/run/secrets/hooks@*.hooks.example:443|10.0.0.7
+
+A list has entries `PATTERN@HOST|HOST…`, with commas between. What follows the last `@` are the hosts, so a path that
+holds an `@` in its last part must be listed with hosts. An entry without hosts is the older form: for any host.
+"""
 
 from __future__ import annotations
 
-import os.path
+import stat
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from waterclock.executors import GiveUp
 from waterclock.kit.concealing import Concealer
+from waterclock.model.places import ReferenceSpec
+from waterclock.model.places import reference as plain_reference
+from waterclock_worker.executors.hosts import Host, HostPattern, host_pattern, written
 
 END = r"$(?!\n)"  # Python's `$` alone lets a last newline pass; to a JSON Schema both are the same
 Reference = Annotated[
@@ -25,20 +35,73 @@ Reference = Annotated[
 _MOST = 16 * 1024  # characters of a secret
 
 
-def resolve(field: str, reference: str, environment: Mapping[str, str], *, setting: str, unless_set: str = "*") -> str:
-    """The secret that `env:NAME` or `file:/path` stands for, without the line's end.
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """References, by a pattern, and the hosts that what they stand for may be sent to; none: the older form, any."""
 
-    The variable `setting` lists in patterns what may be read; without it `unless_set` does.
+    pattern: str
+    hosts: tuple[HostPattern, ...] = ()
+
+    @property
+    def is_literal(self) -> bool:
+        return not any(sign in self.pattern for sign in "*?[")
+
+    @property
+    def spec(self) -> ReferenceSpec:
+        return ReferenceSpec(pattern=self.pattern, hosts=bool(self.hosts))
+
+    def names(self, reference: str) -> bool:
+        return fnmatchcase(plain_reference(reference), self.pattern)
+
+    def allows(self, host: Host) -> bool:
+        return not self.hosts or any(one.fits(host) for one in self.hosts)
+
+    def __str__(self) -> str:
+        return f"{self.pattern}@{written(self.hosts)}" if self.hosts else self.pattern
+
+
+def listed(entry: str) -> Listed:
+    """Read one entry of a list.
 
     Raises:
-        GiveUp: this worker may not read it, or there is none; the message names field and reference, never a value.
+        ValueError: what follows the `@` are no hosts.
     """
-    kind, _, name = reference.partition(":")
-    if kind == "file":
-        name = os.path.normpath(name)  # no look at the disk before it is allowed
-    allowed = environment.get(setting, unless_set)
-    if not any(fnmatchcase(f"{kind}:{name}", one.strip()) for one in allowed.split(",")):
-        raise GiveUp(f"{field}: this worker may not read {kind}:{name} ({setting} does not list it)")
+    pattern, at, hosts = entry.strip().rpartition("@")
+    if not at or ("/" in hosts and entry.strip().startswith("file:")):  # an `@` in a folder's name
+        return Listed(pattern=_plain_pattern(entry.strip()))
+    return Listed(pattern=_plain_pattern(pattern), hosts=tuple(host_pattern(one) for one in hosts.split("|")))
+
+
+def listed_in(text: str) -> tuple[Listed, ...]:
+    """Read a list.
+
+    Raises:
+        ValueError: an entry is malformed.
+    """
+    return tuple(listed(entry) for entry in text.split(",") if entry.strip())
+
+
+def permit(field: str, reference: str, entries: Iterable[Listed], host: Host, *, setting: str) -> None:
+    """
+    Raises:
+        GiveUp: no entry names the reference, or none of those that do names the host.
+    """
+    naming = [one for one in entries if one.names(reference)]
+    if not naming:
+        raise GiveUp(f"{field}: this worker may not read {plain_reference(reference)} ({setting} does not list it)")
+    if not any(one.allows(host) for one in naming):
+        raise GiveUp(
+            f"{field}: this worker may not send {plain_reference(reference)} to {host} ({setting} lists it for others;"
+            f" {plain_reference(reference)}@{host.name} would allow it)"
+        )
+
+
+def secret_of(field: str, reference: str, environment: Mapping[str, str]) -> str:
+    """The secret that `env:NAME` or `file:/path` stands for, without the line's end; that it may be read is settled.
+
+    Raises:
+        GiveUp: there is none; the message names field and reference, never a value.
+    """
+    kind, _, name = plain_reference(reference).partition(":")
     if kind == "env":
         secret = environment.get(name)
         if secret is None:
@@ -55,8 +118,20 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     return Concealer(secrets).known(text)
 
 
+def _plain_pattern(pattern: str) -> str:
+    """
+    Raises:
+        ValueError: it can name no reference.
+    """
+    if not pattern or any(sign < " " for sign in pattern) or (pattern.startswith("env:") and "@" in pattern):
+        raise ValueError(f"{pattern[:100]!r} is no pattern of references: write env:NAME@HOST or file:/path@HOST")
+    return plain_reference(pattern)
+
+
 def _content(field: str, path: Path) -> str:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise GiveUp(f"{field}: {path} is no file")
         with path.open(encoding="utf-8") as file:
             secret = file.read(_MOST + 1)
     except OSError as error:

@@ -16,13 +16,12 @@ from waterclock.executors import RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
 from waterclock_worker.executors.backup import manifest as manifests
-from waterclock_worker.executors.backup.connection import Connection, connection_of, private_environment
+from waterclock_worker.executors.backup.connection import Connection, private_environment
 from waterclock_worker.executors.backup.faults import Damaged, moving
 from waterclock_worker.executors.backup.keys import DUMP, MANIFEST, folder_of
 from waterclock_worker.executors.backup.limits import MIB, Limits
 from waterclock_worker.executors.backup.manifest import Manifest
-from waterclock_worker.executors.backup.params import StoreParams
-from waterclock_worker.executors.backup.place import REFERENCES, database_url, place_of
+from waterclock_worker.executors.backup.params import Older, StoreParams
 from waterclock_worker.executors.backup.process import Tell, running
 from waterclock_worker.executors.backup.programs import Programs, asked_server, found_programs, new_enough
 from waterclock_worker.executors.backup.retention import found_in
@@ -30,7 +29,10 @@ from waterclock_worker.executors.backup.rows import RowCounter
 from waterclock_worker.executors.backup.scratch import Psql, scratch_database
 from waterclock_worker.executors.backup.store import Store, open_store
 from waterclock_worker.executors.backup.verify import verify
-from waterclock_worker.executors.references import Reference, redacted, resolve
+from waterclock_worker.executors.places.configuration import places_of_process, read_places
+from waterclock_worker.executors.places.place import Places
+from waterclock_worker.executors.places.site import Site, site_of, target_of
+from waterclock_worker.executors.references import Reference, redacted
 
 _SHOWN = 200  # tables in the result, and differences in an error
 _RESTORING = (
@@ -40,10 +42,10 @@ _RESTORING = (
 
 
 class DrillParams(StoreParams, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What is left out comes from the worker's environment, as for `db.backup`."""
+    """What is left out is as the place has it, as for `db.backup`."""
 
-    target: Reference | None = None
-    """The server to restore on, by a URL whose user may create databases; by default that of `connection`."""
+    target: Annotated[Reference | None, Older] = None
+    """The server to restore on, by a URL whose user may create databases; by default the place's scratch server."""
     compare_with_source: bool = False
     """Count the tables of `connection` too; that makes sense where they have not changed since the backup."""
     max_age: Annotated[float, Meta(gt=0)] | None = None
@@ -87,25 +89,33 @@ class CountsDiffer(Exception):
 @executor("db.restore-drill", timeout=timedelta(hours=6), aliases=("db:restore-drill",))
 async def restore_drill(ctx: RunContext, params: DrillParams) -> DrillResult:
     """Restore the newest verified backup of a PostgreSQL database into a scratch database, and count its rows."""
-    return await drill(ctx, params, environment=os.environ, limits=Limits(), clock=SystemClock())
+    return await drill(
+        ctx, params, environment=os.environ, limits=Limits(), clock=SystemClock(), places=places_of_process()
+    )
 
 
 async def drill(
-    ctx: RunContext, params: DrillParams, *, environment: Mapping[str, str], limits: Limits, clock: Clock
+    ctx: RunContext,
+    params: DrillParams,
+    *,
+    environment: Mapping[str, str],
+    limits: Limits,
+    clock: Clock,
+    places: Places | None = None,
 ) -> DrillResult:
     """
+    `places`: as they were when the worker started; by default those that `environment` describes.
+
     Raises:
-        GiveUp: the parameters or this worker's settings do not do.
+        BadParams: the place that they name does not allow the parameters, or there is none.
+        GiveUp: this worker's settings do not do.
         NoBackup, Damaged, CountsDiffer: the backup does not hold what it should.
         ChildExit, ChildSignal, StoreFault, Stalled: it could not be tried.
     """
-    place = place_of(params, environment)
-    source = connection_of(database_url(params, environment), database=params.database)
-    target = source
-    if params.target is not None:
-        target = connection_of(resolve("target", params.target, environment, setting=REFERENCES), database=None)
-    async with open_store(place, limits) as store:
-        return await _Drill(ctx, params, store, source, target, limits=limits, clock=clock).done(environment)
+    site = site_of(places or read_places(environment), restore_drill.key, params, environment)
+    target = target_of(site.place, params.target, environment) or site.source
+    async with open_store(site.bucket, limits) as store:
+        return await _Drill(ctx, params, store, site, target, limits=limits, clock=clock).done(environment)
 
 
 class _Drill:
@@ -114,7 +124,7 @@ class _Drill:
         ctx: RunContext,
         params: DrillParams,
         store: Store,
-        source: Connection,
+        site: Site,
         target: Connection,
         *,
         limits: Limits,
@@ -123,7 +133,8 @@ class _Drill:
         self._ctx = ctx
         self._params = params
         self._store = store
-        self._source = source
+        self._prefix = site.prefix
+        self._source = source = site.source
         self._target = target
         self._secrets = (*source.secrets, *target.secrets, *store.place.secrets)
         for secret in self._secrets:
@@ -159,7 +170,7 @@ class _Drill:
         return self._result(manifest, restored, tuple(compared), server.version, version)
 
     async def _newest(self, step: Step) -> Manifest:
-        folder = folder_of(self._params.prefix, self._source.database)
+        folder = folder_of(self._prefix, self._source.database)
         for one in found_in(await self._store.list(folder), folder):
             if not (one.has_dump and one.has_manifest):
                 continue

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from waterclock.executors import GiveUp
+from waterclock_worker.executors.hosts import LOCAL, Host, plain
 
 _URL = re.compile(
     r"postgres(?:ql)?://(?:(?P<user>[^:@/?]*)(?::(?P<password>[^@/?]*))?@)?"
@@ -45,6 +46,7 @@ _OPTIONS = {
     "sslrootcert": "PGSSLROOTCERT",
     "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
+_PORT = "5432"
 _DEFAULTS = {"PGCONNECT_TIMEOUT": "10"}
 _MEMORY = Path("/dev/shm")  # noqa: S108 # nosec B108 # a secret is better off where no disk keeps it
 
@@ -95,6 +97,31 @@ def connection_of(url: str, *, database: str | None) -> Connection:
     return Connection(database=name, password=password, settings=settings)
 
 
+def database_in(url: str) -> str | None:
+    """The database that a URL names."""
+    try:
+        return connection_of(url, database=None).database
+    except GiveUp:
+        return None
+
+
+def hosts_of(connection: Connection) -> tuple[Host, ...]:
+    """All that a program of PostgreSQL may connect to, by name and by address; a socket of this machine is `localhost`.
+
+    Raises:
+        GiveUp: a port is malformed.
+    """
+    settings = connection.settings
+    ports = settings.get("PGPORT", "").split(",")
+    found: list[Host] = []
+    for variable in ("PGHOST", "PGHOSTADDR"):
+        names = settings[variable].split(",") if settings.get(variable) else []
+        for place, name in enumerate(names):
+            port = _port(ports[place] if len(ports) > 1 and place < len(ports) else ports[0])
+            found.append(Host(LOCAL if name[:1] in {"", "/", "@"} else plain(name), port))
+    return tuple(found) or (Host(LOCAL, _port(ports[0])),)
+
+
 @contextlib.contextmanager
 def private_environment(connection: Connection, *, application: str) -> Generator[dict[str, str]]:
     """The whole environment of a program that connects; until the end the password lies in a file only we can read."""
@@ -117,6 +144,12 @@ def private_environment(connection: Connection, *, application: str) -> Generato
 def bare_environment() -> dict[str, str]:
     """Nothing of the worker's own: it may hold secrets, or libpq's variables."""
     return {"PATH": os.defpath, "LC_ALL": "C"}
+
+
+def _port(text: str) -> int:
+    if text and not (text.isascii() and text.isdigit()):
+        raise GiveUp("connection: the URL's host or port is malformed")
+    return int(text or _PORT)
 
 
 def _hosts(text: str) -> dict[str, str]:

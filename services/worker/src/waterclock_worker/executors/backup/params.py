@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from waterclock.model.places import DEFAULT
 from waterclock_worker.executors.references import END, Reference
 
 ENDPOINT = rf"^https?://[A-Za-z0-9._:\[\]-]+/?{END}"
@@ -16,22 +17,33 @@ _BUCKET = rf"^[A-Za-z0-9._-]{{1,255}}{END}"
 _REGION = rf"^[a-z0-9-]{{1,64}}{END}"
 
 Name = Annotated[str, Meta(pattern=_TEXT, max_length=63)]
+Folder = Annotated[str, Meta(pattern=_FOLDER, max_length=200)]
+Bucket = Annotated[str, Meta(pattern=_BUCKET)]
+Endpoint = Annotated[str, Meta(pattern=ENDPOINT, max_length=255)]
+Region = Annotated[str, Meta(pattern=_REGION)]
+PlaceName = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9_-]{{1,64}}{END}")]
+Older = Meta(
+    description="Of a job of before places: taken where it is what the place has or lists. Name a `place` instead.",
+    extra_json_schema={"deprecated": True},
+)
 Pattern = Annotated[str, Meta(pattern=_TEXT, max_length=200, description="A name or a pattern as pg_dump reads it.")]
 Patterns = Annotated[tuple[Pattern, ...], Meta(max_length=200)]
 
 
 class StoreParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Which database, and where its backups lie."""
+    """Which database, and where its backups lie: a place, which the worker's configuration describes."""
 
+    place: PlaceName = DEFAULT
     database: Name | None = None
     """By default the one in the connection's URL."""
-    connection: Reference | None = None
-    bucket: Annotated[str, Meta(pattern=_BUCKET)] | None = None
-    prefix: Annotated[str, Meta(pattern=_FOLDER, max_length=200)] = "backups"
-    endpoint: Annotated[str, Meta(pattern=ENDPOINT, max_length=255)] | None = None
-    region: Annotated[str, Meta(pattern=_REGION)] | None = None
-    access_key: Reference | None = None
-    secret_key: Reference | None = None
+    prefix: Folder | None = None
+    """By default the place's folder, or `backups`."""
+    connection: Annotated[Reference | None, Older] = None
+    bucket: Annotated[Bucket | None, Older] = None
+    endpoint: Annotated[Endpoint | None, Older] = None
+    region: Annotated[Region | None, Older] = None
+    access_key: Annotated[Reference | None, Older] = None
+    secret_key: Annotated[Reference | None, Older] = None
 
     def __post_init__(self) -> None:
         if self.database in {".", ".."}:
@@ -39,7 +51,7 @@ class StoreParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
 
 
 class BackupParams(StoreParams, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What is left out comes from the worker's environment; secrets are named, never given."""
+    """What is left out is as the place has it; secrets are named, never given."""
 
     include_schemas: Patterns = ()
     exclude_tables: Patterns = ()
@@ -47,8 +59,10 @@ class BackupParams(StoreParams, frozen=True, kw_only=True, rename="camel", forbi
     upload_to_s3: bool = msgspec.field(default=True, name="uploadToS3")
     """Always true: a backup that stays on the worker would be no backup."""
     cleanup_old_backups: bool = True
-    retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 7
-    keep_last: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    retention_days: Annotated[int, Meta(ge=0, le=36_500)] | None = None
+    """By default 7, or the place's floor where that is higher."""
+    keep_last: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    """By default 1, or the place's floor where that is higher."""
     verify: bool = True
     part_size_mib: Annotated[int, Meta(ge=5, le=512)] = msgspec.field(default=8, name="partSizeMiB")
     """At least this; more where the database is so large that the parts would be too many."""

@@ -1,0 +1,53 @@
+"""Where this worker's executors may reach: what is announced of it, and what is told of it at the start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from waterclock.executors import GiveUp
+from waterclock.kit.settings import SettingsError
+from waterclock.model.places import PlaceSpec, ReferenceSpec
+from waterclock_worker.executors.http.references import REFERENCES, http_references
+from waterclock_worker.executors.places.configuration import announced, places_of_process
+
+_HTTP = "http.request"
+
+log = logging.getLogger(__name__)
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """What the API and `doctor` may know: names, bounds and digests."""
+
+    places: tuple[PlaceSpec, ...] = ()
+    references: Mapping[str, tuple[ReferenceSpec, ...]] = MappingProxyType({})
+    """By executor, where they are not a place's."""
+
+
+NOWHERE = Reach()
+
+
+def reach_of(environment: Mapping[str, str]) -> Reach:
+    """Read it, and tell what is listed in an older form, a line each.
+
+    Raises:
+        SettingsError: something of it is wrong.
+    """
+    places = places_of_process()
+    try:
+        references = http_references(environment)
+    except GiveUp as error:
+        raise SettingsError(str(error)) from None
+    older = [*places.older(), *((REFERENCES, one) for one in references if not one.hosts)]
+    for setting, one in older:
+        log.warning(
+            "reference is listed without hosts; only stored jobs may give it",
+            extra={"setting": setting, "reference": one.pattern, "write": f"{one.pattern}@HOST"},
+        )
+    return Reach(
+        places=announced(places, environment),
+        references={_HTTP: tuple(dict.fromkeys(one.spec for one in references))},
+    )
