@@ -16,6 +16,7 @@ import msgspec
 import tzdata
 
 from waterclock.model.cron_compile import compiled
+from waterclock.model.cron_days import KINDS_SPAN
 from waterclock.model.cron_local import Local
 from waterclock.model.cron_text import Dialect, Unreadable, is_seeded, resolve, split_zone
 from waterclock.model.cron_words import words
@@ -29,6 +30,7 @@ _DAY = 86_400
 _TWO_DAYS = 2 * _DAY
 _FEW = 1_000  # instants that are listed sooner than they are searched for by halves
 _NO_LIMIT = 1 << 62
+_ALL_KINDS = KINDS_SPAN * 366 * _DAY
 
 
 class BadSchedule(ValueError):
@@ -50,6 +52,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     fold: Literal["first", "both"]
     local: Local
     zone: Zone
+    silent_from: list[int] = msgspec.field(default_factory=list)
+    """Where it is known: the second from which on nothing is named. A schedule that never fires is searched once."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Schedule) and self.identity == other.identity
@@ -63,12 +67,15 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return (self.expression, self.timezone, self.dialect, self.gap, self.fold)
 
     def after(self, instant_ms: int) -> int | None:
-        """The first instant strictly after; None when the years named have run out.
+        """The first instant strictly after; None when nothing more is named.
 
-        Instants are looked for from 1900 to 9990.
+        Instants are looked for from 1900 to 9990. What no kind of year names, once the zone follows a rule, none will.
         """
-        second = max(instant_ms // 1000 + 1, FIRST)
-        while second < LAST:
+        begin = second = max(instant_ms // 1000 + 1, FIRST)
+        if self.silent_from and second >= self.silent_from[0]:
+            return None
+        last = min(LAST, max(second, self.zone.settled) + _ALL_KINDS) if self.local.every_year else LAST
+        while second < last:
             stretch = self.zone.stretch(second)
             start, end, offset, before = stretch
             floor = second + offset
@@ -82,9 +89,10 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             if end - second <= _DAY:  # the clock may go back to what is named before `floor`
                 second = end
             elif local is None:
-                return None
+                break
             else:
                 second = max(end, local - offset - _TWO_DAYS)  # nothing is named before, whatever the offset becomes
+        self.silent_from[:] = [min([begin, *self.silent_from])]
         return None
 
     def between(self, after_ms: int, through_ms: int, limit: int | None = None) -> list[int]:

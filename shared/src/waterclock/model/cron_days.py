@@ -10,6 +10,9 @@ import msgspec
 _ORDINAL = date(1970, 1, 1).toordinal()
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _CYCLE = 400  # years after which the calendar repeats, weekdays included
+KINDS_SPAN = 57
+"""Years in which each kind of year occurs whole, be it that a century has no leap year: by the weekday that they begin
+with, and by their length, there are 14 kinds."""
 _FINAL_YEAR = 9_990
 
 
@@ -62,9 +65,16 @@ class Calendar:
         self._months = sorted(rule.months)
         self._shapes: dict[int, tuple[int, ...]] = {}
 
-    def at_or_after(self, day: int) -> int | None:
-        """The first matching day at or after `day`."""
-        for first, days in self._from(day):
+    @property
+    def every_year(self) -> bool:
+        """Whether a year of one kind is as any other of that kind."""
+        return self._rule.years is None
+
+    def at_or_after(self, day: int, before: int | None = None) -> int | None:
+        """The first matching day at or after `day`; one that is not before `before` need not be found."""
+        for first, days in self._from(day, KINDS_SPAN if self.every_year else _CYCLE):
+            if before is not None and first >= before:
+                return None
             if days and first + days[-1] > day:
                 return first + days[bisect_left(days, day - first + 1)] - 1
         return None
@@ -87,14 +97,14 @@ class Calendar:
             total += bisect_left(days, high - first + 1) - bisect_left(days, low - first + 1)
         return total
 
-    def _from(self, day: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """First day and matching days of each named month, from the month of `day` on, for one cycle at most."""
+    def _from(self, day: int, years_most: int = _CYCLE) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """First day and matching days of each named month, from the month of `day` on, for so many years at most."""
         start = date.fromordinal(day + _ORDINAL)
         year, months, years = start.year, self._months, self._rule.years
         if start.month in self._rule.months and (years is None or year in years):
             yield day - start.day + 1, self._shape(day - start.day + 1, year, start.month)
         place = bisect_right(months, start.month)
-        final = min(year + _CYCLE, _FINAL_YEAR)
+        final = min(year + years_most, _FINAL_YEAR)
         while True:
             if place == len(months):
                 year, place = year + 1, 0

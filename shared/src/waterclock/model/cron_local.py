@@ -18,6 +18,11 @@ class Local(Protocol):
         """Whether it names times of the day, rather than a rhythm that follows real time."""
         ...
 
+    @property
+    def every_year(self) -> bool:
+        """Whether it names the same in all years that begin with the same weekday and are of the same length."""
+        ...
+
     def at_or_after(self, local: int) -> int | None:
         """The first time named at or after `local`; None when the years have run out."""
         ...
@@ -104,12 +109,13 @@ def _following(values: tuple[int, ...]) -> tuple[int, ...]:
 class Pattern:
     """The local times of a cron expression."""
 
-    __slots__ = ("_calendar", "_times", "fixed")
+    __slots__ = ("_calendar", "_times", "every_year", "fixed")
 
     def __init__(self, days: Calendar, times: Times, *, fixed: bool) -> None:
         self._calendar = days
         self._times = times
         self.fixed = fixed
+        self.every_year = days.every_year
 
     def at_or_after(self, local: int) -> int | None:
         day, time = divmod(local, DAY)
@@ -123,13 +129,14 @@ class Pattern:
 
     def within(self, low: int, high: int, limit: int) -> list[int]:
         found: list[int] = []
-        day = self._calendar.at_or_after(low // DAY)
+        stop = -(-high // DAY)
+        day = self._calendar.at_or_after(low // DAY, stop)
         while day is not None and day * DAY < high:
             for batch in self._times.within(day * DAY, low, high):
                 found += batch
                 if len(found) >= limit:
                     return found[:limit]
-            day = self._calendar.at_or_after(day + 1)
+            day = self._calendar.at_or_after(day + 1, stop)
         return found
 
     def count(self, low: int, high: int) -> int:
@@ -140,18 +147,19 @@ class Pattern:
         return whole + self._part(last, late) - self._part(first, early)
 
     def _part(self, day: int, time: int) -> int:
-        return self._times.before(time) if self._calendar.at_or_after(day) == day else 0
+        return self._times.before(time) if self._calendar.at_or_after(day, day + 1) == day else 0
 
 
 class Beat:
     """Every `period` seconds, counted from the epoch plus `phase`."""
 
-    __slots__ = ("_period", "_phase", "fixed")
+    __slots__ = ("_period", "_phase", "every_year", "fixed")
 
     def __init__(self, period: int, phase: int) -> None:
         self._period = period
         self._phase = phase
         self.fixed = False
+        self.every_year = True
 
     def at_or_after(self, local: int) -> int | None:
         return local + (self._phase - local) % self._period
