@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hmac
 import json
+import math
 import ssl
 import time
 from collections.abc import AsyncGenerator
@@ -24,7 +25,7 @@ from waterclock.kit.clock import SystemClock
 from waterclock.kit.settings import SettingsError
 from waterclock_api.credentials import CredentialsUnknown, Unauthenticated
 from waterclock_api.keyset import BOUND, FRESH, PAUSE
-from waterclock_api.tokens import Tokens, TokenSettings, tokens_of
+from waterclock_api.tokens import Seen, Tokens, TokenSettings, tokens_of
 
 ISSUER, AUDIENCE = "https://issuer.example", "waterclock"
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -188,6 +189,113 @@ async def test_a_new_key_of_the_issuer_is_looked_up_and_not_too_often() -> None:
         with pytest.raises(Unauthenticated, match="does not show"):
             await tokens.principal(token())
         assert issuer.asked == 2
+
+
+@pytest.mark.asyncio
+async def test_what_was_checked_stays_so_for_as_long_as_the_issuer_shows_the_same_key() -> None:
+    issuer, clock = Issuer(), Later()
+    async with issuer.serving() as url:
+        tokens = made(url, clock)
+        seen = [await remembered(tokens, token(algorithm)) for algorithm in ("RS256", "ES256")]
+        issuer.keys = {"keys": [*reversed(KEYS["keys"]), shown(OTHER_RSA, "new", "RS256")]}
+        clock.by += FRESH + 1
+        await tokens.principal(token("EdDSA"))
+        assert issuer.asked == 2
+        assert [tokens.ended(one, "list") for one in seen] == [None, None]
+        assert tokens.ended(seen[0], "edit") == "narrowed"
+        others = [one for one in KEYS["keys"] if one["kid"] != "RS256"]
+        issuer.keys = {"keys": [shown(OTHER_RSA, "RS256", "RS256"), *others]}
+        clock.by += FRESH + 1
+        await tokens.principal(token("EdDSA"))
+        assert [tokens.ended(one, "list") for one in seen] == ["signingKeyRemoved", None]
+        issuer.up = False
+        clock.by += BOUND + 1
+        assert tokens.ended(seen[1], "list") == "credentialsUnknown"
+
+
+async def remembered(tokens: Tokens, text: str) -> Seen:
+    await tokens.principal(text)
+    found = tokens.seen(text)
+    assert found is not None
+    return found
+
+
+HUGE = 10**400
+NO_TIMES: list[Any] = [HUGE, -HUGE, 1e300, -1, 253_402_300_800, True, "4102444800", [4_102_444_800], {}, "x"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize("value", [*NO_TIMES, math.inf, -math.inf, math.nan], ids=lambda value: str(value)[:12])
+async def test_a_time_that_is_none_makes_a_token_no_good(jwks: str, name: str, value: Any) -> None:
+    with pytest.raises(Unauthenticated):
+        await made(jwks).principal(token(**{name: value}))
+
+
+@pytest.mark.asyncio
+async def test_times_may_have_fractions_and_lie_far_ahead(jwks: str) -> None:
+    for exp in (time.time() + 100.5, 253_402_300_799, 4_102_444_800.0):
+        assert (await made(jwks).principal(token(exp=exp, nbf=0, iat=1.5))).name == "jwt:bob"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "subject",
+    [
+        *("half\ud800", "\udc00", "a\x00b", "a\x1b[2J", "a\x85b", "a\x9bb", "a\u2028b", "a b", "a\u00a0b", "a\u3000b"),
+        *(
+            "a\u202eb",
+            "a\u2066b",
+            "a\u200bb",
+            "a\u200db",
+            "\ufeffa",
+            "\u3164",
+            "\u2800",
+            "a\u00adb",
+            "\U000e0041",
+            "\u034f",
+        ),
+        *("x" * 201, "x" * 5_000),
+    ],
+    ids=ascii,
+)
+async def test_a_subject_that_cannot_be_shown_is_none(jwks: str, subject: str) -> None:
+    with pytest.raises(Unauthenticated, match=r"subject|longer|half"):
+        await made(jwks).principal(token(sub=subject))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("subject", ["bob@example.com", "Zoë", "山田", "auth0|5f7", "urn:uuid:0-1", "x" * 200, "🦊"])
+async def test_a_subject_in_any_script_is_one(jwks: str, subject: str) -> None:
+    assert (await made(jwks).principal(token(sub=subject))).name == f"jwt:{subject}"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "claim", ["list \u202e nothing", ["list", "x" * 3_000], ["list", ["run"], None], "list\trooms"]
+)
+async def test_of_scopes_only_ours_are_taken(jwks: str, claim: Any) -> None:
+    assert (await made(jwks).principal(token(scope=claim))).scopes == {"list"}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "claims",
+    [
+        *(
+            {"scope": claim}
+            for claim in (["list", "\ud800"], "list \udfff", "list \x00", ["list", "\x1b[2J"], "list \x9b")
+        ),
+        *({"jti": claim} for claim in (5, "\ud800", "a\x00", ["a"])),
+        *({"aud": claim} for claim in ([["waterclock"]], {"waterclock": 1}, ["\ud800"], 7)),
+        *({"sub": claim} for claim in (7, ["bob"], {"bob": 1}, True)),
+        {"name": {"half": ["\ud800"]}},
+    ],
+    ids=ascii,
+)
+async def test_a_token_with_claims_of_other_kinds_is_no_good(jwks: str, claims: dict[str, Any]) -> None:
+    with pytest.raises(Unauthenticated, match=r"^The token"):
+        await made(jwks).principal(token(**claims))
 
 
 @pytest.mark.asyncio

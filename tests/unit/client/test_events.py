@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from waterclock.client import calls
 from waterclock.client.events import Event, Follower, Frames
-from waterclock.client.problems import NotFound, Problem, Unreachable, Unreadable, refusal
+from waterclock.client.problems import Closed, NotFound, Problem, Refused, Unreachable, Unreadable, refusal
 
 STREAM = (
     b"retry: 1000\n\n:\n\n"
@@ -82,3 +82,39 @@ def test_a_refusal_ends_it() -> None:
     refused = NotFound(Problem(title="Not found"), status=404, headers={})
     with pytest.raises(NotFound):
         Follower(calls.run_events("r"), patience=5).broken(refused)
+
+
+def test_a_stream_that_is_closed_is_told_and_not_asked_for_again() -> None:
+    follower = Follower(calls.job_events("j"), patience=5)
+    seen: list[Event] = []
+    with pytest.raises(Closed) as caught:
+        seen.extend(follower.feed(LOG_LINE + b'event: closed\ndata: {"reason":"keyRevoked"}\n\n' + LOG_LINE))
+    assert caught.value.reason == "keyRevoked"
+    assert "the key was revoked" in str(caught.value)
+
+
+def test_a_reason_of_a_newer_api_closes_it_too() -> None:
+    with pytest.raises(Closed, match="notYetKnown"):
+        list(Follower(calls.job_events("j"), patience=5).feed(b'event: closed\ndata: {"reason":"notYetKnown"}\n\n'))
+
+
+def test_while_credentials_cannot_be_checked_it_comes_again_with_its_place() -> None:
+    follower = Follower(calls.job_events("j"), patience=5)
+    unknown = b'event: closed\ndata: {"reason":"credentialsUnknown"}\n\n'
+    assert [event.kind for event in follower.feed(LOG_LINE + unknown)] == ["step.log"]
+    assert not follower.ended
+    follower.broken(None)
+    assert follower.request().headers["Last-Event-ID"] == "0-1-7"
+    away = b'{"type":"/problems#credentials-unknown","title":"Away","status":503}'
+    assert follower.broken(refusal(503, {"retry-after": "1"}, away)) >= 1
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, "unauthenticated"), (403, "forbidden")])
+def test_who_is_let_in_no_more_as_it_comes_again_is_closed_out_and_not_refused(status: int, kind: str) -> None:
+    refused = refusal(status, {}, f'{{"type":"/problems#{kind}","title":"No","status":{status}}}'.encode())
+    follower = Follower(calls.run_events("r"), patience=5)
+    with pytest.raises(Refused):
+        follower.broken(refused)
+    list(follower.feed(LOG_LINE))
+    with pytest.raises(Closed):
+        follower.broken(refused)

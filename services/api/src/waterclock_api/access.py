@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -11,7 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope as AsgiScope
 
 from waterclock.kit.clock import Clock
-from waterclock_api.credentials import ANYBODY, Forbidden, Principal, Unauthenticated
+from waterclock_api.credentials import ANYBODY, EndOfGrant, Forbidden, GrantEnded, Principal, Unauthenticated
 from waterclock_api.keyring import Keyring
 from waterclock_api.pacing import Buckets, Pace, TooManyRequests, pace_of, whose
 from waterclock_api.proxies import Networks, address
@@ -25,6 +26,7 @@ ACCESS = "access"
 """Its name in the application's state."""
 _PRINCIPAL = "waterclock_principal"
 _ADDRESS = "waterclock_address"
+_SCOPE = "waterclock_scope"
 
 _log = logging.getLogger(__name__)
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -62,8 +64,11 @@ class Access:
 
     @property
     def asked_for(self) -> bool:
-        """Whether callers must show who they are. The first key asks for it, and it stays so when that is over."""
-        return self._closed or self._tokens is not None or self.keyring.ever
+        """Whether callers must show who they are.
+
+        The first key asks for it, and it stays so when that is over; while the keys cannot be read, one may be there.
+        """
+        return self._closed or self._tokens is not None or self.keyring.ever or not self.keyring.known
 
     @property
     def possible(self) -> bool:
@@ -109,19 +114,37 @@ class Access:
         if pace is not None and self.asked_for and (after := self._strangers.take(whose(where), pace)):
             raise _too_many(f"{where}, without good credentials,", pace, after)
 
+    def grant(self, asked: AsgiScope) -> GrantEnded:
+        """What tells later whether a caller that `admit` has let in would be let in to the same still."""
+        scope: Scope = asked["state"][_SCOPE]
+        if asked["state"][_PRINCIPAL] is ANYBODY:
+            return self._is_asked_now
+        given = next(value for name, value in asked["headers"] if name == b"authorization")
+        text = given.decode("latin-1").partition(" ")[2].strip()
+        secret = read_secret(text)
+        if secret is not None:
+            return partial(self.keyring.ended, secret, scope)
+        seen = None if self._tokens is None else self._tokens.seen(text)
+        if self._tokens is None or seen is None:
+            return _unknown  # so many tokens came since that it is not remembered
+        return partial(self._tokens.ended, seen, scope)
+
+    def _is_asked_now(self) -> EndOfGrant | None:
+        return ("credentialsRequired" if self.keyring.known else "credentialsUnknown") if self.asked_for else None
+
     async def _shown(self, connection: AnyConnection, where: str | None) -> Principal:
         given = [value for name, value in connection.scope["headers"] if name == b"authorization"]
         if not given:
-            raise Unauthenticated("Say who you are: Authorization: Bearer, and a key or a token.", given=False)
+            raise self._refused("Say who you are: Authorization: Bearer, and a key or a token.", given=False)
         scheme, _, text = given[0].decode("latin-1").partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
-            raise Unauthenticated("There must be one Authorization, of the kind Bearer.")
+            raise self._refused("There must be one Authorization, of the kind Bearer.")
         text = text.strip()
         secret = read_secret(text)
         if secret is not None:
             return self.keyring.principal(secret)
         if text.startswith(PREFIX) or self._tokens is None:
-            raise Unauthenticated("The key is not known.")
+            raise self._refused("The key is not known.")
         known = await self._tokens.known(text)
         if known is not None:
             return known
@@ -129,6 +152,18 @@ class Access:
         if pace is not None and (after := self._strangers.wait(whose(where), pace)):
             raise _too_many(f"{where}, without good credentials,", pace, after)  # to check a signature takes its time
         return await self._tokens.principal(text)
+
+    def _refused(self, message: str, *, given: bool = True) -> Unauthenticated:
+        """
+        Raises:
+            CredentialsUnknown: what there is to be shown is not known, so neither is that this is not good.
+        """
+        self.keyring.check_known()
+        return Unauthenticated(message, given=given)
+
+
+def _unknown() -> EndOfGrant:
+    return "credentialsUnknown"
 
 
 def _too_many(who: str, pace: Pace, after: float) -> TooManyRequests:
@@ -156,6 +191,7 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     if scope == "open":
         access.count_stranger(where)
         return
+    state[_SCOPE] = scope
     try:
         state[_PRINCIPAL] = await access.principal_for(connection, scope, where)
     except (Unauthenticated, Forbidden) as error:
@@ -174,6 +210,12 @@ def may(connection: AnyConnection, scope: Scope) -> bool:
     """Whether who asks may do that too, besides what the route asks for."""
     principal: Principal = connection.scope["state"][_PRINCIPAL]
     return principal.may(scope)
+
+
+def grant_of(scope: AsgiScope) -> GrantEnded:
+    """What tells, for as long as an answer lasts, whether its caller would be let in still, as `admit` has found it."""
+    access: Access = scope["litestar_app"].state[ACCESS]
+    return access.grant(scope)
 
 
 def caller_id(scope: AsgiScope) -> str:

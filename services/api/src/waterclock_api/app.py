@@ -119,6 +119,7 @@ async def assembled(
         keeping = tasks.create_task(keyring.keep(), name="keep the keys")
         asking = tasks.create_task(registry.keep(), name="keep the executors")
         waking = tasks.create_task(pool.keep_vigil(), name="keep vigil over postgres")
+        reading = None if known is None else tasks.create_task(known.keep_keys(), name="keep the issuer's keys")
         try:
             archive = ArchiveReader(pool)
             async with Hub(log, archive, clock, most=streams, most_per_client=streams_per_client) as hub:
@@ -144,3 +145,5 @@ async def assembled(
             keeping.cancel()
             asking.cancel()
             waking.cancel()
+            if reading is not None:
+                reading.cancel()

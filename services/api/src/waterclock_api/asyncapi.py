@@ -13,6 +13,7 @@ from waterclock.model.events import Event, StoredEvent
 from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import RunStatus
 from waterclock.wire.keys import Keys
+from waterclock_api.credentials import EndOfGrant
 from waterclock_api.openapi import stored_events
 
 _REF = "#/components/schemas/{name}"
@@ -36,9 +37,13 @@ class End(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: RunStatus
 
 
+class Closed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    reason: EndOfGrant
+
+
 def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str, Any]:
     """`prefix`: what a gateway has put before our paths."""
-    _, components = msgspec.json.schema_components([*_KINDS, Gap, End], ref_template=_REF)
+    _, components = msgspec.json.schema_components([*_KINDS, Gap, End, Closed], ref_template=_REF)
     schemas: dict[str, Any] = {**components, **stored_events(components)}
     del schemas["Event"]  # a message is one of them
     channels = {"events": _log()} | {name: channel for name, channel in map(_streamed, handlers) if channel}
@@ -96,7 +101,7 @@ def _streamed(handler: HTTPRouteHandler) -> tuple[str, dict[str, Any]]:
     address = path.replace("{job_id:str}", "{id}").replace("{run_id:str}", "{id}")
     subject = "job" if "{job_id" in path else "run" if "{run_id" in path else None
     concerned = [tag_of(kind) for kind in _KINDS if subject is None or f"{subject}_id" in kind.__struct_fields__]
-    beside = ["gap", "end"] if subject == "run" else ["gap"]
+    beside = ["gap", "end", "closed"] if subject == "run" else ["gap", "closed"]
     channel: dict[str, Any] = {
         "address": address,
         "title": handler.fn.__doc__.partition(".")[0] if handler.fn.__doc__ else address,
@@ -134,5 +139,11 @@ _BESIDE: dict[str, dict[str, Any]] = {
         "title": "End",
         "summary": "The run is over and the stream ends; without a position.",
         "payload": {"$ref": _REF.format(name=End.__name__)},
+    },
+    "closed": {
+        "name": "closed",
+        "title": "Closed",
+        "summary": "The credential that opened the stream opens it no more: it ends, and what it told of goes on.",
+        "payload": {"$ref": _REF.format(name=Closed.__name__)},
     },
 }

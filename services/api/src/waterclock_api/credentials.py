@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -12,6 +13,24 @@ from waterclock_api.pacing import Pace
 from waterclock_api.scopes import SCOPES, Scope
 
 _NAMED = 10  # members named in a line
+EndOfGrant = Literal[
+    "keyRevoked",
+    "keyRotated",
+    "keyRemoved",
+    "expired",
+    "narrowed",
+    "signingKeyRemoved",
+    "credentialsRequired",
+    "credentialsUnknown",
+]
+"""Why what a caller was let in to is over.
+
+`keyRotated`: its key ended when the overlap with the next one did; `keyRemoved`: it is stored no more, or is another;
+`narrowed`: it lacks the scope by now; `signingKeyRemoved`: the issuer shows the key of the token no more;
+`credentialsRequired`: nobody was asked, and by now everybody is; `credentialsUnknown`: nothing is known for too long.
+"""
+GrantEnded: TypeAlias = "Callable[[], EndOfGrant | None]"
+"""Looks again at what a caller has shown: None while that is as good as it was."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from waterclock.model.instants import stamp
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry, UnknownEvent
+from waterclock_api.credentials import EndOfGrant
 
 HEARTBEAT = b":\n\n"
 
@@ -75,6 +76,11 @@ def lost_frame(position: Position, about: Mapping[str, object]) -> Frame:
 def end_frame(run_id: str, status: RunStatus) -> bytes:
     """Says that nothing follows; without a position, so that a client that comes again is told so again."""
     return _told("end", _encoder.encode({"runId": run_id, "status": status}))
+
+
+def closed_frame(why: EndOfGrant) -> bytes:
+    """Says that the caller would not be let in any more, and that nothing follows; without a position."""
+    return _told("closed", _encoder.encode({"reason": why}))
 
 
 def placed(place: bytes, told: bytes) -> bytes:

@@ -29,6 +29,7 @@ from waterclock.log.opening import tail_of
 from waterclock.log.reader import Reader
 from waterclock.wire.envelope import Entry
 from waterclock_api.connections import connected
+from waterclock_api.credentials import EndOfGrant, GrantEnded
 from waterclock_api.portions import portions
 from waterclock_api.problems import StreamsFull, TooManyStreams
 from waterclock_api.seats import SEAT_BYTES, Channel, Group, Question, Seat
@@ -36,6 +37,7 @@ from waterclock_api.seats import SEAT_BYTES, Channel, Group, Question, Seat
 PAGE = 1_000  # entries read at once
 HEARTBEAT_EVERY = 15.0  # s
 STUCK_AFTER = 30.0  # s that a client may leave a write untaken
+LAST_WORD = 2.0  # s that a client has to take what it is being sent, once it may not listen any more
 LOOK_EVERY = 15.0  # s, at the connections of clients
 STREAMS, STREAMS_PER_CLIENT = 2_000, 500
 _TEND_EVERY = 1.0  # s
@@ -106,11 +108,17 @@ class Hub:
 
     @asynccontextmanager
     async def join(
-        self, question: Question, cut: Callable[[], None], *, client: str = "", end: str | None = None
+        self,
+        question: Question,
+        cut: Callable[[], None],
+        *,
+        client: str = "",
+        end: str | None = None,
+        ended: GrantEnded = lambda: None,
     ) -> AsyncGenerator[Seat]:
         """A seat for what the question asks for, from now on. `cut` is called when it is lost: stop sending.
 
-        `client` is who asks, as `caller_id` has it; `end` the far end of the connection.
+        `client` is who asks, as `caller_id` has it; `end` the far end of the connection; `ended` is asked each second.
 
         Raises:
             StreamsFull, TooManyStreams: no more are served, or none to that client.
@@ -122,7 +130,7 @@ class Hub:
                 for partition in question.partitions:
                     channels.append(await self._channel(partition))
                     channels[-1].users += 1
-                with self._seated(question, channels, cut, end) as seat:
+                with self._seated(question, channels, cut, end, ended) as seat:
                     yield seat
             finally:
                 for channel in channels:
@@ -146,7 +154,12 @@ class Hub:
 
     @contextmanager
     def _seated(
-        self, question: Question, channels: Sequence[Channel], cut: Callable[[], None], end: str | None
+        self,
+        question: Question,
+        channels: Sequence[Channel],
+        cut: Callable[[], None],
+        end: str | None,
+        ended: GrantEnded,
     ) -> Generator[Seat]:
         group = self._groups.get(question)
         if group is None or list(group.channels) != channels:  # those it had were stopped
@@ -154,7 +167,7 @@ class Hub:
             for channel in channels:
                 channel.add(group)
         # no await up to the set: its place is where its frames begin
-        seat = Seat(group, cut, end, self._clock.monotonic())
+        seat = Seat(group, cut, end, self._clock.monotonic(), ended)
         if self._closing or any(self._channels.get(one.partition) is not one for one in channels):
             seat.close()
         group.seats.add(seat)
@@ -218,7 +231,10 @@ class Hub:
         )
 
     async def _tend(self) -> None:
-        """Have quiet clients sent a heartbeat, and cut those that take nothing: one clock for all of them."""
+        """Have quiet clients sent a heartbeat, cut those that take nothing, and end those that may not listen any more.
+
+        One clock for all of them.
+        """
         looked_at = self._clock.monotonic()
         while True:
             await asyncio.sleep(_TEND_EVERY)
@@ -226,12 +242,25 @@ class Hub:
             if now - looked_at >= LOOK_EVERY and self._groups:
                 await self._cut_gone()
                 looked_at = now
+            self._end_ungranted(now)
             for group in tuple(self._groups.values()):
                 for seat in tuple(group.seats):
                     if seat.sending and now - seat.sent_at > STUCK_AFTER:
                         seat.cut()
                     elif now - seat.sent_at >= HEARTBEAT_EVERY - _TEND_EVERY:
                         seat.wake()
+
+    def _end_ungranted(self, now: float) -> None:
+        ended: Counter[EndOfGrant] = Counter()
+        for seat in [seat for group in self._groups.values() for seat in group.seats]:
+            if seat.closed_by is not None:
+                if now - seat.closed_at > (LAST_WORD if seat.sending else STUCK_AFTER):
+                    seat.cut()
+            elif not seat.closed and (why := seat.ended()) is not None:
+                seat.end(why, now)
+                ended[why] += 1
+        for why, count in ended.items():
+            _log.info("streams closed", extra={"reason": why, "streams": count})
 
     async def _cut_gone(self) -> None:
         """Cut those whose connections are no more."""

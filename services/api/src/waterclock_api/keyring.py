@@ -19,8 +19,9 @@ from waterclock.kit.clock import Clock
 from waterclock.store import keys
 from waterclock.store.keys import StoredKey
 from waterclock.store.pool import Pool
-from waterclock_api.credentials import CredentialsUnknown, Principal, Unauthenticated
+from waterclock_api.credentials import CredentialsUnknown, EndOfGrant, Principal, Unauthenticated
 from waterclock_api.pacing import pace_of
+from waterclock_api.scopes import Scope
 from waterclock_api.secret import Secret
 
 EVERY = 1.0  # s
@@ -39,9 +40,14 @@ class Keyring:
         self.ever = False
         """Whether there was a key once: from then on credentials are asked for."""
         self._principals: dict[str, Principal] = {}
-        self._read_at = clock.monotonic() - BOUND
+        self._read_at: float | None = None
         self._noted_at = clock.monotonic()
         self._used: dict[str, datetime] = {}
+
+    @property
+    def known(self) -> bool:
+        """Whether the keys were read, and not too long ago. If not, nobody knows who may come in."""
+        return self._read_at is not None and self._clock.monotonic() - self._read_at <= BOUND
 
     @property
     def live(self) -> bool:
@@ -56,8 +62,7 @@ class Keyring:
             Unauthenticated: nobody's, or it is over.
             CredentialsUnknown: the keys have not been read for too long.
         """
-        if self._clock.monotonic() - self._read_at > BOUND:
-            raise CredentialsUnknown("Keys cannot be checked: Postgres does not answer.")
+        self.check_known()
         key = self._keys.get(secret.key_id)
         fits = hmac.compare_digest(_NO_HASH if key is None else key.secret_sha256, secret.sha256)
         if key is None or not fits:
@@ -67,6 +72,36 @@ class Keyring:
             raise Unauthenticated("The key was revoked." if key.revoked_at else "The key has expired.")
         self._used[key.key_id] = now
         return self._principals[key.key_id]
+
+    def check_known(self) -> None:
+        """
+        Raises:
+            CredentialsUnknown: the keys have not been read for too long.
+        """
+        if not self.known:
+            raise CredentialsUnknown("Keys cannot be checked: Postgres does not answer.")
+
+    def ended(self, secret: Secret, scope: Scope) -> EndOfGrant | None:
+        """Why a secret that was good for a scope is so no more; None while it is."""
+        if not self.known:
+            return "credentialsUnknown"
+        key = self._keys.get(secret.key_id)
+        if key is None or not hmac.compare_digest(key.secret_sha256, secret.sha256):
+            return "keyRemoved"
+        if key.revoked_at is not None:
+            return "keyRevoked"
+        if not key.is_live(self._now()):
+            return "keyRotated" if self._is_followed(key) else "expired"
+        return None if self._principals[key.key_id].may(scope) else "narrowed"
+
+    def _is_followed(self, key: StoredKey) -> bool:
+        """Whether a key that has expired had been given a successor, as `rotate` does."""
+        return any(
+            other.name == key.name
+            and other.created_at > key.created_at
+            and (key.expires_at is None or other.created_at <= key.expires_at)
+            for other in self._keys.values()
+        )
 
     async def read(self) -> None:
         """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import jwt
@@ -29,13 +29,18 @@ class _Document(msgspec.Struct, frozen=True):
     keys: tuple[dict[str, Any], ...]
 
 
+class _Built(NamedTuple):
+    document: Mapping[str, Any]
+    key: jwt.PyJWK
+
+
 class KeySet:
     def __init__(self, source: str, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._source = source
         self._clock = clock
         self._transport = transport
         self._keys: tuple[Mapping[str, Any], ...] = ()
-        self._built: dict[tuple[str | None, str], jwt.PyJWK] = {}
+        self._built: dict[tuple[str | None, str], _Built] = {}
         self._read_at: float | None = None
         self._looked_at: float | None = None
         self._turn = asyncio.Lock()
@@ -46,31 +51,47 @@ class KeySet:
         Raises:
             CredentialsUnknown: the issuer does not answer, and what is known is too old.
         """
-        known = self._known(kid, algorithm)
+        known = self.shown(kid, algorithm)
         if known is None or (self._older_than(FRESH) and not self._turn.locked()):  # one waits for the issuer, not all
             async with self._turn:
-                if self._known(kid, algorithm) is None or self._older_than(FRESH):
+                if self.shown(kid, algorithm) is None or self._older_than(FRESH):
                     await self._look()
-            known = self._known(kid, algorithm)
-        if self._older_than(BOUND):
+            known = self.shown(kid, algorithm)
+        if self.too_old:
             raise CredentialsUnknown("Tokens cannot be checked: the issuer's keys are out of reach.")
         return known
 
-    def _known(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+    @property
+    def too_old(self) -> bool:
+        """Whether what is known of the issuer's keys is good for nothing any more."""
+        return self._older_than(BOUND)
+
+    async def keep_fresh(self) -> None:
+        """Read the set again once it is due, if it was ever needed: what a token opened goes on without requests."""
+        if self._read_at is not None and self._older_than(FRESH) and not self._turn.locked():
+            async with self._turn:
+                await self._look()
+
+    def shown(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+        """The key as the set had it when it was read last; the same object for as long as its document is the same."""
         name = (kid, algorithm)
         if name in self._built:
-            return self._built[name]
-        for each in self._keys:
-            if (kid is None and len(self._keys) > 1) or (kid is not None and each.get("kid") != kid):
-                continue
-            if each.get("alg", algorithm) != algorithm:
-                continue
+            return self._built[name].key
+        for each in self._fitting(kid, algorithm):
             try:
-                self._built[name] = jwt.PyJWK(dict(each), algorithm=algorithm)
+                key = jwt.PyJWK(dict(each), algorithm=algorithm)
             except jwt.PyJWTError:
                 continue  # a key of another family
-            return self._built[name]
+            self._built[name] = _Built(each, key)
+            return key
         return None
+
+    def _fitting(self, kid: str | None, algorithm: str) -> Iterator[Mapping[str, Any]]:
+        if kid is None and len(self._keys) > 1:
+            return
+        for each in self._keys:
+            if (kid is None or each.get("kid") == kid) and each.get("alg", algorithm) == algorithm:
+                yield each
 
     def _older_than(self, age: float) -> bool:
         return self._read_at is None or self._clock.monotonic() - self._read_at > age
@@ -87,7 +108,8 @@ class KeySet:
             _log.warning("key set not read", extra={"source": self._source, "reason": reason})
             return
         self._keys = tuple(key for key in document.keys if key.get("kty") != "oct" and key.get("use", "sig") == "sig")
-        self._built = {}
+        same = {name: one for name, one in self._built.items() if one.document in self._fitting(*name)}
+        self._built = same  # so that what was checked with a key stays checked for as long as the issuer shows it
         self._read_at = now
 
     async def _text(self) -> bytes:

@@ -19,9 +19,10 @@ from waterclock.kit.clock import Clock
 from waterclock.log.errors import Halted, LogError, LogUnavailable
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
-from waterclock_api.access import caller_id
+from waterclock_api.access import caller_id, grant_of
 from waterclock_api.connections import far_end
-from waterclock_api.frames import HEARTBEAT, Frame, end_frame, place_only, placed
+from waterclock_api.credentials import EndOfGrant
+from waterclock_api.frames import HEARTBEAT, Frame, closed_frame, end_frame, place_only, placed
 from waterclock_api.history import Subject, end_before, frames, start_of_live_run
 from waterclock_api.parts import Parts
 from waterclock_api.places import is_through, text_of
@@ -59,7 +60,7 @@ class EventStream:
         host, port = scope["client"] or ("", 0)
         end = far_end(host, int(port))  # a text from granian
         async with (
-            self._parts.hub.join(self._question, cut, client=caller_id(scope), end=end) as seat,
+            self._parts.hub.join(self._question, cut, client=caller_id(scope), end=end, ended=grant_of(scope)) as seat,
             asyncio.TaskGroup() as tasks,
         ):
             sending = tasks.create_task(self._serve(seat, send), name="stream")
@@ -80,6 +81,8 @@ class EventStream:
             self._parts.outages.refused(error)
         except LogError as error:
             _log.warning("stream broken off", extra={"subject": self._subjects[0].id, "error": str(error)})
+        if seat.closed_by is not None:
+            await stream.close(seat.closed_by)
         await stream.finish()
 
     async def _tell(self, seat: Seat, stream: _Sending) -> None:
@@ -122,7 +125,7 @@ class EventStream:
             after = stream.at[subject.partition]
             async with aclosing(frames(self._parts, subject, after, until)) as pages:
                 async for page in pages:
-                    if await stream.send_own(subject.partition, page) or seat.closed:
+                    if seat.closed or await stream.send_own(subject.partition, page) or seat.closed:
                         return True
                     if seat.beat:
                         await stream.beat()
@@ -200,11 +203,16 @@ class _Sending:
         """So that a client which nothing is told goes on from here, and does not read all that was not for it again."""
         await self._write(place_only(text_of(self.at.values())))
 
+    async def close(self, why: EndOfGrant) -> None:
+        await self._send({"type": "http.response.body", "body": closed_frame(why), "more_body": True})
+
     async def finish(self) -> None:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, data: bytes) -> None:
         seat = self._seat
+        if seat.closed_by is not None:
+            return
         seat.beat, seat.sending, seat.sent_at = False, True, self._clock.monotonic()
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
         seat.sending = False

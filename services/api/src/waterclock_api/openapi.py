@@ -57,6 +57,10 @@ _BESIDE_REFUSALS = {
     "Retry-After": (429, 503),
     "WWW-Authenticate": (401, 403),
 }
+_EVENTS = (
+    "Events as they happen. `gap` stands where something is missing; `closed`, with a `reason`, is the last one if the "
+    "credential that the stream was opened with has ended"
+)
 _BEARER = "bearer"
 _SCHEME = {
     "type": "http",
@@ -226,6 +230,8 @@ def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any]
     if isinstance(content, type):
         described["content"] = {"application/json": {"schema": schemas[content]} | examples.of_answer(name, status)}
     elif content is not None:
+        if content == "events":
+            described["description"] = _EVENTS
         example = {"example": examples.STREAM} if content == "events" else examples.of_text(name)
         described["content"] = {_PLAIN[content]: {"schema": {"type": "string"}} | example}
     return described

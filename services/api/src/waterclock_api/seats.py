@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry
+from waterclock_api.credentials import EndOfGrant, GrantEnded
 from waterclock_api.frames import Frame, frame_of, tag_of
 from waterclock_api.places import Places, text_of
 
@@ -54,8 +55,13 @@ class Batch:
 class Seat:
     """One client's place: what it has not been sent yet, and where that begins."""
 
-    def __init__(self, group: Group, cut: Callable[[], None], far_end: str | None, now: float) -> None:
+    def __init__(
+        self, group: Group, cut: Callable[[], None], far_end: str | None, now: float, ended: GrantEnded
+    ) -> None:
         self.joined_at = group.places()
+        self.ended = ended
+        self.closed_by: EndOfGrant | None = None
+        self.closed_at = 0.0  # when it was closed by that
         self.far_end = far_end  # of its connection
         self.closed = False
         self.live = False  # it has been told all that was before it joined
@@ -104,6 +110,11 @@ class Seat:
     def cut(self) -> None:
         self.close()
         self._cut()
+
+    def end(self, why: EndOfGrant, now: float) -> None:
+        """Its client would not be let in any more: it is told so, and nothing else."""
+        self.closed_by, self.closed_at = why, now
+        self.close()
 
     def close(self) -> None:
         self.closed = True

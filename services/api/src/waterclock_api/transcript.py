@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from litestar.types import Receive, Scope, Send
 
+from waterclock_api.access import grant_of
 from waterclock_api.answers import Answer
 from waterclock_api.shapes import Lines, LogLine
 
@@ -18,7 +19,10 @@ Read = Callable[[str | None], Awaitable[Lines]]
 
 
 class Transcript(Answer):
-    """All lines from `first` on, or, if `whole` is false, that page with a link to the next."""
+    """All lines from `first` on, or, if `whole` is false, that page with a link to the next.
+
+    Where the caller would not be let in any more before all is sent, a last line says so.
+    """
 
     def __init__(self, first: Lines, read: Read, *, whole: bool, path: str, query: list[tuple[str, str]]) -> None:
         super().__init__(b"", kind=TEXT)
@@ -35,8 +39,12 @@ class Transcript(Answer):
             following = urlencode([*self._query, ("cursor", page.next_cursor)])
             headers.append((b"link", f'<{self._path}?{following}>; rel="next"'.encode()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        ended = grant_of(scope)
         while self._whole and page.next_cursor is not None:
             await send({"type": "http.response.body", "body": text_of(page), "more_body": True})
+            if (why := ended()) is not None:
+                await send({"type": "http.response.body", "body": b"closed: %b\n" % why.encode(), "more_body": False})
+                return
             page = await self._read(page.next_cursor)
         await send({"type": "http.response.body", "body": text_of(page), "more_body": False})
 

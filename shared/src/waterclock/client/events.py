@@ -8,10 +8,21 @@ from typing import Any, NamedTuple
 import msgspec
 
 from waterclock.client.call import Stream
-from waterclock.client.problems import Refused, TryLater, Uncertain, Unreachable, Unreadable
+from waterclock.client.problems import (
+    Closed,
+    Forbidden,
+    Refused,
+    TryLater,
+    Unauthenticated,
+    Uncertain,
+    Unreachable,
+    Unreadable,
+)
 from waterclock.client.talks import Request, back_off, target_of
 
-END, GAP = "end", "gap"
+END, GAP, CLOSED = "end", "gap", "closed"
+UNKNOWN = "credentialsUnknown"
+"""The reason of a stream that is closed since credentials cannot be checked: they may be good, so it is tried again."""
 SILENCE = 45.0
 """s without a byte after which a stream is taken for broken: the API sends a comment each 15 s."""
 
@@ -19,8 +30,9 @@ SILENCE = 45.0
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """`kind`: `run.started`, `step.log`, …; `gap`: what stood there is gone; `end`: nothing follows.
 
+    `closed`: nothing more is told, since the credential has ended; what is followed goes on.
     `position` is the place from which a stream can go on after it, in the log or, in a stream of all events, in every
-    partition; `end`, and some gaps, have none.
+    partition; `end`, `closed`, and some gaps, have none.
     """
 
     kind: str
@@ -77,6 +89,7 @@ class Follower:
 
     def __init__(self, stream: Stream, *, patience: float) -> None:
         self.ended = False
+        self._heard = False
         self._stream = stream
         self._patience = patience
         self._place = stream.after
@@ -91,7 +104,11 @@ class Follower:
         return Request(method="GET", target=target_of(self._stream.path, self._stream.query), headers=headers)
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        self._tries, self._waited = 0, 0.0
+        """
+        Raises:
+            Closed: after the event that says so; what opened the stream opens it no more.
+        """
+        self._tries, self._waited, self._heard = 0, 0.0, True
         if self._hole:
             self._hole = False
             yield Event(kind=GAP, position=None, data={"reason": "reconnectedWithoutPlace"})
@@ -99,8 +116,12 @@ class Follower:
             self._place = place or self._place
             if event is None:
                 continue
+            if event.kind == CLOSED and event.data.get("reason") == UNKNOWN:
+                continue
             self.ended = event.kind == END
             yield event
+            if event.kind == CLOSED:
+                raise Closed(str(event.data.get("reason")))
             if self.ended:
                 return
 
@@ -113,6 +134,8 @@ class Follower:
         self._frames = Frames()
         # A run's stream begins with its first event each time; any other that named no place yet begins anew, with now.
         self._hole = self._place is None and self._stream.subject != "run"
+        if self._heard and isinstance(error, Unauthenticated | Forbidden):
+            raise Closed(str(error)) from error
         if isinstance(error, Refused) and not isinstance(error, TryLater | Uncertain):
             raise error
         self._tries += 1

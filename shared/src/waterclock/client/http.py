@@ -16,7 +16,7 @@ from waterclock.client import calls
 from waterclock.client.answers import Page, Run
 from waterclock.client.call import Call, Stream
 from waterclock.client.events import SILENCE, Event, Follower
-from waterclock.client.problems import Refused, Unreachable, refusal
+from waterclock.client.problems import Closed, Forbidden, Refused, Unauthenticated, Unreachable, refusal
 from waterclock.client.talks import Pause, Request, Response, Talk, ask, decode, following, named_by_id
 from waterclock.kit.authorities import authorities
 from waterclock.model.outcomes import ENDED
@@ -80,6 +80,7 @@ class Client:
         """Events as they happen, each once and in order, across broken connections; a run's stream ends after `end`.
 
         Raises:
+            Closed: after the event `closed`: the credential that opened it has ended meanwhile.
             ApiError: it was refused, or the API stays out of reach for `patience` seconds.
         """
         follower = Follower(self._named(stream), patience=patience)
@@ -96,10 +97,16 @@ class Client:
             time.sleep(follower.broken(error))
 
     def wait(self, run_id: str) -> Run:
-        """The run, when it has ended."""
+        """The run, when it has ended.
+
+        Raises:
+            Closed: the credential has ended before.
+            ApiError: as `follow`.
+        """
         for _ in self.follow(calls.run_events(run_id)):
             continue
-        return self._carry(_ended(run_id, self._patience))
+        with _still_let_in():
+            return self._carry(_ended(run_id, self._patience))
 
     def _named(self, stream: Stream) -> Stream:
         return self._carry(_stream_by_id(stream, self._patience))
@@ -199,10 +206,11 @@ class AsyncClient:
             await asyncio.sleep(follower.broken(error))
 
     async def wait(self, run_id: str) -> Run:
-        """The run, when it has ended."""
+        """As `Client.wait`."""
         async for _ in self.follow(calls.run_events(run_id)):
             continue
-        return await self._carry(_ended(run_id, self._patience))
+        with _still_let_in():
+            return await self._carry(_ended(run_id, self._patience))
 
     async def _carry(self, talk: Talk[T]) -> T:
         try:
@@ -262,6 +270,15 @@ def _authorities(url: str) -> ssl.SSLContext | bool:
 def _unreachable(url: str, error: httpx.RequestError) -> Unreachable:
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol)
     return Unreachable(url, str(error) or type(error).__name__, sent=not unsent)
+
+
+@contextmanager
+def _still_let_in() -> Generator[None]:
+    """Who was told of a run's events and may not read it now has lost its credential, and was not refused the run."""
+    try:
+        yield
+    except (Unauthenticated, Forbidden) as error:
+        raise Closed(str(error)) from error
 
 
 def _stream_by_id(stream: Stream, patience: float) -> Talk[Stream]:

@@ -3,7 +3,8 @@
 ApiError ─┬─ Refused ─┬─ Invalid, NotFound, NameTaken, VersionMismatch, … one for each problem type
           │           └─ (an unknown type, of a newer API, is a plain Refused)
           ├─ Unreachable   no answer; `sent` says whether the request may have been executed
-          └─ Unreadable    an answer, but not that of a Waterclock API
+          ├─ Unreadable    an answer, but not that of a Waterclock API
+          └─ Closed        a stream that was open, and that its credential opens no more
 """
 
 from __future__ import annotations
@@ -49,6 +50,25 @@ class Unreachable(ApiError):
 
 class Unreadable(ApiError):
     """Whoever answered is not this API, or not of a version that we understand."""
+
+
+class Closed(ApiError):
+    """What was followed goes on, and we are told of it no more: `reason` is the API's word, such as `keyRevoked`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the API closed the stream: {_CLOSED.get(reason, reason)}")
+        self.reason = reason
+
+
+_CLOSED = {
+    "keyRevoked": "the key was revoked",
+    "keyRotated": "the key has ended after its rotation",
+    "keyRemoved": "the key is not known any more",
+    "expired": "the key or token has expired",
+    "narrowed": "the caller lacks the scope by now",
+    "signingKeyRemoved": "the issuer does not show the key of the token any more",
+    "credentialsRequired": "credentials are asked for by now",
+}
 
 
 class Refused(ApiError):

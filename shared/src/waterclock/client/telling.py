@@ -53,7 +53,7 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
             yield f"folded {data.get('count')} until {data.get('last')} into {data.get('into')}"
         case "gap":
             yield f"something is missing here: {data.get('reason')}"
-        case "end":
+        case "end" | "closed":  # the verb says itself how it ends
             return
         case _ if kind in _ENDS:
             yield _ENDS[kind] + because(data.get("error"), data.get("reason"))

@@ -13,7 +13,7 @@ import msgspec
 from waterclock.client.answers import Page
 from waterclock.client.call import Call
 from waterclock.client.http import Client
-from waterclock.client.problems import ApiError, Forbidden, Refused, Unauthenticated, Unreachable
+from waterclock.client.problems import ApiError, Closed, Forbidden, Refused, Unauthenticated, Unreachable
 from waterclock.client.table import visible
 from waterclock.client.talks import decode, following
 from waterclock.kit.settings import PREFIX, SettingsError, read
@@ -41,6 +41,12 @@ class NotAsked(Failure):
     """It was not asked, or did not answer: wrong usage, a wrong setting, an API out of reach."""
 
     exit_code = 2
+
+
+class NotTold(Failure):
+    """What was followed goes on, and the credential that it was followed with has ended."""
+
+    exit_code = 3
 
 
 def connect(environment: Mapping[str, str] | None = None) -> Client:
@@ -71,6 +77,8 @@ def speaking(verb: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
             except Unreachable as error:
                 message = str(error).replace(client.url, f"{client.url} ({PREFIX}API_URL)", 1)
                 raise NotAsked(message) from None
+            except Closed as error:
+                raise NotTold(f"{error} ({PREFIX}API_KEY)") from None
             except ApiError as error:
                 raise NotAsked(f"{error} ({PREFIX}API_URL)") from None
 
