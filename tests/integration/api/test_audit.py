@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,7 +12,10 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
+from tests.integration.api.test_access import bearer
+from tests.unit.api.test_tokens import AUDIENCE, ISSUER, KEYS, token
 from waterclock_api import auditing
+from waterclock_api.tokens import TokenSettings
 
 EVENTS = "/v1/monitor/events"
 
@@ -84,6 +89,52 @@ async def test_the_audit_is_one_line_of_time_over_all_partitions_and_filters_by_
         assert await _all(api, EVENTS, actor="anon") == []
         paused = await _all(api, EVENTS, type="queue.paused")
         assert {one["reason"] for one in paused} == {"audit me"}
+
+
+@pytest.mark.asyncio
+async def test_whose_events_are_asked_for_is_told_from_where_they_came(rig: MakeRig, tmp_path: Path) -> None:
+    jwks = tmp_path / "jwks"
+    jwks.write_text(json.dumps(KEYS))
+    tokens = TokenSettings(jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_jwks=str(jwks))
+    async with rig(tokens=tokens, proxies=("127.0.0.1",)) as api:
+        await api.worker()
+        at = {
+            "alice": ("10.0.0.1", "10.0.0.2"),
+            "alice@10.0.0.1": ("10.0.0.9",),
+            "alice@example.com": ("10.0.0.1",),
+            "alice@": ("::1",),
+            "alice@10.0.0.1@10.0.0.2": ("2001:db8::1",),
+        }
+        for subject, addresses in at.items():
+            for address in addresses:
+                asked = bearer(token(sub=subject, scope="run")) | {"X-Forwarded-For": address}
+                answer = await api.http.post(RUNS, json={"invokeTarget": "demo.noop"}, headers=asked)
+                assert answer.status_code == 202
+        await api.caught_up()
+        reader = bearer(token(scope="export query"))
+        everything = [f"jwt:{subject}@{address}" for subject, addresses in at.items() for address in addresses]
+        for question, wanted in {
+            "jwt:alice": ["jwt:alice@10.0.0.1", "jwt:alice@10.0.0.2"],
+            "jwt:alice@10.0.0.1": ["jwt:alice@10.0.0.1"],
+            "jwt:alice@10.0.0.1@": ["jwt:alice@10.0.0.1@10.0.0.9"],
+            "jwt:alice@10.0.0.1@10.0.0.9": ["jwt:alice@10.0.0.1@10.0.0.9"],
+            "jwt:alice@example.com": ["jwt:alice@example.com@10.0.0.1"],
+            "jwt:alice@example.com@10.0.0.1": ["jwt:alice@example.com@10.0.0.1"],
+            "jwt:alice@example": [],
+            "jwt:alice@@": ["jwt:alice@@::1"],
+            "jwt:alice@@::1": ["jwt:alice@@::1"],
+            "jwt:alice@10.0.0.1@10.0.0.2@": ["jwt:alice@10.0.0.1@10.0.0.2@2001:db8::1"],
+            "jwt:alice@10.0.0.1@10.0.0.2": [],
+            "jwt:": [],
+            "jwt": [],
+            "@": [],
+            "": [],
+        }.items():
+            for path in (EVENTS, f"{EVENTS}?type=run"):
+                found = (await api.http.get(path, params={"actor": question}, headers=reader)).json()["items"]
+                assert [one["actor"] for one in reversed(found)] == wanted, question
+        found = (await api.http.get(f"{EVENTS}?type=run", headers=reader)).json()["items"]
+        assert [one["actor"] for one in reversed(found)] == everything
 
 
 @pytest.mark.asyncio

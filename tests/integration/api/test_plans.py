@@ -101,12 +101,12 @@ def test_a_page_of_the_audit_costs_what_it_may_look_at(filled: psycopg.Connectio
     newest: dict[str, Any] = {"partitions": [0, 1], "epochs": [2**62] * 2, "seqs": [0] * 2, "most": LOOKED_AT}
     for name, given in (
         ("events_of_log", {}),
-        ("events_of_log", {"types": ["job.deleted"], "actor": "nobody"}),
+        ("events_of_log", {"types": ["job.deleted"], "actor": "nobody", "actor_at": "nobody@"}),
         ("events_of_log", {"epochs": [1, 1], "seqs": [EVENTS // 2, EVENTS // 2]}),
         ("events_of_job", {"partitions": [0], "epochs": [2**62], "seqs": [0], "subject": "job4"}),
         ("events_of_run", {"partitions": [0], "epochs": [2**62], "seqs": [0], "subject": "job4-4"}),
     ):
-        wanted = newest | {"types": [], "actor": None, "from": 0, "to": 2 * NOW} | given
+        wanted = newest | {"types": [], "actor": None, "actor_at": None, "from": 0, "to": 2 * NOW} | given
         assert _read(filled, name, wanted) <= 2 * LOOKED_AT, (name, given)
 
 

@@ -36,7 +36,14 @@ EventType = Annotated[
         extra_json_schema={"enum": [*FAMILIES, *TAGS]},
     ),
 ]
-Actor = Annotated[str, msgspec.Meta(max_length=320, description="Who caused it, with or without the address.")]
+Actor = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=320,
+        description="Who caused it, with or without `@` and the address. A name that itself ends in one, such as "
+        "`a@10.0.0.1`, is asked for with an `@` behind it.",
+    ),
+]
 Places_ = Annotated[str, msgspec.Meta(max_length=5_000, description="`nextCursor` of the page before.")]
 StoredDocument = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"$ref": "#/components/schemas/Event"})]
 

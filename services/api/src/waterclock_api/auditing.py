@@ -19,6 +19,7 @@ from waterclock.store import archive
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry
+from waterclock_api.proxies import is_address
 from waterclock_api.reads import PACKAGE
 
 LOOKED_AT = 2_000  # events of each partition, at once
@@ -82,7 +83,7 @@ async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[in
         "seqs": [left[one][1] for one in partitions],
         "subject": wanted.subject,
         "types": list(wanted.types),
-        "actor": wanted.actor,
+        **_actor(wanted.actor),
         "from": _OLDEST_MS if wanted.from_ms is None else wanted.from_ms,
         "to": _LATEST_MS if wanted.to_ms is None else wanted.to_ms,
         "most": LOOKED_AT,
@@ -95,6 +96,20 @@ async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[in
     for partition, epoch, seq, at, fits in rows:
         streams[partition].append(_Seen(at, partition, epoch, seq, fits))
     return _merged(streams, wanted, left, limit)
+
+
+def _actor(given: str | None) -> dict[str, str | None]:
+    """Whose events: `actor` whole, or beginning with `actor_at` and an address.
+
+    An event has `name@address`, and a name may have an @ too. So what follows the last @ of a question is an address if
+    it can be one; else all of it is a name. A name that itself ends so is asked for with an @ behind it.
+    """
+    if given is None:
+        return {"actor": None, "actor_at": None}
+    _, at, last = given.rpartition("@")
+    if not at or (last and not is_address(last)):
+        return {"actor": given, "actor_at": f"{given}@"}
+    return {"actor": given, "actor_at": None if last else given}
 
 
 def _merged(

@@ -20,6 +20,8 @@ from waterclock_api.problems import BadRequest
 
 WAIT = 2.0  # s, for the read models, unless the client says otherwise
 LONGEST_WAIT = 30  # s
+NOWHERE = "unknown"
+"""The address of a caller whose connection has none."""
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ETAG = r'(?:(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"|(?P<bare>\d{1,9}))'
@@ -59,8 +61,8 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
     """
     who, address = asker(request)
     return Caller(
-        actor=who if address is None else f"{who}@{address}",
         may_edit=may(request, "edit"),
+        actor=f"{who}@{address or NOWHERE}",  # what follows the last @ is no part of the name
         command=_command(request, who, body),
         traceparent=telemetry.given(header(request, b"traceparent")),
         patience=patience_of(request),

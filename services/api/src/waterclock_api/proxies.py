@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias
 
 from waterclock.kit.settings import SettingsError
@@ -36,12 +36,30 @@ def address(peer: str, forwarded_for: Sequence[str], trusted: Networks) -> str:
     nearest = peer
     for text in reversed([part.strip() for value in forwarded_for for part in value.split(",")]):
         try:
-            nearest = str(ipaddress.ip_address(text))
+            nearest = str(_plain(text))
         except ValueError:
             return nearest  # not an address: whoever wrote it, what stands before it is worth nothing either
         if not is_of(nearest, trusted):
             return nearest
     return nearest
+
+
+def is_address(text: str) -> bool:
+    try:
+        _plain(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain(text: str) -> IPv4Address | IPv6Address:
+    """
+    Raises:
+        ValueError: it is no address, or has a zone, in which anything may stand.
+    """
+    if "%" in text:
+        raise ValueError(f"{text} has a zone")
+    return ipaddress.ip_address(text)
 
 
 def is_of(text: str, networks: Networks) -> bool:

@@ -1,6 +1,6 @@
 -- Read where the newest events of some partitions stand, older than a place in each, newest first, at most `most` of each;
 -- times in ms. Whether one fits the filters is told beside it (empty arrays and null: no filter), so that what is looked at
--- is bounded. Only months from `from` on are read, and nothing after `to`; within its month what is older is for the caller.
+-- is bounded. An actor fits that is `actor`, or that has an address, in which there is no @, after `actor_at`. Only months from `from` on are read, and nothing after `to`; within its month what is older is for the caller.
 SELECT found.partition, found.epoch, found.seq, (extract(epoch FROM found.at) * 1000)::bigint AS at, found.fits
 FROM unnest(%(partitions)s::int[], %(epochs)s::bigint[], %(seqs)s::bigint[]) AS place (partition, epoch, seq)
 CROSS JOIN LATERAL (
@@ -8,7 +8,9 @@ CROSS JOIN LATERAL (
         partition, epoch, seq, at,
         (cardinality(%(types)s::text[]) = 0 OR type = ANY (%(types)s::text[]))
         AND CASE WHEN %(actor)s::text IS NULL THEN true ELSE
-            starts_with((convert_from(document, 'UTF8')::json ->> 'actor') || '@', %(actor)s::text || '@')
+            (convert_from(document, 'UTF8')::json ->> 'actor') = %(actor)s::text
+            OR starts_with(convert_from(document, 'UTF8')::json ->> 'actor', %(actor_at)s::text)
+            AND strpos(substr(convert_from(document, 'UTF8')::json ->> 'actor', length(%(actor_at)s::text) + 1), '@') = 0
         END AS fits
     FROM events
     WHERE partition = place.partition
