@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope as AsgiScope
 
 from waterclock.kit.clock import Clock
+from waterclock_api.askers import ADDRESS, PRINCIPAL
 from waterclock_api.credentials import ANYBODY, EndOfGrant, Forbidden, GrantEnded, Principal, Unauthenticated
 from waterclock_api.keyring import Keyring
 from waterclock_api.pacing import Buckets, Pace, TooManyRequests, pace_of, whose
@@ -24,8 +25,6 @@ from waterclock_api.tokens import Tokens
 
 ACCESS = "access"
 """Its name in the application's state."""
-_PRINCIPAL = "waterclock_principal"
-_ADDRESS = "waterclock_address"
 _SCOPE = "waterclock_scope"
 
 _log = logging.getLogger(__name__)
@@ -117,7 +116,7 @@ class Access:
     def grant(self, asked: AsgiScope) -> GrantEnded:
         """What tells later whether a caller that `admit` has let in would be let in to the same still."""
         scope: Scope = asked["state"][_SCOPE]
-        if asked["state"][_PRINCIPAL] is ANYBODY:
+        if asked["state"][PRINCIPAL] is ANYBODY:
             return self._is_asked_now
         given = next(value for name, value in asked["headers"] if name == b"authorization")
         text = given.decode("latin-1").partition(" ")[2].strip()
@@ -184,7 +183,7 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     spec: Spec | None = handler.opt.get("spec")
     where = access.address_of(connection)
     state = connection.scope["state"]
-    state[_ADDRESS] = where
+    state[ADDRESS] = where
     scope: Scope | Literal["open", "probe"] = handler.opt.get("scope", "admin") if spec is None else spec.scope
     if scope == "probe":
         return
@@ -193,7 +192,7 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
         return
     state[_SCOPE] = scope
     try:
-        state[_PRINCIPAL] = await access.principal_for(connection, scope, where)
+        state[PRINCIPAL] = await access.principal_for(connection, scope, where)
     except (Unauthenticated, Forbidden) as error:
         if isinstance(error, Forbidden) or error.given:
             _log.info("refused", extra={"reason": str(error), "address": where, "path": connection.scope["path"]})
@@ -203,12 +202,12 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
 def asker(connection: AnyConnection) -> tuple[str, str | None]:
     """Who asks, as events call it, and from where: as `admit` has found."""
     state = connection.scope["state"]
-    return state[_PRINCIPAL].name, state[_ADDRESS]
+    return state[PRINCIPAL].name, state[ADDRESS]
 
 
 def may(connection: AnyConnection, scope: Scope) -> bool:
     """Whether who asks may do that too, besides what the route asks for."""
-    principal: Principal = connection.scope["state"][_PRINCIPAL]
+    principal: Principal = connection.scope["state"][PRINCIPAL]
     return principal.may(scope)
 
 
@@ -216,9 +215,3 @@ def grant_of(scope: AsgiScope) -> GrantEnded:
     """What tells, for as long as an answer lasts, whether its caller would be let in still, as `admit` has found it."""
     access: Access = scope["litestar_app"].state[ACCESS]
     return access.grant(scope)
-
-
-def caller_id(scope: AsgiScope) -> str:
-    """Whose streams are counted together: a caller's, or where nobody is asked an address's, as `admit` has found."""
-    state = scope["state"]
-    return state[_PRINCIPAL].id or state[_ADDRESS] or ""

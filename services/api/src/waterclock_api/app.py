@@ -35,6 +35,7 @@ from waterclock_api import (
     streaming,
 )
 from waterclock_api.access import ACCESS, Access, Limits, admit
+from waterclock_api.budget import BUDGET, Budget
 from waterclock_api.hub import STREAMS, STREAMS_PER_CLIENT, Hub
 from waterclock_api.keyring import Keyring
 from waterclock_api.measuring import Measured
@@ -75,7 +76,9 @@ def application(parts: Parts) -> Litestar:
     return Litestar(
         route_handlers=[*options_of(routes), *routes],  # in this order: else Litestar adds its own
         guards=[admit],
-        state=State({PARTS: parts, ACCESS: parts.access, OUTAGES: parts.outages}, deep_copy=False),
+        state=State(
+            {PARTS: parts, ACCESS: parts.access, OUTAGES: parts.outages, BUDGET: parts.budget}, deep_copy=False
+        ),
         exception_handlers={Exception: to_response},
         openapi_config=None,
         logging_config=None,
@@ -95,12 +98,13 @@ async def assembled(
     limits: Limits | None = None,
     sites: Sites | None = None,
     closed: bool = False,
+    budget: Budget | None = None,
 ) -> AsyncGenerator[Parts]:
     """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close.
 
     `closed`: credentials are asked for even if nobody could show any.
     """
-    clock = clock or SystemClock()
+    clock, budget = clock or SystemClock(), budget or Budget()
     projected, store_clocks, outages = Projected(pool), StoreClocks(clock), Outages(clock)
 
     def look(answers: bool) -> None:
@@ -122,7 +126,9 @@ async def assembled(
         reading = None if known is None else tasks.create_task(known.keep_keys(), name="keep the issuer's keys")
         try:
             archive = ArchiveReader(pool)
-            async with Hub(log, archive, clock, most=streams, most_per_client=streams_per_client) as hub:
+            async with Hub(
+                log, archive, clock, most=streams, most_per_client=streams_per_client, held=budget.streams
+            ) as hub:
                 exposition = exposed("api")
                 Measured(log, pool, hub).told_by(exposition)
                 yield Parts(
@@ -138,6 +144,7 @@ async def assembled(
                     exposition=exposition,
                     access=access,
                     outages=outages,
+                    budget=budget,
                 )
         finally:
             listening.cancel()

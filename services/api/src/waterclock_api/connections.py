@@ -7,26 +7,41 @@ a word what is sent afterwards. A client that leaves while its stream is being p
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 _TABLES = (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6"))
 _LISTENING = "0A"
+
+
+class Row(NamedTuple):
+    local: str
+    remote: str
+    state: str
+    inode: str
 
 
 def connected() -> frozenset[str] | None:
     """The far ends of all TCP connections, as `far_end` names them; None where the system does not tell."""
     found: set[str] = set()
     told = False
+    for row in tcp_rows():
+        found.add(row.remote)
+        told = told or row.state == _LISTENING  # we listen, so a table without it is not ours
+    return frozenset(found) if told else None
+
+
+def tcp_rows() -> Iterator[Row]:
+    """All TCP sockets of the network that this process is in; none where the system does not tell."""
     for table in _TABLES:
         try:
             rows = table.read_text().splitlines()[1:]
         except OSError:
             continue
         for row in rows:
-            _, _, remote, state, *_ = row.split()
-            found.add(remote)
-            told = told or state == _LISTENING  # we listen, so a table without it is not ours
-    return frozenset(found) if told else None
+            _, local, remote, state, _, _, _, _, _, inode, *_ = row.split()
+            yield Row(local, remote, state, inode)
 
 
 def far_end(host: str, port: int) -> str | None:

@@ -20,6 +20,8 @@ from litestar.types import ASGIApp
 
 from waterclock.kit.chance import token
 from waterclock.kit.settings import SettingsError
+from waterclock_api.budget import release
+from waterclock_api.pieces import PIECE, send_in_pieces
 from waterclock_api.proxies import Networks, is_of
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -80,12 +82,13 @@ class Fronted:
                 return
             scope["path"] = rest
         request_id = request_id or token(20)
-        scope["state"] = {_PREFIX_OF: prefix, _ID_OF: request_id}
+        state = scope["state"] = {_PREFIX_OF: prefix, _ID_OF: request_id}
         before = _current.set(request_id)
         try:
-            await self._application(scope, receive, _marking(send, prefix.encode(), request_id.encode()))
+            await self._application(scope, receive, _marking(scope, send, prefix.encode(), request_id.encode()))
         finally:
             _current.reset(before)
+            release(state)
 
 
 class RequestIds(Filter):
@@ -117,13 +120,15 @@ def _below(prefix: str, path: str) -> str | None:
     return rest if path.startswith(prefix) and rest[:1] in ("", "/") else None
 
 
-def _marking(send: Any, prefix: bytes, request_id: bytes) -> Callable[[Any], Awaitable[None]]:
+def _marking(scope: Any, send: Any, prefix: bytes, request_id: bytes) -> Callable[[Any], Awaitable[None]]:
     def marked(message: Any) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             headers = message["headers"]
             if prefix:
                 headers = [(name, prefix + value if name == b"location" else value) for name, value in headers]
             message["headers"] = [*headers, (ID_HEADER, request_id)]
+        elif len(message.get("body", b"")) > PIECE:
+            return send_in_pieces(scope, send, message)
         return send(message)
 
     return marked

@@ -9,7 +9,8 @@ trimmed, so a stream that ends before H has been trimmed since, and the archive 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Literal, NamedTuple
 
 from waterclock.log import tail
@@ -24,12 +25,16 @@ from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry, read_entry
+from waterclock_api.budget import Hold
 from waterclock_api.frames import STATUS_OF_END, Frame, frame_of, lost_frame
 from waterclock_api.parts import Parts
 from waterclock_api.reads import PACKAGE
 from waterclock_api.seats import Question
 
 PAGE = 500  # entries read at once
+PAGE_BYTES = 256 << 10  # of their documents, and one entry
+STREAMED = (16, 128)  # entries read at once from the log, which cannot be asked by bytes: first and most
+_COPIES = 2  # of a page: its frames, and what is being sent of them
 _ROUNDS = 10  # times that the stream may have been trimmed while we read
 
 
@@ -66,16 +71,29 @@ def log_subjects(question: Question) -> tuple[Subject, ...]:
 
 
 async def frames(
-    parts: Parts, subject: Subject, after: Position | None, until: Position | None
+    parts: Parts, subject: Subject, after: Position | None, until: Position | None, *, who: str = ""
 ) -> AsyncGenerator[list[Frame]]:
     """The subject's events in (after, until], in pages, oldest first; `after` None: from the first.
 
+    A page, which is read once the one before is done with, is held on account of `who`.
+
     Raises:
+        Crowded: there is no room for a page.
         psycopg.Error, PoolTimeout: the archive is out of reach.
         LogError: the log is, or entries are missing.
     """
+    with parts.budget.streams.hold(who) as hold:
+        async with aclosing(_frames(parts, subject, after, until, hold)) as pages:
+            async for page in pages:
+                yield page
+
+
+async def _frames(
+    parts: Parts, subject: Subject, after: Position | None, until: Position | None, hold: Hold
+) -> AsyncGenerator[list[Frame]]:
     at = after
     lost: list[Frame] = []
+    count = STREAMED[0]
     for _ in range(_ROUNDS):
         if until is None or (at is not None and at >= until):
             return
@@ -83,12 +101,13 @@ async def frames(
             archived = await archive.position(connection, subject.partition)
         through = _known_through(parts, subject, archived)
         if through is not None and (at is None or through > at):
-            async for page in _archived(parts, subject, at, through):
+            async for page in _archived(parts, subject, at, through, hold):
                 yield page
             at = archived
         while at is None or at < until:
+            await _room(hold)
             try:
-                entries = await _streamed(parts, subject.partition, at)
+                entries, count = await _streamed(parts, subject.partition, at, count)
             except BrokenChain as error:
                 if lost or at is None or at != after:
                     raise
@@ -97,9 +116,11 @@ async def frames(
             if not entries:
                 break
             at = entries[-1].position
-            concerned = (entry for entry in entries if entry.position <= until and subject.concerns(entry))
-            yield lost + [frame_of(entry) for entry in concerned]
+            page = _page_of(lost, (entry for entry in entries if entry.position <= until and subject.concerns(entry)))
+            entries.clear()
             lost = []
+            hold.resize(_COPIES * sum(len(frame.told) for frame in page))
+            yield page
     if until is not None and (at is None or at < until):
         raise BrokenChain(subject.partition, at.entry if at is not None else "", until.entry)
 
@@ -137,9 +158,9 @@ async def start_of_live_run(parts: Parts, subject: Subject, until: Position | No
         cursor = await connection.execute(statement("unfinished", PACKAGE), {"job_id": subject.id})
         rows = await cursor.fetchall()
     unfinished = {run_id: Position(subject.partition, epoch, seq) for run_id, epoch, seq in rows}
-    at = archived
+    at, count = archived, STREAMED[0]
     while at is None or at < until:
-        entries = await _streamed(parts, subject.partition, at)
+        entries, count = await _streamed(parts, subject.partition, at, count)
         if not entries:
             break
         at = entries[-1].position
@@ -168,8 +189,32 @@ async def _place_before(parts: Parts, subject: Subject, found: str) -> tuple[Pos
     return before, [lost_frame(entry.position, subject.told)]
 
 
-async def _streamed(parts: Parts, partition: int, at: Position | None) -> list[Entry]:
-    return await tail.read(parts.log, partition, at, count=PAGE, block=None, archive=ArchiveReader(parts.pool))
+async def _streamed(parts: Parts, partition: int, at: Position | None, count: int) -> tuple[list[Entry], int]:
+    """The next entries, at most `count` and a page's bytes, and how many to ask for next."""
+    async with parts.budget.reading:
+        found = await tail.read(parts.log, partition, at, count=count, block=None, archive=ArchiveReader(parts.pool))
+        size = taken = 0
+        for entry in found:
+            if taken and size >= PAGE_BYTES:
+                break
+            size += len(entry.document)
+            taken += 1
+    least, most = STREAMED
+    return found[:taken], least if size >= PAGE_BYTES else min(most, 2 * count)
+
+
+def _page_of(lost: Sequence[Frame], entries: Iterable[Entry]) -> list[Frame]:
+    return [*lost, *(frame_of(entry) for entry in entries)]
+
+
+async def _room(hold: Hold) -> None:
+    """Give back what the page before held, and wait until there is room for another one.
+
+    Raises:
+        Crowded: there was none for too long.
+    """
+    hold.resize(0)
+    await hold.wait(_COPIES * PAGE_BYTES)
 
 
 def _known_through(parts: Parts, subject: Subject, archived: Position | None) -> Position | None:
@@ -179,25 +224,29 @@ def _known_through(parts: Parts, subject: Subject, archived: Position | None) ->
 
 
 async def _archived(
-    parts: Parts, subject: Subject, after: Position | None, through: Position
+    parts: Parts, subject: Subject, after: Position | None, through: Position, hold: Hold
 ) -> AsyncGenerator[list[Frame]]:
     """Archived events in (after, through]; no session is held while a page is being sent."""
     at = after or Position(subject.partition, -1, -1)
-    while True:
+    last = False
+    while not last:
+        await _room(hold)
         async with parts.reading() as connection:
-            entries = await _page(connection, subject, at, through)
-        yield [frame_of(entry) for entry in entries if subject.kind != "log" or subject.concerns(entry)]
-        if len(entries) < PAGE:
-            return
-        at = entries[-1].position
+            entries, size, last = await _page(connection, subject, at, through)
+        if entries:
+            at = entries[-1].position
+        page = _page_of((), (entry for entry in entries if subject.kind != "log" or subject.concerns(entry)))
+        entries.clear()
+        hold.resize(_COPIES * size)
+        yield page
 
 
-async def _page(connection: Connection, subject: Subject, at: Position, through: Position) -> list[Entry]:
+async def _page(connection: Connection, subject: Subject, at: Position, through: Position) -> archive.Page:
     if subject.kind == "log":
         beyond = through._replace(seq=through.seq + 1)
-        return await archive.entries(connection, subject.partition, at, beyond, PAGE)
+        return await archive.page(connection, subject.partition, at, beyond, PAGE, PAGE_BYTES)
     bounds = {"after_epoch": at.epoch, "after_seq": at.seq}
-    limits = {"through_epoch": through.epoch, "through_seq": through.seq, "limit": PAGE}
+    limits = {"through_epoch": through.epoch, "through_seq": through.seq, "limit": PAGE, "bytes": PAGE_BYTES}
     text = statement(f"{subject.kind}_history", PACKAGE)
     cursor = await connection.execute(text, {"subject": subject.id, **bounds, **limits})
-    return await archive.entries_of(connection, subject.partition, await cursor.fetchall())
+    return await archive.page_of(connection, subject.partition, await cursor.fetchall(), PAGE, PAGE_BYTES)

@@ -28,13 +28,14 @@ from waterclock.log.gates import gate_of
 from waterclock.log.opening import tail_of
 from waterclock.log.reader import Reader
 from waterclock.wire.envelope import Entry
+from waterclock_api.budget import HELD_BYTES, Account
 from waterclock_api.connections import connected
 from waterclock_api.credentials import EndOfGrant, GrantEnded
 from waterclock_api.portions import portions
 from waterclock_api.problems import StreamsFull, TooManyStreams
 from waterclock_api.seats import SEAT_BYTES, Channel, Group, Question, Seat
 
-PAGE = 1_000  # entries read at once
+PAGE = 200  # entries read at once, of some 100 kB at most
 HEARTBEAT_EVERY = 15.0  # s
 STUCK_AFTER = 30.0  # s that a client may leave a write untaken
 LAST_WORD = 2.0  # s that a client has to take what it is being sent, once it may not listen any more
@@ -58,12 +59,14 @@ class Hub:
         *,
         most: int = STREAMS,
         most_per_client: int = STREAMS_PER_CLIENT,
+        held: Account | None = None,
     ) -> None:
         self._log = log
         self._cold = cold
         self._clock = clock
         self._most = most
         self._most_per_client = most_per_client
+        self._held = held or Account(HELD_BYTES // 3)
         self._channels: dict[int, Channel] = {}
         self._groups: dict[Question, Group] = {}
         self._clients: Counter[str] = Counter()
@@ -163,7 +166,7 @@ class Hub:
     ) -> Generator[Seat]:
         group = self._groups.get(question)
         if group is None or list(group.channels) != channels:  # those it had were stopped
-            group = self._groups[question] = Group(question, channels)
+            group = self._groups[question] = Group(question, channels, self._held)
             for channel in channels:
                 channel.add(group)
         # no await up to the set: its place is where its frames begin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 import types
@@ -15,13 +16,18 @@ import msgspec
 from litestar import Request
 
 from waterclock.model.errors import Flaw, Invalid
+from waterclock_api.askers import caller_id
+from waterclock_api.budget import BUDGET, Budget, Hold, keep
 from waterclock_api.headers import header
-from waterclock_api.problems import BadRequest, TooLarge, UnsupportedBody
+from waterclock_api.problems import BadRequest, SlowBody, TooLarge, UnsupportedBody
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 BODY_LIMIT = 1 << 20  # bytes
+SMALL = 16 << 10  # bytes of a body that need not be counted
+BODY_WITHIN = 20.0  # s
 DEPTH_LIMIT = 32  # arrays and objects within each other; schemas and databases walk them by recursion
+_OBJECT = 64  # bytes that a member takes once it is read, about
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _PATH = re.compile(r" - at `\$?([^`]*)`$")
 _PART = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
@@ -38,8 +44,9 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
         BadRequest: not JSON.
         UnsupportedBody: it says that it is something else.
         Invalid: it is nested too deeply.
+        SlowBody, Crowded: it did not come in time, or there is no room for it.
     """
-    body = await _body(request)
+    body, hold = await _body(request)
     if not body:
         if optional:
             return {}
@@ -47,6 +54,9 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
     kind = header(request, b"content-type")
     if kind is not None and _JSON.fullmatch(kind.strip()) is None:
         raise UnsupportedBody(f"The body is {kind}; send application/json.")
+    if hold is not None:
+        hold.resize(2 * len(body) + _OBJECT * (body.count(b",") + body.count(b"{") + body.count(b"[")))
+        hold.check()
     try:
         found = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -149,13 +159,24 @@ def _inner(value: Any) -> Iterable[tuple[str | int, Any]]:
     return enumerate(cast("list[Any]", value)) if isinstance(value, list) else ()
 
 
-async def _body(request: Request[Any, Any, Any]) -> bytes:
-    """
+async def _body(request: Request[Any, Any, Any]) -> tuple[bytes, Hold | None]:
+    """The body, and what is held for it until the request is over: nothing for a small one.
+
     Raises:
         TooLarge: more than the limit.
+        SlowBody, Crowded: it did not come in time, or there is no room for it.
     """
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            return await _received(request)
+    except TimeoutError as error:
+        raise SlowBody(f"The body did not come whole within {BODY_WITHIN:g} s.") from error
+
+
+async def _received(request: Request[Any, Any, Any]) -> tuple[bytes, Hold | None]:
     parts: list[bytes] = []
     size, more = 0, True
+    hold: Hold | None = None
     while more:
         message = await request.receive()
         if message["type"] != "http.request":  # the client has gone: nobody hears the answer
@@ -165,7 +186,16 @@ async def _body(request: Request[Any, Any, Any]) -> bytes:
         more = message["more_body"]
         if size > BODY_LIMIT or (more and len(parts) == 1 and _announced(request) > BODY_LIMIT):
             raise TooLarge(f"The body is larger than {BODY_LIMIT} bytes.")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        if size > SMALL:
+            hold = hold or _hold(request)
+            hold.resize(size)
+            hold.check()
+    return parts[0] if len(parts) == 1 else b"".join(parts), hold
+
+
+def _hold(request: Request[Any, Any, Any]) -> Hold:
+    budget: Budget = request.app.state[BUDGET]
+    return keep(request.scope, budget.bodies.hold(caller_id(request.scope)))
 
 
 def _announced(request: Request[Any, Any, Any]) -> int:

@@ -60,6 +60,13 @@ _ALL = (
     ),
     Kind(405, "method-not-allowed", "Method not allowed", "The route has other methods: `Allow` names them."),
     Kind(
+        408,
+        "slow-body",
+        "The body did not come in time",
+        "A body has 20 s to come whole, and this one had not. Nothing was done, and the connection is closed. Send it "
+        "again.",
+    ),
+    Kind(
         409,
         "name-taken",
         "The name is taken",
@@ -163,6 +170,14 @@ _ALL = (
         "No more streams",
         "The process serves as many streams as it may (`WATERCLOCK_STREAMS`). Ask again after `Retry-After` seconds: "
         "another replica may have room.",
+    ),
+    Kind(
+        503,
+        "crowded",
+        "Too much at once",
+        "The process holds as many bytes for its callers, or for this one, as it may (`WATERCLOCK_HELD_BYTES`): "
+        "bodies, or pages that nobody has taken. Nothing was done. Ask again after `Retry-After` seconds, or for "
+        "smaller pages.",
     ),
     Kind(503, "unready", "Not ready", "The process cannot do all its work: `errors` names what is out of reach."),
     Kind(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 import psycopg
@@ -19,12 +19,15 @@ from waterclock.kit.clock import Clock
 from waterclock.log.errors import Halted, LogError, LogUnavailable
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
-from waterclock_api.access import caller_id, grant_of
+from waterclock_api.access import grant_of
+from waterclock_api.askers import caller_id
+from waterclock_api.budget import Crowded
 from waterclock_api.connections import far_end
 from waterclock_api.credentials import EndOfGrant
 from waterclock_api.frames import HEARTBEAT, Frame, closed_frame, end_frame, place_only, placed
 from waterclock_api.history import Subject, end_before, frames, start_of_live_run
 from waterclock_api.parts import Parts
+from waterclock_api.pieces import PIECE, STUCK
 from waterclock_api.places import is_through, text_of
 from waterclock_api.seats import Batch, Question, Seat
 
@@ -48,19 +51,22 @@ class EventStream:
         self._parts = parts
         self._subjects = subjects
         self._after = after
+        self._who = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending: asyncio.Task[None] | None = None
 
         def cut() -> None:
             """A client that does not read holds us in `send`. A library may swallow this; the seat is closed, too."""
+            scope[STUCK] = True  # pyright: ignore[reportGeneralTypeIssues]  ours
             if sending is not None:
                 sending.cancel()
 
         host, port = scope["client"] or ("", 0)
         end = far_end(host, int(port))  # a text from granian
+        self._who = caller_id(scope)
         async with (
-            self._parts.hub.join(self._question, cut, client=caller_id(scope), end=end, ended=grant_of(scope)) as seat,
+            self._parts.hub.join(self._question, cut, client=self._who, end=end, ended=grant_of(scope)) as seat,
             asyncio.TaskGroup() as tasks,
         ):
             sending = tasks.create_task(self._serve(seat, send), name="stream")
@@ -79,6 +85,8 @@ class EventStream:
             await self._tell(seat, stream)
         except (LogUnavailable, Halted, psycopg.Error, PoolTimeout) as error:
             self._parts.outages.refused(error)
+        except Crowded:
+            pass  # its client comes again, and goes on where it is
         except LogError as error:
             _log.warning("stream broken off", extra={"subject": self._subjects[0].id, "error": str(error)})
         if seat.closed_by is not None:
@@ -123,7 +131,7 @@ class EventStream:
         for subject in self._subjects:
             until = seat.joined_at[subject.partition]
             after = stream.at[subject.partition]
-            async with aclosing(frames(self._parts, subject, after, until)) as pages:
+            async with aclosing(frames(self._parts, subject, after, until, who=self._who)) as pages:
                 async for page in pages:
                     if seat.closed or await stream.send_own(subject.partition, page) or seat.closed:
                         return True
@@ -166,7 +174,8 @@ class _Sending:
         ended = next((batch for batch in left if batch.ends), None) if self._run is not None else None
         if self._run is not None and ended is not None:
             parts.append(_end(self._run, ended.frames))
-        await self._write(parts[0] if len(parts) == 1 else b"".join(parts))
+        for part in _joined(parts):
+            await self._write(part)
         return ended is not None
 
     async def send_own(self, partition: int, found: Sequence[Frame]) -> bool:
@@ -183,7 +192,9 @@ class _Sending:
         ended = self._run is not None and any(frame.ends is not None for frame in fresh)
         if self._run is not None and ended:
             parts.append(_end(self._run, fresh))
-        await self._write(b"".join(parts))
+        data = b"".join(parts)
+        parts.clear()
+        await self._write(data)
         return ended
 
     async def end(self, run_id: str, status: RunStatus) -> None:
@@ -216,6 +227,20 @@ class _Sending:
         seat.beat, seat.sending, seat.sent_at = False, True, self._clock.monotonic()
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
         seat.sending = False
+
+
+def _joined(parts: Sequence[bytes]) -> Generator[bytes]:
+    """The same in fewer parts: small ones are joined; a large one stays as it is, for it is shared."""
+    small: list[bytes] = []
+    size = 0
+    for part in parts:
+        if small and size + len(part) > PIECE:
+            yield small[0] if len(small) == 1 else b"".join(small)
+            small, size = [], 0
+        small.append(part)
+        size += len(part)
+    if small:
+        yield small[0] if len(small) == 1 else b"".join(small)
 
 
 def _end(run_id: str, found: Iterable[Frame]) -> bytes:

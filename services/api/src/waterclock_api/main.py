@@ -12,6 +12,7 @@ import click
 from waterclock.kit import measures, telemetry
 from waterclock.kit.collector import calm_collector
 from waterclock.kit.health import Report, served
+from waterclock.kit.heap import give_back, one_heap
 from waterclock.kit.measures import exposed
 from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
@@ -26,6 +27,8 @@ from waterclock.store.pool import open_pool
 from waterclock_api.access import Access, Limits
 from waterclock_api.app import application, assembled
 from waterclock_api.audit import TAGS
+from waterclock_api.budget import Budget
+from waterclock_api.descriptors import connections_at_most
 from waterclock_api.fronting import Fronted, RequestIds, path_prefix
 from waterclock_api.keeping import kept
 from waterclock_api.lagging import Lags
@@ -33,7 +36,7 @@ from waterclock_api.measuring import tell_lags
 from waterclock_api.observing import Observed
 from waterclock_api.projector import run
 from waterclock_api.proxies import trusted_networks
-from waterclock_api.serving import check_free, serve
+from waterclock_api.serving import CONNECTIONS, check_free, serve
 from waterclock_api.settings import (
     ApiSettings,
     MigrateSettings,
@@ -79,6 +82,8 @@ async def _serve_api(stop: asyncio.Event) -> None:
     check_free(own.host, own.port)
     told = read(TelemetrySettings, os.environ)
     telemetry.setup("api", told)
+    one_heap()
+    give_back()
     for handler in logging.getLogger().handlers:
         handler.addFilter(RequestIds())
     log = await Log.connect(log_settings(), role="api")
@@ -89,11 +94,12 @@ async def _serve_api(stop: asyncio.Event) -> None:
             assembled(
                 log,
                 pool,
-                streams=own.streams,
+                streams=min(own.streams, connections_at_most(own.streams + CONNECTIONS) * 3 // 4),
                 streams_per_client=own.streams_per_client,
                 tokens=tokens,
                 proxies=proxies,
                 limits=Limits(caller=own.rate_limit, address=own.rate_limit_address),
+                budget=Budget(own.held_bytes),
                 closed=not is_loopback(own.host),
                 sites=Sites(hosts, origins),
             ) as parts,
@@ -107,7 +113,15 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 _log.info("ready", extra=where)
 
             app = Fronted(Shared(Observed(application(parts)), origins), proxies, prefix)
-            await serve(app, own.host, own.port, stop, ready=ready, ending=parts.hub.close)
+            await serve(
+                app,
+                own.host,
+                own.port,
+                stop,
+                ready=ready,
+                ending=parts.hub.close,
+                connections=own.streams + CONNECTIONS,
+            )
     finally:
         await log.close()
 

@@ -24,6 +24,7 @@ _REFUSALS = {
     401: "There are no credentials, or they are not good",
     403: "The caller lacks the scope",
     404: "Not found",
+    408: "The body did not come in time",
     409: "It conflicts with what there is",
     410: "What would tell is no longer kept",
     412: "The job has another version than If-Match says",
@@ -193,7 +194,9 @@ def _responses(name: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[
             "content": {MEDIA_TYPE: {"schema": schemas[Problem]} | examples.of_problems(status)},
         }
         | _told_beside(*(name for name, kept in _BESIDE_REFUSALS.items() if status in kept))
-        for status in sorted({*_REFUSED_ALWAYS, *_refused_to_some(spec), *spec.refuses})
+        for status in sorted(
+            {*_REFUSED_ALWAYS, *_refused_to_some(spec), *spec.refuses, *((408,) if spec.body is not None else ())}
+        )
     }
     return answers | refusals
 

@@ -23,6 +23,7 @@ from waterclock.store.pool import Connection, Pool
 from waterclock.store.vigil import within
 from waterclock.store.waits import LOOK_AGAIN, LOOK_ANYWAY, Projected, reached
 from waterclock_api.access import Access
+from waterclock_api.budget import Budget
 from waterclock_api.hub import Hub
 from waterclock_api.memory import JobMemory
 from waterclock_api.outages import Outages
@@ -49,6 +50,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     exposition: Exposition
     access: Access
     outages: Outages
+    budget: Budget = msgspec.field(default_factory=Budget)
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:

@@ -44,6 +44,7 @@ from waterclock.model.errors import (
     TryLater,
     VersionMismatch,
 )
+from waterclock_api.budget import Crowded
 from waterclock_api.credentials import BeyondRun, CredentialsUnknown, Forbidden, Unauthenticated
 from waterclock_api.fronting import prefix_of, request_id_of
 from waterclock_api.kinds import KINDS, Kind
@@ -95,6 +96,10 @@ class TooLarge(Refusal):
     pass
 
 
+class SlowBody(Refusal):
+    """The body was not there in time."""
+
+
 class HistoryGone(Refusal):
     """The events that would tell are no longer in the archive."""
 
@@ -129,6 +134,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     (JobGone, KINDS["job-gone"]),
     (HistoryGone, KINDS["history-gone"]),
     (VersionMismatch, KINDS["version-mismatch"]),
+    (SlowBody, KINDS["slow-body"]),
     (TooLarge, KINDS["too-large"]),
     (UnsupportedBody, KINDS["unsupported-body"]),
     (Invalid, KINDS["invalid"]),
@@ -136,6 +142,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     (TooManyStreams, KINDS["too-many-streams"]),
     (TooManyRequests, KINDS["too-many-requests"]),
     (StreamsFull, KINDS["streams-full"]),
+    (Crowded, KINDS["crowded"]),
     (UnknownQueue, KINDS["invalid"]),
     (LogFull, KINDS["log-full"]),
     ((TryLater, Halted, ClockAhead), KINDS["try-later"]),
@@ -225,6 +232,8 @@ def _flaws(error: Exception) -> tuple[Flaw, ...]:
 def _headers(error: Exception, status: int) -> Mapping[str, str]:
     if isinstance(error, TooManyRequests):
         return _paced(error)
+    if isinstance(error, SlowBody):
+        return {"Connection": "close"}
     if status in (429, 503):
         return {"Retry-After": str(max(1, round(_after(error))))}
     if isinstance(error, Unauthenticated):

@@ -2,8 +2,8 @@
 
     channel (a partition) ── entries ──► group (a question) ── a batch, encoded once ──► seats (clients)
 
-A seat holds batches, not copies of them. One that holds too much is cut, or, if it is still being told what was before,
-forgets them: it will read them from the log.
+A seat holds batches, not copies of them, and what all hold is counted. One that holds too much is cut, or, if it is
+still being told what was before, forgets them: it will read them from the log.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry
+from waterclock_api.budget import Account
 from waterclock_api.credentials import EndOfGrant, GrantEnded
 from waterclock_api.frames import Frame, frame_of, tag_of
 from waterclock_api.places import Places, text_of
 
 SEAT_BYTES = 1 << 20  # held for one client
+CROWDED_BYTES = 64 << 10  # the same, where all of them hold as much as they may
 
 
 class Question(NamedTuple):
@@ -45,6 +47,18 @@ class Batch:
         self.frames = frames
         self.size = sum(len(frame.told) for frame in frames)
         self.ends = any(frame.ends is not None for frame in frames)
+        self._holders = 0
+
+    def take(self, held: Account) -> None:
+        """One more holds it: it is counted once, however many do."""
+        if not self._holders:
+            held.add(self.size)
+        self._holders += 1
+
+    def let_go(self, held: Account) -> None:
+        self._holders -= 1
+        if not self._holders:
+            held.add(-self.size)
 
     @cached_property
     def data(self) -> bytes:
@@ -73,26 +87,30 @@ class Seat:
         self._group = group
         self._cut = cut
         self._batches: list[Batch] = []
+        self._taken: list[Batch] = []  # and not known to be sent
         self._woken = asyncio.Event()
 
     async def take(self) -> list[Batch]:
-        """All that has come since; nothing at a beat, and once it is closed."""
+        """All that has come since; nothing at a beat, and once it is closed. What was taken before has been sent."""
+        self._let_go(self._taken)
         while not self._batches and not self.closed and not self.beat:
             self._woken.clear()
             await self._woken.wait()
-        batches, self._batches, self.size = self._batches, [], 0
-        return batches
+        self._taken, self._batches, self.size = self._batches, [], 0
+        return list(self._taken)
 
     def put(self, batch: Batch) -> None:
         if self.closed or self.missed:
             return
+        batch.take(self._group.held)
         self._batches.append(batch)
         self.size += batch.size
-        if self.size > SEAT_BYTES:
+        if self.size > (CROWDED_BYTES if self._group.held.full else SEAT_BYTES):
             if self.live:
                 self.cut()
             else:
-                self.missed, self._batches, self.size = True, [], 0
+                self.missed = True
+                self._forget()
         self._woken.set()
 
     def rejoin(self) -> None:
@@ -118,15 +136,26 @@ class Seat:
 
     def close(self) -> None:
         self.closed = True
-        self._batches, self.size = [], 0
+        self._let_go(self._taken)
+        self._forget()
         self._woken.set()
+
+    def _forget(self) -> None:
+        self._let_go(self._batches)
+        self.size = 0
+
+    def _let_go(self, batches: list[Batch]) -> None:
+        for batch in batches:
+            batch.let_go(self._group.held)
+        batches.clear()
 
 
 class Group:
     """The seats of those who ask the same."""
 
-    def __init__(self, question: Question, channels: Sequence[Channel]) -> None:
+    def __init__(self, question: Question, channels: Sequence[Channel], held: Account) -> None:
         self.question = question
+        self.held = held
         self.channels = channels
         self.seats: set[Seat] = set()
 

@@ -7,39 +7,58 @@ import socket
 from collections.abc import Callable
 
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from litestar.types import ASGIApp
 
 from waterclock.kit.service import Unfit
+from waterclock_api.descriptors import Connections, bound_buffers, connections_at_most
+from waterclock_api.hub import STREAMS
 
 BACKLOG = 1_024
-CONCURRENT = 100_000  # requests at once; every open stream is one, and the server's own default is 128
+CONNECTIONS = 2_048  # beside those of streams
+HEAD_WITHIN = 10_000  # ms; also how long a connection may rest between requests
+HEAD_BYTES = 64 << 10  # of a request's line and headers, and of what is read or written ahead
 GRACE = 10.0  # s for requests under way once the process is to stop
 
 
 async def serve(
-    app: ASGIApp, host: str, port: int, stop: asyncio.Event, *, ready: Callable[[], None], ending: Callable[[], None]
+    app: ASGIApp,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    *,
+    ready: Callable[[], None],
+    ending: Callable[[], None],
+    connections: int = STREAMS + CONNECTIONS,
 ) -> None:
     """Serve until `stop`; `ending` is called then, and must make what does not end by itself end.
+
+    There are at most so many `connections`, and fewer where descriptors are fewer.
 
     Raises:
         Unfit: the address cannot be bound.
     """
     check_free(host, port)
+    most = connections_at_most(connections)
+    watched = Connections(app, port, most)
     server = Server(
-        app,
+        watched,
         address=host,
         port=port,
         interface=Interfaces.ASGINL,  # what a lifespan would do is done around us
         http=HTTPModes.http1,
         websockets=False,
         backlog=BACKLOG,
-        backpressure=CONCURRENT,
+        backpressure=most,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_WITHIN, max_buffer_size=HEAD_BYTES),
         log_enabled=False,
     )
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(server.serve(), name="serve http")
         await _listening(host, port, serving)
+        bound_buffers(port)
+        tending = tasks.create_task(watched.tend(), name="tend connections")
         ready()
         stopped = tasks.create_task(stop.wait(), name="wait for the end")
         await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -47,6 +66,7 @@ async def serve(
         server.stop()
         await asyncio.wait((serving,), timeout=GRACE)
         serving.cancel()
+        tending.cancel()
         stopped.cancel()
 
 

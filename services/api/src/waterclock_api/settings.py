@@ -10,6 +10,7 @@ import msgspec
 
 from waterclock.kit.settings import Count, RedisSettings, Seconds, SettingsError, read
 from waterclock.log.client import LogSettings, Queue
+from waterclock_api.budget import HELD_BYTES
 
 Rate = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 """Requests a second; 0: no limit."""
@@ -26,6 +27,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_connections: Count = 10
     streams: Count = 2_000
     streams_per_client: Count = 500
+    held_bytes: Annotated[int, msgspec.Meta(ge=16 << 20)] = HELD_BYTES
     trusted_proxies: tuple[str, ...] = ()
     path_prefix: str | None = None
     allowed_hosts: tuple[str, ...] = ()

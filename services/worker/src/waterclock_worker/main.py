@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import sys
@@ -18,6 +17,7 @@ import uvloop
 from waterclock.kit import telemetry
 from waterclock.kit.collector import calm_collector
 from waterclock.kit.health import served
+from waterclock.kit.heap import one_heap
 from waterclock.kit.measures import exposed
 from waterclock.kit.metrics import Exposition
 from waterclock.kit.otlp import pushing
@@ -35,7 +35,6 @@ from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import Worker
 
 log = logging.getLogger(__name__)
-_M_ARENA_MAX = -8  # of malloc.h
 
 
 @click.command()
@@ -76,7 +75,7 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
     telemetry.setup("worker", told)
     if settings.lease < 1:
         raise SettingsError("WATERCLOCK_LEASE: a lease under 1 s ends by any hiccup")
-    _one_heap()
+    one_heap()
     registry = discover(settings.executors)
     reach = reach_of(os.environ)
     calm_collector()
@@ -91,16 +90,6 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
             await _host(made, store, redis, settings, stop, exposition)
     finally:
         await store.close()
-
-
-def _one_heap() -> None:
-    """Let all threads share the C library's first heap, where it is glibc.
-
-    Else each thread gets one of its own that keeps what it once took: 12 MiB and more in a worker that makes backups.
-    Threads that run Python take turns anyway, so they hardly ever wait for it.
-    """
-    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
-        mallopt(_M_ARENA_MAX, 1)
 
 
 async def _host(

@@ -173,6 +173,8 @@ _KINDS: Mapping[str, type[Refused]] = {
     "try-later": TryLater,
     "log-full": LogFull,
     "streams-full": TryLater,
+    "slow-body": TryLater,
+    "crowded": TryLater,
     "too-many-streams": TryLater,
     "too-many-requests": TryLater,
     "credentials-unknown": TryLater,

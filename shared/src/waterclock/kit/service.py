@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,6 +18,9 @@ from waterclock.kit.settings import SettingsError
 
 UNFIT = 2
 """Exit code of a process that could not start: a wrong setting, a server out of reach or not fit."""
+
+DESCRIPTORS = 1 << 20
+"""As many as anybody needs: without a limit, programs that go over all that they might have would never end."""
 
 
 class Unfit(Exception):
@@ -34,6 +39,7 @@ def run_service(
     the exit code is 2.
     """
     known = (SettingsError, Unfit, *unfit)
+    raise_descriptors()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(serve))
@@ -46,6 +52,15 @@ def run_service(
         _say(name, _first(matching))
     finally:
         telemetry.shutdown()
+
+
+def raise_descriptors() -> None:
+    """Let this process have as many descriptors as it may have at all, of which it is given few at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _until_signal(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:

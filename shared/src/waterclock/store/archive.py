@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -38,6 +38,14 @@ class _Names(msgspec.Struct, frozen=True, rename="camel"):
 
 
 _names = msgspec.json.Decoder(_Names)
+
+
+class Page(NamedTuple):
+    """`size`: bytes of documents and lines; `last`: nothing follows within the bounds."""
+
+    entries: list[Entry]
+    size: int
+    last: bool
 
 
 async def write(connection: Connection, entries: Iterable[Entry], lines: Iterable[LineInsert]) -> bytes:
@@ -77,16 +85,45 @@ async def entries(
     connection: Connection, partition: int, after: Position | None, before: Position | None, limit: int
 ) -> list[Entry]:
     """Entries strictly between two positions, oldest first, at most `limit`."""
-    first, end = after or (partition, -1, -1), before or (partition, _LAST, _LAST)
-    bounds = {"after_epoch": first[1], "after_seq": first[2], "before_epoch": end[1], "before_seq": end[2]}
-    cursor = await connection.execute(statement("entries"), {"partition": partition, "limit": limit, **bounds})
-    return await entries_of(connection, partition, await cursor.fetchall())
+    rows = await _rows(connection, partition, after, before, limit, _LAST)
+    return await entries_of(connection, partition, rows)
+
+
+async def page(
+    connection: Connection, partition: int, after: Position | None, before: Position | None, limit: int, most: int
+) -> Page:
+    """The same, no more than come to `most` bytes, but one in any case."""
+    rows = await _rows(connection, partition, after, before, limit, most)
+    return await page_of(connection, partition, rows, limit, most)
+
+
+async def page_of(
+    connection: Connection, partition: int, rows: Sequence[tuple[Any, ...]], limit: int, most: int
+) -> Page:
+    """The page that begins with rows with the columns of `sql/entries.sql`, which were read by the same bounds."""
+    sizes = await line_sizes(connection, [(row[5], row[0], row[1]) for row in rows if row[6] == STEP_LOG])
+    size = taken = 0
+    for row in rows:
+        if taken and size >= most:
+            break
+        size += len(row[4]) + sizes.get((row[0], row[1]), 0)
+        taken += 1
+    last = taken == len(rows) < limit and size < most
+    return Page(await entries_of(connection, partition, rows[:taken]), size, last)
 
 
 async def entries_of(connection: Connection, partition: int, rows: Sequence[tuple[Any, ...]]) -> list[Entry]:
     """Entries made of rows with the columns of `sql/entries.sql`, with the lines that are left of them."""
     lines = await lines_of(connection, [(row[5], row[0], row[1]) for row in rows if row[6] == STEP_LOG])
     return [_entry(partition, row, lines) for row in rows]
+
+
+async def line_sizes(connection: Connection, places: Sequence[tuple[str, int, int]]) -> dict[tuple[int, int], int]:
+    """How many bytes of lines are left of some events, by epoch and seq."""
+    if not places:
+        return {}
+    cursor = await connection.execute(statement("line_sizes"), _named_places(places))
+    return {(epoch, seq): size for epoch, seq, size in await cursor.fetchall()}
 
 
 async def places(connection: Connection, found: Sequence[Position]) -> dict[Position, tuple[str, int]]:
@@ -124,6 +161,21 @@ class ArchiveReader:
                 if len(page) < _PAGE:
                     break
         return found
+
+
+async def _rows(
+    connection: Connection, partition: int, after: Position | None, before: Position | None, limit: int, most: int
+) -> Sequence[tuple[Any, ...]]:
+    first, end = after or (partition, -1, -1), before or (partition, _LAST, _LAST)
+    bounds = {"after_epoch": first[1], "after_seq": first[2], "before_epoch": end[1], "before_seq": end[2]}
+    arguments = {"partition": partition, "limit": limit, "bytes": most, **bounds}
+    cursor = await connection.execute(statement("entries"), arguments)
+    return await cursor.fetchall()
+
+
+def _named_places(places: Sequence[tuple[str, int, int]]) -> dict[str, list[Any]]:
+    runs, epochs, seqs = zip(*places, strict=True)
+    return {"runs": list(runs), "epochs": list(epochs), "seqs": list(seqs)}
 
 
 async def make_months(connection: Connection) -> None:
@@ -194,9 +246,7 @@ Lines = dict[tuple[int, int], list[dict[str, str]]]
 async def lines_of(connection: Connection, places: list[tuple[str, int, int]]) -> Lines:
     if not places:
         return {}
-    runs, epochs, seqs = zip(*places, strict=True)
-    arguments = {"runs": list(runs), "epochs": list(epochs), "seqs": list(seqs)}
-    cursor = await connection.execute(statement("lines_of_entries"), arguments)
+    cursor = await connection.execute(statement("lines_of_entries"), _named_places(places))
     found: Lines = {}
     for epoch, seq, at, level, text in await cursor.fetchall():
         found.setdefault((epoch, seq), []).append({"at": stamp(at), "level": level, "text": text})

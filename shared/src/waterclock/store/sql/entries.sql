@@ -1,8 +1,19 @@
--- Read archived events of a partition between two places, both left out, oldest first; times in ms.
+-- Read archived events of a partition between two places, both left out, oldest first; times in ms. Of documents no more
+-- are read than it takes to come to so many bytes.
 SELECT epoch, seq, prev, (extract(epoch FROM at) * 1000)::bigint AS at, document, run_id, type
-FROM events
-WHERE partition = %(partition)s::int
-  AND (epoch, seq) > (%(after_epoch)s::bigint, %(after_seq)s::bigint)
-  AND (epoch, seq) < (%(before_epoch)s::bigint, %(before_seq)s::bigint)
-ORDER BY epoch, seq
-LIMIT %(limit)s::int;
+FROM (
+    SELECT
+        epoch, seq, prev, at, document, run_id, type,
+        sum(octet_length(document)) OVER (ORDER BY epoch, seq) - octet_length(document) AS read_already
+    FROM (
+        SELECT epoch, seq, prev, at, document, run_id, type
+        FROM events
+        WHERE partition = %(partition)s::int
+          AND (epoch, seq) > (%(after_epoch)s::bigint, %(after_seq)s::bigint)
+          AND (epoch, seq) < (%(before_epoch)s::bigint, %(before_seq)s::bigint)
+        ORDER BY epoch, seq
+        LIMIT %(limit)s::int
+    ) AS page
+) AS measured
+WHERE read_already < %(bytes)s::bigint
+ORDER BY epoch, seq;

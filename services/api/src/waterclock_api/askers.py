@@ -1,0 +1,14 @@
+"""Who asks, as a request's state has it once it was admitted."""
+
+from __future__ import annotations
+
+from litestar.types import Scope
+
+PRINCIPAL = "waterclock_principal"
+ADDRESS = "waterclock_address"
+
+
+def caller_id(scope: Scope) -> str:
+    """Whose streams and bytes are counted together: a caller's, or where nobody is asked an address's."""
+    state = scope["state"]
+    return state[PRINCIPAL].id or state[ADDRESS] or ""

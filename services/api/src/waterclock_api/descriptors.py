@@ -1,0 +1,171 @@
+"""Connections of clients: how many there may be, and which go first when so many are there.
+
+Granian takes connections as long as it has permits, and a connection keeps its permit while it is open, whatever it
+does. With more permits than descriptors `accept` would fail again and again, and the stores could not be reached. A
+connection without a request costs its client nothing, so those make room, the one that rests longest first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from litestar.types import ASGIApp
+
+from waterclock_api.connections import far_end, tcp_rows
+from waterclock_api.pieces import STUCK
+
+KEPT_BACK = 128  # descriptors for the stores, for logs and files
+LEAST = 32
+LOOK_EVERY = 0.5  # s
+_CROWDED, _ROOMY = 0.9, 0.8  # of all: when connections have to go, and until when
+_BUFFER = 128 << 10  # bytes that the kernel holds each way, of which it makes twice as many
+_OPEN, _LISTENING = frozenset({"01", "08"}), "0A"  # established, or closed by the other end
+_UNTAKEN = "0"  # the inode of a connection that waits to be accepted
+_AT_ONCE = struct.pack("ii", 1, 0)  # as SO_LINGER: what is not sent yet is dropped
+
+_OWN = Path("/proc/self/fd")
+
+Peer = tuple[str, Any]
+
+
+class _Connection(NamedTuple):
+    far_end: str
+    inode: str
+
+
+def connections_at_most(wanted: int) -> int:
+    """So many, or what the limit of descriptors leaves."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    return max(LEAST, min(wanted, soft - KEPT_BACK))
+
+
+def bound_buffers(port: int) -> None:
+    """Have the kernel hold less for each connection that is accepted from now on: by default it is up to some MiB."""
+    listening = [inode for local, _, state, inode in tcp_rows() if state == _LISTENING and _port_of(local) == port]
+    for _, found in _sockets(set(listening)):
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+
+
+class Connections:
+    """An ASGI application: the given one, which notes what its connections do."""
+
+    def __init__(self, application: ASGIApp, port: int, most: int) -> None:
+        self._application = application
+        self._port = port
+        self._most = most
+        self._busy: set[Peer] = set()
+        self._rested_at: dict[Peer, float] = {}
+        self._stuck: set[Peer] = set()
+        self._seen_at: dict[_Connection, float] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        peer: Peer = scope["client"]
+        self._busy.add(peer)
+        try:
+            await self._application(scope, receive, send)
+        except asyncio.CancelledError:
+            if STUCK not in scope:
+                raise
+        finally:
+            self._busy.discard(peer)
+            self._rested_at[peer] = time.monotonic()
+            if STUCK in scope:
+                self._stuck.add(peer)
+
+    async def tend(self) -> None:
+        """Close those that are stuck, and, where there are too many, those that rest; for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self._stuck or len(self._rested_at) > self._most or _open() > self._most // 2:
+                await asyncio.to_thread(self._look)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        of_ours = [row for row in tcp_rows() if row.state in _OPEN and _port_of(row.local) == self._port]
+        there = {_Connection(row.remote, row.inode) for row in of_ours if row.inode != _UNTAKEN}
+        waiting = len(of_ours) - len(there)
+        self._seen_at = {one: self._seen_at.get(one, now) for one in there}
+        stuck = {end for peer in self._taken_stuck() if (end := _end_of(peer)) is not None}
+        rested = self._rested({one.far_end for one in there})
+        gone = {one.inode for one in there if one.far_end in stuck}
+        shut(gone, at_once=True)
+        left = len(there) - len(gone)
+        if left < _CROWDED * self._most:
+            return
+        busy = {_end_of(peer) for peer in tuple(self._busy)}
+        idle = [one for one in there if one.far_end not in busy and one.inode not in gone]
+        idle.sort(key=lambda one: (rested.get(one.far_end, self._seen_at[one]), int(one.inode)))
+        shut({one.inode for one in idle[: min(left // 2, left + waiting - int(_ROOMY * self._most))]})
+
+    def _taken_stuck(self) -> set[Peer]:
+        stuck, self._stuck = self._stuck, set()
+        return stuck
+
+    def _rested(self, there: set[str]) -> dict[str, float]:
+        """Since when those that are there have rested; those that are not are forgotten."""
+        found: dict[str, float] = {}
+        for peer, at in tuple(self._rested_at.items()):
+            end = _end_of(peer)
+            if end in there:
+                found[end] = at
+            else:
+                self._rested_at.pop(peer, None)
+        return found
+
+
+def shut(inodes: set[str], *, at_once: bool = False) -> None:
+    """End connections of ours, as if their clients had; the server closes them then."""
+    for _, found in _sockets(inodes):
+        with contextlib.suppress(OSError):
+            if at_once:
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            found.shutdown(socket.SHUT_RDWR)
+
+
+def _sockets(inodes: set[str]) -> Iterator[tuple[str, socket.socket]]:
+    """Those of our sockets, by a descriptor of our own: the server's may stand for another one a moment later."""
+    if not inodes:
+        return
+    for own in tuple(_OWN.iterdir()):
+        inode = _inode(own)
+        if inode not in inodes:
+            continue
+        try:
+            copy = os.dup(int(own.name))
+        except OSError:
+            continue
+        with socket.socket(fileno=copy) as found:
+            if _inode(_OWN / str(copy)) == inode:
+                yield inode, found
+
+
+def _inode(own: Path) -> str | None:
+    try:
+        target = str(own.readlink())
+    except OSError:
+        return None
+    return target[8:-1] if target.startswith("socket:[") else None
+
+
+def _open() -> int:
+    return sum(1 for _ in _OWN.iterdir())
+
+
+def _port_of(local: str) -> int:
+    return int(local.rpartition(":")[2], 16)
+
+
+def _end_of(peer: Peer) -> str | None:
+    return far_end(peer[0], int(peer[1]))
