@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from waterclock.model.events import JobDeleted, RunStarted
+from waterclock.model.events import JobDeleted, RunStarted, RunSucceeded
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.positions import Position
-from waterclock.wire import upcast
+from waterclock.wire import nesting, upcast
 from waterclock.wire.envelope import (
     UnknownEvent,
     decode_document,
@@ -114,3 +114,34 @@ def test_an_old_shape_is_lifted_step_by_step() -> None:
 
     assert lifted is not None
     assert decode_document(lifted) == JobDeleted(job_id=JobId("j"), version=3, reason="old")
+
+
+@pytest.mark.parametrize("depth", [1, 32, 33, 199, 200, 201, 963, 964, 970, 985, 9_985, 9_990, 100_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_result_is_read_however_deep_it_is_stored(depth: int, opening: str, closing: str) -> None:
+    result = opening * depth + "1" + closing * depth
+    document = (
+        f'{{"id":"0-1-1","at":"2026-03-29T01:00:00.000Z","type":"run.succeeded","runId":"{R}","attempt":1,"fence":1,'
+        f'"result":{result}}}'
+    ).encode()
+
+    entry = read_document(Position(0, 1, 1), "", 0, document)
+
+    assert isinstance(entry.event, RunSucceeded)
+    assert entry.document == document
+    told = msgspec.json.decode(entry.told)["result"]
+    assert told == entry.event.result
+    assert (nesting.CUT in str(told)) is (depth > nesting.READ_MOST)
+
+
+@pytest.mark.parametrize("kind", ["run.teleported", "run.started", "step.log", "worker.joined", "unreadable"])
+def test_what_is_nested_deeply_in_any_event_stops_no_reader(kind: str) -> None:
+    deep = "[" * 20_000 + "]" * 20_000
+    document = f'{{"id":"0-1-1","at":"2026-03-29T01:00:00.000Z","type":"{kind}","other":{deep}}}'.encode()
+
+    assert decode_document(document).type == kind  # pyright: ignore[reportAttributeAccessIssue] - none fits its type
+
+
+@pytest.mark.parametrize("body", [b"[" * 20_000, b"{" * 20_000 + b"}" * 7, b'{"type":"run.succeeded",' + b"[" * 5_000])
+def test_deep_bytes_that_are_no_json_are_unreadable(body: bytes) -> None:
+    assert read_entry(0, "1-1", {b"b": body}).type == "unreadable"

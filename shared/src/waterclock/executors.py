@@ -27,7 +27,7 @@ Kind = Literal["async", "thread", "child"]
 """Where an executor runs: on the executors' loop, in a thread, or in a child process."""
 
 
-_LATEST_RETRY = 366 * 86_400  # s
+LATEST_RETRY = 366 * 86_400  # s
 
 
 class GiveUp(Exception):
@@ -43,8 +43,8 @@ class Retry(Exception):
     def __init__(self, after: timedelta | float | None = None, message: str = "") -> None:
         super().__init__(message or "the executor asked for another attempt")
         seconds = after.total_seconds() if isinstance(after, timedelta) else after
-        if seconds is not None and not 0 <= seconds <= _LATEST_RETRY:
-            raise ValueError(f"after is {seconds} s: a retry cannot lie in the past, nor beyond {_LATEST_RETRY} s")
+        if seconds is not None and not 0 <= seconds <= LATEST_RETRY:
+            raise ValueError(f"after is {seconds} s: a retry cannot lie in the past, nor beyond {LATEST_RETRY} s")
         self.after = seconds
 
 

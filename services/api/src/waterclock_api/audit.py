@@ -125,7 +125,7 @@ async def _told(parts: Parts, query: HistoryQuery, wanted: Wanted, *, known: str
         page = await page_of(connection, wanted, places)
     kept_from = await events_kept_from(parts)
     events = Events(
-        items=[msgspec.Raw(entry.document) for entry in page.entries],
+        items=[msgspec.Raw(entry.told) for entry in page.entries],
         kept_from=stamp(kept_from) if kept_from else None,
         next_cursor=None if page.places is None else _cursor(page.places),
     )

@@ -56,11 +56,12 @@ def _with_subject(entry: Entry) -> bytes:
     """The event's document, in which run, job and attempt are named also where it is about none."""
     event = entry.event
     wanting = {wire: value for name, wire in _SUBJECT if not (value := getattr(event, name, None))}
+    document = entry.told
     if not wanting:
-        return entry.document
-    stored = _members.decode(entry.document)
+        return document
+    stored = _members.decode(document)
     beside = {wire: value for wire, value in wanting.items() if wire not in stored}
-    return b"%b,%b" % (entry.document[:-1], _encoder.encode(beside)[1:]) if beside else entry.document
+    return b"%b,%b" % (document[:-1], _encoder.encode(beside)[1:]) if beside else document
 
 
 def tag_of(entry: Entry) -> str:

@@ -18,6 +18,7 @@ from waterclock.model.instants import Stamp, stamp
 from waterclock.model.outcomes import Error
 from waterclock.model.places import PlaceSpec
 from waterclock.model.positions import Position
+from waterclock.wire.nesting import shallow
 from waterclock_api.announced import Announced, Target, places_of
 from waterclock_api.shapes import Attempt, Executor, Job, LastRun, LogLine, Place, Progress, Run, Step
 
@@ -93,7 +94,7 @@ def run_of(row: Row, attempts: Sequence[Row], steps: Sequence[Row]) -> Run:
         attempt=row[14],
         max_attempts=row[15],
         worker=row[16],
-        result=row[17],
+        result=_result(row[17]),
         error=_error(row[18]),
         waiting_on=row[19],
         cancel_requested_at=_stamp(row[20]),
@@ -175,6 +176,11 @@ def _job(
         created_at=created_at,
         updated_at=updated_at,
     )
+
+
+def _result(text: str | None) -> msgspec.Raw | None:
+    """As JSON: what an earlier release let in may be nested too deeply to be read, by us and by clients."""
+    return None if text is None else msgspec.Raw(shallow(text.encode()))
 
 
 def _last_run(row: Row) -> LastRun:

@@ -62,7 +62,7 @@ class PipeReport:
 
     def conceal(self, secret: str) -> None:
         self.concealed = self.concealed.adding(secret)
-        self.tell(words.Concealed(secret=secret))
+        self.tell(words.Concealed(secret=secret[: words.SECRET_MOST]))
 
     def _write(self, line: bytes) -> None:
         while line:

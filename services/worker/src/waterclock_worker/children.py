@@ -12,16 +12,15 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 
-import msgspec
-
 from waterclock.model.events import Level
 from waterclock.model.instants import millis
 from waterclock.model.outcomes import Error
 from waterclock_worker import childwords as words
 from waterclock_worker import memory
 from waterclock_worker.attempt import Attempt
-from waterclock_worker.outcomes import Outcome
-from waterclock_worker.text import LINE_MOST
+from waterclock_worker.outcomes import Outcome, bad_result, wait_of
+from waterclock_worker.results import BadResult, checked
+from waterclock_worker.text import LINE_MOST, bounded
 
 GRACE = 1.5  # s between SIGTERM and SIGKILL
 _GUARD_GRACE = 2.0  # s for the guard to kill what is below it
@@ -144,10 +143,10 @@ class _Child:
 
     async def _words(self, stream: asyncio.StreamReader) -> None:
         steps = self._attempt.steps
-        async for line in split(stream, most=None):
+        async for line in split(stream, most=words.WORD_MOST):
             try:
-                word: words.Word = words.decode_word(line)
-            except msgspec.DecodeError:  # the executor has written to a descriptor that is not its own
+                word = words.decode_word(line)
+            except words.NoWord:
                 steps.logged(None, "warning", line.decode(errors="replace"))
                 continue
             match word:
@@ -160,14 +159,13 @@ class _Child:
                 case words.Concealed(secret=secret):
                     steps.conceal(secret)
                 case words.Finished(step=step, status=status, error=error):
-                    steps.step_ended(step, status, error)
+                    steps.step_ended(step, status, None if error is None else bounded(error))
                 case words.Ended() as ended:
                     self._ended = ended
 
     def _outcome(self, code: int) -> Outcome:
         if code == 0 and self._ended is not None:
-            told = self._ended
-            return Outcome(told.kind, bytes(told.result), told.error, told.final, told.after)
+            return outcome_told(self._ended)
         if code == -signal.SIGKILL and (why := memory.explained(self._killings, memory.killings())):
             message = f"{_signal_name(signal.SIGKILL)}; {why}"
             return Outcome("crashed", error=Error(type="ChildOutOfMemory", message=message))
@@ -175,6 +173,19 @@ class _Child:
             return Outcome("crashed", error=Error(type="ChildSignal", message=_signal_name(-code)))
         message = f"exit code {code}" if code else "exit code 0, but it never said how it ended"
         return Outcome("crashed", error=Error(type="ChildExit", message=message))
+
+
+def outcome_told(told: words.Ended) -> Outcome:
+    """How an attempt ended, as its process says: that is checked again, for its pipe is open to the executor."""
+    error = None if told.error is None else bounded(told.error)
+    if told.kind == "succeeded":
+        try:
+            return Outcome("succeeded", checked(bytes(told.result)))
+        except BadResult as bad:
+            return bad_result(bad)
+    if error is None or told.kind not in {"failed", "badParams"}:
+        return Outcome("crashed", error=Error(type="ChildExit", message=f"exit code 0, but it said {told.kind!r}"))
+    return Outcome(told.kind, error=error, final=told.final, after=wait_of(told.after))
 
 
 async def split(stream: asyncio.StreamReader, *, most: int | None = LINE_MOST) -> AsyncGenerator[bytes]:

@@ -72,6 +72,26 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
 
 Word = Began | Said | Progressed | Concealed | Finished | Ended
 
+WORD_MOST = 1024 * 1024
+"""Bytes of one word: an error with every character escaped takes a third of it."""
+SECRET_MOST = 64 * 1024
+"""Characters of a secret that are told: the beginning of one that is longer."""
+
 encode = msgspec.json.Encoder().encode
 decode_task = msgspec.json.Decoder(Task).decode
-decode_word = msgspec.json.Decoder(Word).decode
+_decode_word = msgspec.json.Decoder(Word).decode
+
+
+class NoWord(Exception):
+    """What stands in the pipe is none: the executor has written to a descriptor that is not its own."""
+
+
+def decode_word(line: bytes) -> Word:
+    """
+    Raises:
+        NoWord: whatever else it is.
+    """
+    try:
+        return _decode_word(line)
+    except (ValueError, RecursionError) as error:  # it is nested as deeply as anybody likes
+        raise NoWord(str(error)) from error

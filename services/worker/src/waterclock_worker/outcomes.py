@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from waterclock.executors import AnyExecutor, GiveUp, Retry
+from waterclock.executors import LATEST_RETRY, AnyExecutor, GiveUp, Retry
 from waterclock.kit.concealing import Concealer
 from waterclock.model.outcomes import AttemptOutcome, Error
+from waterclock.sayings import number_of
+from waterclock_worker.results import BadResult, result_of
 from waterclock_worker.text import LINE_MOST, cleaned, error_of
-
-RESULT_MOST = 64 * 1024  # bytes of JSON
 
 Stop = Literal["cancelled", "timedOut", "returned"]
 """Why an attempt is asked to stop; `returned`: its run is given back, to be taken elsewhere."""
@@ -33,9 +32,6 @@ class BadParams(Exception):
     """The parameters do not fit the executor's struct."""
 
 
-_encode_result = msgspec.json.Encoder().encode
-
-
 def params_for(executor: AnyExecutor, params: dict[str, Any]) -> Any:
     """
     Raises:
@@ -51,50 +47,40 @@ def params_for(executor: AnyExecutor, params: dict[str, Any]) -> Any:
         raise BadParams(str(error)) from error
 
 
-def succeeded(result: object, concealed: Concealer | None = None) -> Outcome:
+def succeeded(returned: object, concealed: Concealer | None = None) -> Outcome:
     """What a returned value makes of an attempt: failed, for good, if it cannot be kept."""
-    if result is None:
+    if returned is None:
         return Outcome("succeeded")
-    if inspect.iscoroutine(result):
-        result.close()
-        return _bad_result("the function returned a coroutine that nobody awaited: declare it as `async def`")
     try:
-        body = _encode_result(result)
-    except (TypeError, ValueError, RecursionError) as error:
-        return _bad_result(f"the result cannot be written as JSON: {error}")
-    if concealed is not None and concealed.known(text := body.decode()) != text:
-        body = _encode_result(_without(msgspec.json.decode(body), concealed))
-    if len(body) > RESULT_MOST:
-        return _bad_result(f"the result takes {len(body)} bytes as JSON; {RESULT_MOST} are the limit")
-    return Outcome("succeeded", result=body)
+        return Outcome("succeeded", result=result_of(returned, concealed))
+    except BadResult as error:
+        return bad_result(error)
 
 
 def outcome_of(error: BaseException, conceal: Callable[[str], str] = str) -> Outcome:
     """What an exception makes of an attempt that was not asked to stop."""
     match error:
         case BadParams():
-            return Outcome("badParams", error=Error(type="BadParams", message=conceal(str(error))))
+            message = cleaned(conceal(str(error)), LINE_MOST)
+            return Outcome("badParams", error=Error(type="BadParams", message=message))
         case GiveUp():
             return Outcome("failed", error=error_of(error, skip=1, conceal=conceal), final=True)
         case Retry():
-            return Outcome("failed", error=error_of(error, skip=1, conceal=conceal), after=error.after)
+            after = wait_of(getattr(error, "after", None))  # a class of theirs may have set anything, or nothing
+            return Outcome("failed", error=error_of(error, skip=1, conceal=conceal), after=after)
         case _:
             return Outcome("failed", error=error_of(error, skip=1, conceal=conceal))
 
 
-def _bad_result(message: str) -> Outcome:
-    return Outcome("failed", error=Error(type="BadResult", message=cleaned(message, LINE_MOST)), final=True)
+def bad_result(error: BadResult) -> Outcome:
+    message = cleaned(str(error), LINE_MOST)
+    return Outcome("failed", error=Error(type=BadResult.__name__, message=message), final=True)
 
 
-def _without(result: Any, concealed: Concealer) -> Any:
-    """What JSON holds, without secrets in its texts."""
-    match result:
-        case str():
-            return concealed.known(result)
-        case list():
-            return [_without(one, concealed) for one in cast("list[Any]", result)]
-        case dict():
-            members = cast("dict[str, Any]", result)
-            return {concealed.known(name): _without(one, concealed) for name, one in members.items()}
-        case _:
-            return result
+def wait_of(after: Any) -> float | None:
+    """Seconds until the next attempt, as an executor asked; None for what is no such number."""
+    try:
+        seconds = number_of(after)
+    except (TypeError, ValueError):
+        return None
+    return seconds if seconds is not None and 0 <= seconds <= LATEST_RETRY else None

@@ -121,16 +121,18 @@ class StepLog:
     def logged(self, step: int | None, level: Level, text: str) -> None:
         line = LogLine(at=stamp(self._clock.now_ms()), level=level, text=cleaned(self.concealed(text), LINE_MOST))
         with self._lock:
-            self._line(step, line)
+            self._line(step if step is not None and self._begun_here(step) else None, line)
         self._announce()
 
     def progressed(self, step: int, done: float, total: float | None) -> None:
+        if not self._begun_here(step):
+            return
         event = StepProgressed(**self._who(), number=step, done=done, total=total)
         with self._lock:
             place = self._progress.get(step)
             if place is not None:
                 self._pending[place] = event
-            elif step <= STEPS_MOST:
+            else:
                 self._progress[step] = len(self._pending)
                 self._put(event)
         self._announce()
@@ -142,7 +144,7 @@ class StepLog:
         self.concealed = self.concealed.adding(secret)
 
     def step_ended(self, step: int, status: StepStatus, error: Error | None) -> None:
-        if step > STEPS_MOST:
+        if not self._begun_here(step):
             return
         with self._lock:
             self._progress.pop(step, None)
@@ -193,6 +195,10 @@ class StepLog:
             if self._dropped:
                 self._say_dropped()
         return [body_of(self._event(item)) for item in taken]
+
+    def _begun_here(self, step: int) -> bool:
+        """A child says what it likes: a number that no step has is not stored."""
+        return 0 < step <= min(self._steps, STEPS_MOST)
 
     def _announce(self) -> None:
         """Say once that there is something, until it is taken: a chatty executor must not flood the worker's loop."""

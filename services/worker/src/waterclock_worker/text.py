@@ -39,6 +39,16 @@ def error_of(error: BaseException, *, skip: int, conceal: Callable[[str], str] =
     )
 
 
+def bounded(error: Error) -> Error:
+    """An error that was told by a process of its own, such that it can be stored."""
+    lines = error.traceback
+    return Error(
+        type=cleaned(error.type, NAME_MOST),
+        message=cleaned(error.message, LINE_MOST),
+        traceback=None if lines is None else cleaned(lines, LINE_MOST),
+    )
+
+
 def _said(word: Callable[[], str]) -> str:
     try:
         return word()

@@ -149,6 +149,6 @@ class Follower:
 def _event(fields: dict[str, str]) -> Event:
     try:
         data = msgspec.json.decode(fields.get("data", ""), type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"the stream is not that of a Waterclock API: {error}") from None
     return Event(kind=fields["event"], position=fields.get("id"), data=data)

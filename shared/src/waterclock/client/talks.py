@@ -142,7 +142,7 @@ def decode(body: bytes, kind: type[T]) -> T:
         return None  # pyright: ignore[reportReturnType] - T is None
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"the answer is not that of a Waterclock API: {error}") from None
 
 

@@ -186,7 +186,7 @@ async def make_months(connection: Connection) -> None:
 def _row(entry: Entry) -> tuple[Any, ...]:
     place, event, document = entry.position, entry.event, entry.document
     if isinstance(event, UnknownEvent):
-        kind, (job_id, run_id) = _storable(event.type), _named(document)
+        kind, (job_id, run_id) = _storable(event.type), _named(entry.told)
     else:
         kind = str(event.__struct_config__.tag)
         job_id, run_id = getattr(event, "job_id", None), getattr(event, "run_id", None)

@@ -16,9 +16,10 @@ from typing import Any
 
 import msgspec
 
-from waterclock.model.events import Event, StoredEvent
+from waterclock.model.events import Event, StepLogged, StoredEvent
 from waterclock.model.instants import Stamp, stamp
 from waterclock.model.positions import Position, at_entry
+from waterclock.wire.nesting import READ_MOST, shallow
 from waterclock.wire.upcast import upcast
 
 BODY, PREV, AT, FACTS = b"b", b"p", b"t", b"x"
@@ -59,6 +60,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     document: bytes
 
     @property
+    def told(self) -> bytes:
+        """The document as clients get it: they need not read what is nested deeper than we do."""
+        return self.document if isinstance(self.event, StepLogged) else shallow(self.document, _DEEPEST)
+
+    @property
     def type(self) -> str:
         """The event's stored tag."""
         return self.event.type if isinstance(self.event, UnknownEvent) else str(self.event.__struct_config__.tag)
@@ -93,11 +99,25 @@ def read_document(position: Position, prev: str, at: int, document: bytes) -> En
 
 
 def decode_document(document: bytes) -> StoredEvent | UnknownEvent:
+    """The event that a document tells; of what is nested too deeply as much as is read. It never raises."""
+    try:
+        event = _decoded(document)
+    except RecursionError:
+        event = None
+    if isinstance(event, StepLogged) or (cut := shallow(document, _DEEPEST)) is document:
+        return event or _GARBLED
+    try:
+        return _decoded(cut)
+    except RecursionError:  # its brackets do not match
+        return _GARBLED
+
+
+def _decoded(document: bytes) -> StoredEvent | UnknownEvent:
     try:
         return _decoder.decode(document)
     except msgspec.ValidationError as error:
         return _lifted(document) or _parked(document, error)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except ValueError:  # msgspec.DecodeError, UnicodeDecodeError
         return _GARBLED
 
 
@@ -131,5 +151,6 @@ def _document(position: Position, at: Stamp, body: bytes, facts: bytes) -> bytes
     return b'{"id":"%b","at":"%b",%b%b}' % (str(position).encode(), at.encode(), body[1:-1], tail)
 
 
+_DEEPEST = READ_MOST + 1  # the document itself is one
 _GARBLED = UnknownEvent(type=UNREADABLE, flaw="no JSON object that names its type")
 _KNOWN = frozenset(kind.__struct_config__.tag for kind in StoredEvent.__args__)

@@ -9,7 +9,7 @@ SELECT
     (extract(epoch FROM ready_at) * 1000)::bigint AS ready_at,
     (extract(epoch FROM started_at) * 1000)::bigint AS started_at,
     (extract(epoch FROM finished_at) * 1000)::bigint AS finished_at,
-    attempt, max_attempts, worker, result, error,
+    attempt, max_attempts, worker, result::text, error,
     CASE WHEN status = 'waiting' THEN run_ahead(runs) END AS waiting_on,
     (extract(epoch FROM cancel_requested_at) * 1000)::bigint AS cancel_requested_at,
     retry_of, reason, labels, folded,
