@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Annotated, cast
 
@@ -19,6 +18,7 @@ from waterclock_api.answers import Answer, answer
 from waterclock_api.auditing import Places, Wanted, beginnings, page_of
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import Limit, Moment
+from waterclock_api.flaws import cut, guess
 from waterclock_api.intake import read_query
 from waterclock_api.ledger_entries import caught_up, events_kept_from
 from waterclock_api.parts import Parts, parts_of
@@ -141,8 +141,7 @@ def tags_named(given: Iterable[str]) -> tuple[str, ...]:
     for one in given:
         fits = [tag for tag in TAGS if one in {tag, tag.partition(".")[0]}]
         if not fits:
-            close = difflib.get_close_matches(one, TAGS, n=1)
-            flaw = Flaw("?type", f"no event is a {one!r}" + (f"; did you mean {close[0]}?" if close else ""))
+            flaw = Flaw("?type", f"no event is a {cut(one, 64)!r}{guess(one, TAGS, ())}")
             raise BadRequest(f"{flaw.pointer}: {flaw.message}", flaw)
         found += fits
     return tuple(dict.fromkeys(found))

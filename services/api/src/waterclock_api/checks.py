@@ -5,9 +5,9 @@ Every check adds flaws to a list, so that one answer names them all.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
@@ -24,6 +24,7 @@ from waterclock.model.instants import Stamp
 from waterclock.model.moments import moment, seconds
 from waterclock.model.retry import RetryPolicy
 from waterclock_api.dto import JobWrite, RetryWrite
+from waterclock_api.flaws import MOST, guess
 from waterclock_api.intake import pointer_to
 from waterclock_api.shapes import Note
 
@@ -127,12 +128,11 @@ def check_target(target: str, known: Mapping[str, ExecutorSpec], flaws: list[Fla
     """Whether a worker ever announced this executor; `known` holds aliases too."""
     if target in known:
         return
-    close = difflib.get_close_matches(target, known, n=1, cutoff=0.5)
-    guess = f"; did you mean {close[0]}?" if close else ""
     names = sorted(known)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     told = f"known are {', '.join(names[:_NAMED])}{more}" if names else "no worker has announced any"
-    flaws.append(Flaw("/invokeTarget", f"no worker has announced {target!r}: {told}{guess}"))
+    said = f"no worker has announced {target!r}: {told}{guess(target, known, flaws, cutoff=0.5)}"
+    flaws.append(Flaw("/invokeTarget", said))
 
 
 def check_params(
@@ -172,7 +172,8 @@ def check_labels(labels: Mapping[str, str], flaws: list[Flaw]) -> None:
     if len(labels) > LABELS_LIMIT:
         flaws.append(Flaw("/labels", f"holds {len(labels)} labels; at most {LABELS_LIMIT} are kept"))
     said = "is no label name: 1 to 64 letters, digits, - _ . /"
-    flaws.extend(Flaw(pointer_to("labels", name), said) for name in labels if _LABEL.fullmatch(name) is None)
+    wrong = (Flaw(pointer_to("labels", name), said) for name in labels if _LABEL.fullmatch(name) is None)
+    flaws.extend(islice(wrong, MOST))
 
 
 def duration(name: str, written: float | str, flaws: list[Flaw]) -> float:

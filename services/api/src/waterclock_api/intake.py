@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import re
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -18,6 +18,7 @@ from litestar import Request
 from waterclock.model.errors import Flaw, Invalid
 from waterclock_api.askers import caller_id
 from waterclock_api.budget import BUDGET, Budget, Hold, keep
+from waterclock_api.flaws import MOST, bounded, full, guess
 from waterclock_api.headers import header
 from waterclock_api.problems import BadRequest, SlowBody, TooLarge, UnsupportedBody
 
@@ -26,6 +27,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 BODY_LIMIT = 1 << 20  # bytes
 SMALL = 16 << 10  # bytes of a body that need not be counted
 BODY_WITHIN = 20.0  # s
+PARAMETERS_LIMIT = 1_000  # of a query
+VALUES_LIMIT = 80_000  # by the commas: what parameters of their largest size hold, and more
 DEPTH_LIMIT = 32  # arrays and objects within each other; schemas and databases walk them by recursion
 _OBJECT = 64  # bytes that a member takes once it is read, about
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
@@ -43,7 +46,7 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
     Raises:
         BadRequest: not JSON.
         UnsupportedBody: it says that it is something else.
-        Invalid: it is nested too deeply.
+        Invalid: it is nested too deeply, or holds too many values.
         SlowBody, Crowded: it did not come in time, or there is no room for it.
     """
     body, hold = await _body(request)
@@ -54,6 +57,8 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
     kind = header(request, b"content-type")
     if kind is not None and _JSON.fullmatch(kind.strip()) is None:
         raise UnsupportedBody(f"The body is {kind}; send application/json.")
+    if body.count(b",") > VALUES_LIMIT:
+        raise Invalid(Flaw("", f"holds more than {VALUES_LIMIT} values"))
     if hold is not None:
         hold.resize(2 * len(body) + _OBJECT * (body.count(b",") + body.count(b"{") + body.count(b"[")))
         hold.check()
@@ -85,7 +90,7 @@ def read_struct(
     """
     if not isinstance(found, dict):
         raise Invalid(Flaw("", f"must be an object, not {_kind_of(found)}"))
-    flaws.extend(_unstorable(found, ""))
+    flaws.extend(islice(_unstorable(found), MOST))
     members = {name: value for name, value in cast("dict[str, Any]", found).items() if name not in ignored}
     return kind(**dict(stand_ins or {}) | _read(kind, members, "", flaws))
 
@@ -96,7 +101,7 @@ def refuse(flaws: list[Flaw]) -> None:
         Invalid: there are flaws.
     """
     if flaws:
-        raise Invalid(*dict.fromkeys(flaws))
+        raise Invalid(*bounded(flaws))
 
 
 def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
@@ -114,21 +119,31 @@ def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
     fields = _fields(kind)
     read: dict[str, Any] = {}
     for name, values in given.items():
+        if full(flaws):
+            break
         field = fields.get(name)
         if field is None:
-            flaws.append(Flaw(f"?{name}", _unknown(name, fields)))
+            flaws.append(Flaw(f"?{name}", _unknown(name, fields, flaws)))
         elif "\0" in "".join(values):
             flaws.append(Flaw(f"?{name}", "holds the character U+0000"))
         else:
             _read_parameter(field, values, read, flaws)
     if flaws:
+        flaws = list(bounded(flaws))
         raise BadRequest("; ".join(f"{flaw.pointer}: {flaw.message}" for flaw in flaws), *flaws)
     return kind(**read)
 
 
 def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
-    """The query parameters as they were given, in their order."""
-    return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    """The query parameters as they were given, in their order.
+
+    Raises:
+        BadRequest: there are too many.
+    """
+    text: bytes = request.scope["query_string"]
+    if text.count(b"&") >= PARAMETERS_LIMIT:
+        raise BadRequest(f"The query has more than {PARAMETERS_LIMIT} parameters.")
+    return parse_qsl(text.decode("latin-1"), keep_blank_values=True)
 
 
 def pointer_to(*parts: str | int) -> str:
@@ -141,22 +156,36 @@ def _check_depth(found: Any) -> None:
     Raises:
         Invalid: names the first place that lies too deep.
     """
-    level: list[tuple[str, Any]] = [("", found)]
-    for _ in range(DEPTH_LIMIT):
-        level = [
-            (at + pointer_to(name), value)
-            for at, outer in level
-            for name, value in _inner(outer)
-            if isinstance(value, dict | list)
-        ]
-    if level:
-        raise Invalid(Flaw(level[0][0], f"is nested more than {DEPTH_LIMIT} deep"))
+    for path, value in _walk(found):
+        if len(path) == DEPTH_LIMIT and isinstance(value, dict | list):
+            raise Invalid(Flaw(pointer_to(*path), f"is nested more than {DEPTH_LIMIT} deep"))
 
 
-def _inner(value: Any) -> Iterable[tuple[str | int, Any]]:
+def _walk(found: Any) -> Iterator[tuple[list[str | int], Any]]:
+    """Every value with the path to it, the outer before the inner ones. The path is one list, which changes."""
+    path: list[str | int] = []
+    open_: list[Iterator[tuple[str | int, Any]]] = [_inner(found)]
+    yield path, found
+    while open_:
+        following = next(open_[-1], None)
+        if following is None:
+            open_.pop()
+            if path:
+                path.pop()
+            continue
+        name, value = following
+        path.append(name)
+        yield path, value
+        if isinstance(value, dict | list):
+            open_.append(_inner(value))
+        else:
+            path.pop()
+
+
+def _inner(value: Any) -> Iterator[tuple[str | int, Any]]:
     if isinstance(value, dict):
-        return cast("dict[str, Any]", value).items()
-    return enumerate(cast("list[Any]", value)) if isinstance(value, list) else ()
+        return iter(cast("dict[str, Any]", value).items())
+    return iter(enumerate(cast("list[Any]", value)) if isinstance(value, list) else ())
 
 
 async def _body(request: Request[Any, Any, Any]) -> tuple[bytes, Hold | None]:
@@ -225,9 +254,11 @@ def _read(kind: type[msgspec.Struct], members: Mapping[str, Any], at: str, flaws
     fields = _fields(kind)
     read: dict[str, Any] = {}
     for name, value in members.items():
+        if full(flaws):
+            return read
         field = fields.get(name)
         if field is None:
-            flaws.append(Flaw(at + pointer_to(name), _unknown(name, fields)))
+            flaws.append(Flaw(at + pointer_to(name), _unknown(name, fields, flaws)))
             continue
         before = len(flaws)
         converted = _convert(field.type, value, at + pointer_to(name), flaws)
@@ -245,7 +276,11 @@ def _convert(kind: Any, value: Any, at: str, flaws: list[Flaw]) -> Any:
     values = _values_of(kind)
     if values is not None and isinstance(value, dict):
         members = cast("dict[str, Any]", value)
-        return {name: _convert(values, each, at + pointer_to(name), flaws) for name, each in members.items()}
+        return {
+            name: _convert(values, each, at + pointer_to(name), flaws)
+            for name, each in members.items()
+            if not full(flaws)
+        }
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -279,9 +314,8 @@ def _bare(kind: Any) -> Any:
     return typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
 
 
-def _unknown(name: str, fields: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, fields, n=1)
-    return f"is unknown; did you mean {close[0]}?" if close else "is unknown"
+def _unknown(name: str, fields: Mapping[str, Any], flaws: Sequence[Flaw]) -> str:
+    return f"is unknown{guess(name, fields, flaws)}"
 
 
 def _message(error: msgspec.ValidationError) -> str:
@@ -310,18 +344,11 @@ def _kind_of(value: Any) -> str:
             return "a number"
 
 
-def _unstorable(value: Any, at: str) -> Iterator[Flaw]:
+def _unstorable(found: Any) -> Iterator[Flaw]:
     """Strings with U+0000: Postgres has no text and no JSON with it."""
-    match value:
-        case str() if "\0" in value:
-            yield Flaw(at, "holds the character U+0000, which cannot be stored")
-        case dict():
-            for name, each in cast("dict[str, Any]", value).items():
-                if "\0" in name:
-                    yield Flaw(at, "has a member whose name holds the character U+0000")
-                yield from _unstorable(each, at + pointer_to(name))
-        case list():
-            for place, each in enumerate(cast("list[Any]", value)):
-                yield from _unstorable(each, at + pointer_to(place))
-        case _:
-            return
+    for path, value in _walk(found):
+        if isinstance(value, str):
+            if "\0" in value:
+                yield Flaw(pointer_to(*path), "holds the character U+0000, which cannot be stored")
+        elif isinstance(value, dict) and any("\0" in name for name in cast("dict[str, Any]", value)):
+            yield Flaw(pointer_to(*path), "has a member whose name holds the character U+0000")

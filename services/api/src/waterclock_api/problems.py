@@ -46,6 +46,7 @@ from waterclock.model.errors import (
 )
 from waterclock_api.budget import Crowded
 from waterclock_api.credentials import BeyondRun, CredentialsUnknown, Forbidden, Unauthenticated
+from waterclock_api.flaws import DETAIL_MOST, bounded, cut
 from waterclock_api.fronting import prefix_of, request_id_of
 from waterclock_api.kinds import KINDS, Kind
 from waterclock_api.pacing import TooManyRequests
@@ -202,8 +203,8 @@ def _problem(row: Kind, detail: str, flaws: tuple[Flaw, ...]) -> Problem:
         type=row.type,
         title=row.title,
         status=row.status,
-        detail=detail,
-        errors=tuple(FieldProblem(pointer=flaw.pointer, message=flaw.message) for flaw in flaws),
+        detail=cut(detail, DETAIL_MOST),
+        errors=tuple(FieldProblem(pointer=flaw.pointer, message=flaw.message) for flaw in bounded(flaws)),
     )
 
 

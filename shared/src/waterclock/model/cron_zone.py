@@ -26,6 +26,7 @@ _YEARS = 64  # kept
 _LOOK_BACK = 2 * DAY  # a survey begins early, so that it knows of an overlap that the year begins inside
 _MODELS = {(date(year, 1, 1).weekday(), year % 4 == 0): year for year in range(2101, 2129)}
 """A year of each of the 14 kinds: what it begins with, and whether it is a leap year."""
+_LONGEST_NAME = 48  # characters, of zones some more than 30; to compare longer texts takes long
 _HEADER = struct.Struct(">4s1s15x6l")  # of TZif, RFC 9636
 
 
@@ -127,7 +128,7 @@ def zone(name: str) -> Zone:
         UnknownZone: with the closest names.
     """
     if name not in _names():
-        close = get_close_matches(name, _names(), n=3)
+        close = get_close_matches(name, _names(), n=3) if len(name) <= _LONGEST_NAME else []
         hint = f"; did you mean {', '.join(close)}?" if close else ", such as Europe/Berlin"
         raise UnknownZone(f"{name!r} is not a zone of the IANA tz database{hint}")
     folder = resources.files("tzdata").joinpath("zoneinfo")
