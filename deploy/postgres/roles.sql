@@ -7,7 +7,10 @@
 -- | waterclock_owner     | migrate, key, rebuild, restore, reconcile, doctor        | all, in this database                  |
 -- | waterclock_api       | api                                                      | read; note when a key was used         |
 -- | waterclock_projector | projector                                                | write all but keys and migrations      |
--- | waterclock_backup    | db.backup of this database                               | read, what is in this and any database |
+-- | waterclock_backup    | db.backup of this database                               | read, what is in this database         |
+--
+-- waterclock_backup reads what migrations have made and will make here. Another database that it is to back up it is given there
+-- (GRANT SELECT ON ALL TABLES …), or has a role of its own; as a member of pg_read_all_data it would read the passwords' verifiers, too.
 --
 -- Passwords come from the environment; a verifier (SCRAM-SHA-256$…) may stand in place of one, and then nobody sees it.
 \getenv owner WATERCLOCK_OWNER_PASSWORD
@@ -31,7 +34,10 @@ ALTER ROLE waterclock_owner PASSWORD :'owner';
 ALTER ROLE waterclock_api PASSWORD :'api';
 ALTER ROLE waterclock_projector PASSWORD :'projector';
 ALTER ROLE waterclock_backup INHERIT PASSWORD :'backup';
-GRANT pg_read_all_data TO waterclock_backup;
+SELECT 'REVOKE pg_read_all_data FROM waterclock_backup' -- it had that once
+WHERE EXISTS (
+  SELECT FROM pg_auth_members WHERE roleid = 'pg_read_all_data'::regrole AND member = 'waterclock_backup'::regrole)
+\gexec
 GRANT waterclock_owner TO CURRENT_USER; -- else only a superuser could hand over what follows
 
 REVOKE ALL ON DATABASE :"DBNAME" FROM PUBLIC;
@@ -51,5 +57,15 @@ FROM pg_proc
 WHERE pronamespace = 'public'::regnamespace AND prokind = 'f'
   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')
 \gexec
+
+-- All that is there, and what will be: months of the archive come and go between two runs of `migrate`.
+SET ROLE waterclock_owner;
+GRANT USAGE ON SCHEMA public TO waterclock_backup;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO waterclock_backup;
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO waterclock_backup;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO waterclock_backup;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON SEQUENCES TO waterclock_backup;
+RESET ROLE;
+
 SELECT 'SELECT give_rights()' WHERE to_regprocedure('give_rights()') IS NOT NULL
 \gexec
