@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +19,7 @@ from waterclock.store import keys
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.migrate import migrate
 from waterclock.store.pool import open_pool
+from waterclock_dev.postgres import postgres_program
 
 pytestmark = pytest.mark.asyncio
 
@@ -41,7 +44,16 @@ FORBIDDEN = {
         "UPDATE migrations SET checksum = ''",
         "ALTER TABLE events DETACH PARTITION events_default",
     ),
-    "backup": ("DELETE FROM runs", "UPDATE api_keys SET scopes = '{admin}'", "SELECT make_archive_month(now())"),
+    "backup": (
+        "DELETE FROM runs",
+        "UPDATE api_keys SET scopes = '{admin}'",
+        "SELECT make_archive_month(now())",
+        "SELECT rolpassword FROM pg_authid",
+        "SELECT FROM pg_user_mapping",
+        "SELECT FROM pg_statistic",
+        "SELECT subconninfo FROM pg_subscription",
+        "SELECT nextval('api_key_changes_number_seq')",
+    ),
 }
 FOR_NOBODY = (
     "CREATE TABLE mine ()",
@@ -102,8 +114,98 @@ async def test_months_come_and_go_by_the_projector_and_are_the_owners(roles: Rol
             connection.execute("DROP TABLE events_2001_02")
         gone = connection.execute("SELECT drop_archive_month('events_2001_02'::regclass, '2001-03-01Z')").fetchone()
         assert gone == (0,)
-        with pytest.raises(psycopg.errors.UndefinedTable):  # a table that is no month of the archive
-            connection.execute("SELECT drop_archive_month('api_keys'::regclass, '2001-03-01Z')")
+
+
+NO_MONTHS = (
+    "drop_archive_month('events_default', '2001-03-01Z')",
+    "drop_archive_month('events', '2001-03-01Z')",
+    "drop_archive_month('api_keys', '2001-03-01Z')",
+    "drop_archive_month('pg_class', '2001-03-01Z')",
+    "drop_archive_month('events_2001_13', '2001-03-01Z')",
+    "drop_archive_month('events_odd', '2002-02-14Z')",
+    "drop_archive_month('events_2003_04', '2003-05-02Z')",
+    "drop_archive_month('runs_2001_02', '2001-03-01Z')",
+    "drop_archive_month('mine', '2001-03-01Z')",
+    "drop_archive_month('0', '2001-03-01Z')",
+    "drop_archive_month(NULL, '2001-03-01Z')",
+    "drop_archive_month('events_2001_02', NULL)",
+    "drop_archive_month('events_2001_02', 'infinity')",
+    "drop_archive_month('events_2001_02', '-infinity')",
+    "drop_archive_month('events_2001_02', '2001-02-01Z')",
+    "make_archive_month(NULL)",
+    "make_archive_month('infinity')",
+    "make_archive_month('-infinity')",
+    "make_archive_month('0044-03-15 BC')",
+    "make_archive_month('10000-01-01Z')",
+    "make_archive_month('1969-12-31T23:59:59Z')",
+)
+ODD_MONTHS = (
+    "SELECT make_archive_month('2001-02-03Z')",
+    "CREATE TABLE events_2001_13 PARTITION OF events FOR VALUES FROM ('2001-03-01Z') TO ('2001-04-01Z')",
+    "CREATE TABLE events_odd PARTITION OF events FOR VALUES FROM ('2002-02-01Z') TO ('2002-02-14Z')",
+    "CREATE TABLE events_2003_04 PARTITION OF events FOR VALUES FROM ('2003-04-01Z') TO ('2003-05-02Z')",
+    "CREATE SCHEMA other",
+    "CREATE TABLE mine (LIKE events)",
+    "CREATE TABLE runs_2001_02 (LIKE runs)",
+)
+
+
+async def test_only_months_of_the_archive_are_made_and_dropped_by_the_projector(roles: Roles) -> None:
+    await migrate(roles.of("owner"))
+    listed = "SELECT array_agg(oid::regclass::text ORDER BY oid) FROM pg_class WHERE relkind IN ('r', 'p')"
+    with psycopg.connect(roles.of("owner"), autocommit=True) as owner:
+        for statement in ODD_MONTHS:
+            owner.execute(statement.encode())
+        before = owner.execute(listed.encode()).fetchone()
+        with psycopg.connect(roles.of("projector"), autocommit=True) as projector:
+            for call in NO_MONTHS:
+                with pytest.raises(psycopg.errors.InvalidParameterValue):
+                    projector.execute(f"SELECT {call}".encode())
+            projector.execute("SET datestyle = 'German'; SET timezone = 'Pacific/Chatham'")
+            assert projector.execute("SELECT drop_archive_month('events_2001_02', '2001-03-01Z')").fetchone() == (0,)
+            assert projector.execute("SELECT make_archive_month('9999-12-31Z')").fetchone() == (True,)
+            assert projector.execute("SELECT drop_archive_month('events_9999_12', '10000-01-01Z')").fetchone() == (0,)
+        after = owner.execute(listed.encode()).fetchone()
+    assert before is not None
+    assert after == ([name for name in before[0] if name != "events_2001_02"],)
+
+
+async def test_what_works_with_the_owners_rights_is_closed_to_all_and_names_its_schema(roles: Roles) -> None:
+    await migrate(roles.of("owner"))
+    with psycopg.connect(roles.url) as connection:
+        found = connection.execute(
+            "SELECT proname, proconfig, has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc"
+            " WHERE prosecdef AND pronamespace = 'public'::regnamespace ORDER BY 1"
+        ).fetchall()
+    names = ("drop_archive_month", "make_archive_month", "note_key_change")
+    assert found == [(name, ["search_path=public, pg_temp"], False) for name in names]
+
+
+def dumped(url: str) -> str:
+    command = [postgres_program("pg_dump"), f"--dbname={url}"]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode()
+
+
+async def test_a_backup_by_its_role_holds_all_and_months_that_are_yet_to_come(roles: Roles, postgres_url: str) -> None:
+    await migrate(roles.of("owner"))
+    with psycopg.connect(roles.url, autocommit=True) as admin:
+        admin.execute("GRANT pg_read_all_data TO waterclock_backup")  # as an earlier release gave it
+    again = Roles(roles.url, make_roles(roles.url))
+    with psycopg.connect(again.of("projector"), autocommit=True) as projector:
+        projector.execute("SELECT make_archive_month('2001-02-03Z')")
+    with psycopg.connect(again.of("owner"), autocommit=True) as owner:
+        owner.execute("CREATE TABLE later (number bigint GENERATED ALWAYS AS IDENTITY)")
+        wanted = owner.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    assert wanted == (len(re.findall("^CREATE TABLE public", dumped(again.of("backup")), re.MULTILINE)),)
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("CREATE TABLE theirs (word text)")
+    with (
+        psycopg.connect(Roles(postgres_url, again.passwords).of("backup")) as connection,
+        pytest.raises(InsufficientPrivilege),
+    ):
+        connection.execute("SELECT FROM theirs")
 
 
 async def test_a_database_that_another_has_made_becomes_the_owners(roles: Roles) -> None:
