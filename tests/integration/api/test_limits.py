@@ -21,6 +21,7 @@ async def test_at_the_memory_limit_nothing_new_is_taken_and_what_runs_ends(
         worker = await api.worker()
         job = await api.create(concurrent="0")
         place = f"{JOBS}/{job['id']}"
+        burden = await api.create(jobName="burden", cronExpression="* * * * *")
         running, queued, unwanted = [await api.trigger(job["id"]) for _ in range(3)]
         first = (await worker.claim(slots=1))[0]
         assert first.run_id == running
@@ -42,6 +43,17 @@ async def test_at_the_memory_limit_nothing_new_is_taken_and_what_runs_ends(
         assert second.run_id == queued
         await worker.succeed(second)
         assert (await api.http.post(f"{RUNS}/{unwanted}/cancel", json={})).status_code == 202
+        pause = f"/v1/monitor/queues/{JOB.get('queue', 'default')}/pause"
+        for _ in range(2):
+            assert (await api.http.post(pause, json={}, headers=key)).status_code == 200
+        assert (await api.http.post(pause.replace("pause", "resume"), json={})).status_code == 200
+        every = await api.http.post(f"{RUNS}/cancel", json={}, headers={"Idempotency-Key": "all"})
+        assert every.status_code == 202, every.text
+        off = await api.http.put(f"{JOBS}/{burden['id']}/status", json={"status": "1"})
+        assert (off.status_code, off.json()["status"]) == (200, "1"), off.text
+        on = await api.http.put(f"{JOBS}/{burden['id']}/status", json={"status": "0"})
+        assert (on.status_code, on.json()["type"]) == (503, "/problems#log-full")
+        assert (await api.http.delete(f"{JOBS}/{burden['id']}")).status_code == 204
         await api.caught_up()
         runs = (await api.http.get(RUNS)).json()["items"]
         assert {run["id"]: run["status"] for run in runs} == {

@@ -45,15 +45,15 @@ def query_of(write: RetryRunsWrite | CancelRunsWrite, flaws: list[Flaw], *, stat
     )
 
 
-async def first_heard_of(parts: Parts, caller: Caller) -> Noted | None:
-    """When the client's key first came; None without one.
+async def first_heard_of(parts: Parts, caller: Caller, *, relieving: bool = False) -> Noted | None:
+    """When the client's key first came; None without one. `relieving`: the command is executed by a full log, too.
 
     Raises:
         KeyReused: it stands for another command.
     """
     if not caller.command.client:
         return None
-    noted = await appended(parts.clock, lambda: first_heard(parts.log, caller.command))
+    noted = await appended(parts.clock, lambda: first_heard(parts.log, caller.command, relieving=relieving))
     if isinstance(noted, Reused):
         raise KeyReused
     return noted

@@ -41,7 +41,7 @@ async def cancel_runs(request: AnyRequest) -> Answer:
         write = read_struct(CancelRunsWrite, body, flaws)
         query = query_of(write, flaws, statuses=())
         refuse(flaws)
-        noted = None if write.dry_run else await first_heard_of(parts, caller)
+        noted = None if write.dry_run else await first_heard_of(parts, caller, relieving=True)
         await all_caught_up(parts)
         async with parts.reading() as connection:
             heard_at = None if noted is None else noted.at

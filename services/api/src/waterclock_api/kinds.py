@@ -161,8 +161,8 @@ _ALL = (
         503,
         "log-full",
         "The log is full",
-        "Redis is at its memory limit: no new runs, jobs or changes until there is room; what runs, ends. Nothing was "
-        "stored. Ask again after `Retry-After` seconds.",
+        "Redis is at its memory limit: no new runs, jobs or changes until there is room. What runs, ends, and cancel, "
+        "delete, disable, pause and resume go on. Nothing was stored. Ask again after `Retry-After` seconds.",
     ),
     Kind(
         503,

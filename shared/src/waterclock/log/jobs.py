@@ -85,6 +85,7 @@ class _Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _DEFINE = Script("define", _Reply)
+_RELIEVE = Script("define", _Reply, relieving=True)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(StoredJob)
 
@@ -181,7 +182,7 @@ async def define(
         releases=releases,
     )
     partition = log.partition_of(job_id)
-    reply = await log.call(_DEFINE, partition, payload)
+    reply = await log.call(_RELIEVE if bars or job is None else _DEFINE, partition, payload)
     match reply.status:
         case "done":
             return Appended(at_entry(partition, reply.entry), reply.mark)

@@ -66,6 +66,7 @@ class _BurnReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NAME = Script("name", _NameReply)
+_RELEASE = Script("name", _NameReply, relieving=True)
 _PUT = Script("put_names", _Done)
 _OPEN = Script("open_names", _OpenReply)
 _BURN = Script("burn", _BurnReply)
@@ -122,7 +123,7 @@ async def open_names(log: Log, *, epoch: int) -> None:
 
 
 async def _name(log: Log, payload: _Name) -> Reserved | NameTaken:
-    reply = await log.call_names(_NAME, payload)
+    reply = await log.call_names(_RELEASE if payload.action == "release" else _NAME, payload)
     if reply.status == "done":
         return Reserved()
     job_id, _, command_id = reply.holder.partition(" ")

@@ -23,9 +23,13 @@ class _Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NOTE = Script("note", _Reply)
+_RELIEVE = Script("note", _Reply, relieving=True)
 
 
-async def first_heard(log: Log, command: Command, *, partition: int = 0) -> Noted | KeyReused:
-    """When the command came first; now, for a new one. No event says so: a log that was lost has forgotten it."""
-    reply = await log.call(_NOTE, partition, {"command": command})
+async def first_heard(log: Log, command: Command, *, partition: int = 0, relieving: bool = False) -> Noted | KeyReused:
+    """When the command came first; now, for a new one. No event says so: a log that was lost has forgotten it.
+
+    `relieving`: what it asks for frees memory, so that it is noted at the memory limit, too.
+    """
+    reply = await log.call(_RELIEVE if relieving else _NOTE, partition, {"command": command})
     return KeyReused() if reply.status == "reused" else Noted(reply.at, reply.again)

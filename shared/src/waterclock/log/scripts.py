@@ -24,6 +24,7 @@ Reply = TypeVar("Reply")
 PRELUDE = ("gate", "records", "remembered", "standing", "jobs", "requesting", "finishing")
 """The files of `lua/prelude/`, in the order in which they build on each other."""
 
+_AT_THE_LIMIT = "#!lua flags=allow-oom"
 _KEYS = re.compile(r"^--! keys: (.+)$", re.MULTILINE)
 _SHADOWS = re.compile(r"^--! shadows: (.+)$", re.MULTILINE)
 _ONLY = re.compile(r"^--! shadows only$", re.MULTILINE)
@@ -42,15 +43,18 @@ class Source(NamedTuple):
 
 
 class Script(Generic[Reply]):
-    """One script file and the type of its reply."""
+    """One script file and the type of its reply.
 
-    def __init__(self, name: str, reply: type[Reply]) -> None:
-        self.name = name
+    `relieving`: these calls of it free memory or take the load off, so that they are executed at the memory limit, too.
+    """
+
+    def __init__(self, name: str, reply: type[Reply], *, relieving: bool = False) -> None:
+        self.name = f"{name} to relieve" if relieving else name
         self.decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(reply)
-        self.source = _source(name)
+        self.source = _source(name, relieving=relieving)
 
 
-def _source(name: str) -> Source:
+def _source(name: str, *, relieving: bool) -> Source:
     own = _folder.joinpath(f"{name}.lua").read_text()
     shebang, _, body = own.partition("\n")
     named = _KEYS.search(body)
@@ -61,6 +65,8 @@ def _source(name: str) -> Source:
     shadows, shadow_queues = _split(beside[1]) if beside else ((), False)
     kind = SHADOW if _ONLY.search(body) else ""
     head = _bindings(keys, shadows, queues=queues, gated="--! ungated" not in body)
+    if relieving:
+        shebang = _AT_THE_LIMIT
     text = f"{shebang}\n{head}\n{_used(body)}\n{body}".encode()
     spelled = *(key if key == "meta" else f"{kind}{key}" for key in keys), *(f"{SHADOW}{key}" for key in shadows)
     kinds = (SHADOW,) * shadow_queues + (kind,) * queues

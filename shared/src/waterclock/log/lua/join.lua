@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Open a session: one start of one worker process.
 --
 --! keys: meta events sessions

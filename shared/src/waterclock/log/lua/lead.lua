@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Take or keep the leadership of a partition. Leadership only saves work: no guarantee rests on it.
 --
 --! keys: meta events

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Pause a queue in this partition, or resume it.
 --
 --! keys: meta events ended0 ended1 commands0 commands1 wake
