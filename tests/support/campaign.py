@@ -134,6 +134,7 @@ async def besieged(
                 yield Campaign(installation, servers, output)
         finally:
             await together(*(server.kill() for server in servers.values() if server.running))
+            said.flush()
 
 
 @contextlib.asynccontextmanager

@@ -96,12 +96,14 @@ async def rolling(folder: Path, stores: Mapping[str, str], entrance: Entrance) -
     with tarfile.open(PREVIOUS) as archive:
         archive.extractall(sources, filter="data")
     with (folder / "output.log").open("w") as file:
-        rollout = Rollout(clean_environment() | dict(stores), sources, entrance, Prefixed(file))
+        said = Prefixed(file)
+        rollout = Rollout(clean_environment() | dict(stores), sources, entrance, said)
         assert rollout.is_apart(), "the release before is not what runs as such"
         try:
             yield rollout
         finally:
             await rollout.stop()
+            said.flush()
 
 
 def _services(sources: Path) -> list[str]:

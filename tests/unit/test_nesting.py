@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import hypothesis
 import pytest
@@ -46,13 +46,12 @@ def test_what_stands_beside_the_deep_part_stays() -> None:
 
 
 def cut(found: Any, most: int) -> Any:
-    match found:
-        case [*items]:
-            return [cut(one, most - 1) for one in items] if most else CUT
-        case dict():
-            return {name: cut(one, most - 1) for name, one in found.items()} if most else CUT
-        case _:
-            return found
+    if isinstance(found, list):
+        return [cut(one, most - 1) for one in cast("list[Any]", found)] if most else CUT
+    if isinstance(found, dict):
+        members = cast("dict[str, Any]", found)
+        return {name: cut(one, most - 1) for name, one in members.items()} if most else CUT
+    return found
 
 
 @hypothesis.given(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -147,6 +149,66 @@ def test_a_key_that_cannot_be_is_refused(store_url: str, arguments: tuple[str, .
     assert (done.exit_code, words in done.output) == (2, True), done.output
 
 
+def _full_pipe() -> tuple[int, int]:
+    """One from which nobody reads, as of a collector that stands still."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"\n" * 4096)
+    os.set_blocking(writing, True)
+    return reading, writing
+
+
+@pytest.mark.asyncio
+async def test_a_collector_that_does_not_read_holds_up_no_request_and_no_end(env: dict[str, str]) -> None:
+    await _initialise(env)
+    key = await _key(env, "create", "--name", "ops", "--scope", "list")
+    url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
+    reading, writing = _full_pipe()
+    async with _running("api", env, stderr=writing) as api, httpx.AsyncClient(timeout=PATIENCE) as http:
+        os.close(writing)
+        await _alive(http, url)
+        forged = f"{JOBS}/x%0a2026-11-29T00:00:00.000Z info    api: key accepted%1b[2J"
+        for path in (forged, f"{JOBS}/{'x' * 60_000}"):
+            for _ in range(20):
+                answer = await http.get(url + path, headers=_bearer("wrong"))
+                assert answer.status_code in {401, 429}
+        assert (await http.get(f"{url}/livez")).status_code == 200
+        assert (await http.get(url + JOBS, headers=_bearer(key))).status_code == 200
+        api.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            assert await api.wait() == 0
+    with os.fdopen(reading) as left:
+        assert left.read().strip() == ""  # nobody read, and nobody waited
+
+
+@pytest.mark.asyncio
+async def test_a_path_cannot_write_lines_of_its_own_or_flood_the_log(env: dict[str, str]) -> None:
+    await _initialise(env)
+    await _key(env, "create", "--name", "ops", "--scope", "list")
+    url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
+    api = await _start("api", env)
+    try:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
+            await _alive(http, url)
+            await http.get(
+                f"{url}{JOBS}/x%0a2026-11-29T00:00:00.000Z info    api: key accepted%1b[2J", headers=_bearer("wrong")
+            )
+            for _ in range(20):
+                await http.get(f"{url}{JOBS}/{'x' * 60_000}", headers=_bearer("wrong"))
+    finally:
+        api.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE):
+            _, said = await api.communicate()
+    lines = said.decode().splitlines()
+    assert all(line.isprintable() and len(line) < 1_500 and re.match(r"2\d{3}-\S+Z \w+ +api: ", line) for line in lines)
+    refused = [line for line in lines if " api: refused " in line]
+    assert sum(1 + int((re.findall(r" more=(\d+)", line) or [0])[0]) for line in refused) == 21
+    assert len(refused) < 10
+    assert r"/x\n2026-11-29T00:00:00.000Z info    api: key accepted\u001b[2J" in refused[0]
+
+
 @pytest.mark.asyncio
 async def test_a_named_issuer_opens_it_to_others(env: dict[str, str]) -> None:
     await _initialise(env)
@@ -187,8 +249,10 @@ async def _initialise(env: Mapping[str, str]) -> None:
 
 
 @asynccontextmanager
-async def _running(verb: str, env: Mapping[str, str]) -> AsyncGenerator[asyncio.subprocess.Process]:
-    process = await _start(verb, env)
+async def _running(
+    verb: str, env: Mapping[str, str], *, stderr: int = asyncio.subprocess.PIPE
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    process = await _start(verb, env, stderr=stderr)
     try:
         yield process
     finally:
@@ -196,7 +260,7 @@ async def _running(verb: str, env: Mapping[str, str]) -> AsyncGenerator[asyncio.
             process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(PATIENCE):
             _, said = await process.communicate()
-        assert process.returncode == 0, said.decode()
+        assert process.returncode == 0, said
 
 
 async def _ended(verb: str, env: Mapping[str, str], *arguments: str) -> tuple[int | None, str]:
@@ -219,7 +283,9 @@ def _bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-async def _start(verb: str, env: Mapping[str, str], *arguments: str) -> asyncio.subprocess.Process:
+async def _start(
+    verb: str, env: Mapping[str, str], *arguments: str, stderr: int = asyncio.subprocess.PIPE
+) -> asyncio.subprocess.Process:
     module = "keying" if verb == "key" else "main"
     code = f"from waterclock_api.{module} import {verb}; {verb}({list(arguments)})"
     return await asyncio.create_subprocess_exec(
@@ -228,7 +294,7 @@ async def _start(verb: str, env: Mapping[str, str], *arguments: str) -> asyncio.
         code,
         env={name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")} | dict(env),
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=stderr,
     )
 
 

@@ -45,7 +45,7 @@ WRAPS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.usefixtures("no_recursion_limit")
 @pytest.mark.parametrize("kind", WRAPS)
-@pytest.mark.parametrize("depth", [1, 31, 32, 33, 200, 963, 9_990, 300_000])
+@pytest.mark.parametrize("depth", [1, 31, 32, 33, 200, 963, 9_990, 100_000])
 def test_a_value_is_kept_as_deep_as_parameters_may_be(kind: str, depth: int) -> None:
     value: Any = "core"
     for _ in range(depth):

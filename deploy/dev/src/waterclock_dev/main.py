@@ -50,10 +50,13 @@ def dev(
     )
 
     async def run(stop: asyncio.Event) -> None:
+        output = Prefixed(sys.stdout)
         try:
-            await serve(wishes, os.environ, Prefixed(sys.stdout), stop)
+            await serve(wishes, os.environ, output, stop)
         except (PortTaken, FolderTaken, ServerError) as error:
             raise click.ClickException(str(error)) from None
+        finally:
+            output.flush()
 
     run_service(run, name="waterclock dev")
 

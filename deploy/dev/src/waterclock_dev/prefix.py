@@ -1,32 +1,38 @@
 """The output of many processes as one: each line behind the name of who said it."""
 
-import contextlib
 import threading
 from functools import partial
 from typing import TextIO
 
+from waterclock.kit.escaping import escaped
+from waterclock.kit.line_writer import LineWriter
 from waterclock_dev.children import OnLine
 
+FLUSH_MOST_S = 2.0
+TAB = "\t"
 COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)  # of a terminal's sixteen those that read on black and on white
 
 
 class Prefixed:
-    """Writes whole lines to `out`, from any thread. Names get colours only where `out` is a terminal."""
+    """Writes whole lines to `out`, from any thread, which never waits. Names get colours only on a terminal."""
 
     def __init__(self, out: TextIO, *, width: int = 11) -> None:
-        self._out = out
         self._width = width
         self._colour = out.isatty()
         self._seen: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._writer = LineWriter(out, told=lambda count: f"{self._head('dev')} {count} lines were lost: nobody read")
 
     def write(self, name: str, text: str) -> None:
-        """Write `text`, which may be several lines. Where nobody reads any more, nothing is written."""
-        with self._lock, contextlib.suppress(BrokenPipeError, ValueError):
+        """Write `text`, which may be several lines. Where nobody reads any more, they are counted."""
+        with self._lock:
             head = self._head(name)
             for line in text.splitlines() or [""]:
-                self._out.write(f"{head} {line}\n")
-            self._out.flush()
+                self._writer.put(f"{head} {escaped(line, keep=TAB)}")
+
+    def flush(self, within: float = FLUSH_MOST_S) -> bool:
+        """Wait until all of it is written, at most so many seconds; whether it is."""
+        return self._writer.flush(within)
 
     def of(self, name: str) -> OnLine:
         return partial(self.write, name)

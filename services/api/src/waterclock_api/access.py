@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope as AsgiScope
 
 from waterclock.kit.clock import Clock
+from waterclock.kit.repeats import Repeats
 from waterclock_api.askers import ADDRESS, PRINCIPAL
 from waterclock_api.credentials import ANYBODY, EndOfGrant, Forbidden, GrantEnded, Principal, Unauthenticated
 from waterclock_api.keyring import Keyring
@@ -27,7 +28,7 @@ ACCESS = "access"
 """Its name in the application's state."""
 _SCOPE = "waterclock_scope"
 
-_log = logging.getLogger(__name__)
+_repeats = Repeats(logging.getLogger(__name__))
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
@@ -193,9 +194,10 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     state[_SCOPE] = scope
     try:
         state[PRINCIPAL] = await access.principal_for(connection, scope, where)
-    except (Unauthenticated, Forbidden) as error:
-        if isinstance(error, Forbidden) or error.given:
-            _log.info("refused", extra={"reason": str(error), "address": where, "path": connection.scope["path"]})
+    except (Unauthenticated, Forbidden, TooManyRequests) as error:
+        if not isinstance(error, Unauthenticated) or error.given:
+            about = {"reason": str(error), "address": where, "path": connection.scope["path"]}
+            _repeats.say("refused", f"{type(error).__name__} {whose(where)}", about)
         raise
 
 

@@ -19,6 +19,7 @@ from psycopg_pool import PoolTimeout
 
 from waterclock.kit import telemetry
 from waterclock.kit.chance import token
+from waterclock.kit.repeats import Repeats
 from waterclock.log.errors import (
     ClockAhead,
     Halted,
@@ -45,11 +46,12 @@ from waterclock.model.errors import (
     VersionMismatch,
 )
 from waterclock_api.budget import Crowded
+from waterclock_api.askers import ADDRESS
 from waterclock_api.credentials import BeyondRun, CredentialsUnknown, Forbidden, Unauthenticated
 from waterclock_api.flaws import DETAIL_MOST, bounded, cut
 from waterclock_api.fronting import prefix_of, request_id_of
 from waterclock_api.kinds import KINDS, Kind
-from waterclock_api.pacing import TooManyRequests
+from waterclock_api.pacing import TooManyRequests, whose
 from waterclock_api.sites import CrossSite, Misdirected
 
 OUTAGES = "outages"
@@ -60,7 +62,7 @@ _ROOM_IS_MADE_S = 5  # s, by ends and by trimming
 _STREAMS_END_S = 5  # s
 _CLOCK_SETTLES_S = 4  # a leap of the store's clock is believed after as long
 
-_log = logging.getLogger(__name__)
+_repeats = Repeats(logging.getLogger(__name__))
 _encoder = msgspec.json.Encoder()
 
 
@@ -183,6 +185,9 @@ def _trace_of(request: Request[Any, Any, Any]) -> str | None:
 def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, Mapping[str, str]]:
     for kinds, row in _TABLE:
         if isinstance(error, kinds):
+            if isinstance(error, Unreadable):
+                about = {error.kind: error.name, "error": str(error)}
+                _repeats.say("log unreadable", _from(request), about, level=logging.ERROR)
             return _problem(row, _detail(error, row), _flaws(error)), _headers(error, row.status)
     if isinstance(error, HTTPException):
         status = error.status_code
@@ -192,10 +197,17 @@ def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
             detail = f"There is nothing at {prefix_of(request)}{request.url.path}."
         return _problem(row, detail, ()), dict(error.headers or {})
     trace_id = _trace_of(request) or token(32)
-    _log.error("request failed", exc_info=error, extra={"trace_id": trace_id, "path": request.url.path})
+    about = {"trace_id": trace_id, "path": request.url.path}
+    _repeats.say("request failed", _from(request), about, level=logging.ERROR, error=error)
     row = KINDS["internal"]
     problem = _problem(row, "The fault is ours; the trace id finds it in the log.", ())
     return msgspec.structs.replace(problem, trace_id=trace_id), {}
+
+
+def _from(request: Request[Any, Any, Any]) -> str:
+    """Whose lines are counted together."""
+    client = request.scope["client"]
+    return whose(request.scope["state"].get(ADDRESS) or (client and client[0]))
 
 
 def _problem(row: Kind, detail: str, flaws: tuple[Flaw, ...]) -> Problem:
@@ -213,7 +225,6 @@ def _detail(error: Exception, row: Kind) -> str:
     if isinstance(error, psycopg.Error | PoolTimeout):
         return "Postgres does not answer. Commands are still accepted."
     if isinstance(error, Unreadable):
-        _log.error("log unreadable", extra={error.kind: error.name, "error": str(error)})
         return f"What the log holds of the {error.kind} {error.name} cannot be read."
     if isinstance(error, LogRefuses):
         return "Redis takes no writes now; nothing was changed."

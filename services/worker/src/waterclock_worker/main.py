@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +15,7 @@ import click
 import msgspec
 import uvloop
 
-from waterclock.kit import telemetry
+from waterclock.kit import lines, telemetry
 from waterclock.kit.collector import calm_collector
 from waterclock.kit.health import served
 from waterclock.kit.heap import one_heap
@@ -58,8 +59,12 @@ def worker(*, asyncapi: bool, executors: tuple[str, ...], queues: str | None, na
     }
     chosen = {option: value for option, value in given.items() if value is not None}
     run_service(lambda stop: serve(stop, chosen), unfit=(LogUnfit, LogUnavailable), name="waterclock worker")
-    sys.stdout.flush()
-    sys.stderr.flush()
+    lines.flush()
+    printing = threading.Thread(
+        target=sys.stdout.flush, daemon=True
+    )  # by executors, outside runs; it may take for ever
+    printing.start()
+    printing.join(lines.FLUSH_MOST_S)
     os._exit(0)  # a thread of an executor that never returns must not keep a drained worker alive
 
 

@@ -24,6 +24,10 @@ SPANS_DROPPED = Counter(
     labels=("reason",),
 )
 
+LINES_LOST = Counter(
+    "log_lines_lost_total", "Log lines that were not written: nobody read them, and too many waited.", by=_ALL
+)
+
 # scheduler
 DECISION_DELAY = Histogram(
     "decision_delay_seconds",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import resource
@@ -12,8 +13,7 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from importlib.util import find_spec
 
-from waterclock.kit import telemetry
-from waterclock.kit.concealing import own
+from waterclock.kit import lines, telemetry
 from waterclock.kit.settings import SettingsError
 
 UNFIT = 2
@@ -21,6 +21,10 @@ UNFIT = 2
 
 DESCRIPTORS = 1 << 20
 """As many as anybody needs: without a limit, programs that go over all that they might have would never end."""
+
+
+_STANDARD_ERROR = 2
+_AT_ONCE_S = 0.2  # s for the last lines of a process that is to end at once
 
 
 class Unfit(Exception):
@@ -39,17 +43,23 @@ def run_service(
     the exit code is 2.
     """
     known = (SettingsError, Unfit, *unfit)
+    _take_standard_descriptors()
     raise_descriptors()
+    atexit.register(lines.flush)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with lines.threads_told(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(serve))
     except known as error:
         _say(name, error)
     except ExceptionGroup as group:
         matching, rest = group.split(known)
         if matching is None or rest is not None:
+            sys.excepthook = lines.ended_by
             raise
         _say(name, _first(matching))
+    except Exception:
+        sys.excepthook = lines.ended_by
+        raise
     finally:
         telemetry.shutdown()
 
@@ -69,6 +79,7 @@ async def _until_signal(serve: Callable[[asyncio.Event], Awaitable[None]]) -> No
 
     def asked(number: int) -> None:
         if stop.is_set():
+            lines.flush(_AT_ONCE_S)
             os._exit(128 + number)
         stop.set()
 
@@ -90,5 +101,13 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
 
 
 def _say(name: str, error: Exception) -> None:
-    print(own()(f"{name}: {error}"), file=sys.stderr)  # noqa: T201 - before any logging may be set up
+    lines.last_words(f"{name}: {error}")
     sys.exit(UNFIT)
+
+
+def _take_standard_descriptors() -> None:
+    """Let nothing else get the number of one that we were started without: it would be sent what is meant for that."""
+    taken = os.open(os.devnull, os.O_RDWR)
+    while taken <= _STANDARD_ERROR:
+        taken = os.dup(taken)
+    os.close(taken)
