@@ -78,6 +78,7 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
         ("Live streams", "short", [(f"{W}sse_clients", "{{instance}}")], None),
         ("Spans sent", "ops", [rate(f"{W}spans_sent_total", "job")], None),
         ("Spans dropped", "ops", [rate(f"{W}spans_dropped_total", "reason")], None),
+        ("Log lines lost", "ops", [rate(f"{W}log_lines_lost_total", "job")], None),
     ]),
     "scheduler": ("Scheduler", [
         UNDECIDED, DELAYS[0],
