@@ -24,6 +24,7 @@ from waterclock_worker.executors.http.guard import Guard
 from waterclock_worker.executors.http.params import HttpParams, HttpResult
 from waterclock_worker.executors.http.session import BODY_MOST, Found, Lookup, Session
 from waterclock_worker.executors.http_request import BadStatus, http_request, requested, session, signature
+from waterclock_worker.results import result_of
 
 pytestmark = pytest.mark.asyncio
 LOOPBACK = "127.0.0.1"
@@ -238,6 +239,92 @@ async def test_the_server_says_when_to_come_again(server: Server) -> None:
     with pytest.raises(Retry) as raised:
         await ask({"url": server.url})
     assert raised.value.after == 86_400
+
+
+@pytest.mark.parametrize(
+    ("told", "after"),
+    [
+        ("99999999999999999999:00:00", None),
+        ("99999999999999999999", 86_400),
+        ("9" * 900, 86_400),
+        ("9" * 5_000, None),
+        ("000000007", 7),
+        (" 7 ", 7),
+        ("-7", None),
+        ("+7", None),
+        ("7.5", None),
+        ("1e3", None),
+        ("NaN", None),
+        ("inf", None),
+        ("٧", None),
+        ("²", None),
+        ("7, 9", None),
+        ("7; 9", None),
+        ("", None),
+        ("Sun, 29 Nov 0000 00:00:00 GMT", 0),
+        ("Sun, 29 Nov 10000 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 86_400),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0),
+        ("Sun, 99 Nov 2026 99:99:99 GMT", None),
+        ("Sun, 29 Nov 2020 00:00:00 +99999999999999999999", None),
+        ("Sun Nov 29 00:00:00 2020", 0),
+        ("soon", None),
+        (":::::", None),
+    ],
+)
+async def test_a_wait_in_odd_words_is_none_and_no_error(server: Server, told: str, after: float | None) -> None:
+    server.answers(503, Retry_After=told)
+    with pytest.raises((Retry, BadStatus)) as raised:
+        await ask({"url": server.url})
+    assert getattr(raised.value, "after", None) == after
+
+
+@asynccontextmanager
+async def saying(*heads: bytes) -> AsyncGenerator[str]:
+    """A server that answers its nth request with these bytes, and then `well`."""
+    answers = iter(heads)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(next(answers) + b"Content-Length: 4\r\nConnection: close\r\n\r\nwell")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, LOOPBACK, 0) as listening:
+        yield f"http://{LOOPBACK}:{listening.sockets[0].getsockname()[1]}"
+
+
+async def test_a_header_that_is_not_utf_8_is_told_by_its_bytes() -> None:
+    head = (
+        b'HTTP/1.1 200 \x80\xff\r\nETag: "\x80\xff"\r\nContent-Type: text/plain; charset=\x80\r\n'
+        b"Set-Cookie: a=\xff\xfe\r\n"
+        b"Last-Modified: \xc3\xa9 \xc3\r\nLocation: /\xe9\r\nX-Request-Id: \xed\xa0\x80\r\n"
+    )
+    async with saying(head) as url:
+        result = await ask({"url": url, "keepHeaders": ["Set-Cookie"]})
+    assert (result.status, result.body) == (200, "well")
+    assert result.headers == {
+        "etag": '"\\x80\\xff"',
+        "content-type": "text/plain; charset=\\x80",
+        "set-cookie": "a=\\xff\\xfe",
+        "last-modified": "é \\xc3",
+        "location": "/%E9",
+        "x-request-id": "\\xed\\xa0\\x80",
+    }
+    assert result_of(result)
+
+
+async def test_a_place_that_is_not_utf_8_is_asked_for_by_its_bytes() -> None:
+    heads = (b"HTTP/1.1 302 Found\r\nLocation: /\xe9\xc3\xa9\r\n", b"HTTP/1.1 200 OK\r\n")
+    async with saying(*heads) as url:
+        result = await ask({"url": url, "redirects": 1})
+    assert result.url == f"{url}/%E9%C3%A9"
+
+
+async def test_a_wait_that_is_not_utf_8_is_none() -> None:
+    async with saying(b"HTTP/1.1 503 \xff\r\nRetry-After: \xff\r\n") as url:
+        with pytest.raises(BadStatus):
+            await ask({"url": url})
 
 
 async def test_an_expected_status_is_success_whatever_it_is(server: Server) -> None:

@@ -170,16 +170,17 @@ def _unexpected(params: HttpParams, answer: Answer, secrets: tuple[str, ...], cl
 
 def _wait(retry_after: str | None, clock: Clock) -> float | None:
     """Seconds that a server asks us to wait; None, if it does not, or not in words we know."""
-    if retry_after is None:
+    if retry_after is None or len(retry_after) > _HEADER_MOST:
         return None
-    if retry_after.strip().isdecimal():
-        return min(float(retry_after), _LONGEST_WAIT)
-    try:
-        moment = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
+    text = retry_after.strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text), _LONGEST_WAIT)
     now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
-    wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    try:
+        moment = parsedate_to_datetime(text)
+        wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # the parser has raised each of them
+        return None
     return min(max(wait.total_seconds(), 0.0), _LONGEST_WAIT)
 
 

@@ -79,7 +79,7 @@ class Session:
             raise NoAnswer(f"{origin(request.url)}: {type(error).__name__}: {error}") from error
         headers: dict[str, str] = {}
         for name, value in response.headers.items():
-            headers.setdefault(name.lower(), value)
+            headers.setdefault(name.lower(), _readable(name, value))
         return Answer(status=response.status, url=request.url, headers=headers, body=body, cut=cut)
 
     def _check(self, url: URL) -> None:
@@ -119,6 +119,16 @@ class _Resolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def _readable(name: str, value: str) -> str:
+    """A header's value as text: bytes that are not UTF-8, which aiohttp leaves as halves of pairs, by their numbers."""
+    if value.isascii():
+        return value
+    raw = value.encode(errors="surrogateescape")
+    if name.lower() == "location":  # as a browser would ask for it
+        return "".join(f"%{ord(sign) - 0xDC00:02X}" if "\udc80" <= sign <= "\udcff" else sign for sign in value)
+    return raw.decode(errors="backslashreplace")
 
 
 async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
