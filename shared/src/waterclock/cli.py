@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import click
+
+from waterclock.kit.escaping import escaped
 
 GROUP = "waterclock.commands"
 CLIENT = frozenset({"httpx", "yaml"})
@@ -31,6 +34,13 @@ class Verbs(click.Group):
             if error.name not in CLIENT:
                 raise
             return _lacking(cmd_name, error.name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            vars(error)["message"] = escaped(error.message, keep="\n\t")  # it may name what others have written
+            raise
 
 
 def _lacking(verb: str, module: str) -> click.Command:

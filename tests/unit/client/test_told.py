@@ -92,6 +92,9 @@ def test_a_range_without_instants_says_so() -> None:
         ("\x1bc\x9b2J", "\\x1bc\\x9b2J"),
         ("10%\r20%\r", "10%\\x0d20%"),
         ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("a\u2028b\u2029c\x85d\u061ce\u200ff\u2066g", "a\\u2028b\\u2029c\\x85d\\u061ce\\u200ff\\u2066g"),
+        ("\ufeff\U000e0041\ud800", "\\ufeff\\U000e0041\\ud800"),
+        ("le\u00a0jour 👩\u200d🔧", "le\u00a0jour 👩\u200d🔧"),
     ],
 )
 def test_what_others_wrote_does_not_rule_the_terminal(said: str, shown: str) -> None:

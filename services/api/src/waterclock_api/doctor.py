@@ -11,6 +11,7 @@ import click
 import msgspec
 import psycopg
 
+from waterclock.client.output import put_json, say
 from waterclock.client.terminal import ClientSettings
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import run_service
@@ -40,10 +41,9 @@ def doctor(*, as_json: bool) -> None:
     async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  all of it has a bound
         found = await examine()
         if as_json:
-            click.echo(msgspec.json.encode({"findings": found}))
+            put_json(msgspec.json.encode({"findings": found}))
         else:
-            for line in told(found):
-                click.echo(line)
+            say(told(found))
         if code := exit_code(found):
             raise click.exceptions.Exit(code)
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import click
 
+from waterclock.client.output import complain, say
 from waterclock.client.table import table
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import Unfit, run_service
@@ -94,8 +95,7 @@ def list_keys() -> None:
     """List all keys that there ever were, oldest first."""
 
     async def work(connection: Connection) -> None:
-        for line in told(await keys.all_keys(connection), SystemClock().now_ms()):
-            click.echo(line)
+        say(told(await keys.all_keys(connection), SystemClock().now_ms()))
 
     _run(work)
 
@@ -109,8 +109,7 @@ def history(which: str | None) -> None:
         found = await keys.changes(connection, which)
         if which is not None and not found:
             raise Unfit(f"there never was a key {which!r}")
-        for line in recounted(found):
-            click.echo(line)
+        say(recounted(found))
 
     _run(work)
 
@@ -125,7 +124,7 @@ def revoke(which: str, reason: str | None) -> None:
         ended = await keys.revoke(connection, which)
         if not ended:
             raise Unfit(f"there is no key {which!r}, or it was revoked before")
-        click.echo(f"Revoked {', '.join(ended)}. It ends within 2 seconds, where Postgres is in reach.")
+        say([f"Revoked {', '.join(ended)}. It ends within 2 seconds, where Postgres is in reach."])
 
     _change("revoke", reason, work)
 
@@ -162,7 +161,7 @@ async def _made(
     )
     good = "for ever" if until is None else f"until {_written(until)}"
     often = "" if rate is None else f", {rate:g} requests a second"
-    click.echo(f"Key {secret.key_id} of {name}: {', '.join(scopes)}{often}; {good}. Shown once:", err=True)
+    complain(f"Key {secret.key_id} of {name}: {', '.join(scopes)}{often}; {good}. Shown once:")
     click.echo(secret.text)
 
 

@@ -45,8 +45,8 @@ from waterclock.model.errors import (
     TryLater,
     VersionMismatch,
 )
-from waterclock_api.budget import Crowded
 from waterclock_api.askers import ADDRESS
+from waterclock_api.budget import Crowded
 from waterclock_api.credentials import BeyondRun, CredentialsUnknown, Forbidden, Unauthenticated
 from waterclock_api.flaws import DETAIL_MOST, bounded, cut
 from waterclock_api.fronting import prefix_of, request_id_of

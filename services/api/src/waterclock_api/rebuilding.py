@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from waterclock.client.output import say
 from waterclock.client.table import table
 from waterclock.kit import telemetry
 from waterclock.kit.service import run_service
@@ -62,8 +63,7 @@ async def _compared(connection: Connection, *, swap: bool) -> bool:
     try:
         await work.fold(_Progress().tell)
         compared = await work.compare()
-        for line in told(compared):
-            click.echo(line)
+        say(told(compared))
         if swap:
             await work.swap()
             click.echo("The rebuilt read models are in place.")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import click
 
+from waterclock.client.output import tell
 from waterclock.kit import telemetry
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
@@ -58,7 +59,7 @@ def reconcile(*, do: bool, accept_loss: bool, clock: bool, partition: int | None
                 await open_pool(store.postgres_url, name="reconcile", max_size=1) as pool,
                 await connect_anew(pool) as connection,
             ):
-                one = Reconcile(log, connection, click.echo, do=do, accept_loss=accept_loss)
+                one = Reconcile(log, connection, tell, do=do, accept_loss=accept_loss)
                 if partition is not None and partition >= log.partitions:
                     raise Unfit(f"There is no partition {partition}: the log has {log.partitions}.")
                 each = range(log.partitions) if partition is None else (partition,)

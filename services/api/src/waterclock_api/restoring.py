@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import click
 
+from waterclock.client.output import tell
 from waterclock.kit import telemetry
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
@@ -70,7 +71,7 @@ async def _restore(partitions: int | None, replace: bool, accept_loss: bool) -> 
         ):
             with rights(store.postgres_url):
                 await connection.execute(statement("may_restore"))
-                work = Restore(log, connection, queues_of(migrating), click.echo)
+                work = Restore(log, connection, queues_of(migrating), tell)
                 await work.do(partitions, replace=replace, accept_loss=accept_loss)
     finally:
         await log.close()

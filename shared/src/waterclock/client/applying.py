@@ -13,6 +13,7 @@ from waterclock.client import calls
 from waterclock.client.answers import Job
 from waterclock.client.definitions import OWNER, BadFile, File, read_file, write_file
 from waterclock.client.http import Client
+from waterclock.client.output import at_terminal, complain, put_json
 from waterclock.client.plan_told import COLOURS, told
 from waterclock.client.planning import Change, Plan, definition_of, planned
 from waterclock.client.problems import ApiError, NameTaken, NotFound, Refused, VersionMismatch
@@ -57,7 +58,7 @@ def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool
             _carry_out(client, change, allow_unknown=allow_unknown)
         except ApiError as error:
             failed += 1
-            click.echo(f"{change.action} {change.name}: {_why(error)}", err=True)
+            complain(f"{change.action} {change.name}: {_why(error)}")
             if stop or not isinstance(error, Refused):  # without an answer, there will be none for the others
                 _end(place + 1 - failed, failed, len(todo) - place - 1, wanted)
                 return
@@ -86,7 +87,7 @@ def export(
         found = (client.send(calls.get_job(job)) for job in jobs)
     else:
         found = client.each(calls.list_jobs(group=group, label=labels, limit=1000))
-    text = write_file(definition_of(job) for job in found)
+    text = write_file((definition_of(job) for job in found), shown=path is None and at_terminal())
     if path is None:
         click.echo(text, nl=False)
     else:
@@ -124,7 +125,7 @@ def _plan(client: Client, file: File, *, prune: bool, take_over: bool) -> Plan:
 
 def _show(found: Plan, *, as_json: bool) -> None:
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        put_json(msgspec.json.encode(found))
         return
     for line in told(found):
         click.secho(visible(line), fg=COLOURS.get(line[:1]))

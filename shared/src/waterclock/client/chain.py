@@ -13,8 +13,9 @@ import click
 import msgspec
 import psycopg
 
+from waterclock.client.output import put_json, say
 from waterclock.client.table import table
-from waterclock.client.terminal import NO, NotAsked, say
+from waterclock.client.terminal import NO, NotAsked
 from waterclock.kit.settings import SettingsError, read
 from waterclock.model.positions import Position, parse_position
 from waterclock.store.chain import Chained, verify
@@ -35,7 +36,7 @@ def prove(anchors: Sequence[str], *, as_json: bool) -> None:
         raise NotAsked(" ".join(str(error).split())) from None
     whole = all(one.broken is None and all(one.anchors.values()) for one in found)
     if as_json:
-        click.echo(msgspec.json.encode({"partitions": found, "ok": whole}))
+        put_json(msgspec.json.encode({"partitions": found, "ok": whole}))
     else:
         say(told(found, ok=whole))
     if not whole:

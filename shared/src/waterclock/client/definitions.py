@@ -90,14 +90,20 @@ def read_file(text: str) -> File:
     return File(owner=owner, jobs=tuple(one for one in wanted if one is not None))
 
 
-def write_file(definitions: Iterable[Definition]) -> str:
-    """What `read_file` reads as these: members that are not at their defaults, and one owner at the head."""
+def write_file(definitions: Iterable[Definition], *, shown: bool = False) -> str:
+    """What `read_file` reads as these: members that are not at their defaults, and one owner at the head.
+
+    `shown`: with escapes for what a terminal would obey or not show.
+    """
     jobs = list(definitions)
     owners = {one.labels.get(OWNER) for one in jobs}
     owner = owners.pop() if len(owners) == 1 else None
     head = {} if owner is None else {"owner": owner}
     document = {**head, "jobs": [_members(one, without=OWNER if owner else None) for one in jobs]}
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.dump(document, Dumper=_Shown if shown else _Dumper, sort_keys=False, allow_unicode=True, width=120)
+    if not shown:
+        return text
+    return "".join([sign if sign.isprintable() or sign == "\n" else _escape(sign) for sign in text])
 
 
 def schema() -> dict[str, Any]:
@@ -248,6 +254,30 @@ class _Dumper(yaml.SafeDumper):
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
         sign: list(forms) for sign, forms in cast("dict[str, Any]", yaml.SafeDumper.yaml_implicit_resolvers).items()
     }
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """In quotes in which it is escaped, where YAML would fold it as it folds ends of lines."""
+        return yaml.ScalarNode("tag:yaml.org,2002:str", text, style='"' if self.hidden(text) else None)
+
+    def hidden(self, text: str) -> bool:
+        return _FOLDED.search(text) is not None
+
+
+class _Shown(_Dumper):
+    """Escapes whatever is not seen."""
+
+    def hidden(self, text: str) -> bool:
+        return not text.replace("\n", "").isprintable()
+
+
+_FOLDED = re.compile("[\x85\u2028\u2029\ufeff]")
+_Dumper.add_representer(str, _Dumper.represent_text)
+_Shown.add_representer(str, _Shown.represent_text)
+
+
+def _escape(sign: str) -> str:
+    number = ord(sign)
+    return f"\\x{number:02X}" if number < 0x100 else f"\\u{number:04X}" if number < 0x10000 else f"\\U{number:08X}"
 
 
 for _tag, _form, _first in _FORMS:

@@ -11,8 +11,10 @@ from waterclock.client import calls
 from waterclock.client.fields import assigned, duration, parameters
 from waterclock.client.http import Client
 from waterclock.client.jobs_told import changed, detail, events, listed
+from waterclock.client.output import say
 from waterclock.client.problems import VersionMismatch
 from waterclock.client.runs import asked
+from waterclock.client.table import visible
 from waterclock.client.terminal import (
     Failure,
     at_option,
@@ -244,9 +246,9 @@ def trigger(
 def delete(client: Client, job: str, version: int | None, *, yes: bool) -> None:
     """Delete a job; its runs and its history stay readable."""
     if not yes:
-        click.confirm(f"Delete {job}?", abort=True)
+        click.confirm(visible(f"Delete {job}?"), abort=True)
     client.send(calls.delete_job(job, version=version))
-    click.echo(f"{job} is deleted")
+    say([f"{job} is deleted"])
 
 
 @job.command(short_help="List what happened to a job, newest first.")

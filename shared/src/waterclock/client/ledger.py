@@ -10,10 +10,11 @@ import click
 from waterclock.client import calls
 from waterclock.client.answers import Proof
 from waterclock.client.http import Client
+from waterclock.client.output import put_json, say
 from waterclock.client.problems import Refused
 from waterclock.client.table import table
 from waterclock.client.talks import decode
-from waterclock.client.terminal import NO, NotAsked, json_option, say, speaking
+from waterclock.client.terminal import NO, NotAsked, json_option, speaking
 
 
 @click.group()
@@ -51,7 +52,7 @@ def verify(
         raise NotAsked(str(error)) from None
     proof = decode(answer, Proof)
     if as_json:
-        click.echo(answer)
+        put_json(answer)
     else:
         say(told(proof))
     if not proof.ok:

@@ -9,6 +9,7 @@ import click
 from waterclock.client import calls
 from waterclock.client.fields import assigned, duration, parameters
 from waterclock.client.http import Client
+from waterclock.client.output import complain, say
 from waterclock.client.problems import Refused
 from waterclock.client.runs_many import cancel_many, check, chosen, filters, retry_many
 from waterclock.client.runs_told import told, whole
@@ -24,7 +25,6 @@ from waterclock.client.terminal import (
     param_option,
     params_option,
     reason_option,
-    say,
     show,
     show_pages,
     speaking,
@@ -194,9 +194,9 @@ def _cancelled(client: Client, run_id: str) -> bool:
     try:
         client.send(calls.cancel_run(run_id))
     except Refused as error:
-        click.echo(f"{run_id} refused: {error}", err=True)
+        complain(f"{run_id} refused: {error}")
         return False
-    click.echo(f"{run_id} asked to stop")
+    say([f"{run_id} asked to stop"])
     return True
 
 
@@ -253,4 +253,4 @@ def asked(client: Client, run_id: str, *, wait: bool, follow: bool, as_json: boo
     elif wait:
         await_run(client, run_id, as_json=as_json)
     else:
-        click.echo(f'{{"runId":"{run_id}"}}' if as_json else run_id)
+        say([f'{{"runId":"{run_id}"}}' if as_json else run_id])

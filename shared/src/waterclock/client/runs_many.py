@@ -11,8 +11,8 @@ from waterclock.client import calls
 from waterclock.client.answers import CancelledRuns, Retried
 from waterclock.client.call import Body, Call, Named
 from waterclock.client.http import Client
+from waterclock.client.output import say
 from waterclock.client.talks import decode
-from waterclock.client.terminal import say
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", Retried, CancelledRuns)

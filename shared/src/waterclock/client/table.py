@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 import msgspec
 
-_HIDDEN = {
-    number: f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
-    for number in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-    if chr(number) not in "\n\t"
-}
-"""What a terminal would obey rather than show: control characters, and those that turn the direction of writing."""
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""What a terminal would obey rather than show, or not show at all: control characters, those that turn the direction of
+writing, ends of lines, halves of surrogate pairs."""
+_KEPT = frozenset("\n\t\u200c\u200d")  # joiners are part of words, and of emoji
 
 
 def visible(text: str) -> str:
     """Text of others, such as an executor's lines, as a terminal may have it: no colours, controls by their number."""
-    return click.unstyle(text).rstrip("\r").translate(_HIDDEN)
+    text = click.unstyle(text).rstrip("\r")
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(sign: str) -> str:
+    if sign.isprintable() or sign in _KEPT or unicodedata.category(sign) not in _OBEYED:
+        return sign
+    number = ord(sign)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Iterator[str]:

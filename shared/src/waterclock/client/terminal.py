@@ -13,8 +13,8 @@ import msgspec
 from waterclock.client.answers import Page
 from waterclock.client.call import Call
 from waterclock.client.http import Client
+from waterclock.client.output import put_json, say
 from waterclock.client.problems import ApiError, Closed, Forbidden, Refused, Unauthenticated, Unreachable
-from waterclock.client.table import visible
 from waterclock.client.talks import decode, following
 from waterclock.kit.settings import PREFIX, SettingsError, read
 
@@ -95,7 +95,7 @@ def unlocked(error: Unauthenticated | Forbidden) -> str:
 def show(client: Client, call: Call[T], told: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
     """Print an answer as it is, or in the lines that tell it."""
     if as_json:
-        click.echo(client.fetch(call))
+        put_json(client.fetch(call))
         return
     say(told(client.send(call)))
 
@@ -104,16 +104,11 @@ def show_pages(client: Client, call: Call[Page[Any]]) -> None:
     """Print this page of a list and all that follow as they are, one a line."""
     while True:
         answer = client.fetch(call)
-        click.echo(answer)
+        put_json(answer)
         cursor = decode(answer, call.kind).next_cursor
         if cursor is None:
             return
         call = following(call, cursor)
-
-
-def say(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(visible(line))
 
 
 def more(page: Page[Any]) -> Iterable[str]:

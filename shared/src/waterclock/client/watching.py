@@ -14,6 +14,7 @@ from waterclock.client.answers import Run
 from waterclock.client.call import Stream
 from waterclock.client.events import END, Event
 from waterclock.client.http import Client
+from waterclock.client.output import put_json, say
 from waterclock.client.table import visible
 from waterclock.client.telling import because, told
 from waterclock.client.terminal import NO
@@ -32,7 +33,7 @@ class Lines:
 
     def write(self, event: Event) -> None:
         if self._as_json:
-            click.echo(msgspec.json.encode({"event": event.kind, "id": event.position, "data": event.data}))
+            put_json(msgspec.json.encode({"event": event.kind, "id": event.position, "data": event.data}))
             return
         passing = event.kind == _PROGRESS
         if passing and not self._live:
@@ -62,7 +63,10 @@ def follow_run(client: Client, run_id: str, *, as_json: bool) -> None:
 def await_run(client: Client, run_id: str, *, as_json: bool) -> None:
     """Wait for a run's end, and say it in a line, or as the run's JSON."""
     run = client.wait(run_id)
-    click.echo(client.fetch(calls.get_run(run_id)) if as_json else visible(ended(run)))
+    if as_json:
+        put_json(client.fetch(calls.get_run(run_id)))
+    else:
+        say([ended(run)])
     leave_with(run.status)
 
 

@@ -1,0 +1,34 @@
+"""What verbs write: lines for people, and answers for programs; a terminal obeys nothing in either."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+import click
+
+from waterclock.client.table import visible
+from waterclock.kit.escaping import escaped
+
+
+def put_json(answer: bytes) -> None:
+    """Print JSON as it is; at a terminal the same value, with escapes for what that would obey or not show."""
+    click.echo(escaped(answer.decode(errors="replace"), keep="\n") if at_terminal() else answer)
+
+
+def tell(line: str) -> None:
+    click.echo(visible(line))
+
+
+def say(lines: Iterable[str]) -> None:
+    for line in lines:
+        tell(line)
+
+
+def complain(text: str) -> None:
+    """Say it on standard error."""
+    click.echo(visible(text), err=True)
+
+
+def at_terminal() -> bool:
+    return sys.stdout.isatty()
