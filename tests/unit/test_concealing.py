@@ -32,6 +32,24 @@ def test_it_is_found_in_every_common_spelling(secret: str) -> None:
         assert SHOWN in concealed(f"before {way} after"), way
 
 
+@pytest.mark.parametrize("secret", [AWKWARD, "plain1", "%41%41%41", "a b c d", "hush-token-€"])
+def test_it_is_found_where_every_character_of_it_is_encoded(secret: str) -> None:
+    raw, units = secret.encode(), secret.encode("utf-16-be").hex()
+    ways = [
+        raw.hex(), raw.hex().upper(), f"ff{raw.hex()}ff", "".join(f"%{byte:02X}" for byte in raw),
+        "".join(f"%{byte:02x}" for byte in raw), "".join(rf"\x{byte:02x}" for byte in raw),
+        "".join(rf"\u{units[n : n + 4]}" for n in range(0, len(units), 4)),
+        "".join(rf"\u{units[n : n + 4].upper()}" for n in range(0, len(units), 4)),
+        "".join(f"&#{ord(sign)};" for sign in secret), "".join(f"&#x{ord(sign):x};" for sign in secret),
+        "".join(f"&#x{ord(sign):X};" for sign in secret),
+        *(base64.b32encode(b"user:"[:n] + raw + b"tail"[:m]).decode() for n in range(6) for m in range(5)),
+    ]  # fmt: skip
+    concealed = Concealer([secret])
+    for way in ways:
+        assert SHOWN in concealed(f"before {way} after"), way
+        assert secret not in concealed(way)
+
+
 @given(st.text(min_size=6, max_size=30))
 def test_what_is_told_holds_no_secret_whatever_it_is_made_of(secret: str) -> None:
     assume(set(secret) != {"a"})  # of which there would be one more
