@@ -7,7 +7,9 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random  # noqa: TID251  a campaign that its seed repeats
+from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -22,11 +24,21 @@ from tests.support.verdict import broken, misheard
 from waterclock.kit.clock import SystemClock
 from waterclock.model.events import ResultRefused, RunLost, WorkerLeft
 from waterclock.model.instants import stamp
+from waterclock.store.pool import open_pool
 from waterclock.store.shadow import Difference
+from waterclock_api.place_findings import of_jobs
 
 FLOWING, QUIET = 60.0, 90.0  # s
-NEW = ("cancel_reason",)
+NEW = ("reach",)
 """Columns of this release: until its projector has taken over they stay empty, and `rebuild --swap` fills them."""
+REACHING: dict[str, tuple[str, dict[str, Any]]] = {
+    "own bucket": ("db.backup", {"bucket": "kept", "connection": "env:OLD_URL", "accessKey": "env:OLD_KEY"}),
+    "other database": ("db:backup", {"database": "orders", "retentionDays": 0}),
+    "own target": ("db.restore-drill", {"target": "env:OLD_SCRATCH"}),
+    "with a secret": ("http.request", {"url": "https://x.example", "headers": {"A": {"from": "env:OLD_TOKEN"}}}),
+    "signed": ("http.request", {"url": "https://x.example", "sign": {"key": "env:OLD_KEY"}}),
+}
+"""Jobs of the release before that workers of this one would stop: none of them names a place or lists a reference."""
 UPGRADE: list[tuple[str, Release]] = [(part, "present") for part in ORDER]
 DOWNGRADE: list[tuple[str, Release]] = [(part, "previous") for part in reversed(ORDER)]
 
@@ -69,14 +81,19 @@ async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[st
         await rollout.migrate("previous")
         await rollout.begin("previous")
         load = await Load.begin(place.url, seed=seed)
+        reaching = await stored(place.url)
         heard = {name: load.stream_of(name) for name in ("tick", "serial", "by-hand")}
         async with asyncio.TaskGroup() as tasks:
             asking = tasks.create_task(load.go_on(), name="load")
             listening = [tasks.create_task(one.listen(), name="listen") for one in heard.values()]
             await rollout.migrate("present")
+            assert await named(urls[1]) == dict.fromkeys(reaching, "warning"), "nobody is told before workers are new"
             for part, release in steps:
                 await rollout.replace(part, release)
                 await flows(load, heard["tick"])
+            if steps == UPGRADE:
+                assert await named(urls[1]) == dict.fromkeys(reaching, "problem")
+                await written_back(place.url, reaching)
             load.stop()
             await asking
             await load.end_schedules()
@@ -96,6 +113,43 @@ async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[st
     assert not faults, "\n".join([f"seed {seed}", *faults[:100]])
 
 
+async def stored(url: str) -> list[str]:
+    """The ids of jobs that reach out, and run on demand only; they are read back as they are."""
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        made: list[str] = []
+        for name, (target, params) in REACHING.items():
+            job = {"jobName": name, "invokeTarget": target, "invokeParams": params}
+            answered = await http.post("/v1/monitor/jobs", json=job)
+            assert answered.status_code in {201, 202}, answered.text
+            made.append(answered.json()["id"])
+        for job_id in made:
+            await waiting.until(lambda: _readable(http, job_id), within=QUIET, what=f"{job_id} can be read")  # noqa: B023
+        return made
+
+
+async def named(postgres_url: str) -> dict[str, str]:
+    """The jobs that `waterclock doctor` names for where they reach, and how bad it calls that."""
+    async with await open_pool(postgres_url, name="doctor", max_size=1) as pool, pool.connection() as connection:
+        found = [one async for one in of_jobs(connection) if one.level != "ok"]
+    assert all(one.do for one in found)
+    return {one.said.partition("(")[2].partition(")")[0]: one.level for one in found}
+
+
+async def written_back(url: str, job_ids: Sequence[str]) -> None:
+    """Each is read, told of, edited, and written back with what it says of places unchanged."""
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        for job_id in job_ids:
+            job = (await http.get(f"/v1/monitor/jobs/{job_id}")).json()
+            assert job["notes"], job
+            answered = await http.put(f"/v1/monitor/jobs/{job_id}", json=job | {"remark": "edited"})
+            assert answered.status_code in {200, 202}, answered.text
+            assert answered.json()["invokeParams"] == job["invokeParams"]
+
+
+async def _readable(http: httpx.AsyncClient, job_id: str) -> bool:
+    return (await http.get(f"/v1/monitor/jobs/{job_id}")).status_code == 200
+
+
 async def flows(load: Load, tick: Listener) -> None:
     """What is due from now on is decided, executed, and read to have succeeded."""
     now = stamp(SystemClock().now_ms())
@@ -112,7 +166,7 @@ async def caught_up(heard: dict[str, Listener], load: Load, evidence: Evidence) 
 def is_older(difference: Difference) -> bool:
     """The row is as the release before projects it: without what that does not know."""
     live, rebuilt = difference.live, difference.rebuilt
-    return live is not None and rebuilt is not None and {**rebuilt, **dict.fromkeys(NEW)} == live
+    return live is not None and rebuilt is not None and {**rebuilt, **dict.fromkeys(rebuilt.keys() & {*NEW})} == live
 
 
 def burnt(evidence: Evidence) -> list[str]:

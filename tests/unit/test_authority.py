@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from waterclock.model.authority import Asked, beyond_run, held_by
+from waterclock.model.authority import MOST, Asked, beyond_run, held_by
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import PlaceSpec, ReferenceSpec
 
@@ -205,3 +205,8 @@ def test_an_executor_of_ones_own_that_announces_references_is_held_whole() -> No
     assert pointers(asked, None, spec=LOOKS_UP, target="acme.call") == ["/json/secret"]
     assert pointers(asked, asked, spec=LOOKS_UP, target="acme.call") == []
     assert pointers(asked | {"n": 2}, asked, spec=LOOKS_UP, target="acme.call") == ["/n"]
+
+
+def test_of_many_members_beyond_it_some_are_named() -> None:
+    assert len(pointers({f"m{n}": n for n in range(5000)}, STORED)) == MOST
+    assert len(pointers({"all": ["env:A"] * 5000}, None, spec=LOOKS_UP, target="acme.call")) == MOST

@@ -7,11 +7,12 @@ alone may send, all of them must say so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from waterclock.model.authority import HTTP, held_by, references_in, same_member
+from waterclock.model.authority import HTTP, MOST, held_by, references_in, same_member
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.place_bounds import place_flaws, place_named, reference_flaw, unknown_place
@@ -114,7 +115,7 @@ def _of_references(reach: Reach, target: Target, params: Mapping[str, Any], *, s
     flaws = (
         reference_flaw(text, patterns, pointer=pointer, where=where, stored=stored) for pointer, text in found.items()
     )
-    return [flaw for flaw in flaws if flaw is not None]
+    return list(islice((flaw for flaw in flaws if flaw is not None), MOST))
 
 
 def _unsure(target: Target, params: Mapping[str, Any]) -> Iterator[Flaw]:

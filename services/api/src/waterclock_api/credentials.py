@@ -12,7 +12,7 @@ from waterclock.model.errors import Flaw, Refusal
 from waterclock_api.pacing import Pace
 from waterclock_api.scopes import SCOPES, Scope
 
-_NAMED = 10  # members named in a line
+_NAMED, _LONGEST = 10, 100  # members named in a line, and characters of one
 EndOfGrant = Literal[
     "keyRevoked",
     "keyRotated",
@@ -74,12 +74,16 @@ class BeyondRun(Refusal):
     scope: Scope = "edit"
 
     def __init__(self, actor: str, flaws: Sequence[Flaw]) -> None:
-        named = ", ".join(flaw.pointer for flaw in flaws[:_NAMED])
+        named = ", ".join(_short(flaw.pointer) for flaw in flaws[:_NAMED])
         more = f" and {len(flaws) - _NAMED} more" if len(flaws) > _NAMED else ""
         super().__init__(
             f"{actor} may run what the job says, not {named}{more} beyond it: this takes the scope {self.scope}."
         )
         self.flaws = tuple(flaws)
+
+
+def _short(pointer: str) -> str:
+    return pointer if len(pointer) <= _LONGEST else pointer[: _LONGEST - 1] + "…"
 
 
 class CredentialsUnknown(Exception):

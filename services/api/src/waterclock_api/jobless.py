@@ -70,9 +70,9 @@ async def _wanted(
     """
     flaws: list[Flaw] = []
     write = read_struct(RunWrite, body, flaws, stand_ins={"invoke_target": ""})
+    check_params_size(write.params, flaws, at="params")
     if not flaws:
         await hold(parts, caller, AskedOf(write.invoke_target, write.params, write.queue), None)
-    check_params_size(write.params, flaws, at="params")
     check_labels(write.labels, flaws)
     check_queue(write.queue, (queue.name for queue in parts.log.queues), flaws)
     ready_at = ready_at_of(write, parts.clock.now_ms(), flaws)

@@ -9,6 +9,7 @@ Whatever is not known to be harmless is held by this, also what an executor lear
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
@@ -22,6 +23,8 @@ HTTP = "http.request"
 Held: TypeAlias = Literal["free", "places", "references", "unknown"]
 """By what a caller with `run` alone is held; `unknown`: nobody has announced the executor, so it may work at places."""
 
+MOST = 100
+"""Members that are named as beyond it."""
 _HARMLESS = frozenset({"timeout"})
 """Members of a request with references that such a caller may set beside them."""
 _BODY = frozenset({"json", "text"})
@@ -68,7 +71,7 @@ def beyond_run(
             found = _beyond_unknown(asked, stored)
     # workers of another queue may know another place by that name, or another secret by that reference
     moved = stored is not None and asked.queue != stored.queue
-    return (*found, *((Flaw("/queue", "is not the job's"),) if moved else ()))
+    return (*islice(found, MOST), *((Flaw("/queue", "is not the job's"),) if moved else ()))
 
 
 def is_held(asked: Asked, spec: ExecutorSpec | None) -> bool:
