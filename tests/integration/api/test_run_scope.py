@@ -271,6 +271,33 @@ async def test_what_each_role_may_do_at_each_door(rig: MakeRig) -> None:
                 assert answered.status_code == may.get(role, 403), (method, path, body, role, answered.text)
 
 
+TRIED: list[tuple[str, dict[str, Any]]] = [
+    (BACKUP, {"endpoint": "http://my-s3:9000", "bucket": "mine"}),
+    (DRILL, {"endpoint": "http://my-s3:9000", "bucket": "mine"}),
+    (BACKUP, {"retentionDays": 0, "keepLast": 1}),
+    (BACKUP, {"accessKey": "env:ANY_VARIABLE", "endpoint": "http://my-s3:9000"}),
+    (BACKUP, {"accessKey": "file:/any/line", "endpoint": "http://my-s3:9000"}),
+    (BACKUP, {"database": "template1"}),
+    ("db:backup", {"endpoint": "http://127.0.0.1:5432"}),
+    ("db:restore-drill", {"target": "env:WATERCLOCK_BACKUP_DATABASE_URL"}),
+]
+"""By a key with the scope `run` alone."""
+
+
+@pytest.mark.asyncio
+async def test_no_database_secret_or_history_is_taken_by_who_may_only_run(rig: MakeRig) -> None:
+    async with rig() as api:
+        doors = await opened(api)
+        for target, params in TRIED:
+            refused(
+                await doors.request("run", target, params), "/params/place", *(f"/params/{name}" for name in params)
+            )
+            for more in ("run+edit", "admin"):
+                assert (await doors.request(more, target, params)).status_code == 422, (target, params)
+        counted = (await api.http.get(RUNS, headers=doors.keys["list"])).json()["items"]
+        assert counted == []
+
+
 @pytest.mark.asyncio
 async def test_free_members_and_open_places_are_for_who_may_only_run(rig: MakeRig) -> None:
     async with rig() as api:

@@ -71,8 +71,6 @@ async def _wanted(
     flaws: list[Flaw] = []
     write = read_struct(RunWrite, body, flaws, stand_ins={"invoke_target": ""})
     check_params_size(write.params, flaws, at="params")
-    if not flaws:
-        await hold(parts, caller, AskedOf(write.invoke_target, write.params, write.queue), None)
     check_labels(write.labels, flaws)
     check_queue(write.queue, (queue.name for queue in parts.log.queues), flaws)
     ready_at = ready_at_of(write, parts.clock.now_ms(), flaws)
@@ -80,9 +78,11 @@ async def _wanted(
     retry = retry_policy(write.retry, flaws)
     target = write.invoke_target
     known = await parts.registry.known(target, patient=not allow_unknown) if target else None
+    if known is not None and not allow_unknown:
+        check_target(target, known, flaws)
+    if not flaws:
+        await hold(parts, caller, AskedOf(target, write.params, write.queue), None)
     if known is not None:
-        if not allow_unknown:
-            check_target(target, known, flaws)
         check_params(known.get(target), write.params, flaws, notes, at="params")
         check_places(parts.registry, target, write.params, flaws, queue=write.queue, at="params")
     refuse(flaws)

@@ -13,6 +13,7 @@ from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import PLACED
 from waterclock.store.pool import Connection
+from waterclock.store.shadow import home
 from waterclock.store.statements import statement
 from waterclock_api.announced import Target, told
 from waterclock_api.findings import Finding, ok, problem, warning
@@ -32,7 +33,7 @@ class _Found(NamedTuple):
 async def of_jobs(connection: Connection) -> AsyncGenerator[Finding]:
     """Each job that a worker would stop, and each that goes on only because it is stored, with what mends it."""
     specs = {name: one for one in await executors_of_workers(connection) for name in (one.key, *one.aliases)}
-    announced = await announced_by_workers(connection)
+    announced = await announced_by_workers(connection) if await _is_migrated(connection) else ()
     looked, named, more = 0, 0, 0
     async for one in _jobs(connection, specs):
         looked += 1
@@ -48,6 +49,13 @@ async def of_jobs(connection: Connection) -> AsyncGenerator[Finding]:
         yield warning(CHECK, f"{more} more jobs want to be looked at", "mend those that are named, and ask again")
     if not named:
         yield ok(CHECK, f"{looked} job(s) work at places or send secrets, all within what workers announced")
+
+
+async def _is_migrated(connection: Connection) -> bool:
+    """Whether there is a place to keep what workers announce: an operator may ask before there is."""
+    wanted = {"schema": await home(connection), "table": "workers"}
+    cursor = await connection.execute(statement("columns"), wanted)
+    return "reach" in {row[0] for row in await cursor.fetchall()}
 
 
 def _finding(job: _Found, found: list[tuple[Flaw, bool]]) -> Finding:

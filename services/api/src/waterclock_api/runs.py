@@ -171,11 +171,11 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
     queue = write.queue or definition.queue
     if write.params is not None:
         check_params_size(write.params, flaws, at="params")
+    check_queue(queue, (known.name for known in parts.log.queues), flaws)
+    ready_at = ready_at_of(write, parts.clock.now_ms(), flaws)
     if not flaws:
         params = definition.invoke_params if write.params is None else write.params
         await hold(parts, caller, AskedOf(definition.invoke_target, params, queue), asked_by(definition))
-    check_queue(queue, (known.name for known in parts.log.queues), flaws)
-    ready_at = ready_at_of(write, parts.clock.now_ms(), flaws)
     if write.params is not None:
         known = await parts.registry.known(definition.invoke_target, patient=False)
         check_params((known or {}).get(definition.invoke_target), write.params, flaws, notes, at="params")

@@ -117,7 +117,8 @@ def _sum(pages: Iterator[P], *, done: Callable[[P], int], verb: str, as_json: bo
         matched, finished, refused = matched + page.matched, finished + done(page), refused + page.refused
         dry_run = page.dry_run
     if not as_json and dry_run:
-        say([f"{matched} would be {verb}; nothing was done: the same without --dry-run does it"])
+        but = f", and {refused} refused" if refused else ""
+        say([f"{matched - refused} would be {verb}{but}; nothing was done: the same without --dry-run does it"])
     elif not as_json:
         say([f"{finished} of {matched} {verb}, {refused} refused"])
     return refused == 0
@@ -126,7 +127,7 @@ def _sum(pages: Iterator[P], *, done: Callable[[P], int], verb: str, as_json: bo
 def _retried(page: Retried) -> Iterator[str]:
     for one in page.items:
         end = f"refused: {one.refused}" if one.refused else f"again as {one.retried_as}"
-        yield one.run_id if page.dry_run else f"{one.run_id} {end}"
+        yield one.run_id if page.dry_run and not one.refused else f"{one.run_id} {end}"
 
 
 def _cancelled(page: CancelledRuns) -> Iterator[str]:
