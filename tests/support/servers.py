@@ -124,6 +124,13 @@ def shared_postgres() -> AbstractContextManager[Shared]:
     return _shared("WATERCLOCK_TEST_POSTGRES_URL", containers.postgres, embedded)
 
 
+@contextlib.contextmanager
+def lone_postgres() -> Generator[Shared]:
+    """A server whose roles and databases are all a test's own, embedded always."""
+    with _folder() as folder, _embedded(Postgres(data=folder / "data", durable=False)) as url:
+        yield Shared(url=url, ours=True)
+
+
 def shared_s3() -> AbstractContextManager[Shared]:
     """A server whose URL is `http://KEY:SECRET@HOST:PORT`; the keys may create buckets."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
@@ -45,8 +47,24 @@ def bucket(s3: Bucket) -> Outside:
 
 
 @pytest.fixture
-def surroundings(postgres_url: str, s3: Bucket) -> dict[str, str]:
-    return environment(postgres_url, s3)
+def owned_url(postgres_url: str) -> Iterator[str]:
+    """The test's database, by its owner, who may make databases and nothing else: no superuser restores."""
+    role, at = f"driller_{secrets.token_hex(6)}", urlsplit(postgres_url)
+    name = at.path.removeprefix("/")
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        for statement in (f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD 'x'", f"ALTER DATABASE {name} OWNER TO {role}"):
+            admin.execute(statement.encode())
+        try:
+            yield at._replace(netloc=f"{role}:x@{at.hostname}:{at.port}").geturl()
+        finally:
+            for statement in (f"REASSIGN OWNED BY {role} TO CURRENT_USER", f"DROP ROLE {role}"):
+                admin.execute(statement.encode())
+
+
+@pytest.fixture
+def surroundings(owned_url: str, s3: Bucket) -> dict[str, str]:
+    """A drill without `target` and without a server for drills restores on the source's."""
+    return environment(owned_url, s3)
 
 
 async def run_drill(

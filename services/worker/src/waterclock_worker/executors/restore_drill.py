@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
-from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -17,16 +15,19 @@ from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
 from waterclock_worker.executors.backup import manifest as manifests
 from waterclock_worker.executors.backup.connection import Connection, private_environment
-from waterclock_worker.executors.backup.faults import Damaged, moving
 from waterclock_worker.executors.backup.keys import DUMP, MANIFEST, folder_of
 from waterclock_worker.executors.backup.limits import MIB, Limits
 from waterclock_worker.executors.backup.manifest import Manifest
 from waterclock_worker.executors.backup.params import Older, StoreParams
-from waterclock_worker.executors.backup.process import Tell, running
+from waterclock_worker.executors.backup.process import Tell
 from waterclock_worker.executors.backup.programs import Programs, asked_server, found_programs, new_enough
+from waterclock_worker.executors.backup.restore import restore
+from waterclock_worker.executors.backup.restorer import Where, judge, tools_refused
 from waterclock_worker.executors.backup.retention import found_in
+from waterclock_worker.executors.backup.role import Restorer, restorer_of, tools_of
 from waterclock_worker.executors.backup.rows import RowCounter
 from waterclock_worker.executors.backup.scratch import Psql, scratch_database
+from waterclock_worker.executors.backup.sql import quoted
 from waterclock_worker.executors.backup.store import Store, open_store
 from waterclock_worker.executors.backup.verify import verify
 from waterclock_worker.executors.places.configuration import places_of_process, read_places
@@ -35,10 +36,6 @@ from waterclock_worker.executors.places.site import Site, site_of, target_of
 from waterclock_worker.executors.references import Reference, redacted
 
 _SHOWN = 200  # tables in the result, and differences in an error
-_RESTORING = (
-    "--exit-on-error", "--no-owner", "--no-acl", "--no-password", "--no-tablespaces", "--no-publications",
-    "--no-subscriptions", "--no-security-labels",
-)  # fmt: skip
 
 
 class DrillParams(StoreParams, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -109,11 +106,13 @@ async def drill(
     Raises:
         BadParams: the place that they name does not allow the parameters, or there is none.
         GiveUp: this worker's settings do not do.
+        RoleTooWide: who would restore may do more than that; nothing was made.
+        NotProved: the dump holds what only a superuser could restore.
         NoBackup, Damaged, CountsDiffer: the backup does not hold what it should.
         ChildExit, ChildSignal, StoreFault, Stalled: it could not be tried.
     """
     site = site_of(places or read_places(environment), restore_drill.key, params, environment)
-    target = target_of(site.place, params.target, environment) or site.source
+    target = target_of(site.place, params.target, environment)
     async with open_store(site.bucket, limits) as store:
         return await _Drill(ctx, params, store, site, target, limits=limits, clock=clock).done(environment)
 
@@ -125,18 +124,21 @@ class _Drill:
         params: DrillParams,
         store: Store,
         site: Site,
-        target: Connection,
+        target: Connection | None,
         *,
         limits: Limits,
         clock: Clock,
     ) -> None:
+        """`target`: the server for drills; None: the source's."""
         self._ctx = ctx
         self._params = params
         self._store = store
         self._prefix = site.prefix
         self._source = source = site.source
-        self._target = target
-        self._secrets = (*source.secrets, *target.secrets, *store.place.secrets)
+        self._target = source if target is None else target
+        self._where: Where = "source" if target is None else "scratch"
+        self._unlisted = target is None and site.place.drills == "sourceUnlisted"
+        self._secrets = (*source.secrets, *self._target.secrets, *store.place.secrets)
         for secret in self._secrets:
             ctx.conceal(secret)
         self._limits = limits
@@ -150,15 +152,18 @@ class _Drill:
             private_environment(self._target, application=application) as target_env,
         ):
             async with self._ctx.step("Find backup") as step:
-                manifest = await self._newest(step)
                 found = found_programs(environment)
+                restorer = await self._restorer(
+                    step, Psql(found[0].psql, target_env, limits=self._limits, tell=self._tell(step))
+                )
+                manifest = await self._newest(step)
                 server = await asked_server(found[0], target_env, self._tell(step))
                 dumped_by = int(manifest.pg_dump_version.partition(".")[0])
                 needed = msgspec.structs.replace(server, major=max(server.major, dumped_by))
                 programs, version = await new_enough(found, needed, self._tell(step))
             async with self._ctx.step("Read backup") as step:
                 dumped = await self._read(step, manifest, programs)
-            restored = await self._restored(manifest, programs, target_env, dumped)
+            restored = await self._restored(manifest, programs, target_env, dumped, restorer)
             compared = {"dump": dumped}
             if self._params.compare_with_source:
                 async with self._ctx.step("Count source") as step:
@@ -168,6 +173,21 @@ class _Drill:
                 for name, counts in compared.items():
                     self._compare(step, name, counts, restored)
         return self._result(manifest, restored, tuple(compared), server.version, version)
+
+    async def _restorer(self, step: Step, psql: Psql) -> Restorer:
+        def warn(text: str) -> None:
+            step.log("%s", text, level="warning")
+
+        if self._unlisted:
+            warn("this drill restores on the server that was backed up: describe a scratch server, or list the source")
+        restorer = await restorer_of(psql)
+        judge(restorer, where=self._where, source=self._source.database, warn=warn)
+        if not restorer.speaks_english:
+            warn(
+                f"the server speaks {restorer.messages}: what only a superuser can restore looks like another fault"
+                f" until an administrator says ALTER ROLE {quoted(restorer.role)} SET lc_messages = 'C';"
+            )
+        return restorer
 
     async def _newest(self, step: Step) -> Manifest:
         folder = folder_of(self._prefix, self._source.database)
@@ -208,47 +228,34 @@ class _Drill:
         return rows
 
     async def _restored(
-        self, manifest: Manifest, programs: Programs, env: Mapping[str, str], dumped: dict[str, int]
+        self,
+        manifest: Manifest,
+        programs: Programs,
+        env: Mapping[str, str],
+        dumped: dict[str, int],
+        restorer: Restorer,
     ) -> dict[str, int]:
         async with self._ctx.step("Restore") as step:
             psql = Psql(programs.psql, env, limits=self._limits, tell=self._tell(step))
+
+            async def looked(name: str) -> None:
+                tools_refused(restorer, await tools_of(psql, name))
+
             async with scratch_database(
-                psql, self._ctx.run_id, self._ctx.attempt, limits=self._limits, step=step
+                psql, self._ctx.run_id, self._ctx.attempt, limits=self._limits, step=step, looked=looked
             ) as name:
                 step.log("into %s", name)
-                await self._restore(step, manifest, programs, env, name)
+                await restore(
+                    self._store,
+                    manifest,
+                    programs.pg_restore,
+                    database=name,
+                    env=env,
+                    limits=self._limits,
+                    tell=self._tell(step),
+                    progressed=lambda done: step.progress(done, manifest.size),
+                )
                 return await psql.counted(dumped, database=name)
-
-    async def _restore(
-        self, step: Step, manifest: Manifest, programs: Programs, env: Mapping[str, str], name: str
-    ) -> None:
-        digest = hashlib.sha256()
-        read = 0
-        limits, key = self._limits, manifest.object
-        async with running(
-            programs.pg_restore,
-            [*_RESTORING, f"--dbname={name}"],
-            env=env,
-            tell=self._tell(step),
-            grace=limits.grace,
-            reads_input=True,
-        ) as program:
-            async with (
-                moving(limits.silence, f"restoring {key}") as moved,  # an index may take its time
-                aclosing(self._store.read(key, size=manifest.size)) as chunks,
-            ):
-                async for chunk in chunks:
-                    digest.update(chunk)
-                    read += len(chunk)
-                    if not await program.feed(chunk):
-                        break
-                    moved()
-                    step.progress(read, manifest.size)
-            await program.close_input()
-            async with moving(limits.silence * 4, "waiting for pg_restore"):
-                await program.finish()
-        if digest.hexdigest() != manifest.sha256:
-            raise Damaged(f"{key} was another when it was restored than when it was read before")
 
     def _compare(self, step: Step, name: str, wanted: dict[str, int], restored: dict[str, int]) -> None:
         """

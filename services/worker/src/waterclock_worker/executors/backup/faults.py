@@ -7,6 +7,8 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 
+from waterclock.executors import GiveUp
+
 
 class ChildExit(Exception):
     """A program of PostgreSQL ended with another code than 0; the message ends with its last lines."""
@@ -38,6 +40,10 @@ class TooLarge(Exception):
 
 class Damaged(Exception):
     """What is stored is not what was dumped."""
+
+
+class NotProved(GiveUp):
+    """Only a superuser could restore it, so no drill says whether it can be restored."""
 
 
 @contextlib.asynccontextmanager

@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
+
+import msgspec
 
 from waterclock.executors import Step
 from waterclock_worker.executors.backup.faults import moving
 from waterclock_worker.executors.backup.limits import Limits
 from waterclock_worker.executors.backup.process import Tell, running
+from waterclock_worker.executors.backup.sql import quoted
 
 PREFIX = "waterclock_drill_"
+NAME = r"^waterclock_drill_[0-9a-f]{16}_[0-9]+_[0-9]{10}$"
 _ANSWER_MOST = 16 * 1024 * 1024  # bytes
+_AS_WE_NEED = """
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET default_transaction_read_only = off;
+SET search_path = pg_catalog;
+"""
+"""A dump can leave settings with the role that restored it, and with its scratch database."""
 _FORGOTTEN = """
 SELECT datname FROM pg_database
 WHERE datname ~ '^waterclock_drill_[0-9a-f]{16}_[0-9]+_[0-9]{10}$'
@@ -23,6 +35,11 @@ WHERE datname ~ '^waterclock_drill_[0-9a-f]{16}_[0-9]+_[0-9]{10}$'
   AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.datname = pg_database.datname);
 """
 """Scratch databases over a day old that nobody uses and we may drop: their drill was killed in its last attempt."""
+_SETTINGS = """
+SELECT json_agg(json_build_object('database', d.datname, 'settings', s.setconfig))
+FROM pg_db_role_setting AS s LEFT JOIN pg_database AS d ON d.oid = s.setdatabase
+WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = session_user);
+"""
 
 
 class Psql:
@@ -40,7 +57,9 @@ class Psql:
         Raises:
             ChildExit: one failed.
         """
-        env = dict(self._env) if database is None else {**self._env, "PGDATABASE": database}
+        env = {**self._env, "PGCLIENTENCODING": "UTF8"}
+        if database is not None:
+            env["PGDATABASE"] = database
         arguments = ["--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--field-separator=\t", "--no-password"]
         async with running(
             self._path,
@@ -53,7 +72,7 @@ class Psql:
         ) as psql:
             answer = bytearray()
             async with moving(self._limits.silence, "waiting for psql") as moved, asyncio.TaskGroup() as tasks:
-                tasks.create_task(psql.feed_all(sql.encode()), name="ask psql")
+                tasks.create_task(psql.feed_all((_AS_WE_NEED + sql).encode()), name="ask psql")
                 while len(answer) < _ANSWER_MOST and (chunk := await psql.output.read(64 * 1024)):
                     answer += chunk
                     moved()
@@ -64,22 +83,32 @@ class Psql:
         """Rows of each table, by its name as SQL writes it; those of its partitions and heirs are not among them."""
         names = list(tables)
         # A name comes from a dump, as it quotes it: that is code of the database it is restored into anyway.
-        asked = "".join(f"SELECT {place}, count(*) FROM ONLY {name};\n" for place, name in enumerate(names))  # noqa: S608 # nosec B608 # as said
+        asked = "".join(f"SELECT {place}, pg_catalog.count(*) FROM ONLY {name};\n" for place, name in enumerate(names))  # noqa: S608 # nosec B608 # as said
         answer = await self.ask(asked, database=database) if names else []
         return {names[int(place)]: int(count) for place, count in answer}
 
 
-@contextlib.asynccontextmanager
-async def scratch_database(psql: Psql, run_id: str, attempt: int, *, limits: Limits, step: Step) -> AsyncGenerator[str]:
-    """An empty database; what earlier attempts of the run, and long ago other drills, have left is dropped first.
+class _RoleSettings(msgspec.Struct, frozen=True):
+    """What a role has been given for its sessions, in one database or (None) in all."""
 
-    It itself is dropped at the end.
+    database: str | None
+    settings: tuple[str, ...]
+
+
+@contextlib.asynccontextmanager
+async def scratch_database(
+    psql: Psql, run_id: str, attempt: int, *, limits: Limits, step: Step, looked: Callable[[str], Awaitable[None]]
+) -> AsyncGenerator[str]:
+    """An empty database that nobody else may enter, once `looked` has seen it; it is dropped at the end.
+
+    What earlier attempts of the run, and long ago other drills, have left is dropped first.
 
     Raises:
         ChildExit: it could not be created, or not dropped.
     """
     stem = PREFIX + hashlib.sha256(run_id.encode()).hexdigest()[:16]
-    beginning = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{stem}');"  # noqa: S608 # nosec B608 # hex digits
+    # A dump may name a database as it likes, and what is asked goes to psql: only our own names are.
+    beginning = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{stem}') AND datname ~ '{NAME}';"  # noqa: S608 # nosec B608 # hex digits
     for (left,) in await psql.ask(beginning):
         await psql.ask(f'DROP DATABASE IF EXISTS "{left}" WITH (FORCE);')
         step.log("dropped %s, which an earlier attempt had left", left, level="warning")
@@ -88,10 +117,32 @@ async def scratch_database(psql: Psql, run_id: str, attempt: int, *, limits: Lim
         step.log("dropped %s, which a drill had left more than a day ago", forgotten, level="warning")
     [(second,)] = await psql.ask("SELECT extract(epoch FROM now())::bigint;")
     name = f"{stem}_{attempt}_{second}"
+    before = await _settings(psql)
     try:
-        await psql.ask(f'CREATE DATABASE "{name}" TEMPLATE template0;')
+        await psql.ask(
+            f'CREATE DATABASE "{name}" TEMPLATE template0 ALLOW_CONNECTIONS false;'
+            f' REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;'
+            f' ALTER DATABASE "{name}" ALLOW_CONNECTIONS true;'
+        )
+        await looked(name)
         yield name
     finally:
         async with asyncio.timeout(limits.undo):
             await psql.ask(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);')
-        step.log("dropped %s", name)
+            step.log("dropped %s", name)
+            await _take_back(psql, before, step)
+
+
+async def _settings(psql: Psql) -> set[tuple[str | None, str, str]]:
+    """Of the role: in which database, name and value."""
+    found = msgspec.json.decode((await psql.ask(_SETTINGS))[0][0] or "[]", type=tuple[_RoleSettings, ...])
+    settings = ((one.database, setting.partition("=")) for one in found for setting in one.settings)
+    return {(database, name, value) for database, (name, _, value) in settings}
+
+
+async def _take_back(psql: Psql, before: set[tuple[str | None, str, str]], step: Step) -> None:
+    """Reset what the dump has set for the role's sessions to come: the next drill is not its."""
+    for database, name, value in sorted(await _settings(psql) - before, key=str):
+        place = "" if database is None else f" IN DATABASE {quoted(database)}"
+        await psql.ask(f"ALTER ROLE SESSION_USER{place} RESET {quoted(name)};")
+        step.log("took back %s = %s, which the dump had set for its role%s", name, value, place, level="warning")
