@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from waterclock.log.errors import LogUnfit, NotPermitted
 from waterclock.log.fitness import durability_of
 from waterclock.log.opening import initialise
 from waterclock.log.scripts import Script
-from waterclock.wire.keys import STREAMS, Keys
+from waterclock.wire.keys import PARTITION_KEYS, STREAMS, Keys
 
 pytestmark = pytest.mark.asyncio
 kinds = pytest.mark.parametrize("kind", ["valkey", "redis"])
@@ -61,10 +62,50 @@ FORBIDDEN = (
     ("HSET", "{other:0}:meta", "a", "b"),
     ("HGET", "wc", "a"),
 )
+CUTTING = (
+    ("UNLINK", "{wc:0}:events"),
+    ("UNLINK", "{wc:0}:jobs"),
+    ("UNLINK", "{wc:0}:meta"),
+    ("UNLINK", "{wc:0}:due:default"),
+    ("UNLINK", "{wc:0}:ended0", "{wc:0}:events"),
+    ("UNLINK", "{wc:0}:ended0x"),
+    ("UNLINK", "{other:0}:ended0"),
+    ("RENAME", "{wc:0}:events", "{wc:0}:ended0"),
+    ("XDEL", "{wc:0}:wake", "1-1"),
+)
+"""What only those may do whose work it is to archive and to repair."""
 ABROAD = {
-    "worker": (("HGET", "{wc:names}:names", "a"), ("XADD", "{wc:control}:messages", "*", "a", "b"), ("SCAN", "0")),
-    "scheduler": (("HGET", "{wc:names}:names", "a"), ("PUBLISH", "{wc:control}:others", "a"), ("SCAN", "0")),
-    "api": (("XREAD", "STREAMS", "{wc:control}:messages", "0"), ("SUBSCRIBE", "{wc:control}:schedulers")),
+    "worker": (
+        ("HGET", "{wc:names}:names", "a"),
+        ("XADD", "{wc:control}:messages", "*", "a", "b"),
+        ("SCAN", "0"),
+        ("CONFIG", "GET", "masterauth"),
+        ("XDEL", "{wc:0}:events", "1-1"),
+        ("XTRIM", "{wc:0}:events", "MAXLEN", "0"),
+        ("XTRIM", "{wc:0}:changes", "MAXLEN", "0"),
+        ("HDEL", "{wc:0}:jobs", "a"),
+        ("HDEL", "{wc:0}:meta", "epoch"),
+        *CUTTING,
+    ),
+    "scheduler": (
+        ("HGET", "{wc:names}:names", "a"),
+        ("PUBLISH", "{wc:control}:others", "a"),
+        ("SCAN", "0"),
+        ("CONFIG", "GET", "masterauth"),
+        ("XDEL", "{wc:0}:events", "1-1"),
+        ("XTRIM", "{wc:0}:due:default", "MAXLEN", "0"),
+        *CUTTING,
+    ),
+    "api": (
+        ("XREAD", "STREAMS", "{wc:control}:messages", "0"),
+        ("SUBSCRIBE", "{wc:control}:schedulers"),
+        ("CONFIG", "GET", "*"),
+        ("CONFIG", "GET", "masterauth"),
+        ("XTRIM", "{wc:0}:events", "MAXLEN", "0"),
+        ("XDEL", "{wc:0}:events", "1-1"),
+        ("UNLINK", "{wc:names}:names"),
+        *CUTTING,
+    ),
     "projector": (("CONFIG", "GET", "*"), ("XREAD", "STREAMS", "{wc:control}:messages", "0")),
     "operator": (("PUBLISH", "{wc:control}:schedulers", "a"),),
 }
@@ -117,6 +158,42 @@ async def test_what_a_user_must_not_do_is_refused(own_servers: OwnServers, tmp_p
             untyped: Any = nobody
             with pytest.raises(AuthenticationError):
                 await untyped.execute_command("PING")
+
+
+REMOVES = re.compile(r"'(UNLINK|XDEL|XTRIM|HDEL|RENAME)',\s*(\w+(?:\.\w+)?(?:\[[^)]*?\])?)(?=[,)])")
+PLACES = {
+    "keys[side + 1]": {"ended0", "ended1", "commands0", "commands1"},
+    "streams[record[PLACE]]": {f"{name}:default" for name in STREAMS},
+    "stream": {f"{name}:default" for name in STREAMS},
+}
+"""What a script calls the keys that it removes from."""
+
+
+@kinds
+async def test_who_does_not_repair_removes_from_the_keys_that_its_scripts_do(
+    own_servers: OwnServers, tmp_path: Path, kind: str
+) -> None:
+    keys = Keys()
+    every = {*PARTITION_KEYS, *(f"{name}:default" for name in STREAMS)}
+    async with served(own_servers, tmp_path, kind, "wc") as (users, url), as_user(users, url, "admin") as admin:
+        for name, cutters in (
+            ("api", ("UNLINK", "XDEL", "XTRIM")),
+            ("scheduler", ("UNLINK", "XDEL", "XTRIM")),
+            ("worker", ("UNLINK", "XDEL", "XTRIM", "HDEL")),
+        ):
+            wanted: dict[str, set[str]] = {word: set() for word in cutters}
+            for script in reached(name).scripts:
+                for word, place in REMOVES.findall(Script(script, object).source.text.decode()):
+                    if word in wanted:
+                        wanted[word] |= PLACES[place] if place in PLACES else {place.removeprefix("K.")}
+            for word, places in wanted.items():
+                assert places <= every, (name, word)
+                for place in every:
+                    asked = (word, keys.partition(0, place), *{"XTRIM": ("MAXLEN", "0")}.get(word, ("1-1",)))
+                    if word == "UNLINK":
+                        asked = asked[:2]
+                    answer = await admin.execute_command("ACL", "DRYRUN", f"waterclock-{name}", *asked)
+                    assert (answer == b"OK") is (place in places), (name, asked, answer)
 
 
 @kinds

@@ -19,7 +19,6 @@ from waterclock.kit.service import run_service
 from waterclock.kit.settings import SettingsError, TelemetrySettings, read
 from waterclock.log.client import Log
 from waterclock.log.errors import LogUnavailable, LogUnfit
-from waterclock.log.fitness import durability_of
 from waterclock.log.opening import initialise
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
@@ -88,7 +87,6 @@ async def _serve_api(stop: asyncio.Event) -> None:
         handler.addFilter(RequestIds())
     log = await Log.connect(log_settings(), role="api")
     try:
-        durability = await durability_of(log.nodes)
         async with (
             await open_pool(store.postgres_url, name="api", max_size=own.postgres_connections) as pool,
             assembled(
@@ -109,8 +107,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
 
             def ready() -> None:
                 calm_collector()
-                where = {"url": f"http://{own.host}:{own.port}", "durability": durability}
-                _log.info("ready", extra=where)
+                _log.info("ready", extra={"url": f"http://{own.host}:{own.port}"})
 
             app = Fronted(Shared(Observed(application(parts)), origins), proxies, prefix)
             await serve(
