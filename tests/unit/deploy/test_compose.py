@@ -2,8 +2,11 @@
 
 import functools
 import json
+import os
 import re
 import subprocess
+import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,19 +40,109 @@ USERS = {
 """Who each is at the log and at Postgres."""
 
 
+STORES = {"valkey", "postgres", "s3"}
+WATCHING = {"otel-collector", "tempo", "prometheus", "grafana"}
+SCRIPT = DEPLOY / "compose/secrets.sh"
+
+
+@functools.cache
+def made() -> dict[str, str]:
+    """Secrets as the script makes them, by their names in the file; those of Valkey by the names of its files, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        return make_secrets(Path(folder))
+
+
+def make_secrets(folder: Path) -> dict[str, str]:
+    subprocess.run(["sh", SCRIPT, folder], check=True, capture_output=True, timeout=60)
+    lines = (folder / ".env").read_text().splitlines()
+    secrets = dict(line.split("=", 1) for line in lines)
+    return secrets | {file.name: file.read_text().strip() for file in (folder / "compose/secrets").iterdir()}
+
+
+def asked(given: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    """What Docker Compose makes of the file with these variables."""
+    command = [program("docker-compose"), "--env-file", "/dev/null", "-f", DEPLOY / "compose.yaml", "config"]
+    env = {"PATH": os.environ["PATH"], **given}
+    return subprocess.run([*command, "--format", "json"], env=env, capture_output=True, check=False, timeout=60)
+
+
 @functools.cache
 def services() -> dict[str, dict[str, Any]]:
-    asked = [program("docker-compose"), "-f", DEPLOY / "compose.yaml", "config", "--format", "json"]
-    answer = subprocess.run(asked, capture_output=True, check=False, timeout=60)
+    answer = asked({name: value for name, value in made().items() if name.isupper()})
     assert answer.returncode == 0, answer.stderr.decode()
     return json.loads(answer.stdout)["services"]
 
 
-def test_it_holds_what_belongs_together() -> None:
-    stores = {"valkey", "postgres", "s3"}
-    watching = {"otel-collector", "tempo", "prometheus", "grafana"}
+def test_secrets_are_made_once_and_are_nobody_elses(tmp_path: Path) -> None:
+    first = make_secrets(tmp_path)
 
-    assert set(services()) == OURS | stores | watching
+    assert make_secrets(tmp_path) == first
+    values = {name: value for name, value in first.items() if name.isupper()}
+    assert len(set(values.values())) == len(values)
+    assert {len(value) for value in values.values()} == {48}
+    assert not set(values.values()) & set(made().values())
+    for name in ("API", "PROJECTOR", "SCHEDULER", "WORKER", "OPERATOR"):
+        assert first[f"valkey-{name.lower()}"] == first[f"VALKEY_{name}"]
+    modes = {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
+    assert modes == {0o600}
+    lines = [line for line in (tmp_path / ".env").read_text().splitlines() if "GRAFANA" not in line]
+    (tmp_path / ".env").write_text("\n".join([*lines, "GRAFANA_PASSWORD=mine", ""]))
+    assert make_secrets(tmp_path) == first | {"GRAFANA_PASSWORD": "mine"}
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "VALKEY_WORKER", "S3_SECRET_KEY", "GRAFANA_PASSWORD"])
+def test_nothing_starts_by_a_secret_that_was_not_made(name: str) -> None:
+    answer = asked({one: value for one, value in made().items() if one.isupper() and one != name})
+
+    assert answer.returncode != 0
+    assert f"{name} is missing a value: run deploy/compose/secrets.sh first" in answer.stderr.decode()
+
+
+def test_no_secret_is_committed() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "deploy/.env", "deploy/compose"], cwd=DEPLOY.parent, capture_output=True, check=True
+    )
+    ignored = ["deploy/.env", "deploy/compose/secrets/valkey-api"]
+    kept = subprocess.run(["git", "check-ignore", *ignored], cwd=DEPLOY.parent, capture_output=True, check=False)
+
+    assert not [name for name in tracked.stdout.decode().splitlines() if "secrets/" in name or name.endswith(".env")]
+    assert kept.stdout.decode().split() == ignored
+    text = (DEPLOY / "compose.yaml").read_text()
+    assert not re.findall(r"://[^/\s]*:(?!\$\{)[^/\s@]*@", text)
+    assert set(re.findall(r"\$\{(\w+)", text)) == {name for name in made() if name.isupper()}
+
+
+@pytest.mark.parametrize("name", sorted(STORES | WATCHING))
+def test_a_foreign_image_has_no_more_than_its_start_needs(name: str) -> None:
+    service = services()[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    added = set(service.get("cap_add", []))
+    assert added <= {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+    assert not added or name in {"valkey", "postgres"}  # which begin as root, hand their data over and let go of it
+
+
+def test_the_log_has_a_bound_and_loses_nothing_at_it() -> None:
+    command: list[str] = services()["valkey"]["command"]
+    told = dict(pairwise(command))
+
+    assert told["--maxmemory-policy"] == "noeviction"
+    assert re.fullmatch(r"[1-9]\d*(mb|gb)", told["--maxmemory"])
+    assert (told["--appendonly"], told["--appendfsync"]) == ("yes", "always")
+
+
+def test_who_looks_at_graphs_says_who_they_are() -> None:
+    given: dict[str, str] = services()["grafana"]["environment"]
+
+    assert given["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+    assert "GF_AUTH_ANONYMOUS_ORG_ROLE" not in given
+    assert given["GF_SECURITY_ADMIN_PASSWORD"] == made()["GRAFANA_PASSWORD"]
+
+
+def test_it_holds_what_belongs_together() -> None:
+    assert set(services()) == OURS | STORES | WATCHING
 
 
 @pytest.mark.parametrize("name", READ_BY)
@@ -93,6 +186,14 @@ def test_backups_are_made_by_a_role_that_only_reads() -> None:
     _is_a_role(services()["worker"]["environment"]["WATERCLOCK_BACKUP_DATABASE_URL"], "waterclock_backup")
 
 
+def test_backups_have_the_keys_of_the_object_store() -> None:
+    given = services()["worker"]["environment"]
+    keys = given["WATERCLOCK_S3_ACCESS_KEY"], given["WATERCLOCK_S3_SECRET_KEY"]
+
+    assert keys == (made()["S3_ACCESS_KEY"], made()["S3_SECRET_KEY"])
+    assert services()["s3"]["environment"]["RCLONE_AUTH_KEY"] == f'"{",".join(keys)}"'
+
+
 def test_the_stores_make_the_users_and_the_roles() -> None:
     valkey, postgres = services()["valkey"], services()["postgres"]
     laid = {volume["target"]: volume["source"] for volume in (*valkey["volumes"], *postgres["volumes"])}
@@ -106,15 +207,15 @@ def test_the_stores_make_the_users_and_the_roles() -> None:
 
 
 def _password_of_the_log(user: str) -> str:
-    return (DEPLOY / "compose/secrets" / user.replace("waterclock", "valkey")).read_text().strip()
+    return made()[user.replace("waterclock", "valkey")]
 
 
 def _is_a_role(url: str, role: str) -> None:
     at = urlsplit(url)
-    made: dict[str, str] = services()["postgres"]["environment"]
-    assert (at.username, at.hostname, at.path) == (role, "postgres", f"/{made['POSTGRES_DB']}")
+    given: dict[str, str] = services()["postgres"]["environment"]
+    assert (at.username, at.hostname, at.path) == (role, "postgres", f"/{given['POSTGRES_DB']}")
     assert at.username in archive_roles()
-    assert at.password == made[f"{role.upper()}_PASSWORD"]
+    assert at.password == given[f"{role.upper()}_PASSWORD"] == made()[f"{role.upper()}_PASSWORD"]
 
 
 def test_the_api_asks_for_credentials_and_starts_when_there_are_some() -> None:
