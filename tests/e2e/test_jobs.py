@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from tests.support.installation import Installation
@@ -89,6 +90,24 @@ def test_a_backup_needs_no_parameters_for_the_worker_knows_database_and_bucket(i
     secrets = {installation.record.s3.secret_key, installation.record.postgres.split(":")[2].split("@")[0]}
     stored = "".join(line["text"] for line in installation.get(f"/runs/{run['id']}/logs")["items"]) + str(run)
     assert not [secret for secret in secrets if secret in stored]
+
+
+def test_who_backs_up_and_who_restores_is_no_superuser(installation: Installation) -> None:
+    asked = {"compareWithSource": False}
+    installation.ended_run(trigger(installation, create(installation, invokeTarget="db.backup")))
+
+    run = installation.ended_run(
+        trigger(installation, create(installation, invokeTarget="db.restore-drill", invokeParams=asked))
+    )
+
+    assert run["status"] == "succeeded", run
+    assert run["result"]["rows"] > 0
+    with psycopg.connect(installation.record.postgres) as connection:
+        found = connection.execute(
+            "SELECT rolname, rolsuper, has_database_privilege(rolname, 'waterclock', 'CONNECT') FROM pg_roles"
+            " WHERE rolname IN ('waterclock_reader', 'waterclock_scratch') ORDER BY rolname"
+        ).fetchall()
+    assert found == [("waterclock_reader", False, True), ("waterclock_scratch", False, False)]
 
 
 @pytest.mark.parametrize(

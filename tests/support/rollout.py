@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 from tests.support.entrance import Entrance
 from tests.support.installation import clean_environment
+from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_dev.ports import LOOPBACK, free_port
 from waterclock_dev.prefix import Prefixed
 from waterclock_dev.services import Service, run_once
@@ -74,6 +75,7 @@ class Rollout:
             "WATERCLOCK_SCHEDULER_NAME": name,
             "WATERCLOCK_WORKER_NAME": name,
             "WATERCLOCK_DRAIN_TIMEOUT": f"{DRAIN:g}",
+            "WATERCLOCK_EXECUTORS": DEMO_EXECUTORS,  # the release before brings them with it, the present one does not
         }
         env = {**self._of(release), **own}
         service = Service(name, verb=ORDER[part], env=env, on_line=self._output.of(name), grace=GONE)

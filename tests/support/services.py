@@ -13,6 +13,7 @@ import httpx
 from tests.support.installation import ENDED, answered, clean_environment
 from tests.support.waiting import until
 from waterclock_dev.children import Child
+from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_dev.ports import free_port
 
 PATIENCE = 60.0  # s
@@ -34,7 +35,8 @@ class Place:
         self.port = free_port()
         self.redis = redis
         self.postgres = postgres
-        self._told = {"KEY_PREFIX": prefix, "PORT": str(self.port), "WORKER_NAME": "w", **(told or {})}
+        ours = {"KEY_PREFIX": prefix, "PORT": str(self.port), "WORKER_NAME": "w", "EXECUTORS": DEMO_EXECUTORS}
+        self._told = ours | dict(told or {})
 
     def environment(self, verb: str, **more: str) -> dict[str, str]:
         told = self._told | {"REDIS_URL": self.redis.get(verb, self.redis["operator"])}

@@ -17,6 +17,7 @@ from tests.support import places
 from tests.support.canaries import Canary, canary
 from tests.support.servers import Bucket, Shared, fresh_database
 from tests.support.services import VERBS, Place, Service, Services
+from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_dev.ports import free_port
 from waterclock_dev.s3 import S3
 from waterclock_dev.servers import Server
@@ -103,7 +104,7 @@ def worker_secrets(stage: Stage, shop: str, store: Bucket, echo: str) -> dict[st
         "WATERCLOCK_HTTP_ALLOW": "127.0.0.1/32",
         "WATERCLOCK_BACKUP_REFERENCES": f"env:SHOP_*@127.0.0.1,file:{stage.folder}/*@127.0.0.1",
         "WATERCLOCK_HTTP_REFERENCES": f"env:BOOKS_*@127.0.0.1,file:{stage.folder}/*@127.0.0.1",
-        "WATERCLOCK_EXECUTORS": str(LEAKY),
+        "WATERCLOCK_EXECUTORS": f"{LEAKY},{DEMO_EXECUTORS}",
         "LEAKY_PLANTED": stage.planted.value,
         "BOOKS_TOKEN": stage.new("token of the books"),
         "BOOKS_URL": password_url(echo, "books", stage.new("password of the books")),

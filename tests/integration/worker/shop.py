@@ -41,6 +41,7 @@ from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
 from waterclock.model.retry import RetryPolicy
 from waterclock.wire.envelope import UnknownEvent
+from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_worker.registry import Registry
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import Worker
@@ -262,6 +263,7 @@ class Process:
                     "WATERCLOCK_KEY_PREFIX": shop.settings.prefix,
                     "WATERCLOCK_LEASE": str(LEASE),
                     "WATERCLOCK_WORKER_NAME": "p",
+                    "WATERCLOCK_EXECUTORS": DEMO_EXECUTORS,
                 }
                 | environment,
             )

@@ -17,8 +17,9 @@ from waterclock.kit.service import Unfit
 from waterclock.kit.settings import SettingsError
 from waterclock.log.broker import Control, asyncapi, broker_at, say
 from waterclock.log.errors import LogUnavailable, LogUnfit
-from waterclock.model.events import RunSucceeded, WorkerJoined
+from waterclock.model.events import RunFailed, RunSucceeded, WorkerJoined
 from waterclock.model.places import ReferenceSpec
+from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_worker import main
 from waterclock_worker.control import app_of
 from waterclock_worker.executors.places.configuration import places_of_process
@@ -27,7 +28,9 @@ pytestmark = pytest.mark.asyncio
 
 
 async def test_a_worker_announces_its_executors_and_runs_them(shop: Shop) -> None:
-    async with a_process(shop, "--name", "Büro 7", "--slots", "4", "--queues", "default,low"):
+    async with a_process(
+        shop, "--executors", DEMO_EXECUTORS, "--name", "Büro 7", "--slots", "4", "--queues", "default,low"
+    ):
         joined = await shop.event(WorkerJoined)
         steps = await shop.run("demo.steps", {"steps": 2, "lines": 2, "delay": 0})
         nothing = await shop.run("demo.noop")
@@ -55,6 +58,7 @@ async def test_a_worker_announces_where_it_reaches_and_neither_connections_nor_k
     )
     process = await Process.start(
         shop,
+        WATERCLOCK_EXECUTORS="",
         WATERCLOCK_PLACES=str(places),
         BOOKS_URL="postgresql://u:hush@books.example/ledger",
         WATERCLOCK_HTTP_REFERENCES="env:HOOKS_*@hooks.example",
@@ -62,14 +66,22 @@ async def test_a_worker_announces_where_it_reaches_and_neither_connections_nor_k
     try:
         line = await process.says("listed without hosts")
         joined = await shop.event(WorkerJoined)
+        beyond = [
+            await shop.event(RunFailed, await shop.run("db:backup", {"place": "books", **params}))
+            for params in ({"bucket": "mine"}, {"connection": "env:PATH"}, {"place": "nosuch"})
+        ]
     finally:
         await process.kill()
+
+    assert [(one.outcome, one.attempt) for one in beyond] == [("badParams", 1)] * 3
+    assert all("WATERCLOCK_PLACES" in one.error.message for one in beyond)
 
     assert "env:OLDER_*@HOST" in line
     assert joined.places is not None
     (books,) = joined.places
     assert (books.name, books.references) == ("books", (ReferenceSpec(pattern="env:OLDER_*", hosts=False),))
     specs = {spec.key: spec for spec in joined.executors}
+    assert not [key for key in specs if key.startswith("demo.")]
     assert [specs[key].placed for key in ("db.backup", "db.restore-drill", "http.request")] == [True, True, False]
     assert specs["http.request"].references == (ReferenceSpec(pattern="env:HOOKS_*", hosts=True),)
     told = msgspec.json.encode(joined).decode()
@@ -140,7 +152,7 @@ def _not_set_up(service: str, settings: object) -> None:
 async def test_two_executors_of_one_key_stop_the_start(shop: Shop, tmp_path: Path) -> None:
     twin = tmp_path / "twin.py"
     twin.write_text(TWIN)
-    process = await Process.start(shop, "--executors", str(twin))
+    process = await Process.start(shop, "--executors", DEMO_EXECUTORS, "--executors", str(twin))
     assert await process.ended() == 2
     assert "'demo.noop': one in waterclock_worker.executors.demo, one in twin" in "".join(process.output)
 

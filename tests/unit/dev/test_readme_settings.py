@@ -12,9 +12,9 @@ from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSetti
 from waterclock_api.tokens import TokenSettings
 from waterclock_dev.elsewhere import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
-from waterclock_worker.executors import http_request
-from waterclock_worker.executors.backup import place, programs
-from waterclock_worker.executors.http import guard
+from waterclock_worker.executors.backup import programs
+from waterclock_worker.executors.http import guard, references
+from waterclock_worker.executors.places import configuration, variables
 from waterclock_worker.settings import WorkerSettings
 
 SETTINGS = (
@@ -31,16 +31,11 @@ SETTINGS = (
     TokenSettings,
 )
 OF_EXECUTORS = {
-    place.DATABASE_URL,
-    place.BUCKET,
-    place.ENDPOINT_URL,
-    place.REGION,
-    place.ACCESS_KEY,
-    place.SECRET_KEY,
+    configuration.FILE,
+    *variables.NAMES,
     programs.FOLDER,
-    place.REFERENCES,
     guard.ALLOW,
-    http_request.REFERENCES,
+    references.REFERENCES,
 }
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from waterclock_dev import record
 from waterclock_dev.elsewhere import Elsewhere
+from waterclock_dev.places import reach
 from waterclock_dev.ports import LOOPBACK
 from waterclock_dev.prefix import Prefixed
 from waterclock_dev.record import Record
@@ -23,6 +24,8 @@ DEADLINE = 60.0  # s until the services are ready
 DRAIN = 5  # s a worker gives its running attempts
 SLOTS = 10
 GRACE = 5.0  # s a service has to stop; a worker beyond its drain
+DEMO_EXECUTORS = "waterclock_worker.executors.demo"
+"""The module of `demo.*`, which no other worker loads by itself."""
 POLL = 0.05  # s
 
 
@@ -69,6 +72,12 @@ class Installation:
             s3=self._stores.bucket,
             pids={part.name: part.pid for part in self._parts},
         )
+
+    @property
+    def restorer(self) -> str:
+        """The URL of the role that restores on our own Postgres, once that has been started."""
+        assert self._stores.roles is not None, "Postgres is another's"
+        return self._stores.roles.restorer
 
     async def start(self) -> None:
         """Start everything and return when all of it is ready.
@@ -131,15 +140,16 @@ class Installation:
     def _services(self, env: Mapping[str, str]) -> list[list[Service]]:
         plan = self._plan
         listen = {"WATERCLOCK_HOST": LOOPBACK, "WATERCLOCK_PORT": str(plan.port)}
+        stores = self._stores
+        reaching = reach(plan.data_dir, env, bucket=stores.bucket, postgres_url=stores.postgres_url, roles=stores.roles)
+        named = ",".join(plan.executors) or env.get("WATERCLOCK_EXECUTORS", "")
         work = {
-            **self._stores.backup_defaults,
-            **env,
-            **self._stores.bucket_environment,
+            **stores.programs,
+            **reaching,
             "WATERCLOCK_SLOTS": env.get("WATERCLOCK_SLOTS", str(SLOTS)),
             "WATERCLOCK_DRAIN_TIMEOUT": str(DRAIN),
+            "WATERCLOCK_EXECUTORS": ",".join([DEMO_EXECUTORS, *([named] if named else [])]),
         }
-        if plan.executors:
-            work["WATERCLOCK_EXECUTORS"] = ",".join(plan.executors)
         api = self._service("api", "api", {**env, **listen})
         projector = self._service("projector", "projector", env)
         schedulers = [

@@ -7,6 +7,7 @@ from waterclock_dev.elsewhere import Elsewhere
 from waterclock_dev.postgres import Postgres, postgres_program
 from waterclock_dev.prefix import Prefixed
 from waterclock_dev.record import Bucket
+from waterclock_dev.roles import Roles, made_roles
 from waterclock_dev.s3 import S3
 from waterclock_dev.servers import Server
 from waterclock_dev.supervise import together
@@ -29,6 +30,7 @@ class Stores:
             if elsewhere.postgres_url is None
             else None
         )
+        self._roles: Roles | None = None
         self._s3 = Server(S3(data=data_dir / "s3"), on_line=output.of("s3")) if elsewhere.bucket is None else None
 
     @property
@@ -41,6 +43,8 @@ class Stores:
             ServerError: one did not start.
         """
         await together(*(server.start(deadline=DEADLINE) for server in self.ours))
+        if self._postgres is not None:
+            self._roles = await made_roles(self.postgres_url)
 
     async def stop(self) -> None:
         await together(*(server.stop() for server in self.ours))
@@ -69,21 +73,14 @@ class Stores:
         return {"WATERCLOCK_REDIS_URL": self.redis_url, "WATERCLOCK_POSTGRES_URL": self.postgres_url}
 
     @property
-    def bucket_environment(self) -> dict[str, str]:
-        """The settings by which an executor finds the bucket."""
-        bucket = self.bucket
-        return {
-            "WATERCLOCK_S3_ENDPOINT": bucket.endpoint,
-            "WATERCLOCK_S3_BUCKET": bucket.bucket,
-            "WATERCLOCK_S3_ACCESS_KEY": bucket.access_key,
-            "WATERCLOCK_S3_SECRET_KEY": bucket.secret_key,
-        }
+    def roles(self) -> Roles | None:
+        """Who backs up and restores on a server of our own."""
+        return self._roles
 
     @property
-    def backup_defaults(self) -> dict[str, str]:
-        """What `db.backup` backs up, and by whose programs, where nobody says otherwise: our own database."""
-        programs = {} if self._postgres is None else {"WATERCLOCK_PG_BIN": str(postgres_program("pg_dump").parent)}
-        return {"WATERCLOCK_BACKUP_DATABASE_URL": self.postgres_url, **programs}
+    def programs(self) -> dict[str, str]:
+        """Whose programs `db.backup` uses where nobody says otherwise: those of our own server."""
+        return {} if self._postgres is None else {"WATERCLOCK_PG_BIN": str(postgres_program("pg_dump").parent)}
 
     def _url(self, server: Server[Any] | None) -> str:
         assert server is not None

@@ -22,6 +22,7 @@ from waterclock.model.ids import JobId, RunId, requested_run
 from waterclock.model.instants import stamp
 from waterclock_dev import elsewhere
 from waterclock_dev.children import OnLine
+from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_dev.servers import Server
 from waterclock_dev.services import Service
 from waterclock_dev.valkey import Valkey
@@ -86,7 +87,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
             "WATERCLOCK_WORKER_NAME": "bench",
             "WATERCLOCK_SLOTS": str(slots),
             "WATERCLOCK_DRAIN_TIMEOUT": "1",
-            "WATERCLOCK_EXECUTORS": ",".join(executors),
+            "WATERCLOCK_EXECUTORS": ",".join([DEMO_EXECUTORS, *executors]),
             **(env or {}),
         }
         async with self._service("worker", settings, complain("worker")) as worker:

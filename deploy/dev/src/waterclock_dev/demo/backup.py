@@ -18,7 +18,7 @@ BACKUP: dict[str, Any] = {
     "jobName": "backup",
     "jobGroup": "demo",
     "invokeTarget": "db.backup",
-    "remark": "what to dump, and where to, is in the worker's environment",
+    "remark": "what to dump, and where to, the worker's configuration says",
 }
 
 
@@ -38,7 +38,7 @@ async def play(installation: Installation, api: Api, folder: Path, screen: Scree
     dump = await fetched(installation.record.s3, ended["result"], folder)
     screen.say(f"fetched {ended['result']['object']}")
     screen.say(f"{dump.size:,} bytes, SHA-256 {dump.sha256[:16]}…: as its manifest says")
-    copy = await tables(await restored(dump.file, postgres))
+    copy = await tables(await restored(dump.file, postgres, installation.restorer))
     screen.say("restored by pg_restore into an empty database, and compared with the one that was dumped:")
     _compare(dumped, copy, screen)
     run = await api.ended_run(ended["runId"])

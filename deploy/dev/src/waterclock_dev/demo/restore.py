@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
+from psycopg import sql
 
 from waterclock_dev.children import ending_with_us
 from waterclock_dev.demo.live import DemoFailed
@@ -45,15 +46,17 @@ async def fetched(bucket: Bucket, result: dict[str, Any], folder: Path) -> Dump:
     return dump
 
 
-async def restored(file: Path, url: str) -> str:
-    """The URL of a new database on the server of `url`, with what the dump holds.
+async def restored(file: Path, admin: str, restorer: str) -> str:
+    """The URL of a new database with what the dump holds: the server's superuser makes it for who restores into it.
 
     Raises:
         ServerError: pg_restore failed.
     """
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute(f"CREATE DATABASE {COPY}")
-    target = urlsplit(url)._replace(path=f"/{COPY}")
+    target = urlsplit(restorer)._replace(path=f"/{COPY}")
+    async with await psycopg.AsyncConnection.connect(admin, autocommit=True) as connection:
+        await connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(COPY), sql.Identifier(str(target.username)))
+        )
     env = {
         **os.environ,
         "PGHOST": str(target.hostname),

@@ -21,10 +21,11 @@ from waterclock_dev.ports import free_port
 from waterclock_dev.prefix import Prefixed
 from waterclock_dev.servers import ServerError
 from waterclock_dev.supervise import until
+from waterclock_worker.executors.places import configuration, variables
 
 PATIENCE = 60.0  # s for all that follows the start
 LINES_SHOWN = 40  # of the logs, when it fails
-NOT_PASSED_ON = {*elsewhere.NAMES, f"{PREFIX}BACKUP_DATABASE_URL", f"{PREFIX}PG_BIN"}
+NOT_PASSED_ON = {*elsewhere.NAMES, *variables.NAMES, configuration.FILE, f"{PREFIX}PG_BIN"}
 
 
 async def show(environment: Mapping[str, str], screen: Screen, stop: asyncio.Event) -> bool:

@@ -1,4 +1,4 @@
-"""Executors for trying things."""
+"""Executors for trying things: `waterclock dev` and `demo` load them, another worker where a setting names them."""
 
 from __future__ import annotations
 

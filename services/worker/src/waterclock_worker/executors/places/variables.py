@@ -22,12 +22,12 @@ _HINT = (
     f"(variables describe this place: {REFERENCES}=PATTERN@HOST lists references; a file that WATERCLOCK_PLACES names"
     " may describe it in their place)"
 )
-_ALL = (DATABASE_URL, BUCKET, ENDPOINT_URL, REGION_NAME, ACCESS_KEY, SECRET_KEY, REFERENCES)
+NAMES = (DATABASE_URL, BUCKET, ENDPOINT_URL, REGION_NAME, ACCESS_KEY, SECRET_KEY, REFERENCES)
 
 
 def given(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Those of the variables that say something."""
-    return tuple(name for name in _ALL if environment.get(name))
+    return tuple(name for name in NAMES if environment.get(name))
 
 
 def place_of_variables(environment: Mapping[str, str]) -> Place | None:
