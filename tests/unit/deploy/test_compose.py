@@ -18,6 +18,9 @@ from tests.unit.deploy.stands import DEPLOY, archive_roles, known_settings, log_
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, is_loopback
 from waterclock_scheduler.main import SchedulerSettings
+from waterclock_worker.executors.backup.params import BackupParams
+from waterclock_worker.executors.places.configuration import read_places
+from waterclock_worker.executors.places.site import site_of
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import FAREWELL, STOPPING
 
@@ -183,12 +186,12 @@ def test_a_service_of_ours_is_a_user_of_its_own_at_each_store(name: str) -> None
 
 
 def test_backups_are_made_by_a_role_that_only_reads() -> None:
-    _is_a_role(services()["worker"]["environment"]["WATERCLOCK_BACKUP_DATABASE_URL"], "waterclock_backup")
+    _is_a_role(services()["worker"]["environment"]["PLACE_DATABASE_URL"], "waterclock_backup")
 
 
 def test_backups_have_the_keys_of_the_object_store() -> None:
     given = services()["worker"]["environment"]
-    keys = given["WATERCLOCK_S3_ACCESS_KEY"], given["WATERCLOCK_S3_SECRET_KEY"]
+    keys = given["PLACE_S3_ACCESS_KEY"], given["PLACE_S3_SECRET_KEY"]
 
     assert keys == (made()["S3_ACCESS_KEY"], made()["S3_SECRET_KEY"])
     assert services()["s3"]["environment"]["RCLONE_AUTH_KEY"] == f'"{",".join(keys)}"'
@@ -301,3 +304,15 @@ def test_whoever_is_called_is_there() -> None:
 
 def _yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
+
+
+def test_the_worker_knows_its_place_and_has_what_that_refers_to() -> None:
+    environment = services()["worker"]["environment"]
+    (config,) = services()["worker"]["configs"]
+    assert environment["WATERCLOCK_PLACES"] == config["target"]
+
+    given = {**environment, "WATERCLOCK_PLACES": str(DEPLOY / f"compose/{config['source']}.toml")}
+    site = site_of(read_places(given), "db.backup", BackupParams(), given)
+
+    assert (site.source.database, site.source.settings["PGUSER"]) == ("waterclock", "waterclock_backup")
+    assert len(site.bucket.secrets) == 2
