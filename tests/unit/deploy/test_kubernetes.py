@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from importlib.metadata import entry_points
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -245,6 +246,24 @@ def test_nothing_is_let_in_or_out_unless_it_is_named(where: str) -> None:
     assert _reaching(where, "executors") == {f"worker-{queue}" for queue in QUEUES}
     for rule in policies["executors"]["spec"]["egress"]:
         assert rule["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]
+
+
+def test_ways_out_can_end_at_the_operators_own_stores(tmp_path: Path) -> None:
+    k8s = os.path.relpath(ROOT / "deploy/k8s", tmp_path.resolve())
+    own = {"resources": [f"{k8s}/overlays/production"], "components": [f"{k8s}/components/egress"]}
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(own))
+    where, before = str(tmp_path), "overlays/production"
+    policies = named(where, "NetworkPolicy")
+
+    assert policies.keys() == named(before, "NetworkPolicy").keys()
+    for name in ("log", "archive", "executors"):
+        assert _reaching(where, name) == _reaching(before, name)
+        assert policies[name]["spec"]["policyTypes"] == ["Egress"]
+    out = [rule for policy in policies.values() for rule in policy["spec"].get("egress", [])]
+    blocks = [ip_network(to["ipBlock"]["cidr"]) for rule in out for to in rule["to"] if "ipBlock" in to]
+    assert len(blocks) == 6
+    assert min(block.prefixlen for block in blocks) >= 24  # no private network, and not everywhere
+    assert not [rule for rule in out if not rule.get("ports") or not all(rule["to"])]
 
 
 def _reaching(where: str, policy: str) -> set[str]:
