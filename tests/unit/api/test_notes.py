@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 from waterclock.model.definition import Definition
+from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock_api import notes
 from waterclock_api.announced import Announced
 from waterclock_api.checks import check_params
-from waterclock_api.notes import LONGEST, MOST, Subject, bounded, notes_of_definition
+from waterclock_api.notes import LONGEST, MOST, Subject, bounded, left_to_workers, notes_of_definition
 from waterclock_api.registry import Registry
 from waterclock_api.shapes import Note
 
@@ -56,9 +57,13 @@ def test_notes_are_told_once_and_are_bounded_in_number_and_length() -> None:
     assert len(bounded(Note(pointer=f"/{place}", message="") for place in range(10_000))) == MOST
 
 
-def test_a_schema_that_cannot_be_read_is_a_note_and_no_flaw() -> None:
+@pytest.mark.asyncio
+async def test_a_schema_that_cannot_be_read_is_a_note_and_no_flaw() -> None:
     spec = msgspec.structs.replace(SPEC, params_schema={"type": 5})
+    flaws: list[Flaw] = []
     found: list[Note] = []
-    check_params(spec, {"day": 1}, [], found, at="params")
-    assert [note.pointer for note in found] == ["/params"]
-    assert "reports.build" in found[0].message
+    await check_params(spec, {"day": 1}, flaws, found, at="params")
+    assert (flaws, found) == ([], [])
+    (note,) = left_to_workers(Subject(target=spec.key, params={"day": 1}, at="params", spec=spec, queue="default"))
+    assert note.pointer == "/params"
+    assert "reports.build" in note.message

@@ -5,14 +5,15 @@ Every check adds flaws to a list, so that one answer names them all.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
-from jsonschema import Draft202012Validator, exceptions
-from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema import exceptions
+from jsonschema.exceptions import ValidationError
 
 from waterclock.model.cron import BadSchedule, parse
 from waterclock.model.definition import Definition
@@ -24,14 +25,16 @@ from waterclock.model.instants import Stamp
 from waterclock.model.moments import moment, seconds
 from waterclock.model.retry import RetryPolicy
 from waterclock_api.dto import JobWrite, RetryWrite
-from waterclock_api.flaws import MOST, guess
+from waterclock_api.flaws import MOST, full, guess
 from waterclock_api.intake import pointer_to
+from waterclock_api.params import Budget, TooMuch, errors_in, extra_members, prepared
 from waterclock_api.shapes import Note
 
 T = TypeVar("T")
 
 PARAMS_LIMIT = 64 << 10  # bytes of JSON: they ride in the event of every run
 LABELS_LIMIT = 32
+AT_ONCE, BESIDE = 500, 20_000  # units of 10 µs, for a look at parameters before other requests and beside them
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,62}[A-Za-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _nearest: Callable[[list[ValidationError]], Any] = cast("Any", exceptions).best_match
@@ -135,22 +138,31 @@ def check_target(target: str, known: Mapping[str, ExecutorSpec], flaws: list[Fla
     flaws.append(Flaw("/invokeTarget", said))
 
 
-def check_params(
+async def check_params(
     spec: ExecutorSpec | None, params: Mapping[str, Any], flaws: list[Flaw], notes: list[Note], *, at: str
 ) -> None:
-    """Whether the parameters fit the executor's schema; without a schema we cannot tell."""
+    """Whether the parameters fit the executor's schema; without a schema we cannot tell.
+
+    What takes long is looked at beside other requests, and left to the worker if it takes too long.
+    """
     if spec is None or any(flaw.pointer.startswith(pointer_to(at)) for flaw in flaws):
         return
+    budget = Budget(AT_ONCE)
     try:
-        Draft202012Validator.check_schema(spec.params_schema)
-        validator: Any = Draft202012Validator(spec.params_schema)
-        errors: list[ValidationError] = list(validator.iter_errors(params))
-    except SchemaError:  # a worker's fault, which the one who writes a job cannot mend; the worker checks again
-        said = f"the schema that workers announced for {spec.key} cannot be read: they check the parameters at each run"
-        notes.append(Note(pointer=pointer_to(at), message=said))
-        return
+        errors = errors_in(prepared(spec), params, budget, MOST)
+    except TooMuch:
+        budget = Budget(BESIDE)
+        try:
+            errors = await asyncio.to_thread(errors_in, prepared(spec), params, budget, MOST)
+        except TooMuch as error:
+            errors, budget.in_part = list(error.found), True
     for error in errors:
-        flaws.extend(_flaws_of(error, at))
+        if full(flaws):
+            return
+        flaws.extend(islice(_flaws_of(error, at), MOST))
+    if budget.in_part and prepared(spec).validator is not None:
+        said = f"not all of it can be checked here: the worker checks it by the schema of {spec.key} at each run"
+        notes.append(Note(pointer=pointer_to(at), message=said))
 
 
 def check_params_size(params: Mapping[str, Any], flaws: list[Flaw], *, at: str) -> None:
@@ -212,11 +224,10 @@ def _flaws_of(error: ValidationError, at: str) -> Iterable[Flaw]:
     instance, schema = cast("Any", error.instance), cast("Any", error.schema)
     match error.validator:
         case "required":
-            missing = [name for name in cast("list[str]", error.validator_value) if name not in instance]
-            return [Flaw(place + pointer_to(name), "is required") for name in missing]
+            missing = (name for name in cast("list[str]", error.validator_value) if name not in instance)
+            return (Flaw(place + pointer_to(name), "is required") for name in missing)
         case "additionalProperties":
-            surplus = [name for name in instance if name not in schema.get("properties", {})]
-            return [Flaw(place + pointer_to(name), "is unknown") for name in surplus]
+            return (Flaw(place + pointer_to(name), "is unknown") for name in extra_members(instance, schema))
         case "anyOf" | "oneOf" if (nearest := _nearest([error])) not in (None, error):
             return _flaws_of(nearest, at)
         case _:

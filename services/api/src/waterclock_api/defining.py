@@ -45,7 +45,7 @@ async def definition_in(
     if known is not None:
         if not allow_unknown and (before is None or before.invoke_target != target):
             check_target(target, known, flaws)
-        check_params(known.get(target), definition.invoke_params, flaws, notes, at="invokeParams")
+        await check_params(known.get(target), definition.invoke_params, flaws, notes, at="invokeParams")
         same = before is not None and same_executor(before.invoke_target, target, known.get(target))
         check_places(
             parts.registry,

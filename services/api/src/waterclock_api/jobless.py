@@ -83,7 +83,7 @@ async def _wanted(
     if not flaws:
         await hold(parts, caller, AskedOf(target, write.params, write.queue), None)
     if known is not None:
-        check_params(known.get(target), write.params, flaws, notes, at="params")
+        await check_params(known.get(target), write.params, flaws, notes, at="params")
         check_places(parts.registry, target, write.params, flaws, queue=write.queue, at="params")
     refuse(flaws)
     event = RunRequested(

@@ -16,6 +16,7 @@ from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
 from waterclock_api.announced import Announced, Target, told
 from waterclock_api.intake import pointer_to
+from waterclock_api.params import left_to_worker, prepared
 from waterclock_api.registry import Registry
 from waterclock_api.shapes import Job, Note
 
@@ -48,7 +49,21 @@ def of_places(subject: Subject) -> Iterator[Note]:
         yield Note(pointer=pointer_to(subject.at) + flaw.pointer, message=f"{said}: {flaw.message}")
 
 
-SOURCES: tuple[Source, ...] = (of_places,)
+def left_to_workers(subject: Subject) -> Iterator[Note]:
+    """What of the parameters only a worker can check."""
+    if subject.spec is None:
+        return
+    schema = prepared(subject.spec)
+    if schema.validator is None:
+        said = "cannot be read here, or is too large: the worker checks the parameters at each run"
+        yield Note(pointer=pointer_to(subject.at), message=f"the schema of {subject.spec.key} {said}")
+        return
+    for path in left_to_worker(schema, subject.params):
+        said = f"{subject.spec.key} has a rule for it that cannot be checked here: the worker checks it at each run"
+        yield Note(pointer=pointer_to(subject.at, *path), message=said)
+
+
+SOURCES: tuple[Source, ...] = (left_to_workers, of_places)
 
 
 def notes_of(registry: Registry, target: str, params: Mapping[str, Any], *, queue: str, at: str) -> tuple[Note, ...]:

@@ -21,6 +21,7 @@ from waterclock.store.statements import statement
 from waterclock.store.vigil import within
 from waterclock.store.waits import Projected, wait_for
 from waterclock_api.announced import Announced
+from waterclock_api.params import prepared
 
 FRESH_FOR = 2.0  # s
 CATCH_UP = 2.0  # s; how long an unknown executor is waited for, if the projection is behind
@@ -112,6 +113,8 @@ class Registry:
             before = self.kept(read.key)
             if before is not None and before == read:
                 read = before  # the same object: what was found out about it is found by it
+            else:
+                await asyncio.to_thread(prepared, read)
             known |= dict.fromkeys(read.aliases, read) | {read.key: read}
         self._read_at = self._clock.monotonic()
         return known
