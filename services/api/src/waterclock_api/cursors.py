@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -12,6 +12,8 @@ from waterclock.model.errors import Flaw
 from waterclock_api.problems import BadRequest
 
 T = TypeVar("T")
+
+_BEYOND = 1 << 53
 
 
 def cursor_of(*key: str | int | tuple[int, ...]) -> str:
@@ -27,7 +29,27 @@ def read_cursor(text: str | None, kind: type[T]) -> T | None:
     if text is None:
         return None
     try:
-        return msgspec.msgpack.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=kind)
+        key = msgspec.msgpack.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=kind)
     except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
-        flaw = Flaw("?cursor", "is no cursor of ours")
-        raise BadRequest(f"{flaw.pointer} {flaw.message}", flaw) from error
+        raise _not_ours() from error
+    if not _is_of_ours(key):
+        raise _not_ours()
+    return key
+
+
+def _not_ours() -> BadRequest:
+    flaw = Flaw("?cursor", "is no cursor of ours")
+    return BadRequest(f"{flaw.pointer} {flaw.message}", flaw)
+
+
+def _is_of_ours(key: object) -> bool:
+    """Whether Postgres has such numbers and texts, and no clock is beyond them."""
+    match key:
+        case tuple():
+            return all(map(_is_of_ours, cast("tuple[object, ...]", key)))
+        case int():
+            return abs(key) < _BEYOND
+        case str():
+            return "\0" not in key
+        case _:
+            return True

@@ -12,7 +12,7 @@ from waterclock.model.errors import Flaw, Invalid
 from waterclock.model.explain import Explanation
 from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.ledger import Breach
-from waterclock.model.moments import moment_ms
+from waterclock.model.moments import LATEST, moment_ms
 from waterclock_api.answers import Answer, answer
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import Cursor, Limit, Moment
@@ -131,7 +131,7 @@ def _range(from_: str | None, to: str | None, now: int, *, usual: int, longest: 
     first, last = _moment("from", from_, flaws), _moment("to", to, flaws)
     refuse(flaws)
     if last is None:
-        last = now if first is None or first <= now else first + usual
+        last = now if first is None or first <= now else min(first + usual, LATEST)
     if first is None:
         first = max(0, last - usual)
     if last < first:

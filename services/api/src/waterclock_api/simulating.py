@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from waterclock.log.jobs import StoredJob
 from waterclock.model.cron import BadSchedule
+from waterclock.model.cron_zone import LAST
 from waterclock.model.definition import Definition, MisfirePolicy
 from waterclock.model.errors import Flaw, Invalid
 from waterclock.model.instants import Stamp, millis
@@ -98,6 +99,8 @@ def _counted(job: Job, low: int, high: int) -> int:
     """
     if high <= low:
         raise Invalid(Flaw("/to", "is not after from"))
+    if high > LAST * 1000:
+        raise Invalid(Flaw("/to", "lies beyond what schedules name: up to 9989"))
     if high - low > LONGEST:
         raise Invalid(Flaw("/from", f"is more than {LONGEST // _YEAR} years before to"))
     try:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from waterclock.model.cron import described, local_time, shift_note
+from waterclock.model.cron_zone import FIRST, LAST
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import RunId
 from waterclock.model.instants import Stamp, millis, stamp
@@ -221,6 +222,8 @@ def _why_not_due(moment: int, named: Named) -> tuple[str, str]:
         return "startAt", f"the job names no instant before its startAt, {stamp(named.start)}"
     if moment > named.end:
         return "endAt", f"the job names no instant after its endAt, {stamp(named.end)}"
+    if not FIRST <= moment // 1000 < LAST:
+        return "outOfRange", "schedules name instants from 1900 to 9989"
     reason, why = why_unnamed(schedule, moment)
     return reason, f"the schedule is {described(schedule)}; at {local_time(schedule, moment)} {why}"
 

@@ -11,7 +11,10 @@ _DURATION = re.compile(
     r"P(?:(?P<weeks>\d+(?:\.\d+)?)W)?(?:(?P<days>\d+(?:\.\d+)?)D)?"
     r"(?:T(?=\d)(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
+_LONGEST = 64  # characters
 _YEAR_10000 = 253_402_300_800_000  # ms
+LATEST = _YEAR_10000 - 1
+"""The last moment that can be written, ms."""
 _SECONDS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
@@ -25,7 +28,7 @@ def seconds(written: float | str) -> float:
         if not math.isfinite(written):
             raise ValueError("must be finite")
         return written
-    match = _DURATION.fullmatch(written.upper()) if written.isascii() else None
+    match = _DURATION.fullmatch(written.upper()) if written.isascii() and len(written) <= _LONGEST else None
     parts = {name: text for name, text in match.groupdict().items() if text is not None} if match else {}
     if not parts:
         raise ValueError("is neither a number of seconds nor an ISO 8601 duration such as PT1M30S")
@@ -43,7 +46,7 @@ def moment(written: str) -> Stamp:
 
 def moment_ms(written: str) -> int:
     """As `moment`, in milliseconds since the epoch."""
-    if len(written) < len("2026-01-01T00:00Z") or written[10:11] not in "Tt ":
+    if not len("2026-01-01T00:00Z") <= len(written) <= _LONGEST or written[10:11] not in "Tt ":
         raise ValueError("is no RFC 3339 moment such as 2026-03-29T01:00:00Z")
     try:
         at = parse_moment(written.upper())

@@ -8,13 +8,15 @@ from waterclock.model.cron import Schedule
 from waterclock.model.cron_compile import compiled
 from waterclock.model.cron_text import columns_of
 from waterclock.model.cron_words import words
-from waterclock.model.cron_zone import FIRST, LAST
 
 _FIELDS = ("year", "month", "day", "hour", "minute", "second")  # the widest miss first
 
 
 def why_unnamed(schedule: Schedule, at_ms: int) -> tuple[str, str]:
-    """What keeps the moment from being an instant, as one word and as a clause; it must not be one."""
+    """What keeps the moment from being an instant, as one word and as a clause; it must not be one.
+
+    It lies where instants are looked for: in [FIRST, LAST) of `cron_zone`.
+    """
     if at_ms % 1000:
         return "millisecond", "schedules name whole seconds"
     texts = columns_of(schedule.expression)
@@ -37,8 +39,6 @@ def why_unnamed(schedule: Schedule, at_ms: int) -> tuple[str, str]:
 
 def _left_out(schedule: Schedule, second: int) -> str | None:
     """That the moment would be named, had the local clock not gone forward just before it; None if it would not."""
-    if not FIRST <= second < LAST:
-        return None
     start, _, offset, before = schedule.zone.stretch(second)
     missing = second + before
     if second - start >= offset - before or schedule.local.at_or_after(missing) != missing:
