@@ -16,6 +16,7 @@ from waterclock.log.bodies import part
 from waterclock.log.leaders import lead
 from waterclock.log.sessions import join
 from waterclock.model.events import LeadershipTaken
+from waterclock.store import keys
 from waterclock_api.doctor import examine, exit_code, told
 
 pytestmark = pytest.mark.asyncio
@@ -26,7 +27,7 @@ Told = tuple[int, dict[str, str], str]
 
 async def asked(redis_url: str, prefix: str, postgres_url: str, **more: str) -> Told:
     """The exit code, what each check that is not content says, and all of it."""
-    given = {"REDIS_URL": redis_url, "KEY_PREFIX": prefix, "POSTGRES_URL": postgres_url} | more
+    given = {"REDIS_URL": redis_url, "KEY_PREFIX": prefix, "POSTGRES_URL": postgres_url, "KEYLESS": "loopback"} | more
     with pytest.MonkeyPatch.context() as patch:
         for name, value in given.items():
             patch.setenv(f"WATERCLOCK_{name}", value)
@@ -83,6 +84,22 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
                 code, troubles, out = await asked(*place)
                 assert (code, "a newer release (9999_later)" in troubles["Postgres"]) == (1, True), out
                 await connection.execute("DELETE FROM migrations WHERE name = '9999_later'")
+
+            code, troubles, out = await asked(*place, KEYLESS="")
+            assert (code, list(troubles)) == (1, ["credentials"]), out
+            assert "WATERCLOCK_KEYLESS=loopback" in troubles["credentials"]
+            code, troubles, out = await asked(*place, TRUSTED_PROXIES="127.0.0.1")
+            assert (code, "WATERCLOCK_TRUSTED_PROXIES" in troubles["credentials"]) == (1, True), out
+            async with stage.pool.connection() as connection:
+                await keys.add(
+                    connection, key_id="k", name="ops", secret_sha256=bytes(32), scopes=["list"], valid_for=None
+                )
+                code, troubles, out = await asked(*place, KEYLESS="", TRUSTED_PROXIES="127.0.0.1")
+                assert (code, troubles) == (0, {}), out
+                await keys.revoke(connection, "ops")
+                code, troubles, out = await asked(*place)
+                assert (code, "nobody is let in" in troubles["credentials"]) == (1, True), out
+                await connection.execute("TRUNCATE api_keys")
 
             await stage.log.execute(meta, "CONFIG", "SET", "maxmemory", 0)
             code, troubles, out = await asked(*place)

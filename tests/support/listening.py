@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from bisect import bisect_left
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from operator import itemgetter
 from typing import Any
@@ -27,6 +28,7 @@ class Listener:
         hangs_up_after: int | None = None,
         away: AbstractSet[int] = AWAY,
         tls: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """`after`: where to begin, as in the query; None leaves it to the server. `hangs_up_after` so many events.
 
@@ -41,6 +43,7 @@ class Listener:
         self._most = hangs_up_after
         self._away = away
         self._tls = tls
+        self._headers = dict(headers or {})
         self._last = ""
         self._more = asyncio.Event()
 
@@ -69,7 +72,7 @@ class Listener:
                 await self._more.wait()
 
     async def _read(self, client: httpx.AsyncClient) -> None:
-        headers = {"Last-Event-ID": self._last} if self._last else {}
+        headers = self._headers | ({"Last-Event-ID": self._last} if self._last else {})
         params = {"after": self._after} if self._after is not None else {}
         async with client.stream("GET", self._url, headers=headers, params=params) as answer:
             if not answer.is_success:

@@ -71,6 +71,7 @@ class Rollout:
         port = free_port()
         own = {
             "WATERCLOCK_HOST": LOOPBACK,
+            "WATERCLOCK_KEYLESS": "loopback",
             "WATERCLOCK_PORT": str(port),
             "WATERCLOCK_SCHEDULER_NAME": name,
             "WATERCLOCK_WORKER_NAME": name,

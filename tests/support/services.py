@@ -36,7 +36,7 @@ class Place:
         self.redis = redis
         self.postgres = postgres
         ours = {"KEY_PREFIX": prefix, "PORT": str(self.port), "WORKER_NAME": "w", "EXECUTORS": DEMO_EXECUTORS}
-        self._told = ours | dict(told or {})
+        self._told = ours | {"KEYLESS": "loopback"} | dict(told or {})
 
     def environment(self, verb: str, **more: str) -> dict[str, str]:
         told = self._told | {"REDIS_URL": self.redis.get(verb, self.redis["operator"])}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -180,6 +180,8 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
     http: httpx.AsyncClient
     redis_url: str
     postgres_url: str
+    credentials: Mapping[str, str] = {}
+    """Headers that let other clients do what `http` may: none where nobody is asked."""
 
     @property
     def log(self) -> Log:
@@ -254,9 +256,13 @@ async def assembled_rig(
     path_prefix: str = "",
     hosts: tuple[str, ...] = (),
     origins: tuple[str, ...] = (),
+    keyed: bool = False,
     **more: Any,
 ) -> AsyncGenerator[Rig]:
-    """The API, `more` as `assembled` takes it; the projector, once it has opened the partitions, may be stopped."""
+    """The API, `more` as `assembled` takes it; the projector, once it has opened the partitions, may be stopped.
+
+    `keyed`: callers are asked for a key, and `http` has one.
+    """
     settings = LogSettings(url=redis_url, prefix=prefix)
     await initialise(settings, partitions=partitions, queues=QUEUES)
     log = await Log.connect(settings, role="api")
@@ -271,7 +277,11 @@ async def assembled_rig(
                 httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
                 projected(redis_url, postgres_url, prefix, stopping=not projecting),
             ):
-                yield Rig(parts=parts, app=app, http=http, redis_url=redis_url, postgres_url=postgres_url)
+                made = Rig(parts=parts, app=app, http=http, redis_url=redis_url, postgres_url=postgres_url)
+                if keyed:
+                    http.headers["Authorization"] = f"Bearer {await made.key('admin', name='rig')}"
+                    made = msgspec.structs.replace(made, credentials={"Authorization": http.headers["Authorization"]})
+                yield made
     finally:
         await log.close()
 

@@ -19,7 +19,7 @@ PROXY = ("127.0.0.1",)
 
 @pytest.mark.asyncio
 async def test_a_prefix_that_a_proxy_has_stripped_is_in_all_that_refers_to_us(rig: MakeRig) -> None:
-    async with rig(proxies=PROXY) as api:
+    async with rig(proxies=PROXY, keyed=True) as api:
         await api.worker()
         headers = {"X-Forwarded-Prefix": "/scheduler"}
         created = await api.http.post(JOBS, json=JOB, headers=headers)
@@ -33,7 +33,7 @@ async def test_a_prefix_that_a_proxy_has_stripped_is_in_all_that_refers_to_us(ri
 
 @pytest.mark.asyncio
 async def test_a_prefix_that_is_left_in_the_path_is_ours_by_setting(rig: MakeRig) -> None:
-    async with rig(path_prefix="/ops/scheduler") as api:
+    async with rig(path_prefix="/ops/scheduler", keyed=True) as api:
         await api.worker()
         created = await api.http.post(f"/ops/scheduler{JOBS}", json=JOB)
         location: str = created.headers["location"]
@@ -49,7 +49,7 @@ async def test_a_prefix_that_is_left_in_the_path_is_ours_by_setting(rig: MakeRig
 
 @pytest.mark.asyncio
 async def test_an_idempotency_key_means_the_same_by_either_way(rig: MakeRig) -> None:
-    async with rig(path_prefix="/scheduler") as api:
+    async with rig(path_prefix="/scheduler", keyed=True) as api:
         await api.worker()
         key = {"Idempotency-Key": "once"}
         direct = await api.http.post(JOBS, json=JOB, headers=key)
@@ -75,7 +75,7 @@ async def test_an_idempotency_key_means_the_same_by_either_way(rig: MakeRig) -> 
     ],
 )
 async def test_a_prefix_that_is_no_path_is_not_believed(rig: MakeRig, headers: list[tuple[str, str]]) -> None:
-    async with rig(proxies=PROXY) as api:
+    async with rig(proxies=PROXY, keyed=True) as api:
         assert (await api.http.get(f"{JOBS}/none", headers=headers)).json()["type"] == "/problems#not-found"
 
 
@@ -90,7 +90,7 @@ async def test_nothing_is_believed_of_who_is_no_trusted_proxy(rig: MakeRig, prox
         "Forwarded": "for=203.0.113.7;host=evil.example;proto=gopher",
         "X-Request-Id": "mine",
     }
-    async with rig(proxies=proxies) as api:
+    async with rig(proxies=proxies, keyed=True) as api:
         await api.worker()
         created = await api.http.post(JOBS, json=JOB, headers=spoofed)
         assert created.headers["location"] == f"{JOBS}/{created.json()['id']}"
@@ -98,12 +98,12 @@ async def test_nothing_is_believed_of_who_is_no_trusted_proxy(rig: MakeRig, prox
         assert not any("evil" in value for value in created.headers.values())
         await api.caught_up()
         (event,) = (await api.http.get("/v1/monitor/events?type=job.created")).json()["items"]
-        assert event["actor"] == "anonymous@127.0.0.1"
+        assert event["actor"] == "key:rig@127.0.0.1"
 
 
 @pytest.mark.asyncio
 async def test_a_request_goes_by_the_id_that_its_proxy_gave_it(rig: MakeRig) -> None:
-    async with rig(proxies=PROXY) as api:
+    async with rig(proxies=PROXY, keyed=True) as api:
         given = {"X-Request-Id": "7f3c-9:a/b+c=.~@_"}
         refused = await api.http.get(f"{JOBS}/none", headers=given)
         assert refused.headers["x-request-id"] == refused.json()["requestId"] == given["X-Request-Id"]
@@ -116,7 +116,7 @@ async def test_a_request_goes_by_the_id_that_its_proxy_gave_it(rig: MakeRig) -> 
     [[], [("X-Request-Id", "a b")], [("X-Request-Id", "x" * 129)], [("X-Request-Id", "a"), ("X-Request-Id", "b")]],
 )
 async def test_a_request_without_a_good_id_is_given_one(rig: MakeRig, headers: list[tuple[str, str]]) -> None:
-    async with rig(proxies=PROXY) as api:
+    async with rig(proxies=PROXY, keyed=True) as api:
         made = {(await api.http.get(f"{JOBS}/none", headers=headers)).json()["requestId"] for _ in range(2)}
         assert len(made) == 2
         assert all(len(one) == 20 for one in made)
@@ -125,7 +125,7 @@ async def test_a_request_without_a_good_id_is_given_one(rig: MakeRig, headers: l
 @pytest.mark.asyncio
 async def test_a_log_line_names_the_request_it_is_about(rig: MakeRig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.handler.addFilter(RequestIds())
-    async with rig(proxies=PROXY) as api:
+    async with rig(proxies=PROXY, keyed=True) as api:
         await api.key("list")
         with caplog.at_level(logging.INFO, logger="waterclock_api.access"):
             headers = {"X-Request-Id": "abc-1", "Authorization": "Bearer wrong"}

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from tests.integration.api.rig import JOBS, QUEUES
 from tests.integration.api.sse import stream
+from tests.support.gateways import bare_nginx
 from tests.support.waiting import until
 from waterclock.log.client import LogSettings
 from waterclock.log.opening import initialise
@@ -35,6 +36,7 @@ def env(redis_url: str, store_url: str, key_prefix: str) -> dict[str, str]:
         "WATERCLOCK_POSTGRES_URL": store_url,
         "WATERCLOCK_KEY_PREFIX": key_prefix,
         "WATERCLOCK_PORT": str(free_port()),
+        "WATERCLOCK_KEYLESS": "loopback",
     }
 
 
@@ -60,6 +62,9 @@ async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[st
     ("settings", "words"),
     [
         ({"WATERCLOCK_HOST": "0.0.0.0"}, ("WATERCLOCK_HOST", "credentials")),
+        ({"WATERCLOCK_KEYLESS": ""}, ("waterclock key create", "WATERCLOCK_KEYLESS=loopback", "proxy")),
+        ({"WATERCLOCK_TRUSTED_PROXIES": "127.0.0.1"}, ("WATERCLOCK_TRUSTED_PROXIES", "waterclock key create")),
+        ({"WATERCLOCK_ALLOWED_HOSTS": "203.0.113.7"}, ("WATERCLOCK_ALLOWED_HOSTS", "waterclock key create")),
         ({"WATERCLOCK_PORT": "none"}, ("WATERCLOCK_PORT",)),
         ({"WATERCLOCK_CORS_ORIGINS": "https://ops.example,*"}, ("WATERCLOCK_CORS_ORIGINS", "'*'")),
         ({"WATERCLOCK_POSTGRES_URL": "postgresql://127.0.0.1:1/x"}, ("WATERCLOCK_POSTGRES_URL",)),
@@ -74,6 +79,33 @@ async def test_a_start_that_cannot_be_says_why_in_one_line(
     assert code == 2
     assert said.count("\n") == 1, said
     assert all(word in said for word in words), said
+
+
+@pytest.mark.asyncio
+async def test_who_comes_through_a_bare_proxy_is_let_in_by_a_key_alone(env: dict[str, str], tmp_path: Path) -> None:
+    await _initialise(env)
+    del env["WATERCLOCK_KEYLESS"]
+    key = await _key(env, "create", "--name", "ops", "--scope", "list")
+    url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
+    async with (
+        _running("api", env),
+        httpx.AsyncClient(trust_env=False) as http,
+        bare_nginx(tmp_path, url.removeprefix("http://")) as front,
+    ):
+        await _alive(http, url)
+        for host in ("localhost", "127.0.0.1", "scheduler.example"):
+            assert (await http.get(front + JOBS, headers={"Host": host})).status_code == 401, host
+            answer = await http.get(front + JOBS, headers={"Host": host} | _bearer(key))
+            assert answer.status_code == 200, host
+        await _key(env, "revoke", "ops")
+
+        async def refused() -> bool:
+            return (await http.get(front + JOBS, headers=_bearer(key))).status_code == 401
+
+        await until(refused, within=PATIENCE, what="the revoked key refused")
+        assert (await http.get(front + JOBS, headers={"Host": "localhost"})).status_code == 401
+    code, said = await _ended("api", env)
+    assert (code, "no credentials are configured" in said) == (2, True), "its only key is over"
 
 
 @pytest.mark.asyncio

@@ -29,7 +29,15 @@ def test_every_kind_is_answered_somewhere() -> None:
 
 
 def test_the_client_knows_every_kind_that_a_program_decides_by() -> None:
-    told_by_status = {"cross-site", "misdirected", "method-not-allowed", "unsupported-body", "internal", "unready"}
+    told_by_status = {
+        "cross-site",
+        "proxied",
+        "misdirected",
+        "method-not-allowed",
+        "unsupported-body",
+        "internal",
+        "unready",
+    }
     for kind in KINDS.values():
         error = refusal(kind.status, {}, b'{"type": "%b", "title": "No"}' % kind.type.encode())
         assert (type(error).__name__ == "Refused") is (kind.name in told_by_status), kind.name

@@ -150,7 +150,7 @@ class Installation:
             "WATERCLOCK_DRAIN_TIMEOUT": str(DRAIN),
             "WATERCLOCK_EXECUTORS": ",".join([DEMO_EXECUTORS, *([named] if named else [])]),
         }
-        api = self._service("api", "api", {**env, **listen})
+        api = self._service("api", "api", {**env, **listen, "WATERCLOCK_KEYLESS": "loopback"})
         projector = self._service("projector", "projector", env)
         schedulers = [
             self._service(f"scheduler-{n}", "scheduler", {**env, "WATERCLOCK_SCHEDULER_NAME": f"scheduler-{n}"})

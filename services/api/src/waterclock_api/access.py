@@ -15,6 +15,7 @@ from waterclock.kit.clock import Clock
 from waterclock.kit.repeats import Repeats
 from waterclock_api.askers import ADDRESS, PRINCIPAL
 from waterclock_api.credentials import ANYBODY, EndOfGrant, Forbidden, GrantEnded, Principal, Unauthenticated
+from waterclock_api.keyless import check_direct
 from waterclock_api.keyring import Keyring
 from waterclock_api.pacing import Buckets, Pace, TooManyRequests, pace_of, whose
 from waterclock_api.proxies import Networks, address
@@ -176,10 +177,11 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
 
     Raises:
         Unauthenticated, Forbidden, CredentialsUnknown, TooManyRequests: it may not, or that cannot be found out.
-        Misdirected, CrossSite: nobody is asked who it is, and a page of another site may be behind it.
+        Misdirected, CrossSite, Proxied: nobody is asked who it is, and it may not come from this machine.
     """
     access: Access = connection.app.state[ACCESS]
     if not access.asked_for:
+        check_direct(connection.scope)
         access.sites.check(connection.scope)
     spec: Spec | None = handler.opt.get("spec")
     where = access.address_of(connection)

@@ -111,7 +111,7 @@ async def assembled(
         outages.look(redis=answers, postgres=projected.listening.is_set())
 
     keyring = Keyring(pool, clock)
-    await keyring.read()
+    await keyring.begin()
     registry = Registry(log, pool, projected, clock)
     known = tokens_of(tokens or TokenSettings(), clock)
     access = Access(

@@ -70,6 +70,7 @@ async def examine() -> list[Finding]:
         if connection is not None:
             checks += [encryption.of_store(connection), findings.of_store(connection, clock)]
             checks.append(place_findings.of_jobs(connection))
+            checks.append(findings.of_credentials(connection, os.environ, clock))
         if connection is not None and log is not None and log.partitions:
             checks.append(findings.of_both(log, connection))
         if url := os.environ.get(f"{PREFIX}API_URL"):

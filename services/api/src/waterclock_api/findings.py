@@ -6,12 +6,15 @@ import asyncio
 import urllib.error
 import urllib.request
 from collections.abc import AsyncGenerator, Mapping
+from datetime import UTC, datetime
 from typing import Literal, cast
 
 import msgspec
+import psycopg
 
 from waterclock.client.problems import Problem
 from waterclock.kit.clock import Clock
+from waterclock.kit.settings import PREFIX, SettingsError, read
 from waterclock.log import leaders
 from waterclock.log.client import Log
 from waterclock.log.clock import server_time
@@ -20,12 +23,15 @@ from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.lines import facts, pack
 from waterclock.log.nodes import Node
 from waterclock.log.sessions import muster, sessions
+from waterclock.store import keys
 from waterclock.store.migrate import foreign
 from waterclock.store.partitioning import Partitioning, present
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock_api.fleet import LEASE_MS
+from waterclock_api.keyless import MEANS, SETTING, why_not
 from waterclock_api.lagging import lags_of_all, told
+from waterclock_api.settings import ApiSettings
 from waterclock_api.watching import overdue
 
 Level = Literal["ok", "warning", "problem"]
@@ -38,6 +44,9 @@ FULL, FULL_MOST = 0.75, 0.9
 BACKLOG = 2
 """A stream that takes more than its share so many times over is not trimmed."""
 AT_ONCE = 1000  # sessions
+
+
+_MAKE_KEY = "make a key by `waterclock key create`, and give it to whoever calls"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +144,33 @@ async def of_both(log: Log, connection: Connection) -> AsyncGenerator[Finding]:
         yield warning("projection", told(lags), "wait, and look again: it should shrink")
     else:
         yield ok("projection", told(lags))
+
+
+async def of_credentials(
+    connection: Connection, environment: Mapping[str, str], clock: Clock
+) -> AsyncGenerator[Finding]:
+    """Whether an API of these settings would start, and whether it would ask who calls."""
+    check = "credentials"
+    try:
+        found = await keys.all_keys(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        return  # a role that may not read the keys
+    now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+    live = sum(key.is_live(now) for key in found)
+    if live or environment.get(f"{PREFIX}JWT_ISSUER"):
+        yield ok(check, f"{live} live key(s), each request needs one or a token")
+        return
+    try:
+        refusal = why_not(read(ApiSettings, environment))
+    except SettingsError as error:
+        yield problem(check, str(error), "correct the setting")
+        return
+    if refusal is not None:
+        yield warning(check, f"an API of these settings does not start again: {refusal}", _MAKE_KEY)
+    elif found:
+        yield warning(check, "all keys are over, so nobody is let in", _MAKE_KEY)
+    else:
+        yield ok(check, f"{SETTING}: nobody is asked, and {MEANS}")
 
 
 async def of_api(url: str, key: str | None) -> AsyncGenerator[Finding]:

@@ -41,6 +41,7 @@ class Keyring:
         """Whether there was a key once: from then on credentials are asked for."""
         self._principals: dict[str, Principal] = {}
         self._read_at: float | None = None
+        self._away = False
         self._noted_at = clock.monotonic()
         self._used: dict[str, datetime] = {}
 
@@ -137,21 +138,31 @@ class Keyring:
         async with self._pool.connection() as connection:
             await keys.note_used(connection, used)
 
+    async def begin(self) -> None:
+        """Read them, if Postgres is in reach: until then nobody is let in by a key, and nobody without."""
+        try:
+            await self.read()
+        except (psycopg.Error, PoolTimeout) as error:
+            self._failed(error)
+
     async def keep(self) -> None:
         """Keep it true until cancelled."""
-        away = False
         while True:
             await asyncio.sleep(EVERY)
             try:
                 await self.read()
                 if self._clock.monotonic() - self._noted_at >= NOTE_EVERY:
                     await self.note_used()
-                away = False
+                self._away = False
             except (psycopg.Error, PoolTimeout) as error:
-                if not away:
-                    reason = " ".join(str(error).split())
-                    _log.warning("keys not read", extra={"reason": reason, "good_for_s": BOUND})
-                away = True
+                self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if not self._away:
+            reason = " ".join(str(error).split())
+            good_for = 0.0 if self._read_at is None else BOUND
+            _log.warning("keys not read", extra={"reason": reason, "good_for_s": good_for})
+        self._away = True
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)

@@ -53,6 +53,14 @@ _ALL = (
         "done.",
     ),
     Kind(
+        403,
+        "proxied",
+        "Through a proxy, and without a key",
+        "Nobody is asked for credentials here (`WATERCLOCK_KEYLESS`), which is for programs on this machine alone, and "
+        "the request says that it came through a proxy: `detail` has what tells. Make a key before anything stands in "
+        "front. Nothing was done.",
+    ),
+    Kind(
         404,
         "not-found",
         "Not found",
@@ -112,8 +120,9 @@ _ALL = (
         "misdirected",
         "Not by this name",
         "Nobody is asked for credentials here, so the API answers only to names that mean this machine everywhere, "
-        "such as `localhost` and `127.0.0.1`: any other may be a page's. `detail` has the `Host` that was sent. List "
-        "it in `WATERCLOCK_ALLOWED_HOSTS`, or make a key. Nothing was done.",
+        "such as `localhost` and `127.0.0.1`: any other may be a page's. `detail` has the `Host` that was sent. Make "
+        "a key, or, if the name means this machine by its hosts file, list it in `WATERCLOCK_ALLOWED_HOSTS`. Nothing "
+        "was done.",
     ),
     Kind(
         422,

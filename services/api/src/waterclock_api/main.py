@@ -30,6 +30,7 @@ from waterclock_api.budget import Budget
 from waterclock_api.descriptors import connections_at_most
 from waterclock_api.fronting import Fronted, RequestIds, path_prefix
 from waterclock_api.keeping import kept
+from waterclock_api.keyless import MEANS, SETTING, check_names, is_keyless, why_not
 from waterclock_api.lagging import Lags
 from waterclock_api.measuring import tell_lags
 from waterclock_api.observing import Observed
@@ -41,7 +42,6 @@ from waterclock_api.settings import (
     MigrateSettings,
     ProjectorSettings,
     StoreSettings,
-    is_loopback,
     log_settings,
     queues_of,
 )
@@ -98,12 +98,12 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 proxies=proxies,
                 limits=Limits(caller=own.rate_limit, address=own.rate_limit_address),
                 budget=Budget(own.held_bytes),
-                closed=not is_loopback(own.host),
+                closed=not is_keyless(own),
                 sites=Sites(hosts, origins),
             ) as parts,
             pushing(parts.exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}:{own.port}"),
         ):
-            _check_access(own.host, parts.access)
+            await _check_access(own, parts.access)
 
             def ready() -> None:
                 calm_collector()
@@ -159,19 +159,19 @@ async def _project(stop: asyncio.Event) -> None:
         await log.close()
 
 
-def _check_access(host: str, access: Access) -> None:
-    """Nobody but this machine may ask without credentials.
+async def _check_access(own: ApiSettings, access: Access) -> None:
+    """Nobody may ask without credentials but this machine, and that by a setting.
 
     Raises:
-        SettingsError: others could ask, and nobody could show credentials.
+        SettingsError: nobody could show credentials.
     """
-    if not is_loopback(host) and not access.possible:
-        raise SettingsError(
-            f"WATERCLOCK_HOST is {host}, and no credentials are configured: make a key by `waterclock key create`, "
-            "name an issuer of tokens in WATERCLOCK_JWT_ISSUER, or serve a loopback address"
-        )
+    if access.possible or not access.keyring.known:  # while they are not known nobody is let in
+        return
+    if (refusal := why_not(own)) is not None:
+        raise SettingsError(refusal)
+    await check_names(own.allowed_hosts)
     if not access.asked_for:
-        _log.info("no credentials are configured: only this machine is served", extra={"host": host})
+        _log.warning("nobody is asked for credentials", extra={"setting": SETTING, "means": MEANS})
 
 
 class _Readiness:

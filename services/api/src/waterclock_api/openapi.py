@@ -67,7 +67,7 @@ _SCHEME = {
     "type": "http",
     "scheme": "bearer",
     "description": "A key (`wck_…`, by `waterclock key create`) or a JWT of the configured issuer. Nobody is asked for "
-    "one where only the machine itself can call and no key was made.",
+    "one where `WATERCLOCK_KEYLESS` says so and no key was made.",
 }
 _PLAIN = {"events": "text/event-stream", "html": "text/html", "text": "text/plain"}
 

@@ -50,6 +50,7 @@ from waterclock_api.budget import Crowded
 from waterclock_api.credentials import BeyondRun, CredentialsUnknown, Forbidden, Unauthenticated
 from waterclock_api.flaws import DETAIL_MOST, bounded, cut
 from waterclock_api.fronting import prefix_of, request_id_of
+from waterclock_api.keyless import Proxied
 from waterclock_api.kinds import KINDS, Kind
 from waterclock_api.pacing import TooManyRequests, whose
 from waterclock_api.sites import CrossSite, Misdirected
@@ -129,6 +130,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     ((Forbidden, BeyondRun), KINDS["forbidden"]),
     (CrossSite, KINDS["cross-site"]),
     (Misdirected, KINDS["misdirected"]),
+    (Proxied, KINDS["proxied"]),
     ((NotFound, NotThen), KINDS["not-found"]),
     (NameTaken, KINDS["name-taken"]),
     (RunBlocked, KINDS["run-blocked"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     streams: Count = 2_000
     streams_per_client: Count = 500
     held_bytes: Annotated[int, msgspec.Meta(ge=16 << 20)] = HELD_BYTES
+    keyless: Literal["loopback", ""] = ""
     trusted_proxies: tuple[str, ...] = ()
     path_prefix: str | None = None
     allowed_hosts: tuple[str, ...] = ()

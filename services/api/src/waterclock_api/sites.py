@@ -40,7 +40,7 @@ class CrossSite(Refusal):
 
 
 class Sites:
-    """`hosts`: names we answer to beside those of loopback; `origins`: pages that may ask besides our own."""
+    """`hosts`: names of this machine beside those of loopback; `origins`: pages that may ask besides our own."""
 
     def __init__(self, hosts: Sequence[str] = (), origins: Sequence[str] = ()) -> None:
         self._origins = frozenset(origins)
@@ -66,7 +66,8 @@ class Sites:
         if len(hosts) > 1 or not self._is_ours(hosts[0]):
             raise Misdirected(
                 f"Host: {_shown(hosts)} is no name of this machine alone, and nobody is asked for credentials here. "
-                "Ask at localhost or 127.0.0.1, list the name in WATERCLOCK_ALLOWED_HOSTS, or make a key."
+                "Ask at localhost or 127.0.0.1, make a key, or, if the name means this machine by its hosts file, list "
+                "it in WATERCLOCK_ALLOWED_HOSTS."
             )
         if len(told) > 1 and not self._is_let_in(scope["method"], told, hosts[0]):
             sites = [f"{header}: {_shown(told[name])}" for name, header in _OF_SITES.items() if name in told]

@@ -23,7 +23,10 @@ from tests.support.listening import Listener
 from tests.support.waiting import until
 from waterclock.log.client import LogSettings
 from waterclock.log.opening import initialise
+from waterclock.store import keys
+from waterclock.store.pool import open_pool
 from waterclock_api import hub
+from waterclock_api.secret import new_secret
 from waterclock_dev.children import Child, ending_with_us
 
 EVENTS = "/v1/monitor/events"
@@ -36,12 +39,18 @@ both = pytest.mark.parametrize("kind", KINDS)
 async def test_an_event_is_there_before_the_next_one_happens(
     rig: MakeRig, kind: Kind, http2: bool, tmp_path: Path
 ) -> None:
-    async with rig(proxies=("127.0.0.1",)) as api, served(api) as url, _before(kind, tmp_path, url) as front:
+    async with (
+        rig(proxies=("127.0.0.1",), keyed=True) as api,
+        served(api) as url,
+        _before(kind, tmp_path, url) as front,
+    ):
         worker = await api.worker()
         job = await api.create()
         run = await api.trigger(job["id"])
         where = f"{front.url}/v1/monitor/runs/{run}/logs/stream"
-        async with stream(where, verify=front.tls, http2=http2, headers={"Accept-Encoding": "gzip"}) as events:
+        async with stream(
+            where, verify=front.tls, http2=http2, headers={**api.credentials, "Accept-Encoding": "gzip"}
+        ) as events:
             assert "content-encoding" not in events.headers
             assert (await events.next()).kind == "run.requested"
             grant = await worker.claim_one()
@@ -67,10 +76,10 @@ async def test_heartbeats_keep_a_silent_stream_open_past_the_gateways_patience(
 ) -> None:
     monkeypatch.setattr(hub, "_TEND_EVERY", 0.05)
     monkeypatch.setattr(hub, "HEARTBEAT_EVERY", 0.2 if beats else 600.0)
-    async with rig(proxies=("127.0.0.1",)) as api, served(api) as url:
+    async with rig(proxies=("127.0.0.1",), keyed=True) as api, served(api) as url:
         await api.worker()
         impatient = {"proxy_read_timeout 60s;": "proxy_read_timeout 10s;"}
-        async with _before("nginx", tmp_path, url, impatient) as front, front.client() as http:
+        async with _before("nginx", tmp_path, url, impatient) as front, front.client(headers=api.credentials) as http:
             async with http.stream("GET", f"{front.url}{EVENTS}/stream") as answer:
                 lines = answer.aiter_lines()
                 heard = 0
@@ -93,8 +102,15 @@ async def test_heartbeats_come_through_and_who_leaves_the_gateway_leaves_us(
     monkeypatch.setattr(hub, "_TEND_EVERY", 0.05)
     monkeypatch.setattr(hub, "LOOK_EVERY", 0.1)
     monkeypatch.setattr(hub, "HEARTBEAT_EVERY", 0.2)
-    async with rig(proxies=("127.0.0.1",)) as api, served(api) as url, _before(kind, tmp_path, url) as front:
-        async with front.client() as http, http.stream("GET", f"{front.url}{EVENTS}/stream") as answer:
+    async with (
+        rig(proxies=("127.0.0.1",), keyed=True) as api,
+        served(api) as url,
+        _before(kind, tmp_path, url) as front,
+    ):
+        async with (
+            front.client(headers=api.credentials) as http,
+            http.stream("GET", f"{front.url}{EVENTS}/stream") as answer,
+        ):
             await eventually(lambda: api.parts.hub.seats == 1, within=30)
             heard = 0
             async with asyncio.timeout(30):
@@ -134,16 +150,17 @@ async def _roll(
     await initialise(settings, partitions=1, queues=QUEUES)
     projector, replicas = _process("projector", env), [_Replica(env), _Replica(env)]
     try:
+        key = await _key(env["WATERCLOCK_POSTGRES_URL"])
         for replica in replicas:
             await replica.start()
         changes = {"worker_shutdown_timeout 30s;": "worker_shutdown_timeout 1s;"}
         async with gateway(kind, folder, [one.address for one in replicas], changes=changes) as front:
-            async with front.client() as http:
+            async with front.client(headers=key) as http:
                 body = JOB | {"concurrent": "0"}
                 created = await http.post(f"{JOBS}?allowUnknownExecutor=true", json=body)
                 job = created.json()["id"]
-            writers = [_Writer(front, job, name) for name in ("a", "b", "c")]
-            listeners = [_listener(front) for _ in range(3)]
+            writers = [_Writer(front, job, name, key) for name in ("a", "b", "c")]
+            listeners = [_listener(front, key) for _ in range(3)]
             async with asyncio.TaskGroup() as tasks:
                 writing = [tasks.create_task(one.write()) for one in writers]
                 listening = [tasks.create_task(one.listen()) for one in listeners]
@@ -157,7 +174,7 @@ async def _roll(
                 for one in writers:
                     one.enough.set()
                 await asyncio.wait(writing)
-                stored = await _stored(replicas[0].url)
+                stored = await _stored(replicas[0].url, key)
                 await until(
                     _all_heard(listeners, stored[-1]["id"]), within=60, what="every listener hears the last event"
                 )
@@ -214,17 +231,18 @@ class _Replica:
 class _Writer:
     """Triggers a job again and again, each time until it is answered; now and then repeats what was answered."""
 
-    def __init__(self, front: Gateway, job: str, name: str) -> None:
+    def __init__(self, front: Gateway, job: str, name: str, key: Mapping[str, str]) -> None:
         self.runs: dict[str, str] = {}  # by key
         self.surprises: list[str] = []
         self.enough = asyncio.Event()
         self._front = front
         self._job = job
         self._name = name
+        self._key = key
 
     async def write(self) -> None:
         number = 0
-        async with self._front.client() as http:
+        async with self._front.client(headers=self._key) as http:
             while not self.enough.is_set():
                 key = f"{self._name}-{number}"
                 self.runs[key] = await self._trigger(http, key)
@@ -257,8 +275,8 @@ async def _more(writers: list[_Writer]) -> None:
     await until(seen, within=60, what="writers go on")
 
 
-def _listener(front: Gateway) -> Listener:
-    return Listener(f"{front.url}{EVENTS}/stream", after="0", away=AWAY, tls=front.tls)
+def _listener(front: Gateway, key: Mapping[str, str]) -> Listener:
+    return Listener(f"{front.url}{EVENTS}/stream", after="0", away=AWAY, tls=front.tls, headers=key)
 
 
 def _all_heard(listeners: list[Listener], last: str) -> Any:
@@ -268,11 +286,26 @@ def _all_heard(listeners: list[Listener], last: str) -> Any:
     return heard
 
 
-async def _stored(url: str) -> list[dict[str, Any]]:
+async def _key(postgres_url: str) -> dict[str, str]:
+    """Credentials for all that is done here: a gateway stands in front."""
+    secret = new_secret()
+    async with await open_pool(postgres_url, name="test") as pool, pool.connection() as connection:
+        await keys.add(
+            connection,
+            key_id=secret.key_id,
+            name="test",
+            secret_sha256=secret.sha256,
+            scopes=("admin",),
+            valid_for=None,
+        )
+    return {"Authorization": f"Bearer {secret.text}"}
+
+
+async def _stored(url: str, key: Mapping[str, str]) -> list[dict[str, Any]]:
     """All events of the archive, in their order."""
     found: list[dict[str, Any]] = []
     query: dict[str, Any] = {"limit": 1_000}
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=30, trust_env=False, headers=dict(key)) as http:
         while True:
             page = (await http.get(f"{url}{EVENTS}", params=query)).json()
             found += page["items"]

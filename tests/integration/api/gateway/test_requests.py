@@ -30,9 +30,9 @@ both = pytest.mark.parametrize("kind", KINDS)
 async def test_all_that_refers_to_us_leads_back_through_the_gateway(
     rig: MakeRig, kind: Kind, http2: bool, tmp_path: Path
 ) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url, before(kind, tmp_path, url) as front:
+    async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, before(kind, tmp_path, url) as front:
         await api.worker()
-        async with front.client(http2=http2, follow_redirects=True) as http:
+        async with front.client(headers=api.credentials, http2=http2, follow_redirects=True) as http:
             answer = await http.post(JOBS, json=JOB)
             assert (answer.status_code, answer.http_version) == (201, "HTTP/2" if http2 else "HTTP/1.1")
             where = answer.url.join(answer.headers["location"])
@@ -65,7 +65,7 @@ async def test_what_a_client_makes_up_is_not_believed_and_its_key_goes_through(
         "X-Forwarded-Proto": "gopher",
         "Forwarded": "for=203.0.113.7;host=evil.example",
     }
-    async with rig(proxies=PROXIES) as api, served(api) as url, before(kind, tmp_path, url) as front:
+    async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, before(kind, tmp_path, url) as front:
         await api.worker()
         key = await api.key("add", "export", name="deployer")
         async with from_afar(front) as http:
@@ -79,23 +79,26 @@ async def test_what_a_client_makes_up_is_not_believed_and_its_key_goes_through(
 @both
 @pytest.mark.asyncio
 async def test_the_address_of_a_client_is_right_through_two_proxies(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url:
+    async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url:
         await api.worker()
         trusts = {"trustedIPs: []": 'trustedIPs: ["127.0.0.1"]'}
         async with before(kind, tmp_path / "inner", url, trusts) as inner:
             unstripped = "proxy_set_header X-Forwarded-Prefix /scheduler;"
             onwards = {"http://waterclock/;": "https://waterclock/scheduler/;", unstripped: ""}
-            async with before("nginx", tmp_path / "outer", inner.origin, onwards) as outer, from_afar(outer) as http:
+            async with (
+                before("nginx", tmp_path / "outer", inner.origin, onwards) as outer,
+                from_afar(outer, api) as http,
+            ):
                 answer = await http.post(JOBS, json=JOB, headers={"X-Forwarded-For": "203.0.113.7"})
                 assert answer.headers["location"] == f"{PREFIX}{JOBS}/{answer.json()['id']}"
-        assert (await created(api))["actor"] == f"anonymous@{CLIENT}"
+        assert (await created(api))["actor"] == f"key:rig@{CLIENT}"
 
 
 @pytest.mark.asyncio
 async def test_nginx_gives_a_request_one_id_for_answers_logs_and_trace(rig: MakeRig, tmp_path: Path) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url, before("nginx", tmp_path, url) as front:
+    async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, before("nginx", tmp_path, url) as front:
         await api.worker()
-        async with front.client() as http:
+        async with front.client(headers=api.credentials) as http:
             answer = await http.post(JOBS, json=JOB, headers={"X-Request-Id": "mine"})
             (request_id,) = answer.headers.get_list("x-request-id")
             assert (await created(api))["traceparent"].split("-")[1] == request_id
@@ -110,11 +113,14 @@ async def test_nginx_gives_a_request_one_id_for_answers_logs_and_trace(rig: Make
 
 @pytest.mark.asyncio
 async def test_traefik_begins_the_trace_that_an_event_goes_on_with(rig: MakeRig, tmp_path: Path) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url:
+    async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url:
         await api.worker()
         with receiving() as receiver:
             collector = {"http://127.0.0.1:4318": receiver.url}
-            async with before("traefik", tmp_path, url, collector) as front, front.client() as http:
+            async with (
+                before("traefik", tmp_path, url, collector) as front,
+                front.client(headers=api.credentials) as http,
+            ):
                 answer = await http.post(JOBS, json=JOB, headers={"X-Request-Id": "mine"})
                 assert answer.headers["x-request-id"] == "mine"
                 log = tmp_path / "access.log"
@@ -127,9 +133,9 @@ async def test_traefik_begins_the_trace_that_an_event_goes_on_with(rig: MakeRig,
 @both
 @pytest.mark.asyncio
 async def test_a_body_that_is_too_large_is_refused_in_our_own_words(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url, AsyncExitStack() as gateways:
+    async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, AsyncExitStack() as gateways:
         front = await gateways.enter_async_context(before(kind, tmp_path, url))
-        http = await gateways.enter_async_context(front.client())
+        http = await gateways.enter_async_context(front.client(headers=api.credentials))
         large = await http.post(JOBS, content=b" " * (1 << 20) + b"{}")
         assert (large.status_code, large.json()["type"]) == (413, f"{PREFIX}/problems#too-large")
         if kind == "nginx":
@@ -139,9 +145,9 @@ async def test_a_body_that_is_too_large_is_refused_in_our_own_words(rig: MakeRig
 
 @pytest.mark.asyncio
 async def test_no_request_comes_in_within_another(rig: MakeRig, tmp_path: Path) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url, AsyncExitStack() as gateways:
+    async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, AsyncExitStack() as gateways:
         front = await gateways.enter_async_context(before("nginx", tmp_path, url))
-        http = await gateways.enter_async_context(front.client())
+        http = await gateways.enter_async_context(front.client(headers=api.credentials))
         for shape in TWO_LENGTHS:
             start = f"POST {PREFIX}{JOBS} HTTP/1.1\r\nHost: localhost\r\n".encode()
             answer = await sent(front.origin, start + shape, front.tls)
@@ -153,7 +159,7 @@ async def test_no_request_comes_in_within_another(rig: MakeRig, tmp_path: Path) 
 @both
 @pytest.mark.asyncio
 async def test_who_sends_slowly_keeps_nobody_waiting(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
-    async with rig(proxies=PROXIES) as api, served(api) as url, before(kind, tmp_path, url) as front:
+    async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, before(kind, tmp_path, url) as front:
         await api.worker()
         others_done = asyncio.Event()
 
@@ -163,7 +169,7 @@ async def test_who_sends_slowly_keeps_nobody_waiting(rig: MakeRig, kind: Kind, t
             await others_done.wait()
             yield text[10:]
 
-        async with front.client() as http, asyncio.TaskGroup() as tasks:
+        async with front.client(headers=api.credentials) as http, asyncio.TaskGroup() as tasks:
             slow = tasks.create_task(http.post(JOBS, content=slowly()))
             for number in range(20):
                 assert (await http.post(JOBS, json=JOB | {"jobName": f"quick-{number}"})).status_code == 201
@@ -174,10 +180,10 @@ async def test_who_sends_slowly_keeps_nobody_waiting(rig: MakeRig, kind: Kind, t
 @both
 @pytest.mark.asyncio
 async def test_while_no_replica_answers_the_gateway_says_so(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
-    async with rig(proxies=PROXIES) as api, AsyncExitStack() as gateways:
+    async with rig(proxies=PROXIES, keyed=True) as api, AsyncExitStack() as gateways:
         async with served(api) as url:
             front = await gateways.enter_async_context(before(kind, tmp_path, url))
-            http = await gateways.enter_async_context(front.client())
+            http = await gateways.enter_async_context(front.client(headers=api.credentials))
             assert (await http.get(JOBS)).status_code == 200
         answer = await http.get(JOBS)
         assert answer.status_code in (502, 503, 504)
@@ -198,10 +204,11 @@ def _names(line: str, request_id: str) -> bool:
     return json.loads(line).get("downstream_X-Request-Id") == request_id
 
 
-def from_afar(front: Gateway) -> httpx.AsyncClient:
-    """A client at another address than the proxies'."""
+def from_afar(front: Gateway, api: Rig | None = None) -> httpx.AsyncClient:
+    """A client at another address than the proxies'; it may do what `api` may."""
     transport = httpx.AsyncHTTPTransport(local_address=CLIENT, verify=front.tls)
-    return httpx.AsyncClient(base_url=front.url, transport=transport, timeout=30)
+    headers = {} if api is None else dict(api.credentials)
+    return httpx.AsyncClient(base_url=front.url, transport=transport, timeout=30, headers=headers)
 
 
 def before(kind: Kind, folder: Path, url: str, changes: dict[str, str] | None = None) -> Any:

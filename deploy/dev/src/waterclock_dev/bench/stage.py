@@ -106,6 +106,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     ) -> AsyncGenerator[Service]:
         """An API process that is ready, and serves so many streams, to one address too."""
         settings = {"WATERCLOCK_POSTGRES_URL": postgres_url, "WATERCLOCK_PORT": str(port)}
+        settings["WATERCLOCK_KEYLESS"] = "loopback"
         settings |= dict.fromkeys(("WATERCLOCK_STREAMS", "WATERCLOCK_STREAMS_PER_CLIENT"), str(streams))
         async with self._service("api", settings | dict(env or {}), complain("api")) as api:
             yield api
