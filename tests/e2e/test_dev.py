@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError
 
 from tests.support.installation import Installation, clean_environment, is_alive, running
 from tests.support.servers import wait_for
@@ -57,6 +61,22 @@ def test_a_changed_executor_is_loaded_by_a_new_worker(installation: Installation
     job = installation.post("/jobs", {"jobName": "ebb", "jobGroup": "e2e", "invokeTarget": "tides.ebb"})
     run = installation.ended_run(installation.post(f"/jobs/{job['id']}/trigger")["runId"])
     assert (run["status"], run["result"]) == ("succeeded", "low")
+
+
+def test_its_stores_ask_for_a_password_that_only_its_owner_can_read(installation: Installation) -> None:
+    at = urlsplit(installation.record.redis)
+    with Redis.from_url(installation.record.redis) as known:  # pyright: ignore[reportUnknownMemberType]
+        untyped: Any = known
+        assert untyped.ping() is True
+    with Redis(host=at.hostname or "", port=at.port or 0) as nobody:
+        untyped = nobody
+        with pytest.raises(AuthenticationError):
+            untyped.ping()
+    secrets = [at.password, urlsplit(installation.record.postgres).password]
+    assert all(secrets)
+    for pid in installation.record.pids.values():
+        words = Path(f"/proc/{pid}/cmdline").read_text()
+        assert not [secret for secret in secrets if secret and secret in words]
 
 
 def test_a_killed_redis_is_started_again_and_its_log_goes_on(installation: Installation) -> None:

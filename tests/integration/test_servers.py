@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import aioboto3
+import msgspec
 import psycopg
 import pytest
 from botocore.config import Config
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from tests.support.servers import Bucket, OwnPostgres, OwnServers, OwnValkey, redis_server
 from waterclock_dev import servers
@@ -45,6 +46,37 @@ async def test_what_a_valkey_acknowledged_survives_its_sudden_end(own_valkey: Ow
     async with redis_client(url) as client:
         assert await client.get("tide") == "high"
         assert (await client.config_get("maxmemory-policy"))["maxmemory-policy"] == "noeviction"
+
+
+def shown_of(pid: int) -> bytes:
+    """What others can see of a process, and its own user."""
+    return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode for path in folder.iterdir() if path.is_file()}
+
+
+@BINARIES
+async def test_a_secured_valkey_takes_its_password_and_no_one_else_sees_it(tmp_path: Path, binary: Path | None) -> None:
+    secured = Valkey(data=tmp_path / "valkey", secured=True)
+    async with Server(secured if binary is None else msgspec.structs.replace(secured, binary=binary)) as server:
+        first = server.url
+        async with redis_client(first) as client:
+            await client.set("tide", "high")
+        for url in (first.replace(secured.password, "guessed"), f"redis://{LOOPBACK}:{server.port}/0"):
+            async with redis_client(url) as client:
+                with pytest.raises(AuthenticationError):
+                    await client.get("tide")
+        assert secured.password.encode() not in shown_of(server.pid)
+        await server.kill()
+        await server.start()
+        assert server.url == first
+        async with redis_client(first) as client:
+            assert await client.get("tide") == "high"
+    beside = modes_in(tmp_path)
+    assert beside.keys() >= {"valkey.password", "valkey.conf"}
+    assert {mode & 0o077 for mode in beside.values()} == {0}
 
 
 async def test_what_a_postgres_committed_survives_its_sudden_end(own_postgres: OwnPostgres) -> None:

