@@ -61,10 +61,12 @@ async def test_a_worker_announces_where_it_reaches_and_neither_connections_nor_k
         WATERCLOCK_EXECUTORS="",
         WATERCLOCK_PLACES=str(places),
         BOOKS_URL="postgresql://u:hush@books.example/ledger",
+        WATERCLOCK_BACKUP_DATABASE_URL="postgresql://u:hush@books.example/shop",
         WATERCLOCK_HTTP_REFERENCES="env:HOOKS_*@hooks.example",
     )
     try:
         line = await process.says("listed without hosts")
+        drills = await process.says("restore on the server that was backed up")
         joined = await shop.event(WorkerJoined)
         beyond = [
             await shop.event(RunFailed, await shop.run("db:backup", {"place": "books", **params}))
@@ -77,8 +79,10 @@ async def test_a_worker_announces_where_it_reaches_and_neither_connections_nor_k
     assert all("WATERCLOCK_PLACES" in one.error.message for one in beyond)
 
     assert "env:OLDER_*@HOST" in line
+    assert "WATERCLOCK_PLACES" in drills
     assert joined.places is not None
-    (books,) = joined.places
+    books, default = sorted(joined.places, key=lambda one: one.name)
+    assert (default.name, default.drills) == ("default", "sourceUnlisted")
     assert (books.name, books.references) == ("books", (ReferenceSpec(pattern="env:OLDER_*", hosts=False),))
     specs = {spec.key: spec for spec in joined.executors}
     assert not [key for key in specs if key.startswith("demo.")]

@@ -31,7 +31,7 @@ NOWHERE = Reach()
 
 
 def reach_of(environment: Mapping[str, str]) -> Reach:
-    """Read it, and tell what is listed in an older form, a line each.
+    """Read it, and tell what goes on in an older form, a line each.
 
     Raises:
         SettingsError: something of it is wrong.
@@ -47,6 +47,12 @@ def reach_of(environment: Mapping[str, str]) -> Reach:
             "reference is listed without hosts; only stored jobs may give it",
             extra={"setting": setting, "reference": one.pattern, "write": f"{one.pattern}@HOST"},
         )
+    for place in places.by_name.values():
+        if place.drills == "sourceUnlisted" and place.connection is not None:
+            log.warning(
+                "drills restore on the server that was backed up; only stored jobs may",
+                extra={"place": place.name, "write": "scratch = or drills = in a file that WATERCLOCK_PLACES names"},
+            )
     return Reach(
         places=announced(places, environment),
         references={_HTTP: tuple(dict.fromkeys(one.spec for one in references))},
