@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from types import TracebackType
-from typing import Any, NamedTuple, Self
-
-from litestar.types import Scope
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from waterclock.model.errors import Refusal
+
+if TYPE_CHECKING:  # the verbs of operators read settings, and need no web framework for it
+    from litestar.types import Scope
 
 BUDGET = "budget"
 """Its name in the application's state."""
