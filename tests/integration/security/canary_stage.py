@@ -102,7 +102,7 @@ def worker_secrets(stage: Stage, shop: str, store: Bucket, echo: str) -> dict[st
         "WATERCLOCK_S3_ACCESS_KEY": store.access_key,
         "WATERCLOCK_S3_SECRET_KEY": store.secret_key,
         "WATERCLOCK_HTTP_ALLOW": "127.0.0.1/32",
-        "WATERCLOCK_BACKUP_REFERENCES": f"env:SHOP_*@127.0.0.1,file:{stage.folder}/*@127.0.0.1",
+        "WATERCLOCK_BACKUP_REFERENCES": f"env:SHOP_*@127.0.0.1,env:OTHER_*@db.example,file:{stage.folder}/*@127.0.0.1",
         "WATERCLOCK_HTTP_REFERENCES": f"env:BOOKS_*@127.0.0.1,file:{stage.folder}/*@127.0.0.1",
         "WATERCLOCK_EXECUTORS": f"{LEAKY},{DEMO_EXECUTORS}",
         "LEAKY_PLANTED": stage.planted.value,

@@ -201,11 +201,16 @@ async def _backups(stage: Stage, services: Services, shop: str, store: Bucket) -
         ({"connection": "env:SHOP_REFUSED"}, "Connection refused"),
         ({"connection": "env:SHOP_MALFORMED"}, "GiveUp"),
         ({"connection": "env:SHOP_URL", "includeSchemas": ["nosuch"]}, "no matching schemas"),
-        ({"connection": "env:OTHER_URL"}, "BadParams"),
+        ({"connection": "env:OTHER_URL"}, "GiveUp"),
         ({"connection": f"file:{wrong}"}, "GiveUp"),
     )
     await _all(*(_ended(stage, services, "db.backup", params, status="failed", says=says) for params, says in failing))
-    restored = {"connection": "env:SHOP_URL", "accessKey": "env:WATERCLOCK_S3_ACCESS_KEY", "secretKey": f"file:{key}"}
+    restored = {
+        "connection": "env:SHOP_URL",
+        "target": "env:SHOP_URL",
+        "accessKey": "env:WATERCLOCK_S3_ACCESS_KEY",
+        "secretKey": f"file:{key}",
+    }
     await _ended(stage, services, "db.restore-drill", restored, status="failed", says="may not make databases")
 
 
