@@ -12,6 +12,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, projected, served
 from tests.integration.api.sse import Event, eventually, kinds, stream
 from tests.support.servers import OwnValkey
+from waterclock.kit.chance import token
 from waterclock_api import hub
 from waterclock_api.seats import SEAT_BYTES
 
@@ -297,12 +298,14 @@ async def test_open_streams_end_when_the_process_stops(rig: MakeRig) -> None:
 
 @pytest.mark.asyncio
 async def test_a_stream_of_nothing_and_a_place_that_is_none_are_refused(rig: MakeRig) -> None:
-    async with rig() as api:
+    async with rig(partitions=2) as api:
         await api.worker()
         job_id = await _job_id(api)
+        while api.log.partition_of(job_id) != 0:
+            job_id = (await api.create(jobName=token(8)))["id"]
         assert (await api.http.get(f"{RUNS}/nothing/logs/stream")).status_code == 404
         assert (await api.http.get(f"{JOBS}/nothing/logs/stream")).status_code == 404
-        for place in ("x", "1-2", "7-1-1"):
+        for place in ("x", "1-2", "1-1-1"):
             assert (await api.http.get(f"{JOBS}/{job_id}/logs/stream", params={"after": place})).status_code == 400
         refused = await api.http.get(f"{JOBS}/{job_id}/logs/stream", headers={"Last-Event-ID": "x"})
         assert refused.status_code == 400

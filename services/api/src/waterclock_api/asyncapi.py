@@ -22,14 +22,20 @@ _SSE = "Server-sent events: `event` is the type, `id` the position, `data` the p
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`lines`: how many were cleared away."""
+    """`lines`: how many were cleared away; `after`: the place that was named, and that this log never had.
 
-    reason: Literal["logsCleared", "placeLost"]
+    `from`: where it goes on instead.
+    """
+
+    reason: Literal["logsCleared", "placeLost", "placeUnknown"]
     run_id: str | None = None
     job_id: str | None = None
     attempt: int | None = None
     at: Stamp | None = None
+    partition: int | None = None
     lines: int | None = None
+    after: str | None = None
+    from_: str | None = msgspec.field(default=None, name="from")
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -131,7 +137,7 @@ _BESIDE: dict[str, dict[str, Any]] = {
     "gap": {
         "name": "gap",
         "title": "Gap",
-        "summary": "What stood here is not there any more: lines that were cleared, or a place that was lost.",
+        "summary": "Something is missing here: lines that were cleared, or a place that was lost or never was.",
         "payload": {"$ref": _REF.format(name=Gap.__name__)},
     },
     "end": {

@@ -74,6 +74,11 @@ def lost_frame(position: Position, about: Mapping[str, object]) -> Frame:
     return Frame(position, b"", _told("gap", _encoder.encode({**about, "reason": "placeLost"})), None)
 
 
+def gap_frame(place: bytes, told: Mapping[str, object]) -> bytes:
+    """Says that something is missing, and why; with the place from which what follows goes on, if there is one."""
+    return placed(place, _told("gap", _encoder.encode(told)))
+
+
 def end_frame(run_id: str, status: RunStatus) -> bytes:
     """Says that nothing follows; without a position, so that a client that comes again is told so again."""
     return _told("end", _encoder.encode({"runId": run_id, "status": status}))

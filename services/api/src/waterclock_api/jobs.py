@@ -202,7 +202,7 @@ async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
     """Follow a job's events: from its live run's first, else from now; it does not end."""
     parts = parts_of(request)
     partition = parts.log.partition_of(job_id)
-    resumed, after = resumed_at(request, partition, restored=parts.log.restored)
+    resumed, after = resumed_at(request, partition, there_are=parts.log.partitions, restored=parts.log.restored)
     await job_or_refuse(parts, job_id)
     return EventStream(parts, (job_subject(job_id, partition),), {partition: after} if resumed else None)
 

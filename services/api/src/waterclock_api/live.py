@@ -24,8 +24,10 @@ from waterclock_api.askers import caller_id
 from waterclock_api.budget import Crowded
 from waterclock_api.connections import far_end
 from waterclock_api.credentials import EndOfGrant
-from waterclock_api.frames import HEARTBEAT, Frame, closed_frame, end_frame, place_only, placed
+from waterclock_api.frames import HEARTBEAT, Frame, closed_frame, end_frame, gap_frame, place_only, placed
 from waterclock_api.history import Subject, end_before, frames, start_of_live_run
+from waterclock_api.known_places import settle
+from waterclock_api.known_places import told as unknown_places
 from waterclock_api.parts import Parts
 from waterclock_api.pieces import PIECE, STUCK
 from waterclock_api.places import is_through, text_of
@@ -94,7 +96,7 @@ class EventStream:
         await stream.finish()
 
     async def _tell(self, seat: Seat, stream: _Sending) -> None:
-        stream.at = dict(await self._beginning(seat))
+        stream.at = await self._beginning(seat, stream)
         one = self._subjects[0]
         if one.kind == "run" and (after := stream.at[one.partition]) is not None:
             status = await end_before(self._parts, one.id, after)
@@ -118,13 +120,19 @@ class EventStream:
             elif not seat.closed:
                 await stream.beat()
 
-    async def _beginning(self, seat: Seat) -> Mapping[int, Position | None]:
+    async def _beginning(self, seat: Seat, stream: _Sending) -> dict[int, Position | None]:
         if self._after is not None:
-            return self._after
+            settled = await settle(self._parts, self._after, seat.joined_at)
+            stream.at = settled.at
+            if settled.unknown:
+                await stream.say_unknown(self._subjects, self._after)
+            else:
+                await stream.say_lost([one for one in self._subjects if one.partition in settled.lost])
+            return settled.at
         one = self._subjects[0]
         if one.kind == "job":
             return {one.partition: await start_of_live_run(self._parts, one, seat.joined_at[one.partition])}
-        return seat.joined_at
+        return dict(seat.joined_at)
 
     async def _tell_before(self, seat: Seat, stream: _Sending) -> bool:
         """Everything up to where the seat begins; whether nothing follows: the run has ended, or the seat is closed."""
@@ -199,6 +207,18 @@ class _Sending:
 
     async def end(self, run_id: str, status: RunStatus) -> None:
         await self._write(end_frame(run_id, status))
+
+    async def say_unknown(self, subjects: Sequence[Subject], named: Mapping[int, Position | None]) -> None:
+        """This log never had the place that the client has named: it goes on from another."""
+        told = unknown_places(named, self.at)
+        if len(subjects) == 1:
+            told = {**subjects[0].told, **told}
+        await self._write(gap_frame(text_of(self.at.values()), told))
+
+    async def say_lost(self, subjects: Sequence[Subject]) -> None:
+        """What stood at the place that the client has named is lost: it goes on with what stands after it."""
+        for one in subjects:
+            await self._write(gap_frame(b"", {**one.told, "reason": "placeLost"}))
 
     async def beat(self) -> None:
         """Nothing waits to be sent: the client is where the hub is."""

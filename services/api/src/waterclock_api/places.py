@@ -17,8 +17,9 @@ def text_of(places: Iterable[Position | None]) -> bytes:
     return ".".join([str(place) for place in places if place is not None]).encode() or OLDEST.encode()
 
 
-def read_places(text: str, partitions: Sequence[int]) -> dict[int, Position | None]:
-    """
+def read_places(text: str, partitions: Sequence[int], *, there_are: int) -> dict[int, Position | None]:
+    """The place in each of these partitions, and in those named that the log, which has `there_are`, has not got.
+
     Raises:
         ValueError: it is no place in some of these partitions.
     """
@@ -27,9 +28,9 @@ def read_places(text: str, partitions: Sequence[int]) -> dict[int, Position | No
         return found
     for part in text.split("."):
         position = parse_position(part)
-        if position.partition not in found:
+        if position.partition not in found and position.partition < there_are:
             raise ValueError(f"{part} is a place in another partition")
-        if found[position.partition] is not None:
+        if found.get(position.partition) is not None:
             raise ValueError(f"partition {position.partition} is named twice")
         found[position.partition] = position
     return found

@@ -23,10 +23,11 @@ class Resumed(NamedTuple):
     after: Position | None
 
 
-def resumed_at(request: Request[Any, Any, Any], partition: int, *, restored: int) -> Resumed:
+def resumed_at(request: Request[Any, Any, Any], partition: int, *, there_are: int, restored: int) -> Resumed:
     """The place that Last-Event-ID names, else `?after=`: a browser that comes again sends the first beside the second.
 
-    Before the epoch `restored` there was another number of partitions: of a place of then epoch and number count.
+    Before the epoch `restored` there was another number of partitions: of a place of then epoch and number count. Any
+    other in a partition beyond the `there_are` of the log is taken as it is, for `known_places` to tell.
 
     Raises:
         BadRequest: no position, or one of another partition.
@@ -43,13 +44,13 @@ def resumed_at(request: Request[Any, Any, Any], partition: int, *, restored: int
         raise _refused(str(error)) from error
     if position.epoch < restored:
         position = position._replace(partition=partition)
-    if position.partition != partition:
+    if position.partition != partition and position.partition < there_are:
         raise _refused(f"{named} is a place in another partition")
     return Resumed(given=True, after=position)
 
 
 def places_named(
-    request: Request[Any, Any, Any], after: str | None, partitions: Sequence[int]
+    request: Request[Any, Any, Any], after: str | None, partitions: Sequence[int], *, there_are: int
 ) -> dict[int, Position | None] | None:
     """The place in several partitions that the client named; None: it named none.
 
@@ -60,7 +61,7 @@ def places_named(
     if not named:
         return None
     try:
-        return read_places(named, partitions)
+        return read_places(named, partitions, there_are=there_are)
     except ValueError as error:
         raise _refused(str(error)) from error
 

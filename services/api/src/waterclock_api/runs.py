@@ -127,7 +127,7 @@ async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     """Follow a run's events, from its first; the stream ends after `end`."""
     parts = parts_of(request)
     partition = parts.log.partition_of(run_id)
-    _, after = resumed_at(request, partition, restored=parts.log.restored)
+    _, after = resumed_at(request, partition, there_are=parts.log.partitions, restored=parts.log.restored)
     if not await is_run(parts, run_id):
         raise NotFound("run", run_id)
     return EventStream(parts, (run_subject(run_id, partition),), {partition: after})

@@ -43,7 +43,7 @@ async def stream_events(request: AnyRequest) -> EventStream:
     parts = parts_of(request)
     query = read_query(request, EventsStreamQuery)
     question = _question(parts, query)
-    after = places_named(request, query.after, question.partitions)
+    after = places_named(request, query.after, question.partitions, there_are=parts.log.partitions)
     return EventStream(parts, log_subjects(question), after)
 
 
