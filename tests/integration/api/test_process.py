@@ -167,7 +167,20 @@ def test_keys_are_looked_after_by_a_verb(store_url: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("create", "--name", "Ops", "--scope", "list"), "--name"),
+        *(
+            (("create", "--name", name, "--scope", "list"), "--name")
+            for name in (
+                "Ops",
+                "ops@10.0.0.1",
+                "o\x1bps",
+                "ops\u202e",
+                "ops\u200b",
+                "o\udc80ps",
+                "ops\n",
+                "",
+                "x" * 10_000,
+            )
+        ),
         (("create", "--name", "ops", "--scope", "root"), "--scope"),
         (("create", "--name", "ops", "--scope", "list", "--expires", "soon"), "--expires"),
         (("rotate", "--name", "nobody"), "no live key"),

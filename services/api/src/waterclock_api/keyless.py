@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from waterclock.kit.settings import SettingsError
@@ -116,13 +117,15 @@ def check_direct(scope: Any) -> None:
         Proxied: the request says that it came through a proxy.
     """
     for name, _ in scope["headers"]:
-        if _is_proxys(name.replace(b"_", b"-")):
+        if _is_proxys(name):
             raise _proxied(f"The request has {name.decode('latin-1')[:100]}, as proxies add it")
     if scope["http_version"] in ("1.0", "1"):  # ASGI's and granian's
         raise _proxied("The request is of HTTP/1.0, as proxies make it")
 
 
+@lru_cache(maxsize=256)
 def _is_proxys(name: bytes) -> bool:
+    name = name.replace(b"_", b"-")
     return name in _NAMES or name.startswith(_FAMILIES)
 
 
