@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -62,7 +63,7 @@ async def test_a_schema_that_cannot_be_read_is_a_note_and_no_flaw() -> None:
     spec = msgspec.structs.replace(SPEC, params_schema={"type": 5})
     flaws: list[Flaw] = []
     found: list[Note] = []
-    await check_params(spec, {"day": 1}, flaws, found, at="params")
+    await check_params(spec, {"day": 1}, flaws, found, at="params", beside=asyncio.to_thread)
     assert (flaws, found) == ([], [])
     (note,) = left_to_workers(Subject(target=spec.key, params={"day": 1}, at="params", spec=spec, queue="default"))
     assert note.pointer == "/params"

@@ -30,7 +30,7 @@ def of(**properties: Any) -> ExecutorSpec:
 def checked(spec: ExecutorSpec, params: dict[str, Any]) -> tuple[list[Flaw], list[Note]]:
     flaws: list[Flaw] = []
     notes: list[Note] = []
-    asyncio.run(check_params(spec, params, flaws, notes, at="invokeParams"))
+    asyncio.run(check_params(spec, params, flaws, notes, at="invokeParams", beside=asyncio.to_thread))
     subject = Subject(target=spec.key, params=params, at="invokeParams", spec=spec, queue="default")
     return flaws, [*notes, *left_to_workers(subject)]
 

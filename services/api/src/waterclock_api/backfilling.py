@@ -31,6 +31,7 @@ from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
 from waterclock_api import edits
 from waterclock_api.answers import Answer, answer
+from waterclock_api.askers import caller_id
 from waterclock_api.caller import Caller, caller_of
 from waterclock_api.checks import duration, instant
 from waterclock_api.dto import BackfillWrite
@@ -72,17 +73,17 @@ async def backfill_job(request: AnyRequest, job_id: Id) -> Answer:
     parts = parts_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)
-    caller = caller_of(request, body)
+    caller, who = caller_of(request, body), caller_id(request.scope)
     with asked(caller, "backfill job"):
         given = await earlier_or_refuse(parts, caller, job_id)
         wanted = _wanted(body)
         if given is not None and given.position is not None:
-            return await _again(parts, caller, job_id, wanted, given.position)
+            return await _again(parts, who, caller, job_id, wanted, given.position)
         if wanted.to_ms > parts.clock.now_ms():
             raise Invalid(Flaw("/to", "lies in the future: a backfill makes up for what is past"))
         if wanted.write.dry_run:
-            return await _foretold(parts, job_id, wanted)
-        return await _requested(parts, caller, job_id, wanted)
+            return await _foretold(parts, who, job_id, wanted)
+        return await _requested(parts, who, caller, job_id, wanted)
 
 
 def _wanted(body: Any) -> _Wanted:
@@ -105,13 +106,13 @@ def _wanted(body: Any) -> _Wanted:
     return _Wanted(write, from_ms, to_ms, None if pace is None else round(pace * 1000))
 
 
-async def _foretold(parts: Parts, job_id: str, wanted: _Wanted) -> Answer:
+async def _foretold(parts: Parts, who: str, job_id: str, wanted: _Wanted) -> Answer:
     stored = await edits.load(parts, job_id)
-    found = _plan(stored, wanted)
+    found = await parts.offload.run(who, _plan, stored, wanted)
     fates: dict[Stamp, Fate] = {}
     if found.instants:
         first, last = found.instants[0], found.instants[-1]
-        told = await explained(parts, job_id, first, last, len(found.instants))
+        told = await explained(parts, who, job_id, first, last, len(found.instants))
         fates = {one.instant: one.fate for one in told}
     now = parts.clock.now_ms()
     items = [
@@ -127,11 +128,11 @@ async def _foretold(parts: Parts, job_id: str, wanted: _Wanted) -> Answer:
     return _answer(stored, wanted, found, items)
 
 
-async def _requested(parts: Parts, caller: Caller, job_id: str, wanted: _Wanted) -> Answer:
+async def _requested(parts: Parts, who: str, caller: Caller, job_id: str, wanted: _Wanted) -> Answer:
     deadline = parts.clock.monotonic() + PATIENCE
     while parts.clock.monotonic() < deadline:
         stored = await edits.load(parts, job_id)
-        found = _plan(stored, wanted)
+        found = await parts.offload.run(who, _plan, stored, wanted)
         if not found.instants:
             return _answer(stored, wanted, found, ())
         runs = _runs(parts, caller, stored, wanted, found)
@@ -143,7 +144,7 @@ async def _requested(parts: Parts, caller: Caller, job_id: str, wanted: _Wanted)
                 return _answer(stored, wanted, _cut(found, len(items)), items)
             case Replayed(answer=given):  # the first reply was lost on its way, or the same key came twice at once
                 assert given.position is not None
-                return await _again(parts, caller, job_id, wanted, given.position)
+                return await _again(parts, who, caller, job_id, wanted, given.position)
             case Blocked(run_id=run_id):
                 raise RunBlocked(run_id)
             case NoJob():
@@ -162,7 +163,7 @@ async def _append(
     return await appended(parts.clock, lambda: call(parts.log, stored.job_id, requests))
 
 
-async def _again(parts: Parts, caller: Caller, job_id: str, wanted: _Wanted, last: Position) -> Answer:
+async def _again(parts: Parts, who: str, caller: Caller, job_id: str, wanted: _Wanted, last: Position) -> Answer:
     """What the first call requested, read back; what it left is said as it is today."""
     runs = await requested_by(parts.log, caller.command.id, last, archive=ArchiveReader(parts.pool))
     if not runs:
@@ -172,7 +173,7 @@ async def _again(parts: Parts, caller: Caller, job_id: str, wanted: _Wanted, las
     stored = await load_job(parts.log, job_id)
     rest = Backfill(instants=(), left=0, pending=0)
     if stored is not None:
-        rest = _plan(stored, wanted._replace(from_ms=instants[-1] + 1))
+        rest = await parts.offload.run(who, _plan, stored, wanted._replace(from_ms=instants[-1] + 1))
     found = Backfill(instants=instants, left=len(rest.instants) + rest.left, pending=rest.pending)
     return _answer(stored, wanted, found, items, replayed=True)
 

@@ -14,6 +14,7 @@ from waterclock.kit.chance import token
 from waterclock.log.commands import Command
 from waterclock.model.ids import digest
 from waterclock_api.access import asker, may
+from waterclock_api.askers import caller_id
 from waterclock_api.headers import header, sole_header
 from waterclock_api.intake import query_pairs
 from waterclock_api.problems import BadRequest
@@ -52,6 +53,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None
     patience: Patience
     versions: frozenset[int] | None
+    who: str = ""  # whose requests are counted together
 
 
 def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
@@ -61,6 +63,7 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
     """
     who, address = asker(request)
     return Caller(
+        who=caller_id(request.scope),
         may_edit=may(request, "edit"),
         actor=f"{who}@{address or NOWHERE}",  # what follows the last @ is no part of the name
         command=_command(request, who, body),

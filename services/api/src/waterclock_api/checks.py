@@ -5,9 +5,8 @@ Every check adds flaws to a list, so that one answer names them all.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -35,6 +34,8 @@ T = TypeVar("T")
 PARAMS_LIMIT = 64 << 10  # bytes of JSON: they ride in the event of every run
 LABELS_LIMIT = 32
 AT_ONCE, BESIDE = 500, 20_000  # units of 10 µs, for a look at parameters before other requests and beside them
+Beside = Callable[..., Awaitable[Any]]
+"""Calls a function where it holds nobody up."""
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,62}[A-Za-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _nearest: Callable[[list[ValidationError]], Any] = cast("Any", exceptions).best_match
@@ -139,11 +140,17 @@ def check_target(target: str, known: Mapping[str, ExecutorSpec], flaws: list[Fla
 
 
 async def check_params(
-    spec: ExecutorSpec | None, params: Mapping[str, Any], flaws: list[Flaw], notes: list[Note], *, at: str
+    spec: ExecutorSpec | None,
+    params: Mapping[str, Any],
+    flaws: list[Flaw],
+    notes: list[Note],
+    *,
+    at: str,
+    beside: Beside,
 ) -> None:
     """Whether the parameters fit the executor's schema; without a schema we cannot tell.
 
-    What takes long is looked at beside other requests, and left to the worker if it takes too long.
+    What takes long is looked at `beside` other requests, and left to the worker if it takes too long.
     """
     if spec is None or any(flaw.pointer.startswith(pointer_to(at)) for flaw in flaws):
         return
@@ -153,7 +160,7 @@ async def check_params(
     except TooMuch:
         budget = Budget(BESIDE)
         try:
-            errors = await asyncio.to_thread(errors_in, prepared(spec), params, budget, MOST)
+            errors = await beside(errors_in, prepared(spec), params, budget, MOST)
         except TooMuch as error:
             errors, budget.in_part = list(error.found), True
     for error in errors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from waterclock.model.authority import same_executor
@@ -24,10 +25,13 @@ async def definition_in(
     job_id: JobId,
     notes: list[Note],
     *,
+    who: str,
     allow_unknown: bool,
     before: Definition | None = None,
 ) -> Definition:
     """The definition that a body describes, checked in every respect; what is no flaw is added to `notes`.
+
+    Whose computations it counts among says `who`.
 
     A schedule that `before` had too need not name a future instant: a job whose last has passed can still be edited.
 
@@ -45,7 +49,8 @@ async def definition_in(
     if known is not None:
         if not allow_unknown and (before is None or before.invoke_target != target):
             check_target(target, known, flaws)
-        await check_params(known.get(target), definition.invoke_params, flaws, notes, at="invokeParams")
+        spec, beside = known.get(target), partial(parts.offload.run, who)
+        await check_params(spec, definition.invoke_params, flaws, notes, at="invokeParams", beside=beside)
         same = before is not None and same_executor(before.invoke_target, target, known.get(target))
         check_places(
             parts.registry,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
@@ -31,8 +30,8 @@ BACKFILLS_MOST = 10
 Telling = Callable[[Iterable[Entry], Runs | None], Sequence[Explanation]]
 
 
-async def explained(parts: Parts, job_id: str, from_ms: int, to_ms: int, limit: int) -> Sequence[Explanation]:
-    """The first `limit` instants of the job in [from, to], oldest first.
+async def explained(parts: Parts, who: str, job_id: str, from_ms: int, to_ms: int, limit: int) -> Sequence[Explanation]:
+    """The first `limit` instants of the job in [from, to], oldest first; `who` asks.
 
     Raises:
         NotFound: there never was such a job.
@@ -43,10 +42,10 @@ async def explained(parts: Parts, job_id: str, from_ms: int, to_ms: int, limit: 
     def tell(entries: Iterable[Entry], runs: Runs | None) -> Sequence[Explanation]:
         return explain(entries, from_ms=from_ms, to_ms=to_ms, now_ms=now, runs=runs, limit=limit)
 
-    return await _told(parts, job_id, from_ms, to_ms, tell)
+    return await _told(parts, who, job_id, from_ms, to_ms, tell)
 
 
-async def explained_moment(parts: Parts, job_id: str, at_ms: int) -> Sequence[Explanation]:
+async def explained_moment(parts: Parts, who: str, job_id: str, at_ms: int) -> Sequence[Explanation]:
     """The fate of one moment, be it an instant or not; raises as `explained`."""
     now = parts.clock.now_ms()
 
@@ -54,10 +53,10 @@ async def explained_moment(parts: Parts, job_id: str, at_ms: int) -> Sequence[Ex
         told = explain_moment(entries, at_ms=at_ms, now_ms=now, runs=runs)
         return [told] if told is not None else []
 
-    return await _told(parts, job_id, at_ms, at_ms, tell)
+    return await _told(parts, who, job_id, at_ms, at_ms, tell)
 
 
-async def _told(parts: Parts, job_id: str, from_ms: int, to_ms: int, tell: Telling) -> Sequence[Explanation]:
+async def _told(parts: Parts, who: str, job_id: str, from_ms: int, to_ms: int, tell: Telling) -> Sequence[Explanation]:
     """Told twice: which runs are to be looked up, shows only the first time."""
     if ID_PATTERN.fullmatch(job_id) is None:
         raise NotFound("job", job_id)
@@ -76,10 +75,10 @@ async def _told(parts: Parts, job_id: str, from_ms: int, to_ms: int, tell: Telli
 
         return tell(entries(), None)
 
-    told = await asyncio.to_thread(listen)
+    told = await parts.offload.run(who, listen)
     runs = await _statuses(parts, {item.run_id for item in told if item.run_id is not None})
     if runs:
-        told = await asyncio.to_thread(tell, heard, runs)
+        told = await parts.offload.run(who, tell, heard, runs)
     kept_from = await events_kept_from(parts)
     told = [with_forgotten(item, kept_from) for item in told]
     made_up = await _backfills(parts, job_id, told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from litestar import post
@@ -83,7 +84,8 @@ async def _wanted(
     if not flaws:
         await hold(parts, caller, AskedOf(target, write.params, write.queue), None)
     if known is not None:
-        await check_params(known.get(target), write.params, flaws, notes, at="params")
+        beside = partial(parts.offload.run, caller.who)
+        await check_params(known.get(target), write.params, flaws, notes, at="params", beside=beside)
         check_places(parts.registry, target, write.params, flaws, queue=write.queue, at="params")
     refuse(flaws)
     event = RunRequested(

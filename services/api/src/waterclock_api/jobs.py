@@ -77,7 +77,9 @@ async def create_job(request: AnyRequest) -> Answer:
         if given is not None:
             return await _created_before(parts, job_id, given, body)
         notes: list[Note] = []
-        definition = await definition_in(parts, body, job_id, notes, allow_unknown=query.allow_unknown_executor)
+        definition = await definition_in(
+            parts, body, job_id, notes, who=caller.who, allow_unknown=query.allow_unknown_executor
+        )
         change = await edits.create(parts, caller, job_id, definition)
         if change.replayed and (given := await earlier_or_refuse(parts, caller, job_id)) is not None:
             return await _created_before(parts, job_id, given, body)
@@ -118,7 +120,7 @@ async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
         notes: list[Note] = []
         allowed = query.allow_unknown_executor
         definition = await definition_in(
-            parts, body, known.job_id, notes, allow_unknown=allowed, before=known.definition
+            parts, body, known.job_id, notes, who=caller.who, allow_unknown=allowed, before=known.definition
         )
         change = await edits.edit(parts, caller, job_id, Replace(definition=definition))
         return await _changed(parts, caller, change, notes)

@@ -14,6 +14,7 @@ from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.ledger import Breach
 from waterclock.model.moments import LATEST, moment_ms
 from waterclock_api.answers import Answer, answer
+from waterclock_api.askers import caller_id
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import Cursor, Limit, Moment
 from waterclock_api.explaining import explained, explained_moment
@@ -87,7 +88,9 @@ async def verify_ledger(request: AnyRequest) -> Answer:
     query = read_query(request, LedgerQuery)
     asked = _range(query.from_, query.to, parts.clock.now_ms(), usual=_HOUR, longest=LONGEST_PROOF)
     kept_from = await events_kept_from(parts)
-    jobs, verdict = await prove(parts, max(asked.from_ms, kept_from), asked.to_ms, query.job_id)
+    jobs, verdict = await prove(
+        parts, caller_id(request.scope), max(asked.from_ms, kept_from), asked.to_ms, query.job_id
+    )
     found = msgspec.structs.asdict(verdict)
     found["forgotten_before"] = stamp(kept_from) if asked.from_ms < kept_from else None
     return answer(Ledger(from_=stamp(asked.from_ms), to=stamp(asked.to_ms), jobs=jobs, ok=verdict.ok, **found))
@@ -101,14 +104,15 @@ async def explain_job(request: AnyRequest, job_id: Id) -> Answer:
     """Say what became of each instant in a range and why, or of one moment; of deleted jobs, too."""
     parts = parts_of(request)
     query = read_query(request, ExplainQuery)
+    who = caller_id(request.scope)
     try:
         if query.at is not None:
-            told = await explained_moment(parts, job_id, _at(query.at, query))
+            told = await explained_moment(parts, who, job_id, _at(query.at, query))
             return answer(Explanations(items=list(told), next_cursor=None))
         asked = _range(query.from_, query.to, parts.clock.now_ms(), usual=_DAY, longest=LONGEST_TOLD)
         before = read_cursor(query.cursor, tuple[int])
         from_ms = asked.from_ms if before is None else max(asked.from_ms, before[0] + 1)
-        told = await explained(parts, job_id, from_ms, asked.to_ms, query.limit + 1)
+        told = await explained(parts, who, job_id, from_ms, asked.to_ms, query.limit + 1)
     except BadSchedule as error:
         raise Invalid(Flaw("", f"a definition of the job cannot be read: {error}")) from error
     page = list(told[: query.limit])

@@ -26,6 +26,7 @@ from waterclock_api.access import Access
 from waterclock_api.budget import Budget
 from waterclock_api.hub import Hub
 from waterclock_api.memory import JobMemory
+from waterclock_api.offload import Offload
 from waterclock_api.outages import Outages
 from waterclock_api.registry import Registry
 
@@ -51,6 +52,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     access: Access
     outages: Outages
     budget: Budget = msgspec.field(default_factory=Budget)
+    offload: Offload = msgspec.field(default_factory=Offload)
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:

@@ -52,6 +52,7 @@ from waterclock_api.flaws import DETAIL_MOST, bounded, cut
 from waterclock_api.fronting import prefix_of, request_id_of
 from waterclock_api.keyless import Proxied
 from waterclock_api.kinds import KINDS, Kind
+from waterclock_api.offload import TooManyComputations
 from waterclock_api.pacing import TooManyRequests, whose
 from waterclock_api.sites import CrossSite, Misdirected
 
@@ -145,7 +146,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     (Invalid, KINDS["invalid"]),
     (KeyReused, KINDS["key-reused"]),
     (TooManyStreams, KINDS["too-many-streams"]),
-    (TooManyRequests, KINDS["too-many-requests"]),
+    ((TooManyRequests, TooManyComputations), KINDS["too-many-requests"]),
     (StreamsFull, KINDS["streams-full"]),
     (Crowded, KINDS["crowded"]),
     (UnknownQueue, KINDS["invalid"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,8 +23,8 @@ class Proved(NamedTuple):
     verdict: Verdict
 
 
-async def prove(parts: Parts, from_ms: int, to_ms: int, job_ids: Sequence[str]) -> Proved:
-    """Prove the decisions about [from, to] of all jobs that lived in it, or of those named.
+async def prove(parts: Parts, who: str, from_ms: int, to_ms: int, job_ids: Sequence[str]) -> Proved:
+    """Prove the decisions about [from, to] of all jobs that lived in it, or of those named; `who` asks.
 
     Raises:
         NotFound: one of those named never was.
@@ -40,7 +39,7 @@ async def prove(parts: Parts, from_ms: int, to_ms: int, job_ids: Sequence[str]) 
     found, page = Proved(0, Verdict()), await _jobs(parts, from_ms, job_ids, "")
     while page:
         begun = await asked.reader.begun(page)
-        more = await asyncio.to_thread(_proof, asked, begun)
+        more = await parts.offload.run(who, _proof, asked, begun)
         found = Proved(found.jobs + more.jobs, together((found.verdict, more.verdict)))
         page = await _jobs(parts, from_ms, job_ids, page[-1])
     return found

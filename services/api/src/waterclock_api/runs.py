@@ -178,7 +178,8 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
         await hold(parts, caller, AskedOf(definition.invoke_target, params, queue), asked_by(definition))
     if write.params is not None:
         known = await parts.registry.known(definition.invoke_target, patient=False)
-        await check_params((known or {}).get(definition.invoke_target), write.params, flaws, notes, at="params")
+        spec, beside = (known or {}).get(definition.invoke_target), partial(parts.offload.run, caller.who)
+        await check_params(spec, write.params, flaws, notes, at="params", beside=beside)
         check_places(
             parts.registry,
             definition.invoke_target,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
@@ -14,6 +13,7 @@ from waterclock.model.cron_text import is_seeded
 from waterclock.model.errors import Flaw
 from waterclock.model.instants import millis, stamp
 from waterclock_api.answers import Answer, answer
+from waterclock_api.askers import caller_id
 from waterclock_api.checks import instant
 from waterclock_api.dto import PreviewWrite
 from waterclock_api.intake import NoQuery, pointer_to, read_json, read_query, read_struct, refuse
@@ -35,7 +35,7 @@ async def preview_schedule(request: AnyRequest) -> Answer:
     write = read_struct(PreviewWrite, await read_json(request), flaws, stand_ins={"cron_expression": "@daily"})
     written = instant("from", write.from_, flaws)
     after = parts.clock.now_ms() if written is None else millis(written)
-    preview = await asyncio.to_thread(_preview, write, after, flaws)
+    preview = await parts.offload.run(caller_id(request.scope), _preview, write, after, flaws)
     refuse(flaws)
     return answer(preview)
 

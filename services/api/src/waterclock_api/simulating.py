@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, get_args
 
 import msgspec
@@ -20,6 +19,7 @@ from waterclock.model.simulate import Simulated, simulate
 from waterclock.model.timeline import Named
 from waterclock_api import edits
 from waterclock_api.answers import Answer, answer
+from waterclock_api.askers import caller_id
 from waterclock_api.checks import instant
 from waterclock_api.defining import definition_in
 from waterclock_api.dto import SimulateWrite
@@ -63,9 +63,10 @@ async def simulate_job(request: AnyRequest, job_id: Id) -> Answer:
     refuse(flaws)
     assert low is not None
     assert high is not None
-    job = Job(job_id=stored.job_id, version=stored.version, definition=await _definition(parts, stored, write))
-    instants = _counted(job, millis(low), millis(high))
-    policies = await asyncio.to_thread(_under_each, job, millis(low), millis(high), write)
+    who = caller_id(request.scope)
+    job = Job(job_id=stored.job_id, version=stored.version, definition=await _definition(parts, who, stored, write))
+    instants = await parts.offload.run(who, _counted, job, millis(low), millis(high))
+    policies = await parts.offload.run(who, _under_each, job, millis(low), millis(high), write)
     return answer(
         Simulation(
             from_=low,
@@ -78,7 +79,7 @@ async def simulate_job(request: AnyRequest, job_id: Id) -> Answer:
     )
 
 
-async def _definition(parts: Parts, stored: StoredJob, write: SimulateWrite) -> Definition:
+async def _definition(parts: Parts, who: str, stored: StoredJob, write: SimulateWrite) -> Definition:
     """
     Raises:
         Invalid: what is to stand in for members of the job's definition does not fit.
@@ -87,7 +88,9 @@ async def _definition(parts: Parts, stored: StoredJob, write: SimulateWrite) -> 
         return stored.definition
     body: dict[str, Any] = msgspec.to_builtins(stored.definition) | write.definition
     try:
-        return await definition_in(parts, body, stored.job_id, [], allow_unknown=True, before=stored.definition)
+        return await definition_in(
+            parts, body, stored.job_id, [], who=who, allow_unknown=True, before=stored.definition
+        )
     except Invalid as error:
         raise Invalid(*(Flaw(pointer_to("definition") + flaw.pointer, flaw.message) for flaw in error.flaws)) from error
 
