@@ -55,6 +55,8 @@ def test_every_source_is_asked_of_what_a_run_would_be_given(monkeypatch: pytest.
 def test_notes_are_told_once_and_are_bounded_in_number_and_length() -> None:
     long = Note(pointer=None, message="x" * 5_000)
     assert bounded([long, long]) == (Note(pointer=None, message="x" * (LONGEST - 1) + "…"),)
+    (far,) = bounded([Note(pointer="/x" * 5_000, message="")])
+    assert len(far.pointer or "") == LONGEST
     assert len(bounded(Note(pointer=f"/{place}", message="") for place in range(10_000))) == MOST
 
 

@@ -26,7 +26,7 @@ from waterclock.model.retry import RetryPolicy
 from waterclock_api.dto import JobWrite, RetryWrite
 from waterclock_api.flaws import MOST, full, guess
 from waterclock_api.intake import pointer_to
-from waterclock_api.params import Budget, TooMuch, errors_in, extra_members, prepared
+from waterclock_api.params import Budget, TooMuch, errors_in, extra_members, left_to_worker, prepared
 from waterclock_api.shapes import Note
 
 T = TypeVar("T")
@@ -167,7 +167,8 @@ async def check_params(
         if full(flaws):
             return
         flaws.extend(islice(_flaws_of(error, at), MOST))
-    if budget.in_part and prepared(spec).validator is not None:
+    schema = prepared(spec)
+    if budget.in_part and schema.validator is not None and next(left_to_worker(schema, params), None) is None:
         said = f"not all of it can be checked here: the worker checks it by the schema of {spec.key} at each run"
         notes.append(Note(pointer=pointer_to(at), message=said))
 

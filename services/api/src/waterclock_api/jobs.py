@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -30,6 +31,7 @@ from waterclock_api.live import EventStream
 from waterclock_api.notes import with_notes
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.past import job_then
+from waterclock_api.portions import in_turns
 from waterclock_api.reads import query_moment
 from waterclock_api.replays import REPLAYED, earlier_or_refuse
 from waterclock_api.resuming import resumed_at
@@ -49,7 +51,7 @@ async def list_jobs(request: AnyRequest) -> Answer:
     query = read_query(request, JobsQuery)
     async with parts.reading() as connection:
         page = await reads.jobs(connection, query, parts.clock.now_ms())
-    items = [with_notes(parts.registry, job) for job in page.items]
+    items = await in_turns(page.items, partial(with_notes, parts.registry))
     return answer(Jobs(items=items, next_cursor=page.next_cursor))
 
 

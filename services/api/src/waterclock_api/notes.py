@@ -15,13 +15,14 @@ import msgspec
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
 from waterclock_api.announced import Announced, Target, told
+from waterclock_api.flaws import cut
 from waterclock_api.intake import pointer_to
 from waterclock_api.params import left_to_worker, prepared
 from waterclock_api.registry import Registry
 from waterclock_api.shapes import Job, Note
 
 MOST = 20  # notes of a job or a run
-LONGEST = 500  # characters of a message
+LONGEST = 500  # characters of a message, and of a pointer
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +100,7 @@ def bounded(notes: Iterable[Note]) -> tuple[Note, ...]:
 
 
 def _cut(note: Note) -> Note:
-    if len(note.message) <= LONGEST:
+    if len(note.message) <= LONGEST and len(note.pointer or "") <= LONGEST:
         return note
-    return msgspec.structs.replace(note, message=f"{note.message[: LONGEST - 1]}…")
+    pointer = None if note.pointer is None else cut(note.pointer, LONGEST)
+    return Note(pointer=pointer, message=cut(note.message, LONGEST))

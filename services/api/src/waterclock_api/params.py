@@ -28,7 +28,7 @@ SCHEMA_BYTES_MOST = 256 << 10
 SCHEMA_DEPTH_MOST = 64
 PREPARING = 100_000  # units, for a look at a schema
 _KEPT = 512
-_LOOKS_MOST = 2_000  # places of parameters that are looked at for what is left to the worker
+_LOOKS_MOST = 500  # places of parameters that are looked at for what is left to the worker
 _CONTAINER = 64  # units, for an error about an object or array: it is written out, at most 64 KiB
 
 Keyword = Callable[[Any, Any, Any, Any], Iterable[ValidationError] | None]

@@ -14,6 +14,7 @@ from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import JobsQuery, LinesQuery, PageQuery, RunsQuery
+from waterclock_api.portions import in_turns
 from waterclock_api.problems import BadRequest
 from waterclock_api.registry import announced_by_workers
 from waterclock_api.rows import Row, executor_of, job_of, line_of, run_of
@@ -55,7 +56,7 @@ async def jobs(connection: Connection, query: JobsQuery, now: int) -> Jobs:
     rows = await _all(connection, "jobs", arguments)
     page = rows[: query.limit]
     more = cursor_of(page[-1][3], page[-1][0]) if len(rows) > query.limit else None
-    return Jobs(items=[job_of(row, now) for row in page], next_cursor=more)
+    return Jobs(items=await in_turns(page, lambda row: job_of(row, now)), next_cursor=more)
 
 
 async def run(connection: Connection, run_id: str, now: int) -> Run | None:
