@@ -1,0 +1,191 @@
+"""Connections: those that do nothing are closed in time, and make room for others where there are many."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.waiting import until
+from waterclock_api import descriptors, pieces, serving
+from waterclock_api.connections import Row, tcp_rows
+from waterclock_api.fronting import Fronted
+from waterclock_api.serving import serve
+from waterclock_dev.ports import LOOPBACK, free_port
+
+GET = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LARGE = 16 << 20
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """`/` is answered, `/live` lasts until its client leaves, `/large` takes many pieces."""
+    kind = b"text/event-stream" if scope["path"] == "/live" else b"text/plain"
+    body = b"x" * (LARGE if scope["path"] == "/large" else 2)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+    more = scope["path"] == "/live"
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+    while more and (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@asynccontextmanager
+async def small(connections: int) -> AsyncGenerator[int]:
+    """The port of a server with so many connections."""
+    port, stop, ready = free_port(), asyncio.Event(), asyncio.Event()
+
+    async def run() -> None:
+        application: Any = Fronted(app)
+        ended = stop.set
+        await serve(application, LOOPBACK, port, stop, ready=ready.set, ending=ended, connections=connections)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run())
+        async with asyncio.timeout(10):
+            await ready.wait()
+        try:
+            yield port
+        finally:
+            stop.set()
+
+
+@asynccontextmanager
+async def opened(port: int, text: bytes = b"") -> AsyncGenerator[asyncio.StreamReader]:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    try:
+        writer.write(text)
+        yield reader
+    finally:
+        writer.transport.abort()
+
+
+async def head_of(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(20):
+        return await reader.readuntil(b"\r\n\r\n")
+
+
+@pytest.mark.asyncio
+async def test_a_new_caller_gets_in_where_all_connections_rest_and_what_is_under_way_goes_on() -> None:
+    async with small(40) as port, AsyncExitStack() as others:
+        live = [await others.enter_async_context(opened(port, GET % b"/live")) for _ in range(5)]
+        for reader in live:
+            await head_of(reader)
+        idle = [await others.enter_async_context(opened(port)) for _ in range(60)]
+        halves = [await others.enter_async_context(opened(port, b"GET / HTTP/1.1\r\n")) for _ in range(20)]
+        async with opened(port, GET % b"/") as newcomer:
+            assert (await head_of(newcomer)).startswith(b"HTTP/1.1 200 ")
+        assert any(reader.at_eof() or reader.exception() for reader in (*idle, *halves))
+        assert not any(reader.at_eof() or reader.exception() for reader in live)
+
+
+@pytest.mark.asyncio
+async def test_those_that_rest_longest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal looks
+        looks += 1
+        return tcp_rows()
+
+    monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(descriptors, "tcp_rows", rows)
+    async with small(60) as port, AsyncExitStack() as others:
+        old = [await others.enter_async_context(opened(port)) for _ in range(5)]
+        before = looks
+
+        async def seen() -> bool:
+            return looks > before + 1
+
+        await until(seen, within=20, what="the server knows the first")
+        new: list[asyncio.StreamReader] = []
+        while not any(reader.at_eof() or reader.exception() for reader in old):
+            new.append(await others.enter_async_context(opened(port, GET % b"/")))
+            await head_of(new[-1])
+        assert len(new) >= 45  # there was room before
+        assert not new[-1].at_eof()
+
+
+@pytest.mark.asyncio
+async def test_a_request_whose_head_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert serving.HEAD_WITHIN == 10_000
+    monkeypatch.setattr(serving, "HEAD_WITHIN", 200)
+    async with small(40) as port:
+        for text in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"\r\n"):
+            async with opened(port, text) as reader, asyncio.timeout(20):
+                assert await reader.read() in (b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+        async with opened(port, GET % b"/") as reader:  # and one that has been used, and rests
+            await head_of(reader)
+            async with asyncio.timeout(20):
+                await reader.read()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(10_000)) + b"\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 2 * serving.HEAD_BYTES + b"\r\n\r\n",
+        b"GET /" + b"y" * 2 * serving.HEAD_BYTES,
+    ],
+)
+async def test_a_head_that_is_too_large_is_refused(text: bytes) -> None:
+    async with small(40) as port, opened(port, text) as reader:
+        assert (await head_of(reader)).split()[1] in (b"431", b"414")
+
+
+@pytest.mark.asyncio
+async def test_requests_sent_ahead_are_answered_one_after_the_other() -> None:
+    async with small(40) as port, opened(port, (GET % b"/") * 50) as reader, asyncio.timeout(20):
+        for _ in range(50):
+            assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(2) == b"xx"
+
+
+@pytest.mark.asyncio
+async def test_the_connection_of_a_client_that_takes_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "TAKEN_WITHIN", 0.2)
+    async with small(40) as port:
+        with socket.socket() as lazy:
+            lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            lazy.connect((LOOPBACK, port))
+            lazy.sendall(GET % b"/large")
+            own = f":{lazy.getsockname()[1]:04X}"
+
+            async def gone() -> bool:
+                """Its end on the server's side, with what was not sent."""
+                return not any(row.remote.endswith(own) and row.state == "01" for row in tcp_rows())
+
+            await until(gone, within=20, what="the server gives it up")
+        async with opened(port, GET % b"/large") as reader, asyncio.timeout(30):  # who reads gets all of it
+            await reader.readuntil(b"\r\n\r\n")
+            got = 0
+            while got < LARGE:
+                got += len(await reader.read(1 << 20))
+
+
+def test_connections_are_fewer_where_descriptors_are() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1_024, hard))
+        assert descriptors.connections_at_most(10_000) == 1_024 - descriptors.KEPT_BACK
+        assert descriptors.connections_at_most(100) == 100
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_service_raises_its_limit_of_descriptors_to_the_hard_one() -> None:
+    code = (
+        "import asyncio, resource\n"
+        "from waterclock.kit.service import run_service\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 700))\n"
+        "async def serve(stop): print(resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+        "run_service(serve)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.strip() == "(700, 700)"
