@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from litestar.types import Receive, Scope, Send
 
+from waterclock_api.budget import Hold
+
 JSON = b"application/json"
 
 _encoder = msgspec.json.Encoder()
@@ -36,9 +38,14 @@ class Answer:
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
-def answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """`content` as JSON."""
-    return Answer(_encoder.encode(content), status=status, headers=headers)
+def answer(
+    content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None, hold: Hold | None = None
+) -> Answer:
+    """`content` as JSON; of what was held to make it, only that is held on."""
+    body = _encoder.encode(content)
+    if hold is not None:
+        hold.resize(len(body))
+    return Answer(body, status=status, headers=headers)
 
 
 def nothing(*, status: int = 204, headers: Mapping[str, str] | None = None) -> Answer:

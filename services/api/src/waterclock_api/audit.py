@@ -21,7 +21,8 @@ from waterclock_api.dto import Limit, Moment
 from waterclock_api.flaws import cut, guess
 from waterclock_api.intake import read_query
 from waterclock_api.ledger_entries import caught_up, events_kept_from
-from waterclock_api.parts import Parts, parts_of
+from waterclock_api.pages import room_for
+from waterclock_api.parts import parts_of
 from waterclock_api.problems import BadRequest
 from waterclock_api.reads import PACKAGE, query_moment
 from waterclock_api.spec import AnyRequest, Id, Spec
@@ -80,16 +81,15 @@ class Events(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @get("/v1/monitor/events", spec=Spec(scope="export", query=EventsQuery, answers={200: Events}))
 async def list_events(request: AnyRequest) -> Answer:
     """List what has happened, newest first: every event, as it is stored."""
-    parts = parts_of(request)
     query = read_query(request, EventsQuery)
     if query.job_id is not None and query.run_id is not None:
         flaw = Flaw("?runId", "cannot be given beside jobId")
         raise BadRequest(f"{flaw.pointer}: {flaw.message}", flaw)
     if query.job_id is not None:
-        return await _told(parts, query, Wanted(of="job", subject=query.job_id))
+        return await _told(request, query, Wanted(of="job", subject=query.job_id))
     if query.run_id is not None:
-        return await _told(parts, query, Wanted(of="run", subject=query.run_id))
-    return await _told(parts, query, Wanted())
+        return await _told(request, query, Wanted(of="run", subject=query.run_id))
+    return await _told(request, query, Wanted())
 
 
 @get(
@@ -98,12 +98,12 @@ async def list_events(request: AnyRequest) -> Answer:
 )
 async def list_history(request: AnyRequest, job_id: Id) -> Answer:
     """List what happened to a job, newest first: changes, decisions, runs with their steps; also once it is deleted."""
-    parts = parts_of(request)
     query = read_query(request, HistoryQuery)
-    return await _told(parts, query, Wanted(of="job", subject=job_id), known=job_id)
+    return await _told(request, query, Wanted(of="job", subject=job_id), known=job_id)
 
 
-async def _told(parts: Parts, query: HistoryQuery, wanted: Wanted, *, known: str | None = None) -> Answer:
+async def _told(request: AnyRequest, query: HistoryQuery, wanted: Wanted, *, known: str | None = None) -> Answer:
+    parts = parts_of(request)
     wanted = msgspec.structs.replace(
         wanted,
         types=tags_named(query.type),
@@ -119,17 +119,18 @@ async def _told(parts: Parts, query: HistoryQuery, wanted: Wanted, *, known: str
     places = _places(query.cursor, partitions)
     if query.cursor is None:
         await caught_up(parts, partitions)
+    hold = await room_for(request)
     async with parts.reading() as connection:
         if known is not None:
             await _check_known(connection, known)
-        page = await page_of(connection, wanted, places)
+        page = await page_of(connection, wanted, places, hold)
     kept_from = await events_kept_from(parts)
     events = Events(
         items=[msgspec.Raw(entry.told) for entry in page.entries],
         kept_from=stamp(kept_from) if kept_from else None,
         next_cursor=None if page.places is None else _cursor(page.places),
     )
-    return answer(events)
+    return answer(events, hold=hold)
 
 
 def tags_named(given: Iterable[str]) -> tuple[str, ...]:

@@ -19,11 +19,14 @@ from waterclock.store import archive
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry
+from waterclock_api.budget import Hold
+from waterclock_api.pages import COPIES, PAGE_BYTES
 from waterclock_api.proxies import is_address
 from waterclock_api.reads import PACKAGE
 
 LOOKED_AT = 2_000  # events of each partition, at once
 ROUNDS = 10
+_AT_ONCE = 50  # whose documents are read
 _NEWEST = (2**62, 0)
 _OLDEST_MS = 0
 _LATEST_MS = 253_402_300_799_999
@@ -63,15 +66,19 @@ def beginnings(partitions: Sequence[int]) -> Places:
     return dict.fromkeys(partitions, _NEWEST)
 
 
-async def page_of(connection: Connection, wanted: Wanted, places: Places) -> Page:
-    """The next page after the places."""
+async def page_of(connection: Connection, wanted: Wanted, places: Places, hold: Hold | None = None) -> Page:
+    """The next page after the places; it ends also by its bytes."""
     kept: list[_Seen] = []
     left = dict(places)
     for _ in range(ROUNDS):
         kept += await _look(connection, wanted, left, wanted.limit - len(kept))
         if not left or len(kept) >= wanted.limit:
             break
-    return Page(await _entries(connection, kept), left or None)
+    entries, looked_at = await _entries(connection, kept, hold)
+    if looked_at == len(kept):
+        return Page(entries, left or None)
+    left_out = {one.partition: (one.epoch, one.seq + 1) for one in reversed(kept[looked_at:])}
+    return Page(entries, dict(places) | left_out | {one.partition: (one.epoch, one.seq) for one in kept[:looked_at]})
 
 
 async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[int, int]], limit: int) -> list[_Seen]:
@@ -95,6 +102,9 @@ async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[in
     streams: dict[int, list[_Seen]] = {one: [] for one in partitions}
     for partition, epoch, seq, at, fits in rows:
         streams[partition].append(_Seen(at, partition, epoch, seq, fits))
+    for partition, seen in streams.items():
+        if left[partition] == _NEWEST and seen:  # what comes from now on is not for a page after this one
+            left[partition] = (seen[0].epoch, seen[0].seq + 1)
     return _merged(streams, wanted, left, limit)
 
 
@@ -135,13 +145,33 @@ def _merged(
     return found
 
 
-async def _entries(connection: Connection, kept: Sequence[_Seen]) -> list[Entry]:
+async def _entries(connection: Connection, kept: Sequence[_Seen], hold: Hold | None) -> tuple[list[Entry], int]:
+    """The entries of a page, and how many of the `kept` were looked at for them."""
+    entries: list[Entry] = []
+    size = looked_at = 0
+    while looked_at < len(kept):
+        some = kept[looked_at : looked_at + _AT_ONCE]
+        found = await _entries_at(connection, some)
+        for seen in some:
+            entry = found.pop(Position(seen.partition, seen.epoch, seen.seq), None)
+            if entry is not None:
+                full = size + len(entry.document) > PAGE_BYTES or (hold is not None and hold.is_over)
+                if entries and full:
+                    return entries, looked_at
+                size += len(entry.document)
+                entries.append(entry)
+                if hold is not None:
+                    hold.resize(COPIES * size)
+            looked_at += 1
+    return entries, looked_at
+
+
+async def _entries_at(connection: Connection, some: Sequence[_Seen]) -> dict[Position, Entry]:
     found: dict[Position, Entry] = {}
-    for partition in {seen.partition for seen in kept}:
-        own = [seen for seen in kept if seen.partition == partition]
+    for partition in {seen.partition for seen in some}:
+        own = [seen for seen in some if seen.partition == partition]
         named: dict[str, Any] = {"epochs": [seen.epoch for seen in own], "seqs": [seen.seq for seen in own]}
         cursor = await connection.execute(statement("events_at", PACKAGE), {"partition": partition, **named})
         entries = await archive.entries_of(connection, partition, await cursor.fetchall())
         found |= {entry.position: entry for entry in entries}
-    places = (Position(seen.partition, seen.epoch, seen.seq) for seen in kept)
-    return [found[place] for place in places if place in found]
+    return found

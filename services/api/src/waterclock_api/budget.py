@@ -144,12 +144,17 @@ class Hold:
             before, self.size = self.size, size
             self._account.add(size - before, self._who)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether more is held than may be, and this is not all of it."""
+        return self._account.is_over(self._who) and self._account.held > self.size
+
     def check(self) -> None:
         """
         Raises:
-            Crowded: more is held than may be, and this is part of it.
+            Crowded: more is held than may be.
         """
-        if self._account.is_over(self._who) and self._account.held > self.size:
+        if self.is_over:
             raise Crowded("The process holds as much for its callers as it may.")
 
 

@@ -239,6 +239,12 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cursor: Cursor | None = None
 
 
+class ExecutorsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Without `cursor` from the first; all fit on one page but where their schemas are very large."""
+
+    cursor: Cursor | None = None
+
+
 class LinesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """`q`: part of the text, in any case. `limit`: 50 in JSON; in plain text all lines, if it is left out."""
 

@@ -11,8 +11,9 @@ from waterclock.log.sessions import Muster, muster
 from waterclock.model.instants import stamp
 from waterclock_api import reads
 from waterclock_api.answers import Answer, answer
-from waterclock_api.dto import PageQuery
-from waterclock_api.intake import NoQuery, read_query
+from waterclock_api.dto import ExecutorsQuery, PageQuery
+from waterclock_api.intake import read_query
+from waterclock_api.pages import room_for
 from waterclock_api.parts import parts_of
 from waterclock_api.rows import Row
 from waterclock_api.shapes import Executors, Worker, Workers
@@ -28,21 +29,23 @@ async def list_workers(request: AnyRequest) -> Answer:
     """List the starts of worker processes, those that have not left first, each newest first."""
     parts = parts_of(request)
     query = read_query(request, PageQuery)
+    hold = await room_for(request)
     async with parts.reading() as connection:
-        rows, more = await reads.workers(connection, query)
+        rows, more = await reads.workers(connection, query, hold)
     here = [row[0] for row in rows if row[6] is None]
     musters = [await muster(parts.log, partition, here) for partition in range(parts.log.partitions)] if here else []
     items = [_worker(row, musters, here.index(row[0]) if row[6] is None else None) for row in rows]
-    return answer(Workers(items=items, next_cursor=more))
+    return answer(Workers(items=items, next_cursor=more), hold=hold)
 
 
-@get("/v1/monitor/executors", spec=Spec(scope="list", answers={200: Executors}))
+@get("/v1/monitor/executors", spec=Spec(scope="list", query=ExecutorsQuery, answers={200: Executors}))
 async def list_executors(request: AnyRequest) -> Answer:
     """List every executor that a worker ever announced, with the schemas of its parameters and its result."""
     parts = parts_of(request)
-    read_query(request, NoQuery)
+    query = read_query(request, ExecutorsQuery)
+    hold = await room_for(request)
     async with parts.reading() as connection:
-        return answer(await reads.executors(connection))
+        return answer(await reads.executors(connection, query.cursor, hold), hold=hold)
 
 
 def _worker(row: Row, musters: Sequence[Muster], place: int | None) -> Worker:

@@ -29,6 +29,7 @@ from waterclock_api.history import entry_at, job_subject
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.notes import with_notes
+from waterclock_api.pages import room_for
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.past import job_then
 from waterclock_api.portions import in_turns
@@ -49,10 +50,11 @@ async def list_jobs(request: AnyRequest) -> Answer:
     """List jobs, oldest first."""
     parts = parts_of(request)
     query = read_query(request, JobsQuery)
+    hold = await room_for(request)
     async with parts.reading() as connection:
-        page = await reads.jobs(connection, query, parts.clock.now_ms())
+        page = await reads.jobs(connection, query, parts.clock.now_ms(), hold)
     items = await in_turns(page.items, partial(with_notes, parts.registry))
-    return answer(Jobs(items=items, next_cursor=page.next_cursor))
+    return answer(Jobs(items=items, next_cursor=page.next_cursor), hold=hold)
 
 
 @post(
@@ -150,12 +152,13 @@ async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
     read_query(request, NoQuery)
     now = parts.clock.now_ms()
     job = with_notes(parts.registry, await job_or_refuse(parts, job_id))
+    hold = await room_for(request)
     async with parts.reading() as connection:
-        runs = await reads.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now)
+        runs = await reads.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now, hold)
         lines = await reads.job_lines(connection, job_id, DETAIL_LINES)
     fires = next_fires(job_id, job, now, DETAIL_FIRES)
     detail = Detail(job=job, next_fires=fires, runs=runs.items, logs=lines)
-    return answer(detail, headers=_etag(job.version))
+    return answer(detail, headers=_etag(job.version), hold=hold)
 
 
 @put(

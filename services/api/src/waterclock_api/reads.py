@@ -12,8 +12,10 @@ from waterclock.model.moments import moment_ms
 from waterclock.model.outcomes import ENDED, RunStatus
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
+from waterclock_api.budget import Hold
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import JobsQuery, LinesQuery, PageQuery, RunsQuery
+from waterclock_api.pages import rows_of
 from waterclock_api.portions import in_turns
 from waterclock_api.problems import BadRequest
 from waterclock_api.registry import announced_by_workers
@@ -21,6 +23,8 @@ from waterclock_api.rows import Row, executor_of, job_of, line_of, run_of
 from waterclock_api.shapes import Executors, Job, Jobs, Lines, LogLine, Run, Runs
 
 PACKAGE = "waterclock_api"
+_EXECUTORS = 100_000  # of a page, which ends by its bytes
+_LARGE_OF_RUNS = (5, 17, 18, 22, 23)  # params, result, error, reason, labels
 BADLY: frozenset[RunStatus] = frozenset({"failed", "timedOut", "cancelled", "died"})
 """Those of an index of their own."""
 
@@ -40,7 +44,7 @@ async def job(connection: Connection, job_id: str, now: int) -> Job | None:
     return job_of(rows[0], now) if rows else None
 
 
-async def jobs(connection: Connection, query: JobsQuery, now: int) -> Jobs:
+async def jobs(connection: Connection, query: JobsQuery, now: int, hold: Hold | None = None) -> Jobs:
     after_at, after_id = read_cursor(query.cursor, tuple[int, str]) or (None, None)
     arguments = {
         "now": now,
@@ -51,12 +55,14 @@ async def jobs(connection: Connection, query: JobsQuery, now: int) -> Jobs:
         "queues": list(query.queue),
         "after_at": after_at,
         "after_id": after_id,
-        "limit": query.limit + 1,
     } | _labels(query.label)
-    rows = await _all(connection, "jobs", arguments)
-    page = rows[: query.limit]
-    more = cursor_of(page[-1][3], page[-1][0]) if len(rows) > query.limit else None
-    return Jobs(items=await in_turns(page, lambda row: job_of(row, now)), next_cursor=more)
+
+    def after(row: Row) -> dict[str, Any]:
+        return {"after_at": row[3], "after_id": row[0]}
+
+    page, more = await rows_of(connection, "jobs", arguments, query.limit, after=after, large=(2,), hold=hold)
+    following = cursor_of(page[-1][3], page[-1][0]) if more else None
+    return Jobs(items=await in_turns(page, lambda row: job_of(row, now)), next_cursor=following)
 
 
 async def run(connection: Connection, run_id: str, now: int) -> Run | None:
@@ -64,24 +70,49 @@ async def run(connection: Connection, run_id: str, now: int) -> Run | None:
     return found[0] if found else None
 
 
-async def runs(connection: Connection, query: RunsQuery, now: int) -> Runs:
-    page, more = await matching_runs(connection, query, now)
+async def runs(connection: Connection, query: RunsQuery, now: int, hold: Hold | None = None) -> Runs:
+    page, more = await matching_runs(connection, query, now, whole=True, hold=hold)
     return Runs(items=await _with_parts(connection, page), next_cursor=more)
 
 
 async def matching_runs(
-    connection: Connection, query: RunsQuery, now: int, *, ended_by: int | None = None
+    connection: Connection,
+    query: RunsQuery,
+    now: int,
+    *,
+    ended_by: int | None = None,
+    whole: bool = False,
+    hold: Hold | None = None,
 ) -> tuple[Sequence[Row], str | None]:
-    """A page of rows of runs, and the cursor of the next; `ended_by`: only what had ended by then, ms."""
+    """A page of rows of runs, and the cursor of the next.
+
+    `ended_by`: only what had ended by then, ms; `whole`: their attempts and steps are to come with them.
+    """
     wanted = frozenset(query.status)
     narrowed = {
         "unfinished": bool(wanted) and not wanted & ENDED,
         "badly": list(wanted) if wanted and wanted <= BADLY else [],
         "ended_by": ended_by,
     }
-    rows = await _all(connection, "runs", _filters(query, now) | narrowed)
-    page = rows[: query.limit]
-    return page, cursor_of(page[-1][10], page[-1][0]) if len(rows) > query.limit else None
+
+    def after(row: Row) -> dict[str, Any]:
+        return {"before_at": row[10], "before_id": row[0]}
+
+    async def beside(run_ids: Sequence[str]) -> dict[str, int]:
+        rows = await _all(connection, "part_sizes", {"run_ids": list(run_ids)})
+        return {row[0]: row[1] for row in rows}
+
+    page, more = await rows_of(
+        connection,
+        "runs",
+        _filters(query, now) | narrowed,
+        query.limit,
+        after=after,
+        large=_LARGE_OF_RUNS,
+        hold=hold,
+        beside=beside if whole else None,
+    )
+    return page, cursor_of(page[-1][10], page[-1][0]) if more else None
 
 
 async def cancellable_runs(
@@ -111,14 +142,19 @@ def _filters(query: RunsQuery, now: int) -> dict[str, Any]:
     } | _labels(query.label)
 
 
-async def run_lines(connection: Connection, run_id: str, query: LinesQuery, limit: int) -> Lines:
+async def run_lines(
+    connection: Connection, run_id: str, query: LinesQuery, limit: int, hold: Hold | None = None
+) -> Lines:
     epoch, seq, line = read_cursor(query.cursor, tuple[int, int, int]) or (-1, -1, -1)
     place = {"epoch": epoch, "seq": seq, "line": line}
     filters = {"attempt": query.attempt, "step": query.step, "levels": list(query.level), "q": query.q or None}
-    rows = await _all(connection, "run_lines", {"run_id": run_id, "limit": limit + 1, **filters, **place})
-    page = rows[:limit]
-    more = cursor_of(*page[-1][1:4]) if len(rows) > limit else None
-    return Lines(items=[line_of(row) for row in page], next_cursor=more)
+
+    def after(row: Row) -> dict[str, Any]:
+        return {"epoch": row[1], "seq": row[2], "line": row[3]}
+
+    arguments = {"run_id": run_id, **filters, **place}
+    page, more = await rows_of(connection, "run_lines", arguments, limit, after=after, large=(9,), hold=hold)
+    return Lines(items=[line_of(row) for row in page], next_cursor=cursor_of(*page[-1][1:4]) if more else None)
 
 
 async def job_lines(connection: Connection, job_id: str, newest: int) -> list[LogLine]:
@@ -127,14 +163,18 @@ async def job_lines(connection: Connection, job_id: str, newest: int) -> list[Lo
     return [line_of(row) for row in reversed(rows)]
 
 
-async def workers(connection: Connection, query: PageQuery) -> tuple[Sequence[Row], str | None]:
+async def workers(
+    connection: Connection, query: PageQuery, hold: Hold | None = None
+) -> tuple[Sequence[Row], str | None]:
     """A page of rows of workers, and the cursor of the next."""
     left, at, session = read_cursor(query.cursor, tuple[bool, int, str]) or (None, None, None)
     place = {"after_left": left, "after_at": at, "after_session": session}
-    rows = await _all(connection, "workers", {"limit": query.limit + 1, **place})
-    page = rows[: query.limit]
-    last = page[-1] if len(rows) > query.limit else None
-    return page, cursor_of(last[6] is not None, last[5], last[0]) if last is not None else None
+
+    def after(row: Row) -> dict[str, Any]:
+        return {"after_left": row[6] is not None, "after_at": row[5], "after_session": row[0]}
+
+    page, more = await rows_of(connection, "workers", place, query.limit, after=after, large=(2, 4), hold=hold)
+    return page, cursor_of(*after(page[-1]).values()) if more else None
 
 
 async def queues(connection: Connection, now: int) -> dict[str, QueueCount]:
@@ -142,10 +182,18 @@ async def queues(connection: Connection, now: int) -> dict[str, QueueCount]:
     return {row[0]: QueueCount(*row[1:]) for row in await _all(connection, "queues", {"now": now})}
 
 
-async def executors(connection: Connection) -> Executors:
+async def executors(connection: Connection, cursor: str | None, hold: Hold | None = None) -> Executors:
+    (key,) = read_cursor(cursor, tuple[str]) or (None,)
     announced = await announced_by_workers(connection)
-    rows = await _all(connection, "executors", {})
-    return Executors(items=[executor_of(row, announced) for row in rows], next_cursor=None)
+
+    def after(row: Row) -> dict[str, Any]:
+        return {"after_key": row[0]}
+
+    page, more = await rows_of(
+        connection, "executors", {"after_key": key}, _EXECUTORS, after=after, large=(1, 2), hold=hold
+    )
+    items = [executor_of(row, announced) for row in page]
+    return Executors(items=items, next_cursor=cursor_of(page[-1][0]) if more else None)
 
 
 async def _with_parts(connection: Connection, rows: Sequence[Row]) -> list[Run]:

@@ -25,6 +25,7 @@ from waterclock_api.params import prepared
 
 FRESH_FOR = 2.0  # s
 CATCH_UP = 2.0  # s; how long an unknown executor is waited for, if the projection is behind
+_ALL = {"after_key": None, "limit": None}
 _FLEET_PARTITION = 0
 _TIMEOUT, _DOWN_TIMEOUT = 1.0, 0.25  # s, for a connection; where Postgres is probably away
 
@@ -122,7 +123,7 @@ class Registry:
 
 async def executors_of_workers(connection: Connection) -> list[ExecutorSpec]:
     """What workers ever announced of their executors."""
-    cursor = await connection.execute(statement("executors", "waterclock_api"))
+    cursor = await connection.execute(statement("executors", "waterclock_api"), _ALL)
     return [msgspec.convert(spec, ExecutorSpec) for _, spec, _ in await cursor.fetchall()]
 
 

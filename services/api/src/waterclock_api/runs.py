@@ -30,6 +30,7 @@ from waterclock_api.history import run_subject
 from waterclock_api.intake import NoQuery, query_pairs, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.notes import bounded, notes_of, notes_of_definition
+from waterclock_api.pages import room_for
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.place_checks import check_places
 from waterclock_api.replays import earlier_or_refuse
@@ -84,8 +85,9 @@ async def list_runs(request: AnyRequest) -> Answer:
     """List runs, newest first; a filter may be repeated for several values."""
     parts = parts_of(request)
     query = read_query(request, RunsQuery)
+    hold = await room_for(request)
     async with parts.reading() as connection:
-        return answer(await reads.runs(connection, query, parts.clock.now_ms()))
+        return answer(await reads.runs(connection, query, parts.clock.now_ms(), hold), hold=hold)
 
 
 @get(f"{PATH}/{{run_id:str}}", spec=Spec(scope="query", answers={200: Run}, refuses=(404,)))
@@ -105,14 +107,16 @@ async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
     parts = parts_of(request)
     query = read_query(request, LinesQuery)
     await run_or_refuse(parts, run_id)
+    hold = await room_for(request)
 
     async def read(cursor: str | None, limit: int) -> Lines:
         async with parts.reading() as connection:
-            return await reads.run_lines(connection, run_id, msgspec.structs.replace(query, cursor=cursor), limit)
+            of_page = msgspec.structs.replace(query, cursor=cursor)
+            return await reads.run_lines(connection, run_id, of_page, limit, hold)
 
     if not prefers_text(header(request, b"accept")):
         lines = await read(query.cursor, query.limit or LINES)
-        return answer(lines, headers={"Vary": "Accept"})
+        return answer(lines, headers={"Vary": "Accept"}, hold=hold)
     first = await read(query.cursor, query.limit or transcript.PAGE)
     given = [(name, value) for name, value in query_pairs(request) if name != "cursor"]
     path = request.scope["path"]

@@ -272,8 +272,8 @@ def list_workers(*, limit: int | None = None, cursor: str | None = None) -> Call
     return Call(path=("workers",), kind=Page[answers.Worker], query={"limit": limit, "cursor": cursor})
 
 
-def list_executors() -> Call[Page[answers.Executor]]:
-    return Call(path=("executors",), kind=Page[answers.Executor])
+def list_executors(*, cursor: str | None = None) -> Call[Page[answers.Executor]]:
+    return Call(path=("executors",), kind=Page[answers.Executor], query={"cursor": cursor})
 
 
 def job_events(job: str, *, after: str | None = None) -> Stream:

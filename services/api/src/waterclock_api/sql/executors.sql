@@ -1,4 +1,5 @@
--- Read what workers ever announced, with the names of the workers that run it now.
+-- Read a page of what workers ever announced, after a key (null: from the first), with the names of the workers that run
+-- it now.
 SELECT
     executors.key, executors.spec,
     ARRAY(
@@ -7,4 +8,6 @@ SELECT
         ORDER BY workers.worker
     ) AS workers
 FROM executors
-ORDER BY executors.key;
+WHERE %(after_key)s::text IS NULL OR executors.key > %(after_key)s::text
+ORDER BY executors.key
+LIMIT %(limit)s::int;
