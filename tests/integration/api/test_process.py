@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.integration.api.rig import JOBS, QUEUES
 from tests.integration.api.sse import stream
 from tests.support.gateways import bare_nginx
 from tests.support.waiting import until
+from waterclock.kit.service import raise_descriptors
 from waterclock.log.client import LogSettings
 from waterclock.log.opening import initialise
 from waterclock_api import keying
@@ -106,6 +108,68 @@ async def test_who_comes_through_a_bare_proxy_is_let_in_by_a_key_alone(env: dict
         assert (await http.get(front + JOBS, headers={"Host": "localhost"})).status_code == 401
     code, said = await _ended("api", env)
     assert (code, "no credentials are configured" in said) == (2, True), "its only key is over"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.asyncio
+async def test_it_stays_small_whatever_clients_do_not_read_and_do_not_end(env: dict[str, str]) -> None:
+    """40 streams over 90 MB of events, 400 bodies that lack a byte, and 16 of the largest pages, none of them read."""
+    await _initialise(env)
+    env |= {"WATERCLOCK_RATE_LIMIT": "0", "WATERCLOCK_RATE_LIMIT_ADDRESS": "0"}
+    url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
+    async with _running("projector", env), _running("api", env) as api, httpx.AsyncClient(timeout=PATIENCE) as http:
+        await _ready(http, url)
+        body = {"invokeTarget": "my.unknown", "delay": 36_000, "params": {"text": "x" * 60_000}}
+        for _ in range(1_500):
+            answer = await http.post(f"{url}/v1/monitor/runs?allowUnknownExecutor=true", json=body)
+            assert answer.status_code == 202, answer.text
+        head = b"POST /v1/monitor/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        length, chunked = b"Content-Length: 1048576\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n100000\r\n"
+        get = b"GET /v1/monitor/%b HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        asked = [get % b"events/stream?after=0"] * 40
+        asked += [head + start + b" " * 1_048_575 for start in (length, chunked)] * 200
+        asked += [get % b"events?limit=1000", get % b"runs?limit=1000"] * 8
+        peak, slowest = 0, 0.0
+        async with contextlib.AsyncExitStack() as clients:
+            for text in asked:
+                _, writer = await asyncio.open_connection("127.0.0.1", int(env["WATERCLOCK_PORT"]))
+                clients.callback(_abort, writer)
+                writer.write(text)
+            for _ in range(300):
+                began = time.monotonic()
+                assert (await http.get(f"{url}/livez")).status_code == 200
+                slowest = max(slowest, time.monotonic() - began)
+                peak = max(peak, _resident(api.pid))
+                await asyncio.sleep(0.1)
+        assert peak <= 400 << 20, f"slowest /livez {slowest * 1_000:.0f} ms"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.asyncio
+async def test_a_caller_gets_in_though_idle_connections_are_more_than_descriptors(env: dict[str, str]) -> None:
+    await _initialise(env)
+    url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
+    raise_descriptors()  # ours, for the clients
+    async with _running("api", env, descriptors=1_024), httpx.AsyncClient(timeout=PATIENCE) as http:
+        await _alive(http, url)
+        async with contextlib.AsyncExitStack() as clients:
+            for _ in range(1_100):
+                _, writer = await asyncio.open_connection("127.0.0.1", int(env["WATERCLOCK_PORT"]))
+                clients.callback(_abort, writer)
+            async with asyncio.timeout(8):
+                assert (await http.get(f"{url}/livez")).status_code == 200
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+def _resident(pid: int) -> int:
+    """Bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
 
 
 @pytest.mark.asyncio
@@ -295,9 +359,9 @@ async def _initialise(env: Mapping[str, str]) -> None:
 
 @asynccontextmanager
 async def _running(
-    verb: str, env: Mapping[str, str], *, stderr: int = asyncio.subprocess.PIPE
+    verb: str, env: Mapping[str, str], *, stderr: int = asyncio.subprocess.PIPE, descriptors: int | None = None
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
-    process = await _start(verb, env, stderr=stderr)
+    process = await _start(verb, env, stderr=stderr, descriptors=descriptors)
     try:
         yield process
     finally:
@@ -329,10 +393,16 @@ def _bearer(secret: str) -> dict[str, str]:
 
 
 async def _start(
-    verb: str, env: Mapping[str, str], *arguments: str, stderr: int = asyncio.subprocess.PIPE
+    verb: str,
+    env: Mapping[str, str],
+    *arguments: str,
+    stderr: int = asyncio.subprocess.PIPE,
+    descriptors: int | None = None,
 ) -> asyncio.subprocess.Process:
     module = "keying" if verb == "key" else "main"
     code = f"from waterclock_api.{module} import {verb}; {verb}({list(arguments)})"
+    if descriptors is not None:
+        code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors})); {code}"
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
