@@ -89,7 +89,7 @@ class Client:
             clock=clock,
             store_clocks=StoreClocks(clock),
             gathering=nothing,
-            pool=nothing,
+            lanes=nothing,
             projected=nothing,
             registry=nothing,
             memory=nothing,

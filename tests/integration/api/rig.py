@@ -38,6 +38,7 @@ from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
 from waterclock.model.places import PlaceSpec
 from waterclock.store import keys
+from waterclock.store.lanes import statement_seconds
 from waterclock.store.pool import open_pool
 from waterclock.store.waits import wait_for
 from waterclock_api import projector
@@ -257,6 +258,8 @@ async def assembled_rig(
     hosts: tuple[str, ...] = (),
     origins: tuple[str, ...] = (),
     keyed: bool = False,
+    connections: int = 6,
+    read_timeout: float = 10,
     **more: Any,
 ) -> AsyncGenerator[Rig]:
     """The API, `more` as `assembled` takes it; the projector, once it has opened the partitions, may be stopped.
@@ -268,7 +271,12 @@ async def assembled_rig(
     log = await Log.connect(settings, role="api")
     try:
         async with (
-            await open_pool(postgres_url, name="api", min_size=2, max_size=6) as pool,
+            await open_pool(
+                postgres_url,
+                name="api",
+                max_size=connections,
+                statement_timeout=statement_seconds(connections, read_timeout),
+            ) as pool,
             assembled(log, pool, proxies=trusted_networks(proxies), sites=Sites(hosts, origins), **more) as parts,
         ):
             app = Fronted(Shared(Observed(application(parts)), origins), trusted_networks(proxies), path_prefix)

@@ -15,6 +15,7 @@ from waterclock.log.client import Log
 from waterclock.log.gathering import Gathering
 from waterclock.log.store_clock import StoreClocks
 from waterclock.store.archive import ArchiveReader
+from waterclock.store.lanes import lanes_of
 from waterclock.store.pool import Pool
 from waterclock.store.waits import Projected
 from waterclock_api import (
@@ -110,9 +111,10 @@ async def assembled(
     def look(answers: bool) -> None:
         outages.look(redis=answers, postgres=projected.listening.is_set())
 
-    keyring = Keyring(pool, clock)
+    lanes = lanes_of(pool)
+    keyring = Keyring(lanes.own, clock)
     await keyring.begin()
-    registry = Registry(log, pool, projected, clock)
+    registry = Registry(log, lanes.own, projected, clock)
     known = tokens_of(tokens or TokenSettings(), clock)
     access = Access(
         keyring, known, proxies, clock=clock, closed=closed, limits=limits or Limits(), sites=sites or Sites()
@@ -125,16 +127,16 @@ async def assembled(
         waking = tasks.create_task(pool.keep_vigil(), name="keep vigil over postgres")
         reading = None if known is None else tasks.create_task(known.keep_keys(), name="keep the issuer's keys")
         try:
-            archive = ArchiveReader(pool)
+            archive = ArchiveReader(lanes.streams)
             async with Hub(
                 log, archive, clock, most=streams, most_per_client=streams_per_client, held=budget.streams
             ) as hub:
                 exposition = exposed("api")
-                Measured(log, pool, hub).told_by(exposition)
+                Measured(log, lanes.own, hub).told_by(exposition)
                 yield Parts(
                     log=log,
                     gathering=Gathering(log, tasks),
-                    pool=pool,
+                    lanes=lanes,
                     projected=projected,
                     registry=registry,
                     memory=JobMemory(log),

@@ -22,9 +22,10 @@ from waterclock_api.flaws import cut, guess
 from waterclock_api.intake import read_query
 from waterclock_api.ledger_entries import caught_up, events_kept_from
 from waterclock_api.pages import room_for
-from waterclock_api.parts import parts_of
+from waterclock_api.parts import Reading, parts_of
 from waterclock_api.problems import BadRequest
 from waterclock_api.reads import PACKAGE, query_moment
+from waterclock_api.slow_reads import listing, ranging, until_left
 from waterclock_api.spec import AnyRequest, Id, Spec
 
 TAGS = tuple(str(kind.__struct_config__.tag) for kind in StoredEvent.__args__)
@@ -81,15 +82,20 @@ class Events(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @get("/v1/monitor/events", spec=Spec(scope="export", query=EventsQuery, answers={200: Events}))
 async def list_events(request: AnyRequest) -> Answer:
     """List what has happened, newest first: every event, as it is stored."""
+    return await until_left(request, _listed(request))
+
+
+async def _listed(request: AnyRequest) -> Answer:
     query = read_query(request, EventsQuery)
+    of = _reading(request, query)
     if query.job_id is not None and query.run_id is not None:
         flaw = Flaw("?runId", "cannot be given beside jobId")
         raise BadRequest(f"{flaw.pointer}: {flaw.message}", flaw)
     if query.job_id is not None:
-        return await _told(request, query, Wanted(of="job", subject=query.job_id))
+        return await _told(request, of, query, Wanted(of="job", subject=query.job_id))
     if query.run_id is not None:
-        return await _told(request, query, Wanted(of="run", subject=query.run_id))
-    return await _told(request, query, Wanted())
+        return await _told(request, of, query, Wanted(of="run", subject=query.run_id))
+    return await _told(request, of, query, Wanted())
 
 
 @get(
@@ -99,10 +105,20 @@ async def list_events(request: AnyRequest) -> Answer:
 async def list_history(request: AnyRequest, job_id: Id) -> Answer:
     """List what happened to a job, newest first: changes, decisions, runs with their steps; also once it is deleted."""
     query = read_query(request, HistoryQuery)
-    return await _told(request, query, Wanted(of="job", subject=job_id), known=job_id)
+    told = _told(request, _reading(request, query), query, Wanted(of="job", subject=job_id), known=job_id)
+    return await until_left(request, told)
 
 
-async def _told(request: AnyRequest, query: HistoryQuery, wanted: Wanted, *, known: str | None = None) -> Answer:
+def _reading(request: AnyRequest, query: HistoryQuery) -> Reading:
+    """The newest events stand at the end of an index; whoever asks for others may have to be looked for."""
+    if query.to is None and query.actor is None and not query.type:
+        return listing(request)
+    return ranging(request, "a later `to`")
+
+
+async def _told(
+    request: AnyRequest, of: Reading, query: HistoryQuery, wanted: Wanted, *, known: str | None = None
+) -> Answer:
     parts = parts_of(request)
     wanted = msgspec.structs.replace(
         wanted,
@@ -120,11 +136,11 @@ async def _told(request: AnyRequest, query: HistoryQuery, wanted: Wanted, *, kno
     if query.cursor is None:
         await caught_up(parts, partitions)
     hold = await room_for(request)
-    async with parts.reading() as connection:
+    async with parts.reading(of) as connection:
         if known is not None:
             await _check_known(connection, known)
         page = await page_of(connection, wanted, places, hold)
-    kept_from = await events_kept_from(parts)
+    kept_from = await events_kept_from(parts, of)
     events = Events(
         items=[msgspec.Raw(entry.told) for entry in page.entries],
         kept_from=stamp(kept_from) if kept_from else None,

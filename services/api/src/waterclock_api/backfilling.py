@@ -37,10 +37,11 @@ from waterclock_api.checks import duration, instant
 from waterclock_api.dto import BackfillWrite
 from waterclock_api.explaining import explained
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
-from waterclock_api.parts import Parts, parts_of
+from waterclock_api.parts import Parts, Reading, parts_of
 from waterclock_api.patience import PATIENCE, appended
 from waterclock_api.replays import REPLAYED, earlier_or_refuse
 from waterclock_api.shapes import BackfillAnswer, BackfillItem
+from waterclock_api.slow_reads import ranging, until_left
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import apart, asked, created
 
@@ -82,7 +83,7 @@ async def backfill_job(request: AnyRequest, job_id: Id) -> Answer:
         if wanted.to_ms > parts.clock.now_ms():
             raise Invalid(Flaw("/to", "lies in the future: a backfill makes up for what is past"))
         if wanted.write.dry_run:
-            return await _foretold(parts, who, job_id, wanted)
+            return await until_left(request, _foretold(parts, ranging(request), job_id, wanted))
         return await _requested(parts, who, caller, job_id, wanted)
 
 
@@ -106,13 +107,13 @@ def _wanted(body: Any) -> _Wanted:
     return _Wanted(write, from_ms, to_ms, None if pace is None else round(pace * 1000))
 
 
-async def _foretold(parts: Parts, who: str, job_id: str, wanted: _Wanted) -> Answer:
+async def _foretold(parts: Parts, of: Reading, job_id: str, wanted: _Wanted) -> Answer:
     stored = await edits.load(parts, job_id)
-    found = await parts.offload.run(who, _plan, stored, wanted)
+    found = await parts.offload.run(of.who, _plan, stored, wanted)
     fates: dict[Stamp, Fate] = {}
     if found.instants:
         first, last = found.instants[0], found.instants[-1]
-        told = await explained(parts, who, job_id, first, last, len(found.instants))
+        told = await explained(parts, of, job_id, first, last, len(found.instants))
         fates = {one.instant: one.fate for one in told}
     now = parts.clock.now_ms()
     items = [
@@ -165,7 +166,7 @@ async def _append(
 
 async def _again(parts: Parts, who: str, caller: Caller, job_id: str, wanted: _Wanted, last: Position) -> Answer:
     """What the first call requested, read back; what it left is said as it is today."""
-    runs = await requested_by(parts.log, caller.command.id, last, archive=ArchiveReader(parts.pool))
+    runs = await requested_by(parts.log, caller.command.id, last, archive=ArchiveReader(parts.lanes.own))
     if not runs:
         raise TryLater("The archive has not heard of the runs yet.")
     items = [_item(run, run.state) for run in runs]

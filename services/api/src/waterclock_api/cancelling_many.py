@@ -16,6 +16,7 @@ from waterclock_api.parts import Parts, parts_of
 from waterclock_api.replays import REPLAYED
 from waterclock_api.requesting import PATH
 from waterclock_api.shapes import CancelledRun, CancelledRuns
+from waterclock_api.slow_reads import listing_runs
 from waterclock_api.spec import AnyRequest, Spec
 from waterclock_api.tracing import asked
 
@@ -43,7 +44,7 @@ async def cancel_runs(request: AnyRequest) -> Answer:
         refuse(flaws)
         noted = None if write.dry_run else await first_heard_of(parts, caller, relieving=True)
         await all_caught_up(parts)
-        async with parts.reading() as connection:
+        async with parts.reading(listing_runs(request, query)) as connection:
             heard_at = None if noted is None else noted.at
             run_ids, more = await reads.cancellable_runs(connection, query, parts.clock.now_ms(), heard_at=heard_at)
         if write.dry_run:

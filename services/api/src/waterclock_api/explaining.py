@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import NoReturn
 
 from waterclock.log.jobs import load_job
@@ -21,7 +22,7 @@ from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry
 from waterclock_api.ledger_entries import LedgerReader, caught_up, events_kept_from
-from waterclock_api.parts import Parts
+from waterclock_api.parts import Parts, Reading
 from waterclock_api.reads import PACKAGE
 
 BACKFILLS_MOST = 10
@@ -30,8 +31,10 @@ BACKFILLS_MOST = 10
 Telling = Callable[[Iterable[Entry], Runs | None], Sequence[Explanation]]
 
 
-async def explained(parts: Parts, who: str, job_id: str, from_ms: int, to_ms: int, limit: int) -> Sequence[Explanation]:
-    """The first `limit` instants of the job in [from, to], oldest first; `who` asks.
+async def explained(
+    parts: Parts, of: Reading, job_id: str, from_ms: int, to_ms: int, limit: int
+) -> Sequence[Explanation]:
+    """The first `limit` instants of the job in [from, to], oldest first.
 
     Raises:
         NotFound: there never was such a job.
@@ -42,10 +45,10 @@ async def explained(parts: Parts, who: str, job_id: str, from_ms: int, to_ms: in
     def tell(entries: Iterable[Entry], runs: Runs | None) -> Sequence[Explanation]:
         return explain(entries, from_ms=from_ms, to_ms=to_ms, now_ms=now, runs=runs, limit=limit)
 
-    return await _told(parts, who, job_id, from_ms, to_ms, tell)
+    return await _told(parts, of, job_id, from_ms, to_ms, tell)
 
 
-async def explained_moment(parts: Parts, who: str, job_id: str, at_ms: int) -> Sequence[Explanation]:
+async def explained_moment(parts: Parts, of: Reading, job_id: str, at_ms: int) -> Sequence[Explanation]:
     """The fate of one moment, be it an instant or not; raises as `explained`."""
     now = parts.clock.now_ms()
 
@@ -53,15 +56,27 @@ async def explained_moment(parts: Parts, who: str, job_id: str, at_ms: int) -> S
         told = explain_moment(entries, at_ms=at_ms, now_ms=now, runs=runs)
         return [told] if told is not None else []
 
-    return await _told(parts, who, job_id, at_ms, at_ms, tell)
+    return await _told(parts, of, job_id, at_ms, at_ms, tell)
 
 
-async def _told(parts: Parts, who: str, job_id: str, from_ms: int, to_ms: int, tell: Telling) -> Sequence[Explanation]:
-    """Told twice: which runs are to be looked up, shows only the first time."""
+async def _told(
+    parts: Parts, of: Reading, job_id: str, from_ms: int, to_ms: int, tell: Telling
+) -> Sequence[Explanation]:
     if ID_PATTERN.fullmatch(job_id) is None:
         raise NotFound("job", job_id)
     await caught_up(parts, [parts.log.partition_of(job_id)])
-    reader = LedgerReader(parts, from_ms, to_ms)
+    with closing(LedgerReader(parts, of, from_ms, to_ms)) as reader:
+        told = await _told_by(parts, of, job_id, reader, tell)
+    kept_from = await events_kept_from(parts, of)
+    told = [with_forgotten(item, kept_from) for item in told]
+    made_up = await _backfills(parts, of, job_id, told)
+    return [with_backfills(item, made_up[item.instant]) if item.instant in made_up else item for item in told]
+
+
+async def _told_by(
+    parts: Parts, of: Reading, job_id: str, reader: LedgerReader, tell: Telling
+) -> Sequence[Explanation]:
+    """Told twice: which runs are to be looked up, shows only the first time."""
     begun = (await reader.begun([job_id]))[job_id]
     if not begun:
         await refuse_unheard(parts, job_id)
@@ -75,35 +90,32 @@ async def _told(parts: Parts, who: str, job_id: str, from_ms: int, to_ms: int, t
 
         return tell(entries(), None)
 
-    told = await parts.offload.run(who, listen)
-    runs = await _statuses(parts, {item.run_id for item in told if item.run_id is not None})
-    if runs:
-        told = await parts.offload.run(who, tell, heard, runs)
-    kept_from = await events_kept_from(parts)
-    told = [with_forgotten(item, kept_from) for item in told]
-    made_up = await _backfills(parts, job_id, told)
-    return [with_backfills(item, made_up[item.instant]) if item.instant in made_up else item for item in told]
+    told = await parts.offload.run(of.who, listen)
+    runs = await _statuses(parts, of, {item.run_id for item in told if item.run_id is not None})
+    return await parts.offload.run(of.who, tell, heard, runs) if runs else told
 
 
-async def _backfills(parts: Parts, job_id: str, told: Sequence[Explanation]) -> Mapping[Stamp, Sequence[Backfilled]]:
+async def _backfills(
+    parts: Parts, of: Reading, job_id: str, told: Sequence[Explanation]
+) -> Mapping[Stamp, Sequence[Backfilled]]:
     """The runs that were requested afterwards for moments that are told of; of each the oldest few."""
     if not told:
         return {}
     wanted = {"job_id": job_id, "first": millis(told[0].instant), "last": millis(told[-1].instant)}
     wanted |= {"now": parts.clock.now_ms(), "limit": BACKFILLS_MOST}
     found: dict[Stamp, list[Backfilled]] = {}
-    async with parts.reading() as connection:
+    async with parts.reading(of) as connection:
         cursor = await connection.execute(statement("backfills", PACKAGE), wanted)
         for instant, run_id, requested_at, status in await cursor.fetchall():
             found.setdefault(stamp(instant), []).append(Backfilled(run_id, requested_at, status))
     return found
 
 
-async def _statuses(parts: Parts, run_ids: Iterable[RunId]) -> Runs:
+async def _statuses(parts: Parts, of: Reading, run_ids: Iterable[RunId]) -> Runs:
     wanted = {"run_ids": list(run_ids), "now": parts.clock.now_ms()}
     if not wanted["run_ids"]:
         return {}
-    async with parts.reading() as connection:
+    async with parts.reading(of) as connection:
         cursor = await connection.execute(statement("run_statuses", PACKAGE), wanted)
         return dict(await cursor.fetchall())
 

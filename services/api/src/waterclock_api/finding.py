@@ -17,7 +17,7 @@ from waterclock.model.ids import ID_PATTERN
 from waterclock.store.pool import Connection
 from waterclock_api import reads
 from waterclock_api.folding import fold_run
-from waterclock_api.parts import Parts
+from waterclock_api.parts import ONE, Parts
 from waterclock_api.rows import job_of_log
 from waterclock_api.shapes import Job, Run
 
@@ -88,7 +88,7 @@ async def _found(
         found = await look(connection)
     end = await tail_of(parts.log, parts.log.partition_of(some_id)) if found is None else None
     if end is not None:
-        async with parts.reading_after(end, CATCH_UP) as connection:
+        async with parts.reading_after(end, CATCH_UP, ONE) as connection:
             found = await (ask() if connection is None else look(connection))
     if found is None:
         raise NotFound(kind, some_id)

@@ -17,6 +17,7 @@ from waterclock_api.pages import room_for
 from waterclock_api.parts import parts_of
 from waterclock_api.rows import Row
 from waterclock_api.shapes import Executors, Worker, Workers
+from waterclock_api.slow_reads import listing
 from waterclock_api.spec import AnyRequest, Spec
 
 LEASE_MS = 8_000
@@ -30,7 +31,7 @@ async def list_workers(request: AnyRequest) -> Answer:
     parts = parts_of(request)
     query = read_query(request, PageQuery)
     hold = await room_for(request)
-    async with parts.reading() as connection:
+    async with parts.reading(listing(request)) as connection:
         rows, more = await reads.workers(connection, query, hold)
     here = [row[0] for row in rows if row[6] is None]
     musters = [await muster(parts.log, partition, here) for partition in range(parts.log.partitions)] if here else []
@@ -44,7 +45,7 @@ async def list_executors(request: AnyRequest) -> Answer:
     parts = parts_of(request)
     query = read_query(request, ExecutorsQuery)
     hold = await room_for(request)
-    async with parts.reading() as connection:
+    async with parts.reading(listing(request)) as connection:
         return answer(await reads.executors(connection, query.cursor, hold), hold=hold)
 
 

@@ -32,7 +32,7 @@ async def fold_run(parts: Parts, run_id: str) -> Run | None:
     partition = parts.log.partition_of(run_id)
     end = await tail_of(parts.log, partition)
     at = await _start(parts, partition, known)
-    cold = ArchiveReader(parts.pool)
+    cold = ArchiveReader(parts.lanes.reads)
     changes: list[Change] = []
     for _ in range(MOST // PAGE):
         entries = await tail.read(parts.log, partition, at, count=PAGE, block=None, archive=cold)

@@ -27,7 +27,7 @@ from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry, read_entry
 from waterclock_api.budget import Hold
 from waterclock_api.frames import STATUS_OF_END, Frame, frame_of, lost_frame
-from waterclock_api.parts import Parts
+from waterclock_api.parts import STREAM, Parts, Reading
 from waterclock_api.reads import PACKAGE
 from waterclock_api.seats import Question
 
@@ -97,7 +97,7 @@ async def _frames(
     for _ in range(_ROUNDS):
         if until is None or (at is not None and at >= until):
             return
-        async with parts.reading() as connection:
+        async with parts.reading(STREAM) as connection:
             archived = await archive.position(connection, subject.partition)
         through = _known_through(parts, subject, archived)
         if through is not None and (at is None or through > at):
@@ -125,14 +125,14 @@ async def _frames(
         raise BrokenChain(subject.partition, at.entry if at is not None else "", until.entry)
 
 
-async def entry_at(parts: Parts, position: Position) -> Entry | None:
+async def entry_at(parts: Parts, position: Position, of: Reading = STREAM) -> Entry | None:
     """One entry, from the stream or, once it is trimmed there, from the archive."""
     before = position._replace(seq=position.seq - 1)
     key = parts.log.keys.partition(position.partition, "events")
     rows: list[Any] = await parts.log.execute(key, "XRANGE", key, position.entry, position.entry)
     if rows:
         return read_entry(position.partition, *entry_of(rows[0]))
-    async with parts.reading() as connection:
+    async with parts.reading(of) as connection:
         found = await archive.entries(connection, position.partition, before, None, 1)
     return next((entry for entry in found if entry.position == position), None)
 
@@ -140,7 +140,7 @@ async def entry_at(parts: Parts, position: Position) -> Entry | None:
 async def end_before(parts: Parts, run_id: str, after: Position) -> RunStatus | None:
     """How the run ended, if it had by `after`; asked of the archive and, for what is not archived yet, of the log."""
     arguments = {"run_id": run_id, "through_epoch": after.epoch, "through_seq": after.seq}
-    async with parts.reading() as connection:
+    async with parts.reading(STREAM) as connection:
         cursor = await connection.execute(statement("run_end", PACKAGE), arguments)
         row = await cursor.fetchone()
     if row is not None:
@@ -153,7 +153,7 @@ async def start_of_live_run(parts: Parts, subject: Subject, until: Position | No
     """The place before the first event of the job's oldest unfinished run; `until`, if it has none."""
     if until is None:
         return None
-    async with parts.reading() as connection:
+    async with parts.reading(STREAM) as connection:
         archived = await archive.position(connection, subject.partition)
         cursor = await connection.execute(statement("unfinished", PACKAGE), {"job_id": subject.id})
         rows = await cursor.fetchall()
@@ -192,7 +192,9 @@ async def _place_before(parts: Parts, subject: Subject, found: str) -> tuple[Pos
 async def _streamed(parts: Parts, partition: int, at: Position | None, count: int) -> tuple[list[Entry], int]:
     """The next entries, at most `count` and a page's bytes, and how many to ask for next."""
     async with parts.budget.reading:
-        found = await tail.read(parts.log, partition, at, count=count, block=None, archive=ArchiveReader(parts.pool))
+        found = await tail.read(
+            parts.log, partition, at, count=count, block=None, archive=ArchiveReader(parts.lanes.streams)
+        )
         size = taken = 0
         for entry in found:
             if taken and size >= PAGE_BYTES:
@@ -231,7 +233,7 @@ async def _archived(
     last = False
     while not last:
         await _room(hold)
-        async with parts.reading() as connection:
+        async with parts.reading(STREAM) as connection:
             entries, size, last = await _page(connection, subject, at, through)
         if entries:
             at = entries[-1].position

@@ -30,7 +30,7 @@ from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, r
 from waterclock_api.live import EventStream
 from waterclock_api.notes import with_notes
 from waterclock_api.pages import room_for
-from waterclock_api.parts import Parts, parts_of
+from waterclock_api.parts import COMMAND, Parts, parts_of
 from waterclock_api.past import job_then
 from waterclock_api.portions import in_turns
 from waterclock_api.reads import query_moment
@@ -38,6 +38,7 @@ from waterclock_api.replays import REPLAYED, earlier_or_refuse
 from waterclock_api.resuming import resumed_at
 from waterclock_api.rows import job_of_log, next_fires
 from waterclock_api.shapes import Detail, Job, Jobs, Note
+from waterclock_api.slow_reads import listing, listing_jobs, until_left
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
 
@@ -48,10 +49,14 @@ DETAIL_FIRES, DETAIL_RUNS, DETAIL_LINES = 10, 20, 200
 @get(PATH, spec=Spec(scope="list", query=JobsQuery, answers={200: Jobs}))
 async def list_jobs(request: AnyRequest) -> Answer:
     """List jobs, oldest first."""
-    parts = parts_of(request)
     query = read_query(request, JobsQuery)
+    return await until_left(request, _jobs(request, query))
+
+
+async def _jobs(request: AnyRequest, query: JobsQuery) -> Answer:
+    parts = parts_of(request)
     hold = await room_for(request)
-    async with parts.reading() as connection:
+    async with parts.reading(listing_jobs(request, query)) as connection:
         page = await reads.jobs(connection, query, parts.clock.now_ms(), hold)
     items = await in_turns(page.items, partial(with_notes, parts.registry))
     return answer(Jobs(items=items, next_cursor=page.next_cursor), hold=hold)
@@ -96,9 +101,15 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
     parts = parts_of(request)
     then = query_moment("asOf", read_query(request, JobQuery).as_of)
     if then is not None:
-        return answer(with_notes(parts.registry, await job_then(parts, job_id, then)))
+        return await until_left(request, _job_then(request, job_id, then))
     job = with_notes(parts.registry, await job_or_refuse(parts, job_id))
     return answer(job, headers=_etag(job.version))
+
+
+async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:
+    of = listing(request)._replace(lane="searches", cheaper="Ask for a later `asOf`.")
+    parts = parts_of(request)
+    return answer(with_notes(parts.registry, await job_then(parts, of, job_id, then)))
 
 
 @put(
@@ -148,12 +159,16 @@ async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
 @get(f"{PATH}/{{job_id:str}}/detail", spec=Spec(scope="query", answers={200: Detail}, refuses=(404,)))
 async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
     """Read a job with its next instants, its last runs and their last lines."""
-    parts = parts_of(request)
     read_query(request, NoQuery)
+    return await until_left(request, _detail(request, job_id))
+
+
+async def _detail(request: AnyRequest, job_id: str) -> Answer:
+    parts = parts_of(request)
     now = parts.clock.now_ms()
     job = with_notes(parts.registry, await job_or_refuse(parts, job_id))
     hold = await room_for(request)
-    async with parts.reading() as connection:
+    async with parts.reading(listing(request)) as connection:
         runs = await reads.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now, hold)
         lines = await reads.job_lines(connection, job_id, DETAIL_LINES)
     fires = next_fires(job_id, job, now, DETAIL_FIRES)
@@ -272,7 +287,7 @@ async def _created_before(parts: Parts, job_id: JobId, given: Earlier, body: Any
 
 
 async def _creation(parts: Parts, position: Position) -> tuple[JobCreated, int]:
-    entry = await entry_at(parts, position)
+    entry = await entry_at(parts, position, COMMAND)
     if entry is None or not isinstance(entry.event, JobCreated):
         raise NotFound("event", str(position))
     return entry.event, entry.at

@@ -18,7 +18,7 @@ from psycopg_pool import PoolTimeout
 from waterclock.kit.clock import Clock
 from waterclock.store import keys
 from waterclock.store.keys import StoredKey
-from waterclock.store.pool import Pool
+from waterclock.store.lanes import Connections
 from waterclock_api.credentials import CredentialsUnknown, EndOfGrant, Principal, Unauthenticated
 from waterclock_api.pacing import pace_of
 from waterclock_api.scopes import Scope
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class Keyring:
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Connections, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
         self._keys: Mapping[str, StoredKey] = {}

@@ -153,6 +153,13 @@ _ALL = (
         "its address: `detail` says how often. Nothing was done. Ask again after `Retry-After` seconds.",
     ),
     Kind(
+        429,
+        "too-many-reads",
+        "Too many slow reads of one caller",
+        "As many searches, lists or proofs of the caller, or where nobody is asked who it is of the address, wait for "
+        "a place as may. Wait for their answers before asking for more, or ask again after `Retry-After` seconds.",
+    ),
+    Kind(
         500,
         "internal",
         "Something went wrong here",
@@ -187,6 +194,21 @@ _ALL = (
         "The process holds as many bytes for its callers, or for this one, as it may (`WATERCLOCK_HELD_BYTES`): "
         "bodies, or pages that nobody has taken. Nothing was done. Ask again after `Retry-After` seconds, or for "
         "smaller pages.",
+    ),
+    Kind(
+        503,
+        "reads-busy",
+        "Too many slow reads at once",
+        "Other searches, lists and proofs take all connections that there are for them "
+        "(`WATERCLOCK_POSTGRES_CONNECTIONS`), or the caller's own take its share. Commands, and reads of one job or "
+        "run, go on. Ask again after `Retry-After` seconds.",
+    ),
+    Kind(
+        503,
+        "read-too-slow",
+        "The read takes too long",
+        "Postgres needs longer for it than a read may take (`WATERCLOCK_READ_TIMEOUT`). `detail` says which parameter "
+        "makes it cheaper: the same request will hardly go better.",
     ),
     Kind(503, "unready", "Not ready", "The process cannot do all its work: `errors` names what is out of reach."),
     Kind(

@@ -22,15 +22,20 @@ async def lags(log: Log, places: Mapping[int, Position | None]) -> Lags:
     return {partition: await lag(log, partition, place) for partition, place in places.items()}
 
 
+async def places_of_all(connection: Connection, partitions: int) -> Mapping[int, Position | None]:
+    """Up to where each partition is projected, by what the store has committed."""
+    rows = await (await connection.execute(statement("partitions"))).fetchall()
+    reached = {partition: Position(partition, epoch, seq) if epoch else None for partition, epoch, seq in rows}
+    return {partition: reached.get(partition) for partition in range(partitions)}
+
+
 async def lags_of_all(log: Log, connection: Connection) -> Lags:
     """The lag of all partitions, by what the store has committed.
 
     Raises:
         LogUnavailable, psycopg.Error: one of them does not answer.
     """
-    rows = await (await connection.execute(statement("partitions"))).fetchall()
-    reached = {partition: Position(partition, epoch, seq) if epoch else None for partition, epoch, seq in rows}
-    return await lags(log, {partition: reached.get(partition) for partition in range(log.partitions)})
+    return await lags(log, await places_of_all(connection, log.partitions))
 
 
 def told(found: Lags) -> str:

@@ -14,7 +14,6 @@ from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.ledger import Breach
 from waterclock.model.moments import LATEST, moment_ms
 from waterclock_api.answers import Answer, answer
-from waterclock_api.askers import caller_id
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import Cursor, Limit, Moment
 from waterclock_api.explaining import explained, explained_moment
@@ -22,6 +21,7 @@ from waterclock_api.intake import read_query, refuse
 from waterclock_api.ledger_entries import events_kept_from
 from waterclock_api.parts import parts_of
 from waterclock_api.proving import prove
+from waterclock_api.slow_reads import ranging, until_left
 from waterclock_api.spec import AnyRequest, Id, Spec
 
 _HOUR = 3_600_000
@@ -84,13 +84,15 @@ class Explanations(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 )
 async def verify_ledger(request: AnyRequest) -> Answer:
     """Prove that each instant of a range has one decision, and each decision its instant."""
-    parts = parts_of(request)
+    return await until_left(request, _verified(request))
+
+
+async def _verified(request: AnyRequest) -> Answer:
+    parts, of = parts_of(request), ranging(request, "fewer jobs by `jobId`")
     query = read_query(request, LedgerQuery)
     asked = _range(query.from_, query.to, parts.clock.now_ms(), usual=_HOUR, longest=LONGEST_PROOF)
-    kept_from = await events_kept_from(parts)
-    jobs, verdict = await prove(
-        parts, caller_id(request.scope), max(asked.from_ms, kept_from), asked.to_ms, query.job_id
-    )
+    kept_from = await events_kept_from(parts, of)
+    jobs, verdict = await prove(parts, of, max(asked.from_ms, kept_from), asked.to_ms, query.job_id)
     found = msgspec.structs.asdict(verdict)
     found["forgotten_before"] = stamp(kept_from) if asked.from_ms < kept_from else None
     return answer(Ledger(from_=stamp(asked.from_ms), to=stamp(asked.to_ms), jobs=jobs, ok=verdict.ok, **found))
@@ -102,17 +104,20 @@ async def verify_ledger(request: AnyRequest) -> Answer:
 )
 async def explain_job(request: AnyRequest, job_id: Id) -> Answer:
     """Say what became of each instant in a range and why, or of one moment; of deleted jobs, too."""
-    parts = parts_of(request)
+    return await until_left(request, _explained(request, job_id))
+
+
+async def _explained(request: AnyRequest, job_id: str) -> Answer:
+    parts, of = parts_of(request), ranging(request, "fewer at once by `limit`")
     query = read_query(request, ExplainQuery)
-    who = caller_id(request.scope)
     try:
         if query.at is not None:
-            told = await explained_moment(parts, who, job_id, _at(query.at, query))
+            told = await explained_moment(parts, of, job_id, _at(query.at, query))
             return answer(Explanations(items=list(told), next_cursor=None))
         asked = _range(query.from_, query.to, parts.clock.now_ms(), usual=_DAY, longest=LONGEST_TOLD)
         before = read_cursor(query.cursor, tuple[int])
         from_ms = asked.from_ms if before is None else max(asked.from_ms, before[0] + 1)
-        told = await explained(parts, who, job_id, from_ms, asked.to_ms, query.limit + 1)
+        told = await explained(parts, of, job_id, from_ms, asked.to_ms, query.limit + 1)
     except BadSchedule as error:
         raise Invalid(Flaw("", f"a definition of the job cannot be read: {error}")) from error
     page = list(told[: query.limit])

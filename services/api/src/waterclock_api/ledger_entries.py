@@ -19,10 +19,10 @@ from waterclock.model.instants import millis
 from waterclock.model.positions import Position
 from waterclock.store.retention import EVENTS, forgotten
 from waterclock.store.statements import statement
-from waterclock.store.waits import wait_for
+from waterclock.store.waits import seen
 from waterclock.wire.envelope import Entry, read_document
 from waterclock_api.finding import CATCH_UP
-from waterclock_api.parts import Parts
+from waterclock_api.parts import Parts, Reading
 from waterclock_api.reads import PACKAGE
 
 Row = tuple[Any, ...]  # job id, partition, epoch, seq, prev, at, document
@@ -35,11 +35,15 @@ _BEGINNING = (-1, 0, 0)
 class LedgerReader:
     """Reads what is to be known about [from, to], ms: all events of a job itself, and the decisions that concern it.
 
-    Made on the loop. No session is held between two pages: what is appended meanwhile only comes after what was read.
+    Made on the loop, and closed there: a thread that reads on then is ended.
+    No session is held between two pages: what is appended meanwhile only comes after what was read.
     """
 
-    def __init__(self, parts: Parts, from_ms: int, to_ms: int) -> None:
+    def __init__(self, parts: Parts, of: Reading, from_ms: int, to_ms: int) -> None:
         self._parts = parts
+        self._of = of
+        self._closed = False
+        self._asking: asyncio.Task[Any] | None = None
         self._loop = asyncio.get_running_loop()
         self._from = from_ms
         self._to = to_ms
@@ -70,8 +74,25 @@ class LedgerReader:
             if len(page) < size:
                 return
             _, _, epoch, seq, _, at, _ = page[-1]
-            more = self._rows([page[-1][0]], [(at, epoch, seq)], from_ms, PAGE)
+            more = self._more([page[-1][0]], [(at, epoch, seq)], from_ms, PAGE)
             page, size = asyncio.run_coroutine_threadsafe(more, self._loop).result(), PAGE
+
+    def close(self) -> None:
+        """Read nothing more, for nobody waits for it."""
+        self._closed = True
+        if self._asking is not None:
+            self._asking.cancel()
+
+    async def _more(
+        self, job_ids: Sequence[str], after: Sequence[tuple[int, int, int]], decided_from: int | None, limit: int
+    ) -> Sequence[Row]:
+        if self._closed:
+            raise asyncio.CancelledError
+        self._asking = asyncio.current_task()
+        try:
+            return await self._rows(job_ids, after, decided_from, limit)
+        finally:
+            self._asking = None
 
     async def _rows(
         self, job_ids: Sequence[str], after: Sequence[tuple[int, int, int]], decided_from: int | None, limit: int
@@ -79,7 +100,7 @@ class LedgerReader:
         ats, epochs, seqs = zip(*after, strict=True)
         places = {"job_ids": list(job_ids), "ats": list(ats), "epochs": list(epochs), "seqs": list(seqs)}
         arguments = {**places, "decided_from": decided_from, "limit": limit}
-        async with self._parts.reading() as connection, connection.transaction():
+        async with self._parts.reading(self._of) as connection, connection.transaction():
             await connection.execute(statement("prefer_order", PACKAGE))
             cursor = await connection.execute(statement("ledger_entries", PACKAGE), arguments)
             return await cursor.fetchall()
@@ -92,24 +113,23 @@ def begins(row: Row) -> int:
     return entry.at if through is None else millis(through)
 
 
-async def events_kept_from(parts: Parts) -> int:
+async def events_kept_from(parts: Parts, of: Reading) -> int:
     """From when on the archive keeps decisions, ms; what is older may be gone."""
-    async with parts.reading() as connection:
+    async with parts.reading(of) as connection:
         return (await forgotten(connection)).get(EVENTS, 0)
 
 
 async def caught_up(parts: Parts, partitions: Sequence[int]) -> None:
     """Wait until the archive has reached the partitions' present ends: at most 2 s, and not for a log out of reach."""
     deadline = parts.clock.monotonic() + CATCH_UP
-    async with parts.reading() as connection:
-        for partition in partitions:
-            try:
-                end = await tail_of(parts.log, partition)
-            except LogError:
-                return
-            left = max(0.0, deadline - parts.clock.monotonic())
-            if end is not None and not await wait_for(connection, end, left, parts.projected):
-                return
+    for partition in partitions:
+        try:
+            end = await tail_of(parts.log, partition)
+        except LogError:
+            return
+        left = deadline - parts.clock.monotonic()
+        if end is not None and not await seen(parts.lanes.reads, end, left, parts.projected):
+            return
 
 
 def _entry(row: Row) -> Entry:

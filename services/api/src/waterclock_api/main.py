@@ -21,6 +21,7 @@ from waterclock.kit.settings import SettingsError, TelemetrySettings, read
 from waterclock.log.client import Log
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.log.opening import initialise
+from waterclock.store.lanes import statement_seconds
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
 from waterclock.store.pool import open_pool
@@ -91,7 +92,12 @@ async def _serve_api(stop: asyncio.Event) -> None:
     log = await Log.connect(log_settings(), role="api")
     try:
         async with (
-            await open_pool(store.postgres_url, name="api", max_size=own.postgres_connections) as pool,
+            await open_pool(
+                store.postgres_url,
+                name="api",
+                max_size=own.postgres_connections,
+                statement_timeout=statement_seconds(own.postgres_connections, own.read_timeout),
+            ) as pool,
             assembled(
                 log,
                 pool,

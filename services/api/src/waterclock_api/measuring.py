@@ -16,10 +16,10 @@ from waterclock.log.errors import Halted, LogError
 from waterclock.log.opening import server_state
 from waterclock.log.queues import TRUTH, Depths, depths
 from waterclock.log.room import room_of
-from waterclock.store.pool import Pool
+from waterclock.store.lanes import Connections
 from waterclock.store.vigil import within
 from waterclock_api.hub import Hub
-from waterclock_api.lagging import Lags, lags_of_all
+from waterclock_api.lagging import Lags, lags, places_of_all
 
 _OF_PARTITIONS = (
     measures.OPEN, measures.HAS_LEADER, measures.UNDECIDED, measures.STREAM_BYTES, measures.QUEUED, measures.QUEUE_AGE,
@@ -31,7 +31,7 @@ _POSTGRES_S = 1.5
 class Measured:
     """The looks of an API process."""
 
-    def __init__(self, log: Log, pool: Pool, hub: Hub) -> None:
+    def __init__(self, log: Log, pool: Connections, hub: Hub) -> None:
         self._log = log
         self._pool = pool
         self._hub = hub
@@ -84,9 +84,9 @@ class Measured:
         try:
             async with self._pool.connection(timeout=_POSTGRES_S) as connection:
                 with within(connection, _POSTGRES_S):
-                    await connection.execute("SELECT 1")
-                measures.STORE_UP.set(1, "archive")
-                tell_lags(await lags_of_all(self._log, connection))
+                    places = await places_of_all(connection, self._log.partitions)
+            measures.STORE_UP.set(1, "archive")
+            tell_lags(await lags(self._log, places))
         except (psycopg.Error, PoolTimeout, LogError):
             return
 

@@ -31,7 +31,7 @@ _REFUSALS = {
     413: "The body is too large",
     415: "The body is not JSON",
     422: "The body is not valid: every flaw is named by a JSON pointer",
-    429: "The caller asks too often, or has too many streams; try again after Retry-After",
+    429: "The caller asks too often, or has too many streams or slow reads; try again after Retry-After",
     500: "A fault of the server",
     503: "Something is out of reach; try again after Retry-After",
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import psycopg
 from litestar import Request
+from psycopg.errors import QueryCanceled
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
@@ -19,7 +20,8 @@ from waterclock.log.client import Log
 from waterclock.log.gathering import Gathering
 from waterclock.log.store_clock import StoreClocks
 from waterclock.model.positions import Position
-from waterclock.store.pool import Connection, Pool
+from waterclock.store.lanes import Lane, LaneFull, Lanes
+from waterclock.store.pool import Connection
 from waterclock.store.vigil import within
 from waterclock.store.waits import LOOK_AGAIN, LOOK_ANYWAY, Projected, reached
 from waterclock_api.access import Access
@@ -28,11 +30,27 @@ from waterclock_api.hub import Hub
 from waterclock_api.memory import JobMemory
 from waterclock_api.offload import Offload
 from waterclock_api.outages import Outages
+from waterclock_api.problems import ReadTooSlow
 from waterclock_api.registry import Registry
 
-READ_TIMEOUT = 2.0  # s, for a connection
+READ_TIMEOUT = 2.0  # s, for a place and a connection
 DOWN_TIMEOUT = 0.25  # s, where the one that listens has been lost: Postgres is probably away
+LaneName = Literal["own", "reads", "streams", "lists", "searches"]
+PATIENCES: Mapping[LaneName, float] = {"streams": 10.0, "searches": 5.0}
+"""Of those who may wait longer, s."""
 
+
+class Reading(NamedTuple):
+    """In which lane one reads; `who`: whose share it is part of; `cheaper`: what to do where it takes too long."""
+
+    lane: LaneName
+    who: str = ""
+    cheaper: str = "Ask again later."
+
+
+ONE = Reading("reads")
+COMMAND = Reading("own")
+STREAM = Reading("streams")
 
 PARTS = "parts"
 """Their name in the application's state."""
@@ -41,7 +59,7 @@ PARTS = "parts"
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     log: Log
     gathering: Gathering
-    pool: Pool
+    lanes: Lanes
     projected: Projected
     registry: Registry
     memory: JobMemory
@@ -55,57 +73,63 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     offload: Offload = msgspec.field(default_factory=Offload)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[Connection]:
+    async def reading(self, of: Reading = ONE) -> AsyncGenerator[Connection]:
         """A session for reads.
 
         Raises:
-            PoolTimeout: Postgres is out of reach, or all connections are busy.
+            LaneFull: other reads take all places.
+            ReadTooSlow: it takes longer than a statement may.
+            PoolTimeout: Postgres is out of reach.
         """
-        async with self.pool.connection(timeout=self._patience(READ_TIMEOUT)) as connection:
-            yield connection
+        try:
+            async with self._session(of.lane, PATIENCES.get(of.lane, READ_TIMEOUT), of.who) as connection:
+                yield connection
+        except QueryCanceled as error:
+            raise ReadTooSlow(of.cheaper) from error
 
     @asynccontextmanager
-    async def reading_after(self, position: Position, wait: float) -> AsyncGenerator[Connection | None]:
+    async def reading_after(
+        self, position: Position, wait: float, of: Reading = COMMAND
+    ) -> AsyncGenerator[Connection | None]:
         """A session that sees what the event at `position` changed; None if that takes longer than `wait` s.
 
         No session is held while the read models are waited for: whoever reads has them all.
         """
-        connection = await self._session_at(position, wait)
-        try:
-            yield connection
-        finally:
-            if connection is not None:
-                await self.pool.putconn(connection)
+        async with AsyncExitStack() as held:
+            yield await self._session_at(held, position, wait, of)
 
-    async def _session_at(self, position: Position, wait: float) -> Connection | None:
+    async def _session_at(
+        self, held: AsyncExitStack, position: Position, wait: float, of: Reading
+    ) -> Connection | None:
         deadline = self.clock.monotonic() + wait
         with self.projected.hear(position.partition) as heard:
             while (left := deadline - self.clock.monotonic()) > 0:
                 heard.clear()
-                try:
-                    connection = await self._looked(position, left)
-                except (psycopg.OperationalError, PoolTimeout):
-                    return None
-                if connection is not None:
-                    return connection
+                async with AsyncExitStack() as looking:
+                    try:
+                        connection = await looking.enter_async_context(self._session(of.lane, left, of.who))
+                        with within(connection, left):
+                            there = await reached(connection, position)
+                    except (psycopg.OperationalError, PoolTimeout):
+                        return None
+                    if there:
+                        held.push_async_exit(looking.pop_all())
+                        return connection
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, self._look_again)):
                         await heard.wait()
         return None
 
-    async def _looked(self, position: Position, left: float) -> Connection | None:
-        """A session that has reached the position, or None."""
-        connection = await self.pool.getconn(timeout=self._patience(left))
+    @asynccontextmanager
+    async def _session(self, lane: LaneName, wait: float, who: str) -> AsyncGenerator[Connection]:
+        chosen: Lane = getattr(self.lanes, lane)
         try:
-            with within(connection, left):
-                there = await reached(connection, position)
-            if there:
-                return connection
-        except BaseException:
-            await self.pool.putconn(connection)
-            raise
-        await self.pool.putconn(connection)
-        return None
+            async with chosen.connection(self._patience(wait), who=who) as connection:
+                yield connection
+        except LaneFull as error:
+            if self.projected.listening.is_set():
+                raise
+            raise PoolTimeout("Postgres is probably away") from error
 
     @property
     def _look_again(self) -> float:

@@ -16,7 +16,7 @@ from waterclock.store.vigil import within
 from waterclock_api.answers import Answer, answer
 from waterclock_api.headers import header
 from waterclock_api.intake import NoQuery, read_query
-from waterclock_api.lagging import lags_of_all, told
+from waterclock_api.lagging import lags, places_of_all, told
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.problems import Unready
 from waterclock_api.shapes import Condition
@@ -81,7 +81,7 @@ async def _log(parts: Parts) -> str:
 
 async def _store(parts: Parts) -> str:
     try:
-        async with parts.pool.connection(timeout=LOOK) as connection:
+        async with parts.lanes.own.connection(timeout=LOOK) as connection:
             with within(connection, LOOK):
                 await connection.execute("SELECT 1")
     except PoolTimeout:
@@ -94,9 +94,11 @@ async def _store(parts: Parts) -> str:
 async def _lag(parts: Parts) -> str:
     """How far reads are behind: told, and no reason to be unready, for they are answered."""
     try:
-        async with asyncio.timeout(2 * LOOK), parts.pool.connection(timeout=LOOK) as connection:
-            with within(connection, LOOK):
-                return told(await lags_of_all(parts.log, connection))
+        async with asyncio.timeout(2 * LOOK):
+            async with parts.lanes.own.connection(timeout=LOOK) as connection:
+                with within(connection, LOOK):
+                    places = await places_of_all(connection, parts.log.partitions)
+            return told(await lags(parts.log, places))
     except (TimeoutError, PoolTimeout, psycopg.Error, LogError):
         return "not known"
 

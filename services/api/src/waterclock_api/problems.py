@@ -45,6 +45,7 @@ from waterclock.model.errors import (
     TryLater,
     VersionMismatch,
 )
+from waterclock.store.lanes import LaneFull, ShareTaken
 from waterclock_api.askers import ADDRESS
 from waterclock_api.budget import Crowded
 from waterclock_api.credentials import BeyondRun, CredentialsUnknown, Forbidden, Unauthenticated
@@ -117,6 +118,13 @@ class TooManyStreams(Refusal):
     """A client has too many."""
 
 
+class ReadTooSlow(Refusal):
+    """A statement took longer than one may."""
+
+    def __init__(self, cheaper: str) -> None:
+        super().__init__(f"The read took longer than it may (WATERCLOCK_READ_TIMEOUT). {cheaper}")
+
+
 class Unready(Refusal):
     """Something the process needs is out of reach; `flaws` say what."""
 
@@ -156,6 +164,9 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     (CredentialsUnknown, KINDS["credentials-unknown"]),
     (Unreadable, KINDS["internal"]),
     (LogError, KINDS["log-unavailable"]),
+    (ReadTooSlow, KINDS["read-too-slow"]),
+    (ShareTaken, KINDS["too-many-reads"]),
+    (LaneFull, KINDS["reads-busy"]),
     ((psycopg.Error, PoolTimeout), KINDS["store-unavailable"]),
 )
 
@@ -164,7 +175,7 @@ _OF_FRAMEWORK = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 def to_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The problem document of an error that a handler raised."""
-    if isinstance(error, LogUnavailable | psycopg.Error | PoolTimeout):
+    if isinstance(error, LogUnavailable | psycopg.Error | PoolTimeout) and not isinstance(error, LaneFull):
         request.app.state[OUTAGES].refused(error)
     problem, headers = _described(request, error)
     problem = msgspec.structs.replace(
@@ -225,6 +236,8 @@ def _problem(row: Kind, detail: str, flaws: tuple[Flaw, ...]) -> Problem:
 
 def _detail(error: Exception, row: Kind) -> str:
     """What happened, in the error's own words; of the store's faults one general line, for theirs name our insides."""
+    if isinstance(error, LaneFull):
+        return f"The read was not begun: {error}."
     if isinstance(error, psycopg.Error | PoolTimeout):
         return "Postgres does not answer. Commands are still accepted."
     if isinstance(error, Unreadable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 from waterclock.model.cron import BadSchedule
@@ -12,7 +13,7 @@ from waterclock.model.instants import stamp
 from waterclock.model.ledger import Breach, Verdict, together, verify
 from waterclock.store.statements import statement
 from waterclock_api.ledger_entries import LedgerReader, Row, begins, caught_up
-from waterclock_api.parts import Parts
+from waterclock_api.parts import Parts, Reading
 from waterclock_api.reads import PACKAGE
 
 JOBS_AT_ONCE = 50
@@ -23,8 +24,8 @@ class Proved(NamedTuple):
     verdict: Verdict
 
 
-async def prove(parts: Parts, who: str, from_ms: int, to_ms: int, job_ids: Sequence[str]) -> Proved:
-    """Prove the decisions about [from, to] of all jobs that lived in it, or of those named; `who` asks.
+async def prove(parts: Parts, of: Reading, from_ms: int, to_ms: int, job_ids: Sequence[str]) -> Proved:
+    """Prove the decisions about [from, to] of all jobs that lived in it, or of those named.
 
     Raises:
         NotFound: one of those named never was.
@@ -32,16 +33,17 @@ async def prove(parts: Parts, who: str, from_ms: int, to_ms: int, job_ids: Seque
     partitions = range(parts.log.partitions)
     await caught_up(parts, sorted({parts.log.partition_of(one) for one in job_ids}) or partitions)
     if job_ids:
-        await _check_known(parts, job_ids)
+        await _check_known(parts, of, job_ids)
     if from_ms > to_ms:
         return Proved(0, Verdict())
-    asked = _Asked(LedgerReader(parts, from_ms, to_ms), from_ms, to_ms, parts.clock.now_ms())
-    found, page = Proved(0, Verdict()), await _jobs(parts, from_ms, job_ids, "")
-    while page:
-        begun = await asked.reader.begun(page)
-        more = await parts.offload.run(who, _proof, asked, begun)
-        found = Proved(found.jobs + more.jobs, together((found.verdict, more.verdict)))
-        page = await _jobs(parts, from_ms, job_ids, page[-1])
+    found, page = Proved(0, Verdict()), await _jobs(parts, of, from_ms, job_ids, "")
+    with closing(LedgerReader(parts, of, from_ms, to_ms)) as reader:
+        asked = _Asked(reader, from_ms, to_ms, parts.clock.now_ms())
+        while page:
+            begun = await reader.begun(page)
+            more = await parts.offload.run(of.who, _proof, asked, begun)
+            found = Proved(found.jobs + more.jobs, together((found.verdict, more.verdict)))
+            page = await _jobs(parts, of, from_ms, job_ids, page[-1])
     return found
 
 
@@ -67,20 +69,20 @@ def _verdict(asked: _Asked, job_id: JobId, begun: Sequence[Row]) -> Verdict:
         return Verdict(holes=(unread,))
 
 
-async def _check_known(parts: Parts, job_ids: Sequence[str]) -> None:
+async def _check_known(parts: Parts, of: Reading, job_ids: Sequence[str]) -> None:
     """
     Raises:
         NotFound: one of these never was.
     """
-    async with parts.reading() as connection:
+    async with parts.reading(of) as connection:
         cursor = await connection.execute(statement("unknown_jobs", PACKAGE), {"job_ids": list(job_ids)})
         unknown = await cursor.fetchone()
     if unknown is not None:
         raise NotFound("job", unknown[0])
 
 
-async def _jobs(parts: Parts, from_ms: int, job_ids: Sequence[str], after: str) -> list[str]:
+async def _jobs(parts: Parts, of: Reading, from_ms: int, job_ids: Sequence[str], after: str) -> list[str]:
     wanted = {"from": from_ms, "job_ids": list(job_ids), "after": after, "limit": JOBS_AT_ONCE}
-    async with parts.reading() as connection:
+    async with parts.reading(of) as connection:
         cursor = await connection.execute(statement("ledger_jobs", PACKAGE), wanted)
         return [row[0] for row in await cursor.fetchall()]

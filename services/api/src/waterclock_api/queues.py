@@ -23,6 +23,7 @@ from waterclock_api.patience import appended
 from waterclock_api.reads import QueueCount
 from waterclock_api.replays import REPLAYED
 from waterclock_api.shapes import Queue, Queues, QueueState
+from waterclock_api.slow_reads import listing
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
 
@@ -43,7 +44,7 @@ async def list_queues(request: AnyRequest) -> Answer:
     parts = parts_of(request)
     read_query(request, NoQuery)
     waiting = [await depths(parts.log, partition) for partition in range(parts.log.partitions)]
-    async with parts.reading() as connection:
+    async with parts.reading(listing(request)) as connection:
         counts = await reads.queues(connection, parts.clock.now_ms())
     items = [_queue(known, waiting, counts.get(known.name, QueueCount())) for known in parts.log.queues]
     return answer(Queues(items=items, next_cursor=None))

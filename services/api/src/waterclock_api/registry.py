@@ -16,10 +16,11 @@ from waterclock.log.errors import LogError
 from waterclock.log.opening import tail_of
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import Reach
-from waterclock.store.pool import Connection, Pool
+from waterclock.store.lanes import Connections
+from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock.store.vigil import within
-from waterclock.store.waits import Projected, wait_for
+from waterclock.store.waits import Projected, seen
 from waterclock_api.announced import Announced
 from waterclock_api.params import prepared
 
@@ -37,7 +38,7 @@ _log = logging.getLogger(__name__)
 class Registry:
     """Specs by key and by alias. What was known stays known while Postgres is out of reach."""
 
-    def __init__(self, log: Log, pool: Pool, projected: Projected, clock: Clock) -> None:
+    def __init__(self, log: Log, pool: Connections, projected: Projected, clock: Clock) -> None:
         self._log = log
         self._pool = pool
         self._projected = projected
@@ -100,9 +101,7 @@ class Registry:
         tail = await tail_of(self._log, _FLEET_PARTITION)
         if tail is None:
             return True
-        async with self._pool.connection(timeout=self._patience) as connection:
-            with within(connection, CATCH_UP + _TIMEOUT):
-                return await wait_for(connection, tail, CATCH_UP, self._projected)
+        return await seen(self._pool, tail, CATCH_UP, self._projected)
 
     async def _read(self) -> dict[str, ExecutorSpec]:
         async with self._pool.connection(timeout=self._patience) as connection:

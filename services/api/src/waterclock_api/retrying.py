@@ -29,7 +29,7 @@ from waterclock_api.credentials import BeyondRun
 from waterclock_api.dto import AgainWrite
 from waterclock_api.finding import run_or_refuse
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
-from waterclock_api.parts import Parts, parts_of
+from waterclock_api.parts import COMMAND, Parts, parts_of
 from waterclock_api.patience import PATIENCE
 from waterclock_api.reads import PACKAGE
 from waterclock_api.replays import earlier_or_refuse
@@ -76,7 +76,7 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
             check_queue(write.queue, (queue.name for queue in parts.log.queues), flaws)
         refuse(flaws)
         await _until_readable(parts, run_id)
-        async with parts.reading() as connection:
+        async with parts.reading(COMMAND) as connection:
             originals = await originals_of(connection, [run_id])
         if run_id not in originals:
             raise TryLater("The end of the run is not archived yet.")

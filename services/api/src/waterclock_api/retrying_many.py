@@ -21,11 +21,12 @@ from waterclock_api.caller import Caller, caller_of
 from waterclock_api.credentials import BeyondRun
 from waterclock_api.dto import AgainWrite, EndedStatus, RetryRunsWrite
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
-from waterclock_api.parts import Parts, parts_of
+from waterclock_api.parts import COMMAND, Parts, parts_of
 from waterclock_api.replays import REPLAYED
 from waterclock_api.requesting import PATH
 from waterclock_api.retrying import Original, originals_of, request_again, why_not
 from waterclock_api.shapes import Retried, RetriedRun
+from waterclock_api.slow_reads import listing_runs
 from waterclock_api.spec import AnyRequest, Spec
 from waterclock_api.tracing import apart, asked, created
 
@@ -53,7 +54,7 @@ async def retry_runs(request: AnyRequest) -> Answer:
         refuse(flaws)
         noted = None if write.dry_run else await first_heard_of(parts, caller)
         await all_caught_up(parts)
-        async with parts.reading() as connection:
+        async with parts.reading(listing_runs(request, query)) as connection:
             ended_by = None if noted is None else noted.at
             rows, more = await reads.matching_runs(connection, query, parts.clock.now_ms(), ended_by=ended_by)
         run_ids = [row[0] for row in rows]
@@ -90,7 +91,7 @@ async def _retry(parts: Parts, caller: Caller, run_ids: Sequence[str], write: Re
     oldest_first = run_ids[::-1]
     for first in range(0, len(oldest_first), _AT_ONCE):
         some = oldest_first[first : first + _AT_ONCE]
-        async with parts.reading() as connection:
+        async with parts.reading(COMMAND) as connection:
             originals = await originals_of(connection, some)
         done += [await _again(parts, caller, run_id, originals[run_id], write) for run_id in some]
     return done[::-1]

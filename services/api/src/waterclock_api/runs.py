@@ -38,6 +38,7 @@ from waterclock_api.requesting import PATH, ready_at_of, request_of_job, told_ru
 from waterclock_api.resuming import resumed_at
 from waterclock_api.run_scope import asked_by, hold
 from waterclock_api.shapes import Asked, Lines, Note, Run, Runs
+from waterclock_api.slow_reads import listing, listing_runs, until_left
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
 from waterclock_api.transcript import Transcript, prefers_text
@@ -83,10 +84,13 @@ async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
 @get(PATH, spec=Spec(scope="list", query=RunsQuery, answers={200: Runs}))
 async def list_runs(request: AnyRequest) -> Answer:
     """List runs, newest first; a filter may be repeated for several values."""
+    return await until_left(request, _runs(request, read_query(request, RunsQuery)))
+
+
+async def _runs(request: AnyRequest, query: RunsQuery) -> Answer:
     parts = parts_of(request)
-    query = read_query(request, RunsQuery)
     hold = await room_for(request)
-    async with parts.reading() as connection:
+    async with parts.reading(listing_runs(request, query)) as connection:
         return answer(await reads.runs(connection, query, parts.clock.now_ms(), hold), hold=hold)
 
 
@@ -110,7 +114,7 @@ async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
     hold = await room_for(request)
 
     async def read(cursor: str | None, limit: int) -> Lines:
-        async with parts.reading() as connection:
+        async with parts.reading(listing(request)) as connection:
             of_page = msgspec.structs.replace(query, cursor=cursor)
             return await reads.run_lines(connection, run_id, of_page, limit, hold)
 

@@ -147,6 +147,10 @@ class TryLater(Refused):
     """Not done, and it may go well later: after `retry_after` seconds."""
 
 
+class TooSlow(Refused):
+    """The read takes longer than the API lets it; `str` says which parameter makes it cheaper."""
+
+
 class LogFull(TryLater):
     """The log is at its memory limit: nothing new for now."""
 
@@ -177,6 +181,9 @@ _KINDS: Mapping[str, type[Refused]] = {
     "crowded": TryLater,
     "too-many-streams": TryLater,
     "too-many-requests": TryLater,
+    "too-many-reads": TryLater,
+    "reads-busy": TryLater,
+    "read-too-slow": TooSlow,
     "credentials-unknown": TryLater,
     "log-unavailable": Uncertain,
     "store-unavailable": Uncertain,

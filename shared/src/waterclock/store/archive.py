@@ -16,7 +16,8 @@ from waterclock.model.changes import LineInsert
 from waterclock.model.events import LogLine, StepLogged
 from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
-from waterclock.store.pool import Connection, Pool
+from waterclock.store.lanes import Connections
+from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock.wire import chain
 from waterclock.wire.envelope import Entry, UnknownEvent, read_document
@@ -148,7 +149,7 @@ async def count_after(connection: Connection, partition: int, after: Position | 
 class ArchiveReader:
     """The archive as the readers of the log want it, to fill what was trimmed."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._pool = pool
 
     async def entries(self, partition: int, after: Position | None, before: Position) -> list[Entry]:

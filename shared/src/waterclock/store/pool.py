@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
+from psycopg.errors import InvalidParameterValue
 from psycopg.rows import TupleRow
 from psycopg_pool import PoolTimeout
 
@@ -12,19 +15,25 @@ from waterclock.store.errors import StoreUnfit
 from waterclock.store.migrate import check_server, pending
 from waterclock.store.reach import reach
 from waterclock.store.rights import rights
+from waterclock.store.statements import statement
 from waterclock.store.vigil import WatchedPool
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = WatchedPool
 
+CLIENT_LOOK_MS = 1_000
 CONNECT_TIMEOUT = 5  # s
 RECONNECT_TIMEOUT = 0.5  # s of growing pauses; after it whoever wants a connection makes the pool try at once
 _SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 """How soon a server that vanished without a word is given up: s, and ms for what we sent."""
 
 
-async def open_pool(url: str, *, name: str, min_size: int = 1, max_size: int = 10) -> Pool:
+async def open_pool(
+    url: str, *, name: str, min_size: int = 1, max_size: int = 10, statement_timeout: float | None = None
+) -> Pool:
     """A pool of open connections to a database that this release can use.
+
+    `statement_timeout`: s that a statement may take at most; what user or database have set holds where it is less.
 
     Raises:
         StoreUnfit: the server is out of reach or too old, or the database is not migrated.
@@ -38,6 +47,7 @@ async def open_pool(url: str, *, name: str, min_size: int = 1, max_size: int = 1
         max_size=max_size,
         name=name,
         timeout=CONNECT_TIMEOUT,
+        configure=None if statement_timeout is None else partial(_limit, seconds=statement_timeout),
         reconnect_timeout=RECONNECT_TIMEOUT,
         open=False,
     )
@@ -59,6 +69,13 @@ async def connect_anew(pool: Pool, *, work: str = "") -> Connection:
     """
     assert isinstance(pool.conninfo, str)
     return await AsyncConnection.connect(pool.conninfo, **_arguments(f"{pool.name} {work}".rstrip()))
+
+
+async def _limit(connection: Connection, *, seconds: float) -> None:
+    """No statement outlives its time, or us: a request to cancel it may come before it has begun, and is lost then."""
+    await connection.execute(statement("limit_statements"), {"ms": round(seconds * 1000)})
+    with suppress(InvalidParameterValue):  # a server on Windows cannot look
+        await connection.execute(statement("look_for_client"), {"ms": CLIENT_LOOK_MS})
 
 
 async def _check(url: str, name: str) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import psycopg
 
 from waterclock.kit.lines import Outage
 from waterclock.model.positions import Position, parse_position
 from waterclock.store import archive
+from waterclock.store.lanes import Connections
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.statements import statement
 
@@ -99,6 +100,26 @@ async def wait_for(
 
 def _heard(projected: Projected | None, partition: int) -> AbstractContextManager[asyncio.Event]:
     return nullcontext(asyncio.Event()) if projected is None else projected.hear(partition)
+
+
+async def seen(connections: Connections, position: Position, timeout: float, projected: Projected) -> bool:
+    """As `wait_for`; no session is held between two looks.
+
+    Raises:
+        psycopg.Error, PoolTimeout: Postgres is out of reach.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    with projected.hear(position.partition) as heard:
+        while (left := deadline - loop.time()) > 0:
+            heard.clear()
+            async with connections.connection(timeout=left) as connection:
+                if await reached(connection, position):
+                    return True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, LOOK_ANYWAY if projected.listening.is_set() else LOOK_AGAIN)):
+                    await heard.wait()
+    return False
 
 
 async def reached(connection: Connection, position: Position) -> bool:
