@@ -59,6 +59,45 @@ async def test_a_log_that_takes_no_writes_says_so_and_nothing_was_changed(
 
 
 @pytest.mark.asyncio
+async def test_readiness_says_when_nothing_can_be_written_and_why(
+    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    """Without a write of its own, and whatever still answers reads."""
+    server = await own_valkey(appendfsync="everysec", settings={"save": "3600 1"})
+    async with assembled_rig(server.url, migrated_postgres_url, key_prefix) as api:
+
+        async def config(name: str, value: str) -> None:
+            await api.log.execute("", "CONFIG", "SET", name, value)
+
+        await _is_ready(api)
+        folder = (await api.log.execute("", "CONFIG", "GET", "dir"))[1].decode()
+        in_the_way = Path(folder) / "dump.rdb" / "x"
+        in_the_way.mkdir(parents=True)  # so that the server cannot write its copy
+        await api.log.execute("", "BGSAVE")
+        assert "MISCONF" in await _is_unready(api, "redis")
+        assert (await api.http.post(UNKNOWN, json=JOB)).status_code == 503
+        assert (await api.http.get(JOBS)).status_code == 200
+        await config("stop-writes-on-bgsave-error", "no")
+        await _is_ready(api)
+
+        await config("min-replicas-to-write", "1")
+        assert "NOREPLICAS" in await _is_unready(api, "redis")
+        await config("min-replicas-to-write", "0")
+
+        await api.log.execute("", "REPLICAOF", "127.0.0.1", "1")
+        assert "read only replica" in await _is_unready(api, "redis")
+        await api.log.execute("", "REPLICAOF", "NO", "ONE")
+        await _is_ready(api)
+
+        await config("maxmemory", "1")
+        told = (await api.http.get("/readyz")).json()
+        assert (told["status"], told["checks"]["redis"]) == ("ready", "ok")
+        assert "memory limit" in told["checks"]["writes"]
+        await config("maxmemory", "0")
+        assert (await api.http.get("/readyz")).json()["checks"]["writes"] == "ok"
+
+
+@pytest.mark.asyncio
 async def test_what_the_read_models_do_not_know_yet_is_read_from_the_log(rig: MakeRig) -> None:
     async with rig(projecting=False) as api:
         worker = await api.worker()
@@ -222,10 +261,13 @@ async def _until_refused(api: Rig, path: str) -> httpx.Response:
     return answer
 
 
-async def _is_unready(api: Rig, what: str) -> None:
+async def _is_unready(api: Rig, what: str) -> str:
+    """Until it is; what it says of it."""
     answer = await _until_refused(api, "/readyz")
     assert answer.status_code == 503
-    assert [error["pointer"] for error in answer.json()["errors"]] == [what]
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == what
+    return error["message"]
 
 
 async def _is_ready(api: Rig) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 import psycopg
 from litestar import get
 from psycopg_pool import PoolTimeout
 
 from waterclock.log import leaders
-from waterclock.log.errors import LogError
+from waterclock.log.errors import LogError, LogFull
 from waterclock.log.opening import server_state
+from waterclock.log.writable import check_writable
 from waterclock.model.errors import Flaw
 from waterclock.store.vigil import within
 from waterclock_api.answers import Answer, answer
@@ -38,19 +40,21 @@ async def livez(request: AnyRequest) -> Answer:
 async def readyz(request: AnyRequest) -> Answer:
     """Say whether commands and reads can be answered, and if not, what is out of reach.
 
-    `schedules` says whether what is due is decided: others' work, so it does not make this process unready.
+    `schedules` says whether what is due is decided: others' work, so it does not make this process unready. Nor does a
+    log at its memory limit, told by `writes`: what relieves it must still get here.
     """
     parts = parts_of(request)
     read_query(request, NoQuery)
     async with asyncio.TaskGroup() as tasks:
         log = tasks.create_task(_log(parts), name="look at the log")
+        writes = tasks.create_task(_writes(parts), name="look whether the log takes writes")
         store = tasks.create_task(_store(parts), name="look at the store")
         lag = tasks.create_task(_lag(parts), name="look at the lag")
-    checks = {"redis": log.result(), "postgres": store.result()}
+    checks = {"redis": log.result() if log.result() != FINE else writes.result().wrong, "postgres": store.result()}
     flaws = [Flaw(name, said) for name, said in checks.items() if said != FINE]
     if flaws:
         raise Unready(*flaws)
-    beside = {"schedules": await _schedules(parts), "projection": lag.result()}
+    beside = {"schedules": await _schedules(parts), "projection": lag.result(), "writes": writes.result().scarce}
     return answer(Condition(status="ready", checks=checks | beside))
 
 
@@ -77,6 +81,26 @@ async def _log(parts: Parts) -> str:
     except LogError as error:
         return str(error)
     return FINE
+
+
+class _Writes(NamedTuple):
+    """`wrong`: why nothing can be written; `scarce`: why nothing new."""
+
+    wrong: str = FINE
+    scarce: str = FINE
+
+
+async def _writes(parts: Parts) -> _Writes:
+    try:
+        async with asyncio.timeout(LOOK):
+            await check_writable(parts.log)
+    except LogFull:
+        return _Writes(scarce="redis is at its memory limit: no new runs, jobs or changes until there is room")
+    except TimeoutError:
+        return _Writes(wrong="does not answer")
+    except LogError as error:
+        return _Writes(wrong=str(error))
+    return _Writes()
 
 
 async def _store(parts: Parts) -> str:

@@ -27,7 +27,7 @@ from waterclock.log.errors import LogFull, LogRefuses, LogUnavailable, LogUnfit,
 from waterclock.log.tls import TlsConnection, check_options, refusal_of
 
 _IN_SCRIPT = "ACL failure in script"  # a refusal there has no code of its own
-_PASSING = ("MISCONF", "NOREPLICAS", "BUSY")
+_PASSING = ("MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED")  # the last: it has become a replica
 _OPTIONS = {"host", "port", "path", "username", "password", "db", "protocol", "socket_keepalive"} | {
     "socket_timeout",  # this and what follows is ours to say: taken and not followed
     "socket_connect_timeout",
