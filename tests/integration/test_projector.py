@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from psycopg import sql
 from redis.asyncio import Redis
 
 from tests.contract.log import build
@@ -475,3 +476,50 @@ async def _linked(exporter: InMemorySpanExporter) -> bool:
     (command,) = [span for span in spans if span.name == "command"]
     traces = [link.context.trace_id for span in spans if span.name == "project events" for link in span.links]
     return command.context is not None and command.context.trace_id in traces
+
+
+@pytest.mark.asyncio
+async def test_a_read_only_postgres_is_waited_for_and_told_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """As after a fail-over: at the start of a projector, and under way."""
+    async with await connect_anew(stage.pool) as owner:
+        name = sql.Identifier(owner.info.dbname)
+        writable = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}")
+        await owner.execute(writable.format(name, sql.SQL("on")))
+        unready = asyncio.Event()
+        stop = asyncio.Event()
+        async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
+            tasks.create_task(_watched(stage, stop, unready))
+            await _until_said(caplog, "read-only")
+            await owner.execute(writable.format(name, sql.SQL("off")))
+            await stage.ready.wait()
+            await owner.execute(writable.format(name, sql.SQL("on")))
+            await owner.execute(END_OTHERS)
+            await unready.wait()
+            await build.create(stage.log)
+            await _until_said(caplog, "read-only", lines=2)
+            await owner.execute(writable.format(name, sql.SQL("off")))
+            await stage.projected()
+            stop.set()
+    assert not [record for record in caplog.records if record.exc_info]
+    told = [record for record in caplog.records if "read-only" in str(vars(record).get("reason"))]
+    assert len(told) == 2
+
+
+END_OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE '% follow %'
+"""
+
+
+async def _watched(stage: Stage, stop: asyncio.Event, unready: asyncio.Event) -> None:
+    def fallen(_: str) -> None:
+        unready.set()
+
+    await projector.run(stage.log, stage.pool, stop=stop, ready=stage.ready.set, unready=fallen)
+
+
+async def _until_said(caplog: pytest.LogCaptureFixture, words: str, *, lines: int = 1) -> None:
+    async def said() -> bool:
+        return sum(words in str(vars(record).get("reason")) for record in caplog.records) >= lines
+
+    await eventually(said)

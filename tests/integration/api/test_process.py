@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -18,14 +19,18 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from tests.integration.api.rig import JOBS, QUEUES
+from tests.integration.api.rig import JOBS, QUEUES, projected
 from tests.integration.api.sse import stream
 from tests.support.gateways import bare_nginx
+from tests.support.servers import OwnPostgres
 from tests.support.waiting import until
+from tests.unit.api.test_tokens import AUDIENCE, ISSUER, KEYS, token
 from waterclock.kit.service import raise_descriptors
 from waterclock.log.client import LogSettings
 from waterclock.log.opening import initialise
+from waterclock.store.migrate import migrate
 from waterclock_api import keying
+from waterclock_api.secret import new_secret
 from waterclock_dev.ports import free_port
 
 PATIENCE = 60.0  # s: a process has taken 13 to start, on a machine that others kept busy
@@ -69,7 +74,7 @@ async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[st
         ({"WATERCLOCK_ALLOWED_HOSTS": "203.0.113.7"}, ("WATERCLOCK_ALLOWED_HOSTS", "waterclock key create")),
         ({"WATERCLOCK_PORT": "none"}, ("WATERCLOCK_PORT",)),
         ({"WATERCLOCK_CORS_ORIGINS": "https://ops.example,*"}, ("WATERCLOCK_CORS_ORIGINS", "'*'")),
-        ({"WATERCLOCK_POSTGRES_URL": "postgresql://127.0.0.1:1/x"}, ("WATERCLOCK_POSTGRES_URL",)),
+        ({"WATERCLOCK_POSTGRES_URL": "{postgres}_none"}, ("WATERCLOCK_POSTGRES_URL", "does not exist")),
         ({"WATERCLOCK_KEY_PREFIX": "another"}, ("waterclock migrate",)),
     ],
 )
@@ -77,6 +82,7 @@ async def test_a_start_that_cannot_be_says_why_in_one_line(
     env: dict[str, str], settings: dict[str, str], words: tuple[str, ...]
 ) -> None:
     await _initialise(env)
+    settings = {name: text.format(postgres=env["WATERCLOCK_POSTGRES_URL"]) for name, text in settings.items()}
     code, said = await _ended("api", env | settings)
     assert code == 2
     assert said.count("\n") == 1, said
@@ -328,6 +334,43 @@ async def test_a_named_issuer_opens_it_to_others(env: dict[str, str]) -> None:
     url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
     async with _running("projector", env), _running("api", env), httpx.AsyncClient() as http:
         await _ready(http, url)
+        assert (await http.get(url + JOBS)).status_code == 401
+
+
+@pytest.mark.asyncio
+async def test_without_postgres_the_api_starts_for_commands_and_the_projector_waits(
+    env: dict[str, str], own_postgres: OwnPostgres, tmp_path: Path
+) -> None:
+    postgres = await own_postgres()
+    await migrate(postgres.url)
+    await _initialise(env)
+    async with projected(env["WATERCLOCK_REDIS_URL"], postgres.url, env["WATERCLOCK_KEY_PREFIX"], stopping=True):
+        pass  # which opens the log
+    (tmp_path / "jwks.json").write_text(json.dumps(KEYS))
+    issuer = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS": str(tmp_path / "jwks.json")}
+    env = (
+        env | {"WATERCLOCK_POSTGRES_URL": postgres.url} | {f"WATERCLOCK_{name}": text for name, text in issuer.items()}
+    )
+    await postgres.kill()
+    url, body = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}", {"jobName": "a", "invokeTarget": "demo.noop"}
+    good = _bearer(token(scope="add list query run"))
+    async with _running("projector", env), _running("api", env), httpx.AsyncClient(timeout=30) as http:
+        await _alive(http, url)
+        created = await http.post(f"{url}{JOBS}?allowUnknownExecutor=true", json=body, headers=good)
+        assert created.status_code == 202, created.text
+        triggered = await http.post(f"{url}{JOBS}/{created.json()['id']}/trigger", json={}, headers=good)
+        assert triggered.status_code == 202
+        for path, headers, status, kind in (
+            ("/readyz", {}, 503, "unready"),
+            (JOBS, good, 503, "store-unavailable"),
+            (JOBS, {}, 503, "credentials-unknown"),
+            (JOBS, _bearer(new_secret().text), 503, "credentials-unknown"),
+        ):
+            answer = await http.get(url + path, headers=headers)
+            assert (answer.status_code, answer.json()["type"]) == (status, f"/problems#{kind}"), path
+        await postgres.start()
+        await _ready(http, url)
+        assert (await http.get(f"{url}{JOBS}/{created.json()['id']}", headers=good)).status_code == 200
         assert (await http.get(url + JOBS)).status_code == 401
 
 

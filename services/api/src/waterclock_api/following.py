@@ -22,6 +22,7 @@ from waterclock.log.opening import server_state
 from waterclock.model.folding import Batch
 from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
+from waterclock.store.passing import PASSES
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.project import apply, batch_of
 from waterclock.wire.envelope import Entry, UnknownEvent
@@ -46,7 +47,7 @@ class Overtaken(Exception):
     """Another projector was faster: go on from where it is."""
 
 
-PASSING = (LogUnavailable, LogFull, Halted, NotOpened, Overtaken, psycopg.OperationalError, TimeoutError)
+PASSING = (LogUnavailable, LogFull, Halted, NotOpened, Overtaken, *PASSES, TimeoutError)
 """What passes by itself: try again. The rest of what psycopg and the log raise are bugs, and fly."""
 BROKEN = (ArchiveAhead, BrokenChain, OtherPartitions, Strangers, msgspec.ValidationError, psycopg.DataError)
 """What does not pass until someone has repaired the log, or us: look again now and then, and write nothing."""

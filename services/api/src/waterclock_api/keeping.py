@@ -15,6 +15,7 @@ from waterclock.kit.settings import SettingsError
 from waterclock.model.outcomes import RunStatus
 from waterclock.store import retention
 from waterclock.store.archive import make_months
+from waterclock.store.passing import PASSES
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.retention import ENDED, Keep
 
@@ -36,7 +37,7 @@ async def keep_house(pool: Pool, keep: Keep, clock: Clock | None = None) -> None
                 await _make_months(connection)
                 if await retention.take(connection):
                     await retention.forget(connection, keep, clock.now_ms())
-        except psycopg.OperationalError as error:
+        except PASSES as error:
             _log.warning("nothing forgotten", extra={"reason": " ".join(str(error).split())})
             pause = AGAIN
         await asyncio.sleep(pause)

@@ -24,7 +24,8 @@ from waterclock.log.opening import initialise
 from waterclock.store.lanes import statement_seconds
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
-from waterclock.store.pool import open_pool
+from waterclock.store.pool import open_pool, unopened_pool
+from waterclock.store.start import open_or_stopped, soon_open
 from waterclock_api.access import Access, Limits
 from waterclock_api.app import application, assembled
 from waterclock_api.audit import TAGS
@@ -92,11 +93,13 @@ async def _serve_api(stop: asyncio.Event) -> None:
     log = await Log.connect(log_settings(), role="api")
     try:
         async with (
-            await open_pool(
-                store.postgres_url,
-                name="api",
-                max_size=own.postgres_connections,
-                statement_timeout=statement_seconds(own.postgres_connections, own.read_timeout),
+            soon_open(
+                unopened_pool(
+                    store.postgres_url,
+                    name="api",
+                    max_size=own.postgres_connections,
+                    statement_timeout=statement_seconds(own.postgres_connections, own.read_timeout),
+                )
             ) as pool,
             assembled(
                 log,
@@ -143,15 +146,19 @@ async def _project(stop: asyncio.Event) -> None:
         measures.PROJECTED.add(0, tag)  # so that the first of each is seen to come
     try:
         async with (
-            await open_pool(store.postgres_url, name="projector", max_size=4) as pool,
             served(own.host, own.health_port, readiness.report, exposition),
             pushing(exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}-{os.getpid()}"),
+            open_or_stopped(
+                unopened_pool(store.postgres_url, name="projector", max_size=4), stop, away=readiness.unready
+            ) as pool,
         ):
 
             def ready() -> None:
                 readiness.lacking = None
                 _log.info("ready")
 
+            if pool is None:
+                return
             keeping = Keeping(keep_bytes=own.stream_bytes, trim_after=own.trim_after)
             calm_collector()
             await run(

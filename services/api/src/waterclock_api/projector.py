@@ -11,13 +11,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-import psycopg
-
 from waterclock.kit.cancelling import apart
 from waterclock.kit.lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.model.positions import Position
+from waterclock.store.passing import PASSES
 from waterclock.store.pool import Connection, Pool
 from waterclock.store.retention import Keep
 from waterclock.store.shares import Shares
@@ -90,7 +89,7 @@ class Projector:
                     pause = BACK_OFF[0]
                     outage.over()
                     await apart(self._share(connection), name="share the partitions")
-            except* psycopg.OperationalError as group:
+            except* PASSES as group:
                 reason = " ".join(str(group.exceptions[0]).split())
                 outage.failed(reason)
                 self._say(reason)

@@ -78,7 +78,7 @@ async def _foretold(parts: Parts, caller: Caller, run_ids: Sequence[str]) -> lis
     """What would be refused to who may only run is told; what else becomes of them shows when they are retried."""
     refused: dict[str, str | None] = {}
     for first in range(0, 0 if caller.may_edit else len(run_ids), _AT_ONCE):
-        async with parts.reading() as connection:
+        async with parts.reading(COMMAND) as connection:
             originals = await originals_of(connection, run_ids[first : first + _AT_ONCE])
         for run_id, original in originals.items():
             refused[run_id] = await why_not(parts, caller, original)

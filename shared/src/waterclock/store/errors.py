@@ -7,3 +7,7 @@ from waterclock.kit.service import Unfit
 
 class StoreUnfit(Unfit):
     """This database must not be used; one line says why and what to do."""
+
+
+class StoreAway(StoreUnfit):
+    """It cannot be used now, for a reason that passes by itself."""

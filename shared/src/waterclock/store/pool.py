@@ -11,7 +11,7 @@ from psycopg.errors import InvalidParameterValue
 from psycopg.rows import TupleRow
 from psycopg_pool import PoolTimeout
 
-from waterclock.store.errors import StoreUnfit
+from waterclock.store.errors import StoreAway, StoreUnfit
 from waterclock.store.migrate import check_server, pending
 from waterclock.store.reach import reach
 from waterclock.store.rights import rights
@@ -38,8 +38,21 @@ async def open_pool(
     Raises:
         StoreUnfit: the server is out of reach or too old, or the database is not migrated.
     """
-    await _check(url, name)
-    pool = Pool(
+    await check_usable(url, name)
+    pool = unopened_pool(url, name=name, min_size=min_size, max_size=max_size, statement_timeout=statement_timeout)
+    try:
+        await pool.open(wait=True, timeout=2 * CONNECT_TIMEOUT)
+    except PoolTimeout as error:
+        await pool.close()
+        raise StoreAway(f"Postgres gives no {min_size} connections to {name}: {error}") from error
+    return pool
+
+
+def unopened_pool(
+    url: str, *, name: str, min_size: int = 1, max_size: int = 10, statement_timeout: float | None = None
+) -> Pool:
+    """As `open_pool` makes it; until it is opened it gives no connection, as if the server were away."""
+    return Pool(
         url,
         connection_class=AsyncConnection[TupleRow],
         kwargs=_arguments(name),
@@ -51,12 +64,6 @@ async def open_pool(
         reconnect_timeout=RECONNECT_TIMEOUT,
         open=False,
     )
-    try:
-        await pool.open(wait=True, timeout=2 * CONNECT_TIMEOUT)
-    except PoolTimeout as error:
-        await pool.close()
-        raise StoreUnfit(f"Postgres gives no {min_size} connections to {name}: {error}") from error
-    return pool
 
 
 async def connect_anew(pool: Pool, *, work: str = "") -> Connection:
@@ -78,7 +85,11 @@ async def _limit(connection: Connection, *, seconds: float) -> None:
         await connection.execute(statement("look_for_client"), {"ms": CLIENT_LOOK_MS})
 
 
-async def _check(url: str, name: str) -> None:
+async def check_usable(url: str, name: str) -> None:
+    """
+    Raises:
+        StoreUnfit: the server is out of reach or too old, or the database is not migrated.
+    """
     async with await reach(url, **_arguments(name)) as connection:
         check_server(connection)
         with rights(url):

@@ -12,7 +12,8 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from waterclock.store.errors import StoreUnfit
+from waterclock.store.errors import StoreAway, StoreUnfit
+from waterclock.store.passing import PASSES, lasts
 
 _SETTING = "WATERCLOCK_POSTGRES_URL"
 _FORM = "not like postgresql://user:password@host:5432/name (in a password / : @ ? are written %2F %3A %40 %3F)"
@@ -25,7 +26,8 @@ _LOOK = 5.0  # s
 async def reach(url: str, **arguments: Any) -> AsyncConnection[TupleRow]:
     """
     Raises:
-        StoreUnfit: it cannot be reached, or not so.
+        StoreAway: it cannot be reached now.
+        StoreUnfit: it cannot be reached so.
     """
     try:
         told = conninfo_to_dict(url)
@@ -41,7 +43,8 @@ async def reach(url: str, **arguments: Any) -> AsyncConnection[TupleRow]:
         said = line_of(error)
         if _REFUSED in said:
             said = f"{said}: {await _flaw(error) or 'not by the authorities we know'} (see sslrootcert)"
-        raise StoreUnfit(f"Postgres is out of reach ({_SETTING}): {said}") from error
+        kind = StoreUnfit if lasts(said) or not isinstance(error, PASSES) else StoreAway
+        raise kind(f"Postgres is out of reach ({_SETTING}): {said}") from error
 
 
 def line_of(error: psycopg.Error) -> str:

@@ -11,12 +11,11 @@ import logging
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
-import psycopg
-
 from waterclock.kit.lines import Outage
 from waterclock.model.positions import Position, parse_position
 from waterclock.store import archive
 from waterclock.store.lanes import Connections
+from waterclock.store.passing import PASSES
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.statements import statement
 
@@ -49,7 +48,7 @@ class Projected:
                     self._wake_all()  # what was said before we listened
                     async for notice in connection.notifies():
                         self._wake(parse_position(notice.payload).partition)
-            except psycopg.OperationalError as error:
+            except PASSES as error:
                 outage.failed(error)
             finally:
                 self.listening.clear()
