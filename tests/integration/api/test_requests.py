@@ -10,11 +10,56 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import Story
 from tests.integration.api.rig import JOBS, RUNS, Rig
+from waterclock.kit.clock import SystemClock
+from waterclock.log.clock import server_time
 from waterclock.model.events import RunRequested
+from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.positions import parse_position
 from waterclock_api.history import entry_at
 
 NOOP: dict[str, Any] = {"invokeTarget": "demo.noop"}
+
+
+class Wrong(SystemClock):
+    """A clock that is off by so much."""
+
+    def __init__(self, by_ms: int) -> None:
+        self._by = by_ms
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self._by
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("by_ms", [-3_600_000, 3_600_000])
+async def test_a_delay_counts_by_the_clock_of_the_store(rig: MakeRig, by_ms: int) -> None:
+    async with rig(clock=Wrong(by_ms)) as api:
+        await api.worker()
+        job = await api.create(concurrent="0", cronExpression="* * * * *")
+
+        async def between(*waits: int) -> tuple[Stamp, Stamp]:
+            now = await server_time(api.log, api.log.keys.partition(0, "events"))
+            return stamp(now), stamp(now + max(waits))
+
+        for run_id in (await api.trigger(job["id"], delay=600), await api.ask(delay=600)):
+            run = (await api.http.get(f"{RUNS}/{run_id}")).json()
+            low, high = await between(600_000)
+            assert low < run["readyAt"] <= high
+        low, _ = await between(0)
+        soon = await api.trigger(job["id"], runAt=stamp(millis(low) + 60_000))
+        assert (await api.http.get(f"{RUNS}/{soon}")).json()["readyAt"] == stamp(millis(low) + 60_000)
+        past = await api.trigger(job["id"], runAt=stamp(millis(low) - 60_000))
+        assert (await api.http.get(f"{RUNS}/{past}")).json()["readyAt"] is None
+
+        wanted = {"from": stamp(millis(low) - 600_000), "to": low, "pace": 60}
+        for dry in (True, False):
+            made = await api.http.post(f"{JOBS}/{job['id']}/backfill", json=wanted | {"dryRun": dry})
+            assert made.status_code in {200, 202}, made.text
+            ready = [item["readyAt"] for item in made.json()["items"]]
+            _, high = await between(60_000)
+            assert low < ready[1] <= high
+        ahead = await api.http.post(f"{JOBS}/{job['id']}/backfill", json=wanted | {"to": stamp(millis(low) + 600_000)})
+        assert (ahead.status_code, ahead.json()["errors"][0]["pointer"]) == (422, "/to")
 
 
 @pytest.mark.asyncio

@@ -40,6 +40,7 @@ from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, r
 from waterclock_api.parts import Parts, Reading, parts_of
 from waterclock_api.patience import PATIENCE, appended
 from waterclock_api.replays import REPLAYED, earlier_or_refuse
+from waterclock_api.requesting import store_now
 from waterclock_api.shapes import BackfillAnswer, BackfillItem
 from waterclock_api.slow_reads import ranging, until_left
 from waterclock_api.spec import AnyRequest, Id, Spec
@@ -80,7 +81,7 @@ async def backfill_job(request: AnyRequest, job_id: Id) -> Answer:
         wanted = _wanted(body)
         if given is not None and given.position is not None:
             return await _again(parts, who, caller, job_id, wanted, given.position)
-        if wanted.to_ms > parts.clock.now_ms():
+        if wanted.to_ms > await store_now(parts, job_id):
             raise Invalid(Flaw("/to", "lies in the future: a backfill makes up for what is past"))
         if wanted.write.dry_run:
             return await until_left(request, _foretold(parts, ranging(request), job_id, wanted))
@@ -115,7 +116,7 @@ async def _foretold(parts: Parts, of: Reading, job_id: str, wanted: _Wanted) -> 
         first, last = found.instants[0], found.instants[-1]
         told = await explained(parts, of, job_id, first, last, len(found.instants))
         fates = {one.instant: one.fate for one in told}
-    now = parts.clock.now_ms()
+    now = await store_now(parts, job_id)
     items = [
         BackfillItem(
             instant=stamp(one),
@@ -136,7 +137,7 @@ async def _requested(parts: Parts, who: str, caller: Caller, job_id: str, wanted
         found = await parts.offload.run(who, _plan, stored, wanted)
         if not found.instants:
             return _answer(stored, wanted, found, ())
-        runs = _runs(parts, caller, stored, wanted, found)
+        runs = _runs(await store_now(parts, job_id), caller, stored, wanted, found)
         match await _append(parts, caller, stored, [_request(stored, run) for run in runs]):
             case Backfilled(states=states):
                 items = [_item(run, state) for run, state in zip(runs, states, strict=False)]
@@ -193,8 +194,8 @@ def _plan(stored: StoredJob, wanted: _Wanted) -> Backfill:
         raise Invalid(Flaw("", f"the definition of the job cannot be read: {error}")) from error
 
 
-def _runs(parts: Parts, caller: Caller, stored: StoredJob, wanted: _Wanted, found: Backfill) -> list[RunRequested]:
-    now = parts.clock.now_ms()
+def _runs(now: int, caller: Caller, stored: StoredJob, wanted: _Wanted, found: Backfill) -> list[RunRequested]:
+    """`now`: by the clock of the job's partition, ms."""
     return [
         requested(
             stored,

@@ -74,7 +74,7 @@ async def _wanted(
     check_params_size(write.params, flaws, at="params")
     check_labels(write.labels, flaws)
     check_queue(write.queue, (queue.name for queue in parts.log.queues), flaws)
-    ready_at = ready_at_of(write, parts.clock.now_ms(), flaws)
+    ready_at = await ready_at_of(parts, run_id, write, flaws)
     timeout = None if write.timeout is None else duration("timeout", write.timeout, flaws)
     retry = retry_policy(write.retry, flaws)
     target = write.invoke_target

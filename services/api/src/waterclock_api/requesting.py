@@ -82,8 +82,28 @@ async def request_of_job(
     raise TryLater("The job is being changed all the time.")
 
 
-def ready_at_of(write: TriggerWrite | RunWrite, now: int, flaws: list[Flaw]) -> int:
-    """When the run may start, ms; 0: at once."""
+async def ready_at_of(parts: Parts, some_id: str, write: TriggerWrite | RunWrite, flaws: list[Flaw]) -> int:
+    """When the run of a job, or with an id, may start, ms, by the clock of its partition; 0: at once.
+
+    Raises:
+        TryLater: that clock has leapt ahead, and is not believed yet.
+    """
+    if write.delay is None and write.run_at is None:
+        return 0
+    return _ready_at(write, await store_now(parts, some_id), flaws)
+
+
+async def store_now(parts: Parts, some_id: str) -> int:
+    """A reading of the clock of the partition that the id belongs to, ms: the one by which its runs start.
+
+    Raises:
+        TryLater: it has leapt ahead, and is not believed yet.
+    """
+    partition = parts.log.partition_of(some_id)
+    return await appended(parts.clock, lambda: parts.store_clocks.read(parts.log, partition))
+
+
+def _ready_at(write: TriggerWrite | RunWrite, now: int, flaws: list[Flaw]) -> int:
     if write.delay is not None and write.run_at is not None:
         flaws.append(Flaw("/runAt", "cannot be given beside delay"))
     if write.delay is not None:

@@ -180,7 +180,7 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
     if write.params is not None:
         check_params_size(write.params, flaws, at="params")
     check_queue(queue, (known.name for known in parts.log.queues), flaws)
-    ready_at = ready_at_of(write, parts.clock.now_ms(), flaws)
+    ready_at = await ready_at_of(parts, stored.job_id, write, flaws)
     if not flaws:
         params = definition.invoke_params if write.params is None else write.params
         await hold(parts, caller, AskedOf(definition.invoke_target, params, queue), asked_by(definition))
