@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -11,7 +12,6 @@ from tests.integration.api.rig import RUNS, served
 from tests.integration.api.sse import stream
 from waterclock.client import calls
 from waterclock.client.http import AsyncClient
-from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare
 from waterclock.wire.nesting import CUT, READ_MOST
 
@@ -47,7 +47,7 @@ async def test_a_deep_result_is_projected_and_told_as_far_as_it_can_be_read(rig:
             assert answer.status_code == 200, path
             answer.json()
         assert (await api.http.get(f"{RUNS}/{fresh}")).json()["status"] == "queued"
-        async with await connect_anew(api.parts.pool) as connection:
+        async with await psycopg.AsyncConnection.connect(api.postgres_url, autocommit=True) as connection:
             assert await compare(connection) == []
 
 
@@ -59,7 +59,7 @@ async def test_a_deep_result_in_the_read_models_of_an_earlier_release_is_told(ri
         await worker.succeed(await worker.claim_one(), {"rows": 3})
         await api.caught_up()
         for depth in (200, 963, 2_000):
-            async with await connect_anew(api.parts.pool) as connection:
+            async with await psycopg.AsyncConnection.connect(api.postgres_url, autocommit=True) as connection:
                 await connection.execute(
                     "UPDATE runs SET result = %s", [Jsonb(depth, dumps=lambda many: b"[" * many + b"]" * many)]
                 )
