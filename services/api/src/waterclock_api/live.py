@@ -141,7 +141,7 @@ class EventStream:
             after = stream.at[subject.partition]
             async with aclosing(frames(self._parts, subject, after, until, who=self._who)) as pages:
                 async for page in pages:
-                    if seat.closed or await stream.send_own(subject.partition, page) or seat.closed:
+                    if seat.closed_by or await stream.send_own(subject.partition, page) or seat.closed:
                         return True
                     if seat.beat:
                         await stream.beat()
