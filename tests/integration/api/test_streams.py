@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.integration.api.conftest import MakeRig
@@ -14,6 +15,7 @@ from tests.integration.api.sse import Event, eventually, kinds, stream
 from tests.support.servers import OwnValkey
 from waterclock.kit.chance import token
 from waterclock_api import hub
+from waterclock_api.pieces import STUCK
 from waterclock_api.seats import SEAT_BYTES
 
 WHOLE = [
@@ -279,6 +281,26 @@ async def test_a_client_that_does_not_read_is_cut_and_others_go_on(rig: MakeRig)
                 await eventually(lambda: api.parts.hub.seats == 1)
                 await worker.succeed(grant)
                 assert (await events.until("end"))[-1].kind == "end"
+
+
+@pytest.mark.asyncio
+async def test_a_stream_that_has_ended_leaves_its_connection_to_other_requests(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        run_id = await api.trigger((await api.create())["id"])
+        await worker.succeed(await worker.claim_one())
+        await api.caught_up()
+        asked: list[Any] = []
+
+        async def noting(scope: Any, receive: Any, send: Any) -> None:
+            asked.append(scope)
+            await api.app(scope, receive, send)
+
+        transport: Any = httpx.ASGITransport(noting)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            answer = await http.get(f"{RUNS}/{run_id}/logs/stream")
+        assert "event: end" in answer.text
+        assert [STUCK in scope for scope in asked] == [False]
 
 
 @pytest.mark.asyncio

@@ -60,8 +60,8 @@ class EventStream:
 
         def cut() -> None:
             """A client that does not read holds us in `send`. A library may swallow this; the seat is closed, too."""
-            scope[STUCK] = True  # pyright: ignore[reportGeneralTypeIssues]  ours
-            if sending is not None:
+            if sending is not None and not sending.done():
+                scope[STUCK] = True  # pyright: ignore[reportGeneralTypeIssues]  ours
                 sending.cancel()
 
         host, port = scope["client"] or ("", 0)
