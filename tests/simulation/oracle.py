@@ -45,7 +45,8 @@ from waterclock.wire.keys import Keys
 Decision = RunRequested | FireSkipped | FireCoalesced
 _ENDED = (RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
 _STATUS = (JobCreated, JobChanged, JobEnabled, JobDisabled, JobDeleted)
-_DECIDE, _DEFINE = (Script(name, object).source.sha for name in ("decide", "define"))
+_DECIDE = Script("decide", object).source.sha
+_DEFINE = {Script("define", object, relieving=relieving).source.sha for relieving in (False, True)}
 _unpack = msgspec.msgpack.decode
 
 
@@ -84,7 +85,7 @@ class Oracle:
         fresh = self._fresh()
         if words[0] == _DECIDE:
             self._decided(_unpack(words[-1]), _unpack(reply), fresh)
-        elif words[0] == _DEFINE:
+        elif words[0] in _DEFINE:
             self._defined(_unpack(words[-1]), _unpack(reply), fresh)
         else:
             for one in fresh:

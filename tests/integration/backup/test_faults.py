@@ -297,8 +297,10 @@ async def test_a_server_that_dies_during_the_dump_leaves_nothing(
 async def test_a_database_that_is_not_there_fails_before_anything_is_stored(
     surroundings: dict[str, str], bucket: Outside
 ) -> None:
+    server = surroundings["WATERCLOCK_BACKUP_DATABASE_URL"].rpartition("/")[0]
+
     with pytest.raises(ChildExit, match='database "nosuch" does not exist'):
-        await run_backup(surroundings, {"database": "nosuch"})
+        await run_backup({**surroundings, "WATERCLOCK_BACKUP_DATABASE_URL": f"{server}/nosuch"})
 
     assert (bucket.keys(), bucket.open_uploads()) == ([], [])
 
