@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import resource
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.waiting import until
 from waterclock_api import descriptors, pieces, serving
-from waterclock_api.connections import Row, tcp_rows
+from waterclock_api.connections import Row, connected, tcp_rows
 from waterclock_api.fronting import Fronted
 from waterclock_api.serving import serve
 from waterclock_dev.ports import LOOPBACK, free_port
@@ -189,3 +191,35 @@ def test_a_service_raises_its_limit_of_descriptors_to_the_hard_one() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert told.stdout.strip() == "(700, 700)"
+
+
+@pytest.mark.asyncio
+async def test_a_process_without_a_descriptor_to_look_by_goes_on_and_looks_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    again = asyncio.Event()
+    counted = descriptors.open_descriptors
+
+    def none_left() -> int:
+        if len(told) < 3:
+            told.append("refused")
+            raise OSError(errno.EMFILE, "Too many open files")
+        told.append("looked")
+        again.set()
+        return counted()
+
+    monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.001)
+    monkeypatch.setattr(descriptors, "open_descriptors", none_left)
+    async with small(40) as port, asyncio.timeout(10), opened(port, GET % b"/") as reader:
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        await again.wait()
+    assert told[:4] == ["refused"] * 3 + ["looked"]
+
+
+def test_whose_connections_are_there_is_not_known_where_it_cannot_be_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path, **_: Any) -> str:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    assert connected() is None

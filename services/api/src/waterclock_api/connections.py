@@ -26,18 +26,25 @@ def connected() -> frozenset[str] | None:
     """The far ends of all TCP connections, as `far_end` names them; None where the system does not tell."""
     found: set[str] = set()
     told = False
-    for row in tcp_rows():
-        found.add(row.remote)
-        told = told or row.state == _LISTENING  # we listen, so a table without it is not ours
+    try:
+        for row in tcp_rows():
+            found.add(row.remote)
+            told = told or row.state == _LISTENING  # we listen, so a table without it is not ours
+    except OSError:  # no descriptor is left to look by
+        return None
     return frozenset(found) if told else None
 
 
 def tcp_rows() -> Iterator[Row]:
-    """All TCP sockets of the network that this process is in; none where the system does not tell."""
+    """All TCP sockets of the network that this process is in; none where the system does not tell.
+
+    Raises:
+        OSError: it cannot be looked at now.
+    """
     for table in _TABLES:
         try:
             rows = table.read_text().splitlines()[1:]
-        except OSError:
+        except (FileNotFoundError, PermissionError):
             continue
         for row in rows:
             _, local, remote, state, _, _, _, _, _, inode, *_ = row.split()

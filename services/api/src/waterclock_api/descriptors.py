@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import resource
 import socket
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 
 from litestar.types import ASGIApp
 
+from waterclock.kit.lines import Outage
 from waterclock_api.connections import far_end, tcp_rows
 from waterclock_api.pieces import STUCK
 
@@ -33,6 +35,7 @@ _UNTAKEN = "0"  # the inode of a connection that waits to be accepted
 _AT_ONCE = struct.pack("ii", 1, 0)  # as SO_LINGER: what is not sent yet is dropped
 
 _OWN = Path("/proc/self/fd")
+_log = logging.getLogger(__name__)
 
 Peer = tuple[str, Any]
 
@@ -86,10 +89,15 @@ class Connections:
 
     async def tend(self) -> None:
         """Close those that are stuck, and, where there are too many, those that rest; for ever."""
+        outage = Outage(_log, "connections not looked at", "connections looked at again")
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            if self._stuck or len(self._rested_at) > self._most or _open() > self._most // 2:
-                await asyncio.to_thread(self._look)
+            try:
+                if self._stuck or len(self._rested_at) > self._most or open_descriptors() > self._most // 2:
+                    await asyncio.to_thread(self._look)
+                outage.over()
+            except OSError as error:  # no descriptor is left to look by
+                outage.failed(error)
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -159,7 +167,7 @@ def _inode(own: Path) -> str | None:
     return target[8:-1] if target.startswith("socket:[") else None
 
 
-def _open() -> int:
+def open_descriptors() -> int:
     return sum(1 for _ in _OWN.iterdir())
 
 
