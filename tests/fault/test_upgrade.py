@@ -34,6 +34,7 @@ NEW = ("reach",)
 REACHING: dict[str, tuple[str, dict[str, Any]]] = {
     "own bucket": ("db.backup", {"bucket": "kept", "connection": "env:OLD_URL", "accessKey": "env:OLD_KEY"}),
     "other database": ("db:backup", {"database": "orders", "retentionDays": 0}),
+    "onto the source": ("db.restore-drill", {}),
     "own target": ("db.restore-drill", {"target": "env:OLD_SCRATCH"}),
     "with a secret": ("http.request", {"url": "https://x.example", "headers": {"A": {"from": "env:OLD_TOKEN"}}}),
     "signed": ("http.request", {"url": "https://x.example", "sign": {"key": "env:OLD_KEY"}}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from waterclock.model.place_bounds import place_flaws, reference_flaw, unknown_place
+from waterclock.model.place_bounds import place_flaws, reference_flaw, role_flaw, unknown_place
 from waterclock.model.places import Drills, PlaceSpec, ReferenceSpec, accepted
 
 BACKUP, DRILL = "db.backup", "db.restore-drill"
@@ -142,6 +142,39 @@ def test_a_target_is_looked_at_as_what_it_is() -> None:
     none = place(drills="none")
     assert place_flaws(none, DRILL, {"target": "env:BOOKS_SCRATCH"}) == []
     assert [flaw.pointer for flaw in place_flaws(none, DRILL, {"target": "env:PROD"})] == ["/target"]
+
+
+@pytest.mark.parametrize(
+    ("params", "drills", "told"),
+    [
+        ({}, "scratch", None),
+        ({}, "none", None),
+        ({}, "source", "the source's URL"),
+        ({}, "sourceUnlisted", "the source's URL"),
+        ({"target": None}, "source", "the source's URL"),
+        ({"target": "env:BOOKS_SCRATCH"}, "scratch", "this URL"),
+        ({"target": "env:BOOKS_SCRATCH"}, "source", "this URL"),
+    ],
+)
+def test_a_drill_whose_role_nothing_vouches_for_is_told_who_may_restore(
+    params: dict[str, Any], drills: Drills, told: str | None
+) -> None:
+    flaw = role_flaw(params | {"place": "books"}, [place(drills=drills)])
+
+    if told is None:
+        assert flaw is None
+        return
+    assert flaw is not None
+    assert flaw.pointer == "/target"
+    assert f"the role of {told}" in flaw.message
+    assert "`scratch` in `[books]` of WATERCLOCK_PLACES" in flaw.message
+
+
+def test_the_source_is_what_a_drill_restores_on_before_workers_have_told_of_places() -> None:
+    assert role_flaw({}, None) is not None
+    assert role_flaw({}, []) is None, "workers have told, and there is no such place"
+    several = [place(drills="scratch"), place(drills="source")]
+    assert role_flaw({}, several) is not None, "either may take the run"
 
 
 def test_a_place_that_nobody_has_is_named_with_those_there_are() -> None:

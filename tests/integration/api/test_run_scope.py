@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import httpx
@@ -460,6 +460,62 @@ async def test_a_stored_job_outside_is_read_edited_and_written_back_and_named(ri
         job["invokeParams"] |= {"url": "https://mine.example"}
         put = await api.http.put(f"{JOBS}/{job['id']}", json=job)
         assert len(put.json()["errors"]) == 2
+
+
+@pytest.mark.asyncio
+async def test_a_stored_drill_is_named_before_its_role_is_refused(rig: MakeRig) -> None:
+    jobs: dict[str, dict[str, Any]] = {
+        "source": {"database": "books"},
+        "target": {"target": "env:BOOKS_SCRATCH"},
+        "listed": {"place": "listed"},
+        "scratch": {"place": "apart"},
+    }
+    async with rig() as api:
+        older = [msgspec.structs.replace(one, placed=False, references=()) for one in SPECS.values()]
+        await api.worker(*older)
+        made = {
+            name: await api.create(jobName=name, invokeTarget="db:restore-drill", invokeParams=params)
+            for name, params in jobs.items()
+        }
+        await api.create(jobName="backup", invokeTarget=BACKUP)
+        assert {found.level for found in await _doctor(api)} == {"warning"}
+        assert await _roles_told(api, made) == set(jobs), "of a release without places every drill may be one"
+
+        await api.worker(
+            *SPECS.values(),
+            places=(
+                place("default", drills="sourceUnlisted"),
+                place("listed", drills="source"),
+                place("apart", drills="scratch"),
+            ),
+            name="w2",
+        )
+        await _read_anew(api)
+        assert await _roles_told(api, made) == {"source", "target", "listed"}
+        triggered = await api.http.post(f"{JOBS}/{made['source']['id']}/trigger")
+        assert "/invokeParams/target" in {note["pointer"] for note in triggered.json()["notes"]}
+
+
+async def _roles_told(api: Rig, jobs: Mapping[str, dict[str, Any]]) -> set[str]:
+    """Drills that doctor and the jobs' own notes name for the role that restores, with what makes another."""
+    lines = "deploy/postgres/scratch.sql"
+    by_doctor = {
+        name
+        for name, job in jobs.items()
+        for found in await _doctor(api)
+        if job["id"] in found.said and "RoleTooWide" in found.said and lines in found.do
+    }
+    by_notes: set[str] = set()
+    for name, job in jobs.items():
+        read = (await api.http.get(f"{JOBS}/{job['id']}")).json()
+        for note in read["notes"]:
+            if "RoleTooWide" in note["message"]:
+                assert note["pointer"] == "/invokeParams/target"
+                assert lines in note["message"]
+                assert not note["message"].endswith("…")
+                by_notes.add(name)
+    assert by_notes == by_doctor
+    return by_doctor
 
 
 async def _doctor(api: Rig) -> list[Finding]:

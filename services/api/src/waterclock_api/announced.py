@@ -15,8 +15,8 @@ import msgspec
 from waterclock.model.authority import HTTP, MOST, held_by, references_in, same_member
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock.model.place_bounds import place_flaws, place_named, reference_flaw, unknown_place
-from waterclock.model.places import OWN, PlaceSpec, Reach
+from waterclock.model.place_bounds import place_flaws, place_named, reference_flaw, role_flaw, unknown_place
+from waterclock.model.places import DRILLS, OWN, PlaceSpec, Reach
 
 _LISTS: Mapping[str, str] = {HTTP: "WATERCLOCK_HTTP_REFERENCES"}
 """Settings of workers that list references, by executor."""
@@ -87,6 +87,16 @@ def told(announced: Sequence[Announced], target: Target, params: Mapping[str, An
     for flaw in _flaws(announced, target, params, stored=False):
         if flaw.pointer not in pointers:
             yield flaw, False
+
+
+def restoring(announced: Sequence[Announced], target: Target, params: Mapping[str, Any]) -> Flaw | None:
+    """What is to be known of a drill though nobody announces it: that its role may be one that workers refuse."""
+    if _key(target) not in DRILLS:
+        return None
+    reaches = [one.reach for one in _running(announced, target) if one.reach is not None]
+    named = place_named(params)
+    here = [place for reach in reaches for place in reach.places if place.name == named]
+    return role_flaw(params, here if reaches else None)
 
 
 def _flaws(announced: Sequence[Announced], target: Target, params: Mapping[str, Any], *, stored: bool) -> list[Flaw]:

@@ -14,7 +14,7 @@ import msgspec
 
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
-from waterclock_api.announced import Announced, Target, told
+from waterclock_api.announced import Announced, Target, restoring, told
 from waterclock_api.flaws import cut
 from waterclock_api.intake import pointer_to
 from waterclock_api.params import left_to_worker, prepared
@@ -48,6 +48,8 @@ def of_places(subject: Subject) -> Iterator[Note]:
     for flaw, stops in told(subject.announced, target, subject.params):
         said = "a run would be stopped for it" if stops else "goes on as it is stored"
         yield Note(pointer=pointer_to(subject.at) + flaw.pointer, message=f"{said}: {flaw.message}")
+    if (flaw := restoring(subject.announced, target, subject.params)) is not None:
+        yield Note(pointer=pointer_to(subject.at) + flaw.pointer, message=flaw.message)
 
 
 def left_to_workers(subject: Subject) -> Iterator[Note]:

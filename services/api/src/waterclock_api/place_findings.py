@@ -15,7 +15,7 @@ from waterclock.model.places import PLACED
 from waterclock.store.pool import Connection
 from waterclock.store.shadow import home
 from waterclock.store.statements import statement
-from waterclock_api.announced import Target, told
+from waterclock_api.announced import Target, restoring, told
 from waterclock_api.findings import Finding, ok, problem, warning
 from waterclock_api.registry import announced_by_workers, executors_of_workers
 
@@ -40,6 +40,9 @@ async def of_jobs(connection: Connection) -> AsyncGenerator[Finding]:
         definition = one.definition
         target = Target(name=definition.invoke_target, spec=specs.get(definition.invoke_target), queue=definition.queue)
         found = list(told(announced, target, definition.invoke_params))
+        role = restoring(announced, target, definition.invoke_params)
+        if role is not None:
+            found.append((role, any(stops for _, stops in found)))  # told beside whatever else is
         if found and named == MOST:
             more += 1
         elif found:

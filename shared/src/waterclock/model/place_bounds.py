@@ -12,12 +12,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from waterclock.model.errors import Flaw
-from waterclock.model.places import DEFAULT, OWN, REFERENCES, PlaceSpec, ReferenceSpec, accepted, reference
+from waterclock.model.places import DEFAULT, DRILLS, OWN, REFERENCES, PlaceSpec, ReferenceSpec, accepted, reference
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _REFERENCE = re.compile(r"env:[A-Za-z0-9_]+|file:/[!-~]+")
 _NAMED = 20  # known places, databases or patterns named in a refusal
-_DRILLS = frozenset({"db.restore-drill", "db:restore-drill"})
 
 
 def place_named(params: Mapping[str, Any]) -> Any:
@@ -61,6 +60,26 @@ def reference_flaw(
     return Flaw(pointer, f"is no reference that is listed: add `{_shown(text)}@HOST` {where}")
 
 
+def role_flaw(params: Mapping[str, Any], places: Iterable[PlaceSpec] | None) -> Flaw | None:
+    """Whether a drill restores as a role that no configuration vouches for: of a `target`, or of the source's server.
+
+    `places`: those that bear the name, as workers announced them; None: no worker has told. Who the role is only the
+    worker sees, when it looks at it; it is known of a scratch server, which is described by whoever knows of that.
+    """
+    if params.get("target") is not None:
+        whose, do = "of this URL", "leave `target` out, with that role's URL as `scratch`"
+    elif places is None or any(one.drills in {"source", "sourceUnlisted"} for one in places):
+        whose, do = "of the source's URL", "give that role's URL as `scratch`"
+    else:
+        return None
+    name = place_named(params)
+    table = f"`[{_table_name(name)}]`" if isinstance(name, str) else "the place"
+    said = f"a drill is refused (RoleTooWide) if the role {whose} may do more than restore, as a superuser may"
+    return Flaw(
+        "/target", f"{said}: make a role by deploy/postgres/scratch.sql, and {do} in {table} of WATERCLOCK_PLACES"
+    )
+
+
 def _flaws(place: PlaceSpec, key: str, params: Mapping[str, Any], stored: bool) -> Iterator[Flaw]:
     table = f"`[{_table_name(place.name)}]`"
     database = params.get("database")
@@ -79,7 +98,7 @@ def _flaws(place: PlaceSpec, key: str, params: Mapping[str, Any], stored: bool) 
         if isinstance(given, int | float) and given < floor:
             said = f"is below {floor}, the floor of the place {place.name!r}"
             yield Flaw(f"/{member}", f"{said}: ask for more, or lower `{member}` in {table}")
-    if key in _DRILLS and params.get("target") is None:
+    if key in DRILLS and params.get("target") is None:
         yield from _drill(place, table, stored)
 
 

@@ -20,6 +20,7 @@ DEFAULT = "default"
 """The place of a job that names none."""
 PLACED = frozenset({"db.backup", "db:backup", "db.restore-drill", "db:restore-drill"})
 """Executors that work at places, also where the worker that announced them is of a release that did not say so."""
+DRILLS = frozenset({"db.restore-drill", "db:restore-drill"})
 OWN = ("connection", "bucket", "endpoint", "region", "accessKey", "secretKey", "target")
 """Members by which a job says itself what its place says: kept for older jobs, and taken where the place lists them."""
 REFERENCES = frozenset({"connection", "accessKey", "secretKey", "target"})
