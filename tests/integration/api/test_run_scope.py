@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, NOOP, RUNS, Rig, Worker
+from waterclock.kit.repeats import tell_all
 from waterclock.model.authority import HTTP
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import PLACED, PlaceSpec, ReferenceSpec, accepted
@@ -296,6 +298,22 @@ async def test_no_database_secret_or_history_is_taken_by_who_may_only_run(rig: M
                 assert (await doors.request(more, target, params)).status_code == 422, (target, params)
         counted = (await api.http.get(RUNS, headers=doors.keys["list"])).json()["items"]
         assert counted == []
+
+
+@pytest.mark.asyncio
+async def test_what_is_sent_beyond_a_job_is_a_line_of_the_log(rig: MakeRig, caplog: pytest.LogCaptureFixture) -> None:
+    async with rig() as api:
+        doors = await opened(api)
+        tell_all()  # what others were refused
+        with caplog.at_level(logging.INFO, logger="waterclock_api.problems"):
+            for _ in range(3):
+                refused(await doors.trigger("run", BACKUP, STORED[BACKUP] | {"bucket": "mine"}))
+            tell_all()
+    lines = [vars(record) for record in caplog.records if record.msg == "refused"]
+    assert sum(1 + line.get("more", 0) for line in lines) == 3
+    assert {line["path"] for line in lines} == {f"{JOBS}/{doors.jobs[BACKUP]}/trigger"}
+    assert all("/params/bucket" in line["reason"] for line in lines)
+    assert all(line["address"] for line in lines)
 
 
 @pytest.mark.asyncio

@@ -202,6 +202,10 @@ def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
             if isinstance(error, Unreadable):
                 about = {error.kind: error.name, "error": str(error)}
                 _repeats.say("log unreadable", _from(request), about, level=logging.ERROR)
+            if isinstance(error, BeyondRun):  # other refusals of callers are told where they are made
+                where = request.scope["state"].get(ADDRESS)
+                about = {"reason": str(error), "address": where, "path": request.url.path}
+                _repeats.say("refused", f"{type(error).__name__} {_from(request)}", about)
             return _problem(row, _detail(error, row), _flaws(error)), _headers(error, row.status)
     if isinstance(error, HTTPException):
         status = error.status_code
