@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
+from psycopg.errors import InsufficientPrivilege
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
@@ -77,6 +79,23 @@ def test_its_stores_ask_for_a_password_that_only_its_owner_can_read(installation
     for pid in installation.record.pids.values():
         words = Path(f"/proc/{pid}/cmdline").read_text()
         assert not [secret for secret in secrets if secret and secret in words]
+
+
+def test_its_backups_are_made_by_a_role_that_reads_the_database_and_no_password(installation: Installation) -> None:
+    words = Path(f"/proc/{installation.record.pids['worker-1']}/environ").read_text().split("\0")
+    (url,) = [word.partition("=")[2] for word in words if word.startswith("WATERCLOCK_DEV_DATABASE_URL=")]
+    with psycopg.connect(installation.record.postgres, autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA later")
+        admin.execute("CREATE TABLE later.tides (number bigint GENERATED ALWAYS AS IDENTITY)")
+        try:
+            with psycopg.connect(url, autocommit=True) as reader:
+                for table in ("migrations", "later.tides", "later.tides_number_seq"):
+                    assert reader.execute(f"SELECT count(*) FROM {table}".encode()).fetchone(), table
+                for beyond in ("SELECT FROM pg_authid", "DELETE FROM migrations", "CREATE TABLE mine (word text)"):
+                    with pytest.raises(InsufficientPrivilege):
+                        reader.execute(beyond.encode())
+        finally:
+            admin.execute("DROP SCHEMA later CASCADE")
 
 
 def test_a_killed_redis_is_started_again_and_its_log_goes_on(installation: Installation) -> None:

@@ -1,10 +1,11 @@
 """Who backs up and who restores on a server of our own: neither is its superuser, which only makes them.
 
-The reader reads the database and enters no other that it names; the restorer makes databases, enters what it has made,
-and nothing else of ours. Passwords are new with each start and stay in memory.
+The reader reads what is and will be in the database, and enters no other that it names; the restorer makes databases,
+enters what it has made, and nothing else of ours. Passwords are new with each start and stay in memory.
 """
 
 import secrets
+from itertools import product
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +18,18 @@ _POWERS = {
     READER: sql.SQL("LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT NOCREATEDB"),
     RESTORER: sql.SQL("LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT CREATEDB"),
 }
+_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+_READS = (
+    "GRANT USAGE ON SCHEMA {schema} TO {reader}",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}",
+    "GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {reader}",
+)
+_WILL_READ = (
+    "ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO {reader}",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {reader}",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO {reader}",
+)
+"""A member of pg_read_all_data would read the verifiers of passwords, too."""
 
 
 class Roles(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,12 +53,17 @@ async def made_roles(url: str) -> Roles:
         if RESTORER not in await _names(connection, "SELECT datname FROM pg_database"):
             await connection.execute(f"CREATE DATABASE {RESTORER} OWNER {RESTORER}")
         for statement in (
-            f"GRANT pg_read_all_data TO {READER}",
             f"REVOKE ALL ON DATABASE {RESTORER} FROM PUBLIC",
             "REVOKE ALL ON DATABASE {} FROM PUBLIC",
             f"GRANT CONNECT ON DATABASE {{}} TO {READER}",
         ):
             await connection.execute(sql.SQL(statement).format(sql.Identifier(database)))
+        schemas = [*await _names(connection, _SCHEMAS)]
+        reader = sql.Identifier(READER)
+        for statement in _WILL_READ:
+            await connection.execute(sql.SQL(statement).format(reader=reader))
+        for schema, statement in product(schemas, _READS):
+            await connection.execute(sql.SQL(statement).format(schema=sql.Identifier(schema), reader=reader))
 
     def of(name: str, database: str) -> str:
         return parts._replace(netloc=f"{name}:{passwords[name]}@{parts.hostname}:{parts.port}", path=database).geturl()
