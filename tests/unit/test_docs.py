@@ -1,9 +1,11 @@
-"""Every block of Python in the docs is run, as its reader would."""
+"""Every block of Python in the docs is run, as its reader would; and the changelog tells each change once."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,12 @@ assert not is_genuine(signature("other", b"body", at=now), b"body", b"key")
 assert not is_genuine(signature("key", b"body", at=now - 3600), b"body", b"key")
 """
     python(tmp_path, "-c", check)
+
+
+def test_the_changelog_has_each_heading_and_each_entry_of_a_release_once() -> None:
+    changes = (README.parent / "CHANGELOG.md").read_text()
+    for release in re.split(r"^## ", changes, flags=re.MULTILINE)[1:]:
+        parts = [part.strip() for part in re.split(r"^(?=- |### )", release, flags=re.MULTILINE)[1:]]
+        assert [part for part, times in Counter(parts).items() if times > 1] == []
+        headings = [part.split()[1] for part in parts if part.startswith("### ")]
+        assert headings == [one for one in ("Breaking", "Security", "Added", "Changed", "Fixed") if one in headings]
