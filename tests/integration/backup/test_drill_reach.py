@@ -25,7 +25,7 @@ from waterclock.kit.clock import SystemClock
 from waterclock.testing.run_executor import Told, run_executor
 from waterclock_dev.postgres import postgres_program
 from waterclock_worker.executors.backup.connection import connection_of, private_environment
-from waterclock_worker.executors.backup.faults import ChildExit, NotProved
+from waterclock_worker.executors.backup.faults import ChildExit, Damaged, NotProved
 from waterclock_worker.executors.backup.keys import stem_of
 from waterclock_worker.executors.backup.programs import found_programs
 from waterclock_worker.executors.backup.restorer import RoleTooWide, judge
@@ -288,6 +288,7 @@ async def test_what_a_dump_sets_for_its_role_is_taken_back(
         "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on;"
         "ALTER ROLE CURRENT_USER SET search_path = evil, pg_catalog;"
         "ALTER ROLE CURRENT_USER IN DATABASE postgres SET work_mem = '1MB';"
+        "ALTER ROLE CURRENT_USER IN DATABASE template1 SET search_path = E'a \\u2028\\u0085\\x0b\\x1c\\r';"
     )
     with server.database("evil", CHECK.format(attempts=sets), *TABLE) as evil:
         put(bucket, dumped(evil))
@@ -297,6 +298,7 @@ async def test_what_a_dump_sets_for_its_role_is_taken_back(
 
     assert [line.text for line in told.lines if line.text.startswith("took back")] == [
         'took back work_mem = 1MB, which the dump had set for its role IN DATABASE "postgres"',
+        'took back search_path = "a \u2028\x85\x0b\x1c\r", which the dump had set for its role IN DATABASE "template1"',
         "took back default_transaction_read_only = on, which the dump had set for its role",
         "took back search_path = evil, pg_catalog, which the dump had set for its role",
     ]
@@ -325,6 +327,24 @@ async def test_names_that_a_dump_chooses_are_never_words_of_psql(
         assert left(marks) == set()
     finally:
         server.execute(f'DROP DATABASE IF EXISTS "{name}"')
+
+
+async def test_names_in_the_rows_of_a_dump_are_never_words_of_psql(
+    server: DrillServer, surroundings: dict[str, str], bucket: Outside, marks: Path
+) -> None:
+    """Rows that pg_dump did not write: they end early, and look like tables with bytes that no name has."""
+    rows = (
+        b"1\n\\.\n"
+        b'COPY public."a\x00" FROM stdin;\n1\n\\.\n'
+        b'COPY public."\\! >' + str(marks).encode() + b'/a #" FROM stdin;\n'
+    )
+    with server.database("evil", "CREATE TABLE t (a text)", f"INSERT INTO t VALUES ('{'x' * 200}')") as evil:
+        put(bucket, crafted(dumped(evil), b"x" * 200, rows))
+
+    with pytest.raises(Damaged, match="not a table's head"):
+        await run_drill(surroundings)
+
+    assert left(marks) == set()
 
 
 async def test_who_restores_on_the_source_is_told_what_it_reaches_and_goes_on(

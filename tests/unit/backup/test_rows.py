@@ -57,6 +57,15 @@ def test_a_script_that_ends_within_a_table_is_damaged() -> None:
         counter.finish()
 
 
-def test_a_head_that_cannot_be_read_is_not_passed_over() -> None:
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"COPY (SELECT 1) TO stdout;",
+        b'COPY public."a\0" FROM stdin;',
+        b'COPY "a\0".t FROM stdin;',
+        b"COPY a\0.t FROM stdin;",
+    ],
+)
+def test_a_head_that_cannot_be_read_is_not_passed_over(head: bytes) -> None:
     with pytest.raises(Damaged, match="head"):
-        RowCounter().feed(b"COPY (SELECT 1) TO stdout;\n")
+        RowCounter().feed(head + b"\n")

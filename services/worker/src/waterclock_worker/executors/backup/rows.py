@@ -9,7 +9,7 @@ import re
 
 from waterclock_worker.executors.backup.faults import Damaged
 
-_NAME = r'(?:"(?:[^"\n]|"")+"|[^\W\d][\w$]*)'
+_NAME = r'(?:"(?:[^"\n\0]|"")+"|[^\W\d][\w$]*)'
 _COPY = re.compile(rf"COPY (?P<table>{_NAME}\.{_NAME})\s*(?:\(.*\))?\s*FROM stdin;")
 _END = b"\n\\.\n"
 _HEAD_MOST = 1024 * 1024  # bytes of a line outside the blocks that is looked at

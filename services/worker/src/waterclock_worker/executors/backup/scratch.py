@@ -56,7 +56,10 @@ class Psql:
 
         Raises:
             ChildExit: one failed.
+            ValueError: it holds a NUL, at which psql would end the line, and join it to the next.
         """
+        if "\0" in sql:
+            raise ValueError("what psql is asked holds a NUL")
         env = {**self._env, "PGCLIENTENCODING": "UTF8"}
         if database is not None:
             env["PGDATABASE"] = database
@@ -77,7 +80,8 @@ class Psql:
                     answer += chunk
                     moved()
             await psql.finish()
-        return [line.split("\t") for line in answer.decode().splitlines()]
+        # not by `splitlines`: names and settings that a dump chooses may hold what that takes for the end of a line
+        return [line.split("\t") for line in answer.decode().split("\n")[:-1]]
 
     async def counted(self, tables: Iterable[str], *, database: str | None = None) -> dict[str, int]:
         """Rows of each table, by its name as SQL writes it; those of its partitions and heirs are not among them."""
