@@ -400,6 +400,23 @@ async def test_a_retry_is_measured_by_the_job_as_it_stands(rig: MakeRig) -> None
 
 
 @pytest.mark.asyncio
+async def test_a_trigger_is_measured_by_the_job_as_it_stands(rig: MakeRig) -> None:
+    async with rig() as api:
+        doors = await opened(api)
+        assert (await doors.trigger("run", BACKUP, STORED[BACKUP])).status_code == 202
+        changed = STORED[BACKUP] | {"database": "orders"}
+        job = {"jobName": BACKUP, "invokeTarget": BACKUP, "invokeParams": changed, "concurrent": "0"}
+        path = f"{JOBS}/{doors.jobs[BACKUP]}"
+        put = await api.http.put(path, json=job, headers=doors.keys["admin"])
+        assert put.status_code == 200, put.text
+
+        assert (await doors.trigger("run", BACKUP, changed)).status_code == 202
+        refused(await doors.trigger("run", BACKUP, STORED[BACKUP]), "/params/database")
+        assert (await api.http.delete(path, headers=doors.keys["admin"])).status_code in {202, 204}
+        assert (await doors.trigger("run", BACKUP, STORED[BACKUP])).status_code == 404
+
+
+@pytest.mark.asyncio
 async def test_a_key_that_comes_again_makes_no_other_run(rig: MakeRig) -> None:
     async with rig() as api:
         doors = await opened(api)

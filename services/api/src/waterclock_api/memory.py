@@ -1,4 +1,7 @@
-"""Jobs as they were when last asked for. Who goes by one says its version, so a stale one costs a repetition only."""
+"""Jobs as they were when last asked for.
+
+Who goes by one says its version, so a stale one costs a repetition only; who refuses by one asks first if it is stale.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,15 @@ class JobMemory:
         if len(self._jobs) > MOST:
             self._jobs.popitem(last=False)
         return stored
+
+    async def is_as_stored(self, known: StoredJob) -> bool:
+        """Whether the job is still what is known of it; if not, it is forgotten.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        self.forget(known.job_id)
+        return (await self.job(known.job_id)).version == known.version
 
     def forget(self, job_id: str) -> None:
         self._jobs.pop(job_id, None)

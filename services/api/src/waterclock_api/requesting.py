@@ -9,12 +9,13 @@ from waterclock.log.commands import Command, Replayed
 from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Blocked, Granted, NoJob, Request, Requested, StaleJob
-from waterclock.model.errors import Flaw, KeyReused, NotFound, RunBlocked, TryLater
+from waterclock.model.errors import Flaw, Invalid, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.ids import RunId
 from waterclock.model.moments import moment_ms
 from waterclock_api import tracing
 from waterclock_api.answers import Answer, answer
 from waterclock_api.checks import duration
+from waterclock_api.credentials import BeyondRun
 from waterclock_api.dto import RunWrite, TriggerWrite
 from waterclock_api.parts import Parts
 from waterclock_api.patience import PATIENCE, appended
@@ -59,11 +60,17 @@ async def request_of_job(
         RunBlocked: it may not overlap.
         KeyReused: the command's id was used for something else.
         TryLater: the job changes all the time.
+        BeyondRun, Invalid: `wish` refuses, by the job as it is now.
     """
     deadline = parts.clock.monotonic() + PATIENCE
     while parts.clock.monotonic() < deadline:
         stored = await parts.memory.job(job_id)
-        wanted = await wish(stored)
+        try:
+            wanted = await wish(stored)
+        except (BeyondRun, Invalid):  # by what the job was, perhaps
+            if await parts.memory.is_as_stored(stored):
+                raise
+            continue
         match await _append(parts, command, wanted, stored.version):
             case Requested(run_id=run_id, state=state):
                 tracing.became(run_id, state)
