@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -358,3 +358,53 @@ async def revoked_once(api: Rig, count: int) -> None:
     if count == 1:
         await revoked(api)
         await api.parts.access.keyring.read()
+
+
+async def less(api: Rig) -> None:
+    await changed(api, b"UPDATE api_keys SET scopes = '{run}' WHERE name = 'tester'")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("done", "status", "says"),
+    [
+        (revoked, 401, "The key was revoked."),
+        (expired, 401, "The key has expired."),
+        (removed, 401, "The key is not known."),
+        (narrowed, 403, "key:tester may not: this takes the scope run."),
+        (less, 403, "this takes the scope edit."),
+    ],
+)
+async def test_a_body_that_comes_after_the_end_of_its_key_does_nothing(
+    rig: MakeRig, done: Callable[[Rig], Awaitable[None]], status: int, says: str
+) -> None:
+    async with rig() as api:
+        await api.worker()
+        headers = bearer(await api.key("run", "edit")) | {"Content-Type": "application/json"}
+        other = bearer(await api.key("list", name="other"))
+
+        async def halves() -> AsyncIterator[bytes]:  # who asks is looked at before the first is read
+            yield b'{"invokeTarget": '
+            await done(api)
+            await api.parts.access.keyring.read()
+            yield b'"acme.unheard"}'
+
+        answered = await api.http.post(f"{RUNS}?allowUnknownExecutor=true", content=halves(), headers=headers)
+
+        assert (answered.status_code, says in answered.json()["detail"]) == (status, True), answered.text
+        assert (await api.http.get(RUNS, headers=other)).json()["items"] == []
+
+
+@pytest.mark.asyncio
+async def test_a_body_that_comes_after_the_first_key_was_made_does_nothing(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+
+        async def halves() -> AsyncIterator[bytes]:
+            yield b'{"invokeTarget": '
+            await api.key("run")
+            yield b'"demo.noop"}'
+
+        answered = await api.http.post(RUNS, content=halves(), headers={"Content-Type": "application/json"})
+
+        assert answered.status_code == 401, answered.text

@@ -10,22 +10,30 @@ import msgspec
 import pytest
 
 from waterclock.model.errors import Flaw, Invalid
-from waterclock_api.askers import ADDRESS, PRINCIPAL
+from waterclock_api.access import ACCESS
+from waterclock_api.askers import ADDRESS, PRINCIPAL, SCOPE
 from waterclock_api.budget import BUDGET, Budget
-from waterclock_api.credentials import ANYBODY
+from waterclock_api.credentials import ANYBODY, Principal
 from waterclock_api.dto import JobWrite, RunsQuery
 from waterclock_api.flaws import GUESSES_MOST, MORE, MOST, bounded, guess
 from waterclock_api.intake import pointer_to, read_json, read_query, read_struct, refuse
 from waterclock_api.problems import BadRequest
 
 
+class Anybody:
+    """Access that lets everybody in, still."""
+
+    async def principal_still(self, *_: object) -> Principal:
+        return ANYBODY
+
+
 class Asked:
     """As much of a request as reading takes."""
 
     def __init__(self, body: bytes = b"", query: bytes = b"") -> None:
-        asker = {PRINCIPAL: ANYBODY, ADDRESS: "127.0.0.1"}
+        asker = {PRINCIPAL: ANYBODY, ADDRESS: "127.0.0.1", SCOPE: "run"}
         self.scope: dict[str, Any] = {"headers": [], "query_string": query, "state": asker}
-        self.app = SimpleNamespace(state={BUDGET: Budget()})
+        self.app = SimpleNamespace(state={BUDGET: Budget(), ACCESS: Anybody()})
         self._body = body
 
     async def receive(self) -> dict[str, Any]:

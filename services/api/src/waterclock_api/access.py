@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -13,7 +13,7 @@ from litestar.types import Scope as AsgiScope
 
 from waterclock.kit.clock import Clock
 from waterclock.kit.repeats import Repeats
-from waterclock_api.askers import ADDRESS, PRINCIPAL
+from waterclock_api.askers import ADDRESS, PRINCIPAL, SCOPE
 from waterclock_api.credentials import ANYBODY, EndOfGrant, Forbidden, GrantEnded, Principal, Unauthenticated
 from waterclock_api.keyless import check_direct
 from waterclock_api.keyring import Keyring
@@ -22,12 +22,13 @@ from waterclock_api.proxies import Networks, address
 from waterclock_api.scopes import Scope
 from waterclock_api.secret import PREFIX, read_secret
 from waterclock_api.sites import Sites
-from waterclock_api.spec import Spec
 from waterclock_api.tokens import Tokens
+
+if TYPE_CHECKING:
+    from waterclock_api.spec import Spec  # which reads bodies, and those who send them are looked at here
 
 ACCESS = "access"
 """Its name in the application's state."""
-_SCOPE = "waterclock_scope"
 
 _repeats = Repeats(logging.getLogger(__name__))
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -102,9 +103,16 @@ class Access:
         pace = principal.pace or self._pace
         if pace is not None and (after := self._callers.take(principal.id, pace)):
             raise _too_many(principal.name, pace, after)
-        if not principal.may(scope):
-            raise Forbidden(principal, scope)
-        return principal
+        return _let_in(principal, scope)
+
+    async def principal_still(self, connection: AnyConnection, scope: Scope, where: str | None) -> Principal:
+        """Who asks, if it may do so still, since `principal_for` let it in; that is no further request.
+
+        Raises:
+            Unauthenticated, Forbidden, CredentialsUnknown: it may not any more, or that cannot be found out.
+            TooManyRequests: its token is not remembered, and too many that are not known ask from there.
+        """
+        return _let_in(await self._shown(connection, where), scope) if self.asked_for else ANYBODY
 
     def count_stranger(self, where: str | None) -> None:
         """
@@ -117,7 +125,7 @@ class Access:
 
     def grant(self, asked: AsgiScope) -> GrantEnded:
         """What tells later whether a caller that `admit` has let in would be let in to the same still."""
-        scope: Scope = asked["state"][_SCOPE]
+        scope: Scope = asked["state"][SCOPE]
         if asked["state"][PRINCIPAL] is ANYBODY:
             return self._is_asked_now
         given = next(value for name, value in asked["headers"] if name == b"authorization")
@@ -163,6 +171,16 @@ class Access:
         return Unauthenticated(message, given=given)
 
 
+def _let_in(principal: Principal, scope: Scope) -> Principal:
+    """
+    Raises:
+        Forbidden: it lacks the scope.
+    """
+    if not principal.may(scope):
+        raise Forbidden(principal, scope)
+    return principal
+
+
 def _unknown() -> EndOfGrant:
     return "credentialsUnknown"
 
@@ -193,7 +211,7 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     if scope == "open":
         access.count_stranger(where)
         return
-    state[_SCOPE] = scope
+    state[SCOPE] = scope
     try:
         state[PRINCIPAL] = await access.principal_for(connection, scope, where)
     except (Unauthenticated, Forbidden, TooManyRequests) as error:
@@ -201,6 +219,17 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
             about = {"reason": str(error), "address": where, "path": connection.scope["path"]}
             _repeats.say("refused", f"{type(error).__name__} {whose(where)}", about)
         raise
+
+
+async def admit_still(connection: AnyConnection) -> None:
+    """Look again at who asks, for a body may come long after what stands before it.
+
+    Raises:
+        Unauthenticated, Forbidden, CredentialsUnknown, TooManyRequests: it may not any more.
+    """
+    access: Access = connection.app.state[ACCESS]
+    state = connection.scope["state"]
+    state[PRINCIPAL] = await access.principal_still(connection, state[SCOPE], state[ADDRESS])
 
 
 def asker(connection: AnyConnection) -> tuple[str, str | None]:

@@ -6,6 +6,8 @@ from litestar.types import Scope
 
 PRINCIPAL = "waterclock_principal"
 ADDRESS = "waterclock_address"
+SCOPE = "waterclock_scope"
+"""What its route asks for."""
 
 
 def caller_id(scope: Scope) -> str:

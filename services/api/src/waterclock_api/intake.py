@@ -16,6 +16,7 @@ import msgspec
 from litestar import Request
 
 from waterclock.model.errors import Flaw, Invalid
+from waterclock_api.access import admit_still
 from waterclock_api.askers import caller_id
 from waterclock_api.budget import BUDGET, Budget, Hold, keep
 from waterclock_api.flaws import MOST, bounded, full, guess
@@ -48,8 +49,10 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
         UnsupportedBody: it says that it is something else.
         Invalid: it is nested too deeply, or holds too many values.
         SlowBody, Crowded: it did not come in time, or there is no room for it.
+        Unauthenticated, Forbidden, CredentialsUnknown: who asks was let in, and would not be by the time that it came.
     """
     body, hold = await _body(request)
+    await admit_still(request)
     if not body:
         if optional:
             return {}
