@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import os
 import resource
 import socket
 import subprocess
@@ -11,14 +13,16 @@ import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from tests.support.waiting import until
 from waterclock_api import descriptors, pieces, serving
 from waterclock_api.connections import Row, connected, tcp_rows
+from waterclock_api.descriptors import Connections
 from waterclock_api.fronting import Fronted
+from waterclock_api.pieces import STUCK
 from waterclock_api.serving import serve
 from waterclock_dev.ports import LOOPBACK, free_port
 
@@ -223,3 +227,118 @@ def test_whose_connections_are_there_is_not_known_where_it_cannot_be_looked(monk
 
     monkeypatch.setattr(Path, "read_text", refused)
     assert connected() is None
+
+
+class Attended:
+    """Connections to a listener of ours, and requests on them that last as long as a test likes."""
+
+    def __init__(self, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._listener = socket.create_server((LOOPBACK, 0))
+        self._accepted: list[socket.socket] = []
+        self._looks = 0
+        self._watched = Connections(self._answer, self._listener.getsockname()[1], most)
+
+        def rows() -> Iterator[Row]:
+            self._looks += 1
+            return tcp_rows()
+
+        monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.005)
+        monkeypatch.setattr(descriptors, "tcp_rows", rows)
+
+    async def __aenter__(self) -> Self:
+        self._tending = asyncio.create_task(self._watched.tend())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._tending.cancel()
+        for one in (self._listener, *self._accepted):
+            one.close()
+
+    def client(self) -> socket.socket:
+        client = socket.create_connection(self._listener.getsockname())
+        client.setblocking(False)
+        self._accepted.append(self._listener.accept()[0])
+        return client
+
+    async def request(self, client: socket.socket, *, until: asyncio.Event | None = None, stuck: bool = False) -> None:
+        scope = {"type": "http", "client": client.getsockname(), "until": until, "gets stuck": stuck}
+        await self._watched(scope, None, None)
+
+    async def looked(self, times: int = 2) -> None:
+        """Looks that have begun from now on, of which all but the last are over."""
+        wanted = self._looks + times
+
+        async def done() -> bool:
+            return self._looks >= wanted
+
+        await until(done, within=20, what="connections are looked at")
+
+    @staticmethod
+    async def _answer(scope: Any, *_: Any) -> None:
+        if scope["until"] is not None:
+            await scope["until"].wait()
+        if scope["gets stuck"]:
+            scope[STUCK] = True
+            raise asyncio.CancelledError
+
+
+def is_closed(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.asyncio
+async def test_a_stuck_connection_is_closed_later_where_no_descriptor_is_left_to_do_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused, copied = 0, os.dup
+
+    def none_left(descriptor: int) -> int:
+        nonlocal refused
+        if refused < 3:
+            refused += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return copied(descriptor)
+
+    monkeypatch.setattr(os, "dup", none_left)
+    async with Attended(40, monkeypatch) as attended:
+        with contextlib.closing(attended.client()) as client:
+            await attended.request(client, stuck=True)
+
+            async def closed() -> bool:
+                return is_closed(client)
+
+            await until(closed, within=20, what="the stuck connection is closed")
+    assert refused == 3
+
+
+@pytest.mark.asyncio
+async def test_a_new_connection_from_the_port_of_a_stuck_one_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Attended(4, monkeypatch) as attended:
+        with contextlib.closing(attended.client()) as client:
+            await attended.request(client, stuck=True)
+            await attended.request(client)  # which nobody could make over the stuck one
+            await attended.looked()
+            assert not is_closed(client)
+
+
+@pytest.mark.asyncio
+async def test_a_connection_is_busy_with_its_next_request_though_the_last_is_not_quite_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Attended(1, monkeypatch) as attended, asyncio.TaskGroup() as requests:
+        with contextlib.closing(attended.client()) as one, contextlib.closing(attended.client()) as other:
+            over, never = asyncio.Event(), asyncio.Event()
+            last = requests.create_task(attended.request(one, until=over))
+            for client in (one, other):
+                requests.create_task(attended.request(client, until=never))
+            await asyncio.sleep(0)
+            over.set()
+            await last
+            await attended.looked()
+            assert not is_closed(one)
+            never.set()

@@ -15,6 +15,7 @@ import resource
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,21 +69,24 @@ class Connections:
         self._application = application
         self._port = port
         self._most = most
-        self._busy: set[Peer] = set()
+        self._busy: Counter[Peer] = Counter()  # requests: the next may begin before the last is quite over
         self._rested_at: dict[Peer, float] = {}
         self._stuck: set[Peer] = set()
         self._seen_at: dict[_Connection, float] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         peer: Peer = scope["client"]
-        self._busy.add(peer)
+        self._busy[peer] += 1
+        self._stuck.discard(peer)  # who asks again does so by another connection
         try:
             await self._application(scope, receive, send)
         except asyncio.CancelledError:
             if STUCK not in scope:
                 raise
         finally:
-            self._busy.discard(peer)
+            self._busy[peer] -= 1
+            if not self._busy[peer]:
+                del self._busy[peer]
             self._rested_at[peer] = time.monotonic()
             if STUCK in scope:
                 self._stuck.add(peer)
@@ -105,10 +109,8 @@ class Connections:
         there = {_Connection(row.remote, row.inode) for row in of_ours if row.inode != _UNTAKEN}
         waiting = len(of_ours) - len(there)
         self._seen_at = {one: self._seen_at.get(one, now) for one in there}
-        stuck = {end for peer in self._taken_stuck() if (end := _end_of(peer)) is not None}
         rested = self._rested({one.far_end for one in there})
-        gone = {one.inode for one in there if one.far_end in stuck}
-        shut(gone, at_once=True)
+        gone = self._shut_stuck(there)
         left = len(there) - len(gone)
         if left < _CROWDED * self._most:
             return
@@ -117,9 +119,14 @@ class Connections:
         idle.sort(key=lambda one: (rested.get(one.far_end, self._seen_at[one]), int(one.inode)))
         shut({one.inode for one in idle[: min(left // 2, left + waiting - int(_ROOMY * self._most))]})
 
-    def _taken_stuck(self) -> set[Peer]:
-        stuck, self._stuck = self._stuck, set()
-        return stuck
+    def _shut_stuck(self, there: set[_Connection]) -> set[str]:
+        """The inodes of those that are stuck; whatever cannot be shut now is left for the next look."""
+        marked = tuple(self._stuck)
+        stuck = {end: peer for peer in marked if (end := _end_of(peer)) is not None}
+        found = {one.inode: stuck[one.far_end] for one in there if one.far_end in stuck}
+        ended = shut(set(found), at_once=True)
+        self._stuck.difference_update(set(marked) - {peer for inode, peer in found.items() if inode not in ended})
+        return set(found)
 
     def _rested(self, there: set[str]) -> dict[str, float]:
         """Since when those that are there have rested; those that are not are forgotten."""
@@ -133,13 +140,16 @@ class Connections:
         return found
 
 
-def shut(inodes: set[str], *, at_once: bool = False) -> None:
-    """End connections of ours, as if their clients had; the server closes them then."""
-    for _, found in _sockets(inodes):
+def shut(inodes: set[str], *, at_once: bool = False) -> set[str]:
+    """End connections of ours, as if their clients had; the server closes them then. Which were there to be ended."""
+    ended: set[str] = set()
+    for inode, found in _sockets(inodes):
         with contextlib.suppress(OSError):
             if at_once:
                 found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             found.shutdown(socket.SHUT_RDWR)
+        ended.add(inode)
+    return ended
 
 
 def _sockets(inodes: set[str]) -> Iterator[tuple[str, socket.socket]]:
