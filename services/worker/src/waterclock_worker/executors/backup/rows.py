@@ -10,9 +10,12 @@ import re
 from waterclock_worker.executors.backup.faults import Damaged
 
 _NAME = r'(?:"(?:[^"\n\0]|"")+"|[^\W\d][\w$]*)'
-_COPY = re.compile(rf"COPY (?P<table>{_NAME}\.{_NAME})\s*(?:\(.*\))?\s*FROM stdin;")
+_COPY = re.compile(
+    rf"COPY (?P<table>{_NAME}\.{_NAME}) {{0,9}}(?:\(.*\))? {{0,9}}FROM stdin;"
+)  # bounded: it is tried in each division
 _END = b"\n\\.\n"
 _HEAD_MOST = 1024 * 1024  # bytes of a line outside the blocks that is looked at
+_TABLES_MOST = 500_000
 
 
 class RowCounter:
@@ -23,10 +26,15 @@ class RowCounter:
         self._table: str | None = None  # whose block is open
         self._rest = b""
 
+    @property
+    def held(self) -> int:
+        """Bytes that are kept for the next piece."""
+        return len(self._rest)
+
     def feed(self, piece: bytes) -> None:
         """
         Raises:
-            Damaged: a block's head is not as pg_restore writes it.
+            Damaged: a block's head is not as pg_restore writes it, or there are more than a database has.
         """
         data = self._rest + piece
         while data:
@@ -57,18 +65,24 @@ class RowCounter:
                     raise Damaged(f"not a table's head as pg_restore writes it: {line[:200]!r}")
                 self._table = table = found["table"]
                 self.rows.setdefault(table, 0)
+                if len(self.rows) > _TABLES_MOST:
+                    raise Damaged(f"it names more than {_TABLES_MOST} tables")
                 return data[end:]
             at = end + 1
         rest = data[at:]
-        return rest if len(rest) <= _HEAD_MOST or rest.startswith(b"COPY ") else rest[-1:]
+        if len(rest) <= _HEAD_MOST:
+            return rest
+        if rest.startswith(b"COPY "):
+            raise Damaged(f"not a table's head as pg_restore writes it: {rest[:200]!r}, and no end of it")
+        return rest[-1:]
 
     def _inside(self, data: bytes, table: str) -> bytes:
-        """Count rows; `data` begins with the line break before the first that is not counted."""
+        """Count rows by the line breaks before them; `data` begins with the first that is not counted, or after it."""
         end = data.find(_END)
         if end >= 0:
             self.rows[table] += data.count(b"\n", 0, end)
             self._table = None
             return data[end + len(_END) :]
-        last = data.rfind(b"\n", 0, max(len(data) - len(_END), 1))
-        self.rows[table] += data.count(b"\n", 0, last)
-        return data[last:]
+        looked_at = max(len(data) - len(_END) + 1, 0)  # the end may begin in what is left, however long a row is
+        self.rows[table] += data.count(b"\n", 0, looked_at)
+        return data[looked_at:]
