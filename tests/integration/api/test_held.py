@@ -245,6 +245,30 @@ async def test_steps_count_as_bytes_of_a_page(rig: MakeRig, monkeypatch: pytest.
 
 
 @pytest.mark.asyncio
+async def test_a_run_with_many_steps_counts_as_held_and_a_small_one_is_read_in_any_case(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        small, large = [await api.ask() for _ in range(2)]
+        grant = next(one for one in await worker.claim() if one.run_id == large)
+        for number in range(1, 251):
+            await worker.step(grant, "s" * 100, number=number)
+        await api.caught_up()
+        held = api.parts.budget.answers
+        whole = (await api.http.get(f"{RUNS}/{large}")).json()
+        assert [step["number"] for step in whole["steps"]] == list(range(1, 251))
+        assert held.peak >= pages.COPIES * 250 * 400
+        assert held.held == 0
+        held.add(held.most, "others")
+        refused = await api.http.get(f"{RUNS}/{large}")
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems#crowded")
+        assert "retry-after" in refused.headers
+        assert (await api.http.get(f"{RUNS}/{small}")).status_code == 200
+        held.add(-held.most, "others")
+        assert (await api.http.get(f"{RUNS}/{large}")).json() == whole
+        assert held.held == 0
+
+
+@pytest.mark.asyncio
 async def test_a_page_that_nobody_takes_holds_its_bytes_and_others_get_small_ones(rig: MakeRig) -> None:
     async with rig(budget=Budget(12 << 20)) as api, served(api) as url, httpx.AsyncClient(timeout=20) as http:
         await large_runs(api, 120)

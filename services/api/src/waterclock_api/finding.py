@@ -16,6 +16,7 @@ from waterclock.model.errors import NotFound
 from waterclock.model.ids import ID_PATTERN
 from waterclock.store.pool import Connection
 from waterclock_api import reads
+from waterclock_api.budget import Hold
 from waterclock_api.folding import fold_run
 from waterclock_api.parts import ONE, Parts
 from waterclock_api.rows import job_of_log
@@ -43,14 +44,16 @@ async def job_or_refuse(parts: Parts, job_id: str) -> Job:
     return await _found(parts, "job", job_id, look, ask)
 
 
-async def run_or_refuse(parts: Parts, run_id: str) -> Run:
-    """
+async def run_or_refuse(parts: Parts, run_id: str, hold: Hold | None = None) -> Run:
+    """The run; with its attempts and steps for sure only where there is a `hold` for them.
+
     Raises:
         NotFound: no such run.
+        Crowded: there is no room for it.
     """
 
     async def look(connection: Connection) -> Run | None:
-        return await reads.run(connection, run_id, parts.clock.now_ms())
+        return await reads.run(connection, run_id, parts.clock.now_ms(), hold)
 
     async def ask() -> Run | None:
         return await fold_run(parts, run_id)

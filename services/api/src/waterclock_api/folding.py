@@ -20,7 +20,7 @@ from waterclock.wire.envelope import UnknownEvent
 from waterclock_api.parts import Parts
 from waterclock_api.shapes import Attempt, Progress, Run, Step
 
-PAGE = 1_000  # entries read at once
+PAGE = 200  # entries read at once, of some 100 kB at most
 MOST = 50_000  # entries looked through: about a second
 
 
@@ -35,13 +35,15 @@ async def fold_run(parts: Parts, run_id: str) -> Run | None:
     cold = ArchiveReader(parts.lanes.reads)
     changes: list[Change] = []
     for _ in range(MOST // PAGE):
-        entries = await tail.read(parts.log, partition, at, count=PAGE, block=None, archive=cold)
-        for entry in entries:
-            if not isinstance(entry.event, UnknownEvent) and getattr(entry.event, "run_id", None) == run_id:
-                changes += project(entry.position, entry.at, entry.event)
+        async with parts.budget.reading:
+            entries = await tail.read(parts.log, partition, at, count=PAGE, block=None, archive=cold)
+            for entry in entries:
+                if not isinstance(entry.event, UnknownEvent) and getattr(entry.event, "run_id", None) == run_id:
+                    changes += project(entry.position, entry.at, entry.event)
         if not entries or end is None or entries[-1].position >= end:
             break
         at = entries[-1].position
+        entries.clear()
     return _run(fold(changes), run_id, known, parts.clock.now_ms())
 
 

@@ -34,10 +34,26 @@ async def room_for(request: Request[Any, Any, Any]) -> Hold:
     Raises:
         Crowded: there was none for too long.
     """
-    budget: Budget = request.app.state[BUDGET]
-    hold = keep(request.scope, budget.answers.hold(caller_id(request.scope)))
+    hold = room_if_large(request)
     await hold.wait(_FIRST)
     return hold
+
+
+def room_if_large(request: Request[Any, Any, Any]) -> Hold:
+    """What one thing will hold, until its client has it, if it turns out to be large."""
+    budget: Budget = request.app.state[BUDGET]
+    return keep(request.scope, budget.answers.hold(caller_id(request.scope)))
+
+
+def make_room(hold: Hold, size: int) -> None:
+    """Hold what so many bytes take once they are read; for few of them there is always room.
+
+    Raises:
+        Crowded: there is none.
+    """
+    if size > _FIRST:
+        hold.resize(COPIES * size)
+        hold.check()
 
 
 async def rows_of(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg.types.json import Jsonb
 
@@ -15,12 +16,14 @@ from waterclock.store.statements import statement
 from waterclock_api.budget import Hold
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import JobsQuery, LinesQuery, PageQuery, RunsQuery
-from waterclock_api.pages import rows_of
-from waterclock_api.portions import in_turns
+from waterclock_api.pages import make_room, rows_of
+from waterclock_api.portions import AT_ONCE, in_turns
 from waterclock_api.problems import BadRequest
 from waterclock_api.registry import announced_by_workers
-from waterclock_api.rows import Row, executor_of, job_of, line_of, run_of
+from waterclock_api.rows import Row, attempt_of, executor_of, job_of, line_of, run_of, step_of
 from waterclock_api.shapes import Executors, Job, Jobs, Lines, LogLine, Run, Runs
+
+T = TypeVar("T")
 
 PACKAGE = "waterclock_api"
 _EXECUTORS = 100_000  # of a page, which ends by its bytes
@@ -65,9 +68,17 @@ async def jobs(connection: Connection, query: JobsQuery, now: int, hold: Hold | 
     return Jobs(items=await in_turns(page, lambda row: job_of(row, now)), next_cursor=following)
 
 
-async def run(connection: Connection, run_id: str, now: int) -> Run | None:
-    found = await _with_parts(connection, await _all(connection, "run", {"run_id": run_id, "now": now}))
-    return found[0] if found else None
+async def run(connection: Connection, run_id: str, now: int, hold: Hold | None = None) -> Run | None:
+    """A run; with its attempts and steps where there is a `hold` for them.
+
+    Raises:
+        Crowded: there is no room for them.
+    """
+    rows = await _all(connection, "run", {"run_id": run_id, "now": now})
+    if not rows or hold is None:
+        return run_of(rows[0]) if rows else None
+    make_room(hold, sum((await _part_sizes(connection, [run_id])).values()))
+    return (await _with_parts(connection, rows))[0]
 
 
 async def runs(connection: Connection, query: RunsQuery, now: int, hold: Hold | None = None) -> Runs:
@@ -99,8 +110,7 @@ async def matching_runs(
         return {"before_at": row[10], "before_id": row[0]}
 
     async def beside(run_ids: Sequence[str]) -> dict[str, int]:
-        rows = await _all(connection, "part_sizes", {"run_ids": list(run_ids)})
-        return {row[0]: row[1] for row in rows}
+        return await _part_sizes(connection, run_ids)
 
     page, more = await rows_of(
         connection,
@@ -200,9 +210,9 @@ async def _with_parts(connection: Connection, rows: Sequence[Row]) -> list[Run]:
     """Runs with their attempts and steps."""
     if not rows:
         return []
-    run_ids = {"run_ids": [row[0] for row in rows]}
-    attempts = _by_run(await _all(connection, "attempts", run_ids))
-    steps = _by_run(await _all(connection, "steps", run_ids))
+    run_ids = [row[0] for row in rows]
+    attempts = await _by_run(connection, "attempts", run_ids, attempt_of)
+    steps = await _by_run(connection, "steps", run_ids, step_of)
     return [run_of(row, attempts.get(row[0], ()), steps.get(row[0], ())) for row in rows]
 
 
@@ -215,10 +225,22 @@ def _labels(wanted: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _by_run(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row[0], []).append(row)
+async def _part_sizes(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """About how many bytes the attempts and steps of runs take; nothing of a run without any."""
+    return {row[0]: row[1] for row in await _all(connection, "part_sizes", {"run_ids": list(run_ids)})}
+
+
+async def _by_run(
+    connection: Connection, name: str, run_ids: Sequence[str], make: Callable[[Row], T]
+) -> dict[str, list[T]]:
+    """What is made of the rows of each run; others have their turn after some."""
+    found: dict[str, list[T]] = {}
+    cursor = await connection.execute(statement(name, PACKAGE), {"run_ids": list(run_ids)})
+    while rows := await cursor.fetchmany(AT_ONCE):
+        for row in rows:
+            found.setdefault(row[0], []).append(make(row))
+        if len(rows) == AT_ONCE:
+            await asyncio.sleep(0)
     return found
 
 

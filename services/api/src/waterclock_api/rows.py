@@ -73,7 +73,7 @@ def next_fires(job_id: str, definition: Definition, now: int, count: int) -> lis
     return found
 
 
-def run_of(row: Row, attempts: Sequence[Row], steps: Sequence[Row]) -> Run:
+def run_of(row: Row, attempts: Sequence[Attempt] = (), steps: Sequence[Step] = ()) -> Run:
     started_at, finished_at = row[12], row[13]
     return Run(
         id=row[0],
@@ -105,8 +105,8 @@ def run_of(row: Row, attempts: Sequence[Row], steps: Sequence[Row]) -> Run:
         folded_first=_stamp(row[25]),
         trace_id=row[26],
         cancel_reason=row[27],
-        attempts=[_attempt(one) for one in attempts],
-        steps=[_step(one) for one in steps],
+        attempts=list(attempts),
+        steps=list(steps),
     )
 
 
@@ -197,7 +197,7 @@ def _last_run(row: Row) -> LastRun:
     )
 
 
-def _attempt(row: Row) -> Attempt:
+def attempt_of(row: Row) -> Attempt:
     _, number, fence, worker, started_at, finished_at, outcome, error = row
     return Attempt(
         number=number,
@@ -210,7 +210,7 @@ def _attempt(row: Row) -> Attempt:
     )
 
 
-def _step(row: Row) -> Step:
+def step_of(row: Row) -> Step:
     _, number, attempt, name, status, started_at, finished_at, done, total, error = row
     return Step(
         number=number,

@@ -30,7 +30,7 @@ from waterclock_api.history import run_subject
 from waterclock_api.intake import NoQuery, query_pairs, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
 from waterclock_api.notes import bounded, notes_of, notes_of_definition
-from waterclock_api.pages import room_for
+from waterclock_api.pages import room_for, room_if_large
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.place_checks import check_places
 from waterclock_api.replays import earlier_or_refuse
@@ -99,7 +99,8 @@ async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     """Read a run with its attempts and steps."""
     parts = parts_of(request)
     read_query(request, NoQuery)
-    return answer(await run_or_refuse(parts, run_id))
+    hold = room_if_large(request)
+    return answer(await run_or_refuse(parts, run_id, hold), hold=hold)
 
 
 @get(
