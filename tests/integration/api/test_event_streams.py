@@ -29,6 +29,7 @@ from waterclock.model.positions import Position, parse_position
 from waterclock.store.pool import open_pool
 from waterclock_api import hub
 from waterclock_api.app import application, assembled
+from waterclock_api.connections import connected
 from waterclock_api.observing import Observed
 from waterclock_api.seats import SEAT_BYTES, Question
 
@@ -344,3 +345,25 @@ def _files() -> int:
 def _objects() -> int:
     gc.collect()
     return len(gc.get_objects())
+
+
+@pytest.mark.asyncio
+async def test_a_stream_goes_on_though_a_look_at_the_connections_misses_it(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def missing_each_second_time() -> frozenset[str] | None:
+        nonlocal looks
+        looks += 1
+        return frozenset() if looks % 2 else connected()
+
+    monkeypatch.setattr(hub, "connected", missing_each_second_time)
+    monkeypatch.setattr(hub, "_TEND_EVERY", 0.01)
+    monkeypatch.setattr(hub, "LOOK_EVERY", 0.01)
+    async with rig() as api, served(api) as url:
+        await api.worker()
+        async with stream(f"{url}{EVENTS}") as events:
+            await eventually(lambda: looks >= 6, within=20)
+            job = await api.create()
+            assert (await events.until("job.created"))[-1].data["jobId"] == job["id"]

@@ -267,11 +267,13 @@ class Hub:
 
     async def _cut_gone(self) -> None:
         """Cut those whose connections are no more."""
-        seated = [seat for group in self._groups.values() for seat in group.seats]
-        there = await asyncio.to_thread(connected)
-        for seat in seated:
-            if there is not None and seat.far_end is not None and seat.far_end not in there:
-                seat.cut()
+        gone = [seat for group in self._groups.values() for seat in group.seats if seat.far_end is not None]
+        for _ in range(2):  # while others come and go, a look may miss one that is there
+            if gone:
+                there = await asyncio.to_thread(connected)
+                gone = [seat for seat in gone if there is not None and seat.far_end not in there]
+        for seat in gone:
+            seat.cut()
 
 
 def _rest(channel: Channel) -> float:
