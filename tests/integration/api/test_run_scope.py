@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
 from typing import Any, Literal, NamedTuple
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, NOOP, RUNS, Rig, Worker
+from waterclock.executors import declared
 from waterclock.kit.repeats import tell_all
 from waterclock.model.authority import HTTP
 from waterclock.model.events import ExecutorSpec
@@ -23,7 +25,7 @@ from waterclock_api.scopes import SCOPES
 from waterclock_worker.executors.db_backup import db_backup
 from waterclock_worker.executors.http_request import http_request
 from waterclock_worker.executors.restore_drill import restore_drill
-from waterclock_worker.registry import discover, spec_of
+from waterclock_worker.registry import GROUP, spec_of
 
 BACKUP, DRILL = "db.backup", "db.restore-drill"
 LISTED = (ReferenceSpec(pattern="env:BOOKS_*", hosts=True),)
@@ -127,7 +129,9 @@ def cases() -> Iterator[tuple[str, str, Choice]]:
 
 
 def test_every_parameter_of_the_built_in_executors_is_classified() -> None:
-    built_in = [one for one in discover(()).executors if one.function.__module__.startswith("waterclock_worker.")]
+    modules = {point.load().__name__ for point in entry_points(group=GROUP) if point.value.startswith("waterclock_")}
+    built_in = [one for one in declared() if one.function.__module__ in modules]
+    assert {one.key for one in built_in} == {"db.backup", "db.restore-drill", HTTP}
     for one in built_in:
         if one.key in HARMLESS:
             continue

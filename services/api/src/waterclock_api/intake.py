@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import types
 import typing
@@ -31,6 +32,7 @@ BODY_WITHIN = 20.0  # s
 PARAMETERS_LIMIT = 1_000  # of a query
 VALUES_LIMIT = 80_000  # by the commas: what parameters of their largest size hold, and more
 DEPTH_LIMIT = 32  # arrays and objects within each other; schemas and databases walk them by recursion
+_PASSING, _PASSING_WITHIN = 2 << 20, 1.0  # bytes and s of a body that is too large
 _OBJECT = 64  # bytes that a member takes once it is read, about
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _PATH = re.compile(r" - at `\$?([^`]*)`$")
@@ -232,12 +234,25 @@ async def _received(request: Request[Any, Any, Any]) -> tuple[bytes, Hold | None
         size += len(message["body"])
         more = message["more_body"]
         if size > BODY_LIMIT or (more and len(parts) == 1 and _announced(request) > BODY_LIMIT):
+            if more:
+                await _let_pass(request)
             raise TooLarge(f"The body is larger than {BODY_LIMIT} bytes.")
         if size > SMALL:
             hold = hold or _hold(request)
             hold.resize(size)
             hold.check()
     return parts[0] if len(parts) == 1 else b"".join(parts), hold
+
+
+async def _let_pass(request: Request[Any, Any, Any]) -> None:
+    """Take what is under way of a body that is too large: a client that is cut while it sends never hears why."""
+    size, more = 0, True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PASSING_WITHIN):
+            while more and size < _PASSING:
+                message = await request.receive()
+                size += len(message.get("body", b""))
+                more = message.get("more_body", False)
 
 
 def _hold(request: Request[Any, Any, Any]) -> Hold:
