@@ -162,7 +162,7 @@ async def test_nothing_is_left_of_a_thousand_clients_that_vanished(
         await eventually(lambda: api.parts.hub.readers == 0, within=30)
         await eventually(lambda: _held(api) == (0, 0, 0), within=30)
         await eventually(lambda: _files() - files < POOLED, within=30)
-        assert _objects() - objects < 5_000  # the test's own, and caches: one client is more than 50
+        assert _objects() - objects < 15_000  # the test's own, caches, notes of connections: a client is more than 50
 
 
 @pytest.mark.asyncio
