@@ -42,11 +42,15 @@ class LineWriter:
         self._begin()
         _writers.add(self)
 
-    def put(self, line: str) -> None:
-        """Write a line, some time; it may hold further ones, which count with it."""
+    def put(self, line: str, *, last: bool = False) -> None:
+        """Write a line, some time; it may hold further ones, which count with it.
+
+        `last`: it is what the process ends with, and is kept however much waits.
+        """
         data = line.encode(errors="backslashreplace") + b"\n"
         with self._changed:
-            if self.out is None or self._lost or self._size + len(data) > self._most:
+            full = self._lost or self._size + len(data) > self._most
+            if self.out is None or (full and not last):
                 self._lost += 1
                 self._lost_more(1)
             else:

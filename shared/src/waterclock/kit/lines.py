@@ -73,7 +73,7 @@ def last_words(text: str) -> None:
     """Write one line as it is, behind all that was logged, before the process ends; also where nothing is led."""
     if _Standard.writer is None or _Standard.writer.out is not sys.stderr:
         _Standard.writer = LineWriter(sys.stderr, told=lambda count: f"{count} lines were lost")
-    _Standard.writer.put(own()(cut(escaped(text), TOTAL_MOST)))
+    _Standard.writer.put(own()(cut(escaped(text), TOTAL_MOST)), last=True)
     flush()
 
 
@@ -82,6 +82,7 @@ def ended_by(kind: type[BaseException], error: BaseException, trace: TracebackTy
     if _Standard.writer is None:
         sys.__excepthook__(kind, error, trace)
         return
+    flush()  # else it may be one of those that there is no room for
     _log.critical("ended by an error", exc_info=(kind, error, trace))
     flush()
 
