@@ -15,6 +15,7 @@ from tests.support.traces import collected, place
 from waterclock.kit import lines, telemetry
 from waterclock.kit.concealing import Concealer
 from waterclock.kit.lines import Outage, Sparing, lead_lines
+from waterclock.kit.repeats import tell_all
 from waterclock.kit.settings import TelemetrySettings
 
 
@@ -25,6 +26,13 @@ def as_before() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    """What other tests have said too often is told before, not amid the lines of these."""
+    tell_all()
+    lines.flush(10)
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> str:
