@@ -309,6 +309,7 @@ async def test_what_is_sent_beyond_a_job_is_a_line_of_the_log(rig: MakeRig, capl
     async with rig() as api:
         doors = await opened(api)
         tell_all()  # what others were refused
+        caplog.clear()
         with caplog.at_level(logging.INFO, logger="waterclock_api.problems"):
             for _ in range(3):
                 refused(await doors.trigger("run", BACKUP, STORED[BACKUP] | {"bucket": "mine"}))
