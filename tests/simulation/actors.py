@@ -93,6 +93,7 @@ class Client:
             projected=nothing,
             registry=nothing,
             memory=nothing,
+            notes=nothing,
             hub=nothing,
             exposition=nothing,
             access=nothing,

@@ -8,6 +8,7 @@ from waterclock.model.ids import (
     JobId,
     backfilled_run,
     created_job,
+    digest,
     due_run,
     partition_of,
     requested_run,
@@ -17,6 +18,13 @@ from waterclock.model.positions import Position, at_entry, parse_position
 
 COMMANDS = st.text(min_size=1, max_size=60)
 INSTANTS = st.integers(0, 4_102_444_800_000)
+
+
+def test_an_id_is_the_same_for_ever() -> None:
+    assert created_job("a") == "manvttln8r4546ks"
+    assert requested_run(JobId("job"), "a") == "job-xhdiegdb4fkl8"
+    assert requested_run(None, "a") == "l1oc01j09a6b0c1n-xhdiegdb4fkl8"
+    assert digest("a", 51) == "r5isunmgn30jbpp9s35gvnrg7djoth8jjdc4ctbptt6kc94gnki"
 
 
 @hypothesis.given(command=COMMANDS, instant=INSTANTS, partitions=st.integers(1, 64))

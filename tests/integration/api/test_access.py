@@ -99,7 +99,7 @@ async def test_a_route_that_declares_no_scope_is_for_administrators(rig: MakeRig
         reader, admin = await api.key("list", "query"), await api.key("admin")
         app = Litestar(
             [forgotten],
-            guards=[admit],
+            before_request=admit,
             state=State({ACCESS: api.parts.access, OUTAGES: api.parts.outages}, deep_copy=False),
             exception_handlers={Exception: to_response},
             openapi_config=None,

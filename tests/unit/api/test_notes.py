@@ -7,13 +7,16 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from waterclock.log.jobs import StoredJob
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
+from waterclock.model.ids import JobId
+from waterclock.model.instants import stamp
 from waterclock_api import notes
 from waterclock_api.announced import Announced
 from waterclock_api.checks import check_params
-from waterclock_api.notes import LONGEST, MOST, Subject, bounded, left_to_workers, notes_of_definition
+from waterclock_api.notes import LONGEST, MOST, JobNotes, Subject, bounded, left_to_workers, notes_of_definition
 from waterclock_api.registry import Registry
 from waterclock_api.shapes import Note
 
@@ -70,3 +73,61 @@ async def test_a_schema_that_cannot_be_read_is_a_note_and_no_flaw() -> None:
     (note,) = left_to_workers(Subject(target=spec.key, params={"day": 1}, at="params", spec=spec, queue="default"))
     assert note.pointer == "/params"
     assert "reports.build" in note.message
+
+
+def stored_job(job_id: str, target: str) -> StoredJob:
+    definition = Definition(job_name=job_id, invoke_target=target)
+    return StoredJob(job_id=JobId(job_id), version=1, definition=definition, created_at=stamp(0), updated_at=stamp(0))
+
+
+class Reread(OfOne):
+    """A registry that knows, after another reading, another."""
+
+    def __init__(self) -> None:
+        self.spec: ExecutorSpec | None = SPEC
+        self.workers: tuple[Announced, ...] = ()
+
+    def kept(self, name: str) -> ExecutorSpec | None:
+        return self.spec if name == SPEC.key else None
+
+    @property
+    def announced(self) -> tuple[Announced, ...]:
+        return self.workers
+
+
+def test_the_notes_of_a_job_are_found_anew_when_it_or_its_executor_or_the_workers_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[str] = []
+
+    def count(subject: Subject) -> Iterator[Note]:
+        looked.append(subject.target)
+        yield Note(pointer=None, message=f"{len(looked)}")
+
+    monkeypatch.setattr(notes, "SOURCES", (count,))
+    registry = Reread()
+    kept = JobNotes(cast("Registry", registry))
+    job = stored_job("j", SPEC.key)
+
+    assert [note.message for _ in range(3) for note in kept.of(job)] == ["1", "1", "1"]
+    job = msgspec.structs.replace(job, version=2)
+    assert [note.message for note in kept.of(job)] == ["2"]
+    registry.spec = None
+    assert [note.message for note in kept.of(job)] == ["3"]
+    registry.workers = (Announced(queues=frozenset(), executors=frozenset(), reach=None),)
+    assert [note.message for _ in range(2) for note in kept.of(job)] == ["4", "4"]
+
+
+def test_the_notes_of_so_many_jobs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def count(subject: Subject) -> Iterator[Note]:
+        looked.append(subject.target)
+        return iter(())
+
+    monkeypatch.setattr(notes, "SOURCES", (count,))
+    monkeypatch.setattr(notes, "KEPT", 2)
+    kept = JobNotes(REGISTRY)
+    for name in ("first", "second", "third", "third", "second", "first"):
+        kept.of(stored_job(name, name))
+    assert looked == ["first", "second", "third", "first"]

@@ -190,7 +190,7 @@ def _too_many(who: str, pace: Pace, after: float) -> TooManyRequests:
     return TooManyRequests(f"{who} asks too often: {often}. Ask again in {after:.2g} s.", pace, after)
 
 
-async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
+async def admit(connection: AnyConnection) -> None:
     """Let a request go on to its route, or not; notes for the route who asks, and from where.
 
     Raises:
@@ -201,6 +201,7 @@ async def admit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     if not access.asked_for:
         check_direct(connection.scope)
         access.sites.check(connection.scope)
+    handler: BaseRouteHandler = connection.scope["route_handler"]
     spec: Spec | None = handler.opt.get("spec")
     where = access.address_of(connection)
     state = connection.scope["state"]

@@ -15,7 +15,6 @@ import resource
 import socket
 import struct
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from litestar.types import ASGIApp
 from waterclock.kit.lines import Outage
 from waterclock_api.connections import far_end, tcp_rows
 from waterclock_api.pieces import STUCK
+from waterclock_api.turns import in_thread
 
 KEPT_BACK = 128  # descriptors for the stores, for logs and files
 LEAST = 32
@@ -69,14 +69,14 @@ class Connections:
         self._application = application
         self._port = port
         self._most = most
-        self._busy: Counter[Peer] = Counter()  # requests: the next may begin before the last is quite over
+        self._busy: dict[Peer, int] = {}  # requests: the next may begin before the last is quite over
         self._rested_at: dict[Peer, float] = {}
         self._stuck: set[Peer] = set()
         self._seen_at: dict[_Connection, float] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         peer: Peer = scope["client"]
-        self._busy[peer] += 1
+        self._busy[peer] = self._busy.get(peer, 0) + 1
         self._stuck.discard(peer)  # who asks again does so by another connection
         try:
             await self._application(scope, receive, send)
@@ -84,8 +84,9 @@ class Connections:
             if STUCK not in scope:
                 raise
         finally:
-            self._busy[peer] -= 1
-            if not self._busy[peer]:
+            if left := self._busy[peer] - 1:
+                self._busy[peer] = left
+            else:
                 del self._busy[peer]
             self._rested_at[peer] = time.monotonic()
             if STUCK in scope:
@@ -98,7 +99,7 @@ class Connections:
             await asyncio.sleep(LOOK_EVERY)
             try:
                 if self._stuck or len(self._rested_at) > self._most or open_descriptors() > self._most // 2:
-                    await asyncio.to_thread(self._look)
+                    await in_thread(self._look)
                 outage.over()
             except OSError as error:  # no descriptor is left to look by
                 outage.failed(error)

@@ -34,6 +34,7 @@ from waterclock_api.credentials import EndOfGrant, GrantEnded
 from waterclock_api.portions import portions
 from waterclock_api.problems import StreamsFull, TooManyStreams
 from waterclock_api.seats import SEAT_BYTES, Channel, Group, Question, Seat
+from waterclock_api.turns import in_thread
 
 PAGE = 200  # entries read at once, of some 100 kB at most
 HEARTBEAT_EVERY = 15.0  # s
@@ -270,7 +271,7 @@ class Hub:
         gone = [seat for group in self._groups.values() for seat in group.seats if seat.far_end is not None]
         for _ in range(2):  # while others come and go, a look may miss one that is there
             if gone:
-                there = await asyncio.to_thread(connected)
+                there = await in_thread(connected)
                 gone = [seat for seat in gone if there is not None and seat.far_end not in there]
         for seat in gone:
             seat.cut()

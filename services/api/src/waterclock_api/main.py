@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-import sys
 
 import click
 
@@ -53,7 +52,6 @@ from waterclock_api.sites import Sites, allowed_hosts, cors_origins
 from waterclock_api.tokens import TokenSettings
 from waterclock_api.trimming import Keeping
 
-TURN = 0.001  # s, after which a thread that computes lets the event loop go on; Python's default is 5 ms
 LOG_FAULTS = (LogUnfit, LogUnavailable)
 
 _log = logging.getLogger(__name__)
@@ -78,7 +76,6 @@ def migrate() -> None:
 
 
 async def _serve_api(stop: asyncio.Event) -> None:
-    sys.setswitchinterval(TURN)
     own, store = read(ApiSettings, os.environ), read(StoreSettings, os.environ)
     tokens, proxies = read(TokenSettings, os.environ), trusted_networks(own.trusted_proxies)
     prefix = path_prefix(own.path_prefix)

@@ -6,12 +6,14 @@ written and when a run is requested. What shows only while a write is checked go
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from waterclock.log.jobs import StoredJob
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
 from waterclock_api.announced import Announced, Target, restoring, told
@@ -21,6 +23,7 @@ from waterclock_api.params import left_to_worker, prepared
 from waterclock_api.registry import Registry
 from waterclock_api.shapes import Job, Note
 
+KEPT = 10_000  # jobs
 MOST = 20  # notes of a job or a run
 LONGEST = 500  # characters of a message, and of a pointer
 
@@ -88,6 +91,38 @@ def notes_of_definition(registry: Registry, definition: Definition) -> tuple[Not
     return notes_of(
         registry, definition.invoke_target, definition.invoke_params, queue=definition.queue, at="invokeParams"
     )
+
+
+class JobNotes:
+    """The notes of jobs as they were last found: the same until a job, or what workers announced, is another."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._found: OrderedDict[str, _Found] = OrderedDict()
+
+    def of(self, stored: StoredJob) -> tuple[Note, ...]:
+        spec, announced = self._registry.kept(stored.definition.invoke_target), self._registry.announced
+        found = self._found.get(stored.job_id)
+        if (
+            found is not None
+            and found.version == stored.version
+            and found.spec is spec
+            and found.announced is announced
+        ):
+            return found.notes
+        notes = notes_of_definition(self._registry, stored.definition)
+        self._found[stored.job_id] = _Found(stored.version, spec, announced, notes)
+        self._found.move_to_end(stored.job_id)
+        if len(self._found) > KEPT:
+            self._found.popitem(last=False)
+        return notes
+
+
+class _Found(NamedTuple):
+    version: int
+    spec: ExecutorSpec | None
+    announced: Sequence[Announced]
+    notes: tuple[Note, ...]
 
 
 def with_notes(registry: Registry, job: Job, checked: Iterable[Note] = ()) -> Job:

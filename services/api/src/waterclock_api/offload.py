@@ -13,6 +13,7 @@ from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
 from waterclock.model.errors import Refusal, TryLater
+from waterclock_api.turns import short_turns
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,7 +62,8 @@ class Offload:
 
         def compute() -> T:
             try:
-                return function(*args, **kwargs)
+                with short_turns():
+                    return function(*args, **kwargs)
             finally:
                 loop.call_soon_threadsafe(ended)
 

@@ -28,6 +28,7 @@ from waterclock_api.access import Access
 from waterclock_api.budget import Budget
 from waterclock_api.hub import Hub
 from waterclock_api.memory import JobMemory
+from waterclock_api.notes import JobNotes
 from waterclock_api.offload import Offload
 from waterclock_api.outages import Outages
 from waterclock_api.problems import ReadTooSlow
@@ -63,6 +64,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     projected: Projected
     registry: Registry
     memory: JobMemory
+    notes: JobNotes
     hub: Hub
     clock: Clock
     store_clocks: StoreClocks

@@ -23,6 +23,7 @@ from waterclock.store.vigil import within
 from waterclock.store.waits import Projected, seen
 from waterclock_api.announced import Announced
 from waterclock_api.params import prepared
+from waterclock_api.turns import in_thread
 
 FRESH_FOR = 2.0  # s
 CATCH_UP = 2.0  # s; how long an unknown executor is waited for, if the projection is behind
@@ -107,14 +108,16 @@ class Registry:
         async with self._pool.connection(timeout=self._patience) as connection:
             with within(connection, _TIMEOUT):
                 read_now = await executors_of_workers(connection)
-                self._announced = await announced_by_workers(connection)
+                announced = await announced_by_workers(connection)
+        if announced != self._announced:  # else the same object: what was found out about it is found by it
+            self._announced = announced
         known: dict[str, ExecutorSpec] = {}
         for read in read_now:
             before = self.kept(read.key)
             if before is not None and before == read:
-                read = before  # the same object: what was found out about it is found by it
+                read = before
             else:
-                await asyncio.to_thread(prepared, read)
+                await in_thread(prepared, read)
             known |= dict.fromkeys(read.aliases, read) | {read.key: read}
         self._read_at = self._clock.monotonic()
         return known

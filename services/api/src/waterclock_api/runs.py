@@ -29,7 +29,7 @@ from waterclock_api.headers import header
 from waterclock_api.history import run_subject
 from waterclock_api.intake import NoQuery, query_pairs, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
-from waterclock_api.notes import bounded, notes_of, notes_of_definition
+from waterclock_api.notes import bounded, notes_of
 from waterclock_api.pages import room_for, room_if_large
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.place_checks import check_places
@@ -74,7 +74,8 @@ async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
             nonlocal notes
             checked: list[Note] = []
             wanted = await _wish(parts, caller, stored, body, checked)
-            notes = bounded((*checked, *_notes(parts, stored, body)))
+            of_job = _notes(parts, stored, body)
+            notes = bounded((*checked, *of_job)) if checked else of_job
             return wanted
 
         done = await request_of_job(parts, caller.command, job_id, wish)
@@ -233,7 +234,7 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
 def _notes(parts: Parts, stored: StoredJob, body: Any) -> tuple[Note, ...]:
     params = body.get("params")
     if params is None:
-        return notes_of_definition(parts.registry, stored.definition)
+        return parts.notes.of(stored)
     queue = body.get("queue") or stored.definition.queue
     return notes_of(parts.registry, stored.definition.invoke_target, params, queue=queue, at="params")
 

@@ -18,13 +18,14 @@ RunId = NewType("RunId", str)
 ID_PATTERN = re.compile(r"[0-9a-z-]{1,64}")
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_PAIRS = tuple(low + high for high in _DIGITS for low in _DIGITS)
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def digest(text: str, length: int) -> str:
     """Hash `text` to `length` digits of base 32 (five bits each), at most 51."""
     number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
-    return "".join(_DIGITS[number >> (5 * place) & 31] for place in range(length))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(0, 5 * length, 10)])[:length]
 
 
 @lru_cache(maxsize=1024)  # many jobs are due at one instant
