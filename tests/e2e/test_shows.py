@@ -50,6 +50,7 @@ def test_a_quick_bench_says_what_it_measured_beside_the_bare_figure(part: str, y
     assert "budget" in done.stdout
 
 
+@pytest.mark.soak
 def test_a_quick_bench_of_delayed_runs_says_how_late_they_start() -> None:
     done = run("bench", "delayed", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -57,6 +58,7 @@ def test_a_quick_bench_of_delayed_runs_says_how_late_they_start() -> None:
         assert re.search(figure + r" +\d+\.\d\d +\d+\.\d\d$", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.soak
 def test_a_quick_bench_of_the_projection_says_how_fast_and_how_soon() -> None:
     done = run("bench", "project", "--quick", timeout=90)
     assert done.returncode == 0, done.stderr
@@ -64,6 +66,7 @@ def test_a_quick_bench_of_the_projection_says_how_fast_and_how_soon() -> None:
     assert "request → readable" in done.stdout
 
 
+@pytest.mark.soak
 def test_a_quick_bench_of_streams_delivers_to_all() -> None:
     done = run("bench", "sse", "--quick", timeout=90)
     assert done.returncode == 0, done.stderr
@@ -86,6 +89,7 @@ def test_a_quick_bench_of_access_says_what_each_kind_of_caller_costs() -> None:
         assert re.search(rf"^  {kind} +[1-9]\d* +\d+%", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.soak
 def test_a_quick_bench_of_the_whole_path_says_what_went_through_and_what_each_process_took() -> None:
     done = run("bench", "path", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -104,6 +108,7 @@ def test_a_quick_bench_of_traces_says_what_each_process_pays() -> None:
             assert re.search(rf"^  {share} +\d+ +\d+ +\d+ +\d+ +-?\d+$", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.soak
 def test_a_quick_bench_of_the_schedule_says_how_late_it_decided() -> None:
     done = run("bench", "schedule", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -121,7 +121,7 @@ async def test_heartbeats_come_through_and_who_leaves_the_gateway_leaves_us(
         await eventually(lambda: api.parts.hub.seats == 0, within=30)
 
 
-@both
+@pytest.mark.parametrize("kind", ["nginx", pytest.param("traefik", marks=pytest.mark.soak)])
 @pytest.mark.asyncio
 async def test_nothing_is_lost_or_doubled_while_replicas_and_gateway_restart(
     kind: Kind, redis_url: str, store_url: str, key_prefix: str, tmp_path: Path
