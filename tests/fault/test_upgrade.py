@@ -21,15 +21,23 @@ from tests.support.listening import Listener
 from tests.support.load import Load
 from tests.support.rollout import ORDER, Release, rolling
 from tests.support.verdict import broken, misheard
+from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
-from waterclock.model.events import ResultRefused, RunLost, WorkerLeft
+from waterclock.log.client import Log
+from waterclock.log.clock import now
+from waterclock.log.commands import Command
+from waterclock.log.jobs import Appended, StoredJob, define
+from waterclock.model.definition import Definition
+from waterclock.model.events import JobCreated, ResultRefused, RunLost, WorkerLeft
+from waterclock.model.ids import created_job
 from waterclock.model.instants import stamp
 from waterclock.store.pool import open_pool
 from waterclock.store.shadow import Difference
+from waterclock_api.naming import take_name
 from waterclock_api.place_findings import of_jobs
 
 FLOWING, QUIET = 60.0, 90.0  # s
-NEW = ("reach",)
+NEW: tuple[str, ...] = ()
 """Columns of this release: until its projector has taken over they stay empty, and `rebuild --swap` fills them."""
 REACHING: dict[str, tuple[str, dict[str, Any]]] = {
     "own bucket": ("db.backup", {"bucket": "kept", "connection": "env:OLD_URL", "accessKey": "env:OLD_KEY"}),
@@ -39,7 +47,10 @@ REACHING: dict[str, tuple[str, dict[str, Any]]] = {
     "with a secret": ("http.request", {"url": "https://x.example", "headers": {"A": {"from": "env:OLD_TOKEN"}}}),
     "signed": ("http.request", {"url": "https://x.example", "sign": {"key": "env:OLD_KEY"}}),
 }
-"""Jobs of the release before that workers of this one would stop: none of them names a place or lists a reference."""
+"""Jobs of a release before places that workers would stop: none of them names a place or lists a reference.
+
+The API of the release before refuses them; what was stored earlier is put into the log as it was then.
+"""
 UPGRADE: list[tuple[str, Release]] = [(part, "present") for part in ORDER]
 DOWNGRADE: list[tuple[str, Release]] = [(part, "previous") for part in reversed(ORDER)]
 
@@ -82,13 +93,12 @@ async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[st
         await rollout.migrate("previous")
         await rollout.begin("previous")
         load = await Load.begin(place.url, seed=seed)
-        reaching = await stored(place.url)
+        reaching = await stored(place.url, urls, stores["WATERCLOCK_KEY_PREFIX"])
         heard = {name: load.stream_of(name) for name in ("tick", "serial", "by-hand")}
         async with asyncio.TaskGroup() as tasks:
             asking = tasks.create_task(load.go_on(), name="load")
             listening = [tasks.create_task(one.listen(), name="listen") for one in heard.values()]
             await rollout.migrate("present")
-            assert await named(urls[1]) == dict.fromkeys(reaching, "warning"), "nobody is told before workers are new"
             for part, release in steps:
                 await rollout.replace(part, release)
                 await flows(load, heard["tick"])
@@ -114,18 +124,40 @@ async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[st
     assert not faults, "\n".join([f"seed {seed}", *faults[:100]])
 
 
-async def stored(url: str) -> list[str]:
-    """The ids of jobs that reach out, and run on demand only; they are read back as they are."""
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-        made: list[str] = []
+async def stored(url: str, urls: tuple[str, str], prefix: str) -> list[str]:
+    """The ids of jobs that reach out, and run on demand only; the API of the release before reads them."""
+    made: list[str] = []
+    async with connected(*urls, prefix=prefix) as reached:
         for name, (target, params) in REACHING.items():
-            job = {"jobName": name, "invokeTarget": target, "invokeParams": params}
-            answered = await http.post("/v1/monitor/jobs", json=job)
-            assert answered.status_code in {201, 202}, answered.text
-            made.append(answered.json()["id"])
+            made.append(
+                await _put_in(reached.log, Definition(job_name=name, invoke_target=target, invoke_params=params))
+            )
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
         for job_id in made:
             await waiting.until(lambda: _readable(http, job_id), within=QUIET, what=f"{job_id} can be read")  # noqa: B023
-        return made
+    return made
+
+
+async def _put_in(log: Log, definition: Definition) -> str:
+    """A job as an API puts it into the log, past all that this one checks; its id."""
+    command = Command(id=token())
+    job_id = created_job(command.id)
+    at_ms = await now(log, log.partition_of(job_id))
+    at = stamp(at_ms)
+    await take_name(log, definition, job_id, command)
+    done = await define(
+        log,
+        job_id,
+        command=command,
+        expected_version=0,
+        expected_mark=None,
+        through=at_ms,
+        units=(),
+        event=JobCreated(job_id=job_id, version=1, definition=definition, after=at, through=at, command_id=command.id),
+        job=StoredJob(job_id=job_id, version=1, definition=definition, created_at=at, updated_at=at),
+    )
+    assert isinstance(done, Appended), done
+    return job_id
 
 
 async def named(postgres_url: str) -> dict[str, str]:
@@ -153,9 +185,9 @@ async def _readable(http: httpx.AsyncClient, job_id: str) -> bool:
 
 async def flows(load: Load, tick: Listener) -> None:
     """What is due from now on is decided, executed, and read to have succeeded."""
-    now = stamp(SystemClock().now_ms())
-    await tick.first("run.requested", since=now, within=FLOWING)
-    run_id = (await tick.first("run.succeeded", since=now, within=FLOWING))["runId"]
+    since = stamp(SystemClock().now_ms())
+    await tick.first("run.requested", since=since, within=FLOWING)
+    run_id = (await tick.first("run.succeeded", since=since, within=FLOWING))["runId"]
     await waiting.until(lambda: load.succeeded(run_id), within=FLOWING, what=f"{run_id} is read to have succeeded")
 
 

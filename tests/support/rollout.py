@@ -76,7 +76,7 @@ class Rollout:
             "WATERCLOCK_SCHEDULER_NAME": name,
             "WATERCLOCK_WORKER_NAME": name,
             "WATERCLOCK_DRAIN_TIMEOUT": f"{DRAIN:g}",
-            "WATERCLOCK_EXECUTORS": DEMO_EXECUTORS,  # the release before brings them with it, the present one does not
+            "WATERCLOCK_EXECUTORS": DEMO_EXECUTORS,
         }
         env = {**self._of(release), **own}
         service = Service(name, verb=ORDER[part], env=env, on_line=self._output.of(name), grace=GONE)
