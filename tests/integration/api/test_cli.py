@@ -228,6 +228,7 @@ async def test_runs_that_fit_a_filter_are_run_again_and_cancelled(rig: MakeRig) 
         (("cancel",), "Name a run, or say which: --all"),
         (("retry",), "Name a run, or say which: --failed"),
         (("cancel", "a-b", "--all"), "one or the other"),
+        (("cancel", "--all", "--of-queue", "low"), "either all, or what fits"),
         (("retry", "a-b", "--dry-run"), "one or the other"),
         (("retry", "a-b", "c-d"), "One run at a time"),
         (("retry", "--failed", "--follow"), "for one run that is named"),

@@ -36,7 +36,7 @@ async def test_the_life_of_a_job_and_its_run(rig: MakeRig) -> None:
             await client.send(calls.trigger_job("demo/tide"))
         fitting = await client.send(calls.cancel_runs(dry_run=True, jobId=job.id))
         assert [one.run_id for one in fitting.items] == [run_id]
-        assert (await client.send(calls.retry_runs(dry_run=True))).matched == 0
+        assert (await client.send(calls.retry_runs(dry_run=True, all=True))).matched == 0
         grant = await worker.claim_one()
         await worker.step(grant, "One", "line one", "line two")
         await worker.succeed(grant, {"rows": 3})

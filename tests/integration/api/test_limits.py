@@ -47,7 +47,7 @@ async def test_at_the_memory_limit_nothing_new_is_taken_and_what_runs_ends(
         for _ in range(2):
             assert (await api.http.post(pause, json={}, headers=key)).status_code == 200
         assert (await api.http.post(pause.replace("pause", "resume"), json={})).status_code == 200
-        every = await api.http.post(f"{RUNS}/cancel", json={}, headers={"Idempotency-Key": "all"})
+        every = await api.http.post(f"{RUNS}/cancel", json={"all": True}, headers={"Idempotency-Key": "all"})
         assert every.status_code == 202, every.text
         off = await api.http.put(f"{JOBS}/{burden['id']}/status", json={"status": "1"})
         assert (off.status_code, off.json()["status"]) == (200, "1"), off.text

@@ -22,7 +22,7 @@ async def test_what_failed_is_run_again_and_a_dry_run_only_tells_what_that_is(ri
         await worker.succeed(await worker.claim_one(api.log.partition_of(fine)))
         await api.ask()  # which has not ended
 
-        dry = await api.http.post(RETRY, json={"dryRun": True})
+        dry = await api.http.post(RETRY, json={"dryRun": True, "all": True})
         assert dry.status_code == 200, dry.text
         assert {name: dry.json()[name] for name in ("dryRun", "matched", "retried", "refused", "nextCursor")} == {
             "dryRun": True,
@@ -65,7 +65,7 @@ async def test_the_filters_are_those_of_the_list(rig: MakeRig) -> None:
             assert response.status_code == 200, response.text
             return {item["runId"] for item in response.json()["items"]}
 
-        assert await fits() == {*of_job, low}
+        assert await fits(all=True) == {*of_job, low}
         assert await fits(jobId=job_id) == await fits(jobId=[job_id, "other"]) == set(of_job)
         assert await fits(queue="low") == await fits(q="SPARE") == {low}
         assert await fits(status=["succeeded", "cancelled"]) == {fine}
@@ -91,7 +91,7 @@ async def test_what_fits_is_worked_off_in_pages(rig: MakeRig) -> None:
         done: list[str] = []
         cursor: str | None = None
         while not done or cursor is not None:
-            body = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+            body = {"all": True, "limit": 2} | ({"cursor": cursor} if cursor else {})
             page = (await api.http.post(RETRY, json=body)).json()
             done += [item["runId"] for item in page["items"]]
             cursor = page["nextCursor"]
@@ -116,8 +116,8 @@ async def test_the_same_key_retries_each_run_once_whatever_has_failed_since(rig:
         assert second.headers["idempotency-replayed"] == "true"
         retried = [run for run in await _runs(api) if run["trigger"] == "retry"]
         assert sorted(run["retryOf"] for run in retried) == sorted(failed[1:])
-        assert (await api.http.post(RETRY, json={"limit": 2}, headers=key)).status_code == 422
-        dry = await api.http.post(RETRY, json={"limit": 2, "dryRun": True}, headers=key)
+        assert (await api.http.post(RETRY, json={"all": True, "limit": 2}, headers=key)).status_code == 422
+        dry = await api.http.post(RETRY, json={"all": True, "limit": 2, "dryRun": True}, headers=key)
         assert dry.status_code == 200  # changes nothing, so uses no key
 
 
@@ -131,7 +131,7 @@ async def test_a_refusal_of_one_does_not_hold_up_the_others(rig: MakeRig) -> Non
         await _fail(api, worker)
         blocking = await api.trigger(busy)
         await api.http.delete(f"{JOBS}/{gone}")
-        done = (await api.http.post(RETRY, json={})).json()
+        done = (await api.http.post(RETRY, json={"all": True})).json()
         assert (done["matched"], done["retried"], done["refused"]) == (3, 1, 2)
         told = {item["runId"]: item for item in done["items"]}
         assert blocking in told[first]["refused"]

@@ -265,7 +265,7 @@ async def test_what_each_role_may_do_at_each_door(rig: MakeRig) -> None:
             ("POST", RUNS, {"invokeTarget": HTTP, "params": {"url": "https://anywhere.example"}}, same),
             ("POST", f"{RUNS}/{run_id}/retry", {}, runs),
             ("POST", f"{RUNS}/{run_id}/retry", {"queue": "low"}, runs),
-            ("POST", f"{RUNS}/retry", {"dryRun": True}, dict.fromkeys(runs, 200)),
+            ("POST", f"{RUNS}/retry", {"dryRun": True, "all": True}, dict.fromkeys(runs, 200)),
             ("POST", f"{job}/backfill", span, dict.fromkeys(runs, 200)),
             ("POST", f"{job}/backfill", span | {"dryRun": False}, same),
             ("PUT", job, definition, {"edit": 200, "run+edit": 200, "admin": 200}),

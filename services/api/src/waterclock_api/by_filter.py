@@ -2,12 +2,16 @@
 
 Each run is dealt with by a command of its own, derived from the client's and the run, so a repeated call repeats none.
 With a client's key the filter is about what was so when the key first came.
+
+An empty selection is never everything: a filter that is given holds something, and all runs are asked for by `all`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
+
+from msgspec import UNSET
 
 from waterclock.log.commands import Command
 from waterclock.log.commands import KeyReused as Reused
@@ -24,14 +28,25 @@ from waterclock_api.parts import Parts
 from waterclock_api.patience import PATIENCE, appended
 from waterclock_api.problems import BadRequest
 
+FILTERS = ("jobId", "queue", "status", "trigger", "label", "from", "to", "q")
 
-def query_of(write: RetryRunsWrite | CancelRunsWrite, flaws: list[Flaw], *, statuses: Sequence[RunStatus]) -> RunsQuery:
-    """The filters as those of a list; `statuses` where the body names none."""
+
+def selection(
+    write: RetryRunsWrite | CancelRunsWrite,
+    body: Mapping[str, Any],
+    flaws: list[Flaw],
+    *,
+    statuses: Sequence[RunStatus],
+) -> RunsQuery:
+    """The filters as those of a list; `statuses` where the body names none.
+
+    `body`: what was read into `write`. What selects nothing, or does not say what, is added to `flaws`.
+    """
     try:
         read_cursor(write.cursor, tuple[int, str])
     except BadRequest:
         flaws.append(Flaw("/cursor", "is no cursor of ours"))
-    return RunsQuery(
+    query = RunsQuery(
         job_id=_several(write.job_id),
         queue=_several(write.queue),
         status=_several(write.status) or tuple(statuses),
@@ -43,6 +58,28 @@ def query_of(write: RetryRunsWrite | CancelRunsWrite, flaws: list[Flaw], *, stat
         limit=write.limit,
         cursor=write.cursor,
     )
+    given = [name for name in FILTERS if body.get(name) is not None]
+    flaws.extend(_empty(body, (name for name in given if name not in {"from", "to"}), flaws))
+    if given and write.all_:
+        flaws.append(Flaw("/all", f"stands beside {', '.join(given)}: either all, or what fits a filter"))
+    elif not given and not write.all_ and not any(_member(flaw) in {*FILTERS, "all"} for flaw in flaws):
+        said = f'nothing says which runs: give a filter ({", ".join(FILTERS)}), or "all": true for all of them'
+        flaws.append(Flaw("/all", said))
+    return query
+
+
+def _empty(body: Mapping[str, Any], given: Iterable[str], flaws: Sequence[Flaw]) -> Iterator[Flaw]:
+    """Filters that hold nothing, and were not refused for something else."""
+    refused = {flaw.pointer for flaw in flaws}
+    for name in given:
+        value = body[name]
+        values = cast("list[object]", value) if isinstance(value, list) else [value]
+        if not values and f"/{name}" not in refused:
+            yield Flaw(f"/{name}", "is an empty list: say what it selects, or leave the filter out")
+        for place, one in enumerate(values):
+            pointer = f"/{name}/{place}" if values is value else f"/{name}"
+            if isinstance(one, str) and not one.strip() and pointer not in refused:
+                yield Flaw(pointer, "is an empty text: say what it selects, or leave the filter out")
 
 
 async def first_heard_of(parts: Parts, caller: Caller, *, relieving: bool = False) -> Noted | None:
@@ -80,6 +117,13 @@ def command_for(caller: Caller, run_id: str) -> Command:
     return Command(id=digest(f"{known.id} {run_id}", 32), fingerprint=known.fingerprint, client=known.client)
 
 
+def _member(flaw: Flaw) -> str:
+    """The member of the body that it is about."""
+    return flaw.pointer.split("/")[1] if flaw.pointer else ""
+
+
 def _several(given: Any) -> tuple[Any, ...]:
     """A filter's values, of which one may be given bare."""
+    if given is UNSET:
+        return ()
     return cast("tuple[Any, ...]", given) if isinstance(given, tuple) else (given,)

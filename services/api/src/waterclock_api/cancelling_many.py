@@ -7,7 +7,7 @@ from litestar import post
 from waterclock.model.errors import Flaw, RunEnded
 from waterclock_api import reads
 from waterclock_api.answers import Answer, answer
-from waterclock_api.by_filter import all_caught_up, command_for, first_heard_of, query_of
+from waterclock_api.by_filter import all_caught_up, command_for, first_heard_of, selection
 from waterclock_api.caller import Caller, caller_of
 from waterclock_api.cancelling import cancel_one
 from waterclock_api.dto import CancelRunsWrite
@@ -40,7 +40,7 @@ async def cancel_runs(request: AnyRequest) -> Answer:
     with asked(caller, "cancel runs"):
         flaws: list[Flaw] = []
         write = read_struct(CancelRunsWrite, body, flaws)
-        query = query_of(write, flaws, statuses=())
+        query = selection(write, body, flaws, statuses=())
         refuse(flaws)
         noted = None if write.dry_run else await first_heard_of(parts, caller, relieving=True)
         await all_caught_up(parts)

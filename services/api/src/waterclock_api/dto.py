@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from waterclock.model.definition import Concurrent, MisfirePolicy, OverlapPolicy, Status
 from waterclock.model.events import Level, Trigger
@@ -20,6 +21,11 @@ Moment = Annotated[
 ]
 Part = Annotated[str, msgspec.Meta(max_length=256, description="A part of it, in any case.")]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+OneText = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
+FEW = msgspec.Meta(extra_json_schema={"minItems": 1})
+Some = OneText | Annotated[tuple[OneText, ...], FEW]
+"""One value of a filter or several; that there is one is checked by `by_filter`, in words."""
+All = Annotated[bool, msgspec.Meta(description="All of them, in place of a filter.")]
 UnfinishedStatus = Literal["delayed", "waiting", "queued", "running"]
 EndedStatus = Literal["succeeded", "failed", "timedOut", "cancelled", "died"]
 Cursor = Annotated[str, msgspec.Meta(max_length=256, description="`nextCursor` of the page before.")]
@@ -106,19 +112,20 @@ class AgainWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RetryRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Which ended runs to run again, by the filters of `GET /runs`, each one value or several; at most `limit`.
+    """Which ended runs to run again, by the filters of `GET /runs`, each one value or several, or `all`.
 
-    Without `status` those that failed, timed out or died. `overlapPolicy` null: as each job has it.
+    At most `limit`; without `status` those that failed, timed out or died. `overlapPolicy` null: as each job has it.
     """
 
-    job_id: str | tuple[str, ...] = ()
-    queue: str | tuple[str, ...] = ()
-    status: EndedStatus | tuple[EndedStatus, ...] = ()
-    trigger: Trigger | tuple[Trigger, ...] = ()
-    label: str | tuple[str, ...] = ()
+    job_id: Some | UnsetType = UNSET
+    queue: Some | UnsetType = UNSET
+    status: EndedStatus | Annotated[tuple[EndedStatus, ...], FEW] | UnsetType = UNSET
+    trigger: Trigger | Annotated[tuple[Trigger, ...], FEW] | UnsetType = UNSET
+    label: Some | UnsetType = UNSET
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
-    q: Part | None = None
+    q: Annotated[Part, msgspec.Meta(extra_json_schema={"minLength": 1})] | None = None
+    all_: All = msgspec.field(default=False, name="all")
     dry_run: bool = False
     overlap_policy: OverlapPolicy | None = None
     reason: Text | None = None
@@ -127,16 +134,20 @@ class RetryRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class CancelRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Which unfinished runs to cancel, by the filters of `GET /runs`, each one value or several; at most `limit`."""
+    """Which unfinished runs to cancel, by the filters of `GET /runs`, each one value or several, or `all`.
 
-    job_id: str | tuple[str, ...] = ()
-    queue: str | tuple[str, ...] = ()
-    status: UnfinishedStatus | tuple[UnfinishedStatus, ...] = ()
-    trigger: Trigger | tuple[Trigger, ...] = ()
-    label: str | tuple[str, ...] = ()
+    At most `limit`.
+    """
+
+    job_id: Some | UnsetType = UNSET
+    queue: Some | UnsetType = UNSET
+    status: UnfinishedStatus | Annotated[tuple[UnfinishedStatus, ...], FEW] | UnsetType = UNSET
+    trigger: Trigger | Annotated[tuple[Trigger, ...], FEW] | UnsetType = UNSET
+    label: Some | UnsetType = UNSET
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
-    q: Part | None = None
+    q: Annotated[Part, msgspec.Meta(extra_json_schema={"minLength": 1})] | None = None
+    all_: All = msgspec.field(default=False, name="all")
     dry_run: bool = False
     limit: Limit = 100
     cursor: Cursor | None = None

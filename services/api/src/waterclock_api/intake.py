@@ -130,6 +130,8 @@ def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
         field = fields.get(name)
         if field is None:
             flaws.append(Flaw(f"?{name}", _unknown(name, fields, flaws)))
+        elif "" in values:  # which would be taken for no filter by one, and for one that nothing fits by another
+            flaws.append(Flaw(f"?{name}", "is empty: give it a value, or leave it out"))
         elif "\0" in "".join(values):
             flaws.append(Flaw(f"?{name}", "holds the character U+0000"))
         else:

@@ -16,7 +16,7 @@ from waterclock.model.errors import Flaw, JobGone, RunBlocked
 from waterclock.model.ids import retried_run
 from waterclock_api import reads
 from waterclock_api.answers import Answer, answer
-from waterclock_api.by_filter import all_caught_up, command_for, first_heard_of, query_of
+from waterclock_api.by_filter import all_caught_up, command_for, first_heard_of, selection
 from waterclock_api.caller import Caller, caller_of
 from waterclock_api.credentials import BeyondRun
 from waterclock_api.dto import AgainWrite, EndedStatus, RetryRunsWrite
@@ -50,7 +50,7 @@ async def retry_runs(request: AnyRequest) -> Answer:
     with asked(caller, "retry runs"):
         flaws: list[Flaw] = []
         write = read_struct(RetryRunsWrite, body, flaws)
-        query = query_of(write, flaws, statuses=BADLY)
+        query = selection(write, body, flaws, statuses=BADLY)
         refuse(flaws)
         noted = None if write.dry_run else await first_heard_of(parts, caller)
         await all_caught_up(parts)

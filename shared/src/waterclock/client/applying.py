@@ -86,7 +86,7 @@ def export(
     if jobs:
         found = (client.send(calls.get_job(job)) for job in jobs)
     else:
-        found = client.each(calls.list_jobs(group=group, label=labels, limit=1000))
+        found = client.each(calls.list_jobs(group=group or None, label=labels or None, limit=1000))
     text = write_file((definition_of(job) for job in found), shown=path is None and at_terminal())
     if path is None:
         click.echo(text, nl=False)

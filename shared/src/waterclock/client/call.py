@@ -55,10 +55,17 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def several(given: str | Iterable[str] | None) -> list[str] | None:
-    """Values of a repeatable parameter, of which one may be given bare."""
+    """Values of a repeatable parameter, of which one may be given bare; None: it is left out.
+
+    Raises:
+        ValueError: there are none. Left out, the parameter would select everything.
+    """
     if given is None:
         return None
-    return [given] if isinstance(given, str) else list(given) or None
+    values = [given] if isinstance(given, str) else list(given)
+    if not values:
+        raise ValueError("an empty list selects nothing: name what is wanted, or give None for all")
+    return values
 
 
 def members(definition: Definition | Body) -> Body:

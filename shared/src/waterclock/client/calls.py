@@ -1,6 +1,7 @@
 """Every route as a value: what to ask, and what the answer is. No I/O: `Client` and `AsyncClient` send the same calls.
 
-A job is named by `group/name` or by its id, wherever one is asked for; the client looks the id up.
+A job is named by `group/name` or by its id, wherever one is asked for; the client looks the id up. Where several values
+may be given, None stands for all; an empty list is a ValueError.
 """
 
 from __future__ import annotations
@@ -183,8 +184,10 @@ def preview(
     return Call(method="POST", path=("schedules", "preview"), kind=answers.Preview, body=body, reads=True)
 
 
-def verify(*, from_: str | None = None, to: str | None = None, jobs: Iterable[str] = ()) -> Call[answers.Proof]:
-    query = {"from": from_, "to": to, "jobId": [Named(job) for job in jobs] or None}
+def verify(
+    *, from_: str | None = None, to: str | None = None, jobs: str | Iterable[str] | None = None
+) -> Call[answers.Proof]:
+    query = {"from": from_, "to": to, "jobId": _named(jobs)}
     return Call(path=("ledger", "verify"), kind=answers.Proof, query=query)
 
 
@@ -201,8 +204,7 @@ def list_runs(
     cursor: str | None = None,
 ) -> Call[Page[answers.Run]]:
     """Newest first. `from_` and `to` bound when they were requested; `q`: part of an id, name, target or error."""
-    jobs = [Named(each) for each in several(job) or ()] or None
-    query = {"jobId": jobs, "queue": several(queue), "status": several(status), "trigger": several(trigger)}
+    query = {"jobId": _named(job), "queue": several(queue), "status": several(status), "trigger": several(trigger)}
     query |= {"from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor}
     return Call(path=("runs",), kind=Page[answers.Run], query=query)
 
@@ -243,13 +245,16 @@ def retry_run(
 
 
 def retry_runs(*, dry_run: bool = False, key: str | None = None, **filters: Any) -> Call[answers.Retried]:
-    """Run again what has ended and fits; `filters` are members of the body (`jobId`, `status`, `from`, `limit`, …)."""
+    """Run again what has ended and fits; `filters` are members of the body (`jobId`, `status`, `from`, `limit`, …).
+
+    All that failed, timed out or died are asked for by `all=True`; no filter, or an empty one, is refused (`Invalid`).
+    """
     body = {"dryRun": dry_run} | filters
     return Call(method="POST", path=("runs", "retry"), kind=answers.Retried, body=body, keyed=True, key=key)
 
 
 def cancel_runs(*, dry_run: bool = False, key: str | None = None, **filters: Any) -> Call[answers.CancelledRuns]:
-    """Cancel what has not ended and fits; `filters` as for `retry_runs`."""
+    """Cancel what has not ended and fits, or `all=True`; `filters` as for `retry_runs`."""
     body = {"dryRun": dry_run} | filters
     return Call(method="POST", path=("runs", "cancel"), kind=answers.CancelledRuns, body=body, keyed=True, key=key)
 
@@ -290,5 +295,10 @@ def all_events(
     *, kind: str | Iterable[str] | None = None, job: str | Iterable[str] | None = None, after: str | None = None
 ) -> Stream:
     """Of all jobs or some, from now; it does not end. `kind`: `run.failed`, or what stands before its dot."""
-    query = {"type": several(kind), "jobId": [Named(each) for each in several(job) or ()] or None}
+    query = {"type": several(kind), "jobId": _named(job)}
     return Stream(subject="all", path=("events", "stream"), query=query, after=after)
+
+
+def _named(jobs: str | Iterable[str] | None) -> list[Named] | None:
+    found = several(jobs)
+    return None if found is None else [Named(each) for each in found]

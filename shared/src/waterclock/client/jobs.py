@@ -70,7 +70,14 @@ def list_(
     """List jobs, oldest first."""
     wanted = {None: None, "enabled": "0", "disabled": "1"}[status]
     call = calls.list_jobs(
-        name=name, group=group, status=wanted, target=executor, queue=queue, label=label, limit=limit, cursor=cursor
+        name=name,
+        group=group or None,
+        status=wanted,
+        target=executor or None,
+        queue=queue or None,
+        label=label or None,
+        limit=limit,
+        cursor=cursor,
     )
     show(client, call, listed, as_json=as_json)
 
@@ -274,7 +281,7 @@ def history(
     as_json: bool,
 ) -> None:
     """List what happened to a job, newest first; a deleted one is named by its id."""
-    call = calls.job_history(job, kind=kinds, actor=actor, from_=from_, to=to, limit=limit, cursor=cursor)
+    call = calls.job_history(job, kind=kinds or None, actor=actor, from_=from_, to=to, limit=limit, cursor=cursor)
     show(client, call, events, as_json=as_json)
 
 

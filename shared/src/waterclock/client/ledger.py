@@ -47,7 +47,7 @@ def verify(
         prove_chain(anchors, as_json=as_json)
         return
     try:
-        answer = client.fetch(calls.verify(from_=from_, to=to, jobs=jobs))
+        answer = client.fetch(calls.verify(from_=from_, to=to, jobs=jobs or None))
     except Refused as error:  # 1 is left to what is proved
         raise NotAsked(str(error)) from None
     proof = decode(answer, Proof)

@@ -11,7 +11,7 @@ from waterclock.client.fields import assigned, duration, parameters
 from waterclock.client.http import Client
 from waterclock.client.output import complain, say
 from waterclock.client.problems import Refused
-from waterclock.client.runs_many import cancel_many, check, chosen, filters, retry_many
+from waterclock.client.runs_many import ALL, cancel_many, check, chosen, filters, retry_many
 from waterclock.client.runs_told import told, whole
 from waterclock.client.terminal import (
     NO,
@@ -119,7 +119,15 @@ def list_(
 ) -> None:
     """List runs, newest first."""
     call = calls.list_runs(
-        job=job, queue=queue, status=status, trigger=trigger, from_=from_, to=to, q=search, limit=limit, cursor=cursor
+        job=job or None,
+        queue=queue or None,
+        status=status or None,
+        trigger=trigger or None,
+        from_=from_,
+        to=to,
+        q=search,
+        limit=limit,
+        cursor=cursor,
     )
     show(client, call, told, as_json=as_json)
 
@@ -181,8 +189,10 @@ def cancel(
     Exit code 1 if one was refused; the others are asked all the same.
     """
     wanted = chosen(**given)
+    if wanted and every:
+        raise click.UsageError("--all stands beside a filter: either all, or what fits.")
     if check(run_ids, wanted, "--all", every=every, dry_run=dry_run):
-        well = cancel_many(client, wanted, dry_run=dry_run, key=key, as_json=as_json)
+        well = cancel_many(client, wanted or ALL, dry_run=dry_run, key=key, as_json=as_json)
     else:
         refused = [run_id for run_id in run_ids if not _cancelled(client, run_id)]
         well = not refused
@@ -236,7 +246,7 @@ def retry(
         if queue or wait or follow:
             raise click.UsageError("--queue, --wait and --follow are for one run that is named.")
         how = {"overlapPolicy": overlap, "reason": reason}
-        if not retry_many(client, {**wanted, **how}, dry_run=dry_run, key=key, as_json=as_json):
+        if not retry_many(client, {**(wanted or ALL), **how}, dry_run=dry_run, key=key, as_json=as_json):
             click.get_current_context().exit(NO)
         return
     run_id, *others = run_ids

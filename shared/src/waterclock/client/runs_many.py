@@ -18,6 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", Retried, CancelledRuns)
 
 PAGE = 100  # runs in a request; each is a command of its own
+ALL: Body = {"all": True}
+"""In place of filters."""
 
 
 def filters(*statuses: str) -> Callable[[F], F]:
@@ -52,11 +54,11 @@ def chosen(**given: Any) -> Body:
         "to": given["to"],
         "q": given["search"],
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in found.items() if value not in (None, [])}
 
 
 def check(run_ids: tuple[str, ...], wanted: Body, flag: str, *, every: bool, dry_run: bool) -> bool:
-    """Whether runs are meant by filter rather than by their ids.
+    """Whether runs are meant by filter, or all of them, rather than by their ids.
 
     Raises:
         click.UsageError: neither was said, or both.

@@ -28,5 +28,5 @@ def tail(
     if run_id is not None:
         leave_with(watch(client, calls.run_events(run_id, after=after), Lines(as_json=as_json).write))
         return
-    stream = calls.all_events(kind=kinds, after=after) if job is None else calls.job_events(job, after=after)
+    stream = calls.all_events(kind=kinds or None, after=after) if job is None else calls.job_events(job, after=after)
     watch(client, stream, Lines(whose=True, as_json=as_json).write)
