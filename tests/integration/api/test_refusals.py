@@ -76,6 +76,14 @@ TRIGGERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"overlapPolicy": "allow"}, "/overlapPolicy"),
     ({"reason": 5}, "/reason"),
 )
+CRON = '"cronExpression": "0 3 * * *", "cronExpression": "0 4 * * *"'
+DOUBLED: tuple[tuple[str, str, str], ...] = (
+    (JOBS, f'{{"jobName": "a", "invokeTarget": "demo.sleep", {CRON}}}', "/cronExpression"),
+    ("{job}", f'{{"jobName": "a", "invokeTarget": "demo.sleep", {CRON}}}', "/cronExpression"),
+    ("{job}/status", r'{"status": "1", "stat\u0075s": "0"}', "/status"),
+    ("{job}/trigger", '{"params": {"rows": [{"a/b": 1, "a/b": 1}]}}', "/params/rows/0/a~1b"),
+    (f"{RUNS}/cancel", '{"jobId": ["a"], "jobId": ["b"]}', "/jobId"),
+)
 COPY = {"type": "object", "properties": {"table": {"type": "string"}}, "required": ["table"]}
 
 
@@ -144,6 +152,11 @@ async def test_what_is_not_json_or_not_asked_for_is_refused_before_it_is_read(ri
         for content in (b"{", b"", b"nope", b'{"jobName": "\xff"}', b"[" * 100_000, b'{"jobName": "\\ud800"}'):
             _problem(await api.http.post(JOBS, content=content, headers=json_type), 400)
         _problem(await api.http.post(JOBS, content=b"[]", headers=json_type), 422)
+        for path, content, pointer in DOUBLED:
+            url = path.format(job=f"{JOBS}/{job_id}")
+            method = "PUT" if url.endswith(("status", job_id)) else "POST"
+            response = await api.http.request(method, url, content=content, headers=json_type)
+            assert _problem(response, 422)["errors"] == [{"pointer": pointer, "message": "is given more than once"}]
         for kind in ("application/x-www-form-urlencoded", "text/plain"):
             _problem(await api.http.post(JOBS, content=b"{}", headers={"content-type": kind}), 415)
         _problem(await api.http.post(JOBS, content=b'"' + b"x" * (1 << 20) + b'"', headers=json_type), 413)

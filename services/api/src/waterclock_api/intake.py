@@ -17,6 +17,7 @@ import msgspec
 from litestar import Request
 
 from waterclock.model.errors import Flaw, Invalid
+from waterclock.wire.doubles import doubles, may_have_doubles
 from waterclock_api.access import admit_still
 from waterclock_api.askers import caller_id
 from waterclock_api.budget import BUDGET, Budget, Hold, keep
@@ -49,7 +50,7 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
     Raises:
         BadRequest: not JSON.
         UnsupportedBody: it says that it is something else.
-        Invalid: it is nested too deeply, or holds too many values.
+        Invalid: it is nested too deeply, holds too many values, or a member more than once.
         SlowBody, Crowded: it did not come in time, or there is no room for it.
         Unauthenticated, Forbidden, CredentialsUnknown: who asks was let in, and would not be by the time that it came.
     """
@@ -75,6 +76,8 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
         raise BadRequest("The body is nested too deeply.") from error
     if body.count(b"[") + body.count(b"{") > DEPTH_LIMIT:
         _check_depth(found)
+    if may_have_doubles(body, found):
+        refuse([Flaw(pointer_to(*path), "is given more than once") for path in islice(doubles(body), MOST + 1)])
     return found
 
 

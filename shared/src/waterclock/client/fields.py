@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from waterclock.model.definition import Definition
+from waterclock.wire.doubles import doubles, may_have_doubles
 
 _KINDS = {field.encode_name: field.type for field in msgspec.structs.fields(Definition)}
 
@@ -40,6 +41,7 @@ def parameters(whole: str | None, pairs: Iterable[str]) -> dict[str, Any] | None
             found = msgspec.json.decode(whole, type=dict[str, Any])
         except msgspec.MsgspecError as error:
             raise click.UsageError(f"--params is no JSON object: {error}") from None
+        _check_doubles(whole, found)
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
@@ -68,6 +70,18 @@ def _value(name: str, text: str) -> Any:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        found = msgspec.json.decode(text)
     except msgspec.MsgspecError:
         return text
+    _check_doubles(text, found)
+    return found
+
+
+def _check_doubles(text: str, found: Any) -> None:
+    """
+    Raises:
+        UsageError: a member is given more than once, of which only the last was read.
+    """
+    if may_have_doubles(text.encode(), found):
+        for path in doubles(text.encode()):
+            raise click.UsageError(f"{'/'.join(map(str, path))} is given more than once in {text}")
