@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from waterclock.client import calls
-from waterclock.client.call import Call
+from waterclock.client.call import Call, Named
 from waterclock.client.problems import (
     Invalid,
     NotFound,
@@ -150,3 +150,35 @@ def job(name: str, job_id: str) -> bytes:
     moment = "2026-11-23T10:00:00.000Z"
     known = {"id": job_id, "version": 1, "createdAt": moment, "updatedAt": moment}
     return msgspec.json.encode({"jobName": name, "invokeTarget": "demo.noop"} | known)
+
+
+BY_ID = (
+    calls.preview("0 9 * * *", job="abc"),
+    calls.cancel_runs(dry_run=True, jobId=[Named("abc")]),
+    calls.retry_runs(jobId=[Named("abc")], status=["failed"]),
+    calls.list_runs(job="abc"),
+    calls.list_events(job="abc"),
+    calls.verify(jobs=["abc"]),
+    calls.trigger_job("abc"),
+    calls.backfill("abc", from_="a", to="b"),
+)
+
+
+@pytest.mark.parametrize("call", BY_ID, ids=lambda call: "/".join(call.path))
+def test_a_job_that_is_named_by_its_id_is_asked_for_as_it_is(call: Call[Any]) -> None:
+    request = next(ask(call, patience=0))
+    assert isinstance(request, Request)
+    assert "abc" in request.target + (request.content or b"").decode()
+
+
+@pytest.mark.parametrize("call", BY_ID[:3], ids=lambda call: "/".join(call.path))
+def test_a_job_that_is_named_by_its_name_in_a_body_is_asked_for_by_its_id(call: Call[Any]) -> None:
+    named = msgspec.structs.replace(call, body={"jobId": Named("sea/tide"), "more": [Named("sea/tide"), Named("abc")]})
+    talk = ask(named, patience=0)
+    looked = next(talk)
+    assert isinstance(looked, Request)
+    job = {"id": "found", "version": 1, "jobName": "tide", "invokeTarget": "t", "createdAt": "", "updatedAt": ""}
+    page = {"items": [job], "nextCursor": None}
+    request = talk.send(Response(status=200, headers={}, body=msgspec.json.encode(page)))
+    assert isinstance(request, Request)
+    assert msgspec.json.decode(request.content or b"") == {"jobId": "found", "more": ["found", "abc"]}

@@ -73,8 +73,9 @@ async def examine() -> list[Finding]:
             checks.append(findings.of_credentials(connection, os.environ, clock))
         if connection is not None and log is not None and log.partitions:
             checks.append(findings.of_both(log, connection))
-        if url := os.environ.get(f"{PREFIX}API_URL"):
-            checks.append(findings.of_api(url, read(ClientSettings, os.environ).api_key))
+        if os.environ.get(f"{PREFIX}API_URL", "").strip():
+            own = read(ClientSettings, os.environ)
+            checks.append(findings.of_api(own.api_url, own.api_key))
         for check in checks:
             await _made(check, found)
     order = ("problem", "warning", "ok")

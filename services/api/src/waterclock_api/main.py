@@ -10,6 +10,7 @@ import socket
 import click
 
 from waterclock.kit import measures, telemetry
+from waterclock.kit.addresses import authority
 from waterclock.kit.collector import calm_collector
 from waterclock.kit.health import Report, served
 from waterclock.kit.heap import give_back, one_heap
@@ -116,7 +117,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
 
             def ready() -> None:
                 calm_collector()
-                _log.info("ready", extra={"url": f"http://{own.host}:{own.port}"})
+                _log.info("ready", extra={"url": f"http://{authority(own.host, own.port)}"})
 
             app = Fronted(Shared(Observed(application(parts)), origins), proxies, prefix)
             await serve(

@@ -11,6 +11,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from litestar.types import ASGIApp
 
+from waterclock.kit.addresses import authority, setting_at_fault
 from waterclock.kit.service import Unfit
 from waterclock_api.descriptors import Connections, bound_buffers, connections_at_most
 from waterclock_api.hub import STREAMS
@@ -82,7 +83,8 @@ def check_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise Unfit(f"WATERCLOCK_PORT: {host}:{port} cannot be served: {error.strerror}") from error
+            setting = setting_at_fault(error, "WATERCLOCK_PORT")
+            raise Unfit(f"{setting}: {authority(host, port)} cannot be served: {error.strerror}") from error
 
 
 async def _listening(host: str, port: int, serving: asyncio.Task[None]) -> None:

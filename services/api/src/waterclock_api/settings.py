@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from waterclock.kit.settings import Count, RedisSettings, Seconds, SettingsError, read
+from waterclock.kit.settings import Count, Host, RedisSettings, Seconds, SettingsError, read
 from waterclock.log.client import LogSettings, Queue
 from waterclock_api.budget import HELD_BYTES
 
@@ -22,7 +22,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8080
     postgres_connections: Count = 10
     read_timeout: Annotated[float, msgspec.Meta(ge=0.1, le=3_600)] = 10
@@ -41,7 +41,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Ages are written `90d` or `36h`; those of runs for all, or `succeeded=7d,failed=90d`."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     health_port: Port | None = None
     stream_bytes: Count = 256 * 1024 * 1024
     trim_after: Seconds = 3600

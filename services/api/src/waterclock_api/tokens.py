@@ -13,8 +13,9 @@ from typing import Annotated, Any, cast
 import jwt
 import msgspec
 
+from waterclock.kit.addresses import url_or_file
 from waterclock.kit.clock import Clock
-from waterclock.kit.settings import SettingsError
+from waterclock.kit.settings import SettingsError, reading
 from waterclock_api.credentials import EndOfGrant, Principal, Unauthenticated
 from waterclock_api.keyset import KeySet
 from waterclock_api.scopes import SCOPES, Scope
@@ -47,7 +48,7 @@ class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
-    jwt_jwks: str | None = None
+    jwt_jwks: Annotated[str, reading(url_or_file)] | None = None
     jwt_algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
     jwt_scope_claim: str = "scope"
     jwt_leeway: Annotated[float, msgspec.Meta(ge=0, le=300)] = 30

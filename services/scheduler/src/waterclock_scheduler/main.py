@@ -20,7 +20,7 @@ from waterclock.kit.health import Report, served
 from waterclock.kit.measures import exposed
 from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import RedisSettings, Seconds, TelemetrySettings, read
+from waterclock.kit.settings import Host, RedisSettings, Seconds, TelemetrySettings, read
 from waterclock.log.broker import asyncapi as drawn
 from waterclock.log.broker import broker_at
 from waterclock.log.client import Log, LogSettings
@@ -42,7 +42,7 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
         3  # s; how long after the death of a leader another takes over
     )
     lease: Seconds = 8  # of the workers, whose sessions are swept
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     health_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
 
 

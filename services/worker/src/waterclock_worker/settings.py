@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from waterclock.kit.settings import Count, Seconds
+from waterclock.kit.settings import Count, Host, Seconds
 
 _NAME_LENGTH = 40  # leaves room for the suffix of a session within the 64 of an id
 
@@ -23,7 +23,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     executors: tuple[str, ...] = ()  # modules or .py files, beside the entry points
     drain_timeout: Annotated[float, msgspec.Meta(ge=0)] = 30
     health_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     lease: Seconds = 8
 
     @property

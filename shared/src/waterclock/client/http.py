@@ -17,7 +17,7 @@ from waterclock.client.answers import Page, Run
 from waterclock.client.call import Call, Stream
 from waterclock.client.events import SILENCE, Event, Follower
 from waterclock.client.problems import Closed, Forbidden, Refused, Unauthenticated, Unreachable, refusal
-from waterclock.client.talks import Pause, Request, Response, Talk, ask, decode, following, named_by_id
+from waterclock.client.talks import Pause, Request, Response, Talk, api_root, ask, decode, following, named_by_id
 from waterclock.kit.authorities import authorities
 from waterclock.model.outcomes import ENDED
 
@@ -29,7 +29,7 @@ FOLLOWING_PATIENCE = 60.0  # s
 
 
 class Client:
-    """Calls to a running API; `url` is its root. It may be shared by threads.
+    """Calls to a running API; `url` is its root (ValueError if it is no URL). It may be shared by threads.
 
     `key`: of the API, or a token. `timeout`: seconds of silence in one answer. `patience`: seconds that a call may be
     put off and repeated.
@@ -38,7 +38,7 @@ class Client:
     def __init__(
         self, url: str, *, key: str | None = None, timeout: float = TIMEOUT, patience: float = PATIENCE
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = api_root(url)
         self._patience = patience
         self._http = httpx.Client(**_options(self.url, key, timeout))
 
@@ -151,7 +151,7 @@ class AsyncClient:
     def __init__(
         self, url: str, *, key: str | None = None, timeout: float = TIMEOUT, patience: float = PATIENCE
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = api_root(url)
         self._patience = patience
         self._http = httpx.AsyncClient(**_options(self.url, key, timeout))
 

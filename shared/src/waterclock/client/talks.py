@@ -18,6 +18,7 @@ import msgspec
 from waterclock.client.answers import Jobs
 from waterclock.client.call import Call, Named
 from waterclock.client.problems import NotFound, Problem, Refused, TryLater, Uncertain, Unreachable, Unreadable, refusal
+from waterclock.kit.addresses import http_url
 from waterclock.kit.chance import fraction, token
 
 T = TypeVar("T")
@@ -47,6 +48,18 @@ class Pause(msgspec.Struct, frozen=True):
 
 Reply: TypeAlias = "Response | Unreachable | None"
 Talk: TypeAlias = "Generator[Request | Pause, Reply, T]"
+
+
+def api_root(url: str) -> str:
+    """The root of an API, as it is asked.
+
+    Raises:
+        ValueError: it is no such URL; the message goes on from a name for it.
+    """
+    root = http_url(url)
+    if root.endswith(_PREFIX):
+        raise ValueError(f"ends with {_PREFIX}, which every call adds: leave it out, as in http://127.0.0.1:8080")
+    return root
 
 
 def ask(call: Call[Any], *, patience: float) -> Talk[bytes]:
@@ -81,7 +94,7 @@ def named_by_id(call: Call[T], *, patience: float) -> Talk[Call[T]]:
     def put(value: Any) -> Any:
         if isinstance(value, list):
             return [put(each) for each in cast("list[Any]", value)]
-        return found.get(value, value) if isinstance(value, Named) else value
+        return found.get(value, str(value)) if isinstance(value, Named) else value
 
     return msgspec.structs.replace(
         call,

@@ -15,8 +15,8 @@ from waterclock.client.call import Call
 from waterclock.client.http import Client
 from waterclock.client.output import put_json, say
 from waterclock.client.problems import ApiError, Closed, Forbidden, Refused, Unauthenticated, Unreachable
-from waterclock.client.talks import decode, following
-from waterclock.kit.settings import PREFIX, SettingsError, read
+from waterclock.client.talks import api_root, decode, following
+from waterclock.kit.settings import PREFIX, SettingsError, read, reading
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,9 +26,21 @@ NO = 1
 PATIENCE = 2.0  # s; who waits at a terminal would rather know
 
 
+def _key(text: str) -> str:
+    """
+    Raises:
+        ValueError: no header can hold it; no part of it is repeated.
+    """
+    for place, sign in enumerate(text):
+        if not "!" <= sign <= "~":
+            what = "a blank" if sign.isspace() else "a character that is not ASCII" if sign > "~" else "a control"
+            raise ValueError(f"holds {what} as character {place + 1} of {len(text)}: a key or token is one word")
+    return text
+
+
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    api_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+(/[^?#]*)?\Z")] = "http://127.0.0.1:8080"
-    api_key: Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]+\Z")] | None = None
+    api_url: Annotated[str, reading(api_root)] = "http://127.0.0.1:8080"
+    api_key: Annotated[str, reading(_key)] | None = None
 
 
 class Failure(click.ClickException):
@@ -117,6 +129,18 @@ def more(page: Page[Any]) -> Iterable[str]:
         yield f"There are more: the same with --cursor {page.next_cursor}"
 
 
+class JobName(click.ParamType[str]):
+    """group/name, or an id."""
+
+    name = "job"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("an empty name is no job: give group/name, such as reports/nightly, or an id", param, ctx)
+        return value
+
+
+JOB = JobName()
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
 limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most.")
 cursor_option = click.option("--cursor", help="Where the page before ended.")

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from waterclock.kit.addresses import authority, listening_socket, setting_at_fault
 from waterclock.kit.metrics import Exposition
 from waterclock.kit.service import Unfit
 
@@ -52,9 +53,11 @@ async def served(
             writer.close()
 
     try:
-        server = await asyncio.start_server(answer, host, port, limit=LONGEST_REQUEST)
+        listening = listening_socket(host, port)
     except OSError as error:
-        raise Unfit(f"WATERCLOCK_HEALTH_PORT: {host}:{port} cannot be served: {error.strerror}") from error
+        setting = setting_at_fault(error, "WATERCLOCK_HEALTH_PORT")
+        raise Unfit(f"{setting}: {authority(host, port)} cannot be served: {error.strerror}") from error
+    server = await asyncio.start_server(answer, sock=listening, limit=LONGEST_REQUEST)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
@@ -77,7 +80,7 @@ async def _response(head: bytes, look: Callable[[], Report], exposition: Exposit
 
 def _accepted(head: bytes) -> str:
     found = (line.partition(b":") for line in head.split(b"\r\n"))
-    return next((value.decode("latin-1") for name, _, value in found if name.lower() == b"accept"), "")
+    return ",".join(value.decode("latin-1") for name, _, value in found if name.lower() == b"accept")
 
 
 def _answer(status: bytes, content: bytes, body: bytes, *, with_body: bool) -> bytes:
