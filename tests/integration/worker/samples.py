@@ -265,6 +265,7 @@ async def chatters(ctx: RunContext) -> None:
     for _ in range(300):
         ctx.log("x" * 20_000)
         await asyncio.sleep(0.002)
+    ctx.log("the end")
 
 
 @executor("t.mumbles")

@@ -18,9 +18,10 @@ from waterclock.model.outcomes import Error
 from waterclock_worker import childwords as words
 from waterclock_worker import memory
 from waterclock_worker.attempt import Attempt
+from waterclock_worker.line_buffer import ByteLines
 from waterclock_worker.outcomes import Outcome, bad_result, wait_of
 from waterclock_worker.results import BadResult, checked
-from waterclock_worker.text import LINE_MOST, bounded
+from waterclock_worker.text import bounded
 
 GRACE = 1.5  # s between SIGTERM and SIGKILL
 _GUARD_GRACE = 2.0  # s for the guard to kill what is below it
@@ -138,8 +139,14 @@ class _Child:
 
     async def _lines(self, stream: asyncio.StreamReader, level: Level) -> None:
         """Lines outside the words: prints, and what programs that it starts say."""
-        async for line in split(stream):
-            self._attempt.steps.logged(None, level, line.decode(errors="replace"))
+        lines, steps = ByteLines(), self._attempt.steps
+        try:
+            while chunk := await stream.read(_CHUNK):
+                for line in lines.feed(chunk):
+                    steps.told(None, level, *line)
+        finally:  # also where a descendant still holds the pipe
+            for line in lines.close():
+                steps.told(None, level, *line)
 
     async def _words(self, stream: asyncio.StreamReader) -> None:
         steps = self._attempt.steps
@@ -188,18 +195,22 @@ def outcome_told(told: words.Ended) -> Outcome:
     return Outcome(told.kind, error=error, final=told.final, after=wait_of(told.after))
 
 
-async def split(stream: asyncio.StreamReader, *, most: int | None = LINE_MOST) -> AsyncGenerator[bytes]:
+async def split(stream: asyncio.StreamReader, *, most: int) -> AsyncGenerator[bytes]:
     """Lines of a stream as they come, without their ends; one longer than `most` bytes is given in pieces."""
-    rest = b""
+    rest = bytearray()
     while chunk := await stream.read(_CHUNK):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line
-        while most is not None and len(rest) > most:
-            yield rest[:most]
-            rest = rest[most:]
+        first, *lines = chunk.split(b"\n")
+        rest += first
+        if lines:
+            yield bytes(rest)
+            for line in lines[:-1]:
+                yield line
+            rest = bytearray(lines[-1])
+        elif len(rest) > most:
+            yield bytes(rest)
+            rest = bytearray()
     if rest:
-        yield rest
+        yield bytes(rest)
 
 
 def _signal_name(number: int) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from waterclock.log.attempts import StepBatch, record
 from waterclock.log.client import Log
 from waterclock_worker.patience import until_answered
-from waterclock_worker.steps import BATCH_BYTES, StepLog
+from waterclock_worker.pending import BATCH_BYTES
+from waterclock_worker.steps import StepLog
 
 GATHER = 0.05  # s
 CALL_MOST = 1024 * 1024  # characters of one call, about
@@ -83,7 +84,7 @@ class Recorder:
         refused = {batch.fence for batch, result in zip(batches, results, strict=True) if result == "refused"}
         for steps in [*self._numbers] if refused else ():
             if steps.fence in refused:
-                steps.close()
+                steps.drop()
                 self._refused(steps)
 
     def _after(self, steps: StepLog) -> None:

@@ -1,8 +1,7 @@
 """The step logger of an attempt: bounded, in order, ready to be sent in numbered batches.
 
 Executors write from any thread and never wait. What they wrote stays here, in order, until the recorder takes a batch.
-Progress is told by its latest word. When the pending text outgrows its bound, further lines are counted instead of
-kept, and a line says how many; past the cap of an attempt none are kept, and a line says that.
+Progress is told by its latest word. A log keeps its beginning, which is sent as it comes, and its end (`pending`).
 """
 
 from __future__ import annotations
@@ -28,15 +27,12 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
 from waterclock_worker import tracing
-from waterclock_worker.text import LINE_MOST, NAME_MOST, cleaned, error_of
+from waterclock_worker.line_buffer import LineBuffer, without_returns
+from waterclock_worker.log_tail import OF_PROCESS, Memory
+from waterclock_worker.pending import BATCH_BYTES, Lines, Pending
+from waterclock_worker.text import NAME_MOST, cleaned, error_of, line_of
 
-BATCH_BYTES = 64 * 1024  # lines of one event; about what one batch may hold
-PENDING_MOST = 1024 * 1024  # characters that wait to be sent
-RUN_MOST = 4 * 1024 * 1024  # characters of one attempt
-CAPPED = f"the log of an attempt holds {RUN_MOST // (1024 * 1024)} MiB: further lines are not kept"
 STEPS_MOST = 10_000  # of one attempt; further ones are not kept
-
-_OVERHEAD = 64  # what a line costs beside its text
 
 
 class _Identity(TypedDict):
@@ -46,24 +42,12 @@ class _Identity(TypedDict):
     fence: int
 
 
-class _Lines:
-    """Lines of one step that follow each other."""
-
-    __slots__ = ("lines", "number", "size")
-
-    def __init__(self, number: int | None) -> None:
-        self.number = number
-        self.lines: list[LogLine] = []
-        self.size = 0
-
-
 class StepLog:
     """What one attempt has told and is not yet stored. Implements `waterclock.executors.Report`."""
 
     __slots__ = (
-        "_announced", "_begun", "_clock", "_closed", "_dropped", "_full", "_job_id", "_lock", "_pending", "_progress",
-        "_steps", "_tell", "_traced", "_written", "attempt", "cancelled", "concealed", "fence", "partition",
-        "pending_size", "run_id", "touched", "traceparent",
+        "_announced", "_begun", "_clock", "_job_id", "_lock", "_pending", "_steps", "_tell", "_traced", "attempt",
+        "cancelled", "concealed", "fence", "partition", "run_id", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +60,7 @@ class StepLog:
         partition: int,
         clock: Clock,
         tell: Callable[[StepLog], None],
+        memory: Memory = OF_PROCESS,
     ) -> None:
         """`tell` is called, from whatever thread, when there is something to take."""
         self.run_id = run_id
@@ -86,25 +71,27 @@ class StepLog:
         self._clock = clock
         self._tell = tell
         self._lock = threading.Lock()
-        self._pending: list[_Lines | AnyStepEvent] = []
-        self._progress: dict[int, int] = {}  # step → where its progress stands in `_pending`
-        self._begun: dict[Level, str] = {}  # printed lines without an end yet
+        self._pending = Pending(clock, memory)
+        self._begun: dict[Level, LineBuffer] = {}  # printed lines without an end yet
         self._steps = 0
         self._traced: dict[int, tuple[str, float]] = {}  # open steps: name and monotonic start, where they are traced
-        self._written = 0
-        self._dropped = 0
-        self._full = False
-        self._closed = False
-        self._announced = False
-        self.pending_size = 0
+        self._announced = 0  # what `tell` was called with: nothing, something, more than a batch
         self.cancelled = False
         self.concealed = own()
-        self.touched = False  # anything ever told
         self.traceparent: str | None = None  # of the attempt, where it is traced
 
     @property
     def has_pending(self) -> bool:
         return bool(self._pending)
+
+    @property
+    def pending_size(self) -> int:
+        return self._pending.size
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything was ever told."""
+        return self._pending.touched
 
     def step_started(self, name: str) -> int:
         with self._lock:
@@ -112,16 +99,21 @@ class StepLog:
             number = self._steps
             if number <= STEPS_MOST:
                 started = StepStarted(**self._who(), number=number, name=cleaned(self.concealed(name), NAME_MOST))
-                self._put(started)
+                self._pending.put(started)
                 if self.traceparent is not None:
                     self._traced[number] = started.name, self._clock.monotonic()
         self._announce()
         return number
 
     def logged(self, step: int | None, level: Level, text: str) -> None:
-        line = LogLine(at=stamp(self._clock.now_ms()), level=level, text=cleaned(self.concealed(text), LINE_MOST))
+        self.told(step, level, without_returns(text))
+
+    def told(self, step: int | None, level: Level, text: str, length: int | None = None) -> None:
+        """Take a line. `length`: of the whole, where `text` is its beginning."""
+        now_ms = self._clock.now_ms()
+        line = LogLine(at=stamp(now_ms), level=level, text=line_of(text, self.concealed, length))
         with self._lock:
-            self._line(step if step is not None and self._begun_here(step) else None, line)
+            self._pending.put_line(step if step is not None and self._begun_here(step) else None, line, now_ms)
         self._announce()
 
     def progressed(self, step: int, done: float, total: float | None) -> None:
@@ -129,12 +121,7 @@ class StepLog:
             return
         event = StepProgressed(**self._who(), number=step, done=done, total=total)
         with self._lock:
-            place = self._progress.get(step)
-            if place is not None:
-                self._pending[place] = event
-            else:
-                self._progress[step] = len(self._pending)
-                self._put(event)
+            self._pending.put_progress(step, event)
         self._announce()
 
     def step_finished(self, step: int, status: StepStatus, error: BaseException | None) -> None:
@@ -147,8 +134,10 @@ class StepLog:
         if not self._begun_here(step):
             return
         with self._lock:
-            self._progress.pop(step, None)
-            self._put(StepFinished(**self._who(), number=step, status=status, error=error))
+            self._pending.end_progress(step)
+            if error is not None:
+                error = self._pending.kept_of(error)
+            self._pending.put(StepFinished(**self._who(), number=step, status=status, error=error))
             traced = self._traced.pop(step, None)
         if traced is not None and self.traceparent is not None:
             name, began_at = traced
@@ -160,40 +149,44 @@ class StepLog:
     def printed(self, step: int | None, level: Level, text: str) -> None:
         """Take printed text: lines as they are complete."""
         with self._lock:
-            *lines, rest = (self._begun.get(level, "") + text).split("\n")
-            self._begun[level] = rest
+            begun = self._begun.get(level)
+            if begun is None:
+                begun = self._begun[level] = LineBuffer()
+            lines = begun.feed(text)
         for line in lines:
-            self.logged(step, level, line)
+            self.told(step, level, *line)
 
     def flush(self, step: int | None, level: Level) -> None:
-        """Take a printed line as complete."""
+        """Take a printed line as complete, unless it is a bar: that is told by its last state."""
         with self._lock:
-            rest = self._begun.pop(level, "")
-        if rest:
-            self.logged(step, level, rest)
+            begun = self._begun.get(level)
+            line = None if begun is None else begun.flush()
+        if line is not None:
+            self.told(step, level, *line)
 
     def close(self) -> None:
         """Keep no more than there is: the attempt has ended, and threads it left behind have no say."""
-        for level in tuple(self._begun):
-            self.flush(None, level)
+        begun: dict[Level, LineBuffer] = {}
+        if self._begun:
+            with self._lock:
+                begun, self._begun = self._begun, {}
+        for level, lines in begun.items():
+            if (line := lines.close()) is not None:
+                self.told(None, level, *line)
         with self._lock:
-            self._closed = True
+            self._pending.close()
+
+    def drop(self) -> None:
+        """As `close`, and what is not stored never will be: the attempt has lost its run."""
+        with self._lock:
+            self._begun = {}
+            self._pending.drop()
 
     def take(self, most: int) -> list[Body]:
         """The bodies of what is pending, oldest first, about `most` characters of it, at least one."""
         with self._lock:
-            self._announced = False
-            count = size = 0
-            for item in self._pending:
-                if size >= most:
-                    break
-                count += 1
-                size += item.size if isinstance(item, _Lines) else 0
-            taken, self._pending = self._pending[:count], self._pending[count:]
-            self.pending_size -= size
-            self._progress = {}
-            if self._dropped:
-                self._say_dropped()
+            self._announced = 0
+            taken = self._pending.take(most)
         return [body_of(self._event(item)) for item in taken]
 
     def _begun_here(self, step: int) -> bool:
@@ -202,44 +195,13 @@ class StepLog:
 
     def _announce(self) -> None:
         """Say once that there is something, until it is taken: a chatty executor must not flood the worker's loop."""
-        if not self._announced or self.pending_size >= BATCH_BYTES:
-            self._announced = True
+        urgency = 2 if self.pending_size >= BATCH_BYTES else 1
+        if urgency > self._announced and self._pending:
+            self._announced = urgency
             self._tell(self)
 
-    def _put(self, item: _Lines | AnyStepEvent) -> None:
-        if self._closed:
-            return
-        self.touched = True
-        self._pending.append(item)
-
-    def _line(self, step: int | None, line: LogLine) -> None:
-        size = len(line.text) + _OVERHEAD
-        if self._full or self._closed:
-            return
-        if self._written + size > RUN_MOST:
-            self._full = True
-            line, size = LogLine(at=line.at, level="warning", text=CAPPED), 0
-        elif self.pending_size + size > PENDING_MOST:
-            self._dropped += 1
-            return
-        self._written += size
-        self.pending_size += size
-        last = self._pending[-1] if self._pending else None
-        if not isinstance(last, _Lines) or last.number != step or last.size + size > BATCH_BYTES:
-            last = _Lines(step)
-            self._put(last)
-        last.lines.append(line)
-        last.size += size
-
-    def _say_dropped(self) -> None:
-        text = f"{self._dropped} lines were dropped here: they came faster than they could be stored"
-        self._dropped = 0
-        marker = _Lines(None)
-        marker.lines.append(LogLine(at=stamp(self._clock.now_ms()), level="warning", text=text))
-        self._pending.append(marker)
-
-    def _event(self, item: _Lines | AnyStepEvent) -> AnyStepEvent:
-        if not isinstance(item, _Lines):
+    def _event(self, item: Lines | AnyStepEvent) -> AnyStepEvent:
+        if not isinstance(item, Lines):
             return item
         return StepLogged(**self._who(), number=item.number, lines=tuple(item.lines))
 

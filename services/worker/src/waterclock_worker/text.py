@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from os.path import commonprefix
 
 from waterclock.model.outcomes import Error
+from waterclock_worker.line_buffer import LINE_HELD
 
 LINE_MOST = 16 * 1024  # characters
 NAME_MOST = 200
 TRACEBACK_MOST = 8 * 1024
+_APART = 16 * 1024  # characters; more than a secret has
 
 
-def cleaned(text: str, most: int) -> str:
-    """Text that every store can hold: no NUL, no half of a surrogate pair, at most `most` characters and a mark."""
-    if len(text) > most:
-        text = f"{text[:most]} … [cut, {len(text)} characters]"
+def line_of(text: str, conceal: Callable[[str], str], length: int | None = None, *, most: int = LINE_MOST) -> str:
+    """A line as it is stored, without secrets. `length`: of the whole, where `text` is its beginning."""
+    length = len(text) if length is None else length
+    if length <= LINE_HELD:
+        return cleaned(conceal(text), most)
+    # A part of a secret at the cut would not be found. Cut earlier, the text has one elsewhere: both agree before it.
+    longer, shorter = conceal(text[:LINE_HELD]), conceal(text[: LINE_HELD - _APART])
+    return cleaned(commonprefix([longer, shorter]), most, length)  # noqa: RUF071 - characters are meant
+
+
+def cleaned(text: str, most: int, length: int | None = None) -> str:
+    """Text that every store can hold: no NUL, no half of a surrogate pair, at most `most` characters and a mark.
+
+    `length`: of the whole, where `text` is its beginning.
+    """
+    if len(text) > most or length is not None:
+        text = f"{text[:most]} … [cut, {length or len(text)} characters]"
     if not text.isascii():
         text = text.encode(errors="replace").decode()
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text
