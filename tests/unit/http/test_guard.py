@@ -61,6 +61,15 @@ def test_networks_and_hosts_may_be_allowed() -> None:
             guard.check(host, address)
 
 
+@pytest.mark.parametrize(
+    "entry", ["bücher.internal", "BÜCHER.internal.", "*.internal", "xn--bcher-kva.internal", "bü*.internal"]
+)
+def test_a_host_beyond_ascii_may_be_allowed_as_a_person_writes_it(entry: str) -> None:
+    Guard(entry).check("xn--bcher-kva.internal", "10.0.0.1")
+    with pytest.raises(Refused):
+        Guard(entry).check("xn--bcher-kva.example", "10.0.0.1")
+
+
 @pytest.mark.parametrize("entry", ["10.0.0.5/8", "300.0.0.0/8", "http://wiki", "wiki:8080"])
 def test_a_setting_that_means_nothing_is_named(entry: str) -> None:
     with pytest.raises(GiveUp, match="WATERCLOCK_HTTP_ALLOW"):

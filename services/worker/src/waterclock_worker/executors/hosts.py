@@ -1,4 +1,4 @@
-"""Hosts as a setting lists them: `books.example`, `*.books.example:5432`, `10.0.0.7`, `[2001:db8::7]:443`."""
+"""Hosts as a setting lists them: `books.example`, `*.bücher.example:5432`, `10.0.0.7`, `[2001:db8::7]:443`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
-_WRITTEN = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9*._-]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+from waterclock.model.http_url import ascii_name
+
+_WRITTEN = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9*._\u0080-\U0010ffff-]+)(?::(?P<port>[0-9]{1,5}))?")
 LOCAL = "localhost"
 """What a socket of this machine is listed as, too."""
 
@@ -49,11 +51,17 @@ def host_pattern(text: str) -> HostPattern:
     """
     found = _WRITTEN.fullmatch(text.strip())
     port = None if found is None or found["port"] is None else int(found["port"])
-    if found is None or (port is not None and not 0 < port < 65_536):
+    name = None if found is None or (port is not None and not 0 < port < 65_536) else by_idna(found["name"])
+    if name is None or not name.isascii():
         raise ValueError(
             f"{text.strip()[:100]!r} is no host: write name.example, *.example:443, 10.0.0.7 or [::1]:5432"
         )
-    return HostPattern(plain(found["name"]), port)
+    return HostPattern(plain(name), port)
+
+
+def by_idna(pattern: str) -> str:
+    """A name or pattern whose labels beyond ASCII are written as name servers know them, where that can be done."""
+    return pattern if pattern.isascii() else ".".join(map(_label, pattern.split(".")))
 
 
 def written(hosts: Iterable[HostPattern]) -> str:
@@ -61,3 +69,12 @@ def written(hosts: Iterable[HostPattern]) -> str:
     return "|".join(
         f"{f'[{name}]' if ':' in name else name}{'' if port is None else f':{port}'}" for name, port in hosts
     )
+
+
+def _label(label: str) -> str:
+    if label.isascii():
+        return label
+    try:
+        return ascii_name(label)
+    except ValueError:
+        return label

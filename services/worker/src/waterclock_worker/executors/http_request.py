@@ -11,16 +11,16 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
-from yarl import URL
 
 from waterclock.executors import GiveUp, Retry, RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.lifespans import lifespan
+from waterclock.model.http_url import http_url
 from waterclock_worker.executors.hosts import Host, plain
-from waterclock_worker.executors.http.exchange import Answer, NoAnswer, Request
+from waterclock_worker.executors.http.exchange import Answer, BrokenAnswer, Heard, NoAnswer, Request
 from waterclock_worker.executors.http.guard import ALLOW, Guard, Refused
 from waterclock_worker.executors.http.params import HttpParams, HttpResult, Secret
 from waterclock_worker.executors.http.references import REFERENCES, http_references
@@ -34,6 +34,8 @@ _LONGEST_WAIT = 86_400.0  # s that a server may ask us to wait
 _KEPT = ("content-type", "date", "etag", "last-modified", "location", "retry-after", "x-request-id")
 _HEADER_MOST = 1000  # characters
 _RESULT_MOST = 40 * 1024  # bytes of JSON that the body may take
+_PLAIN = frozenset({"", "identity", "chunked"})
+"""Codings that leave a body as it is; `chunked` was undone."""
 _SHOWN = 300  # characters of an answer in an error
 
 
@@ -69,18 +71,20 @@ async def requested(
         BadStatus, NoAnswer: another attempt may fare better.
     """
     request = _request(ctx, params, environment, clock)
-    began = clock.monotonic()
+    began, heard = clock.monotonic(), Heard()
     async with ctx.step("Request") as step:
         step.log("%s %s", request.method, request.url)
         try:
             async with asyncio.timeout(params.timeout):
-                answer = await session.send(request, redirects=params.redirects, final=params.expects)
+                answer = await session.send(request, redirects=params.redirects, final=params.expects, heard=heard)
         except Refused as error:
             raise GiveUp(str(error)) from error
         except TimeoutError:
-            raise NoAnswer(f"{params.method} {request.url.host}: no whole answer in {params.timeout:g} s") from None
+            answer = _part(request, params, heard, f"no whole answer in {params.timeout:g} s")
+        except BrokenAnswer as error:
+            answer = _part(request, params, heard, str(error))
         except NoAnswer as error:
-            raise NoAnswer(redacted(str(error), request.secrets)) from error
+            _missing(request, heard, redacted(str(error), request.secrets))
         took = clock.monotonic() - began
         _tell(step, answer, took)
         if not params.expects(answer.status):
@@ -88,17 +92,40 @@ async def requested(
     return _result(params, answer, request.secrets, duration_ms=round(took * 1000))
 
 
+def _part(request: Request, params: HttpParams, heard: Heard, why: str) -> Answer:
+    """What came of an answer that did not come whole: its status judges the run, if that is not one of success.
+
+    Raises:
+        GiveUp, NoAnswer: it may have been one.
+    """
+    if heard.status is not None and not params.expects(heard.status):
+        return heard.answer()
+    status = "" if heard.status is None else f", of status {heard.status}"
+    return _missing(request, heard, f"{request.method} {request.url.host}: {why}{status}")
+
+
+def _missing(request: Request, heard: Heard, message: str) -> NoReturn:
+    """
+    Raises:
+        GiveUp: the request has been answered with something, so that it must not be repeated by itself.
+        NoAnswer: another attempt may fare better.
+    """
+    if heard.executed:
+        raise GiveUp(f"{message}; a {request.method} that may have been executed is not sent again")
+    raise NoAnswer(message)
+
+
 def _request(ctx: RunContext, params: HttpParams, environment: Mapping[str, str], clock: Clock) -> Request:
     try:
-        url = URL(params.url)
-        asked = Host(plain(url.raw_host or ""), url.port or 0)
+        url = http_url(params.url)
     except ValueError as error:
         raise GiveUp(f"url: {error}") from None
-    entries = http_references(environment)
+    asked, entries = Host(plain(url.host), url.port), http_references(environment)
     body = params.body()
     headers = {
         "Idempotency-Key": ctx.run_id,
         "User-Agent": f"waterclock/{version('waterclock-worker')}",
+        "Accept": "*/*",
         "Accept-Encoding": "identity",
         "Waterclock-Run": ctx.run_id,
         "Waterclock-Attempt": str(ctx.attempt),
@@ -128,6 +155,8 @@ def _request(ctx: RunContext, params: HttpParams, environment: Mapping[str, str]
             headers[name] = value
     if params.sign is not None:
         key = read("sign.key", params.sign.key)
+        for other in [one for one in headers if one.lower() == params.sign.header.lower()]:
+            del headers[other]
         headers[params.sign.header] = signature(key, body or b"", at=clock.now_ms() // 1000)
         private.add(params.sign.header.lower())
     return Request(
@@ -186,7 +215,7 @@ def _wait(retry_after: str | None, clock: Clock) -> float | None:
 
 def _text(answer: Answer) -> str | None:
     """The body, if it is text and stands there as it is."""
-    if answer.headers.get("content-encoding", "identity") != "identity":
+    if any(_codings(answer, name) - _PLAIN for name in ("content-encoding", "transfer-encoding")):
         return None
     try:
         return answer.body.decode()
@@ -194,6 +223,11 @@ def _text(answer: Answer) -> str | None:
         if answer.cut and error.start > len(answer.body) - 4:  # cut within a character
             return answer.body[: error.start].decode()
         return None
+
+
+def _codings(answer: Answer, header: str) -> set[str]:
+    """The codings that a header names, in small letters."""
+    return {part.strip().lower() for part in answer.headers.get(header, "").split(",")}
 
 
 def _result(params: HttpParams, answer: Answer, secrets: tuple[str, ...], *, duration_ms: int) -> HttpResult:

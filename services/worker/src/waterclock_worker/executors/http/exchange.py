@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import msgspec
-from yarl import URL
+import re
+from urllib.parse import quote, urljoin
 
+import msgspec
+
+from waterclock.model.http_url import HttpUrl, http_url
 from waterclock_worker.executors.http.guard import Refused
 from waterclock_worker.executors.references import redacted
 
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+"""Methods of requests that may be sent again though they may have been executed (RFC 9110, section 9.2.2)."""
 _PRIVATE = frozenset({"authorization", "cookie"})
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-language", "content-md5", "digest"})
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_NO_LINE = re.compile(r"[\x00-\x20\x7f]")
+_REPEATED = frozenset({307, 308})
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     method: str
-    url: URL
+    url: HttpUrl
     headers: dict[str, str]
     body: bytes | None
     private: frozenset[str]
@@ -23,16 +31,47 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What they were made with."""
 
 
+class Heard(msgspec.Struct, kw_only=True):
+    """What has come by now of the answer to the latest request, whole or not."""
+
+    url: HttpUrl | None = None
+    status: int | None = None  # the final one, once its line has come
+    headers: dict[str, str] = {}  # by their names in small letters; of one that comes twice the first
+    body: bytearray = msgspec.field(default_factory=bytearray)
+    cut: bool = False  # what came after was not read
+    executed: bool = False
+    """A request that must not be repeated by itself was answered with something."""
+
+    def begin(self, request: Request) -> None:
+        """Another request goes out; what was executed stays so."""
+        self.url, self.status, self.headers, self.body, self.cut = request.url, None, {}, bytearray(), False
+
+    def answered(self, request: Request) -> None:
+        """Something came that answers the request; a redirect that sends it elsewhere says that it was not executed."""
+        if request.method not in IDEMPOTENT:
+            self.executed = self.status not in _REPEATED
+
+    def answer(self) -> Answer:
+        """What there is, though it be a part; a status has come."""
+        assert self.url is not None
+        assert self.status is not None
+        return Answer(status=self.status, url=self.url, headers=self.headers, body=bytes(self.body), cut=self.cut)
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
-    url: URL
-    headers: dict[str, str]  # by their names in small letters; of one that comes twice the first
+    url: HttpUrl
+    headers: dict[str, str]  # as of `Heard`
     body: bytes
     cut: bool
 
 
 class NoAnswer(Exception):
-    """The server could not be reached, or did not answer."""
+    """The server could not be reached, or did not answer, or not to its end."""
+
+
+class BrokenAnswer(Exception):
+    """Something came that is no whole answer: `Heard` has what could be read."""
 
 
 def redirected(request: Request, status: int, location: str) -> Request:
@@ -42,15 +81,14 @@ def redirected(request: Request, status: int, location: str) -> Request:
         Refused: the place is malformed, or not as safe, or repeats a secret.
     """
     if redacted(location, request.secrets) != location:  # a place is told, in small letters and in parts
-        raise Refused(f"{origin(request.url)} redirects to a place that repeats a secret")
+        raise Refused(f"{request.url.origin} redirects to a place that repeats a secret")
     try:
-        url = request.url.join(URL(location))
-        same = url.origin() == request.url.origin()
+        url = joined(request.url, location)
     except ValueError as error:
-        raise Refused(f"{origin(request.url)} redirects to no proper URL: {error}") from None
+        raise Refused(f"{request.url.origin} redirects to no proper URL: {error}") from None
     if request.url.scheme == "https" and url.scheme == "http":
-        raise Refused(f"{origin(request.url)} redirects to {origin(url)}, which is not encrypted")
-    dropped = frozenset[str]() if same else request.private | _PRIVATE
+        raise Refused(f"{request.url.origin} redirects to {url.origin}, which is not encrypted")
+    dropped = frozenset[str]() if url.origin == request.url.origin else request.private | _PRIVATE
     method, body = request.method, request.body
     if (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST"):
         method, body, dropped = "GET", None, dropped | _OF_BODY
@@ -58,6 +96,15 @@ def redirected(request: Request, status: int, location: str) -> Request:
     return msgspec.structs.replace(request, method=method, url=url, headers=headers, body=body)
 
 
-def origin(url: URL) -> str:
-    """As it may be shown: without user, path and query."""
-    return f"{url.scheme}://{url.raw_host}{f':{url.explicit_port}' if url.explicit_port else ''}"
+def joined(base: HttpUrl, location: str) -> HttpUrl:
+    """Where a `Location` leads from a URL: what is whole goes out as it was written.
+
+    Raises:
+        ValueError: it leads nowhere.
+    """
+    text = _NO_LINE.sub(lambda found: quote(found[0], safe=""), location.strip(" \t"))
+    if _ABSOLUTE.match(text):
+        return http_url(text)
+    if text.startswith("//"):
+        return http_url(f"{base.scheme}:{text}")
+    return http_url(base.origin + text if text.startswith("/") else urljoin(str(base), text))

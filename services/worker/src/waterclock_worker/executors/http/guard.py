@@ -10,6 +10,8 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from waterclock.executors import GiveUp
+from waterclock.model.http_url import unicode_name
+from waterclock_worker.executors.hosts import by_idna
 
 ALLOW = "WATERCLOCK_HTTP_ALLOW"
 
@@ -61,14 +63,15 @@ class Guard:
             except ValueError:
                 if "/" in entry or ":" in entry:
                     raise GiveUp(f"{ALLOW}: {entry!r} is neither a network nor a host") from None
-                self._hosts.append(_plain(entry))
+                self._hosts.append(by_idna(_plain(entry)))
 
     def check(self, host: str, address: str) -> None:
         """
         Raises:
             Refused: `address`, to which `host` leads, is not one to send to.
         """
-        if any(fnmatchcase(_plain(host), pattern) for pattern in self._hosts):
+        name = _plain(host)
+        if any(fnmatchcase(name, one) or fnmatchcase(unicode_name(name), one) for one in self._hosts):
             return
         try:
             found = ip_address(address)

@@ -1,34 +1,46 @@
-"""Requests that connect to the very address that was checked. It imports aiohttp, which takes a while: load it late.
+"""Requests that connect to the very address that was checked. It imports TLS and a parser: load it late.
 
 The address is checked twice: all that a name leads to when it is resolved, and each one again where its socket is made,
-so that no other way to an address (a literal, a pooled lookup, a second answer of the name's server) leads past.
+so that no other way to an address (a literal, a second answer of the name's server) leads past.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
-from typing import Any
+from functools import partial
+from ipaddress import ip_address
+from typing import Any, cast
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from yarl import URL
+import aiohappyeyeballs
 
-from waterclock.executors import GiveUp
-from waterclock_worker.executors.http.exchange import Answer, NoAnswer, Request, origin, redirected
-from waterclock_worker.executors.http.guard import Guard, Refused
+from waterclock.model.http_url import HttpUrl
+from waterclock_worker.executors.http.connection import Connection
+from waterclock_worker.executors.http.conversation import converse
+from waterclock_worker.executors.http.exchange import (
+    IDEMPOTENT,
+    Answer,
+    BrokenAnswer,
+    Heard,
+    NoAnswer,
+    Request,
+    redirected,
+)
+from waterclock_worker.executors.http.guard import Guard
 
 BODY_MOST = 1024 * 1024  # bytes read of an answer
-_CHUNK = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REST = 15.0  # s that a connection is kept for another request
+_RESTING_MOST = 100
+_OTHER_FAMILY_AFTER = 0.25  # s, RFC 8305
 
+_connect = partial(cast("Any", aiohappyeyeballs).start_connection, happy_eyeballs_delay=_OTHER_FAMILY_AFTER)
 Found = list[tuple[Any, ...]]
 Lookup = Callable[[str, int], Awaitable[Found]]
 """As `socket.getaddrinfo` answers."""
-
-_asked: ContextVar[str] = ContextVar("asked host")
 
 
 class Session:
@@ -36,110 +48,149 @@ class Session:
 
     def __init__(self, guard: Guard, lookup: Lookup | None = None) -> None:
         self._guard = guard
-        self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=_Resolver(guard, lookup or _lookup), use_dns_cache=False, socket_factory=self._socket
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),  # the caller's
-            auto_decompress=False,  # a few bytes may become many
-            trust_env=False,  # a proxy would resolve names for itself
-            skip_auto_headers=("User-Agent", "Accept-Encoding"),
-        )
+        self._lookup = lookup or _lookup
+        self._resting: OrderedDict[Connection, tuple[str, asyncio.TimerHandle]] = (
+            OrderedDict()
+        )  # the last is the newest
+        self._tls: ssl.SSLContext | None = None  # from the first request that needs one
 
     async def close(self) -> None:
-        await self._client.close()
+        while self._resting:
+            connection, (_, timer) = self._resting.popitem()
+            timer.cancel()
+            connection.close()
 
-    async def send(self, request: Request, *, redirects: int, final: Callable[[int], bool]) -> Answer:
-        """Send, and follow at most `redirects`, but none whose status is `final`.
+    async def send(
+        self, request: Request, *, redirects: int, final: Callable[[int], bool], heard: Heard | None = None
+    ) -> Answer:
+        """Send, and follow at most `redirects`, but none whose status is `final`. `heard`: what has come, at any time.
 
         Raises:
             Refused: it leads, or was led, where nothing may be sent.
             NoAnswer: it was not answered.
+            BrokenAnswer: something came that is no whole answer.
         """
+        heard = Heard() if heard is None else heard
         while True:
-            answer = await self._exchanged(request)
-            location = answer.headers.get("location")
-            if not redirects or location is None or answer.status not in _REDIRECTS or final(answer.status):
-                return answer
+            broken: BrokenAnswer | None = None
+            try:
+                await self._exchanged(request, heard)
+            except BrokenAnswer as error:
+                broken = error
+            location, status = heard.headers.get("location"), heard.status
+            if not redirects or location is None or status is None or status not in _REDIRECTS or final(status):
+                if broken is not None:
+                    raise broken
+                return heard.answer()
             redirects -= 1
-            request = redirected(request, answer.status, location)
+            request = redirected(request, status, location)
 
-    async def _exchanged(self, request: Request) -> Answer:
+    async def _exchanged(self, request: Request, heard: Heard) -> None:
+        """Once; again where a connection that had rested turns out to be closed, if nothing can have come of that."""
         self._check(request.url)
-        _asked.set(request.url.raw_host or "")
+        while True:
+            connection = self._rested(request.url)
+            again = connection is not None and request.method in IDEMPOTENT
+            heard.begin(request)
+            try:
+                connection = connection or await self._connected(request.url)
+                await self._conversed(connection, request, heard)
+            except OSError as error:
+                if heard.status is not None:
+                    raise BrokenAnswer(f"the answer broke off after {len(heard.body)} bytes of its body") from error
+                if not again:
+                    raise NoAnswer(f"{request.url.origin}: {type(error).__name__}: {_line(error)}") from error
+            else:
+                return
+
+    async def _conversed(self, connection: Connection, request: Request, heard: Heard) -> None:
+        reusable = False
         try:
-            async with self._client.request(
-                request.method, request.url, headers=request.headers, data=request.body, allow_redirects=False
-            ) as response:
-                body, cut = await _read(response)
-        except aiohttp.InvalidURL as error:
-            raise GiveUp(f"url: {error}") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise NoAnswer(f"{origin(request.url)}: {type(error).__name__}: {error}") from error
-        headers: dict[str, str] = {}
-        for name, value in response.headers.items():
-            headers.setdefault(name.lower(), _readable(name, value))
-        return Answer(status=response.status, url=request.url, headers=headers, body=body, cut=cut)
+            reusable = await converse(connection, request, heard, most=BODY_MOST)
+        finally:
+            connection.rest()
+            if reusable and connection.is_open:
+                self._rest(connection, request.url)
+            else:
+                connection.close()
 
-    def _check(self, url: URL) -> None:
-        """What can be seen of a URL before it is resolved."""
-        if url.scheme not in {"http", "https"} or not url.raw_host:
-            raise Refused(f"{url.scheme or 'no scheme'}: only http and https are sent")
-        if url.user is not None or url.password is not None:
-            raise Refused(f"{origin(url)}: a URL must not hold a user or a password; a header may, by reference")
-        host = url.raw_host
-        if ":" in host or host.replace(".", "").isdigit():  # aiohttp resolves no such name
-            self._guard.check(host, host)
+    def _check(self, url: HttpUrl) -> None:
+        """What can be seen of a host before it is resolved."""
+        if ":" in url.host or url.host.replace(".", "").isdigit():
+            self._guard.check(url.host, url.host)
 
-    def _socket(self, info: Any) -> socket.socket:
-        family, kind, protocol, _, address = info
-        self._guard.check(_asked.get(), str(address[0]))
-        return socket.socket(family=family, type=kind, proto=protocol)
-
-
-class _Resolver(AbstractResolver):
-    def __init__(self, guard: Guard, lookup: Lookup) -> None:
-        self._guard = guard
-        self._lookup = lookup
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = [
-            ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=0, flags=0)
-            for kind, _, _, _, address in await self._lookup(host, port)
-            if family in {socket.AF_UNSPEC, kind}
-        ]
+    async def _connected(self, url: HttpUrl) -> Connection:
+        """
+        Raises:
+            Refused: an address that the host leads to is none to send to.
+            OSError: it leads nowhere, or nobody answers there.
+        """
+        found = _literal(url) or await self._lookup(url.host, url.port)
         for one in found:
-            self._guard.check(host, one["host"])
+            self._guard.check(url.host, str(one[4][0]))
         if not found:
-            raise OSError(f"{host} leads nowhere")
-        return found
+            raise OSError(f"{url.host} leads nowhere")
+        if url.scheme == "https" and self._tls is None:
+            self._tls = await asyncio.to_thread(_trusting)
+        made = await _connect(found, socket_factory=partial(self._socket, url.host))
+        tls, name = (self._tls, url.host.removesuffix(".")) if url.scheme == "https" else (None, None)
+        _, connection = await asyncio.get_running_loop().create_connection(
+            Connection, sock=made, ssl=tls, server_hostname=name
+        )
+        return connection
 
-    async def close(self) -> None:
-        """Nothing is held."""
+    def _socket(self, host: str, info: Any) -> socket.socket:
+        family, kind, protocol, _, address = info
+        self._guard.check(host, str(address[0]))
+        made = socket.socket(family=family, type=kind, proto=protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return made
+
+    def _rested(self, url: HttpUrl) -> Connection | None:
+        for connection, (origin, timer) in reversed(list(self._resting.items())):
+            if origin == url.origin:
+                del self._resting[connection]
+                timer.cancel()
+                if connection.is_open:
+                    return connection
+                connection.close()
+        return None
+
+    def _rest(self, connection: Connection, url: HttpUrl) -> None:
+        if len(self._resting) >= _RESTING_MOST:
+            self._over(next(iter(self._resting)))
+        timer = asyncio.get_running_loop().call_later(_REST, self._over, connection)
+        self._resting[connection] = url.origin, timer
+
+    def _over(self, connection: Connection) -> None:
+        rested = self._resting.pop(connection, None)
+        if rested is not None:
+            rested[1].cancel()
+            connection.close()
 
 
-def _readable(name: str, value: str) -> str:
-    """A header's value as text: bytes that are not UTF-8, which aiohttp leaves as halves of pairs, by their numbers."""
-    if value.isascii():
-        return value
-    raw = value.encode(errors="surrogateescape")
-    if name.lower() == "location":  # as a browser would ask for it
-        return "".join(f"%{ord(sign) - 0xDC00:02X}" if "\udc80" <= sign <= "\udcff" else sign for sign in value)
-    return raw.decode(errors="backslashreplace")
-
-
-async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
-    body = bytearray()
-    while chunk := await response.content.read(_CHUNK):
-        body += chunk
-        if len(body) > BODY_MOST:
-            response.close()  # else the rest would be read when it is left
-            return bytes(body[:BODY_MOST]), True
-    return bytes(body), False
+def _trusting() -> ssl.SSLContext:
+    """It reads the authorities of this machine, which takes some 30 ms."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 async def _lookup(host: str, port: int) -> Found:
     return list(await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+def _literal(url: HttpUrl) -> Found:
+    """The address that a host is, if it is one."""
+    try:
+        address = ip_address(url.host)
+    except ValueError:
+        return []
+    if address.version == 4:
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (url.host, url.port))]
+    return [(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (url.host, url.port, 0, 0))]
+
+
+def _line(error: OSError) -> str:
+    """What a system or TLS says, on one line."""
+    return " ".join(str(error).split())
