@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 import tzdata
 
-from waterclock.model.cron import TZDATA_VERSION, BadSchedule, described, local_time, parse, shift_note
+from waterclock.model.cron import TZDATA_VERSION, BadSchedule, check_letters, described, local_time, parse, shift_note
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cron"
 
@@ -211,3 +211,15 @@ def test_the_weekdays_told_are_those_that_fire(text: str, dialect: Literal["unix
     told = described(schedule)
 
     assert set(re.findall(r"(\w+day)s", told)) == {f"{day:%A}" for day in days}
+
+
+@pytest.mark.parametrize(
+    "text", ["0 9 * * FR\u0131", "0 9 * * \u017fUN", "0 9 * \uff2aAN *", "\u0663 * * * *", "0\u00a09 * * *"]
+)
+def test_what_only_reads_like_a_letter_or_digit_is_no_part_of_a_new_expression(text: str) -> None:
+    with pytest.raises(BadSchedule, match="ASCII"):
+        check_letters(text)
+
+
+def test_a_stored_expression_with_such_a_letter_fires_on() -> None:
+    assert parse("0 9 * * FR\u0131").expression == parse("0 9 * * FRI").expression

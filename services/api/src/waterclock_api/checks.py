@@ -14,7 +14,7 @@ import msgspec
 from jsonschema import exceptions
 from jsonschema.exceptions import ValidationError
 
-from waterclock.model.cron import BadSchedule, parse
+from waterclock.model.cron import BadSchedule, check_letters, parse
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
@@ -109,6 +109,7 @@ def check_schedule(job_id: JobId, definition: Definition, now: int, flaws: list[
         _check_zone(definition, flaws)
         return
     try:
+        check_letters(definition.cron_expression)
         schedule = schedule_of(job_id, definition)
     except BadSchedule as error:
         flaws.append(Flaw(pointer_to(error.field), error.message))

@@ -8,7 +8,7 @@ from itertools import islice
 
 from litestar import post
 
-from waterclock.model.cron import BadSchedule, Schedule, described, local_time, parse, shift_note
+from waterclock.model.cron import BadSchedule, Schedule, check_letters, described, local_time, parse, shift_note
 from waterclock.model.cron_text import is_seeded
 from waterclock.model.errors import Flaw
 from waterclock.model.instants import millis, stamp
@@ -44,6 +44,7 @@ def _preview(write: PreviewWrite, after: int, flaws: list[Flaw]) -> Preview | No
     expression, seed = write.cron_expression, write.job_id or ""
     named = partial(parse, expression, timezone=write.timezone, dialect=write.cron_dialect, seed=seed)
     try:
+        check_letters(expression)
         schedule = named(gap=write.dst_gap, fold=write.dst_fold)
     except BadSchedule as error:
         flaws.append(Flaw(pointer_to(error.field), error.message))

@@ -8,6 +8,7 @@ as Debian's cron does; rhythms (`*/15`) follow real time. Instants are milliseco
 """
 
 import datetime as dt
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
@@ -40,6 +41,21 @@ class BadSchedule(ValueError):
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
+
+
+def check_letters(expression: str) -> None:
+    """Refuse what is read for a letter or digit of an expression and is none: `FRı` is no Friday.
+
+    Asked where an expression is written. Stored ones with such letters fire on.
+
+    Raises:
+        BadSchedule: names the first.
+    """
+    for sign in expression if not expression.isascii() else ():
+        if not sign.isascii():
+            told = f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".rstrip()
+            said = f"holds {sign!a} ({told}); an expression is written in letters, digits and signs of ASCII"
+            raise BadSchedule("cronExpression", said)
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
