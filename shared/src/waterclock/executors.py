@@ -17,6 +17,7 @@ from typing import Any, Generic, Literal, ParamSpec, Protocol, Self, TypeVar, ge
 
 from waterclock.lifespans import AnyLifespan, AsyncLifespan, PlainLifespan
 from waterclock.model.events import Level, StepStatus
+from waterclock.model.names import name_flaw, normal
 from waterclock.runlogger import RunLogger, logger_of
 from waterclock.sayings import level_of, number_of, text_of
 
@@ -260,8 +261,15 @@ def executor(
 
     `async def` runs on the executors' loop, plain `def` in a thread, either in a child process with `subprocess=True`.
     `timeout` bounds each attempt of a run whose job says nothing else (1 h without either; 0: no bound).
+
+    Raises:
+        ValueError: the key or an alias is no name: one line of visible text.
     """
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    for each in (key, *aliases):
+        wrong = name_flaw(each) or (None if each == normal(each) else "is not in NFC: write it composed")
+        if wrong is not None:
+            raise ValueError(f"executor {each!a}: its name {wrong}")
 
     def declare(function: Callable[P, R]) -> Executor[P, R]:
         kind: Kind = "child" if subprocess else _kind(function)

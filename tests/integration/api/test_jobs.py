@@ -12,12 +12,14 @@ from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
 from waterclock.log import jobs as log_jobs
 from waterclock.log.clock import now
 from waterclock.log.commands import Command
-from waterclock.log.jobs import Appended, load_job
-from waterclock.log.names import NameTaken, reserve_name
+from waterclock.log.jobs import Appended, StoredJob, load_job
+from waterclock.log.names import NameTaken, odd_names, reserve_name
 from waterclock.log.tail import read
+from waterclock.model.definition import Definition
 from waterclock.model.events import FireSkipped, JobChanged, JobCreated, JobDeleted, JobDisabled, RunRequested
-from waterclock.model.ids import JobId
-from waterclock.model.instants import millis
+from waterclock.model.ids import JobId, created_job
+from waterclock.model.instants import millis, stamp
+from waterclock.model.names import normal
 
 EVERYTHING: dict[str, Any] = {
     "jobName": "all of it",
@@ -182,6 +184,67 @@ async def test_of_many_creates_of_one_name_one_succeeds(rig: MakeRig) -> None:
         async with asyncio.TaskGroup() as tasks:
             creates = [tasks.create_task(api.http.post(JOBS, json=JOB)) for _ in range(8)]
         assert sorted(create.result().status_code for create in creates) == [201] + [409] * 7
+
+
+@pytest.mark.asyncio
+async def test_two_names_are_one_where_nothing_that_is_seen_sets_them_apart(rig: MakeRig) -> None:
+    async with rig(partitions=2) as api:
+        await api.worker()
+        for first, *others in (("caf\u00e9", "cafe\u0301"), ("می\u200cخواهم", "میخواهم"), ("❤\ufe0f", "❤")):
+            job = await api.create(jobName=first)
+            for name in (first, *others):
+                taken = await api.http.post(JOBS, json=JOB | {"jobName": name})
+                assert (taken.status_code, taken.json()["type"]) == (409, "/problems#name-taken"), name
+            renamed = await api.http.put(f"{JOBS}/{job['id']}", json=JOB | {"jobName": others[0]})
+            assert renamed.status_code == 200, renamed.text
+            assert (await api.http.post(JOBS, json=JOB | {"jobName": first})).status_code == 409
+            moved = await api.http.put(f"{JOBS}/{job['id']}", json=JOB | {"jobName": f"{first} moved"})
+            assert moved.status_code == 200, moved.text
+            assert (await api.create(jobName=others[0]))["jobName"] == normal(others[0])
+            assert (await api.http.post(JOBS, json=JOB | {"jobName": first})).status_code == 409
+        assert (await api.create(jobName="caf\u00e9", jobGroup="other"))["jobGroup"] == "other"
+
+
+@pytest.mark.asyncio
+async def test_a_name_that_is_kept_only_by_itself_is_found_by_one_that_looks_the_same(rig: MakeRig) -> None:
+    """As an earlier release reserved and stored it; and so it goes on."""
+    async with rig(partitions=2) as api:
+        await api.worker()
+        odd = await _stored_by_hand(api, "twi\u200bn")
+        taken = await api.http.post(JOBS, json=JOB | {"jobName": "twin"})
+        assert (taken.status_code, "twi\\u200bn" in taken.json()["detail"]) == (409, True), taken.text
+        for body in (odd, odd | {"remark": "edited"}):
+            kept = await api.http.put(f"{JOBS}/{odd['id']}", json=body)
+            assert (kept.status_code, kept.json()["jobName"]) == (200, "twi\u200bn"), kept.text
+        refused = await api.http.put(f"{JOBS}/{odd['id']}", json=odd | {"jobName": "twi\u200bns"})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/jobName")
+        plain = await api.http.put(f"{JOBS}/{odd['id']}", json=odd | {"jobName": "twin"})
+        assert plain.status_code == 200, plain.text
+        assert (await api.http.delete(f"{JOBS}/{odd['id']}")).status_code == 204
+        assert await odd_names(api.log) == {}
+        await api.create(jobName="twin")
+
+
+async def _stored_by_hand(api: Rig, name: str) -> dict[str, Any]:
+    """A job as a release before would have stored it, with a name that is reserved by itself alone."""
+    definition, command = Definition(job_name=name, invoke_target="demo.noop"), Command(id="then")
+    job_id = created_job(command.id)
+    at = await now(api.log, api.log.partition_of(job_id))
+    await reserve_name(api.log, definition.job_group, name, job_id, command.id)
+    done = await log_jobs.define(
+        api.log,
+        job_id,
+        command=command,
+        expected_version=0,
+        expected_mark=None,
+        through=at,
+        units=(),
+        event=JobCreated(job_id=job_id, version=1, definition=definition, after=stamp(at), through=stamp(at)),
+        job=StoredJob(job_id=job_id, version=1, definition=definition, created_at=stamp(at), updated_at=stamp(at)),
+    )
+    assert isinstance(done, Appended)
+    await api.caught_up()
+    return (await api.http.get(f"{JOBS}/{job_id}")).json()
 
 
 @pytest.mark.asyncio

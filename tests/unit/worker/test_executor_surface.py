@@ -208,3 +208,11 @@ def test_a_retry_names_a_time_to_come() -> None:
         with pytest.raises(ValueError, match="past"):
             Retry(never)
     assert str(GiveUp("no use")) == "no use"
+
+
+@pytest.mark.parametrize("name", ["", " own", "own ", "own\u200b", "own\u0085x", "o  wn", "cafe\u0301"])
+def test_a_name_that_cannot_be_seen_whole_is_none_for_an_executor(name: str) -> None:
+    with pytest.raises(ValueError, match="its name"):
+        executor(name)
+    with pytest.raises(ValueError, match="its name"):
+        executor("own", aliases=(name,))

@@ -22,6 +22,7 @@ from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
 from waterclock.model.instants import Stamp
 from waterclock.model.moments import moment, seconds
+from waterclock.model.names import LONGEST, name_flaw, normal
 from waterclock.model.retry import RetryPolicy
 from waterclock_api.dto import JobWrite, RetryWrite
 from waterclock_api.flaws import MOST, full, guess
@@ -37,7 +38,6 @@ AT_ONCE, BESIDE = 500, 20_000  # units of 10 µs, for a look at parameters befor
 Beside = Callable[..., Awaitable[Any]]
 """Calls a function where it holds nobody up."""
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,62}[A-Za-z0-9])?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _nearest: Callable[[list[ValidationError]], Any] = cast("Any", exceptions).best_match
 _NAMED = 20  # known executors named in a refusal
 
@@ -61,13 +61,13 @@ _RANGES: Mapping[str, Range] = {
 }
 
 
-def definition_of(write: JobWrite, flaws: list[Flaw]) -> Definition:
-    """The definition that a body describes; wherever a flaw is added, the field holds its default."""
-    for name, text in (("jobName", write.job_name), ("jobGroup", write.job_group)):
-        if not text.strip() or _CONTROL.search(text):
-            flaws.append(Flaw(pointer_to(name), "must be a line of visible text"))
+def definition_of(write: JobWrite, flaws: list[Flaw], *, before: Definition | None = None) -> Definition:
+    """The definition that a body describes; wherever a flaw is added, the field holds its default.
+
+    Names that the job has `before` stay as they are, whatever they hold.
+    """
     check_params_size(write.invoke_params, flaws, at="invokeParams")
-    check_labels(write.labels, flaws)
+    check_labels(write.labels, flaws, before=None if before is None else before.labels)
     durations = {
         "misfire_threshold": duration("misfireThreshold", write.misfire_threshold, flaws),
         "catchup_window": duration("catchupWindow", write.catchup_window, flaws),
@@ -75,8 +75,8 @@ def definition_of(write: JobWrite, flaws: list[Flaw]) -> Definition:
         "jitter": duration("jitter", write.jitter, flaws),
     }
     definition = Definition(
-        job_name=write.job_name,
-        job_group=write.job_group,
+        job_name=_named("jobName", write.job_name, flaws, before=before and before.job_name),
+        job_group=_named("jobGroup", write.job_group, flaws, before=before and before.job_group, slash=False),
         invoke_target=write.invoke_target,
         invoke_params=write.invoke_params,
         cron_expression=write.cron_expression,
@@ -123,15 +123,36 @@ def check_schedule(job_id: JobId, definition: Definition, now: int, flaws: list[
         flaws.append(Flaw("/endAt", "lies before the first instant that the schedule names from now on"))
 
 
+def _named(member: str, written: str, flaws: list[Flaw], *, before: str | None, slash: bool = True) -> str:
+    """A name as it is kept: in NFC, but as it was where it stays."""
+    if written == before:
+        return written
+    text = normal(written)
+    said = name_flaw(text, slash=slash)
+    if said is None and len(text) > LONGEST:
+        said = f"takes {len(text)} characters in NFC; at most {LONGEST} are kept"
+    if said is not None:
+        flaws.append(Flaw(pointer_to(member), said))
+    return text
+
+
 def check_queue(name: str, known: Iterable[str], flaws: list[Flaw]) -> None:
     names = list(known)
     if name not in names:
         flaws.append(Flaw("/queue", f"there is no queue {name!r}; there are {', '.join(names)}"))
 
 
-def check_target(target: str, known: Mapping[str, ExecutorSpec], flaws: list[Flaw]) -> None:
-    """Whether a worker ever announced this executor; `known` holds aliases too."""
+def check_target(
+    target: str, known: Mapping[str, ExecutorSpec], flaws: list[Flaw], *, unknown_too: bool = False
+) -> None:
+    """Whether a worker ever announced this executor, or, if that is enough, one could; `known` holds aliases too."""
     if target in known:
+        return
+    wrong = name_flaw(target) or (None if target == normal(target) else "is not in NFC: write it composed")
+    if wrong is not None:
+        flaws.append(Flaw("/invokeTarget", wrong))
+        return
+    if unknown_too:
         return
     names = sorted(known)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -189,12 +210,16 @@ def retry_policy(write: RetryWrite, flaws: list[Flaw]) -> RetryPolicy:
     )
 
 
-def check_labels(labels: Mapping[str, str], flaws: list[Flaw]) -> None:
+def check_labels(labels: Mapping[str, str], flaws: list[Flaw], *, before: Mapping[str, str] | None = None) -> None:
+    """Names and values of labels; one that is there `before` with the same value stays as it is."""
     if len(labels) > LABELS_LIMIT:
         flaws.append(Flaw("/labels", f"holds {len(labels)} labels; at most {LABELS_LIMIT} are kept"))
     said = "is no label name: 1 to 64 letters, digits, - _ . /"
-    wrong = (Flaw(pointer_to("labels", name), said) for name in labels if _LABEL.fullmatch(name) is None)
-    flaws.extend(islice(wrong, MOST))
+    kept = (before or {}).items()
+    for name, value in labels.items() if len(labels) <= LABELS_LIMIT else ():
+        wrong = said if _LABEL.fullmatch(name) is None else name_flaw(value) if value else None
+        if wrong is not None and (name, value) not in kept:
+            flaws.append(Flaw(pointer_to("labels", name), wrong))
 
 
 def duration(name: str, written: float | str, flaws: list[Flaw]) -> float:

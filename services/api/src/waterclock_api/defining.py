@@ -40,15 +40,15 @@ async def definition_in(
     """
     flaws: list[Flaw] = []
     write = read_struct(JobWrite, body, flaws, ignored=READ_ONLY, stand_ins=_STAND_INS)
-    definition = definition_of(write, flaws)
+    definition = definition_of(write, flaws, before=before)
     if before is None or not _same_schedule(before, definition):
         check_schedule(job_id, definition, parts.clock.now_ms(), flaws)
     check_queue(definition.queue, (queue.name for queue in parts.log.queues), flaws)
     target = definition.invoke_target
     known = await parts.registry.known(target, patient=not allow_unknown) if target else None
     if known is not None:
-        if not allow_unknown and (before is None or before.invoke_target != target):
-            check_target(target, known, flaws)
+        if before is None or before.invoke_target != target:
+            check_target(target, known, flaws, unknown_too=allow_unknown)
         spec, beside = known.get(target), partial(parts.offload.run, who)
         await check_params(spec, definition.invoke_params, flaws, notes, at="invokeParams", beside=beside)
         same = before is not None and same_executor(before.invoke_target, target, known.get(target))

@@ -14,7 +14,6 @@ from waterclock.log import fires
 from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.commands import Replayed
 from waterclock.log.jobs import Appended, Defined, Raced, StoredJob, define, load_job
-from waterclock.log.names import release_name
 from waterclock.log.requests import Request, Unit
 from waterclock.model.definition import Definition
 from waterclock.model.errors import KeyReused, NameTaken, NotFound, TryLater, VersionMismatch
@@ -26,7 +25,7 @@ from waterclock.model.job import Create, Delete, Job, JobCommand, Replace, SetSt
 from waterclock.model.misfire import policy_of, settle_edit
 from waterclock.model.positions import Position
 from waterclock_api.caller import Caller
-from waterclock_api.naming import take_name
+from waterclock_api.naming import free_name, take_name
 from waterclock_api.parts import Parts
 from waterclock_api.patience import PATIENCE, appended
 from waterclock_api.tracing import apart, created
@@ -59,7 +58,7 @@ async def create(parts: Parts, caller: Caller, job_id: JobId, definition: Defini
     Raises:
         NameTaken, KeyReused, TryLater.
     """
-    await take_name(parts.log, definition, job_id, caller.command)
+    await take_name(parts.log, parts.clock, parts.odd_names, definition, job_id, caller.command)
     (event,) = decide(None, Create(job_id=job_id, definition=definition), job_id=job_id)
     deadline = parts.clock.monotonic() + PATIENCE
     while parts.clock.monotonic() < deadline:
@@ -97,12 +96,14 @@ async def edit(parts: Parts, caller: Caller, job_id: str, command: JobCommand) -
             return Change(stored, None)
         following = evolve(job, events[0])
         if following is not None and _name(following.definition) != _name(stored.definition):
-            await take_name(parts.log, following.definition, stored.job_id, caller.command)
+            after = following.definition
+            await take_name(parts.log, parts.clock, parts.odd_names, after, stored.job_id, caller.command)
         plan = await _plan(parts, caller, stored, job, events)
         change = await _append(parts, caller, stored, events[0], plan)
         if isinstance(change, Change):
             if change.job is None or _name(change.job.definition) != _name(stored.definition):
-                await release_name(parts.log, *_name(stored.definition), stored.job_id)
+                after = None if change.job is None else change.job.definition
+                await free_name(parts.log, stored.definition, after, stored.job_id)
             return change
     raise TryLater("Others are changing this job too; nothing was stored.")
 

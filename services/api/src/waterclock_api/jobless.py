@@ -79,8 +79,8 @@ async def _wanted(
     retry = retry_policy(write.retry, flaws)
     target = write.invoke_target
     known = await parts.registry.known(target, patient=not allow_unknown) if target else None
-    if known is not None and not allow_unknown:
-        check_target(target, known, flaws)
+    if known is not None:
+        check_target(target, known, flaws, unknown_too=allow_unknown)
     if not flaws:
         await hold(parts, caller, AskedOf(target, write.params, write.queue), None)
     if known is not None:

@@ -28,6 +28,7 @@ from waterclock_api.access import Access
 from waterclock_api.budget import Budget
 from waterclock_api.hub import Hub
 from waterclock_api.memory import JobMemory
+from waterclock_api.naming import OddNames
 from waterclock_api.notes import JobNotes
 from waterclock_api.offload import Offload
 from waterclock_api.outages import Outages
@@ -73,6 +74,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     outages: Outages
     budget: Budget = msgspec.field(default_factory=Budget)
     offload: Offload = msgspec.field(default_factory=Offload)
+    odd_names: OddNames = msgspec.field(default_factory=OddNames)
 
     @asynccontextmanager
     async def reading(self, of: Reading = ONE) -> AsyncGenerator[Connection]:

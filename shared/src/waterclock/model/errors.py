@@ -49,8 +49,11 @@ class NotThen(Refusal):
 
 
 class NameTaken(Refusal):
-    def __init__(self, group: str, name: str) -> None:
-        super().__init__(f"The group {group} has another job named {name}.")
+    def __init__(self, group: str, name: str, *, by: tuple[str, str] | None = None) -> None:
+        """`by`: group and name of the job that bears it, where nothing that is seen sets them apart from these."""
+        spelt = "" if by is None else ascii("/".join(by))
+        like = f", in all that can be seen: {spelt}" if spelt else ""
+        super().__init__(f"The group {group} has another job named {name}{like}.")
         self.group = group
         self.name = name
 
