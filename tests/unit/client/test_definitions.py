@@ -100,6 +100,21 @@ def test_plain_values_are_what_they_look_like() -> None:
     assert read_file(text).jobs[0].definition.invoke_params == expected
 
 
+@pytest.mark.parametrize("sign", ["\u0085", "\u2028", "\u009b", "\u200b", "\ufeff", "\u00a0", "\t", "\r", "\n"])
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_text_with_whatever_ends_lines_is_read_back(sign: str, *, shown: bool) -> None:
+    text = f"nel{sign}x {sign} " + "and on " * 20
+    one = Definition(
+        job_name=f"nel{sign}x",
+        job_group=f"{sign}g",
+        invoke_target="t",
+        remark=text,
+        labels={"team": f" {sign}"},
+        invoke_params={text: [text]},
+    )
+    assert read_file(write_file([one], shown=shown)).jobs[0].definition == one
+
+
 def test_parts_that_jobs_share_are_merged() -> None:
     text = "jobs: [&usual {jobName: a, invokeTarget: t, queue: low}, {<<: *usual, jobName: b}]"
     assert [one.definition.queue for one in read_file(text).jobs] == ["low", "low"]

@@ -58,6 +58,20 @@ def test_a_job_that_is_not_there_is_created_with_what_is_not_default() -> None:
     assert (change.fires.before, change.fires.after, change.fires.appear, change.fires.vanish) == (0, 30, 30, 0)
 
 
+def test_a_job_is_known_by_its_letters_and_by_no_slash() -> None:
+    composed, decomposed = changed(job_name="caf\u00e9"), changed(job_name="cafe\u0301")
+    for one, other in ((composed, decomposed), (decomposed, composed)):
+        assert planned(file(one), [job(other)], now=NOW).changes == ()
+        assert planned(file(one, owner="o"), [job(other, owner="o")], now=NOW, prune=True).changes == ()
+    both = [job(composed), job(decomposed)]
+    assert planned(file(decomposed, composed), both, now=NOW).same == 2
+    edited = only(planned(file(msgspec.structs.replace(decomposed, queue="low"), composed), both, now=NOW))
+    assert (edited.job_id, edited.definition and edited.definition.job_name) == (both[1].id, decomposed.job_name)
+    one, other = changed(job_group="a", job_name="b/c"), changed(job_group="a/b", job_name="c")
+    plan = planned(file(one, other, owner="o"), [job(one, owner="o"), job(other, owner="o")], now=NOW, prune=True)
+    assert (plan.changes, plan.same) == ((), 2)
+
+
 def test_each_member_that_changes_is_named_also_inside_others() -> None:
     before = changed(invoke_params={"a": 1, "deep": {"b": 2, "gone": 3}}, labels={"x/y": "1"})
     after = changed(invoke_params={"a": 1, "deep": {"b": 5}, "new": None, "more": []}, queue="low")

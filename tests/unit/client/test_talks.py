@@ -11,6 +11,7 @@ import pytest
 from waterclock.client import calls
 from waterclock.client.call import Call, Named
 from waterclock.client.problems import (
+    Ambiguous,
     Invalid,
     NotFound,
     Refused,
@@ -136,6 +137,51 @@ def test_a_name_is_looked_up_wherever_it_stands_page_by_page() -> None:
         told(calls.get_job("demo/tide"), [Response(status=200, headers={}, body=b'{"items": []}')])
 
 
+def test_a_slash_is_read_in_every_way_and_several_jobs_are_said() -> None:
+    both = [job("b/c", "1", "a"), job("c", "2", "a/b")]
+    for name in ("a//", "/a/b", "a/b/", "a/b/c/d", "x/c"):
+        with pytest.raises(NotFound, match="There is no job"):
+            told(calls.get_job(name), [listed(*both)])
+    with pytest.raises(NotFound, match="no job 'b/c' in the group 'a' or 'c' in the group 'a/b'"):
+        told(calls.get_job("a/b/c"), [listed()])
+    with pytest.raises(Ambiguous, match="'b/c' in the group 'a' is 1, 'c' in the group 'a/b' is 2") as several:
+        told(calls.delete_job("a/b/c"), [listed(*both)])
+    assert several.value.jobs == {"1": ("a", "b/c"), "2": ("a/b", "c")}
+    for each, some_id in zip(both, "12", strict=True):
+        _, sent = told(calls.get_job("a/b/c"), [listed(each), DONE])
+        assert sent[0].target == "/v1/monitor/jobs?jobGroup=a&jobGroup=a%2Fb&jobName=c&limit=1000"
+        assert sent[1].target == f"/v1/monitor/jobs/{some_id}"
+
+
+def test_a_name_is_found_in_whatever_form_its_letters_are_written() -> None:
+    composed, decomposed = job("caf\u00e9", "1"), job("cafe\u0301", "2")
+    _, sent = told(calls.get_job("demo/cafe\u0301"), [listed(), listed(composed), DONE])
+    assert [one.target.partition("jobName=")[2] for one in sent[:2]] == [
+        "cafe%CC%81&limit=1000",
+        "caf%C3%A9&limit=1000",
+    ]
+    assert sent[2].target.endswith("/jobs/1")
+    _, sent = told(calls.get_job("demo/cafe\u0301"), [listed(composed, decomposed), DONE])
+    assert sent[1].target.endswith("/jobs/2"), "what is written so goes before what looks so"
+    odd = [job("twi\u200bn", "1"), job("twin\u200b", "2")]
+    with pytest.raises(Ambiguous):
+        told(calls.get_job("demo/twin"), [listed(*odd)])
+    _, sent = told(calls.get_job("demo/twin"), [listed(*odd, job("twin", "3")), DONE])
+    assert sent[1].target.endswith("/jobs/3")
+
+
+@pytest.mark.parametrize("given", [[], (), iter(())])
+def test_an_empty_list_is_not_everything(given: Any) -> None:
+    for call in (calls.list_jobs, calls.list_events, calls.all_events):
+        with pytest.raises(ValueError, match="selects nothing"):
+            call(**{"group" if call is calls.list_jobs else "kind": given})
+    with pytest.raises(ValueError, match="selects nothing"):
+        calls.list_runs(job=given)
+    with pytest.raises(ValueError, match="selects nothing"):
+        calls.verify(jobs=given)
+    assert calls.list_runs(job=None).query["jobId"] is None
+
+
 def test_an_id_is_quoted_and_what_is_none_is_left_out() -> None:
     _, (sent,) = told(calls.get_job("a b?c", as_of=None), [DONE])
     assert sent.target == "/v1/monitor/jobs/a%20b%3Fc"
@@ -146,10 +192,14 @@ def test_another_answer_than_ours_is_said_to_be_one() -> None:
         decode(b"<html>", dict[str, Any])
 
 
-def job(name: str, job_id: str) -> bytes:
+def listed(*jobs: bytes) -> Response:
+    return Response(status=200, headers={}, body=b'{"items": [%b]}' % b",".join(jobs))
+
+
+def job(name: str, job_id: str, group: str = "demo") -> bytes:
     moment = "2026-11-23T10:00:00.000Z"
     known = {"id": job_id, "version": 1, "createdAt": moment, "updatedAt": moment}
-    return msgspec.json.encode({"jobName": name, "invokeTarget": "demo.noop"} | known)
+    return msgspec.json.encode({"jobName": name, "jobGroup": group, "invokeTarget": "demo.noop"} | known)
 
 
 BY_ID = (
@@ -177,7 +227,15 @@ def test_a_job_that_is_named_by_its_name_in_a_body_is_asked_for_by_its_id(call: 
     talk = ask(named, patience=0)
     looked = next(talk)
     assert isinstance(looked, Request)
-    job = {"id": "found", "version": 1, "jobName": "tide", "invokeTarget": "t", "createdAt": "", "updatedAt": ""}
+    job = {
+        "id": "found",
+        "version": 1,
+        "jobName": "tide",
+        "jobGroup": "sea",
+        "invokeTarget": "t",
+        "createdAt": "",
+        "updatedAt": "",
+    }
     page = {"items": [job], "nextCursor": None}
     request = talk.send(Response(status=200, headers={}, body=msgspec.json.encode(page)))
     assert isinstance(request, Request)

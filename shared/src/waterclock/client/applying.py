@@ -20,6 +20,7 @@ from waterclock.client.problems import ApiError, NameTaken, NotFound, Refused, V
 from waterclock.client.table import visible
 from waterclock.client.terminal import NO, NotAsked, speaking
 from waterclock.kit.clock import SystemClock
+from waterclock.model.names import normal
 
 _GROUPS = 50  # named in one request; of more, all jobs are read
 
@@ -112,7 +113,9 @@ def _read(path: str, *, prune: bool) -> File:
 
 
 def _plan(client: Client, file: File, *, prune: bool, take_over: bool) -> Plan:
-    groups = sorted({one.definition.job_group for one in file.jobs})
+    groups = sorted(
+        {spelt for one in file.jobs for spelt in (one.definition.job_group, normal(one.definition.job_group))}
+    )
     known: dict[str, Job] = {}
     if groups:
         named = calls.list_jobs(group=groups if len(groups) <= _GROUPS else None, limit=1000)
@@ -148,7 +151,9 @@ def _carry_out(client: Client, change: Change, *, allow_unknown: bool) -> None:
 
 def _why(error: ApiError) -> str:
     match error:
-        case VersionMismatch() | NotFound() | NameTaken():
+        case NameTaken():
+            return f"{error} Plan again, or give the job another name."
+        case VersionMismatch() | NotFound():
             return f"somebody changed it meanwhile ({error}): plan again"
         case Refused():
             return str(error)

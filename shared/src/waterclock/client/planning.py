@@ -14,6 +14,7 @@ from waterclock.model.definition import Definition
 from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
 from waterclock.model.instants import stamp
+from waterclock.model.names import normal
 
 DAY = 86_400_000  # ms
 DAYS = 30
@@ -81,12 +82,25 @@ def planned(file: File, known: Iterable[Job], *, now: int, prune: bool = False, 
 
     `prune`: delete what has the file's owner and is not in it. `take_over`: change jobs of other owners too.
     """
-    found = {name_of(job): job for job in known}
-    names = {name_of(one.definition) for one in file.jobs}
-    wanted = [_towards(one, found.get(name_of(one.definition)), file.owner, now, take_over) for one in file.jobs]
-    rest = [job for name, job in found.items() if name not in names and _owner(job) == file.owner is not None]
+    found = {(job.job_group, job.job_name): job for job in known}
+    paired = _paired(file, found)
+    wanted = [_towards(one, job, file.owner, now, take_over) for one, job in zip(file.jobs, paired, strict=True)]
+    kept = {job.id for job in paired if job is not None}
+    rest = [job for job in found.values() if job.id not in kept and _owner(job) == file.owner is not None]
     gone = [_without(job, now, prune=prune) for job in rest]
     return Plan(changes=(*filter(None, wanted), *gone), same=wanted.count(None))
+
+
+def _paired(file: File, known: Mapping[tuple[str, str], Job]) -> list[Job | None]:
+    """For each of the file's jobs the one that is: of that very name, else of one that is the same letters (NFC)."""
+    names = [(one.definition.job_group, one.definition.job_name) for one in file.jobs]
+    own = set(names)
+    others = {_normal(name): job for name, job in known.items() if name not in own}
+    return [known.get(name) or others.pop(_normal(name), None) for name in names]
+
+
+def _normal(name: tuple[str, str]) -> tuple[str, str]:
+    return normal(name[0]), normal(name[1])
 
 
 def _towards(one: Wanted, job: Job | None, owner: str | None, now: int, take_over: bool) -> Change | None:
@@ -99,6 +113,7 @@ def _towards(one: Wanted, job: Job | None, owner: str | None, now: int, take_ove
             action="create", name=name, job_id=None, version=None, fields=fields, fires=fires, definition=after
         )
     before = definition_of(job)
+    after = msgspec.structs.replace(after, job_group=before.job_group, job_name=before.job_name)
     if not one.settled:
         after = msgspec.structs.replace(after, status=before.status)
     if owner is None and OWNER in before.labels and OWNER not in after.labels:

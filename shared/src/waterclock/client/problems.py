@@ -2,6 +2,7 @@
 
 ApiError ─┬─ Refused ─┬─ Invalid, NotFound, NameTaken, VersionMismatch, … one for each problem type
           │           └─ (an unknown type, of a newer API, is a plain Refused)
+          ├─ Ambiguous     several jobs are meant by one `group/name`; nothing was asked for
           ├─ Unreachable   no answer; `sent` says whether the request may have been executed
           ├─ Unreadable    an answer, but not that of a Waterclock API
           └─ Closed        a stream that was open, and that its credential opens no more
@@ -38,6 +39,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class ApiError(Exception):
     """Any call may raise it."""
+
+
+class Ambiguous(ApiError):
+    """A slash can be read in several ways, and there is a job for more than one. `jobs`: group and name of each id."""
+
+    def __init__(self, named: str, jobs: Mapping[str, tuple[str, str]]) -> None:
+        told = ", ".join(f"{name!r} in the group {group!r} is {some_id}" for some_id, (group, name) in jobs.items())
+        super().__init__(f"{named!r} may mean several jobs: {told}. Name it by its id.")
+        self.jobs = dict(jobs)
 
 
 class Unreachable(ApiError):

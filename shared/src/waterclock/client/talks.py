@@ -15,16 +15,28 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from waterclock.client.answers import Jobs
+from waterclock.client.answers import Job, Jobs
 from waterclock.client.call import Call, Named
-from waterclock.client.problems import NotFound, Problem, Refused, TryLater, Uncertain, Unreachable, Unreadable, refusal
+from waterclock.client.problems import (
+    Ambiguous,
+    NotFound,
+    Problem,
+    Refused,
+    TryLater,
+    Uncertain,
+    Unreachable,
+    Unreadable,
+    refusal,
+)
 from waterclock.kit.addresses import http_url
 from waterclock.kit.chance import fraction, token
+from waterclock.model.names import LONGEST, common, normal
 
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # s
 _PREFIX = "/v1/monitor"
+_TOLD = 5  # readings of a name that are told
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,20 +117,49 @@ def named_by_id(call: Call[T], *, patience: float) -> Talk[Call[T]]:
 
 
 def job_id(named: str, *, patience: float) -> Talk[str]:
-    """
+    """The job that is meant by `group/name`, in whatever way that can be read.
+
+    A name may hold a slash, and so may a group of an earlier release. What is written so goes before what looks so.
+
     Raises:
         NotFound: there is no such job now; what was deleted is named by its id.
+        Ambiguous: there are several.
     """
-    group, _, name = named.partition("/")
-    call = Call(path=("jobs",), kind=Jobs, query={"jobGroup": group, "jobName": name, "limit": 1000})
+    readings = _readings(named)
+    found: dict[str, Job] = {}
+    for texts in dict.fromkeys([readings, tuple((normal(group), normal(name)) for group, name in readings)]):
+        if not found and texts:
+            found = yield from _jobs_like(texts, patience=patience)
+    exact = [job for job in found.values() if (job.job_group, job.job_name) in readings]
+    jobs = exact or list(found.values())
+    if len(jobs) > 1:
+        raise Ambiguous(named, {job.id: (job.job_group, job.job_name) for job in jobs})
+    if not jobs:
+        said = " or ".join(f"{name!r} in the group {group!r}" for group, name in readings[:_TOLD]) or repr(named)
+        raise NotFound(Problem(title="Not found", detail=f"There is no job {said}."), status=404, headers={})
+    return jobs[0].id
+
+
+def _readings(named: str) -> tuple[tuple[str, str], ...]:
+    """Groups and names that it can be read as."""
+    parts = named.split("/")
+    read = (("/".join(parts[:cut]), "/".join(parts[cut:])) for cut in range(1, len(parts)))
+    return tuple((group, name) for group, name in read if 0 < len(group) <= LONGEST and 0 < len(name) <= LONGEST)
+
+
+def _jobs_like(readings: tuple[tuple[str, str], ...], *, patience: float) -> Talk[dict[str, Job]]:
+    """Jobs that one of these may mean, by id."""
+    wanted = {(common(group), common(name)) for group, name in readings}
+    shortest = min((name for _, name in readings), key=len)  # which is the end of all of them
+    query = {"jobGroup": [group for group, _ in readings], "jobName": shortest, "limit": 1000}
+    call = Call(path=("jobs",), kind=Jobs, query=query)
+    found: dict[str, Job] = {}
     while True:
         page = decode((yield from ask(call, patience=patience)), Jobs)
-        for job in page.items:
-            if job.job_name == name:
-                return job.id
-        if page.next_cursor is None:
-            told = Problem(title="Not found", detail=f"There is no job {name!r} in the group {group!r}.")
-            raise NotFound(told, status=404, headers={})
+        found |= {job.id: job for job in page.items if (common(job.job_group), common(job.job_name)) in wanted}
+        sure = len(readings) == 1 and any((job.job_group, job.job_name) in readings for job in page.items)
+        if page.next_cursor is None or sure:
+            return found
         call = following(call, page.next_cursor)
 
 

@@ -14,7 +14,7 @@ from waterclock.client.answers import Page
 from waterclock.client.call import Call
 from waterclock.client.http import Client
 from waterclock.client.output import put_json, say
-from waterclock.client.problems import ApiError, Closed, Forbidden, Refused, Unauthenticated, Unreachable
+from waterclock.client.problems import Ambiguous, ApiError, Closed, Forbidden, Refused, Unauthenticated, Unreachable
 from waterclock.client.talks import api_root, decode, following
 from waterclock.kit.settings import PREFIX, SettingsError, read, reading
 
@@ -84,7 +84,7 @@ def speaking(verb: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
                 verb(client, *args, **kwargs)
             except (Unauthenticated, Forbidden) as error:
                 raise Failure(unlocked(error)) from None
-            except Refused as error:
+            except (Refused, Ambiguous) as error:
                 raise Failure(str(error)) from None
             except Unreachable as error:
                 message = str(error).replace(client.url, f"{client.url} ({PREFIX}API_URL)", 1)
