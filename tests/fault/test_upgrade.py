@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.fault.test_kills import chosen_seed
-from tests.support import waiting
+from tests.support import beyond, waiting
 from tests.support.entrance import entrance
 from tests.support.evidence import Evidence, connected
 from tests.support.listening import Listener
@@ -27,13 +27,13 @@ from waterclock.log.client import Log
 from waterclock.log.clock import now
 from waterclock.log.commands import Command
 from waterclock.log.jobs import Appended, StoredJob, define
+from waterclock.log.names import reserve_name
 from waterclock.model.definition import Definition
 from waterclock.model.events import JobCreated, ResultRefused, RunLost, WorkerLeft
 from waterclock.model.ids import created_job
 from waterclock.model.instants import stamp
 from waterclock.store.pool import open_pool
 from waterclock.store.shadow import Difference
-from waterclock_api.naming import take_name
 from waterclock_api.place_findings import of_jobs
 
 FLOWING, QUIET = 60.0, 90.0  # s
@@ -94,6 +94,8 @@ async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[st
         await rollout.begin("previous")
         load = await Load.begin(place.url, seed=seed)
         reaching = await stored(place.url, urls, stores["WATERCLOCK_KEY_PREFIX"])
+        odd = await beyond.store(place.url)
+        load.answered[beyond.REASON] = odd.deep
         heard = {name: load.stream_of(name) for name in ("tick", "serial", "by-hand")}
         async with asyncio.TaskGroup() as tasks:
             asking = tasks.create_task(load.go_on(), name="load")
@@ -105,6 +107,7 @@ async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[st
             if steps == UPGRADE:
                 assert await named(urls[1]) == dict.fromkeys(reaching, "problem")
                 await written_back(place.url, reaching)
+                await beyond.goes_on(place.url, odd, folder)
             load.stop()
             await asking
             await load.end_schedules()
@@ -144,7 +147,7 @@ async def _put_in(log: Log, definition: Definition) -> str:
     job_id = created_job(command.id)
     at_ms = await now(log, log.partition_of(job_id))
     at = stamp(at_ms)
-    await take_name(log, definition, job_id, command)
+    await reserve_name(log, definition.job_group, definition.job_name, job_id, command.id)
     done = await define(
         log,
         job_id,

@@ -20,6 +20,7 @@ from waterclock_dev.services import Service, run_once
 from waterclock_dev.supervise import together
 
 PREVIOUS = Path(__file__).parents[1] / "golden" / "previous.tar.gz"
+EARLIER = Path(__file__).with_name("earlier.py")
 READY, GONE = 60.0, 30.0  # s
 DRAIN = 0.2  # s, less than many runs take: those are handed back
 
@@ -76,7 +77,7 @@ class Rollout:
             "WATERCLOCK_SCHEDULER_NAME": name,
             "WATERCLOCK_WORKER_NAME": name,
             "WATERCLOCK_DRAIN_TIMEOUT": f"{DRAIN:g}",
-            "WATERCLOCK_EXECUTORS": DEMO_EXECUTORS,
+            "WATERCLOCK_EXECUTORS": f"{DEMO_EXECUTORS},{EARLIER}",
         }
         env = {**self._of(release), **own}
         service = Service(name, verb=ORDER[part], env=env, on_line=self._output.of(name), grace=GONE)
@@ -89,7 +90,8 @@ class Rollout:
     def _of(self, release: Release) -> dict[str, str]:
         """What a process of a release is told; the path of one before comes before what is installed."""
         path = os.pathsep.join(map(str, self._sources))
-        return {**self._env, "PYTHONUNBUFFERED": "1", **({"PYTHONPATH": path} if release == "previous" else {})}
+        before = {"PYTHONPATH": path, "EARLIER_RESULTS": "1"}
+        return {**self._env, "PYTHONUNBUFFERED": "1", **(before if release == "previous" else {})}
 
 
 @asynccontextmanager
