@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from waterclock.kit.escaping import escaped
+from waterclock.kit.output_encoding import show_what_cannot_be_shown
 
 GROUP = "waterclock.commands"
 CLIENT = frozenset({"httpx", "yaml"})
@@ -29,18 +31,75 @@ class Verbs(click.Group):
         if entry is None:
             return None
         try:
-            return entry.load()
+            return strict(entry.load())
         except ModuleNotFoundError as error:
             if error.name not in CLIENT:
                 raise
             return _lacking(cmd_name, error.name)
 
     def invoke(self, ctx: click.Context) -> Any:
+        show_what_cannot_be_shown()
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
             vars(error)["message"] = escaped(error.message, keep="\n\t")  # it may name what others have written
             raise
+
+
+def strict(command: click.Command) -> click.Command:
+    """The command, which refuses what it would read only in part, as do all below it.
+
+    That is an option of one value that is given twice, of which the last would win in silence, and bytes that are no
+    text, but for names of files.
+    """
+    if "parse_args" in vars(command):  # it was here before
+        return command
+    parse = command.parse_args
+
+    def parse_args(ctx: click.Context, args: list[str]) -> list[str]:
+        _check(command, ctx, args)
+        return parse(ctx, args)
+
+    vars(command)["parse_args"] = parse_args
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            strict(each)
+    return command
+
+
+def _check(command: click.Command, ctx: click.Context, args: list[str]) -> None:
+    """
+    Raises:
+        UsageError: an option of one value is given twice, or a value is no text.
+    """
+    given, _, order = command.make_parser(ctx).parse_args(list(args))
+    for param in dict.fromkeys(order):
+        if order.count(param) > 1 and _of_one_value(param):
+            names = " / ".join(param.opts)
+            raise click.UsageError(
+                f"{names} is given {order.count(param)} times, and takes one value: give it once", ctx
+            )
+        if not isinstance(param.type, click.Path) and not all(map(_is_text, _texts(given.get(param.name or "")))):
+            raise click.UsageError(f"{param.get_error_hint(ctx)}: holds bytes that are no text in UTF-8", ctx)
+
+
+def _of_one_value(param: click.Parameter) -> bool:
+    """A flag says the same however often, if it has no opposite."""
+    if not isinstance(param, click.Option) or param.multiple or param.count:
+        return False
+    return not param.is_flag or bool(param.secondary_opts)
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list | tuple):
+        return (text for each in cast("Iterable[Any]", value) for text in _texts(each))
+    return ()
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def _lacking(verb: str, module: str) -> click.Command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,7 @@ async def test_a_file_is_planned_applied_exported_and_pruned(rig: MakeRig, tmp_p
     async with told(rig) as (story, terminal):
         await story.api.worker()
         path = tmp_path / "jobs.yaml"
-        path.write_text(FILE)
+        path.write_bytes(codecs.BOM_UTF16_LE + FILE.encode("utf-16-le"))
         file = ("-f", str(path))
 
         done = await typed(terminal, "plan", *file)

@@ -77,7 +77,22 @@ async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig)
             "job.created",
         ]
 
-        await typed(terminal, "job", "delete", "demo/tide", code=1)  # nobody said yes
+        for named in (job["id"], "demo/tide"):
+            assert (
+                "0 would be cancelled" in (await typed(terminal, "run", "cancel", "--job", named, "--dry-run")).output
+            )
+            again = ("run", "retry", "--failed", "--job", named, "--dry-run")
+            assert "0 would be run again" in (await typed(terminal, *again)).output
+            assert "at 09:00 every day" in (await typed(terminal, "preview", "0 9 * * *", "--job", named)).output
+            assert (await typed(terminal, "run", "list", "--job", named)).output == "No run fits.\n"
+            await typed(terminal, "ledger", "verify", "--job", named)
+            assert "jobName: tide" in (await typed(terminal, "export", named)).output
+        await typed(terminal, "run", "cancel", "--job", "", "--dry-run", code=2)
+
+        done = await typed(terminal, "job", "delete", "demo/none", code=1)
+        assert done.output == "Error: There is no job 'none' in the group 'demo'.\n", "it is not asked about"
+        done = await typed(terminal, "job", "delete", job["id"], code=1)  # nobody said yes
+        assert "Delete demo/tide?" in done.output
         await typed(terminal, "job", "delete", "demo/tide", "--yes")
         done = await typed(terminal, "job", "show", "demo/tide", code=1)
         assert done.output == "Error: There is no job 'tide' in the group 'demo'.\n"

@@ -12,7 +12,8 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from waterclock.client.definitions import OWNER, BadFile, read_file, schema, write_file
+from waterclock.client.definitions import OWNER, read_file, schema, write_file
+from waterclock.client.yaml_values import BadFile
 from waterclock.model.definition import Definition
 from waterclock.model.instants import Stamp
 from waterclock.model.retry import RetryPolicy
@@ -22,7 +23,15 @@ EXAMPLE = ROOT / "examples" / "jobs.yaml"
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs", "Cc"]), max_size=12)
 NAMES = TEXT.filter(str.strip)
 NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
-PLAIN = st.none() | st.booleans() | NUMBERS | TEXT | st.sampled_from(["0E0", "no", "1_0", "12:30", "<<", "~", "0x1f"])
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | NUMBERS
+    | TEXT
+    | st.sampled_from(
+        ["0E0", "no", "1_0", "12:30", "<<", "~", "0x1f", "0o7", "08", ".inf", "-.INF", ".NaN", "1.", "+.5"]
+    )
+)
 PARAMS = st.dictionaries(
     NAMES, PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(TEXT, PLAIN, max_size=2), max_size=3
 )
@@ -71,13 +80,25 @@ def test_the_schema_for_editors_is_the_one_of_the_code() -> None:
         ("jobz: []\njobs: []", ["/jobz is unknown; did you mean jobs?"]),
         ("owner: [a]\njobs: []", ["/owner must be text"]),
         ("jobs: [{jobNam: a}]", ["/jobs/0/jobNam is unknown; did you mean jobName?"]),
-        ("jobs: [{jobName: a, jobName: b}]", ["/ is no YAML", "jobName is given twice"]),
-        ("jobs: [{jobName: a, invokeTarget: t, misfirePolicy: 9}]", ["/jobs/0/misfirePolicy invalid enum value"]),
-        ("jobs: [{jobName: a, invokeTarget: t, labels: {x: 1}}]", ["/jobs/0/labels expected str"]),
+        ("jobs: [{jobName: a, jobName: b}]", ["/jobs/0/jobName is given twice"]),
+        ("jobs: [{jobName: a, invokeTarget: t, misfirePolicy: 9}]", ["/jobs/0/misfirePolicy is none of 1, 2, 3"]),
+        (
+            "jobs: [{jobName: a, invokeTarget: t, labels: {x: 1}}]",
+            ["/jobs/0/labels expected str, got int: what YAML reads as something else is text in quotes"],
+        ),
         ("jobs: [{jobName: a, invokeTarget: t, retry: {tries: 1}}]", ["/jobs/0/retry/tries is unknown"]),
         ("jobs: [{jobName: a, invokeTarget: t, retry: {max: never}}]", ["/jobs/0/retry/max is neither"]),
         ("jobs: [{jobName: a, invokeTarget: t, timeout: soon, startAt: noon}]", ["/jobs/0/timeout", "/jobs/0/startAt"]),
         ("jobs: [{jobName: a, invokeTarget: t, cronExpression: 61 * * * *}]", ["/jobs/0/cronExpression '61'"]),
+        (
+            "jobs:\n- jobName: a\n  invokeTarget: t\n  cronExpression: |\n    */5 * * * *\n",
+            ["/jobs/0/cronExpression ends with a line break, as a block (|, >) does"],
+        ),
+        ("jobs: [{jobName: a, invokeTarget: t, timeout: 1%s}]" % ("0" * 400), ["/jobs/0/timeout must be finite"]),
+        (
+            "jobs: [{jobName: a, invokeTarget: t, invokeParams: {a/b: {true: 1}}}]",
+            ["/jobs/0/invokeParams/a~1b/true is"],
+        ),
         ("jobs: [{jobName: a, invokeTarget: t}, {jobName: a, invokeTarget: u}]", ["/jobs/1/jobName DEFAULT/a stands"]),
         (
             "owner: o\njobs: [{jobName: a, invokeTarget: t, labels: {waterclock/owner: p}}]",
@@ -93,10 +114,10 @@ def test_what_is_wrong_is_named(text: str, flaws: list[str]) -> None:
 
 
 def test_plain_values_are_what_they_look_like() -> None:
-    params = "{a: no, b: 12:30, c: 2026-01-01, d: 1e3, e: 0777, f: true, g: , h: -7}"
+    params = "{a: no, b: 12:30, c: 2026-01-01, d: 1e3, e: 0777, f: true, g: , h: -7, i: 0x1F, j: 0o17, k: '.inf'}"
     text = f"jobs: [{{jobName: a, invokeTarget: t, invokeParams: {params}}}]"
-    expected: dict[str, Any] = {"a": "no", "b": "12:30", "c": "2026-01-01", "d": 1000.0, "e": "0777", "f": True}
-    expected |= {"g": None, "h": -7}
+    expected: dict[str, Any] = {"a": "no", "b": "12:30", "c": "2026-01-01", "d": 1000.0, "e": 777, "f": True}
+    expected |= {"g": None, "h": -7, "i": 31, "j": 15, "k": ".inf"}
     assert read_file(text).jobs[0].definition.invoke_params == expected
 
 

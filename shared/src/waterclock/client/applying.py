@@ -11,20 +11,23 @@ import msgspec
 
 from waterclock.client import calls
 from waterclock.client.answers import Job
-from waterclock.client.definitions import OWNER, BadFile, File, read_file, write_file
+from waterclock.client.definitions import OWNER, File, read_file, write_file
 from waterclock.client.http import Client
 from waterclock.client.output import at_terminal, complain, put_json
 from waterclock.client.plan_told import COLOURS, told
 from waterclock.client.planning import Change, Plan, definition_of, planned
 from waterclock.client.problems import ApiError, NameTaken, NotFound, Refused, VersionMismatch
 from waterclock.client.table import visible
-from waterclock.client.terminal import NO, NotAsked, speaking
+from waterclock.client.terminal import JOB, NO, NotAsked, speaking
+from waterclock.client.yaml_values import BYTES_MOST, BadFile
 from waterclock.kit.clock import SystemClock
 from waterclock.model.names import normal
 
 _GROUPS = 50  # named in one request; of more, all jobs are read
 
-_file = click.option("-f", "--file", "path", metavar="FILE", required=True, help="YAML; - is standard input.")
+_file = click.option(
+    "-f", "--file", "path", type=click.Path(), metavar="FILE", required=True, help="YAML; - is standard input."
+)
 _prune = click.option("--prune", is_flag=True, help="Delete jobs of the file's owner that are not in it.")
 _take_over = click.option("--take-over", is_flag=True, help="Change jobs of other owners too.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
@@ -67,11 +70,11 @@ def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool
 
 
 @click.command(short_help="Write jobs as a file that `plan` and `apply` read.")
-@click.argument("jobs", metavar="[JOB]...", nargs=-1)
+@click.argument("jobs", metavar="[JOB]...", type=JOB, nargs=-1)
 @click.option("--group", multiple=True, help="Those of a group; repeatable.")
 @click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Those with a label.")
 @click.option("--owner", help="Those of an owner.")
-@click.option("-o", "--output", "path", metavar="FILE", help="By default standard output.")
+@click.option("-o", "--output", "path", type=click.Path(), metavar="FILE", help="By default standard output.")
 @speaking
 def export(
     client: Client,
@@ -90,9 +93,12 @@ def export(
         found = client.each(calls.list_jobs(group=group or None, label=labels or None, limit=1000))
     text = write_file((definition_of(job) for job in found), shown=path is None and at_terminal())
     if path is None:
-        click.echo(text, nl=False)
-    else:
-        Path(path).write_text(text)
+        click.echo(text if at_terminal() else text.encode(), nl=False)
+        return
+    try:
+        Path(path).write_bytes(text.encode())
+    except OSError as error:
+        raise NotAsked(f"{path}: {error.strerror}") from None
 
 
 def _read(path: str, *, prune: bool) -> File:
@@ -101,15 +107,29 @@ def _read(path: str, *, prune: bool) -> File:
         NotAsked: there is no such file, or something is wrong with it.
     """
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text()
-        file = read_file(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotAsked(f"{path}: {error}") from None
+        file = read_file(_bytes(path))
     except BadFile as error:
-        raise NotAsked("\n".join(f"{path}: {flaw.pointer or '/'} {flaw.message}" for flaw in error.flaws)) from None
+        flaws = (f"{path}: {flaw.pointer or '/'} {flaw.message}" for flaw in error.flaws)
+        raise NotAsked("\n".join(flaws)) from None
     if prune and file.owner is None:
         raise NotAsked(f"{path}: --prune deletes what the file's owner has besides, and the file names no owner")
     return file
+
+
+def _bytes(path: str) -> bytes:
+    """
+    Raises:
+        NotAsked: they cannot be read.
+    """
+    if path == "-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it was closed at the start
+        raise NotAsked("-: standard input is closed: give a file, or send the jobs by a pipe")
+    try:
+        if path == "-":
+            return sys.stdin.buffer.read(BYTES_MOST + 1)
+        with Path(path).open("rb") as file:
+            return file.read(BYTES_MOST + 1)
+    except OSError as error:
+        raise NotAsked(f"{path}: {error.strerror}") from None
 
 
 def _plan(client: Client, file: File, *, prune: bool, take_over: bool) -> Plan:

@@ -10,11 +10,11 @@ from waterclock.client import calls
 from waterclock.client.answers import Backfill
 from waterclock.client.http import Client
 from waterclock.client.table import table
-from waterclock.client.terminal import json_option, show, speaking
+from waterclock.client.terminal import JOB, json_option, show, speaking
 
 
 @click.command(short_help="Request runs for the instants of a past range.")
-@click.argument("job", metavar="JOB")
+@click.argument("job", metavar="JOB", type=JOB)
 @click.option("--from", "from_", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")
 @click.option("--to", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")
 @click.option("--run", "runs", is_flag=True, help="Request the runs. Without it, only say which they would be.")

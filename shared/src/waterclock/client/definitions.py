@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, cast
 
 import msgspec
 import yaml
 
 from waterclock.client.problems import FieldProblem
+from waterclock.client.yaml_values import FORMS, BadFile, pointer, read_yaml, text_of
+from waterclock.kit.validation_messages import message_of, pointer_of
 from waterclock.model.cron import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.fires import schedule_of
@@ -39,15 +41,7 @@ _DURATIONS = frozenset(
     {"misfireThreshold", "catchupWindow", "catchupPace", "jitter", "timeout", "retry/initial", "retry/max"}
 )
 _MOMENTS = frozenset({"startAt", "endAt"})
-_PLACE = re.compile(r" - at `\$\.?(.*)`$")
-
-
-class BadFile(Exception):
-    """`flaws` name each by a JSON pointer."""
-
-    def __init__(self, *flaws: FieldProblem) -> None:
-        super().__init__("; ".join(f"{flaw.pointer or '/'} {flaw.message}" for flaw in flaws))
-        self.flaws = flaws
+_ONE_LINE = frozenset({"jobName", "jobGroup", "invokeTarget", "cronExpression", "queue", "timezone"})
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,20 +56,19 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     jobs: tuple[Wanted, ...]
 
 
-def read_file(text: str) -> File:
+def read_file(written: bytes | str) -> File:
     """
     Raises:
         BadFile: names every flaw.
     """
-    try:
-        found: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 # nosec B506 # a SafeLoader
-    except yaml.YAMLError as error:
-        raise BadFile(FieldProblem("", f"is no YAML: {' '.join(str(error).split())}")) from None
+    found = read_yaml(text_of(written) if isinstance(written, bytes) else written)
     if not isinstance(found, dict):
         raise BadFile(FieldProblem("", "must be a mapping with `jobs`, a list"))
     flaws: list[FieldProblem] = []
     members = cast("dict[str, Any]", found)
-    flaws += [FieldProblem(f"/{name}", _unknown(name, ("owner", "jobs"))) for name in members if name not in _TOP]
+    flaws += [
+        FieldProblem(pointer("", name), _unknown(name, ("owner", "jobs"))) for name in members if name not in _TOP
+    ]
     owner, jobs = members.get("owner"), members.get("jobs")
     if owner is not None and (not isinstance(owner, str) or not owner):
         flaws.append(FieldProblem("/owner", "must be text"))
@@ -137,7 +130,7 @@ def _wanted(item: Any, at: str, owner: str | None, flaws: list[FieldProblem]) ->
         return None
     before = len(flaws)
     members = cast("dict[str, Any]", item)
-    flaws += [FieldProblem(f"{at}/{name}", _unknown(name, _FIELDS)) for name in members if name not in _FIELDS]
+    flaws += [FieldProblem(pointer(at, name), _unknown(name, _FIELDS)) for name in members if name not in _FIELDS]
     read = {name: _read(name, value, f"{at}/{name}", flaws) for name, value in members.items() if name in _FIELDS}
     if len(flaws) > before:
         return None
@@ -161,8 +154,13 @@ def _read(name: str, value: Any, at: str, flaws: list[FieldProblem]) -> Any:
     """A member as the API would answer it."""
     if name == "retry" and isinstance(value, dict):
         parts = cast("dict[str, Any]", value)
-        flaws += [FieldProblem(f"{at}/{part}", _unknown(part, _RETRY)) for part in parts if part not in _RETRY]
+        flaws += [FieldProblem(pointer(at, part), _unknown(part, _RETRY)) for part in parts if part not in _RETRY]
         return {part: _read(f"retry/{part}", each, f"{at}/{part}", flaws) for part, each in parts.items()}
+    if name in _ONE_LINE and isinstance(value, str) and value.endswith(("\n", "\r")):
+        flaws.append(
+            FieldProblem(at, "ends with a line break, as a block (|, >) does: write it in one line, in quotes")
+        )
+        return value
     try:
         if name in _WORDS and isinstance(value, int):
             return str(value)
@@ -212,40 +210,15 @@ def _plain(value: Any) -> Any:
 
 
 def _flaw(error: msgspec.ValidationError, at: str) -> FieldProblem:
-    found = _PLACE.search(str(error))
-    place = "" if found is None else "/" + found[1].replace("[...]", "").replace(".", "/")
-    said = _PLACE.sub("", str(error)).replace("`", "")
-    return FieldProblem(at + place, f"{said[0].lower()}{said[1:]}")
+    said = message_of(error, Definition)
+    if re.match(r"expected str.*, got (int|float|bool|null)", said):
+        said = f"{said}: what YAML reads as something else is text in quotes"
+    return FieldProblem(at + pointer_of(error), said)
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(name), list(known), n=1)
     return f"is unknown; did you mean {close[0]}?" if close else "is unknown"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's plain values: `no`, `12:30`, `0777`, `2026-01-01` are text. A member given twice is an error."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep=deep)
-
-
-_FORMS = (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
-    ("float", r"[-+]?((\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)", list("-+0123456789.")),
-    ("merge", r"<<", ["<"]),
-)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -280,9 +253,8 @@ def _escape(sign: str) -> str:
     return f"\\x{number:02X}" if number < 0x100 else f"\\u{number:04X}" if number < 0x10000 else f"\\U{number:08X}"
 
 
-for _tag, _form, _first in _FORMS:
+for _tag, _form, _first in FORMS:
     for _sign in _first:
-        for _side in (_Loader, _Dumper):
-            _side.yaml_implicit_resolvers.setdefault(_sign, []).append(
-                (f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_form})$"))
-            )
+        _Dumper.yaml_implicit_resolvers.setdefault(_sign, []).append(
+            (f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_form})$"))
+        )

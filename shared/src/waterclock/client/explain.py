@@ -10,11 +10,11 @@ from waterclock.client import calls
 from waterclock.client.answers import Explanations
 from waterclock.client.http import Client
 from waterclock.client.table import table
-from waterclock.client.terminal import cursor_option, json_option, more, show, speaking
+from waterclock.client.terminal import JOB, cursor_option, json_option, more, show, speaking
 
 
 @click.command(short_help="Say what became of the instants of a job, and why.")
-@click.argument("job", metavar="JOB")
+@click.argument("job", metavar="JOB", type=JOB)
 @click.option("--at", metavar="MOMENT", help="One moment, RFC 3339, be it an instant or not.")
 @click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default a day before --to.")
 @click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive. By default now.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -25,6 +25,8 @@ def assigned(pairs: Iterable[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise click.UsageError(f"{pair!r} is not FIELD=VALUE")
+        if name in found:
+            raise click.UsageError(f"{name} is given twice: {pair!r} is the second")
         found[name] = _value(name, text)
     return found
 
@@ -35,19 +37,28 @@ def parameters(whole: str | None, pairs: Iterable[str]) -> dict[str, Any] | None
     Raises:
         UsageError: no JSON object, or no `=`.
     """
-    found: dict[str, Any] | None = None
-    if whole is not None:
-        try:
-            found = msgspec.json.decode(whole, type=dict[str, Any])
-        except msgspec.MsgspecError as error:
-            raise click.UsageError(f"--params is no JSON object: {error}") from None
-        _check_doubles(whole, found)
+    found: dict[str, Any] | None = None if whole is None else _object(whole)
+    named: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise click.UsageError(f"{pair!r} is not NAME=VALUE")
-        found = {**(found or {}), name: _json_or_text(text)}
-    return found
+        if name in named:
+            raise click.UsageError(f"the parameter {name} is given twice: {pair!r} is the second")
+        named[name] = _json_or_text(text)
+    return found if not named else (found or {}) | named
+
+
+def merged(options: Mapping[str, Any], assigned: Mapping[str, Any]) -> dict[str, Any]:
+    """Members that options give, and those of `--set`.
+
+    Raises:
+        UsageError: both give one.
+    """
+    for name in assigned:
+        if name in options:
+            raise click.UsageError(f"{name} is given by an option of its own and by --set: give it once")
+    return {**options, **assigned}
 
 
 def duration(text: str | None) -> float | str | None:
@@ -68,10 +79,25 @@ def _value(name: str, text: str) -> Any:
         return _json_or_text(text)
 
 
+def _object(text: str) -> dict[str, Any]:
+    """
+    Raises:
+        UsageError: it is no JSON object, or has a member twice.
+    """
+    try:
+        found = msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise click.UsageError(f"--params is no JSON object: {str(error).replace('`', '')}") from None
+    except RecursionError:
+        raise click.UsageError("--params is nested too deeply") from None
+    _check_doubles(text, found)
+    return found
+
+
 def _json_or_text(text: str) -> Any:
     try:
         found = msgspec.json.decode(text)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return text
     _check_doubles(text, found)
     return found

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from waterclock.client import calls
-from waterclock.client.fields import assigned, duration, parameters
+from waterclock.client.fields import assigned, duration, merged, parameters
 from waterclock.client.http import Client
 from waterclock.client.jobs_told import changed, detail, events, listed
 from waterclock.client.output import say
@@ -16,6 +16,7 @@ from waterclock.client.problems import VersionMismatch
 from waterclock.client.runs import asked
 from waterclock.client.table import visible
 from waterclock.client.terminal import (
+    JOB,
     Failure,
     at_option,
     cursor_option,
@@ -33,7 +34,7 @@ from waterclock.client.terminal import (
     wait_option,
 )
 
-_job = click.argument("job", metavar="JOB")
+_job = click.argument("job", metavar="JOB", type=JOB)
 _set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help="Any member of a job; repeatable.")
 _version = click.option("--version", type=int, help="Only if the job still has this version.")
 
@@ -129,8 +130,9 @@ def create(
     group, slash, bare = name.partition("/")
     body: dict[str, Any] = {"jobName": bare if slash else name, "invokeTarget": executor}
     body |= {"jobGroup": group} if slash else {}
-    body |= _options(cron=cron, zone=zone, queue=queue, params=parameters(whole, given)) | assigned(pairs)
     body |= {"status": "1"} if disabled else {}
+    body |= _options(cron=cron, zone=zone, queue=queue, params=parameters(whole, given))
+    body = merged(body, assigned(pairs))
     show(client, calls.create_job(body, key=key, allow_unknown=allow_unknown), changed, as_json=as_json)
 
 
@@ -168,7 +170,7 @@ def edit(
     params = parameters(whole, given)
     if whole is None and params is not None:
         params = body["invokeParams"] | params
-    change = _options(cron=cron, zone=zone, queue=queue, params=params) | assigned(pairs)
+    change = merged(_options(cron=cron, zone=zone, queue=queue, params=params), assigned(pairs))
     if not change and not unset:
         raise click.UsageError("nothing to change: give --cron, --zone, --queue, --param, --set or --unset")
     body = {name: value for name, value in (body | change).items() if name not in unset}
@@ -242,7 +244,7 @@ def trigger(
         reason=reason,
         key=key,
     )
-    asked(client, client.send(call).run_id, wait=wait, follow=follow, as_json=as_json)
+    asked(client, client.send(call), wait=wait, follow=follow, as_json=as_json)
 
 
 @job.command()
@@ -252,9 +254,10 @@ def trigger(
 @speaking
 def delete(client: Client, job: str, version: int | None, *, yes: bool) -> None:
     """Delete a job; its runs and its history stay readable."""
+    found = client.send(calls.get_job(job))
     if not yes:
-        click.confirm(visible(f"Delete {job}?"), abort=True)
-    client.send(calls.delete_job(job, version=version))
+        click.confirm(visible(f"Delete {found.job_group}/{found.job_name}?"), abort=True)
+    client.send(calls.delete_job(found.id, version=version))
     say([f"{job} is deleted"])
 
 

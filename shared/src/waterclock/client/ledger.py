@@ -14,7 +14,7 @@ from waterclock.client.output import put_json, say
 from waterclock.client.problems import Refused
 from waterclock.client.table import table
 from waterclock.client.talks import decode
-from waterclock.client.terminal import NO, NotAsked, json_option, speaking
+from waterclock.client.terminal import JOB, NO, NotAsked, json_option, speaking
 
 
 @click.group()
@@ -25,7 +25,9 @@ def ledger() -> None:
 @ledger.command(short_help="Prove that each instant has one decision.")
 @click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default an hour before --to.")
 @click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive. By default now.")
-@click.option("--job", "jobs", metavar="JOB", multiple=True, help="group/name or id, repeatable. By default all jobs.")
+@click.option(
+    "--job", "jobs", metavar="JOB", type=JOB, multiple=True, help="group/name or id, repeatable. By default all jobs."
+)
 @click.option(
     "--chain", is_flag=True, help="Prove instead, from Postgres itself, that the archive is as it was written."
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import sys
 from collections.abc import Iterable
 
@@ -13,7 +15,14 @@ from waterclock.kit.escaping import escaped
 
 def put_json(answer: bytes) -> None:
     """Print JSON as it is; at a terminal the same value, with escapes for what that would obey or not show."""
-    click.echo(escaped(answer.decode(errors="replace"), keep="\n") if at_terminal() else answer)
+    click.echo(_for_terminal(answer) if at_terminal() else answer)
+
+
+def _for_terminal(answer: bytes) -> str:
+    text = escaped(answer.decode(errors="replace"), keep="\n")
+    if text.isascii() or codecs.lookup(sys.stdout.encoding).name == "utf-8":
+        return text
+    return "".join([sign if sign.isascii() else json.dumps(sign)[1:-1] for sign in text])
 
 
 def tell(line: str) -> None:
@@ -31,4 +40,4 @@ def complain(text: str) -> None:
 
 
 def at_terminal() -> bool:
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison] - if closed

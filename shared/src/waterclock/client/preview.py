@@ -10,7 +10,7 @@ from waterclock.client import calls
 from waterclock.client.answers import Preview
 from waterclock.client.http import Client
 from waterclock.client.table import table
-from waterclock.client.terminal import json_option, show, speaking
+from waterclock.client.terminal import JOB, json_option, show, speaking
 
 
 @click.command(short_help="Say what a cron expression means, and its instants.")
@@ -21,7 +21,7 @@ from waterclock.client.terminal import json_option, show, speaking
 @click.option("--dialect", type=click.Choice(["unix", "quartz"]), help="How numbered days of the week are meant.")
 @click.option("--dst-gap", type=click.Choice(["shift", "skip"]), default="shift", show_default=True)
 @click.option("--dst-fold", type=click.Choice(["first", "both"]), default="first", show_default=True)
-@click.option("--job", metavar="JOB", help="group/name or id, whose H and phase of @every are meant.")
+@click.option("--job", metavar="JOB", type=JOB, help="group/name or id, whose H and phase of @every are meant.")
 @json_option
 @speaking
 def preview(

@@ -7,13 +7,15 @@ from typing import Any
 import click
 
 from waterclock.client import calls
-from waterclock.client.fields import assigned, duration, parameters
+from waterclock.client.answers import Asked
+from waterclock.client.fields import assigned, duration, merged, parameters
 from waterclock.client.http import Client
 from waterclock.client.output import complain, say
 from waterclock.client.problems import Refused
 from waterclock.client.runs_many import ALL, cancel_many, check, chosen, filters, retry_many
 from waterclock.client.runs_told import told, whole
 from waterclock.client.terminal import (
+    JOB,
     NO,
     at_option,
     cursor_option,
@@ -84,15 +86,14 @@ def start(
         "delay": duration(delay),
         "runAt": run_at,
         "reason": reason,
-        **assigned(pairs),
     }
-    members = {name: value for name, value in wanted.items() if value is not None}
+    members = merged({name: value for name, value in wanted.items() if value is not None}, assigned(pairs))
     call = calls.request_run(executor, key=key, allow_unknown=allow_unknown, **members)
-    asked(client, client.send(call).run_id, wait=wait, follow=follow, as_json=as_json)
+    asked(client, client.send(call), wait=wait, follow=follow, as_json=as_json)
 
 
 @run.command("list")
-@click.option("--job", metavar="JOB", multiple=True, help="group/name or id; repeatable.")
+@click.option("--job", metavar="JOB", type=JOB, multiple=True, help="group/name or id; repeatable.")
 @click.option("--queue", multiple=True)
 @click.option("--status", type=click.Choice(STATUSES), multiple=True)
 @click.option("--trigger", type=click.Choice(TRIGGERS), multiple=True)
@@ -253,11 +254,14 @@ def retry(
     if others:
         raise click.UsageError("One run at a time, or all that fit a filter.")
     call = calls.retry_run(run_id, queue=queue, overlap_policy=overlap, reason=reason, key=key)
-    asked(client, client.send(call).run_id, wait=wait, follow=follow, as_json=as_json)
+    asked(client, client.send(call), wait=wait, follow=follow, as_json=as_json)
 
 
-def asked(client: Client, run_id: str, *, wait: bool, follow: bool, as_json: bool) -> None:
+def asked(client: Client, answer: Asked, *, wait: bool, follow: bool, as_json: bool) -> None:
     """What to say, and to do, about a run that was requested."""
+    run_id = answer.run_id
+    for note in () if as_json else answer.notes:
+        complain(f"note: {note.pointer or ''} {note.message}".replace("  ", " "))
     if follow:
         follow_run(client, run_id, as_json=as_json)
     elif wait:

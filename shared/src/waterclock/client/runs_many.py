@@ -13,6 +13,7 @@ from waterclock.client.call import Body, Call, Named
 from waterclock.client.http import Client
 from waterclock.client.output import say
 from waterclock.client.talks import decode
+from waterclock.client.terminal import JOB
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", Retried, CancelledRuns)
@@ -25,7 +26,9 @@ ALL: Body = {"all": True}
 def filters(*statuses: str) -> Callable[[F], F]:
     """The options that say which runs; `chosen` reads them."""
     options = [
-        click.option("--job", metavar="JOB", multiple=True, help="Those of a job, group/name or id; repeatable."),
+        click.option(
+            "--job", metavar="JOB", type=JOB, multiple=True, help="Those of a job, group/name or id; repeatable."
+        ),
         click.option("--of-queue", metavar="QUEUE", multiple=True, help="Those of a queue; repeatable."),
         click.option("--status", type=click.Choice(statuses), multiple=True),
         click.option("--label", multiple=True, help="key or key=value; repeatable."),

@@ -10,14 +10,14 @@ from waterclock.client import calls
 from waterclock.client.answers import Simulation
 from waterclock.client.http import Client
 from waterclock.client.table import table
-from waterclock.client.terminal import json_option, show, speaking
+from waterclock.client.terminal import JOB, json_option, show, speaking
 from waterclock.model.simulate import Simulated
 
 _POLICIES = {"1": "1, run each", "2": "2, run one for all", "3": "3, skip"}
 
 
 @click.command(short_help="Say what would run after an outage.")
-@click.argument("job", metavar="JOB")
+@click.argument("job", metavar="JOB", type=JOB)
 @click.option("--from", "from_", metavar="MOMENT", required=True, help="The last one decided before it, RFC 3339.")
 @click.option("--to", metavar="MOMENT", required=True, help="When a scheduler is back, RFC 3339.")
 @click.option("--running", is_flag=True, help="A run of the job is unfinished then.")

@@ -6,12 +6,12 @@ import click
 
 from waterclock.client import calls
 from waterclock.client.http import Client
-from waterclock.client.terminal import speaking
+from waterclock.client.terminal import JOB, speaking
 from waterclock.client.watching import Lines, leave_with, watch
 
 
 @click.command(short_help="Follow events as they happen.")
-@click.argument("job", metavar="[JOB]", required=False)
+@click.argument("job", metavar="[JOB]", type=JOB, required=False)
 @click.option("--run", "run_id", metavar="RUN", help="Events of a run, from its first to its end.")
 @click.option("--after", metavar="POSITION", help="Go on after this event; 0: from the oldest kept.")
 @click.option("--type", "kinds", metavar="TYPE", multiple=True, help="Of everything: run.failed, or before its dot.")

@@ -12,6 +12,7 @@ _DURATION = re.compile(
     r"(?:T(?=\d)(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
 _LONGEST = 64  # characters
+_TIME_AT = len("2026-01-01T")  # before it a blank may stand for the T
 _YEAR_10000 = 253_402_300_800_000  # ms
 LATEST = _YEAR_10000 - 1
 """The last moment that can be written, ms."""
@@ -25,7 +26,11 @@ def seconds(written: float | str) -> float:
         ValueError: neither.
     """
     if not isinstance(written, str):
-        if not math.isfinite(written):
+        try:
+            finite = math.isfinite(written)
+        except OverflowError:  # a whole number beyond all floats
+            finite = False
+        if not finite:
             raise ValueError("must be finite")
         return written
     match = _DURATION.fullmatch(written.upper()) if written.isascii() and len(written) <= _LONGEST else None
@@ -53,9 +58,16 @@ def moment_ms(written: str) -> int:
     except OverflowError as error:
         raise ValueError("is out of range: 1970 to 9999") from error
     except ValueError as error:
-        if "offset" in str(error):
+        if "has no offset" in str(error):
             raise ValueError("has no offset: write it in UTC with Z, or with an offset such as +02:00") from error
+        if "offset" in str(error):
+            raise ValueError("has an offset of 24 hours or more: it is from -23:59 to +23:59") from error
         raise ValueError("is no RFC 3339 moment such as 2026-03-29T01:00:00Z") from error
     if not 0 <= at < _YEAR_10000:
         raise ValueError("is out of range: 1970 to 9999")
     return at
+
+
+def query_moment_ms(written: str) -> int:
+    """As `moment_ms`, from a query, in which an unescaped + of an offset is a blank."""
+    return moment_ms(written[:_TIME_AT] + written[_TIME_AT:].replace(" ", "+"))
