@@ -72,6 +72,9 @@ _COLUMNS = {
 _HASHED = re.compile(r"H(?:\(([0-9]+)-([0-9]+)\))?(?:/([0-9]+))?")
 _SEEDED = re.compile(r"(?<![A-Z])H(?![A-Z])")
 _DURATION = re.compile(r"(?:[0-9]+[DHMS])+")
+_ODD = re.compile(r"[^\S \t]|[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2060\ufeff]")
+"""Blanks that are none of ours, and what is not seen at all."""
+_ZONE = re.compile(r"(TZ|CRON_TZ|TIMEZONE)\s*=\s*([^\s]*)", re.IGNORECASE)
 
 
 def split_zone(text: str) -> tuple[str | None, str]:
@@ -85,10 +88,23 @@ def split_zone(text: str) -> tuple[str | None, str]:
     body = text.strip(" \t")
     if not body:
         raise Unreadable("the expression is empty")
+    if (odd := _ODD.search(body)) is not None:
+        raise Unreadable(_odd_said(odd.group()))
     if not body.startswith("CRON_TZ="):
+        if (zone := _ZONE.match(body)) is not None:
+            raise Unreadable(
+                f"{zone[1]}= is not read: write CRON_TZ={zone[2] or 'Europe/Berlin'} before the fields, or set timezone"
+            )
         return None, body
     zone, *rest = re.split(r"[ \t]+", body.removeprefix("CRON_TZ="), maxsplit=1)
     return zone, rest[0] if rest else ""
+
+
+def _odd_said(sign: str) -> str:
+    if sign in "\n\r\x0b\x0c\x85\u2028\u2029":
+        return "holds a line break (in YAML a block, | or >, keeps one): an expression stands in one line"
+    kind = "another blank than the usual" if sign.isspace() else "a character that is not seen"
+    return f"holds U+{ord(sign):04X}, {kind}, as copied text may: write plain blanks between the fields"
 
 
 def resolve(body: str, seed: str) -> str:

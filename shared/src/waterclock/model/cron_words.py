@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from waterclock.model.cron_text import MONTH, WEEKDAY, YEAR, Dialect, Field, columns_of
+from waterclock.model.cron_text import DAY, MONTH, WEEKDAY, YEAR, Dialect, Field, columns_of
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS = (
@@ -11,6 +11,7 @@ _MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_EVERY_DAY = "every day"
 _MOST = 6  # longer lists of times or minutes are told in another way
 _RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/([0-9]+))?")
 _STEP = re.compile(r"\*(?:/([0-9]+))?")
@@ -29,7 +30,7 @@ def words(resolved: str, dialect: Dialect) -> str:
         return f"{time} on {date}{f' {year}' if year.isdecimal() else _years(year)}"
     days = _days(texts["day of month"], texts["day of week"], dialect)
     if not days and not time.startswith("every") and not time.endswith("every hour"):
-        days = "every day"
+        days = _EVERY_DAY
     return f"{time} {days}".rstrip() + _months(texts["month"]) + _years(year)
 
 
@@ -128,10 +129,16 @@ def _term(unit: str, term: str) -> str:
     match = _RANGE.fullmatch(term)
     assert match is not None, term
     first, last, step = match.groups()
+    if step == "1" and not last and int(first) == 0:
+        return f"every {unit}"
     if step:
         until = f" to {int(last)}" if last else ""
-        return f"every {_nth(int(step))} {unit} from {int(first)}{until}"
-    return f"{unit}s {int(first)} to {int(last)}" if last else f"{unit} {int(first)}"
+        return f"{_every(int(step), unit)} from {int(first)}{until}"
+    return f"{unit}s {int(first)} to {int(last)}" if last and int(last) > int(first) else f"{unit} {int(first)}"
+
+
+def _every(step: int, unit: str) -> str:
+    return f"every {unit}" if step == 1 else f"every {_nth(step)} {unit}"
 
 
 # ----------------------------------------------------------------------------------------------------------------- days
@@ -147,12 +154,23 @@ def _date(day: str, month: str, weekday: str) -> str | None:
 
 def _days(day: str, weekday: str, dialect: Dialect) -> str:
     """Which days; nothing where it is every day."""
-    by_day = "" if day in ("*", "?") else f"on {_joined([_day(term) for term in day.split(',')])} of the month"
+    by_day = "" if day in ("*", "?") else _month_days(day)
     by_weekday = "" if weekday in ("*", "?") else _weekdays(weekday, dialect)
-    if not by_day or not by_weekday:
-        return by_day or by_weekday
     star = day.startswith("*") or weekday.startswith("*")
+    known = {by_day, by_weekday} - {""}
+    if _EVERY_DAY in known and not star:  # either is enough
+        return ""
+    known.discard(_EVERY_DAY)
+    if len(known) < 2:
+        return "".join(known)
     return f"{by_day}, but only {by_weekday}" if star else f"{by_day} and also {by_weekday}"
+
+
+def _month_days(text: str) -> str:
+    terms = _terms(text)
+    if not re.search("[LW]", text) and len({value for term in terms for value in _values(DAY, term)}) == DAY.high:
+        return _EVERY_DAY
+    return f"on {_joined([_day(term) for term in terms])} of the month"
 
 
 def _day(text: str) -> str:
@@ -166,14 +184,17 @@ def _day(text: str) -> str:
     if "W" in text:
         return f"the weekday (Monday to Friday) nearest the {_nth(int(text.strip('W')))}"
     if match := _STEP.fullmatch(text):
-        return "every day" if match[1] in (None, "1") else f"every {_nth(int(match[1]))} day from the 1st"
+        return _EVERY_DAY if match[1] in (None, "1") else f"every {_nth(int(match[1]))} day from the 1st"
     match = _RANGE.fullmatch(text)
     assert match is not None, text
     first, last, step = match.groups()
-    if step:
-        until = f" to the {_nth(int(last))}" if last else ""
-        return f"every {_nth(int(step))} day from the {_nth(int(first))}{until}"
-    return f"the {_nth(int(first))}" + (f" to the {_nth(int(last))}" if last else "")
+    values = _values(DAY, text)
+    if len(values) == 1:
+        return f"the {_nth(values[0])}"
+    if not step or (int(step) == 1 and last):
+        return f"the {_nth(int(first))} to the {_nth(int(last))}"
+    until = f" to the {_nth(int(last))}" if last else ""
+    return f"{_every(int(step), 'day')} from the {_nth(int(first))}{until}"
 
 
 def _weekdays(text: str, dialect: Dialect) -> str:
@@ -182,22 +203,24 @@ def _weekdays(text: str, dialect: Dialect) -> str:
     single: list[str] = []
     ranges: list[str] = []
     of_month: list[str] = []
-    for term in text.split(","):
+    for term in _terms(text):
         if "#" in term:
             name, _, nth = term.partition("#")
             of_month.append(f"the {_nth(int(nth))} {_DAYS[_weekday(name, shift)]}")
-        elif len(term) > 1 and (term.endswith("L") or term.startswith("L")):
+            continue
+        if len(term) > 1 and (term.endswith("L") or term.startswith("L")):
             of_month.append(f"the last {_DAYS[_weekday(term.strip('L'), shift)]}")
-        elif "/" in term or term == "*":
-            single += [f"{_DAYS[(value - shift) % 7]}s" for value in _values(WEEKDAY, term, first=shift)]
-        elif "-" in term:
-            low, _, high = term.partition("-")
-            ranges.append(f"from {_DAYS[_weekday(low, shift)]} to {_DAYS[_weekday(high, shift)]}")
+            continue
+        days = [(value - shift) % 7 for value in _values(WEEKDAY, term, first=shift)]
+        if len(set(days)) == 7:
+            return _EVERY_DAY
+        if "-" in term and "/" not in term and len(days) > 1:
+            ranges.append(f"from {_DAYS[days[0]]} to {_DAYS[days[-1]]}")
         else:
-            single.append(f"{_DAYS[_weekday(term, shift)]}s")
+            single += [f"{_DAYS[value]}s" for value in days]
     found = list(ranges)
     if single:
-        found.append(f"on {_joined(single)}")
+        found.append(f"on {_joined(list(dict.fromkeys(single)))}")
     if of_month:
         found.append(f"on {_joined(of_month)} of the month")
     return _joined(found)
@@ -219,16 +242,29 @@ def _years(text: str) -> str:
 
 
 def _calendar(field: Field, text: str, name: Callable[[int], str]) -> str:
-    if re.fullmatch(r"[^,/]+-[^,/]+", text):
-        values = _values(field, text)
-        return f" in {name(values[0])}" if len(values) == 1 else f" from {name(values[0])} to {name(values[-1])}"
-    values = sorted({value for term in text.split(",") for value in _values(field, term)})
+    terms = _terms(text)
+    values = sorted({value for term in terms for value in _values(field, term)})
+    if len(values) == field.high - field.low + 1:
+        return ""
+    if len(terms) == 1 and "/" not in text and len(values) > 1:
+        return f" from {name(values[0])} to {name(values[-1])}"
     if len(values) > 2 * _MOST:  # of years: there are not more months
-        first, _, step = text.partition("/")
-        return (
-            f" in every {_nth(int(step))} year from {first}" if re.fullmatch(r"[0-9]+/[0-9]+", text) else f" in {text}"
-        )
+        return f" in {_joined([_span(field, term) for term in terms])}"
     return f" in {_joined([name(value) for value in values])}"
+
+
+def _span(field: Field, term: str) -> str:
+    """A term of many years."""
+    body, _, step = term.partition("/")
+    first, last = body.partition("-")[::2]
+    first = str(field.low) if first == "*" else first
+    if step:
+        return f"{_every(int(step), field.word)} from {first}{f' to {last}' if last else ''}"
+    return f"{first} to {last}" if last else first
+
+
+def _terms(text: str) -> list[str]:
+    return list(dict.fromkeys(text.split(",")))
 
 
 def _values(field: Field, term: str, *, first: int | None = None) -> list[int]:
