@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waterclock.kit import measures
-from waterclock.kit.metrics import SERIES_MOST, AnyMetric, Counter, Exposition, Gauge, Histogram
+from waterclock.kit.metrics import (
+    CONTENT_TYPE,
+    OPEN_METRICS,
+    SERIES_MOST,
+    AnyMetric,
+    Counter,
+    Exposition,
+    Gauge,
+    Histogram,
+)
+from waterclock.kit.telemetry import given as given_trace
 
 DOCS = Path(__file__).parents[2] / "docs" / "telemetry.md"
 
@@ -98,6 +108,73 @@ def test_series_beyond_the_bound_are_counted_together() -> None:
 
     assert len(counter.series) == SERIES_MOST + 1
     assert counter.series["other",] == 50
+
+
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;"
+    "q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("", CONTENT_TYPE),
+        ("*/*", CONTENT_TYPE),
+        ("text/html", CONTENT_TYPE),
+        ("application/openmetrics-text", OPEN_METRICS),
+        ("application/openmetrics-text;q=0", CONTENT_TYPE),
+        ("APPLICATION/OpenMetrics-Text;Q=0.0", CONTENT_TYPE),
+        ("text/plain;q=0.9, application/openmetrics-text;q=0.1", CONTENT_TYPE),
+        ("text/plain;q=0.1, application/openmetrics-text;q=0.9", OPEN_METRICS),
+        ("text/plain, application/openmetrics-text", OPEN_METRICS),
+        ("application/openmetrics-text;q=0.5, */*", CONTENT_TYPE),
+        ("application/openmetrics-text, */*;q=0.5", OPEN_METRICS),
+        ("application/*, text/plain;q=0.2", OPEN_METRICS),
+        ("application/openmetrics-text;q=0, application/*, text/*;q=0.1", CONTENT_TYPE),
+        ("application/openmetrics-text;version=0.0.1", CONTENT_TYPE),
+        ('application/openmetrics-text; version="1.0.0"; charset=utf-8', OPEN_METRICS),
+        ("application/openmetrics-text;q=2", CONTENT_TYPE),
+        ("x/application/openmetrics-text", CONTENT_TYPE),
+        ('text/plain;a="b, application/openmetrics-text"', CONTENT_TYPE),
+        (PROMETHEUS, OPEN_METRICS),
+    ],
+)
+@pytest.mark.asyncio
+async def test_the_kind_that_is_liked_better_is_told(accept: str, kind: str) -> None:
+    text, told_as = await Exposition("api", [Gauge("things", "Things.", by="api")]).text(accept)
+    assert told_as == kind
+    assert text.endswith(b"# EOF\n") == (kind == OPEN_METRICS)
+
+
+_IDS = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
+
+
+@pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        (f"00-{_IDS}-01", "01"),
+        (f"00-{_IDS}-00", "00"),
+        (f"01-{_IDS}-01-extra", "01"),
+        (f"01-{_IDS}-00-extra", "00"),
+        (f"01-{_IDS}-03", "01"),
+        (f"cc-{_IDS}-09-what-the-future-holds", "01"),
+        (f"01-{_IDS}-01-", "01"),
+    ],
+)
+def test_a_trace_goes_on_by_the_first_fields_of_a_later_version(text: str, flags: str) -> None:
+    assert given_trace(text) == f"00-{_IDS}-{flags}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"00-{_IDS}-01-extra", f"ff-{_IDS}-01", f"01-{_IDS}-01extra", f"01-{_IDS}", f"0A-{_IDS}-01", f"01-{_IDS}-0"),
+        *(f"01-{'0' * 32}-b7ad6b7169203331-01", f"01-{_IDS[:33]}{'0' * 16}-01-x", f"01-{_IDS.upper()}-01", "", "01"),
+    ],
+)
+def test_what_is_no_traceparent_of_any_version_begins_a_trace_of_its_own(text: str) -> None:
+    assert given_trace(text) is None
 
 
 @pytest.mark.asyncio

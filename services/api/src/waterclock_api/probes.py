@@ -16,7 +16,6 @@ from waterclock.log.writable import check_writable
 from waterclock.model.errors import Flaw
 from waterclock.store.vigil import within
 from waterclock_api.answers import Answer, answer
-from waterclock_api.headers import header
 from waterclock_api.intake import NoQuery, read_query
 from waterclock_api.lagging import lags, places_of_all, told
 from waterclock_api.parts import Parts, parts_of
@@ -132,7 +131,8 @@ async def metrics(request: AnyRequest) -> Answer:
     """Tell the metrics of this process, and what it sees of the log, as Prometheus reads them."""
     parts = parts_of(request)
     read_query(request, NoQuery)
-    text, kind = await parts.exposition.text(header(request, b"accept") or "")
+    accepted = ",".join(value.decode("latin-1") for name, value in request.scope["headers"] if name == b"accept")
+    text, kind = await parts.exposition.text(accepted)
     return Answer(text, kind=kind.encode())
 
 

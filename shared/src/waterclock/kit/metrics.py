@@ -15,8 +15,11 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from waterclock.kit.negotiation import quality
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_OPEN_METRICS, _PLAIN = ("application/openmetrics-text", "1.0.0"), ("text/plain", "0.0.4")
 SERIES_MOST = 200
 """Of one metric. What comes beyond is counted together, with `other` for each label."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
@@ -154,7 +157,7 @@ class Exposition:
     async def text(self, accept: str = "") -> tuple[bytes, str]:
         """All metrics, as Prometheus reads them, and their type: with exemplars where OpenMetrics is accepted."""
         await self.look()
-        if "application/openmetrics-text" not in accept:
+        if not _open_metrics_wanted(accept):
             return "".join(_told(metric) for metric in self.metrics).encode(), CONTENT_TYPE
         return "".join([*(_told(metric, exemplars=True) for metric in self.metrics), "# EOF\n"]).encode(), OPEN_METRICS
 
@@ -167,6 +170,13 @@ class Exposition:
                 for look in self.looks:
                     tasks.create_task(_bounded(look), name="look up metrics")
             self._looked_at = time.monotonic()
+
+
+def _open_metrics_wanted(accept: str) -> bool:
+    """As much as plain text or more, and by its name: `*/*` gets what everybody reads."""
+    ours, named = quality(accept, *_OPEN_METRICS)
+    plain, _ = quality(accept, *_PLAIN)
+    return ours > 0 and (ours > plain or (named and ours == plain))
 
 
 async def _bounded(look: Look) -> None:

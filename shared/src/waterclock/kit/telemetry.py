@@ -32,7 +32,10 @@ Attributes = Mapping[str, str | int | float | bool]
 LINKS_MOST = 1_000
 """Of one span. Each of the many is linked to the one anyway."""
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
-_GIVEN = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_IDS = r"(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-)"
+_GIVEN = re.compile(rf"00{_IDS}[0-9a-f]{{2}}")
+_LATER = re.compile(rf"(?!00|ff)[0-9a-f]{{2}}{_IDS}([0-9a-f]{{2}})(?:-.*)?")
+"""Of a version to come (W3C Trace Context, 3.2.2.1): its first four fields are those of ours."""
 _LONG, _ODD = 55, "13579bdf"
 _LOW_64 = (1 << 64) - 1
 _OFF = nullcontext(trace.INVALID_SPAN)
@@ -196,8 +199,11 @@ def sampled(traceparent: str | None) -> bool:
 
 
 def given(text: str | None) -> str | None:
-    """What a client calls its traceparent, if it is one."""
-    return text if text is not None and _GIVEN.fullmatch(text) else None
+    """What a client calls its traceparent, as one of our version, if it is one."""
+    if text is None or _GIVEN.fullmatch(text):
+        return text
+    later = _LATER.fullmatch(text)
+    return None if later is None else f"00{later[1]}{int(later[2], 16) & 1:02x}"
 
 
 def inject(current: Span | None = None) -> str | None:
