@@ -30,6 +30,20 @@ const fieldsTable = (api, schema) => {
       make("td", { textContent: each.default === undefined ? "" : JSON.stringify(each.default) }))));
 };
 
+// JSON with a member a line. Each value keeps its text: JSON.parse would round numbers above 2^53.
+const indented = (text) => {
+  const parts = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
+  const opens = (part) => part === "{" || part === "[";
+  const closes = (part) => part === "}" || part === "]";
+  let depth = 0;
+  const line = () => `\n${"  ".repeat(depth)}`;
+  return parts.map((part, place) => {
+    if (opens(part) && !closes(parts[place + 1])) return ++depth, part + line();
+    if (closes(part) && !opens(parts[place - 1])) return --depth, line() + part;
+    return part === "," ? part + line() : part === ":" ? ": " : part;
+  }).join("");
+};
+
 async function show(response, output) {
   output.textContent = `${response.status} ${response.statusText}\n`;
   for (const name of ["location", "etag", "retry-after", "idempotency-replayed"]) {
@@ -43,7 +57,7 @@ async function show(response, output) {
     text += part.value;
     if (!response.headers.get("content-type")?.includes("json")) output.textContent += part.value;
   }
-  if (response.headers.get("content-type")?.includes("json")) output.textContent += JSON.stringify(JSON.parse(text), null, 2);
+  if (response.headers.get("content-type")?.includes("json")) output.textContent += indented(text);
 }
 
 // What can be tried without doing it is.
