@@ -60,6 +60,24 @@ async def test_a_decision_says_which_instants_became_no_run_and_which_run_they_m
     assert met == [(0, item, fate, run_of(waits)) for item in range(waits, 3)]
 
 
+@pytest.mark.parametrize(
+    ("overlap", "tag", "runs_afterwards"),
+    [("skip", "fire.skipped", False), ("buffer_one", "run.requested", True), ("buffer_all", "run.requested", True)],
+)
+async def test_an_instant_that_meets_a_run_by_hand_becomes_what_the_policy_of_the_job_says(
+    log: Log, overlap: Overlap, tag: str, runs_afterwards: bool
+) -> None:
+    await ask(log, wish(1))
+    [by_hand] = (await grab(log, 1)).grants
+    job = await load_job(log, J)
+    assert job is not None
+    items = (wish(2, overlap=overlap),)
+    await decided(log, Unit(job_id=J, version=1, mark=job.mark, through=await past(log, job.mark), items=items))
+    assert tag in (await tags_of(log))[-2:]
+    await finish(log, ending(by_hand))
+    assert [grant.run_id for grant in (await grab(log, 2)).grants] == ([run_of(2)] if runs_afterwards else [])
+
+
 async def test_runs_of_a_job_that_may_overlap_are_all_due(log: Log) -> None:
     await ask(log, wish(1), wish(2))
     assert len((await grab(log, 1)).grants) == 2

@@ -89,6 +89,25 @@ async def test_a_failed_run_names_its_error(rig: MakeRig) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_run_by_hand_that_has_instants_left_out_says_so(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job_id = (await api.create(cronExpression="0 2 * * *"))["id"]
+        triggered = (await api.http.post(f"{JOBS}/{job_id}/trigger")).json()
+        await worker.fail(await worker.claim_one(), "no such table")
+        await api.caught_up()
+        retried = (await api.http.post(f"{RUNS}/{triggered['runId']}/retry")).json()
+        for told in (triggered, retried):
+            assert [note["pointer"] for note in told["notes"]] == [None]
+            assert "overlapPolicy is skip; with buffer_one in the job, one of them runs" in told["notes"][0]["message"]
+        await api.http.put(
+            f"{JOBS}/{job_id}", json=JOB | {"cronExpression": "0 2 * * *", "overlapPolicy": "buffer_one"}
+        )
+        asked = await api.http.post(f"{JOBS}/{job_id}/trigger", json={"overlapPolicy": "buffer_one"})
+        assert (asked.status_code, asked.json()["notes"]) == (202, [])
+
+
+@pytest.mark.asyncio
 async def test_a_run_may_wait_for_its_time_and_then_shows_as_queued(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()

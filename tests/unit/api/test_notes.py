@@ -16,7 +16,16 @@ from waterclock.model.instants import stamp
 from waterclock_api import notes
 from waterclock_api.announced import Announced
 from waterclock_api.checks import check_params
-from waterclock_api.notes import LONGEST, MOST, JobNotes, Subject, bounded, left_to_workers, notes_of_definition
+from waterclock_api.notes import (
+    LONGEST,
+    MOST,
+    JobNotes,
+    Subject,
+    bounded,
+    left_to_workers,
+    notes_of_definition,
+    of_overlap,
+)
 from waterclock_api.registry import Registry
 from waterclock_api.shapes import Note
 
@@ -39,6 +48,26 @@ REGISTRY = cast("Registry", OfOne())
 
 def told(target: str, params: dict[str, Any]) -> tuple[Note, ...]:
     return notes_of_definition(REGISTRY, Definition(job_name="a", invoke_target=target, invoke_params=params))
+
+
+@pytest.mark.parametrize(
+    ("fields", "skips"),
+    [
+        ({}, False),
+        ({"cron_expression": "0 2 * * *"}, True),
+        ({"cron_expression": "0 2 * * *", "status": "1"}, False),
+        ({"cron_expression": "0 2 * * *", "concurrent": "0"}, False),
+        ({"cron_expression": "0 2 * * *", "overlap_policy": "skip", "misfire_policy": "1"}, True),
+        ({"cron_expression": "0 2 * * *", "overlap_policy": "buffer_one"}, False),
+        ({"cron_expression": "0 2 * * *", "overlap_policy": "cancel_other"}, False),
+        ({"cron_expression": "0 2 * * *", "misfire_policy": "2"}, False),
+    ],
+)
+def test_a_run_by_hand_that_has_instants_left_out_is_told_so(fields: dict[str, Any], skips: bool) -> None:
+    found = of_overlap(Definition(job_name="a", invoke_target="t", **fields))
+    assert [(note.pointer, "overlapPolicy is skip; with buffer_one" in note.message) for note in found] == (
+        [(None, True)] if skips else []
+    )
 
 
 def test_every_source_is_asked_of_what_a_run_would_be_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,21 @@ def left_to_workers(subject: Subject) -> Iterator[Note]:
         yield Note(pointer=pointer_to(subject.at, *path), message=said)
 
 
+_SKIPS = (
+    Note(
+        pointer=None,
+        message="the job's instants that come due before this run has ended are skipped, for its runs may not overlap "
+        "and its overlapPolicy is skip; with buffer_one in the job, one of them runs afterwards",
+    ),
+)
+
+
+def of_overlap(definition: Definition) -> tuple[Note, ...]:
+    """What a run by hand does to those of the schedule."""
+    due = definition.cron_expression is not None and definition.enabled
+    return _SKIPS if due and definition.overlap == "skip" else ()
+
+
 SOURCES: tuple[Source, ...] = (left_to_workers, of_places)
 
 

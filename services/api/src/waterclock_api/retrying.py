@@ -16,7 +16,7 @@ from waterclock.log.runs import EndedRun, LiveRun, find_run
 from waterclock.model.definition import Definition, Overlap
 from waterclock.model.errors import Flaw, JobGone, NotFound, RunUnfinished, TryLater
 from waterclock.model.events import RunRequested
-from waterclock.model.ids import ID_PATTERN, RunId, retried_run
+from waterclock.model.ids import ID_PATTERN, JobId, RunId, retried_run
 from waterclock.model.outcomes import ENDED
 from waterclock.model.positions import Position
 from waterclock.store.pool import Connection
@@ -29,13 +29,14 @@ from waterclock_api.credentials import BeyondRun
 from waterclock_api.dto import AgainWrite
 from waterclock_api.finding import run_or_refuse
 from waterclock_api.intake import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.notes import of_overlap
 from waterclock_api.parts import COMMAND, Parts, parts_of
 from waterclock_api.patience import PATIENCE
 from waterclock_api.reads import PACKAGE
 from waterclock_api.replays import earlier_or_refuse
 from waterclock_api.requesting import PATH, Outcome, request_alone, request_of_job, told_run
 from waterclock_api.run_scope import asked_again, asked_by, hold, hold_without_job
-from waterclock_api.shapes import Asked
+from waterclock_api.shapes import Asked, Note
 from waterclock_api.spec import AnyRequest, Id, Spec
 from waterclock_api.tracing import asked
 
@@ -85,7 +86,18 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
             telemetry.link(original.request.traceparent)
         traceparent = telemetry.inject() or caller.traceparent
         done = await request_again(parts, caller, original, again, caller.command, write, traceparent=traceparent)
-        return told_run(done.run_id, replayed=done.replayed)
+        notes = await _notes(parts, original.request.job_id)
+        return told_run(done.run_id, replayed=done.replayed, notes=notes)
+
+
+async def _notes(parts: Parts, job_id: JobId | None) -> tuple[Note, ...]:
+    """What a retry does to the job's own runs; nothing where there is none, or it is gone by now."""
+    if job_id is None:
+        return ()
+    try:
+        return of_overlap((await parts.memory.job(job_id)).definition)
+    except NotFound:
+        return ()
 
 
 async def originals_of(connection: Connection, run_ids: Iterable[str]) -> dict[str, Original]:

@@ -29,7 +29,7 @@ from waterclock_api.headers import header
 from waterclock_api.history import run_subject
 from waterclock_api.intake import NoQuery, query_pairs, read_json, read_query, read_struct, refuse
 from waterclock_api.live import EventStream
-from waterclock_api.notes import bounded, notes_of
+from waterclock_api.notes import bounded, notes_of, of_overlap
 from waterclock_api.pages import room_for, room_if_large
 from waterclock_api.parts import Parts, parts_of
 from waterclock_api.place_checks import check_places
@@ -234,9 +234,10 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
 def _notes(parts: Parts, stored: StoredJob, body: Any) -> tuple[Note, ...]:
     params = body.get("params")
     if params is None:
-        return parts.notes.of(stored)
+        return (*of_overlap(stored.definition), *parts.notes.of(stored))
     queue = body.get("queue") or stored.definition.queue
-    return notes_of(parts.registry, stored.definition.invoke_target, params, queue=queue, at="params")
+    found = notes_of(parts.registry, stored.definition.invoke_target, params, queue=queue, at="params")
+    return (*of_overlap(stored.definition), *found)
 
 
 async def _notes_again(parts: Parts, job_id: str, body: Any) -> tuple[Note, ...]:
