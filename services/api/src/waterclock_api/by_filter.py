@@ -22,7 +22,7 @@ from waterclock.model.ids import digest
 from waterclock.model.outcomes import RunStatus
 from waterclock_api.caller import Caller
 from waterclock_api.checks import instant
-from waterclock_api.cursors import read_cursor
+from waterclock_api.cursors import read_runs_cursor
 from waterclock_api.dto import CancelRunsWrite, RetryRunsWrite, RunsQuery
 from waterclock_api.parts import Parts
 from waterclock_api.patience import PATIENCE, appended
@@ -43,9 +43,9 @@ def selection(
     `body`: what was read into `write`. What selects nothing, or does not say what, is added to `flaws`.
     """
     try:
-        read_cursor(write.cursor, tuple[int, str])
+        read_runs_cursor(write.cursor)
     except BadRequest:
-        flaws.append(Flaw("/cursor", "is no cursor of ours"))
+        flaws.append(Flaw("/cursor", "is no cursor of this list: take `nextCursor` of its page before"))
     query = RunsQuery(
         job_id=_several(write.job_id),
         queue=_several(write.queue),

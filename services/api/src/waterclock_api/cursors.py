@@ -14,10 +14,31 @@ from waterclock_api.problems import BadRequest
 T = TypeVar("T")
 
 _BEYOND = 1 << 53
+_SEPARATOR = "-"  # ids of runs have one after the job's, and those of jobs none
 
 
 def cursor_of(*key: str | int | tuple[int, ...]) -> str:
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(key)).decode().rstrip("=")
+
+
+def read_runs_cursor(text: str | None) -> tuple[int, str] | None:
+    """As `read_cursor`, for a list of runs: one of a list of jobs would give a page as if nothing were there.
+
+    Raises:
+        BadRequest: not one of theirs.
+    """
+    key = read_cursor(text, tuple[int, str])
+    if key is not None and _SEPARATOR not in key[1]:
+        raise _not_ours()
+    return key
+
+
+def read_jobs_cursor(text: str | None) -> tuple[int, str] | None:
+    """As `read_runs_cursor`, for a list of jobs."""
+    key = read_cursor(text, tuple[int, str])
+    if key is not None and _SEPARATOR in key[1]:
+        raise _not_ours()
+    return key
 
 
 def read_cursor(text: str | None, kind: type[T]) -> T | None:
@@ -38,7 +59,7 @@ def read_cursor(text: str | None, kind: type[T]) -> T | None:
 
 
 def _not_ours() -> BadRequest:
-    flaw = Flaw("?cursor", "is no cursor of ours")
+    flaw = Flaw("?cursor", "is no cursor of this list: take `nextCursor` of its page before")
     return BadRequest(f"{flaw.pointer} {flaw.message}", flaw)
 
 

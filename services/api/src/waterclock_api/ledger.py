@@ -12,7 +12,7 @@ from waterclock.model.errors import Flaw, Invalid
 from waterclock.model.explain import Explanation
 from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.ledger import Breach
-from waterclock.model.moments import LATEST, moment_ms
+from waterclock.model.moments import LATEST, query_moment_ms
 from waterclock_api.answers import Answer, answer
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import Cursor, Limit, Moment
@@ -168,7 +168,7 @@ def _moment(name: str, written: str | None, flaws: list[Flaw]) -> int | None:
     if written is None:
         return None
     try:
-        return moment_ms(written.replace(" ", "+"))  # an unescaped + of an offset is a space in a query
+        return query_moment_ms(written)
     except ValueError as error:
         flaws.append(Flaw(f"?{name}", str(error)))
         return None

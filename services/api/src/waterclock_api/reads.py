@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, TypeVar
 from psycopg.types.json import Jsonb
 
 from waterclock.model.errors import Flaw
-from waterclock.model.moments import moment_ms
+from waterclock.model.moments import query_moment_ms
 from waterclock.model.outcomes import ENDED, RunStatus
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock_api.budget import Hold
-from waterclock_api.cursors import cursor_of, read_cursor
+from waterclock_api.cursors import cursor_of, read_cursor, read_jobs_cursor, read_runs_cursor
 from waterclock_api.dto import JobsQuery, LinesQuery, PageQuery, RunsQuery
 from waterclock_api.pages import make_room, rows_of
 from waterclock_api.portions import AT_ONCE, in_turns
@@ -48,7 +48,7 @@ async def job(connection: Connection, job_id: str, now: int) -> Job | None:
 
 
 async def jobs(connection: Connection, query: JobsQuery, now: int, hold: Hold | None = None) -> Jobs:
-    after_at, after_id = read_cursor(query.cursor, tuple[int, str]) or (None, None)
+    after_at, after_id = read_jobs_cursor(query.cursor) or (None, None)
     arguments = {
         "now": now,
         "job_name": query.job_name,
@@ -136,7 +136,7 @@ async def cancellable_runs(
 
 
 def _filters(query: RunsQuery, now: int) -> dict[str, Any]:
-    before_at, before_id = read_cursor(query.cursor, tuple[int, str]) or (None, None)
+    before_at, before_id = read_runs_cursor(query.cursor) or (None, None)
     return {
         "now": now,
         "job_ids": list(query.job_id),
@@ -252,7 +252,7 @@ def query_moment(name: str, written: str | None) -> int | None:
     if written is None:
         return None
     try:
-        return moment_ms(written.replace(" ", "+"))  # an unescaped + of an offset is a space in a query
+        return query_moment_ms(written)
     except ValueError as error:
         flaw = Flaw(f"?{name}", str(error))
         raise BadRequest(f"{flaw.pointer} {flaw.message}", flaw) from error
