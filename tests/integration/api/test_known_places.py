@@ -17,7 +17,17 @@ from waterclock.model.positions import Position
 from waterclock_api.known_places import settle
 
 EVENTS = "/v1/monitor/events/stream"
-FUTURE = ("0-1-99999999999", "0-99-1", "0-2-1", "0-999999999999999-999999999999999", "7-1-1", "1-1-1", "999999999-1-1")
+FUTURE = (
+    "0-1-99999999",
+    "0-9-1",
+    "0-1-99999999999",
+    "0-99-1",
+    "0-2-1",
+    "0-999999999999999-999999999999999",
+    "7-1-1",
+    "1-1-1",
+    "999999999-1-1",
+)
 
 
 @asynccontextmanager
