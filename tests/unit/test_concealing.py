@@ -118,3 +118,8 @@ def test_a_process_knows_the_secrets_of_its_environment(tmp_path: Path) -> None:
         "hush%2Fone", "hush/one", "hu/sh@two", "hush-three", "hush-four", "hush-five", "hush-six",
         "hush-seven", "hush-eight",
     }  # fmt: skip
+
+
+def test_a_secret_is_hidden_without_the_end_of_line_that_it_was_set_with() -> None:
+    found = passwords({"WATERCLOCK_HTTP_REFERENCES": "env:BOOKS_TOKEN@books.example", "BOOKS_TOKEN": "hush-hush\n"})
+    assert Concealer(found).known("token hush-hush.") == f"token {SHOWN}."

@@ -90,13 +90,14 @@ def test_a_secret_is_read_where_its_reference_says(tmp_path: Path) -> None:
     file.write_text("from a file\n")
 
     assert secret_of("x", "env:NAME", {"NAME": "from the environment"}) == "from the environment"
+    assert secret_of("x", "env:NAME", {"NAME": "of a Kubernetes Secret\r\n"}) == "of a Kubernetes Secret"
     assert secret_of("x", f"file:{file}", {}) == "from a file"
 
 
-@pytest.mark.parametrize("reference", ["env:NOSUCH", "env:EMPTY", "file:/nosuch/file"])
+@pytest.mark.parametrize("reference", ["env:NOSUCH", "env:EMPTY", "env:NEWLINE", "file:/nosuch/file"])
 def test_a_secret_that_is_not_there_is_told_by_field_and_reference(reference: str) -> None:
     with pytest.raises(GiveUp, match=f"secretKey: .*{reference.partition(':')[2]}"):
-        secret_of("secretKey", reference, {"EMPTY": ""})
+        secret_of("secretKey", reference, {"EMPTY": "", "NEWLINE": "\n"})
 
 
 def test_secrets_are_redacted_from_what_programs_say() -> None:

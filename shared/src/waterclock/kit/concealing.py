@@ -79,7 +79,7 @@ def passwords(environment: Mapping[str, str]) -> set[str]:
         if any(fnmatchcase(name, pattern) for pattern in listed) and value not in access:
             found.add(value)
         found |= _of_url(value)
-    return found
+    return {secret.rstrip("\r\n") for secret in found}  # as it is read, and found in a line
 
 
 @cache

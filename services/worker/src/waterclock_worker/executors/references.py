@@ -30,6 +30,7 @@ Reference = Annotated[
         pattern=rf"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00-\x1f]+){END}",
         max_length=1024,
         description="Where the worker finds the secret: `env:NAME` or `file:/path`. Never the secret itself.",
+        examples=["env:BOOKS_TOKEN"],
     ),
 ]
 _MOST = 16 * 1024  # characters of a secret
@@ -108,6 +109,7 @@ def secret_of(field: str, reference: str, environment: Mapping[str, str]) -> str
             raise GiveUp(f"{field}: the worker's environment has no variable {name}")
     else:
         secret = _content(field, Path(name))
+    secret = secret.rstrip("\r\n")  # a Kubernetes Secret keeps the one that an editor has added
     if not secret:
         raise GiveUp(f"{field}: {kind}:{name} is empty")
     return secret
@@ -140,4 +142,4 @@ def _content(field: str, path: Path) -> str:
         raise GiveUp(f"{field}: {path} is not text") from None
     if len(secret) > _MOST:
         raise GiveUp(f"{field}: {path} is longer than a secret can be")
-    return secret.rstrip("\r\n")
+    return secret
