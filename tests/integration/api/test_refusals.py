@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, SLEEP, Rig
 from waterclock.model.events import ExecutorSpec
+from waterclock_api.cursors import cursor_of
 
 BODIES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"jobNam": "x"}, "/jobNam", "did you mean jobName"),
@@ -48,23 +50,27 @@ BODIES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"cronExpression": "0 0 30 2 *"}, "/cronExpression", "never fire"),
     ({"cronExpression": "0 0 0 1 1 ? 2020", "cronDialect": "quartz"}, "/cronExpression", "no instant"),
     ({"cronExpression": "0 0 0 * * 1"}, "/cronExpression", "cronDialect"),
-    ({"cronDialect": "vixie"}, "/cronDialect", ""),
+    ({"cronDialect": "vixie"}, "/cronDialect", "is none of unix, quartz"),
     ({"cronExpression": "@daily", "timezone": "Mars/Base"}, "/timezone", "Mars/Base"),
     ({"timezone": "Mars/Base"}, "/timezone", "Mars/Base"),
     ({"cronExpression": "CRON_TZ=UTC 0 0 * * *", "timezone": "Europe/Berlin"}, "/cronExpression", "CRON_TZ"),
-    ({"status": "2"}, "/status", ""),
-    ({"status": 0}, "/status", "expected str"),
-    ({"misfirePolicy": "4"}, "/misfirePolicy", ""),
+    ({"status": "2"}, "/status", "is none of 0, 1"),
+    ({"status": 0}, "/status", 'it is one of "0", "1"'),
+    ({"misfirePolicy": "4"}, "/misfirePolicy", "is none of 1, 2, 3"),
     ({"concurrent": True}, "/concurrent", "expected str"),
     ({"queue": "urgent"}, "/queue", "critical, default, low"),
-    ({"overlapPolicy": "maybe"}, "/overlapPolicy", ""),
+    ({"overlapPolicy": "Buffer_One"}, "/overlapPolicy", "did you mean buffer_one?"),
     ({"misfireThreshold": -1}, "/misfireThreshold", "from 0"),
     ({"misfireThreshold": "soon"}, "/misfireThreshold", "ISO 8601"),
     ({"catchupLimit": 1001}, "/catchupLimit", "<= 1000"),
     ({"catchupPace": "P1Y"}, "/catchupPace", "ISO 8601"),
     ({"jitter": 1e9}, "/jitter", "seconds"),
     ({"startAt": "tomorrow"}, "/startAt", "RFC 3339"),
-    ({"startAt": "2026-01-01T00:00:00"}, "/startAt", "offset"),
+    ({"startAt": "2026-01-01T00:00:00"}, "/startAt", "has no offset"),
+    ({"startAt": "2026-01-01T00:00:00+24:00"}, "/startAt", "has an offset of 24 hours or more"),
+    ({"cronExpression": "TZ=Europe/Berlin 0 9 * * *"}, "/cronExpression", "write CRON_TZ=Europe/Berlin"),
+    ({"cronExpression": "0\u00a09 * * *"}, "/cronExpression", "U+00A0"),
+    ({"cronExpression": "*/5 * * * *\n"}, "/cronExpression", "line break"),
     ({"startAt": "2031-01-01T00:00:00Z", "endAt": "2030-01-01T00:00:00Z"}, "/endAt", "before startAt"),
     ({"cronExpression": "@daily", "endAt": "2020-01-01T00:00:00Z"}, "/endAt", "first instant"),
     ({"timeout": -1}, "/timeout", "seconds"),
@@ -76,6 +82,20 @@ BODIES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"labels": {"team": 1}}, "/labels/team", "expected str"),
     ({"labels": {f"l{n}": "" for n in range(33)}}, "/labels", "32"),
     ({"remark": "x" * 1001}, "/remark", "<= 1000"),
+)
+SAID: tuple[tuple[bytes, str], ...] = (
+    (b'{"a":"\\ud800b"}', "half of a surrogate pair"),
+    (b"\xef\xbb\xbf{}", "byte order mark"),
+    ("{}".encode("utf-16"), "UTF-16"),
+    (gzip.compress(b"{}"), "compressed (gzip)"),
+    (b"{", "breaks off before its end"),
+)
+QUERIES = (
+    (JOBS, "status", "enabled", "is none of 0, 1"),
+    (RUNS, "status", "Succeeded", "did you mean succeeded?"),
+    (RUNS, "trigger", "cron", "is none of schedule, catchup, backfill, manual, retry"),
+    (RUNS, "from", "2026-11-28T10:00+24:00", "an offset of 24 hours or more"),
+    (RUNS, "to", "2026-11-28T10:00:00", "has no offset"),
 )
 TRIGGERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"param": {}}, "/param"),
@@ -174,6 +194,27 @@ async def test_what_is_not_json_or_not_asked_for_is_refused_before_it_is_read(ri
         for kind in ("application/x-www-form-urlencoded", "text/plain"):
             _problem(await api.http.post(JOBS, content=b"{}", headers={"content-type": kind}), 415)
         _problem(await api.http.post(JOBS, content=b'"' + b"x" * (1 << 20) + b'"', headers=json_type), 413)
+        for content, said in SAID:
+            problem = _problem(await api.http.post(JOBS, content=content, headers=json_type), 400)
+            assert said in problem["detail"], content
+        for path, name, value, said in QUERIES:
+            problem = _problem(await api.http.get(path, params={name: value}), 400)
+            assert [(error["pointer"], said in error["message"]) for error in problem["errors"]] == [(f"?{name}", True)]
+        explained = f"{JOBS}/{job_id}/explain?at="
+        assert (await api.http.get(f"{explained}2026-11-28%2010:00Z")).status_code == 200
+        assert (await api.http.get(f"{explained}2026-11-28%2010:00+01:00")).status_code == 200, "an unescaped +"
+        refused = _problem(await api.http.get(f"{explained}2026-11-28T10:00%2B24:00"), 422)
+        assert "an offset of 24 hours or more" in refused["errors"][0]["message"]
+        await api.caught_up()
+        of_runs, of_jobs = cursor_of(0, "abc-x1"), cursor_of(0, "abc")
+        for path, theirs, ours in ((JOBS, of_runs, of_jobs), (RUNS, of_jobs, of_runs)):
+            problem = _problem(await api.http.get(path, params={"cursor": theirs}), 400)
+            assert "no cursor of this list" in problem["errors"][0]["message"]
+            assert (await api.http.get(path, params={"cursor": ours})).status_code == 200
+        bulk = {"all": True, "dryRun": True, "cursor": of_jobs}
+        for verb in ("cancel", "retry"):
+            problem = _problem(await api.http.post(f"{RUNS}/{verb}", json=bulk), 422)
+            assert problem["errors"][0]["pointer"] == "/cursor"
         for path, query in (
             (JOBS, {"nmae": "x"}),
             (JOBS, {"limit": "0"}),

@@ -98,7 +98,7 @@ def test_a_place_is_judged_by_what_is_announced_of_it(tmp_path: Path) -> None:
         ("a = 1", r"\[a\] is no table"),
         ('["a b"]', r"\[a b\]: a place's name has"),
         ("[a]\nbuckett = 'b'", r"\[a\] .*buckett"),
-        ("[a]\nbucket = 7", r"\[a\] bucket: Expected `str"),
+        ("[a]\nbucket = 7", r"\[a\] bucket: expected str"),
         ("[a]\nbucket = 'a/b'", r"\[a\] bucket"),
         ("[a]\nendpoint = 'http://u:hush@h'", r"\[a\] endpoint"),
         ("[a]\nprefix = '../hush'", r"\[a\] prefix"),

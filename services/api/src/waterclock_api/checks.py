@@ -14,6 +14,7 @@ import msgspec
 from jsonschema import exceptions
 from jsonschema.exceptions import ValidationError
 
+from waterclock.kit.validation_messages import wrong_form
 from waterclock.model.cron import BadSchedule, check_letters, parse
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
@@ -271,8 +272,23 @@ def _flaws_of(error: ValidationError, at: str) -> Iterable[Flaw]:
 def _said(error: ValidationError) -> str:
     """What is wrong, without the value: it may be a secret that somebody wrote where only its reference belongs."""
     instance, schema = cast("Any", error.instance), cast("Any", error.schema)
-    text = str(error.message)
+    match error.validator:
+        case "pattern":
+            examples = schema.get("examples")
+            shown = cast("list[object]", examples) if isinstance(examples, list) else []
+            return wrong_form(_text(schema.get("description")), shown, whose="the executor's schema has the rule")
+        case "not":
+            return "is what the executor's schema excludes"
+        case "oneOf" if "valid under each of" in str(error.message):
+            return "fits more than one of the forms of which the executor's schema lets it fit one"
+        case "propertyNames" | "dependentSchemas" | "contains" | "minContains" | "maxContains" | "format":
+            return f"does not keep the rule {error.validator} of the executor's schema"
+        case _:
+            text = str(error.message)
     if isinstance(instance, str | list | dict):
         text = text.replace(repr(cast("object", instance)), "").strip()
-    meant = schema.get("description", "") if error.validator == "pattern" else ""
-    return f"{text}: {meant}" if meant else text
+    return text
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -168,7 +168,17 @@ class PreviewWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """
 
     cron_expression: str
-    job_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-z-]{1,64}\Z")] | None = None
+    job_id: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^[0-9a-z-]{1,64}\Z",
+                description="A job's id: 1 to 64 of a-z, 0-9 and -.",
+                examples=["11vfgjg4rore22hm"],
+            ),
+        ]
+        | None
+    ) = None
     timezone: Name = "UTC"
     cron_dialect: Literal["unix", "quartz"] | None = None
     dst_gap: Literal["shift", "skip"] = "shift"

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 
+from waterclock.kit.validation_messages import message_of, pointer_of
 from waterclock.model.errors import Flaw, Invalid
 from waterclock.wire.doubles import doubles, may_have_doubles
 from waterclock_api.access import admit_still
@@ -24,6 +25,7 @@ from waterclock_api.budget import BUDGET, Budget, Hold, keep
 from waterclock_api.flaws import MOST, bounded, full, guess
 from waterclock_api.headers import header
 from waterclock_api.problems import BadRequest, SlowBody, TooLarge, UnsupportedBody
+from waterclock_api.unreadable_body import why_unreadable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -36,8 +38,6 @@ DEPTH_LIMIT = 32  # arrays and objects within each other; schemas and databases 
 _PASSING, _PASSING_WITHIN = 2 << 20, 1.0  # bytes and s of a body that is too large
 _OBJECT = 64  # bytes that a member takes once it is read, about
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
-_PATH = re.compile(r" - at `\$?([^`]*)`$")
-_PART = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
 
 class NoQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
     try:
         found = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadRequest(f"The body is not JSON: {error}.") from error
+        raise BadRequest(f"The body {why_unreadable(body, error)}.") from error
     except RecursionError as error:
         raise BadRequest("The body is nested too deeply.") from error
     if body.count(b"[") + body.count(b"{") > DEPTH_LIMIT:
@@ -280,7 +280,7 @@ def _read_parameter(
     try:
         found = msgspec.convert(values if repeatable else values[0], field.type, strict=False)
     except msgspec.ValidationError as error:
-        flaws.append(Flaw(f"?{field.encode_name}", _message(error)))
+        flaws.append(Flaw(f"?{field.encode_name}", message_of(error, field.type)))
         return
     if found is None:  # which msgspec makes of the word
         flaws.append(Flaw(f"?{field.encode_name}", "is not to be null: leave it out"))
@@ -322,7 +322,7 @@ def _convert(kind: Any, value: Any, at: str, flaws: list[Flaw]) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        flaws.append(Flaw(at + _pointer_in(error), _message(error)))
+        flaws.append(Flaw(at + pointer_of(error), message_of(error, kind)))
         return None
 
 
@@ -354,18 +354,6 @@ def _bare(kind: Any) -> Any:
 
 def _unknown(name: str, fields: Mapping[str, Any], flaws: Sequence[Flaw]) -> str:
     return f"is unknown{guess(name, fields, flaws)}"
-
-
-def _message(error: msgspec.ValidationError) -> str:
-    said = _PATH.sub("", str(error)).replace("`", "")
-    return f"{said[0].lower()}{said[1:]}"
-
-
-def _pointer_in(error: msgspec.ValidationError) -> str:
-    path = _PATH.search(str(error))
-    if path is None:
-        return ""
-    return pointer_to(*(name or index for name, index in _PART.findall(path[1]) if index != "..."))
 
 
 def _kind_of(value: Any) -> str:

@@ -238,7 +238,7 @@ def _fits(pattern: str, text: str) -> bool | None:
 
 def _pattern(validator: Any, value: Any, instance: Any, _: Any) -> Iterator[ValidationError]:
     if validator.is_type(instance, "string") and _fits(value, instance) is False:
-        yield ValidationError(f"{instance!r} does not match {value!r}")
+        yield ValidationError("does not match the pattern")
 
 
 def _pattern_properties(validator: Any, value: Any, instance: Any, _: Any) -> Iterator[ValidationError]:

@@ -9,6 +9,7 @@ import msgspec
 
 from waterclock.executors import LATEST_RETRY, AnyExecutor, GiveUp, Retry
 from waterclock.kit.concealing import Concealer
+from waterclock.kit.validation_messages import message_of, pointer_of
 from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock.sayings import number_of
 from waterclock_worker.results import BadResult, result_of
@@ -44,7 +45,8 @@ def params_for(executor: AnyExecutor, params: dict[str, Any]) -> Any:
     try:
         return msgspec.convert(params, executor.params_type)
     except msgspec.ValidationError as error:
-        raise BadParams(str(error)) from error
+        said = message_of(error, executor.params_type)
+        raise BadParams(" ".join(filter(None, (pointer_of(error), said)))) from None
 
 
 def succeeded(returned: object, concealed: Concealer | None = None) -> Outcome:

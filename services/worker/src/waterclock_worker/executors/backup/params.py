@@ -16,17 +16,43 @@ _TEXT = rf"^[^\x00-\x1f\x7f]+{END}"
 _BUCKET = rf"^[A-Za-z0-9._-]{{1,255}}{END}"
 _REGION = rf"^[a-z0-9-]{{1,64}}{END}"
 
-Name = Annotated[str, Meta(pattern=_TEXT, max_length=63)]
-Folder = Annotated[str, Meta(pattern=_FOLDER, max_length=200)]
-Bucket = Annotated[str, Meta(pattern=_BUCKET)]
-Endpoint = Annotated[str, Meta(pattern=ENDPOINT, max_length=255)]
-Region = Annotated[str, Meta(pattern=_REGION)]
-PlaceName = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9_-]{{1,64}}{END}")]
+Name = Annotated[
+    str, Meta(pattern=_TEXT, max_length=63, description="A name in one line, without controls.", examples=["shop"])
+]
+Folder = Annotated[
+    str,
+    Meta(
+        pattern=_FOLDER,
+        max_length=200,
+        description="Folders with / between them, not before or behind: letters, digits and - _ . in each.",
+        examples=["backups/shop"],
+    ),
+]
+Bucket = Annotated[
+    str, Meta(pattern=_BUCKET, description="1 to 255 letters, digits and - _ .", examples=["shop-backups"])
+]
+Endpoint = Annotated[
+    str,
+    Meta(
+        pattern=ENDPOINT,
+        max_length=255,
+        description="http:// or https://, a host, and a port if it has one; no path.",
+        examples=["https://s3.example.com"],
+    ),
+]
+Region = Annotated[str, Meta(pattern=_REGION, description="1 to 64 of a-z, 0-9 and -.", examples=["eu-central-1"])]
+PlaceName = Annotated[
+    str,
+    Meta(pattern=rf"^[A-Za-z0-9_-]{{1,64}}{END}", description="1 to 64 letters, digits, - and _.", examples=["shop"]),
+]
 Older = Meta(
     description="Of a job of before places: taken where it is what the place has or lists. Name a `place` instead.",
     extra_json_schema={"deprecated": True},
 )
-Pattern = Annotated[str, Meta(pattern=_TEXT, max_length=200, description="A name or a pattern as pg_dump reads it.")]
+Pattern = Annotated[
+    str,
+    Meta(pattern=_TEXT, max_length=200, description="A name or a pattern as pg_dump reads it.", examples=["public.t*"]),
+]
 Patterns = Annotated[tuple[Pattern, ...], Meta(max_length=200)]
 
 

@@ -18,11 +18,31 @@ _OURS = frozenset({
 })  # fmt: skip
 """Headers that are ours or the connection's."""
 
-HeaderName = Annotated[str, Meta(pattern=_NAME)]
-HeaderValue = Annotated[str, Meta(pattern=_VALUE, max_length=8000)]
+HeaderName = Annotated[
+    str,
+    Meta(pattern=_NAME, description="A header's name: 1 to 100 letters, digits and - . _", examples=["X-Request-Id"]),
+]
+HeaderValue = Annotated[
+    str,
+    Meta(pattern=_VALUE, max_length=8000, description="Visible ASCII, blanks and tabs.", examples=["application/json"]),
+]
 _URL = rf"^https?://[^\x00-\x20\x7f/@?#]+([/?][^\x00-\x20\x7f]*)?{END}"  # no user, no password
-Url = Annotated[str, Meta(pattern=_URL, max_length=4000)]
-Status = Annotated[int, Meta(ge=100, le=599)] | Annotated[str, Meta(pattern=rf"^[1-5]\d\d-[1-5]\d\d{END}")]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=_URL,
+        max_length=4000,
+        description="Begins with http:// or https://, and holds no blank, no # and no user or password.",
+        examples=["https://books.example/hooks/nightly"],
+    ),
+]
+Status = (
+    Annotated[int, Meta(ge=100, le=599)]
+    | Annotated[
+        str,
+        Meta(pattern=rf"^[1-5]\d\d-[1-5]\d\d{END}", description="A status, or a range of two.", examples=["200-299"]),
+    ]
+)
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

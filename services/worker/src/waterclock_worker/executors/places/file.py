@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from waterclock.kit.settings import SettingsError
+from waterclock.kit.validation_messages import message_of, pointer_of
 from waterclock.model.places import OWN, REFERENCES
 from waterclock_worker.executors.backup.params import Bucket, Endpoint, Folder, Name, Region
 from waterclock_worker.executors.places.place import REGION, Place
@@ -71,7 +72,7 @@ def _place(where: str, name: str, found: Any) -> Place:
     try:
         table = msgspec.convert(found, _Table)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{where} {_told(error)}") from None
+        raise SettingsError(f"{where} {_told(error, _Table)}") from None
     if (table.access_key is None) != (table.secret_key is None):
         raise SettingsError(
             f"{where} {'accessKey' if table.access_key is None else 'secretKey'} is missing: keys come in pairs"
@@ -136,7 +137,7 @@ def _accepts(where: str, accepts: Mapping[str, tuple[str, ...]]) -> dict[str, An
             try:
                 values[member] = tuple(msgspec.convert(text, _VALUES[member]) for text in texts)
             except msgspec.ValidationError as error:
-                raise SettingsError(f"{told} {_told(error)}") from None
+                raise SettingsError(f"{told} {_told(error, _VALUES[member])}") from None
         else:
             hint = {"database": "databases", "prefix": "prefix", "databases": "databases"}.get(member)
             more = f": the place's own `{hint}` bounds it" if hint else f": there are {', '.join(OWN)}"
@@ -160,7 +161,8 @@ def _is_pattern(text: str) -> bool:
     return text == "*" or re.fullmatch(rf"env:[A-Za-z0-9_*?\[\]!-]+|file:[/*][^\x00-\x1f]*{END}", text) is not None
 
 
-def _told(error: msgspec.ValidationError) -> str:
-    """The member, and what it should be; msgspec shows no value but a name that it does not know."""
-    what, _, at = str(error).partition(" - at `$")
-    return f"{at.removesuffix('`').removeprefix('.')}: {what}" if at.strip("`.") else what
+def _told(error: msgspec.ValidationError, kind: Any) -> str:
+    """The member, and what it should be; no value is shown but a name that is not known."""
+    at = pointer_of(error).strip("/").replace("/", ".")
+    what = message_of(error, kind)
+    return f"{at}: {what}" if at else what
