@@ -59,12 +59,22 @@ def test_what_is_written_is_read_as_the_same(jobs: list[Definition]) -> None:
     assert [one.definition for one in read_file(write_file(jobs)).jobs] == jobs
 
 
+def test_a_remark_and_a_label_go_through_a_file_whatever_signs_they_hold() -> None:
+    signs = [*map(chr, range(1, 0xA1)), "\u2028", "\u2029", "\ufeff", "\uffff", "\u200b", "\r\n", "\U0001f600"]
+    jobs = [
+        Definition(job_name=f"job {place}", invoke_target="t", remark=sign, labels={"l": f"{sign}a{sign}b{sign}"})
+        for place, sign in enumerate(signs)
+    ]
+    for shown in (False, True):
+        assert [one.definition for one in read_file(write_file(jobs, shown=shown).encode()).jobs] == jobs
+
+
 def test_the_example_is_read_and_fits_the_schema() -> None:
-    file = read_file(EXAMPLE.read_text())
+    file = read_file(EXAMPLE.read_bytes())
     assert [one.definition.job_name for one in file.jobs] == ["tide-table", "nightly-report", "flush"]
     assert {one.definition.labels[OWNER] for one in file.jobs} == {"team-sea"}
     assert (file.jobs[1].definition.misfire_policy, file.jobs[1].definition.timeout) == ("2", 1200)
-    jsonschema.validate(yaml.safe_load(EXAMPLE.read_text()), schema())
+    jsonschema.validate(yaml.safe_load(EXAMPLE.read_bytes()), schema())
 
 
 def test_the_schema_for_editors_is_the_one_of_the_code() -> None:
