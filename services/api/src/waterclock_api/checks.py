@@ -15,6 +15,7 @@ from jsonschema import exceptions
 from jsonschema.exceptions import ValidationError
 
 from waterclock.kit.validation_messages import wrong_form
+from waterclock.model.builtin_checks import new_flaws
 from waterclock.model.cron import BadSchedule, check_letters, parse
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
@@ -170,10 +171,12 @@ async def check_params(
     *,
     at: str,
     beside: Beside,
+    before: Mapping[str, Any] | None = None,
 ) -> None:
-    """Whether the parameters fit the executor's schema; without a schema we cannot tell.
+    """Whether the parameters fit the executor's schema and, if it comes with the worker, its check.
 
-    What takes long is looked at `beside` other requests, and left to the worker if it takes too long.
+    Without a schema we cannot tell. What takes long is looked at `beside` other requests, and left to the worker if it
+    takes too long. What a check would refuse stays as it is in `before`: what the job has by now, of the same executor.
     """
     if spec is None or any(flaw.pointer.startswith(pointer_to(at)) for flaw in flaws):
         return
@@ -191,6 +194,9 @@ async def check_params(
             return
         flaws.extend(islice(_flaws_of(error, at), MOST))
     schema = prepared(spec)
+    if schema.check is not None and not errors:
+        found = islice(new_flaws(schema.check, params, before), MOST)
+        flaws.extend(Flaw(pointer_to(at) + flaw.pointer, flaw.message) for flaw in found)
     if budget.in_part and schema.validator is not None and next(left_to_worker(schema, params), None) is None:
         said = f"not all of it can be checked here: the worker checks it by the schema of {spec.key} at each run"
         notes.append(Note(pointer=pointer_to(at), message=said))

@@ -50,8 +50,11 @@ async def definition_in(
         if before is None or before.invoke_target != target:
             check_target(target, known, flaws, unknown_too=allow_unknown)
         spec, beside = known.get(target), partial(parts.offload.run, who)
-        await check_params(spec, definition.invoke_params, flaws, notes, at="invokeParams", beside=beside)
-        same = before is not None and same_executor(before.invoke_target, target, known.get(target))
+        same = before is not None and same_executor(before.invoke_target, target, spec)
+        stored = before.invoke_params if before is not None and same else None
+        await check_params(
+            spec, definition.invoke_params, flaws, notes, at="invokeParams", beside=beside, before=stored
+        )
         check_places(
             parts.registry,
             target,
@@ -59,7 +62,7 @@ async def definition_in(
             flaws,
             queue=definition.queue,
             at="invokeParams",
-            before=before.invoke_params if before is not None and same else None,
+            before=stored,
         )
     refuse(flaws)
     return definition

@@ -84,7 +84,18 @@ def of_overlap(definition: Definition) -> tuple[Note, ...]:
     return _SKIPS if due and definition.overlap == "skip" else ()
 
 
-SOURCES: tuple[Source, ...] = (left_to_workers, of_places)
+def of_checks(subject: Subject) -> Iterator[Note]:
+    """What the check of an executor that comes with the worker finds in what was written before there was one."""
+    check = None if subject.spec is None else prepared(subject.spec).check
+    if check is None:
+        return
+    stops = set(check(subject.params, stored=True))
+    for flaw in check(subject.params):
+        said = "a run fails for it" if flaw in stops else "goes on as it is stored"
+        yield Note(pointer=pointer_to(subject.at) + flaw.pointer, message=f"{said}: {flaw.message}")
+
+
+SOURCES: tuple[Source, ...] = (left_to_workers, of_places, of_checks)
 
 
 def notes_of(registry: Registry, target: str, params: Mapping[str, Any], *, queue: str, at: str) -> tuple[Note, ...]:

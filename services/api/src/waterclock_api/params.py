@@ -21,6 +21,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema_specifications import REGISTRY as SPECIFICATIONS
 from referencing.exceptions import Unresolvable
 
+from waterclock.model.builtin_checks import Check, check_of
 from waterclock.model.events import ExecutorSpec
 from waterclock_api.patterns import understood
 
@@ -73,11 +74,15 @@ class Budget:
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
-    """`validator` None: the schema cannot be read, or is too large. `odd`: it holds what only a worker can check."""
+    """`validator` None: the schema cannot be read, or is too large. `odd`: it holds what only a worker can check.
+
+    `check`: what else parameters must be, where the executor is one that comes with the worker.
+    """
 
     spec: ExecutorSpec
     validator: Any
     odd: bool
+    check: Check | None = None
 
 
 _NOWHERE: Any = cast("Any", referencing).Registry()  # a schema refers to itself only: nothing is fetched
@@ -161,7 +166,12 @@ def _prepare(spec: ExecutorSpec) -> Schema:
             _budget.reset(token)
     except (TooMuch, RecursionError, Unresolvable, msgspec.MsgspecError):
         return unread
-    return Schema(spec=spec, validator=_Bounded(schema, registry=_NOWHERE), odd=any(map(_is_odd, _schemas_in(schema))))
+    return Schema(
+        spec=spec,
+        validator=_Bounded(schema, registry=_NOWHERE),
+        odd=any(map(_is_odd, _schemas_in(schema))),
+        check=check_of(spec),
+    )
 
 
 def _is_deep(schema: Any) -> bool:

@@ -189,7 +189,9 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
     if write.params is not None:
         known = await parts.registry.known(definition.invoke_target, patient=False)
         spec, beside = (known or {}).get(definition.invoke_target), partial(parts.offload.run, caller.who)
-        await check_params(spec, write.params, flaws, notes, at="params", beside=beside)
+        await check_params(
+            spec, write.params, flaws, notes, at="params", beside=beside, before=definition.invoke_params
+        )
         check_places(
             parts.registry,
             definition.invoke_target,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -45,8 +45,20 @@ def params_for(executor: AnyExecutor, params: dict[str, Any]) -> Any:
     try:
         return msgspec.convert(params, executor.params_type)
     except msgspec.ValidationError as error:
-        said = message_of(error, executor.params_type)
-        raise BadParams(" ".join(filter(None, (pointer_of(error), said)))) from None
+        try:
+            return msgspec.convert(_whole(params), executor.params_type)  # to a JSON Schema 1.0 is an integer
+        except msgspec.ValidationError:
+            said = message_of(error, executor.params_type)
+            raise BadParams(" ".join(filter(None, (pointer_of(error), said)))) from None
+
+
+def _whole(value: Any) -> Any:
+    """The same with whole numbers as integers, however they were written."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {name: _whole(one) for name, one in cast("dict[str, Any]", value).items()}
+    return [_whole(one) for one in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def succeeded(returned: object, concealed: Concealer | None = None) -> Outcome:

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from waterclock.model.builtin_checks import backup_flaws, refuse, store_flaws
 from waterclock.model.places import DEFAULT
 from waterclock_worker.executors.references import END, Reference
 
@@ -72,8 +73,7 @@ class StoreParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
     secret_key: Annotated[Reference | None, Older] = None
 
     def __post_init__(self) -> None:
-        if self.database in {".", ".."}:
-            raise ValueError("database: '.' and '..' cannot name a folder in the store")
+        refuse(store_flaws({"database": self.database, "endpoint": self.endpoint}, stored=True))
 
 
 class BackupParams(StoreParams, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -96,8 +96,7 @@ class BackupParams(StoreParams, frozen=True, kw_only=True, rename="camel", forbi
     """Seconds to wait for a lock that somebody else holds on a table."""
 
     def __post_init__(self) -> None:
-        if not self.upload_to_s3:
-            raise ValueError("uploadToS3 is false: nothing would be kept, so there would be no backup")
+        refuse(backup_flaws({"uploadToS3": self.upload_to_s3}, stored=True))
         super().__post_init__()
 
 

@@ -7,16 +7,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta
 
+from waterclock.model.builtin_checks import SIGNATURE, http_flaws, refuse
 from waterclock_worker.executors.references import END, Reference
 
 _NAME = rf"^[A-Za-z0-9!#$%&'*+.^_`|~-]{{1,100}}{END}"
 _VALUE = rf"^[ \t\x21-\x7e]*{END}"
-_OURS = frozenset({
-    "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te",
-    "trailer", "traceparent", "transfer-encoding", "upgrade", "waterclock-attempt", "waterclock-fence",
-    "waterclock-run",
-})  # fmt: skip
-"""Headers that are ours or the connection's."""
 
 HeaderName = Annotated[
     str,
@@ -56,7 +51,7 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A header `t=<seconds>,v1=<hex>`: HMAC-SHA256 under the key, of the seconds, a dot, and the body."""
 
     key: Reference
-    header: HeaderName = "Waterclock-Signature"
+    header: HeaderName = SIGNATURE
 
 
 class HttpParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -82,13 +77,12 @@ class HttpParams(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forb
     """Bytes of the answer's body to put into the result."""
 
     def __post_init__(self) -> None:
-        if self.json is not UNSET and self.text is not None:
-            raise ValueError("json and text: a request has one body")
-        for name in self.headers:
-            if name.lower() in _OURS:
-                raise ValueError(f"headers: {name} is not for a job to set")
-        if len({name.lower() for name in self.headers}) < len(self.headers):
-            raise ValueError("headers: one is given twice")
+        given: dict[str, Any] = {"url": self.url, "headers": self.headers, "text": self.text}
+        if self.json is not UNSET:
+            given["json"] = self.json
+        if self.sign is not None:
+            given["sign"] = {"header": self.sign.header}
+        refuse(http_flaws(given, stored=True))
 
     def expects(self, status: int) -> bool:
         return any(status == one if isinstance(one, int) else _within(status, one) for one in self.expect)
