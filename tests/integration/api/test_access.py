@@ -82,7 +82,7 @@ async def test_every_route_is_for_those_who_have_its_scope(rig: MakeRig) -> None
                     assert answer.status_code not in {401, 403, 500, 503}, where
                 else:
                     assert answer.status_code == 403, where
-                    assert f"scope {scope}" in answer.json()["detail"]
+                    assert method == "HEAD" or f"scope {scope}" in answer.json()["detail"]
                     assert f'error="insufficient_scope", scope="{scope}"' in answer.headers["WWW-Authenticate"]
         assert walked == {None, *SCOPES}
         for path in ASSETS:
@@ -228,8 +228,8 @@ async def test_what_methods_there_are_is_told_to_everybody_and_nothing_else(rig:
         wrong = await api.http.request("PATCH", JOBS)
         assert (wrong.status_code, wrong.json()["type"]) == (405, "/problems#method-not-allowed")
         assert "GET" in wrong.headers["Allow"]
-        head = await api.http.head(JOBS)
-        assert (head.status_code, head.headers["Allow"]) == (405, wrong.headers["Allow"])
+        assert "HEAD" in wrong.headers["Allow"]
+        assert (await api.http.head(f"{JOBS}/nosuch/trigger")).status_code == 405
 
 
 class Later(SystemClock):

@@ -16,7 +16,10 @@ _encoder = msgspec.json.Encoder()
 
 
 class Answer:
-    """An answer with its status, headers and body; litestar sends what can be called as an ASGI application."""
+    """An answer with its status, headers and body; litestar sends what can be called as an ASGI application.
+
+    HEAD gets all but the body.
+    """
 
     __slots__ = ("body", "headers", "kind", "status")
 
@@ -35,7 +38,13 @@ class Answer:
         if self.headers:
             headers += [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+        body = b"" if is_head(scope) else self.body
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def is_head(scope: Any) -> bool:
+    """Whether the caller wants all but the body."""
+    return scope["method"] == "HEAD"
 
 
 def answer(

@@ -41,7 +41,7 @@ from waterclock_api.hub import STREAMS, STREAMS_PER_CLIENT, Hub
 from waterclock_api.keyring import Keyring
 from waterclock_api.measuring import Measured
 from waterclock_api.memory import JobMemory
-from waterclock_api.methods import options_of
+from waterclock_api.methods import heads_of, options_of
 from waterclock_api.notes import JobNotes
 from waterclock_api.outages import Outages
 from waterclock_api.page import page_handlers
@@ -74,7 +74,8 @@ ROUTES = (
 
 def application(parts: Parts) -> Litestar:
     """The routes over `parts`."""
-    routes = (*ROUTES, *page_handlers(ROUTES))
+    told = (*ROUTES, *page_handlers(ROUTES))
+    routes = (*told, *heads_of(told))
     return Litestar(
         route_handlers=[*options_of(routes), *routes],  # in this order: else Litestar adds its own
         before_request=admit,  # which is for every route, and is cheaper than a guard: that takes a copy of its handler

@@ -20,6 +20,7 @@ from waterclock.log.errors import Halted, LogError, LogUnavailable
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
 from waterclock_api.access import grant_of
+from waterclock_api.answers import is_head
 from waterclock_api.askers import caller_id
 from waterclock_api.budget import Crowded
 from waterclock_api.connections import far_end
@@ -56,6 +57,13 @@ class EventStream:
         self._who = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if is_head(scope):
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        await self._streamed(scope, receive, send)
+
+    async def _streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending: asyncio.Task[None] | None = None
 
         def cut() -> None:

@@ -1,4 +1,8 @@
-"""OPTIONS of every path: which methods it has, as the documents tell too, so nobody is asked who it is."""
+"""Methods that no route declares: HEAD wherever there is a GET, and OPTIONS of every path.
+
+OPTIONS says which methods a path has, as the documents tell too, so nobody is asked who it is. HEAD asks for what GET
+asks for, and is answered with the same headers: whatever answers leaves the body out.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,16 @@ from litestar.handlers import HTTPRouteHandler
 
 from waterclock_api.answers import Answer, nothing
 
-OPTIONS = "OPTIONS"
+GET, HEAD, OPTIONS = "GET", "HEAD", "OPTIONS"
+
+
+def heads_of(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """One for each GET, by the same function."""
+    return [
+        HTTPRouteHandler(sorted(one.paths), http_method=HEAD, **one.opt)(one.fn)
+        for one in handlers
+        if GET in one.http_methods
+    ]
 
 
 def options_of(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:

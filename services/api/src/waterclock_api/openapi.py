@@ -81,7 +81,9 @@ def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str
         for path in sorted(handler.paths):
             method = next(iter(handler.http_methods)).lower()
             name = _PARAMETER.sub(r"{id}", path)
-            paths.setdefault(name, {})[method] = _operation(handler, path, spec, schemas)
+            operation = paths.setdefault(name, {})[method] = _operation(handler, path, spec, schemas)
+            if method == "get":
+                paths[name]["head"] = _head_of(operation)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -147,6 +149,16 @@ def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mappin
         content = {"application/json": {"schema": schemas[spec.body]} | examples.of_request(name)}
         operation["requestBody"] = {"required": not spec.body_optional, "content": content}
     return operation
+
+
+def _head_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """The same without bodies."""
+    responses = {
+        status: {name: value for name, value in each.items() if name != "content"}
+        for status, each in operation["responses"].items()
+    }
+    said = {"summary": f"As GET, without a body: {operation['summary']}", "responses": responses}
+    return operation | said | {"operationId": f"{operation['operationId']}Head"}
 
 
 def _query(spec: Spec) -> list[dict[str, Any]]:

@@ -184,7 +184,10 @@ def to_response(request: Request[Any, Any, Any], error: Exception) -> Response[b
         trace_id=problem.trace_id or _trace_of(request),
         request_id=request_id_of(request),
     )
-    return Response(_encoder.encode(problem), status_code=problem.status, headers=dict(headers), media_type=MEDIA_TYPE)
+    body, told = _encoder.encode(problem), dict(headers)
+    if request.method == "HEAD":
+        body, told = b"", told | {"Content-Length": str(len(body))}
+    return Response(body, status_code=problem.status, headers=told, media_type=MEDIA_TYPE)
 
 
 def _trace_of(request: Request[Any, Any, Any]) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from litestar.types import ASGIApp
 
-METHODS = ("GET", "POST", "PUT", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID", "Prefer", "traceparent")
 """Headers of requests, beside those that need no permission."""
 READ = (

@@ -135,6 +135,7 @@ async function draw() {
   const groups = new Map();
   for (const [path, operations] of Object.entries(api.paths)) {
     for (const [method, operation] of Object.entries(operations)) {
+      if (method === "head") continue;
       const tag = operation.tags[0];
       if (!groups.has(tag)) groups.set(tag, []);
       groups.get(tag).push(route(api, path, method.toUpperCase(), operation));
