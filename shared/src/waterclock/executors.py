@@ -228,6 +228,7 @@ class Executor(Generic[P, R]):
         timeout: float | None,
         kind: Kind,
         aliases: tuple[str, ...],
+        check: Callable[[Any], None] | None = None,
     ) -> None:
         self.function = function
         self.key = key
@@ -238,6 +239,25 @@ class Executor(Generic[P, R]):
         self.module = function.__module__
         self.description = inspect.cleandoc(function.__doc__ or "")
         self.params_type, self.result_type = _types(key, function)
+        self.check = check
+        if check is not None and self.params_type is None:
+            raise TypeError(f"executor {key}: it takes no parameters, so there is nothing for `check` to look at")
+        if inspect.iscoroutinefunction(check):
+            raise TypeError(f"executor {key}: `check` must be a plain function, which waits for nothing")
+
+    def check_params(self, params: Any) -> None:
+        """Have the executor's own `check` look at parameters that fit their type.
+
+        Raises:
+            ValueError: it refuses them.
+            TypeError: it says anything but nothing.
+        """
+        if self.check is None:
+            return
+        said: object = self.check(params)
+        if said is not None:
+            kind = type(said).__name__
+            raise TypeError(f"executor {self.key}: its `check` returned {kind}; it refuses by ValueError('…')")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
@@ -256,11 +276,14 @@ def executor(
     timeout: timedelta | float | None = None,
     subprocess: bool = False,
     aliases: tuple[str, ...] | list[str] = (),
+    check: Callable[[Any], None] | None = None,
 ) -> Callable[[Callable[P, R]], Executor[P, R]]:
     """Declare a function `(ctx)` or `(ctx, params: SomeStruct)` as the code behind `key`.
 
     `async def` runs on the executors' loop, plain `def` in a thread, either in a child process with `subprocess=True`.
     `timeout` bounds each attempt of a run whose job says nothing else (1 h without either; 0: no bound).
+    `check` is given the parameters before the function is, and raises ValueError to refuse them: the run ends as
+    `badParams`. It must be quick, and look at nothing but them.
 
     Raises:
         ValueError: the key or an alias is no name: one line of visible text.
@@ -273,7 +296,9 @@ def executor(
 
     def declare(function: Callable[P, R]) -> Executor[P, R]:
         kind: Kind = "child" if subprocess else _kind(function)
-        made: Executor[P, R] = Executor(function, key=key, timeout=seconds, kind=kind, aliases=tuple(aliases))
+        made: Executor[P, R] = Executor(
+            function, key=key, timeout=seconds, kind=kind, aliases=tuple(aliases), check=check
+        )
         _declared.append(made)
         return made
 

@@ -32,6 +32,23 @@ async def echo(ctx: RunContext, params: Words) -> dict[str, str]:
     return {"said": params.text * params.times, "run": ctx.run_id}
 
 
+def even(params: Words) -> None:
+    if params.text == "ho":
+        raise ValueError("text: ho is taken")
+    if params.text == "leave":
+        sys.exit(7)
+
+
+@executor("t.checked", check=even)
+async def checked(ctx: RunContext, params: Words) -> str:
+    return params.text
+
+
+@executor("t.child_checked", subprocess=True, check=even)
+def child_checked(ctx: RunContext, params: Words) -> str:
+    return params.text
+
+
 @executor("t.raise")
 async def raises(ctx: RunContext) -> None:
     raise ValueError(f"attempt {ctx.attempt} went wrong")

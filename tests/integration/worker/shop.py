@@ -101,10 +101,10 @@ class Shop:
         assert isinstance(answer, Requested), answer
         return run_id
 
-    async def job(self, target: str) -> JobId:
+    async def job(self, target: str, params: dict[str, Any] | None = None) -> JobId:
         """A job whose runs must not overlap."""
         job_id = JobId(token(12))
-        definition = Definition(job_name=job_id, invoke_target=target)
+        definition = Definition(job_name=job_id, invoke_target=target, invoke_params=params or {})
         at = stamp(await self.now_ms())
         stored = StoredJob(
             job_id=job_id, version=1, definition=definition, created_at=at, updated_at=at, mark=await self.now_ms()

@@ -18,8 +18,10 @@ from waterclock.model.events import (
     RunTimedOut,
     StepLogged,
     StepProgressed,
+    WorkerJoined,
 )
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.unfit import params_digest
 
 pytestmark = pytest.mark.asyncio
 
@@ -73,6 +75,41 @@ async def test_parameters_that_do_not_fit_fail_at_once_and_say_where(shop: Shop)
         assert "$.text" in ended.error.message
         assert (await shop.event(RunFailed, extra)).outcome == "badParams"
     assert shop.story(wrong) == ["run.requested", "run.started", "run.failed"]
+
+
+@pytest.mark.parametrize("target", ["t.checked", "t.child_checked"])
+async def test_a_check_of_the_executor_s_own_refuses_before_it_is_called(shop: Shop, target: str) -> None:
+    async with shop.worker(samples.checked, samples.child_checked):
+        run = await shop.run(target, {"text": "ho"})
+        fine = await shop.run(target, {"text": "hi"})
+        ended = await shop.event(RunFailed, run)
+        assert (ended.outcome, ended.error.message, ended.attempt) == ("badParams", "text: ho is taken", 1)
+        assert (await shop.event(RunSucceeded, fine)).result == "hi"
+    assert shop.story(run) == ["run.requested", "run.started", "run.failed"]
+
+
+async def test_a_worker_that_joins_tells_which_stored_parameters_its_checks_refuse(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = {"text": "ho", "times": 2}
+    for target, params in (
+        ("t.checked", wrong),
+        ("t.checked", {"times": 2, "text": "ho"}),
+        ("t.checked", {"text": "hi"}),
+        ("t.checked", {"text": 7}),
+        ("t.checked", {"text": "leave"}),
+        ("t.echo", wrong),
+        ("t.none", wrong),
+    ):
+        await shop.job(target, params)
+    async with shop.worker(samples.checked, samples.echo):
+        joined = await shop.event(WorkerJoined)
+    told = {(one.executor, one.params): one.message for one in joined.unfit}
+    assert told.pop(("t.checked", params_digest(wrong))) == "text: ho is taken"
+    [(of, message)] = told.items()
+    assert of == ("t.checked", params_digest({"text": 7}))
+    assert "$.text" in message
+    assert "check of a stored job failed" in caplog.text, "one that ends the process ends nothing"
 
 
 async def test_a_result_that_cannot_be_kept_is_a_failure(shop: Shop) -> None:

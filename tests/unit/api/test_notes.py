@@ -13,6 +13,8 @@ from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.ids import JobId
 from waterclock.model.instants import stamp
+from waterclock.model.places import Reach
+from waterclock.model.unfit import UnfitParams, params_digest
 from waterclock_api import notes
 from waterclock_api.announced import Announced
 from waterclock_api.checks import check_params
@@ -25,6 +27,7 @@ from waterclock_api.notes import (
     left_to_workers,
     notes_of_definition,
     of_overlap,
+    of_workers,
 )
 from waterclock_api.registry import Registry
 from waterclock_api.shapes import Note
@@ -160,3 +163,24 @@ def test_the_notes_of_so_many_jobs_are_kept(monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("first", "second", "third", "third", "second", "first"):
         kept.of(stored_job(name, name))
     assert looked == ["first", "second", "third", "first"]
+
+
+def test_what_workers_found_when_they_joined_is_told_of_whatever_has_these_parameters() -> None:
+    wrong = {"text": "ho", "times": 2}
+    unfit = UnfitParams(executor=SPEC.key, params=params_digest(wrong), message="text: ho is taken")
+    here = Announced(
+        queues=frozenset({"default"}), executors=frozenset({SPEC.key}), reach=Reach(places=(), unfit=(unfit,))
+    )
+    gone = msgspec.structs.replace(here, is_here=False)
+    other = msgspec.structs.replace(here, reach=Reach(places=()))
+
+    def told(params: dict[str, Any], *announced: Announced, target: str = SPEC.key) -> list[Note]:
+        asked = Subject(target=target, params=params, at="params", queue="default", spec=SPEC, announced=announced)
+        return list(of_workers(asked))
+
+    (note,) = told({"times": 2, "text": "ho"}, here, other)
+    assert note == Note(pointer="/params", message="a run fails for it: text: ho is taken")
+    assert told(wrong, gone) == [note]
+    assert not told(wrong, gone, other)
+    assert not told({"text": "ho"}, here)
+    assert not told(wrong)

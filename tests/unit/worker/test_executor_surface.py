@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ import waterclock
 from waterclock import GiveUp, Retry, RunContext, executor
 from waterclock.executors import declared
 from waterclock.model.events import Level, StepStatus
+from waterclock.testing.run_executor import run_executor
 
 
 class Heard:
@@ -216,3 +217,33 @@ def test_a_name_that_cannot_be_seen_whole_is_none_for_an_executor(name: str) -> 
         executor(name)
     with pytest.raises(ValueError, match="its name"):
         executor("own", aliases=(name,))
+
+
+def test_a_check_is_a_plain_function_of_parameters_that_raises_or_says_nothing() -> None:
+    def few(params: Table) -> None:
+        if len(params.table) > 7:
+            raise ValueError("table: at most 7 letters")
+
+    async def waiting(params: Table) -> None:
+        del params
+
+    @executor("t.few", check=few)
+    async def kept(ctx: RunContext, params: Table) -> str:
+        return params.table
+
+    def alone(ctx: RunContext) -> None:
+        del ctx
+
+    def answers(params: Table) -> bool:
+        return len(params.table) < 8
+
+    assert kept.check is few
+    assert asyncio.run(run_executor(kept, {"table": "orders"})).result == "orders"
+    with pytest.raises(ValueError, match="at most 7"):
+        asyncio.run(run_executor(kept, {"table": "customers"}))
+    with pytest.raises(TypeError, match="takes no parameters"):
+        executor("t.none", check=few)(alone)
+    with pytest.raises(TypeError, match="plain function"):
+        executor("t.waiting", check=cast("Any", waiting))(kept.function)
+    with pytest.raises(TypeError, match="returned bool"):
+        executor("t.bool", check=cast("Any", answers))(kept.function).check_params(Table(table="orders"))

@@ -17,6 +17,7 @@ from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.place_bounds import place_flaws, place_named, reference_flaw, role_flaw, unknown_place
 from waterclock.model.places import DRILLS, OWN, PlaceSpec, Reach
+from waterclock.model.unfit import params_digest
 
 _LISTS: Mapping[str, str] = {HTTP: "WATERCLOCK_HTTP_REFERENCES"}
 """Settings of workers that list references, by executor."""
@@ -87,6 +88,19 @@ def told(announced: Sequence[Announced], target: Target, params: Mapping[str, An
     for flaw in _flaws(announced, target, params, stored=False):
         if flaw.pointer not in pointers:
             yield flaw, False
+
+
+def refused(announced: Sequence[Announced], target: Target, params: Mapping[str, Any]) -> Iterator[str]:
+    """Why the check of an executor refuses these parameters, as its workers found when they joined."""
+    by_worker = [one.reach.unfit for one in announced if one.reach is not None and one.reach.unfit]
+    if not by_worker:
+        return
+    digest = params_digest(params)
+    for one in _running(announced, target):
+        if one.reach is not None:
+            yield from (
+                each.message for each in one.reach.unfit if each.params == digest and each.executor in target.keys
+            )
 
 
 def restoring(announced: Sequence[Announced], target: Target, params: Mapping[str, Any]) -> Flaw | None:

@@ -16,7 +16,7 @@ import msgspec
 from waterclock.log.jobs import StoredJob
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
-from waterclock_api.announced import Announced, Target, restoring, told
+from waterclock_api.announced import Announced, Target, refused, restoring, told
 from waterclock_api.flaws import cut
 from waterclock_api.intake import pointer_to
 from waterclock_api.params import left_to_worker, prepared
@@ -95,7 +95,14 @@ def of_checks(subject: Subject) -> Iterator[Note]:
         yield Note(pointer=pointer_to(subject.at) + flaw.pointer, message=f"{said}: {flaw.message}")
 
 
-SOURCES: tuple[Source, ...] = (left_to_workers, of_places, of_checks)
+def of_workers(subject: Subject) -> Iterator[Note]:
+    """What workers found when they joined, by checks of executors that only they have."""
+    target = Target(name=subject.target, spec=subject.spec, queue=subject.queue)
+    for said in refused(subject.announced, target, subject.params):
+        yield Note(pointer=pointer_to(subject.at), message=f"a run fails for it: {said}")
+
+
+SOURCES: tuple[Source, ...] = (left_to_workers, of_places, of_checks, of_workers)
 
 
 def notes_of(registry: Registry, target: str, params: Mapping[str, Any], *, queue: str, at: str) -> tuple[Note, ...]:

@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
 
 class BadParams(Exception):
-    """The parameters do not fit the executor's struct."""
+    """The parameters do not fit the executor's struct, or its check refuses them."""
 
 
 def params_for(executor: AnyExecutor, params: dict[str, Any]) -> Any:
@@ -42,11 +42,24 @@ def params_for(executor: AnyExecutor, params: dict[str, Any]) -> Any:
         if params:
             raise BadParams(f"{executor.key} takes no parameters; there are {', '.join(sorted(params))}")
         return params
+    fitting = _fitting(params, executor.params_type)
     try:
-        return msgspec.convert(params, executor.params_type)
+        executor.check_params(fitting)
+    except ValueError as error:
+        raise BadParams(str(error)) from error
+    return fitting
+
+
+def _fitting(params: dict[str, Any], kind: Any) -> Any:
+    """
+    Raises:
+        BadParams: they do not fit the type.
+    """
+    try:
+        return msgspec.convert(params, kind)
     except msgspec.ValidationError as error:
         try:
-            return msgspec.convert(_whole(params), executor.params_type)  # to a JSON Schema 1.0 is an integer
+            return msgspec.convert(_whole(params), kind)  # to a JSON Schema 1.0 is an integer
         except msgspec.ValidationError:
             said = message_of(error, executor.params_type)
             raise BadParams(" ".join(filter(None, (pointer_of(error), said)))) from None

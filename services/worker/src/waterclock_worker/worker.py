@@ -24,6 +24,7 @@ from waterclock.log.sessions import Held, leave
 from waterclock.log.sweeping import Sweeper
 from waterclock.model.events import ResultRefused, RunCancelled, RunLost, WorkerJoined, WorkerLeft
 from waterclock.model.ids import RunId
+from waterclock.model.unfit import UnfitParams
 from waterclock_worker import measuring
 from waterclock_worker.capture import captured
 from waterclock_worker.claim import Claimer, Doorbell, listen
@@ -35,6 +36,7 @@ from waterclock_worker.running import Running
 from waterclock_worker.seats import Seat
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.storeclock import StoreClock
+from waterclock_worker.unfit import unfit_jobs
 
 STOPPING = 2.0  # s for attempts to stop when the drain's time is over: a child is killed after 1.5
 FAREWELL = 5.0  # s for the last endings
@@ -69,6 +71,7 @@ class Worker:
         self._seats = [Seat(partition) for partition in range(store.partitions)]
         self._drain = asyncio.Event()
         self._running: Running | None = None
+        self._unfit: tuple[UnfitParams, ...] = ()
         self._claimers: list[Claimer] = []
         self.clock = StoreClock()
         self.ready = asyncio.Event()
@@ -136,6 +139,7 @@ class Worker:
         )
         leases.start()
         try:
+            self._unfit = await unfit_jobs(self._log, self._registry)
             self._start(tasks, running)
             await self._drain.wait()
             await self._empty(running)
@@ -219,6 +223,7 @@ class Worker:
                 executors=self._specs,
                 release=version("waterclock-worker"),
                 places=self._places,
+                unfit=self._unfit,
             )
         )
 

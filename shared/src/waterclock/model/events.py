@@ -17,6 +17,7 @@ from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock.model.places import PlaceSpec, ReferenceSpec
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.unfit import UnfitParams
 
 Trigger = Literal["schedule", "catchup", "backfill", "manual", "retry"]
 SkipReason = Literal["misfire", "overflow", "window", "overlap", "edited", "disabled", "deleted"]
@@ -286,6 +287,7 @@ class WorkerJoined(Event, frozen=True, kw_only=True, tag="worker.joined"):
     executors: tuple[ExecutorSpec, ...]
     release: str | None = None
     places: tuple[PlaceSpec, ...] | None = None  # None: of a release that has none
+    unfit: tuple[UnfitParams, ...] = ()  # what checks of its executors refuse of the jobs that were stored
 
 
 class WorkerLeft(Event, frozen=True, kw_only=True, tag="worker.left"):

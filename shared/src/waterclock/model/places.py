@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from waterclock.model.ids import digest
+from waterclock.model.unfit import UnfitParams
 
 DEFAULT = "default"
 """The place of a job that names none."""
@@ -68,6 +69,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     places: tuple[PlaceSpec, ...]
     references: Mapping[str, tuple[ReferenceSpec, ...]] = {}
+    unfit: tuple[UnfitParams, ...] = ()
+    """Parameters of stored jobs that it would refuse."""
 
 
 def accepted(place: str, member: str, value: str) -> str:

@@ -316,4 +316,5 @@ def _joined(at: Stamp, event: WorkerJoined) -> tuple[Change, ...]:
 def _reach(event: WorkerJoined) -> Reach | UnsetType:
     if event.places is None:
         return UNSET
-    return Reach(places=event.places, references={one.key: one.references for one in event.executors if one.references})
+    references = {one.key: one.references for one in event.executors if one.references}
+    return Reach(places=event.places, references=references, unfit=event.unfit)

@@ -139,6 +139,7 @@ async def run_executor(
 
     Raises:
         ValidationError: the parameters do not fit (of msgspec).
+        ValueError: the executor's `check` refuses them.
         CancelledError: `told.cancel()` was called, and the executor gave way.
         Exception: whatever the executor raises.
     """
@@ -150,6 +151,7 @@ async def run_executor(
     fitting: Any = {} if params is None else params
     if declared.params_type is not None and not isinstance(fitting, declared.params_type):
         fitting = msgspec.convert(fitting, declared.params_type)
+    declared.check_params(fitting)
     ctx = RunContext(
         run_id=run_id,
         attempt=attempt,
