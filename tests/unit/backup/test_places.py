@@ -94,7 +94,11 @@ def test_a_place_is_judged_by_what_is_announced_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[a", "is no TOML"),
+        ("[a", "is no TOML: at "),
+        ("[a]\nsecretKey hush", "is no TOML: at line 2"),
+        ("[a]\nhush = 1\nhush = 2", "is no TOML: at "),
+        ("[hush]\n[hush]", "is no TOML: at line 2"),
+        ("'postgresql://u:hush@h/d' = 1", "a table is no table"),
         ("a = 1", r"\[a\] is no table"),
         ('["a b"]', r"\[a b\]: a place's name has"),
         ("[a]\nbuckett = 'b'", r"\[a\] .*buckett"),
@@ -129,6 +133,21 @@ def test_what_is_wrong_is_told_with_file_place_and_member(tmp_path: Path, text: 
 
     assert "hush" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "places.toml"
+    file.write_bytes(b"[a]\nsecretKey = 'h\xfcsh'\n")
+    with pytest.raises(SettingsError, match=r"places\.toml: is no TOML: it is not UTF-8$"):
+        read_places({"WATERCLOCK_PLACES": str(file)})
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:hush@h/d", "postgresql://u:hush@h", "redis://:hush@h"])
+def test_a_secret_in_a_list_of_references_is_neither_shown_nor_announced(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^WATERCLOCK_BACKUP_REFERENCES: a URL is no pattern") as raised:
+        read_places({"WATERCLOCK_BACKUP_REFERENCES": f"env:A@h,{url}"})
+
+    assert "hush" not in str(raised.value)
 
 
 def test_a_file_that_cannot_be_read_is_told() -> None:

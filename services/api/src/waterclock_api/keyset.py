@@ -104,7 +104,7 @@ class KeySet:
         try:
             document = msgspec.json.decode(await self._text(), type=_Document)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, msgspec.MsgspecError, TimeoutError) as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = type(error).__name__ if isinstance(error, httpx.InvalidURL) else f"{type(error).__name__}: {error}"
             _log.warning("key set not read", extra={"source": self._source, "reason": reason})
             return
         self._keys = tuple(key for key in document.keys if key.get("kty") != "oct" and key.get("use", "sig") == "sig")
@@ -121,9 +121,9 @@ class KeySet:
             http.stream("GET", self._source) as answer,
         ):
             answer.raise_for_status()
-            text = b""
+            text = bytearray()
             async for part in answer.aiter_bytes():
                 text += part
                 if len(text) > LARGEST:
                     raise httpx.DecodingError(f"longer than {LARGEST} bytes")
-            return text
+            return bytes(text)

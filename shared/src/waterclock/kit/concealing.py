@@ -99,7 +99,7 @@ def _text_of(path: str | None) -> str:
 
 
 def _of_url(value: str) -> set[str]:
-    found = set(_OPTION.findall(value))
+    found = {way for option in _OPTION.findall(value) for way in (option, unquote(option))}
     if url := _URL.search(value):
         words = {url["user"], *re.split(r"[\W_]", f"{url['user']} {url['rest']}")}
         found |= {url["password"], unquote(url["password"])} - words

@@ -7,9 +7,11 @@ twice.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
 
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
@@ -35,6 +37,14 @@ _OPTIONS = {"host", "port", "path", "username", "password", "db", "protocol", "s
     "retry_on_timeout",
     "client_name",
 }
+
+_PASSWORD = "password="  # noqa: S105 # nosec B105 # how the option of a URL begins
+_SAFE = ("Invalid value for '", "Redis URL must")  # complaints that hold nothing but a known option's name
+_FORM = (
+    "not like redis://user:password@host:6379/0 (percent-encode a password: in it / : @ ? # & are written"
+    " %2F %3A %40 %3F %23 %26)"
+)
+_ODD = re.compile(r"[^\w.:%~-]")
 
 
 class Address(NamedTuple):
@@ -80,16 +90,35 @@ def target_of(url: str) -> Target:
         ValueError: not a URL of a Redis server, or one with options that cannot be followed.
     """
     try:
+        is_cut = _is_cut(url)
         options = cast("dict[str, Any]", parse_url(url))
     except ValueError as error:
-        if str(error).startswith("Port"):  # it would be shown, and may be part of a password
-            raise ValueError("the port is no number (in a password, / is written %2F)") from error
-        raise
+        said = str(error)
+        if said.startswith("Port"):  # it would be shown, and may be part of a password
+            raise ValueError("the port is no number (in a password, / is written %2F)") from None
+        raise ValueError(said if said.startswith(_SAFE) else _FORM) from None
+    if is_cut:
+        raise ValueError(_FORM)
     kind = options.pop("connection_class", Connection)
     if unknown := options.keys() - _OPTIONS - {name for name in options if name.startswith("ssl")}:
+        if _PASSWORD in url:
+            raise ValueError(f"an option is not known; {_FORM}")
         raise ValueError(f"the option {min(unknown)} is not known")
     check_options(kind, options)
     return Target(TlsConnection if kind is SSLConnection else kind, options)
+
+
+def _is_cut(url: str) -> bool:
+    """Whether a sign in the password seems to have ended it, so that a part of it would be a host, and be shown.
+
+    Raises:
+        ValueError: it is no URL at all.
+    """
+    parts = urlsplit(url)
+    options = [one for one in parts.query.split("&") if not one.startswith((_PASSWORD, "username="))]
+    later = [parts.path, *options] if parts.scheme != "unix" else options
+    is_odd = _ODD.search(parts.hostname or "") is not None
+    return is_odd or bool(parts.fragment) or any("@" in one for one in later) or not all("=" in o for o in options if o)
 
 
 class Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from contextlib import suppress
 from typing import Any
@@ -16,8 +17,16 @@ from waterclock.store.errors import StoreAway, StoreUnfit
 from waterclock.store.passing import PASSES, lasts
 
 _SETTING = "WATERCLOCK_POSTGRES_URL"
-_FORM = "not like postgresql://user:password@host:5432/name (in a password / : @ ? are written %2F %3A %40 %3F)"
-_UNKNOWN = "invalid URI query parameter"  # of libpq's complaints about a URL the one that cannot hold a password
+_FORM = (
+    "not like postgresql://user:password@host:5432/name (percent-encode a password: in it / : @ ? are written"
+    " %2F %3A %40 %3F)"
+)
+_UNKNOWN = "invalid URI query parameter"  # of libpq's complaints about a URL the one that need not hold a password
+_PARTS = re.compile(
+    r"postgres(?:ql)?://(?P<user>[^@/]*@)?[^/?]*(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?", re.DOTALL
+)
+_MAY_HOLD = ("password=", "user=", "host=")  # options that may hold an `@` as it is
+_ODD = re.compile(r"[^\w.:,%~-]")
 _REFUSED = "certificate verify failed"
 _SSL_REQUEST = (8).to_bytes(4) + (1234 << 16 | 5679).to_bytes(4)
 _LOOK = 5.0  # s
@@ -33,9 +42,12 @@ async def reach(url: str, **arguments: Any) -> AsyncConnection[TupleRow]:
         told = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         said = line_of(error)
-        raise StoreUnfit(f"{_SETTING}: {said if said.startswith(_UNKNOWN) else _FORM}") from None
+        is_safe = said.startswith(_UNKNOWN) and not _is_cut(url) and "password=" not in url
+        raise StoreUnfit(f"{_SETTING}: {said if is_safe else _FORM}") from None
     ports = str(told.get("port") or "").split(",")
-    if "@" in str(told.get("host", "")) or not all(port.isdecimal() for port in ports if port):
+    hosts = str(told.get("host") or "")
+    is_odd = _ODD.search(hosts) is not None and not hosts.startswith("/")
+    if is_odd or _is_cut(url) or not all(port.isdecimal() for port in ports if port):
         raise StoreUnfit(f"{_SETTING}: {_FORM}")  # it would be shown, and may be part of a password
     try:
         return await AsyncConnection[TupleRow].connect(url, **arguments)
@@ -45,6 +57,16 @@ async def reach(url: str, **arguments: Any) -> AsyncConnection[TupleRow]:
             said = f"{said}: {await _flaw(error) or 'not by the authorities we know'} (see sslrootcert)"
         kind = StoreUnfit if lasts(said) or not isinstance(error, PASSES) else StoreAway
         raise kind(f"Postgres is out of reach ({_SETTING}): {said}") from error
+
+
+def _is_cut(url: str) -> bool:
+    """Whether a slash or an `@` in the password seems to have ended it: libpq takes the rest for other parts."""
+    found = _PARTS.fullmatch(url)
+    if found is None:
+        return False
+    known = ":" in (found["user"] or "")
+    options = [one for one in (found["query"] or "").split("&") if known or not one.startswith(_MAY_HOLD)]
+    return any("@" in one for one in (found["database"] or "", *options))
 
 
 def line_of(error: psycopg.Error) -> str:

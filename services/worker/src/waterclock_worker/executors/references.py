@@ -67,6 +67,8 @@ def listed(entry: str) -> Listed:
         ValueError: what follows the `@` are no hosts.
     """
     pattern, at, hosts = entry.strip().rpartition("@")
+    if "://" in entry:
+        return Listed(pattern=_plain_pattern(entry))
     if not at or ("/" in hosts and entry.strip().startswith("file:")):  # an `@` in a folder's name
         return Listed(pattern=_plain_pattern(entry.strip()))
     return Listed(pattern=_plain_pattern(pattern), hosts=tuple(host_pattern(one) for one in hosts.split("|")))
@@ -125,6 +127,8 @@ def _plain_pattern(pattern: str) -> str:
     Raises:
         ValueError: it can name no reference.
     """
+    if "://" in pattern:  # a secret itself, which must not be shown nor announced
+        raise ValueError("a URL is no pattern of references: write env:NAME@HOST or file:/path@HOST, where it lies")
     if not pattern or any(sign < " " for sign in pattern) or (pattern.startswith("env:") and "@" in pattern):
         raise ValueError(f"{pattern[:100]!r} is no pattern of references: write env:NAME@HOST or file:/path@HOST")
     return plain_reference(pattern)

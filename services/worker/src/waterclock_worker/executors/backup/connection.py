@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import tempfile
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
 from waterclock.executors import GiveUp
+from waterclock_worker.executors.backup.connection_url import HOST_MALFORMED, given_in
 from waterclock_worker.executors.hosts import LOCAL, Host, plain
 
-_URL = re.compile(
-    r"postgres(?:ql)?://(?:(?P<user>[^:@/?]*)(?::(?P<password>[^@/?]*))?@)?"
-    r"(?P<hosts>[^/?@]*)(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?"
-)
-_HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
 _OPTIONS = {
     "host": "PGHOST",
     "hostaddr": "PGHOSTADDR",
@@ -66,29 +60,19 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def connection_of(url: str, *, database: str | None) -> Connection:
-    """Read `postgresql://user:password@host:port/database?sslmode=…`; `database` overrides the URL's.
+    """Read `postgresql://user:password@host:port/database?sslmode=…` as libpq does; `database` overrides the URL's.
 
     Raises:
-        GiveUp: it is no such URL, or names an option we do not pass on. The message shows nothing of it but the
-            option's name.
+        GiveUp: it is no such URL, or names an option we do not pass on. The message shows nothing of it but the name of
+            an option of libpq: what cannot be read may be a part of the password.
     """
-    found = _URL.fullmatch(url)
-    if found is None:
-        raise GiveUp("connection: what the reference holds is not a URL like postgresql://user:password@host:5432/name")
-    settings: dict[str, str] = {**_DEFAULTS, **_hosts(found["hosts"])}
-    if found["user"]:
-        settings["PGUSER"] = unquote(found["user"])
-    password = unquote(found["password"]) if found["password"] else None
-    name = unquote(found["database"]) if found["database"] else None
-    for key, value in parse_qsl(found["query"] or "", keep_blank_values=True):
-        if key == "password":
-            password = value
-        elif key == "dbname":
-            name = value
-        elif key in _OPTIONS:
-            settings[_OPTIONS[key]] = value
-        else:
-            raise GiveUp(f"connection: the URL's option {key!r} is not one we pass on")
+    given = given_in(url)
+    password, name = given.pop("password", None), given.pop("dbname", None)
+    settings = dict(_DEFAULTS)
+    for option, value in given.items():
+        if option not in _OPTIONS:
+            raise GiveUp(f"connection: the URL's option {option!r} is not one we pass on")
+        settings[_OPTIONS[option]] = value
     name = database or name
     if not name:
         raise GiveUp("no database: neither params.database nor the connection's URL names one")
@@ -129,7 +113,7 @@ def private_environment(connection: Connection, *, application: str) -> Generato
     with tempfile.TemporaryDirectory(prefix="waterclock-backup-", dir=folder) as private:
         passwords = Path(private) / "pgpass"
         handle = os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
             if connection.password:
                 file.write(f"*:*:*:*:{_escaped(connection.password)}\n")
         yield {
@@ -148,23 +132,8 @@ def bare_environment() -> dict[str, str]:
 
 def _port(text: str) -> int:
     if text and not (text.isascii() and text.isdigit()):
-        raise GiveUp("connection: the URL's host or port is malformed")
+        raise GiveUp(HOST_MALFORMED)
     return int(text or _PORT)
-
-
-def _hosts(text: str) -> dict[str, str]:
-    if not text:
-        return {}
-    hosts: list[str] = []
-    ports: list[str] = []
-    for one in text.split(","):
-        found = _HOST.fullmatch(one)
-        if found is None:
-            raise GiveUp("connection: the URL's host or port is malformed")
-        hosts.append(unquote(found["host"]).strip("[]"))
-        ports.append(found["port"] or "")
-    settings = {"PGHOST": ",".join(hosts)} if any(hosts) else {}
-    return settings | ({"PGPORT": ",".join(ports)} if any(ports) else {})
 
 
 def _escaped(password: str) -> str:

@@ -24,6 +24,7 @@ FREE = frozenset({
 })  # fmt: skip
 """Members of all executors with places that a caller with the scope `run` alone may be allowed to set: none says where
 something lies or what opens it."""
+_PLACE_OF_FLAW = re.compile(r"at line [0-9]+, column [0-9]+|at end of document")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _VALUES: Mapping[str, Any] = {"bucket": Bucket, "endpoint": Endpoint, "region": Region}
 
@@ -59,14 +60,17 @@ def read_file(path: str) -> dict[str, Place]:
             tables = tomllib.load(file)
     except OSError as error:
         raise SettingsError(f"{where}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{where}: is no TOML: {error}") from None
-    return {name: _place(f"{where}: [{name}]", name, table) for name, table in tables.items()}
+    except UnicodeDecodeError:
+        raise SettingsError(f"{where}: is no TOML: it is not UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        place = _PLACE_OF_FLAW.search(str(error))  # and no more: the parser repeats keys, which may be anything
+        raise SettingsError(f"{where}: is no TOML{f': {place[0]}' if place else ''}") from None
+    return {name: _place(f"{where}: {_shown(name)}", name, table) for name, table in tables.items()}
 
 
 def _place(where: str, name: str, found: Any) -> Place:
     if not isinstance(found, dict):
-        raise SettingsError(f"{where} is no table: a place is written as [{name}], and its members below")
+        raise SettingsError(f"{where} is no table: a place is written as [name], and its members below")
     if _NAME.fullmatch(name) is None:
         raise SettingsError(f"{where}: a place's name has letters, digits, - and _, at most 64")
     try:
@@ -100,6 +104,11 @@ def _place(where: str, name: str, found: Any) -> Place:
         references=_listed(f"{where} references", table.references),
         **_accepts(where, table.accepts),
     )
+
+
+def _shown(name: str) -> str:
+    """A table's name; not what is far from being one, which may be a URL that was left of its member."""
+    return f"[{name}]" if re.fullmatch(r"[\w .-]{1,64}", name) else "a table"
 
 
 def _own(where: str, member: str, text: str | None) -> Listed | None:
