@@ -85,6 +85,15 @@ def test_no_name_on_the_command_line_stands_alone() -> None:
     ]
 
 
+def test_patterns_are_written_as_the_database_reads_them() -> None:
+    asked = params(includeSchemas=["naïve"])
+
+    assert arguments_of(asked)[-1] == "--schema=naïve".encode()
+    assert arguments_of(asked, "WIN1252")[-1] == b"--schema=na\xefve"
+    with pytest.raises(GiveUp, match=r"includeSchemas: a pattern holds a character that .*, EUC_JP, lacks"):
+        arguments_of(params(includeSchemas=["naïve", "\N{WATER WAVE}"]), "EUC_JP")
+
+
 def test_a_secret_is_read_where_its_reference_says(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("from a file\n")

@@ -174,6 +174,7 @@ class _Backup:
                 params,
                 upload,
                 env=env,
+                encoding=server.encoding,
                 limits=limits,
                 tell=lambda level, text: step.log("%s", text, level=level),
                 clean=self._clean,

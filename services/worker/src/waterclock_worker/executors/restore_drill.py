@@ -25,7 +25,7 @@ from waterclock_worker.executors.backup.restore import restore
 from waterclock_worker.executors.backup.restorer import Where, judge, tools_refused
 from waterclock_worker.executors.backup.retention import found_in
 from waterclock_worker.executors.backup.role import Restorer, restorer_of, tools_of
-from waterclock_worker.executors.backup.rows import RowCounter
+from waterclock_worker.executors.backup.rows import Counts, RowCounter
 from waterclock_worker.executors.backup.scratch import Psql, scratch_database
 from waterclock_worker.executors.backup.sql import quoted
 from waterclock_worker.executors.backup.store import Store, open_store
@@ -164,7 +164,7 @@ class _Drill:
             async with self._ctx.step("Read backup") as step:
                 dumped = await self._read(step, manifest, programs)
             restored = await self._restored(manifest, programs, target_env, dumped, restorer)
-            compared = {"dump": dumped}
+            compared = {"dump": dumped.rows}
             if self._params.compare_with_source:
                 async with self._ctx.step("Count source") as step:
                     psql = Psql(programs.psql, source_env, limits=self._limits, tell=self._tell(step))
@@ -207,7 +207,7 @@ class _Drill:
             return manifest
         raise NoBackup(f"there is no verified backup in {folder} of the bucket {self._store.place.bucket}")
 
-    async def _read(self, step: Step, manifest: Manifest, programs: Programs) -> dict[str, int]:
+    async def _read(self, step: Step, manifest: Manifest, programs: Programs) -> Counts:
         """Rows by table, of an object that is whole: nothing of another is ever given to a database."""
         counter = RowCounter()
         await verify(
@@ -221,18 +221,19 @@ class _Drill:
             progressed=lambda done: step.progress(done, manifest.size),
             script=counter.feed,
         )
-        rows = counter.finish()
+        dumped = counter.counts()
         step.log(
-            "size, SHA-256 and archive are as the manifest says; %d rows in %d tables", sum(rows.values()), len(rows)
-        )
-        return rows
+            "size, SHA-256 and archive are as the manifest says; %d rows in %d tables",
+            sum(dumped.rows.values()), len(dumped.rows),
+        )  # fmt: skip
+        return dumped
 
     async def _restored(
         self,
         manifest: Manifest,
         programs: Programs,
         env: Mapping[str, str],
-        dumped: dict[str, int],
+        dumped: Counts,
         restorer: Restorer,
     ) -> dict[str, int]:
         async with self._ctx.step("Restore") as step:
@@ -242,8 +243,9 @@ class _Drill:
                 tools_refused(restorer, await tools_of(psql, name))
 
             async with scratch_database(
-                psql, self._ctx.run_id, self._ctx.attempt, limits=self._limits, step=step, looked=looked
-            ) as name:
+                psql, self._ctx.run_id, self._ctx.attempt,
+                encoding=dumped.encoding, limits=self._limits, step=step, looked=looked,
+            ) as name:  # fmt: skip
                 step.log("into %s", name)
                 await restore(
                     self._store,
@@ -257,7 +259,7 @@ class _Drill:
                 )
                 return await psql.counted(dumped, database=name)
 
-    def _compare(self, step: Step, name: str, wanted: dict[str, int], restored: dict[str, int]) -> None:
+    def _compare(self, step: Step, name: str, wanted: Mapping[str, int], restored: dict[str, int]) -> None:
         """
         Raises:
             CountsDiffer: a table has another number of rows.

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from waterclock.executors import GiveUp
 from waterclock.model.events import Level
+from waterclock_worker.executors.backup.encoding import UTF8, written
 from waterclock_worker.executors.backup.faults import StoreFault
 from waterclock_worker.executors.backup.limits import Limits
 from waterclock_worker.executors.backup.params import BackupParams
@@ -14,15 +16,28 @@ from waterclock_worker.executors.backup.process import Tell, running
 from waterclock_worker.executors.backup.upload import Upload
 
 
-def arguments_of(params: BackupParams) -> list[str]:
-    """pg_dump's command line: no name on it can be read as an option or a connection, and it holds no secret."""
-    arguments = ["--format=custom", "--no-password", f"--lock-wait-timeout={round(params.lock_timeout * 1000)}"]
+def arguments_of(params: BackupParams, encoding: str = UTF8) -> list[str | bytes]:
+    """pg_dump's command line: no name on it can be read as an option or a connection, and it holds no secret.
+
+    `encoding`: of its session, in which it reads patterns.
+
+    Raises:
+        GiveUp: a pattern cannot be written in it.
+    """
+    arguments: list[str | bytes] = [
+        "--format=custom",
+        "--no-password",
+        f"--lock-wait-timeout={round(params.lock_timeout * 1000)}",
+    ]
     if not params.compress:
         arguments.append("--compress=0")
     if params.include_schemas:
         arguments.append("--strict-names")  # a schema that is not there is an error, not a smaller backup
-    arguments += [f"--schema={pattern}" for pattern in params.include_schemas]
-    arguments += [f"--exclude-table={pattern}" for pattern in params.exclude_tables]
+    for member, option, patterns in (
+        ("includeSchemas", "--schema", params.include_schemas),
+        ("excludeTables", "--exclude-table", params.exclude_tables),
+    ):
+        arguments += [_written(member, f"{option}={pattern}", encoding) for pattern in patterns]
     return arguments
 
 
@@ -32,6 +47,7 @@ async def dump(
     upload: Upload,
     *,
     env: Mapping[str, str],
+    encoding: str,
     limits: Limits,
     tell: Tell,
     clean: Callable[[str], str],
@@ -45,7 +61,7 @@ async def dump(
     """
     try:
         async with running(
-            pg_dump, arguments_of(params), env=env, tell=tell, clean=clean, grace=limits.grace
+            pg_dump, arguments_of(params, encoding), env=env, tell=tell, clean=clean, grace=limits.grace
         ) as program:
             await upload.send(program.output, progressed)
             async with asyncio.timeout(limits.silence):  # its stream has ended, so it is about to
@@ -54,6 +70,13 @@ async def dump(
     except BaseException:
         await taken_back(upload, tell)
         raise
+
+
+def _written(member: str, word: str, encoding: str) -> str | bytes:
+    try:
+        return word if word.isascii() else written(word, encoding)
+    except UnicodeEncodeError:
+        raise GiveUp(f"{member}: a pattern holds a character that the database's encoding, {encoding}, lacks") from None
 
 
 async def taken_back(upload: Upload, tell: Tell) -> None:

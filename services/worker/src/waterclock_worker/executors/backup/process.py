@@ -12,6 +12,8 @@ from pathlib import Path
 
 from waterclock.model.events import Level
 from waterclock_worker.executors.backup.faults import ChildExit, ChildSignal, unwrapped
+from waterclock_worker.line_buffer import ByteLines, Printed
+from waterclock_worker.text import line_of
 
 CHUNK = 256 * 1024  # bytes that wait in a pipe's reader, about
 Tell = Callable[[Level, str], None]
@@ -79,7 +81,7 @@ class Program:
     async def listen(self, tell: Tell, clean: Callable[[str], str]) -> None:
         assert self._process.stderr is not None
         async for line in _lines(self._process.stderr):
-            text = clean(line)
+            text = line_of(line.text, clean, line.length, most=_LINE_MOST)
             self.last_lines.append(text)
             tell(_level(text), text)
         self._silent.set()
@@ -112,7 +114,7 @@ class Program:
 @contextlib.asynccontextmanager
 async def running(
     path: Path,
-    arguments: Iterable[str],
+    arguments: Iterable[str | bytes],
     *,
     env: Mapping[str, str],
     tell: Tell,
@@ -133,7 +135,7 @@ async def running(
         stdin=pipe if reads_input else nowhere,
         stdout=pipe if writes_output or (writes_output is None and not reads_input) else nowhere,
         stderr=pipe,
-        env=env,
+        env={name: value.encode() for name, value in env.items()},  # whatever this machine's locale is
         limit=CHUNK // 2,  # the reader pauses the pipe at twice that
         start_new_session=True,
     )
@@ -149,17 +151,13 @@ async def running(
                 ear.cancel()  # somebody else may hold the pipe
 
 
-async def _lines(stream: asyncio.StreamReader) -> AsyncGenerator[str]:
-    rest = b""
-    while chunk := await stream.read(_LINE_MOST):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line.decode(errors="replace")
-        if len(rest) > _LINE_MOST:
-            yield rest.decode(errors="replace")
-            rest = b""
-    if rest:
-        yield rest.decode(errors="replace")
+async def _lines(stream: asyncio.StreamReader) -> AsyncGenerator[Printed]:
+    lines = ByteLines(errors="backslashreplace")  # names stand in them as the database writes them
+    while chunk := await stream.read(CHUNK):
+        for line in lines.feed(chunk):
+            yield line
+    for line in lines.close():
+        yield line
 
 
 def _level(line: str) -> Level:

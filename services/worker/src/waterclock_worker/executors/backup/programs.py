@@ -32,6 +32,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     version: str  # as it tells it
     major: int
     database_bytes: int  # on its disk
+    encoding: str  # of a session that asks for none
 
 
 def found_programs(environment: Mapping[str, str]) -> list[Programs]:
@@ -61,14 +62,14 @@ async def asked_server(programs: Programs, env: Mapping[str, str], tell: Tell) -
     """
     query = (
         "SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000,"
-        " pg_database_size(current_database())"
+        " pg_database_size(current_database()), current_setting('client_encoding')"
     )
     arguments = ["--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--field-separator=|", "--no-password"]
     async with running(programs.psql, [*arguments, f"--command={query}"], env=env, tell=tell) as psql:
         answer = await psql.output.read(_TELLING)
         await psql.finish()
-    version, major, size = answer.decode().strip().split("|")
-    return Server(version=version, major=int(major), database_bytes=int(size))
+    version, major, size, encoding = answer.decode(errors="backslashreplace").strip().split("|")
+    return Server(version=version, major=int(major), database_bytes=int(size), encoding=encoding)
 
 
 async def new_enough(found: list[Programs], server: Server, tell: Tell) -> tuple[Programs, str]:

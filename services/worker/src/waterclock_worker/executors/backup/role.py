@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from waterclock_worker.executors.backup.encoding import UTF8, shown
 from waterclock_worker.executors.backup.scratch import Psql
 
 _ENGLISH = ("C", "POSIX", "en", "")
@@ -40,7 +41,7 @@ SELECT pg_catalog.json_build_object(
   'role', rolname, 'superuser', rolsuper, 'createRole', rolcreaterole, 'createDatabase', rolcreatedb OR rolsuper,
   'replication', rolreplication, 'bypassRls', rolbypassrls,
   'version', pg_catalog.current_setting('server_version_num')::int, 'database', pg_catalog.current_database(),
-  'messages', pg_catalog.current_setting('lc_messages'),
+  'messages', pg_catalog.current_setting('lc_messages'), 'encoding', pg_catalog.getdatabaseencoding(),
   'roles', (
     SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', b.rolname, 'predefined', b.oid < 16384,
@@ -74,7 +75,8 @@ SELECT pg_catalog.json_build_object(
     ) AS found),
   'relations', (
     SELECT coalesce(pg_catalog.json_agg(name), '[]') FROM (
-      SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+      SELECT pg_catalog.encode(pg_catalog.convert_to(
+        pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.getdatabaseencoding()), 'hex') AS name
       FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
         AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
@@ -164,6 +166,8 @@ class Restorer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     messages: str
     roles: tuple[Membership, ...] = ()
     databases: tuple[Elsewhere, ...] = ()
+    encoding: str = UTF8
+    """Of the database of the session."""
     relations: tuple[str, ...] = ()
     """Of the database of the session, the first few that are neither the system's nor an extension's."""
     parameters: tuple[Parameter, ...] = ()
@@ -180,6 +184,8 @@ async def restorer_of(psql: Psql) -> Restorer:
     """
     [(said,)] = await psql.ask(_LOOK)
     restorer = msgspec.json.decode(said, type=Restorer)
+    names = tuple(shown(bytes.fromhex(name), restorer.encoding) for name in restorer.relations)  # some have no like
+    restorer = msgspec.structs.replace(restorer, relations=names)
     if restorer.version < 150000:
         return restorer
     [(said,)] = await psql.ask(_PARAMETERS)

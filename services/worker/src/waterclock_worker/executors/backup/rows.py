@@ -1,88 +1,192 @@
 """How many rows of which table a dump holds, by what pg_restore makes of it: COPY blocks, one line a row.
 
-In a block no row begins with a backslash and a dot, and no line break stands within one: COPY writes both otherwise.
+The script is read as bytes, for names stand in it in the dump's own encoding. Outside the blocks it is statements, in
+whose quotes may stand line breaks, semicolons and whatever looks like another statement. In a block no row begins with
+a backslash and a dot, and no line break stands within one: COPY writes both otherwise. Each byte is looked at a bounded
+number of times, and nothing is kept but the head of a block.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
+import msgspec
+
+from waterclock_worker.executors.backup.encoding import UTF8, shown
 from waterclock_worker.executors.backup.faults import Damaged
 
-_NAME = r'(?:"(?:[^"\n\0]|"")+"|[^\W\d][\w$]*)'
+_NAME = rb'(?:"(?:[^"\0]|"")+"|[A-Za-z_\x80-\xff][A-Za-z0-9_$\x80-\xff]*)'
 _COPY = re.compile(
-    rf"COPY (?P<table>{_NAME}\.{_NAME}) {{0,9}}(?:\(.*\))? {{0,9}}FROM stdin;"
+    rb"COPY (?P<table>%b\.%b) {0,9}(?:\(.*\))? {0,9}FROM stdin;" % (_NAME, _NAME), re.DOTALL
 )  # bounded: it is tried in each division
+_ENCODING = re.compile(rb"SET client_encoding = '(?P<name>[A-Za-z0-9_]{1,40})';")
+_KEPT = (b"COPY ", b"SET client_encoding ")  # how the statements begin that are read
+_BLANKS = re.compile(rb"[ \t\r\n;]*")
+_SIGN = re.compile(rb"""[;'"]""")
+_LINE = b"-\\"  # how lines begin that are no statement: comments, and words of psql
 _END = b"\n\\.\n"
-_HEAD_MOST = 1024 * 1024  # bytes of a line outside the blocks that is looked at
+_SEAM = len(_END) - 1
+_HEAD_MOST = 1024 * 1024  # bytes of a block's head
 _TABLES_MOST = 500_000
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dump holds."""
+
+    rows: Mapping[str, int]
+    """By the table's name, quoted as SQL writes it, as it may be shown."""
+    names: Mapping[str, bytes]
+    """The same names as the dump has them."""
+    encoding: str
+    """What the dump is written in, by PostgreSQL's name."""
 
 
 class RowCounter:
     """Fed with the script of `pg_restore --data-only`, in pieces of any length."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, int] = {}  # by the table's name, quoted as SQL writes it
-        self._table: str | None = None  # whose block is open
-        self._rest = b""
+        self._rows: dict[bytes, int] = {}
+        self._encoding = UTF8
+        self._read = self._between
+        self._table = b""  # whose block is open
+        self._head: bytearray | None = None  # of a statement, while it may be one that is read
+        self._quote = b""  # that is open
+        self._rest = b""  # of a block, where its end may begin
+        self._at = 0  # bytes before this piece
 
     @property
     def held(self) -> int:
         """Bytes that are kept for the next piece."""
-        return len(self._rest)
+        return len(self._rest) + len(self._head or b"")
 
     def feed(self, piece: bytes) -> None:
         """
         Raises:
             Damaged: a block's head is not as pg_restore writes it, or there are more than a database has.
         """
-        data = self._rest + piece
-        while data:
-            before = len(data)
-            data = self._outside(data) if self._table is None else self._inside(data, self._table)
-            if len(data) == before:
-                break
-        self._rest = data
+        at = 0
+        while at < len(piece):
+            at = self._read(piece, at)
+        self._at += len(piece)
 
     def finish(self) -> dict[str, int]:
         """The counts, by table.
 
         Raises:
-            Damaged: the script ends within a block.
+            Damaged: the script ends within a block or a statement.
         """
-        if self._table is not None:
-            raise Damaged(f"the rows of {self._table} do not end")
-        return self.rows
+        return dict(self.counts().rows)
 
-    def _outside(self, data: bytes) -> bytes:
-        """Read lines up to the next block's head; returns what is left, from the line break before its first row."""
-        at = 0
-        while (end := data.find(b"\n", at)) >= 0:
-            line = data[at:end]
-            if line.startswith(b"COPY "):
-                found = _COPY.fullmatch(line.decode(errors="replace"))
-                if found is None:
-                    raise Damaged(f"not a table's head as pg_restore writes it: {line[:200]!r}")
-                self._table = table = found["table"]
-                self.rows.setdefault(table, 0)
-                if len(self.rows) > _TABLES_MOST:
-                    raise Damaged(f"it names more than {_TABLES_MOST} tables")
-                return data[end:]
-            at = end + 1
-        rest = data[at:]
-        if len(rest) <= _HEAD_MOST:
-            return rest
-        if rest.startswith(b"COPY "):
-            raise Damaged(f"not a table's head as pg_restore writes it: {rest[:200]!r}, and no end of it")
-        return rest[-1:]
+    def counts(self) -> Counts:
+        """As `finish`, with what it takes to ask a database for these tables."""
+        if self._read == self._in_block:
+            raise Damaged(f"the rows of {shown(self._table, self._encoding)} do not end")
+        if self._read == self._statement:
+            raise Damaged("the script of pg_restore ends within a statement")
+        rows: dict[str, int] = {}
+        names: dict[str, bytes] = {}
+        for raw, count in self._rows.items():
+            name = shown(raw, self._encoding)
+            if name in rows:
+                name = f"{name} ({raw.hex()})"
+            rows[name], names[name] = count, raw
+        return Counts(rows=rows, names=names, encoding=self._encoding)
 
-    def _inside(self, data: bytes, table: str) -> bytes:
-        """Count rows by the line breaks before them; `data` begins with the first that is not counted, or after it."""
-        end = data.find(_END)
-        if end >= 0:
-            self.rows[table] += data.count(b"\n", 0, end)
-            self._table = None
-            return data[end + len(_END) :]
-        looked_at = max(len(data) - len(_END) + 1, 0)  # the end may begin in what is left, however long a row is
-        self.rows[table] += data.count(b"\n", 0, looked_at)
-        return data[looked_at:]
+    def _between(self, piece: bytes, at: int) -> int:
+        """Before a statement."""
+        blanks = _BLANKS.match(piece, at)
+        at = at if blanks is None else blanks.end()
+        if at < len(piece):
+            self._head = bytearray()
+            self._read = self._line if piece[at] in _LINE else self._statement
+        return at
+
+    def _line(self, piece: bytes, at: int) -> int:
+        self._head = None
+        end = piece.find(b"\n", at)
+        if end < 0:
+            return len(piece)
+        self._read = self._between
+        return end + 1
+
+    def _statement(self, piece: bytes, at: int) -> int:
+        """On to the next quote, to the end of one, or to the statement's end. A doubled quote ends one and opens it."""
+        quote, ended = self._quote, False
+        if quote:
+            place = piece.find(quote, at)
+            end = place + 1 if place >= 0 else len(piece)
+            self._quote = b"" if place >= 0 else quote
+        else:
+            found = _SIGN.search(piece, at)
+            end = len(piece) if found is None else found.end()
+            ended = found is not None and found[0] == b";"
+            self._quote = b"" if found is None or ended else found[0]
+        if self._head is not None:
+            self._keep(piece[at:end], within=bool(quote))
+        if ended:
+            self._end_statement()
+        return end
+
+    def _keep(self, part: bytes, *, within: bool) -> None:
+        """Hold on to a statement that is to be read. `within`: the part stands in quotes."""
+        head = self._head
+        assert head is not None
+        head += part
+        beginning = bytes(head[: max(map(len, _KEPT))])
+        if not any(beginning.startswith(kept) or kept.startswith(beginning) for kept in _KEPT):
+            self._head = None
+        elif len(head) > _HEAD_MOST:
+            raise self._no_head(", and no end of it")
+        elif not within and b"\n" in part:
+            raise self._no_head()
+
+    def _end_statement(self) -> None:
+        head, self._head, self._read = bytes(self._head or b""), None, self._between
+        if (said := _ENCODING.fullmatch(head)) is not None:
+            self._encoding = said["name"].decode()
+            return
+        found = _COPY.fullmatch(head)
+        if found is None:
+            if head.startswith(b"COPY "):
+                raise self._no_head()
+            return
+        self._table = found["table"]
+        self._rows.setdefault(self._table, 0)
+        if len(self._rows) > _TABLES_MOST:
+            raise Damaged(f"it names more than {_TABLES_MOST} tables")
+        self._read = self._in_block
+
+    def _in_block(self, piece: bytes, at: int) -> int:
+        """Count rows by the line breaks before them."""
+        if self._rest:
+            seam = self._rest + piece[at : at + _SEAM]
+            end = seam.find(_END)
+            if end >= 0:
+                return at + self._end_block(seam, 0, end) - len(self._rest_taken())
+            if len(piece) - at < _SEAM:
+                return self._to_be_continued(seam, 0, len(piece))
+            self._rows[self._table] += self._rest_taken().count(b"\n")
+        end = piece.find(_END, at)
+        return self._end_block(piece, at, end) if end >= 0 else self._to_be_continued(piece, at, len(piece))
+
+    def _end_block(self, data: bytes, start: int, end: int) -> int:
+        self._rows[self._table] += data.count(b"\n", start, end)
+        self._read = self._between
+        return end + len(_END)
+
+    def _to_be_continued(self, data: bytes, start: int, read: int) -> int:
+        """The end may begin in the last bytes, however long a row is."""
+        looked_at = max(len(data) - _SEAM, start)
+        self._rows[self._table] += data.count(b"\n", start, looked_at)
+        self._rest = data[looked_at:]
+        return read
+
+    def _rest_taken(self) -> bytes:
+        rest, self._rest = self._rest, b""
+        return rest
+
+    def _no_head(self, more: str = "") -> Damaged:
+        """It is not repeated: nobody knows what it is."""
+        place = f"by byte {self._at} of its script"
+        return Damaged(f"not a table's head as pg_restore writes it ({place}){more}")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from waterclock.executors import Step
-from waterclock_worker.executors.backup.faults import moving
+from waterclock_worker.executors.backup.encoding import UTF8, client_of, of_databases, told
+from waterclock_worker.executors.backup.faults import NotProved, moving
 from waterclock_worker.executors.backup.limits import Limits
 from waterclock_worker.executors.backup.process import Tell, running
+from waterclock_worker.executors.backup.rows import Counts
 from waterclock_worker.executors.backup.sql import quoted
 
 PREFIX = "waterclock_drill_"
@@ -35,6 +37,11 @@ WHERE datname ~ '^waterclock_drill_[0-9a-f]{16}_[0-9]+_[0-9]{10}$'
   AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.datname = pg_database.datname);
 """
 """Scratch databases over a day old that nobody uses and we may drop: their drill was killed in its last attempt."""
+_OWN_ENCODING = """
+SELECT pg_encoding_to_char(encoding), current_setting('server_version_num')
+FROM pg_database WHERE datname = 'template0';
+"""
+_PROVIDERS = 150000  # from which version on a database has one
 _SETTINGS = """
 SELECT json_agg(json_build_object('database', d.datname, 'settings', s.setconfig))
 FROM pg_db_role_setting AS s LEFT JOIN pg_database AS d ON d.oid = s.setdatabase
@@ -51,16 +58,19 @@ class Psql:
         self._limits = limits
         self._tell = tell
 
-    async def ask(self, sql: str, *, database: str | None = None) -> list[list[str]]:
+    async def ask(self, sql: str | bytes, *, database: str | None = None, encoding: str = UTF8) -> list[list[str]]:
         """The rows of all statements, as text; of the connection's own database, unless another is named.
+
+        `encoding`: what the statements are written in, and the rows.
 
         Raises:
             ChildExit: one failed.
             ValueError: it holds a NUL, at which psql would end the line, and join it to the next.
         """
-        if "\0" in sql:
+        words = sql.encode() if isinstance(sql, str) else sql
+        if b"\0" in words:
             raise ValueError("what psql is asked holds a NUL")
-        env = {**self._env, "PGCLIENTENCODING": "UTF8"}
+        env = {**self._env, "PGCLIENTENCODING": encoding}
         if database is not None:
             env["PGDATABASE"] = database
         arguments = ["--no-psqlrc", "--no-align", "--tuples-only", "--quiet", "--field-separator=\t", "--no-password"]
@@ -75,20 +85,28 @@ class Psql:
         ) as psql:
             answer = bytearray()
             async with moving(self._limits.silence, "waiting for psql") as moved, asyncio.TaskGroup() as tasks:
-                tasks.create_task(psql.feed_all((_AS_WE_NEED + sql).encode()), name="ask psql")
+                tasks.create_task(psql.feed_all(_AS_WE_NEED.encode() + words), name="ask psql")
                 while len(answer) < _ANSWER_MOST and (chunk := await psql.output.read(64 * 1024)):
                     answer += chunk
                     moved()
             await psql.finish()
         # not by `splitlines`: names and settings that a dump chooses may hold what that takes for the end of a line
-        return [line.split("\t") for line in answer.decode().split("\n")[:-1]]
+        return [line.split("\t") for line in answer.decode(errors="replace").split("\n")[:-1]]
 
-    async def counted(self, tables: Iterable[str], *, database: str | None = None) -> dict[str, int]:
-        """Rows of each table, by its name as SQL writes it; those of its partitions and heirs are not among them."""
-        names = list(tables)
+    async def counted(self, dumped: Counts, *, database: str | None = None) -> dict[str, int]:
+        """Rows of each table of a dump, as it is named there; those of its partitions and heirs are not among them.
+
+        Raises:
+            ChildExit: one is not there.
+            NotProved: a name is none of the encoding that the dump says.
+        """
+        names = list(dumped.names)
         # A name comes from a dump, as it quotes it: that is code of the database it is restored into anyway.
-        asked = "".join(f"SELECT {place}, pg_catalog.count(*) FROM ONLY {name};\n" for place, name in enumerate(names))  # noqa: S608 # nosec B608 # as said
-        answer = await self.ask(asked, database=database) if names else []
+        asked = b"".join(
+            b"SELECT %d, pg_catalog.count(*) FROM ONLY %b;\n" % (place, _told(dumped, name))
+            for place, name in enumerate(names)
+        )
+        answer = await self.ask(asked, database=database, encoding=client_of(dumped.encoding)) if names else []
         return {names[int(place)]: int(count) for place, count in answer}
 
 
@@ -101,9 +119,18 @@ class _RoleSettings(msgspec.Struct, frozen=True):
 
 @contextlib.asynccontextmanager
 async def scratch_database(
-    psql: Psql, run_id: str, attempt: int, *, limits: Limits, step: Step, looked: Callable[[str], Awaitable[None]]
+    psql: Psql,
+    run_id: str,
+    attempt: int,
+    *,
+    encoding: str,
+    limits: Limits,
+    step: Step,
+    looked: Callable[[str], Awaitable[None]],
 ) -> AsyncGenerator[str]:
     """An empty database that nobody else may enter, once `looked` has seen it; it is dropped at the end.
+
+    It has the encoding of the dump: what has no like in another could not be restored.
 
     What earlier attempts of the run, and long ago other drills, have left is dropped first.
 
@@ -124,7 +151,7 @@ async def scratch_database(
     before = await _settings(psql)
     try:
         await psql.ask(
-            f'CREATE DATABASE "{name}" TEMPLATE template0 ALLOW_CONNECTIONS false;'
+            f'CREATE DATABASE "{name}" TEMPLATE template0{await _in(psql, encoding)} ALLOW_CONNECTIONS false;'
             f' REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;'
             f' ALTER DATABASE "{name}" ALLOW_CONNECTIONS true;'
         )
@@ -135,6 +162,22 @@ async def scratch_database(
             await psql.ask(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE);')
             step.log("dropped %s", name)
             await _take_back(psql, before, step)
+
+
+async def _in(psql: Psql, encoding: str) -> str:
+    """How a database is made that has this encoding: with the server's own locale, if that has it, else with none."""
+    [(own, version)] = await psql.ask(_OWN_ENCODING)
+    if encoding == own or not of_databases(encoding):
+        return ""
+    provider = " LOCALE_PROVIDER libc" if int(version) >= _PROVIDERS else ""
+    return f" ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'{provider}"
+
+
+def _told(dumped: Counts, name: str) -> bytes:
+    words = told(dumped.names[name], dumped.encoding)
+    if words is None:
+        raise NotProved(f"the table {name} cannot be asked for: its name is no text in {dumped.encoding}")
+    return words
 
 
 async def _settings(psql: Psql) -> set[tuple[str | None, str, str]]:

@@ -33,7 +33,8 @@ async def verify(
 ) -> None:
     """Return if the object `key` has this size and digest and is an archive from end to end.
 
-    `script` gets the rows, as SQL, while the archive is read; that they are the right ones is known when this returns.
+    `script` gets the rows, as SQL, in another thread, while the archive is read; that they are the right ones is known
+    when this returns.
 
     Raises:
         Damaged: it is not.
@@ -85,7 +86,7 @@ async def heard(program: Program, script: Callable[[bytes], None] | None) -> Asy
 
     async def read() -> None:
         while chunk := await program.output.read(CHUNK):
-            script(chunk)
+            await asyncio.to_thread(script, chunk)  # a dump decides how long that takes
 
     with unwrapped():
         async with asyncio.TaskGroup() as tasks:
