@@ -119,6 +119,7 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
         ("Partitions followed by each", "short", [(f"{W}partitions_followed", "{{instance}}")], None),
         ("Streams", "bytes", [greatest(f"{W}stream_bytes", "partition")], None),
         MEMORY,
+        ("Events that cannot be read", "short", [(f"max({W}events_quarantined)", "events")], None),
     ]),
 }  # fmt: skip
 

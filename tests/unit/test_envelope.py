@@ -5,11 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from waterclock.model.events import JobDeleted, RunStarted, RunSucceeded
+from waterclock.model.events import Event, JobDeleted, LogLine, RunRetryScheduled, RunStarted, RunSucceeded, StepLogged
 from waterclock.model.ids import JobId, RunId
+from waterclock.model.instants import Stamp
+from waterclock.model.outcomes import Error
 from waterclock.model.positions import Position
 from waterclock.wire import nesting, upcast
 from waterclock.wire.envelope import (
+    UNREADABLE,
     UnknownEvent,
     decode_document,
     encode_body,
@@ -19,6 +22,9 @@ from waterclock.wire.envelope import (
 )
 
 R = RunId("0123456789abcdef-1")
+STEPS = StepLogged(
+    run_id=R, attempt=2, fence=102, lines=(LogLine(at=Stamp("2026-03-29T01:00:00.000Z"), level="info", text="[{"),)
+)
 STARTED = RunStarted(run_id=R, worker="w", session="w-1", attempt=2, fence=102)
 
 
@@ -148,3 +154,104 @@ def test_what_is_nested_deeply_in_any_event_stops_no_reader(kind: str) -> None:
 @pytest.mark.parametrize("body", [b"[" * 20_000, b"{" * 20_000 + b"}" * 7, b'{"type":"run.succeeded",' + b"[" * 5_000])
 def test_deep_bytes_that_are_no_json_are_unreadable(body: bytes) -> None:
     assert read_entry(0, "1-1", {b"b": body}).type == "unreadable"
+
+
+TOLD = b'{"type":"run.succeeded","runId":"a-1","jobId":"a","attempt":2,"fence":7'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        TOLD + b',"result":{not json}',
+        TOLD + b',"result":' + b"[" * 5_000,
+        TOLD + b',"result":"\\ud800"}',
+        TOLD + b',"result":"\xff"}',
+        TOLD + b',"other":"\xff"}',
+        TOLD + b',"result":1e400}',
+        TOLD + b',"result":' + b"1" * 5_000 + b"}",
+        TOLD + b',"cause":7}',
+        TOLD + b',"fence":"x"}',
+        TOLD + b',"fence":"x",garbage',
+        TOLD + b',"fence":-1}',
+        TOLD + b',"fence":18446744073709551616}',
+        TOLD + b'},"runId":"another","x":{',
+        TOLD,
+        b'\n{ "type" : "run.succeeded",\n"runId": "a-1" , "jobId":\t"a", "attempt": 2}',
+    ],
+)
+def test_of_an_end_that_cannot_be_read_its_tag_run_and_attempt_are_told(body: bytes) -> None:
+    entry = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000"})
+
+    event = entry.event
+    assert isinstance(event, UnknownEvent)
+    assert (event.named, event.run_id, event.job_id, event.attempt) == ("run.succeeded", "a-1", "a", 2)
+    assert event.flaw
+    assert event.ends == "succeeded"
+    assert read_document(entry.position, entry.prev, entry.at, entry.document) == entry
+    assert msgspec.json.decode(entry.told)["id"] == "0-1-7"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type":"run.succeeded"}',
+        b'{"type":"run.succeeded","runId":7}',
+        b'{"type":"run.succeeded","runId":"NOT ONE","attempt":1}',
+        b'{"type":"run.started","runId":"a-1"}',
+        b'{"type":"run.levitated","runId":"a-1"}',
+        b'{"x":{"type":"run.succeeded","runId":"a-1"}}',
+        b'"type":"run.succeeded","runId":"a-1"',
+    ],
+)
+def test_what_names_no_run_or_no_end_ends_nothing(body: bytes) -> None:
+    event = read_entry(0, "1-7", {b"b": body}).event
+    assert isinstance(event, UnknownEvent)
+    assert event.ends is None
+
+
+@pytest.mark.parametrize("attempt", [b"-1", b"2147483648", b"1" * 30, b"1.5", b"1e3", b'"1"', b"null", b"[1]"])
+def test_an_attempt_that_is_none_is_not_told(attempt: bytes) -> None:
+    event = read_entry(0, "1-7", {b"b": b'{"type":"run.died","runId":"a-1","attempt":' + attempt + b"}"}).event
+    assert isinstance(event, UnknownEvent)
+    assert (event.ends, event.attempt) == ("died", None)
+
+
+@pytest.mark.parametrize("at", [b"soon", b"", b"-5", b"9" * 30, b"1.5", b"\xff"])
+@pytest.mark.parametrize("prev", [b"x", b"\xff", b"1-", b"1-2-3", b"9" * 40])
+def test_a_time_or_a_place_that_is_none_ends_no_reader(at: bytes, prev: bytes) -> None:
+    entry = read_entry(0, "1-7", {b"b": encode_body(STARTED), b"p": prev, b"t": at})
+    assert (entry.at, entry.prev, entry.event) == (0, "", STARTED)
+
+
+@pytest.mark.parametrize(
+    "moment", ["2027-02-29T00:00:00.000Z", "2027-13-01T00:00:00.000Z", "x" * 24, "0000-01-01T00:00:00.000Z"]
+)
+def test_a_moment_that_never_was_makes_its_event_unreadable(moment: str) -> None:
+    scheduled = RunRetryScheduled(
+        run_id=R,
+        attempt=1,
+        fence=1,
+        outcome="failed",
+        error=Error(type="E", message=""),
+        ready_at=Stamp("2026-03-29T01:00:00.000Z"),
+    )
+    body = encode_body(scheduled)
+    assert decode_document(body) == scheduled
+    event = decode_document(body.replace(b"2026-03-29T01:00:00.000Z", moment.encode()))
+    assert isinstance(event, UnknownEvent)
+    assert event.flaw == "no such moment - at `$.readyAt`"
+
+
+@pytest.mark.parametrize(
+    "other", [b"1e400", b"1" * 5_000, b'"\xff"', b"[" * 300 + b"]" * 300, b'{"a":' * 1_500 + b"1" + b"}" * 1_500]
+)
+@pytest.mark.parametrize("event", [STARTED, STEPS], ids=["an event", "log lines"])
+def test_what_is_skipped_in_an_event_is_not_told_where_clients_cannot_read_it(event: Event, other: bytes) -> None:
+    entry = read_entry(
+        0, "1-7", {b"b": encode_body(event)[:-1] + b',"other":' + other + b"}", b"p": b"1-6", b"t": b"0"}
+    )
+
+    told = msgspec.json.decode(entry.told)
+    assert told["id"] == "0-1-7"
+    assert not nesting.nested_deeper(entry.told, nesting.READ_MOST + 1)
+    assert entry.event == event or entry.type == UNREADABLE

@@ -41,9 +41,10 @@ from waterclock.model.events import (
 from waterclock.model.folding import Batch, fold
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.instants import Stamp
+from waterclock.model.outcomes import RunStatus, Unreadable
 from waterclock.model.places import PlaceSpec, Reach, ReferenceSpec
 from waterclock.model.positions import parse_position
-from waterclock.model.projections import project
+from waterclock.model.projections import ended_unreadably, project
 from waterclock.wire.envelope import Entry, UnknownEvent, decode_document
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "events"
@@ -266,3 +267,34 @@ def test_folding_what_was_folded_changes_nothing(entries: list[Entry]) -> None:
 
     assert (twice.jobs, twice.runs, twice.attempts) == (once.jobs, once.runs, once.attempts)
     assert (twice.steps, twice.workers, twice.executors) == (once.steps, once.workers, once.executors)
+
+
+@pytest.mark.parametrize("attempt", [1, None])
+@pytest.mark.parametrize("status", ["succeeded", "failed", "timedOut", "cancelled", "died"])
+def test_an_end_that_cannot_be_read_ends_as_its_tag_says(status: RunStatus, attempt: int | None) -> None:
+    begun = entries_of((REQUESTED, STARTED, StepStarted(**FIRST, number=1, name="one")))
+    position = begun[-1].position._replace(seq=9)
+    end = ended_unreadably(
+        position, 1_800_000_000_500, tag=f"run.{status}", run_id=R, attempt=attempt, reason="it is no JSON"
+    )
+
+    batch = fold([*changes_of(begun), *end])
+
+    (run,), (told,), (step,) = batch.runs, batch.attempts, batch.steps
+    assert (run.status, run.result, run.error) == (status, None, None)
+    assert run.unreadable == Unreadable(position="0-1-9", reason="it is no JSON")
+    assert told.outcome == ("lost" if status == "died" else status)
+    assert run.finished_at == told.finished_at == step.finished_at == "2027-01-15T08:00:00.500Z"
+    assert step.status == {"succeeded": "succeeded", "cancelled": "cancelled"}.get(status, "failed")
+
+
+def test_an_unreadable_end_that_names_no_attempt_ends_those_alone_that_have_not_ended() -> None:
+    begun = entries_of((REQUESTED, STARTED, RETRIED, STARTED_AGAIN))
+    end = ended_unreadably(
+        begun[-1].position._replace(seq=9), 1_800_000_000_500, tag="run.failed", run_id=R, attempt=None, reason=""
+    )
+
+    first, second = fold([*changes_of(begun), *end]).attempts
+
+    assert (first.outcome, first.error) == ("failed", ERROR)
+    assert (second.outcome, second.finished_at) == ("failed", "2027-01-15T08:00:00.500Z")

@@ -23,7 +23,7 @@ from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.lines import facts, pack
 from waterclock.log.nodes import Node
 from waterclock.log.sessions import muster, sessions
-from waterclock.store import keys
+from waterclock.store import keys, quarantine
 from waterclock.store.migrate import foreign
 from waterclock.store.partitioning import Partitioning, present
 from waterclock.store.pool import Connection
@@ -44,6 +44,7 @@ FULL, FULL_MOST = 0.75, 0.9
 BACKLOG = 2
 """A stream that takes more than its share so many times over is not trimmed."""
 AT_ONCE = 1000  # sessions
+QUARANTINED = 40  # events that cannot be read, by name
 
 
 _MAKE_KEY = "make a key by `waterclock key create`, and give it to whoever calls"
@@ -125,6 +126,27 @@ async def of_store(connection: Connection, clock: Clock) -> AsyncGenerator[Findi
         )
     else:
         yield ok("projectors", f"{counted[0]} at work")
+    yield await _of_quarantine(connection)
+
+
+async def _of_quarantine(connection: Connection) -> Finding:
+    count = await quarantine.count(connection)
+    if not count:
+        return ok("events", "none that cannot be read")
+    first = [_told(one) for one in await quarantine.listed(connection, QUARANTINED)]
+    more = f", and {count - len(first)} more" if count > len(first) else ""
+    said = f"{count} cannot be read: {'; '.join(first)}{more}"
+    do = (
+        "nothing stands still for them, and they are kept. If a later release wrote them, upgrade and run `waterclock"
+        " rebuild --swap`, which reads them; else see who writes into the log by hand, and say that they are known:"
+        " `waterclock reconcile --known --apply`"
+    )
+    return warning("events", said, do)
+
+
+def _told(one: quarantine.Quarantined) -> str:
+    about = f" of run {one.run_id}" if one.run_id else f" of job {one.job_id}" if one.job_id else ""
+    return f"{one.position} {one.type}{about} ({one.reason})"
 
 
 async def of_both(log: Log, connection: Connection) -> AsyncGenerator[Finding]:

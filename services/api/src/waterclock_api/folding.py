@@ -13,10 +13,9 @@ from waterclock.model.changes import AttemptChange, Change, RunChange, StepChang
 from waterclock.model.folding import Batch, fold
 from waterclock.model.instants import Stamp, millis
 from waterclock.model.positions import Position
-from waterclock.model.projections import project
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
-from waterclock.wire.envelope import UnknownEvent
+from waterclock.store.project import changes_of
 from waterclock_api.parts import Parts
 from waterclock_api.shapes import Attempt, Progress, Run, Step
 
@@ -38,8 +37,8 @@ async def fold_run(parts: Parts, run_id: str) -> Run | None:
         async with parts.budget.reading:
             entries = await tail.read(parts.log, partition, at, count=PAGE, block=None, archive=cold)
             for entry in entries:
-                if not isinstance(entry.event, UnknownEvent) and getattr(entry.event, "run_id", None) == run_id:
-                    changes += project(entry.position, entry.at, entry.event)
+                if getattr(entry.event, "run_id", None) == run_id:
+                    changes += changes_of(entry)
         if not entries or end is None or entries[-1].position >= end:
             break
         at = entries[-1].position

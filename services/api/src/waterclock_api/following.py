@@ -25,12 +25,14 @@ from waterclock.store.archive import ArchiveReader
 from waterclock.store.passing import PASSES
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.project import apply, batch_of
-from waterclock.wire.envelope import Entry, UnknownEvent
+from waterclock.store.quarantine import POISON, reason_of
+from waterclock.wire.envelope import Entry, UnknownEvent, unreadable
 from waterclock_api.comparing import Strangers
 from waterclock_api.handover import connect_following, unblocked
 from waterclock_api.opening import ArchiveAhead, NotOpened, OtherPartitions, ensure_open
 from waterclock_api.portions import portions
 from waterclock_api.projecting import Traced
+from waterclock_api.settling import settle_lost
 from waterclock_api.trimming import Keeping, delete_cleared, trim
 
 READ_AT_ONCE = 1_000  # entries; reading them takes about 20 ms, in which nothing is sent to Postgres
@@ -105,6 +107,7 @@ class _Follower:
                 tasks.create_task(self._read_on(at), name=f"read {self._partition}")
                 tasks.create_task(self._write(connection, at, watcher), name=f"write {self._partition}")
                 tasks.create_task(self._trim(), name=f"trim {self._partition}")
+                tasks.create_task(self._settle(), name=f"settle {self._partition}")
 
     async def _read_on(self, at: Position | None) -> None:
         """Hand on what stands after `at`, in order.
@@ -145,6 +148,27 @@ class _Follower:
             watcher.reached(self._partition, at)
 
     async def _project(self, connection: Connection, at: Position | None, entries: Sequence[Entry]) -> None:
+        """Project entries; of those that cannot be stored as much as their tags tell, once the others are.
+
+        Raises:
+            Overtaken: another projector was faster.
+        """
+        try:
+            await self._project_whole(connection, at, entries)
+        except (*POISON, ExceptionGroup) as found:
+            error = _first(found) if isinstance(found, BaseExceptionGroup) else found  # pyright: ignore[reportUnknownArgumentType]
+            if not isinstance(error, POISON):
+                raise
+            if len(entries) > 1:
+                half = len(entries) // 2
+                await self._project(connection, at, entries[:half])
+                await self._project(connection, entries[half - 1].position, entries[half:])
+            elif isinstance(entries[0].event, UnknownEvent):
+                raise
+            else:
+                await self._project_whole(connection, at, [unreadable(entries[0], reason_of(error))])
+
+    async def _project_whole(self, connection: Connection, at: Position | None, entries: Sequence[Entry]) -> None:
         traced = Traced(self._partition, entries) if telemetry.tracing() else nullcontext()
         began_at = time.monotonic()
         with traced:
@@ -168,6 +192,12 @@ class _Follower:
         async with asyncio.timeout(TRANSACTION_TIMEOUT):
             done = apply(connection, at, entries, batch)
             return await unblocked(self._pool, connection, self._partition, done)
+
+    async def _settle(self) -> None:
+        """End runs that only the archive has: what ended them may be among what could not be read."""
+        async with await connect_anew(self._pool) as fresh:
+            while not (await settle_lost(self._log, fresh, self._partition)).known:
+                pass  # it waits for the archive by itself
 
     async def _trim(self) -> None:
         while True:
@@ -197,5 +227,5 @@ def _say_unknown(partition: int, entries: Sequence[Entry]) -> None:
         _log.warning("events parked", extra={"partition": partition, "type": kind, "count": count})
     for entry, event in parked:
         if event.flaw is not None:
-            extra = {"position": str(entry.position), "type": event.type, "error": event.flaw}
+            extra = {"position": str(entry.position), "type": event.named, "run": event.run_id, "error": event.flaw}
             _log.error("event unreadable", extra=extra)

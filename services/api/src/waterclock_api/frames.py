@@ -11,7 +11,7 @@ from waterclock.model.events import RunCancelled, RunDied, RunFailed, RunSucceed
 from waterclock.model.instants import stamp
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
-from waterclock.wire.envelope import Entry, UnknownEvent
+from waterclock.wire.envelope import UNREADABLE, Entry, UnknownEvent
 from waterclock_api.credentials import EndOfGrant
 
 HEARTBEAT = b":\n\n"
@@ -43,13 +43,13 @@ class Frame(NamedTuple):
 def frame_of(entry: Entry) -> Frame:
     """The stored event as it is; where its lines were cleared away, the gap they left."""
     event = entry.event
-    ends = _ENDS.get(type(event))
+    ends = event.ends if isinstance(event, UnknownEvent) else _ENDS.get(type(event))
     place = str(entry.position).encode()
     if isinstance(event, StepLogged) and event.lines_count and not event.lines:
         told = {"runId": event.run_id, "jobId": event.job_id, "attempt": event.attempt, "at": stamp(entry.at)}
         told |= {"reason": "logsCleared", "lines": event.lines_count}
         return Frame(entry.position, place, _told("gap", _encoder.encode(told)), None)
-    return Frame(entry.position, place, _told(tag_of(entry), _with_subject(entry)), ends)
+    return Frame(entry.position, place, _told(_name_of(entry), _in_a_line(_with_subject(entry))), ends)
 
 
 def _with_subject(entry: Entry) -> bytes:
@@ -59,14 +59,26 @@ def _with_subject(entry: Entry) -> bytes:
     document = entry.told
     if not wanting:
         return document
-    stored = _members.decode(document)
+    try:
+        stored = _members.decode(document)
+    except (ValueError, RecursionError):  # of a log batch nobody looks how deep something else in it lies
+        return document
     beside = {wire: value for wire, value in wanting.items() if wire not in stored}
     return b"%b,%b" % (document[:-1], _encoder.encode(beside)[1:]) if beside else document
 
 
+def _in_a_line(document: bytes) -> bytes:
+    """As we write it, for nothing in JSON is a line end but blanks: who wrote it by hand may have done otherwise."""
+    return document if b"\n" not in document and b"\r" not in document else b" ".join(document.splitlines())
+
+
+def _name_of(entry: Entry) -> str:
+    kind = tag_of(entry)
+    return kind if kind.isprintable() else UNREADABLE
+
+
 def tag_of(entry: Entry) -> str:
-    event = entry.event
-    return event.type if isinstance(event, UnknownEvent) else str(event.__struct_config__.tag)
+    return entry.type
 
 
 def lost_frame(position: Position, about: Mapping[str, object]) -> Frame:

@@ -16,6 +16,7 @@ from waterclock.log.errors import Halted, LogError
 from waterclock.log.opening import server_state
 from waterclock.log.queues import TRUTH, Depths, depths
 from waterclock.log.room import room_of
+from waterclock.store import quarantine
 from waterclock.store.lanes import Connections
 from waterclock.store.vigil import within
 from waterclock_api.hub import Hub
@@ -85,6 +86,7 @@ class Measured:
             async with self._pool.connection(timeout=_POSTGRES_S) as connection:
                 with within(connection, _POSTGRES_S):
                     places = await places_of_all(connection, self._log.partitions)
+                    measures.QUARANTINED.set(await quarantine.count(connection))
             measures.STORE_UP.set(1, "archive")
             tell_lags(await lags(self._log, places))
         except (psycopg.Error, PoolTimeout, LogError):

@@ -15,8 +15,8 @@ from waterclock.model.instants import stamp
 from waterclock.model.job import Job as JobState
 from waterclock.model.job import evolve
 from waterclock.model.positions import Position
-from waterclock.model.projections import project
 from waterclock.store.pool import Connection
+from waterclock.store.project import changes_of
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry, UnknownEvent, read_document
 from waterclock_api.auditing import Wanted, beginnings, page_of
@@ -103,8 +103,7 @@ def _folded(entries: list[Entry]) -> JobState | None:
 async def _last_run(connection: Connection, partition: int, run_id: str, at: int) -> LastRun | None:
     wanted = Wanted(of="run", subject=run_id, types=_OF_RUNS, to_ms=at, limit=RUN_EVENTS_MOST)
     page = await page_of(connection, wanted, beginnings([partition]))
-    events = [entry for entry in reversed(page.entries) if not isinstance(entry.event, UnknownEvent)]
-    changes = [change for entry in events for change in project(entry.position, entry.at, entry.event)]  # pyright: ignore[reportArgumentType]
+    changes = [change for entry in reversed(page.entries) for change in changes_of(entry)]
     row = next((one for one in fold(changes).runs if one.requested_at is not msgspec.UNSET), None)
     return None if row is None else _told(row, at)
 

@@ -14,6 +14,7 @@ from waterclock.log.errors import LogError, LogFull
 from waterclock.log.opening import server_state
 from waterclock.log.writable import check_writable
 from waterclock.model.errors import Flaw
+from waterclock.store import quarantine
 from waterclock.store.vigil import within
 from waterclock_api.answers import Answer, answer
 from waterclock_api.intake import NoQuery, read_query
@@ -40,7 +41,8 @@ async def readyz(request: AnyRequest) -> Answer:
     """Say whether commands and reads can be answered, and if not, what is out of reach.
 
     `schedules` says whether what is due is decided: others' work, so it does not make this process unready. Nor does a
-    log at its memory limit, told by `writes`: what relieves it must still get here.
+    log at its memory limit, told by `writes`: what relieves it must still get here. `events` says whether there are
+    some that nobody can read.
     """
     parts = parts_of(request)
     read_query(request, NoQuery)
@@ -49,11 +51,17 @@ async def readyz(request: AnyRequest) -> Answer:
         writes = tasks.create_task(_writes(parts), name="look whether the log takes writes")
         store = tasks.create_task(_store(parts), name="look at the store")
         lag = tasks.create_task(_lag(parts), name="look at the lag")
+        events = tasks.create_task(_events(parts), name="look for events that cannot be read")
     checks = {"redis": log.result() if log.result() != FINE else writes.result().wrong, "postgres": store.result()}
     flaws = [Flaw(name, said) for name, said in checks.items() if said != FINE]
     if flaws:
         raise Unready(*flaws)
-    beside = {"schedules": await _schedules(parts), "projection": lag.result(), "writes": writes.result().scarce}
+    beside = {
+        "schedules": await _schedules(parts),
+        "projection": lag.result(),
+        "writes": writes.result().scarce,
+        "events": events.result(),
+    }
     return answer(Condition(status="ready", checks=checks | beside))
 
 
@@ -124,6 +132,16 @@ async def _lag(parts: Parts) -> str:
             return told(await lags(parts.log, places))
     except (TimeoutError, PoolTimeout, psycopg.Error, LogError):
         return "not known"
+
+
+async def _events(parts: Parts) -> str:
+    try:
+        async with parts.lanes.own.connection(timeout=LOOK) as connection:
+            with within(connection, LOOK):
+                count = await quarantine.count(connection)
+    except (PoolTimeout, psycopg.Error):
+        return "not known"
+    return f"{count} cannot be read: `waterclock doctor` names them" if count else FINE
 
 
 @get("/metrics", spec=Spec(scope="list", answers={200: "text"}))

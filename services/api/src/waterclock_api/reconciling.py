@@ -27,7 +27,7 @@ from waterclock.log.opening import tail_of
 from waterclock.model.events import ArchiveLost
 from waterclock.model.instants import stamp
 from waterclock.model.positions import Position, at_entry
-from waterclock.store import archive
+from waterclock.store import archive, quarantine
 from waterclock.store.pool import Connection, connect_anew, open_pool
 from waterclock.store.project import apply, batch_of
 from waterclock.store.rights import rights
@@ -36,18 +36,23 @@ from waterclock.wire.envelope import AT, BODY, PREV, Entry, encode_body, read_en
 from waterclock_api.comparing import Ends, Strangers, compare, fork_of
 from waterclock_api.opening import ensure_open
 from waterclock_api.settings import StoreSettings, log_settings
+from waterclock_api.settling import settle_lost
 
 TO_DO = 1
 """Exit code where something is left to be done."""
-_TOLD = 20  # of dropped entries, by name
+_TOLD = 20  # of dropped entries, unreadable events, lost runs, by name
+_CATCH_UP = 2.0  # s, for the archive
 
 
 @click.command(short_help="Say where log and archive differ, or mend it.")
 @click.option("--apply", "do", is_flag=True, help="Do what is said; else nothing is changed.")
 @click.option("--accept-loss", is_flag=True, help="Where the archive lacks what was trimmed: record that, and go on.")
 @click.option("--clock", is_flag=True, help="Set the clocks of partitions back to their server's.")
+@click.option(
+    "--known", is_flag=True, help="Say that the events which nobody can read are known: they are told no more."
+)
 @click.option("--partition", type=click.IntRange(0), help="Only this one.")
-def reconcile(*, do: bool, accept_loss: bool, clock: bool, partition: int | None) -> None:
+def reconcile(*, do: bool, accept_loss: bool, clock: bool, known: bool, partition: int | None) -> None:
     """Say where log and archive differ, what is lost, and what would mend it; exit code 1 if anything is to be done."""
 
     async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  each step may be repeated
@@ -63,7 +68,7 @@ def reconcile(*, do: bool, accept_loss: bool, clock: bool, partition: int | None
                 if partition is not None and partition >= log.partitions:
                     raise Unfit(f"There is no partition {partition}: the log has {log.partitions}.")
                 each = range(log.partitions) if partition is None else (partition,)
-                step = one.clock if clock else one.partition
+                step = one.known if known else one.clock if clock else one.partition
                 with rights(store.postgres_url):
                     left = [number for number in each if not await step(number)]
         finally:
@@ -99,10 +104,53 @@ class Reconcile:
         self._say(f"partition {partition}: {state}; archived up to {ends.archived}, the stream ends at {ends.end}")
         if ends.forked:
             return await self._forked(partition, ends)
+        await self._unread(partition)
         if opened:
-            return True
+            return await self._settle(partition)
         self._say("  nothing is lost; it is to be opened")
         return await self._open(partition)
+
+    async def known(self, partition: int) -> bool:
+        """Tell of what nobody can read no more; whether nothing is left to be told."""
+        if not await self._unread(partition):
+            self._say(f"partition {partition}: no event that cannot be read")
+            return True
+        if not self._do:
+            self._say("  would be told no more: --apply")
+            return False
+        self._say(f"  {await quarantine.know(self._connection, partition)} are known from now on")
+        return True
+
+    async def _unread(self, partition: int) -> bool:
+        """Name what nobody can read; whether there is any. It is nothing to be mended here."""
+        found = await quarantine.listed(self._connection, _TOLD + 1, partition)
+        for one in found[:_TOLD]:
+            about = f" of run {one.run_id}" if one.run_id else ""
+            self._say(f"  cannot be read: {one.position} {one.type}{about}: {one.reason}")
+        if len(found) > _TOLD:
+            self._say("  and more")
+        return bool(found)
+
+    async def _settle(self, partition: int) -> bool:
+        """Runs that only the archive has: ended, if told."""
+        found = await settle_lost(self._log, self._connection, partition, do=self._do, within=_CATCH_UP)
+        if not found.known:
+            self._say(
+                "  whether it has all runs is not known: the archive is behind the stream; a projector looks, too"
+            )
+            return True
+        for runs, how in (
+            (found.shown, "has ended, by an event that could not be read"),
+            (found.died, "is in neither place as ended, and the log does not know it: died"),
+        ):
+            for run_id in runs[:_TOLD]:
+                self._say(f"  run {run_id} {how}")
+            if len(runs) > _TOLD:
+                self._say(f"  and {len(runs) - _TOLD} more")
+        if not (found.shown or found.died):
+            return True
+        self._say("  done" if self._do else "  would be recorded: --apply")
+        return self._do
 
     async def clock(self, partition: int) -> bool:
         """Set its clock back; whether it was."""

@@ -15,7 +15,7 @@ from waterclock.model.events import ExecutorSpec
 from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
 from waterclock.model.instants import Stamp, stamp
-from waterclock.model.outcomes import Error
+from waterclock.model.outcomes import Error, Unreadable
 from waterclock.model.places import PlaceSpec
 from waterclock.model.positions import Position
 from waterclock.wire.nesting import shallow
@@ -105,6 +105,7 @@ def run_of(row: Row, attempts: Sequence[Attempt] = (), steps: Sequence[Step] = (
         folded_first=_stamp(row[25]),
         trace_id=row[26],
         cancel_reason=row[27],
+        unreadable=None if row[28] is None else msgspec.convert(row[28], Unreadable),
         attempts=list(attempts),
         steps=list(steps),
     )

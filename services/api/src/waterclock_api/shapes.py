@@ -11,7 +11,7 @@ from waterclock.model.events import CancelReason, Level, StepStatus, Trigger
 from waterclock.model.explain import Fate
 from waterclock.model.ids import RunId
 from waterclock.model.instants import Stamp
-from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus
+from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus, Unreadable
 from waterclock.model.places import Drills
 
 
@@ -105,6 +105,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     waiting_on: str | None
     cancel_requested_at: Stamp | None
     cancel_reason: CancelReason | None
+    unreadable: Unreadable | None  # where nobody can read the event that ended it: what that held is not known
     retry_of: str | None
     reason: str | None
     labels: dict[str, str]

@@ -14,7 +14,7 @@ import msgspec
 from waterclock.model.definition import Definition
 from waterclock.model.explain import Explanation
 from waterclock.model.ledger import Breach
-from waterclock.model.outcomes import Error
+from waterclock.model.outcomes import Error, Unreadable
 from waterclock.model.simulate import Simulated
 
 T = TypeVar("T")
@@ -118,6 +118,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     folded_first: str | None
     trace_id: str | None = None
     cancel_reason: str | None = None
+    unreadable: Unreadable | None = None
     attempts: tuple[Attempt, ...]
     steps: tuple[Step, ...]
 

@@ -41,6 +41,9 @@ def rows(runs: tuple[Run, ...]) -> Iterator[str]:
 def whole(one: Run) -> Iterator[str]:
     """A run, its attempts and steps."""
     error = None if one.error is None else f"{one.error.type}: {one.error.message}"
+    unreadable = None
+    if one.unreadable is not None:
+        unreadable = f"how it ended, at {one.unreadable.position}, cannot be read: {one.unreadable.reason}"
     yield from facts(
         {
             "run": one.id,
@@ -63,6 +66,7 @@ def whole(one: Run) -> Iterator[str]:
             "parameters": one.params or None,
             "result": one.result,
             "error": error,
+            "unreadable": unreadable,
         }
     )
     if one.attempts:

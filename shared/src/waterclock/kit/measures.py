@@ -97,6 +97,9 @@ MEMORY_LIMIT = Gauge(
     labels=("server",),
 )
 STORE_UP = Gauge("store_up", "1 if the store answers (log, archive), else 0.", by="api", labels=("store",))
+QUARANTINED = Gauge(
+    "events_quarantined", "Events that nobody can read, but for those that an operator said are known.", by="api"
+)
 CLIENTS = Gauge("sse_clients", "Live streams that are served.", by="api")
 
 # projector

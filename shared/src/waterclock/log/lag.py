@@ -10,7 +10,7 @@ from waterclock.log.client import Log
 from waterclock.log.clock import server_time
 from waterclock.log.reader import Fields, entry_of
 from waterclock.model.positions import Position, at_entry
-from waterclock.wire.envelope import AT, PREV
+from waterclock.wire.envelope import prev_of, time_of
 
 
 class Lag(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ async def lag(log: Log, partition: int, after: Position | None) -> Lag:
     oldest = await _first(log, key, f"({after.entry}" if after is not None else "-")
     if oldest is None:
         return Lag()
-    waits = await server_time(log, key) - int(oldest[1][AT])
+    waits = await server_time(log, key) - time_of(oldest[1])
     return Lag(events=await _count(log, partition, key, after), seconds=max(0, waits) / 1000)
 
 
@@ -46,9 +46,10 @@ async def _count(log: Log, partition: int, key: str, after: Position | None) -> 
             return count
         name, fields = begins
         count += max(0, last.seq - at_entry(partition, name).seq + 1)
-        if not fields[PREV]:
+        prev = prev_of(fields)
+        if not prev:
             return count
-        before = at_entry(partition, fields[PREV].decode())
+        before = at_entry(partition, prev)
         if before.epoch >= last.epoch:  # trimmed in mid-epoch: there is nothing before
             return count
         last = before

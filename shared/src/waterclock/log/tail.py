@@ -13,7 +13,7 @@ from waterclock.log.errors import BrokenChain
 from waterclock.log.reader import Fields, Reader, entry_of
 from waterclock.log.scripts import Script
 from waterclock.model.positions import Position, at_entry
-from waterclock.wire.envelope import AT, Entry, read_entry
+from waterclock.wire.envelope import Entry, read_entry, time_of
 
 _CUT = 1_000  # entries looked at, and trimmed, in one call at most: about a ms of the server each
 
@@ -139,7 +139,7 @@ async def _cut(log: Log, partition: int, surplus: int, *, archived: Position, ol
     fitting: str | None = None
     for row in cast("list[Any]", await log.execute(key, "XRANGE", key, "-", "+", "COUNT", surplus)):
         name, fields = entry_of(row)
-        if at_entry(partition, name) > archived or now - int(fields[AT]) < older_than_ms:
+        if at_entry(partition, name) > archived or now - time_of(fields) < older_than_ms:
             break
         fitting = name
     return fitting

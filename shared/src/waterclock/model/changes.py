@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from waterclock.model.definition import Definition, Status
 from waterclock.model.events import CancelReason, ExecutorSpec, Level, StepStatus
 from waterclock.model.instants import Stamp
-from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus
+from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus, Unreadable
 from waterclock.model.places import Reach
 
 T = TypeVar("T")
@@ -82,6 +82,7 @@ class RunChange(RowChange, frozen=True, kw_only=True):
     waiting_on: Column[str | None] = UNSET
     cancel_requested_at: Column[Stamp | None] = UNSET
     cancel_reason: Column[CancelReason | None] = UNSET
+    unreadable: Column[Unreadable | None] = UNSET  # the event that ended it
     retry_of: Column[str | None] = UNSET
     reason: Column[str | None] = UNSET
     labels: Column[dict[str, str]] = UNSET
@@ -197,6 +198,15 @@ class StepsEnded(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: Stamp
 
 
+class AttemptsEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts of the run that have not ended share its fate, and so do their steps that still run."""
+
+    run_id: str
+    outcome: AttemptOutcome
+    status: StepStatus
+    finished_at: Stamp
+
+
 class ServerChange(msgspec.Struct, frozen=True, kw_only=True):
     """The partition is open on this server process."""
 
@@ -214,5 +224,6 @@ Change = (
     | LineInsert
     | LinesCleared
     | StepsEnded
+    | AttemptsEnded
     | ServerChange
 )

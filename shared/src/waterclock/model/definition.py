@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from waterclock.model.instants import Stamp
+from waterclock.model.instants import Stamped
 from waterclock.model.retry import RetryPolicy
 
 Status = Literal["0", "1"]
@@ -45,8 +45,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     catchup_limit: int = 100
     catchup_pace: float = 0.1
     jitter: float = 0
-    start_at: Stamp | None = None
-    end_at: Stamp | None = None
+    start_at: Stamped | None = None
+    end_at: Stamped | None = None
     timeout: float | None = None
     retry: RetryPolicy = RetryPolicy()
     labels: dict[str, str] = {}

@@ -7,13 +7,13 @@ struct: such fields are marked "from the script". Tags are never renamed or reus
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp
+from waterclock.model.instants import Stamped
 from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock.model.places import PlaceSpec, ReferenceSpec
 from waterclock.model.retry import RetryPolicy
@@ -27,6 +27,13 @@ LostReason = Literal["leaseExpired", "handedBack", "storeLost"]
 CancelReason = Literal["requested", "jobDisabled", "jobDeleted", "replaced"]
 StepStatus = Literal["running", "succeeded", "failed", "cancelled"]
 Level = Literal["debug", "info", "warning", "error"]
+
+_AN_ID = msgspec.Meta(max_length=64)
+OfJob = Annotated[JobId, _AN_ID]
+OfRun = Annotated[RunId, _AN_ID]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+"""What a column of four bytes holds."""
+Fence = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", omit_defaults=True):
@@ -45,35 +52,35 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field
 class JobEvent(Event, frozen=True, kw_only=True, tag="job"):
     """`after` and `through` bound the instants that the event settles by moving the job's mark, if it moves it."""
 
-    job_id: JobId
-    after: Stamp | None = None
-    through: Stamp | None = None
+    job_id: OfJob
+    after: Stamped | None = None
+    through: Stamped | None = None
     bars: bool = False  # from the script: runs requested before do not start any more
     releases: bool = False  # from the script: runs requested before do not wait for each other any more
 
 
 class JobCreated(JobEvent, frozen=True, kw_only=True, tag="job.created"):
-    version: int  # 1
+    version: Number  # 1
     definition: Definition
 
 
 class JobChanged(JobEvent, frozen=True, kw_only=True, tag="job.changed"):
-    version: int
+    version: Number
     definition: Definition
 
 
 class JobEnabled(JobEvent, frozen=True, kw_only=True, tag="job.enabled"):
-    version: int
+    version: Number
     reason: str | None = None
 
 
 class JobDisabled(JobEvent, frozen=True, kw_only=True, tag="job.disabled"):
-    version: int
+    version: Number
     reason: str | None = None
 
 
 class JobDeleted(JobEvent, frozen=True, kw_only=True, tag="job.deleted"):
-    version: int
+    version: Number
     reason: str | None = None
 
 
@@ -87,14 +94,14 @@ class LogsCleared(JobEvent, frozen=True, kw_only=True, tag="logs.cleared"):
 class RunRequested(Event, frozen=True, kw_only=True, tag="run.requested"):
     """A run is owed. Its body is also what the worker receives: all that the run needs, as it was when requested."""
 
-    run_id: RunId
-    job_id: JobId | None = None
+    run_id: OfRun
+    job_id: OfJob | None = None
     job_name: str | None = None
     job_group: str | None = None
-    version: int | None = None  # of the job's definition
+    version: Number | None = None  # of the job's definition
     trigger: Trigger
-    nominal_at: Stamp | None = None
-    ready_at: Stamp | None = None  # not to start before; None: at once
+    nominal_at: Stamped | None = None
+    ready_at: Stamped | None = None  # not to start before; None: at once
     invoke_target: str
     params: dict[str, Any] = {}
     queue: str
@@ -102,67 +109,67 @@ class RunRequested(Event, frozen=True, kw_only=True, tag="run.requested"):
     retry: RetryPolicy = RetryPolicy()
     labels: dict[str, str] = {}
     reason: str | None = None
-    retry_of: RunId | None = None
+    retry_of: OfRun | None = None
     policy: str | None = None  # the misfire policy that made it
-    folded: int = 0  # instants folded into this run
-    folded_first: Stamp | None = None
+    folded: Number = 0  # instants folded into this run
+    folded_first: Stamped | None = None
     tzdata: str | None = None  # the zone rules that the instant was computed by
-    after: Stamp | None = None
-    through: Stamp | None = None
+    after: Stamped | None = None
+    through: Stamped | None = None
     state: RequestedState = "queued"  # from the script
     serial: bool = False  # from the script: it must not overlap other runs of its job
-    waiting_on: RunId | None = None  # from the script
+    waiting_on: OfRun | None = None  # from the script
 
 
 class FireSkipped(Event, frozen=True, kw_only=True, tag="fire.skipped"):
     """Instants of a job that fire nothing: `count` of them, from `first` to `last`."""
 
-    job_id: JobId
+    job_id: OfJob
     reason: SkipReason
     policy: str | None = None
-    first: Stamp
-    last: Stamp
-    count: int
+    first: Stamped
+    last: Stamped
+    count: Number
     digest: str  # of the instants, so that a range proves which ones it holds
     tzdata: str | None = None
-    after: Stamp
-    through: Stamp
-    blocked_by: RunId | None = None  # from the script
+    after: Stamped
+    through: Stamped
+    blocked_by: OfRun | None = None  # from the script
 
 
 class FireCoalesced(Event, frozen=True, kw_only=True, tag="fire.coalesced"):
     """Instants of a job that are answered by another run."""
 
-    job_id: JobId
+    job_id: OfJob
     policy: str | None = None
-    first: Stamp
-    last: Stamp
-    count: int
+    first: Stamped
+    last: Stamped
+    count: Number
     digest: str
     tzdata: str | None = None
-    after: Stamp
-    through: Stamp
-    into: RunId | None = None  # in the body, or from the script
+    after: Stamped
+    through: Stamped
+    into: OfRun | None = None  # in the body, or from the script
 
 
 # --- runs and attempts --------------------------------------------------------------------------------------------
 
 
 class RunEvent(Event, frozen=True, kw_only=True, tag="run"):
-    run_id: RunId
-    job_id: JobId | None = None
+    run_id: OfRun
+    job_id: OfJob | None = None
 
 
 class RunStarted(RunEvent, frozen=True, kw_only=True, tag="run.started"):
     worker: str
     session: str
-    attempt: int  # from 1; from the script
-    fence: int  # from the script
+    attempt: Number  # from 1; from the script
+    fence: Fence  # from the script
 
 
 class AttemptEvent(RunEvent, frozen=True, kw_only=True, tag="attempt"):
-    attempt: int
-    fence: int
+    attempt: Number
+    fence: Fence
 
 
 class RunSucceeded(AttemptEvent, frozen=True, kw_only=True, tag="run.succeeded"):
@@ -183,7 +190,7 @@ class RunRetryScheduled(AttemptEvent, frozen=True, kw_only=True, tag="run.retryS
 
     outcome: AttemptOutcome
     error: Error
-    ready_at: Stamp
+    ready_at: Stamped
 
 
 class RunCancelRequested(RunEvent, frozen=True, kw_only=True, tag="run.cancelRequested"):
@@ -192,17 +199,17 @@ class RunCancelRequested(RunEvent, frozen=True, kw_only=True, tag="run.cancelReq
 
 class RunCancelled(RunEvent, frozen=True, kw_only=True, tag="run.cancelled"):
     reason: CancelReason = "requested"
-    attempt: int = 0  # the attempt that it ended; 0: none was running; may be from the script
-    fence: int = 0
-    settled: int | None = None  # as of RunDied; None: its worker did, or none was running and no earlier one
+    attempt: Number = 0  # the attempt that it ended; 0: none was running; may be from the script
+    fence: Fence = 0
+    settled: Fence | None = None  # as of RunDied; None: its worker did, or none was running and no earlier one
 
 
 class RunLost(RunEvent, frozen=True, kw_only=True, tag="run.lost"):
     """An attempt ended without a word from its worker, or was given back; the run is queued again."""
 
     reason: LostReason
-    attempt: int  # from the script, where a sweep finds it
-    fence: int
+    attempt: Number  # from the script, where a sweep finds it
+    fence: Fence
 
 
 class RunDied(RunEvent, frozen=True, kw_only=True, tag="run.died"):
@@ -210,9 +217,9 @@ class RunDied(RunEvent, frozen=True, kw_only=True, tag="run.died"):
     (`storeLost`)."""
 
     reason: LostReason
-    attempt: int  # 0: none was running
-    fence: int
-    settled: int | None = None  # fence of the last attempt that its worker ended itself; from the script
+    attempt: Number  # 0: none was running
+    fence: Fence
+    settled: Fence | None = None  # fence of the last attempt that its worker ended itself; from the script
 
 
 class ResultRefused(AttemptEvent, frozen=True, kw_only=True, tag="result.refused"):
@@ -225,30 +232,30 @@ class ResultRefused(AttemptEvent, frozen=True, kw_only=True, tag="result.refused
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    at: Stamp
+    at: Stamped
     level: Level
     text: str
 
 
 class StepStarted(AttemptEvent, frozen=True, kw_only=True, tag="step.started"):
-    number: int  # from 1 in each attempt
+    number: Number  # from 1 in each attempt
     name: str
 
 
 class StepLogged(AttemptEvent, frozen=True, kw_only=True, tag="step.log"):
-    number: int | None = None  # of the step; None: outside any
+    number: Number | None = None  # of the step; None: outside any
     lines: tuple[LogLine, ...] = ()
-    lines_count: int = 0  # in the archive's stub, which has no lines
+    lines_count: Number = 0  # in the archive's stub, which has no lines
 
 
 class StepProgressed(AttemptEvent, frozen=True, kw_only=True, tag="step.progress"):
-    number: int
+    number: Number
     done: float
     total: float | None = None
 
 
 class StepFinished(AttemptEvent, frozen=True, kw_only=True, tag="step.finished"):
-    number: int
+    number: Number
     status: StepStatus
     error: Error | None = None
 
@@ -283,7 +290,7 @@ class WorkerJoined(Event, frozen=True, kw_only=True, tag="worker.joined"):
     worker: str
     session: str
     queues: tuple[str, ...]
-    slots: int
+    slots: Number
     executors: tuple[ExecutorSpec, ...]
     release: str | None = None
     places: tuple[PlaceSpec, ...] | None = None  # None: of a release that has none

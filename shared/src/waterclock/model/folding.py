@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from waterclock.model.changes import (
     AttemptChange,
+    AttemptsEnded,
     Change,
     DecisionInsert,
     ExecutorChange,
@@ -31,7 +32,7 @@ Row = TypeVar("Row", bound=RowChange)
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """The changes of consecutive events of one partition: at most one for each row.
 
-    `ended` and `cleared` are for rows that were there before the batch, and come first.
+    `ended`, `all_ended` and `cleared` are for rows that were there before the batch, and come first.
     """
 
     jobs: tuple[JobChange, ...]
@@ -43,6 +44,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     decisions: tuple[DecisionInsert, ...]
     lines: tuple[LineInsert, ...]
     ended: tuple[StepsEnded, ...]
+    all_ended: tuple[AttemptsEnded, ...]
     cleared: tuple[LinesCleared, ...]
     server: str | None
 
@@ -53,6 +55,7 @@ def fold(changes: Iterable[Change]) -> Batch:
     steps: dict[tuple[str, int], list[object]] = {}  # keys of an attempt's steps
     lines: list[LineInsert] = []
     ended: list[StepsEnded] = []
+    all_ended: list[AttemptsEnded] = []
     cleared: dict[str, LinesCleared] = {}
     server: str | None = None
     for change in changes:
@@ -64,6 +67,9 @@ def fold(changes: Iterable[Change]) -> Batch:
                 if begun is None or not makes_row(begun):  # else all its steps are in this batch
                     ended.append(change)
                 _end(rows[StepChange], steps.get((run_id, attempt), ()), change)
+            case AttemptsEnded():
+                all_ended.append(change)
+                _end_all(rows, change)
             case LinesCleared(job_id=job_id):
                 cleared[job_id] = change
                 lines = [line for line in lines if line.job_id != job_id]
@@ -83,6 +89,7 @@ def fold(changes: Iterable[Change]) -> Batch:
         decisions=tuple(rows[DecisionInsert].values()),
         lines=tuple(lines),
         ended=tuple(ended),
+        all_ended=tuple(all_ended),
         cleared=tuple(cleared.values()),
         server=server,
     )
@@ -111,6 +118,21 @@ def _end(steps: dict[object, Any], keys: Iterable[object], ended: StepsEnded) ->
         step: StepChange = steps[key]
         if step.status == "running":
             steps[key] = msgspec.structs.replace(step, status=ended.status, finished_at=ended.finished_at)
+
+
+def _end_all(rows: dict[type[RowChange], dict[object, Any]], ended: AttemptsEnded) -> None:
+    """The same of attempts that began in this batch, and of their steps; it is rare, so all are looked through."""
+    for key, attempt in rows[AttemptChange].items():
+        if attempt.run_id == ended.run_id and attempt.finished_at is UNSET and makes_row(attempt):
+            rows[AttemptChange][key] = msgspec.structs.replace(
+                attempt, finished_at=ended.finished_at, outcome=ended.outcome
+            )
+    of_run = [key for key, step in rows[StepChange].items() if step.run_id == ended.run_id]
+    _end(
+        rows[StepChange],
+        of_run,
+        StepsEnded(run_id=ended.run_id, attempt=0, status=ended.status, finished_at=ended.finished_at),
+    )
 
 
 _KEYS: dict[type[RowChange], Callable[[Any], object]] = {

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NewType
+from typing import Annotated, NewType
+
+import msgspec
 
 Stamp = NewType("Stamp", str)
 """RFC 3339 in UTC with exactly three decimals and `Z`: `2026-03-29T01:00:00.000Z`."""
+
+Stamped = Annotated[Stamp, msgspec.Meta(min_length=24, max_length=24)]
+"""One that is read back. Whether it is a moment `is_stamp` says: a pattern here would double what reading takes."""
+
+
+@lru_cache(maxsize=4096)  # many events are of one instant
+def is_stamp(text: str) -> bool:
+    """Whether `stamp` may have written it."""
+    try:
+        return stamp(millis(Stamp(text))) == text
+    except (ValueError, OverflowError):
+        return False
 
 
 @lru_cache(maxsize=4096)

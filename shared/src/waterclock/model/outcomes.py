@@ -19,6 +19,13 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str | None = None
 
 
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """The event that ended a run, where nobody can read it: its position, and why."""
+
+    position: str
+    reason: str
+
+
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the table: the run's status when no attempt follows; whether one may; whether it uses up an attempt."""
 
@@ -36,4 +43,14 @@ ENDINGS: dict[AttemptOutcome, Ending] = {
     "cancelled": Ending(status="cancelled", retried=False, counted=False),
     "lost": Ending(status="died", retried=True, counted=False),
     "returned": Ending(status="queued", retried=True, counted=False),
+}
+
+STATUS_OF_TAG: dict[str, RunStatus] = {f"run.{status}": status for status in sorted(ENDED)}
+"""How a run has ended, by the tag of the event that ended it."""
+OUTCOME_OF_TAG: dict[str, AttemptOutcome] = {
+    "run.succeeded": "succeeded",
+    "run.failed": "failed",
+    "run.timedOut": "timedOut",
+    "run.cancelled": "cancelled",
+    "run.died": "lost",
 }

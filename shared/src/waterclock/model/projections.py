@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from waterclock.model.changes import (
     AttemptChange,
+    AttemptsEnded,
     Change,
     DecisionInsert,
     ExecutorChange,
@@ -56,7 +57,7 @@ from waterclock.model.events import (
     WorkerLeft,
 )
 from waterclock.model.instants import Stamp, stamp
-from waterclock.model.outcomes import AttemptOutcome, Error
+from waterclock.model.outcomes import OUTCOME_OF_TAG, STATUS_OF_TAG, AttemptOutcome, Error, Unreadable
 from waterclock.model.places import Reach
 from waterclock.model.positions import Position
 
@@ -123,6 +124,32 @@ def project(position: Position, at_ms: int, event: StoredEvent) -> tuple[Change,
             return (ServerChange(server=server),)
         case _:
             return ()
+
+
+def ended_unreadably(
+    position: Position, at_ms: int, *, tag: str, run_id: str, attempt: int | None, reason: str
+) -> tuple[Change, ...]:
+    """What becomes of a run whose last event nobody can read: the ending of its tag, without what it held.
+
+    `attempt` None: nobody can read which it was either; 0: none was running.
+    """
+    at, outcome = stamp(at_ms), OUTCOME_OF_TAG[tag]
+    run = RunChange(
+        run_id=run_id,
+        status=STATUS_OF_TAG[tag],
+        finished_at=at,
+        result=None,
+        error=None,
+        unreadable=Unreadable(position=str(position), reason=reason),
+    )
+    match attempt:
+        case None:
+            fate = _FATE_OF_STEPS.get(outcome, "failed")
+            return run, AttemptsEnded(run_id=run_id, outcome=outcome, status=fate, finished_at=at)
+        case 0:
+            return (run,)
+        case _:
+            return run, *_attempt_ended(run_id, attempt, at, outcome)
 
 
 def _requested(position: Position, at: Stamp, event: RunRequested) -> tuple[Change, ...]:

@@ -21,24 +21,16 @@ from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock.wire import chain
 from waterclock.wire.envelope import Entry, UnknownEvent, read_document
+from waterclock.wire.salvage import told_by
 
 STEP_LOG = "step.log"
+KIND_MOST = 200  # characters of a type that nobody knows
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _LAST = 2**63 - 1
 _PAGE = 2_000  # entries read at once
 
 _encoder = msgspec.json.Encoder()
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-class _Names(msgspec.Struct, frozen=True, rename="camel"):
-    """What an event of a type that we do not know may be found by."""
-
-    job_id: str | None = None
-    run_id: str | None = None
-
-
-_names = msgspec.json.Decoder(_Names)
 
 
 class Page(NamedTuple):
@@ -187,23 +179,20 @@ async def make_months(connection: Connection) -> None:
 def _row(entry: Entry) -> tuple[Any, ...]:
     place, event, document = entry.position, entry.event, entry.document
     if isinstance(event, UnknownEvent):
-        kind, (job_id, run_id) = _storable(event.type), _named(entry.told)
+        told = told_by(document)
+        kind, job_id, run_id = _storable(event.named)[:KIND_MOST], told.job_id, told.run_id
     else:
         kind = str(event.__struct_config__.tag)
-        job_id, run_id = getattr(event, "job_id", None), getattr(event, "run_id", None)
+        job_id, run_id = _id(getattr(event, "job_id", None)), _id(getattr(event, "run_id", None))
         if isinstance(event, StepLogged) and event.lines:
             document = _stub(document, event.lines)
     at = _EPOCH + timedelta(milliseconds=entry.at)
     return place.partition, place.epoch, place.seq, entry.prev, at, kind, job_id, run_id, document
 
 
-def _named(document: bytes) -> tuple[str | None, str | None]:
-    """The job and the run of an event that is parked, as far as it tells them."""
-    try:
-        found = _names.decode(document)
-    except msgspec.ValidationError:
-        return None, None
-    return found.job_id, found.run_id
+def _id(found: str | None) -> str | None:
+    """Postgres has no text with a NUL, and nothing has such a name."""
+    return None if found is not None and "\0" in found else found
 
 
 def _leaf(entry: Entry, row: tuple[Any, ...]) -> bytes:

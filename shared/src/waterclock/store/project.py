@@ -14,10 +14,11 @@ import msgspec
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
+from waterclock.model.changes import Change
 from waterclock.model.folding import Batch, fold
 from waterclock.model.positions import Position
-from waterclock.model.projections import project
-from waterclock.store import archive
+from waterclock.model.projections import ended_unreadably, project
+from waterclock.store import archive, quarantine
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry, UnknownEvent
@@ -29,12 +30,24 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def batch_of(entries: Sequence[Entry]) -> Batch:
-    """What consecutive entries of one partition change, types that we do not know aside."""
-    return fold(
-        change
-        for entry in entries
-        if not isinstance(entry.event, UnknownEvent)
-        for change in project(entry.position, entry.at, entry.event)
+    """What consecutive entries of one partition change."""
+    return fold(change for entry in entries for change in changes_of(entry))
+
+
+def changes_of(entry: Entry) -> tuple[Change, ...]:
+    """What an entry changes: of one that cannot be read as much as its tag tells, of an unknown type nothing."""
+    event = entry.event
+    if not isinstance(event, UnknownEvent):
+        return project(entry.position, entry.at, event)
+    if event.ends is None or event.run_id is None:
+        return ()
+    return ended_unreadably(
+        entry.position,
+        entry.at,
+        tag=event.named,
+        run_id=event.run_id,
+        attempt=event.attempt,
+        reason=event.flaw or "",
     )
 
 
@@ -47,6 +60,7 @@ async def apply(connection: Connection, after: Position | None, entries: Sequenc
         if not await _advance(connection, after, entries[-1], batch.server):
             raise Rollback(transaction)
         leaves = await archive.write(connection, entries, batch.lines)
+        await quarantine.add(connection, entries)
         async with connection.pipeline():  # Postgres works them off while we read on
             await write_models(connection, batch)
             await _clear(connection, batch)
@@ -60,6 +74,7 @@ async def write_models(connection: Connection, batch: Batch) -> None:
     """Write a batch to the read models, in the caller's transaction."""
     await connection.execute(statement("prefer_lookups"))
     for name, rows in (
+        ("end_attempts", batch.all_ended),
         ("end_steps", batch.ended),
         ("write_jobs", batch.jobs),
         ("write_runs", batch.runs),

@@ -10,7 +10,7 @@ Log lines are archive, not read model: they are neither folded nor replaced.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -23,8 +23,10 @@ from waterclock.store import archive, retention, shadow
 from waterclock.store.partitioning import partitionings
 from waterclock.store.pool import Connection
 from waterclock.store.project import batch_of, write_models
+from waterclock.store.quarantine import POISON, reason_of
 from waterclock.store.shadow import READ_MODELS, SHADOW, Content, Difference
 from waterclock.store.statements import statement
+from waterclock.wire.envelope import Entry, UnknownEvent, unreadable
 
 AT_ONCE = 2_000  # entries
 NEARLY = 5_000  # entries that are left for the transaction that compares
@@ -215,6 +217,22 @@ async def _fold_once(connection: Connection, places: Places, partition: int, bef
     end = Position(partition, before, 0) if before is not None else None
     found = await archive.entries(connection, partition, places[partition], end, at_once)
     if found:
-        await write_models(connection, batch_of(found))
+        await _write(connection, found)
         places[partition] = found[-1].position
     return len(found)
+
+
+async def _write(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write what entries change; of those that cannot be stored as much as the projector did."""
+    try:
+        async with connection.transaction():
+            await write_models(connection, batch_of(entries))
+    except POISON as error:
+        if len(entries) > 1:
+            half = len(entries) // 2
+            await _write(connection, entries[:half])
+            await _write(connection, entries[half:])
+        elif isinstance(entries[0].event, UnknownEvent):
+            raise
+        else:
+            await _write(connection, [unreadable(entries[0], reason_of(error))])

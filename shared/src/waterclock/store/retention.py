@@ -66,6 +66,7 @@ async def settle(connection: Connection) -> None:
         return
     await _forget_runs(connection)
     await _all(connection, "forget_decisions")
+    await _all(connection, "forget_quarantined")
     await _drop_months(connection)
     await _all(connection, "sweep_default")
     await connection.execute(statement("prune_chain"))

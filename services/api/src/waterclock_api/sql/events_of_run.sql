@@ -6,9 +6,9 @@ CROSS JOIN LATERAL (
         partition, epoch, seq, at,
         (cardinality(%(types)s::text[]) = 0 OR type = ANY (%(types)s::text[]))
         AND CASE WHEN %(actor)s::text IS NULL THEN true ELSE
-            (convert_from(document, 'UTF8')::json ->> 'actor') = %(actor)s::text
-            OR starts_with(convert_from(document, 'UTF8')::json ->> 'actor', %(actor_at)s::text)
-            AND strpos(substr(convert_from(document, 'UTF8')::json ->> 'actor', length(%(actor_at)s::text) + 1), '@') = 0
+            actor_of(document) = %(actor)s::text
+            OR starts_with(actor_of(document), %(actor_at)s::text)
+            AND strpos(substr(actor_of(document), length(%(actor_at)s::text) + 1), '@') = 0
         END AS fits
     FROM events
     WHERE run_id = %(subject)s::text

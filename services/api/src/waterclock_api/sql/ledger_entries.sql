@@ -5,16 +5,7 @@
 SELECT
     found.job_id, found.partition, found.epoch, found.seq, found.prev,
     (extract(epoch FROM found.at) * 1000)::bigint AS at,
-    CASE WHEN octet_length(found.document) <= 8192 THEN found.document
-    ELSE convert_to((
-        SELECT json_object_agg(member.key, CASE member.key WHEN 'definition' THEN (
-            SELECT json_object_agg(field.key, field.value)
-            FROM json_each(member.value) AS field
-            WHERE field.key <> 'invokeParams'
-        ) ELSE member.value END)
-        FROM json_each(convert_from(found.document, 'UTF8')::json) AS member
-        WHERE member.key <> 'params'
-    )::text, 'UTF8') END AS document
+    CASE WHEN octet_length(found.document) <= 8192 THEN found.document ELSE without_params(found.document) END AS document
 FROM unnest(%(job_ids)s::text[], %(ats)s::bigint[], %(epochs)s::bigint[], %(seqs)s::bigint[])
     AS wanted (job_id, at, epoch, seq)
 CROSS JOIN LATERAL (

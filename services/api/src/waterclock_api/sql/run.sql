@@ -12,6 +12,6 @@ SELECT
     (extract(epoch FROM cancel_requested_at) * 1000)::bigint AS cancel_requested_at,
     retry_of, reason, labels, folded,
     (extract(epoch FROM folded_first) * 1000)::bigint AS folded_first,
-    substr(traceparent, 4, 32) AS trace_id, cancel_reason
+    substr(traceparent, 4, 32) AS trace_id, cancel_reason, unreadable
 FROM runs
 WHERE run_id = %(run_id)s::text;

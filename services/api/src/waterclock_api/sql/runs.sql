@@ -14,7 +14,7 @@ SELECT
     (extract(epoch FROM cancel_requested_at) * 1000)::bigint AS cancel_requested_at,
     retry_of, reason, labels, folded,
     (extract(epoch FROM folded_first) * 1000)::bigint AS folded_first,
-    substr(traceparent, 4, 32) AS trace_id, cancel_reason
+    substr(traceparent, 4, 32) AS trace_id, cancel_reason, unreadable
 FROM runs
 WHERE (cardinality(%(job_ids)s::text[]) = 0 OR job_id = ANY (%(job_ids)s::text[]))
   AND (cardinality(%(queues)s::text[]) = 0 OR queue = ANY (%(queues)s::text[]))

@@ -4,7 +4,7 @@
 INSERT INTO runs (
     run_id, partition, requested_epoch, requested_seq, job_id, job_name, job_group, invoke_target, params,
     queue, trigger, status, nominal_at, requested_at, ready_at, started_at, finished_at, attempt, max_attempts,
-    worker, result, error, waiting_on, cancel_requested_at, cancel_reason, retry_of, reason, labels, folded,
+    worker, result, error, waiting_on, cancel_requested_at, cancel_reason, unreadable, retry_of, reason, labels, folded,
     folded_first, traceparent
 )
 SELECT
@@ -12,7 +12,7 @@ SELECT
     merged.job_name, merged.job_group, merged.invoke_target, merged.params, merged.queue, merged.trigger,
     merged.status, merged.nominal_at, merged.requested_at, merged.ready_at, merged.started_at,
     merged.finished_at, merged.attempt, merged.max_attempts, merged.worker, merged.result, merged.error,
-    merged.waiting_on, merged.cancel_requested_at, merged.cancel_reason, merged.retry_of, merged.reason,
+    merged.waiting_on, merged.cancel_requested_at, merged.cancel_reason, merged.unreadable, merged.retry_of, merged.reason,
     merged.labels, merged.folded, merged.folded_first, merged.traceparent
 FROM jsonb_array_elements(%(rows)s::jsonb) AS fresh (change)
 LEFT JOIN runs AS old
@@ -45,6 +45,7 @@ ON CONFLICT (run_id) DO UPDATE SET
     waiting_on = excluded.waiting_on,
     cancel_requested_at = excluded.cancel_requested_at,
     cancel_reason = excluded.cancel_reason,
+    unreadable = excluded.unreadable,
     retry_of = excluded.retry_of,
     reason = excluded.reason,
     labels = excluded.labels,
