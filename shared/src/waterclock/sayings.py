@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from typing import get_args
 
 from waterclock.model.events import Level
@@ -17,26 +18,40 @@ _LEVELS: tuple[Level, ...] = get_args(Level)
 
 def text_of(said: object, args: tuple[object, ...]) -> str:
     """A line: `args` formatted into what is said as by `logging`, beside it where they do not fit."""
-    text = said if isinstance(said, str) else str(said)
+    text = written(said, str)
     if not args:
         return text
     try:
         return text % args
-    except (TypeError, ValueError):
-        return f"{text} {args!r}"
+    except Exception:  # noqa: BLE001 - as by `logging`: what they are is others' code
+        return f"{text} {written(args, repr)}"
 
 
 def level_of(said: object) -> Level:
     """One of our levels, from a name or a number of `logging` too; `info` where nobody knows it."""
-    for level in _LEVELS:
-        if level == said:
-            return level
-    number = said if isinstance(said, int) else logging.getLevelNamesMapping().get(str(said).upper(), logging.INFO)
+    if isinstance(said, int):
+        number = int.__int__(said)
+    else:
+        name = written(said, str)
+        for level in _LEVELS:
+            if level == name:
+                return level
+        number = logging.getLevelNamesMapping().get(name.upper(), logging.INFO)
     if number >= logging.ERROR:
         return "error"
     if number >= logging.WARNING:
         return "warning"
     return "info" if number >= logging.INFO else "debug"
+
+
+def written(said: object, how: Callable[[object], str]) -> str:
+    """As it writes itself; a subclass of `str` is its text."""
+    if isinstance(said, str) and how is str:
+        return str.__str__(said)
+    try:
+        return str.__str__(how(said))
+    except Exception as error:  # noqa: BLE001 - a wrong word must not fail a run that did its work
+        return f"[it cannot be written: {type(error).__name__}]"
 
 
 def number_of(said: float) -> float | None:

@@ -146,7 +146,7 @@ class Attempt:
             speaking.set(self.steps)
             try:
                 with self.traced():
-                    outcome = succeeded(await self.executor.function(*self.arguments(values)), self.steps.concealed)
+                    outcome = succeeded(await self.executor.function(*self.arguments(values)), self.steps)
             except BaseException as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
                 outcome = outcome_of(error, self.steps.concealed)
             if timer is not None:
@@ -160,7 +160,7 @@ class Attempt:
             speaking.set(self.steps)
             try:
                 with self.traced():
-                    outcome = succeeded(self.executor.function(*self.arguments(values)), self.steps.concealed)
+                    outcome = succeeded(self.executor.function(*self.arguments(values)), self.steps)
             except BaseException as error:  # noqa: BLE001
                 outcome = outcome_of(error, self.steps.concealed)
         self.finish(outcome)

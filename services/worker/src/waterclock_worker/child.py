@@ -128,10 +128,10 @@ def _execute(task: words.Task, report: PipeReport) -> Outcome:
         )
         arguments = (context,) if executor.params_type is None else (context, params)
         if isinstance(values, LoopValues):
-            return succeeded(asyncio.run(_cancellable(executor, arguments, values, report)), report.concealed)
+            return succeeded(asyncio.run(_cancellable(executor, arguments, values, report)), report)
         signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(report))
         with values:
-            return succeeded(executor.function(*arguments), report.concealed)
+            return succeeded(executor.function(*arguments), report)
     except Exception as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
         return outcome_of(error, report.concealed)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
 
 from waterclock.executors import LATEST_RETRY, AnyExecutor, GiveUp, Retry
 from waterclock.kit.concealing import Concealer
 from waterclock.kit.validation_messages import message_of, pointer_of
+from waterclock.model.events import Level
 from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock.sayings import number_of
 from waterclock_worker.results import BadResult, result_of
-from waterclock_worker.text import LINE_MOST, cleaned, error_of
+from waterclock_worker.text import LINE_MOST, UNWRITTEN, cleaned, error_of, type_of
 
 Stop = Literal["cancelled", "timedOut", "returned"]
 """Why an attempt is asked to stop; `returned`: its run is given back, to be taken elsewhere."""
@@ -61,7 +62,7 @@ def _fitting(params: dict[str, Any], kind: Any) -> Any:
         try:
             return msgspec.convert(_whole(params), kind)  # to a JSON Schema 1.0 is an integer
         except msgspec.ValidationError:
-            said = message_of(error, executor.params_type)
+            said = message_of(error, kind)
             raise BadParams(" ".join(filter(None, (pointer_of(error), said)))) from None
 
 
@@ -74,18 +75,39 @@ def _whole(value: Any) -> Any:
     return [_whole(one) for one in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
-def succeeded(returned: object, concealed: Concealer | None = None) -> Outcome:
+class Hearer(Protocol):
+    """Who keeps the run's log."""
+
+    @property
+    def concealed(self) -> Concealer: ...
+    def logged(self, step: int | None, level: Level, text: str) -> None: ...
+
+
+def succeeded(returned: object, hearer: Hearer | None = None) -> Outcome:
     """What a returned value makes of an attempt: failed, for good, if it cannot be kept."""
     if returned is None:
         return Outcome("succeeded")
     try:
-        return Outcome("succeeded", result=result_of(returned, concealed))
+        if hearer is None:
+            return Outcome("succeeded", result=result_of(returned))
+        result = result_of(returned, hearer.concealed, lambda text: hearer.logged(None, "warning", text))
+        return Outcome("succeeded", result=result)
     except BadResult as error:
         return bad_result(error)
 
 
 def outcome_of(error: BaseException, conceal: Callable[[str], str] = str) -> Outcome:
-    """What an exception makes of an attempt that was not asked to stop."""
+    """What an exception makes of an attempt that was not asked to stop.
+
+    It never raises: exceptions are others' code.
+    """
+    try:
+        return _outcome_of(error, conceal)
+    except BaseException:  # noqa: BLE001 - it ended with the first, and what that is by its bare type
+        return Outcome("failed", error=Error(type=type_of(error), message=UNWRITTEN))
+
+
+def _outcome_of(error: BaseException, conceal: Callable[[str], str]) -> Outcome:
     match error:
         case BadParams():
             message = cleaned(conceal(str(error)), LINE_MOST)

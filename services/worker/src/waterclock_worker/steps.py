@@ -6,6 +6,7 @@ Progress is told by its latest word. A log keeps its beginning, which is sent as
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import TypedDict
@@ -117,7 +118,7 @@ class StepLog:
         self._announce()
 
     def progressed(self, step: int, done: float, total: float | None) -> None:
-        if not self._begun_here(step):
+        if not self._begun_here(step) or not math.isfinite(done) or (total is not None and not math.isfinite(total)):
             return
         event = StepProgressed(**self._who(), number=step, done=done, total=total)
         with self._lock:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from os.path import commonprefix
+from types import TracebackType
 
 from waterclock.model.outcomes import Error
 from waterclock_worker.line_buffer import LINE_HELD
 
 LINE_MOST = 16 * 1024  # characters
 NAME_MOST = 200
+UNWRITTEN = "[it cannot be written]"
 TRACEBACK_MOST = 8 * 1024
 _APART = 16 * 1024  # characters; more than a secret has
 
@@ -28,8 +30,11 @@ def line_of(text: str, conceal: Callable[[str], str], length: int | None = None,
 def cleaned(text: str, most: int, length: int | None = None) -> str:
     """Text that every store can hold: no NUL, no half of a surrogate pair, at most `most` characters and a mark.
 
-    `length`: of the whole, where `text` is its beginning.
+    `length`: of the whole, where `text` is its beginning. Of a subclass of `str` it is the text alone, whatever that
+    says of itself.
     """
+    if type(text) is not str:
+        text = str.__str__(text)
     if len(text) > most or length is not None:
         text = f"{text[:most]} … [cut, {length or len(text)} characters]"
     if not text.isascii():
@@ -42,14 +47,14 @@ def error_of(error: BaseException, *, skip: int, conceal: Callable[[str], str] =
 
     It never raises: exceptions are others' code, and one that cannot say what it is has ended an attempt all the same.
     """
-    frames = error.__traceback__
+    frames = _frames_of(error)
     for _ in range(skip):
         frames = frames.tb_next if frames is not None and frames.tb_next is not None else frames
     lines = conceal(_said(lambda: "".join(traceback.format_exception(type(error), error, frames))))
     if len(lines) > TRACEBACK_MOST:
         lines = f"[cut] …{lines[-TRACEBACK_MOST:]}"
     return Error(
-        type=cleaned(type(error).__name__, NAME_MOST),
+        type=type_of(error),
         message=cleaned(conceal(_said(lambda: str(error))), LINE_MOST),
         traceback=cleaned(lines, LINE_MOST),
     )
@@ -65,8 +70,17 @@ def bounded(error: Error) -> Error:
     )
 
 
+def type_of(error: BaseException) -> str:
+    """The name of its class, whatever that says of itself."""
+    return cleaned(type.__dict__["__name__"].__get__(type(error)), NAME_MOST)
+
+
+def _frames_of(error: BaseException) -> TracebackType | None:
+    return BaseException.__dict__["__traceback__"].__get__(error)
+
+
 def _said(word: Callable[[], str]) -> str:
     try:
-        return word()
+        return str.__str__(word())
     except BaseException as failure:  # noqa: BLE001 - whatever it is, the attempt ended with the first
         return f"[it cannot be written: {type(failure).__name__}]"
