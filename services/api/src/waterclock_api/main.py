@@ -12,6 +12,7 @@ import click
 from waterclock.kit import measures, telemetry
 from waterclock.kit.addresses import authority
 from waterclock.kit.collector import calm_collector
+from waterclock.kit.elapsed import told_every
 from waterclock.kit.health import Report, served
 from waterclock.kit.heap import give_back, one_heap
 from waterclock.kit.measures import exposed
@@ -208,7 +209,8 @@ class _Readiness:
 async def _migrate(_: asyncio.Event) -> None:
     own, store = read(MigrateSettings, os.environ), read(StoreSettings, os.environ)
     queues = queues_of(own)
-    applied = await migrate_store(store.postgres_url)
+    with told_every(_tell_migrating):
+        applied = await migrate_store(store.postgres_url)
     async with await open_pool(store.postgres_url, name="migrate", max_size=1) as pool, pool.connection() as connection:
         known = await present(connection)
     await initialise(
@@ -219,3 +221,7 @@ async def _migrate(_: asyncio.Event) -> None:
         restored=known.since if known is not None else 0,
     )
     click.echo(f"Postgres: {', '.join(applied) or 'nothing to do'}. Redis: {own.partitions} partition(s), ready.")
+
+
+def _tell_migrating(seconds: float) -> None:
+    click.echo(f"migrating for {seconds:.0f} s; projection may stand still meanwhile", err=True)

@@ -65,14 +65,18 @@ async def _compared(connection: Connection, *, swap: bool) -> bool:
         compared = await work.compare()
         say(told(compared))
         if swap:
-            await work.swap()
-            click.echo("The rebuilt read models are in place.")
+            stood = await work.swap(_tell_standing)
+            click.echo(f"The rebuilt read models are in place; projection stood still for {stood:.1f} s.")
             return True
     finally:
         await work.drop()
     same = all(one.same for one in compared)
     click.echo("They are the same." if same else "They differ: --swap puts the rebuilt ones in place.")
     return same
+
+
+def _tell_standing(seconds: float) -> None:
+    sys.stderr.write(f"projection has stood still for {seconds:.0f} s, until all is in place\n")
 
 
 def told(compared: Sequence[Compared]) -> Iterator[str]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
+from functools import partial
 
 import click
 
 from waterclock.client.output import tell
 from waterclock.kit import telemetry
+from waterclock.kit.elapsed import told_every
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
 from waterclock.log import tail
@@ -35,6 +38,7 @@ from waterclock.store.statements import statement
 from waterclock.wire.envelope import AT, BODY, PREV, Entry, encode_body, read_entry
 from waterclock_api.comparing import Ends, Strangers, compare, fork_of
 from waterclock_api.opening import ensure_open
+from waterclock_api.progress import Progress
 from waterclock_api.settings import StoreSettings, log_settings
 from waterclock_api.settling import settle_lost
 
@@ -190,7 +194,8 @@ class Reconcile:
             return False
         if (await gate_of(self._log, partition)).opened:
             await halt(self._log, partition)
-        await ensure_open(self._log, self._connection, partition)
+        with told_every(partial(_tell_standing, partition)):
+            await ensure_open(self._log, self._connection, partition, tell=Progress(partition).tell)
         self._say(f"  done: open in epoch {(await gate_of(self._log, partition)).epoch}")
         return True
 
@@ -234,3 +239,7 @@ class Reconcile:
         prev = archived.entry if archived is not None else ""
         fields = {BODY: encode_body(event), PREV: prev.encode(), AT: b"%d" % at}
         return read_entry(partition, last.entry, fields)
+
+
+def _tell_standing(partition: int, seconds: float) -> None:
+    sys.stderr.write(f"partition {partition} has stood still for {seconds:.0f} s, until it is open\n")

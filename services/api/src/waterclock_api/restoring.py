@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-import time
 from collections.abc import Callable
 
 import click
@@ -32,9 +30,9 @@ from waterclock.store.pool import Connection, connect_anew, open_pool
 from waterclock.store.rights import rights
 from waterclock.store.statements import statement
 from waterclock_api.opening import ensure_open
+from waterclock_api.progress import Progress
 from waterclock_api.settings import MigrateSettings, StoreSettings, log_settings, queues_of
 
-TELL_EVERY = 2.0  # s
 Say = Callable[[str], None]
 
 
@@ -104,7 +102,7 @@ class Restore:
         await prepare(self._log, partitions=wanted, queues=self._queues, archived=wanted, restored=known.since)
         await self._log.refresh()
         for partition in range(wanted):
-            await ensure_open(self._log, self._connection, partition, tell=_Progress(partition).tell)
+            await ensure_open(self._log, self._connection, partition, tell=Progress(partition).tell)
             epoch = (await gate_of(self._log, partition)).epoch
             self._say(f"partition {partition}: open in epoch {epoch}")
         self._say(
@@ -164,18 +162,3 @@ class Restore:
                     f"Partition {partition} ends at {end}, and is archived up to {archived}: the rest would be lost."
                     " Run a projector until all is archived, or add --accept-loss. It is halted until it is opened."
                 )
-
-
-class _Progress:
-    """A line on standard error now and then."""
-
-    def __init__(self, partition: int) -> None:
-        self._partition = partition
-        self._began = self._told = time.monotonic()
-
-    def tell(self, put: int) -> None:
-        now = time.monotonic()
-        if now - self._told >= TELL_EVERY:
-            self._told = now
-            rate = put / max(0.001, now - self._began)
-            sys.stderr.write(f"partition {self._partition}: {put} jobs and runs put back, {rate:.0f} a second\n")

@@ -2,7 +2,7 @@
 
     make empty shadows ── fold what is archived, a batch a transaction ── catch up
         ── in one transaction, which sees one moment: fold the rest, compare table by table
-        ── put in place: projectors wait, the rest of the rest is folded, rows that differ are written
+        ── put in place: projectors wait, the rest of the rest is folded, rows that differ are written (`differing.py`)
 
 Log lines are archive, not read model: they are neither folded nor replaced.
 """
@@ -10,21 +10,23 @@ Log lines are archive, not read model: they are neither folded nor replaced.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 import psycopg
 from psycopg import IsolationLevel, Rollback
 
+from waterclock.kit.elapsed import Tell, told_every
 from waterclock.kit.service import Unfit
+from waterclock.model.folding import Batch
 from waterclock.model.positions import Position
-from waterclock.store import archive, retention, shadow
+from waterclock.store import archive, differing, retention, shadow
 from waterclock.store.partitioning import partitionings
 from waterclock.store.pool import Connection
 from waterclock.store.project import batch_of, write_models
 from waterclock.store.quarantine import POISON, reason_of
-from waterclock.store.shadow import READ_MODELS, SHADOW, Content, Difference
+from waterclock.store.shadow import READ_MODELS, Content, Difference
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry, UnknownEvent, unreadable
 
@@ -37,6 +39,11 @@ PAUSE = 0.2  # s between two of them
 
 Places = dict[int, Position | None]
 Progress = Callable[[int, int], None]  # events folded, of how many
+Folded = Callable[[Batch], Awaitable[None]]
+
+
+def _say_nothing(seconds: float) -> None:
+    assert seconds > 0
 
 
 class RebuildBusy(Unfit):
@@ -68,6 +75,7 @@ async def compare(connection: Connection, *, at_once: int = AT_ONCE) -> list[Dif
         await shadow.enter(connection)
         places = await _beginnings(connection)
         await _fold(connection, places, at_once)
+        await connection.execute(statement("prefer_nothing"))
         await retention.forget_rebuilt(connection)
         for table in READ_MODELS:
             found += await shadow.differences(connection, live, table)
@@ -84,6 +92,7 @@ class Rebuild:
         self._places = places
         self._total = sum(ends.values())
         self._folded = 0
+        self._is_compared = False
 
     @classmethod
     async def begin(cls, connection: Connection) -> Rebuild:
@@ -120,37 +129,55 @@ class Rebuild:
         """Fold the rest, and compare each table with the live one; `named` rows that differ are given of each."""
         found: list[Compared] = []
         async with _one_moment(self._connection), self._connection.transaction():
-            await self._catch_up()
+            await shadow.enter(self._connection)
+            await _fold(self._connection, self._places, AT_ONCE)
+            await self._connection.execute(statement("prefer_nothing"))
+            await retention.forget_rebuilt(self._connection)
             for table in READ_MODELS:
-                live = await shadow.content(self._connection, self._live, table)
-                rebuilt = await shadow.content(self._connection, SHADOW, table)
+                live, rebuilt = await differing.note(self._connection, self._live, table)
                 one = Compared(table=table, live=live, rebuilt=rebuilt)
                 if not one.same:
-                    rows = await shadow.differences(self._connection, self._live, table, named)
+                    rows = await differing.some(self._connection, self._live, table, named)
                     one = msgspec.structs.replace(one, rows=rows)
                 found.append(one)
+        self._is_compared = True
         return found
 
-    async def swap(self) -> None:
+    async def swap(self, tell: Tell = _say_nothing) -> float:
         """Make the live tables hold what the rebuilt ones do: in one transaction, for which projectors wait.
+
+        `tell` is called each 5 s with how long they have waited; how long they did at last is returned.
 
         Raises:
             RebuildBusy: projectors are in long transactions. Nothing is changed.
         """
+        if not self._is_compared:
+            await self.compare(named=0)
+        clock = asyncio.get_running_loop().time
         for _ in range(TRIES):
-            places = dict(self._places)
+            places, began = dict(self._places), clock()
             try:
-                async with self._connection.transaction():
-                    await self._stop_projectors()
-                    await self._catch_up()
-                    for table in READ_MODELS:
-                        await shadow.put_in_place(self._connection, self._live, table)
+                with told_every(tell):
+                    await self._put_in_place()
             except psycopg.errors.LockNotAvailable:
                 self._places = places
                 await asyncio.sleep(PAUSE)
             else:
-                return
+                return clock() - began
         raise RebuildBusy(f"Projectors were at work each time, in {TRIES} tries; try again.")
+
+    async def _put_in_place(self) -> None:
+        async with self._connection.transaction():
+            await self._connection.execute(statement("await_locks"), {"ms": STOP_WAIT})
+            await self._connection.execute(b"LOCK TABLE partitions IN EXCLUSIVE MODE")
+            await shadow.enter(self._connection)
+            await _fold(self._connection, self._places, AT_ONCE, self._note)
+            await self._connection.execute(statement("prefer_nothing"))
+            for table in READ_MODELS:
+                await differing.put_in_place(self._connection, self._live, table)
+
+    async def _note(self, batch: Batch) -> None:
+        await differing.note_touched(self._connection, self._live, batch)
 
     async def _fold_partition(self, partition: int, before: int | None, tell: Progress) -> None:
         while True:
@@ -163,15 +190,6 @@ class Rebuild:
             self._folded += count
             self._total = max(self._total, self._folded)
             tell(self._folded, self._total)
-
-    async def _catch_up(self) -> None:
-        await shadow.enter(self._connection)
-        await _fold(self._connection, self._places, AT_ONCE)
-        await retention.forget_rebuilt(self._connection)
-
-    async def _stop_projectors(self) -> None:
-        await self._connection.execute(statement("await_locks"), {"ms": STOP_WAIT})
-        await self._connection.execute(b"LOCK TABLE partitions IN EXCLUSIVE MODE")
 
 
 @asynccontextmanager
@@ -199,11 +217,11 @@ async def _beginnings(connection: Connection) -> Places:
     return {row[0]: None for row in rows}
 
 
-async def _fold(connection: Connection, places: Places, at_once: int) -> None:
+async def _fold(connection: Connection, places: Places, at_once: int, folded: Folded | None = None) -> None:
     """Fold all that is archived after some places, and move them on."""
     for before in await _changes(connection):
         for partition in places:
-            while await _fold_once(connection, places, partition, before, at_once):
+            while await _fold_once(connection, places, partition, before, at_once, folded):
                 pass
 
 
@@ -212,27 +230,37 @@ async def _changes(connection: Connection) -> list[int | None]:
     return [*(since for since, _ in await partitionings(connection) if since), None]
 
 
-async def _fold_once(connection: Connection, places: Places, partition: int, before: int | None, at_once: int) -> int:
+async def _fold_once(
+    connection: Connection,
+    places: Places,
+    partition: int,
+    before: int | None,
+    at_once: int,
+    folded: Folded | None = None,
+) -> int:
     """Fold the next entries of a partition, of epochs before one if given; how many there were."""
     end = Position(partition, before, 0) if before is not None else None
     found = await archive.entries(connection, partition, places[partition], end, at_once)
     if found:
-        await _write(connection, found)
+        await _write(connection, found, folded)
         places[partition] = found[-1].position
     return len(found)
 
 
-async def _write(connection: Connection, entries: Sequence[Entry]) -> None:
+async def _write(connection: Connection, entries: Sequence[Entry], folded: Folded | None) -> None:
     """Write what entries change; of those that cannot be stored as much as the projector did."""
     try:
         async with connection.transaction():
-            await write_models(connection, batch_of(entries))
+            batch = batch_of(entries)
+            await write_models(connection, batch)
+            if folded is not None:
+                await folded(batch)
     except POISON as error:
         if len(entries) > 1:
             half = len(entries) // 2
-            await _write(connection, entries[:half])
-            await _write(connection, entries[half:])
+            await _write(connection, entries[:half], folded)
+            await _write(connection, entries[half:], folded)
         elif isinstance(entries[0].event, UnknownEvent):
             raise
         else:
-            await _write(connection, [unreadable(entries[0], reason_of(error))])
+            await _write(connection, [unreadable(entries[0], reason_of(error))], folded)

@@ -109,34 +109,3 @@ async def differences(connection: Connection, live: str, table: str, limit: int 
     return [
         Difference(table=table, key=tuple(row[:-2]), live=row[-2], rebuilt=row[-1]) for row in await cursor.fetchall()
     ]
-
-
-async def put_in_place(connection: Connection, live: str, table: str) -> None:
-    """Make a live table hold what its shadow holds, in the caller's transaction; rows that are alike are left alone.
-
-    The table stays what it is, so views and functions on it, rights and indexes do too, and readers go on.
-    """
-    names = {
-        "live": sql.Identifier(live, table),
-        "rebuilt": sql.Identifier(SHADOW, table),
-        "key": sql.SQL(", ").join(map(sql.Identifier, READ_MODELS[table].KEY)),
-    }
-    columns = await _columns(connection, table)
-    names["columns"] = sql.SQL(", ").join(map(sql.Identifier, columns))
-    names["given"] = sql.SQL(", ").join(sql.SQL("rebuilt.{}").format(sql.Identifier(name)) for name in columns)
-    names["set"] = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in columns)
-    gone = sql.SQL("DELETE FROM {live} WHERE ({key}) NOT IN (SELECT {key} FROM {rebuilt})")
-    await connection.execute(gone.format(**names))
-    await connection.execute(
-        sql.SQL(
-            "INSERT INTO {live} ({columns}) SELECT {given}"
-            " FROM {rebuilt} AS rebuilt LEFT JOIN {live} AS live USING ({key})"
-            " WHERE live IS DISTINCT FROM rebuilt"
-            " ON CONFLICT ({key}) DO UPDATE SET {set}"
-        ).format(**names)
-    )
-
-
-async def _columns(connection: Connection, table: str) -> list[str]:
-    cursor = await connection.execute(statement("columns"), {"schema": SHADOW, "table": table})
-    return [row[0] for row in await cursor.fetchall()]
