@@ -105,6 +105,7 @@ class _Proof:
         self._kept_from = kept_from
         self._anchors = anchors
         self._seen: dict[str, bool] = {}
+        self._cleared: dict[str | None, tuple[int, int]] = {}
         self._blocks = self._entries = self._forgotten = 0
         self._begins: Position | None = None
         self._last: _Block | None = None
@@ -197,9 +198,17 @@ class _Proof:
                 raise _Break(f"the lines of {self._place(row.epoch, row.seq)} are not as they were archived")
 
     async def _may_be_gone(self, row: Row) -> bool:
-        of = {"job_id": row.job_id, "run_id": row.run_id, "epoch": row.epoch, "seq": row.seq}
-        found = await (await self._connection.execute(statement("lines_may_be_gone"), of)).fetchone()
-        return found is not None and found[0]
+        """Whether its run is forgotten, or the logs of its job were cleared later."""
+        found = await (await self._connection.execute(statement("run_is_there"), {"run_id": row.run_id})).fetchone()
+        return found is None or (row.epoch, row.seq) < await self._last_cleared(row.job_id)
+
+    async def _last_cleared(self, job_id: str | None) -> tuple[int, int]:
+        """Where a job's logs were cleared last, looked for once: it may take all events of the job."""
+        if job_id not in self._cleared:
+            cursor = await self._connection.execute(statement("last_cleared"), {"job_id": job_id})
+            row = await cursor.fetchone()
+            self._cleared[job_id] = (0, 0) if row is None else (row[0], row[1])
+        return self._cleared[job_id]
 
     def _ends_at_the_end(self) -> None:
         if self._last is not None and (self._last.epoch, self._last.seq) != self._end[1:]:

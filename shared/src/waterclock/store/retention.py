@@ -23,7 +23,8 @@ EVENTS = "events"
 ENDED: tuple[RunStatus, ...] = tuple(
     status for status in get_args(RunStatus) if status in {"succeeded", "failed", "timedOut", "cancelled", "died"}
 )
-AT_ONCE = 500  # runs or rows in one transaction
+AT_ONCE = 500  # runs in one transaction
+PAGES = 128  # of a table, 1 MiB, whose rows go in one transaction
 LOCK_WAIT = 2_000  # ms, for all who archive or read events: dropping a month takes the archive's lock for a moment
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _OF_REBUILT = ("runs", "attempts", "steps", "jobs", "decisions")
@@ -65,10 +66,10 @@ async def settle(connection: Connection) -> None:
     if not await forgotten(connection):
         return
     await _forget_runs(connection)
-    await _all(connection, "forget_decisions")
-    await _all(connection, "forget_quarantined")
+    await _sweep(connection, "decisions", "forget_decisions")
+    await _sweep(connection, "quarantine", "forget_quarantined")
     await _drop_months(connection)
-    await _all(connection, "sweep_default")
+    await _sweep(connection, "events_default", "sweep_default")
     await connection.execute(statement("prune_chain"))
 
 
@@ -96,6 +97,7 @@ async def _forget_runs(connection: Connection) -> None:
         rows = await (await connection.execute(statement("old_runs"), page)).fetchall()
         if gone := [run_id for _, run_id, is_gone in rows if is_gone]:
             async with connection.transaction():
+                await connection.execute(statement("prefer_lookups"))
                 await connection.execute(statement("hold_positions"))
                 await connection.execute(statement("forget_runs"), {"run_ids": gone})
         if len(rows) < AT_ONCE:
@@ -103,9 +105,12 @@ async def _forget_runs(connection: Connection) -> None:
         after = rows[-1][:2]
 
 
-async def _all(connection: Connection, name: str) -> None:
-    while (await connection.execute(statement(name), {"limit": 10 * AT_ONCE})).rowcount > 0:
-        pass
+async def _sweep(connection: Connection, table: str, name: str) -> None:
+    """Delete by a statement that looks at some pages of a table, from its first to its last: each is read once."""
+    row = await (await connection.execute(statement("pages"), {"table": table})).fetchone()
+    assert row is not None
+    for first in range(0, row[0], PAGES):
+        await connection.execute(statement(name), {"first": f"({first},0)", "end": f"({first + PAGES},0)"})
 
 
 async def _drop_months(connection: Connection) -> None:
@@ -115,6 +120,7 @@ async def _drop_months(connection: Connection) -> None:
         try:
             async with connection.transaction():
                 await connection.execute(statement("await_locks"), {"ms": LOCK_WAIT})
+                await connection.execute(statement("prefer_lookups"))
                 await connection.execute(statement("drop_month"), {"month": month, "ends": ends})
         except psycopg.errors.LockNotAvailable:
             return

@@ -1,5 +1,7 @@
 -- Read a page of a run's log lines, oldest first, after the place (epoch, seq, line); times in ms,
 -- null and an empty array for no filter.
+-- Bounds are inclusive: of `(epoch, seq) > …` the planner looks at the epoch alone, of which there is often one, expects no row,
+-- and would read and sort all that follows for each page.
 SELECT
     partition, epoch, seq, line,
     (extract(epoch FROM at) * 1000)::bigint AS at,
@@ -10,6 +12,6 @@ WHERE run_id = %(run_id)s::text
   AND (%(step)s::int IS NULL OR step = %(step)s::int)
   AND (cardinality(%(levels)s::text[]) = 0 OR level = ANY (%(levels)s::text[]))
   AND (%(q)s::text IS NULL OR position(lower(%(q)s::text) IN lower(text)) > 0)
-  AND (epoch, seq, line) > (%(epoch)s::bigint, %(seq)s::bigint, %(line)s::int)
+  AND (epoch, seq, line) >= (%(epoch)s::bigint, %(seq)s::bigint, least(%(line)s::int, 2147483646) + 1)
 ORDER BY epoch, seq, line
 LIMIT %(limit)s::int;

@@ -1,5 +1,7 @@
 -- Read archived events of a partition between two places, both left out, oldest first; times in ms. Of documents no more
 -- are read than it takes to come to so many bytes.
+-- Bounds are inclusive: of `(epoch, seq) > …` the planner looks at the epoch alone, of which there is often one, expects no row,
+-- and would read and sort all that follows for each page.
 SELECT epoch, seq, prev, (extract(epoch FROM at) * 1000)::bigint AS at, document, run_id, type
 FROM (
     SELECT
@@ -9,8 +11,8 @@ FROM (
         SELECT epoch, seq, prev, at, document, run_id, type
         FROM events
         WHERE partition = %(partition)s::int
-          AND (epoch, seq) > (%(after_epoch)s::bigint, %(after_seq)s::bigint)
-          AND (epoch, seq) < (%(before_epoch)s::bigint, %(before_seq)s::bigint)
+          AND (epoch, seq) >= (%(after_epoch)s::bigint, least(%(after_seq)s::bigint, 9223372036854775806) + 1)
+          AND (epoch, seq) <= (%(before_epoch)s::bigint, %(before_seq)s::bigint - 1)
         ORDER BY epoch, seq
         LIMIT %(limit)s::int
     ) AS page

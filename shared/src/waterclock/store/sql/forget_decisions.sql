@@ -1,8 +1,5 @@
--- Delete decisions of which the events are not kept, so many at once.
+-- Delete decisions of which the events are not kept, of some pages of the table.
 DELETE FROM decisions
-WHERE (job_id, epoch, seq) IN (
-    SELECT job_id, epoch, seq
-    FROM decisions
-    WHERE decided_at < (SELECT before FROM forgotten WHERE what = 'events')
-    LIMIT %(limit)s::int
-);
+WHERE ctid >= %(first)s::tid
+  AND ctid < %(end)s::tid
+  AND decided_at < (SELECT before FROM forgotten WHERE what = 'events');

@@ -1,8 +1,5 @@
--- Forget events that nobody could read as events of their time are forgotten, so many at once.
+-- Forget events that nobody could read as events of their time are forgotten, of some pages of the table.
 DELETE FROM quarantine
-WHERE (partition, epoch, seq) IN (
-    SELECT partition, epoch, seq
-    FROM quarantine
-    WHERE at < (SELECT before FROM forgotten WHERE what = 'events')
-    LIMIT %(limit)s::int
-);
+WHERE ctid >= %(first)s::tid
+  AND ctid < %(end)s::tid
+  AND at < (SELECT before FROM forgotten WHERE what = 'events');
