@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from waterclock.kit import start
 
-import click
+start.begin()  # before the imports below, and all that they bring
 
-from waterclock.kit.escaping import escaped
-from waterclock.kit.output_encoding import show_what_cannot_be_shown
+from collections.abc import Iterable  # noqa: E402
+from importlib.metadata import EntryPoint, entry_points  # noqa: E402
+from typing import Any, cast  # noqa: E402
+
+import click  # noqa: E402
+
+from waterclock.kit.escaping import escaped  # noqa: E402
+from waterclock.kit.output_encoding import show_what_cannot_be_shown  # noqa: E402
 
 GROUP = "waterclock.commands"
 CLIENT = frozenset({"httpx", "yaml"})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
@@ -24,27 +27,33 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from waterclock.kit import metrics
+from waterclock.kit import metrics, telemetry
 from waterclock.kit.metrics import AnyMetric, Exposition, Labels
+from waterclock.kit.sending import END_MOST_S, SEND_MOST_S
 
 EVERY_S = 15.0
-SEND_MOST_S = 5.0
+_CLOSE_MOST_S = 0.1
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 
 @asynccontextmanager
 async def pushing(exposition: Exposition, endpoint: str | None, *, instance: str) -> AsyncGenerator[None]:
-    """Send while the context lasts, and once more at its end. Without an endpoint nothing is sent.
+    """Send while the context lasts, and once more at its end, for a bounded time, while traces are sent. Without an
+    endpoint nothing is sent.
 
     `instance` tells processes of a service apart.
+
+    Raises:
+        SettingsError: a variable of OpenTelemetry does not fit.
     """
-    if endpoint is None:
+    if endpoint is None or telemetry.is_disabled(os.environ):
         yield
         return
     # Imported where it is needed: every start of every process would pay for it.
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
 
-    exporter = OTLPMetricExporter(endpoint=f"{endpoint.rstrip('/')}/v1/metrics", timeout=SEND_MOST_S)
+    with telemetry.settings_of_theirs():
+        exporter = OTLPMetricExporter(endpoint=f"{endpoint.rstrip('/')}/v1/metrics", timeout=SEND_MOST_S)
     resource = resource_of(exposition.service, instance)
     async with asyncio.TaskGroup() as tasks:
         sending = tasks.create_task(_for_ever(exposition, exporter, resource), name="send metrics")
@@ -52,8 +61,13 @@ async def pushing(exposition: Exposition, endpoint: str | None, *, instance: str
             yield
         finally:
             sending.cancel()
-    await asyncio.to_thread(_send, exporter, data_of(exposition, resource))
-    await asyncio.to_thread(_close, exporter)
+    telemetry.hurry()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_MOST_S):
+            await _aside(_send, exporter, data_of(exposition, resource))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_MOST_S):
+            await _aside(_close, exporter)
 
 
 def resource_of(service: str, instance: str) -> Resource:
@@ -64,7 +78,30 @@ async def _for_ever(exposition: Exposition, exporter: MetricExporter, resource: 
     while True:
         await asyncio.sleep(EVERY_S)
         await exposition.look()
-        await asyncio.to_thread(_send, exporter, data_of(exposition, resource))
+        await _aside(_send, exporter, data_of(exposition, resource))
+
+
+async def _aside(do: Callable[..., None], *arguments: Any) -> None:
+    """In a thread that nobody waits for: the loop's own hold up its end as long as a collector says nothing."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def ended(error: Exception | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
+
+    def work() -> None:
+        try:
+            do(*arguments)
+        except Exception as error:  # noqa: BLE001 - told to whoever waits
+            told: Exception | None = error
+        else:
+            told = None
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(ended, told)
+
+    threading.Thread(target=work, name="send metrics", daemon=True).start()
+    await done
 
 
 def _send(exporter: MetricExporter, data: MetricsData) -> None:

@@ -42,6 +42,7 @@ class Sender(SpanProcessor):
         self._idle = threading.Event()
         self._idle.set()
         self._ending = False
+        self._ends_at: float | None = None
         self._failing = False
         self._thread = threading.Thread(target=self._send_on, name="send spans", daemon=True)
         self._thread.start()
@@ -66,11 +67,18 @@ class Sender(SpanProcessor):
         self._wake.set()
         return self._idle.wait(timeout_millis / 1000)
 
-    def shutdown(self) -> None:
-        """Send what is left, for a bounded time; what then still waits is dropped."""
-        self._ending = True
+    def hurry(self) -> None:
+        """The end begins: what waits is sent at once, and the time for the rest begins to run out."""
+        if self._ends_at is None:
+            self._ends_at = time.monotonic() + END_MOST_S
         self._wake.set()
-        self._thread.join(END_MOST_S)
+
+    def shutdown(self) -> None:
+        """Send what is left, for a bounded time since `hurry`; what then still waits is dropped."""
+        self._ending = True
+        self.hurry()
+        assert self._ends_at is not None
+        self._thread.join(max(0.0, self._ends_at - time.monotonic()))
         self._exporter.shutdown()
         if self._waiting:
             with self._counting:

@@ -39,6 +39,9 @@ def run_service(
 ) -> None:
     """Run `serve(stop)` until it returns; SIGTERM and SIGINT set `stop`, a second one ends the process at once.
 
+    SIGHUP, of a terminal that has gone, sets `stop` too, unless we were told to ignore it (`nohup`); it often comes
+    beside another signal, so it is never the second one.
+
     What cannot start (`SettingsError`, `Unfit`, and the classes in `unfit`) is said in one line on standard error, and
     the exit code is 2.
     """
@@ -76,15 +79,24 @@ def raise_descriptors() -> None:
 async def _until_signal(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    was_asked = False
 
     def asked(number: int) -> None:
-        if stop.is_set():
+        nonlocal was_asked
+        if was_asked:
             lines.flush(_AT_ONCE_S)
             os._exit(128 + number)
+        was_asked = True
         stop.set()
+
+    def hung_up() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(stop.set)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked, number)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: hung_up())  # not the loop's: it is to hold beyond its end
     await serve(stop)
 
 

@@ -7,6 +7,7 @@ knows the run, without asking, and a decision made twice begins one trace.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -25,7 +26,7 @@ from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode,
 from waterclock.kit.lines import lead_lines
 from waterclock.kit.sampling import Ids, Sampled
 from waterclock.kit.sending import SEND_MOST_S, Sender
-from waterclock.kit.settings import TelemetrySettings
+from waterclock.kit.settings import SettingsError, TelemetrySettings
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -47,6 +48,7 @@ class _Tracing:
 
     provider: TracerProvider | None = None
     tracer: Tracer | None = None
+    sender: Sender | None = None
     below = 0  # of the low half of a trace's id: a trace that begins here is sampled
 
 
@@ -54,7 +56,27 @@ def setup(service: str, settings: TelemetrySettings) -> None:
     """Configure logging for the process, and tracing if an endpoint is set. Call once, in `main`."""
     lead_lines(service, settings)
     if settings.otlp_endpoint is not None:
-        install(service, exporter_to(settings.otlp_endpoint), sample=settings.trace_sample)
+        with settings_of_theirs():
+            install(service, exporter_to(settings.otlp_endpoint), sample=settings.trace_sample)
+
+
+def is_disabled(environment: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry's own switch says that nothing is to be sent."""
+    return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+@contextmanager
+def settings_of_theirs() -> Generator[None]:
+    """What is made meanwhile reads variables of OpenTelemetry (`OTEL_*`).
+
+    Raises:
+        SettingsError: the value of one does not fit.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        said = " ".join(str(error).split())
+        raise SettingsError(said if "OTEL_" in said else f"a variable OTEL_* does not fit: {said}") from error
 
 
 def exporter_to(endpoint: str) -> SpanExporter:
@@ -65,14 +87,21 @@ def exporter_to(endpoint: str) -> SpanExporter:
 
 
 def install(service: str, processor: SpanProcessor | SpanExporter, *, sample: float = 1.0) -> None:
-    """Turn tracing on, with spans going to `processor`; of the traces that begin here, this share is sampled."""
+    """Turn tracing on, with spans going to `processor`; of the traces that begin here, this share is sampled.
+
+    Nothing, where OpenTelemetry is disabled.
+    """
+    if is_disabled(os.environ):
+        return
     provider = TracerProvider(
         resource=Resource.create({"service.name": f"waterclock-{service}"}),
         sampler=Sampled(sample),
         id_generator=_ids,
         span_limits=SpanLimits(max_links=LINKS_MOST),
     )
-    provider.add_span_processor(Sender(processor) if isinstance(processor, SpanExporter) else processor)
+    if isinstance(processor, SpanExporter):
+        processor = _Tracing.sender = Sender(processor)
+    provider.add_span_processor(processor)
     tracer = provider.get_tracer("waterclock")
     assert isinstance(tracer, Tracer)
     _Tracing.below = TraceIdRatioBased.get_bound_for_rate(sample)
@@ -81,8 +110,15 @@ def install(service: str, processor: SpanProcessor | SpanExporter, *, sample: fl
         trace.set_tracer_provider(_Lent())
 
 
+def hurry() -> None:
+    """The process is about to end: what is still held is sent while other things end, too."""
+    if _Tracing.sender is not None:
+        _Tracing.sender.hurry()
+
+
 def shutdown() -> None:
     """Send what is still held, and turn tracing off."""
+    _Tracing.sender = None
     if _Tracing.provider is not None:
         _Tracing.provider.shutdown()
         _Tracing.provider = _Tracing.tracer = None

@@ -1,0 +1,128 @@
+"""What OpenTelemetry's own variables do, and what its senders are given at the end of a process."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from waterclock.kit import otlp, sending, telemetry
+from waterclock.kit.metrics import Exposition
+from waterclock.kit.settings import SettingsError, TelemetrySettings
+
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def off_at_the_end() -> Iterator[None]:
+    yield
+    telemetry.shutdown()
+
+
+@pytest.mark.parametrize("said", ["true", "TRUE", " true "])
+def test_disabled_means_no_traces_and_no_metrics(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", said)
+    telemetry.setup("api", TelemetrySettings(otlp_endpoint=NOBODY))
+    assert not telemetry.tracing()
+    monkeypatch.setattr(otlp, "_send", None)  # which would be called
+
+    async def end() -> None:
+        async with otlp.pushing(Exposition("api", []), NOBODY, instance="one"):
+            pass
+
+    asyncio.run(end())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "1.5"),
+    ],
+)
+def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as told:
+        telemetry.setup("api", TelemetrySettings(otlp_endpoint=NOBODY))
+    assert "OTEL_" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_plugins_that_are_named_are_not_loaded() -> None:
+    code = (
+        "import waterclock.cli\n"
+        "from waterclock.kit import telemetry\n"
+        "from waterclock.kit.settings import TelemetrySettings\n"
+        f"telemetry.setup('api', TelemetrySettings(otlp_endpoint={NOBODY!r}))\n"
+        "assert telemetry.tracing()\n"
+        "import os; os._exit(0)\n"
+    )
+    named = {"OTEL_PYTHON_TRACER_PROVIDER": "bogus", "OTEL_PYTHON_CONTEXT": "bogus"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=named, capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+class Silent(SpanExporter):
+    """A collector that says nothing."""
+
+    def __init__(self) -> None:
+        self.asked, self.over = threading.Event(), threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002
+        self.asked.set()
+        self.over.wait()
+        return SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        self.over.set()
+
+
+def test_traces_and_metrics_have_one_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is waited for metrics at the end is not waited for traces once more."""
+    silent = Silent()
+    telemetry.install("api", silent)
+    with telemetry.span("work"):
+        pass
+    waited: list[float] = []
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    telemetry.hurry()
+    assert silent.asked.wait(20)  # at once, beside all else that ends
+
+    now += 2.0
+
+    def join(_: threading.Thread, timeout: float) -> None:
+        waited.append(timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", join)
+    telemetry.shutdown()
+    assert waited == [pytest.approx(sending.END_MOST_S - 2.0)]
+
+
+def test_the_end_waits_for_no_collector_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(otlp, "EVERY_S", 0.0)
+    monkeypatch.setattr(otlp, "END_MOST_S", 0.05)
+    sent = threading.Event()
+
+    def send(*_: Any) -> None:
+        sent.set()
+        over.wait()
+
+    monkeypatch.setattr(otlp, "_send", send)
+
+    async def end() -> None:
+        async with otlp.pushing(Exposition("api", []), NOBODY, instance="one"):
+            assert await asyncio.to_thread(sent.wait, 20)
+
+    asyncio.run(end())  # which waits for the threads of the loop, of which none sends
+    over.set()
