@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -28,6 +29,7 @@ from waterclock_dev.ports import LOOPBACK, free_port
 
 GET = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LARGE = 16 << 20
+writers: WeakKeyDictionary[asyncio.StreamReader, asyncio.StreamWriter] = WeakKeyDictionary()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -66,9 +68,15 @@ async def opened(port: int, text: bytes = b"") -> AsyncGenerator[asyncio.StreamR
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     try:
         writer.write(text)
+        writers[reader] = writer
         yield reader
     finally:
         writer.transport.abort()
+
+
+async def answer_of(reader: asyncio.StreamReader) -> None:
+    assert b" 200 " in await head_of(reader)
+    assert await reader.readexactly(2) == b"xx"
 
 
 async def head_of(reader: asyncio.StreamReader) -> bytes:
@@ -120,7 +128,9 @@ async def test_those_that_rest_longest_go_first(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.asyncio
 async def test_a_request_whose_head_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert serving.HEAD_WITHIN == 10_000
+    assert serving.HEAD_WITHIN * serving.RESTS > 90_000  # ms, as long as gateways keep theirs
     monkeypatch.setattr(serving, "HEAD_WITHIN", 200)
+    monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.02)
     async with small(40) as port:
         for text in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"\r\n"):
             async with opened(port, text) as reader, asyncio.timeout(20):
@@ -129,6 +139,40 @@ async def test_a_request_whose_head_does_not_come_is_given_up(monkeypatch: pytes
             await head_of(reader)
             async with asyncio.timeout(20):
                 await reader.read()
+
+
+@pytest.mark.asyncio
+async def test_a_connection_that_rests_outlives_a_head_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that has been used and on which the next head has begun is given up, however its bytes trickle."""
+    monkeypatch.setattr(serving, "HEAD_WITHIN", 300)
+    monkeypatch.setattr(serving, "RESTS", 1_000)
+    monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.02)
+    async with small(40) as port, opened(port, GET % b"/") as resting:
+        await answer_of(resting)
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        writer.write(GET % b"/")
+        await answer_of(reader)
+
+        async def trickle() -> None:
+            with contextlib.suppress(ConnectionError):
+                for byte in GET * 1_000:
+                    writer.write(bytes([byte]).replace(b"\r", b"y").replace(b"\n", b"y"))
+                    await writer.drain()
+                    await asyncio.sleep(0.1)
+
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(20):
+            trickling = tasks.create_task(trickle())
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() in (b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+            trickling.cancel()
+        writer.transport.abort()
+        for late in (b"", b"GET / HT"):
+            async with opened(port, late) as silent, asyncio.timeout(20):
+                assert await silent.read() in (b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+        assert not resting.at_eof()
+        resting_writer = writers[resting]
+        resting_writer.write(GET % b"/")
+        await answer_of(resting)
 
 
 @pytest.mark.asyncio

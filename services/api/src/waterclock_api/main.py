@@ -129,6 +129,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 ready=ready,
                 ending=parts.hub.close,
                 connections=own.streams + CONNECTIONS,
+                keep_alive=own.keep_alive,
             )
     finally:
         await log.close()

@@ -13,12 +13,13 @@ from litestar.types import ASGIApp
 
 from waterclock.kit.addresses import authority, setting_at_fault
 from waterclock.kit.service import Unfit
-from waterclock_api.descriptors import Connections, bound_buffers, connections_at_most
+from waterclock_api.descriptors import Connections, bound_buffers, connections_at_most, watchable
 from waterclock_api.hub import STREAMS
 
 BACKLOG = 1_024
 CONNECTIONS = 2_048  # beside those of streams
-HEAD_WITHIN = 10_000  # ms; also how long a connection may rest between requests
+HEAD_WITHIN = 10_000  # ms
+RESTS = 9.5  # times as long a connection may rest between requests: longer than gateways keep it, 60 to 90 s
 HEAD_BYTES = 64 << 10  # of a request's line and headers, and of what is read or written ahead
 GRACE = 10.0  # s for requests under way once the process is to stop
 
@@ -32,17 +33,19 @@ async def serve(
     ready: Callable[[], None],
     ending: Callable[[], None],
     connections: int = STREAMS + CONNECTIONS,
+    keep_alive: float | None = None,
 ) -> None:
     """Serve until `stop`; `ending` is called then, and must make what does not end by itself end.
 
-    There are at most so many `connections`, and fewer where descriptors are fewer.
+    There are at most so many `connections`, and fewer where descriptors are fewer. `keep_alive`: s that one may rest.
 
     Raises:
         Unfit: the address cannot be bound.
     """
     check_free(host, port)
     most = connections_at_most(connections)
-    watched = Connections(app, port, most)
+    watched = Connections(app, port, most, head_within=HEAD_WITHIN / 1000)
+    rest = HEAD_WITHIN * RESTS if keep_alive is None else keep_alive * 1000
     server = Server(
         watched,
         address=host,
@@ -52,7 +55,7 @@ async def serve(
         websockets=False,
         backlog=BACKLOG,
         backpressure=most,
-        http1_settings=HTTP1Settings(header_read_timeout=HEAD_WITHIN, max_buffer_size=HEAD_BYTES),
+        http1_settings=HTTP1Settings(header_read_timeout=_patience(rest), max_buffer_size=HEAD_BYTES),
         log_enabled=False,
     )
     async with asyncio.TaskGroup() as tasks:
@@ -69,6 +72,11 @@ async def serve(
         serving.cancel()
         tending.cancel()
         stopped.cancel()
+
+
+def _patience(rest: float) -> int:
+    """How long Granian waits for a head, ms: as long as a connection may rest, where `Connections` sees to the rest."""
+    return max(HEAD_WITHIN, round(rest)) if watchable() else HEAD_WITHIN
 
 
 def check_free(host: str, port: int) -> None:

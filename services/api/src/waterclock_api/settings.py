@@ -26,6 +26,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: Port = 8080
     postgres_connections: Count = 10
     read_timeout: Annotated[float, msgspec.Meta(ge=0.1, le=3_600)] = 10
+    keep_alive: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 95  # s
     streams: Count = 2_000
     streams_per_client: Count = 500
     held_bytes: Annotated[int, msgspec.Meta(ge=16 << 20)] = HELD_BYTES
