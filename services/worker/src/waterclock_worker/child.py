@@ -1,4 +1,8 @@
-"""What runs in a child process, below its guard: executes one attempt and tells of it through a pipe."""
+"""What runs in a child process, below its guard: executes one attempt and tells of it through a pipe.
+
+The process is the executor's: it may close streams and descriptors, replace what it likes, lower limits. What is told
+after it relies on nothing of that: on functions taken here at import, and on a pipe that the guard holds too.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,13 +33,17 @@ from waterclock_worker.outcomes import Outcome, outcome_of, params_for, succeede
 from waterclock_worker.text import LINE_MOST, NAME_MOST, cleaned, error_of
 
 STOPPED = 128 + signal.SIGTERM
+_fstat, _getpid, _open, _write = os.fstat, os.getpid, os.open, os.write
+_set_recursion_limit = sys.setrecursionlimit
 
 
 class PipeReport:
     """Implements `waterclock.executors.Report`: every word at once, whole, to the pipe."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, *, guard: int) -> None:
         self._fd = fd
+        self._elsewhere = f"/proc/{guard}/fd/{fd}"
+        self._pipe = _identity(fd)
         self._lock = threading.Lock()
         self._steps = 0
         self.cancelled = False
@@ -65,8 +75,18 @@ class PipeReport:
         self.tell(words.Concealed(secret=secret[: words.SECRET_MOST]))
 
     def _write(self, line: bytes) -> None:
+        if _identity(self._fd) != self._pipe:  # closed, and its number may be a file's by now
+            self._fd = _open(self._elsewhere, os.O_WRONLY | os.O_CLOEXEC)
         while line:
-            line = line[os.write(self._fd, line) :]
+            line = line[_write(self._fd, line) :]
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        found = _fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class _PipeHandler(logging.Handler):
@@ -86,17 +106,18 @@ class _PipeHandler(logging.Handler):
 def main(fd: int, line: bytes) -> None:
     """Execute the task of this line, and tell of it through `fd`."""
     task = words.decode_task(line)
-    executing = os.getpid()
+    executing = _getpid()
+    streams = sys.stdout, sys.stderr
     sys.path[:] = task.path
-    report = PipeReport(fd)
+    report = PipeReport(fd, guard=os.getppid())
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_PipeHandler(report)])
     whose = Whose(task.run_id, task.attempt, task.traceparent)
     logging.setLogRecordFactory(named(logging.getLogRecordFactory(), lambda: whose))
     with beneath(task.traceparent):
         outcome = _execute(task, report)
-    if os.getpid() != executing:
+    if _getpid() != executing:
         os._exit(1)  # a copy that the executor forked and let return: it has no say
-    sys.stdout.flush()
+    _settle_streams(report, streams)
     report.tell(
         words.Ended(
             kind=outcome.kind,
@@ -106,6 +127,29 @@ def main(fd: int, line: bytes) -> None:
             after=outcome.after,
         )
     )
+
+
+def _settle_streams(report: PipeReport, streams: Iterable[Any]) -> None:
+    """Let printed lines come before the end. One that cannot be flushed must not be found by the interpreter: it would
+    end with another code than 0."""
+    for stream in streams:
+        _flushed(stream)
+    for name in ("stdout", "stderr"):
+        failure = _flushed(getattr(sys, name, None))
+        if failure is not None:
+            setattr(sys, name, None)
+            if not isinstance(failure, ValueError):  # closed or detached, as it was meant
+                report.logged(None, "warning", f"sys.{name} cannot be flushed: {failure!r}")
+
+
+def _flushed(stream: Any) -> BaseException | None:
+    """Why it cannot be."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except BaseException as failure:  # noqa: BLE001 - others' code, after their function has returned
+        return failure
+    return None
 
 
 def _execute(task: words.Task, report: PipeReport) -> Outcome:
@@ -127,13 +171,26 @@ def _execute(task: words.Task, report: PipeReport) -> Outcome:
             values=values,
         )
         arguments = (context,) if executor.params_type is None else (context, params)
-        if isinstance(values, LoopValues):
-            return succeeded(asyncio.run(_cancellable(executor, arguments, values, report)), report)
-        signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(report))
-        with values:
-            return succeeded(executor.function(*arguments), report)
+        with _depth_kept():
+            if isinstance(values, LoopValues):
+                returned = asyncio.run(_cancellable(executor, arguments, values, report))
+            else:
+                signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(report))
+                with values:
+                    returned = executor.function(*arguments)
+        return succeeded(returned, report)
     except Exception as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
         return outcome_of(error, report.concealed)
+
+
+@contextmanager
+def _depth_kept() -> Generator[None]:
+    """What is to be told of the function needs a little room to be called in."""
+    limit = sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        _set_recursion_limit(limit)
 
 
 async def _cancellable(

@@ -6,6 +6,7 @@ What is orphaned below the guard becomes its child (`PR_SET_CHILD_SUBREAPER`), a
 the executor's process ends, or the standard input does (the worker wants all of it dead, or is dead itself), the guard
 kills every process below it, and then ends as the executor's process did.
 
+It keeps the pipe of the words open, so that the executor's process finds it again should it close all it has.
 It imports little, and forks before anything else is imported: an attempt costs no second start of the interpreter.
 """
 
@@ -40,7 +41,6 @@ def main(fd: int) -> None:
         os.close(bell)
         _execute(fd, task, guard)
         return
-    os.close(fd)
     status = _until_over(executing, rung)
     _end_as(_clear(executing, status))
 
