@@ -20,7 +20,7 @@ import inspect
 import logging
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from contextvars import Context
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast, overload
@@ -31,6 +31,10 @@ OPENING_MOST = 60.0  # s
 LEAVING_MOST = 5.0  # s, each
 
 log = logging.getLogger(__name__)
+
+unwatched: Callable[[], AbstractContextManager[object]] = nullcontext
+around: Callable[[], AbstractContextManager[object]] = unwatched
+"""What surrounds the opening and the leaving of each: a worker keeps what these set in its process."""
 
 
 class AsyncLifespan(Generic[T]):
@@ -145,6 +149,8 @@ class _Kept:
                 self._value = await self._opened(stack)
                 self._ready.set()
                 await self._leaving.wait()
+                with around():
+                    await stack.aclose()
         except BaseException as error:  # noqa: BLE001 - the edge of foreign code: it must not end the loop
             self._end(error)
         self._ready.set()
@@ -153,7 +159,8 @@ class _Kept:
         timeout = asyncio.timeout(OPENING_MOST)
         try:
             async with timeout:
-                return await stack.enter_async_context(self._lifespan.open())
+                with around():
+                    return await stack.enter_async_context(self._lifespan.open())
         except TimeoutError as error:
             if timeout.expired():
                 raise TimeoutError(f"lifespan {self._lifespan.name} was not open after {OPENING_MOST:g} s") from error
@@ -217,7 +224,8 @@ class _Held:
             if self._manager is None:
                 manager = self._lifespan.open()
                 try:
-                    self._value = Context().run(manager.__enter__)
+                    with around():
+                        self._value = Context().run(manager.__enter__)
                 except (KeyboardInterrupt, SystemExit) as error:
                     raise _ended(self._lifespan.name, error) from error
                 self._manager = manager
@@ -227,7 +235,8 @@ class _Held:
     def leave(self) -> None:
         assert self._manager is not None
         try:
-            Context().run(self._manager.__exit__, None, None, None)
+            with around():
+                Context().run(self._manager.__exit__, None, None, None)
         except BaseException:  # the edge of foreign code: the others are left all the same
             log.exception("a lifespan ended with an error", extra={"lifespan": self._lifespan.name})
 

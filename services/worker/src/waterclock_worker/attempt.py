@@ -26,7 +26,7 @@ from waterclock.model.events import RunRequested
 from waterclock.model.instants import millis
 from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock_worker import tracing
-from waterclock_worker.capture import speaking
+from waterclock_worker.capture import entered, left
 from waterclock_worker.ending import ending_of
 from waterclock_worker.outcomes import Outcome, Stop, outcome_of, params_for, succeeded
 from waterclock_worker.steps import StepLog
@@ -123,6 +123,7 @@ class Attempt:
         self.outcome = outcome.kind
         if self.span is not None:
             tracing.ended(self.span, outcome)
+        left(self.steps)
         self.steps.close()
         self._interrupt = None  # it refers to us: whatever ends here is freed at once, without the collector
         self.ending = ending_of(
@@ -143,7 +144,7 @@ class Attempt:
         outcome = Outcome("returned")
         if self.interrupted_by(lambda: loop.call_soon_threadsafe(task.cancel)):
             timer = loop.call_later(self.limit, self.stop, "timedOut") if self.limit else None
-            speaking.set(self.steps)
+            entered(self.steps)
             try:
                 with self.traced():
                     outcome = succeeded(await self.executor.function(*self.arguments(values)), self.steps)
@@ -157,7 +158,7 @@ class Attempt:
         """Execute a plain function, in the thread at hand."""
         outcome = Outcome("returned")
         if self.stopped is None:
-            speaking.set(self.steps)
+            entered(self.steps)
             try:
                 with self.traced():
                     outcome = succeeded(self.executor.function(*self.arguments(values)), self.steps)

@@ -1,112 +1,135 @@
-"""What an executor prints or logs, led into its run's log.
+"""What an executor prints or logs, led into its run's log, and what it changes in the process, found and put back.
 
-A context variable says for which attempt the code at hand runs; it travels with tasks and with threads that are started
-in a copy of the context. Where it says nothing, output goes where it always went.
+A context variable says for which attempt the code at hand runs (reporting/speaking.py); it travels with tasks and with
+threads that are started in a copy of the context. Where it says nothing, output goes where it always went.
 """
 
 from __future__ import annotations
 
-import io
+import decimal
 import logging
+import signal
 import sys
-from collections.abc import Callable, Generator
+import threading
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TextIO
+from contextvars import copy_context
 
-from waterclock.executors import current_step
-from waterclock.model.events import Level
-from waterclock.sayings import level_of
-from waterclock_worker.naming import Whose, named
+from waterclock import lifespans
+from waterclock_worker.execution.state_watch import ADVICE, StateWatch
+from waterclock_worker.reporting import run_output, streams
+from waterclock_worker.reporting.log_capture import LogCapture
+from waterclock_worker.reporting.speaking import speaking
 from waterclock_worker.steps import StepLog
 
-speaking: ContextVar[StepLog | None] = ContextVar("speaking", default=None)
-"""The step log of the attempt for which the caller runs."""
+_ALARMS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
+log = logging.getLogger(__name__)
+
+
+class _Process:
+    """What holds for this process while workers work in it: in tests there may be several."""
+
+    workers = 0
+    logs: LogCapture | None = None
+    watch: StateWatch | None = None
+    decimals_shared = False  # the contexts of runs would share one of `decimal`
 
 
 @contextmanager
 def captured() -> Generator[None]:
-    """While it lasts, `print` and `logging` of an executor land in its run's log."""
-    root, out, err = logging.getLogger(), sys.stdout, sys.stderr
-    handlers = list(root.handlers)
-    ours, level = _RunHandler(), root.level
-    factory = logging.getLogRecordFactory()
-    logging.setLogRecordFactory(named(factory, _whose))
-    sys.stdout, sys.stderr = _Stream(out, "info"), _Stream(err, "warning")
-    root.addHandler(ours)
-    root.setLevel(min(level, logging.INFO))
-    filters = _outside_runs(level)
-    for handler in handlers:
-        handler.addFilter(filters)
+    """While it lasts, `print` and `logging` of an executor land in its run's log, and the process is watched."""
+    if _Process.workers:
+        _Process.workers += 1
+        try:
+            yield
+        finally:
+            _Process.workers -= 1
+        return
+    logs = LogCapture()
+    watch = StateWatch(logs)
+    with _alarms_heard(), logs.led(), watch.in_place():
+        _Process.workers, _Process.logs, _Process.watch = 1, logs, watch
+        _Process.decimals_shared = any(one.name == "decimal_context" for one in copy_context())
+        lifespans.around = watch.opening
+        try:
+            yield
+        finally:
+            lifespans.around = lifespans.unwatched
+            _Process.workers, _Process.logs, _Process.watch = 0, None, None
+
+
+def begun(runs: Sequence[StepLog]) -> None:
+    """These begin in this process. On the worker's I/O loop."""
+    if _Process.watch is not None:
+        with _guarded():
+            _Process.watch.begun(runs)
+
+
+def ended(runs: Sequence[StepLog]) -> None:
+    """These have ended, and what they told is not closed: they are told what they have changed. On the I/O loop."""
+    if _Process.watch is not None:
+        with _guarded():
+            _Process.watch.ended(runs)
+
+
+@contextmanager
+def _guarded() -> Generator[None]:
+    """What others have made of the process may refuse to be looked at: no ending waits for that."""
+    try:
+        yield
+    except Exception:
+        log.exception("what runs have changed in this process could not be looked at")
+
+
+def entered(steps: StepLog) -> None:
+    """From here on the caller, a task or a thread, runs for this attempt."""
+    speaking.set(steps)
+    if _Process.decimals_shared:
+        decimal.setcontext(decimal.getcontext().copy())
+
+
+def left(steps: StepLog) -> None:
+    """The attempt's function has returned: tell what its streams still hold, and free its thread of what it has set."""
+    if streams.put_by or run_output.made_by:
+        streams.left(steps)
+    logs = _Process.logs
+    if logs is not None and logs.choosing:
+        logs.choosing.discard(steps)
+    if sys.getprofile() is not None or sys.gettrace() is not None:
+        _untraced(steps)
+
+
+def _untraced(steps: StepLog) -> None:
+    """A thread is used again; a loop is used by all. Where a debugger or a measurement traces all threads, it stays."""
+    found: list[str] = []
+    if sys.getprofile() is not None and threading.getprofile() is None:
+        sys.setprofile(None)
+        found.append("sys.setprofile")
+    if sys.gettrace() is not None and threading.gettrace() is None:
+        sys.settrace(None)
+        found.append("sys.settrace")
+    for name in found:
+        text = f"{name} was left set in a thread that other runs use. It was put back: {ADVICE}"
+        steps.logged(None, "warning", text)
+
+
+@contextmanager
+def _alarms_heard() -> Generator[None]:
+    """A timer that a run sets (`signal.alarm`) would end the process: its signal does, where nobody takes it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def heard(number: int, _frame: object) -> None:
+        log.warning(
+            "a timer that a run has set has rung, and was not heard", extra={"signal": signal.Signals(number).name}
+        )
+
+    deaf = [number for number in _ALARMS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in deaf:
+        signal.signal(number, heard)
     try:
         yield
     finally:
-        for handler in handlers:
-            handler.removeFilter(filters)
-        root.setLevel(level)
-        root.removeHandler(ours)
-        logging.setLogRecordFactory(factory)
-        sys.stdout, sys.stderr = out, err
-
-
-def _whose() -> Whose | None:
-    steps = speaking.get()
-    return None if steps is None else Whose(steps.run_id, steps.attempt, steps.traceparent)
-
-
-class _Stream(io.TextIOBase):
-    """Standard output or error: whole lines of a run go to its report, all else to the stream that was there."""
-
-    def __init__(self, behind: TextIO, level: Level) -> None:
-        self._behind = behind
-        self._level: Level = level
-
-    def write(self, text: str) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        steps = speaking.get()
-        if steps is None:
-            return self._behind.write(text)
-        steps.printed(current_step.get(), self._level, text)
-        return len(text)
-
-    def flush(self) -> None:
-        """An unfinished line is told too: who flushes wants it seen."""
-        steps = speaking.get()
-        if steps is None:
-            self._behind.flush()
-        else:
-            steps.flush(current_step.get(), self._level)
-
-    def fileno(self) -> int:
-        return self._behind.fileno()
-
-    def isatty(self) -> bool:
-        return speaking.get() is None and self._behind.isatty()
-
-    @property
-    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self._behind.encoding
-
-
-class _RunHandler(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFormatter(logging.Formatter("%(message)s"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        steps = speaking.get()
-        if steps is not None:
-            try:
-                text = self.format(record)
-            except Exception:  # noqa: BLE001 - as every handler: a wrong format must not fail what logs it
-                self.handleError(record)
-            else:
-                steps.logged(current_step.get(), level_of(record.levelno), text)
-
-
-def _outside_runs(level: int) -> Callable[[logging.LogRecord], bool]:
-    """What the process's own handlers pass on: our lines, and those of libraries from the level that was set."""
-
-    def passes(record: logging.LogRecord) -> bool:
-        return speaking.get() is None and (record.levelno >= level or record.name.startswith("waterclock"))
-
-    return passes
+        for number in deaf:
+            signal.signal(number, signal.SIG_DFL)

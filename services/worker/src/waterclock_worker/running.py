@@ -25,7 +25,7 @@ from waterclock.lifespans import ThreadValues
 from waterclock.log.attempts import Grant, RunEnding
 from waterclock.log.client import Log
 from waterclock.model.events import RunRequested
-from waterclock_worker import measuring, tracing
+from waterclock_worker import capture, measuring, tracing
 from waterclock_worker.attempt import Attempt
 from waterclock_worker.children import Children
 from waterclock_worker.endings import Endings
@@ -115,6 +115,7 @@ class Running:
         if telemetry.tracing() and attempts:
             tracing.claimed(attempts, seconds=self._clock.monotonic() - seat.asked_at, session=seat.session)
         measuring.tell_late(attempts, self._clock.monotonic())
+        capture.begun([attempt.steps for attempt in attempts if attempt.executor.kind != "child"])
         for attempt in attempts:
             grant = attempt.grant
             seat.attempts[grant.fence] = attempt
@@ -216,6 +217,8 @@ class Running:
             self._recorders[steps.partition].tell(steps)
         ended = [self._done.popleft() for _ in range(len(self._done))]
         measuring.ended(ended, self._clock.monotonic())
+        if ended:
+            capture.ended([attempt.steps for attempt in ended])
         for attempt in ended:
             ending = attempt.ending
             assert ending is not None

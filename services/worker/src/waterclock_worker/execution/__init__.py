@@ -1,0 +1,1 @@
+"""Where attempts execute, and what they can reach there."""

@@ -1,0 +1,243 @@
+"""Who changes what belongs to the whole process: the usual ways to do so say for which run they are called.
+
+What is changed otherwise is found all the same (state_watch.py), but then any run that ran meanwhile may have done it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import builtins
+import faulthandler
+import functools
+import gc
+import json
+import locale
+import logging
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from waterclock_worker.execution.process_state import LATER, RANDOM, SEED
+from waterclock_worker.execution.state_families import Once, Umask
+from waterclock_worker.reporting.log_capture import LogCapture
+from waterclock_worker.reporting.speaking import speaking
+from waterclock_worker.reporting.streams import Module, Sys, streams_led
+from waterclock_worker.steps import StepLog
+
+PROCESS: Any = "process"
+"""For the owner of a change: the worker's own code."""
+Note = tuple[str, str, StepLog]
+"""Family, name, whose."""
+_TIMERS = "timers of signals (signal.alarm, setitimer)"
+_WATCHED = (  # module, its functions, family, name
+    (os, ("chdir", "fchdir"), "settings", "working folder"),
+    (socket, ("setdefaulttimeout",), "settings", "socket.setdefaulttimeout"),
+    (sys, ("setrecursionlimit",), "settings", "recursion limit"),
+    (sys, ("set_int_max_str_digits",), "settings", "limit of digits (sys.set_int_max_str_digits)"),
+    (sys, ("setswitchinterval",), "settings", "switch interval"),
+    (locale, ("setlocale",), "settings", "locale"),
+    (gc, ("enable", "disable", "set_threshold", "set_debug"), "settings", "garbage collector"),
+    (faulthandler, ("enable", "disable"), "settings", "faulthandler"),
+    (signal, ("alarm", "setitimer"), "settings", _TIMERS),
+    (threading, ("settrace", "settrace_all_threads"), "hooks", "threading.settrace"),
+    (threading, ("setprofile", "setprofile_all_threads"), "hooks", "threading.setprofile"),
+    (asyncio, ("set_event_loop_policy",), "hooks", "the event loop policy"),
+    (warnings, ("filterwarnings", "simplefilter", "resetwarnings"), "settings", "warnings.filters"),
+    (RANDOM, ("seed", "setstate"), "calls", SEED),
+    (faulthandler, ("dump_traceback_later",), "calls", LATER),
+)
+_MODULES: tuple[Any, ...] = (builtins, warnings, time, json, RANDOM, signal, socket, subprocess)
+"""Whose attributes are noted when they are set. Not those that are read all the time: that takes longer then."""
+_STREAMS = {"stdin", "stdout", "stderr"}  # which are each run's own
+AT_EXIT = (
+    "this run has registered a function for the end of the process (atexit): a worker ends without calling any. "
+    "What is to be closed belongs into a lifespan, or into the run"
+)
+
+
+class Witness:
+    """Notes of changes, in their order; taken by who watches."""
+
+    def __init__(self, logs: LogCapture, umask: Umask, calls: Once) -> None:
+        self.notes: deque[Note] = deque(maxlen=100_000)
+        self._logs = logs
+        self._umask = umask
+        self._calls = calls
+        self._main = threading.main_thread().ident
+
+    def note(self, family: str, name: str) -> None:
+        """Say for whom the caller runs, if that can be known: a thread that a run has started is nobody's."""
+        steps = speaking.get()
+        if steps is not None:
+            self.notes.append((family, name, steps))
+        elif threading.get_ident() == self._main:
+            self.notes.append((family, name, PROCESS))
+
+    @contextmanager
+    def in_place(self) -> Generator[None]:
+        """While it lasts, what changes the process is noted. Within it runs have streams of their own."""
+        with ExitStack() as put:
+            for module, names, family, name in _WATCHED:
+                for one in names:
+                    if hasattr(module, one):
+                        put.enter_context(_replaced(module, one, self._noting(getattr(module, one), family, name)))
+            put.enter_context(_replaced(os, "umask", self._setting_umask(os.umask)))
+            put.enter_context(_replaced(resource, "setrlimit", self._limiting(resource.setrlimit)))
+            put.enter_context(_replaced(atexit, "register", self._registering(atexit.register)))
+            environ: Any = type(os.environ)
+            for one in ("__setitem__", "__delitem__"):
+                put.enter_context(_replaced(environ, one, self._keyed(getattr(environ, one), "environment")))
+            put.enter_context(_replaced(logging.Logger, "setLevel", self._leveling(logging.Logger.setLevel)))
+            put.enter_context(_replaced(logging, "disable", self._disabling(logging.disable)))
+            put.enter_context(_replaced(logging.Logger, "addHandler", self._adding(logging.Logger.addHandler)))
+            put.enter_context(_replaced(logging.Logger, "removeHandler", self._removing(logging.Logger.removeHandler)))
+            put.enter_context(streams_led(_noted_sys(self.note)))
+            for module in _MODULES:
+                plain = module.__class__
+                module.__class__ = _noted_module(self.note)
+                put.callback(setattr, module, "__class__", plain)
+            yield
+
+    def _noting(self, plain: Callable[..., Any], family: str, name: str) -> Callable[..., Any]:
+        once = name if family == self._calls.title else None
+
+        @functools.wraps(plain)
+        def noting(*args: Any, **kwargs: Any) -> Any:
+            answer = plain(*args, **kwargs)
+            if once is not None and speaking.get() is not None:
+                self._calls.done.add(once)
+            self.note(family, name)
+            return answer
+
+        return noting
+
+    def _setting_umask(self, plain: Callable[[int], int]) -> Callable[[int], int]:
+        @functools.wraps(plain)
+        def umask(mask: int, /) -> int:
+            before = plain(mask)
+            self._umask.value = mask & 0o777
+            self.note("settings", "umask")
+            return before
+
+        return umask
+
+    def _limiting(self, plain: Callable[..., Any]) -> Callable[..., Any]:
+        names = {getattr(resource, name): name for name in dir(resource) if name.startswith("RLIMIT_")}
+
+        @functools.wraps(plain)
+        def setrlimit(which: int, limits: Any, /) -> None:
+            plain(which, limits)
+            self.note("settings", f"limit {names.get(which)}")
+
+        return setrlimit
+
+    def _registering(self, plain: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(plain)
+        def register(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+            answer = plain(function, *args, **kwargs)
+            steps = speaking.get()
+            home = str(getattr(function, "__module__", None)).partition(".")[0]
+            if steps is not None and home not in sys.stdlib_module_names:
+                steps.logged(None, "warning", AT_EXIT)
+            return answer
+
+        return register
+
+    def _keyed(self, plain: Callable[..., Any], family: str) -> Callable[..., Any]:
+        @functools.wraps(plain)
+        def changing(mapping: Any, key: Any, *value: Any) -> None:
+            plain(mapping, key, *value)
+            self.note(family, os.fsdecode(key))
+
+        return changing
+
+    def _leveling(self, plain: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(plain)
+        def set_level(logger: logging.Logger, level: int | str) -> None:
+            plain(logger, level)
+            self._logged(logger.name)
+
+        return set_level
+
+    def _disabling(self, plain: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(plain)
+        def disable(level: int = logging.CRITICAL) -> None:
+            plain(level)
+            self._logged("logging.disable")
+
+        return disable
+
+    def _logged(self, name: str) -> None:
+        steps = speaking.get()
+        if steps is not None:
+            self._logs.chooses(steps)
+            self.note("logging", name)
+        elif threading.get_ident() == self._main:
+            self._logs.state.adopt(name)
+
+    def _adding(self, plain: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(plain)
+        def add_handler(logger: logging.Logger, handler: logging.Handler) -> None:
+            steps = speaking.get()
+            if steps is not None and not isinstance(handler, logging.NullHandler) and not steps.closed:
+                if handler not in logger.handlers:
+                    self._logs.state.added.setdefault(handler, (steps, logger))
+                self.note("logging", logger.name)
+            plain(logger, handler)
+
+        return add_handler
+
+    def _removing(self, plain: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(plain)
+        def remove_handler(logger: logging.Logger, handler: logging.Handler) -> None:
+            plain(logger, handler)
+            self._logs.state.added.pop(handler, None)
+            self.note("logging", logger.name)
+
+        return remove_handler
+
+
+@contextmanager
+def _replaced(place: Any, name: str, by: Any) -> Generator[None]:
+    plain = getattr(place, name)
+    setattr(place, name, by)
+    try:
+        yield
+    finally:
+        if getattr(place, name) is by:
+            setattr(place, name, plain)
+
+
+def _noted_module(note: Callable[[str, str], None], kind: type[Module] = Module) -> Any:
+    """A class of modules that tells which attribute is set, or deleted."""
+
+    class Noted(kind):
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            tell(self.__name__, name)
+
+        def __delattr__(self, name: str) -> None:
+            super().__delattr__(name)
+            tell(self.__name__, name)
+
+    def tell(module: str, name: str) -> None:
+        if module != "sys" or name not in _STREAMS:
+            family = "hooks" if module == "sys" else "settings" if name == "filters" else "functions"
+            note(family, f"{module}.{name}")
+
+    return Noted
+
+
+def _noted_sys(note: Callable[[str, str], None]) -> type[Sys]:
+    return _noted_module(note, Sys)

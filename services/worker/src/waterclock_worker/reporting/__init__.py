@@ -1,0 +1,1 @@
+"""What an attempt tells, on its way to the log."""
