@@ -336,6 +336,11 @@ async def waits(ctx: RunContext) -> None:
         raise
 
 
+async def gate(run_id: str) -> None:
+    """Wait until `go_on`."""
+    await asyncio.to_thread(_gates.setdefault(run_id, threading.Event()).wait)
+
+
 def go_on(run_id: str) -> None:
     """Let a `t.waits` return, also one that has not begun."""
     _gates.setdefault(run_id, threading.Event()).set()

@@ -42,6 +42,7 @@ from waterclock.model.positions import Position
 from waterclock.model.retry import RetryPolicy
 from waterclock.wire.envelope import UnknownEvent
 from waterclock_dev.installation import DEMO_EXECUTORS
+from waterclock_worker.execution.guarded_loop import AsyncioLoop, NewLoop
 from waterclock_worker.registry import Registry
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import Worker
@@ -213,7 +214,11 @@ class Shop:
 
     @asynccontextmanager
     async def worker(
-        self, *executors: AnyExecutor, exits: Callable[[int], None] | None = None, **settings: Any
+        self,
+        *executors: AnyExecutor,
+        exits: Callable[[int], None] | None = None,
+        new_loop: NewLoop = AsyncioLoop,
+        **settings: Any,
     ) -> AsyncGenerator[Worker]:
         """A worker in this process; drained at the end."""
         chosen: dict[str, Any] = {"worker_name": "w", "lease": LEASE, "drain_timeout": 0.3} | settings
@@ -223,6 +228,7 @@ class Shop:
             self.settings,
             Registry(executors),
             WorkerSettings(**chosen),
+            new_loop=new_loop,
             end_process=exits or _must_not_end,
         )
         try:

@@ -9,6 +9,7 @@ import pytest
 
 from waterclock.kit.clock import SystemClock
 from waterclock.lifespans import AsyncLifespan, LoopValues, lifespan
+from waterclock_worker.execution.guarded_loop import AsyncioLoop
 from waterclock_worker.loops import Loops
 from waterclock_worker.threads import Threads
 
@@ -19,12 +20,21 @@ class Heard:
     """Work that keeps what it is told of its loop."""
 
     name = "r-1"
+    key = "x"
+    steps = None
 
     def __init__(self) -> None:
         self.told: list[tuple[str, bool]] = []
 
     def blocked(self, where: str, *, itself: bool) -> None:
         self.told.append((where, itself))
+
+    def hand_back(self) -> bool:
+        return True
+
+    def crash(self, why: str) -> bool:
+        del why
+        return True
 
 
 class Note(Heard):
@@ -44,7 +54,7 @@ class Note(Heard):
 
 
 async def test_work_runs_in_a_thread_of_its_own_and_not_behind_what_blocks() -> None:
-    loops = Loops(SystemClock(), asyncio.new_event_loop)
+    loops = Loops(SystemClock(), AsyncioLoop)
     watching = asyncio.ensure_future(loops.watch())
     blocking, behind, after = Note(blocks=1.5), Note(), Note()
     loops.start([blocking, behind])
@@ -72,7 +82,7 @@ class Starts(Heard):
 
 
 async def test_what_blocks_the_loop_is_told_so_and_so_is_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    loops = Loops(SystemClock(), asyncio.new_event_loop)
+    loops = Loops(SystemClock(), AsyncioLoop)
     watching = asyncio.ensure_future(loops.watch())
     beside, blocking = Starts(), Note(blocks=0.6)
     loops.start([blocking])
@@ -129,7 +139,7 @@ async def test_a_loop_that_replaces_a_blocked_one_has_values_of_its_own_and_each
         yield mine
         told.append(("left", mine, threading.current_thread().name))
 
-    loops = Loops(SystemClock(), asyncio.new_event_loop)
+    loops = Loops(SystemClock(), AsyncioLoop)
     watching = asyncio.ensure_future(loops.watch())
     blocking, other = Use(number, blocks=1.0), Use(number)
     loops.start([blocking])

@@ -40,7 +40,8 @@ class Attempt:
 
     __slots__ = (
         "_clock", "_done", "_ended", "_interrupt", "_process", "claimed_at", "ending", "executor", "grant", "limit",
-        "lost", "outcome", "partition", "request", "span", "steps", "stopped", "stopped_at", "traceparent",
+        "lost", "outcome", "overdue", "partition", "request", "span", "steps", "stopped", "stopped_at", "timer",
+        "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +78,8 @@ class Attempt:
         self.span: Span | None = None  # where it is traced, from its start to its end
         self.stopped_at = 0.0  # monotonic; when it was asked to stop
         self.lost = False  # its run was found to be taken away
+        self.overdue = False  # it went on although it was asked to stop
+        self.timer: asyncio.TimerHandle | None = None  # of the I/O loop, where that keeps its time
         self._clock = clock
         self._done = done
         self._ended = threading.Lock()  # taken by whoever ends it
@@ -96,6 +99,10 @@ class Attempt:
         if self._interrupt is not None:
             self._interrupt()
 
+    @property
+    def key(self) -> str:
+        return self.executor.key
+
     def blocked(self, where: str, *, itself: bool) -> None:
         """Say in the run's log what holds up the loop that it runs on."""
         what = "this attempt blocks" if itself else "one of the attempts beside this one, or this one, blocks"
@@ -106,6 +113,15 @@ class Attempt:
         """The run is another worker's by now: stop."""
         self.lost = True
         self.stop("returned")
+
+    def hand_back(self) -> bool:
+        """Stop it, and end it as given back although its function has not returned: it is another's fault."""
+        self.stop("returned")
+        return self.finish(Outcome("returned"))
+
+    def crash(self, why: str) -> bool:
+        """End it although its function has not returned: what it runs on has ended."""
+        return self.finish(Outcome("crashed", error=Error(type="LoopEnded", message=f"its event loop ended: {why}")))
 
     def interrupted_by(self, interrupt: Callable[[], object]) -> bool:
         """Name the way to interrupt what runs now, from any thread. Returns whether it may go on at all."""

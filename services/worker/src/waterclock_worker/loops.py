@@ -1,169 +1,168 @@
-"""Where `async def` executors run: an event loop in a thread of its own, apart from the worker's I/O.
+"""Where `async def` executors run: event loops in threads of their own, apart from the worker's I/O.
+
+    an executor's runs ──► the loop of all ──ended twice by its runs──► a loop of its own
 
 An executor that blocks its loop stops what else runs there, but neither claims nor renewals, and not what comes after
-it: a loop that does not answer is left to what it has begun, and another takes its place. Whose fault that is, is said.
+it: a loop that does not answer is left to what it has begun, and another takes its place. If it stays so, what it had
+begun is handed back too, but for the run that blocks it. Whose fault that is, is said.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Protocol
+from collections import Counter
+from collections.abc import Sequence
 
 from waterclock.kit.clock import Clock
-from waterclock.lifespans import LoopValues
+from waterclock_worker.execution.executor_loop import ExecutorLoop, Work
+from waterclock_worker.execution.guarded_loop import NewLoop
 
 BLOCKED_AFTER = 0.25  # s without an answer
+HANDED_BACK_AFTER = 5.0  # s: then what waits behind a blocked loop is better off elsewhere
+ENDED_MOST = 2
+"""Times that an executor may end the loop of all, before it has one of its own."""
 _LOOK_EVERY = 0.1  # s
 
 log = logging.getLogger(__name__)
 
 
-class Work(Protocol):
-    """Something to be run on an executors' loop, with the values of that loop; it never raises."""
-
-    @property
-    def name(self) -> str: ...
-
-    def run(self, values: LoopValues) -> Coroutine[None, None, None]: ...
-
-    def blocked(self, where: str, *, itself: bool) -> None:
-        """The loop has not answered for a while; it stands at `where`. `itself`: this work holds it, and no other."""
-        ...
-
-
-class ExecutorLoop:
-    """One thread with one loop and the values it has opened; ended by `close`, or with the process."""
-
-    def __init__(self, number: int, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-        self.waiting: deque[Work] = deque()  # handed over, not begun
-        self.asked_at: float | None = None  # when an answer was asked for that has not come
-        self._begun: dict[asyncio.Task[None], Work] = {}
-        self._loop = new_loop()
-        self._stopping = asyncio.Event()
-        self._started = threading.Event()
-        self._tasks: asyncio.TaskGroup | None = None
-        self._values = LoopValues()
-        self.thread = threading.Thread(target=self._run, name=f"executors-{number}", daemon=True)
-        self.thread.start()
-        self._started.wait()
-
-    def start(self, work: Sequence[Work]) -> None:
-        """Run these; from any thread."""
-        self.waiting.extend(work)
-        self._call(self._begin, len(work))
-
-    def ask(self, now: float) -> None:
-        """Ask for a sign of life, unless one is still due."""
-        if self.asked_at is None:
-            self.asked_at = now
-            self._call(self._answer)
-
-    def tell(self) -> None:
-        """Say what blocks the loop: to the work that does; to all, if it is a task that one of them began."""
-        frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the way into a thread
-        frame = frames.get(self.thread.ident or 0)
-        where = "?" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
-        holding = asyncio.current_task(self._loop)
-        begun = dict(self._begun)
-        found = [begun[holding]] if holding in begun else [*begun.values()]
-        log.warning("executors' loop is blocked", extra={"at": where, "runs": [one.name for one in found]})
-        for one in found:
-            one.blocked(where, itself=holding in begun)
-
-    def close(self) -> None:
-        """Let what runs come to its end, then leave its values and end the thread."""
-        self._call(self._stopping.set)
-
-    def _call(self, call: Callable[..., object], *arguments: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(call, *arguments)
-
-    def _begin(self, count: int) -> None:
-        assert self._tasks is not None
-        for _ in range(count):
-            self._tasks.create_task(self._next(), name="attempt")
-
-    async def _next(self) -> None:
-        """Work waits until its task really runs: what stands behind one that blocks can still be taken elsewhere."""
-        try:
-            work = self.waiting.popleft()
-        except IndexError:
-            return
-        task = asyncio.current_task()
-        assert task is not None
-        self._begun[task] = work
-        await work.run(self._values)
-        del self._begun[task]
-
-    def _answer(self) -> None:
-        self.asked_at = None
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            self._started.set()
-            await self._stopping.wait()
-        await self._values.close()
-
-
 class Loops:
-    """The executors' loop in use, and those that were left behind blocked. Belongs to the worker's I/O loop."""
+    """The executors' loops in use, and those that were left behind blocked. Belongs to the worker's I/O loop."""
 
-    def __init__(self, clock: Clock, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    def __init__(self, clock: Clock, new_loop: NewLoop) -> None:
         self._clock = clock
         self._new_loop = new_loop
         self._count = 0
         self._closed = False
+        self._endings: Counter[str] = Counter()  # by executor
         self._left: list[ExecutorLoop] = []
-        self._current = self._another()
+        self._current = self._another(None)
+        self._own: dict[str, ExecutorLoop] = {}
+
+    @property
+    def alone(self) -> list[str]:
+        """Executors that have a loop of their own."""
+        return sorted(self._own)
 
     def start(self, work: Sequence[Work]) -> None:
-        self._current.start(work)
+        if self._own:
+            for one in work:
+                self._own.get(one.key, self._current).start([one])
+        else:
+            self._current.start(work)
 
     async def watch(self) -> None:
-        """Until `close`: replace the loop when it is blocked, and take over what it has not begun."""
+        """Until `close`: give executors loops of their own; replace a loop that is blocked or has ended."""
         while not self._closed:
-            now = self._clock.monotonic()
-            asked_at = self._current.asked_at
-            if asked_at is not None and now - asked_at > BLOCKED_AFTER:
-                self._replace()
-            self._current.ask(now)
+            self._part()
+            for one in (self._current, *self._own.values()):
+                self._look(one, self._clock.monotonic())
+            for one in [*self._left]:
+                self._look_back(one, self._clock.monotonic())
+            self._left = [one for one in self._left if one.thread.is_alive()]
             await asyncio.sleep(_LOOK_EVERY)
 
     def close(self) -> None:
         """What was handed over before comes to its end; what comes after is not begun."""
         self._closed = True
-        self._current.close()
+        for one in (self._current, *self._own.values()):
+            one.close()
 
     @property
     def threads(self) -> list[threading.Thread]:
-        """Of the loop in use, and of those left behind that have not come to their end."""
-        return [self._current.thread, *(one.thread for one in self._left)]
+        """Of the loops in use, and of those left behind that have not come to their end."""
+        return [one.thread for one in (self._current, *self._own.values(), *self._left)]
 
-    def _replace(self) -> None:
-        blocked, self._current = self._current, self._another()
-        blocked.tell()
-        blocked.close()
-        self._left = [one for one in (*self._left, blocked) if one.thread.is_alive()]
+    def _look(self, one: ExecutorLoop, now: float) -> None:
+        if one.failure is not None:
+            self._replace(one)
+            self._give_up(one)
+        elif one.asked_at is not None and now - one.asked_at > BLOCKED_AFTER:
+            _tell_blocked(one)
+            self._left.append(one)
+            self._replace(one)
+            one.close()
+        else:
+            one.ask(now)
+
+    def _look_back(self, one: ExecutorLoop, now: float) -> None:
+        """At one that was left behind."""
+        if one.failure is not None:
+            self._give_up(one)
+            self._left.remove(one)
+        elif one.asked_at is not None and now - one.asked_at > HANDED_BACK_AFTER:
+            self._hand_back(one)
+        else:
+            one.ask(now)
+
+    def _give_up(self, one: ExecutorLoop) -> None:
+        """It has ended; whose fault that is can be told only of a loop that one executor has for itself."""
+        here, why = one.begun, repr(one.failure)
+        ended = [work for work in here if (work.crash(why) if one.key is not None else work.hand_back())]
+        told = {
+            "error": why,
+            "executors": sorted({work.key for work in here}),
+            "failed" if one.key is not None else "handed_back": [work.name for work in ended],
+        }
+        log.error("executors' loop has ended", extra=told)
+        for key in {work.key for work in here}:
+            self._ended(key)
+        one.give_up()
+
+    def _hand_back(self, one: ExecutorLoop) -> None:
+        """What a blocked loop had begun. Where it cannot be told who blocks it, that is any of those."""
+        holder = one.holder()
+        if holder is None and len({work.key for work in one.begun}) == 1:
+            return  # all are of one executor: it would block the next loop as well
+        returned = [work for work in one.begun if work is not holder and work.hand_back()]
+        if not returned:
+            return
+        told = {"at": one.where(), "handed_back": [work.name for work in returned]}
+        blame = {} if holder is None else {"run": holder.name, "executor": holder.key}
+        log.error("executors' loop stays blocked: its other runs are handed back", extra=told | blame)
+        for key in {holder.key} if holder is not None else {work.key for work in returned}:
+            self._ended(key)
+
+    def _ended(self, key: str) -> None:
+        """An executor has ended a loop, or would have; from any thread."""
+        self._endings[key] += 1
+
+    def _part(self) -> None:
+        """Give a loop of its own to whoever has ended that of all too often."""
+        for key, times in self._endings.copy().items():
+            if times >= ENDED_MOST and key not in self._own:
+                self._own[key] = self._another(key)
+                told = {"executor": key, "ended": times}
+                log.warning("an executor has ended the loop of all: from now on it has a loop of its own", extra=told)
+
+    def _replace(self, one: ExecutorLoop) -> None:
+        """Another in its place, with what it has not begun."""
+        another = self._another(one.key)
+        if one.key is None:
+            self._current = another
+        else:
+            self._own[one.key] = another
         taken: list[Work] = []
-        while blocked.waiting:
+        while one.waiting:
             try:
-                taken.append(blocked.waiting.popleft())
+                taken.append(one.waiting.popleft())
             except IndexError:
                 break
         if taken:
-            self._current.start(taken)
+            another.start(taken)
 
-    def _another(self) -> ExecutorLoop:
+    def _another(self, key: str | None) -> ExecutorLoop:
         self._count += 1
-        return ExecutorLoop(self._count, self._new_loop)
+        return ExecutorLoop(self._count, key, self._new_loop, self._ended)
+
+
+def _tell_blocked(one: ExecutorLoop) -> None:
+    """Say what blocks a loop: to the work that does; to all, if it is a task of which that cannot be told."""
+    where, holder = one.where(), one.holder()
+    found = one.begun if holder is None else [holder]
+    told = {"at": where, "runs": [work.name for work in found], "executors": sorted({work.key for work in found})}
+    log.warning("executors' loop is blocked", extra=told)
+    for work in found:
+        work.blocked(where, itself=holder is not None)

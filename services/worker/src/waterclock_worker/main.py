@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 import msgspec
-import uvloop
 
 from waterclock.kit import lines, telemetry
 from waterclock.kit.collector import calm_collector
@@ -30,6 +29,7 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.wire.keys import Keys
 from waterclock_worker.control import app_of
+from waterclock_worker.execution.guarded_loop import UvLoop, own_tasks_told
 from waterclock_worker.reach import reach_of
 from waterclock_worker.registry import discover
 from waterclock_worker.settings import WorkerSettings
@@ -58,7 +58,8 @@ def worker(*, asyncapi: bool, executors: tuple[str, ...], queues: str | None, na
         "queues": tuple(part.strip() for part in queues.split(",")) if queues else None,
     }
     chosen = {option: value for option, value in given.items() if value is not None}
-    run_service(lambda stop: serve(stop, chosen), unfit=(LogUnfit, LogUnavailable), name="waterclock worker")
+    with own_tasks_told():  # before modules of executors are loaded, which may take it by its name
+        run_service(lambda stop: serve(stop, chosen), unfit=(LogUnfit, LogUnavailable), name="waterclock worker")
     lines.flush()
     printing = threading.Thread(
         target=sys.stdout.flush, daemon=True
@@ -89,7 +90,7 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
     )
     store = await Log.connect(log_settings, role="worker")
     try:
-        made = Worker(store, log_settings, registry, settings, reach=reach, new_loop=uvloop.new_event_loop)
+        made = Worker(store, log_settings, registry, settings, reach=reach, new_loop=UvLoop)
         exposition = exposed("worker", looks=[made.look])
         async with pushing(exposition, told.otlp_endpoint, instance=settings.name):
             await _host(made, store, redis, settings, stop, exposition)

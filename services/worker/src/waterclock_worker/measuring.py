@@ -53,3 +53,4 @@ def standing(slots: int, held: Sequence[Attempt]) -> None:
     measures.SLOTS.set(slots)
     measures.EXECUTING.set(len(held) - unanswered)
     measures.UNANSWERED.set(unanswered)
+    measures.OVERDUE.set(sum(attempt.overdue and attempt.ending is None for attempt in held))

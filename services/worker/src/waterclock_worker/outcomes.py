@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
@@ -118,7 +119,20 @@ def _outcome_of(error: BaseException, conceal: Callable[[str], str]) -> Outcome:
             after = wait_of(getattr(error, "after", None))  # a class of theirs may have set anything, or nothing
             return Outcome("failed", error=error_of(error, skip=1, conceal=conceal), after=after)
         case _:
-            return Outcome("failed", error=error_of(error, skip=1, conceal=conceal))
+            found = error_of(error, skip=1, conceal=conceal)
+            said = _said_of(error)
+            return Outcome("failed", error=found if said is None else msgspec.structs.replace(found, message=said))
+
+
+def _said_of(error: BaseException) -> str | None:
+    """What stands for the message of an exception that has none: those that are meant for others than us."""
+    if type(error) is SystemExit and (error.code is None or isinstance(error.code, int)):
+        return f"exit code {int(error.code or 0)}"
+    if type(error) is KeyboardInterrupt and not error.args:
+        return "raised by the executor's own code: nobody has interrupted the worker"
+    if type(error) is asyncio.CancelledError and not error.args:
+        return "cancelled by the executor's own code: nobody has asked the run to stop"
+    return None
 
 
 def bad_result(error: BadResult) -> Outcome:

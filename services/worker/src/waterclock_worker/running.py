@@ -29,6 +29,8 @@ from waterclock_worker import capture, measuring, tracing
 from waterclock_worker.attempt import Attempt
 from waterclock_worker.children import Children
 from waterclock_worker.endings import Endings
+from waterclock_worker.execution.guarded_loop import NewLoop
+from waterclock_worker.execution.overdue import LOOK_EVERY, Overdue
 from waterclock_worker.loops import Loops
 from waterclock_worker.outcomes import Outcome, Stop
 from waterclock_worker.recorder import Recorder
@@ -61,7 +63,7 @@ class Running:
         slots: int,
         clock: Clock,
         tasks: asyncio.TaskGroup,
-        new_loop: Callable[[], asyncio.AbstractEventLoop],
+        new_loop: NewLoop,
         claimable: Callable[[], None],
     ) -> None:
         """`claimable`: called when a claim may find what it was not given before."""
@@ -89,7 +91,8 @@ class Running:
         self._settling = False
         for sender in (*self.endings, *self._recorders):
             tasks.create_task(sender.send(), name=f"send {type(sender).__name__}")
-        tasks.create_task(self._loops.watch(), name="watch the executors' loop")
+        tasks.create_task(self._loops.watch(), name="watch the executors' loops")
+        tasks.create_task(self._look_for_overdue(), name="look for overdue attempts")
 
     async def offer(self, most: int) -> int:
         """Wait for free slots and take them, at most `most`, for a claim; waiting claims are served in turn."""
@@ -127,7 +130,9 @@ class Running:
                 case "async":
                     on_loop.append(attempt)
                 case "thread":
-                    self._threads.run(self._timed(attempt, partial(attempt.run_in_thread, self._thread_values)))
+                    if attempt.limit:  # a thread cannot keep its own time: the I/O loop does
+                        attempt.timer = self._io.call_later(attempt.limit, attempt.stop, "timedOut")
+                    self._threads.run(partial(attempt.run_in_thread, self._thread_values))
                 case "child":
                     self._tasks.create_task(self._children.run(attempt), name=f"child of {attempt.name}")
         if on_loop:
@@ -170,6 +175,11 @@ class Running:
     def close(self) -> None:
         self._loops.close()
 
+    @property
+    def alone(self) -> list[str]:
+        """Executors that have an event loop of their own, for they have ended that of all."""
+        return self._loops.alone
+
     def _attempt(self, seat: Seat, grant: Grant) -> Attempt:
         request, found = self._requested(grant)
         return Attempt(
@@ -185,17 +195,11 @@ class Running:
             return unreadable(grant, str(error))
         return request, self._registry.find(request.invoke_target) or unknown(request.invoke_target)
 
-    def _timed(self, attempt: Attempt, work: Callable[[], None]) -> Callable[[], None]:
-        """A thread cannot keep its own time: the I/O loop does."""
-        if not attempt.limit:
-            return work
-        timer = self._io.call_later(attempt.limit, attempt.stop, "timedOut")
-
-        def timed() -> None:
-            work()
-            _on(self._io, timer.cancel)
-
-        return timed
+    async def _look_for_overdue(self) -> None:
+        overdue = Overdue()
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            overdue.look(self.active(), self._clock.monotonic())
 
     def _on_told(self, steps: StepLog) -> None:
         self._told.append(steps)
@@ -222,6 +226,8 @@ class Running:
         for attempt in ended:
             ending = attempt.ending
             assert ending is not None
+            if attempt.timer is not None:
+                attempt.timer.cancel()
             if attempt.steps.touched:
                 recorder = self._recorders[attempt.partition]
                 recorder.close(attempt.steps, partial(self.endings[attempt.partition].put, ending))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import threading
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from queue import SimpleQueue
+
+Box = SimpleQueue[tuple[Context, Callable[[], None]]]
 
 
 class Threads:
-    """As many threads as there is work at once; idle ones are used again."""
+    """As many threads as there is work at once; idle ones are used again, `idle_most` of them."""
 
-    def __init__(self) -> None:
-        self._idle: list[SimpleQueue[Callable[[], None]]] = []
+    def __init__(self, *, idle_most: int = sys.maxsize) -> None:
+        self._idle_most = idle_most
+        self._idle: list[Box] = []
         self._count = 0
 
     @property
@@ -23,16 +28,24 @@ class Threads:
     def run(self, work: Callable[[], None]) -> None:
         """Run `work`, which never raises, in a thread, in a copy of the caller's context."""
         context = copy_context()
-        box = self._idle.pop() if self._idle else self._another()
-        box.put(lambda: context.run(work))
+        try:
+            box = self._idle.pop()
+        except IndexError:
+            box = self._another()
+        box.put((context, work))
 
-    def _another(self) -> SimpleQueue[Callable[[], None]]:
-        box: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    def _another(self) -> Box:
+        box: Box = SimpleQueue()
         self._count += 1
         threading.Thread(target=self._serve, args=(box,), name=f"executor-{self._count}", daemon=True).start()
         return box
 
-    def _serve(self, box: SimpleQueue[Callable[[], None]]) -> None:
+    def _serve(self, box: Box) -> None:
         while True:
-            box.get()()
+            context, work = box.get()
+            context.run(work)
+            del context, work  # what they hold is not kept until there is more
+            asyncio.set_event_loop(None)  # one that the work has left is not the next one's
+            if len(self._idle) >= self._idle_most:
+                return
             self._idle.append(box)

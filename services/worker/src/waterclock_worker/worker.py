@@ -28,6 +28,7 @@ from waterclock.model.unfit import UnfitParams
 from waterclock_worker import measuring
 from waterclock_worker.capture import captured
 from waterclock_worker.claim import Claimer, Doorbell, listen
+from waterclock_worker.execution.guarded_loop import AsyncioLoop, NewLoop, own_tasks_told
 from waterclock_worker.leases import Leases
 from waterclock_worker.promote import Promoter
 from waterclock_worker.reach import NOWHERE, Reach
@@ -56,7 +57,7 @@ class Worker:
         settings: WorkerSettings,
         *,
         reach: Reach = NOWHERE,
-        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        new_loop: NewLoop = AsyncioLoop,
         end_process: Callable[[int], None] = os._exit,
     ) -> None:
         self._log = store
@@ -78,7 +79,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `drain` is called; then finish or give back what is held, leave, and return."""
-        with captured():
+        with captured(), own_tasks_told():
             try:
                 async with asyncio.TaskGroup() as tasks:
                     await self._serve(tasks)
@@ -109,6 +110,8 @@ class Worker:
                 "slots": self._settings.slots,
                 "running": sum(attempt.ending is None for attempt in held),
                 "unanswered": sum(attempt.ending is not None for attempt in held),
+                "overdue": sum(attempt.overdue and attempt.ending is None for attempt in held),
+                "ownLoops": [] if self._running is None else self._running.alone,
             },
         )
 

@@ -149,6 +149,11 @@ EXECUTING = Gauge("worker_attempts", "Attempts that execute.", by="worker")
 UNANSWERED = Gauge(
     "worker_unanswered_ends", "Attempts that have ended, and whose end the log has not answered.", by="worker"
 )
+OVERDUE = Gauge(
+    "worker_overdue_attempts",
+    "Attempts that go on although they were asked to stop: threads that do not return, each with its slot.",
+    by="worker",
+)
 
 ALL: tuple[AnyMetric, ...] = tuple(
     metric for metric in list(globals().values()) if isinstance(metric, Counter | Gauge | Histogram)
