@@ -14,7 +14,7 @@ from tests.integration.stage import DEADLINE, Stage, staged
 from tests.support.servers import OwnValkey
 from waterclock.log.bodies import part
 from waterclock.log.leaders import lead
-from waterclock.log.sessions import join
+from waterclock.log.sessions import join, leave
 from waterclock.model.events import LeadershipTaken
 from waterclock.store import keys
 from waterclock_api.doctor import examine, exit_code, told
@@ -100,6 +100,21 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
                 code, troubles, out = await asked(*place)
                 assert (code, "nobody is let in" in troubles["credentials"]) == (1, True), out
                 await connection.execute("TRUNCATE api_keys")
+
+            await build.ask(stage.log, build.wish(1, job_id=build.J))
+            await join(stage.log, build.WORKER, body=None)
+            [grant] = (await build.grab(stage.log, 1, slots=1)).grants
+            await stage.projected()
+            assert (await asked(*place))[0] == 0
+            async with stage.pool.connection() as connection:  # as if it had begun long ago
+                await connection.execute("UPDATE runs SET started_at = started_at - interval '2 hours'")
+            code, troubles, out = await asked(*place)
+            assert (code, list(troubles)) == (1, ["timeouts"]), out
+            assert f"run {grant.run_id} of " in troubles["timeouts"]
+            assert "past its timeout of 3600 s" in troubles["timeouts"]
+            await build.finish(stage.log, build.ending(grant))
+            await leave(stage.log, build.WORKER, body=None)
+            await stage.projected()
 
             await stage.log.execute(meta, "CONFIG", "SET", "maxmemory", 0)
             code, troubles, out = await asked(*place)

@@ -20,7 +20,7 @@ from waterclock.log.client import Log
 from waterclock.log.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.pool import Connection, open_pool
-from waterclock_api import encryption, findings, place_findings
+from waterclock_api import encryption, findings, overdue_findings, place_findings
 from waterclock_api.findings import Finding, problem
 from waterclock_api.settings import ProjectorSettings, StoreSettings, log_settings
 
@@ -72,7 +72,7 @@ async def examine() -> list[Finding]:
             checks.append(place_findings.of_jobs(connection))
             checks.append(findings.of_credentials(connection, os.environ, clock))
         if connection is not None and log is not None and log.partitions:
-            checks.append(findings.of_both(log, connection))
+            checks += [findings.of_both(log, connection), overdue_findings.of_runs(log, connection)]
         if os.environ.get(f"{PREFIX}API_URL", "").strip():
             own = read(ClientSettings, os.environ)
             checks.append(findings.of_api(own.api_url, own.api_key))

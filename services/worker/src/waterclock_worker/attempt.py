@@ -22,6 +22,7 @@ from waterclock.kit import telemetry
 from waterclock.kit.chance import fraction
 from waterclock.kit.clock import Clock
 from waterclock.log.attempts import Grant, RunEnding
+from waterclock.model.definition import DEFAULT_TIMEOUT
 from waterclock.model.events import RunRequested
 from waterclock.model.instants import millis
 from waterclock.model.outcomes import AttemptOutcome, Error
@@ -31,7 +32,6 @@ from waterclock_worker.ending import ending_of
 from waterclock_worker.outcomes import Outcome, Stop, outcome_of, params_for, succeeded
 from waterclock_worker.steps import StepLog
 
-DEFAULT_TIMEOUT = 3600.0  # s
 _UNTRACED = nullcontext()
 
 

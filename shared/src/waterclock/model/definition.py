@@ -19,6 +19,9 @@ OverlapPolicy = Literal["skip", "buffer_one", "buffer_all", "cancel_other"]
 Overlap = Literal["allow", "skip", "buffer_one", "buffer_all", "cancel_other"]
 """What becomes of a run that meets an unfinished one of its job."""
 
+DEFAULT_TIMEOUT = 3600.0
+"""Seconds an attempt may take where neither the job nor its executor says."""
+
 _OVERLAP_OF_MISFIRE: dict[MisfirePolicy, OverlapPolicy] = {"1": "buffer_all", "2": "buffer_one", "3": "skip"}
 
 
