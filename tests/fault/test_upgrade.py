@@ -15,22 +15,16 @@ import pytest
 
 from tests.fault.test_kills import chosen_seed
 from tests.support import beyond, waiting
+from tests.support.byhand import put_in
 from tests.support.entrance import entrance
 from tests.support.evidence import Evidence, connected
 from tests.support.listening import Listener
 from tests.support.load import Load
 from tests.support.rollout import ORDER, Release, rolling
 from tests.support.verdict import broken, misheard
-from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
-from waterclock.log.client import Log
-from waterclock.log.clock import now
-from waterclock.log.commands import Command
-from waterclock.log.jobs import Appended, StoredJob, define
-from waterclock.log.names import reserve_name
 from waterclock.model.definition import Definition
-from waterclock.model.events import JobCreated, ResultRefused, RunLost, WorkerLeft
-from waterclock.model.ids import created_job
+from waterclock.model.events import ResultRefused, RunLost, WorkerLeft
 from waterclock.model.instants import stamp
 from waterclock.store.pool import open_pool
 from waterclock.store.shadow import Difference
@@ -133,34 +127,12 @@ async def stored(url: str, urls: tuple[str, str], prefix: str) -> list[str]:
     async with connected(*urls, prefix=prefix) as reached:
         for name, (target, params) in REACHING.items():
             made.append(
-                await _put_in(reached.log, Definition(job_name=name, invoke_target=target, invoke_params=params))
+                await put_in(reached.log, Definition(job_name=name, invoke_target=target, invoke_params=params))
             )
     async with httpx.AsyncClient(base_url=url, timeout=30) as http:
         for job_id in made:
             await waiting.until(lambda: _readable(http, job_id), within=QUIET, what=f"{job_id} can be read")  # noqa: B023
     return made
-
-
-async def _put_in(log: Log, definition: Definition) -> str:
-    """A job as an API puts it into the log, past all that this one checks; its id."""
-    command = Command(id=token())
-    job_id = created_job(command.id)
-    at_ms = await now(log, log.partition_of(job_id))
-    at = stamp(at_ms)
-    await reserve_name(log, definition.job_group, definition.job_name, job_id, command.id)
-    done = await define(
-        log,
-        job_id,
-        command=command,
-        expected_version=0,
-        expected_mark=None,
-        through=at_ms,
-        units=(),
-        event=JobCreated(job_id=job_id, version=1, definition=definition, after=at, through=at, command_id=command.id),
-        job=StoredJob(job_id=job_id, version=1, definition=definition, created_at=at, updated_at=at),
-    )
-    assert isinstance(done, Appended), done
-    return job_id
 
 
 async def named(postgres_url: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import pytest
@@ -17,14 +17,16 @@ from tests.integration.api.rig import JOBS, QUEUES, RUNS, Rig, assembled_rig, se
 from tests.integration.api.sse import stream
 from tests.integration.stage import Stage, staged
 from tests.support import proofs
+from tests.support.byhand import put_in
 from tests.support.held import Held, held
 from waterclock.kit.service import Unfit
 from waterclock.log import clearance, leaders, opening
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import Halted
 from waterclock.log.gates import gate_of
+from waterclock.model.definition import Definition
 from waterclock.model.events import LogForked
-from waterclock.model.ids import partition_of
+from waterclock.model.ids import JobId, partition_of
 from waterclock.store import archive
 from waterclock.store.partitioning import partitionings
 from waterclock.store.pool import connect_anew, open_pool
@@ -36,6 +38,15 @@ from waterclock_api.restoring import Restore
 
 pytestmark = pytest.mark.asyncio
 EPOCH = 7
+ODD = [
+    Definition(job_name=name, job_group=group, invoke_target="demo.noop")
+    for group, name in (
+        ("DEFAULT", " padded "),
+        ("DEFAULT", "twin"),
+        ("DEFAULT", "twi\u200bn"),
+        ("DEFAULT", "cafe\u0301"),
+    )
+] + [Definition(job_name="c", job_group="a/b", invoke_target="demo.noop")]
 
 
 class Elsewhere:
@@ -128,6 +139,7 @@ async def test_a_log_goes_on_in_another_number_of_partitions(
     async with assembled_rig(redis_url, migrated_postgres_url, key_prefix) as api:
         await api.worker()
         jobs = [await api.create(jobName=f"job-{number}", cronExpression="0 0 1 1 *") for number in range(6)]
+        odd = {await put_in(api.log, one): one for one in ODD}
         told = await ended_run(api, jobs[0]["id"], "first")
         waiting = {job["id"]: await api.trigger(job["id"]) for job in jobs}
         once = await api.http.post(f"{JOBS}/{jobs[1]['id']}/trigger", json={"overlapPolicy": "buffer_all"}, headers=key)
@@ -150,6 +162,7 @@ async def test_a_log_goes_on_in_another_number_of_partitions(
             taken = await api.http.post(JOBS, json={"jobName": "job-2", "invokeTarget": "demo.noop"})
             assert taken.status_code == 409, taken.text
             assert (await api.http.get(f"{JOBS}/{jobs[5]['id']}")).json()["status"] == "1"
+            await goes_on_as_it_is(api, odd, f"in {partitions}")
             await tells_the_same(api, told)
             await ends(api, waiting.pop(jobs[partitions]["id"]))
             await ended_run(api, jobs[0]["id"], f"in {partitions}")
@@ -166,6 +179,18 @@ async def test_a_log_goes_on_in_another_number_of_partitions(
         async with await open_pool(migrated_postgres_url, name="test") as pool, pool.connection() as connection:
             assert await compare(connection) == []
     await stale.close()
+
+
+async def goes_on_as_it_is(api: Rig, odd: Mapping[JobId, Definition], remark: str) -> None:
+    """What an earlier release stored and this one would refuse is read and edited, and its names are taken."""
+    for job_id, one in odd.items():
+        job = (await api.http.get(f"{JOBS}/{job_id}")).json()
+        assert (job["jobGroup"], job["jobName"]) == (one.job_group, one.job_name)
+        edited = await api.http.put(f"{JOBS}/{job_id}", json=job | {"remark": remark})
+        assert edited.status_code == 200, edited.text
+    for name in ("twin", "caf\u00e9"):
+        taken = await api.http.post(JOBS, json={"jobName": name, "invokeTarget": "demo.noop"})
+        assert taken.status_code == 409, taken.text
 
 
 async def ended_run(api: Rig, job_id: str, line: str) -> tuple[str, list[tuple[str | None, Any]]]:

@@ -9,16 +9,17 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
+from tests.support.byhand import put_in
 from waterclock.log import jobs as log_jobs
 from waterclock.log.clock import now
 from waterclock.log.commands import Command
-from waterclock.log.jobs import Appended, StoredJob, load_job
+from waterclock.log.jobs import Appended, load_job
 from waterclock.log.names import NameTaken, odd_names, reserve_name
 from waterclock.log.tail import read
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireSkipped, JobChanged, JobCreated, JobDeleted, JobDisabled, RunRequested
-from waterclock.model.ids import JobId, created_job
-from waterclock.model.instants import millis, stamp
+from waterclock.model.ids import JobId
+from waterclock.model.instants import millis
 from waterclock.model.names import normal
 
 EVERYTHING: dict[str, Any] = {
@@ -226,24 +227,8 @@ async def test_a_name_that_is_kept_only_by_itself_is_found_by_one_that_looks_the
 
 
 async def _stored_by_hand(api: Rig, name: str) -> dict[str, Any]:
-    """A job as a release before would have stored it, with a name that is reserved by itself alone."""
-    definition, command = Definition(job_name=name, invoke_target="demo.noop"), Command(id="then")
-    job_id = created_job(command.id)
-    at = await now(api.log, api.log.partition_of(job_id))
-    await reserve_name(api.log, definition.job_group, name, job_id, command.id)
-    done = await log_jobs.define(
-        api.log,
-        job_id,
-        command=command,
-        expected_version=0,
-        expected_mark=None,
-        through=at,
-        units=(),
-        event=JobCreated(job_id=job_id, version=1, definition=definition, after=stamp(at), through=stamp(at)),
-        job=StoredJob(job_id=job_id, version=1, definition=definition, created_at=stamp(at), updated_at=stamp(at)),
-    )
-    assert isinstance(done, Appended)
-    await api.caught_up()
+    job_id = await put_in(api.log, Definition(job_name=name, invoke_target="demo.noop"))
+    await api.caught_up(api.log.partition_of(job_id))
     return (await api.http.get(f"{JOBS}/{job_id}")).json()
 
 

@@ -1,0 +1,36 @@
+"""Jobs as an earlier release put them into the log: past all that this one checks."""
+
+from __future__ import annotations
+
+from waterclock.kit.chance import token
+from waterclock.log.client import Log
+from waterclock.log.clock import now
+from waterclock.log.commands import Command
+from waterclock.log.jobs import Appended, StoredJob, define
+from waterclock.log.names import reserve_name
+from waterclock.model.definition import Definition
+from waterclock.model.events import JobCreated
+from waterclock.model.ids import JobId, created_job
+from waterclock.model.instants import stamp
+
+
+async def put_in(log: Log, definition: Definition) -> JobId:
+    """A job whose name is reserved by itself alone."""
+    command = Command(id=token())
+    job_id = created_job(command.id)
+    through = await now(log, log.partition_of(job_id))
+    at = stamp(through)
+    await reserve_name(log, definition.job_group, definition.job_name, job_id, command.id)
+    done = await define(
+        log,
+        job_id,
+        command=command,
+        expected_version=0,
+        expected_mark=None,
+        through=through,
+        units=(),
+        event=JobCreated(job_id=job_id, version=1, definition=definition, after=at, through=at, command_id=command.id),
+        job=StoredJob(job_id=job_id, version=1, definition=definition, created_at=at, updated_at=at),
+    )
+    assert isinstance(done, Appended), done
+    return job_id
