@@ -123,3 +123,15 @@ def test_a_process_knows_the_secrets_of_its_environment(tmp_path: Path) -> None:
 def test_a_secret_is_hidden_without_the_end_of_line_that_it_was_set_with() -> None:
     found = passwords({"WATERCLOCK_HTTP_REFERENCES": "env:BOOKS_TOKEN@books.example", "BOOKS_TOKEN": "hush-hush\n"})
     assert Concealer(found).known("token hush-hush.") == f"token {SHOWN}."
+
+
+def test_headers_for_the_collector_are_secrets_also_where_they_cannot_be_read() -> None:
+    environment = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20hush-token-1, x-on=true",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "hush-token-2: no header",
+    }
+    concealed = Concealer(passwords(environment))
+
+    assert concealed("bad header Bearer hush-token-1, it is true") == f"bad header {SHOWN}, it is true"
+    assert concealed("Header format invalid! hush-token-2: no header") == f"Header format invalid! {SHOWN}"
+    assert "hush" not in concealed("token hush-token-1")

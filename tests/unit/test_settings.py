@@ -101,6 +101,25 @@ def test_what_is_wrong_is_said(kind: type[msgspec.Struct], name: str, value: str
     assert message in told
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://u:xq/zv@collector:4318",
+        "https://u:77/66@collector:4318",
+        "https://u:xq#zv@collector:4318",
+        "https://u:77?66@collector:4318",
+        "https://u:xq[zv@collector:4318",
+        "https://u:xq\u2100zv@collector:4318",
+        "https://u:xqzv@collector:99999",
+    ],
+)
+def test_no_piece_of_a_password_is_repeated(url: str) -> None:
+    told = said(TelemetrySettings, {"WATERCLOCK_OTLP_ENDPOINT": url})
+    assert told is not None
+    for one in (told, said(TokenSettings, {"WATERCLOCK_JWT_JWKS": url}) or ""):
+        assert not any(piece in one for piece in ("xq", "zv", "77", "66"))
+
+
 def test_an_address_is_kept_as_it_is_asked() -> None:
     assert read(TelemetrySettings, {"WATERCLOCK_OTLP_ENDPOINT": "HTTP://Collector:4318/"}).otlp_endpoint == (
         "http://collector:4318"

@@ -79,8 +79,12 @@ def http_url(text: str) -> str:
     try:
         parts = urlsplit(f"{scheme.lower()}://{rest}")
         host, port = parts.hostname, _port(parts.netloc)
-    except ValueError as error:
+    except _NoPort as error:
         raise ValueError(f"{error}: it is a URL {example}") from None
+    except ValueError:  # of the parser: it repeats what it was given, password and all
+        raise ValueError(f"cannot be read: it is a URL {example}") from None
+    if "@" in parts.path:  # a slash in a password: what stands before it would be host and port
+        raise ValueError(f"has an @ behind its host (in a password, / is written %2F): it is a URL {example}")
     if not host:
         raise ValueError(f"names no host: it is a URL {example}")
     if "?" in rest or "#" in rest:
@@ -101,23 +105,29 @@ def url_or_file(text: str) -> str:
     return text
 
 
+class _NoPort(ValueError):
+    """What follows the host is no port. Nothing of it is shown: it may be a part of a password."""
+
+
 def _port(netloc: str) -> int | None:
     """
     Raises:
-        ValueError: what follows the host is no port.
+        _NoPort: what follows the host is none.
     """
     place = netloc.rpartition("@")[2]
     if place.startswith("["):
         _, bracket, after = place.partition("]")
         if not bracket or (after and not after.startswith(":")):
-            raise ValueError("has a [ without its ] around an IPv6 address")
+            raise _NoPort("has a [ without its ] around an IPv6 address")
         text = after[1:]
     elif place.count(":") > 1:
-        raise ValueError("has an IPv6 address without brackets ([::1])")
+        raise _NoPort("has an IPv6 address without brackets ([::1])")
     else:
         text = place.partition(":")[2]
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= _PORT_MOST:
-        raise ValueError(f"has {text[:20]!r} where a port from 1 to {_PORT_MOST} belongs")
+        raise _NoPort(
+            f"has something else where a port from 1 to {_PORT_MOST} belongs (in a password, / is written %2F)"
+        )
     return int(text)

@@ -16,6 +16,7 @@ SHOWN = "[secret]"
 _IN_URL = re.compile(r"(://[^\s:/?#@]*):(?!password@)[^\s/@\"'<>]+@")  # our own messages show what a URL is like
 _URL = re.compile(r"://(?P<user>[^:/@]*):(?P<password>.+)@(?P<rest>[^@]*)")  # also of one that lacks percent signs
 _OPTION = re.compile(r"\bpassword=([^\s&]+)")
+_HEADERS = re.compile(r"OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS")
 _NAMED = re.compile(r"WATERCLOCK_\w*(?:SECRET_KEY|API_KEY)")
 _LISTS = ("WATERCLOCK_HTTP_REFERENCES", "WATERCLOCK_BACKUP_REFERENCES")
 _PLACES = "WATERCLOCK_PLACES"
@@ -23,6 +24,7 @@ _VARIABLES = re.compile(r"""["'](env:[^"'@]+)[@"']""")  # in a file of places
 _ACCESS_KEYS = re.compile(r"""^\s*accessKey\s*=\s*["']env:([^"'@]+)""", re.MULTILINE)
 _HTML = {"&": "amp", '"': "quot", "'": "apos", "<": "lt", ">": "gt"}
 _SHORTEST = 4  # characters: what is shorter is everywhere, and no secret
+_SHORTEST_HEADER = 8  # the same of a header's value: many are words
 _SHORTEST_CORE = 6  # the same of Base64 and Base32
 
 
@@ -79,6 +81,8 @@ def passwords(environment: Mapping[str, str]) -> set[str]:
         if any(fnmatchcase(name, pattern) for pattern in listed) and value not in access:
             found.add(value)
         found |= _of_url(value)
+        if _HEADERS.fullmatch(name):
+            found |= _of_headers(value)
     return {secret.rstrip("\r\n") for secret in found}  # as it is read, and found in a line
 
 
@@ -104,6 +108,13 @@ def _of_url(value: str) -> set[str]:
         words = {url["user"], *re.split(r"[\W_]", f"{url['user']} {url['rest']}")}
         found |= {url["password"], unquote(url["password"])} - words
     return found
+
+
+def _of_headers(value: str) -> set[str]:
+    """Of `name=value,…`: the values, and what has no name. The exporter says whatever it cannot read."""
+    found = {value or name for name, _, value in (one.strip().partition("=") for one in value.split(","))}
+    ways = {way for one in found for way in (one, unquote(one), unquote(one).rpartition(" ")[2])}
+    return {way for way in ways if len(way) >= _SHORTEST_HEADER}
 
 
 def _by_sign(codes: set[str]) -> list[tuple[str, list[str]]]:
