@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from waterclock.client import calls
+from waterclock.client import calls, events
 from waterclock.client.events import Event, Follower, Frames
 from waterclock.client.problems import Closed, NotFound, Problem, Refused, Unreachable, Unreadable, refusal
 
@@ -118,3 +118,19 @@ def test_who_is_let_in_no_more_as_it_comes_again_is_closed_out_and_not_refused(s
     list(follower.feed(LOG_LINE))
     with pytest.raises(Closed):
         follower.broken(refused)
+
+
+def test_a_line_without_an_end_is_no_stream_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_LINE_MOST", 100)
+    frames = Frames()
+    for _ in range(100):
+        assert list(frames.feed(b"x")) == []
+    with pytest.raises(Unreadable, match="a line without an end"):
+        list(frames.feed(b"x"))
+
+
+def test_bytes_that_are_no_text_are_shown_as_such() -> None:
+    [frame] = Frames().feed(b'id: 0-1-1\nevent: step.log\nodd: x\ndata: {"text": "\xff"}\n\n')
+
+    assert frame.event is not None
+    assert frame.event.data == {"text": "\N{REPLACEMENT CHARACTER}"}

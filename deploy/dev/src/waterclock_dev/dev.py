@@ -143,4 +143,4 @@ def _without_password(url: str) -> str:
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     name = user.partition(":")[0]
-    return parts._replace(netloc=f"{name}@{host}" if name else host).geturl()
+    return parts._replace(netloc=f"{name}@{host}" if name else host, query="").geturl()  # options can be secrets

@@ -48,6 +48,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return self.data.get("jobId")
 
 
+_FIELDS = frozenset({"data", "event", "id"})
+_LINE_MOST = 64 * 1024 * 1024  # bytes; far more than any of ours
+
+
 class Frame(NamedTuple):
     """A place alone says how far a stream is that has nothing to tell."""
 
@@ -59,7 +63,7 @@ class Frames:
     """Bytes as they come → frames as they are whole."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
         self._fields: dict[str, str] = {}
 
     def feed(self, data: bytes) -> Iterator[Frame]:
@@ -67,12 +71,19 @@ class Frames:
         Raises:
             Unreadable: it is no stream of ours.
         """
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        first, *more = data.split(b"\n")
+        self._rest += first
+        if len(self._rest) > _LINE_MOST:
+            raise Unreadable("the stream is not that of a Waterclock API: it has a line without an end")
+        if not more:
+            return
+        lines, self._rest = [bytes(self._rest), *more[:-1]], bytearray(more[-1])
         for raw in lines:
-            line = raw.decode().removesuffix("\r")
+            line = raw.decode(errors="replace").removesuffix("\r")
             if line:
                 name, _, value = line.partition(":")
-                self._fields[name] = value.removeprefix(" ")
+                if name in _FIELDS:
+                    self._fields[name] = value.removeprefix(" ")
                 continue
             fields, self._fields = self._fields, {}
             if "event" in fields:
