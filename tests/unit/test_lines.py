@@ -7,7 +7,7 @@ import logging
 import re
 import unicodedata
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,6 +17,8 @@ from waterclock.kit.concealing import Concealer
 from waterclock.kit.lines import Outage, Sparing, lead_lines
 from waterclock.kit.repeats import tell_all
 from waterclock.kit.settings import TelemetrySettings
+
+Form = Literal["text", "json"]
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +134,7 @@ ODD = {
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_whatever_others_say_a_record_is_one_line_of_its_own_fields(
-    form: str, name: str, where: str, capsys: pytest.CaptureFixture[str]
+    form: Form, name: str, where: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lead_lines("api", TelemetrySettings(log_format=form))
     log, odd = logging.getLogger("waterclock_api"), ODD[name]
@@ -167,7 +169,7 @@ def test_whatever_others_say_a_record_is_one_line_of_its_own_fields(
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_value_is_cut_at_a_kibibyte_and_says_how_much_is_missing(
-    form: str, capsys: pytest.CaptureFixture[str]
+    form: Form, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lead_lines("api", TelemetrySettings(log_format=form))
     for sign in ("x", "é", "\x1b", '"', "\U0001f600", "\ud800"):
@@ -182,7 +184,7 @@ def test_a_value_is_cut_at_a_kibibyte_and_says_how_much_is_missing(
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_line_has_at_most_so_many_fields(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_has_at_most_so_many_fields(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
     lead_lines("api", TelemetrySettings(log_format=form))
     logging.getLogger("waterclock_api").info("refused", extra={f"n{number}": number for number in range(10_000)})
     line = written(capsys)
@@ -207,7 +209,7 @@ def fails(message: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_traceback_begins_no_line_of_another_and_is_bounded(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_traceback_begins_no_line_of_another_and_is_bounded(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
     lead_lines("api", TelemetrySettings(log_format=form))
     log = logging.getLogger("waterclock_api")
     try:
@@ -234,7 +236,7 @@ class Silent:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_what_cannot_be_written_is_said_and_raises_nothing(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_written_is_said_and_raises_nothing(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
     lead_lines("api", TelemetrySettings(log_format=form))
     endless: list[Any] = []
     endless.append(endless)

@@ -4,9 +4,10 @@ A small store is given the statistics of one with a million runs, so the planner
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
+from psycopg import sql
 
 from tests.contract.store.test_project import project, runs
 from waterclock.store.differing import put_in_place
@@ -65,7 +66,7 @@ async def test_tables_that_were_vacuumed_while_they_were_empty_are_not_read_as_a
             assert unbounded(plan, name.removeprefix("write_")) == []
 
 
-FILLED = {
+FILLED: dict[str, LiteralString] = {
     "events_default": (
         "INSERT INTO events SELECT 0, 1, 1000 + n, '', '1990-01-01', 'step.log', NULL, 'x-' || n, '{}'"
         " FROM generate_series(1, 200) AS n"
@@ -87,7 +88,7 @@ async def plant(connection: Connection, *tables: str) -> None:
     for table in tables:
         if table in FILLED:
             await connection.execute(FILLED[table])
-        await connection.execute(f"ANALYZE {table}")
+        await connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
         grown = "UPDATE pg_class SET reltuples = 1000000, relpages = 1 WHERE oid = %s::regclass"
         await connection.execute(grown, [table])
 

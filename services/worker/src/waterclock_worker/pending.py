@@ -70,6 +70,10 @@ class Pending:
         """Whether there is something to take now."""
         return bool(self._items) or (self._closed and self._tail is not None)
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def put(self, event: AnyStepEvent) -> None:
         if not self._closed:
             self.touched = True
@@ -104,6 +108,13 @@ class Pending:
         self._tail.put(step, line, size)
         if self._capped:
             self._tell_gap(self._tail.gap, line.at, now_ms)
+
+    def add(self, line: LogLine) -> None:
+        """Put a line of our own last, closed or not: it counts for nothing."""
+        if self._tail is None:
+            self._say(line.at, line.text)
+        else:
+            self._tail.put(None, line, _bytes_of(line.text))
 
     def kept_of(self, error: Error) -> Error:
         """Past the head a step's error is told by its first words: there may be ten thousand of them."""

@@ -46,7 +46,7 @@ def result_of(returned: object, concealed: Concealer | None = None, tell: _Told 
     try:
         if inspect.iscoroutine(returned):
             returned.close()
-            raise BadResult("the function returned a coroutine that nobody awaited: declare it as `async def`")
+            raise _not_awaited()
         looked_at = _Look()
         looked_at.at(returned, 0, None)  # before it is encoded, which is recursion
         body = checked(_encode(_plain(returned) if looked_at.odd_keys else returned))
@@ -59,6 +59,10 @@ def result_of(returned: object, concealed: Concealer | None = None, tell: _Told 
     if tell is not None and looked_at.nulls:
         tell(_told(looked_at.nulls))
     return body
+
+
+def _not_awaited() -> BadResult:
+    return BadResult("the function returned a coroutine that nobody awaited: declare it as `async def`")
 
 
 def checked(body: bytes) -> bytes:

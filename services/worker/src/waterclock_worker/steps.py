@@ -186,15 +186,13 @@ class StepLog:
     @property
     def closed(self) -> bool:
         """Whether the attempt has ended."""
-        return self._closed
+        return self._pending.closed
 
     def add(self, text: str) -> None:
         """A warning of ours about an attempt that has ended, while its ending is not sent."""
-        line = LogLine(at=stamp(self._clock.now_ms()), level="warning", text=cleaned(self.concealed(text), LINE_MOST))
+        line = LogLine(at=stamp(self._clock.now_ms()), level="warning", text=line_of(text, self.concealed))
         with self._lock:
-            closed, self._closed = self._closed, False
-            self._line(None, line)
-            self._closed = closed
+            self._pending.add(line)
 
     def take(self, most: int) -> list[Body]:
         """The bodies of what is pending, oldest first, about `most` characters of it, at least one."""

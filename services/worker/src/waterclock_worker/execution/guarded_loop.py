@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import uvloop
 
 from waterclock.executors import current_step
-from waterclock_worker.capture import speaking
 from waterclock_worker.execution.run_threads import RunThreads
+from waterclock_worker.reporting.speaking import speaking
 from waterclock_worker.steps import StepLog
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
-from waterclock_worker.capture import speaking
+from waterclock_worker.reporting.speaking import speaking
 from waterclock_worker.steps import StepLog
 from waterclock_worker.threads import Threads
 
