@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from typing import get_args
+from typing import cast, get_args
 
 from waterclock.model.events import Level
 
@@ -29,8 +29,8 @@ def text_of(said: object, args: tuple[object, ...]) -> str:
 
 def level_of(said: object) -> Level:
     """One of our levels, from a name or a number of `logging` too; `info` where nobody knows it."""
-    if isinstance(said, int):
-        number = int.__int__(said)
+    if issubclass(type(said), int):  # what it says of its class does not count
+        number = int.__int__(cast("int", said))
     else:
         name = written(said, str)
         for level in _LEVELS:
@@ -46,8 +46,8 @@ def level_of(said: object) -> Level:
 
 def written(said: object, how: Callable[[object], str]) -> str:
     """As it writes itself; a subclass of `str` is its text."""
-    if isinstance(said, str) and how is str:
-        return str.__str__(said)
+    if issubclass(type(said), str) and how is str:
+        return str.__str__(cast("str", said))
     try:
         return str.__str__(how(said))
     except Exception as error:  # noqa: BLE001 - a wrong word must not fail a run that did its work

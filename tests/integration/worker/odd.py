@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import math
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,11 +33,31 @@ RAW = {
 GOOD = {"spaces": b'{ "a" : [1, 2.50] }\n', "shallow": b"[" * 32 + b"]" * 32}
 
 
+class Parsed(str):
+    """As parsers return."""
+
+    __slots__ = ("line",)
+
+
+def digits() -> int:
+    sys.set_int_max_str_digits(0)
+    return 10**5_000
+
+
+VALUES: dict[str, Callable[[], Any]] = {
+    "not finite": lambda: {"a": [0.5, math.nan, {"b": -math.inf}]},
+    "subclass": lambda: {Parsed("name"): [Parsed("text")]},
+    "digits": digits,
+    "header": lambda: {"headers": {"etag": b'"\xe9"'.decode(errors="surrogateescape")}},
+}
+
+
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """`depth`: of lists within each other; else what `raw` names."""
 
     depth: int = 0
     raw: str = ""
+    value: str = ""
     limit: int = 0
 
 
@@ -47,6 +72,8 @@ class Wild(Retry):
 def result(wish: Wish) -> Any:
     if wish.limit:
         sys.setrecursionlimit(wish.limit)
+    if wish.value:
+        return VALUES[wish.value]()
     if wish.raw:
         return msgspec.Raw((RAW | GOOD)[wish.raw])
     found: list[Any] = []
@@ -68,6 +95,43 @@ def thread_odd(ctx: RunContext, params: Wish) -> Any:
 @executor("t.child_odd", subprocess=True)
 def child_odd(ctx: RunContext, params: Wish) -> Any:
     return result(params)
+
+
+class Seed(msgspec.Struct, frozen=True, kw_only=True):
+    number: int
+
+
+def anything(ctx: RunContext, seed: Seed) -> Any:
+    """Says and returns, or raises, whatever comes of the seed."""
+    if (root := str(Path(__file__).parents[3])) not in sys.path:  # a child loads this file alone
+        sys.path.append(root)
+    from tests.support import odd_values
+
+    pick = odd_values.picking(seed.number)
+    with ctx.step("odd") as step:
+        step.log(odd_values.value(pick), odd_values.value(pick), level=odd_values.value(pick, 1))
+        logging.getLogger("odd").warning("%s", odd_values.TEXTS[pick(len(odd_values.TEXTS))])
+        sys.stdout.write(odd_values.Text(odd_values.TEXTS[pick(4)]))
+        with contextlib.suppress(TypeError, ValueError, RuntimeError, ArithmeticError):
+            step.progress(odd_values.value(pick, 0), odd_values.value(pick, 0))
+    if pick(3) == 0:
+        raise odd_values.error(pick, Retry)
+    return odd_values.value(pick)
+
+
+@executor("t.any")
+async def any_async(ctx: RunContext, params: Seed) -> Any:
+    return anything(ctx, params)
+
+
+@executor("t.thread_any")
+def any_thread(ctx: RunContext, params: Seed) -> Any:
+    return anything(ctx, params)
+
+
+@executor("t.child_any", subprocess=True)
+def any_child(ctx: RunContext, params: Seed) -> Any:
+    return anything(ctx, params)
 
 
 @executor("t.wild")

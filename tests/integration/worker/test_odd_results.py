@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.integration.worker import odd, samples
 from tests.integration.worker.shop import Shop
+from waterclock.log.tail import read
 from waterclock.model.events import RunCancelled, RunFailed, RunSucceeded, StepLogged
 from waterclock.model.retry import RetryPolicy
+from waterclock.wire.envelope import UnknownEvent
 
 pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
@@ -43,6 +47,44 @@ async def test_bytes_that_are_no_json_fail_the_run_that_returned_them(shop: Shop
                 assert shop.story(run) == ["run.requested", "run.started", "run.failed"]
             good = await shop.run(kind, {"raw": "spaces"})
             assert (await shop.event(RunSucceeded, good)).result == {"a": [1, 2.5]}
+
+
+async def test_a_value_is_kept_for_what_it_holds_wherever_it_comes_from(shop: Shop) -> None:
+    digits = sys.get_int_max_str_digits()
+    try:
+        async with shop.worker(odd.odd, odd.thread_odd, odd.child_odd):
+            for kind in KINDS:
+                wished = {name: await shop.run(kind, {"value": name}) for name in odd.VALUES}
+                kept = (await shop.event(RunSucceeded, wished["not finite"])).result
+                assert kept == {"a": [0.5, None, {"b": None}]}
+                said = await shop.event(StepLogged, wished["not finite"])
+                assert said.lines[0].text.endswith("null stands for them at /a/1, /a/2/b")
+                assert (await shop.event(RunSucceeded, wished["subclass"])).result == {"name": ["text"]}
+                for name in ("digits", "header"):
+                    failed = await shop.event(RunFailed, wished[name])
+                    assert (failed.error.type, failed.attempt) == ("BadResult", 1), name
+    finally:
+        sys.set_int_max_str_digits(digits)
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(8), pytest.param(range(8, 1_000), marks=pytest.mark.soak)], ids=["some", "many"]
+)
+async def test_whatever_an_executor_says_and_returns_everybody_can_read(shop: Shop, seeds: range) -> None:
+    async with shop.worker(odd.any_async, odd.any_thread, odd.any_child, samples.hangs):
+        beside = await shop.run("t.hang")
+        await shop.event(StepLogged, beside)
+        kinds = ("t.any", "t.thread_any", *(["t.child_any"] if seeds[0] else []))
+        runs = [await shop.run(kind, {"number": seed}, retry=ONCE) for seed in seeds for kind in kinds]
+        runs += [await shop.run("t.child_any", {"number": seed}, retry=ONCE) for seed in seeds[:3]]
+        await shop.settled(runs)
+        types = {one.error.type for one in shop.all() if isinstance(one, RunFailed)}
+        assert not types & {"ChildExit", "ModuleNotFoundError"}
+        await shop.cancel(beside)
+        await shop.event(RunCancelled, beside)
+    for partition in range(shop.log.partitions):
+        entries = await read(shop.log, partition, None, count=100_000, block=None, archive=None)
+        assert not [entry for entry in entries if isinstance(entry.event, UnknownEvent)]
 
 
 async def test_a_retry_that_names_no_time_is_one_that_names_none(shop: Shop) -> None:

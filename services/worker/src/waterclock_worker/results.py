@@ -44,9 +44,7 @@ def result_of(returned: object, concealed: Concealer | None = None, tell: _Told 
         BadResult: it has none, or is beyond the limits.
     """
     try:
-        if inspect.iscoroutine(returned):
-            returned.close()
-            raise _not_awaited()
+        _refuse_coroutine(returned)
         looked_at = _Look()
         looked_at.at(returned, 0, None)  # before it is encoded, which is recursion
         body = checked(_encode(_plain(returned) if looked_at.odd_keys else returned))
@@ -61,8 +59,14 @@ def result_of(returned: object, concealed: Concealer | None = None, tell: _Told 
     return body
 
 
-def _not_awaited() -> BadResult:
-    return BadResult("the function returned a coroutine that nobody awaited: declare it as `async def`")
+def _refuse_coroutine(returned: object) -> None:
+    """
+    Raises:
+        BadResult: it is one.
+    """
+    if inspect.iscoroutine(returned):
+        returned.close()
+        raise BadResult("the function returned a coroutine that nobody awaited: declare it as `async def`")
 
 
 def checked(body: bytes) -> bytes:

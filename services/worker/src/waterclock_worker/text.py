@@ -27,14 +27,18 @@ def line_of(text: str, conceal: Callable[[str], str], length: int | None = None,
     return cleaned(commonprefix([longer, shorter]), most, length)  # noqa: RUF071 - characters are meant
 
 
+def exact(text: str) -> str:
+    """The text alone of what may be of a subclass."""
+    return text if type(text) is str else str.__str__(text)
+
+
 def cleaned(text: str, most: int, length: int | None = None) -> str:
     """Text that every store can hold: no NUL, no half of a surrogate pair, at most `most` characters and a mark.
 
     `length`: of the whole, where `text` is its beginning. Of a subclass of `str` it is the text alone, whatever that
     says of itself.
     """
-    if type(text) is not str:
-        text = str.__str__(text)
+    text = exact(text)
     if len(text) > most or length is not None:
         text = f"{text[:most]} … [cut, {length or len(text)} characters]"
     if not text.isascii():
