@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import JOBS, QUEUES, RUNS, Rig, Worker, served
+from tests.integration.api.rig import JOBS, QUEUES, RUNS, Rig, Worker, projected, served
 from tests.integration.api.sse import stream
+from tests.integration.stage import eventually
 from tests.support import poison
 from waterclock.client import calls
 from waterclock.client.http import AsyncClient
@@ -82,8 +83,9 @@ async def test_a_run_whose_end_nobody_can_read_has_the_ending_of_its_tag(rig: Ma
         worker = await api.worker()
         job_id = (await api.create(concurrent="0"))["id"]
         ended: dict[str, RunStatus] = {}
-        for status in ENDS:
-            for rest in TELLING.values():
+        rests = [*TELLING.values()]
+        for number, status in enumerate(ENDS):
+            for rest in (rests[number % 4], rests[(number + 2) % 4]):
                 grant = await begun(api, worker, job_id)
                 await end_past_all_checks(api, grant, status, body_of_end(grant, status, rest))
                 ended[grant.run_id] = status
@@ -117,37 +119,79 @@ async def test_a_run_whose_end_nobody_can_read_has_the_ending_of_its_tag(rig: Ma
             assert await compare(connection) == []
 
 
-async def test_a_run_whose_end_tells_nothing_has_died_once_somebody_looks(rig: MakeRig) -> None:
-    async with rig() as api:
-        worker = await api.worker()
-        job_id = (await api.create(concurrent="0"))["id"]
-        ends = (b"no JSON", b'{"type":"run.succeeded","runId":7}', b'{"type":7}')
-        lost = [await begun(api, worker, job_id) for _ in ends]
-        for grant, body in zip(lost, ends, strict=True):
-            await end_past_all_checks(api, grant, "succeeded", body)
-        live = await begun(api, worker, job_id)
-        await api.trigger(job_id)
-        await api.caught_up()
-        assert {(await told(api, grant.run_id))["status"] for grant in lost} == {"running"}
-        await forget_ends(api)
-
-        said: list[str] = []
-        async with await psycopg.AsyncConnection.connect(api.postgres_url, autocommit=True) as connection:
-            looks = Reconcile(api.log, connection, said.append, do=False, accept_loss=False)
-            mends = Reconcile(api.log, connection, said.append, do=True, accept_loss=False)
-            assert not await looks.partition(0)
-            assert {(await told(api, grant.run_id))["status"] for grant in lost} == {"running"}
-            assert all(any(grant.run_id in line for line in said) for grant in lost)
-            assert await mends.partition(0)
+async def test_a_run_whose_end_tells_nothing_has_died_once_somebody_looks(rig: MakeRig, key_prefix: str) -> None:
+    """`reconcile` looks, and so does a projector that begins with a partition."""
+    async with rig(projecting=False) as api:
+        place = api.redis_url, api.postgres_url, key_prefix
+        async with projected(*place):
+            worker = await api.worker()
+            job_id = (await api.create(concurrent="0"))["id"]
+            first = await lose_runs(api, worker, job_id)
+            live = await begun(api, worker, job_id)
+            await api.trigger(job_id, delay=3_600)
             await api.caught_up()
-            assert await looks.partition(0)
-            assert await settle_lost(api.log, connection, 0) == (True, [], [])
+            await forget_ends(api)
+            assert await statuses(api, first) == {"running"}
+
+            said: list[str] = []
+            async with await psycopg.AsyncConnection.connect(api.postgres_url, autocommit=True) as connection:
+                looks = Reconcile(api.log, connection, said.append, do=False, accept_loss=False)
+                mends = Reconcile(api.log, connection, said.append, do=True, accept_loss=False)
+                assert not await looks.partition(0)
+                assert await statuses(api, first) == {"running"}
+                assert all(any(run_id in line for line in said) for run_id in first)
+                assert await mends.partition(0)
+                await api.caught_up()
+                assert await looks.partition(0)
+                assert await settle_lost(api.log, connection, 0) == (True, [], [])
+            assert await statuses(api, first) == {"died"}
+            second = await lose_runs(api, worker, job_id)
+            named = await begun(api, worker, job_id)
+            await end_past_all_checks(api, named, "succeeded", body_of_end(named, "succeeded", b',"result":{not json}'))
+            await api.caught_up()
+        await forget_ends(api)
+        async with await psycopg.AsyncConnection.connect(api.postgres_url, autocommit=True) as connection:
+            await as_an_earlier_release_left_it(connection, named.run_id)
+
+        async with projected(*place):
+            async with in_time():
+                await eventually(lambda: have_died(api, second))
+            await api.caught_up()
+        async with await psycopg.AsyncConnection.connect(api.postgres_url, autocommit=True) as connection:
             assert await compare(connection) == []
 
-        for grant in lost:
-            run = await told(api, grant.run_id)
-            assert (run["status"], run["attempts"][0]["outcome"], run["unreadable"]) == ("died", "lost", None)
+        for run_id in (*first, *second):
+            run = await told(api, run_id)
+            assert (run["attempts"][0]["outcome"], run["unreadable"]) == ("lost", None)
+        run = await told(api, named.run_id)
+        assert (run["status"], run["unreadable"] is None) == ("succeeded", False)
         assert (await told(api, live.run_id))["status"] == "running"
+
+
+async def lose_runs(api: Rig, worker: Worker, job_id: str) -> list[str]:
+    """Runs that have ended by events of which nobody can tell whose they are."""
+    run_ids: list[str] = []
+    for body in (b"no JSON", b'{"type":"run.succeeded","runId":7}', b'{"type":7}'):
+        grant = await begun(api, worker, job_id)
+        await end_past_all_checks(api, grant, "succeeded", body)
+        run_ids.append(grant.run_id)
+    return run_ids
+
+
+async def have_died(api: Rig, run_ids: Iterable[str]) -> bool:
+    return await statuses(api, run_ids) == {"died"}
+
+
+async def statuses(api: Rig, run_ids: Iterable[str]) -> set[str]:
+    return {(await told(api, run_id))["status"] for run_id in run_ids}
+
+
+async def as_an_earlier_release_left_it(connection: psycopg.AsyncConnection[Any], run_id: str) -> None:
+    """Its end is archived, and changed nothing."""
+    await connection.execute(
+        "UPDATE runs SET status = 'running', finished_at = NULL, unreadable = NULL WHERE run_id = %s", [run_id]
+    )
+    await connection.execute("UPDATE attempts SET finished_at = NULL, outcome = NULL WHERE run_id = %s", [run_id])
 
 
 async def forget_ends(api: Rig) -> None:

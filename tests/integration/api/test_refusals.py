@@ -183,7 +183,8 @@ async def test_what_is_not_json_or_not_asked_for_is_refused_before_it_is_read(ri
         await _announce(api)
         job_id = (await api.create())["id"]
         json_type = {"content-type": "application/json"}
-        for content in (b"{", b"", b"nope", b'{"jobName": "\xff"}', b"[" * 100_000, b'{"jobName": "\\ud800"}'):
+        beyond = (b'{"jobName": "\xff"}', b"[" * 100_000, b'{"jobName": "\\ud800"}', b'{"invokeParams": {"x": 1e400}}')
+        for content in (b"{", b"", b"nope", *beyond, b'{"invokeParams": {"x": %b}}' % (b"1" * 4_301), b'{"x": NaN}'):
             _problem(await api.http.post(JOBS, content=content, headers=json_type), 400)
         _problem(await api.http.post(JOBS, content=b"[]", headers=json_type), 422)
         for path, content, pointer in DOUBLED:

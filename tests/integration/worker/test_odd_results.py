@@ -61,8 +61,7 @@ async def test_a_value_is_kept_for_what_it_holds_wherever_it_comes_from(shop: Sh
                 assert said.lines[0].text.endswith("null stands for them at /a/1, /a/2/b")
                 assert (await shop.event(RunSucceeded, wished["subclass"])).result == {"name": ["text"]}
                 for name in ("digits", "header"):
-                    failed = await shop.event(RunFailed, wished[name])
-                    assert (failed.error.type, failed.attempt) == ("BadResult", 1), name
+                    assert (await shop.event(RunFailed, wished[name])).error.type == "BadResult", name
     finally:
         sys.set_int_max_str_digits(digits)
 
