@@ -198,4 +198,4 @@ def text(name: str) -> str:
 
 if __name__ == "__main__":
     for name in BOARDS:
-        (HERE / f"{name}.json").write_text(text(name))
+        (HERE / f"{name}.json").write_text(text(name), "utf-8")

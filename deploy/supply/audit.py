@@ -32,7 +32,7 @@ def ask(requirements: str, *service: str) -> Findings:
     command = [str(program), "-r", requirements, "--require-hashes", "--disable-pip", "--progress-spinner", "off"]
     try:
         done = subprocess.run(  # nosec B603 # no shell
-            [*command, "-f", "json", *service], capture_output=True, text=True, check=False, timeout=LONGEST
+            [*command, "-f", "json", *service], capture_output=True, encoding="utf-8", check=False, timeout=LONGEST
         )
     except subprocess.TimeoutExpired:
         return Findings((), 0, (), f"no answer in {LONGEST:g} s")

@@ -82,11 +82,11 @@ def _flaws_of_files(package: Distribution) -> list[str]:
 
 def members_of(workspace: Path) -> dict[str, str]:
     """Names of the workspace's packages, and their folders as a lock spells them."""
-    own = tomllib.loads((workspace / "pyproject.toml").read_text())
+    own = tomllib.loads((workspace / "pyproject.toml").read_text("utf-8"))
     found = {own["project"]["name"]: "."}
     for pattern in own["tool"]["uv"]["workspace"]["members"]:
         for manifest in workspace.glob(f"{pattern}/pyproject.toml"):
-            name = tomllib.loads(manifest.read_text())["project"]["name"]
+            name = tomllib.loads(manifest.read_text("utf-8"))["project"]["name"]
             found[name] = manifest.parent.relative_to(workspace).as_posix()
     return found
 
@@ -99,7 +99,7 @@ def _plain(name: str) -> str:
 def main() -> int:
     arguments = [each for each in sys.argv[1:] if each != "--environment"]
     path = Path(arguments[0]) if arguments else ROOT / "uv.lock"
-    lock = tomllib.loads(path.read_text())
+    lock = tomllib.loads(path.read_text("utf-8"))
     flaws = list(flaws_of_lock(lock, members_of(ROOT)))
     if "--environment" in sys.argv:
         flaws += flaws_of_environment(distributions())

@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import importlib
+import locale
 import logging
 import os
 import resource
@@ -353,3 +355,12 @@ async def stopped(run_id: str) -> None:
 
 def is_stopped(run_id: str) -> bool:
     return _stops[run_id].is_set()
+
+
+@executor("t.child_says", subprocess=True)
+def child_says(ctx: RunContext, params: Words) -> list[str]:
+    """Prints, and says in which encodings it does and would open a file."""
+    importlib.import_module("email")
+    importlib.import_module("queue")
+    print(params.text)
+    return [sys.stdout.encoding, locale.getpreferredencoding(False)]

@@ -142,3 +142,19 @@ async def test_the_kernels_count_is_that_of_the_group_or_else_of_the_machine(tmp
     assert told(tmp_path / "5", group=None, events=None, machine=None) is None
     assert memory.explained(memory.Killings(1, group), memory.Killings(2, machine)) is None
     assert memory.explained(None, memory.Killings(2, machine)) is None
+
+
+async def test_a_child_speaks_utf8_and_imports_the_standard_library_wherever_it_starts(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("token", "queue", "signal", "email", "asyncio"):
+        (tmp_path / f"{name}.py").write_text(f"raise RuntimeError('{name} of this folder')\n", "ascii")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))  # as `python -m waterclock.cli worker` has it
+    for name, value in {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0", "LC_ALL": "C"}.items():
+        monkeypatch.setenv(name, value)
+    async with shop.worker(samples.child_says):
+        run = await shop.run("t.child_says", {"text": "☕"}, retry=ONCE)
+        done = await shop.event(RunSucceeded, run)
+    assert done.result == ["utf-8", "utf-8"]
+    assert await shop.lines(run) == ["☕"]

@@ -41,7 +41,7 @@ def reach(
         members["references"] = [one.strip() for one in listed.split(",") if one.strip()]
     file = folder / FILE
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in members.items()]
-    file.write_text("".join(["[default]\n", *lines]))
+    file.write_text("".join(["[default]\n", *lines]), "utf-8")
     secrets = {
         _DATABASE: environment.get(f"{PREFIX}BACKUP_DATABASE_URL") or own,
         _ACCESS: bucket.access_key,

@@ -113,5 +113,5 @@ async def run_program(
 
 
 def command(verb: str, arguments: Sequence[str] = ()) -> list[str]:
-    """`waterclock <verb>` by the interpreter that runs us, so that the pid is its own."""
-    return ending_with_us([sys.executable, "-m", "waterclock.cli", verb, *arguments], signal.SIGKILL)
+    """`waterclock <verb>` by the interpreter that runs us, so that the pid is its own; what lies here is no module."""
+    return ending_with_us([sys.executable, "-P", "-m", "waterclock.cli", verb, *arguments], signal.SIGKILL)

@@ -62,7 +62,7 @@ class Valkey(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def password(self) -> str:
-        return self._password_file.read_text()
+        return self._password_file.read_text("ascii")
 
     @property
     def _password_file(self) -> Path:
@@ -76,6 +76,6 @@ class Valkey(msgspec.Struct, frozen=True, kw_only=True):
 def _write(file: Path, text: str) -> None:
     """As a whole or not at all, for its owner alone."""
     fresh = file.with_name(f"{file.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as opened:
         opened.write(text)
     fresh.replace(file)

@@ -43,7 +43,7 @@ def tcp_rows() -> Iterator[Row]:
     """
     for table in _TABLES:
         try:
-            rows = table.read_text().splitlines()[1:]
+            rows = table.read_text(encoding="ascii").splitlines()[1:]
         except (FileNotFoundError, PermissionError):
             continue
         for row in rows:

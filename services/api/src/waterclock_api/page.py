@@ -57,7 +57,12 @@ def _problems() -> HTTPRouteHandler:
         f"<p>{_marked(kind.meaning)}</p></section>\n"
         for kind in KINDS.values()
     )
-    body = (files("waterclock_api") / "assets" / "problems.html").read_text().replace("<!-- kinds -->", told).encode()
+    body = (
+        (files("waterclock_api") / "assets" / "problems.html")
+        .read_text("utf-8")
+        .replace("<!-- kinds -->", told)
+        .encode()
+    )
 
     @get(PAGE, scope="open")
     async def problems(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001

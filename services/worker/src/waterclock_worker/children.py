@@ -18,6 +18,7 @@ from waterclock.model.outcomes import Error
 from waterclock_worker import childwords as words
 from waterclock_worker import memory
 from waterclock_worker.attempt import Attempt
+from waterclock_worker.files import standard_first
 from waterclock_worker.line_buffer import ByteLines
 from waterclock_worker.outcomes import Outcome, bad_result, wait_of
 from waterclock_worker.results import BadResult, checked
@@ -47,7 +48,7 @@ class Children:
         reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "waterclock_worker.guard", str(writing),
+                sys.executable, "-P", "-X", "utf8", "-m", "waterclock_worker.guard", str(writing), env=_environment(),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                 pass_fds=(writing,), start_new_session=True,
             )  # fmt: skip
@@ -104,7 +105,7 @@ class _Child:
         attempt = self._attempt
         nominal_at = attempt.request.nominal_at
         return words.Task(
-            path=sys.path,
+            path=standard_first(sys.path),
             module=attempt.executor.module,
             file=getattr(sys.modules.get(attempt.executor.module), "__file__", None),
             key=attempt.executor.key,
@@ -211,6 +212,11 @@ async def split(stream: asyncio.StreamReader, *, most: int) -> AsyncGenerator[by
             rest = bytearray()
     if rest:
         yield bytes(rest)
+
+
+def _environment() -> dict[str, str]:
+    """What it prints is read as UTF-8, whatever the locale, and so is what the programs print that it starts."""
+    return {**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"}
 
 
 def _signal_name(number: int) -> str:

@@ -91,7 +91,7 @@ def _children() -> list[int]:
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                fields = (process / "stat").read_bytes().rpartition(b")")[2].split()
                 if int(fields[1]) == os.getpid():
                     found.append(int(process.name))
     return found

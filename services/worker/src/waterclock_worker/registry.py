@@ -15,7 +15,7 @@ from waterclock.executors import NO_RESULT, AnyExecutor, declared
 from waterclock.kit.service import Unfit
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import PLACED, ReferenceSpec
-from waterclock_worker.files import load_file
+from waterclock_worker.files import load_file, look_here_for
 
 GROUP = "waterclock.executors"
 _NOTHING: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
@@ -69,6 +69,7 @@ def load(module: str) -> None:
     if module.endswith(".py"):
         _guarded(module, lambda: load_file(Path(module), name=Path(module).stem))
     else:
+        look_here_for(module)
         _guarded(module, lambda: importlib.import_module(module))
 
 

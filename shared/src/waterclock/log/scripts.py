@@ -55,7 +55,7 @@ class Script(Generic[Reply]):
 
 
 def _source(name: str, *, relieving: bool) -> Source:
-    own = _folder.joinpath(f"{name}.lua").read_text()
+    own = _folder.joinpath(f"{name}.lua").read_text("utf-8")
     shebang, _, body = own.partition("\n")
     named = _KEYS.search(body)
     assert shebang.startswith("#!lua"), name
@@ -98,7 +98,7 @@ def _used(body: str) -> str:
 
 @cache
 def _prelude() -> list[_Paragraph]:
-    texts = [_folder.joinpath("prelude", f"{part}.lua").read_text() for part in PRELUDE]
+    texts = [_folder.joinpath("prelude", f"{part}.lua").read_text("utf-8") for part in PRELUDE]
     every = (_Paragraph.of(text) for text in re.split(r"\n\n(?=\S)", "\n\n".join(texts)))
     return [paragraph for paragraph in every if paragraph.text]
 

@@ -102,7 +102,7 @@ def _issued(jwks: Path) -> tuple[str, dict[str, str]]:
     """A token that may run, and the settings by which it is good."""
     signer = ec.generate_private_key(ec.SECP256R1())
     shown = json.loads(ECAlgorithm.to_jwk(signer.public_key())) | {"kid": "bench", "use": "sig"}
-    jwks.write_text(json.dumps({"keys": [shown]}))
+    jwks.write_text(json.dumps({"keys": [shown]}), "utf-8")
     claims = {"iss": "bench", "aud": "bench", "sub": "bench", "scope": "run", "exp": int(time.time()) + 86_400}
     names = {"ISSUER": "bench", "AUDIENCE": "bench", "JWKS": str(jwks)}
     token = jwt.encode(claims, signer, "ES256", headers={"kid": "bench"})

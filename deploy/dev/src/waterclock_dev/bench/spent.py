@@ -25,12 +25,12 @@ def each_spent(pids: Mapping[str, int]) -> dict[str, float]:
 
 def _ticks(pid: int) -> int:
     """Of itself in user and system mode, and of its children that have ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
     return sum(int(field) for field in fields[11:15])
 
 
 def _children(task: Path) -> list[str]:
     try:
-        return (task / "children").read_text().split()
+        return (task / "children").read_text("utf-8").split()
     except OSError:
         return []
