@@ -22,6 +22,15 @@ from waterclock_dev import record
 
 SERVICES = {"api", "projector", "scheduler-1", "worker-1"}
 SERVERS = {"redis", "postgres", "s3"}
+SURROUNDINGS = {
+    "PGSSLMODE": "require",
+    "PGSERVICE": "work",
+    "PGOPTIONS": "-csearch_path=app",
+    "PGCLIENTENCODING": "LATIN1",
+    "PYTHONIOENCODING": "latin-1",
+    "OTEL_PYTHON_TRACER_PROVIDER": "bogus",
+}
+"""What a shell may say of other servers and programs."""
 
 
 def accepted(answer: httpx.Response) -> dict[str, Any] | None:
@@ -122,11 +131,11 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) ->
 
 
 def test_it_leaves_no_process_behind_and_finds_its_data_again(tmp_path: Path) -> None:
-    with running(tmp_path) as first:
+    with running(tmp_path, surroundings=SURROUNDINGS) as first:
         pids = first.record.pids
         names = {job["jobName"] for job in first.get("/jobs")["items"]}
         assert len(names) == 2, "two demo jobs on an empty store"
-        assert first.stop() == 0, first.said
+        assert first.stop(signal.SIGHUP) == 0, first.said
         assert not [name for name, pid in pids.items() if is_alive(pid)]
         assert record.read(tmp_path / ".waterclock") is None
 

@@ -28,6 +28,13 @@ from waterclock_dev.valkey import Valkey
 
 pytestmark = pytest.mark.asyncio
 
+ELSEWHERE = {
+    "PGSSLMODE": "require",
+    "PGSERVICE": "work",
+    "PGHOSTADDR": "203.0.113.9",
+    "PGOPTIONS": "-csearch_path=app",
+    "PGCLIENTENCODING": "LATIN1",
+}
 BINARIES = pytest.mark.parametrize("binary", [None, redis_server()], ids=["valkey", "redis"])
 
 
@@ -114,11 +121,22 @@ async def test_a_stale_pid_file_that_names_a_living_process_does_not_stop_a_post
     assert server.running
 
 
-async def test_a_half_made_data_folder_is_made_anew(tmp_path: Path) -> None:
+async def test_a_half_made_data_folder_is_made_anew_whatever_the_shell_says_of_other_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "postgres.new").mkdir()
-    (tmp_path / "postgres.new" / "PG_VERSION").write_text("18\n")
+    (tmp_path / "postgres.new" / "PG_VERSION").write_text("18\n", "ascii")
+    for name, value in ELSEWHERE.items():
+        monkeypatch.setenv(name, value)
     async with Server(Postgres(data=tmp_path / "postgres", durable=False)) as server:
         assert server.running
+    assert not ELSEWHERE.keys() & os.environ.keys()
+
+    (tmp_path / "postgres.password").write_text("another", "ascii")
+    with pytest.raises(
+        ServerError, match=r"refuses us: .* password authentication failed"
+    ):  # and not after the deadline
+        await server.start(deadline=600)
 
 
 async def test_objects_survive_a_restart_of_the_store(own_servers: OwnServers) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -26,19 +27,21 @@ ENDED = {"succeeded", "failed", "timedOut", "cancelled", "died"}
 class Installation:
     """A running `waterclock dev` and a client of its API."""
 
-    def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
-        """Its data lies in `folder`, in `.waterclock/`."""
+    def __init__(
+        self, folder: Path, *arguments: str, port: int = 0, surroundings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """It runs in `folder`, its data lies in `.waterclock/`; `surroundings`: what else its environment says."""
         self.folder = folder
         self.lines: list[str] = []
         self._ready = threading.Event()
         self.child = Child(
             [
-                *(sys.executable, "-m", "waterclock.cli", "dev"),
+                *("env", "-C", str(folder), sys.executable, "-P", "-m", "waterclock.cli", "dev"),
                 *("--data-dir", str(folder / ".waterclock"), "--port", str(port), *arguments),
             ],
             name="dev",
             on_line=self._hear,
-            env=clean_environment(),
+            env={**clean_environment(), **surroundings},
         )
 
     def wait_ready(self) -> None:
@@ -92,11 +95,11 @@ class Installation:
                     yield fields.get("id", ""), fields["event"], msgspec.json.decode(fields.get("data") or "{}")
                     fields = {}
 
-    def stop(self) -> int:
-        """Ctrl-C; its exit code."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Ctrl-C, or another signal; its exit code."""
         if self._ready.is_set():
             self.api.close()
-        return wait_for(self.child.stop(signal.SIGINT, grace=30))
+        return wait_for(self.child.stop(number, grace=30))
 
     def _hear(self, line: str) -> None:
         self.lines.append(line)
@@ -105,9 +108,11 @@ class Installation:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *arguments: str, port: int = 0) -> Generator[Installation]:
+def running(
+    folder: Path, *arguments: str, port: int = 0, surroundings: Mapping[str, str] = MappingProxyType({})
+) -> Generator[Installation]:
     """A ready installation; it is stopped at the end."""
-    installation = Installation(folder, *arguments, port=port)
+    installation = Installation(folder, *arguments, port=port, surroundings=surroundings)
     try:
         installation.wait_ready()
         yield installation

@@ -87,7 +87,7 @@ class Installation:
         """
         await self._stores.start()
         env = {**_shared(self._environment), **self._stores.environment}
-        await run_once("migrate", env=env, on_line=self._output.of("migrate"), deadline=DEADLINE)
+        await run_once("migrate", env=self._stores.known_to(env), on_line=self._output.of("migrate"), deadline=DEADLINE)
         self._waves = self._services(env)
         for service in self._all_services:
             await service.start()
@@ -150,8 +150,9 @@ class Installation:
             "WATERCLOCK_DRAIN_TIMEOUT": str(DRAIN),
             "WATERCLOCK_EXECUTORS": ",".join([DEMO_EXECUTORS, *([named] if named else [])]),
         }
-        api = self._service("api", "api", {**env, **listen, "WATERCLOCK_KEYLESS": "loopback"})
-        projector = self._service("projector", "projector", env)
+        stored = stores.known_to(env)
+        api = self._service("api", "api", {**stored, **listen, "WATERCLOCK_KEYLESS": "loopback"})
+        projector = self._service("projector", "projector", stored)
         schedulers = [
             self._service(f"scheduler-{n}", "scheduler", {**env, "WATERCLOCK_SCHEDULER_NAME": f"scheduler-{n}"})
             for n in range(1, plan.schedulers + 1)

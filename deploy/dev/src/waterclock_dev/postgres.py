@@ -11,6 +11,9 @@ from pathlib import Path
 import msgspec
 import psycopg
 
+from waterclock.store.passing import lasts
+from waterclock.store.reach import line_of
+from waterclock_dev import libpq
 from waterclock_dev.children import Child, ending_with_us
 from waterclock_dev.ports import LOOPBACK
 from waterclock_dev.servers import ServerError
@@ -40,9 +43,10 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def password(self) -> str:
-        return self._password_file.read_text()
+        return self._password_file.read_text("ascii")
 
     async def prepare(self) -> None:
+        libpq.forget()
         if (self.data / "PG_VERSION").exists():
             # Whatever process it names has ended, for we hold the lock; its number may by now be another program's.
             (self.data / "postmaster.pid").unlink(missing_ok=True)
@@ -50,7 +54,7 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
         fresh = self.data.with_name(f"{self.data.name}.new")  # a half-made folder must never pass for a whole one
         shutil.rmtree(fresh, ignore_errors=True)
         self._password_file.touch(mode=0o600)
-        self._password_file.write_text(secrets.token_urlsafe(16))
+        self._password_file.write_text(secrets.token_urlsafe(16), "ascii")
         await self._initialise(fresh)
         fresh.rename(self.data)
 
@@ -79,7 +83,9 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
             connection = await psycopg.AsyncConnection.connect(
                 self._url(port, "postgres"), autocommit=True, connect_timeout=5
             )
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            if lasts(said := line_of(error)):
+                raise ServerError(f"{self.name} refuses us: {said}") from None
             return False
         async with connection:
             found = await connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])

@@ -1,8 +1,10 @@
 """The three servers beneath the services: our own, or those the environment names."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from waterclock_dev import libpq
 from waterclock_dev.elsewhere import Elsewhere
 from waterclock_dev.postgres import Postgres, postgres_program
 from waterclock_dev.prefix import Prefixed
@@ -73,6 +75,10 @@ class Stores:
     def environment(self) -> dict[str, str]:
         """The settings by which a service finds them."""
         return {"WATERCLOCK_REDIS_URL": self.redis_url, "WATERCLOCK_POSTGRES_URL": self.postgres_url}
+
+    def known_to(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a service that connects to Postgres: where that is ours, nothing else says how."""
+        return dict(environment) if self._postgres is None else libpq.without(environment)
 
     @property
     def roles(self) -> Roles | None:

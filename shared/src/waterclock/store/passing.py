@@ -27,6 +27,8 @@ _LASTING = (
     "certificate",
     "does not support ssl",
     "invalid ",
+    "definition of service",
+    "service file",
 )
 
 

@@ -15,6 +15,7 @@ from waterclock.store.errors import StoreAway, StoreUnfit
 from waterclock.store.migrate import check_server, pending
 from waterclock.store.reach import reach
 from waterclock.store.rights import rights
+from waterclock.store.session import Session
 from waterclock.store.statements import statement
 from waterclock.store.vigil import WatchedPool
 
@@ -54,8 +55,8 @@ def unopened_pool(
     """As `open_pool` makes it; until it is opened it gives no connection, as if the server were away."""
     return Pool(
         url,
-        connection_class=AsyncConnection[TupleRow],
-        kwargs=_arguments(name),
+        connection_class=Session,
+        kwargs=_arguments(name) | {"keeps_limits": statement_timeout is not None},
         min_size=min_size,
         max_size=max_size,
         name=name,
@@ -75,7 +76,7 @@ async def connect_anew(pool: Pool, *, work: str = "") -> Connection:
         psycopg.OperationalError: none answers.
     """
     assert isinstance(pool.conninfo, str)
-    return await AsyncConnection.connect(pool.conninfo, **_arguments(f"{pool.name} {work}".rstrip()))
+    return await Session.connect(pool.conninfo, **_arguments(f"{pool.name} {work}".rstrip()))
 
 
 async def _limit(connection: Connection, *, seconds: float) -> None:

@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 
 from waterclock.store.errors import StoreAway, StoreUnfit
 from waterclock.store.passing import PASSES, lasts
+from waterclock.store.session import Session, check_schema
 
 _SETTING = "WATERCLOCK_POSTGRES_URL"
 _FORM = (
@@ -50,13 +51,19 @@ async def reach(url: str, **arguments: Any) -> AsyncConnection[TupleRow]:
     if is_odd or _is_cut(url) or not all(port.isdecimal() for port in ports if port):
         raise StoreUnfit(f"{_SETTING}: {_FORM}")  # it would be shown, and may be part of a password
     try:
-        return await AsyncConnection[TupleRow].connect(url, **arguments)
+        connection = await Session.connect(url, **arguments)
     except psycopg.Error as error:
         said = line_of(error)
         if _REFUSED in said:
             said = f"{said}: {await _flaw(error) or 'not by the authorities we know'} (see sslrootcert)"
         kind = StoreUnfit if lasts(said) or not isinstance(error, PASSES) else StoreAway
         raise kind(f"Postgres is out of reach ({_SETTING}): {said}") from error
+    try:
+        await check_schema(connection)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 def _is_cut(url: str) -> bool:
