@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from typing import Any, NamedTuple
+
+from waterclock_worker.executors.backup.place import Place
 
 _USUAL = frozenset({"v4", "s3v4"})
 _PART_SIGNATURE = "waterclock-part"
+_OURS_TO_READ = frozenset({"ca_bundle", "data_path"})
+_OF_AMAZON = frozenset({"use_dualstack_endpoint", "use_fips_endpoint"})
 
 
 class Sdk(NamedTuple):
@@ -36,6 +41,20 @@ def loaded() -> Sdk:
         loader=loader,
         errors=(errors.ClientError, errors.BotoCoreError, http.ClientError, OSError),
     )
+
+
+def variables_of(place: Place) -> dict[str, tuple[Any, ...]]:
+    """The SDK's settings, and where it reads each: from the environment, `~/.aws`, or nowhere but its default.
+
+    A place that names its keys says all there is to say: a profile, or a file that lacks it, is another program's. What
+    opens a store by the role of this machine is read as the SDK does.
+    """
+    if place.access_key is None:
+        return {}
+    known = importlib.import_module("botocore.configprovider").BOTOCORE_DEFAUT_SESSION_VARIABLES
+    kept = _OURS_TO_READ if place.endpoint else _OURS_TO_READ | _OF_AMAZON
+    nowhere = {name: (None, None, *rest) for name, (_, _, *rest) in known.items() if name not in kept}
+    return nowhere | dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
 
 
 def signer_of(*, signature_version: str, **_: Any) -> str | None:

@@ -13,7 +13,7 @@ from waterclock_worker.executors.backup.body import Body
 from waterclock_worker.executors.backup.faults import StoreFault
 from waterclock_worker.executors.backup.limits import Limits
 from waterclock_worker.executors.backup.place import Place
-from waterclock_worker.executors.backup.sdk import loaded, signer_of
+from waterclock_worker.executors.backup.sdk import loaded, signer_of, variables_of
 
 _CHUNK = 256 * 1024
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -187,7 +187,7 @@ class Store:
 @contextlib.asynccontextmanager
 async def open_store(place: Place, limits: Limits) -> AsyncGenerator[Store]:
     sdk = await asyncio.to_thread(loaded)
-    inner = sdk.session.AioSession()
+    inner = sdk.session.AioSession(session_vars=variables_of(place))
     inner.register_component("data_loader", sdk.loader)
     session = sdk.aioboto3.Session(
         aws_access_key_id=place.access_key,
@@ -200,6 +200,7 @@ async def open_store(place: Place, limits: Limits) -> AsyncGenerator[Store]:
         read_timeout=limits.read,
         retries={"mode": "standard", "total_max_attempts": limits.attempts},
         max_pool_connections=limits.concurrency + 2,
+        ignore_configured_endpoint_urls=True,  # the place says where
         # Newer checksums are not known to every store; ours are the signed SHA-256 of each part and that of the whole.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
