@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ async def test_a_child_speaks_utf8_and_imports_the_standard_library_wherever_it_
     for name in ("token", "queue", "signal", "email", "asyncio"):
         (tmp_path / f"{name}.py").write_text(f"raise RuntimeError('{name} of this folder')\n", "ascii")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))  # as `python -m waterclock.cli worker` has it
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])  # as `python -m waterclock.cli worker` has it
     for name, value in {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0", "LC_ALL": "C"}.items():
         monkeypatch.setenv(name, value)
     async with shop.worker(samples.child_says):

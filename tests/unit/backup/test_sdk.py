@@ -1,6 +1,7 @@
 """An object store is the one that the place says, whatever `AWS_…` and `~/.aws` say of others."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,9 +37,10 @@ async def test_a_place_that_names_its_keys_says_all(
     for name, value in {**OTHERS, "AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}.items():
         monkeypatch.setenv(name, value)
     async with open_store(place, Limits()) as store:
-        meta = store._client.meta
+        client: Any = vars(store)["_client"]
+        meta = client.meta
         assert (meta.endpoint_url, meta.region_name) == (url, "eu-central-1")
-        credentials = await store._client._request_signer._credentials.get_frozen_credentials()
+        credentials = await client._request_signer._credentials.get_frozen_credentials()
         assert (credentials.access_key, credentials.token) == ("k", None)
 
 
@@ -50,4 +52,5 @@ async def test_no_endpoint_is_taken_from_the_environment_by_a_place_without_keys
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     async with open_store(Place(bucket="b", region="eu-central-1"), Limits()) as store:
-        assert store._client.meta.endpoint_url == "https://s3.eu-central-1.amazonaws.com"
+        client: Any = vars(store)["_client"]
+        assert client.meta.endpoint_url == "https://s3.eu-central-1.amazonaws.com"
