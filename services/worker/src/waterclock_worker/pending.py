@@ -70,10 +70,6 @@ class Pending:
         """Whether there is something to take now."""
         return bool(self._items) or (self._closed and self._tail is not None)
 
-    @property
-    def closed(self) -> bool:
-        return self._closed
-
     def put(self, event: AnyStepEvent) -> None:
         if not self._closed:
             self.touched = True
@@ -109,13 +105,6 @@ class Pending:
         if self._capped:
             self._tell_gap(self._tail.gap, line.at, now_ms)
 
-    def add(self, line: LogLine) -> None:
-        """Put a line of our own last, closed or not: it counts for nothing."""
-        if self._tail is None:
-            self._say(line.at, line.text)
-        else:
-            self._tail.put(None, line, _bytes_of(line.text))
-
     def kept_of(self, error: Error) -> Error:
         """Past the head a step's error is told by its first words: there may be ten thousand of them."""
         size = len(error.message) + len(error.traceback or "")
@@ -147,6 +136,16 @@ class Pending:
     def close(self) -> None:
         """Take nothing more; the tail is to be taken now."""
         self._closed = True
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def add(self, line: LogLine, now_ms: int) -> None:
+        """Put a line of ours although it is closed."""
+        closed, self._closed = self._closed, False
+        self.put_line(None, line, now_ms)
+        self._closed = closed
 
     def drop(self) -> None:
         """Hold nothing any more."""

@@ -31,7 +31,7 @@ from waterclock_worker import tracing
 from waterclock_worker.line_buffer import LineBuffer, without_returns
 from waterclock_worker.log_tail import OF_PROCESS, Memory
 from waterclock_worker.pending import BATCH_BYTES, Lines, Pending
-from waterclock_worker.text import NAME_MOST, cleaned, error_of, exact, line_of
+from waterclock_worker.text import NAME_MOST, cleaned, error_of, line_of
 
 STEPS_MOST = 10_000  # of one attempt; further ones are not kept
 
@@ -107,7 +107,7 @@ class StepLog:
         return number
 
     def logged(self, step: int | None, level: Level, text: str) -> None:
-        self.told(step, level, without_returns(exact(text)))
+        self.told(step, level, without_returns(text))
 
     def told(self, step: int | None, level: Level, text: str, length: int | None = None) -> None:
         """Take a line. `length`: of the whole, where `text` is its beginning."""
@@ -153,7 +153,7 @@ class StepLog:
             begun = self._begun.get(level)
             if begun is None:
                 begun = self._begun[level] = LineBuffer()
-            lines = begun.feed(exact(text))
+            lines = begun.feed(text)
         for line in lines:
             self.told(step, level, *line)
 
@@ -190,9 +190,10 @@ class StepLog:
 
     def add(self, text: str) -> None:
         """A warning of ours about an attempt that has ended, while its ending is not sent."""
-        line = LogLine(at=stamp(self._clock.now_ms()), level="warning", text=line_of(text, self.concealed))
+        now_ms = self._clock.now_ms()
+        line = LogLine(at=stamp(now_ms), level="warning", text=line_of(text, self.concealed, None))
         with self._lock:
-            self._pending.add(line)
+            self._pending.add(line, now_ms)
 
     def take(self, most: int) -> list[Body]:
         """The bodies of what is pending, oldest first, about `most` characters of it, at least one."""

@@ -33,8 +33,8 @@ class Family(Protocol):
         """Of what differs from what is kept: that, and what is there now."""
         ...
 
-    def adopt(self, name: str) -> None:
-        """What is there now is what is put back later."""
+    def adopt(self, name: str, now: Any) -> None:
+        """What `changes` found is what is put back later."""
         ...
 
     def put_back(self, name: str) -> None:
@@ -81,8 +81,8 @@ class Settings:
         triples = zip(self._settings, self._kept, now, strict=True)
         return {name: (kept, found) for name, kept, found in triples if kept != found}
 
-    def adopt(self, name: str) -> None:
-        self._kept[[*self._settings].index(name)] = self._settings[name].read()
+    def adopt(self, name: str, now: Any) -> None:
+        self._kept[[*self._settings].index(name)] = now
 
     def put_back(self, name: str) -> None:
         self._settings[name].write(self._kept[[*self._settings].index(name)])
@@ -134,8 +134,8 @@ class Objects:
                 found[name] = kept, now
         return found
 
-    def adopt(self, name: str) -> None:
-        self._kept[name] = self._ways[name][0]()
+    def adopt(self, name: str, now: Any) -> None:
+        self._kept[name] = now
 
     def put_back(self, name: str) -> None:
         self._ways[name][1](self._kept[name])
@@ -163,7 +163,8 @@ class Once:
     def changes(self) -> Mapping[str, tuple[Any, Any]]:
         return dict.fromkeys(list(self.done), (ABSENT, ABSENT)) if self.done else {}
 
-    def adopt(self, name: str) -> None:
+    def adopt(self, name: str, now: Any) -> None:
+        del now
         self.done.discard(name)
 
     def put_back(self, name: str) -> None:

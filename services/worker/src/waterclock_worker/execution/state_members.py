@@ -49,9 +49,8 @@ class Members:
                     found[f"{place}{name}"] = kept, now
         return found
 
-    def adopt(self, name: str) -> None:
-        place, names, values, member = self._of(name)
-        now = self._places[place].get(member, ABSENT)
+    def adopt(self, name: str, now: Any) -> None:
+        _, names, values, member = self._of(name)
         index = names.index(member)
         if now is ABSENT:
             del names[index], values[index]
@@ -111,13 +110,13 @@ class Modules(Members):
             found = {**found, **{name: (ABSENT, sys.modules.get(name)) for name in self._hiding}}
         return found
 
-    def adopt(self, name: str) -> None:
+    def adopt(self, name: str, now: Any) -> None:
         if name in self._hiding:
             self._hiding.discard(name)
             self._kept[""][0].append(name)
-            self._kept[""][1].append(sys.modules[name])
+            self._kept[""][1].append(now)
         else:
-            super().adopt(name)
+            super().adopt(name, now)
 
     def put_back(self, name: str) -> None:
         if name in self._hiding:
@@ -156,17 +155,17 @@ class Environment:
         names = {name for name in now.keys() | self._kept.keys() if now.get(name) != self._kept.get(name)}
         return {name: (self._kept.get(name, ABSENT), now.get(name, ABSENT)) for name in sorted(names)}
 
-    def adopt(self, name: str) -> None:
+    def adopt(self, name: str, now: Any) -> None:
         os.__dict__["environ"] = _environ
-        if name in _environ:
-            self._kept[name] = _environ[name]
-        else:
-            self._kept.pop(name, None)
+        if not name:
+            return
         encode: Any = getattr(_environ, "encodekey", str.encode)
-        if (raw := encode(name)) in self._data():
-            self._raw[raw] = self._data()[raw]
+        if now is ABSENT:
+            self._kept.pop(name, None)
+            self._raw.pop(encode(name), None)
         else:
-            self._raw.pop(raw, None)
+            self._kept[name] = now
+            self._raw[encode(name)] = encode(now)
 
     def put_back(self, name: str) -> None:
         os.__dict__["environ"] = _environ

@@ -31,7 +31,7 @@ from waterclock_worker.steps import StepLog
 SHARE = 0.006
 """Of the time, for looks that nobody gave reason for."""
 _SAVED_MOST = 0.03  # s of looks, after a quiet time
-_DEEP = {"functions", "modules"}  # thousands of things: looked at while half of that is left
+_DEEP = {"functions"}  # thousands, nearly all seen by witnesses: looked at while half of that is left
 _STALE_S = 1.0  # s; what is found later may have come from before the runs that begin
 _NAMED_MOST = 3  # other runs, in a line
 _TOLD_MOST = 10  # changes, in a line
@@ -82,7 +82,7 @@ class StateWatch:
         self._since, self._since_deep = _Since(), _Since()
         self._owners: dict[Key, dict[StepLog, None]] = {}  # of changes, by witness
         self._cases: dict[Key, _Case] = {}
-        self._adopted: deque[Key] = deque()  # by lifespans, from any thread
+        self._adopted: deque[tuple[Key, Any]] = deque()  # by lifespans, from any thread
         self._credit = _SAVED_MOST
         self._asked_at = self._looked_at = 0.0
         self._sparing = Sparing(10)
@@ -136,7 +136,8 @@ class StateWatch:
     def _settle(self, ended: Sequence[StepLog]) -> None:
         """Tell these what they have changed, and put back what nobody uses any more who may have set it."""
         told: dict[StepLog, dict[str, list[str]]] = {}  # run → what became of it → what
-        for key, case in [*self._cases.items()]:
+        order = [*self._families]  # the time zone comes after the variable that says it
+        for key, case in sorted(self._cases.items(), key=lambda one: order.index(one[0][0])):
             over = not any(one in self._running for one in case.runs)
             why = self._put_back(key) if over else None
             for one in ended:
@@ -163,7 +164,7 @@ class StateWatch:
         finally:
             for key, now in self._differences().items():
                 if key not in before or not _same(before[key], now):
-                    self._adopted.append(key)
+                    self._adopted.append((key, now))
 
     def _concerns(self, runs: Sequence[StepLog]) -> bool:
         """Whether something is known of one of these."""
@@ -187,7 +188,7 @@ class StateWatch:
             began = time.thread_time()
             self._adopt_told()
             self._read_notes()
-            families = [self._families[title] for title in titles if title in self._families]
+            families = [family for title, family in self._families.items() if title in titles]
             found: set[Key] = set()
             for family in families:
                 family.take_in()
@@ -222,7 +223,7 @@ class StateWatch:
         if not owners and case is None:
             runs, gone = since.runs, [*since.gone]
         if (owners and next(reversed(owners)) is PROCESS) or (case is None and not runs and not gone):
-            family.adopt(name)
+            family.adopt(name, now)
             self._cases.pop(key, None)
             return
         if case is None:
@@ -233,11 +234,8 @@ class StateWatch:
 
     def _adopt_told(self) -> None:
         while self._adopted:
-            key = self._adopted.popleft()
-            if key in self._differences():
-                self._families[key[0]].adopt(key[1])
-            self._owners.pop(key, None)
-            self._cases.pop(key, None)
+            (title, name), now = self._adopted.popleft()
+            self._families[title].adopt(name, now)
 
     def _differences(self) -> dict[Key, Any]:
         families = self._families.values()
@@ -249,11 +247,16 @@ class StateWatch:
         family, name = self._families[key[0]], key[1]
         self._cases.pop(key, None)
         self._owners.pop(key, None)
+        self._witness.quiet = True
         try:
             family.put_back(name)
         except Exception as error:  # noqa: BLE001 - what runs have done to the process may forbid it
-            family.adopt(name)
+            changed = family.changes().get(name)
+            if changed is not None:
+                family.adopt(name, changed[1])
             return f"{type(error).__name__}: {error}"
+        finally:
+            self._witness.quiet = False
         return None
 
 

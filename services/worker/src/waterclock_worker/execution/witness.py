@@ -54,12 +54,15 @@ _WATCHED = (  # module, its functions, family, name
     (threading, ("setprofile", "setprofile_all_threads"), "hooks", "threading.setprofile"),
     (asyncio, ("set_event_loop_policy",), "hooks", "the event loop policy"),
     (warnings, ("filterwarnings", "simplefilter", "resetwarnings"), "settings", "warnings.filters"),
+    (logging, ("setLogRecordFactory",), "hooks", "logging.setLogRecordFactory"),
+    (logging, ("setLoggerClass",), "hooks", "logging.setLoggerClass"),
     (RANDOM, ("seed", "setstate"), "calls", SEED),
     (faulthandler, ("dump_traceback_later",), "calls", LATER),
 )
-_MODULES: tuple[Any, ...] = (builtins, warnings, time, json, RANDOM, signal, socket, subprocess)
+_MODULES: tuple[Any, ...] = (builtins, warnings, time, json, RANDOM, signal, socket, subprocess, threading)
 """Whose attributes are noted when they are set. Not those that are read all the time: that takes longer then."""
 _STREAMS = {"stdin", "stdout", "stderr"}  # which are each run's own
+_OF_LOGGERS = {"disabled", "propagate", "handlers", "level"}  # set up now and then, not all the time
 AT_EXIT = (
     "this run has registered a function for the end of the process (atexit): a worker ends without calling any. "
     "What is to be closed belongs into a lifespan, or into the run"
@@ -74,6 +77,7 @@ class Witness:
         self._logs = logs
         self._umask = umask
         self._calls = calls
+        self.quiet = False  # what the main thread does now is to put things back
         self._main = threading.main_thread().ident
 
     def note(self, family: str, name: str) -> None:
@@ -81,7 +85,7 @@ class Witness:
         steps = speaking.get()
         if steps is not None:
             self.notes.append((family, name, steps))
-        elif threading.get_ident() == self._main:
+        elif threading.get_ident() == self._main and not self.quiet:
             self.notes.append((family, name, PROCESS))
 
     @contextmanager
@@ -98,6 +102,9 @@ class Witness:
             environ: Any = type(os.environ)
             for one in ("__setitem__", "__delitem__"):
                 put.enter_context(_replaced(environ, one, self._keyed(getattr(environ, one), "environment")))
+            kind: Any = logging.Logger
+            kind.__setattr__ = self._attributing()
+            put.callback(delattr, kind, "__setattr__")
             put.enter_context(_replaced(logging.Logger, "setLevel", self._leveling(logging.Logger.setLevel)))
             put.enter_context(_replaced(logging, "disable", self._disabling(logging.disable)))
             put.enter_context(_replaced(logging.Logger, "addHandler", self._adding(logging.Logger.addHandler)))
@@ -162,9 +169,19 @@ class Witness:
 
         return changing
 
+    def _attributing(self) -> Callable[[logging.Logger, str, Any], None]:
+        def set_attribute(logger: logging.Logger, name: str, value: Any) -> None:
+            object.__setattr__(logger, name, value)
+            if name in _OF_LOGGERS:
+                self.note("logging", logger.name)
+
+        return set_attribute
+
     def _leveling(self, plain: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(plain)
         def set_level(logger: logging.Logger, level: int | str) -> None:
+            if speaking.get() is not None:
+                self._logs.state.expect(logger)
             plain(logger, level)
             self._logged(logger.name)
 

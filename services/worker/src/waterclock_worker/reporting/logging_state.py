@@ -85,6 +85,12 @@ class LoggingState:
                     self._loggers[one] = self._as_made(one)
                     self._rows = {}
 
+    def expect(self, logger: logging.Logger) -> None:
+        """A run is about to set it: if it stands above others that are known, it counts for them as it is."""
+        if logger not in self._loggers and any(one.name.startswith(f"{logger.name}.") for one in list(self._loggers)):
+            self._loggers[logger] = self._as_made(logger)
+            self._rows, self._standing = {}, {}
+
     def changes(self) -> dict[str, tuple[Any, Any]]:
         found: dict[str, tuple[Any, Any]] = {}
         if not self._rows or list(map(_ROW, self._rows)) != [*self._rows.values()]:
@@ -102,11 +108,12 @@ class LoggingState:
             found[_DISABLE] = self._disable, logging.root.manager.disable
         return found
 
-    def adopt(self, name: str) -> None:
+    def adopt(self, name: str, now: Any = None) -> None:
+        """Without `now`: what is so."""
         if name == _DISABLE:
-            self._disable = logging.root.manager.disable
+            self._disable = logging.root.manager.disable if now is None else now
         for logger in [one for one in self._loggers if one.name == name]:
-            self._loggers[logger] = self._facts(logger)
+            self._loggers[logger] = self._facts(logger) if now is None else now
         self._rows = {}
         self._keep_handlers()
         self._standing = {}
