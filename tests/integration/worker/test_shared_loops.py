@@ -164,7 +164,6 @@ async def test_runs_behind_a_loop_that_stays_blocked_are_handed_back_and_not_the
 ) -> None:
     monkeypatch.setattr(loops, "HANDED_BACK_AFTER", 0.5)
     monkeypatch.setattr(overdue, "OVERDUE_AFTER", 0.2)
-    monkeypatch.setattr(overdue, "LATE", 0.1)
     async with shop.worker(neighbour, samples.blocks, drain_timeout=5):
         beside = await neighbours(shop, 2)
         run = await shop.run("t.block", {"text": "2"}, timeout=0.5, retry=ONCE)
@@ -178,6 +177,17 @@ async def test_runs_behind_a_loop_that_stays_blocked_are_handed_back_and_not_the
     [line] = [vars(one) for one in caplog.records if "stays blocked" in one.message]
     assert (set(line["handed_back"]), line["run"], line["executor"]) == ({*beside}, run, "t.block")
     assert any(line.startswith("this attempt is past its timeout of 0.5 s and goes on") for line in lines)
+
+
+async def test_a_run_whose_time_is_over_behind_one_that_blocks_is_handed_back(shop: Shop) -> None:
+    async with shop.worker(neighbour, samples.blocks, drain_timeout=5):
+        beside = await shop.run("i.neighbour", timeout=0.6, retry=ONCE)
+        await shop.event(StepLogged, beside)
+        run = await shop.run("t.block", {"text": "2"}, timeout=0.6, retry=ONCE)
+        assert (await shop.event(RunLost, beside)).reason == "handedBack"
+        samples.go_on(beside)
+        assert (await shop.event(RunSucceeded, beside)).attempt == 2
+        await shop.event(RunTimedOut, run)
 
 
 async def test_a_thread_that_goes_on_past_its_timeout_is_told_with_what_would_mend_it(

@@ -29,6 +29,13 @@ class Heard:
     def blocked(self, where: str, *, itself: bool) -> None:
         self.told.append((where, itself))
 
+    def is_over(self, now: float) -> bool:
+        del now
+        return False
+
+    def time_out(self) -> None:
+        raise AssertionError("it has no time")
+
     def hand_back(self) -> bool:
         return True
 
@@ -65,6 +72,37 @@ async def test_work_runs_in_a_thread_of_its_own_and_not_behind_what_blocks() -> 
     assert after.thread == behind.thread
     assert await asyncio.to_thread(blocking.ran.wait, 5)
     assert blocking.thread not in {after.thread, threading.current_thread().name}
+    watching.cancel()
+    loops.close()
+
+
+class Jumps(SystemClock):
+    """A clock that can be moved on; `read`: how often it was looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = 0.0
+        self.read = 0
+
+    def monotonic(self) -> float:
+        self.read += 1
+        return super().monotonic() + self.ahead
+
+
+async def test_a_loop_is_not_replaced_for_a_pause_of_the_whole_process() -> None:
+    clock = Jumps()
+    loops = Loops(clock, AsyncioLoop)
+    watching = asyncio.ensure_future(loops.watch())
+    before = loops.threads
+    for _ in range(3):
+        looked = clock.read
+        while clock.read < looked + 2:  # noqa: ASYNC110 - a look is no event
+            await asyncio.sleep(0.01)
+        clock.ahead += 3600
+    looked = clock.read
+    while clock.read < looked + 3:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    assert loops.threads == before
     watching.cancel()
     loops.close()
 

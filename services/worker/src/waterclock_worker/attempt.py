@@ -32,6 +32,8 @@ from waterclock_worker.ending import ending_of
 from waterclock_worker.outcomes import Outcome, Stop, outcome_of, params_for, succeeded
 from waterclock_worker.steps import StepLog
 
+LATE = 0.5
+"""Seconds: a timer that is so late was held up by what blocks its loop, of which its loop's watch has told by then."""
 _UNTRACED = nullcontext()
 
 
@@ -39,9 +41,9 @@ class Attempt:
     """A granted attempt in this process."""
 
     __slots__ = (
-        "_clock", "_done", "_ended", "_interrupt", "_process", "claimed_at", "ending", "executor", "grant", "limit",
-        "lost", "outcome", "overdue", "partition", "request", "span", "steps", "stopped", "stopped_at", "timer",
-        "traceparent",
+        "_clock", "_done", "_ended", "_interrupt", "_process", "claimed_at", "ending", "executor", "grant", "held_up",
+        "limit", "lost", "outcome", "overdue", "partition", "request", "span", "steps", "stopped", "stopped_at",
+        "timer", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +81,7 @@ class Attempt:
         self.stopped_at = 0.0  # monotonic; when it was asked to stop
         self.lost = False  # its run was found to be taken away
         self.overdue = False  # it went on although it was asked to stop
+        self.held_up = False  # it has blocked its event loop, or may have
         self.timer: asyncio.TimerHandle | None = None  # of the I/O loop, where that keeps its time
         self._clock = clock
         self._done = done
@@ -105,6 +108,7 @@ class Attempt:
 
     def blocked(self, where: str, *, itself: bool) -> None:
         """Say in the run's log what holds up the loop that it runs on."""
+        self.held_up = True
         what = "this attempt blocks" if itself else "one of the attempts beside this one, or this one, blocks"
         advice = "blocking work belongs into a plain `def` or `asyncio.to_thread`"
         self.steps.logged(None, "warning", f"{what} the event loop of executors, at {where}: {advice}")
@@ -113,6 +117,12 @@ class Attempt:
         """The run is another worker's by now: stop."""
         self.lost = True
         self.stop("returned")
+
+    def is_over(self, now: float) -> bool:
+        return bool(self.limit) and now - self.claimed_at > self.limit + LATE
+
+    def time_out(self) -> None:
+        self.stop("timedOut")
 
     def hand_back(self) -> bool:
         """Stop it, and end it as given back although its function has not returned: it is another's fault."""
@@ -159,7 +169,7 @@ class Attempt:
         assert task is not None
         outcome = Outcome("returned")
         if self.interrupted_by(lambda: loop.call_soon_threadsafe(task.cancel)):
-            timer = loop.call_later(self.limit, self.stop, "timedOut") if self.limit else None
+            timer = loop.call_later(self.limit, self._over, loop, loop.time() + self.limit) if self.limit else None
             entered(self.steps)
             try:
                 with self.traced():
@@ -213,6 +223,15 @@ class Attempt:
             return _UNTRACED
         self.span = tracing.begun(self)
         return telemetry.under(self.span)
+
+    def _over(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        """Its time is over, on its loop. Where another run has held that up, it is not to blame."""
+        if loop.time() - due > LATE and not self.held_up:
+            text = "its time was over while another run blocked the event loop of executors: it is handed back"
+            self.steps.logged(None, "warning", text)
+            self.stop("returned")
+        else:
+            self.stop("timedOut")
 
     def _as_asked(self, reason: Stop, outcome: Outcome) -> Outcome:
         if outcome.kind == "failed" and outcome.error is not None and outcome.error.type != "CancelledError":

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from waterclock.kit.clock import Clock
 from waterclock_worker.execution.executor_loop import ExecutorLoop, Work
@@ -23,6 +23,7 @@ BLOCKED_AFTER = 0.25  # s without an answer
 HANDED_BACK_AFTER = 5.0  # s: then what waits behind a blocked loop is better off elsewhere
 ENDED_MOST = 2
 """Times that an executor may end the loop of all, before it has one of its own."""
+PAUSED_FROM = 1.0  # s that a look comes too late
 _LOOK_EVERY = 0.1  # s
 
 log = logging.getLogger(__name__)
@@ -55,12 +56,16 @@ class Loops:
 
     async def watch(self) -> None:
         """Until `close`: give executors loops of their own; replace a loop that is blocked or has ended."""
+        looked_at = self._clock.monotonic()
         while not self._closed:
+            now = self._clock.monotonic()
+            self._excuse(now - looked_at - _LOOK_EVERY)
+            looked_at = now
             self._part()
             for one in (self._current, *self._own.values()):
-                self._look(one, self._clock.monotonic())
+                self._look(one, now)
             for one in [*self._left]:
-                self._look_back(one, self._clock.monotonic())
+                self._look_back(one, now)
             self._left = [one for one in self._left if one.thread.is_alive()]
             await asyncio.sleep(_LOOK_EVERY)
 
@@ -75,11 +80,17 @@ class Loops:
         """Of the loops in use, and of those left behind that have not come to their end."""
         return [one.thread for one in (self._current, *self._own.values(), *self._left)]
 
+    def _excuse(self, late: float) -> None:
+        """A machine that was paused has paused the loops too."""
+        if late > PAUSED_FROM:
+            for one in (self._current, *self._own.values(), *self._left):
+                one.excuse(late)
+
     def _look(self, one: ExecutorLoop, now: float) -> None:
         if one.failure is not None:
             self._replace(one)
             self._give_up(one)
-        elif one.asked_at is not None and now - one.asked_at > BLOCKED_AFTER:
+        elif one.silent_for(now) > BLOCKED_AFTER:
             _tell_blocked(one)
             self._left.append(one)
             self._replace(one)
@@ -92,10 +103,22 @@ class Loops:
         if one.failure is not None:
             self._give_up(one)
             self._left.remove(one)
-        elif one.asked_at is not None and now - one.asked_at > HANDED_BACK_AFTER:
-            self._hand_back(one)
-        else:
-            one.ask(now)
+            return
+        silent = one.silent_for(now)
+        if silent > BLOCKED_AFTER:
+            self._keep_time(one, now)
+        if silent > HANDED_BACK_AFTER:
+            self._hand_back(one, lambda _: True)
+        one.ask(now)
+
+    def _keep_time(self, one: ExecutorLoop, now: float) -> None:
+        """A loop that is blocked keeps no time: whose time is over there by another's fault is handed back."""
+        holder = one.holder()
+        if holder is not None:
+            self._hand_back(one, lambda work: work.is_over(now))
+        for work in [holder] if holder is not None else one.begun:
+            if work.is_over(now):
+                work.time_out()
 
     def _give_up(self, one: ExecutorLoop) -> None:
         """It has ended; whose fault that is can be told only of a loop that one executor has for itself."""
@@ -111,12 +134,12 @@ class Loops:
             self._ended(key)
         one.give_up()
 
-    def _hand_back(self, one: ExecutorLoop) -> None:
+    def _hand_back(self, one: ExecutorLoop, fits: Callable[[Work], bool]) -> None:
         """What a blocked loop had begun. Where it cannot be told who blocks it, that is any of those."""
         holder = one.holder()
         if holder is None and len({work.key for work in one.begun}) == 1:
             return  # all are of one executor: it would block the next loop as well
-        returned = [work for work in one.begun if work is not holder and work.hand_back()]
+        returned = [work for work in one.begun if work is not holder and fits(work) and work.hand_back()]
         if not returned:
             return
         told = {"at": one.where(), "handed_back": [work.name for work in returned]}

@@ -49,6 +49,14 @@ class Work(Protocol):
         """The loop has not answered for a while; it stands at `where`. `itself`: this work holds it, and no other."""
         ...
 
+    def is_over(self, now: float) -> bool:
+        """Whether it is past its time."""
+        ...
+
+    def time_out(self) -> None:
+        """Ask it to stop, for it is past its time."""
+        ...
+
     def hand_back(self) -> bool:
         """Its loop does not go on, by another's fault. Returns whether it had not ended before."""
         ...
@@ -66,7 +74,8 @@ class ExecutorLoop:
         executor whose run would have ended the loop."""
         self.key = key
         self.waiting: deque[Work] = deque()  # handed over, not begun
-        self.asked_at: float | None = None  # when an answer was asked for that has not come
+        self._asked_at: float | None = None  # when an answer was asked for that has not come
+        self._excused = 0.0  # s since then in which nobody looked
         self.failure: BaseException | None = None  # what it has ended with
         self._given_up = threading.Event()
         self._ended = ended
@@ -89,9 +98,18 @@ class ExecutorLoop:
 
     def ask(self, now: float) -> None:
         """Ask for a sign of life, unless one is still due."""
-        if self.asked_at is None:
-            self.asked_at = now
+        if self._asked_at is None:
+            self._asked_at, self._excused = now, 0.0
             self._call(self._answer)
+
+    def silent_for(self, now: float) -> float:
+        """Seconds that an answer is due."""
+        asked_at = self._asked_at
+        return 0.0 if asked_at is None else now - asked_at - self._excused
+
+    def excuse(self, seconds: float) -> None:
+        """The process, or whoever looks, stood still so long: that is not the loop's fault."""
+        self._excused += seconds
 
     def close(self) -> None:
         """Let what runs come to its end, then leave its values and end the thread."""
@@ -160,7 +178,7 @@ class ExecutorLoop:
             self._leave_when_empty()
 
     def _answer(self) -> None:
-        self.asked_at = None
+        self._asked_at = None
         self._failures = 0
 
     def _stop(self) -> None:

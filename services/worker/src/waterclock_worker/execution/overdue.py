@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from waterclock_worker.attempt import Attempt
 
 OVERDUE_AFTER = 2.0  # s since it was asked; a child is killed by then
-LATE = 1.0
-"""Seconds past an attempt's time after which its own timer is held up, as it is on a loop that is blocked."""
 LOOK_EVERY = 0.5  # s
 
 _MEND = {
@@ -33,10 +31,9 @@ class Overdue:
     def look(self, attempts: Iterable[Attempt], now: float) -> None:
         """`attempts`: those that have not ended, at `now`, a monotonic second. Not to be called on behalf of a run."""
         for attempt in attempts:
-            if attempt.stopped is None:
-                if attempt.limit and now - attempt.claimed_at > attempt.limit + LATE:
-                    attempt.stop("timedOut")
-            elif not attempt.overdue and now - attempt.stopped_at > OVERDUE_AFTER and attempt.executor.kind in _MEND:
+            if attempt.stopped is None or attempt.overdue or attempt.executor.kind not in _MEND:
+                continue
+            if now - attempt.stopped_at > OVERDUE_AFTER:
                 attempt.overdue = True
                 self._known.append(attempt)
                 _tell(attempt)
