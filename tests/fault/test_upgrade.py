@@ -31,8 +31,11 @@ from waterclock.store.shadow import Difference
 from waterclock_api.place_findings import of_jobs
 
 FLOWING, QUIET = 60.0, 90.0  # s
-NEW: tuple[str, ...] = ()
-"""Columns of this release: until its projector has taken over they stay empty, and `rebuild --swap` fills them."""
+NEW: dict[str, tuple[str, ...]] = {"reach": ("unfit",)}
+"""Columns of this release, and members of columns, of a column that is new as a whole none.
+
+Until its projector has taken over they are not written, and `rebuild --swap` fills them.
+"""
 REACHING: dict[str, tuple[str, dict[str, Any]]] = {
     "own bucket": ("db.backup", {"bucket": "kept", "connection": "env:OLD_URL", "accessKey": "env:OLD_KEY"}),
     "other database": ("db:backup", {"database": "orders", "retentionDays": 0}),
@@ -174,7 +177,15 @@ async def caught_up(heard: dict[str, Listener], load: Load, evidence: Evidence) 
 def is_older(difference: Difference) -> bool:
     """The row is as the release before projects it: without what that does not know."""
     live, rebuilt = difference.live, difference.rebuilt
-    return live is not None and rebuilt is not None and {**rebuilt, **dict.fromkeys(rebuilt.keys() & {*NEW})} == live
+    if live is None or rebuilt is None:
+        return False
+    return {name: _as_before(value, NEW.get(name)) for name, value in rebuilt.items()} == live
+
+
+def _as_before(value: Any, new: tuple[str, ...] | None) -> Any:
+    if new is None or value is None:
+        return value
+    return {name: each for name, each in value.items() if name not in new} if new else None
 
 
 def burnt(evidence: Evidence) -> list[str]:
