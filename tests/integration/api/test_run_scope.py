@@ -47,9 +47,12 @@ STORED: dict[str, dict[str, Any]] = {
 
 
 class Choice(NamedTuple):
-    """A parameter: what it chooses, a value that workers would take, and one that none would, if there is such."""
+    """A parameter: what it chooses, a value that workers would take, and one that none would, if there is such.
 
-    what: Literal["place", "secret", "destructive", "else"]
+    Of what is `never` written there is none that they would take, beside the default.
+    """
+
+    what: Literal["place", "secret", "destructive", "else", "never"]
     within: Any
     outside: Any = None
 
@@ -71,7 +74,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "includeSchemas": Choice("destructive", ["public"]),
         "excludeTables": Choice("destructive", ["*"]),
         "compress": Choice("destructive", False),
-        "uploadToS3": Choice("destructive", False),
+        "uploadToS3": Choice("never", False),
         "cleanupOldBackups": Choice("destructive", False),
         "retentionDays": Choice("destructive", 9, 0),
         "keepLast": Choice("destructive", 5, 1),
@@ -188,7 +191,8 @@ async def test_what_each_parameter_takes_through_each_door(rig: MakeRig) -> None
         doors = await opened(api)
         made: dict[str, tuple[str, str, Choice]] = {}
         for key, member, choice in cases():
-            asked = STORED[key] | {member: choice.within}
+            asked = {name: one for name, one in STORED[key].items() if {name, member} != {"json", "text"}}
+            asked |= {member: choice.within}
             at = f"/params/{member}"
             free = choice.what == "else"
             alone = await doors.trigger("run", key, asked)
@@ -197,6 +201,9 @@ async def test_what_each_parameter_takes_through_each_door(rig: MakeRig) -> None
             else:
                 refused(alone, at)
             whole = await doors.trigger("run+edit", key, asked)
+            if choice.what == "never":
+                assert (whole.status_code, whole.json()["errors"][0]["pointer"]) == (422, at)
+                continue
             assert whole.status_code == 202, (key, member, whole.text)
             made[whole.json()["runId"]] = key, member, choice
             for query in ("", "?allowUnknownExecutor=true"):

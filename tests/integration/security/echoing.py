@@ -52,7 +52,7 @@ def _said(target: str, secret: str, head: str) -> bytes:
         case "/away":
             return _whole("302 Found", echo, f"Location: http://{secret}/")
         case _:
-            return f"{secret}\r\n\r\n".encode()  # no status: a client may repeat it in its complaint
+            return f"{secret}\r\n\r\n".encode()  # no status: nothing of it may be repeated in a complaint
 
 
 def _whole(status: str, body: str, *headers: str) -> bytes:

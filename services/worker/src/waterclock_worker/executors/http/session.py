@@ -59,6 +59,7 @@ class Session:
             connection, (_, timer) = self._resting.popitem()
             timer.cancel()
             connection.close()
+        await asyncio.sleep(0)  # a transport is gone once its loop has turned
 
     async def send(
         self, request: Request, *, redirects: int, final: Callable[[int], bool], heard: Heard | None = None
