@@ -117,8 +117,9 @@ def test_the_schemas_that_are_announced_are_known_and_another_executor_s_is_not(
 
 
 def test_a_schema_is_the_same_however_it_is_described() -> None:
-    one = {"title": "A", "properties": {"title": {"type": "string", "description": "x"}}, "description": "y"}
-    other = {"properties": {"title": {"type": "string"}}}
+    told = {"type": "string", "description": "x", "examples": ["y"], "deprecated": True}
+    one = {"title": "A", "properties": {"title": told, "examples": told}, "description": "y"}
+    other = {"properties": {"title": {"type": "string"}, "examples": {"type": "string"}}}
     assert schema_digest(one) == schema_digest(other) != schema_digest({"properties": {}})
 
 

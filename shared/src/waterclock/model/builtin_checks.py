@@ -29,6 +29,8 @@ OF_CONNECTION = frozenset({
 """Headers of a request, in small letters, that are Waterclock's or the connection's."""
 SIGNATURE = "Waterclock-Signature"
 """The header of a signature, where a job names no other."""
+_TELLING = frozenset({"title", "description", "examples", "deprecated"})
+"""Keywords that describe, and demand nothing."""
 _SHOWN = 100  # characters of a header's name or a range in a message
 
 
@@ -156,7 +158,7 @@ def _demands(schema: Any) -> Any:
         return {
             name: _demands(one)
             for name, one in members
-            if not (name in {"title", "description"} and isinstance(one, str)) and name != "deprecated"
+            if name not in _TELLING or isinstance(one, Mapping)  # a member may bear the name
         }
     if isinstance(schema, list | tuple):
         return [_demands(one) for one in cast("list[Any]", schema)]
