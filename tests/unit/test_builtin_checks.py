@@ -131,6 +131,7 @@ VALUES = st.recursive(
 MEMBERS = ["url", "json", "text", "headers", "sign", "expect", "uploadToS3", "database", "endpoint"]
 
 
+@hypothesis.settings(max_examples=40)
 @hypothesis.given(st.dictionaries(st.sampled_from(MEMBERS), VALUES))
 def test_a_check_bears_whatever_it_is_given(params: Mapping[str, Any]) -> None:
     for check in CHECKS.values():
@@ -138,6 +139,7 @@ def test_a_check_bears_whatever_it_is_given(params: Mapping[str, Any]) -> None:
             assert flaw.pointer.startswith("/")
 
 
+@hypothesis.settings(max_examples=40)
 @hypothesis.given(
     st.fixed_dictionaries(
         {"url": st.from_regex(r"https?://[a-z0-9.:\[\]-]{1,12}(/[a-z%.]{0,5})?", fullmatch=True)},

@@ -82,6 +82,8 @@ def test_an_entry_reads_back_as_it_is_written() -> None:
 @pytest.mark.parametrize("name", ["Books.Example", "books.example.", "BOOKS.EXAMPLE."])
 def test_a_host_has_one_spelling(name: str) -> None:
     assert plain(name) == "books.example"
+    assert host_pattern("*.bücher.internal:443").fits(Host(plain("a.BÜCHER.internal."), 443))
+    assert host_pattern("bücher.internal").fits(Host(plain("xn--bcher-kva.internal"), 1))
     assert host_pattern("[::0:1]").fits(Host(plain("0::1"), 1))
 
 

@@ -34,8 +34,8 @@ class HostPattern(NamedTuple):
 
 
 def plain(name: str) -> str:
-    """One spelling for a name or an address: small letters, no final dot, no brackets, IPv6 in its shortest form."""
-    name = name.strip("[]").lower().removesuffix(".")
+    """One spelling for a name or address: small, by IDNA, without final dot and brackets, IPv6 in its shortest form."""
+    name = by_idna(name.strip("[]").lower().removesuffix("."))
     if ":" not in name:
         return name
     try:
