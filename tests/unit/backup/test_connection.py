@@ -181,6 +181,7 @@ def test_ssl_is_read_as_jdbc_writes_it() -> None:
         "postgres://u:hush@h/x?passfile=/etc/shadow",
         "postgres://u:hush%0a@h/x",
         "postgres://u:hush@h/",
+        "postgres://u:hush@h/%E9",
     ],
 )
 def test_what_is_refused_is_not_shown(url: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from waterclock_worker.executors.backup import rows
 from waterclock_worker.executors.backup.encoding import client_of, told
 from waterclock_worker.executors.backup.faults import Damaged
-from waterclock_worker.executors.backup.rows import RowCounter
+from waterclock_worker.executors.backup.rows import RowCounter, largest
 
 SCRIPT = rb"""--
 -- PostgreSQL database dump
@@ -198,6 +199,16 @@ def test_psql_is_told_names_in_an_encoding_that_it_reads_as_we_do(
     encoding: str, name: bytes, client: str, words: bytes
 ) -> None:
     assert (client_of(encoding), told(name, encoding)) == (client, words)
+
+
+def test_as_many_tables_are_shown_as_a_result_can_hold() -> None:
+    usual = {f"public.{'t' * 63}{number:03}": number for number in range(300)}
+    assert largest(usual) == [f"public.{'t' * 63}{number:03}" for number in range(299, 99, -1)]
+
+    odd = {f'"{chr(34) * 120}{number:03}".t': 1 for number in range(300)}
+    shown = largest(odd)
+    assert shown == sorted(odd)[: len(shown)]
+    assert 30_000 < len(msgspec.json.encode(shown)) < 40_960
 
 
 def test_what_cannot_be_read_is_not_repeated() -> None:

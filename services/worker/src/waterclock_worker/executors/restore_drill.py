@@ -25,7 +25,7 @@ from waterclock_worker.executors.backup.restore import restore
 from waterclock_worker.executors.backup.restorer import Where, judge, tools_refused
 from waterclock_worker.executors.backup.retention import found_in
 from waterclock_worker.executors.backup.role import Restorer, restorer_of, tools_of
-from waterclock_worker.executors.backup.rows import Counts, RowCounter
+from waterclock_worker.executors.backup.rows import Counts, RowCounter, largest
 from waterclock_worker.executors.backup.scratch import Psql, scratch_database
 from waterclock_worker.executors.backup.sql import quoted
 from waterclock_worker.executors.backup.store import Store, open_store
@@ -35,7 +35,7 @@ from waterclock_worker.executors.places.place import Places
 from waterclock_worker.executors.places.site import Site, site_of, target_of
 from waterclock_worker.executors.references import Reference, redacted
 
-_SHOWN = 200  # tables in the result, and differences in an error
+_SHOWN = 200  # differences that the log names
 
 
 class DrillParams(StoreParams, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -68,7 +68,7 @@ class DrillResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tables: int
     rows: int
     counts: tuple[Counted, ...]
-    """Of the largest tables, at most 200."""
+    """Of the largest tables, at most 200, and 40 KiB."""
     compared_with: tuple[str, ...]
     server_version: str
     pg_restore_version: str
@@ -279,7 +279,6 @@ class _Drill:
     def _result(
         self, manifest: Manifest, restored: dict[str, int], compared: tuple[str, ...], server: str, pg_restore: str
     ) -> DrillResult:
-        largest = sorted(restored, key=lambda table: (-restored[table], table))[:_SHOWN]
         return DrillResult(
             database=manifest.database,
             bucket=self._store.place.bucket,
@@ -290,7 +289,7 @@ class _Drill:
             backup_at=manifest.started_at,
             tables=len(restored),
             rows=sum(restored.values()),
-            counts=tuple(Counted(table=table, rows=restored[table]) for table in largest),
+            counts=tuple(Counted(table=table, rows=restored[table]) for table in largest(restored)),
             compared_with=compared,
             server_version=server,
             pg_restore_version=pg_restore,

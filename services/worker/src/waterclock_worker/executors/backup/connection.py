@@ -76,6 +76,8 @@ def connection_of(url: str, *, database: str | None) -> Connection:
     name = database or name
     if not name:
         raise GiveUp("no database: neither params.database nor the connection's URL names one")
+    if any("\udc80" <= sign <= "\udcff" for sign in name):
+        raise GiveUp("connection: the name of the URL's database is not UTF-8, and it names the folder of its backups")
     if any(ord(sign) < ord(" ") for text in (name, password or "", *settings.values()) for sign in text):
         raise GiveUp("connection: the URL holds a control character")
     return Connection(database=name, password=password, settings=settings)

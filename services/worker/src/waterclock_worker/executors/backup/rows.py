@@ -29,6 +29,9 @@ _END = b"\n\\.\n"
 _SEAM = len(_END) - 1
 _HEAD_MOST = 1024 * 1024  # bytes of a block's head
 _TABLES_MOST = 500_000
+_SHOWN = 200  # tables in a result
+_SHOWN_MOST = 40 * 1024  # bytes of JSON that they may take there: a name alone can take 2 KB
+_OVERHEAD = 40  # what a table takes there beside its name
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +43,18 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """The same names as the dump has them."""
     encoding: str
     """What the dump is written in, by PostgreSQL's name."""
+
+
+def largest(rows: Mapping[str, int]) -> list[str]:
+    """The names of the tables with the most rows, that a result can hold: at most 200."""
+    found: list[str] = []
+    size = 0
+    for table in sorted(rows, key=lambda table: (-rows[table], table))[:_SHOWN]:
+        size += len(msgspec.json.encode(table)) + _OVERHEAD
+        if size > _SHOWN_MOST:
+            break
+        found.append(table)
+    return found
 
 
 class RowCounter:
