@@ -22,6 +22,7 @@ from waterclock.model.events import (
 )
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.unfit import params_digest
+from waterclock_worker.text import LINE_MOST
 
 pytestmark = pytest.mark.asyncio
 
@@ -200,12 +201,14 @@ async def test_a_thread_that_is_asked_to_stop_ends_as_asked_when_it_returns(shop
 
 
 async def test_a_child_tells_its_steps_lines_and_result(shop: Shop) -> None:
+    bar, long = "\r1 %\r2 %\r100 %", "\N{WATER WAVE}" * 40_000
     async with shop.worker(samples.child):
-        run = await shop.run("t.child", {"text": "printed\nin two lines"})
+        run = await shop.run("t.child", {"text": f"printed\r\nin two lines\n{bar}\n{long}"})
         ended = await shop.event(RunSucceeded, run)
     assert ended.result["pid"] != os.getpid()
     assert set(await shop.lines(run)) == {
-        f"pid {ended.result['pid']}", "printed", "in two lines", "from the child",
+        f"pid {ended.result['pid']}", "printed", "in two lines", "from the child", "100 %",
+        f"{long[:LINE_MOST]} … [cut, 40000 characters]",
     }  # fmt: skip
     assert [tag for tag in shop.story(run) if tag != "step.log"] == [
         "run.requested", "run.started", "step.started", "step.progress", "step.finished", "run.succeeded",
