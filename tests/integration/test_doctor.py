@@ -14,6 +14,7 @@ from tests.integration.stage import DEADLINE, Stage, staged
 from tests.support.servers import OwnValkey
 from waterclock.log.bodies import part
 from waterclock.log.leaders import lead
+from waterclock.log.projector_end import telling
 from waterclock.log.sessions import join, leave
 from waterclock.model.events import LeadershipTaken
 from waterclock.store import keys
@@ -67,7 +68,17 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
     )
 
     async with staged(*place) as stage:
-        assert "not open" in (await asked(*place))[1]["halted"]
+        said = (await asked(*place))[1]
+        assert ("not open" in said["halted"], "the last one ended" in said["projectors"]) == (True, False)
+        with pytest.raises(ExceptionGroup):
+            async with telling(stage.log):
+                raise ExceptionGroup("unhandled", [ExceptionGroup("", [RecursionError("maximum depth\nexceeded")])])
+        said = (await asked(*place))[1]["projectors"]
+        assert "the last one ended at 20" in said
+        assert said.endswith(" with RecursionError: maximum depth exceeded")
+        async with telling(stage.log):
+            pass  # one that was told to end
+        assert "the last one" not in (await asked(*place))[1]["projectors"]
         async with stage.projecting():
             await stage.ready.wait()
             await led(stage)

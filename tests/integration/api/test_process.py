@@ -50,9 +50,14 @@ def env(redis_url: str, store_url: str, key_prefix: str) -> dict[str, str]:
 @pytest.mark.asyncio
 async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[str, str]) -> None:
     await _initialise(env)
+    env["WATERCLOCK_HOST"] = "[::1]"
     async with _running("projector", env), _running("api", env) as api, httpx.AsyncClient() as http:
-        url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
+        url = f"http://[::1]:{env['WATERCLOCK_PORT']}"
         await _ready(http, url)
+        assert api.stderr is not None
+        async with asyncio.timeout(PATIENCE):
+            while f"ready url={url}".encode() not in (line := await api.stderr.readline()):
+                assert line, "it is ready, and says where"
         body = {"jobName": "a", "invokeTarget": "demo.noop"}
         job = (await http.post(f"{url}{JOBS}?allowUnknownExecutor=true", json=body)).json()
         async with stream(f"{url}{JOBS}/{job['id']}/logs/stream", after="0") as events:
@@ -72,7 +77,7 @@ async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[st
         ({"WATERCLOCK_KEYLESS": ""}, ("waterclock key create", "WATERCLOCK_KEYLESS=loopback", "proxy")),
         ({"WATERCLOCK_TRUSTED_PROXIES": "127.0.0.1"}, ("WATERCLOCK_TRUSTED_PROXIES", "waterclock key create")),
         ({"WATERCLOCK_ALLOWED_HOSTS": "203.0.113.7"}, ("WATERCLOCK_ALLOWED_HOSTS", "waterclock key create")),
-        ({"WATERCLOCK_PORT": "none"}, ("WATERCLOCK_PORT",)),
+        ({"WATERCLOCK_PORT": "none", "WATERCLOCK_HOST": "localhost"}, ("WATERCLOCK_PORT: 'none' is no whole number",)),
         ({"WATERCLOCK_CORS_ORIGINS": "https://ops.example,*"}, ("WATERCLOCK_CORS_ORIGINS", "'*'")),
         ({"WATERCLOCK_POSTGRES_URL": "{postgres}_none"}, ("WATERCLOCK_POSTGRES_URL", "does not exist")),
         ({"WATERCLOCK_KEY_PREFIX": "another"}, ("waterclock migrate",)),

@@ -68,7 +68,8 @@ async def examine() -> list[Finding]:
         if log is not None and log.partitions:
             checks.append(findings.of_partitions(log, read(ProjectorSettings, os.environ).stream_bytes))
         if connection is not None:
-            checks += [encryption.of_store(connection), findings.of_store(connection, clock)]
+            known = log if log is not None and log.partitions else None
+            checks += [encryption.of_store(connection), findings.of_store(connection, clock, known)]
             checks.append(place_findings.of_jobs(connection))
             checks.append(findings.of_credentials(connection, os.environ, clock))
         if connection is not None and log is not None and log.partitions:

@@ -22,6 +22,7 @@ from waterclock.log.fitness import Durability, durability_of
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.lines import facts, pack
 from waterclock.log.nodes import Node
+from waterclock.log.projector_end import last_end
 from waterclock.log.sessions import muster, sessions
 from waterclock.store import keys, quarantine
 from waterclock.store.migrate import foreign
@@ -107,8 +108,8 @@ async def of_partitions(log: Log, stream_bytes: int) -> AsyncGenerator[Finding]:
             yield found
 
 
-async def of_store(connection: Connection, clock: Clock) -> AsyncGenerator[Finding]:
-    """Of Postgres, by itself."""
+async def of_store(connection: Connection, clock: Clock, log: Log | None = None) -> AsyncGenerator[Finding]:
+    """Of Postgres, by itself; the log, if there is one, may know why no projector works on it."""
     before = clock.now_ms()
     row = await (await connection.execute(b"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).fetchone()
     assert row is not None
@@ -121,9 +122,7 @@ async def of_store(connection: Connection, clock: Clock) -> AsyncGenerator[Findi
     counted = await (await connection.execute(statement("count_projectors"))).fetchone()
     assert counted is not None
     if counted[0] == 0:
-        yield problem(
-            "projectors", "none runs: reads stand still, and after a restart of the store all does", "start one"
-        )
+        yield await _no_projector(log)
     else:
         yield ok("projectors", f"{counted[0]} at work")
     yield await _of_quarantine(connection)
@@ -147,6 +146,15 @@ async def _of_quarantine(connection: Connection) -> Finding:
 def _told(one: quarantine.Quarantined) -> str:
     about = f" of run {one.run_id}" if one.run_id else f" of job {one.job_id}" if one.job_id else ""
     return f"{one.position} {one.type}{about} ({one.reason})"
+
+
+async def _no_projector(log: Log | None) -> Finding:
+    said = "none runs: reads stand still, and after a restart of the store all does"
+    end = await last_end(log) if log is not None else None
+    if end is None:
+        return problem("projectors", said, "start one")
+    do = "mend that, for one that is started again ends so, too; its log has the rest"
+    return problem("projectors", f"{said}; the last one ended at {end.at} with {end.error}", do)
 
 
 async def of_both(log: Log, connection: Connection) -> AsyncGenerator[Finding]:

@@ -22,6 +22,7 @@ from waterclock.kit.settings import SettingsError, TelemetrySettings, read
 from waterclock.log.client import Log
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.log.opening import initialise
+from waterclock.log.projector_end import telling
 from waterclock.store.lanes import statement_seconds
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
@@ -146,6 +147,7 @@ async def _project(stop: asyncio.Event) -> None:
         measures.PROJECTED.add(0, tag)  # so that the first of each is seen to come
     try:
         async with (
+            telling(log),
             served(own.host, own.health_port, readiness.report, exposition),
             pushing(exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}-{os.getpid()}"),
             open_or_stopped(
