@@ -107,6 +107,8 @@ def schema() -> dict[str, Any]:
     properties = components["Definition"]["properties"]
     for name in _DURATIONS & set(properties):
         properties[name] = {"type": ["number", "string", "null"], "description": "Seconds, or ISO 8601."}
+    for name in _MOMENTS:  # of which a stored one has a form of its own
+        properties[name]["anyOf"] = [{"type": "string"}, {"type": "null"}]
     for name in _WORDS:
         properties[name]["enum"] += [int(word) for word in properties[name]["enum"]]
     return {
