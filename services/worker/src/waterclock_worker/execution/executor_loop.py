@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
 from typing import Any, Protocol, cast
 
 from waterclock.lifespans import LoopValues
-from waterclock_worker.execution.guarded_loop import NewLoop, RunTask
+from waterclock_worker.execution.guarded_loop import ENDS, NewLoop, RunTask
 from waterclock_worker.steps import StepLog
 
-_ENDS = (SystemExit, KeyboardInterrupt)
 FAILURES_MOST = 3
 """In a row: a loop that fails as often without having got on is past use."""
 LEAVING_MOST = 5.0
@@ -82,6 +81,7 @@ class ExecutorLoop:
         self._begun: dict[asyncio.Task[None], Work] = {}
         self._open = 0  # tasks that have not ended
         self._failures = 0
+        self._told: list[BaseException] = []  # what has left the loop by a run's task, since it was last looked at
         self._stopping = self._over = False
         self._values = LoopValues()
         self._leaving: asyncio.Task[None] | None = None
@@ -199,14 +199,14 @@ class ExecutorLoop:
         while not self._over:
             try:
                 self._loop.run_forever()
-            except _ENDS as error:
-                self._went_on_after(error)
+            except ENDS as error:
+                self._loop.call_from_host(self._tell_of_nobodys, error)
             except BaseException as error:  # noqa: BLE001 - the edge of a thread: whatever it is, its runs go elsewhere
                 self._failures += 1
                 if self._failures == FAILURES_MOST:
                     self._fail(error)
                     return
-        with contextlib.suppress(*_ENDS):  # of a task that was left behind
+        with contextlib.suppress(*ENDS):  # of a task that was left behind
             _clear(self._loop)
 
     def _fail(self, error: BaseException) -> None:
@@ -214,21 +214,22 @@ class ExecutorLoop:
         self.failure = error
         self._given_up.wait()
         for task in asyncio.all_tasks(self._loop):
+            setattr(task, "_log_destroy_pending", False)  # noqa: B010 - no declared name; asyncio's own `gather` does so
             with contextlib.suppress(BaseException):  # of foreign code, whose loop is gone
                 cast("Coroutine[Any, Any, None]", task.get_coro()).close()
         self._loop.release()
         with contextlib.suppress(Exception):  # it has been broken
             self._loop.close()
 
-    def _went_on_after(self, error: BaseException) -> None:
-        """Tasks or a callback raised what ends a loop: say whose they were, and go on."""
-        told = False
-        for task in _ended_so():
-            ended = cast("BaseException", task.exception())
-            told |= ended is error
-            self._tell(task.owner, ended)
-        if not told:
+    def undone(self, steps: StepLog, error: BaseException) -> None:
+        self._told.append(error)
+        Context().run(self._tell, steps, error)  # else the worker's line would be one of the run
+
+    def _tell_of_nobodys(self, error: BaseException) -> None:
+        """Called after `undone`, where a run's task has raised it: else a callback did."""
+        if not any(told is error for told in self._told):
             self._tell(None, error)
+        self._told.clear()
 
     def _tell(self, steps: StepLog | None, error: BaseException) -> None:
         work, kind = self._work_of(steps), type(error).__name__
@@ -239,20 +240,6 @@ class ExecutorLoop:
             steps.logged(None, "warning", f"{what}: that goes on, for the runs beside it")
         if work is not None:
             self._ended(work.key)
-
-
-def _ended_so() -> list[RunTask[Any]]:
-    """Tasks that ended with what ends a loop, and are not told. Nothing else names them, and it is rare: all are
-    looked at."""
-    tasks = [cast("RunTask[Any]", one) for one in gc.get_objects() if type(one) is RunTask]
-    found = [
-        task
-        for task in tasks
-        if task.done() and not task.cancelled() and not task.told and isinstance(task.exception(), _ENDS)
-    ]
-    for task in found:
-        task.told = True
-    return found
 
 
 def _clear(loop: asyncio.AbstractEventLoop) -> None:

@@ -26,6 +26,8 @@ from waterclock_worker.reporting.speaking import speaking
 from waterclock_worker.steps import StepLog
 
 T = TypeVar("T")
+ENDS = (SystemExit, KeyboardInterrupt)
+"""What leaves a loop when a task or callback raises it."""
 KEEPER = "lifespan "
 """How names of tasks begin that keep a lifespan open."""
 
@@ -51,6 +53,10 @@ class Host(Protocol):
 
     def is_under_way(self, steps: StepLog) -> bool: ...
 
+    def undone(self, steps: StepLog, error: BaseException) -> None:
+        """A task of this run has ended with what ends a loop."""
+        ...
+
     def stopped_by(self, steps: StepLog | None) -> None:
         """Somebody asked the loop to stop."""
         ...
@@ -59,11 +65,10 @@ class Host(Protocol):
 class RunTask(asyncio.Task[T]):
     """A task on the loop; `owner`: the attempt whose code made it."""
 
-    __slots__ = ("ours", "owner", "told")
+    __slots__ = ("ours", "owner")
 
     ours: bool  # no foreign code made it
     owner: StepLog | None
-    told: bool  # that it would have ended the loop
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel it, unless it belongs to another run that is under way: then it goes on, and the caller is told."""
@@ -124,13 +129,15 @@ class GuardedLoop(_Loop):
             return super().create_task(coro, name=name, context=context, **more)
         task: RunTask[T] = RunTask(coro, loop=self, name=cast("Any", name), context=context, **more)
         task.owner = speaking.get() if context is None else context.get(speaking)
-        task.ours = task.told = False
+        task.ours = False
+        if task.owner is not None:
+            task.add_done_callback(self._look_at_end)
         return task
 
     def create_own_task(self, coro: Coroutine[Any, Any, T], name: str) -> RunTask[T]:
         """One that serves the loop itself, or an attempt."""
         task: RunTask[T] = RunTask(coro, loop=self, name=name)
-        task.owner, task.ours, task.told = None, True, False
+        task.owner, task.ours = None, True
         return task
 
     def call_from_host(self, callback: Callable[..., object], *args: Any) -> None:
@@ -196,6 +203,12 @@ class GuardedLoop(_Loop):
             await super().run_in_executor(self._threads, chosen.shutdown)
         else:
             self._may("loop.shutdown_default_executor()")
+
+    def _look_at_end(self, task: asyncio.Task[Any]) -> None:
+        """Of a task that a run has made: what ends a loop is told. `exception()` would count as having looked at it."""
+        error = cast("BaseException | None", getattr(task, "_exception"))  # noqa: B009 - not a declared name
+        if isinstance(error, ENDS) and self.host is not None and isinstance(task, RunTask) and task.owner is not None:
+            self.host.undone(task.owner, error)
 
     def _may(self, what: str) -> bool:
         """Outside of runs."""
