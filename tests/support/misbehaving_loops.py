@@ -315,6 +315,21 @@ def leaves_thread_behind(ctx: RunContext) -> str:
     return "left one"
 
 
+@executor("loops.child_exit_in_task", subprocess=True)
+async def child_exits_in_task(ctx: RunContext) -> None:
+    await asyncio.gather(_exits(4), asyncio.sleep(1))
+
+
+@executor("loops.child_interrupt_in_task", subprocess=True)
+async def child_interrupts_in_task(ctx: RunContext) -> None:
+    await asyncio.gather(_interrupts(), asyncio.sleep(1))
+
+
+@executor("loops.child_exit", subprocess=True)
+def child_exits(ctx: RunContext) -> None:
+    sys.exit("no arguments were given")
+
+
 WAYS: tuple[Way, ...] = (
     Way(exits, "contained", "SystemExit"),
     Way(exits_in_task, "contained", "SystemExit"),
@@ -352,6 +367,12 @@ WAYS: tuple[Way, ...] = (
     Way(thread_goes_on, "only told", "Timeout", "goes on"),
     Way(leaves_thread_behind, "only told"),
 )
+CHILDREN: tuple[Way, ...] = (
+    Way(child_exits_in_task, "contained", "ChildExit"),
+    Way(child_interrupts_in_task, "contained", "KeyboardInterrupt"),
+    Way(child_exits, "contained", "ChildExit", "no arguments were given"),
+)
+"""In processes of their own; a start of one takes 0.2 s."""
 
 EXECUTORS: tuple[AnyExecutor, ...] = tuple(way.executor for way in WAYS)
 

@@ -117,6 +117,17 @@ async def test_neighbours_notice_nothing_of_what_is_contained_and_the_guilty_nam
         assert "sys.exit(code)" in code.traceback
 
 
+async def test_a_child_names_its_own_end(shop: Shop) -> None:
+    async with shop.worker(*(way.executor for way in bad.CHILDREN)):
+        runs = {way: await shop.run(way.executor.key, retry=ONCE) for way in bad.CHILDREN}
+        failed = {way.executor: (await shop.event(RunFailed, run)).error for way, run in runs.items()}
+        for way, run in runs.items():
+            assert failed[way.executor].type == way.error
+            assert way.told is None or way.told in await shop.lines(run)
+    assert failed[bad.child_exits_in_task].message == "exit code 4"
+    assert failed[bad.child_exits].message == "exit code 1"
+
+
 async def test_an_executor_that_ends_the_loop_twice_has_one_of_its_own_with_values_of_its_own(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -179,7 +179,9 @@ def _execute(task: words.Task, report: PipeReport) -> Outcome:
                 with values:
                     returned = executor.function(*arguments)
         return succeeded(returned, report)
-    except Exception as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the edge of a run: whatever it raises is how it ended
         return outcome_of(error, report.concealed)
 
 
