@@ -108,6 +108,7 @@ def test_what_is_wrong_is_said(kind: type[msgspec.Struct], name: str, value: str
         "https://u:77/66@collector:4318",
         "https://u:xq#zv@collector:4318",
         "https://u:77?66@collector:4318",
+        "https://u:xq?zv@collector:4318",
         "https://u:xq[zv@collector:4318",
         "https://u:xq\u2100zv@collector:4318",
         "https://u:xqzv@collector:99999",

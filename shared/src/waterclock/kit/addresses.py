@@ -100,8 +100,11 @@ def url_or_file(text: str) -> str:
     Raises:
         ValueError: it has a scheme, and is no such URL.
     """
+    before, _, query = text.partition("?")
     if "://" in text:
-        http_url(text.partition("?")[0])
+        if "@" in query:
+            raise ValueError("has an @ behind its host (in a password, ? is written %3F, and @ in a query %40)")
+        http_url(before)
     return text
 
 
