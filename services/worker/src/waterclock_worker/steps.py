@@ -31,7 +31,7 @@ from waterclock_worker import tracing
 from waterclock_worker.line_buffer import LineBuffer, without_returns
 from waterclock_worker.log_tail import OF_PROCESS, Memory
 from waterclock_worker.pending import BATCH_BYTES, Lines, Pending
-from waterclock_worker.text import NAME_MOST, cleaned, error_of, line_of
+from waterclock_worker.text import NAME_MOST, cleaned, error_of, exact, line_of
 
 STEPS_MOST = 10_000  # of one attempt; further ones are not kept
 
@@ -107,7 +107,7 @@ class StepLog:
         return number
 
     def logged(self, step: int | None, level: Level, text: str) -> None:
-        self.told(step, level, without_returns(text))
+        self.told(step, level, without_returns(exact(text)))
 
     def told(self, step: int | None, level: Level, text: str, length: int | None = None) -> None:
         """Take a line. `length`: of the whole, where `text` is its beginning."""
@@ -153,7 +153,7 @@ class StepLog:
             begun = self._begun.get(level)
             if begun is None:
                 begun = self._begun[level] = LineBuffer()
-            lines = begun.feed(text)
+            lines = begun.feed(exact(text))
         for line in lines:
             self.told(step, level, *line)
 
