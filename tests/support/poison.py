@@ -71,11 +71,12 @@ def _at(value: Any) -> bool:
     return isinstance(value, str) and value.endswith("Z") and value.startswith("20")
 
 
-def poison(at: int) -> Iterator[Mapping[bytes, bytes]]:
-    """Of each type in each way, appended at a moment, ms."""
-    for body in samples().values():
-        for spoil in WAYS.values():
-            yield {b"b": spoil(body), b"t": b"%d" % at}
+def poison(at: int, one_in: int) -> Iterator[Mapping[bytes, bytes]]:
+    """Of each type, in each way or, in turn, in one of so many; appended at a moment, ms."""
+    for number, body in enumerate(samples().values()):
+        for way, spoil in enumerate(WAYS.values()):
+            if (number + way) % one_in == 0:
+                yield {b"b": spoil(body), b"t": b"%d" % at}
     yield from FIELDS
 
 

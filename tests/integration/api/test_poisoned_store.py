@@ -21,10 +21,12 @@ from waterclock.kit.clock import SystemClock
 from waterclock.log.attempts import Grant, RunEnding, end
 from waterclock.log.bodies import body_of
 from waterclock.log.client import Log, LogSettings
+from waterclock.log.opening import tail_of
 from waterclock.model.events import ResultRefused
 from waterclock.model.outcomes import RunStatus
 from waterclock.store.pool import connect_anew, open_pool
 from waterclock.store.rebuild import compare
+from waterclock.store.waits import wait_for
 from waterclock_api import findings
 from waterclock_api.reconciling import Reconcile
 from waterclock_api.restoring import Restore
@@ -32,6 +34,7 @@ from waterclock_api.settling import settle_lost
 
 pytestmark = pytest.mark.asyncio
 WITHIN = 15.0  # s, for each reader; 5 s on a machine that does nothing else
+PATIENCE = 60.0  # s, for the projector: what is planted stands in one batch, which it splits
 ENDS: tuple[RunStatus, ...] = ("succeeded", "failed", "timedOut", "cancelled", "died")
 TELLING = {  # the rest of an end that tells whose it is, and which attempt
     "no JSON": b',"result":{not json}',
@@ -201,7 +204,8 @@ async def forget_ends(api: Rig) -> None:
         await api.log.execute(key, "DEL", key)
 
 
-async def test_poison_of_every_type_stops_no_reader(rig: MakeRig, key_prefix: str) -> None:
+@pytest.mark.parametrize("one_in", [3, pytest.param(1, marks=pytest.mark.soak)], ids=["some", "all"])
+async def test_poison_of_every_type_stops_no_reader(rig: MakeRig, key_prefix: str, one_in: int) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
         job_id = (await api.create(concurrent="0"))["id"]
@@ -209,7 +213,7 @@ async def test_poison_of_every_type_stops_no_reader(rig: MakeRig, key_prefix: st
         await api.caught_up()
         now = SystemClock().now_ms()
         async with stream(f"{url}{JOBS}/{job_id}/logs/stream") as live:
-            planted = [*map(str, await poison.plant(api.log, api.redis_url, poison.poison(now)))]
+            planted = [*map(str, await poison.plant(api.log, api.redis_url, poison.poison(now, one_in)))]
             await worker.step(beside, "another step", number=2)
             async with in_time():
                 while (await live.next()).data.get("name") != "another step":
@@ -217,8 +221,10 @@ async def test_poison_of_every_type_stops_no_reader(rig: MakeRig, key_prefix: st
         await worker.succeed(before)
         after = await begun(api, worker, job_id)
         await worker.succeed(after)
-        async with in_time():
-            await api.caught_up()
+        end_of_log = await tail_of(api.log, 0)
+        assert end_of_log is not None
+        async with api.parts.reading() as connection:
+            assert await wait_for(connection, end_of_log, PATIENCE)
 
         for grant in (before, after):
             assert (await told(api, grant.run_id))["status"] == "succeeded"
