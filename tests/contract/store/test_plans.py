@@ -88,7 +88,7 @@ async def plant(connection: Connection, *tables: str) -> None:
     for table in tables:
         if table in FILLED:
             await connection.execute(FILLED[table])
-        await connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+        await connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*table.split("."))))
         grown = "UPDATE pg_class SET reltuples = 1000000, relpages = 1 WHERE oid = %s::regclass"
         await connection.execute(grown, [table])
 
