@@ -131,7 +131,7 @@ def added_handler() -> None:
     _log.addHandler(logging.StreamHandler())
 
 
-@_way("undone and told", "filters of the handler")
+@_way("contained", "of a handler that other runs or the worker use was left undone")
 def rejecting_handlers() -> None:
     for handler in logging.getLogger().handlers:
         handler.setLevel(logging.CRITICAL)
@@ -313,7 +313,7 @@ def module_replaced() -> None:
 
 @_way("undone and told", "the module 'json' (sys.modules), which was removed")
 def module_removed() -> None:
-    del sys.modules["json"]
+    sys.modules.pop("json", None)
 
 
 @_way("undone and told", "the module 'this' (sys.modules), which was hidden by another")
@@ -328,7 +328,8 @@ def print_patched() -> None:
 
 @_way("undone and told", "builtins.open")
 def open_removed() -> None:
-    del builtins.open
+    if hasattr(builtins, "open"):
+        del builtins.open
 
 
 @_way("undone and told", "time.sleep")
@@ -422,6 +423,26 @@ async def async_innocent(ctx: RunContext) -> dict[str, Any]:
 
 
 LINES = ["printed", "logged", "written"]
+_print, _sleep = print, time.sleep  # which a run beside it may patch, and that is not contained
+
+
+@executor("states.works")
+def works(ctx: RunContext) -> None:
+    """Leaves three lines, with runs beside it that misbehave."""
+    _print("printed")
+    _sleep(0.1)
+    _log.info("logged")
+    _sleep(0.1)
+    sys.stderr.write("written\n")
+
+
+@executor("states.async.works")
+async def async_works(ctx: RunContext) -> None:
+    _print("printed")
+    await asyncio.sleep(0.1)
+    _log.info("logged")
+    await asyncio.sleep(0.1)
+    sys.stderr.write("written\n")
 
 
 def finds() -> dict[str, Any]:

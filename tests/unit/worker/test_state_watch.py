@@ -236,3 +236,25 @@ def test_handlers_that_each_run_adds_do_not_add_up() -> None:
         lines = run.ends()
         assert lines.count("once") == 2  # by its own handler, on standard error, and by ours
         assert log.handlers == []
+
+
+def test_handlers_that_a_run_puts_in_a_list_take_no_line_of_another() -> None:
+    guilty, beside = Run("guilty"), Run("beside")
+    log = logging.getLogger("shop.lists")
+
+    def replaces() -> None:
+        deaf = logging.StreamHandler()
+        deaf.setLevel(logging.CRITICAL)
+        logging.getLogger().handlers = [deaf]
+
+    def appends() -> None:
+        deaf = logging.StreamHandler()
+        deaf.setLevel(logging.CRITICAL)
+        logging.getLogger().handlers[:] = [deaf]
+
+    guilty.does(replaces)
+    beside.does(log.info, "first")
+    guilty.does(appends)
+    beside.does(log.info, "second")
+    assert [line for line in beside.ends() if not line.startswith("this run")] == ["first", "second"]
+    assert "handlers of the logger 'root'" in " ".join(guilty.ends())

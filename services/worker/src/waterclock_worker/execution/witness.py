@@ -63,6 +63,7 @@ _MODULES: tuple[Any, ...] = (builtins, warnings, time, json, RANDOM, signal, soc
 """Whose attributes are noted when they are set. Not those that are read all the time: that takes longer then."""
 _STREAMS = {"stdin", "stdout", "stderr"}  # which are each run's own
 _OF_LOGGERS = {"disabled", "propagate", "handlers", "level"}  # set up now and then, not all the time
+LEFT_ALONE = "a handler that other runs or the worker use was left undone: add a handler of this run's own"
 AT_EXIT = (
     "this run has registered a function for the end of the process (atexit): a worker ends without calling any. "
     "What is to be closed belongs into a lifespan, or into the run"
@@ -109,6 +110,9 @@ class Witness:
             put.enter_context(_replaced(logging, "disable", self._disabling(logging.disable)))
             put.enter_context(_replaced(logging.Logger, "addHandler", self._adding(logging.Logger.addHandler)))
             put.enter_context(_replaced(logging.Logger, "removeHandler", self._removing(logging.Logger.removeHandler)))
+            for place, one in ((logging.Handler, "setLevel"), (logging.Handler, "setFormatter"),
+                               (logging.Filterer, "addFilter"), (logging.Filterer, "removeFilter")):  # fmt: skip
+                put.enter_context(_replaced(place, one, self._sparing(getattr(place, one))))
             put.enter_context(streams_led(_noted_sys(self.note)))
             for module in _MODULES:
                 plain = module.__class__
@@ -174,6 +178,9 @@ class Witness:
             object.__setattr__(logger, name, value)
             if name in _OF_LOGGERS:
                 self.note("logging", logger.name)
+            if name == "handlers":
+                for handler in value:
+                    self._own(handler, logger)
 
         return set_attribute
 
@@ -203,17 +210,35 @@ class Witness:
         elif threading.get_ident() == self._main:
             self._logs.state.adopt(name)
 
+    def _sparing(self, plain: Callable[..., None]) -> Callable[..., None]:
+        """A run may set handlers of its own; those that the lines of all pass stay as they are."""
+
+        @functools.wraps(plain)
+        def change(handler: Any, what: Any) -> None:
+            steps = speaking.get()
+            if steps is None or not self._logs.state.is_kept(handler):
+                plain(handler, what)
+            else:
+                steps.logged(None, "warning", f"{plain.__name__} of {LEFT_ALONE}")
+
+        return change
+
     def _adding(self, plain: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(plain)
         def add_handler(logger: logging.Logger, handler: logging.Handler) -> None:
-            steps = speaking.get()
-            if steps is not None and not isinstance(handler, logging.NullHandler) and not steps.closed:
-                if handler not in logger.handlers:
-                    self._logs.state.added.setdefault(handler, (steps, logger))
-                self.note("logging", logger.name)
+            if handler not in logger.handlers:
+                self._own(handler, logger)
             plain(logger, handler)
 
         return add_handler
+
+    def _own(self, handler: logging.Handler, logger: logging.Logger) -> None:
+        """If a run adds it, it is the run's own."""
+        steps, state = speaking.get(), self._logs.state
+        if steps is None or steps.closed or isinstance(handler, logging.NullHandler) or state.is_kept(handler):
+            return
+        state.added.setdefault(handler, (steps, logger))
+        self.note("logging", logger.name)
 
     def _removing(self, plain: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(plain)

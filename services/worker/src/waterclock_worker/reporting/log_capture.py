@@ -119,12 +119,11 @@ class LogCapture:
                     if record.levelno >= handler.level:
                         handler.handle(record)
                 at = at.parent if at.propagate else None
-            if steps is not None:
-                missing = (
-                    () if ours in called or any(is_ours(getattr(one, "stream", None)) for one in called) else (ours,)
-                )
-            else:
+            if steps is None:
                 missing = tuple(one for one in self.state.behind if one not in called)
+            else:
+                lands = ours in called or any(one in added and is_ours(getattr(one, "stream", None)) for one in called)
+                missing = () if lands else (ours,)
             if missing and self.state.standing(logger).lands:
                 for handler in missing:
                     if record.levelno >= handler.level:

@@ -85,6 +85,10 @@ class LoggingState:
                     self._loggers[one] = self._as_made(one)
                     self._rows = {}
 
+    def is_kept(self, handler: object) -> bool:
+        """Whether lines of other runs, or of the worker, pass it."""
+        return isinstance(handler, logging.Handler) and handler in self._handlers
+
     def expect(self, logger: logging.Logger) -> None:
         """A run is about to set it: if it stands above others that are known, it counts for them as it is."""
         if logger not in self._loggers and any(one.name.startswith(f"{logger.name}.") for one in list(self._loggers)):
