@@ -288,6 +288,14 @@ class Process:
             pass
         raise AssertionError(f"the worker never said {word!r}:\n{''.join(self.output)}")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.returncode is None
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
