@@ -39,9 +39,9 @@ en" AS SELECT * FROM t;
 SELECT lo_from_bytea(0, 'it''s; COPY a FROM stdin;');
 CREATE TABLE wide (picture bytea);
 ALTER TABLE wide ALTER picture SET STORAGE EXTERNAL;
-INSERT INTO wide VALUES (decode(repeat('5c2e0a5c', 1310720), 'hex'));
+INSERT INTO wide VALUES (decode(repeat('5c2e0a5c', 262144), 'hex'));
 """
-"""The headings of a spreadsheet, names that look like a script's words, and a row of 5 MB."""
+"""The headings of a spreadsheet, names that look like a script's words, and a row of 1 MB."""
 WORDS = {"WIN1252": "naïve", "EUC_JP": "表", "SQL_ASCII": "\udcff"}
 BEYOND = {"WIN1252": "\udc81", "EUC_JP": "\udca1\udcc1", "SQL_ASCII": "\udce9\udcfe"}
 """Bytes that mean nothing in UTF-8, or have no like there."""

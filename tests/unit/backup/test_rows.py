@@ -226,6 +226,18 @@ def test_a_script_that_ends_within_a_statement_is_damaged() -> None:
         counter.finish()
 
 
+@pytest.mark.parametrize("mib", [5, 10, 20, 40])
+def test_nothing_is_kept_of_a_picture(mib: int) -> None:
+    counter, piece = RowCounter(), b"5c" * (32 * 1024)
+    counter.feed(b"COPY public.pictures (a) FROM stdin;\n\\\\x")
+    for _ in range(mib * 2 * 16):
+        counter.feed(piece)
+        assert counter.held < 4
+    counter.feed(b"\n\\.\n")
+
+    assert counter.finish() == {"public.pictures": 1}
+
+
 @pytest.mark.parametrize("piece", [1, 64 * 1024])
 def test_each_byte_is_looked_at_a_bounded_number_of_times(piece: int) -> None:
     """Of a row, a text and a comment without an end, however they come, nothing is kept."""
