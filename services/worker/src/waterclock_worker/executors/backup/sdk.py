@@ -53,7 +53,9 @@ def variables_of(place: Place) -> dict[str, tuple[Any, ...]]:
         return {}
     known = importlib.import_module("botocore.configprovider").BOTOCORE_DEFAUT_SESSION_VARIABLES
     kept = _OURS_TO_READ if place.endpoint else _OURS_TO_READ | _OF_AMAZON
-    nowhere: dict[str, tuple[Any, ...]] = {name: (None, None, *rest) for name, (_, _, *rest) in known.items() if name not in kept}
+    nowhere: dict[str, tuple[Any, ...]] = {
+        name: (None, None, *rest) for name, (_, _, *rest) in known.items() if name not in kept
+    }
     return nowhere | dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
 
 
