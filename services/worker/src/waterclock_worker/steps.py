@@ -149,8 +149,6 @@ class StepLog:
 
     def printed(self, step: int | None, level: Level, text: str) -> None:
         """Take printed text: lines as they are complete."""
-        if type(text) is not str:  # its methods are others' code
-            text = str.__str__(text)
         with self._lock:
             begun = self._begun.get(level)
             if begun is None:
