@@ -208,6 +208,7 @@ class GuardedLoop(_Loop):
         """Of a task that a run has made: what ends a loop is told. `exception()` would count as having looked at it."""
         error = cast("BaseException | None", getattr(task, "_exception"))  # noqa: B009 - not a declared name
         if isinstance(error, ENDS) and self.host is not None and isinstance(task, RunTask) and task.owner is not None:
+            task.exception()  # it is told: nobody has to say once more that it was not looked at
             self.host.undone(task.owner, error)
 
     def _may(self, what: str) -> bool:
