@@ -45,7 +45,7 @@ def test_every_pid_in_dev_json_is_the_process_that_does_the_work(installation: I
     found = installation.record
     assert found.pids.keys() == SERVICES | SERVERS
     for name in SERVICES:
-        assert words_of(found.pids[name])[1:4] == ["-m", "waterclock.cli", name.partition("-")[0]]
+        assert words_of(found.pids[name])[1:5] == ["-P", "-m", "waterclock.cli", name.partition("-")[0]]
     programs = {name: Path(words_of(found.pids[name])[0]).name.partition(" ")[0] for name in SERVERS}
     assert programs == {"redis": "valkey-server", "postgres": "postgres", "s3": "rclone"}
 

@@ -128,11 +128,11 @@ async def test_whose_events_are_asked_for_is_told_from_where_they_came(rig: Make
             "jwt:": [],
             "jwt": [],
             "@": [],
-            "": [],
         }.items():
             for path in (EVENTS, f"{EVENTS}?type=run"):
                 found = (await api.http.get(path, params={"actor": question}, headers=reader)).json()["items"]
                 assert [one["actor"] for one in reversed(found)] == wanted, question
+        assert (await api.http.get(EVENTS, params={"actor": ""}, headers=reader)).status_code == 400
         found = (await api.http.get(f"{EVENTS}?type=run", headers=reader)).json()["items"]
         assert [one["actor"] for one in reversed(found)] == everything
 

@@ -48,7 +48,7 @@ async def test_no_verb_lets_others_rule_the_terminal(rig: MakeRig, monkeypatch: 
         params = {ODD: [ODD]}
         job_id = (
             await api.create(
-                invokeTarget="t.odd", invokeParams=params, remark=ODD, labels={"l": ODD}, cronExpression="0 4 * * *"
+                invokeTarget="t.odd", invokeParams=params, remark=ODD, labels={"l": "a"}, cronExpression="0 4 * * *"
             )
         )["id"]
         run_id = await api.trigger(job_id, reason=ODD)

@@ -164,7 +164,7 @@ async def test_runs_that_are_retried_together_have_traces_of_their_own(rig: Make
         for grant in await worker.claim():
             await worker.fail(grant, "no luck")
         await api.caught_up()
-        answer = await api.http.post(f"{RUNS}/retry", json={"dryRun": False}, headers=HEADERS)
+        answer = await api.http.post(f"{RUNS}/retry", json={"all": True, "dryRun": False}, headers=HEADERS)
         again = {item["runId"]: item["retriedAs"] for item in answer.json()["items"]}
         assert set(again) == set(first), answer.text
         runs = await requested(api)

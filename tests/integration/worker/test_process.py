@@ -60,8 +60,8 @@ async def test_a_worker_announces_where_it_reaches_and_neither_connections_nor_k
         shop,
         WATERCLOCK_EXECUTORS="",
         WATERCLOCK_PLACES=str(places),
-        BOOKS_URL="postgresql://u:hush@books.example/ledger",
-        WATERCLOCK_BACKUP_DATABASE_URL="postgresql://u:hush@books.example/shop",
+        BOOKS_URL="postgresql://u:hush@ledger.example/ledger",
+        WATERCLOCK_BACKUP_DATABASE_URL="postgresql://u:hush@ledger.example/shop",
         WATERCLOCK_HTTP_REFERENCES="env:HOOKS_*@hooks.example",
     )
     try:
@@ -89,7 +89,7 @@ async def test_a_worker_announces_where_it_reaches_and_neither_connections_nor_k
     assert [specs[key].placed for key in ("db.backup", "db.restore-drill", "http.request")] == [True, True, False]
     assert specs["http.request"].references == (ReferenceSpec(pattern="env:HOOKS_*", hosts=True),)
     told = msgspec.json.encode(joined).decode()
-    assert not [one for one in ("hush", "books.example", "BOOKS_URL", "books-bucket", "hooks.example") if one in told]
+    assert not [one for one in ("hush", "ledger.example", "BOOKS_URL", "books-bucket", "hooks.example") if one in told]
 
 
 async def test_a_worker_drains_when_an_operator_says_so(shop: Shop) -> None:
