@@ -88,6 +88,10 @@ class Child:
         self._process.kill()
         return await self.exited()
 
+    async def silent(self, *, within: float) -> None:
+        """Wait until nobody can write to its output any more, at most so many seconds: it and its children are gone."""
+        await asyncio.to_thread(self._reader.join, within)
+
     def _read(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as output:

@@ -110,8 +110,9 @@ class Server(Generic[P]):
             await self.process.stop(self.program.stop_signal, grace=grace)
 
     async def kill(self) -> None:
-        """End it as a crash would."""
+        """End it as a crash would. Processes of its own, which notice that in a moment, are waited for."""
         await self.process.kill()
+        await self.process.silent(within=5.0)
 
     async def exited(self) -> int:
         """Wait until it has exited; its code, or the number of the signal, negative."""
