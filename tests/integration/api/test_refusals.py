@@ -117,6 +117,7 @@ DOUBLED: tuple[tuple[str, str, str], ...] = (
     ("{job}/status", r'{"status": "1", "stat\u0075s": "0"}', "/status"),
     ("{job}/trigger", '{"params": {"rows": [{"a/b": 1, "a/b": 1}]}}', "/params/rows/0/a~1b"),
     (f"{RUNS}/cancel", '{"jobId": ["a"], "jobId": ["b"]}', "/jobId"),
+    ("{job}/trigger", f'{{"params": {{"blob": "{"x" * (64 << 10)}", "blob": 1}}}}', "/params/blob"),
 )
 COPY = {"type": "object", "properties": {"table": {"type": "string"}}, "required": ["table"]}
 

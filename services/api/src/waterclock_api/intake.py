@@ -25,6 +25,7 @@ from waterclock_api.budget import BUDGET, Budget, Hold, keep
 from waterclock_api.flaws import MOST, bounded, full, guess
 from waterclock_api.headers import header
 from waterclock_api.problems import BadRequest, SlowBody, TooLarge, UnsupportedBody
+from waterclock_api.turns import in_thread
 from waterclock_api.unreadable_body import why_unreadable
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -77,7 +78,7 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
     if body.count(b"[") + body.count(b"{") > DEPTH_LIMIT:
         _check_depth(found)
     if may_have_doubles(body, found):
-        refuse([Flaw(pointer_to(*path), "is given more than once") for path in islice(doubles(body), MOST + 1)])
+        refuse(_doubled(body) if len(body) <= SMALL else await in_thread(_doubled, body))
     return found
 
 
@@ -160,6 +161,10 @@ def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
 def pointer_to(*parts: str | int) -> str:
     """A JSON pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def _doubled(body: bytes) -> list[Flaw]:
+    return [Flaw(pointer_to(*path), "is given more than once") for path in islice(doubles(body), MOST + 1)]
 
 
 def _check_depth(found: Any) -> None:
