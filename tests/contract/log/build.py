@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tests.support.byhand import create_job
 from waterclock.log.attempts import Claimed, EndResult, Grant, QueueCredit, RunEnding, claim, end
 from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log, Queue
@@ -19,7 +20,6 @@ from waterclock.model.events import (
     FireCoalesced,
     FireSkipped,
     JobChanged,
-    JobCreated,
     JobDeleted,
     JobDisabled,
     ResultRefused,
@@ -75,22 +75,8 @@ def job_of(job_id: JobId = J, *, version: int = 1, **fields: Any) -> StoredJob:
 
 async def create(log: Log, job_id: JobId = J, *, command: Command | None = None, **fields: Any) -> Defined:
     """Create a job, decided through now."""
-    job = job_of(job_id, **fields)
     command = command or Command(id=f"create {job_id}")
-    through = await now(log, log.partition_of(job_id))
-    at = stamp(through)
-    event = JobCreated(job_id=job_id, version=1, definition=job.definition, after=at, through=at, command_id=command.id)
-    return await define(
-        log,
-        job_id,
-        command=command,
-        expected_version=0,
-        expected_mark=None,
-        through=through,
-        units=(),
-        event=event,
-        job=job,
-    )
+    return await create_job(log, job_id, job_of(job_id, **fields).definition, command)
 
 
 async def change(log: Log, job_id: JobId = J, *, kind: str, releases: bool = False, **fields: Any) -> Appended:
