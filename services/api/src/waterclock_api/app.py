@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -52,6 +54,8 @@ from waterclock_api.registry import Registry
 from waterclock_api.sites import Sites
 from waterclock_api.tokens import TokenSettings, tokens_of
 from waterclock_api.watching import keep_watch
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 ROUTES = (
     *jobs.HANDLERS,
@@ -108,12 +112,7 @@ async def assembled(
     `closed`: credentials are asked for even if nobody could show any.
     """
     clock, budget = clock or SystemClock(), budget or Budget()
-    projected, store_clocks, outages = Projected(pool), StoreClocks(clock), Outages(clock)
-
-    def look(answers: bool) -> None:
-        outages.look(redis=answers, postgres=projected.listening.is_set())
-
-    lanes = lanes_of(pool)
+    projected, store_clocks, outages, lanes = Projected(pool), StoreClocks(clock), Outages(clock), lanes_of(pool)
     keyring = Keyring(lanes.own, clock)
     await keyring.begin()
     registry = Registry(log, lanes.own, projected, clock)
@@ -121,41 +120,50 @@ async def assembled(
     access = Access(
         keyring, known, proxies, clock=clock, closed=closed, limits=limits or Limits(), sites=sites or Sites()
     )
+
+    def look(answers: bool) -> None:
+        outages.look(redis=answers, postgres=projected.listening.is_set())
+
+    works: dict[str, Work] = {
+        "listen to projectors": projected.listen,
+        "watch schedules": partial(keep_watch, log, store_clocks, look),
+        "keep the keys": keyring.keep,
+        "keep the executors": registry.keep,
+        "keep vigil over postgres": pool.keep_vigil,
+    }
+    if known is not None:
+        works["keep the issuer's keys"] = known.keep_keys
+    hub = Hub(
+        log, ArchiveReader(lanes.streams), clock, most=streams, most_per_client=streams_per_client, held=budget.streams
+    )
+    async with _at_work(works) as tasks, hub:
+        exposition = exposed("api")
+        Measured(log, lanes.own, hub).told_by(exposition)
+        yield Parts(
+            log=log,
+            gathering=Gathering(log, tasks),
+            lanes=lanes,
+            projected=projected,
+            registry=registry,
+            memory=JobMemory(log),
+            notes=JobNotes(registry),
+            hub=hub,
+            clock=clock,
+            store_clocks=store_clocks,
+            exposition=exposition,
+            access=access,
+            outages=outages,
+            budget=budget,
+        )
+
+
+@asynccontextmanager
+async def _at_work(works: Mapping[str, Work]) -> AsyncGenerator[asyncio.TaskGroup]:
+    """A group in which works go on, by their names, until the context is left."""
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(projected.listen(), name="listen to projectors")
-        watching = tasks.create_task(keep_watch(log, store_clocks, look), name="watch schedules")
-        keeping = tasks.create_task(keyring.keep(), name="keep the keys")
-        asking = tasks.create_task(registry.keep(), name="keep the executors")
-        waking = tasks.create_task(pool.keep_vigil(), name="keep vigil over postgres")
-        reading = None if known is None else tasks.create_task(known.keep_keys(), name="keep the issuer's keys")
+        going = [tasks.create_task(work(), name=name) for name, work in works.items()]
         try:
-            archive = ArchiveReader(lanes.streams)
-            async with Hub(
-                log, archive, clock, most=streams, most_per_client=streams_per_client, held=budget.streams
-            ) as hub:
-                exposition = exposed("api")
-                Measured(log, lanes.own, hub).told_by(exposition)
-                yield Parts(
-                    log=log,
-                    gathering=Gathering(log, tasks),
-                    lanes=lanes,
-                    projected=projected,
-                    registry=registry,
-                    memory=JobMemory(log),
-                    notes=JobNotes(registry),
-                    hub=hub,
-                    clock=clock,
-                    store_clocks=store_clocks,
-                    exposition=exposition,
-                    access=access,
-                    outages=outages,
-                    budget=budget,
-                )
+            yield tasks
         finally:
-            listening.cancel()
-            watching.cancel()
-            keeping.cancel()
-            asking.cancel()
-            waking.cancel()
-            if reading is not None:
-                reading.cancel()
+            for each in going:
+                each.cancel()

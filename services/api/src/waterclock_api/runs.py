@@ -13,7 +13,7 @@ from waterclock.log.bodies import body_of
 from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Request
 from waterclock.model.authority import Asked as AskedOf
-from waterclock.model.definition import Overlap
+from waterclock.model.definition import Definition, Overlap
 from waterclock.model.errors import Flaw, NotFound
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId, requested_run
@@ -187,21 +187,31 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
         params = definition.invoke_params if write.params is None else write.params
         await hold(parts, caller, AskedOf(definition.invoke_target, params, queue), asked_by(definition))
     if write.params is not None:
-        known = await parts.registry.known(definition.invoke_target, patient=False)
-        spec, beside = (known or {}).get(definition.invoke_target), partial(parts.offload.run, caller.who)
-        await check_params(
-            spec, write.params, flaws, notes, at="params", beside=beside, before=definition.invoke_params
-        )
-        check_places(
-            parts.registry,
-            definition.invoke_target,
-            write.params,
-            flaws,
-            queue=queue,
-            at="params",
-            before=definition.invoke_params,
-        )
+        await _check_params(parts, caller, definition, write.params, flaws, notes, queue=queue)
     refuse(flaws)
+    return _request(caller, stored, write, queue=queue, ready_at=ready_at)
+
+
+async def _check_params(
+    parts: Parts,
+    caller: Caller,
+    definition: Definition,
+    params: dict[str, Any],
+    flaws: list[Flaw],
+    notes: list[Note],
+    *,
+    queue: str,
+) -> None:
+    """Whether the job's executor takes parameters that replace the job's, and may go where they say."""
+    target, before = definition.invoke_target, definition.invoke_params
+    known = await parts.registry.known(target, patient=False)
+    spec, beside = (known or {}).get(target), partial(parts.offload.run, caller.who)
+    await check_params(spec, params, flaws, notes, at="params", beside=beside, before=before)
+    check_places(parts.registry, target, params, flaws, queue=queue, at="params", before=before)
+
+
+def _request(caller: Caller, stored: StoredJob, write: TriggerWrite, *, queue: str, ready_at: int) -> Request:
+    definition = stored.definition
     run_id = requested_run(stored.job_id, caller.command.id)
     event = RunRequested(
         run_id=run_id,
@@ -224,12 +234,7 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
     )
     overlap: Overlap = "allow" if definition.concurrent == "0" else write.overlap_policy or definition.overlap
     return Request(
-        run_id=run_id,
-        job_id=stored.job_id,
-        queue=queue,
-        overlap=overlap,
-        ready_at=ready_at,
-        body=body_of(event),
+        run_id=run_id, job_id=stored.job_id, queue=queue, overlap=overlap, ready_at=ready_at, body=body_of(event)
     )
 
 
