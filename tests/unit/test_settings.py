@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from waterclock.client.terminal import ClientSettings
 from waterclock.kit.addresses import authority, listening_socket, served_host
@@ -17,10 +18,11 @@ from waterclock.kit.health import Report, served
 from waterclock.kit.service import Unfit
 from waterclock.kit.settings import PREFIX, RedisSettings, SettingsError, TelemetrySettings, read
 from waterclock_api.serving import check_free
-from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
+from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, queues_of
 from waterclock_api.tokens import TokenSettings
 from waterclock_dev.elsewhere import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
+from waterclock_worker.main import worker
 from waterclock_worker.settings import WorkerSettings
 
 ALL = (
@@ -92,6 +94,11 @@ def said(kind: type[msgspec.Struct], environment: dict[str, str]) -> str | None:
         (TokenSettings, "JWT_JWKS", "ftp://issuer/keys", "does not begin with http:// or https://"),
         (TokenSettings, "JWT_JWKS", "http://:80/keys", "names no host"),
         (TelemetrySettings, "OTLP_ENDPOINT", "http://\udcff", "holds bytes that are no text"),
+        (SchedulerSettings, "SCHEDULER_NAME", "a\u200b", "holds U+200B (ZERO WIDTH SPACE), which cannot be seen"),
+        (SchedulerSettings, "SCHEDULER_NAME", "a  b", "two blanks side by side"),
+        (SchedulerSettings, "SCHEDULER_NAME", "s" * 65, "length <= 64"),
+        (WorkerSettings, "WORKER_NAME", "\u202eeno", "holds U+202E"),
+        (WorkerSettings, "WORKER_NAME", "a\x85b", "which controls lines or terminals"),
     ],
 )
 def test_what_is_wrong_is_said(kind: type[msgspec.Struct], name: str, value: str, message: str) -> None:
@@ -99,6 +106,32 @@ def test_what_is_wrong_is_said(kind: type[msgspec.Struct], name: str, value: str
     assert told is not None
     assert told.startswith(f"{PREFIX}{name}: ")
     assert message in told
+
+
+def test_a_name_is_kept_in_nfc() -> None:
+    name = "pru\u0308f 1"
+    assert read(SchedulerSettings, {"WATERCLOCK_SCHEDULER_NAME": name}).scheduler_name == "pr\u00fcf 1"
+    assert read(WorkerSettings, {"WATERCLOCK_WORKER_NAME": f" {name} "}).worker_name == "pr\u00fcf 1"
+
+
+def test_every_setting_that_is_a_name_keeps_the_rule_of_names() -> None:
+    for kind, field in variables(*ALL):
+        if field.name.endswith("_name"):
+            told = said(kind, {f"{PREFIX}{field.name.upper()}": "a\u2028b"})
+            assert told is not None, field.name
+            assert "U+2028" in told
+
+
+def test_a_name_on_the_command_line_keeps_the_same_rule() -> None:
+    done = CliRunner().invoke(worker, ["--name", "a\u200b"])
+    assert done.exit_code == 2
+    assert "--name" in done.output
+    assert "holds U+200B" in done.output
+
+
+def test_a_queue_is_weighed_once() -> None:
+    with pytest.raises(SettingsError, match="WATERCLOCK_QUEUE_WEIGHTS: names the queue 'low' twice"):
+        queues_of(MigrateSettings(queue_weights=("low=1", "default=2", "low=3")))
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,36 @@ async def test_initialising_again_changes_nothing_but_adds_queues(settings: LogS
     await log.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("low\u200b", "U+200B"),
+        ("two  blanks", "two blanks side by side"),
+        ("a/b", "holds a slash, which parts the path"),
+        ("q" * 65, "takes 65 characters"),
+        ("x\x85", "U+0085"),
+        ("\u2764\ufe0f", "is the same as '\u2764'"),
+    ],
+)
+async def test_a_new_queue_has_a_name_that_can_be_told_from_others(settings: LogSettings, name: str, said: str) -> None:
+    first, odd = Queue(name="\u2764", weight=1), Queue(name=name, weight=1)
+    for _ in range(2):
+        with pytest.raises(LogUnfit) as refused:
+            await initialise(settings, partitions=1, queues=[first, odd])
+        assert str(refused.value).startswith(f"WATERCLOCK_QUEUE_WEIGHTS: the name {name!r} ")
+        assert said in str(refused.value)
+        await initialise(settings, partitions=1, queues=[first])
+
+
+async def test_a_new_queue_is_named_in_nfc_and_one_that_is_stored_stays(settings: LogSettings) -> None:
+    older = (Queue(name="pru\u0308f ", weight=1), Queue(name="a/b", weight=2))
+    await initialise(settings, partitions=1, queues=older, archived=1)  # an archive's log, which has lost all
+    await initialise(settings, partitions=1, queues=(*older, Queue(name="mu\u0308de", weight=3)))
+    log = await Log.connect(settings, role="test")
+    assert log.queues == (*older, Queue(name="m\u00fcde", weight=3))
+    await log.close()
+
+
 async def test_an_empty_server_takes_only_as_many_partitions_as_the_archive_knows(settings: LogSettings) -> None:
     with pytest.raises(LogUnfit, match="4 partitions, not 2"):
         await initialise(settings, partitions=2, queues=QUEUES, archived=4)

@@ -112,7 +112,7 @@ async def test_what_stops_the_start_is_said_in_one_line(shop: Shop) -> None:
     assert await process.ended() == 2
     [line] = "".join(process.output).splitlines()
     assert line == (
-        "waterclock worker: WATERCLOCK_QUEUES: there is no queue 'urgent'; there are critical, default, low"
+        "waterclock worker: WATERCLOCK_QUEUES (--queues): there is no queue 'urgent'; there are critical, default, low"
     )
 
 

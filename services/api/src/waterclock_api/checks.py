@@ -24,7 +24,7 @@ from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
 from waterclock.model.instants import Stamp
 from waterclock.model.moments import moment, seconds
-from waterclock.model.names import LONGEST, name_flaw, normal
+from waterclock.model.names import LONGEST, common, name_flaw, normal
 from waterclock.model.retry import RetryPolicy
 from waterclock_api.dto import JobWrite, RetryWrite
 from waterclock_api.flaws import MOST, full, guess
@@ -140,8 +140,13 @@ def _named(member: str, written: str, flaws: list[Flaw], *, before: str | None, 
 
 def check_queue(name: str, known: Iterable[str], flaws: list[Flaw]) -> None:
     names = list(known)
-    if name not in names:
+    if name in names:
+        return
+    alike = next((one for one in names if common(one) == common(name)), None)
+    if alike is None:
         flaws.append(Flaw("/queue", f"there is no queue {name!r}; there are {', '.join(names)}"))
+    else:
+        flaws.append(Flaw("/queue", f"there is no queue {ascii(name)}: the one that looks the same is {ascii(alike)}"))
 
 
 def check_target(

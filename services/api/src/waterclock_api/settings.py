@@ -73,13 +73,15 @@ def log_settings() -> LogSettings:
 def queues_of(own: MigrateSettings) -> tuple[Queue, ...]:
     """
     Raises:
-        SettingsError: one is not written as `name=weight`.
+        SettingsError: one is not written as `name=weight`, or is written twice.
     """
     found: list[Queue] = []
     for text in own.queue_weights:
         name, _, weight = text.partition("=")
         if not name or not weight.isdecimal() or int(weight) < 1:
             raise SettingsError(f"WATERCLOCK_QUEUE_WEIGHTS: {text!r} is not name=weight, such as default=3")
+        if any(queue.name == name for queue in found):
+            raise SettingsError(f"WATERCLOCK_QUEUE_WEIGHTS: names the queue {name!r} twice")
         found.append(Queue(name=name, weight=int(weight)))
     if not found:
         raise SettingsError("WATERCLOCK_QUEUE_WEIGHTS names no queue")

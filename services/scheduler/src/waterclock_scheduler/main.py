@@ -20,7 +20,7 @@ from waterclock.kit.health import Report, served
 from waterclock.kit.measures import exposed
 from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import Host, RedisSettings, Seconds, TelemetrySettings, read
+from waterclock.kit.settings import NAME, Host, RedisSettings, Seconds, TelemetrySettings, read
 from waterclock.log.broker import asyncapi as drawn
 from waterclock.log.broker import broker_at
 from waterclock.log.client import Log, LogSettings
@@ -37,7 +37,7 @@ log_line = logging.getLogger(__name__)
 
 
 class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    scheduler_name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    scheduler_name: Annotated[str, msgspec.Meta(max_length=64), NAME] | None = None
     scheduler_term: Annotated[float, msgspec.Meta(ge=1, le=60)] = (
         3  # s; how long after the death of a leader another takes over
     )

@@ -22,7 +22,7 @@ from waterclock.kit.measures import exposed
 from waterclock.kit.metrics import Exposition
 from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
+from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, name_of, read
 from waterclock.log.broker import asyncapi as document_of
 from waterclock.log.broker import hosted
 from waterclock.log.client import Log, LogSettings
@@ -38,8 +38,15 @@ from waterclock_worker.worker import Worker
 log = logging.getLogger(__name__)
 
 
+def _called(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    try:
+        return None if text is None else name_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.command()
-@click.option("--name", help="Name of this worker; the host's, if not given.")
+@click.option("--name", callback=_called, help="Name of this worker; the host's, if not given.")
 @click.option("--slots", type=click.IntRange(min=1), help="Runs at once.")
 @click.option("--queues", help="Queues to take runs from, with commas; all, if not given.")
 @click.option("--strict", is_flag=True, default=None, help="Empty each queue before the next, instead of by weight.")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from waterclock.kit.settings import Count, Host, Seconds
+from waterclock.kit.settings import NAME, Count, Host, Seconds
 
 _NAME_LENGTH = 40  # leaves room for the suffix of a session within the 64 of an id
 
@@ -16,7 +16,7 @@ _NAME_LENGTH = 40  # leaves room for the suffix of a session within the 64 of an
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Durations are seconds. Every worker of a deployment has the same `lease`: each judges the others by its own."""
 
-    worker_name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    worker_name: Annotated[str, msgspec.Meta(max_length=200), NAME] | None = None
     slots: Count = 10
     queues: tuple[str, ...] = ()  # none: all
     strict: bool = False  # weights as strict order

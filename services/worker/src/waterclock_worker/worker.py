@@ -24,6 +24,7 @@ from waterclock.log.sessions import Held, leave
 from waterclock.log.sweeping import Sweeper
 from waterclock.model.events import ResultRefused, RunCancelled, RunLost, WorkerJoined, WorkerLeft
 from waterclock.model.ids import RunId
+from waterclock.model.names import normal
 from waterclock.model.unfit import UnfitParams
 from waterclock_worker import measuring
 from waterclock_worker.capture import captured
@@ -270,11 +271,13 @@ def _chosen(queues: Sequence[Queue], settings: WorkerSettings) -> tuple[Queue, .
         Unfit: one does not exist.
     """
     known = {queue.name: queue for queue in queues}
-    unknown = [name for name in settings.queues if name not in known]
+    wanted = dict.fromkeys(name if name in known else normal(name) for name in settings.queues)
+    unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise Unfit(f"WATERCLOCK_QUEUES: there is no queue {unknown[0]!r}; there are {', '.join(known)}")
-    if settings.queues:
-        return tuple(known[name] for name in settings.queues)
+        said = f"there is no queue {unknown[0]!r}; there are {', '.join(known)}"
+        raise Unfit(f"WATERCLOCK_QUEUES (--queues): {said}")
+    if wanted:
+        return tuple(known[name] for name in wanted)
     return tuple(sorted(queues, key=lambda queue: -queue.weight))
 
 

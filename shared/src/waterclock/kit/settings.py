@@ -16,6 +16,7 @@ import msgspec
 
 from waterclock.kit.addresses import http_url, served_host
 from waterclock.kit.validation_messages import message_of
+from waterclock.model.names import name_flaw, normal
 
 PREFIX = "WATERCLOCK_"
 ALSO_READ_BARE = frozenset({"REDIS_URL"})
@@ -36,6 +37,22 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Host = Annotated[str, reading(served_host)]
 """Where a service listens."""
 HttpUrl = Annotated[str, reading(http_url)]
+
+
+def name_of(text: str) -> str:
+    """A name that people read, in NFC.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = normal(text)
+    if (said := name_flaw(found)) is not None:
+        raise ValueError(said)
+    return found
+
+
+NAME = reading(name_of)
+"""For what a process is called."""
 
 
 class SettingsError(Exception):

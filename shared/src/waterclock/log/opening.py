@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple, cast
 
 import msgspec
@@ -17,6 +18,7 @@ from waterclock.log.names import open_names, put_names
 from waterclock.log.scripts import Script
 from waterclock.model.events import EpochBegan
 from waterclock.model.ids import JobId
+from waterclock.model.names import common, normal, queue_flaw
 from waterclock.model.positions import Position, at_entry
 
 _queues = msgspec.json.Decoder(tuple[Queue, ...])
@@ -65,7 +67,7 @@ async def initialise(
 
     Raises:
         LogUnfit: the server must not be used, or the log exists with another number of partitions, or with a queue
-            that is not among `queues`.
+            that is not among `queues`, or a new queue has a name that is none.
     """
     log = await Log.reach(settings, role="migrate")
     try:
@@ -78,7 +80,7 @@ async def prepare(
     log: Log, *, partitions: int, queues: Sequence[Queue], archived: int | None = None, restored: int = 0
 ) -> None:
     """As `initialise`, with a log that has been reached."""
-    await _check_same(log, partitions, queues, archived)
+    queues = await _fitting(log, partitions, queues, archived)
     await _begin(log, log.keys.names_meta, partitions, queues, restored)
     for partition in reversed(range(partitions)):  # who connects looks into partition 0: it is there when all are
         await _begin(log, log.keys.partition(partition, "meta"), partitions, queues, restored)
@@ -178,7 +180,8 @@ def _borne(job: StoredJob) -> tuple[str, str, JobId]:
     return job.definition.job_group, job.definition.job_name, job.job_id
 
 
-async def _check_same(log: Log, partitions: int, queues: Sequence[Queue], archived: int | None) -> None:
+async def _fitting(log: Log, partitions: int, queues: Sequence[Queue], archived: int | None) -> tuple[Queue, ...]:
+    """The queues as they are kept: new ones by names in NFC."""
     key = log.keys.partition(0, "meta")
     there = cast("list[bytes | None]", await log.execute(key, "HMGET", key, "partitions", "queues"))
     known = int(there[0]) if there[0] is not None else archived
@@ -186,10 +189,30 @@ async def _check_same(log: Log, partitions: int, queues: Sequence[Queue], archiv
         raise LogUnfit(
             f"The log has {known} partitions, not {partitions}: only `waterclock restore` changes their number."
         )
-    if there[1] is None:
-        return
-    missing = {queue.name for queue in _queues.decode(there[1])} - {queue.name for queue in queues}
+    if there[1] is None and archived is not None:  # it has lost everything: nobody knows which names are new
+        return tuple(queues)
+    stored = frozenset[str]() if there[1] is None else frozenset(queue.name for queue in _queues.decode(there[1]))
+    kept = tuple(one if one.name in stored else msgspec.structs.replace(one, name=normal(one.name)) for one in queues)
+    missing = stored - {queue.name for queue in kept}
     if missing:
         raise LogUnfit(
             f"The log has queues that are not named: {', '.join(sorted(missing))}. Queues cannot be removed."
         )
+    _check_names([queue.name for queue in kept], stored)
+    return kept
+
+
+def _check_names(names: Sequence[str], stored: AbstractSet[str]) -> None:
+    """
+    Raises:
+        LogUnfit: one that is not stored is none, or is one with another.
+    """
+    for place, name in enumerate(names):
+        if name in stored:
+            continue
+        said = queue_flaw(name)
+        if said is None:
+            others = (other for other in (*names[:place], *stored) if common(other) == common(name))
+            said = next((f"is the same as {other!r}, but for what cannot be seen" for other in others), None)
+        if said is not None:
+            raise LogUnfit(f"WATERCLOCK_QUEUE_WEIGHTS: the name {name!r} {said}")

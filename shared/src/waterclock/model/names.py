@@ -49,6 +49,15 @@ def name_flaw(text: str, *, slash: bool = True) -> str | None:
     return next((said for place in range(len(text)) if (said := _flaw_at(text, place)) is not None), None)
 
 
+def queue_flaw(text: str) -> str | None:
+    """As `name_flaw`, of a queue, which stands in paths of the API and in bodies."""
+    if "/" in text:
+        return "holds a slash, which parts the path of a request: take a - or a . for it"
+    if len(text) > LONGEST:
+        return f"takes {len(text)} characters in NFC; at most {LONGEST} are kept"
+    return name_flaw(text)
+
+
 def _flaw_at(text: str, place: int) -> str | None:
     sign = text[place]
     if sign == " " or _is_seen(sign) or _is_part_of_others(text, place):
