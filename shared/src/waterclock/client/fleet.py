@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
 from waterclock.client import calls
 from waterclock.client.answers import Executor, Page, Worker
 from waterclock.client.http import Client
+from waterclock.client.output import say
 from waterclock.client.table import table
-from waterclock.client.terminal import cursor_option, json_option, limit_option, more, show, speaking
+from waterclock.client.terminal import cursor_option, json_option, limit_option, more, show, show_pages, speaking
 
 _ROOM = 40  # characters for the names of parameters
 
@@ -34,8 +35,12 @@ def workers(client: Client, limit: int, cursor: str | None, *, as_json: bool) ->
 @json_option
 @speaking
 def executors(client: Client, *, as_json: bool) -> None:
-    """List what workers can do; --json has the schemas of parameters and results."""
-    show(client, calls.list_executors(), told_executors, as_json=as_json)
+    """List what workers can do; --json has the schemas of parameters and results, a page of the API's answer a line."""
+    call = calls.list_executors()
+    if as_json:
+        show_pages(client, call)
+    else:
+        say(told_executors(client.each(call)))
 
 
 def told_workers(page: Page[Worker]) -> Iterator[str]:
@@ -58,7 +63,7 @@ def told_workers(page: Page[Worker]) -> Iterator[str]:
     yield from more(page)
 
 
-def told_executors(page: Page[Executor]) -> Iterator[str]:
+def told_executors(executors: Iterable[Executor]) -> Iterator[str]:
     yield from table(
         ("executor", "also", "workers", "parameters", "what"),
         [
@@ -69,7 +74,7 @@ def told_executors(page: Page[Executor]) -> Iterator[str]:
                 few(parameters(one)),
                 one.description.partition("\n")[0],
             )
-            for one in page.items
+            for one in executors
         ],
     )
 

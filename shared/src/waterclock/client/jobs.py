@@ -244,7 +244,7 @@ def trigger(
         reason=reason,
         key=key,
     )
-    asked(client, client.send(call), wait=wait, follow=follow, as_json=as_json)
+    asked(client, call, wait=wait, follow=follow, as_json=as_json)
 
 
 @job.command()

@@ -8,12 +8,14 @@ import click
 
 from waterclock.client import calls
 from waterclock.client.answers import Asked
+from waterclock.client.call import Call
 from waterclock.client.fields import assigned, duration, merged, parameters
 from waterclock.client.http import Client
-from waterclock.client.output import complain, say
+from waterclock.client.output import complain, put_json, say
 from waterclock.client.problems import Refused
 from waterclock.client.runs_many import ALL, cancel_many, check, chosen, filters, retry_many
 from waterclock.client.runs_told import told, whole
+from waterclock.client.talks import decode
 from waterclock.client.terminal import (
     JOB,
     NO,
@@ -89,7 +91,7 @@ def start(
     }
     members = merged({name: value for name, value in wanted.items() if value is not None}, assigned(pairs))
     call = calls.request_run(executor, key=key, allow_unknown=allow_unknown, **members)
-    asked(client, client.send(call), wait=wait, follow=follow, as_json=as_json)
+    asked(client, call, wait=wait, follow=follow, as_json=as_json)
 
 
 @run.command("list")
@@ -195,19 +197,22 @@ def cancel(
     if check(run_ids, wanted, "--all", every=every, dry_run=dry_run):
         well = cancel_many(client, wanted or ALL, dry_run=dry_run, key=key, as_json=as_json)
     else:
-        refused = [run_id for run_id in run_ids if not _cancelled(client, run_id)]
+        refused = [run_id for run_id in run_ids if not _cancelled(client, run_id, as_json=as_json)]
         well = not refused
     if not well:
         click.get_current_context().exit(NO)
 
 
-def _cancelled(client: Client, run_id: str) -> bool:
+def _cancelled(client: Client, run_id: str, *, as_json: bool) -> bool:
     try:
-        client.send(calls.cancel_run(run_id))
+        answer = client.fetch(calls.cancel_run(run_id))
     except Refused as error:
         complain(f"{run_id} refused: {error}")
         return False
-    say([f"{run_id} asked to stop"])
+    if as_json:
+        put_json(answer)
+    else:
+        say([f"{run_id} asked to stop"])
     return True
 
 
@@ -254,17 +259,21 @@ def retry(
     if others:
         raise click.UsageError("One run at a time, or all that fit a filter.")
     call = calls.retry_run(run_id, queue=queue, overlap_policy=overlap, reason=reason, key=key)
-    asked(client, client.send(call), wait=wait, follow=follow, as_json=as_json)
+    asked(client, call, wait=wait, follow=follow, as_json=as_json)
 
 
-def asked(client: Client, answer: Asked, *, wait: bool, follow: bool, as_json: bool) -> None:
-    """What to say, and to do, about a run that was requested."""
-    run_id = answer.run_id
-    for note in () if as_json else answer.notes:
+def asked(client: Client, call: Call[Asked], *, wait: bool, follow: bool, as_json: bool) -> None:
+    """Request a run, and say or do what was asked for beside."""
+    answer = client.fetch(call)
+    if as_json and not wait and not follow:
+        put_json(answer)
+        return
+    known = decode(answer, call.kind)
+    for note in known.notes:
         complain(f"note: {note.pointer or ''} {note.message}".replace("  ", " "))
     if follow:
-        follow_run(client, run_id, as_json=as_json)
+        follow_run(client, known.run_id, as_json=as_json)
     elif wait:
-        await_run(client, run_id, as_json=as_json)
+        await_run(client, known.run_id, as_json=as_json)
     else:
-        say([f'{{"runId":"{run_id}"}}' if as_json else run_id])
+        say([known.run_id])

@@ -11,7 +11,7 @@ from waterclock.client import calls
 from waterclock.client.answers import CancelledRuns, Retried
 from waterclock.client.call import Body, Call, Named
 from waterclock.client.http import Client
-from waterclock.client.output import say
+from waterclock.client.output import put_json, say
 from waterclock.client.talks import decode
 from waterclock.client.terminal import JOB
 
@@ -108,7 +108,10 @@ def _pages(
         asked = call(cursor, None if key is None else f"{key}-{number}")
         answer = client.fetch(asked)
         page = decode(answer, asked.kind)
-        say([answer.decode()] if as_json else told(page))
+        if as_json:
+            put_json(answer)
+        else:
+            say(told(page))
         yield page
         if page.next_cursor is None:
             return
