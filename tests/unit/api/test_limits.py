@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from waterclock_api import auditing, caller, checks, dto, intake, ledger
+from waterclock.model import bounds
+from waterclock_api import auditing, caller, dto, intake, ledger
 
 
 def _meta(kind: Any) -> Any:
@@ -17,8 +18,8 @@ GUIDE = Path(__file__).parents[3] / "docs" / "api.md"
 LIMITS = {
     "a body": f"{intake.BODY_LIMIT >> 20} MiB",
     "depth of a body": str(intake.DEPTH_LIMIT),
-    "parameters of a run": f"{checks.PARAMS_LIMIT >> 10} KiB",
-    "labels": str(checks.LABELS_LIMIT),
+    "parameters of a run": f"{bounds.PARAMS_LIMIT >> 10} KiB",
+    "labels": str(bounds.LABELS_LIMIT),
     "a page": str(_meta(dto.Limit).le),
     "names, queues, zones": str(_meta(dto.Name).max_length),
     "remarks and reasons": str(_meta(dto.Text).max_length),

@@ -5,26 +5,22 @@ Every check adds flaws to a list, so that one answer names them all.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-import msgspec
 from jsonschema import exceptions
 from jsonschema.exceptions import ValidationError
 
 from waterclock.kit.validation_messages import wrong_form
+from waterclock.model.bounds import RANGES, label_flaws, named_flaw, params_flaw, range_flaw
 from waterclock.model.builtin_checks import new_flaws
-from waterclock.model.cron import BadSchedule, check_letters, parse
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock.model.fires import bounds_of, schedule_of
-from waterclock.model.ids import JobId
 from waterclock.model.instants import Stamp
 from waterclock.model.moments import moment, seconds
-from waterclock.model.names import LONGEST, common, name_flaw, normal
+from waterclock.model.names import common, name_flaw, normal
 from waterclock.model.retry import RetryPolicy
 from waterclock_api.dto import JobWrite, RetryWrite
 from waterclock_api.flaws import MOST, full, guess
@@ -34,33 +30,11 @@ from waterclock_api.shapes import Note
 
 T = TypeVar("T")
 
-PARAMS_LIMIT = 64 << 10  # bytes of JSON: they ride in the event of every run
-LABELS_LIMIT = 32
 AT_ONCE, BESIDE = 500, 20_000  # units of 10 µs, for a look at parameters before other requests and beside them
 Beside = Callable[..., Awaitable[Any]]
 """Calls a function where it holds nobody up."""
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,62}[A-Za-z0-9])?")
 _nearest: Callable[[list[ValidationError]], Any] = cast("Any", exceptions).best_match
 _NAMED = 20  # known executors named in a refusal
-
-
-class Range(NamedTuple):
-    low: float
-    high: float
-
-
-_DAY, _YEAR = 86_400, 366 * 86_400
-_RANGES: Mapping[str, Range] = {
-    "misfireThreshold": Range(0, 7 * _DAY),
-    "catchupWindow": Range(0, _YEAR),
-    "catchupPace": Range(0, 3600),
-    "pace": Range(0, 3600),
-    "jitter": Range(0, _DAY),
-    "timeout": Range(0, 30 * _DAY),  # 0: none
-    "delay": Range(0, _YEAR),
-    "retry/initial": Range(0, _DAY),
-    "retry/max": Range(0, 7 * _DAY),
-}
 
 
 def definition_of(write: JobWrite, flaws: list[Flaw], *, before: Definition | None = None) -> Definition:
@@ -69,7 +43,7 @@ def definition_of(write: JobWrite, flaws: list[Flaw], *, before: Definition | No
     Names that the job has `before` stay as they are, whatever they hold.
     """
     check_params_size(write.invoke_params, flaws, at="invokeParams")
-    check_labels(write.labels, flaws, before=None if before is None else before.labels)
+    flaws += label_flaws(write.labels, before=None if before is None else before.labels)
     durations = {
         "misfire_threshold": duration("misfireThreshold", write.misfire_threshold, flaws),
         "catchup_window": duration("catchupWindow", write.catchup_window, flaws),
@@ -105,37 +79,11 @@ def definition_of(write: JobWrite, flaws: list[Flaw], *, before: Definition | No
     return definition
 
 
-def check_schedule(job_id: JobId, definition: Definition, now: int, flaws: list[Flaw]) -> None:
-    """Whether the schedule can be read, and names an instant after `now` (ms)."""
-    if definition.cron_expression is None:
-        _check_zone(definition, flaws)
-        return
-    try:
-        check_letters(definition.cron_expression)
-        schedule = schedule_of(job_id, definition)
-    except BadSchedule as error:
-        flaws.append(Flaw(pointer_to(error.field), error.message))
-        return
-    assert schedule is not None
-    start, end = bounds_of(definition)
-    first = schedule.after(now if start is None else max(now, start - 1))
-    if first is None:
-        flaws.append(Flaw("/cronExpression", "names no instant in the future"))
-    elif end is not None and first > end:
-        flaws.append(Flaw("/endAt", "lies before the first instant that the schedule names from now on"))
-
-
 def _named(member: str, written: str, flaws: list[Flaw], *, before: str | None, slash: bool = True) -> str:
     """A name as it is kept: in NFC, but as it was where it stays."""
-    if written == before:
-        return written
-    text = normal(written)
-    said = name_flaw(text, slash=slash)
-    if said is None and len(text) > LONGEST:
-        said = f"takes {len(text)} characters in NFC; at most {LONGEST} are kept"
-    if said is not None:
+    if (said := named_flaw(written, before=before, slash=slash)) is not None:
         flaws.append(Flaw(pointer_to(member), said))
-    return text
+    return written if written == before else normal(written)
 
 
 def check_queue(name: str, known: Iterable[str], flaws: list[Flaw]) -> None:
@@ -146,7 +94,7 @@ def check_queue(name: str, known: Iterable[str], flaws: list[Flaw]) -> None:
     if alike is None:
         flaws.append(Flaw("/queue", f"there is no queue {name!r}; there are {', '.join(names)}"))
     else:
-        flaws.append(Flaw("/queue", f"there is no queue {ascii(name)}: the one that looks the same is {ascii(alike)}"))
+        flaws.append(Flaw("/queue", f"there is no queue {name!a}: the one that looks the same is {alike!a}"))
 
 
 def check_target(
@@ -208,9 +156,8 @@ async def check_params(
 
 
 def check_params_size(params: Mapping[str, Any], flaws: list[Flaw], *, at: str) -> None:
-    size = len(msgspec.json.encode(params))
-    if size > PARAMS_LIMIT:
-        flaws.append(Flaw(pointer_to(at), f"takes {size} bytes of JSON; at most {PARAMS_LIMIT} are kept"))
+    if (said := params_flaw(params)) is not None:
+        flaws.append(Flaw(pointer_to(at), said))
 
 
 def retry_policy(write: RetryWrite, flaws: list[Flaw]) -> RetryPolicy:
@@ -222,26 +169,14 @@ def retry_policy(write: RetryWrite, flaws: list[Flaw]) -> RetryPolicy:
     )
 
 
-def check_labels(labels: Mapping[str, str], flaws: list[Flaw], *, before: Mapping[str, str] | None = None) -> None:
-    """Names and values of labels; one that is there `before` with the same value stays as it is."""
-    if len(labels) > LABELS_LIMIT:
-        flaws.append(Flaw("/labels", f"holds {len(labels)} labels; at most {LABELS_LIMIT} are kept"))
-    said = "is no label name: 1 to 64 letters, digits, - _ . /"
-    kept = (before or {}).items()
-    for name, value in labels.items() if len(labels) <= LABELS_LIMIT else ():
-        wrong = said if _LABEL.fullmatch(name) is None else name_flaw(value) if value else None
-        if wrong is not None and (name, value) not in kept:
-            flaws.append(Flaw(pointer_to("labels", name), wrong))
-
-
 def duration(name: str, written: float | str, flaws: list[Flaw]) -> float:
     """Seconds, within the field's range; `name` may be a path such as retry/max."""
     found = _read(seconds, written, name, flaws)
-    low, high = _RANGES[name]
+    low, high = RANGES[name]
     if found is None:
         return low
-    if not low <= found <= high:
-        flaws.append(Flaw(f"/{name}", f"must be from {low:.15g} to {high:.15g} seconds"))
+    if (said := range_flaw(name, found)) is not None:
+        flaws.append(Flaw(f"/{name}", said))
     return min(max(found, low), high)  # within it also where it is refused: the caller reckons on, for further flaws
 
 
@@ -255,13 +190,6 @@ def _read(reader: Callable[[Any], T], written: object, name: str, flaws: list[Fl
     except ValueError as error:
         flaws.append(Flaw(f"/{name}", str(error)))
         return None
-
-
-def _check_zone(definition: Definition, flaws: list[Flaw]) -> None:
-    try:
-        parse("@daily", timezone=definition.timezone)
-    except BadSchedule as error:
-        flaws.append(Flaw("/timezone", error.message))
 
 
 def _flaws_of(error: ValidationError, at: str) -> Iterable[Flaw]:

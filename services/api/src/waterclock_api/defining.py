@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 from waterclock.model.authority import same_executor
+from waterclock.model.bounds import same_schedule, schedule_flaws
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
-from waterclock_api.checks import check_params, check_queue, check_schedule, check_target, definition_of
+from waterclock_api.checks import check_params, check_queue, check_target, definition_of
 from waterclock_api.dto import READ_ONLY, JobWrite
 from waterclock_api.intake import read_struct, refuse
 from waterclock_api.parts import Parts
@@ -41,8 +42,8 @@ async def definition_in(
     flaws: list[Flaw] = []
     write = read_struct(JobWrite, body, flaws, ignored=READ_ONLY, stand_ins=_STAND_INS)
     definition = definition_of(write, flaws, before=before)
-    if before is None or not _same_schedule(before, definition):
-        check_schedule(job_id, definition, parts.clock.now_ms(), flaws)
+    if before is None or not same_schedule(before, definition):
+        flaws += schedule_flaws(job_id, definition, parts.clock.now_ms())
     check_queue(definition.queue, (queue.name for queue in parts.log.queues), flaws)
     target = definition.invoke_target
     known = await parts.registry.known(target, patient=not allow_unknown) if target else None
@@ -66,8 +67,3 @@ async def definition_in(
         )
     refuse(flaws)
     return definition
-
-
-def _same_schedule(before: Definition, after: Definition) -> bool:
-    names = ("cron_expression", "timezone", "cron_dialect", "dst_gap", "dst_fold", "start_at", "end_at")
-    return all(getattr(before, name) == getattr(after, name) for name in names)

@@ -7,14 +7,19 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from waterclock.model.bounds import COUNT_MOST, LABEL_MOST, TARGET_MOST, TEXT_MOST
 from waterclock.model.definition import Concurrent, MisfirePolicy, OverlapPolicy, Status
 from waterclock.model.events import Level, Trigger
+from waterclock.model.names import LONGEST
 from waterclock.model.outcomes import RunStatus
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Text = Annotated[str, msgspec.Meta(max_length=1000)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
+Target = Annotated[str, msgspec.Meta(min_length=1, max_length=TARGET_MOST)]
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_MOST)]
+Label = Annotated[str, msgspec.Meta(max_length=LABEL_MOST)]
 Duration = Annotated[
-    float | str, msgspec.Meta(description="Seconds, fractions allowed, or an ISO 8601 duration such as PT1M30S.")
+    float | str,
+    msgspec.Meta(description="Seconds, fractions allowed, or an ISO 8601 duration of weeks to seconds: PT1M30S."),
 ]
 Moment = Annotated[
     str, msgspec.Meta(description="RFC 3339, with any offset.", extra_json_schema={"format": "date-time"})
@@ -37,7 +42,7 @@ READ_ONLY = frozenset({"id", "version", "nextFireAt", "isRunning", "lastRun", "c
 class RetryWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Missing members take the defaults."""
 
-    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=COUNT_MOST)] = 3
     backoff: Literal["exponential", "fixed"] = "exponential"
     initial: Duration = 10
     max: Duration = 3600
@@ -47,7 +52,7 @@ class JobWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A whole definition: what is left out takes its default."""
 
     job_name: Name
-    invoke_target: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    invoke_target: Target
     job_group: Name = "DEFAULT"
     invoke_params: dict[str, Any] = {}
     cron_expression: str | None = None
@@ -63,14 +68,14 @@ class JobWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     overlap_policy: OverlapPolicy | None = None
     misfire_threshold: Duration = 60
     catchup_window: Duration = 86400
-    catchup_limit: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 100
+    catchup_limit: Annotated[int, msgspec.Meta(ge=0, le=COUNT_MOST)] = 100
     catchup_pace: Duration = 0.1
     jitter: Duration = 0
     start_at: Moment | None = None
     end_at: Moment | None = None
     timeout: Duration | None = None
     retry: RetryWrite = RetryWrite()
-    labels: dict[str, Annotated[str, msgspec.Meta(max_length=256)]] = {}
+    labels: dict[str, Label] = {}
 
 
 class StatusWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -92,14 +97,14 @@ class TriggerWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class RunWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A run without a job; of `delay` and `runAt` at most one."""
 
-    invoke_target: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    invoke_target: Target
     params: dict[str, Any] = {}
     queue: Name = "default"
     delay: Duration | None = None
     run_at: Moment | None = None
     timeout: Duration | None = None
     retry: RetryWrite = RetryWrite()
-    labels: dict[str, Annotated[str, msgspec.Meta(max_length=256)]] = {}
+    labels: dict[str, Label] = {}
     reason: Text | None = None
 
 

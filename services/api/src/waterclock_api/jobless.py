@@ -12,6 +12,7 @@ from waterclock.kit import telemetry
 from waterclock.log.bodies import body_of
 from waterclock.log.requests import Request
 from waterclock.model.authority import Asked as AskedOf
+from waterclock.model.bounds import label_flaws
 from waterclock.model.errors import Flaw
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId, requested_run
@@ -19,7 +20,6 @@ from waterclock.model.instants import stamp
 from waterclock_api.answers import Answer
 from waterclock_api.caller import Caller, caller_of
 from waterclock_api.checks import (
-    check_labels,
     check_params,
     check_params_size,
     check_queue,
@@ -72,7 +72,7 @@ async def _wanted(
     flaws: list[Flaw] = []
     write = read_struct(RunWrite, body, flaws, stand_ins={"invoke_target": ""})
     check_params_size(write.params, flaws, at="params")
-    check_labels(write.labels, flaws)
+    flaws += label_flaws(write.labels)
     check_queue(write.queue, (queue.name for queue in parts.log.queues), flaws)
     ready_at = await ready_at_of(parts, run_id, write, flaws)
     timeout = None if write.timeout is None else duration("timeout", write.timeout, flaws)

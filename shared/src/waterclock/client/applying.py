@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -15,8 +15,8 @@ from waterclock.client.definitions import OWNER, File, read_file, write_file
 from waterclock.client.http import Client
 from waterclock.client.output import at_terminal, complain, put_json
 from waterclock.client.plan_told import COLOURS, told
-from waterclock.client.planning import Change, Plan, definition_of, planned
-from waterclock.client.problems import ApiError, NameTaken, NotFound, Refused, VersionMismatch
+from waterclock.client.planning import Change, Plan, definition_of, flaws_of, planned
+from waterclock.client.problems import ApiError, FieldProblem, NameTaken, NotFound, Refused, VersionMismatch
 from waterclock.client.table import visible
 from waterclock.client.terminal import JOB, NO, NotAsked, speaking
 from waterclock.client.yaml_values import BYTES_MOST, BadFile
@@ -41,7 +41,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the plan as 
 @speaking
 def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bool) -> None:
     """Say what `apply` would do: which jobs and members change, and which fires appear and vanish."""
-    _show(_plan(client, _read(path, prune=prune), prune=prune, take_over=take_over), as_json=as_json)
+    _show(_plan(client, path, prune=prune, take_over=take_over), as_json=as_json)
 
 
 @click.command()
@@ -53,7 +53,7 @@ def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bo
 @speaking
 def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool, allow_unknown: bool) -> None:
     """Make the jobs those of a file. A job that somebody changes meanwhile is not overwritten; exit code 1 says so."""
-    wanted = _plan(client, _read(path, prune=prune), prune=prune, take_over=take_over)
+    wanted = _plan(client, path, prune=prune, take_over=take_over)
     _show(wanted, as_json=False)
     todo = wanted.of("create", "change", "delete")
     failed = 0
@@ -109,11 +109,14 @@ def _read(path: str, *, prune: bool) -> File:
     try:
         file = read_file(_bytes(path))
     except BadFile as error:
-        flaws = (f"{path}: {flaw.pointer or '/'} {flaw.message}" for flaw in error.flaws)
-        raise NotAsked("\n".join(flaws)) from None
+        raise _wrong(path, error.flaws) from None
     if prune and file.owner is None:
         raise NotAsked(f"{path}: --prune deletes what the file's owner has besides, and the file names no owner")
     return file
+
+
+def _wrong(path: str, flaws: Iterable[FieldProblem]) -> NotAsked:
+    return NotAsked("\n".join(f"{path}: {flaw.pointer or '/'} {flaw.message}" for flaw in flaws))
 
 
 def _bytes(path: str) -> bytes:
@@ -132,7 +135,12 @@ def _bytes(path: str) -> bytes:
         raise NotAsked(f"{path}: {error.strerror}") from None
 
 
-def _plan(client: Client, file: File, *, prune: bool, take_over: bool) -> Plan:
+def _plan(client: Client, path: str, *, prune: bool, take_over: bool) -> Plan:
+    """
+    Raises:
+        NotAsked: as `_read`, or the API would refuse what is newly written.
+    """
+    file = _read(path, prune=prune)
     groups = sorted(
         {spelt for one in file.jobs for spelt in (one.definition.job_group, normal(one.definition.job_group))}
     )
@@ -143,7 +151,10 @@ def _plan(client: Client, file: File, *, prune: bool, take_over: bool) -> Plan:
     if file.owner is not None:
         owned = calls.list_jobs(label=f"{OWNER}={file.owner}", limit=1000)
         known |= {job.id: job for job in client.each(owned)}
-    return planned(file, known.values(), now=SystemClock().now_ms(), prune=prune, take_over=take_over)
+    now = SystemClock().now_ms()
+    if flaws := flaws_of(file, known.values(), now=now):
+        raise _wrong(path, flaws)
+    return planned(file, known.values(), now=now, prune=prune, take_over=take_over)
 
 
 def _show(found: Plan, *, as_json: bool) -> None:

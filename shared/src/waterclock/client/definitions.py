@@ -24,6 +24,7 @@ import yaml
 from waterclock.client.problems import FieldProblem
 from waterclock.client.yaml_values import FORMS, BadFile, pointer, read_yaml, text_of
 from waterclock.kit.validation_messages import message_of, pointer_of
+from waterclock.model.bounds import LABEL_MOST, bound_flaws
 from waterclock.model.cron import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.fires import schedule_of
@@ -72,6 +73,9 @@ def read_file(written: bytes | str) -> File:
     owner, jobs = members.get("owner"), members.get("jobs")
     if owner is not None and (not isinstance(owner, str) or not owner):
         flaws.append(FieldProblem("/owner", "must be text"))
+        owner = None
+    elif owner is not None and len(owner) > LABEL_MOST:
+        flaws.append(FieldProblem("/owner", f"takes {len(owner)} characters; at most {LABEL_MOST} are kept"))
         owner = None
     if not isinstance(jobs, list):
         raise BadFile(*flaws, FieldProblem("/jobs", "must be a list"))
@@ -149,6 +153,7 @@ def _wanted(item: Any, at: str, owner: str | None, flaws: list[FieldProblem]) ->
         if definition.labels.get(OWNER, owner) != owner:
             flaws.append(FieldProblem(f"{at}/labels", f"name another {OWNER} than the file's owner, {owner}"))
         definition = msgspec.structs.replace(definition, labels={**definition.labels, OWNER: owner})
+    flaws += [FieldProblem(at + flaw.pointer, flaw.message) for flaw in bound_flaws(definition)]
     return Wanted(definition=definition, settled="status" in members)
 
 

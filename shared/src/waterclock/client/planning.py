@@ -9,6 +9,8 @@ import msgspec
 
 from waterclock.client.answers import Job
 from waterclock.client.definitions import OWNER, File, Wanted
+from waterclock.client.problems import FieldProblem
+from waterclock.model.bounds import change_flaws
 from waterclock.model.cron_text import is_seeded
 from waterclock.model.definition import Definition
 from waterclock.model.fires import bounds_of, schedule_of
@@ -89,6 +91,22 @@ def planned(file: File, known: Iterable[Job], *, now: int, prune: bool = False, 
     rest = [job for job in found.values() if job.id not in kept and _owner(job) == file.owner is not None]
     gone = [_without(job, now, prune=prune) for job in rest]
     return Plan(changes=(*filter(None, wanted), *gone), same=wanted.count(None))
+
+
+def flaws_of(file: File, known: Iterable[Job], *, now: int) -> list[FieldProblem]:
+    """What the API would refuse of what is newly written, by the bounds that it keeps; `known` as for `planned`."""
+    paired = _paired(file, {(job.job_group, job.job_name): job for job in known})
+    owners = f"/labels/{OWNER.replace('/', '~1')}"
+    found: dict[FieldProblem, None] = {}
+    for place, (one, job) in enumerate(zip(file.jobs, paired, strict=True)):
+        before = None if job is None else definition_of(job)
+        after = one.definition
+        if before is not None:
+            after = msgspec.structs.replace(after, job_group=before.job_group, job_name=before.job_name)
+        for flaw in change_flaws(JobId("" if job is None else job.id), after, before, now=now):
+            of_owner = file.owner is not None and flaw.pointer == owners
+            found[FieldProblem("/owner" if of_owner else f"/jobs/{place}{flaw.pointer}", flaw.message)] = None
+    return list(found)
 
 
 def _paired(file: File, known: Mapping[tuple[str, str], Job]) -> list[Job | None]:
