@@ -113,6 +113,23 @@ async def test_a_worker_that_joins_tells_which_stored_parameters_its_checks_refu
     assert "check of a stored job failed" in caplog.text, "one that ends the process ends nothing"
 
 
+async def test_of_a_job_that_is_written_later_the_first_run_tells_and_then_the_next_worker_that_joins(
+    shop: Shop,
+) -> None:
+    async with shop.worker(samples.checked):
+        assert (await shop.event(WorkerJoined)).unfit == ()
+        await shop.job("t.checked", {"text": "ho"})
+        run = await shop.run("t.checked", {"text": "ho"})
+        ended = await shop.event(RunFailed, run)
+        assert (ended.outcome, ended.error.message, ended.attempt) == ("badParams", "text: ho is taken", 1)
+    assert sum(isinstance(event, WorkerJoined) for event in shop.all()) == 1, (
+        "the worker that is there writes nothing more about it"
+    )
+    async with shop.worker(samples.checked):
+        later = await shop.event(WorkerJoined, count=2)
+    assert [(one.executor, one.message) for one in later.unfit] == [("t.checked", "text: ho is taken")]
+
+
 async def test_a_result_that_cannot_be_kept_is_a_failure(shop: Shop) -> None:
     async with shop.worker(samples.large):
         run = await shop.run("t.large")
