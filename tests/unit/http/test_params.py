@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from waterclock.model.http_url import http_url
 from waterclock_worker.executors.http.params import HttpParams
 from waterclock_worker.executors.http_request import http_request, signature
 from waterclock_worker.registry import spec_of
@@ -75,3 +76,34 @@ def test_its_schema_can_be_announced() -> None:
 
     assert schema["required"] == ["url"]
     assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://h.example/a#part", "/a"),
+        ("https://h.example/#", "/"),
+        ("https://h.example?q=1#part", "/?q=1"),
+        ("https://h.example/a%23b", "/a%23b"),
+        ("https://h.example#part", None),
+        ("https://h.example/a b", None),
+        ("https://h.example/a\x7f", None),
+        ("https://u:p@h.example/", None),
+        ("ftp://h.example/", None),
+    ],
+)
+def test_a_url_is_taken_as_its_description_says(url: str, sent: str | None) -> None:
+    if sent is None:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({"url": url}, HttpParams)
+    else:
+        assert http_url(msgspec.convert({"url": url}, HttpParams).url).target == sent
+
+
+def test_a_status_in_text_is_a_range_and_a_header_has_the_signs_that_its_description_names() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"url": "https://h.example/", "expect": ["200"]}, HttpParams)
+    signs = "!#$%&'*+-.^_`|~"
+    assert msgspec.convert({"url": "https://h.example/", "headers": {f"x{signs}": "1"}}, HttpParams).headers
+    text = msgspec.json.encode(msgspec.json.schema(HttpParams)).decode()
+    assert all(f" {sign}" in text for sign in signs)

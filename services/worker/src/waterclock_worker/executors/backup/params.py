@@ -18,14 +18,14 @@ _BUCKET = rf"^[A-Za-z0-9._-]{{1,255}}{END}"
 _REGION = rf"^[a-z0-9-]{{1,64}}{END}"
 
 Name = Annotated[
-    str, Meta(pattern=_TEXT, max_length=63, description="A name in one line, without controls.", examples=["shop"])
+    str, Meta(pattern=_TEXT, max_length=63, description="A name without the controls of ASCII.", examples=["shop"])
 ]
 Folder = Annotated[
     str,
     Meta(
         pattern=_FOLDER,
         max_length=200,
-        description="Folders with / between them, not before or behind: letters, digits and - _ . in each.",
+        description="Folders with / between them, not before or behind: letters, digits and - _ . in each, no . first.",
         examples=["backups/shop"],
     ),
 ]
@@ -37,7 +37,7 @@ Endpoint = Annotated[
     Meta(
         pattern=ENDPOINT,
         max_length=255,
-        description="http:// or https://, a host, and a port if it has one; no path.",
+        description="http:// or https://, a host, and a port if it has one; no path but a last /.",
         examples=["https://s3.example.com"],
     ),
 ]

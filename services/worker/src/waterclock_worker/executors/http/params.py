@@ -15,7 +15,11 @@ _VALUE = rf"^[ \t\x21-\x7e]*{END}"
 
 HeaderName = Annotated[
     str,
-    Meta(pattern=_NAME, description="A header's name: 1 to 100 letters, digits and - . _", examples=["X-Request-Id"]),
+    Meta(
+        pattern=_NAME,
+        description="A header's name: 1 to 100 letters, digits and ! # $ % & ' * + - . ^ _ ` | ~",
+        examples=["X-Request-Id"],
+    ),
 ]
 HeaderValue = Annotated[
     str,
@@ -27,7 +31,8 @@ Url = Annotated[
     Meta(
         pattern=_URL,
         max_length=4000,
-        description="Begins with http:// or https://, and holds no blank, no # and no user or password.",
+        description="Begins with http:// or https://, and holds no blank, no control and no user or password. "
+        "What follows a #, which stands after a / or ?, is not sent.",
         examples=["https://books.example/hooks/nightly"],
     ),
 ]
@@ -35,7 +40,11 @@ Status = (
     Annotated[int, Meta(ge=100, le=599)]
     | Annotated[
         str,
-        Meta(pattern=rf"^[1-5]\d\d-[1-5]\d\d{END}", description="A status, or a range of two.", examples=["200-299"]),
+        Meta(
+            pattern=rf"^[1-5]\d\d-[1-5]\d\d{END}",
+            description="A range of two statuses; one of them is a number.",
+            examples=["200-299"],
+        ),
     ]
 )
 
