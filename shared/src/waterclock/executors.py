@@ -19,7 +19,7 @@ from waterclock.lifespans import AnyLifespan, AsyncLifespan, PlainLifespan
 from waterclock.model.events import Level, StepStatus
 from waterclock.model.names import name_flaw, normal
 from waterclock.runlogger import RunLogger, logger_of
-from waterclock.sayings import level_of, number_of, text_of
+from waterclock.sayings import level_of, number_of, text_of, written
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,7 +28,7 @@ Kind = Literal["async", "thread", "child"]
 """Where an executor runs: on the executors' loop, in a thread, or in a child process."""
 
 
-LATEST_RETRY = 366 * 86_400  # s
+LATEST_RETRY = LONGEST_TIMEOUT = 366 * 86_400  # s
 
 
 class GiveUp(Exception):
@@ -286,23 +286,50 @@ def executor(
     `badParams`. It must be quick, and look at nothing but them.
 
     Raises:
-        ValueError: the key or an alias is no name: one line of visible text.
+        ValueError: the key or an alias is no name: one line of visible text; the timeout is no time.
+        TypeError: one of them is of another kind.
     """
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    for each in (key, *aliases):
-        wrong = name_flaw(each) or (None if each == normal(each) else "is not in NFC: write it composed")
-        if wrong is not None:
-            raise ValueError(f"executor {each!a}: its name {wrong}")
+    key = _name(key)
+    if isinstance(aliases, str):
+        raise TypeError(f"executor {key!a}: `aliases` is a text; give a list of names")
+    aliases = tuple(map(_name, aliases))
+    seconds = _seconds(key, timeout)
 
     def declare(function: Callable[P, R]) -> Executor[P, R]:
         kind: Kind = "child" if subprocess else _kind(function)
-        made: Executor[P, R] = Executor(
-            function, key=key, timeout=seconds, kind=kind, aliases=tuple(aliases), check=check
-        )
+        made: Executor[P, R] = Executor(function, key=key, timeout=seconds, kind=kind, aliases=aliases, check=check)
         _declared.append(made)
         return made
 
     return declare
+
+
+def _name(given: object) -> str:
+    """A name that an executor goes by; of a subclass of `str` (a member of an enumeration) its text."""
+    if not isinstance(given, str):
+        raise TypeError(f"executor {given!a}: its name is a {type(given).__name__}; it must be a text")
+    name = str.__str__(given)
+    wrong = name_flaw(name) or (None if name == normal(name) else "is not in NFC: write it composed")
+    if wrong is not None:
+        raise ValueError(f"executor {name!a}: its name {wrong}")
+    return name
+
+
+def _seconds(key: str, timeout: object) -> float | None:
+    """A timeout as a plain number, whatever number it was given as."""
+    if timeout is None:
+        return None
+    given: Any = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    try:
+        found = None if isinstance(given, str | bytes) else number_of(given)
+    except Exception:  # noqa: BLE001 - what it is, is others' code
+        found = None
+    if found is None or not 0 <= found <= LONGEST_TIMEOUT:
+        raise ValueError(
+            f"executor {key!a}: its timeout is {written(timeout, repr)}; it must be a timedelta or a number of "
+            f"seconds, from 0 (none) to {LONGEST_TIMEOUT}"
+        )
+    return found
 
 
 def declared() -> tuple[AnyExecutor, ...]:

@@ -117,6 +117,12 @@ async def test_what_stops_the_start_is_said_in_one_line(shop: Shop) -> None:
 
 
 TWIN = "from waterclock import executor\n@executor('demo.noop')\ndef noop(ctx): ...\n"
+UNREAD = """
+from typing import Literal
+from waterclock import executor
+@executor('g.unread')
+def unread(ctx, params: dict[str, Literal['\\ud800']]): ...
+"""
 
 
 @pytest.mark.parametrize(
@@ -153,12 +159,22 @@ def _not_set_up(service: str, settings: object) -> None:
     """The test's own logging stays."""
 
 
-async def test_two_executors_of_one_key_stop_the_start(shop: Shop, tmp_path: Path) -> None:
-    twin = tmp_path / "twin.py"
-    twin.write_text(TWIN)
-    process = await Process.start(shop, "--executors", DEMO_EXECUTORS, "--executors", str(twin))
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (TWIN, "'demo.noop': one in waterclock_worker.executors.demo, one in users"),
+        (UNREAD, "executor 'g.unread': its parameters cannot be described"),
+    ],
+)
+async def test_executors_that_cannot_be_announced_stop_the_start(
+    shop: Shop, tmp_path: Path, text: str, told: str
+) -> None:
+    file = tmp_path / "users.py"
+    file.write_text(text, encoding="utf-8")
+    process = await Process.start(shop, "--executors", DEMO_EXECUTORS, "--executors", str(file))
     assert await process.ended() == 2
-    assert "'demo.noop': one in waterclock_worker.executors.demo, one in twin" in "".join(process.output)
+    [line] = "".join(process.output).splitlines()
+    assert told in line
 
 
 async def test_the_asyncapi_document_names_the_control_messages(shop: Shop) -> None:

@@ -15,7 +15,9 @@ from waterclock.executors import NO_RESULT, AnyExecutor, declared
 from waterclock.kit.service import Unfit
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import PLACED, ReferenceSpec
+from waterclock_worker.announcement import Unreadable, odd_defaults, readable
 from waterclock_worker.files import load_file, look_here_for
+from waterclock_worker.text import LINE_MOST, cleaned, error_of
 
 GROUP = "waterclock.executors"
 _NOTHING: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
@@ -74,16 +76,16 @@ def load(module: str) -> None:
 
 
 def spec_of(executor: AnyExecutor, references: tuple[ReferenceSpec, ...] = ()) -> ExecutorSpec:
-    """What is announced of an executor.
+    """What is announced of an executor: such that whoever reads it can.
 
     Raises:
-        Unfit: a type of its parameters or result has no JSON Schema.
+        Unfit: a type of its parameters or result has no JSON Schema that all can read.
     """
     params = _NOTHING if executor.params_type is None else _announced(executor, "parameters", executor.params_type)
     result = None if executor.result_type is NO_RESULT else _announced(executor, "result", executor.result_type)
     return ExecutorSpec(
         key=executor.key,
-        description=executor.description,
+        description=cleaned(executor.description, LINE_MOST),
         params_schema=params,
         result_schema=result,
         timeout=executor.timeout,
@@ -96,18 +98,38 @@ def spec_of(executor: AnyExecutor, references: tuple[ReferenceSpec, ...] = ()) -
 def _announced(executor: AnyExecutor, what: str, kind: Any) -> dict[str, Any]:
     try:
         return schema_of(kind)
-    except TypeError as error:
-        why = str(error).rsplit("\n", 1)[-1]  # msgspec's advice before it is for its own callers
+    except Unreadable as error:
+        raise Unfit(f"executor {executor.key!r}: the JSON Schema of its {what} cannot be announced: {error}") from error
+    except Exception as error:  # types, defaults and what is annotated are others' code
+        said = error_of(error, skip=0).message.rsplit("\n", 1)[-1]  # msgspec's advice before it is for its own callers
+        why = "; ".join(_odd_defaults(kind)) or said or type(error).__name__
         raise Unfit(
             f"executor {executor.key!r}: its {what} cannot be described by a JSON Schema: {why}; "
             "annotate a msgspec.Struct, a dataclass, a type of JSON, or Any"
         ) from error
 
 
+def _odd_defaults(kind: Any) -> list[str]:
+    try:
+        return list(odd_defaults(kind))
+    except Exception:  # noqa: BLE001 - what cannot be looked at has said why itself
+        return []
+
+
 def schema_of(kind: Any) -> dict[str, Any]:
-    """The JSON Schema of a type, its own members at the top and only what they refer to under `$defs`."""
-    (top,), parts = msgspec.json.schema_components((kind,), ref_template="#/$defs/{name}")
-    name = str(top.get("$ref", "")).rpartition("/")[2]
+    """The JSON Schema of a type, its own members at the top and only what they refer to under `$defs`.
+
+    Raises:
+        Unreadable: not all could read it.
+        Exception: it has none; whatever msgspec, or the type's own code, raises.
+    """
+    (given,), named = msgspec.json.schema_components((kind,), ref_template="#/$defs/{name}")
+    name = str(given.get("$ref", "")).rpartition("/")[2]
+    parts = {
+        one: readable(part) if one == name else readable({"$defs": {one: part}})["$defs"][one]
+        for one, part in named.items()
+    }
+    top = readable(given)
     recursive = name and f"#/$defs/{name}" in msgspec.json.encode(parts).decode()
     if name and not recursive:
         top = parts.pop(name)
@@ -117,7 +139,8 @@ def schema_of(kind: Any) -> dict[str, Any]:
 def _guarded(name: str, loading: Any) -> None:
     try:
         loading()
-    except Unfit:
+    except (Unfit, KeyboardInterrupt):
         raise
-    except Exception as error:  # whatever a foreign module raises when it is loaded
-        raise Unfit(f"cannot load the executors in {name}: {type(error).__name__}: {error}") from error
+    except BaseException as error:  # whatever a foreign module raises when it is loaded, `sys.exit` too
+        said = error_of(error, skip=0)
+        raise Unfit(f"cannot load the executors in {name}: {said.type}: {said.message}") from error

@@ -129,8 +129,12 @@ def _plain_pattern(pattern: str) -> str:
     """
     if "://" in pattern:  # a secret itself, which must not be shown nor announced
         raise ValueError("a URL is no pattern of references: write env:NAME@HOST or file:/path@HOST, where it lies")
-    if not pattern or any(sign < " " for sign in pattern) or (pattern.startswith("env:") and "@" in pattern):
-        raise ValueError(f"{pattern[:100]!r} is no pattern of references: write env:NAME@HOST or file:/path@HOST")
+    if (
+        not pattern
+        or any(sign < " " or "\ud800" <= sign <= "\udfff" for sign in pattern)
+        or (pattern.startswith("env:") and "@" in pattern)
+    ):
+        raise ValueError(f"{pattern[:100]!a} is no pattern of references: write env:NAME@HOST or file:/path@HOST")
     return plain_reference(pattern)
 
 

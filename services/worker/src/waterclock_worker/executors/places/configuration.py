@@ -6,6 +6,8 @@ import functools
 import os
 from collections.abc import Mapping
 
+import msgspec
+
 from waterclock.executors import GiveUp
 from waterclock.kit.settings import SettingsError
 from waterclock.model.places import DEFAULT, PlaceSpec
@@ -45,8 +47,32 @@ def places_of_process() -> Places:
 
 
 def announced(places: Places, environment: Mapping[str, str]) -> tuple[PlaceSpec, ...]:
-    """What other processes may know of them."""
-    return tuple(place.spec(_databases(place, environment)) for place in places.by_name.values())
+    """What other processes may know of them.
+
+    Raises:
+        SettingsError: some of it is no text that they could read.
+    """
+    return tuple(_announced(place, environment) for place in places.by_name.values())
+
+
+def _announced(place: Place, environment: Mapping[str, str]) -> PlaceSpec:
+    try:
+        spec = place.spec(_databases(place, environment))
+        msgspec.json.encode(spec)
+    except UnicodeEncodeError as error:
+        unread = [name for name in variables.given(environment) if not _is_text(environment[name])]
+        where = ", ".join(unread) or place.setting
+        raise SettingsError(f"{where}: the place {place.name!a} holds bytes that are not UTF-8") from error
+    return spec
+
+
+def _is_text(value: str) -> bool:
+    """Whether it is whole: bytes of the environment that are not UTF-8 are half surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _databases(place: Place, environment: Mapping[str, str]) -> tuple[str, ...] | None:
