@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+
 import pytest
 
+from tests.integration.worker import samples
 from tests.integration.worker.shop import Shop
 from tests.support import misbehaving_states as states
 from waterclock.model.events import RunFailed, RunSucceeded
 from waterclock.model.retry import RetryPolicy
+from waterclock_worker import capture
 from waterclock_worker.execution import state_watch
+from waterclock_worker.steps import StepLog
 
 pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
@@ -39,3 +45,25 @@ async def test_whatever_a_run_changes_is_put_back_and_told_and_no_line_of_others
                 assert "put back" in told[0], (key, told)
             if way.told is None and way.error is None:
                 assert lines == ["before"], key
+
+
+async def test_what_the_worker_says_when_it_settles_ends_is_in_its_own_log(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A thread, a task and a child have told of their ends by then, and their logs take nothing more."""
+    plain, log = capture.ended, logging.getLogger("waterclock_worker.capture")
+
+    def ended(runs: Sequence[StepLog]) -> None:
+        for one in runs:
+            log.warning("settled %s", one.run_id)
+        plain(runs)
+
+    monkeypatch.setattr(capture, "ended", ended)
+    async with shop.worker(samples.echo, samples.in_thread, samples.child):
+        runs = [await shop.run(key, {"text": "said"}) for key in ("t.echo", "t.thread", "t.child")]
+        for run in runs:
+            await shop.event(RunSucceeded, run)
+    told = {one.getMessage(): one for one in caplog.records}
+    for run in runs:
+        assert "waterclock_run" not in vars(told[f"settled {run}"])
+        assert not [line for line in await shop.lines(run) if "settled" in line]

@@ -258,3 +258,16 @@ def test_handlers_that_a_run_puts_in_a_list_take_no_line_of_another() -> None:
     beside.does(log.info, "second")
     assert [line for line in beside.ends() if not line.startswith("this run")] == ["first", "second"]
     assert "handlers of the logger 'root'" in " ".join(guilty.ends())
+
+
+def test_what_the_worker_says_for_a_run_that_has_ended_reaches_its_own_output(output: Output) -> None:
+    run, beside = Run("r"), Run("beside")
+    own, users = logging.getLogger("waterclock_worker.running"), logging.getLogger("shop.orders")
+    run.does(own.warning, "within it")
+    assert run.ends() == ["within it"]
+    run.does(own.warning, "after its end")
+    run.does(users.warning, "left behind")
+    beside.does(own.warning, "of the other")
+    assert run.taken.lines() == []
+    assert beside.ends() == ["of the other"]
+    assert output.texts == ["after its end"]

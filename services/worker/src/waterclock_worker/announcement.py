@@ -51,7 +51,7 @@ def _read(value: Any, path: tuple[str, ...], *, words: bool, named: bool = False
         return value
     if isinstance(value, Enum):
         return _read(value.value, path, words=words)
-    kind: type[Any] = type(value)  # what it says of its class does not count
+    kind = cast("type[Any]", type(value))  # what it says of its class does not count
     if issubclass(kind, str):
         return _text(value, path, words=words)
     if issubclass(kind, int):

@@ -14,6 +14,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
 from functools import partial
 
 import msgspec
@@ -255,6 +256,9 @@ def _joined(threads: Sequence[threading.Thread], deadline: float, clock: Clock) 
 
 
 def _on(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
-    """Call on a loop from any thread; one that is closed needs nothing any more."""
+    """Call on a loop from any thread; one that is closed needs nothing any more.
+
+    Not on behalf of the run that may call: what is said or put back there is the worker's.
+    """
     with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(call)
+        loop.call_soon_threadsafe(call, context=Context())

@@ -135,8 +135,10 @@ class GuardedLoop(_Loop):
         return task
 
     def create_own_task(self, coro: Coroutine[Any, Any, T], name: str) -> RunTask[T]:
-        """One that serves the loop itself, or an attempt."""
-        task: RunTask[T] = RunTask(coro, loop=self, name=name)
+        """One that serves the loop itself, or an attempt; whatever makes it, it is not for that run."""
+        context = copy_context()
+        context.run(speaking.set, None)
+        task: RunTask[T] = RunTask(coro, loop=self, name=name, context=context)
         task.owner, task.ours = None, True
         return task
 

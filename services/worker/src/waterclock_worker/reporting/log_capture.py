@@ -20,6 +20,8 @@ from waterclock_worker.reporting.speaking import speaking
 from waterclock_worker.reporting.streams import is_ours
 from waterclock_worker.steps import StepLog
 
+_OURS = "waterclock_worker"
+
 
 class _RunHandler(logging.Handler):
     """Among the root's handlers, so that `basicConfig` sees that there is one."""
@@ -29,7 +31,7 @@ class _RunHandler(logging.Handler):
         self.setFormatter(logging.Formatter("%(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        steps = speaking.get()
+        steps = _hearing(record)
         if steps is not None:
             try:
                 text = self.format(record)
@@ -108,7 +110,7 @@ class LogCapture:
         added, ours = self.state.added, self.handler
 
         def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
-            steps = speaking.get()
+            steps = _hearing(record)
             called: list[logging.Handler] = []
             at: logging.Logger | None = logger
             while at is not None:
@@ -134,6 +136,12 @@ class LogCapture:
         return call_handlers
 
 
+def _hearing(record: logging.LogRecord) -> StepLog | None:
+    """The run in whose log it belongs. What the worker says for one that has ended is the worker's own."""
+    steps = speaking.get()
+    return None if steps is not None and steps.closed and record.name.startswith(_OURS) else steps
+
+
 def _whose() -> Whose | None:
     steps = speaking.get()
     return None if steps is None else Whose(steps.run_id, steps.attempt, steps.traceparent)
@@ -143,6 +151,6 @@ def _outside_runs(level: int) -> Callable[[logging.LogRecord], bool]:
     """What the process's own handlers pass on: our lines, and those of libraries from the level that was set."""
 
     def passes(record: logging.LogRecord) -> bool:
-        return speaking.get() is None and (record.levelno >= level or record.name.startswith("waterclock"))
+        return _hearing(record) is None and (record.levelno >= level or record.name.startswith("waterclock"))
 
     return passes
