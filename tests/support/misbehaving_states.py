@@ -367,6 +367,35 @@ def profiled() -> None:
     sys.setprofile(_nothing)
 
 
+if sys.gettrace() is None and threading.gettrace() is None:  # else a debugger, or what measures coverage, traces all
+
+    @_way("undone and told", "sys.settrace")
+    def traced() -> None:
+        sys.settrace(_nothing)
+
+
+@_way("undone and told", "the faulthandler")
+def faults_elsewhere() -> None:
+    faulthandler.enable(_nowhere)
+
+
+@_way("contained", error="UnsupportedOperation")
+def faults_to_standard_error() -> None:
+    faulthandler.enable()
+
+
+@_way("undone and told", "timers of signals")
+def timer_set() -> None:
+    signal.setitimer(signal.ITIMER_VIRTUAL, 600)
+
+
+@_way("contained", "has rung, and was not heard")
+def timer_rings() -> None:
+    signal.setitimer(signal.ITIMER_PROF, 0.01)
+    while signal.getitimer(signal.ITIMER_PROF)[0]:
+        sum(range(10_000))
+
+
 @_way("undone and told", "RLIMIT_NOFILE")
 def limit_of_files() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

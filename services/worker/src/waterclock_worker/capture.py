@@ -121,6 +121,8 @@ def _alarms_heard() -> Generator[None]:
         return
 
     def heard(number: int, _frame: object) -> None:
+        if _Process.watch is not None:
+            _Process.watch.rang(number)
         log.warning(
             "a timer that a run has set has rung, and was not heard", extra={"signal": signal.Signals(number).name}
         )

@@ -28,7 +28,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from waterclock_worker.execution.state_families import Objects, Once, Setting, Settings, Umask
+from waterclock_worker.execution.state_families import Faults, Objects, Once, Setting, Settings, Umask
 from waterclock_worker.execution.state_members import Members
 
 RANDOM = import_module("random")  # to be watched: chance of ours comes from elsewhere
@@ -41,7 +41,7 @@ _DESCRIPTORS = ("standard input", "standard output", "standard error")
 _getcwd, _fstat, _setlocale = os.getcwd, os.fstat, locale.setlocale
 
 
-def settings(umask: Umask, spare: ExitStack) -> Settings:
+def settings(umask: Umask, faults: Faults, spare: ExitStack) -> Settings:
     """All that are watched; `spare` holds the descriptors that are needed to put them back."""
     home = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     standard = [_spare(number) for number in range(3)]
@@ -59,7 +59,7 @@ def settings(umask: Umask, spare: ExitStack) -> Settings:
         Setting("switch interval", sys.getswitchinterval, sys.setswitchinterval),
         Setting("locale", _locale, _locale),
         Setting("garbage collector", lambda: (gc.isenabled(), gc.get_threshold(), gc.get_debug()), _collect),
-        Setting("faulthandler", faulthandler.is_enabled, _tell_faults),
+        Setting("faulthandler", lambda: faults.value, faults.put),
         Setting("timers of signals (signal.alarm, setitimer)", _timers(), _stop_timers(signal.setitimer)),
         Setting("warnings.filters", _broad_filters, _filter_warnings, told=False),
         Setting("decimal.DefaultContext", _decimals, _set_decimals, told=False),
@@ -153,13 +153,6 @@ def _collect(kept: tuple[bool, tuple[int, int, int], int]) -> None:
     (gc.enable if enabled else gc.disable)()
     gc.set_threshold(*threshold)
     gc.set_debug(debug)
-
-
-def _tell_faults(enabled: bool) -> None:
-    if enabled:
-        faulthandler.enable(sys.__stderr__ if sys.__stderr__ is not None else 2)
-    else:
-        faulthandler.disable()
 
 
 def _timers() -> Callable[[], tuple[bool, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import operator
 import os
 from collections.abc import Callable, Mapping
@@ -14,6 +15,8 @@ class _Absent:
 
 
 ABSENT = _Absent()
+_OWN = "on"
+_STANDARD_ERROR = 2
 
 
 class Family(Protocol):
@@ -104,6 +107,21 @@ class Umask:
 
     def put(self, value: int) -> None:
         self._set(value)
+        self.value = value
+
+
+class Faults:
+    """Where `faulthandler` writes to cannot be read: what it was last called with is what holds."""
+
+    def __init__(self) -> None:
+        self._enable, self._disable = faulthandler.enable, faulthandler.disable
+        self._own = self.value = _OWN if faulthandler.is_enabled() else None
+
+    def put(self, value: str | None) -> None:
+        if value == self._own is not None:
+            self._enable(_STANDARD_ERROR)
+        elif value is None:
+            self._disable()
         self.value = value
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from waterclock.kit.lines import Sparing
 from waterclock_worker.execution import process_state
-from waterclock_worker.execution.state_families import Family, Umask
+from waterclock_worker.execution.state_families import Family, Faults, Umask
 from waterclock_worker.execution.state_members import Environment, Modules
 from waterclock_worker.execution.witness import PROCESS, Witness
 from waterclock_worker.reporting.log_capture import LogCapture
@@ -36,6 +36,10 @@ _STALE_S = 1.0  # s; what is found later may have come from before the runs that
 _NAMED_MOST = 3  # other runs, in a line
 _TOLD_MOST = 10  # changes, in a line
 ADVICE = "set it where the module is loaded or in a lifespan, or give the executor `subprocess=True`"
+UNHEARD = (
+    "a timer that this run has set (signal.alarm, setitimer) has rung, and was not heard: signals belong to the "
+    "worker. For a bound of time take `timeout`, for a signal of your own `subprocess=True`"
+)
 Key = tuple[str, str]  # family, name
 
 log = logging.getLogger(__name__)
@@ -73,11 +77,11 @@ class StateWatch:
     """Of one process."""
 
     def __init__(self, logs: LogCapture) -> None:
-        self._umask = Umask()
+        self._umask, self._faults = Umask(), Faults()
         self._calls = process_state.calls()
         self._logs = logs
         self._families: dict[str, Family] = {}
-        self._witness = Witness(logs, self._umask, self._calls)
+        self._witness = Witness(logs, self._umask, self._faults, self._calls)
         self._running: dict[StepLog, None] = {}
         self._since, self._since_deep = _Since(), _Since()
         self._owners: dict[Key, dict[StepLog, None]] = {}  # of changes, by witness
@@ -93,7 +97,7 @@ class StateWatch:
         """While it lasts, the process is watched. What runs have not put back by then is."""
         with ExitStack() as spare:
             self._umask.learn()
-            settings = process_state.settings(self._umask, spare)
+            settings = process_state.settings(self._umask, self._faults, spare)
             spare.enter_context(self._witness.in_place())
             families: list[Family] = [
                 Environment(), settings, process_state.objects(), process_state.functions(), Modules(), self._calls,
@@ -132,6 +136,19 @@ class StateWatch:
         self._since_deep.ended(runs)
         if self._cases:
             self._settle(runs)
+        for one in {*self._witness.rung} & {*runs}:
+            self._witness.rung.discard(one)
+            one.add(UNHEARD)
+        if self._witness.timers:
+            for number, setter in [*self._witness.timers.items()]:
+                if setter not in self._running:
+                    self._witness.timers.pop(number, None)
+
+    def rang(self, number: int) -> None:
+        """A timer has rung by this signal: its run is told at its end. In a handler of signals: it takes no lock."""
+        setter = self._witness.timers.pop(number, None)
+        if setter is not None and setter in self._running:
+            self._witness.rung.add(setter)
 
     def _settle(self, ended: Sequence[StepLog]) -> None:
         """Tell these what they have changed, and put back what nobody uses any more who may have set it."""

@@ -29,7 +29,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from waterclock_worker.execution.process_state import LATER, RANDOM, SEED
-from waterclock_worker.execution.state_families import Once, Umask
+from waterclock_worker.execution.state_families import Faults, Once, Umask
 from waterclock_worker.reporting.log_capture import LogCapture
 from waterclock_worker.reporting.speaking import speaking
 from waterclock_worker.reporting.streams import Module, Sys, streams_led
@@ -40,6 +40,11 @@ PROCESS: Any = "process"
 Note = tuple[str, str, StepLog]
 """Family, name, whose."""
 _TIMERS = "timers of signals (signal.alarm, setitimer)"
+_RING_BY: dict[int | None, int] = {
+    signal.ITIMER_REAL: signal.SIGALRM,
+    signal.ITIMER_VIRTUAL: signal.SIGVTALRM,
+    signal.ITIMER_PROF: signal.SIGPROF,
+}
 _WATCHED = (  # module, its functions, family, name
     (os, ("chdir", "fchdir"), "settings", "working folder"),
     (socket, ("setdefaulttimeout",), "settings", "socket.setdefaulttimeout"),
@@ -48,8 +53,6 @@ _WATCHED = (  # module, its functions, family, name
     (sys, ("setswitchinterval",), "settings", "switch interval"),
     (locale, ("setlocale",), "settings", "locale"),
     (gc, ("enable", "disable", "set_threshold", "set_debug"), "settings", "garbage collector"),
-    (faulthandler, ("enable", "disable"), "settings", "faulthandler"),
-    (signal, ("alarm", "setitimer"), "settings", _TIMERS),
     (threading, ("settrace", "settrace_all_threads"), "hooks", "threading.settrace"),
     (threading, ("setprofile", "setprofile_all_threads"), "hooks", "threading.setprofile"),
     (asyncio, ("set_event_loop_policy",), "hooks", "the event loop policy"),
@@ -73,10 +76,13 @@ AT_EXIT = (
 class Witness:
     """Notes of changes, in their order; taken by who watches."""
 
-    def __init__(self, logs: LogCapture, umask: Umask, calls: Once) -> None:
+    def __init__(self, logs: LogCapture, umask: Umask, faults: Faults, calls: Once) -> None:
         self.notes: deque[Note] = deque(maxlen=100_000)
+        self.timers: dict[int, StepLog] = {}  # by the signal that it rings by: the run that has set it last
+        self.rung: set[StepLog] = set()  # runs whose timers have rung
         self._logs = logs
         self._umask = umask
+        self._faults = faults
         self._calls = calls
         self.quiet = False  # what the main thread does now is to put things back
         self._main = threading.main_thread().ident
@@ -98,6 +104,10 @@ class Witness:
                     if hasattr(module, one):
                         put.enter_context(_replaced(module, one, self._noting(getattr(module, one), family, name)))
             put.enter_context(_replaced(os, "umask", self._setting_umask(os.umask)))
+            put.enter_context(_replaced(faulthandler, "enable", self._telling_faults(faulthandler.enable, "elsewhere")))
+            put.enter_context(_replaced(faulthandler, "disable", self._telling_faults(faulthandler.disable, None)))
+            put.enter_context(_replaced(signal, "alarm", self._ringing(signal.alarm, signal.ITIMER_REAL)))
+            put.enter_context(_replaced(signal, "setitimer", self._ringing(signal.setitimer)))
             put.enter_context(_replaced(resource, "setrlimit", self._limiting(resource.setrlimit)))
             put.enter_context(_replaced(atexit, "register", self._registering(atexit.register)))
             environ: Any = type(os.environ)
@@ -142,6 +152,30 @@ class Witness:
             return before
 
         return umask
+
+    def _telling_faults(self, plain: Callable[..., Any], value: str | None) -> Callable[..., Any]:
+        @functools.wraps(plain)
+        def telling(*args: Any, **kwargs: Any) -> Any:
+            answer = plain(*args, **kwargs)
+            self._faults.value = value
+            self.note("settings", "faulthandler")
+            return answer
+
+        return telling
+
+    def _ringing(self, plain: Callable[..., Any], which: int | None = None) -> Callable[..., Any]:
+        """`which` timer it sets; None: its first argument says."""
+
+        @functools.wraps(plain)
+        def setting(*args: Any) -> Any:
+            number, steps = _RING_BY.get(which if which is not None or not args else args[0]), speaking.get()
+            if number is not None and steps is not None:
+                self.timers[number] = steps  # before it can ring
+            answer = plain(*args)
+            self.note("settings", _TIMERS)
+            return answer
+
+        return setting
 
     def _limiting(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         names = {getattr(resource, name): name for name in dir(resource) if name.startswith("RLIMIT_")}
