@@ -364,3 +364,25 @@ def child_says(ctx: RunContext, params: Words) -> list[str]:
     importlib.import_module("queue")
     print(params.text)
     return [sys.stdout.encoding, locale.getpreferredencoding(False)]
+
+
+@executor("t.past_head")
+def past_head(ctx: RunContext) -> None:
+    """Tells more than the head of a log holds, and waits."""
+    for number in range(300):
+        ctx.log("%d %s", number, "x" * 16_000)
+    ctx.log("past the head")
+    with ctx.step("Waits"):
+        threading.Event().wait()
+
+
+@executor("t.short_lines")
+def short_lines(ctx: RunContext, params: Words) -> None:
+    for number in range(params.times):
+        print(number)
+
+
+@executor("t.child_short_lines", subprocess=True)
+def child_short_lines(ctx: RunContext, params: Words) -> None:
+    for number in range(params.times):
+        print(number)

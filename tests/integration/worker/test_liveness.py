@@ -24,12 +24,14 @@ from waterclock.model.events import (
     RunStarted,
     RunSucceeded,
     StepLogged,
+    StepStarted,
     WorkerJoined,
     WorkerLeft,
 )
 from waterclock.model.ids import RunId
 from waterclock.model.retry import RetryPolicy
 from waterclock_worker.leases import LEASE_LOST
+from waterclock_worker.pending import CAPPED
 
 pytestmark = pytest.mark.asyncio
 
@@ -44,12 +46,14 @@ async def a_process(shop: Shop, *arguments: str, **environment: str) -> AsyncGen
         await process.kill()
 
 
-async def test_the_run_of_a_killed_worker_starts_elsewhere(shop: Shop) -> None:
+async def test_the_run_of_a_killed_worker_starts_elsewhere_and_its_log_lacks_what_was_past_its_head(shop: Shop) -> None:
     async with a_process(shop) as process:
         run = await shop.run("t.echo", {"text": "first"})
         hanging = await shop.run("t.hang", retry=RetryPolicy(max_attempts=1))
         await shop.event(StepLogged, hanging)
         await shop.event(RunSucceeded, run)
+        chatty = await shop.run("t.past_head", retry=RetryPolicy(max_attempts=1))
+        await shop.event(StepStarted, chatty)  # told after all its lines
         process.signal(signal.SIGKILL)
         async with shop.worker(samples.hangs):
             again = await shop.event(RunStarted, hanging, attempt=2)
@@ -57,6 +61,17 @@ async def test_the_run_of_a_killed_worker_starts_elsewhere(shop: Shop) -> None:
             assert (await shop.event(RunLost, hanging)).reason == "leaseExpired"
             assert (await shop.event(WorkerLeft)).reason == "lost"
             assert again.fence > (await shop.event(RunStarted, hanging)).fence
+            assert (await shop.event(RunLost, chatty)).reason == "leaseExpired"
+            _is_without_its_tail(await shop.lines(chatty))
+
+
+def _is_without_its_tail(lines: list[str]) -> None:
+    """What was past the head of this log died with its worker, and the log says so where its head ends."""
+    assert "a worker that is killed loses them" in CAPPED
+    head, rest = lines[: lines.index(CAPPED)], lines[lines.index(CAPPED) + 1 :]
+    assert [line.split()[0] for line in head] == [str(number) for number in range(len(head))]
+    assert 4_100_000 < sum(map(len, head)) <= 4 * 1024 * 1024
+    assert not [line for line in rest if not line.startswith("gap so far: ")]
 
 
 @pytest.mark.soak

@@ -81,3 +81,13 @@ async def test_text_that_no_store_can_hold_is_mended(shop: Shop) -> None:
         run = await shop.run("t.mumbles")
         await shop.event(RunSucceeded, run)
     assert await shop.lines(run) == ["a\N{REPLACEMENT CHARACTER}b ?"]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("target", ["t.short_lines", "t.child_short_lines"])
+async def test_as_many_short_lines_as_were_once_all_that_a_log_held_are_kept_whole(shop: Shop, target: str) -> None:
+    """60 948 of them were 0.29 MiB of text, and taken for 4 MiB; what came after was lost."""
+    async with shop.worker(samples.short_lines, samples.child_short_lines):
+        run = await shop.run(target, {"text": "", "times": 60_948})
+        await shop.event(RunSucceeded, run)
+    assert await shop.lines(run) == [str(number) for number in range(60_948)]

@@ -20,7 +20,8 @@ HEAD_MOST = 4 * 1024 * 1024  # bytes of text of one attempt that are sent as the
 HEAD_LINES = 100_000  # of them: in the stores a line takes about 70 bytes beside its text
 CAPPED = (
     f"the first {HEAD_MOST // (1024 * 1024)} MiB or {HEAD_LINES} lines of this log end here: of what follows the newest"
-    f" {TAIL_MOST // 1024} KiB are held by the worker, and told when the attempt ends"
+    f" {TAIL_MOST // 1024} KiB are held by the worker, and told when the attempt ends;"
+    " a worker that is killed loses them"
 )
 GAP_LINES, GAP_MS = 1_000, 10_000
 """A gap is told of when it has so many lines, or after so long; each time at twice as many, and after twice as long."""
