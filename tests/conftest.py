@@ -1,17 +1,24 @@
 """Servers as fixtures. One of each runs for a pytest process (a worker of xdist); what they hold is a test's own."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
 
 from tests.support import servers
+from tests.support.reports import with_bytes
 from tests.support.servers import Bucket, OwnPostgres, OwnServers, OwnValkey, Shared
 
 hypothesis.settings.register_profile("ours", deadline=None)  # a deadline measures the machine
 hypothesis.settings.load_profile("ours")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    return with_bytes((yield))
 
 
 @pytest.fixture
