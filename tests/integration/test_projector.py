@@ -27,8 +27,9 @@ from waterclock.model.positions import Position
 from waterclock.store import archive
 from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare
+from waterclock.store.statements import statement
 from waterclock.store.waits import wait_for
-from waterclock_api import following, projector, trimming
+from waterclock_api import following, projector, reads, trimming
 from waterclock_api.trimming import Keeping
 
 AT = Stamp("2027-01-15T10:00:00.000Z")
@@ -300,6 +301,49 @@ async def test_cleared_log_lines_leave_the_store_and_the_stream(stage: Stage) ->
     reader = archive.ArchiveReader(stage.pool)
     chain = await tail.read(stage.log, 0, None, count=1000, block=None, archive=reader)
     assert [entry.position.seq for entry in chain] == list(range(1, len(chain) + 1))
+
+
+@pytest.mark.asyncio
+async def test_projection_goes_on_while_cleared_lines_are_deleted(stage: Stage) -> None:
+    async with stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log)
+        await write_lines(stage.log, 1, "secret")
+        await stage.projected()
+        async with stage.pool.connection() as slow, slow.transaction():
+            await slow.execute("SELECT FROM log_lines FOR UPDATE")  # as if there were very many
+
+            await clear(stage.log)
+            await stage.projected()
+            await write_lines(stage.log, 2, "later")
+            await stage.projected()
+
+            lines = "SELECT text FROM log_lines ORDER BY seq"
+            assert await stage.rows(lines) == [("secret",), ("later",)]
+            async with stage.pool.connection() as connection:
+                assert [line.text for line in await reads.job_lines(connection, build.J, 10)] == ["later"]
+        await eventually(lambda: stage.rows("SELECT FROM clearings HAVING count(*) = 0"))
+        assert await stage.rows(lines) == [("later",)]
+
+
+@pytest.mark.asyncio
+async def test_projection_that_is_held_up_says_so_again_and_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(following, "TELL_EVERY", 0.05)
+
+    async def told() -> bool:
+        said = [one.__dict__["reason"] for one in caplog.records if one.message == "projection stands still"]
+        return sum("holds it up" in reason for reason in said) >= 3
+
+    async with stage.projecting():
+        await stage.ready.wait()
+        await stage.projected()
+        async with stage.pool.connection() as other, other.transaction():
+            await other.execute(statement("hold_positions"))
+            await build.create(stage.log)
+            await eventually(told)
+        await stage.projected()
 
 
 @pytest.mark.asyncio

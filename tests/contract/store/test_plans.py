@@ -117,6 +117,19 @@ async def test_what_belongs_to_forgotten_runs_is_found_by_them(connection: Conne
     assert [found for table in tables for found in unbounded(plan, table)] == []
 
 
+async def test_cleared_lines_are_found_by_their_job_and_place(connection: Connection) -> None:
+    await plant(connection, "log_lines")
+    place = {"job_id": "x", "from_epoch": 0, "from_seq": 0, "before_epoch": 1, "before_seq": 150, "limit": 5_000}
+
+    async with connection.transaction():
+        await connection.execute(statement("prefer_lookups"))
+        plan = await plan_of(connection, statement("clear_lines"), place)
+
+    assert unbounded(plan, "log_lines") == []
+    assert [node["Index Name"] for node in plan if "Index Name" in node] == ["log_lines_by_job"]
+    assert "Sort" not in [node["Node Type"] for node in plan]
+
+
 async def test_a_sweep_reads_each_page_once(connection: Connection) -> None:
     await project(connection, None, runs(20))
     await plant(connection, "runs", "events_default", "decisions")

@@ -15,6 +15,7 @@ import psycopg
 
 from waterclock.kit import measures, telemetry
 from waterclock.kit.cancelling import apart, to_its_end
+from waterclock.kit.elapsed import told_every
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, Halted, LogFull, LogUnavailable
@@ -41,6 +42,7 @@ WRITE_AT_ONCE = 4_000  # entries in one transaction, about
 BYTES_AT_ONCE = 16 * 1024 * 1024  # of their documents, about; a jsonb argument ends at 256 MiB
 TRANSACTION_TIMEOUT = 60.0  # s
 LAST_TRANSACTION = 3.0  # s, for the one that is under way when we are told to stop: it takes a fraction of it
+TELL_EVERY = 5.0  # s, that a batch waits
 TRIM_EVERY = 10.0  # s
 BACK_OFF = (0.05, 1.0)  # s, first and longest
 
@@ -95,19 +97,21 @@ class _Follower:
         self._partition = partition
         self._keeping = keeping
         self._read: asyncio.Queue[Sequence[Entry]] = asyncio.Queue(AHEAD)
+        self._cleared = asyncio.Event()
+        self._cleared.set()  # an earlier follower may have left something
         self.moved = False
 
     async def run(self, watcher: Watcher) -> None:
         async with await connect_following(self._pool, self._partition) as connection:
             opening = ensure_open(self._log, connection, self._partition)
             at = await unblocked(self._pool, connection, self._partition, opening)
-            await delete_cleared(self._log, connection, self._partition)
             watcher.following(self._partition, at)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_on(at), name=f"read {self._partition}")
                 tasks.create_task(self._write(connection, at, watcher), name=f"write {self._partition}")
                 tasks.create_task(self._trim(), name=f"trim {self._partition}")
                 tasks.create_task(self._settle(), name=f"settle {self._partition}")
+                tasks.create_task(self._clear(), name=f"clear {self._partition}")
 
     async def _read_on(self, at: Position | None) -> None:
         """Hand on what stands after `at`, in order.
@@ -171,7 +175,7 @@ class _Follower:
     async def _project_whole(self, connection: Connection, at: Position | None, entries: Sequence[Entry]) -> None:
         traced = Traced(self._partition, entries) if telemetry.tracing() else nullcontext()
         began_at = time.monotonic()
-        with traced:
+        with traced, told_every(self._say_waiting, TELL_EVERY):
             batch = batch_of(entries)
             writing = self._transaction(connection, at, entries, batch)
             if not await to_its_end(writing, within=LAST_TRANSACTION, name=f"write a batch of {self._partition}"):
@@ -184,7 +188,7 @@ class _Follower:
             measures.PROJECTED.add(count, kind)
         _say_unknown(self._partition, entries)
         if batch.cleared:
-            await delete_cleared(self._log, connection, self._partition)
+            self._cleared.set()
 
     async def _transaction(
         self, connection: Connection, at: Position | None, entries: Sequence[Entry], batch: Batch
@@ -192,6 +196,20 @@ class _Follower:
         async with asyncio.timeout(TRANSACTION_TIMEOUT):
             done = apply(connection, at, entries, batch)
             return await unblocked(self._pool, connection, self._partition, done)
+
+    def _say_waiting(self, seconds: float) -> None:
+        """It waits for whoever holds what it needs: a verb that mends, a month that is dropped, an operator."""
+        reason = (
+            f"a batch is being written for {seconds:.0f} s: another session of Postgres holds it up, or its disk does"
+        )
+        _log.warning("projection stands still", extra={"partition": self._partition, "reason": reason})
+
+    async def _clear(self) -> None:
+        """Delete log lines that are cleared, beside the projection: there may be millions."""
+        while await self._cleared.wait():
+            self._cleared.clear()
+            async with await connect_anew(self._pool) as fresh:
+                await delete_cleared(self._log, fresh, self._partition)
 
     async def _settle(self) -> None:
         """End runs that only the archive has: what ended them may be among what could not be read."""

@@ -10,6 +10,7 @@ from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
+from waterclock.store.clearing import clear_lines
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 
@@ -43,25 +44,24 @@ async def trim(log: Log, fresh: Connection, partition: int, keeping: Keeping) ->
     )
 
 
-async def delete_cleared(log: Log, connection: Connection, partition: int) -> int:
-    """Delete the stream entries of log lines that were cleared, after their rows; how many went. May be repeated."""
-    cursor = await connection.execute(statement("clearings"), {"partition": partition})
-    clearings = await cursor.fetchall()
-    if not clearings:
-        return 0
-    deleted = 0
-    oldest = await _oldest(log, partition)
-    for job_id, epoch, seq in clearings:
-        if oldest is not None:
-            deleted += await _delete(log, connection, job_id, oldest, Position(partition, epoch, seq))
-        place = {"partition": partition, "job_id": job_id, "epoch": epoch, "seq": seq}
+async def delete_cleared(log: Log, connection: Connection, partition: int) -> None:
+    """Delete the stream entries of log lines that were cleared, and then the lines. May be stopped and repeated.
+
+    There may be very many, so they go in pieces, beside the projection; nobody is shown them meanwhile.
+    """
+    mine = {"partition": partition, "partitions": log.partitions}
+    clearings = await (await connection.execute(statement("clearings"), mine)).fetchall()
+    for number, job_id, epoch, seq in clearings:
+        before = Position(number, epoch, seq)
+        if number < log.partitions and (oldest := await _oldest(log, number)) is not None:
+            await _delete(log, connection, job_id, oldest, before)
+        await clear_lines(connection, job_id, before)
+        place = {"partition": number, "job_id": job_id, "epoch": epoch, "seq": seq}
         await connection.execute(statement("forget_clearing"), place)
-    return deleted
 
 
-async def _delete(log: Log, connection: Connection, job_id: str, first: Position, before: Position) -> int:
+async def _delete(log: Log, connection: Connection, job_id: str, first: Position, before: Position) -> None:
     """Delete a job's log entries in [first, before)."""
-    deleted = 0
     while True:
         bounds = {
             "job_id": job_id,
@@ -74,9 +74,9 @@ async def _delete(log: Log, connection: Connection, job_id: str, first: Position
         }
         cursor = await connection.execute(statement("cleared_entries"), bounds)
         rows = await cursor.fetchall()
-        deleted += await tail.delete_entries(log, before.partition, [f"{epoch}-{seq}" for epoch, seq in rows])
+        await tail.delete_entries(log, before.partition, [f"{epoch}-{seq}" for epoch, seq in rows])
         if len(rows) < _AT_ONCE:
-            return deleted
+            return
         epoch, seq = rows[-1]
         first = Position(before.partition, epoch, seq + 1)
 

@@ -63,7 +63,9 @@ async def apply(connection: Connection, after: Position | None, entries: Sequenc
         await quarantine.add(connection, entries)
         async with connection.pipeline():  # Postgres works them off while we read on
             await write_models(connection, batch)
-            await _clear(connection, batch)
+            if batch.cleared:
+                rows = Jsonb(batch.cleared, dumps=_encode)
+                await connection.execute(statement("note_clearings"), {"rows": rows})
             await archive.link(connection, entries, leaves)
             await connection.execute(statement("notify_projected"), {"position": str(entries[-1].position)})
         return True
@@ -86,13 +88,6 @@ async def write_models(connection: Connection, batch: Batch) -> None:
     ):
         if rows:
             await connection.execute(statement(name), {"rows": Jsonb(rows, dumps=_encode)})
-
-
-async def _clear(connection: Connection, batch: Batch) -> None:
-    """Delete the lines that a batch clears, which are no read model, and note that their entries are to go."""
-    if batch.cleared:
-        for name in ("clear_lines", "note_clearings"):
-            await connection.execute(statement(name), {"rows": Jsonb(batch.cleared, dumps=_encode)})
 
 
 async def _advance(connection: Connection, after: Position | None, last: Entry, server: str | None) -> bool:

@@ -1,5 +1,5 @@
 -- Read a page of a run's log lines, oldest first, after the place (epoch, seq, line); times in ms,
--- null and an empty array for no filter.
+-- null and an empty array for no filter. Lines that are cleared may still be there for a while.
 -- Bounds are inclusive: of `(epoch, seq) > …` the planner looks at the epoch alone, of which there is often one, expects no row,
 -- and would read and sort all that follows for each page.
 SELECT
@@ -13,5 +13,13 @@ WHERE run_id = %(run_id)s::text
   AND (cardinality(%(levels)s::text[]) = 0 OR level = ANY (%(levels)s::text[]))
   AND (%(q)s::text IS NULL OR position(lower(%(q)s::text) IN lower(text)) > 0)
   AND (epoch, seq, line) >= (%(epoch)s::bigint, %(seq)s::bigint, least(%(line)s::int, 2147483646) + 1)
+  AND NOT coalesce((epoch, seq) < (
+      SELECT clearings.epoch, clearings.seq
+      FROM runs
+      JOIN clearings USING (job_id)
+      WHERE runs.run_id = %(run_id)s::text
+      ORDER BY clearings.epoch DESC, clearings.seq DESC
+      LIMIT 1
+  ), false)
 ORDER BY epoch, seq, line
 LIMIT %(limit)s::int;

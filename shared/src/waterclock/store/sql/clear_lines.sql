@@ -1,5 +1,13 @@
--- Delete for good the log lines that a job's runs wrote before its logs were cleared.
+-- Delete for good some of the log lines that a job's runs wrote before its logs were cleared, oldest first; returns where the
+-- last ones stood. `from` is where the lines before these ended: entries that are deleted, and not yet taken out of the index.
 DELETE FROM log_lines
-USING jsonb_to_recordset(%(rows)s::jsonb) AS cleared (job_id text, epoch bigint, seq bigint)
-WHERE log_lines.job_id = cleared.job_id
-  AND (log_lines.epoch, log_lines.seq) < (cleared.epoch, cleared.seq);
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
+    FROM log_lines
+    WHERE job_id = %(job_id)s::text
+      AND (epoch, seq) >= (%(from_epoch)s::bigint, %(from_seq)s::bigint)
+      AND (epoch, seq) <= (%(before_epoch)s::bigint, %(before_seq)s::bigint - 1)
+    ORDER BY epoch, seq, line
+    LIMIT %(limit)s::int
+))
+RETURNING epoch, seq;
