@@ -71,6 +71,29 @@ def test_plugins_that_are_named_are_not_loaded() -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(("value", "code"), [("abc", 2), ("-1", 2), (" 1.5", 2), ("", 3), ("7", 3)])
+def test_a_value_that_is_read_when_the_sdk_is_loaded_is_one_line_too(value: str, code: int) -> None:
+    """3: the start went on to what nobody serves here."""
+    program = (
+        "import sys, waterclock.cli\n"
+        "from waterclock.kit import telemetry\n"
+        "from waterclock.kit.settings import SettingsError, TelemetrySettings\n"
+        "try:\n"
+        f"    telemetry.setup('api', TelemetrySettings(otlp_endpoint={NOBODY!r}))\n"
+        "except SettingsError as error:\n"
+        "    print(error, file=sys.stderr, flush=True)\n"
+        "    import os; os._exit(2)\n"
+        "import os; os._exit(3)\n"
+    )
+    named = {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": value}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=named, capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    assert ended.returncode == code, ended.stderr
+    assert ended.stderr.count("\n") == (1 if code == 2 else 0), ended.stderr
+    assert ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT" in ended.stderr) == (code == 2)
+
+
 class Silent(SpanExporter):
     """A collector that says nothing."""
 

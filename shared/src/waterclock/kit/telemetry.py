@@ -27,6 +27,7 @@ from waterclock.kit.lines import lead_lines
 from waterclock.kit.sampling import Ids, Sampled
 from waterclock.kit.sending import SEND_MOST_S, Sender
 from waterclock.kit.settings import SettingsError, TelemetrySettings
+from waterclock.kit.start import withheld
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -56,6 +57,7 @@ def setup(service: str, settings: TelemetrySettings) -> None:
     """Configure logging for the process, and tracing if an endpoint is set. Call once, in `main`."""
     lead_lines(service, settings)
     if settings.otlp_endpoint is not None:
+        os.environ.update(withheld)
         with settings_of_theirs():
             install(service, exporter_to(settings.otlp_endpoint), sample=settings.trace_sample)
 

@@ -30,7 +30,7 @@ Folder = Annotated[
     ),
 ]
 Bucket = Annotated[
-    str, Meta(pattern=_BUCKET, description="1 to 255 letters, digits and - _ .", examples=["shop-backups"])
+    str, Meta(pattern=_BUCKET, description="1 to 255 letters, digits, dots, - and _.", examples=["shop-backups"])
 ]
 Endpoint = Annotated[
     str,
