@@ -101,7 +101,8 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
     "workers": ("Workers", [
         ("Slots and attempts", "short",
          [(f"sum({W}worker_slots)", "slots"), (f"sum({W}worker_attempts)", "attempts"),
-          (f"sum({W}worker_overdue_attempts)", "go on though asked to stop")], ATTEMPTS),
+          (f"sum({W}worker_overdue_attempts)", "go on though asked to stop"),
+          (f"sum({W}worker_own_loops)", "executors with a loop of their own")], ATTEMPTS),
         ("Attempts take", "s", quantiles(f"{W}attempt_duration_seconds", "executor"), ATTEMPTS),
         ENDINGS,
         ("Ends not answered", "short", [(f"sum({W}worker_unanswered_ends)", "ends")], None),

@@ -47,10 +47,11 @@ def ended(attempts: Sequence[Attempt], now: float) -> None:
         measures.ENDED.add(times, queue, outcome)
 
 
-def standing(slots: int, held: Sequence[Attempt]) -> None:
+def standing(slots: int, held: Sequence[Attempt], *, own_loops: int) -> None:
     """Tell what is so now: of the attempts held, some have ended and wait for an answer."""
     unanswered = sum(attempt.ending is not None for attempt in held)
     measures.SLOTS.set(slots)
     measures.EXECUTING.set(len(held) - unanswered)
     measures.UNANSWERED.set(unanswered)
+    measures.OWN_LOOPS.set(own_loops)
     measures.OVERDUE.set(sum(attempt.overdue and attempt.ending is None for attempt in held))

@@ -118,7 +118,9 @@ class Worker:
 
     async def look(self) -> None:
         """Set the gauges of what is so now."""
-        measuring.standing(self._settings.slots, [one for seat in self._seats for one in seat.attempts.values()])
+        held = [attempt for seat in self._seats for attempt in seat.attempts.values()]
+        own_loops = 0 if self._running is None else len(self._running.alone)
+        measuring.standing(self._settings.slots, held, own_loops=own_loops)
 
     async def _serve(self, tasks: asyncio.TaskGroup) -> None:
         running = self._running = Running(

@@ -154,6 +154,11 @@ OVERDUE = Gauge(
     "Attempts that go on although they were asked to stop: threads that do not return, each with its slot.",
     by="worker",
 )
+OWN_LOOPS = Gauge(
+    "worker_own_loops",
+    "Executors that have an event loop of their own here, for they have ended that of all twice, or held it up.",
+    by="worker",
+)
 
 ALL: tuple[AnyMetric, ...] = tuple(
     metric for metric in list(globals().values()) if isinstance(metric, Counter | Gauge | Histogram)
