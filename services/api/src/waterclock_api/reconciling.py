@@ -108,7 +108,8 @@ class Reconcile:
         self._say(f"partition {partition}: {state}; archived up to {ends.archived}, the stream ends at {ends.end}")
         if ends.forked:
             return await self._forked(partition, ends)
-        await self._unread(partition)
+        if await self._unread(partition):
+            self._say("  they are kept, and nothing stands still for them: `waterclock doctor` says what to do")
         if opened:
             return await self._settle(partition)
         self._say("  nothing is lost; it is to be opened")

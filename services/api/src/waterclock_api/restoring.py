@@ -24,7 +24,7 @@ from waterclock.log.client import Log, Queue
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.opening import prepare, tail_of
-from waterclock.store import archive
+from waterclock.store import archive, quarantine
 from waterclock.store.partitioning import Partitioning, present, repartition
 from waterclock.store.pool import Connection, connect_anew, open_pool
 from waterclock.store.rights import rights
@@ -105,6 +105,11 @@ class Restore:
             await ensure_open(self._log, self._connection, partition, tell=Progress(partition).tell)
             epoch = (await gate_of(self._log, partition)).epoch
             self._say(f"partition {partition}: open in epoch {epoch}")
+        if count := await quarantine.count(self._connection):
+            self._say(
+                f"{count} archived events cannot be read, and what they changed is not restored: `waterclock doctor`"
+                " names them, and says what to do"
+            )
         self._say(
             f"Restored from the archive: {wanted} partition(s). Start projectors, then the rest;"
             f" WATERCLOCK_PARTITIONS is {wanted}."

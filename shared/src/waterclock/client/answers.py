@@ -323,3 +323,10 @@ Runs = Page[Run]
 Lines = Page[LogLine]
 Explanations = Page[Explanation]
 History = Page[dict[str, Any]]
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How the API does; `checks` are `ok`, or say what is wrong."""
+
+    status: str
+    checks: dict[str, str] = {}

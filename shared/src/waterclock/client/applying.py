@@ -92,6 +92,7 @@ def export(
     else:
         found = client.each(calls.list_jobs(group=group or None, label=labels or None, limit=1000))
     text = write_file((definition_of(job) for job in found), shown=path is None and at_terminal())
+    _tell_of_unread(client)
     if path is None:
         click.echo(text if at_terminal() else text.encode(), nl=False)
         return
@@ -99,6 +100,16 @@ def export(
         Path(path).write_bytes(text.encode())
     except OSError as error:
         raise NotAsked(f"{path}: {error.strerror}") from None
+
+
+def _tell_of_unread(client: Client) -> None:
+    """Say that changes of jobs may lack in a file, where the API knows of events that nobody can read."""
+    try:
+        events = client.condition().checks.get("events", "")
+    except ApiError:  # the jobs were answered, and this is told of by others, too
+        return
+    if "cannot be read" in events:
+        complain(f"events: {events}. What they changed of a job is not in this file")
 
 
 def _read(path: str, *, prune: bool) -> File:

@@ -13,11 +13,22 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from waterclock.client import calls
-from waterclock.client.answers import Page, Run
+from waterclock.client.answers import Condition, Page, Run
 from waterclock.client.call import Call, Stream
 from waterclock.client.events import SILENCE, Event, Follower
 from waterclock.client.problems import Closed, Forbidden, Refused, Unauthenticated, Unreachable, refusal
-from waterclock.client.talks import Pause, Request, Response, Talk, api_root, ask, decode, following, named_by_id
+from waterclock.client.talks import (
+    Pause,
+    Request,
+    Response,
+    Talk,
+    api_root,
+    ask,
+    condition,
+    decode,
+    following,
+    named_by_id,
+)
 from waterclock.kit.authorities import authorities
 from waterclock.model.outcomes import ENDED
 
@@ -61,6 +72,14 @@ class Client:
     def fetch(self, call: Call[Any]) -> bytes:
         """As `send`, the answer's bytes as they came."""
         return self._carry(ask(call, patience=self._patience))
+
+    def condition(self) -> Condition:
+        """What `GET /readyz` says: how the API does, and what it sees of the others.
+
+        Raises:
+            ApiError: it is not ready, or no answer came.
+        """
+        return self._carry(condition())
 
     def pages(self, call: Call[Page[T]]) -> Iterator[Page[T]]:
         """This page of a list, and all that follow."""
@@ -173,6 +192,10 @@ class AsyncClient:
     async def fetch(self, call: Call[Any]) -> bytes:
         """As `Client.fetch`."""
         return await self._carry(ask(call, patience=self._patience))
+
+    async def condition(self) -> Condition:
+        """As `Client.condition`."""
+        return await self._carry(condition())
 
     async def pages(self, call: Call[Page[T]]) -> AsyncIterator[Page[T]]:
         """As `Client.pages`."""

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from waterclock.client.answers import Job, Jobs
+from waterclock.client.answers import Condition, Job, Jobs
 from waterclock.client.call import Call, Named
 from waterclock.client.problems import (
     Ambiguous,
@@ -94,6 +94,19 @@ def ask(call: Call[Any], *, patience: float) -> Talk[bytes]:
             raise error
         yield Pause(seconds)
         waited += seconds
+
+
+def condition() -> Talk[Condition]:
+    """What the API says of itself, asked once.
+
+    Raises:
+        ApiError: it is not ready, or no answer came.
+    """
+    reply = yield Request(method="GET", target="/readyz", headers={"Accept": "application/json"})
+    if isinstance(reply, Response) and reply.status < 400:
+        return decode(reply.body, Condition)
+    assert reply is not None
+    raise reply if isinstance(reply, Unreachable) else refusal(reply.status, reply.headers, reply.body)
 
 
 def named_by_id(call: Call[T], *, patience: float) -> Talk[Call[T]]:

@@ -53,6 +53,8 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
             yield f"folded {data.get('count')} until {data.get('last')} into {data.get('into')}"
         case "gap":
             yield f"something is missing here: {data.get('reason')}"
+        case "unreadable":
+            yield "something that cannot be read: `waterclock doctor` says why, and what to do"
         case "end" | "closed":  # the verb says itself how it ends
             return
         case _ if kind in _ENDS:
