@@ -66,17 +66,20 @@ async def test_a_value_is_kept_for_what_it_holds_wherever_it_comes_from(shop: Sh
         sys.set_int_max_str_digits(digits)
 
 
-@pytest.mark.parametrize(
-    "seeds", [range(8), pytest.param(range(8, 1_000), marks=pytest.mark.soak)], ids=["some", "many"]
-)
+LONG = (pytest.mark.soak, pytest.mark.timeout(1800))  # a thousand processes are started
+AT_ONCE = 16  # seeds: what is asked for ends within the shop's patience
+
+
+@pytest.mark.parametrize("seeds", [range(8), pytest.param(range(8, 1_000), marks=LONG)], ids=["some", "many"])
 async def test_whatever_an_executor_says_and_returns_everybody_can_read(shop: Shop, seeds: range) -> None:
     async with shop.worker(odd.any_async, odd.any_thread, odd.any_child, samples.hangs):
         beside = await shop.run("t.hang")
         await shop.event(StepLogged, beside)
         kinds = ("t.any", "t.thread_any", *(["t.child_any"] if seeds[0] else []))
-        runs = [await shop.run(kind, {"number": seed}, retry=ONCE) for seed in seeds for kind in kinds]
-        runs += [await shop.run("t.child_any", {"number": seed}, retry=ONCE) for seed in seeds[:3]]
-        await shop.settled(runs)
+        for first in range(0, len(seeds), AT_ONCE):
+            some = seeds[first : first + AT_ONCE]
+            await shop.settled([await shop.run(kind, {"number": seed}, retry=ONCE) for seed in some for kind in kinds])
+        await shop.settled([await shop.run("t.child_any", {"number": seed}, retry=ONCE) for seed in seeds[:3]])
         types = {one.error.type for one in shop.all() if isinstance(one, RunFailed)}
         assert not types & {"ChildExit", "ModuleNotFoundError"}
         await shop.cancel(beside)
