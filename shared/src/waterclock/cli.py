@@ -13,7 +13,7 @@ from typing import Any, cast  # noqa: E402
 import click  # noqa: E402
 
 from waterclock.kit.escaping import escaped  # noqa: E402
-from waterclock.kit.output_encoding import show_what_cannot_be_shown  # noqa: E402
+from waterclock.kit.output_encoding import input_encoding, show_what_cannot_be_shown  # noqa: E402
 
 GROUP = "waterclock.commands"
 CLIENT = frozenset({"httpx", "yaml"})
@@ -84,7 +84,9 @@ def _check(command: click.Command, ctx: click.Context, args: list[str]) -> None:
                 f"{names} is given {order.count(param)} times, and takes one value: give it once", ctx
             )
         if not isinstance(param.type, click.Path) and not all(map(_is_text, _texts(given.get(param.name or "")))):
-            raise click.UsageError(f"{param.get_error_hint(ctx)}: holds bytes that are no text in UTF-8", ctx)
+            raise click.UsageError(
+                f"{param.get_error_hint(ctx)}: holds bytes that are no text in {input_encoding()}", ctx
+            )
 
 
 def _of_one_value(param: click.Parameter) -> bool:

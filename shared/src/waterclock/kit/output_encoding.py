@@ -1,4 +1,7 @@
-"""What we print where the output's encoding lacks a sign: another sign, or its number, and no line is lost for it."""
+"""What comes of text where a machine speaks another encoding than UTF-8.
+
+What its output lacks is another sign, or its number, and no line is lost for it; what it is given is read as it says.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,12 @@ def show_what_cannot_be_shown() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)
+
+
+def input_encoding() -> str:
+    """How arguments and variables are read, in words, and what to do where that is not UTF-8."""
+    name = codecs.lookup(sys.getfilesystemencoding()).name
+    return "UTF-8" if name == "utf-8" else f"{name.upper()}, which this process reads: set LC_ALL=C.UTF-8"
 
 
 def _instead(error: UnicodeError) -> tuple[str, int]:

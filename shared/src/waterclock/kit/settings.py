@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from waterclock.kit.addresses import http_url, served_host
+from waterclock.kit.output_encoding import input_encoding
 from waterclock.kit.validation_messages import message_of
 from waterclock.model.names import name_flaw, normal
 
@@ -106,7 +107,7 @@ def _given(environment: Mapping[str, str], name: str) -> str | None:
     """
     text = environment.get(name, "").strip()
     if any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise SettingsError(f"{name}: holds bytes that are no text: write it in UTF-8")
+        raise SettingsError(f"{name}: holds bytes that are no text in {input_encoding()}")
     return text or None
 
 
