@@ -271,3 +271,29 @@ def test_what_the_worker_says_for_a_run_that_has_ended_reaches_its_own_output(ou
     assert run.taken.lines() == []
     assert beside.ends() == ["of the other"]
     assert output.texts == ["after its end"]
+
+
+def test_each_run_is_looked_at_where_few_end_and_one_look_serves_many_where_many_do(
+    monkeypatch: pytest.MonkeyPatch, output: Output
+) -> None:
+    monkeypatch.setattr(state_watch, "SHARE", 0.0)
+    watch: Any = vars(capture)["_Process"].watch
+    watch._credit = 0.0
+
+    def changed_by(name: str) -> list[str]:
+        run = Run(name)
+        run.does(posix.chdir, "/")  # which nobody sees
+        return run.ends()
+
+    for number in range(5):
+        [told] = changed_by(f"calm {number}")
+        assert told.startswith("this run has changed the working folder")
+    many = [Run(f"many {number}").taken.log for number in range(200)]
+    capture.ended(many)
+    assert changed_by("busy") == []
+    assert Path.cwd() == Path("/")
+    watch._ending = 0.0  # as a few seconds later
+    [told] = changed_by("later")
+    assert told.startswith("this run, or one beside it (")
+    assert "run changed its worker's process" in output.texts
+    assert Path.cwd() == HOME

@@ -37,7 +37,7 @@ _PATCHABLE = (
 )  # fmt: skip
 SEED = "the state of `random` (random.Random(seed) is one of your own)"
 LATER = "faulthandler.dump_traceback_later"
-_DESCRIPTORS = ("standard input", "standard output", "standard error")
+DESCRIPTORS = ("standard input", "standard output", "standard error")
 _getcwd, _fstat, _setlocale = os.getcwd, os.fstat, locale.setlocale
 
 
@@ -65,7 +65,7 @@ def settings(umask: Umask, faults: Faults, spare: ExitStack) -> Settings:
         Setting("decimal.DefaultContext", _decimals, _set_decimals, told=False),
         *(
             Setting(f"process's {what}", _descriptor(number), _put_descriptor(dup2, saved, number), told=False)
-            for number, (what, saved) in enumerate(zip(_DESCRIPTORS, standard, strict=True))
+            for number, (what, saved) in enumerate(zip(DESCRIPTORS, standard, strict=True))
             if saved is not None
         ),
     ]

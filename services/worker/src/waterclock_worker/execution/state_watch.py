@@ -6,13 +6,15 @@
         a lifespan, or no run at all              → it is kept from now on
     the last of those runs ends                   → put back, told
 
-Belongs to the worker's I/O loop. A look takes about as long as two no-op runs, so looks may use so much of the time and
-no more: where runs come by the thousand one look serves many of them. What a witness has seen is looked at in any case.
+Belongs to the worker's I/O loop. A look takes about as long as two no-op runs. Where few runs end there is one for
+each; where they come by the thousand, looks may use so much of the time and no more, and one serves many of them. What
+a witness has seen is looked at in any case.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -30,6 +32,8 @@ from waterclock_worker.steps import StepLog
 
 SHARE = 0.006
 """Of the time, for looks that nobody gave reason for."""
+CALM = 100
+"""Runs that end in a second: while there are fewer, each is looked at."""
 _SAVED_MOST = 0.03  # s of looks, after a quiet time
 _DEEP = {"functions"}  # thousands, nearly all seen by witnesses: looked at while half of that is left
 _STALE_S = 1.0  # s; what is found later may have come from before the runs that begin
@@ -88,7 +92,8 @@ class StateWatch:
         self._cases: dict[Key, _Case] = {}
         self._adopted: deque[tuple[Key, Any]] = deque()  # by lifespans, from any thread
         self._credit = _SAVED_MOST
-        self._asked_at = self._looked_at = 0.0
+        self._asked_at = self._looked_at = self._ended_at = 0.0
+        self._ending = 0.0  # runs that have ended within about a second
         self._sparing = Sparing(10)
         self._looking = threading.RLock()
 
@@ -125,6 +130,9 @@ class StateWatch:
         """These have ended, and their endings are not sent yet: tell them what they have changed."""
         for one in runs:
             self._running.pop(one, None)
+        now = time.perf_counter()
+        self._ending = self._ending * math.exp(self._ended_at - now) + len(runs)
+        self._ended_at = now
         noted = {family for family, _, _ in [*self._witness.notes]}
         if self._cases or self._owners:
             noted |= {family for family, _ in self._cases.keys() | self._owners.keys()}
@@ -197,7 +205,7 @@ class StateWatch:
         now = time.perf_counter()
         self._credit = min(_SAVED_MOST, self._credit + (now - self._asked_at) * SHARE)
         self._asked_at = now
-        return self._credit > 0
+        return self._credit > 0 or self._ending < CALM
 
     def _look(self, titles: Collection[str]) -> None:
         """At these families."""
@@ -223,7 +231,8 @@ class StateWatch:
                 self._since, self._looked_at = _Since(self._running), self._asked_at
             if looked_at >= _DEEP:
                 self._since_deep = _Since(self._running)
-            self._credit -= time.thread_time() - began
+            if self._ending >= CALM:
+                self._credit -= time.thread_time() - began
 
     def _read_notes(self) -> None:
         while self._witness.notes:

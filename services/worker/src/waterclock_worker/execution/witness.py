@@ -28,7 +28,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from waterclock_worker.execution.process_state import LATER, RANDOM, SEED
+from waterclock_worker.execution.process_state import DESCRIPTORS, LATER, RANDOM, SEED
 from waterclock_worker.execution.state_families import Faults, Once, Umask
 from waterclock_worker.reporting.log_capture import LogCapture
 from waterclock_worker.reporting.speaking import speaking
@@ -47,6 +47,7 @@ _RING_BY: dict[int | None, int] = {
 }
 _WATCHED = (  # module, its functions, family, name
     (os, ("chdir", "fchdir"), "settings", "working folder"),
+    (time, ("tzset",), "settings", "time zone"),
     (socket, ("setdefaulttimeout",), "settings", "socket.setdefaulttimeout"),
     (sys, ("setrecursionlimit",), "settings", "recursion limit"),
     (sys, ("set_int_max_str_digits",), "settings", "limit of digits (sys.set_int_max_str_digits)"),
@@ -103,6 +104,7 @@ class Witness:
                 for one in names:
                     if hasattr(module, one):
                         put.enter_context(_replaced(module, one, self._noting(getattr(module, one), family, name)))
+            put.enter_context(_replaced(os, "dup2", self._leading(os.dup2)))
             put.enter_context(_replaced(os, "umask", self._setting_umask(os.umask)))
             put.enter_context(_replaced(faulthandler, "enable", self._telling_faults(faulthandler.enable, "elsewhere")))
             put.enter_context(_replaced(faulthandler, "disable", self._telling_faults(faulthandler.disable, None)))
@@ -152,6 +154,16 @@ class Witness:
             return before
 
         return umask
+
+    def _leading(self, plain: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(plain)
+        def dup2(*args: Any, **kwargs: Any) -> int:
+            made = plain(*args, **kwargs)
+            if made < len(DESCRIPTORS):
+                self.note("settings", f"process's {DESCRIPTORS[made]}")
+            return made
+
+        return dup2
 
     def _telling_faults(self, plain: Callable[..., Any], value: str | None) -> Callable[..., Any]:
         @functools.wraps(plain)
