@@ -157,11 +157,12 @@ async def test_the_last_success_of_a_job_is_found_without_its_other_runs(connect
 
     async with connection.transaction():
         await connection.execute(statement("prefer_lookups"))
-        plan = await plan_of(connection, statement("standing_jobs"), {"partition": 0, "all": False})
+        plan = await plan_of(connection, statement("standing_jobs"), {"partition": 0, "all": False, "looked_at": 9})
 
     read = [node for node in plan if node.get("Relation Name") == "runs"]
-    assert [node["Index Name"] for node in read] == ["runs_by_job"] * 2
-    assert any("requested_at" in node["Index Cond"] for node in read)
+    assert [node["Index Name"] for node in read] == ["runs_by_job"] * 3
+    assert sum("requested_at" in node["Index Cond"] for node in read) == 1
+    assert len([node for node in plan if node["Node Type"] == "Limit"]) == 3  # each of the others stops
     assert "Sort" not in [node["Node Type"] for node in plan]
 
 

@@ -53,6 +53,7 @@ from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import UnknownEvent, decode_document, request_body
 
+LOOKED_AT = 1_000  # newest runs of a job, for one that succeeded
 _AT_ONCE = 1_000  # rows
 
 _definition = msgspec.json.Decoder(Definition)
@@ -95,9 +96,24 @@ class Known:
 
     async def jobs(self) -> AsyncGenerator[list[KnownJob]]:
         """The jobs that exist."""
-        async with aclosing(self._rows("standing_jobs")) as portions:
+        unsettled: list[tuple[Any, ...]] = []
+        async with aclosing(self._rows("standing_jobs", looked_at=LOOKED_AT)) as portions:
             async for rows in portions:
-                yield [self._job(row) for row in rows if self._owns(row[0])]
+                own = [row for row in rows if self._owns(row[0])]
+                unsettled += [row for row in own if row[-1]]
+                yield [self._job(row[:-1]) for row in own if not row[-1]]
+        for first in range(0, len(unsettled), _AT_ONCE):
+            some = unsettled[first : first + _AT_ONCE]
+            known = await self._last_successes([row[0] for row in some])
+            yield [self._job((*row[:-2], known.get(row[0]))) for row in some]
+
+    async def _last_successes(self, job_ids: list[str]) -> dict[str, int]:
+        """Of jobs with many runs, none of which succeeded lately."""
+        await self._connection.execute(statement("prefer_nothing"))
+        cursor = await self._connection.execute(statement("last_successes"), {"job_ids": job_ids})
+        found = dict(await cursor.fetchall())
+        await self._connection.execute(statement("prefer_lookups"))
+        return found
 
     async def runs(self) -> AsyncGenerator[list[tuple[Unfinished, bytes]]]:
         """The unfinished runs with the bodies of their RunRequested, in the order in which they were requested."""
