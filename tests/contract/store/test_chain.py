@@ -13,6 +13,7 @@ from waterclock.store import retention
 from waterclock.store.chain import Chained, verify
 from waterclock.store.pool import Connection
 from waterclock.store.retention import Keep
+from waterclock.wire.envelope import read_entry, unreadable
 
 pytestmark = pytest.mark.asyncio
 
@@ -90,6 +91,19 @@ async def test_lines_that_were_cleared_do_not_break_the_chain(connection: Connec
         await connection.execute("DELETE FROM log_lines WHERE ctid IN (SELECT ctid FROM log_lines LIMIT 1)")
         one = await proved(connection)
         assert (one.broken, one.entries) == (None, 16)
+
+
+@pytest.mark.parametrize("rest", [b'"x":' + b"[" * 4_000 + b"]" * 4_000, b'"linesDigest":7', b'"lines":"\\ud800"'])
+async def test_lines_that_nobody_can_read_do_not_break_the_chain(connection: Connection, rest: bytes) -> None:
+    await put(connection)
+    body = b'{"type":"step.log","runId":"j-good","jobId":"j","attempt":1,"fence":1,' + rest + b"}"
+    fields = {b"b": body, b"p": b"1-15", b"t": b"%d" % LATER}
+    entry = unreadable(read_entry(0, "1-16", fields), "too deep")
+    assert await project(connection, Position(0, 1, 15), [entry])
+
+    one = await proved(connection)
+
+    assert (one.broken, one.entries) == (None, 16)
 
 
 async def test_what_is_not_kept_any_more_does_not_break_the_chain_and_the_rest_is_proved(

@@ -21,7 +21,7 @@ WHERE seq BETWEEN 2 AND 4
 """
 """Events of further runs, as those of the first, which are in the archive and not in the read models."""
 
-LONG = (pytest.mark.soak, pytest.mark.timeout(1800))  # three million events are folded, at some 10 000 a second
+LONG = (pytest.mark.soak, pytest.mark.timeout(3600))  # three million events are folded, at some 10 000 a second
 SIZES = pytest.mark.parametrize("count", [200, pytest.param(1_000_000, marks=LONG)])
 
 
