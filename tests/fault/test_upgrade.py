@@ -31,7 +31,7 @@ from waterclock.store.shadow import Difference
 from waterclock_api.place_findings import of_jobs
 
 FLOWING, QUIET = 60.0, 90.0  # s
-NEW: dict[str, tuple[str, ...]] = {"reach": ("unfit",)}
+NEW: dict[str, tuple[str, ...]] = {}
 """Columns of this release, and members of columns, of a column that is new as a whole none.
 
 Until its projector has taken over they are not written, and `rebuild --swap` fills them.
@@ -91,7 +91,8 @@ async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[st
         await rollout.begin("previous")
         load = await Load.begin(place.url, seed=seed)
         reaching = await stored(place.url, urls, stores["WATERCLOCK_KEY_PREFIX"])
-        odd = await beyond.store(place.url)
+        async with connected(*urls, prefix=stores["WATERCLOCK_KEY_PREFIX"]) as reached:
+            odd = await beyond.store(reached.log, place.url)
         load.answered[beyond.REASON] = odd.deep
         heard = {name: load.stream_of(name) for name in ("tick", "serial", "by-hand")}
         async with asyncio.TaskGroup() as tasks:

@@ -9,11 +9,15 @@ from typing import Any, NamedTuple
 
 import click
 import httpx
+import msgspec
 from click.testing import CliRunner, Result
 
 from tests.support import waiting
+from tests.support.byhand import put_in
 from tests.support.earlier import DEPTH
 from waterclock.cli import main
+from waterclock.log.client import Log
+from waterclock.model.definition import Definition
 
 WITHIN = 60.0  # s
 JOBS: dict[str, dict[str, str]] = {
@@ -36,14 +40,15 @@ class Stored(NamedTuple):
     deep: str  # the run with a deep result
 
 
-async def store(url: str) -> Stored:
-    """Have an API of the release before make them."""
+async def store(log: Log, url: str) -> Stored:
+    """Put the jobs into the log as they were then, and have a worker return what was kept then."""
     async with _api(url) as http:
-        jobs: dict[str, str] = {}
-        for what, members in JOBS.items():
-            made = await http.post("/jobs", json={"invokeTarget": "demo.noop", "labels": OLD_LABEL, **members})
-            assert made.status_code in {201, 202}, (what, made.text)
-            jobs[what] = made.json()["id"]
+        jobs = {
+            what: await put_in(
+                log, msgspec.convert({"invokeTarget": "demo.noop", "labels": OLD_LABEL, **members}, Definition)
+            )
+            for what, members in JOBS.items()
+        }
         asked = await http.post("/runs", json={"invokeTarget": "earlier.deep", "reason": REASON})
         assert asked.status_code == 202, asked.text
         stored = Stored(jobs, asked.json()["runId"])
