@@ -43,7 +43,7 @@ class Stored(NamedTuple):
 async def store(log: Log, url: str) -> Stored:
     """Put the jobs into the log as they were then, and have a worker return what was kept then."""
     async with _api(url) as http:
-        jobs = {
+        jobs: dict[str, str] = {
             what: await put_in(
                 log, msgspec.convert({"invokeTarget": "demo.noop", "labels": OLD_LABEL, **members}, Definition)
             )
