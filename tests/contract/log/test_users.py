@@ -17,7 +17,7 @@ from tests.contract.log import build
 from tests.support.servers import OwnServers, redis_server
 from tests.support.users import SERVICES, Users, granted, make_users, reached
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import LogUnfit, NotPermitted
+from waterclock.log.errors import AccessLost, LogUnfit, NotPermitted
 from waterclock.log.fitness import durability_of
 from waterclock.log.opening import initialise
 from waterclock.log.scripts import Script
@@ -37,7 +37,10 @@ PARTS = {
     "SCRIPT": "script|load",
     "XINFO": "xinfo|stream",
 }
-NO_COMMANDS = {"GET"}  # of CONFIG GET, and a method of HTTP: the log has no strings
+NO_COMMANDS = {
+    "GET",  # of CONFIG GET, and a method of HTTP: the log has no strings
+    "READONLY",  # an answer of replicas
+}
 
 FORBIDDEN = (
     ("FLUSHALL",),
@@ -231,7 +234,7 @@ async def test_what_is_not_permitted_is_told_with_the_user_and_the_command(
         log = await Log.connect(operator, role="operator")
         try:
             await build.open_all(log, epoch=1)
-            with pytest.raises(NotPermitted, match=r"user waterclock-operator may not .* EVALSHA .*'xlen'"):
+            with pytest.raises(AccessLost, match=r"user waterclock-operator may not .* EVALSHA .*'xlen'"):
                 await log.call(Script("trim", object), 0, {"through": "1-1"})
         finally:
             await log.close()

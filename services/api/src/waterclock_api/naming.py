@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
 from waterclock.log.commands import Command
-from waterclock.log.errors import NotPermitted
+from waterclock.log.errors import AccessLost, NotPermitted
 from waterclock.log.jobs import load_job
 from waterclock.log.names import (
     Reserved,
@@ -51,7 +51,7 @@ class OddNames:
         if self._looked_at is None or now - self._looked_at > _LOOK_AGAIN:
             try:
                 self._found = await odd_names(log)
-            except NotPermitted as error:
+            except (NotPermitted, AccessLost) as error:
                 _log.warning("cannot look for names that look the same", extra={"reason": str(error)})
             self._looked_at = now
         return self._found.get(shared, ())

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
-from redis.exceptions import AskError, ClusterDownError, NoScriptError, ResponseError, TryAgainError
+from redis.exceptions import NoScriptError, ResponseError
 
-from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised
+from waterclock.log.errors import AccessLost, Halted, LogUnavailable, LogUnfit, NotInitialised, NotPrimary
 from waterclock.log.fitness import check
 from waterclock.log.lines import Line, Server, pack, pack_word, target_of
 from waterclock.log.nodes import Nodes
+from waterclock.log.passing import MOVED, code_of
 from waterclock.log.reader import Reader
 from waterclock.log.scripts import Script, Source
 from waterclock.model.ids import partition_of
@@ -57,6 +58,7 @@ class Log:
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
         self.nodes = nodes
         self._role = role
+        self._served = False  # a script of ours was executed: what is refused later is for the time being
         self._packed: dict[tuple[str, int], tuple[bytes, bytes]] = {}
 
     @classmethod
@@ -138,6 +140,7 @@ class Log:
 
         Raises:
             LogUnavailable: no answer; it may have been executed. It may be called again with the same payload.
+            Superseded: another server has taken this one's place. All connections to it are dropped.
             Halted: the partition is not open on this server process.
             LogFull: no memory for what is new.
         """
@@ -207,7 +210,9 @@ class Log:
                 await line.ask(pack("SCRIPT", "LOAD", script.source.text))
             return await line.ask(command)
 
-        return script.decoder.decode(await self._routed(key, send, control=control))
+        reply = script.decoder.decode(await self._routed(key, send, control=control))
+        self._served = True
+        return reply
 
     async def _routed(self, key: str, send: Callable[[Line], Any], *, control: bool) -> Any:
         """Do `send` with a connection to whoever holds `key`; a key that moves is followed, for a while."""
@@ -219,6 +224,14 @@ class Log:
                     return await send(line)
             except ResponseError as error:
                 await self._after(error, repeat)
+            except NotPrimary:
+                await self.nodes.leave(node)
+                raise
+            except LogUnfit as error:
+                if not self._served:
+                    raise
+                await self.nodes.leave(node)
+                raise AccessLost(str(error)) from error
         raise LogUnavailable(f"The slot of {key} is still moving.")
 
     def _refuse_empty(self) -> NoReturn:
@@ -236,7 +249,7 @@ class Log:
             raise Halted("The partition is not open on this server process.") from error
         if str(error).startswith("NOTINITIALISED"):
             self._refuse_empty()
-        if not isinstance(error, (AskError, TryAgainError, ClusterDownError)):  # a MovedError is an AskError
+        if code_of(error) not in MOVED:
             raise error
         await asyncio.sleep(0.05 * 2**repeat)
         await self.nodes.look_again()

@@ -5,7 +5,10 @@ LogError
 │   ├── NotInitialised `waterclock migrate` has not prepared it
 │   └── NotPermitted   our user may not do this there
 ├── LogUnavailable     no answer in time; a write may have happened, and may be repeated as it was
-│   └── LogRefuses     it takes no writes now: its disk, its replicas, or a script in its way; nothing was done
+│   ├── LogRefuses     it takes no writes now: its disk, its replicas, or a script in its way; nothing was done
+│   ├── NotPrimary     it is not the one to ask: a replica, loading, cut off from its cluster; nothing was done
+│   │   └── Superseded it was the one: another server has taken its place
+│   └── AccessLost     it let us in before, and refuses our user or what that user asks now
 ├── LogFull            the server is at its memory watermark: nothing new; what runs may finish
 ├── Halted             the partition has not been opened on this server process
 ├── UnknownQueue       no such queue, also after asking again
@@ -43,6 +46,22 @@ class LogUnavailable(LogError):
 
 
 class LogRefuses(LogUnavailable):
+    """`lacks_replicas`: too few of them hear it, so that it may be cut off from all others."""
+
+    def __init__(self, message: str, *, lacks_replicas: bool = False) -> None:
+        super().__init__(message)
+        self.lacks_replicas = lacks_replicas
+
+
+class NotPrimary(LogUnavailable):
+    pass
+
+
+class Superseded(NotPrimary):
+    pass
+
+
+class AccessLost(LogUnavailable):
     pass
 
 

@@ -16,20 +16,12 @@ from urllib.parse import urlsplit
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
-from waterclock.log.errors import LogFull, LogRefuses, LogUnavailable, LogUnfit, NotPermitted
+from waterclock.log.errors import LogUnavailable, LogUnfit, NotPermitted, NotPrimary
+from waterclock.log.passing import DROPPED, KEPT, NO_ACCESS, NOT_NOW, NOT_THE_ONE, code_of, not_now, not_the_one
 from waterclock.log.tls import TlsConnection, check_options, refusal_of
 
-_IN_SCRIPT = "ACL failure in script"  # a refusal there has no code of its own
-_PASSING = ("MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED")  # the last: it has become a replica
 _OPTIONS = {"host", "port", "path", "username", "password", "db", "protocol", "socket_keepalive"} | {
     "socket_timeout",  # this and what follows is ours to say: taken and not followed
     "socket_connect_timeout",
@@ -59,6 +51,7 @@ class Server(NamedTuple):
     valkey: bool
     version: tuple[int, ...]
     cluster: bool
+    replica: bool = False
 
 
 class Target(NamedTuple):
@@ -143,7 +136,8 @@ class Line:
     async def open(self) -> None:
         """
         Raises:
-            LogUnavailable: the server cannot be reached.
+            LogUnavailable: the server cannot be reached, or is a replica.
+            LogUnfit: it refuses our user.
             ResponseError: it refuses us.
         """
         try:
@@ -152,12 +146,16 @@ class Line:
         except (RedisError, OSError) as error:  # TimeoutError is one
             _raise_ours(error, self._target, greeting=True)
             raise
+        if self.server.replica:
+            await self.drop()
+            raise NotPrimary(f"{self._where} is a replica.")
 
     async def ask(self, packed: bytes) -> Any:
         """Send one packed command, and give its reply.
 
         Raises:
-            LogUnavailable: no answer; the command may have been executed.
+            LogUnavailable: no answer, and the command may have been executed; or one that passes by itself.
+            LogFull: the server has no memory for it.
             NotPermitted: our user may not do that.
             ResponseError: the server's answer is an error.
         """
@@ -166,11 +164,15 @@ class Line:
                 await self._connection.send_packed_command(packed, check_health=False)
                 return cast("object", await self._connection.read_response())
         except (RedisError, OSError) as error:
-            if isinstance(error, NoPermissionError) or str(error).startswith(_IN_SCRIPT):
+            if isinstance(error, RedisError) and code_of(error) == "NOPERM":
                 said = f"The user {self._target.user} may not do what {_command_of(packed)} asks: {error}"
                 raise NotPermitted(f"{said} (what each service's user needs is in users.acl)") from error
             _raise_ours(error, self._target)
             raise
+
+    @property
+    def _where(self) -> str:
+        return f"{self._target.address.host}:{self._target.address.port}"
 
     async def drop(self) -> None:
         """Close at once: what is under way on it is lost."""
@@ -182,7 +184,7 @@ class Line:
 
     async def _greet(self, connection: AbstractConnection) -> None:
         await connection.on_connect()
-        await connection.send_command("INFO", "server")
+        await connection.send_command("INFO", "server", "replication")
         self.server = _server_of(cast("bytes", await connection.read_response()))
 
 
@@ -195,6 +197,7 @@ class Lines:
         self._timeout = timeout
         self._free = asyncio.Semaphore(size)
         self._idle: list[Line] = []
+        self._dropped = 0  # how often all were
         self._closed = False
 
     @asynccontextmanager
@@ -206,25 +209,34 @@ class Lines:
         except TimeoutError as error:
             raise LogUnavailable(f"All connections to {self._address.host}:{self._address.port} are busy.") from error
         line = self._idle.pop() if self._idle else self._new()
+        lent_at = self._dropped
         try:
             if not line.server.run_id:
                 await line.open()
             yield line
-        except (ResponseError, LogFull, NotPermitted):
-            await self._take_back(line)
+        except (ResponseError, *KEPT):
+            await self._take_back(line, lent_at)
+            raise
+        except DROPPED:
+            await line.drop()
+            await self.drop()
             raise
         except LogUnavailable:
-            for each in (line, *self._idle):
-                await each.drop()
-            self._idle.clear()
+            await line.drop()
+            await self._drop_idle()
             raise
         except BaseException:
             await line.drop()
             raise
         else:
-            await self._take_back(line)
+            await self._take_back(line, lent_at)
         finally:
             self._free.release()
+
+    async def drop(self) -> None:
+        """Use none of them again: those that are lent are dropped when they come back."""
+        self._dropped += 1
+        await self._drop_idle()
 
     async def close(self) -> None:
         """Close what is idle now, and each that is still lent when it comes back."""
@@ -232,11 +244,17 @@ class Lines:
         while self._idle:
             await self._idle.pop().close()
 
-    async def _take_back(self, line: Line) -> None:
+    async def _take_back(self, line: Line, lent_at: int) -> None:
         if self._closed:
             await line.close()
+        elif lent_at != self._dropped or not line.server.run_id:
+            await line.drop()
         else:
             self._idle.append(line)
+
+    async def _drop_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop().drop()
 
 
 def pack(*words: str | bytes | float) -> bytes:
@@ -264,14 +282,15 @@ def _command_of(packed: bytes) -> str:
 
 def _raise_ours(error: Exception, target: Target, *, greeting: bool = False) -> None:
     """Raise the error of ours that an error of the driver stands for; of error replies few stand for one."""
-    if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM "):
-        raise LogFull("The server is at its memory limit.") from error
-    if isinstance(error, AuthenticationError | NoPermissionError):
+    where = f"{target.address.host}:{target.address.port}"
+    code = code_of(error) if isinstance(error, RedisError) else ""
+    if code in NOT_THE_ONE:
+        raise not_the_one(where, code, cast("RedisError", error)) from error
+    if code in NOT_NOW:
+        raise not_now(where, code, cast("RedisError", error)) from error
+    if code in NO_ACCESS or isinstance(error, AuthenticationError):
         said = f"The server refuses the user {target.user} (WATERCLOCK_REDIS_URL): {error}"
         raise LogUnfit(said) from error
-    where = f"{target.address.host}:{target.address.port}"
-    if isinstance(error, ReadOnlyError) or str(error).startswith(_PASSING):
-        raise LogRefuses(f"{where} takes no writes: {error}") from error
     if not isinstance(error, ResponseError):
         said = refusal_of(error, tls=target.tls, greeting=greeting) or f"gives no answer: {str(error) or 'timeout'}"
         raise LogUnavailable(f"{where} {said}") from error
@@ -285,4 +304,5 @@ def _server_of(info: bytes) -> Server:
         valkey="valkey_version" in told,
         version=tuple(int(part) for part in version.split(".") if part.isdigit()),
         cluster=told.get("server_mode", told.get("redis_mode")) == "cluster",
+        replica=told.get("role") == "slave",
     )

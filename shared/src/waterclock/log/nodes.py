@@ -7,7 +7,7 @@ from typing import Any, cast
 from redis.crc import key_slot
 
 from waterclock.log.errors import LogUnavailable
-from waterclock.log.lines import Address, Line, Lines, Server, Target, pack
+from waterclock.log.lines import Address, Lines, Server, Target, pack
 
 WRITERS, CONTROLS = 16, 2  # connections to one server
 
@@ -19,6 +19,13 @@ class Node:
         self.target = target
         self.writer = Lines(target, size=WRITERS, timeout=timeout, name=name)
         self.control = Lines(target, size=CONTROLS, timeout=control_timeout, name=f"{name}-control")
+        self.dropped = 0
+
+    async def drop(self) -> None:
+        """Use none of the connections to it again; who reads from it by itself connects anew by `dropped`."""
+        self.dropped += 1
+        await self.writer.drop()
+        await self.control.drop()
 
     async def close(self) -> None:
         await self.writer.close()
@@ -44,8 +51,7 @@ class Nodes:
         async with self._nodes[self._first].writer.line() as line:
             server = line.server
         self.clustered = server.cluster
-        if self.clustered:
-            await self.look_again()
+        await self.look_again()
         return server
 
     def holder(self, key: str) -> Node:
@@ -65,7 +71,9 @@ class Nodes:
         return [self._nodes[address] for address in dict.fromkeys(owner for _, _, owner in self.owners)]
 
     async def look_again(self) -> None:
-        """Ask who owns which slots: the first node that answers is believed."""
+        """Ask who owns which slots: the first node that answers is believed. Off a cluster there is nothing to ask."""
+        if not self.clustered:
+            return
         failure: LogUnavailable | None = None
         for address in dict.fromkeys([*self._nodes, self._first]):
             try:
@@ -78,9 +86,10 @@ class Nodes:
             return
         raise LogUnavailable("No node of the cluster answers.") from failure
 
-    def reader_line(self, key: str, *, name: str) -> Line:
-        """A connection of its own, not connected yet, to the server that holds `key`."""
-        return Line(self.holder(key).target, timeout=self.timeout, name=name)
+    async def leave(self, node: Node) -> None:
+        """Drop all connections to a server that is not the one to ask, and look for the one that is."""
+        await node.drop()
+        await self.look_again()
 
     async def close(self) -> None:
         for node in self._nodes.values():

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from waterclock.log.errors import LogUnavailable
+from redis.exceptions import ResponseError
+
+from waterclock.log.errors import AccessLost, LogUnavailable, LogUnfit, NotPrimary
 from waterclock.log.lines import Line, pack
-from waterclock.log.nodes import Nodes
+from waterclock.log.nodes import Node, Nodes
+from waterclock.log.passing import MOVED, code_of
 from waterclock.wire.keys import Keys
 
 Fields = dict[bytes, bytes]
@@ -21,6 +24,8 @@ class Reader:
         self._nodes = nodes
         self._name = name
         self._line: Line | None = None
+        self._node: Node | None = None  # that it reached, and how often that one's connections had been dropped then
+        self._dropped = 0
 
     @property
     def longest(self) -> float:
@@ -48,18 +53,34 @@ class Reader:
             await line.close()
 
     async def _ask(self, key: str, command: bytes) -> Any:
+        node = self._nodes.holder(key)
+        if self._line is not None and (node is not self._node or node.dropped != self._dropped):
+            await self.close()
         if self._line is None:
-            self._line = self._nodes.reader_line(key, name=self._name)
+            self._line = Line(node.target, timeout=self._nodes.timeout, name=self._name)
+            self._node, self._dropped = node, node.dropped
         try:
             if not self._line.server.run_id:
                 await self._line.open()
             return await self._line.ask(command)
         except BaseException as error:
             await self.close()
-            if self._nodes.clustered and "Moved" in type(error).__name__:
-                await self._nodes.look_again()
-                raise LogUnavailable(f"{key} has moved.") from error
+            await self._after(node, key, error)
             raise
+
+    async def _after(self, node: Node, key: str, error: BaseException) -> None:
+        """
+        Raises:
+            LogUnavailable: another server is to be asked, or this one refuses us now.
+        """
+        if isinstance(error, LogUnfit):
+            await self._nodes.leave(node)
+            raise AccessLost(str(error)) from error
+        if isinstance(error, NotPrimary):
+            await self._nodes.leave(node)
+        if isinstance(error, ResponseError) and code_of(error) in MOVED:
+            await self._nodes.look_again()
+            raise LogUnavailable(f"{key} has moved.") from error
 
 
 def entry_of(row: list[Any]) -> tuple[str, Fields]:
