@@ -16,9 +16,10 @@ from tests.contract.log.build import QUEUES, WORKER, ask, create, ending, finish
 from tests.support.wire import Loss, Wire, lossy
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnavailable
-from waterclock.log.lines import Line, pack, target_of
+from waterclock.log.lines import Line, pack
 from waterclock.log.opening import initialise
 from waterclock.log.sessions import join
+from waterclock.log.targets import target_of
 
 pytestmark = pytest.mark.asyncio
 ADD = pack("XADD", "mine", "*", "n", 1)

@@ -26,12 +26,13 @@ from waterclock.wire.keys import PARTITION_KEYS, STREAMS, Keys
 pytestmark = pytest.mark.asyncio
 kinds = pytest.mark.parametrize("kind", ["valkey", "redis"])
 
-CONNECTING = {"ping", "client|setname", "client|setinfo", "info", "time", "cluster|slots", "script|load", "evalsha"}
+CLUSTER = {"asking", "cluster|info", "cluster|nodes", "cluster|shards", "cluster|slots"}
+CONNECTING = {"ping", "client|setname", "client|setinfo", "info", "time", "script|load", "evalsha"} | CLUSTER
 """What any connection of ours does."""
 HEARING = {"scheduler": {"publish", "subscribe", "unsubscribe", "xread"}, "worker": {"xread", "command"}}
 """What FastStream does for a service; on a cluster redis-py asks which commands there are."""
 PARTS = {
-    "CLUSTER": "cluster|slots",
+    "CLUSTER": "cluster|slots",  # and its other subcommands, which stand above
     "CONFIG": "config|get",
     "MEMORY": "memory|usage",
     "SCRIPT": "script|load",

@@ -12,8 +12,8 @@ from redis.exceptions import ResponseError
 from tests.support.memory.store import Store
 from tests.support.memory.values import Stream, entry_id
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.lines import Target
 from waterclock.log.nodes import Nodes
+from waterclock.log.targets import Deployment, Target
 
 Fault = Callable[[Callable[[], Any]], Awaitable[Any]]
 """How a command meets its store: it is given what executes it."""
@@ -33,7 +33,7 @@ class Connection:
         self._store = store
         self._fault = fault
         self._greet = redis_connect_func
-        self._sent: list[bytes] = []
+        self._sent: list[list[bytes]] = []
 
     async def connect(self) -> None:
         await self._greet(self)
@@ -42,13 +42,13 @@ class Connection:
         """Nothing to agree on."""
 
     async def send_command(self, *words: str) -> None:
-        self._sent = [word.encode() for word in words]
+        self._sent = [[word.encode() for word in words]]
 
     async def send_packed_command(self, packed: bytes, check_health: bool = True) -> None:  # noqa: ARG002
-        self._sent = _words(packed)
+        self._sent = _commands(packed)
 
     async def read_response(self) -> Any:
-        words, self._sent = self._sent, []
+        words = self._sent.pop(0)
         if words[0] == b"XREAD":
             return await self._read(words)
         if self._fault is None or words[0] == b"INFO":
@@ -86,7 +86,9 @@ async def memory_log(
     settings = LogSettings(url="memory", prefix=prefix, timeout=timeout)
     kind = cast("Any", Connection)
     target = Target(kind, {"host": "memory", "port": 0, "store": store, "fault": fault})
-    nodes = Nodes(target, timeout=timeout, control_timeout=settings.control_timeout, name=role)
+    nodes = Nodes(
+        Deployment(target, (target.address,)), timeout=timeout, control_timeout=settings.control_timeout, name=role
+    )
     log = Log(settings, nodes, role=role)
     log.server = await nodes.greet()
     return log
@@ -96,15 +98,24 @@ def wall_us() -> int:
     return time.time_ns() // 1000
 
 
-def _words(packed: bytes) -> list[bytes]:
-    """The words of a command in the protocol of Redis."""
-    words: list[bytes] = []
-    place = packed.index(b"\r\n") + 2
+def _commands(packed: bytes) -> list[list[bytes]]:
+    """The words of each command in the protocol of Redis."""
+    commands: list[list[bytes]] = []
+    place = 0
     while place < len(packed):
-        start = packed.index(b"\r\n", place) + 2
-        size = int(packed[place + 1 : start - 2])
-        words.append(packed[start : start + size])
-        place = start + size + 2
-    if not words:
-        raise ResponseError("ERR no command")
-    return words
+        count, place = _number(packed, place)
+        words: list[bytes] = []
+        for _ in range(count):
+            size, place = _number(packed, place)
+            words.append(packed[place : place + size])
+            place += size + 2
+        if not words:
+            raise ResponseError("ERR no command")
+        commands.append(words)
+    return commands
+
+
+def _number(packed: bytes, place: int) -> tuple[int, int]:
+    """The number behind the sign at a place, and where its line ends."""
+    end = packed.index(b"\r\n", place)
+    return int(packed[place + 1 : end]), end + 2

@@ -18,8 +18,9 @@ from waterclock.kit.cancelling import apart, to_its_end
 from waterclock.kit.elapsed import told_every
 from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.errors import BrokenChain, Halted, LogFull, LogUnavailable
+from waterclock.log.errors import BrokenChain, Halted
 from waterclock.log.opening import server_state
+from waterclock.log.passing import PASSES as PASSES_OF_LOG
 from waterclock.model.folding import Batch
 from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
@@ -51,7 +52,7 @@ class Overtaken(Exception):
     """Another projector was faster: go on from where it is."""
 
 
-PASSING = (LogUnavailable, LogFull, Halted, NotOpened, Overtaken, *PASSES, TimeoutError)
+PASSING: tuple[type[Exception], ...] = (*PASSES_OF_LOG, NotOpened, Overtaken, *PASSES, TimeoutError)
 """What passes by itself: try again. The rest of what psycopg and the log raise are bugs, and fly."""
 BROKEN = (ArchiveAhead, BrokenChain, OtherPartitions, Strangers, msgspec.ValidationError, psycopg.DataError)
 """What does not pass until someone has repaired the log, or us: look again now and then, and write nothing."""
@@ -128,7 +129,10 @@ class _Follower:
                 for entries in portions(found, BYTES_AT_ONCE):
                     await self._read.put(entries)
                     at = entries[-1].position
-                if not found and not (await server_state(self._log, self._partition)).opened:
+                opened = reader.is_open(self._partition)
+                if not found:
+                    opened = opened and (await server_state(self._log, self._partition)).opened
+                if not opened:
                     raise Halted(f"Partition {self._partition} is not open on this server.")
         finally:
             await reader.close()

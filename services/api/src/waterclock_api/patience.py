@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 from waterclock.kit import telemetry
 from waterclock.kit.clock import Clock
 from waterclock.kit.semantics import EVENTS, messaging
-from waterclock.log.errors import Halted, LogUnavailable
+from waterclock.log.errors import Halted, LogRefuses, LogUnavailable
 
 PATIENCE = 2.0  # s
 _PAUSE = 0.05  # s
@@ -25,12 +25,15 @@ async def appended(clock: Clock, call: Callable[[], Awaitable[T]]) -> T:
 
     Raises:
         LogUnavailable, Halted: it still is.
+        LogRefuses, at once: it is there, and does nothing now.
     """
     deadline = clock.monotonic() + PATIENCE
     with telemetry.span(f"append {EVENTS}", kind=SpanKind.CLIENT, attributes=_APPEND):
         while True:
             try:
                 return await call()
+            except LogRefuses:
+                raise
             except (LogUnavailable, Halted):
                 if clock.monotonic() + _PAUSE > deadline:
                     raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from waterclock.log.client import Log
-from waterclock.log.errors import Halted, LogFull, LogUnavailable
+from waterclock.log.passing import PASSES
 from waterclock.log.queues import TRUTH, follow
 from waterclock_scheduler.terms import Term, wait
 
@@ -23,7 +23,7 @@ async def keep_pauses(log: Log, term: Term) -> None:
         try:
             queues = await follow(log, term.partition, actor="scheduler")
             failing = False
-        except (Halted, LogFull, LogUnavailable) as error:
+        except PASSES as error:
             if not failing:
                 log_line.warning("pauses not copied", extra={"partition": term.partition, "error": str(error)})
             queues, failing = [], True

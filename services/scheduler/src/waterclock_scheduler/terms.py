@@ -20,7 +20,7 @@ from waterclock.kit.clock import Clock
 from waterclock.log import leaders
 from waterclock.log.bodies import part
 from waterclock.log.client import Log
-from waterclock.log.errors import LogError, LogUnavailable
+from waterclock.log.errors import LogError, LogFull, LogUnavailable
 from waterclock.log.leaders import Lead
 from waterclock.log.store_clock import StoreClock, StoreClocks
 from waterclock.model.events import LeadershipTaken
@@ -149,7 +149,7 @@ class Terms:
             sent_at = self._clock.monotonic()
             try:
                 lead = await self._lead(term.partition, term.next_at)
-            except LogUnavailable:
+            except (LogUnavailable, LogFull):
                 if not term.trusted:
                     raise
                 continue

@@ -19,7 +19,8 @@ from waterclock.kit.clock import Clock
 from waterclock.log.attempts import Claimed, Grant, QueueCredit, claim, wait_wake
 from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log, Queue
-from waterclock.log.errors import Halted, LogUnavailable, NoSession
+from waterclock.log.errors import NoSession
+from waterclock.log.passing import PASSES
 from waterclock.log.sessions import join_partition
 from waterclock.model.events import RunCancelled, RunStarted
 from waterclock.model.ids import RunId
@@ -207,7 +208,7 @@ async def listen(
         while True:
             try:
                 woken = await wait_wake(reader, after, IDLE)
-            except (LogUnavailable, Halted):
+            except PASSES:
                 wait = min(max(wait * 2, FIRST), LONGEST)
                 await asyncio.sleep(wait * (0.5 + fraction() / 2))
                 continue

@@ -16,7 +16,8 @@ from waterclock.kit import measures
 from waterclock.kit.clock import Clock
 from waterclock.kit.lines import Outage
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import Halted, LogError, LogUnavailable, NoSession
+from waterclock.log.errors import Halted, LogError, NoSession
+from waterclock.log.passing import PASSES
 from waterclock.log.sessions import Held, renew
 from waterclock_worker.attempt import Attempt
 from waterclock_worker.seats import Seat
@@ -125,7 +126,7 @@ class Leases:
             self._io.call_soon_threadsafe(self._lost, seat, session)
         except Halted:
             self._trust(seat, session, asked_at)  # nobody sweeps a halted partition, and watches begin anew after it
-        except LogUnavailable as error:
+        except PASSES as error:  # of no other answer a lease may be trusted
             measures.RENEWALS_FAILED.add(1)
             self._outages[seat.partition].failed(error)
         else:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from waterclock.kit.chance import fraction
-from waterclock.log.errors import Halted, LogUnavailable
+from waterclock.log.passing import PASSES
 
 T = TypeVar("T")
 FIRST, LONGEST = 0.05, 1.0  # s between two tries
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 async def until_answered(call: Callable[[], Awaitable[T]], *, what: str) -> T:
-    """Call again and again while the log is out of reach or halted: every script may be repeated as it was.
+    """Call again and again while what is wrong with the log passes by itself: every script may be repeated as it was.
 
     The caller ends the wait by cancelling it, which it may do only where a lost answer does not matter.
     """
@@ -25,7 +25,7 @@ async def until_answered(call: Callable[[], Awaitable[T]], *, what: str) -> T:
     while True:
         try:
             answer = await call()
-        except (LogUnavailable, Halted) as error:
+        except PASSES as error:
             if wait == FIRST:
                 log.warning("log does not answer", extra={"what": what, "error": str(error)})
             await asyncio.sleep(wait * (0.5 + fraction() / 2))

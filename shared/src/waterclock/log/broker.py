@@ -21,7 +21,7 @@ from faststream.redis.parser import MessageFormat
 from faststream.specification import AsyncAPI
 from redis.exceptions import RedisError
 
-from waterclock.log.lines import target_of
+from waterclock.log.targets import target_of
 from waterclock.log.tls import TlsConnection
 from waterclock.wire.keys import Keys
 

@@ -7,33 +7,33 @@ repeated by whoever knows that it may be. *Control*: renewals, on connections of
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import msgspec
 from redis.exceptions import NoScriptError, ResponseError
 
-from waterclock.log.errors import AccessLost, Halted, LogUnavailable, LogUnfit, NotInitialised, NotPrimary
+from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.log.fitness import check
-from waterclock.log.lines import Line, Server, pack, pack_word, target_of
+from waterclock.log.lines import Line, Server, pack, pack_word
 from waterclock.log.nodes import Nodes
-from waterclock.log.passing import MOVED, code_of
 from waterclock.log.reader import Reader
+from waterclock.log.routing import Routing
 from waterclock.log.scripts import Script, Source
+from waterclock.log.targets import Deployment, deployment_of
 from waterclock.model.ids import partition_of
 from waterclock.wire.keys import STREAMS, Keys
 
 Reply = TypeVar("Reply")
 Word = str | bytes | int | float
 
-_REPEATS = 6  # a slot that moves answers TRYAGAIN or MOVED for a while: 0.05 + 0.1 + ... + 1.6 s
 _NOT_INITIALISED = "The log {} is not initialised: run `waterclock migrate`."
 _encoder = msgspec.msgpack.Encoder()
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     url: str
+    address_map: str = ""  # where servers are for us that name themselves otherwise: `10.0.0.5:6379=redis-1:6379, ...`
     prefix: str = "wc"
     timeout: float = 5.0  # s, writers and readers
     control_timeout: float = 2.0  # s; at most a quarter of the lease
@@ -58,7 +58,7 @@ class Log:
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
         self.nodes = nodes
         self._role = role
-        self._served = False  # a script of ours was executed: what is refused later is for the time being
+        self._routing = Routing(nodes, emptied=self._emptied)
         self._packed: dict[tuple[str, int], tuple[bytes, bytes]] = {}
 
     @classmethod
@@ -80,16 +80,17 @@ class Log:
     @classmethod
     async def reach(cls, settings: LogSettings, *, role: str) -> Log:
         """As `connect`, but the log need not have been initialised."""
-        try:
-            target = target_of(settings.url)
-        except ValueError as error:
-            raise LogUnfit(f"WATERCLOCK_REDIS_URL: {error}") from error
-        name = f"{settings.prefix}-{role}"
-        nodes = Nodes(target, timeout=settings.timeout, control_timeout=settings.control_timeout, name=name)
+        nodes = Nodes(
+            _deployment(settings),
+            timeout=settings.timeout,
+            control_timeout=settings.control_timeout,
+            name=f"{settings.prefix}-{role}",
+        )
         log = cls(settings, nodes, role=role)
         try:
             log.server = await nodes.greet()
             await check(nodes)
+            nodes.watch()
         except ResponseError as error:
             await log.close()
             raise LogUnfit(f"The server refuses us: {error}") from error
@@ -122,7 +123,7 @@ class Log:
         key = self.keys.partition(0, "meta")
         found = cast("list[bytes | None]", await self.execute(key, "HMGET", key, "partitions", "queues", "restored"))
         if found[0] is None or found[1] is None:
-            self._refuse_empty()
+            raise self._emptied()
         if self.partitions == 0:
             self.partitions, self.restored = int(found[0]), int(found[2] or 0)
         self.queues = _queues.decode(found[1])
@@ -161,7 +162,7 @@ class Log:
         async def send(line: Line) -> Any:
             return await line.ask(command)
 
-        return await self._routed(key, send, control=control)
+        return await self._routing.carry(key, send, control=control)
 
     async def run_id(self, key: str) -> str:
         """The server process that holds `key` now, as the gate names it."""
@@ -169,11 +170,11 @@ class Log:
         async def look(line: Line) -> str:
             return self._named(line.server.run_id)
 
-        return await self._routed(key, look, control=False)
+        return await self._routing.carry(key, look, control=False)
 
     def reader(self) -> Reader:
         """A connection of its own, for one blocking loop."""
-        return Reader(self.nodes, name=f"{self.keys.prefix}-{self._role}-reader", keys=self.keys)
+        return Reader(self.nodes, name=f"{self.keys.prefix}-{self._role}-reader", keys=self.keys, named=self._named)
 
     def _named(self, run_id: str) -> str:
         """A server process as the gate names it. Whoever knows of another number of partitions names another."""
@@ -210,49 +211,30 @@ class Log:
                 await line.ask(pack("SCRIPT", "LOAD", script.source.text))
             return await line.ask(command)
 
-        reply = script.decoder.decode(await self._routed(key, send, control=control))
-        self._served = True
+        reply = script.decoder.decode(await self._routing.carry(key, send, control=control))
+        self._routing.let_in = True
         return reply
 
-    async def _routed(self, key: str, send: Callable[[Line], Any], *, control: bool) -> Any:
-        """Do `send` with a connection to whoever holds `key`; a key that moves is followed, for a while."""
-        for repeat in range(_REPEATS):
-            node = self.nodes.holder(key)
-            lines = node.control if control else node.writer
-            try:
-                async with lines.line() as line:
-                    return await send(line)
-            except ResponseError as error:
-                await self._after(error, repeat)
-            except NotPrimary:
-                await self.nodes.leave(node)
-                raise
-            except LogUnfit as error:
-                if not self._served:
-                    raise
-                await self.nodes.leave(node)
-                raise AccessLost(str(error)) from error
-        raise LogUnavailable(f"The slot of {key} is still moving.")
-
-    def _refuse_empty(self) -> NoReturn:
-        """
-        Raises:
-            NotInitialised: there was never anything.
-            Halted: all that was there when we connected is lost.
-        """
+    def _emptied(self) -> NotInitialised | Halted:
+        """Where there is nothing: there never was anything, or all that was there when we connected is lost."""
         if self.partitions == 0:
-            raise NotInitialised(_NOT_INITIALISED.format(self.keys.prefix))
-        raise Halted(f"The server has lost the log {self.keys.prefix}: a projector is to put it back.")
+            return NotInitialised(_NOT_INITIALISED.format(self.keys.prefix))
+        return Halted(f"The server has lost the log {self.keys.prefix}: a projector is to put it back.")
 
-    async def _after(self, error: ResponseError, repeat: int) -> None:
-        if str(error).startswith("HALTED"):
-            raise Halted("The partition is not open on this server process.") from error
-        if str(error).startswith("NOTINITIALISED"):
-            self._refuse_empty()
-        if code_of(error) not in MOVED:
-            raise error
-        await asyncio.sleep(0.05 * 2**repeat)
-        await self.nodes.look_again()
+
+def _deployment(settings: LogSettings) -> Deployment:
+    """
+    Raises:
+        LogUnfit: a setting is wrong; it is named.
+    """
+    try:
+        deployment_of(settings.url)
+    except ValueError as error:
+        raise LogUnfit(f"WATERCLOCK_REDIS_URL: {error}") from error
+    try:
+        return deployment_of(settings.url, settings.address_map)
+    except ValueError as error:
+        raise LogUnfit(f"WATERCLOCK_REDIS_ADDRESS_MAP: {error}") from error
 
 
 def _route(source: Source, keys: Sequence[str]) -> tuple[bytes, bytes]:

@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from redis.exceptions import ResponseError
 
 from waterclock.log.errors import AccessLost, LogUnavailable, LogUnfit, NotPrimary
-from waterclock.log.lines import Line, pack
+from waterclock.log.lines import Line, facts, pack
 from waterclock.log.nodes import Node, Nodes
 from waterclock.log.passing import MOVED, code_of
 from waterclock.wire.keys import Keys
 
 Fields = dict[bytes, bytes]
 
+_ASK_EVERY = 1.0  # s
+_WHO = pack("INFO", "server", "replication")
+
+_log = logging.getLogger(__name__)
+
 
 class Reader:
-    """Not for two tasks at once. After an error the next read connects anew; the caller decides how long it waits."""
+    """Not for two tasks at once. After an error the next read connects anew; the caller decides how long it waits.
 
-    def __init__(self, nodes: Nodes, *, name: str, keys: Keys) -> None:
+    With a read it asks once a second whether the server is still the one to ask, and what its gates say.
+    """
+
+    def __init__(self, nodes: Nodes, *, name: str, keys: Keys, named: Callable[[str], str]) -> None:
+        """`named`: a server process as gates name it."""
         self.keys = keys
         self._nodes = nodes
         self._name = name
+        self._named = named
         self._line: Line | None = None
         self._node: Node | None = None  # that it reached, and how often that one's connections had been dropped then
         self._dropped = 0
+        self._asked_at = float("-inf")
+        self._gates: dict[str, list[bytes | None]] = {}  # by the key of `meta`: `run_id`, `epoch`
 
     @property
     def longest(self) -> float:
-        """The longest that a read may block, s: half the socket timeout, so that silence is told from a dead server."""
-        return self._nodes.timeout / 2
+        """The longest that a read may block, s: silence is told from a dead server, and a demoted one soon left."""
+        return min(_ASK_EVERY, self._nodes.timeout / 2)
+
+    def is_open(self, partition: int) -> bool:
+        """Whether, at the last look, the partition was open on the server process that it is read from."""
+        named = self._gates.get(self.keys.partition(partition, "meta"), [None])[0]
+        return self._line is not None and named == self._named(self._line.server.run_id).encode()
 
     async def read(
         self, streams: Mapping[str, str], *, count: int, block: float | None
@@ -38,13 +57,20 @@ class Reader:
         """Entries after the given ids, by stream; empty if none came within `block` s (at most `longest`).
 
         Raises:
-            LogUnavailable: no answer.
+            LogUnavailable: no answer, or another server is to be asked.
         """
         words: list[str | int] = ["XREAD", "COUNT", count]
         if block is not None:
             words += ["BLOCK", max(1, int(min(block, self.longest) * 1000))]
         words += ["STREAMS", *streams, *streams.values()]
-        rows = cast("list[tuple[bytes, list[Any]]] | None", await self._ask(next(iter(streams)), pack(*words)))
+        key, command = next(iter(streams)), pack(*words)
+        node = self._nodes.holder(key)
+        try:
+            rows = cast("list[tuple[bytes, list[Any]]] | None", await self._ask(node, streams, command))
+        except BaseException as error:
+            await self.close()
+            await self._after(node, key, error)
+            raise
         return {stream.decode(): [entry_of(row) for row in found] for stream, found in rows or []}
 
     async def close(self) -> None:
@@ -52,32 +78,49 @@ class Reader:
             line, self._line = self._line, None
             await line.close()
 
-    async def _ask(self, key: str, command: bytes) -> Any:
-        node = self._nodes.holder(key)
+    async def _ask(self, node: Node, streams: Iterable[str], command: bytes) -> Any:
+        now = asyncio.get_running_loop().time()
         if self._line is not None and (node is not self._node or node.dropped != self._dropped):
             await self.close()
         if self._line is None:
-            self._line = Line(node.target, timeout=self._nodes.timeout, name=self._name)
+            self._line, self._asked_at = Line(node.target, timeout=self._nodes.timeout, name=self._name), float("-inf")
+            await self._line.open()
+            await node.met(self._line.server)
             self._node, self._dropped = node, node.dropped
-        try:
-            if not self._line.server.run_id:
-                await self._line.open()
+        if now - self._asked_at < _ASK_EVERY:
             return await self._line.ask(command)
-        except BaseException as error:
-            await self.close()
-            await self._after(node, key, error)
-            raise
+        metas = [f"{stream[: stream.index('}') + 1]}:meta" for stream in streams]
+        gates = [pack("HMGET", meta, "run_id", "epoch") for meta in metas]
+        told, *heads, rows = await self._line.ask_all(_WHO, *gates, command)
+        self._asked_at = now
+        self._check(self._line, self._line.checked(told, _WHO))
+        for meta, gate, head in zip(metas, gates, heads, strict=True):
+            self._gates[meta] = self._line.checked(head, gate)
+        return self._line.checked(rows, command)
+
+    def _check(self, line: Line, info: bytes) -> None:
+        """
+        Raises:
+            NotPrimary: the server has become a replica, or it is not the one that the connection reached.
+        """
+        said = facts(info)
+        if said.get("role") == "slave":
+            raise NotPrimary(f"{line.address} has become a replica.")
+        if said.get("run_id") != line.server.run_id:
+            raise NotPrimary(f"{line.address} leads to several servers.")
 
     async def _after(self, node: Node, key: str, error: BaseException) -> None:
         """
         Raises:
             LogUnavailable: another server is to be asked, or this one refuses us now.
         """
+        if isinstance(error, NotPrimary | LogUnfit):
+            await self._nodes.leave(node)
+        elif isinstance(error, LogUnavailable):
+            self._nodes.look_soon()
         if isinstance(error, LogUnfit):
-            await self._nodes.leave(node)
+            _log.error("the log refuses us", extra={"error": str(error)})
             raise AccessLost(str(error)) from error
-        if isinstance(error, NotPrimary):
-            await self._nodes.leave(node)
         if isinstance(error, ResponseError) and code_of(error) in MOVED:
             await self._nodes.look_again()
             raise LogUnavailable(f"{key} has moved.") from error

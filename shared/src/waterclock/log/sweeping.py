@@ -15,7 +15,7 @@ from waterclock.kit import measures
 from waterclock.kit.clock import Clock
 from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log
-from waterclock.log.errors import Halted, LogUnavailable
+from waterclock.log.passing import PASSES
 from waterclock.log.sessions import sessions, sweep
 from waterclock.model.events import RunCancelled, RunDied, RunLost, WorkerLeft
 
@@ -77,7 +77,7 @@ class Sweeper:
             started = self._clock.monotonic()
             try:
                 await self._look()
-            except (LogUnavailable, Halted):
+            except PASSES:
                 self._watch.restart()
             await asyncio.sleep(max(0.0, self._every - (self._clock.monotonic() - started)))
 

@@ -1,13 +1,13 @@
-"""TLS to the log's server: what the URL may ask for, and why a connection with it came to nothing."""
+"""TCP and TLS to the log's server: what the URL may ask for, and why a connection with it came to nothing."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from redis.asyncio.connection import AbstractConnection, SSLConnection
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 
 OPTIONS = (
     "ssl_ca_certs",
@@ -25,15 +25,29 @@ _SETTING = "WATERCLOCK_REDIS_URL"
 _CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, BrokenPipeError, EOFError)
 
 
-class TlsConnection(SSLConnection):
-    """Reads the files anew each time it connects, so that they may be replaced while we run.
+class TcpConnection(Connection):
+    """Connects to the one of its host's addresses that `address` names, if it names one."""
 
-    Unlike the driver's own it believes no other authorities than those that `ssl_ca_certs` names, if it is given.
+    address = ""
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        given = cast("Mapping[str, Any]", super()._connection_arguments())  # pyright: ignore[reportUnknownMemberType]
+        return {**given, "host": self.address} if self.address else given
+
+
+class TlsConnection(SSLConnection):
+    """As `TcpConnection`, with TLS: the certificate must fit the host's name, whichever address was taken.
+
+    Reads the files anew each time it connects, so that they may be replaced while we run. Unlike the driver's own it
+    believes no other authorities than those that `ssl_ca_certs` names, if it is given.
     """
+
+    address = ""
 
     def _connection_arguments(self) -> Mapping[str, Any]:
         self.ssl_context.context = self.fresh_context()
-        return super()._connection_arguments()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        given = cast("Mapping[str, Any]", super()._connection_arguments())  # pyright: ignore[reportUnknownMemberType]
+        return {**given, "host": self.address, "server_hostname": self.host} if self.address else given
 
     def fresh_context(self) -> ssl.SSLContext:
         asked: Any = self.ssl_context
