@@ -25,6 +25,7 @@ from waterclock.log.jobs import load_job
 from waterclock.log.names import NameTaken, reserve_name
 from waterclock.log.queues import set_paused
 from waterclock.log.requests import request
+from waterclock.log.routing import Routing
 from waterclock.log.sessions import join, sessions
 from waterclock.model.events import LogForked, QueuePaused, RunLost, StepStarted
 from waterclock.model.ids import JobId, created_job
@@ -347,11 +348,11 @@ async def test_a_projector_may_die_anywhere_in_a_repair(
 async def opens(one: Installation, *, dies_at: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     """A projector starts, and its call of that number is its last: executed, but nobody hears the answer."""
     calls = 0
-    real = Log._routed  # pyright: ignore[reportPrivateUsage]  every command passes here
+    real = Routing.carry  # every command passes here
 
-    async def call(log: Log, key: str, send: Callable[[Any], Awaitable[Any]], *, control: bool) -> Any:
+    async def call(routing: Routing, key: str, send: Callable[[Any], Awaitable[Any]], *, control: bool) -> Any:
         nonlocal calls
-        answer = await real(log, key, send, control=control)
+        answer = await real(routing, key, send, control=control)
         calls += 1
         if calls > dies_at:
             raise LogUnavailable("the projector was killed")
@@ -359,7 +360,7 @@ async def opens(one: Installation, *, dies_at: int, monkeypatch: pytest.MonkeyPa
 
     async with await connect_anew(one.stage.pool) as connection:
         with monkeypatch.context() as patch:
-            patch.setattr(Log, "_routed", call)
+            patch.setattr(Routing, "carry", call)
             try:
                 await api_opening.ensure_open(one.log, connection, 0)
             except LogUnavailable:

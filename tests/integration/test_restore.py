@@ -24,6 +24,7 @@ from waterclock.log import clearance, leaders, opening
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import Halted
 from waterclock.log.gates import gate_of
+from waterclock.log.routing import Routing
 from waterclock.model.definition import Definition
 from waterclock.model.events import LogForked
 from waterclock.model.ids import JobId, partition_of
@@ -336,12 +337,12 @@ async def test_a_restore_that_was_stopped_is_gone_on_with(
                 await play.deed()
             await stage.projected()
         before = await held(stage.log)
-        real = Log._routed  # pyright: ignore[reportPrivateUsage]  every command passes here
+        real = Routing.carry  # every command passes here
         calls = 0
 
-        async def dying(log: Log, *given: Any, **named: Any) -> Any:
+        async def dying(routing: Routing, *given: Any, **named: Any) -> Any:
             nonlocal calls
-            answer = await real(log, *given, **named)
+            answer = await real(routing, *given, **named)
             calls += 1
             if calls > step:
                 raise Killed
@@ -350,11 +351,11 @@ async def test_a_restore_that_was_stopped_is_gone_on_with(
         step, done = 1, False
         while not done:
             calls = 0
-            monkeypatch.setattr(Log, "_routed", dying)
+            monkeypatch.setattr(Routing, "carry", dying)
             with contextlib.suppress(Killed):
                 await restored(*place, 2, replace=step < 30)
                 done = True
-            monkeypatch.setattr(Log, "_routed", real)
+            monkeypatch.setattr(Routing, "carry", real)
             step += 7
 
         other = await Log.connect(LogSettings(url=redis_url, prefix=key_prefix), role="test")

@@ -19,6 +19,7 @@ from tests.contract.log.build import (
     past,
     wish,
 )
+from tests.support import waiting
 from waterclock.log.attempts import promote, wait_wake
 from waterclock.log.bodies import part
 from waterclock.log.client import Log, LogSettings
@@ -99,4 +100,8 @@ async def test_a_client_that_knows_the_slots_of_yesterday_learns_todays(log: Log
     log.nodes.owners[:] = [last if owner == first else first for owner in owners]
     for partition in range(PARTITIONS):
         assert await past(log, 0, partition)
-    assert log.nodes.owners == owners
+
+    async def learnt() -> bool:
+        return log.nodes.owners == owners
+
+    await waiting.until(learnt, within=10, what="all slots are looked up anew")
