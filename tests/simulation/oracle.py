@@ -84,9 +84,9 @@ class Oracle:
         reply = self._do(words)
         fresh = self._fresh()
         if words[0] == _DECIDE:
-            self._decided(_unpack(words[-1]), _unpack(reply), fresh)
+            self._decided(_unpack(words[-2]), _unpack(reply), fresh)
         elif words[0] in _DEFINE:
-            self._defined(_unpack(words[-1]), _unpack(reply), fresh)
+            self._defined(_unpack(words[-2]), _unpack(reply), fresh)
         else:
             for one in fresh:
                 self._expect(not isinstance(one.event, Decision), f"{one.position} decides, and nobody has asked")

@@ -254,7 +254,7 @@ async def test_a_repaired_partition_holds_what_it_held_and_begins_anew_in_its_ep
         end.entry,
         LogForked(epoch=3, server=(await gate_of(log, 0)).run_id, lost=0, repaired=5),
     )
-    assert await gate_of(log, 0) == (True, True, 3, (await gate_of(log, 0)).run_id)
+    assert (await gate_of(log, 0))[:3] == (True, True, 3)
     assert isinstance(await reserve_name(log, "DEFAULT", "report", JobId("another"), "c"), NameTaken)
 
 

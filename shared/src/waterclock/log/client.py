@@ -2,24 +2,29 @@
 
 *Writer*: scripts that change something; retries are off, for a call that was executed and lost its reply must be
 repeated by whoever knows that it may be. *Control*: renewals, on connections of their own with a short timeout.
-*Reader*: one connection for each blocking loop. Every script call names the server process that its connection reached.
+*Reader*: one connection for each blocking loop. Every script call names the server process that its connection
+reached, and the floor (`log/floors.py`). Before a connection is used for a partition it is asked whose that is
+(`log/handshake.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
+from waterclock.log.calls import Route, route, send
 from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.log.fitness import check
+from waterclock.log.floors import NAMES, Floors
+from waterclock.log.handshake import Handshake
 from waterclock.log.lines import Line, Server, pack, pack_word
 from waterclock.log.nodes import Nodes
 from waterclock.log.reader import Reader
 from waterclock.log.routing import Routing
-from waterclock.log.scripts import Script, Source
+from waterclock.log.scripts import Script
 from waterclock.log.targets import Deployment, deployment_of
 from waterclock.model.ids import partition_of
 from waterclock.wire.keys import STREAMS, Keys
@@ -53,13 +58,13 @@ class Log:
     def __init__(self, settings: LogSettings, nodes: Nodes, *, role: str) -> None:
         self.keys = Keys(settings.prefix)
         self.partitions = 0
-        self.restored = 0  # epoch from which on there are so many; 0: there always were
         self.queues: tuple[Queue, ...] = ()
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
+        self.handshake = Handshake(self.keys)
         self.nodes = nodes
         self._role = role
         self._routing = Routing(nodes, emptied=self._emptied)
-        self._packed: dict[tuple[str, int], tuple[bytes, bytes]] = {}
+        self._packed: dict[tuple[str, int], Route] = {}
 
     @classmethod
     async def connect(cls, settings: LogSettings, *, role: str) -> Log:
@@ -105,6 +110,20 @@ class Log:
     async def close(self) -> None:
         await self.nodes.close()
 
+    @property
+    def restored(self) -> int:
+        """The epoch from which on there are so many partitions; 0: there always were."""
+        return self.handshake.restored
+
+    @property
+    def identity(self) -> str:
+        """Of our installation; empty: it is not known to have one."""
+        return self.handshake.identity
+
+    @property
+    def floors(self) -> Floors:
+        return self.handshake.floors
+
     def partition_of(self, some_id: str) -> int:
         return partition_of(some_id, self.partitions)
 
@@ -121,11 +140,13 @@ class Log:
             NotInitialised: there are none yet.
         """
         key = self.keys.partition(0, "meta")
-        found = cast("list[bytes | None]", await self.execute(key, "HMGET", key, "partitions", "queues", "restored"))
+        fields = ("partitions", "queues", "restored", "identity")
+        found = cast("list[bytes | None]", await self.execute(key, "HMGET", key, *fields))
         if found[0] is None or found[1] is None:
             raise self._emptied()
         if self.partitions == 0:
-            self.partitions, self.restored = int(found[0]), int(found[2] or 0)
+            self.partitions, self.handshake.restored = int(found[0]), int(found[2] or 0)
+        self.handshake.identity = self.identity or (found[3] or b"").decode()
         self.queues = _queues.decode(found[1])
         self._packed.clear()
 
@@ -142,45 +163,49 @@ class Log:
         Raises:
             LogUnavailable: no answer; it may have been executed. It may be called again with the same payload.
             Superseded: another server has taken this one's place. All connections to it are dropped.
+            Foreign: the partition there is another installation's.
             Halted: the partition is not open on this server process.
             LogFull: no memory for what is new.
         """
-        route = self._route(script, partition)
-        return await self._run(script, self.keys.partition(partition, "meta"), route, payload, control=control)
+        way, meta = self._route(script, partition), self.keys.partition(partition, "meta")
+        return await self._run(script, partition, meta, way, payload, control=control)
 
     async def call_names(self, script: Script[Reply], payload: msgspec.Struct | Mapping[str, Any]) -> Reply:
         """As `call`, for the reservations of names, which stand beside the partitions."""
         keys = self.keys
         named = {"meta": keys.names_meta, "names": keys.names}
-        route = _route(script.source, [named[name] for name in script.source.keys])
-        return await self._run(script, keys.names_meta, route, payload, control=False)
+        way = route(script.source, [named[name] for name in script.source.keys])
+        return await self._run(script, NAMES, keys.names_meta, way, payload, control=False)
 
     async def execute(self, key: str, *words: Word, control: bool = False) -> Any:
         """Send a plain command to the server that holds `key`: for reading."""
         command = pack(*words)
 
-        async def send(line: Line) -> Any:
+        async def look(line: Line) -> Any:
+            await self.handshake.meet(line, key)
             return await line.ask(command)
 
-        return await self._routing.carry(key, send, control=control)
+        return await self._routing.carry(key, look, control=control)
+
+    async def ask(self, key: str, look: Callable[[Line], Awaitable[Reply]]) -> Reply:
+        """Do what takes several commands on one connection to the server that holds `key`: for reading."""
+        return cast("Reply", await self._routing.carry(key, look, control=False))
 
     async def run_id(self, key: str) -> str:
         """The server process that holds `key` now, as the gate names it."""
 
         async def look(line: Line) -> str:
-            return self._named(line.server.run_id)
+            await self.handshake.meet(line, key)
+            return self.handshake.named(line.server.run_id)
 
         return await self._routing.carry(key, look, control=False)
 
     def reader(self) -> Reader:
         """A connection of its own, for one blocking loop."""
-        return Reader(self.nodes, name=f"{self.keys.prefix}-{self._role}-reader", keys=self.keys, named=self._named)
+        name = f"{self.keys.prefix}-{self._role}-reader"
+        return Reader(self.nodes, name=name, keys=self.keys, handshake=self.handshake)
 
-    def _named(self, run_id: str) -> str:
-        """A server process as the gate names it. Whoever knows of another number of partitions names another."""
-        return f"{run_id}/{self.restored}" if self.restored else run_id
-
-    def _route(self, script: Script[Any], partition: int) -> tuple[bytes, bytes]:
+    def _route(self, script: Script[Any], partition: int) -> Route:
         known = self._packed.get((script.name, partition))
         if known is None:
             names = [*script.source.spelled]
@@ -188,30 +213,33 @@ class Log:
                 for queue in self.queues:
                     names += [f"{kind}{stream}:{queue.name}" for stream in STREAMS]
             keys = [self.keys.partition(partition, name) for name in names]
-            known = self._packed[script.name, partition] = _route(script.source, keys)
+            known = self._packed[script.name, partition] = route(script.source, keys)
         return known
 
     async def _run(
         self,
         script: Script[Reply],
+        place: int,
         key: str,
-        route: tuple[bytes, bytes],
+        way: Route,
         payload: msgspec.Struct | Mapping[str, Any],
         *,
         control: bool,
     ) -> Reply:
         blob = pack_word(_encoder.encode(payload))
-        head, keys = route
+        shake, floors = self.handshake, self.floors
 
-        async def send(line: Line) -> bytes:
-            command = b"".join((head, keys, pack_word(self._named(line.server.run_id)), blob))
-            try:
-                return await line.ask(command)
-            except NoScriptError:
-                await line.ask(pack("SCRIPT", "LOAD", script.source.text))
-            return await line.ask(command)
+        async def call(line: Line) -> bytes:
+            if line.met.get(place) != floors.halts(place):
+                await shake.look(line, place)
+            server = shake.named(line.server.run_id)
+            return await send(line, script, way, server=server, blob=blob, floor=floors.word(place))
 
-        reply = script.decoder.decode(await self._routing.carry(key, send, control=control))
+        try:
+            reply = script.decoder.decode(await self._routing.carry(key, call, control=control))
+        except Halted:
+            floors.halted(place)
+            raise
         self._routing.let_in = True
         return reply
 
@@ -235,8 +263,3 @@ def _deployment(settings: LogSettings) -> Deployment:
         return deployment_of(settings.url, settings.address_map)
     except ValueError as error:
         raise LogUnfit(f"WATERCLOCK_REDIS_ADDRESS_MAP: {error}") from error
-
-
-def _route(source: Source, keys: Sequence[str]) -> tuple[bytes, bytes]:
-    head = b"*%d\r\n" % (5 + len(keys)) + b"".join(map(pack_word, (b"EVALSHA", source.sha, len(keys))))
-    return head, b"".join(map(pack_word, keys))

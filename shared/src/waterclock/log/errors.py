@@ -8,7 +8,8 @@ LogError
 │   ├── LogRefuses     it takes no writes now: its disk, its replicas, or a script in its way; nothing was done
 │   ├── NotPrimary     it is not the one to ask: a replica, loading, cut off from its cluster; nothing was done
 │   │   └── Superseded it was the one: another server has taken its place
-│   └── AccessLost     it let us in before, and refuses our user or what that user asks now
+│   ├── AccessLost     it let us in before, and refuses our user or what that user asks now
+│   └── Foreign        what it holds is another installation's; nothing was done
 ├── LogFull            the server is at its memory watermark: nothing new; what runs may finish
 ├── Halted             the partition has not been opened on this server process
 ├── UnknownQueue       no such queue, also after asking again
@@ -62,6 +63,10 @@ class Superseded(NotPrimary):
 
 
 class AccessLost(LogUnavailable):
+    pass
+
+
+class Foreign(LogUnavailable):
     pass
 
 

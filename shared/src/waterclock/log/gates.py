@@ -1,10 +1,14 @@
-"""Whether a partition may be written to: whether it is open on the server process that holds it."""
+"""Whether a partition may be written to: whether it is open on the server process that holds it; and closing one."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, cast
 
 from waterclock.log.client import Log
+from waterclock.log.errors import NotPrimary
+from waterclock.log.floors import NAMES
+from waterclock.log.handshake import SUPERSEDE, Supersede
+from waterclock.log.lines import Line, facts, pack
 
 
 class Gate(NamedTuple):
@@ -12,18 +16,72 @@ class Gate(NamedTuple):
     opened: bool
     epoch: int
     run_id: str  # of the process that holds the partition now
+    floor: int = 0  # an epoch that was opened elsewhere, as somebody has said here
+    identity: str = ""  # of the installation; empty: none is written there
+    opened_on: str = ""  # the process that the partition names
+
+    @property
+    def latest(self) -> int:
+        """The highest epoch that is known here."""
+        return max(self.epoch, self.floor)
 
 
-async def gate_of(log: Log, partition: int) -> Gate:
-    """The gate of a partition; works while it is closed."""
-    return await _gate(log, log.keys.partition(partition, "meta"))
+async def gate_of(log: Log, place: int) -> Gate:
+    """The gate of a partition (`NAMES`: of the names); works while it is closed.
+
+    Raises:
+        NotPrimary: a replica holds it, which tells what its primary said once.
+    """
+    key = log.keys.meta(place)
+
+    async def look(line: Line) -> Gate:
+        await log.handshake.meet(line, key)
+        return await _seen(log, line, key)
+
+    return await log.ask(key, look)
 
 
 async def gate_of_names(log: Log) -> Gate:
-    return await _gate(log, log.keys.names_meta)
+    return await gate_of(log, NAMES)
 
 
-async def _gate(log: Log, key: str) -> Gate:
-    run_id = await log.run_id(key)
-    named, epoch = cast("list[bytes | None]", await log.execute(key, "HMGET", key, "run_id", "epoch"))
-    return Gate(epoch is not None, named == run_id.encode(), int(epoch or 0), run_id)
+async def look_anew(log: Log, place: int) -> Gate:
+    """The same on a connection made for this, to whoever is the one to ask by now.
+
+    Raises:
+        NotPrimary: that is a replica.
+    """
+    key = log.keys.meta(place)
+    await log.nodes.look_again()
+    line = log.nodes.reader_line(key, name=f"{log.keys.prefix}-look")
+    try:
+        await line.open()
+        await log.handshake.meet(line, key)
+        return await _seen(log, line, key)
+    finally:
+        await line.drop()
+
+
+async def supersede(log: Log, place: int, gate: Gate, *, floor: int) -> bool:
+    """Close a partition that is open as it was seen: `floor` was opened elsewhere. False: it is not as it was seen."""
+    told = Supersede(identity=gate.identity, epoch=gate.epoch, floor=floor, run_id=gate.opened_on)
+    reply = await (log.call_names(SUPERSEDE, told) if place == NAMES else log.call(SUPERSEDE, place, told))
+    return reply.status == "done"
+
+
+async def _seen(log: Log, line: Line, key: str) -> Gate:
+    told = facts(cast("bytes", await line.ask(pack("INFO", "replication"))))
+    if told.get("role") == "slave":
+        raise NotPrimary(f"The server that holds {key} is a replica.")
+    fields = ("run_id", "epoch", "floor", "identity")
+    named, epoch, floor, identity = cast("list[bytes | None]", await line.ask(pack("HMGET", key, *fields)))
+    run_id = log.handshake.named(line.server.run_id)
+    return Gate(
+        prepared=epoch is not None,
+        opened=named == run_id.encode(),
+        epoch=int(epoch or 0),
+        run_id=run_id,
+        floor=int(floor or 0),
+        identity=(identity or b"").decode(),
+        opened_on=(named or b"").decode(),
+    )

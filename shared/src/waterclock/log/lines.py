@@ -40,6 +40,7 @@ class Line:
         self._timeout = timeout
         self._target = target
         self._any_role = any_role
+        self.met: dict[int, int] = {}  # partitions that were looked at on it (`Handshake`), and after how many halts
         self.asking = False  # each command is for a slot that is on its way to this node of a cluster
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
         options: dict[str, Any] = target.options | {

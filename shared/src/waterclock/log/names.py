@@ -18,6 +18,7 @@ import msgspec
 from waterclock.log.client import Log
 from waterclock.log.commands import Answer, AnswerGiven
 from waterclock.log.errors import LogUnavailable
+from waterclock.log.floors import NAMES
 from waterclock.log.scripts import Script
 from waterclock.model.ids import JobId
 from waterclock.model.names import common
@@ -149,8 +150,8 @@ async def holder(log: Log, group: str, name: str) -> NameTaken | None:
     return None if found is None else _taken(found.decode())
 
 
-async def open_names(log: Log, *, epoch: int) -> None:
-    """Open the names on the process that holds them now.
+async def open_names(log: Log, *, epoch: int) -> bool:
+    """Open the names on the process that holds them now. False: they were opened in a later epoch, here or elsewhere.
 
     Raises:
         LogUnavailable: the process changed meanwhile.
@@ -159,6 +160,9 @@ async def open_names(log: Log, *, epoch: int) -> None:
     reply = await log.call_names(_OPEN, {"epoch": epoch, "server": server})
     if reply.status == "elsewhere":
         raise LogUnavailable("The server of the names does not stay the same.")
+    if reply.status == "done":
+        log.floors.seen(NAMES, epoch)
+    return reply.status == "done"
 
 
 async def _name(log: Log, payload: _Name) -> Reserved | NameTaken:

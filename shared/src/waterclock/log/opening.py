@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, Protocol, cast
 
 import msgspec
 from redis.exceptions import ResponseError
@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.errors import LogUnavailable, LogUnfit, StaleEpoch, TailMoved
+from waterclock.log.floors import NAMES
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.jobs import StoredJob, scan_jobs
 from waterclock.log.names import open_names, put_names
@@ -23,6 +24,18 @@ from waterclock.model.positions import Position, at_entry
 
 _queues = msgspec.json.Decoder(tuple[Queue, ...])
 _REACHED_ANOTHER = 3  # times that a connection may reach another process than the one just seen
+
+
+class EpochsOfNames(Protocol):
+    """The epochs in which the names are opened."""
+
+    async def reserve(self, above: int) -> int:
+        """One that is later than any before, and than `above`."""
+        ...
+
+    async def opened(self, epoch: int) -> None:
+        """They are open in it."""
+        ...
 
 
 class Opened(NamedTuple):
@@ -59,11 +72,13 @@ async def initialise(
     queues: Sequence[Queue],
     archived: int | None = None,
     restored: int = 0,
+    identity: str = "",
 ) -> None:
     """Write what a new log begins with; may be repeated, and adds queues to one that exists.
 
     `archived`: how many partitions the archive knows, for a log that has lost everything; None: there is no archive.
-    `restored`: the epoch from which on there are so many; 0: there always were.
+    `restored`: the epoch from which on there are so many; 0: there always were. `identity`: of the installation, empty
+    for none.
 
     Raises:
         LogUnfit: the server must not be used, or the log exists with another number of partitions, or with a queue
@@ -71,26 +86,36 @@ async def initialise(
     """
     log = await Log.reach(settings, role="migrate")
     try:
-        await prepare(log, partitions=partitions, queues=queues, archived=archived, restored=restored)
+        await prepare(
+            log, partitions=partitions, queues=queues, archived=archived, restored=restored, identity=identity
+        )
     finally:
         await log.close()
 
 
 async def prepare(
-    log: Log, *, partitions: int, queues: Sequence[Queue], archived: int | None = None, restored: int = 0
+    log: Log,
+    *,
+    partitions: int,
+    queues: Sequence[Queue],
+    archived: int | None = None,
+    restored: int = 0,
+    identity: str = "",
 ) -> None:
     """As `initialise`, with a log that has been reached."""
     queues = await _fitting(log, partitions, queues, archived)
-    await _begin(log, log.keys.names_meta, partitions, queues, restored)
-    for partition in reversed(range(partitions)):  # who connects looks into partition 0: it is there when all are
-        await _begin(log, log.keys.partition(partition, "meta"), partitions, queues, restored)
+    begins = _Beginning(partitions, queues, restored, identity)
+    for place in (NAMES, *reversed(range(partitions))):  # who connects looks into partition 0: it is there when all are
+        await _begin(log, place, begins)
 
 
-async def open_partition(log: Log, partition: int, *, epoch: int, expect_tail: str | None) -> Opened:
-    """Open a partition on the process that holds it now; everything goes on after this. With the last go the names.
+async def open_partition(
+    log: Log, partition: int, *, epoch: int, expect_tail: str | None, with_names: bool = True
+) -> Opened:
+    """Open a partition on the process that holds it now; everything goes on after this.
 
     `expect_tail` is the entry id of the stream's end as it was compared with the archive (`""`: no entry); None opens
-    unseen.
+    unseen. `with_names`: with the last partition go the names.
 
     Raises:
         StaleEpoch: `epoch` is not later than the partition's.
@@ -106,7 +131,9 @@ async def open_partition(log: Log, partition: int, *, epoch: int, expect_tail: s
             raise StaleEpoch(partition, epoch, reply.epoch)
         if reply.status == "moved":
             raise TailMoved(partition, expect_tail or "", reply.entry)
-        await open_names_with_the_last(log)
+        log.floors.seen(partition, epoch)
+        if with_names:
+            await open_names_with_the_last(log)
         return Opened(at_entry(partition, reply.entry), already=reply.status == "already")
     raise LogUnavailable(f"The server of partition {partition} does not stay the same.")
 
@@ -116,37 +143,45 @@ async def server_state(log: Log, partition: int) -> ServerState:
 
     Works while they are not.
     """
-    _, opened, epoch, run_id = await gate_of(log, partition)
-    if partition == 0 and opened:
-        opened = (await gate_of_names(log)).opened
-    return ServerState(opened, epoch, run_id)
+    gate = await gate_of(log, partition)
+    opened = gate.opened and (partition != 0 or (await gate_of_names(log)).opened)
+    return ServerState(opened, gate.epoch, gate.run_id)
 
 
-async def open_names_with_the_last(log: Log) -> None:
+async def open_names_with_the_last(log: Log, epochs: EpochsOfNames | None = None) -> None:
     """Open the names, if every partition is open: a repair of any may have names to put back.
 
-    Names of which nothing is left are put back first, from the definitions.
+    Those of all definitions are put back first: another process may hold older ones. `epochs`: where each opening has
+    one of its own; None: for a log that has no archive.
     """
     names = await gate_of_names(log)
     if names.opened:
         return
     await prepare_names(log)
-    epoch = names.epoch
+    above = names.latest
     for partition in reversed(range(log.partitions)):  # mostly opened in order, so that the last tells soonest
         gate = await gate_of(log, partition)
         if not gate.opened:
             return
-        epoch = max(epoch, gate.epoch)
-    if names.epoch == 0:
-        for partition in range(log.partitions):
-            async for jobs in scan_jobs(log, partition):
-                await put_names(log, [_borne(job) for job in jobs if isinstance(job, StoredJob)])
-    await open_names(log, epoch=epoch)
+        above = max(above, gate.epoch - 1)
+    for partition in range(log.partitions):
+        async for jobs in scan_jobs(log, partition):
+            await put_names(log, [_borne(job) for job in jobs if isinstance(job, StoredJob)])
+    above = max(above, log.floors.of(NAMES))
+    epoch = await epochs.reserve(above) if epochs is not None else above + 1
+    if await open_names(log, epoch=epoch) and epochs is not None:
+        await epochs.opened(epoch)
 
 
 async def prepare_again(log: Log, partition: int) -> None:
     """Write what a partition begins with, as it was when we connected: the server has lost everything."""
-    await _begin(log, log.keys.partition(partition, "meta"), log.partitions, log.queues, log.restored)
+    await _begin(log, partition, _beginning(log))
+
+
+async def identify(log: Log, place: int) -> None:
+    """Write the identity of our installation into a partition, or the names, that has none."""
+    key = log.keys.meta(place)
+    await log.execute(key, "HSETNX", key, "identity", log.identity)
 
 
 async def tail_of(log: Log, partition: int) -> Position | None:
@@ -165,15 +200,30 @@ async def tail_of(log: Log, partition: int) -> Position | None:
 async def prepare_names(log: Log) -> None:
     """Write what the names begin with, unless it is there."""
     if not (await gate_of_names(log)).prepared:
-        await _begin(log, log.keys.names_meta, log.partitions, log.queues, log.restored)
+        await _begin(log, NAMES, _beginning(log))
 
 
-async def _begin(log: Log, key: str, partitions: int, queues: Sequence[Queue], restored: int) -> None:
+class _Beginning(NamedTuple):
+    partitions: int
+    queues: Sequence[Queue]
+    restored: int
+    identity: str
+
+
+def _beginning(log: Log) -> _Beginning:
+    return _Beginning(log.partitions, log.queues, log.restored, log.identity)
+
+
+async def _begin(log: Log, place: int, begins: _Beginning) -> None:
+    key = log.keys.meta(place)
+    if begins.identity:  # first: what is prepared is somebody's
+        await log.execute(key, "HSETNX", key, "identity", begins.identity)
     for field in ("fence", "clock", "seq", "epoch"):
         await log.execute(key, "HSETNX", key, field, 0)
     await log.execute(key, "HSETNX", key, "run_id", "")
-    await log.execute(key, "HSETNX", key, "restored", restored)
-    await log.execute(key, "HSET", key, "partitions", partitions, "queues", msgspec.json.encode(queues))
+    await log.execute(key, "HSETNX", key, "restored", begins.restored)
+    queues = msgspec.json.encode(begins.queues)
+    await log.execute(key, "HSET", key, "partitions", begins.partitions, "queues", queues)
 
 
 def _borne(job: StoredJob) -> tuple[str, str, JobId]:

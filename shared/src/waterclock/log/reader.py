@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from redis.exceptions import ResponseError
 
 from waterclock.log.errors import AccessLost, LogUnavailable, LogUnfit, NotPrimary
+from waterclock.log.floors import Floors
+from waterclock.log.handshake import Handshake
 from waterclock.log.lines import Line, facts, pack
 from waterclock.log.nodes import Node, Nodes
 from waterclock.log.passing import MOVED, code_of
@@ -29,17 +31,20 @@ class Reader:
     With a read it asks once a second whether the server is still the one to ask, and what its gates say.
     """
 
-    def __init__(self, nodes: Nodes, *, name: str, keys: Keys, named: Callable[[str], str]) -> None:
-        """`named`: a server process as gates name it."""
+    def __init__(self, nodes: Nodes, *, name: str, keys: Keys, handshake: Handshake) -> None:
         self.keys = keys
         self._nodes = nodes
         self._name = name
-        self._named = named
+        self._handshake = handshake
         self._line: Line | None = None
         self._node: Node | None = None  # that it reached, and how often that one's connections had been dropped then
         self._dropped = 0
         self._asked_at = float("-inf")
-        self._gates: dict[str, list[bytes | None]] = {}  # by the key of `meta`: `run_id`, `epoch`
+        self._open: dict[str, bool] = {}  # by the key of `meta`: whether the partition was open there at the last look
+
+    @property
+    def floors(self) -> Floors:
+        return self._handshake.floors
 
     @property
     def longest(self) -> float:
@@ -48,8 +53,7 @@ class Reader:
 
     def is_open(self, partition: int) -> bool:
         """Whether, at the last look, the partition was open on the server process that it is read from."""
-        named = self._gates.get(self.keys.partition(partition, "meta"), [None])[0]
-        return self._line is not None and named == self._named(self._line.server.run_id).encode()
+        return self._line is not None and self._open.get(self.keys.partition(partition, "meta"), False)
 
     async def read(
         self, streams: Mapping[str, str], *, count: int, block: float | None
@@ -58,6 +62,7 @@ class Reader:
 
         Raises:
             LogUnavailable: no answer, or another server is to be asked.
+            Foreign: a partition there is another installation's.
         """
         words: list[str | int] = ["XREAD", "COUNT", count]
         if block is not None:
@@ -90,12 +95,13 @@ class Reader:
         if now - self._asked_at < _ASK_EVERY:
             return await self._line.ask(command)
         metas = [f"{stream[: stream.index('}') + 1]}:meta" for stream in streams]
-        gates = [pack("HMGET", meta, "run_id", "epoch") for meta in metas]
+        gates = [self._handshake.question(meta) for meta in metas]
         told, *heads, rows = await self._line.ask_all(_WHO, *gates, command)
         self._asked_at = now
         self._check(self._line, self._line.checked(told, _WHO))
         for meta, gate, head in zip(metas, gates, heads, strict=True):
-            self._gates[meta] = self._line.checked(head, gate)
+            found = self._line.checked(head, gate)
+            self._open[meta] = await self._handshake.hear(self._line, meta, found, leave=True)
         return self._line.checked(rows, command)
 
     def _check(self, line: Line, info: bytes) -> None:

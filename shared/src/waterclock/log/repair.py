@@ -139,12 +139,18 @@ class Repair:
             await self._call(ended=ours, commands=clients)
 
     async def fork(
-        self, forked: LogForked, *, archived: Position | None, tail: str, paused: Mapping[str, Position]
+        self,
+        forked: LogForked,
+        *,
+        archived: Position | None,
+        tail: str,
+        paused: Mapping[str, Position],
+        with_names: bool = True,
     ) -> Position:
         """Put everything in place and open the partition; the place of `forked`.
 
         It follows the archive's last entry, if there is one. `tail`: entry id of the stream's end, as it was compared
-        with the archive (`""`: none).
+        with the archive (`""`: none). `with_names`: with the last partition go the names.
 
         Raises:
             TailMoved: the stream ends elsewhere.
@@ -163,7 +169,9 @@ class Repair:
             raise TailMoved(self._partition, tail, reply.entry)
         if reply.status not in {"done", "already"}:
             raise StaleRepair(self._partition, reply.status)
-        await open_names_with_the_last(self._log)
+        self._log.floors.seen(self._partition, self.epoch)
+        if with_names:
+            await open_names_with_the_last(self._log)
         return at_entry(self._partition, reply.entry)
 
     async def _call(self, **given: Any) -> None:

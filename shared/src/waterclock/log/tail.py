@@ -60,6 +60,8 @@ async def read(
             chain += await _filled(archive, partition, chain[-1].position if chain else after, entry)
         chain.append(entry)
         held = name
+    if chain:
+        source.floors.seen(partition, chain[-1].position.epoch)
     return chain
 
 

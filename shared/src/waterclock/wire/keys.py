@@ -41,6 +41,15 @@ class Keys(NamedTuple):
     def partition(self, partition: int, name: str) -> str:
         return f"{{{self.prefix}:{partition}}}:{name}"
 
+    def meta(self, place: int) -> str:
+        """Of a partition, or of the names (-1)."""
+        return self.partition(place, "meta") if place >= 0 else self.names_meta
+
+    def place_of(self, tag: str) -> int | None:
+        """The partition whose keys begin so, -1 for the names; None: there is none."""
+        name = tag.removeprefix(f"{{{self.prefix}:").removesuffix("}")
+        return -1 if tag == f"{{{self.prefix}:names}}" else int(name) if name.isdecimal() else None
+
     def due(self, partition: int, queue: str) -> str:
         return self.partition(partition, f"due:{queue}")
 

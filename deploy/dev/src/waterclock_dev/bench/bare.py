@@ -49,7 +49,7 @@ class _Call:
         self._run_id = run_id
 
     def __call__(self, payload: dict[str, Any]) -> dict[str, Any]:
-        reply = self._client.evalsha(self._sha, len(self._keys), *self._keys, self._run_id, _encode(payload))
+        reply = self._client.evalsha(self._sha, len(self._keys), *self._keys, self._run_id, _encode(payload), 1)
         return msgspec.msgpack.decode(reply)
 
 

@@ -24,7 +24,7 @@ if P.server ~= ARGV[1] then return cmsgpack.pack({status = 'elsewhere'}) end
 if head[1] == ARGV[1] then
   return cmsgpack.pack({status = epoch == P.epoch and 'already' or 'open', entry = last})
 end
-if P.epoch <= epoch or call('HGET', K.meta, 'repair') ~= text(P.epoch) .. ' ' .. ARGV[1] then
+if P.epoch <= math.max(epoch, tonumber(head[6] or 0)) or call('HGET', K.meta, 'repair') ~= text(P.epoch) .. ' ' .. ARGV[1] then
   return cmsgpack.pack({status = 'stale'})
 end
 local tail = stream_end()
@@ -56,7 +56,7 @@ call('UNLINK', K.events, K.sessions, K.ended1, K.commands1)
 now = math.max(now, P.clock)
 last, epoch, seq, head[2] = P.archived, P.epoch, 0, text(P.epoch)
 local entry = emit(P.body)
-call('HDEL', K.meta, 'repair', 'leader')
+call('HDEL', K.meta, 'repair', 'leader', 'floor')
 call('HSET', K.meta, 'epoch', epoch, 'run_id', ARGV[1], 'fence', 0, 'clock', P.clock, 'leader_until', 0,
   'term', math.max(tonumber(call('HGET', K.meta, 'term') or 0), epoch * TERMS_PER_EPOCH),
   'ended_side', 0, 'ended_since', now, 'commands_side', 0, 'commands_since', now)

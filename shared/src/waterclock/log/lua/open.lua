@@ -10,11 +10,12 @@
 -- P.body    of EpochBegan
 --
 -- Returns {status}: 'done' or 'already' with the partition's last entry; 'elsewhere': the connection reached another
--- process; 'stale' with the present epoch; 'moved' with the stream's last entry id.
+-- process; 'stale' with the latest epoch that is known here; 'moved' with the stream's last entry id.
 
 if P.server ~= ARGV[1] then return cmsgpack.pack({status = 'elsewhere'}) end
 if head[1] == ARGV[1] and epoch == P.epoch then return cmsgpack.pack({status = 'already', entry = last}) end
-if P.epoch <= epoch then return cmsgpack.pack({status = 'stale', epoch = epoch}) end
+local latest = math.max(epoch, tonumber(head[6] or 0))
+if P.epoch <= latest then return cmsgpack.pack({status = 'stale', epoch = latest}) end
 
 local tail = stream_end()
 if P.tail and P.tail ~= tail then return cmsgpack.pack({status = 'moved', entry = tail}) end
@@ -23,5 +24,6 @@ last = tail -- the stream's word: `meta` may have been lost with what came after
 epoch, seq, head[2] = P.epoch, 0, text(P.epoch)
 local entry = emit(P.body)
 call('HSET', K.meta, 'epoch', epoch, 'run_id', ARGV[1], 'fence', 0)
+call('HDEL', K.meta, 'floor')
 ring()
 return conclude({status = 'done', entry = entry})

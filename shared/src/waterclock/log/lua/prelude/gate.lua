@@ -4,9 +4,11 @@
 --
 -- ARGV[1]  run_id of the server process that the caller's connection reached
 -- ARGV[2]  the payload, a msgpack map; `P` here
+-- ARGV[3]  the floor: the highest epoch that the caller has seen opened, 0 for none; nil: of a release that knows of none
 --
 -- The gate comes first: a partition that names another server process has not been opened on this one, and nothing is
--- read or written. A runtime error keeps the writes already done, so all checks come before the first write, and what
+-- read or written; nor where a later epoch was opened elsewhere, so that this server is no longer the one to ask.
+-- A runtime error keeps the writes already done, so all checks come before the first write, and what
 -- is gathered on the way is written in few calls at the end, by `finish` or `conclude`.
 --
 -- Records of runs are arrays, here and in `log/records.py`:
@@ -28,9 +30,13 @@ local BATCH = 1000 -- arguments to one call; Lua's stack holds 8000
 
 local call = redis.call
 local P = cmsgpack.unpack(ARGV[2])
-local head = call('HMGET', K.meta, 'run_id', 'epoch', 'seq', 'clock', 'fence')
+local head = call('HMGET', K.meta, 'run_id', 'epoch', 'seq', 'clock', 'fence', 'floor')
 if not head[2] then return redis.error_reply('NOTINITIALISED no such log') end
-if GATED and head[1] ~= ARGV[1] then return redis.error_reply('HALTED not open on this server process') end
+if GATED and (head[1] ~= ARGV[1] or head[6] or tonumber(head[2]) < tonumber(ARGV[3] or 0)) then
+  local below = tonumber(head[2]) < math.max(tonumber(ARGV[3] or 0), tonumber(head[6] or 0))
+  if below and ARGV[3] and head[2] ~= '0' then return redis.error_reply('SUPERSEDED by a server with a later epoch') end
+  if below or head[1] ~= ARGV[1] then return redis.error_reply('HALTED not open on this server process') end
+end
 
 local epoch, seq, fence = tonumber(head[2]), tonumber(head[3]), tonumber(head[5])
 local time = call('TIME')
