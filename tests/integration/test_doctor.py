@@ -18,7 +18,9 @@ from waterclock.log.projector_end import telling
 from waterclock.log.sessions import join, leave
 from waterclock.model.events import LeadershipTaken
 from waterclock.store import keys
+from waterclock.store.pool import connect_anew
 from waterclock_api.doctor import examine, exit_code, told
+from waterclock_api.installations import make_installation
 
 pytestmark = pytest.mark.asyncio
 
@@ -68,6 +70,9 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
     )
 
     async with staged(*place) as stage:
+        assert "neither log nor database" in (await asked(*place))[1]["installation"]
+        async with await connect_anew(stage.pool) as connection:
+            await make_installation(stage.log, connection)
         said = (await asked(*place))[1]
         assert ("not open" in said["halted"], "the last one ended" in said["projectors"]) == (True, False)
         with pytest.raises(ExceptionGroup):

@@ -33,11 +33,18 @@ from waterclock.model.positions import Position, at_entry
 from waterclock.store import retention
 from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare
+from waterclock_api import alone
 from waterclock_api import opening as api_opening
 from waterclock_dev.servers import Server
 from waterclock_dev.valkey import Valkey
 
 pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two looks at what may have been superseded follow each other soon."""
+    monkeypatch.setattr(alone, "APART", 0.1)
 
 
 class Installation:

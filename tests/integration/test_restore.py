@@ -32,7 +32,7 @@ from waterclock.store import archive
 from waterclock.store.partitioning import partitionings
 from waterclock.store.pool import connect_anew, open_pool
 from waterclock.store.rebuild import Rebuild, compare
-from waterclock_api.comparing import Ends
+from waterclock_api.comparing import Ends, Fork
 from waterclock_api.opening import OtherPartitions, ensure_open
 from waterclock_api.repairing import repair
 from waterclock_api.restoring import Restore
@@ -66,7 +66,7 @@ class Elsewhere:
             for partition in range(self.partitions):
                 archived = await archive.position(connection, partition)
                 ends = Ends(archived, None, forked=True, begins=True)
-                await repair(self.log, connection, partition, ends, epoch=EPOCH)
+                await repair(self.log, connection, partition, ends, Fork(None, 0), epoch=EPOCH)
         return [await held(self.log, partition) for partition in range(self.partitions)]
 
 

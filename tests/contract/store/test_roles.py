@@ -177,7 +177,7 @@ async def test_what_works_with_the_owners_rights_is_closed_to_all_and_names_its_
             "SELECT proname, proconfig, has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc"
             " WHERE prosecdef AND pronamespace = 'public'::regnamespace ORDER BY 1"
         ).fetchall()
-    names = ("drop_archive_month", "make_archive_month", "note_key_change")
+    names = ("drop_archive_month", "make_archive_month", "note_key_change", "note_reached")
     assert found == [(name, ["search_path=public, pg_temp"], False) for name in names]
 
 

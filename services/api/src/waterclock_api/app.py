@@ -16,6 +16,7 @@ from waterclock.kit.measures import exposed
 from waterclock.log.client import Log
 from waterclock.log.gathering import Gathering
 from waterclock.log.store_clock import StoreClocks
+from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.lanes import lanes_of
 from waterclock.store.pool import Pool
@@ -50,6 +51,7 @@ from waterclock_api.page import page_handlers
 from waterclock_api.parts import PARTS, Parts
 from waterclock_api.problems import OUTAGES, to_response
 from waterclock_api.proxies import Networks
+from waterclock_api.reaching import Reaching
 from waterclock_api.registry import Registry
 from waterclock_api.sites import Sites
 from waterclock_api.tokens import TokenSettings, tokens_of
@@ -112,9 +114,16 @@ async def assembled(
     `closed`: credentials are asked for even if nobody could show any.
     """
     clock, budget = clock or SystemClock(), budget or Budget()
-    projected, store_clocks, outages, lanes = Projected(pool), StoreClocks(clock), Outages(clock), lanes_of(pool)
+
+    def opened(place: Position) -> None:
+        log.floors.seen(place.partition, place.epoch)
+
+    projected, lanes = Projected(pool, opened), lanes_of(pool)
+    store_clocks, outages = StoreClocks(clock), Outages(clock)
     keyring = Keyring(lanes.own, clock)
     await keyring.begin()
+    reaching = Reaching(log, lanes.own)
+    await reaching.begin()
     registry = Registry(log, lanes.own, projected, clock)
     known = tokens_of(tokens or TokenSettings(), clock)
     access = Access(
@@ -128,6 +137,7 @@ async def assembled(
         "listen to projectors": projected.listen,
         "watch schedules": partial(keep_watch, log, store_clocks, look),
         "keep the keys": keyring.keep,
+        "note what is reached": reaching.keep,
         "keep the executors": registry.keep,
         "keep vigil over postgres": pool.keep_vigil,
     }

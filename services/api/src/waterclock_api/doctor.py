@@ -20,7 +20,7 @@ from waterclock.log.client import Log
 from waterclock.log.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.pool import Connection, open_pool
-from waterclock_api import encryption, findings, overdue_findings, place_findings
+from waterclock_api import encryption, epoch_findings, findings, overdue_findings, place_findings
 from waterclock_api.findings import Finding, problem
 from waterclock_api.settings import ProjectorSettings, StoreSettings, log_settings
 
@@ -72,7 +72,9 @@ async def examine() -> list[Finding]:
             checks += [encryption.of_store(connection), findings.of_store(connection, clock, known)]
             checks.append(place_findings.of_jobs(connection))
             checks.append(findings.of_credentials(connection, os.environ, clock))
+            checks.append(epoch_findings.of_epochs(connection))
         if connection is not None and log is not None and log.partitions:
+            checks += [epoch_findings.of_installation(log, connection)]
             checks += [findings.of_both(log, connection), overdue_findings.of_runs(log, connection)]
         if os.environ.get(f"{PREFIX}API_URL", "").strip():
             own = read(ClientSettings, os.environ)

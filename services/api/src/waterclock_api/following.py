@@ -24,16 +24,20 @@ from waterclock.log.passing import PASSES as PASSES_OF_LOG
 from waterclock.model.folding import Batch
 from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
+from waterclock.store.epochs import EpochsUsedUp
 from waterclock.store.passing import PASSES
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.project import apply, batch_of
 from waterclock.store.quarantine import POISON, reason_of
 from waterclock.wire.envelope import Entry, UnknownEvent, unreadable
+from waterclock_api.alone import NotOpened
 from waterclock_api.comparing import Strangers
 from waterclock_api.handover import connect_following, unblocked
-from waterclock_api.opening import ArchiveAhead, NotOpened, OtherPartitions, ensure_open
+from waterclock_api.installations import OtherInstallation
+from waterclock_api.opening import ArchiveAhead, OtherPartitions, ensure_open
 from waterclock_api.portions import portions
 from waterclock_api.projecting import Traced
+from waterclock_api.reservations import Reservations
 from waterclock_api.settling import settle_lost
 from waterclock_api.trimming import Keeping, delete_cleared, trim
 
@@ -54,7 +58,16 @@ class Overtaken(Exception):
 
 PASSING: tuple[type[Exception], ...] = (*PASSES_OF_LOG, NotOpened, Overtaken, *PASSES, TimeoutError)
 """What passes by itself: try again. The rest of what psycopg and the log raise are bugs, and fly."""
-BROKEN = (ArchiveAhead, BrokenChain, OtherPartitions, Strangers, msgspec.ValidationError, psycopg.DataError)
+BROKEN = (
+    ArchiveAhead,
+    BrokenChain,
+    EpochsUsedUp,
+    OtherInstallation,
+    OtherPartitions,
+    Strangers,
+    msgspec.ValidationError,
+    psycopg.DataError,
+)
 """What does not pass until someone has repaired the log, or us: look again now and then, and write nothing."""
 
 _log = logging.getLogger(__name__)
@@ -71,8 +84,9 @@ class Watcher(Protocol):
 async def follow(log: Log, pool: Pool, partition: int, watcher: Watcher, keeping: Keeping) -> None:
     """Project a partition until cancelled; whatever is out of reach is waited for."""
     pause, told = BACK_OFF[0], ""
+    reservations = Reservations()
     while True:
-        follower = _Follower(log, pool, partition, keeping)
+        follower = _Follower(log, pool, partition, keeping, reservations)
         try:
             await apart(follower.run(watcher), name=f"follow {partition} once")
         except* (*PASSING, *BROKEN) as group:
@@ -92,11 +106,12 @@ async def follow(log: Log, pool: Pool, partition: int, watcher: Watcher, keeping
 class _Follower:
     """One start, up to the first fault: while one batch is written, the next entries are read."""
 
-    def __init__(self, log: Log, pool: Pool, partition: int, keeping: Keeping) -> None:
+    def __init__(self, log: Log, pool: Pool, partition: int, keeping: Keeping, reservations: Reservations) -> None:
         self._log = log
         self._pool = pool
         self._partition = partition
         self._keeping = keeping
+        self._reservations = reservations
         self._read: asyncio.Queue[Sequence[Entry]] = asyncio.Queue(AHEAD)
         self._cleared = asyncio.Event()
         self._cleared.set()  # an earlier follower may have left something
@@ -104,7 +119,7 @@ class _Follower:
 
     async def run(self, watcher: Watcher) -> None:
         async with await connect_following(self._pool, self._partition) as connection:
-            opening = ensure_open(self._log, connection, self._partition)
+            opening = ensure_open(self._log, connection, self._partition, reservations=self._reservations)
             at = await unblocked(self._pool, connection, self._partition, opening)
             watcher.following(self._partition, at)
             async with asyncio.TaskGroup() as tasks:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from contextlib import suppress
 
 import click
 
@@ -20,13 +21,14 @@ from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import SettingsError, TelemetrySettings, read
 from waterclock.log.client import Log
-from waterclock.log.errors import LogUnavailable, LogUnfit
-from waterclock.log.opening import initialise
+from waterclock.log.errors import LogUnavailable, LogUnfit, NotInitialised
+from waterclock.log.opening import prepare
 from waterclock.log.projector_end import telling
 from waterclock.store.lanes import statement_seconds
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
 from waterclock.store.pool import open_pool, unopened_pool
+from waterclock.store.rights import rights
 from waterclock.store.start import open_or_stopped, soon_open
 from waterclock_api.access import Access, Limits
 from waterclock_api.app import application, assembled
@@ -34,6 +36,7 @@ from waterclock_api.audit import TAGS
 from waterclock_api.budget import Budget
 from waterclock_api.descriptors import connections_at_most
 from waterclock_api.fronting import Fronted, RequestIds, path_prefix
+from waterclock_api.installations import make_installation
 from waterclock_api.keeping import kept
 from waterclock_api.keyless import MEANS, SETTING, check_names, is_keyless, why_not
 from waterclock_api.lagging import Lags
@@ -214,15 +217,27 @@ async def _migrate(_: asyncio.Event) -> None:
     queues = queues_of(own)
     with told_every(_tell_migrating):
         applied = await migrate_store(store.postgres_url)
-    async with await open_pool(store.postgres_url, name="migrate", max_size=1) as pool, pool.connection() as connection:
-        known = await present(connection)
-    await initialise(
-        log_settings(),
-        partitions=own.partitions,
-        queues=queues,
-        archived=known.partitions if known is not None else None,
-        restored=known.since if known is not None else 0,
-    )
+    log = await Log.reach(log_settings(), role="migrate")
+    try:
+        async with (
+            await open_pool(store.postgres_url, name="migrate", max_size=1) as pool,
+            pool.connection() as connection,
+        ):
+            with suppress(NotInitialised):
+                await log.refresh()
+            known = await present(connection)
+            with rights(store.postgres_url):
+                identity = await make_installation(log, connection)
+        await prepare(
+            log,
+            partitions=own.partitions,
+            queues=queues,
+            archived=known.partitions if known is not None else None,
+            restored=known.since if known is not None else 0,
+            identity=identity,
+        )
+    finally:
+        await log.close()
     click.echo(f"Postgres: {', '.join(applied) or 'nothing to do'}. Redis: {own.partitions} partition(s), ready.")
 
 

@@ -4,6 +4,10 @@ A partition is halted until someone has compared the end of its stream with the 
 first, on the position that was compared; then the partition is opened in it, on the stream's end that was compared: as
 it is, or, if its stream lost its end, repaired from the archive. Of several projectors that try at once one succeeds,
 and the others see it. Whoever is stopped in between leaves a halted partition to the next.
+
+A partition in an earlier epoch than was opened, open or not, is that of a server that another has taken the place of,
+or of one that has forgotten. It is halted at once, and opened only when nobody is at work on the later one
+(`alone.py`).
 """
 
 from __future__ import annotations
@@ -12,15 +16,20 @@ import logging
 
 from waterclock.log.client import Log
 from waterclock.log.errors import LogUnavailable, StaleEpoch, StaleRepair, TailMoved
-from waterclock.log.gates import Gate, gate_of
-from waterclock.log.opening import open_names_with_the_last, open_partition, prepare_again
+from waterclock.log.floors import NAMES
+from waterclock.log.gates import Gate, gate_of, gate_of_names, supersede
+from waterclock.log.opening import identify, open_names_with_the_last, open_partition, prepare_again
 from waterclock.log.repair import lose
 from waterclock.model.positions import Position
+from waterclock.store import epochs
 from waterclock.store.partitioning import Partitioning, present
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
-from waterclock_api.comparing import Ends, compare
-from waterclock_api.repairing import Overtaken, Tell, repair
+from waterclock_api.alone import Looks, NotOpened
+from waterclock_api.comparing import Ends, compare, fork_of
+from waterclock_api.installations import check_installation
+from waterclock_api.repairing import Overtaken, Tell, forget_void, repair
+from waterclock_api.reservations import Reservations
 
 _TRIES = 10  # each is spoilt only by another projector that gets on
 
@@ -52,75 +61,143 @@ class OtherPartitions(Exception):
         )
 
 
-class NotOpened(Exception):
-    """Others were opening the partition each time we tried; try again."""
-
-
-async def ensure_open(log: Log, connection: Connection, partition: int, *, tell: Tell | None = None) -> Position | None:
+async def ensure_open(
+    log: Log,
+    connection: Connection,
+    partition: int,
+    *,
+    tell: Tell | None = None,
+    careful: bool = True,
+    reservations: Reservations | None = None,
+) -> Position | None:
     """Open the partition if it is halted, repaired if it has to be; its position in the archive, from which to go on.
 
-    `tell` is called with how much a repair has put back.
+    One in an earlier epoch than was opened is halted, if it is open, and then opened like any other; `careful`: only
+    after it was looked at twice. `tell` is called with how much a repair has put back. `reservations`: of this process.
 
     Raises:
         ArchiveAhead: it is open, and lacks archived events.
         BrokenChain: what follows the archive's last event was trimmed from the stream.
         Strangers: stream and archive have nothing in common.
+        OtherInstallation, Foreign: the database, or that partition of the log, is another's.
         OtherPartitions: the number of partitions was changed, here or there.
-        NotOpened: others got in between; try again.
+        EpochsUsedUp: there is no epoch left to open it in.
+        NotOpened: others got in between, or are at work on a later epoch; try again.
     """
     ours, theirs = Partitioning(log.restored, log.partitions), await present(connection)
     if theirs is not None and theirs.since != ours.since:
         raise OtherPartitions(ours, theirs)
     await connection.execute(statement("add_partition"), {"partition": partition})
+    one = _Opening(log, connection, partition, tell, reservations or Reservations(), careful=careful)
     for _ in range(_TRIES):
-        gate = await gate_of(log, partition)
-        if not gate.prepared:
-            await prepare_again(log, partition)
-            _log.warning("log put back where there was none", extra={"partition": partition})
-            continue
-        ends = await compare(log, connection, partition)
-        if not gate.opened:
-            await _open(log, connection, partition, gate, ends, tell)
-        elif ends.forked:
-            raise ArchiveAhead(partition, ends.archived, ends.end)
-        else:
-            taken = await lose(log, partition)
-            if taken:
-                _log.warning("attempts lost with the log", extra={"partition": partition, "runs": taken})
-            await _open_names(log)
+        ends = await one.step()
+        if ends is not None:
             return ends.archived
     raise NotOpened(f"Partition {partition} is being opened by others.")
 
 
-async def _open(log: Log, connection: Connection, partition: int, gate: Gate, ends: Ends, tell: Tell | None) -> None:
-    """Open the partition, unless another gets in between."""
-    epoch = await _reserve(connection, partition, ends, above=gate.epoch)
-    if epoch is None:
-        return
-    try:
+class _Opening:
+    """What is done to have one partition open, a step at a time."""
+
+    def __init__(
+        self,
+        log: Log,
+        connection: Connection,
+        partition: int,
+        tell: Tell | None,
+        reservations: Reservations,
+        *,
+        careful: bool,
+    ) -> None:
+        self._log = log
+        self._connection = connection
+        self._partition = partition
+        self._tell = tell
+        self._reservations = reservations
+        self._careful = careful
+        self._looks = Looks(log, connection)
+        self._alone: dict[int, tuple[str, int]] = {}  # servers and epochs that were looked at twice
+
+    async def step(self) -> Ends | None:
+        """Look, and do what is next; how stream and archive end, once it is open."""
+        log, partition = self._log, self._partition
+        await check_installation(log, self._connection)
+        gate = await gate_of(log, partition)
+        if not gate.prepared:
+            await prepare_again(log, partition)
+            _log.warning("log put back where there was none", extra={"partition": partition})
+            return None
+        known = await epochs.opened(self._connection)
+        for place, epoch in known.items():
+            log.floors.seen(place, epoch)
+        if not await self._is_the_latest(partition, gate, known.get(partition, 0)):
+            return None
+        ends = await compare(log, self._connection, partition)
+        if not gate.opened:
+            await self._open(gate, ends)
+            return None
         if ends.forked:
-            await repair(log, connection, partition, ends, epoch=epoch, tell=tell)
+            raise ArchiveAhead(partition, ends.archived, ends.end)
+        if gate.epoch > known.get(partition, 0):
+            await epochs.note_opened(self._connection, partition, gate.epoch)
+        taken = await lose(log, partition)
+        if taken:
+            _log.warning("attempts lost with the log", extra={"partition": partition, "runs": taken})
+        await self._open_names(known.get(NAMES, 0))
+        return ends
+
+    async def _is_the_latest(self, place: int, gate: Gate, known: int) -> bool:
+        """Whether nothing later than what is here was opened, or what is here is all that is left; else look again."""
+        if gate.epoch >= known:
+            return True
+        if gate.opened:
+            if await supersede(self._log, place, gate, floor=known):
+                extra = {"partition": place, "epoch": gate.epoch, "known": known, "server": gate.run_id}
+                _log.error("an earlier epoch than was opened took writes: halted", extra=extra)
+            return False
+        if not self._careful or self._alone.get(place) == (gate.run_id, gate.epoch):
+            return True
+        again = await self._looks.twice(place, gate, known)
+        self._alone[place] = (again.run_id, again.epoch)
+        return False
+
+    async def _open(self, gate: Gate, ends: Ends) -> None:
+        """Open the partition, unless another gets in between."""
+        log, connection, partition = self._log, self._connection, self._partition
+        log.nodes.check_agreed()
+        fork = await fork_of(log, connection, partition, ends) if ends.forked else None
+        if log.identity and not gate.identity:
+            await identify(log, partition)
+        above = max(gate.latest, ends.end.epoch if ends.end is not None else 0, log.floors.of(partition))
+        reserved = self._reservations
+        epoch = await reserved.take(connection, partition, ends.archived, above=above, server=gate.run_id)
+        if epoch is None:
+            return
+        await forget_void(log, connection, partition, forked=ends.forked)
+        try:
+            if fork is not None:
+                reserved.begun(partition)
+                await repair(log, connection, partition, ends, fork, epoch=epoch, tell=self._tell)
+            else:
+                tail = ends.end.entry if ends.end is not None else ""
+                await open_partition(log, partition, epoch=epoch, expect_tail=tail, with_names=False)
+                _log.info("partition opened", extra={"partition": partition, "epoch": epoch, "end": str(ends.end)})
+        except (StaleEpoch, StaleRepair, TailMoved, Overtaken) as passing:
+            _log.info("partition not opened", extra={"partition": partition, "epoch": epoch, "reason": str(passing)})
         else:
-            tail = ends.end.entry if ends.end is not None else ""
-            await open_partition(log, partition, epoch=epoch, expect_tail=tail)
-            _log.info("partition opened", extra={"partition": partition, "epoch": epoch, "end": str(ends.end)})
-    except (StaleEpoch, StaleRepair, TailMoved, Overtaken) as passing:
-        _log.info("partition not opened", extra={"partition": partition, "epoch": epoch, "reason": str(passing)})
+            reserved.used(partition)
+            await epochs.note_opened(connection, partition, epoch)
 
-
-async def _open_names(log: Log) -> None:
-    """Open the names if they can be: partitions do not wait for a node that is away."""
-    try:
-        await open_names_with_the_last(log)
-    except LogUnavailable as error:
-        _log.warning("names not opened", extra={"reason": str(error)})
-
-
-async def _reserve(connection: Connection, partition: int, ends: Ends, *, above: int) -> int | None:
-    """A new epoch; None if the position has moved since it was compared."""
-    epoch, seq = (ends.archived.epoch, ends.archived.seq) if ends.archived is not None else (0, 0)
-    above = max(above, ends.end.epoch if ends.end is not None else 0)
-    place = {"partition": partition, "epoch": epoch, "seq": seq, "above": above}
-    cursor = await connection.execute(statement("reserve_epoch"), place)
-    row = await cursor.fetchone()
-    return row[0] if row is not None else None
+    async def _open_names(self, known: int) -> None:
+        """Open the names if they can be: partitions do not wait for a node that is away."""
+        log = self._log
+        try:
+            for _ in range(_TRIES):
+                gate = await gate_of_names(log)
+                if await self._is_the_latest(NAMES, gate, known):
+                    if log.identity and not gate.identity:
+                        await identify(log, NAMES)
+                    await open_names_with_the_last(log, epochs.OfNames(self._connection))
+                    return
+        except (LogUnavailable, NotOpened) as error:
+            _log.warning("names not opened", extra={"reason": str(error)})

@@ -10,20 +10,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from waterclock.kit.cancelling import apart
 from waterclock.kit.lines import Outage
 from waterclock.log.client import Log
-from waterclock.log.errors import LogError
+from waterclock.log.errors import Halted, LogError, LogUnavailable
 from waterclock.model.positions import Position
 from waterclock.store.passing import PASSES
-from waterclock.store.pool import Connection, Pool
+from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.retention import Keep
 from waterclock.store.shares import Shares
 from waterclock_api.following import BACK_OFF, follow
 from waterclock_api.handover import connect_sharing
+from waterclock_api.installations import settle_installation
 from waterclock_api.keeping import keep_house
 from waterclock_api.lagging import Lags, lags
+from waterclock_api.reaching import Reaching
 from waterclock_api.trimming import Keeping
 
 LOOK_EVERY = 0.5  # s between two looks at how the partitions are shared
@@ -47,17 +50,44 @@ async def run(
 
     `ready` is called each time when all of them are followed, `unready` with the reason when one no longer is, `behind`
     each second with the lag of each that is followed. What is out of reach is waited for; of `pool` only the address
-    and, to fill gaps, the archive are used.
+    and, to fill gaps and tell others, a connection now and then are used.
+
+    Raises:
+        OtherInstallation: the database is not that of the log.
     """
+    if not await _settled(log, pool, stop, unready):
+        return
+    reaching = Reaching(log, pool)
     projector = Projector(log, pool, ready=ready, unready=unready, keeping=keeping or Keeping())
     async with asyncio.TaskGroup() as tasks:
         work = [tasks.create_task(projector.run(), name="project")]
         work.append(tasks.create_task(keep_house(pool, keep or Keep()), name="keep house"))
+        work.append(tasks.create_task(reaching.keep(), name="note what is reached"))
         if behind is not None:
             work.append(tasks.create_task(projector.measure(behind), name="measure the lag"))
         await stop.wait()
         for task in work:
             task.cancel()
+
+
+async def _settled(log: Log, pool: Pool, stop: asyncio.Event, unready: Callable[[str], None] | None) -> bool:
+    """See that log and database are of one installation, before anything is done; False: stopped before."""
+    outage = Outage(_log, "not known whose the database is", "it is known whose the database is")
+    while not stop.is_set():
+        try:
+            async with await connect_anew(pool) as connection:
+                await settle_installation(log, connection)
+        except (*PASSES, LogUnavailable, Halted) as error:
+            outage.failed(error)
+            if unready is not None:
+                unready(" ".join(str(error).split()))
+        else:
+            outage.over()
+            return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BACK_OFF[1]):
+                await stop.wait()
+    return False
 
 
 class Projector:

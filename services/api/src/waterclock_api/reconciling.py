@@ -37,6 +37,7 @@ from waterclock.store.rights import rights
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import AT, BODY, PREV, Entry, encode_body, read_entry
 from waterclock_api.comparing import Ends, Strangers, compare, fork_of
+from waterclock_api.installations import check_installation
 from waterclock_api.opening import ensure_open
 from waterclock_api.progress import Progress
 from waterclock_api.settings import StoreSettings, log_settings
@@ -74,6 +75,7 @@ def reconcile(*, do: bool, accept_loss: bool, clock: bool, known: bool, partitio
                 each = range(log.partitions) if partition is None else (partition,)
                 step = one.known if known else one.clock if clock else one.partition
                 with rights(store.postgres_url):
+                    await check_installation(log, connection)
                     left = [number for number in each if not await step(number)]
         finally:
             await log.close()
@@ -196,7 +198,8 @@ class Reconcile:
         if (await gate_of(self._log, partition)).opened:
             await halt(self._log, partition)
         with told_every(partial(_tell_standing, partition)):
-            await ensure_open(self._log, self._connection, partition, tell=Progress(partition).tell)
+            told = Progress(partition).tell
+            await ensure_open(self._log, self._connection, partition, tell=told, careful=False)
         self._say(f"  done: open in epoch {(await gate_of(self._log, partition)).epoch}")
         return True
 

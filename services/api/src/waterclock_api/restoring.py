@@ -17,14 +17,17 @@ import click
 
 from waterclock.client.output import tell
 from waterclock.kit import telemetry
+from waterclock.kit.chance import token
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
-from waterclock.log.clearance import Found, clear, found, halt
+from waterclock.log.clearance import Found, borne, clear, found, halt
 from waterclock.log.client import Log, Queue
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.opening import prepare, tail_of
 from waterclock.store import archive, quarantine
+from waterclock.store.installation import Installation, installation, move
+from waterclock.store.installation import found as say
 from waterclock.store.partitioning import Partitioning, present, repartition
 from waterclock.store.pool import Connection, connect_anew, open_pool
 from waterclock.store.rights import rights
@@ -93,16 +96,31 @@ class Restore:
         known = await self._check()
         wanted = partitions or known.partitions
         there = await found(self._log)
+        ours = await self._installation()
+        if there.keys:
+            self._check_whose(ours, await borne(self._log, there.partitions), replace=replace, accept_loss=accept_loss)
         above = await self._make_room(known, wanted, there, replace=replace, accept_loss=accept_loss)
         if wanted != known.partitions:
             self._say(f"From {known.partitions} partitions into {wanted}.")
             known = await repartition(self._connection, wanted, above=above)
         else:
             await self._connection.execute(statement("level_openings"), {"above": above})
-        await prepare(self._log, partitions=wanted, queues=self._queues, archived=wanted, restored=known.since)
+        if await move(self._connection, self._log.keys.prefix):
+            self._say(
+                f"Moved from the log {ours.prefix} to {self._log.keys.prefix}: nothing may run on the other any more."
+            )
+        await prepare(
+            self._log,
+            partitions=wanted,
+            queues=self._queues,
+            archived=wanted,
+            restored=known.since,
+            identity=ours.identity,
+        )
         await self._log.refresh()
         for partition in range(wanted):
-            await ensure_open(self._log, self._connection, partition, tell=Progress(partition).tell)
+            told = Progress(partition).tell
+            await ensure_open(self._log, self._connection, partition, tell=told, careful=False)
             epoch = (await gate_of(self._log, partition)).epoch
             self._say(f"partition {partition}: open in epoch {epoch}")
         if count := await quarantine.count(self._connection):
@@ -131,6 +149,31 @@ class Restore:
         if missing:
             raise Unfit(f"WATERCLOCK_QUEUE_WEIGHTS lacks queues that jobs or runs are in: {', '.join(missing)}")
         return known
+
+    async def _installation(self) -> Installation:
+        """Whose the database is; one that does not say is told a new identity."""
+        ours = await installation(self._connection)
+        return ours or await say(self._connection, Installation(token(16), self._log.keys.prefix))
+
+    def _check_whose(self, ours: Installation, theirs: set[str], *, replace: bool, accept_loss: bool) -> None:
+        """
+        Raises:
+            Unfit: the log is another's, and it was not said that it is to go.
+        """
+        others = sorted(theirs - {ours.identity})
+        if not others:
+            return
+        whose = (
+            f"the log {self._log.keys.prefix} there, of the installation {', '.join(others)}; the archive is of"
+            f" {ours.identity}"
+        )
+        if not (replace and accept_loss):
+            raise Unfit(
+                f"Not of this installation: {whose}. None of it is archived here. If it is to be removed for good, add"
+                " --replace --accept-loss; else correct WATERCLOCK_REDIS_URL, WATERCLOCK_KEY_PREFIX or"
+                " WATERCLOCK_POSTGRES_URL."
+            )
+        self._say(f"Not of this installation, and removed: {whose}.")
 
     async def _make_room(
         self, known: Partitioning, wanted: int, there: Found, *, replace: bool, accept_loss: bool

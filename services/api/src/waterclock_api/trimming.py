@@ -9,7 +9,7 @@ import msgspec
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.model.positions import Position, at_entry
-from waterclock.store import archive
+from waterclock.store import archive, dropped
 from waterclock.store.clearing import clear_lines
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
@@ -56,6 +56,7 @@ async def delete_cleared(log: Log, connection: Connection, partition: int) -> No
         if number < log.partitions and (oldest := await _oldest(log, number)) is not None:
             await _delete(log, connection, job_id, oldest, before)
         await clear_lines(connection, job_id, before)
+        await dropped.clear_job(connection, job_id)
         place = {"partition": number, "job_id": job_id, "epoch": epoch, "seq": seq}
         await connection.execute(statement("forget_clearing"), place)
 

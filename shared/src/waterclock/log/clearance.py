@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple, cast
 
 from waterclock.log.client import Log
+from waterclock.log.floors import NAMES
 from waterclock.log.lines import pack
 
 _AT_ONCE = 500  # keys
@@ -27,6 +28,17 @@ async def found(log: Log) -> Found:
     async for some in _keys(log):
         keys += len(some)
     return Found(keys, int(told[0] or 0), int(told[1] or 0))
+
+
+async def borne(log: Log, partitions: int) -> set[str]:
+    """The identities of installations that so many partitions and the names bear; mostly one, or none."""
+    found: set[str] = set()
+    for place in (NAMES, *range(max(1, partitions))):
+        key = log.keys.meta(place)
+        identity = cast("bytes | None", await log.execute(key, "HGET", key, "identity"))
+        if identity is not None:
+            found.add(identity.decode())
+    return found
 
 
 async def halt(log: Log, partition: int) -> int:

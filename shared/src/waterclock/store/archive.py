@@ -176,18 +176,22 @@ async def make_months(connection: Connection) -> None:
     await connection.execute(statement("make_months"))
 
 
+def storable(entry: Entry) -> tuple[str, str | None, str | None]:
+    """Type, job and run of an entry, as columns hold them."""
+    event = entry.event
+    if isinstance(event, UnknownEvent):
+        told = told_by(entry.document)
+        return _storable(event.named)[:KIND_MOST], told.job_id, told.run_id
+    ids = _id(getattr(event, "job_id", None)), _id(getattr(event, "run_id", None))
+    return str(event.__struct_config__.tag), *ids
+
+
 def _row(entry: Entry) -> tuple[Any, ...]:
     place, event, document = entry.position, entry.event, entry.document
-    if isinstance(event, UnknownEvent):
-        told = told_by(document)
-        kind, job_id, run_id = _storable(event.named)[:KIND_MOST], told.job_id, told.run_id
-    else:
-        kind = str(event.__struct_config__.tag)
-        job_id, run_id = _id(getattr(event, "job_id", None)), _id(getattr(event, "run_id", None))
-        if isinstance(event, StepLogged) and event.lines:
-            document = _stub(document, event.lines)
+    if isinstance(event, StepLogged) and event.lines:
+        document = _stub(document, event.lines)
     at = _EPOCH + timedelta(milliseconds=entry.at)
-    return place.partition, place.epoch, place.seq, entry.prev, at, kind, job_id, run_id, document
+    return place.partition, place.epoch, place.seq, entry.prev, at, *storable(entry), document
 
 
 def _id(found: str | None) -> str | None:

@@ -68,6 +68,7 @@ async def settle(connection: Connection) -> None:
     await _forget_runs(connection)
     await _sweep(connection, "decisions", "forget_decisions")
     await _sweep(connection, "quarantine", "forget_quarantined")
+    await _sweep(connection, "dropped", "forget_dropped")
     await _drop_months(connection)
     await _sweep(connection, "events_default", "sweep_default")
     await connection.execute(statement("prune_chain"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from waterclock.kit.lines import Outage
@@ -27,10 +27,11 @@ _log = logging.getLogger(__name__)
 
 
 class Projected:
-    """Hears how far the projectors are."""
+    """Hears how far the projectors are; `told` is called with each position that is heard."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, told: Callable[[Position], None] = lambda _: None) -> None:
         self._pool = pool
+        self._told = told
         self._waiting: dict[int, set[asyncio.Event]] = {}
         self.listening = asyncio.Event()
 
@@ -47,7 +48,9 @@ class Projected:
                     pause = _BACK_OFF[0]
                     self._wake_all()  # what was said before we listened
                     async for notice in connection.notifies():
-                        self._wake(parse_position(notice.payload).partition)
+                        place = parse_position(notice.payload)
+                        self._told(place)
+                        self._wake(place.partition)
             except PASSES as error:
                 outage.failed(error)
             finally:

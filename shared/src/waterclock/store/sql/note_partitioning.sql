@@ -1,7 +1,7 @@
--- Let the log have another number of partitions from a new epoch on, later than any that the store or the log (`above`)
--- knows; returns that epoch. The caller holds the positions.
+-- Let the log have another number of partitions from a new epoch on, 16 later than any that the store or the log (`above`)
+-- knows, for both may have been put back; returns that epoch. The caller holds the positions.
 WITH given AS (
-    SELECT greatest(max(epoch), max(opening), %(above)s::bigint) + 1 AS epoch, max(partition) + 1 AS partitions
+    SELECT greatest(max(epoch), max(opening), max(opened), %(above)s::bigint) + 16 AS epoch, max(partition) + 1 AS partitions
     FROM partitions
 ), before AS (
     INSERT INTO partitionings (epoch, partitions)
