@@ -14,7 +14,7 @@ from tests.support import waiting
 from tests.support.certificates import Authority
 from tests.support.cluster import start_cluster
 from tests.support.terminator import terminated
-from waterclock.log.broker import Control, application, broker_at, control_stream, hosted, say
+from waterclock.log.broker import Control, application, broker_of, control_stream, hosted, say
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.opening import initialise, tail_of
 from waterclock_dev.ports import LOOPBACK
@@ -38,7 +38,7 @@ async def test_every_node_of_a_cluster_is_reached_by_tls(tmp_path: Path) -> None
                 assert {node.target.address.port for node in log.nodes.all()} == {one.port, two.port}
                 for partition in range(8):
                     await tail_of(log, partition)
-                await heard_by_the_broker(url, log)
+                await heard_by_the_broker(log)
             finally:
                 await log.close()
             assert one.peers
@@ -67,9 +67,9 @@ async def announce(ports: dict[int, int]) -> None:
     await waiting.until(known, within=60, what="the nodes know each other's ports")
 
 
-async def heard_by_the_broker(url: str, log: Log) -> None:
+async def heard_by_the_broker(log: Log) -> None:
     """A word said through FastStream's broker, as a worker on a cluster hears it."""
-    broker = broker_at(url, clustered=True)
+    broker = broker_of(log.nodes, log.keys.control)
     heard: asyncio.Queue[Control] = asyncio.Queue()
     broker.subscriber(stream=control_stream(log.keys, since_ms=0))(heard.put)
     async with hosted(application(broker, title="test", version="1", description="hears")):

@@ -178,6 +178,6 @@ async def test_executors_that_cannot_be_announced_stop_the_start(
 
 
 async def test_the_asyncapi_document_names_the_control_messages(shop: Shop) -> None:
-    document = json.loads(asyncapi(app_of(None, shop.settings.url, shop.log.keys, since_ms=0)))
+    document = json.loads(asyncapi(app_of(None, broker_at(shop.settings.url), shop.log.keys, since_ms=0)))
     assert "control" in json.dumps(document["channels"])
     assert "logLevel" in json.dumps(document["components"])

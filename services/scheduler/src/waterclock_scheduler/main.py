@@ -22,7 +22,7 @@ from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import NAME, Host, RedisSettings, Seconds, TelemetrySettings, read
 from waterclock.log.broker import asyncapi as drawn
-from waterclock.log.broker import broker_at
+from waterclock.log.broker import broker_at, broker_of
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.log.sweeping import Sweeper
@@ -69,19 +69,18 @@ async def _serve(stop: asyncio.Event) -> None:
     redis, own = read(RedisSettings, os.environ), read(SchedulerSettings, os.environ)
     told = read(TelemetrySettings, os.environ)
     telemetry.setup("scheduler", told)
-    log = await Log.connect(LogSettings(url=redis.redis_url, prefix=redis.key_prefix), role="scheduler")
+    settings = LogSettings(url=redis.redis_url, address_map=redis.redis_address_map, prefix=redis.key_prefix)
+    log = await Log.connect(settings, role="scheduler")
     try:
-        await _schedule(log, redis, own, stop, told)
+        await _schedule(log, own, stop, told)
     finally:
         await log.close()
 
 
-async def _schedule(
-    log: Log, redis: RedisSettings, own: SchedulerSettings, stop: asyncio.Event, told: TelemetrySettings
-) -> None:
+async def _schedule(log: Log, own: SchedulerSettings, stop: asyncio.Event, told: TelemetrySettings) -> None:
     clock = SystemClock()
     scheduler = Scheduler(_name(own), ttl_s=own.scheduler_term, clock=clock)
-    broker = broker_at(redis.redis_url)
+    broker = broker_of(log.nodes, log.keys.schedulers)
     messages = Messages(scheduler, broker, log.keys)
     messages.hear_schedulers()
     if not log.server.cluster:  # there streams are on many nodes, and the broker reads from one: the walk looks itself

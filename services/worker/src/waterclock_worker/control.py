@@ -10,7 +10,7 @@ from importlib.metadata import version
 from faststream import AckPolicy, FastStream
 from faststream.redis import RedisBroker
 
-from waterclock.log.broker import Control, application, broker_at, control_stream
+from waterclock.log.broker import Control, application, control_stream
 from waterclock.model.ids import RunId
 from waterclock.wire.keys import Keys
 from waterclock_worker.worker import Worker
@@ -20,18 +20,16 @@ Host = Callable[[], AbstractAsyncContextManager[None]]
 
 def app_of(
     worker: Worker | None,
-    url: str,
+    broker: RedisBroker,
     keys: Keys,
     *,
     since_ms: int,
-    clustered: bool = False,
     host: Host | None = None,
 ) -> FastStream:
     """The application that hosts a worker: `host` is entered before the broker starts and left after it has stopped.
 
     Without a worker it is only good for its AsyncAPI document.
     """
-    broker = broker_at(url, clustered=clustered)
     _subscribe(broker, worker, keys, since_ms=since_ms)
     return application(
         broker,

@@ -24,7 +24,7 @@ from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, name_of, read
 from waterclock.log.broker import asyncapi as document_of
-from waterclock.log.broker import hosted
+from waterclock.log.broker import broker_at, broker_of, hosted
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.wire.keys import Keys
@@ -57,7 +57,7 @@ def worker(*, asyncapi: bool, executors: tuple[str, ...], queues: str | None, na
     """Claim runs, execute them, tell how they ended."""
     if asyncapi:
         redis = read(RedisSettings, os.environ)
-        click.echo(document_of(app_of(None, redis.redis_url, Keys(redis.key_prefix), since_ms=0)))
+        click.echo(document_of(app_of(None, broker_at(redis.redis_url), Keys(redis.key_prefix), since_ms=0)))
         return
     given |= {
         "worker_name": name,
@@ -93,14 +93,17 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
     reach = reach_of(os.environ)
     calm_collector()
     log_settings = LogSettings(
-        url=redis.redis_url, prefix=redis.key_prefix, control_timeout=min(2.0, settings.renew_every)
+        url=redis.redis_url,
+        address_map=redis.redis_address_map,
+        prefix=redis.key_prefix,
+        control_timeout=min(2.0, settings.renew_every),
     )
     store = await Log.connect(log_settings, role="worker")
     try:
         made = Worker(store, log_settings, registry, settings, reach=reach, new_loop=UvLoop)
         exposition = exposed("worker", looks=[made.look])
         async with pushing(exposition, told.otlp_endpoint, instance=settings.name):
-            await _host(made, store, redis, settings, stop, exposition)
+            await _host(made, store, settings, stop, exposition)
     finally:
         await store.close()
 
@@ -108,7 +111,6 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
 async def _host(
     made: Worker,
     store: Log,
-    redis: RedisSettings,
     settings: WorkerSettings,
     stop: asyncio.Event,
     exposition: Exposition,
@@ -128,9 +130,8 @@ async def _host(
             finally:
                 stopping.cancel()
 
-    app = app_of(
-        made, redis.redis_url, store.keys, since_ms=made.clock.now_ms(), clustered=store.server.cluster, host=host
-    )
+    broker = broker_of(store.nodes, store.keys.control)
+    app = app_of(made, broker, store.keys, since_ms=made.clock.now_ms(), host=host)
     async with hosted(app):
         await ended.wait()
 

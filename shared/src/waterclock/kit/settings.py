@@ -64,6 +64,7 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a process reaches the log."""
 
     redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_address_map: str = ""
     key_prefix: Annotated[
         str,
         msgspec.Meta(pattern=r"^[a-z0-9_-]{1,32}\Z", description="1 to 32 of a-z, 0-9, - and _", examples=["staging"]),

@@ -16,13 +16,17 @@ from typing import Any, Literal, cast
 import msgspec
 from faststream import FastStream
 from faststream.message import StreamMessage
-from faststream.redis import RedisBroker, RedisClusterBroker, StreamSub
+from faststream.redis import RedisBroker, StreamSub
 from faststream.redis.parser import MessageFormat
 from faststream.specification import AsyncAPI
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError
 
-from waterclock.log.targets import target_of
-from waterclock.log.tls import TlsConnection
+from waterclock.log.errors import LogUnavailable
+from waterclock.log.nodes import Nodes
+from waterclock.log.passing import MOVED, NO_ACCESS, NOT_THE_ONE, code_of
+from waterclock.log.targets import Target, target_of
 from waterclock.wire.keys import Keys
 
 BLOCK_MS = 2_000
@@ -97,19 +101,53 @@ async def decoded(message: StreamMessage[Any]) -> Any:
     return msgspec.json.decode(message.body)
 
 
-def broker_at(url: str, *, clustered: bool = False) -> RedisBroker:
-    """A broker, not connected yet."""
-    kind = RedisClusterBroker if clustered else RedisBroker
-    fresh = {"connection_class": TlsConnection} if not clustered and target_of(url).tls else {}
-    return kind(
-        url,
+def broker_at(url: str) -> RedisBroker:
+    """A broker at the first server that a URL names, not connected yet: for a document, or for a word by hand."""
+    return _broker(target_of(url))
+
+
+def broker_of(nodes: Nodes, key: str) -> RedisBroker:
+    """A broker, not connected yet, whose connections go to whoever holds `key` when they are made."""
+    target = nodes.all()[0].target
+    return _broker(target if target.socket else target._replace(kind=_following(target.kind, nodes, key)))
+
+
+def _broker(target: Target) -> RedisBroker:
+    ours = {"connection_class": target.kind, "socket_timeout": SOCKET_TIMEOUT, "specification_url": target.url}
+    options = {name: value for name, value in target.options.items() if name != "protocol"} | ours
+    return RedisBroker(
+        "redis://",  # what it says is in the options
         message_format=Document,
         decoder=decoded,
         logger=messages_log,
         log_level=logging.DEBUG,
-        socket_timeout=SOCKET_TIMEOUT,
-        **cast("dict[str, Any]", fresh),
+        **cast("dict[str, Any]", options),
     )
+
+
+def _following(kind: type[AbstractConnection], nodes: Nodes, key: str) -> type[AbstractConnection]:
+    """Connections of that kind: each looks up where it goes, and ends when its server is not the one to ask."""
+    base = cast("type[Any]", kind)
+
+    class Following(base):
+        async def connect(self) -> None:
+            if not self.is_connected:
+                try:
+                    self.host, self.port = nodes.holder(key).target.address
+                except LogUnavailable as error:
+                    raise ConnectionLost(str(error)) from error
+            await super().connect()  # pyright: ignore[reportUnknownMemberType]
+
+        async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return cast("object", await super().read_response(*args, **kwargs))  # pyright: ignore[reportUnknownMemberType]
+            except RedisError as error:
+                if code_of(error) in MOVED | NOT_THE_ONE | NO_ACCESS:
+                    await self.disconnect()
+                nodes.look_soon()
+                raise
+
+    return Following
 
 
 def control_stream(keys: Keys, *, since_ms: int) -> StreamSub:

@@ -185,11 +185,11 @@ class Log:
             await self.handshake.meet(line, key)
             return await line.ask(command)
 
-        return await self._routing.carry(key, look, control=control)
+        return await self._routed(key, look, control=control)
 
     async def ask(self, key: str, look: Callable[[Line], Awaitable[Reply]]) -> Reply:
         """Do what takes several commands on one connection to the server that holds `key`: for reading."""
-        return cast("Reply", await self._routing.carry(key, look, control=False))
+        return cast("Reply", await self._routed(key, look, control=False))
 
     async def run_id(self, key: str) -> str:
         """The server process that holds `key` now, as the gate names it."""
@@ -198,7 +198,7 @@ class Log:
             await self.handshake.meet(line, key)
             return self.handshake.named(line.server.run_id)
 
-        return await self._routing.carry(key, look, control=False)
+        return await self._routed(key, look, control=False)
 
     def reader(self) -> Reader:
         """A connection of its own, for one blocking loop."""
@@ -236,12 +236,15 @@ class Log:
             return await send(line, script, way, server=server, blob=blob, floor=floors.word(place))
 
         try:
-            reply = script.decoder.decode(await self._routing.carry(key, call, control=control))
+            reply = script.decoder.decode(await self._routed(key, call, control=control))
         except Halted:
             floors.halted(place)
             raise
         self._routing.let_in = True
         return reply
+
+    async def _routed(self, key: str, send: Callable[[Line], Awaitable[Any]], *, control: bool) -> Any:
+        return await self._routing.carry(key, send, control=control)
 
     def _emptied(self) -> NotInitialised | Halted:
         """Where there is nothing: there never was anything, or all that was there when we connected is lost."""

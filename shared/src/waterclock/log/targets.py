@@ -69,6 +69,18 @@ class Target(NamedTuple):
     def tls(self) -> bool:
         return issubclass(self.kind, SSLConnection)
 
+    @property
+    def socket(self) -> bool:
+        """Whether it is reached by a Unix socket."""
+        return "path" in self.options
+
+    @property
+    def url(self) -> str:
+        """Where it is, without user and password."""
+        if self.socket:
+            return f"unix://{self.options['path']}"
+        return f"{'rediss' if self.tls else 'redis'}://{self.address}/{self.options.get('db', 0)}"
+
     def at(self, address: Address) -> Target:
         return Target(self.kind, self.options | {"host": address.host, "port": address.port})
 
