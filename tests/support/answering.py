@@ -26,9 +26,11 @@ Spoken = tuple[str, str]
 class Answering:
     """Use it as a context; `url` is known inside."""
 
-    def __init__(self, server: str) -> None:
-        parts = urlsplit(server)
+    def __init__(self, server: str, *, informs: str | None = None) -> None:
+        """`informs`: the server that answers INFO in its place, as where a proxy shares out commands."""
+        parts, other = urlsplit(server), urlsplit(informs or server)
         self._to = parts.hostname, parts.port
+        self._informs = (other.hostname, other.port) if informs else None
         self._answer: str | None = None
         self._greets = True
         self._told = asyncio.Event()
@@ -93,7 +95,9 @@ class Answering:
                     name = words[2].decode()
                 spoken = name, words[0].decode()
                 reply = None if self._exempt(words[0]) else self._answer
-                if reply is None:
+                if reply is None and self._informs and words[0] == b"INFO":
+                    writer.write(await self._of_other(raw))
+                elif reply is None:
                     to_server.write(raw)
                     if words[0] in _LISTENING:
                         await _relay(reader, writer, from_server, to_server)
@@ -104,6 +108,15 @@ class Answering:
                     if not self._instead(reply, writer):
                         return
                 await writer.drain()
+
+    async def _of_other(self, command: bytes) -> bytes:
+        assert self._informs is not None
+        from_other, to_other = await asyncio.open_connection(*self._informs)
+        try:
+            to_other.write(command)
+            return await _reply(from_other)
+        finally:
+            to_other.transport.abort()
 
     def _exempt(self, command: bytes) -> bool:
         return command in _BEGINNINGS or (command == b"INFO" and self._greets)

@@ -21,7 +21,7 @@ from waterclock.log.clock import server_time
 from waterclock.log.fitness import Durability, durability_of
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.lines import facts, pack
-from waterclock.log.nodes import Node
+from waterclock.log.node import Node
 from waterclock.log.projector_end import last_end
 from waterclock.log.sessions import muster, sessions
 from waterclock.store import keys, quarantine
@@ -85,6 +85,9 @@ async def of_servers(log: Log, clock: Clock) -> AsyncGenerator[Finding]:
                 do = "look into its log: commonly the disk is full or may not be written"
                 yield problem("persistence", f"{where} says {name}: {said[name]}", do)
         yield _memory(where, said)
+    for asked, refusal in log.nodes.lacks.items():
+        do = "grant it to every service's user (users.acl): without it a failover is found later, or by less"
+        yield warning("rights", f"our user may not ask {asked}: {refusal}", do)
     key = log.keys.partition(0, "meta")
     before = clock.now_ms()
     theirs = await server_time(log, key)

@@ -49,6 +49,13 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     weight: int
 
 
+class _Process(msgspec.Struct, frozen=True):
+    run_id: str
+
+
+_PROCESS = Script("process", _Process)
+_CHANGES = 3  # of servers while one is looked at, at most
+
 _queues = msgspec.json.Decoder(tuple[Queue, ...])
 
 
@@ -77,6 +84,7 @@ class Log:
         log = await cls.reach(settings, role=role)
         try:
             await log.refresh()
+            await log.check_direct()
         except BaseException:
             await log.close()
             raise
@@ -149,6 +157,26 @@ class Log:
         self.handshake.identity = self.identity or (found[3] or b"").decode()
         self.queues = _queues.decode(found[1])
         self._packed.clear()
+
+    async def check_direct(self) -> None:
+        """Check that a connection leads to one server: to the one that says who it is there.
+
+        Raises:
+            LogUnfit: it leads to several, by a proxy that shares out commands among them.
+        """
+        for partitions in self.groups:
+            key = self.keys.partition(partitions[0], "meta")
+            for _ in range(_CHANGES):  # it may really be another by now
+                process = (await self.call(_PROCESS, partitions[0], {})).run_id
+                node = self.nodes.holder(key)
+                if node.server is not None and node.server.run_id == process:
+                    break
+            else:
+                raise LogUnfit(
+                    f"{self.nodes.holder(key).target.address} leads to several servers: a proxy shares out what a"
+                    " connection asks. Name the primary itself (WATERCLOCK_REDIS_URL), or what leads to it alone."
+                )
+        self._routing.let_in = False  # of what a service does this was nothing yet
 
     async def call(
         self,

@@ -8,7 +8,8 @@ from redis.exceptions import ResponseError
 
 from waterclock.log.errors import LogUnfit, NotPermitted
 from waterclock.log.lines import Server, facts, pack
-from waterclock.log.nodes import Node, Nodes
+from waterclock.log.node import Node
+from waterclock.log.nodes import Nodes
 
 Durability = Literal["none", "everysec", "always"]
 """What survives a crash of the server: nothing for sure; all but the last second or two; every answered write."""

@@ -18,13 +18,11 @@ from waterclock.kit.lines import Outage
 from waterclock.log.asking import Asked
 from waterclock.log.errors import LogError, LogUnavailable, LogUnfit, NotPrimary
 from waterclock.log.lines import Line, Server, pack
-from waterclock.log.passing import LASTING_S
-from waterclock.log.pools import Lines
+from waterclock.log.node import Lasting, Node
 from waterclock.log.sentinels import question, verdict_of
 from waterclock.log.targets import Address, Deployment, Target
 from waterclock.log.topology import View, owners_of, strangers, view_of
 
-WRITERS, CONTROLS = 16, 2  # connections to one server
 LOOK_EVERY, SENTINELS_EVERY = 5.0, 1.0  # s, when all is well
 _REST = 0.5  # s between two looks, about: when much fails at once, many ask for one
 
@@ -32,52 +30,6 @@ _CLUSTER = (pack("CLUSTER", "INFO"), pack("CLUSTER", "NODES"), pack("CLUSTER", "
 _ASKED = ("CLUSTER INFO", "CLUSTER NODES", "CLUSTER SHARDS")
 
 _log = logging.getLogger(__name__)
-
-
-class Node:
-    """One server and the connections to it, by use."""
-
-    def __init__(self, target: Target, *, timeout: float, control_timeout: float, name: str) -> None:
-        self.target = target
-        self.server: Server | None = None  # the process that was reached last
-        self.dropped = 0
-        self.lacks_replicas = Lasting()
-        self.writer = Lines(target, size=WRITERS, timeout=timeout, name=name, met=self.met)
-        self.control = Lines(target, size=CONTROLS, timeout=control_timeout, name=f"{name}-control", met=self.met)
-
-    async def met(self, server: Server) -> None:
-        """A new connection reached this process. Is it another than the last, the connections to that one are left."""
-        before, self.server = self.server, server
-        if before is not None and before.run_id != server.run_id:
-            await self.drop()
-
-    async def drop(self) -> None:
-        """Use none of the connections to it again; who reads from it by itself connects anew by `dropped`."""
-        self.dropped += 1
-        await self.writer.drop()
-        await self.control.drop()
-
-    async def close(self) -> None:
-        self.dropped += 1
-        await self.writer.close()
-        await self.control.close()
-
-
-class Lasting:
-    """Whether something that is met now and then has gone on for `LASTING_S`."""
-
-    def __init__(self) -> None:
-        self._since = self._last = float("-inf")
-
-    def met(self, now: float) -> bool:
-        """It is met, at that monotonic second; when it has lasted, the time begins anew."""
-        if now - self._last > LASTING_S:
-            self._since = now
-        self._last = now
-        if now - self._since < LASTING_S:
-            return False
-        self._since = now
-        return True
 
 
 class Nodes:
@@ -278,10 +230,18 @@ class Nodes:
             elif self.clustered:
                 await self._ask_cluster()
             else:
-                await self._primary.met(await self._greet(self._primary.target))
+                await self._look_at(self._primary)
         except (LogError, ResponseError) as error:
             return error if isinstance(error, LogError) else LogUnavailable(str(error))
         return None
+
+    async def _look_at(self, node: Node) -> None:
+        """Whether its name still leads to the server that it led to."""
+        try:
+            await node.met(await self._greet(node.target))
+        except NotPrimary:
+            await node.drop()
+            raise
 
     async def _ask_sentinels(self, *, at_start: bool = False) -> None:
         deployment = self._deployment
@@ -290,11 +250,14 @@ class Nodes:
         if verdict.primary is None:
             if at_start and verdict.unknown:
                 raise LogUnfit(f"WATERCLOCK_REDIS_URL: {verdict.reason}")
-            raise LogUnavailable(f"Of the primary {deployment.master!r} {verdict.reason}.")
+            raise LogUnavailable(f"On the primary {deployment.master!r} {verdict.reason}.")
         if verdict.primary != self._primary.target.address or at_start:
             before, self._primary = self._primary, self._node(deployment.target.at(verdict.primary))
             await before.close()
-            _log.info("primary named by sentinels", extra={"primary": str(verdict.primary), "others": verdict.reason})
+            if not at_start:
+                _log.info(
+                    "primary named by sentinels", extra={"primary": str(verdict.primary), "others": verdict.reason}
+                )
 
     async def _ask_cluster(self, *, at_start: bool = False) -> None:
         tls = self._deployment.target.tls

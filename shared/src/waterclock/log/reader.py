@@ -13,7 +13,8 @@ from waterclock.log.errors import AccessLost, LogUnavailable, LogUnfit, NotPrima
 from waterclock.log.floors import Floors
 from waterclock.log.handshake import Handshake
 from waterclock.log.lines import Line, facts, pack
-from waterclock.log.nodes import Node, Nodes
+from waterclock.log.node import Node
+from waterclock.log.nodes import Nodes
 from waterclock.log.passing import MOVED, code_of
 from waterclock.wire.keys import Keys
 

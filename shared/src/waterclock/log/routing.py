@@ -11,7 +11,8 @@ from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
 from waterclock.log.errors import AccessLost, Halted, LogError, LogRefuses, LogUnavailable, LogUnfit, NotPrimary
 from waterclock.log.lines import Line
-from waterclock.log.nodes import Node, Nodes
+from waterclock.log.node import Node
+from waterclock.log.nodes import Nodes
 from waterclock.log.passing import FOLLOWED_S, MOVED, code_of
 from waterclock.log.targets import Address
 

@@ -55,7 +55,9 @@ def verdict_of(deployment: Deployment, answers: Mapping[Address, list[Any] | Log
     for address, count in votes.items():
         if count >= enough:
             return Verdict(address, reason if len(said) > 1 else "")
-    return Verdict(None, f"no {enough} of {len(answers)} sentinels agree: {reason}", len(unknown) >= enough)
+    if len(unknown) >= enough:
+        return Verdict(None, f"{len(unknown)} of {len(answers)} sentinels know no master {deployment.master!r}", True)
+    return Verdict(None, f"no {enough} of {len(answers)} sentinels agree: {reason}")
 
 
 def _in_tilt(info: Any) -> bool:
