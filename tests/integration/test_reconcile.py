@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.contract.log import build
-from tests.integration.stage import Stage, staged, work
+from tests.integration.stage import DEADLINE, Stage, eventually, staged, work
 from tests.support import proofs
 from tests.support.held import held
-from waterclock.log import clock
+from tests.support.servers import OwnValkey
+from waterclock.log import clock, sessions
 from waterclock.log.gates import gate_of
-from waterclock.model.events import ArchiveLost, LogForked
+from waterclock.model.events import ArchiveLost, LogForked, RunDied
+from waterclock.model.outcomes import RunStatus
+from waterclock.model.positions import Position
 from waterclock.store.chain import verify
 from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare
 from waterclock_api.reconciling import Reconcile
+from waterclock_api.settling import settle_lost
 
 pytestmark = pytest.mark.asyncio
 
@@ -103,6 +109,76 @@ async def test_what_neither_has_is_recorded_as_lost_only_if_told(
         async with await connect_anew(stage.pool) as connection:
             assert await compare(connection) == []
             assert [one.broken for one in await verify(connection, {})] == [None]
+
+
+async def test_runs_that_ended_in_what_was_lost_end_again_and_no_repair_executes_them(
+    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    """Postgres is put back to when they ran. The log remembers the end of most, of one no more; one is still live."""
+    server = await own_valkey()
+    async with staged(server.url, key_prefix, migrated_postgres_url) as stage:
+        names: tuple[RunStatus, ...] = ("succeeded", "failed", "succeeded")
+        async with stage.projecting():
+            await stage.ready.wait()
+            await build.create(stage.log, concurrent="0")
+            await build.ask(stage.log, *(build.wish(number) for number in range(4)))
+            await sessions.join(stage.log, "s", body=None)
+            grants = (await build.grab(stage.log, 1, slots=3, session="s")).grants
+            backup = await stage.projected()
+            await build.finish(
+                stage.log, *(build.ending(one, status=name) for one, name in zip(grants, names, strict=True))
+            )
+            trimmed = await stage.projected()
+        await put_back(stage, backup, trimmed)
+        forgotten = grants[2].run_id
+        for name in ("ended0", "ended1"):
+            key = stage.log.keys.partition(0, name)
+            await stage.log.execute(key, "HDEL", key, forgotten)
+        assert (await reconciled(stage, do=True, accept_loss=True))[0]
+        before = await states(stage)
+
+        async with stage.projecting():
+            async with asyncio.timeout(DEADLINE):
+                await eventually(lambda: none_runs(stage))
+            after = await states(stage)
+            ends = [entry.event for entry in await stage.archived() if isinstance(entry.event, RunDied)]
+            stage.ready.clear()
+            await stage.log.execute("", "FLUSHALL")
+            await stage.reasons.get()
+            await stage.ready.wait()
+            await sessions.join(stage.log, "again", body=None)
+            executed = (await build.grab(stage.log, 1, session="again")).grants
+            await stage.projected()
+            async with await connect_anew(stage.pool) as connection:
+                assert await compare(connection) == []
+                assert await settle_lost(stage.log, connection, 0) == (True, [], [], [])
+
+    live = build.run_of(3)
+    assert before == dict.fromkeys((one.run_id for one in grants), "running") | {live: "queued"}
+    assert after == {grants[0].run_id: "succeeded", grants[1].run_id: "failed", forgotten: "died", live: "queued"}
+    assert [(one.run_id, one.reason) for one in ends] == [(forgotten, "storeLost")]
+    assert [one.run_id for one in executed] == [live]
+
+
+async def put_back(stage: Stage, backup: Position, trimmed: Position) -> None:
+    """Postgres as it was when `backup` was its last event, and a log that has trimmed what came up to `trimmed`."""
+    events = stage.log.keys.partition(0, "events")
+    for table in ("events", "chain"):
+        await stage.rows(f"DELETE FROM {table} WHERE seq > {backup.seq} RETURNING seq")
+    await stage.rows(f"UPDATE partitions SET seq = {backup.seq} RETURNING seq")
+    await stage.rows(
+        "UPDATE runs SET status = 'running', finished_at = NULL, error = NULL WHERE attempt > 0 RETURNING run_id"
+    )
+    await stage.rows("UPDATE attempts SET finished_at = NULL, outcome = NULL, error = NULL RETURNING run_id")
+    await stage.log.execute(events, "XTRIM", events, "MINID", f"{trimmed.epoch}-{trimmed.seq + 1}")
+
+
+async def states(stage: Stage) -> dict[str, str]:
+    return dict(await stage.rows("SELECT run_id, status FROM runs"))
+
+
+async def none_runs(stage: Stage) -> bool:
+    return "running" not in (await states(stage)).values()
 
 
 async def test_a_clock_is_set_back_to_its_servers(redis_url: str, key_prefix: str, migrated_postgres_url: str) -> None:

@@ -146,7 +146,7 @@ async def test_a_run_whose_end_tells_nothing_has_died_once_somebody_looks(rig: M
                 assert await mends.partition(0)
                 await api.caught_up()
                 assert await looks.partition(0)
-                assert await settle_lost(api.log, connection, 0) == (True, [], [])
+                assert await settle_lost(api.log, connection, 0) == (True, [], [], [])
             assert await statuses(api, first) == {"died"}
             second = await lose_runs(api, worker, job_id)
             named = await begun(api, worker, job_id)

@@ -148,13 +148,14 @@ class Reconcile:
             return True
         for runs, how in (
             (found.shown, "has ended, by an event that could not be read"),
+            (found.ended, "has ended, as the log remembers, and the archive does not hold the event that says how"),
             (found.died, "is in neither place as ended, and the log does not know it: died"),
         ):
             for run_id in runs[:_TOLD]:
                 self._say(f"  run {run_id} {how}")
             if len(runs) > _TOLD:
                 self._say(f"  and {len(runs) - _TOLD} more")
-        if not (found.shown or found.died):
+        if not (found.shown or found.ended or found.died):
             return True
         self._say("  done" if self._do else "  would be recorded: --apply")
         return self._do

@@ -1,24 +1,28 @@
-"""Runs that the archive has as unfinished and that the log does not know are brought to an end.
+"""Runs that the archive has as unfinished and that the log has no more are brought to an end.
 
-    archive up to the stream's end ── its unfinished runs ── neither live nor ended in the log
-        ── the event that ended it is archived: shown now ── none is: it died (`storeLost`)
+    archive up to the stream's end ── its unfinished runs ── not live in the log
+        ── the event that ended it is archived: shown now
+        ── the log remembers how it ended, by an entry that the archive has passed and does not hold: told again
+        ── nobody knows: it died (`storeLost`)
 
-What nobody could read may have been the end of a run. A run that ends while we look is remembered by the log for
-minutes, so one that it does not know has ended long ago, or never was.
+What nobody could read may have been the end of a run, and so may what neither has any more once the archive was put
+back. A log remembers ends for minutes. Else a repair would find such runs unfinished, and they would be executed again.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
-from waterclock.log.bodies import body_of
+from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log
 from waterclock.log.opening import tail_of
-from waterclock.log.settling import AT_ONCE, Lost, settle
-from waterclock.model.events import RunDied
+from waterclock.log.settling import AT_ONCE, Found, Lost, Remembered, settle
+from waterclock.model.events import RunCancelled, RunDied, RunFailed, RunSucceeded, RunTimedOut, StoredEvent
 from waterclock.model.ids import JobId, RunId, partition_of
+from waterclock.model.outcomes import Error
+from waterclock.model.positions import Position
 from waterclock.store import archive
 from waterclock.store.pool import Connection
 from waterclock.store.project import batch_of, write_models
@@ -26,6 +30,7 @@ from waterclock.store.statements import statement
 from waterclock.store.waits import wait_for
 
 CAUGHT_UP = 30.0  # s
+_ERROR = Error(type="ArchiveLost", message="What was said of it was lost, as the archive was put back to before it.")
 
 _log = logging.getLogger(__name__)
 
@@ -33,19 +38,29 @@ _log = logging.getLogger(__name__)
 class Settled(NamedTuple):
     """`known`: the archive is at the end of the stream, so it can be told; else nothing was looked at.
 
-    `shown`: runs whose end was archived, and could not be read then; `died`: those of which nothing is known.
+    `shown`: runs whose end was archived, and could not be read then; `ended`: those of which the log remembers how, and
+    the archive did not know; `died`: those of which nothing is known.
     """
 
     known: bool
     shown: Sequence[str] = ()
+    ended: Sequence[str] = ()
     died: Sequence[str] = ()
 
 
 class _Unfinished(NamedTuple):
+    """`attempt` and `fence`: of the attempt that has not ended; 0: there is none. `begun`: attempts that have begun."""
+
     run_id: RunId
     job_id: JobId | None
     attempt: int
     fence: int
+    begun: int
+
+
+class _Who(TypedDict):
+    run_id: RunId
+    job_id: JobId | None
 
 
 async def settle_lost(
@@ -59,20 +74,35 @@ async def settle_lost(
     if end is None or not await wait_for(connection, end, within):
         return Settled(known=end is None)
     shown: list[str] = []
+    ended: list[str] = []
     died: list[str] = []
     for some in _portions(await _unfinished(log, connection, partition)):
-        lost = set(await settle(log, partition, [Lost(one.run_id, None) for one in some]))
-        ended = await _show(connection, partition, [one.run_id for one in some if one.run_id in lost], do=do)
-        shown += ended
-        left = [one for one in some if one.run_id in lost and one.run_id not in ended]
-        if left and do:
-            died += await settle(log, partition, [Lost(one.run_id, _died(one)) for one in left])
-        else:
-            died += [one.run_id for one in left]
-    if do and (shown or died):
-        extra = {"partition": partition, "shown": len(shown), "died": len(died), "runs": [*shown, *died][:AT_ONCE]}
+        found = await settle(log, partition, [Lost(one.run_id) for one in some], through=end)
+        how = {one.run_id: one for one in found.ended}
+        gone = {*found.lost, *how}
+        seen = await _show(connection, partition, [one.run_id for one in some if one.run_id in gone], do=do)
+        left = [one for one in some if one.run_id in gone and one.run_id not in seen]
+        if do and left:
+            found = await _end(log, partition, left, how, through=end)
+        shown += seen
+        ended += [one.run_id for one in found.ended if one.run_id not in seen]
+        died += [run_id for run_id in found.lost if run_id not in seen]
+    if do and (shown or ended or died):
+        counts = {"shown": len(shown), "ended": len(ended), "died": len(died)}
+        extra = {"partition": partition, **counts, "runs": [*shown, *ended, *died][:AT_ONCE]}
         _log.warning("runs settled that the log did not know", extra=extra)
-    return Settled(True, shown, died)
+    return Settled(True, shown, ended, died)
+
+
+async def _end(
+    log: Log, partition: int, runs: Sequence[_Unfinished], how: dict[RunId, Remembered], *, through: Position
+) -> Found:
+    return await settle(
+        log,
+        partition,
+        [Lost(one.run_id, _body(one, how.get(one.run_id)), how.get(one.run_id)) for one in runs],
+        through=through,
+    )
 
 
 async def _unfinished(log: Log, connection: Connection, partition: int) -> list[_Unfinished]:
@@ -97,11 +127,27 @@ async def _show(connection: Connection, partition: int, run_ids: Sequence[str], 
     return {run_id for _, run_id in found}
 
 
-def _died(run: _Unfinished) -> str:
-    died = RunDied(
-        run_id=run.run_id, job_id=run.job_id, reason="storeLost", attempt=run.attempt, fence=run.fence, settled=0
-    )
-    return body_of(died)
+def _body(run: _Unfinished, how: Remembered | None) -> Body:
+    return body_of(_ending(run, how))
+
+
+def _ending(run: _Unfinished, how: Remembered | None) -> StoredEvent:
+    """The event that ends the run: as the log remembers it, without what only the lost one held."""
+    who = _Who(run_id=run.run_id, job_id=run.job_id)
+    if how is None:
+        return RunDied(**who, reason="storeLost", attempt=run.attempt, fence=run.fence, settled=0)
+    number = run.attempt or run.begun + 1
+    match how.status:
+        case "succeeded":
+            return RunSucceeded(**who, attempt=number, fence=how.fence)
+        case "failed":
+            return RunFailed(**who, attempt=number, fence=how.fence, outcome="failed", error=_ERROR)
+        case "timedOut":
+            return RunTimedOut(**who, attempt=number, fence=how.fence, error=_ERROR)
+        case "cancelled":
+            return RunCancelled(**who, attempt=run.attempt, fence=run.fence, settled=how.fence)
+        case _:
+            return RunDied(**who, reason="storeLost", attempt=run.attempt, fence=run.fence, settled=how.fence)
 
 
 def _portions(runs: Sequence[_Unfinished]) -> list[Sequence[_Unfinished]]:
