@@ -14,6 +14,7 @@ import pytest
 from tests.support.traces import collected, place
 from waterclock.kit import lines, telemetry
 from waterclock.kit.concealing import Concealer
+from waterclock.kit.gist import gist
 from waterclock.kit.lines import Outage, Sparing, lead_lines
 from waterclock.kit.repeats import tell_all
 from waterclock.kit.settings import TelemetrySettings
@@ -99,6 +100,32 @@ def test_an_outage_is_two_lines_however_many_calls_fail(caplog: pytest.LogCaptur
     assert all(fields["store"] == "redis" for _, fields in told)
     assert [fields["error"] for _, fields in told[::2]] == ["no answer"] * 2
     assert [fields["failures"] for _, fields in told[1::2]] == [1000] * 2
+
+
+def test_the_end_of_an_outage_names_its_newest_error(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    outage = Outage(logging.getLogger("waterclock"), "store away", "store back")
+    for error in ("refused", "block 12 is full", "block 17 is full"):
+        outage.failed(error)
+    outage.over()
+
+    away, back = (record.__dict__ for record in caplog.records)
+    assert (away["error"], back["newest"]) == ("refused", "block 17 is full")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('could not extend file "base/5/16412": wrote 4096', 'could not extend file "base/5/16477": wrote 0', True),
+        ("misses what stands between 1-744 and 1-3878.", "misses what stands between 1-744 and 2-9.", True),
+        ("127.0.0.1:6379 gives no answer: timeout", "127.0.0.1:6380 gives no answer: timeout", True),
+        ("no answer within 0.5 s", "no answer within 12 s", True),
+        ("redis gives no answer: timeout", "redis takes no writes: NOREPLICAS", False),
+        ("", "7", False),
+    ],
+)
+def test_the_gist_of_a_message_is_what_does_not_move(one: str, other: str, same: bool) -> None:
+    assert (gist(one) == gist(other)) is same
 
 
 def test_what_the_sdk_says_at_each_try_is_told_seldom(capsys: pytest.CaptureFixture[str]) -> None:

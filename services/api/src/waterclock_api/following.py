@@ -16,6 +16,7 @@ import psycopg
 from waterclock.kit import measures, telemetry
 from waterclock.kit.cancelling import apart, to_its_end
 from waterclock.kit.elapsed import told_every
+from waterclock.kit.gist import gist
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, Halted
@@ -83,24 +84,48 @@ class Watcher(Protocol):
 
 async def follow(log: Log, pool: Pool, partition: int, watcher: Watcher, keeping: Keeping) -> None:
     """Project a partition until cancelled; whatever is out of reach is waited for."""
-    pause, told = BACK_OFF[0], ""
+    pause, telling = BACK_OFF[0], _Telling(watcher)
     reservations = Reservations()
     while True:
         follower = _Follower(log, pool, partition, keeping, reservations)
         try:
-            await apart(follower.run(watcher), name=f"follow {partition} once")
+            await apart(follower.run(telling), name=f"follow {partition} once")
         except* (*PASSING, *BROKEN) as group:
             error = _first(group)
             if follower.moved:
-                pause, told = BACK_OFF[0], ""
-            reason = " ".join(str(error).split()) or type(error).__name__
-            if reason != told:  # an outage is one line, however often we look
-                level = logging.ERROR if isinstance(error, BROKEN) else logging.WARNING
-                _log.log(level, "projection stands still", extra={"partition": partition, "reason": reason})
-                told = reason
-            watcher.stopped(partition, reason)
+                pause = BACK_OFF[0]
+            telling.stopped(
+                partition, " ".join(str(error).split()) or type(error).__name__, broken=isinstance(error, BROKEN)
+            )
         await asyncio.sleep(pause)
         pause = min(2 * pause, BACK_OFF[1])
+
+
+class _Telling:
+    """Tells a watcher, and writes what is told into the log: an outage is one line, however often we look and whatever
+    moves in its reason, and another when it is over, with the newest reason."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._told = ""  # the gist of the reason that was told
+        self._newest = ""
+
+    def following(self, partition: int, at: Position | None) -> None:
+        self._watcher.following(partition, at)
+
+    def reached(self, partition: int, at: Position) -> None:
+        if self._told:
+            _log.info("projection goes on", extra={"partition": partition, "reason": self._newest})
+            self._told = ""
+        self._watcher.reached(partition, at)
+
+    def stopped(self, partition: int, reason: str, *, broken: bool = False) -> None:
+        self._newest = reason
+        if gist(reason) != self._told:
+            self._told = gist(reason)
+            level = logging.ERROR if broken else logging.WARNING
+            _log.log(level, "projection stands still", extra={"partition": partition, "reason": reason})
+        self._watcher.stopped(partition, reason)
 
 
 class _Follower:

@@ -121,7 +121,10 @@ class Sparing:
 
 
 class Outage:
-    """The lines about what may be away for a thousand calls: one when it is found away, one when it is back."""
+    """The lines about what may be away for a thousand calls: one when it is found away, one when it is back.
+
+    The second names the newest error, where that is not the first one.
+    """
 
     def __init__(self, log: logging.Logger, away: str, back: str, **about: object) -> None:
         """`about`: fields of both lines."""
@@ -129,17 +132,21 @@ class Outage:
         self._away = away
         self._back = back
         self._about = about
+        self._first = self._newest = ""
         self.failures = 0  # since it is away
 
     def failed(self, error: object, *, level: int = logging.WARNING) -> None:
         self.failures += 1
+        self._newest = " ".join(str(error).split())
         if self.failures == 1:
-            self._log.log(level, self._away, extra=self._about | {"error": " ".join(str(error).split())})
+            self._first = self._newest
+            self._log.log(level, self._away, extra=self._about | {"error": self._newest})
 
     def over(self) -> None:
         """It answers, as it may always have done."""
         if self.failures:
-            self._log.info(self._back, extra=self._about | {"failures": self.failures})
+            newest = {"newest": self._newest} if self._newest != self._first else {}
+            self._log.info(self._back, extra=self._about | {"failures": self.failures} | newest)
             self.failures = 0
 
 
