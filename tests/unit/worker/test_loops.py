@@ -148,6 +148,66 @@ async def test_idle_threads_are_used_again() -> None:
     assert seen == ["executor-1"] * 3
 
 
+class Asks(Heard):
+    """Work that has threads of its loop do something, all at the same time."""
+
+    def __init__(self, *, blocks: float = 0.0) -> None:
+        super().__init__()
+        self.blocks = blocks
+        self.used: set[threading.Thread] = set()
+        self.ran = threading.Event()
+
+    async def run(self, values: LoopValues) -> None:  # noqa: ARG002
+        together = threading.Barrier(3)
+
+        def work() -> None:
+            self.used.add(threading.current_thread())
+            together.wait(5)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(together.parties):
+                tasks.create_task(asyncio.to_thread(work))
+        time.sleep(self.blocks)  # noqa: ASYNC251 - what must not be done
+        self.ran.set()
+
+
+@pytest.mark.parametrize("blocks", [0.0, 1.5])
+async def test_a_loop_that_ends_or_is_replaced_leaves_no_thread_behind(blocks: float) -> None:
+    loops = Loops(SystemClock(), AsyncioLoop)
+    watching = asyncio.ensure_future(loops.watch())
+    asking, behind = Asks(blocks=blocks), Note()
+    loops.start([asking])
+    loops.start([behind])
+    assert await asyncio.to_thread(asking.ran.wait, 5)
+    assert await asyncio.to_thread(behind.ran.wait, 5)
+    assert len(asking.used) == 3
+    if not blocks:
+        assert {thread.is_alive() for thread in asking.used} == {True}  # it would be used again
+        loops.close()
+    for thread in asking.used:
+        await asyncio.to_thread(thread.join, 5)
+        assert not thread.is_alive()
+    watching.cancel()
+    loops.close()
+
+
+async def test_a_thread_that_works_while_they_are_closed_ends_when_it_is_done() -> None:
+    threads, going, done = Threads(), threading.Event(), threading.Event()
+    used: list[threading.Thread] = []
+
+    def work() -> None:
+        used.append(threading.current_thread())
+        going.set()
+        done.wait(5)
+
+    threads.run(work)
+    assert await asyncio.to_thread(going.wait, 5)
+    threads.close()
+    done.set()
+    await asyncio.to_thread(used[0].join, 5)
+    assert not used[0].is_alive()
+
+
 class Use(Heard):
     """Work that uses a value."""
 

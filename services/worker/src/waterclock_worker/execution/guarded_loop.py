@@ -116,6 +116,7 @@ class GuardedLoop(_Loop):
     def release(self) -> None:
         """From now on it does what it is told, for its end."""
         self.host = None
+        self._threads.close()
 
     def create_task(
         self,

@@ -20,7 +20,7 @@ IDLE_MOST = 32
 
 
 class RunThreads(Executor):
-    """It is never shut down: its threads are daemons."""
+    """No run shuts it down; its threads are daemons."""
 
     def __init__(self) -> None:
         self._threads = Threads(idle_most=IDLE_MOST)
@@ -46,6 +46,10 @@ class RunThreads(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """It serves all runs: none ends it."""
+
+    def close(self) -> None:
+        """Its loop is at its end: no thread is kept for later work."""
+        self._threads.close()
 
     def _serve(self, owner: StepLog | None, work: Callable[[], None]) -> None:
         while True:
