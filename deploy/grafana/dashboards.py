@@ -66,6 +66,10 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
          [rate(f"{W}events_projected_total", "type", where='{type=~"run.lost|run.died|result.refused"}')], FAILURES),
         ("Live streams", "short", [(f"sum({W}sse_clients)", "streams")], None),
         ("Stores that answer", "short", [greatest(f"{W}store_up", "store")], REQUESTS),
+        ("Servers of the log that take writes", "short", [(f"min by (server) ({W}log_writable)", "{{server}}")], None),
+        ("Clocks of the log before an api's", "s", [(f"{W}log_clock_offset_seconds", "{{server}} {{instance}}")], None),
+        ("Partitions' clocks before their servers'", "s",
+         [greatest(f"{W}partition_clock_ahead_seconds", "partition")], None),
     ]),
     "api": ("API", [
         ("Requests", "reqps", [rate(f"{HTTP}_count", "http_route")], REQUESTS),
@@ -115,7 +119,9 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
     ]),
     "projector": ("Projector", [
         LAG,
-        ("Events not projected", "short", [greatest(f"{W}projection_lag_events", "partition")], PROJECTIONS),
+        ("Events not projected", "short",
+         [greatest(f"{W}projection_lag_events", "partition"),
+          (f"max by (partition) ({W}archive_ahead_events)", "archive ahead {{partition}}")], PROJECTIONS),
         ("Events projected", "ops", [rate(f"{W}events_projected_total", "type")], PROJECTIONS),
         ("A transaction takes", "s", quantiles(f"{W}projection_seconds"), PROJECTIONS),
         ("Partitions followed by each", "short", [(f"{W}partitions_followed", "{{instance}}")], None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,14 +12,18 @@ from tests.integration.stage import DEADLINE, Stage, eventually, staged, work
 from tests.support import proofs
 from tests.support.held import held
 from tests.support.servers import OwnValkey
+from waterclock.kit.clock import SystemClock
 from waterclock.log import clock, sessions
 from waterclock.log.gates import gate_of
 from waterclock.model.events import ArchiveLost, LogForked, RunDied
+from waterclock.model.ids import created_job
+from waterclock.model.instants import stamp
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
 from waterclock.store.chain import verify
 from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare
+from waterclock_api.clock_findings import of_clocks
 from waterclock_api.reconciling import Reconcile
 from waterclock_api.settling import settle_lost
 
@@ -184,17 +189,37 @@ async def none_runs(stage: Stage) -> bool:
 async def test_a_clock_is_set_back_to_its_servers(redis_url: str, key_prefix: str, migrated_postgres_url: str) -> None:
     async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
         await stage.ready.wait()
-        await build.create(stage.log)
-        meta = stage.log.keys.partition(0, "meta")
+        meta, marks = (stage.log.keys.partition(0, name) for name in ("meta", "marks"))
         real = await clock.server_time(stage.log, meta)
+        jobs = {name: created_job(name) for name in ("often", "seldom", "off", "asked", "early")}
+        definitions: dict[str, dict[str, Any]] = {
+            "often": {"cron_expression": "@every 1h"},
+            "seldom": {"cron_expression": "0 0 1 1 ? 2199"},
+            "off": {"cron_expression": "@every 1h", "status": "1"},
+            "asked": {},
+            "early": {"cron_expression": "@every 1h"},
+        }
+        for name, more in definitions.items():
+            await build.create(stage.log, jobs[name], **more)
         await stage.log.execute(meta, "HSET", meta, "clock", real + 10**9)
+        for name in ("often", "seldom", "off", "asked"):
+            await stage.log.execute(marks, "HSET", marks, jobs[name], real + 10**9)
         said: list[str] = []
         async with await connect_anew(stage.pool) as connection:
             looking = Reconcile(stage.log, connection, said.append, do=False, accept_loss=False)
             doing = Reconcile(stage.log, connection, said.append, do=True, accept_loss=False)
             assert not await looking.clock(0)
             assert await clock.now(stage.log, 0) >= real + 10**9
+            assert [jobs["often"] in line for line in said if "would be silent" in line] == [True]
             assert await doing.clock(0)
             assert await looking.clock(0)
+            told = [line for line in said if "are silent" in line]
+            assert len(told) == 2
+            assert all(line.startswith("  1 jobs are silent") and jobs["often"] in line for line in told), told
+            found = [one async for one in of_clocks(stage.log, SystemClock())]
+            assert [one.level for one in found if one.check == "silent jobs"] == ["warning"]
+            assert all(f"until {stamp(real + 10**9)}" in one.said for one in found if one.check == "silent jobs")
+            await stage.log.execute(marks, "HSET", marks, jobs["often"], real)
+            assert [one.check async for one in of_clocks(stage.log, SystemClock())] == ["clock of the store"]
         assert real <= await clock.now(stage.log, 0) < real + 10**8
         assert (await gate_of(stage.log, 0)).opened

@@ -148,7 +148,7 @@ async def assembled(
     )
     async with _at_work(works) as tasks, hub:
         exposition = exposed("api")
-        Measured(log, lanes.own, hub).told_by(exposition)
+        Measured(log, lanes.own, hub, clock).told_by(exposition)
         yield Parts(
             log=log,
             gathering=Gathering(log, tasks),

@@ -20,7 +20,15 @@ from waterclock.log.client import Log
 from waterclock.log.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.store.errors import StoreUnfit
 from waterclock.store.pool import Connection, open_pool
-from waterclock_api import encryption, epoch_findings, findings, overdue_findings, place_findings
+from waterclock_api import (
+    clock_findings,
+    encryption,
+    epoch_findings,
+    findings,
+    fit_findings,
+    overdue_findings,
+    place_findings,
+)
 from waterclock_api.findings import Finding, problem
 from waterclock_api.settings import ProjectorSettings, StoreSettings, log_settings
 
@@ -64,8 +72,9 @@ async def examine() -> list[Finding]:
         clock = SystemClock()
         checks: list[AsyncGenerator[Finding]] = []
         if log is not None:
-            checks += [encryption.of_log(log), findings.of_servers(log, clock)]
+            checks += [encryption.of_log(log), findings.of_servers(log)]
         if log is not None and log.partitions:
+            checks.append(clock_findings.of_clocks(log, clock))
             checks.append(findings.of_partitions(log, read(ProjectorSettings, os.environ).stream_bytes))
         if connection is not None:
             known = log if log is not None and log.partitions else None
@@ -75,7 +84,7 @@ async def examine() -> list[Finding]:
             checks.append(epoch_findings.of_epochs(connection))
         if connection is not None and log is not None and log.partitions:
             checks += [epoch_findings.of_installation(log, connection)]
-            checks += [findings.of_both(log, connection), overdue_findings.of_runs(log, connection)]
+            checks += [fit_findings.of_both(log, connection), overdue_findings.of_runs(log, connection)]
         if os.environ.get(f"{PREFIX}API_URL", "").strip():
             own = read(ClientSettings, os.environ)
             checks.append(findings.of_api(own.api_url, own.api_key))

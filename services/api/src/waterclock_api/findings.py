@@ -17,29 +17,26 @@ from waterclock.kit.clock import Clock
 from waterclock.kit.settings import PREFIX, SettingsError, read
 from waterclock.log import leaders
 from waterclock.log.client import Log
-from waterclock.log.clock import server_time
+from waterclock.log.errors import LogFull, LogRefuses
 from waterclock.log.fitness import Durability, durability_of
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.lines import facts, pack
 from waterclock.log.node import Node
 from waterclock.log.projector_end import last_end
 from waterclock.log.sessions import muster, sessions
+from waterclock.log.writable import check_writable
 from waterclock.store import keys, quarantine
 from waterclock.store.migrate import foreign
-from waterclock.store.partitioning import Partitioning, present
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
+from waterclock_api.clocks import SKEW_MOST_MS, SKEW_MS, apart, offset_of_postgres
 from waterclock_api.fleet import LEASE_MS
 from waterclock_api.keyless import MEANS, SETTING, why_not
-from waterclock_api.lagging import lags_of_all, told
 from waterclock_api.settings import ApiSettings
 from waterclock_api.watching import overdue
 
 Level = Literal["ok", "warning", "problem"]
 
-SKEW_MS, SKEW_MOST_MS = 1_000, 2_000
-"""Clocks that differ by more: told; by as much as makes schedulers wait for the store's clock: wrong."""
-LAG_S, LAG_MOST_S = 5.0, 60.0
 FULL, FULL_MOST = 0.75, 0.9
 """Of `maxmemory`: told; new runs are soon refused."""
 BACKLOG = 2
@@ -72,7 +69,7 @@ def problem(check: str, said: str, do: str) -> Finding:
     return Finding(level="problem", check=check, said=said, do=do)
 
 
-async def of_servers(log: Log, clock: Clock) -> AsyncGenerator[Finding]:
+async def of_servers(log: Log) -> AsyncGenerator[Finding]:
     """Of the log's servers, each by itself, whatever they hold."""
     yield _durability(await durability_of(log.nodes))
     for node in log.nodes.all():
@@ -88,10 +85,8 @@ async def of_servers(log: Log, clock: Clock) -> AsyncGenerator[Finding]:
     for asked, refusal in log.nodes.lacks.items():
         do = "grant it to every service's user (users.acl): without it a failover is found later, or by less"
         yield warning("rights", f"our user may not ask {asked}: {refusal}", do)
-    key = log.keys.partition(0, "meta")
-    before = clock.now_ms()
-    theirs = await server_time(log, key)
-    yield _skew("clock of the store", theirs - (before + clock.now_ms()) // 2)
+    if log.partitions:
+        yield await _writes(log)
 
 
 async def of_partitions(log: Log, stream_bytes: int) -> AsyncGenerator[Finding]:
@@ -107,16 +102,17 @@ async def of_partitions(log: Log, stream_bytes: int) -> AsyncGenerator[Finding]:
     for partition in range(log.partitions):
         if partition in halted:
             continue
-        async for found in _of_partition(log, partition, stream_bytes // log.partitions):
-            yield found
+        try:
+            async for found in _of_partition(log, partition, stream_bytes // log.partitions):
+                yield found
+        except LogRefuses:  # `of_servers` says why
+            said = f"who leads partition {partition} and who works on it is not known: its server takes no writes"
+            yield warning("workers", said, "mend that, and ask again")
 
 
 async def of_store(connection: Connection, clock: Clock, log: Log | None = None) -> AsyncGenerator[Finding]:
     """Of Postgres, by itself; the log, if there is one, may know why no projector works on it."""
-    before = clock.now_ms()
-    row = await (await connection.execute(b"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).fetchone()
-    assert row is not None
-    yield _skew("clock of Postgres", row[0] - (before + clock.now_ms()) // 2)
+    yield skew("clock of Postgres", await offset_of_postgres(clock, connection))
     if newer := await foreign(connection):
         said = f"migrated by a newer release ({', '.join(newer)})"
         yield warning("Postgres", said, "go on to that release; from it the way back is one release at most")
@@ -158,25 +154,6 @@ async def _no_projector(log: Log | None) -> Finding:
         return problem("projectors", said, "start one")
     do = "mend that, for one that is started again ends so, too; its log has the rest"
     return problem("projectors", f"{said}; the last one ended at {end.at} with {end.error}", do)
-
-
-async def of_both(log: Log, connection: Connection) -> AsyncGenerator[Finding]:
-    """How log and archive fit."""
-    ours, theirs = Partitioning(log.restored, log.partitions), await present(connection)
-    if theirs is not None and ours != theirs:
-        said = (
-            f"the log has {ours.partitions} since epoch {ours.since}, the archive {theirs.partitions}, {theirs.since}"
-        )
-        yield problem("partitions", said, "one was put back to before a restore: `waterclock restore --replace`")
-        return
-    lags = await lags_of_all(log, connection)
-    longest = max((lag.seconds for lag in lags.values()), default=0)
-    if longest > LAG_MOST_S:
-        yield problem("projection", told(lags), "see the projector's log; start more of them for more partitions")
-    elif longest > LAG_S:
-        yield warning("projection", told(lags), "wait, and look again: it should shrink")
-    else:
-        yield ok("projection", told(lags))
 
 
 async def of_credentials(
@@ -252,11 +229,6 @@ async def _of_partition(log: Log, partition: int, share: int) -> AsyncGenerator[
     trouble = overdue(partition, seen)
     if trouble is not None:
         yield problem("schedules", trouble, "start a scheduler, or see in the log of the one that leads why it waits")
-    key = log.keys.partition(partition, "meta")
-    ahead = seen.now - await server_time(log, key)
-    if ahead > SKEW_MOST_MS:
-        said = f"the clock of partition {partition} is {ahead / 1000:.0f} s ahead of its server's, which was set back"
-        yield problem("partition clock", said, "nothing is due until then: `waterclock reconcile --clock` sets it back")
     names = sorted(await sessions(log, partition))[:AT_ONCE]
     stand = await muster(log, partition, names)
     silent = [
@@ -299,8 +271,25 @@ def _memory(where: str, said: Mapping[str, str]) -> Finding:
     return warning("memory", text, do) if used > FULL * most else ok("memory", text)
 
 
-def _skew(check: str, ms: int) -> Finding:
-    said = f"{abs(ms) / 1000:.1f} s {'ahead of' if ms >= 0 else 'behind'} this machine's"
+async def _writes(log: Log) -> Finding:
+    """Whether the servers take writes."""
+    try:
+        await check_writable(log)
+    except LogRefuses as error:
+        do = (
+            "MISCONF: see that its disk has room and that it may write there; NOREPLICAS: see why its replicas are not"
+            " there (min-replicas-to-write); BUSY: see which script it is at"
+        )
+        return problem("writes", str(error), do)
+    except LogFull as error:
+        do = "raise maxmemory, lower WATERCLOCK_STREAM_BYTES, or see what waits: `GET /queues`"
+        return problem("writes", f"{error} Nothing new is taken", do)
+    return ok("writes", "taken")
+
+
+def skew(check: str, ms: int) -> Finding:
+    """Of a clock that is so much ahead of this machine's."""
+    said = f"{apart(ms)} this machine's"
     if abs(ms) <= SKEW_MS:
         return ok(check, "as this machine's")
     do = "let both follow a time server"

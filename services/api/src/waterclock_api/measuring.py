@@ -9,22 +9,26 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit import measures
+from waterclock.kit.clock import Clock
 from waterclock.kit.metrics import Exposition
 from waterclock.log import leaders
 from waterclock.log.client import Log
-from waterclock.log.errors import Halted, LogError
+from waterclock.log.errors import Halted, LogError, LogFull, LogRefuses
 from waterclock.log.opening import server_state
 from waterclock.log.queues import TRUTH, Depths, depths
 from waterclock.log.room import room_of
+from waterclock.log.writable import check_server
 from waterclock.store import quarantine
 from waterclock.store.lanes import Connections
 from waterclock.store.vigil import within
+from waterclock_api.clocks import Clocks, look
 from waterclock_api.hub import Hub
 from waterclock_api.lagging import Lags, lags, places_of_all
 
 _OF_PARTITIONS = (
     measures.OPEN, measures.HAS_LEADER, measures.UNDECIDED, measures.STREAM_BYTES, measures.QUEUED, measures.QUEUE_AGE,
-    measures.QUEUE_PAUSED, measures.MEMORY_USED, measures.MEMORY_LIMIT,
+    measures.QUEUE_PAUSED, measures.MEMORY_USED, measures.MEMORY_LIMIT, measures.LOG_WRITABLE,
+    measures.LOG_CLOCK_OFFSET, measures.CLOCK_AHEAD,
 )  # fmt: skip
 _POSTGRES_S = 1.5
 
@@ -32,8 +36,9 @@ _POSTGRES_S = 1.5
 class Measured:
     """The looks of an API process."""
 
-    def __init__(self, log: Log, pool: Connections, hub: Hub) -> None:
+    def __init__(self, log: Log, pool: Connections, hub: Hub, clock: Clock) -> None:
         self._log = log
+        self._clock = clock
         self._pool = pool
         self._hub = hub
 
@@ -49,7 +54,8 @@ class Measured:
             gauge.replace({})
         try:
             found = {partition: await self._partition(partition) for partition in range(self._log.partitions)}
-            await self._memory()
+            await self._servers()
+            self._clocks(await look(self._log, self._clock))
         except LogError:
             return
         measures.STORE_UP.set(1, "log")
@@ -68,16 +74,29 @@ class Measured:
         except Halted:
             measures.OPEN.set(0, label)
             return None
+        except LogRefuses:  # it answers
+            return None
         measures.HAS_LEADER.set(seen.until > seen.now, label)
         measures.UNDECIDED.set(max(0, seen.now - seen.next_at) / 1000 if seen.next_at else 0, label)
         return found
 
-    async def _memory(self) -> None:
+    async def _servers(self) -> None:
         for place, partitions in enumerate(self._log.groups):
+            try:
+                await check_server(self._log, partitions[0])
+                measures.LOG_WRITABLE.set(1, str(place))
+            except (LogRefuses, LogFull):
+                measures.LOG_WRITABLE.set(0, str(place))
             room = await room_of(self._log, self._log.keys.partition(partitions[0], "meta"))
             measures.MEMORY_USED.set(room.used, str(place))
             if room.limit:
                 measures.MEMORY_LIMIT.set(room.limit, str(place))
+
+    def _clocks(self, found: Clocks) -> None:
+        for place, offset in enumerate(found.offsets.values()):
+            measures.LOG_CLOCK_OFFSET.set(offset / 1000, str(place))
+        for partition, ahead in found.ahead.items():
+            measures.CLOCK_AHEAD.set(max(0, ahead) / 1000, str(partition))
 
     async def _look_at_lag(self) -> None:
         measures.STORE_UP.set(0, "archive")
@@ -96,6 +115,7 @@ class Measured:
 def tell_lags(found: Lags) -> None:
     measures.LAG_EVENTS.replace({(str(partition),): one.events for partition, one in found.items()})
     measures.LAG_SECONDS.replace({(str(partition),): one.seconds for partition, one in found.items()})
+    measures.ARCHIVE_AHEAD.replace({(str(partition),): one.ahead for partition, one in found.items()})
 
 
 def tell_queues(found: Mapping[int, Depths]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import psycopg
@@ -17,6 +18,9 @@ from waterclock.model.errors import Flaw
 from waterclock.store import quarantine
 from waterclock.store.vigil import within
 from waterclock_api.answers import Answer, answer
+from waterclock_api.clocks import Clocks, look, offset_of_postgres
+from waterclock_api.clocks import told as clocks_told
+from waterclock_api.fitting import misfit
 from waterclock_api.intake import NoQuery, read_query
 from waterclock_api.lagging import lags, places_of_all, told
 from waterclock_api.parts import Parts, parts_of
@@ -41,8 +45,9 @@ async def readyz(request: AnyRequest) -> Answer:
     """Say whether commands and reads can be answered, and if not, what is out of reach.
 
     `schedules` says whether what is due is decided: others' work, so it does not make this process unready. Nor does a
-    log at its memory limit, told by `writes`: what relieves it must still get here. `events` says whether there are
-    some that nobody can read.
+    log at its memory limit, told by `writes`: what relieves it must still get here. `projection` says how log and
+    archive fit and how far reads are behind, `clocks` whether the log's clock was set back or is apart from this
+    process's, `events` whether there are some that nobody can read.
     """
     parts = parts_of(request)
     read_query(request, NoQuery)
@@ -50,16 +55,20 @@ async def readyz(request: AnyRequest) -> Answer:
         log = tasks.create_task(_log(parts), name="look at the log")
         writes = tasks.create_task(_writes(parts), name="look whether the log takes writes")
         store = tasks.create_task(_store(parts), name="look at the store")
-        lag = tasks.create_task(_lag(parts), name="look at the lag")
+        projection = tasks.create_task(_projection(parts), name="look how log and archive fit")
+        clocks = tasks.create_task(_clocks(parts), name="look at the clocks")
         events = tasks.create_task(_events(parts), name="look for events that cannot be read")
-    checks = {"redis": log.result() if log.result() != FINE else writes.result().wrong, "postgres": store.result()}
+    projected = projection.result()
+    redis = "; ".join([log.result(), *projected.misfits]) if log.result() != FINE else writes.result().wrong
+    checks = {"redis": redis, "postgres": store.result().said}
     flaws = [Flaw(name, said) for name, said in checks.items() if said != FINE]
     if flaws:
         raise Unready(*flaws)
     beside = {
         "schedules": await _schedules(parts),
-        "projection": lag.result(),
+        "projection": "; ".join(projected.misfits) or projected.lag,
         "writes": writes.result().scarce,
+        "clocks": _clocks_told(clocks.result(), store.result().offset),
         "events": events.result(),
     }
     return answer(Condition(status="ready", checks=checks | beside))
@@ -110,28 +119,54 @@ async def _writes(parts: Parts) -> _Writes:
     return _Writes()
 
 
-async def _store(parts: Parts) -> str:
+class _Store(NamedTuple):
+    """`offset`: of its clock from ours, ms; None: it is not known."""
+
+    said: str = FINE
+    offset: int | None = None
+
+
+async def _store(parts: Parts) -> _Store:
     try:
         async with parts.lanes.own.connection(timeout=LOOK) as connection:
             with within(connection, LOOK):
-                await connection.execute("SELECT 1")
+                return _Store(offset=await offset_of_postgres(parts.clock, connection))
     except PoolTimeout:
-        return "does not answer"
+        return _Store("does not answer")
     except psycopg.Error as error:
-        return " ".join(str(error).split())
-    return FINE
+        return _Store(" ".join(str(error).split()))
 
 
-async def _lag(parts: Parts) -> str:
+class _Projected(NamedTuple):
+    """`misfits`: of partitions of which nothing is projected, for log and archive do not fit; `lag`: of all."""
+
+    lag: str
+    misfits: Sequence[str] = ()
+
+
+async def _projection(parts: Parts) -> _Projected:
     """How far reads are behind: told, and no reason to be unready, for they are answered."""
     try:
         async with asyncio.timeout(2 * LOOK):
             async with parts.lanes.own.connection(timeout=LOOK) as connection:
-                with within(connection, LOOK):
+                with within(connection, 2 * LOOK):
                     places = await places_of_all(connection, parts.log.partitions)
-            return told(await lags(parts.log, places))
+                    looked = [await misfit(parts.log, connection, partition) for partition in places]
+            return _Projected(told(await lags(parts.log, places)), [one.said for one in looked if one is not None])
     except (TimeoutError, PoolTimeout, psycopg.Error, LogError):
-        return "not known"
+        return _Projected("not known")
+
+
+async def _clocks(parts: Parts) -> Clocks | None:
+    try:
+        async with asyncio.timeout(LOOK):
+            return await look(parts.log, parts.clock)
+    except (TimeoutError, LogError):
+        return None
+
+
+def _clocks_told(found: Clocks | None, postgres: int | None) -> str:
+    return "not known" if found is None else clocks_told(found, postgres)
 
 
 async def _events(parts: Parts) -> str:

@@ -20,16 +20,14 @@ from waterclock.kit import telemetry
 from waterclock.kit.elapsed import told_every
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
-from waterclock.log import tail
 from waterclock.log.clearance import halt
 from waterclock.log.client import Log
-from waterclock.log.clock import server_time, turn_back
+from waterclock.log.clock import ahead_of_server, server_time, turn_back
 from waterclock.log.errors import BrokenChain, LogUnavailable, LogUnfit
 from waterclock.log.gates import gate_of
-from waterclock.log.opening import tail_of
 from waterclock.model.events import ArchiveLost
 from waterclock.model.instants import stamp
-from waterclock.model.positions import Position, at_entry
+from waterclock.model.positions import Position
 from waterclock.store import archive, quarantine
 from waterclock.store.pool import Connection, connect_anew, open_pool
 from waterclock.store.project import apply, batch_of
@@ -37,11 +35,13 @@ from waterclock.store.rights import rights
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import AT, BODY, PREV, Entry, encode_body, read_entry
 from waterclock_api.comparing import Ends, Strangers, compare, fork_of
+from waterclock_api.fitting import gap_after
 from waterclock_api.installations import check_installation
 from waterclock_api.opening import ensure_open
 from waterclock_api.progress import Progress
 from waterclock_api.settings import StoreSettings, log_settings
 from waterclock_api.settling import settle_lost
+from waterclock_api.silence import named, silent_jobs
 
 TO_DO = 1
 """Exit code where something is left to be done."""
@@ -162,21 +162,30 @@ class Reconcile:
 
     async def clock(self, partition: int) -> bool:
         """Set its clock back; whether it was."""
-        key = self._log.keys.partition(partition, "meta")
-        held = int(await self._log.execute(key, "HGET", key, "clock") or 0)
-        ahead = held - await server_time(self._log, key)
+        ahead = await ahead_of_server(self._log, partition)
         if ahead <= 0:
             self._say(f"partition {partition}: its clock is not ahead of its server's")
+            await self._silent(partition, "are")
             return True
-        self._say(f"partition {partition}: its clock, {stamp(held)}, is {ahead / 1000:.1f} s ahead of its server's")
+        now = await server_time(self._log, self._log.keys.partition(partition, "meta"))
+        self._say(
+            f"partition {partition}: its clock, {stamp(now + ahead)}, is {ahead / 1000:.1f} s ahead of its server's"
+        )
         if not self._do:
             self._say("  would be set back: --apply")
+            await self._silent(partition, "would be")
             return False
         turned = await turn_back(self._log, partition)
         self._say(f"  set back to {stamp(turned.now)}")
-        if turned.ahead:
-            self._say(f"  {turned.ahead} jobs are decided beyond that, until {stamp(turned.latest)}: not due before")
+        await self._silent(partition, "are")
         return True
+
+    async def _silent(self, partition: int, are: str) -> None:
+        """Name the jobs that are decided beyond the clock of the partition's server."""
+        now = await server_time(self._log, self._log.keys.partition(partition, "meta"))
+        found = await silent_jobs(self._log, partition, now=now)
+        if found.jobs or found.more:
+            self._say(f"  {len(found.jobs) + found.more} jobs {are} silent, being decided beyond that: {named(found)}")
 
     async def _forked(self, partition: int, ends: Ends) -> bool:
         try:
@@ -227,20 +236,9 @@ class Reconcile:
 
     async def _lost(self, partition: int, archived: Position | None) -> Entry:
         """What is recorded of the loss, in the place of the last entry that is lost."""
-        found = await tail.entries_from(self._log, partition, archived or Position(partition, 0, 1), count=2)
-        fresh = [entry for entry in found if entry.position != archived]
-        key = self._log.keys.partition(partition, "events")
-        if fresh:
-            last, at = at_entry(partition, fresh[0].prev), fresh[0].at
-        else:
-            end = await tail_of(self._log, partition)
-            assert end is not None
-            last, at = end, await server_time(self._log, key)
+        last, at, lost = await gap_after(self._log, partition, archived)
         known = str(archived) if archived is not None else None
-        before = archived.seq if archived is not None and archived.epoch == last.epoch else None
-        event = ArchiveLost(
-            actor="operator", known_through=known, lost=last.seq - before if before is not None else None
-        )
+        event = ArchiveLost(actor="operator", known_through=known, lost=lost)
         prev = archived.entry if archived is not None else ""
         fields = {BODY: encode_body(event), PREV: prev.encode(), AT: b"%d" % at}
         return read_entry(partition, last.entry, fields)

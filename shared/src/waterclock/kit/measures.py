@@ -96,6 +96,26 @@ MEMORY_LIMIT = Gauge(
     unit="By",
     labels=("server",),
 )
+LOG_WRITABLE = Gauge(
+    "log_writable",
+    "1 if the server of the log takes writes, else 0: its disk or replicas keep it from them, or its memory is full.",
+    by="api",
+    labels=("server",),
+)
+LOG_CLOCK_OFFSET = Gauge(
+    "log_clock_offset_seconds",
+    "By how much the clock of the log's server is ahead of this process's; below 0 it is behind.",
+    by="api",
+    unit="s",
+    labels=("server",),
+)
+CLOCK_AHEAD = Gauge(
+    "partition_clock_ahead_seconds",
+    "By how much the partition's clock is ahead of its server's, which was set back; 0 where it was not.",
+    by="api",
+    unit="s",
+    labels=("partition",),
+)
 STORE_UP = Gauge("store_up", "1 if the store answers (log, archive), else 0.", by="api", labels=("store",))
 QUARANTINED = Gauge(
     "events_quarantined", "Events that nobody can read, but for those that an operator said are known.", by="api"
@@ -111,6 +131,12 @@ LAG_SECONDS = Gauge(
     "Age of the oldest of them; 0 when there is none.",
     by="projector api",
     unit="s",
+    labels=("partition",),
+)
+ARCHIVE_AHEAD = Gauge(
+    "archive_ahead_events",
+    "Events that are archived and that the stream lacks at its end, at least; 0 where it has them.",
+    by="projector api",
     labels=("partition",),
 )
 PROJECTED = Counter(

@@ -6,6 +6,7 @@ from typing import cast
 
 import msgspec
 
+from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
 from waterclock.log.scripts import Script
 
@@ -41,6 +42,23 @@ async def server_time(log: Log, key: str) -> int:
     """The clock of the server that holds `key`, ms: also while its partition is not open."""
     seconds, micros = cast("list[bytes]", await log.execute(key, "TIME"))
     return int(seconds) * 1000 + int(micros) // 1000
+
+
+async def ahead_of_server(log: Log, partition: int) -> int:
+    """By how much the clock that the partition keeps is ahead of its server's, ms: above 0 that was set back.
+
+    Also while the partition is not open.
+    """
+    key = log.keys.partition(partition, "meta")
+    kept = int(cast("bytes | None", await log.execute(key, "HGET", key, "clock")) or 0)
+    return kept - await server_time(log, key)
+
+
+async def offset_from(clock: Clock, log: Log, key: str) -> int:
+    """By how much the clock of the server that holds `key` is ahead of this process's, ms."""
+    before = clock.now_ms()
+    theirs = await server_time(log, key)
+    return theirs - (before + clock.now_ms()) // 2
 
 
 async def now(log: Log, partition: int) -> int:

@@ -140,6 +140,22 @@ async def scan_jobs(log: Log, partition: int) -> AsyncIterator[list[StoredJob | 
             return
 
 
+async def marks_of(log: Log, partition: int) -> list[tuple[JobId, int]]:
+    """The mark of each job of a partition, ms; one that changes meanwhile may come twice."""
+    key = log.keys.partition(partition, "marks")
+    found: list[tuple[JobId, int]] = []
+    cursor = b"0"
+    while True:
+        cursor, flat = cast(
+            "tuple[bytes, list[bytes]]", await log.execute(key, "HSCAN", key, cursor, "COUNT", _SCANNED)
+        )
+        found += [
+            (JobId(name.decode(errors="replace")), int(mark)) for name, mark in zip(flat[::2], flat[1::2], strict=True)
+        ]
+        if cursor == b"0":
+            return found
+
+
 async def define(
     log: Log,
     job_id: JobId,

@@ -8,20 +8,25 @@ import msgspec
 
 from waterclock.log.client import Log
 from waterclock.log.clock import server_time
+from waterclock.log.opening import tail_of
 from waterclock.log.reader import Fields, entry_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.wire.envelope import prev_of, time_of
 
 
 class Lag(msgspec.Struct, frozen=True, kw_only=True):
-    """`events` stand after the reader's place; the oldest of them was appended `seconds` ago."""
+    """`events` stand after the reader's place; the oldest of them was appended `seconds` ago.
+
+    `ahead`: the stream lacks at least so many up to that place, which is beyond its end.
+    """
 
     events: int = 0
     seconds: float = 0.0
+    ahead: int = 0
 
 
 async def lag(log: Log, partition: int, after: Position | None) -> Lag:
-    """How far `after` (None: before the first) is behind the stream's end now; one call where it is the end.
+    """How far `after` (None: before the first) is behind the stream's end now, or ahead of it; two calls if neither.
 
     Raises:
         LogUnavailable: no answer.
@@ -29,9 +34,15 @@ async def lag(log: Log, partition: int, after: Position | None) -> Lag:
     key = log.keys.partition(partition, "events")
     oldest = await _first(log, key, f"({after.entry}" if after is not None else "-")
     if oldest is None:
-        return Lag()
+        return Lag(ahead=_ahead(after, await tail_of(log, partition)))
     waits = await server_time(log, key) - time_of(oldest[1])
     return Lag(events=await _count(log, partition, key, after), seconds=max(0, waits) / 1000)
+
+
+def _ahead(after: Position | None, end: Position | None) -> int:
+    if after is None or (end is not None and end >= after):
+        return 0
+    return after.seq - end.seq if end is not None and end.epoch == after.epoch else after.seq
 
 
 async def _count(log: Log, partition: int, key: str, after: Position | None) -> int:

@@ -26,4 +26,11 @@ async def check_writable(log: Log) -> None:
         LogUnavailable: no answer.
     """
     for partitions in log.groups:
-        await log.call(_ABLE, partitions[0], {})
+        await check_server(log, partitions[0])
+    if log.nodes.clustered:  # names may be on a server of their own
+        await log.call_names(_ABLE, {})
+
+
+async def check_server(log: Log, partition: int) -> None:
+    """As `check_writable`, of the server that holds a partition."""
+    await log.call(_ABLE, partition, {})
