@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waterclock.log.store_clock import StoreClock
+from waterclock.log.store_clock import StoreClock, StoreClocks
 
 
 class Hand:
@@ -125,3 +125,19 @@ def test_two_refusals_at_once_do_not_make_a_clock_stand() -> None:
     hand.seconds += 1
 
     assert clock.now() == 50_990
+
+
+def test_the_clock_of_a_partition_is_the_stores_as_soon_as_any_has_been_heard() -> None:
+    class Own(Hand):
+        def now_ms(self) -> int:
+            return 7
+
+    hand = Own()
+    clocks = StoreClocks(hand)
+    assert clocks.now_ms(1) == 7
+    clocks.of(1)  # asked, and not answered yet
+    clocks.of(0).heard(50_000)
+    hand.seconds += 1
+    assert clocks.now_ms(1) == 51_000
+    clocks.of(1).heard(90_000)
+    assert (clocks.now_ms(0), clocks.now_ms(1)) == (51_000, 90_000)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import Story
-from tests.integration.api.rig import JOBS, RUNS, Rig
+from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
 from waterclock.kit.clock import SystemClock
 from waterclock.log.clock import server_time
 from waterclock.model.events import RunRequested
@@ -60,6 +60,31 @@ async def test_a_delay_counts_by_the_clock_of_the_store(rig: MakeRig, by_ms: int
             assert low < ready[1] <= high
         ahead = await api.http.post(f"{JOBS}/{job['id']}/backfill", json=wanted | {"to": stamp(millis(low) + 600_000)})
         assert (ahead.status_code, ahead.json()["errors"][0]["pointer"]) == (422, "/to")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("by_ms", [-3_600_000, 3_600_000])
+async def test_what_is_stored_and_what_is_chosen_go_by_the_clock_of_the_store(rig: MakeRig, by_ms: int) -> None:
+    async with rig(clock=Wrong(by_ms)) as api:
+        await api.worker()
+        now = await server_time(api.log, api.log.keys.partition(0, "events"))
+        schedule = {"cronExpression": "@every 10m", "concurrent": "0"}
+        job = await api.create(**schedule, endAt=stamp(now + 1_800_000))
+        over = await api.http.post(JOBS, json=JOB | schedule | {"jobName": "over", "endAt": stamp(now - 1_800_000)})
+        assert over.status_code == 422, over.text
+        changed = await api.http.put(f"{JOBS}/{job['id']}", json=JOB | schedule | {"remark": "x"})
+        later = await server_time(api.log, api.log.keys.partition(0, "events"))
+        assert stamp(now) <= job["createdAt"] <= changed.json()["updatedAt"] <= stamp(later)
+        assert stamp(now) < changed.json()["nextFireAt"] <= stamp(later + 600_000)
+
+        run_id = await api.trigger(job["id"], delay=1_800)
+        await api.caught_up()
+        for status, found in (("delayed", [run_id]), ("queued", [])):
+            wanted = {"status": [status]}
+            listed = (await api.http.get(RUNS, params=wanted)).json()["items"]
+            dry = await api.http.post(f"{RUNS}/cancel", json=wanted | {"dryRun": True})
+            assert [one["id"] for one in listed] == found
+            assert (dry.status_code, dry.json()["matched"]) == (200, len(found)), dry.text
 
 
 @pytest.mark.asyncio

@@ -1,12 +1,18 @@
 """What the settings of retention say."""
 
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from waterclock.kit.settings import SettingsError
+from waterclock.log.client import Log
+from waterclock.store.pool import Connection
 from waterclock.store.retention import ENDED
-from waterclock_api.keeping import kept
+from waterclock.wire.keys import Keys
+from waterclock_api import keeping
+from waterclock_api.keeping import agreed_time, kept
 
 
 def test_without_a_word_everything_is_kept() -> None:
@@ -30,3 +36,26 @@ def test_a_status_that_is_named_has_its_own_age() -> None:
 def test_what_cannot_be_is_refused_by_name(events: str | None, runs: tuple[str, ...], named: str) -> None:
     with pytest.raises(SettingsError, match=f"WATERCLOCK_KEEP_{named}"):
         kept(events, runs)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("servers", "postgres", "agreed"),
+    [((50, 40), 60, 40), ((50, 40), 30, 30), ((10**12, 10**12), 30, 30), ((30, 10**12), 10**12, 30)],
+)
+async def test_what_is_too_old_is_so_by_the_clocks_of_all_stores(
+    monkeypatch: pytest.MonkeyPatch, servers: tuple[int, int], postgres: int, agreed: int
+) -> None:
+    keys = Keys("wc")
+    clocks = {keys.partition(number, "meta"): ms for number, ms in enumerate(servers)}
+
+    async def server_time(_: object, key: str) -> int:
+        return clocks[key]
+
+    async def postgres_time(_: object) -> int:
+        return postgres
+
+    monkeypatch.setattr(keeping, "server_time", server_time)
+    monkeypatch.setattr(keeping, "postgres_time", postgres_time)
+    log = cast("Log", SimpleNamespace(keys=keys, partitions=len(servers)))
+    assert await agreed_time(log, cast("Connection", None)) == agreed

@@ -44,9 +44,10 @@ async def cancel_runs(request: AnyRequest) -> Answer:
         refuse(flaws)
         noted = None if write.dry_run else await first_heard_of(parts, caller, relieving=True)
         await all_caught_up(parts)
+        now = await parts.decisive_now()
         async with parts.reading(listing_runs(request, query)) as connection:
             heard_at = None if noted is None else noted.at
-            run_ids, more = await reads.cancellable_runs(connection, query, parts.clock.now_ms(), heard_at=heard_at)
+            run_ids, more = await reads.cancellable_runs(connection, query, now, heard_at=heard_at)
         if write.dry_run:
             items = [CancelledRun(run_id=run_id, refused=None) for run_id in run_ids]
         else:

@@ -35,12 +35,18 @@ async def look(log: Log, clock: Clock) -> Clocks:
     return Clocks(ahead, offsets)
 
 
+async def postgres_time(connection: Connection) -> int:
+    """The clock of Postgres, ms."""
+    row = await (await connection.execute(b"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).fetchone()
+    assert row is not None
+    return row[0]
+
+
 async def offset_of_postgres(clock: Clock, connection: Connection) -> int:
     """By how much the clock of Postgres is ahead of this process's, ms."""
     before = clock.now_ms()
-    row = await (await connection.execute(b"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).fetchone()
-    assert row is not None
-    return row[0] - (before + clock.now_ms()) // 2
+    theirs = await postgres_time(connection)
+    return theirs - (before + clock.now_ms()) // 2
 
 
 def set_back(found: Clocks) -> list[str]:

@@ -43,7 +43,8 @@ async def definition_in(
     write = read_struct(JobWrite, body, flaws, ignored=READ_ONLY, stand_ins=_STAND_INS)
     definition = definition_of(write, flaws, before=before)
     if before is None or not same_schedule(before, definition):
-        flaws += schedule_flaws(job_id, definition, parts.clock.now_ms())
+        now = await parts.decisive_now(parts.log.partition_of(job_id))
+        flaws += schedule_flaws(job_id, definition, now)
     check_queue(definition.queue, (queue.name for queue in parts.log.queues), flaws)
     target = definition.invoke_target
     known = await parts.registry.known(target, patient=not allow_unknown) if target else None

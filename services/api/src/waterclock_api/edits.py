@@ -119,9 +119,9 @@ async def _append(
         after=plan.after,
         through=None if plan.through is None else stamp(plan.through),
     )
-    following = _following(stored, event, stamp(plan.through or parts.clock.now_ms()))
-    before, after = stored and stored.definition, following and following.definition
     partition = parts.log.partition_of(event.job_id)
+    following = _following(stored, event, stamp(plan.through or await parts.decisive_now(partition)))
+    before, after = stored and stored.definition, following and following.definition
 
     async def call() -> Defined:
         return await define(

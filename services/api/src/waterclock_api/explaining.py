@@ -40,7 +40,7 @@ async def explained(
         NotFound: there never was such a job.
         BadSchedule: a definition of it cannot be read.
     """
-    now = parts.clock.now_ms()
+    now = parts.now_ms()
 
     def tell(entries: Iterable[Entry], runs: Runs | None) -> Sequence[Explanation]:
         return explain(entries, from_ms=from_ms, to_ms=to_ms, now_ms=now, runs=runs, limit=limit)
@@ -50,7 +50,7 @@ async def explained(
 
 async def explained_moment(parts: Parts, of: Reading, job_id: str, at_ms: int) -> Sequence[Explanation]:
     """The fate of one moment, be it an instant or not; raises as `explained`."""
-    now = parts.clock.now_ms()
+    now = parts.now_ms()
 
     def tell(entries: Iterable[Entry], runs: Runs | None) -> Sequence[Explanation]:
         told = explain_moment(entries, at_ms=at_ms, now_ms=now, runs=runs)
@@ -102,7 +102,7 @@ async def _backfills(
     if not told:
         return {}
     wanted = {"job_id": job_id, "first": millis(told[0].instant), "last": millis(told[-1].instant)}
-    wanted |= {"now": parts.clock.now_ms(), "limit": BACKFILLS_MOST}
+    wanted |= {"now": parts.now_ms(), "limit": BACKFILLS_MOST}
     found: dict[Stamp, list[Backfilled]] = {}
     async with parts.reading(of) as connection:
         cursor = await connection.execute(statement("backfills", PACKAGE), wanted)
@@ -112,7 +112,7 @@ async def _backfills(
 
 
 async def _statuses(parts: Parts, of: Reading, run_ids: Iterable[RunId]) -> Runs:
-    wanted = {"run_ids": list(run_ids), "now": parts.clock.now_ms()}
+    wanted = {"run_ids": list(run_ids), "now": parts.now_ms()}
     if not wanted["run_ids"]:
         return {}
     async with parts.reading(of) as connection:

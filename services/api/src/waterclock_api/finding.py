@@ -32,7 +32,7 @@ async def job_or_refuse(parts: Parts, job_id: str) -> Job:
     Raises:
         NotFound: no such job, or no longer.
     """
-    now = parts.clock.now_ms()
+    now = parts.now_ms()
 
     async def look(connection: Connection) -> Job | None:
         return await reads.job(connection, job_id, now)
@@ -53,7 +53,7 @@ async def run_or_refuse(parts: Parts, run_id: str, hold: Hold | None = None) -> 
     """
 
     async def look(connection: Connection) -> Run | None:
-        return await reads.run(connection, run_id, parts.clock.now_ms(), hold)
+        return await reads.run(connection, run_id, parts.now_ms(), hold)
 
     async def ask() -> Run | None:
         return await fold_run(parts, run_id)
@@ -66,7 +66,7 @@ async def is_run(parts: Parts, run_id: str) -> bool:
     if ID_PATTERN.fullmatch(run_id) is None:
         return False
     async with parts.reading() as connection:
-        if await reads.run(connection, run_id, parts.clock.now_ms()) is not None:
+        if await reads.run(connection, run_id, parts.now_ms()) is not None:
             return True
     if await find_run(parts.log, run_id) is not None:
         return True

@@ -43,7 +43,7 @@ async def fold_run(parts: Parts, run_id: str) -> Run | None:
             break
         at = entries[-1].position
         entries.clear()
-    return _run(fold(changes), run_id, known, parts.clock.now_ms())
+    return _run(fold(changes), run_id, known, parts.now_ms())
 
 
 async def _start(parts: Parts, partition: int, known: LiveRun | EndedRun) -> Position | None:

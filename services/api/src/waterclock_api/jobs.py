@@ -57,7 +57,7 @@ async def _jobs(request: AnyRequest, query: JobsQuery) -> Answer:
     parts = parts_of(request)
     hold = await room_for(request)
     async with parts.reading(listing_jobs(request, query)) as connection:
-        page = await reads.jobs(connection, query, parts.clock.now_ms(), hold)
+        page = await reads.jobs(connection, query, parts.now_ms(), hold)
     items = await in_turns(page.items, partial(with_notes, parts.registry))
     return answer(Jobs(items=items, next_cursor=page.next_cursor), hold=hold)
 
@@ -165,7 +165,7 @@ async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
 
 async def _detail(request: AnyRequest, job_id: str) -> Answer:
     parts = parts_of(request)
-    now = parts.clock.now_ms()
+    now = parts.now_ms()
     job = with_notes(parts.registry, await job_or_refuse(parts, job_id))
     hold = await room_for(request)
     async with parts.reading(listing(request)) as connection:
@@ -242,7 +242,7 @@ async def _changed(
     stored = change.job
     assert stored is not None
     location = {"Location": f"{PATH}/{stored.job_id}"}
-    now = parts.clock.now_ms()
+    now = parts.now_ms()
     position = change.position or await tail_of(parts.log, parts.log.partition_of(stored.job_id))
     if position is not None:
         async with parts.reading_after(position, caller.patience.wait) as connection:
@@ -282,7 +282,7 @@ async def _created_before(parts: Parts, job_id: JobId, given: Earlier, body: Any
         job_id=job_id, version=1, definition=event.definition, created_at=stamp(at), updated_at=stamp(at)
     )
     headers = {"Location": f"{PATH}/{job_id}"} | REPLAYED | _etag(1)
-    job = with_notes(parts.registry, job_of_log(stored, parts.clock.now_ms(), fresh=True))
+    job = with_notes(parts.registry, job_of_log(stored, parts.now_ms(), fresh=True))
     return answer(job, status=201, headers=headers)
 
 

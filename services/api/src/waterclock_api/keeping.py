@@ -10,14 +10,17 @@ from datetime import timedelta
 
 import psycopg
 
-from waterclock.kit.clock import Clock, SystemClock
 from waterclock.kit.settings import SettingsError
+from waterclock.log.client import Log
+from waterclock.log.clock import server_time
+from waterclock.log.errors import LogError
 from waterclock.model.outcomes import RunStatus
 from waterclock.store import retention
 from waterclock.store.archive import make_months
 from waterclock.store.passing import PASSES
 from waterclock.store.pool import Connection, Pool, connect_anew
 from waterclock.store.retention import ENDED, Keep
+from waterclock_api.clocks import postgres_time
 
 EVERY = 3600.0  # s
 AGAIN = 60.0  # s, after a failure
@@ -27,20 +30,29 @@ _UNITS = {"d": "days", "h": "hours"}
 _log = logging.getLogger(__name__)
 
 
-async def keep_house(pool: Pool, keep: Keep, clock: Clock | None = None) -> None:
+async def keep_house(log: Log, pool: Pool, keep: Keep) -> None:
     """Until cancelled."""
-    clock = clock or SystemClock()
     while True:
         pause = EVERY
         try:
             async with await connect_anew(pool, work="keeping") as connection:
                 await _make_months(connection)
                 if await retention.take(connection):
-                    await retention.forget(connection, keep, clock.now_ms())
-        except PASSES as error:
+                    await retention.forget(connection, keep, await agreed_time(log, connection))
+        except (*PASSES, LogError) as error:
             _log.warning("nothing forgotten", extra={"reason": " ".join(str(error).split())})
             pause = AGAIN
         await asyncio.sleep(pause)
+
+
+async def agreed_time(log: Log, connection: Connection) -> int:
+    """The earliest of the stores' clocks, ms: what is forgotten for its age is so old by all of them, and is for good.
+
+    Raises:
+        LogUnavailable: the log's is not known.
+    """
+    clocks = [await server_time(log, log.keys.partition(partition, "meta")) for partition in range(log.partitions)]
+    return min(*clocks, await postgres_time(connection))
 
 
 async def _make_months(connection: Connection) -> None:

@@ -90,7 +90,7 @@ async def verify_ledger(request: AnyRequest) -> Answer:
 async def _verified(request: AnyRequest) -> Answer:
     parts, of = parts_of(request), ranging(request, "fewer jobs by `jobId`")
     query = read_query(request, LedgerQuery)
-    asked = _range(query.from_, query.to, parts.clock.now_ms(), usual=_HOUR, longest=LONGEST_PROOF)
+    asked = _range(query.from_, query.to, parts.now_ms(), usual=_HOUR, longest=LONGEST_PROOF)
     kept_from = await events_kept_from(parts, of)
     jobs, verdict = await prove(parts, of, max(asked.from_ms, kept_from), asked.to_ms, query.job_id)
     found = msgspec.structs.asdict(verdict)
@@ -114,7 +114,7 @@ async def _explained(request: AnyRequest, job_id: str) -> Answer:
         if query.at is not None:
             told = await explained_moment(parts, of, job_id, _at(query.at, query))
             return answer(Explanations(items=list(told), next_cursor=None))
-        asked = _range(query.from_, query.to, parts.clock.now_ms(), usual=_DAY, longest=LONGEST_TOLD)
+        asked = _range(query.from_, query.to, parts.now_ms(), usual=_DAY, longest=LONGEST_TOLD)
         before = read_cursor(query.cursor, tuple[int])
         from_ms = asked.from_ms if before is None else max(asked.from_ms, before[0] + 1)
         told = await explained(parts, of, job_id, from_ms, asked.to_ms, query.limit + 1)

@@ -76,6 +76,23 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     offload: Offload = msgspec.field(default_factory=Offload)
     odd_names: OddNames = msgspec.field(default_factory=OddNames)
 
+    def now_ms(self, partition: int = 0) -> int:
+        """A partition's clock as it is known here, ms; our own only until the log has answered for the first time.
+
+        By it, not by ours, what is stored is told: what is due, late, over, next, an hour ago.
+        """
+        return self.store_clocks.now_ms(partition)
+
+    async def decisive_now(self, partition: int = 0) -> int:
+        """The same for what decides about something stored: never our own.
+
+        Raises:
+            LogError: the log has not answered yet, and does not now.
+        """
+        if not self.store_clocks.of(partition).known:
+            await self.store_clocks.read(self.log, partition)
+        return self.now_ms(partition)
+
     @asynccontextmanager
     async def reading(self, of: Reading = ONE) -> AsyncGenerator[Connection]:
         """A session for reads.

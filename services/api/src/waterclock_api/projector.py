@@ -61,7 +61,7 @@ async def run(
     projector = Projector(log, pool, ready=ready, unready=unready, keeping=keeping or Keeping())
     async with asyncio.TaskGroup() as tasks:
         work = [tasks.create_task(projector.run(), name="project")]
-        work.append(tasks.create_task(keep_house(pool, keep or Keep()), name="keep house"))
+        work.append(tasks.create_task(keep_house(log, pool, keep or Keep()), name="keep house"))
         work.append(tasks.create_task(reaching.keep(), name="note what is reached"))
         if behind is not None:
             work.append(tasks.create_task(projector.measure(behind), name="measure the lag"))

@@ -38,7 +38,7 @@ async def prove(parts: Parts, of: Reading, from_ms: int, to_ms: int, job_ids: Se
         return Proved(0, Verdict())
     found, page = Proved(0, Verdict()), await _jobs(parts, of, from_ms, job_ids, "")
     with closing(LedgerReader(parts, of, from_ms, to_ms)) as reader:
-        asked = _Asked(reader, from_ms, to_ms, parts.clock.now_ms())
+        asked = _Asked(reader, from_ms, to_ms, parts.now_ms())
         while page:
             begun = await reader.begun(page)
             more = await parts.offload.run(of.who, _proof, asked, begun)

@@ -45,7 +45,7 @@ async def list_queues(request: AnyRequest) -> Answer:
     read_query(request, NoQuery)
     waiting = [await depths(parts.log, partition) for partition in range(parts.log.partitions)]
     async with parts.reading(listing(request)) as connection:
-        counts = await reads.queues(connection, parts.clock.now_ms())
+        counts = await reads.queues(connection, parts.now_ms())
     items = [_queue(known, waiting, counts.get(known.name, QueueCount())) for known in parts.log.queues]
     return answer(Queues(items=items, next_cursor=None))
 

@@ -54,9 +54,10 @@ async def retry_runs(request: AnyRequest) -> Answer:
         refuse(flaws)
         noted = None if write.dry_run else await first_heard_of(parts, caller)
         await all_caught_up(parts)
+        now = await parts.decisive_now()
         async with parts.reading(listing_runs(request, query)) as connection:
             ended_by = None if noted is None else noted.at
-            rows, more = await reads.matching_runs(connection, query, parts.clock.now_ms(), ended_by=ended_by)
+            rows, more = await reads.matching_runs(connection, query, now, ended_by=ended_by)
         run_ids = [row[0] for row in rows]
         if write.dry_run:
             items = await _foretold(parts, caller, run_ids)

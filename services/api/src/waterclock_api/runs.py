@@ -92,7 +92,7 @@ async def _runs(request: AnyRequest, query: RunsQuery) -> Answer:
     parts = parts_of(request)
     hold = await room_for(request)
     async with parts.reading(listing_runs(request, query)) as connection:
-        return answer(await reads.runs(connection, query, parts.clock.now_ms(), hold), hold=hold)
+        return answer(await reads.runs(connection, query, parts.now_ms(), hold), hold=hold)
 
 
 @get(f"{PATH}/{{run_id:str}}", spec=Spec(scope="query", answers={200: Run}, refuses=(404,)))

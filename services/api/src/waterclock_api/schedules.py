@@ -34,7 +34,7 @@ async def preview_schedule(request: AnyRequest) -> Answer:
     flaws: list[Flaw] = []
     write = read_struct(PreviewWrite, await read_json(request), flaws, stand_ins={"cron_expression": "@daily"})
     written = instant("from", write.from_, flaws)
-    after = parts.clock.now_ms() if written is None else millis(written)
+    after = parts.now_ms() if written is None else millis(written)
     preview = await parts.offload.run(caller_id(request.scope), _preview, write, after, flaws)
     refuse(flaws)
     return answer(preview)

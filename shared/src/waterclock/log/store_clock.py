@@ -36,6 +36,11 @@ class StoreClock:
         assert self._offsets
         return self._monotonic() + self._offset if self._stands_at is None else self._stands_at
 
+    @property
+    def known(self) -> bool:
+        """Whether a reading has been heard."""
+        return bool(self._offsets)
+
     def heard(self, now_ms: int) -> None:
         """Take in a reading that the store has just answered. A leap ahead is believed when others agree with it."""
         monotonic = self._monotonic()
@@ -82,6 +87,13 @@ class StoreClocks:
 
     def of(self, partition: int) -> StoreClock:
         return self._known.setdefault(partition, StoreClock(self._clock))
+
+    def now_ms(self, partition: int) -> int:
+        """The clock of a partition by what was heard of it, of partition 0 before that, of this process before that."""
+        for one in (partition, 0):
+            if (known := self._known.get(one)) is not None and known.known:
+                return known.now()
+        return self._clock.now_ms()
 
     async def read(self, log: Log, partition: int) -> int:
         """A reading of a partition's clock that may be decided by, ms.
