@@ -16,9 +16,12 @@ from waterclock.kit import telemetry
 from waterclock.kit.service import Unfit
 from waterclock.kit.settings import SettingsError
 from waterclock.log.broker import Control, asyncapi, broker_at, say
+from waterclock.log.clock import server_time
 from waterclock.log.errors import LogUnavailable, LogUnfit
-from waterclock.model.events import RunFailed, RunSucceeded, WorkerJoined
+from waterclock.model.events import RunFailed, RunRetryScheduled, RunSucceeded, WorkerJoined
+from waterclock.model.instants import stamp
 from waterclock.model.places import ReferenceSpec
+from waterclock.model.retry import RetryPolicy
 from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_worker import main
 from waterclock_worker.control import app_of
@@ -105,6 +108,28 @@ async def test_a_worker_drains_when_an_operator_says_so(shop: Shop) -> None:
         finally:
             await broker.stop()
         assert await process.ended() == 0
+
+
+OFF = "import time\nreal = time.time\ntime.time = lambda: real() + {}\n"
+
+
+@pytest.mark.parametrize("by_s", [-3600, 3600])
+async def test_a_worker_hears_and_tries_again_by_the_clock_of_the_store(shop: Shop, tmp_path: Path, by_s: int) -> None:
+    """Whatever its machine's says: not what was said before it began, and all that was said since."""
+    (tmp_path / "sitecustomize.py").write_text(OFF.format(by_s), "utf-8")
+    broker = broker_at(shop.settings.url)
+    await broker.connect()
+    try:
+        await say(broker, shop.log.keys, Control(say="drain", worker="p"))
+        async with a_process(shop, PYTHONPATH=str(tmp_path)) as process:
+            run = await shop.run("t.raise", retry=RetryPolicy(max_attempts=2, initial=60))
+            again = await shop.event(RunRetryScheduled, run)
+            await say(broker, shop.log.keys, Control(say="drain", worker="p"))
+            assert await process.ended() == 0
+    finally:
+        await broker.stop()
+    now = await server_time(shop.log, shop.log.keys.partition(0, "meta"))
+    assert stamp(now - 60_000) < again.ready_at <= stamp(now + 60_000)
 
 
 async def test_what_stops_the_start_is_said_in_one_line(shop: Shop) -> None:

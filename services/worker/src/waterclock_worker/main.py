@@ -26,6 +26,7 @@ from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySetti
 from waterclock.log.broker import asyncapi as document_of
 from waterclock.log.broker import broker_at, broker_of, hosted
 from waterclock.log.client import Log, LogSettings
+from waterclock.log.clock import server_time
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.wire.keys import Keys
 from waterclock_worker.control import app_of
@@ -130,8 +131,10 @@ async def _host(
             finally:
                 stopping.cancel()
 
+    await made.clock.begin(store)
+    since_ms = await server_time(store, store.keys.control)
     broker = broker_of(store.nodes, store.keys.control)
-    app = app_of(made, broker, store.keys, since_ms=made.clock.now_ms(), host=host)
+    app = app_of(made, broker, store.keys, since_ms=since_ms, host=host)
     async with hosted(app):
         await ended.wait()
 
