@@ -1,0 +1,136 @@
+"""Postgres changes places, or is put back; both stores are put back."""
+
+from __future__ import annotations
+
+from tests.support.asking import ask
+from tests.support.failover.field import Field, Row
+from tests.support.failover.stages import Both, both
+
+BEHIND = 3.0  # s that the standby lacks
+TURN = 8.0  # s
+TRIMMING = {"STREAM_BYTES": "65536", "TRIM_AFTER": "1"}
+
+
+async def archive_behind(field: Field[Both]) -> None:
+    stage = field.stage
+    stage.standby.link.hold()
+    await field.go_on(BEHIND)
+    await stage.standby.primary.kill()
+    await _promote(stage)
+    await field.writable("the promotion")
+    await field.go_on(BEHIND)
+
+
+async def archive_split(field: Field[Both]) -> None:
+    """The old one lives: the address leads to the new one, the old one, the new one."""
+    stage = field.stage
+    await stage.standby.in_step()
+    await _promote(stage)
+    await field.go_on(TURN)
+    stage.store.lead_to(stage.standby.primary.port, cut=True)
+    await field.go_on(TURN)
+    stage.store.lead_to(stage.standby.standby.port, cut=True)
+    await field.go_on(TURN)
+    await field.writable("the last turn")
+
+
+async def archive_in_step(field: Field[Both]) -> None:
+    stage = field.stage
+    await stage.standby.in_step()
+    await stage.standby.primary.kill()
+    await _promote(stage)
+    await field.writable("the promotion")
+
+
+async def archive_put_back(field: Field[Both]) -> None:
+    """To before what the log had trimmed; then the loss is accepted."""
+    stage = field.stage
+    stage.standby.link.hold()
+    await field.go_on(2 * TURN)
+    await stage.standby.primary.kill()
+    await _promote(stage)
+    await field.go_on(TURN)
+    code, said = await field.verb("reconcile", "--accept-loss", "--apply")
+    field.fleet.tell(f"reconcile --accept-loss --apply: {code}\n{said}")
+    await field.writable("the loss is accepted")
+
+
+async def archive_put_back_then_emptied(field: Field[Both]) -> None:
+    """After it the log is lost, too, and put back from that archive."""
+    await archive_put_back(field)
+    stage = field.stage
+    await field.go_on(TURN)
+    await stage.old.kill()
+    await stage.promote()  # the replica, which was in step: then it is emptied
+    await ask(stage.new, "FLUSHALL")
+    await field.writable("the log is put back")
+
+
+async def log_older(field: Field[Both]) -> None:
+    """Both lost: the log's copy is of 16 s before, the archive's of 8 s before."""
+    await _both_lost(field, log_first=True)
+
+
+async def archive_older(field: Field[Both]) -> None:
+    await _both_lost(field, log_first=False)
+
+
+async def of_one_moment(field: Field[Both]) -> None:
+    """Both put back to one moment in an epoch, after a restart of the log had begun the next one."""
+    stage = field.stage
+    await stage.standby.in_step()
+    await stage.in_step()
+    stage.link.hold()
+    stage.standby.link.hold()
+    await field.go_on(1)
+    await stage.old.kill()
+    await stage.old.start()
+    await field.writable("the restart")
+    await field.go_on(TURN)
+    await _both_promoted(field)
+
+
+async def _both_lost(field: Field[Both], *, log_first: bool) -> None:
+    stage = field.stage
+    first, second = (stage.link, stage.standby.link) if log_first else (stage.standby.link, stage.link)
+    first.hold()
+    await field.go_on(TURN)
+    second.hold()
+    await field.go_on(TURN)
+    await _both_promoted(field)
+
+
+async def _both_promoted(field: Field[Both]) -> None:
+    stage = field.stage
+    await stage.old.kill()
+    await stage.standby.primary.kill()
+    await _promote(stage)
+    await stage.promote()
+    await field.writable("both are put back")
+
+
+async def _promote(stage: Both) -> None:
+    await stage.standby.promote()
+    stage.store.lead_to(stage.standby.standby.port, cut=True)
+    stage.moved = True
+
+
+FORKED, LOST = ("log.forked",), ("log.truncated",)
+ROWS: tuple[Row[Both], ...] = (
+    Row("C1", "Postgres primary killed, standby behind", both, archive_behind),
+    Row("C2", "Postgres split; address new, old, new", both, archive_split),
+    Row("C3", "Postgres primary killed, standby in step", both, archive_in_step),
+    Row(
+        "D1",
+        "Postgres put back to before what was trimmed",
+        both,
+        archive_put_back,
+        keeps=False,
+        tells=("archive.lost",),
+        told=TRIMMING,
+    ),
+    Row("D2", "D1, and a repair", both, archive_put_back_then_emptied, keeps=False, tells=FORKED, told=TRIMMING),
+    Row("E1", "both lost, the log's copy older", both, log_older, keeps=False, tells=FORKED + LOST),
+    Row("E2", "both lost, the archive's copy older", both, archive_older, keeps=False, tells=LOST),
+    Row("E3", "both put back into the epoch before", both, of_one_moment, keeps=False, tells=LOST),
+)

@@ -1,0 +1,28 @@
+"""All rows, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.support.failover import of_clusters, of_faults, of_pairs, of_stores
+from tests.support.failover.field import Row, under_load
+from tests.support.failover.judging import broken, losses
+
+ROWS: Mapping[str, Row[Any]] = {
+    row.name: row for row in (*of_pairs.ROWS, *of_clusters.ROWS, *of_stores.ROWS, *of_faults.ROWS)
+}
+
+
+async def faults_of(row: Row[Any], folder: Path) -> list[str]:
+    """Play a row, and say what does not hold; what was measured is printed."""
+    async with row.stage(folder) as stage, under_load(row, stage, folder) as (field, over):
+        await row.play(field)
+        outcome = await over()
+        faults = await broken(row, outcome)
+        print(  # noqa: T201  shown if it fails, and by the soak
+            f"{row.name}: {row.what}: {len(field.load.answered)} answered, {losses(outcome)};"
+            f" writable after {field.took}; all that was said: {folder}/output.log"
+        )
+    return faults
