@@ -28,6 +28,7 @@ from waterclock_api import (
     fit_findings,
     overdue_findings,
     place_findings,
+    replica_findings,
 )
 from waterclock_api.findings import Finding, problem
 from waterclock_api.settings import ProjectorSettings, StoreSettings, log_settings
@@ -73,6 +74,7 @@ async def examine() -> list[Finding]:
         checks: list[AsyncGenerator[Finding]] = []
         if log is not None:
             checks += [encryption.of_log(log), findings.of_servers(log)]
+            checks.append(replica_findings.of_replicas(log, log_settings().replicas))
         if log is not None and log.partitions:
             checks.append(clock_findings.of_clocks(log, clock))
             checks.append(findings.of_partitions(log, read(ProjectorSettings, os.environ).stream_bytes))

@@ -67,7 +67,12 @@ def is_loopback(host: str) -> bool:
 
 def log_settings() -> LogSettings:
     redis = read(RedisSettings, os.environ)
-    return LogSettings(url=redis.redis_url, address_map=redis.redis_address_map, prefix=redis.key_prefix)
+    return LogSettings(
+        url=redis.redis_url,
+        address_map=redis.redis_address_map,
+        prefix=redis.key_prefix,
+        replicas=redis.log_replicas,
+    )
 
 
 def queues_of(own: MigrateSettings) -> tuple[Queue, ...]:

@@ -69,7 +69,12 @@ async def _serve(stop: asyncio.Event) -> None:
     redis, own = read(RedisSettings, os.environ), read(SchedulerSettings, os.environ)
     told = read(TelemetrySettings, os.environ)
     telemetry.setup("scheduler", told)
-    settings = LogSettings(url=redis.redis_url, address_map=redis.redis_address_map, prefix=redis.key_prefix)
+    settings = LogSettings(
+        url=redis.redis_url,
+        address_map=redis.redis_address_map,
+        prefix=redis.key_prefix,
+        replicas=redis.log_replicas,
+    )
     log = await Log.connect(settings, role="scheduler")
     try:
         await _schedule(log, own, stop, told)

@@ -98,6 +98,7 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
         address_map=redis.redis_address_map,
         prefix=redis.key_prefix,
         control_timeout=min(2.0, settings.renew_every),
+        replicas=redis.log_replicas,
     )
     store = await Log.connect(log_settings, role="worker")
     try:

@@ -69,6 +69,7 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         msgspec.Meta(pattern=r"^[a-z0-9_-]{1,32}\Z", description="1 to 32 of a-z, 0-9, - and _", examples=["staging"]),
     ] = "wc"
+    log_replicas: Annotated[int, msgspec.Meta(ge=0, le=16)] = 0
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log
 from waterclock.log.errors import NoSession
 from waterclock.log.reader import Reader
-from waterclock.log.scripts import Script
+from waterclock.log.scripts import Script, always
 from waterclock.model.events import RunDied
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import RunStatus
@@ -140,9 +140,9 @@ class _PromoteReply(msgspec.Struct, frozen=True, kw_only=True):
     next_at: int
 
 
-_CLAIM = Script("claim", _ClaimReply)
+_CLAIM = Script("claim", _ClaimReply, acknowledges=lambda reply: bool(reply.grants))
 _RECORD = Script("record", _RecordReply)
-_END = Script("end", _EndReply)
+_END = Script("end", _EndReply, acknowledges=always)
 _PROMOTE = Script("promote", _PromoteReply)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from waterclock.log.client import Log
 from waterclock.log.commands import AnswerGiven, Command, KeyReused, Replayed
 from waterclock.log.requests import Blocked, NoJob, Request, StaleJob, check_queue
-from waterclock.log.scripts import Script
+from waterclock.log.scripts import Script, always
 from waterclock.log.tail import Archive, entries_back
 from waterclock.model.backfill import RUNS_MOST
 from waterclock.model.events import RequestedState, RunRequested
@@ -41,7 +41,7 @@ class _Reply(msgspec.Struct, frozen=True, kw_only=True):
     answer: AnswerGiven | None = None
 
 
-_BACKFILL = Script("backfill", _Reply)
+_BACKFILL = Script("backfill", _Reply, acknowledges=always)
 
 
 async def backfill(

@@ -21,13 +21,15 @@ def route(source: Source, keys: Sequence[str]) -> Route:
     return head, b"".join(map(pack_word, keys))
 
 
-async def send(line: Line, script: Script[Any], way: Route, *, server: str, blob: bytes, floor: bytes) -> bytes:
-    """Call a script, which the server is given where it has not got it.
-
-    `server`: the process that the connection reached, as the gate names it; `blob`, `floor`: packed words.
-    """
+def packed(way: Route, *, server: str, blob: bytes, floor: bytes) -> bytes:
+    """A call. `server`: the process that the connection reached, as the gate names it; the rest are packed words."""
     head, keys = way
-    command = b"".join((head, keys, pack_word(server), blob, floor))
+    return b"".join((head, keys, pack_word(server), blob, floor))
+
+
+async def send(line: Line, script: Script[Any], way: Route, *, server: str, blob: bytes, floor: bytes) -> bytes:
+    """Call a script, which the server is given where it has not got it; with what `packed` takes."""
+    command = packed(way, server=server, blob=blob, floor=floor)
     try:
         return await line.ask(command)
     except NoScriptError:

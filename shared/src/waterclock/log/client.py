@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 from redis.exceptions import ResponseError
 
-from waterclock.log.calls import Route, route, send
+from waterclock.log.calls import Route, packed, route, send
 from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.log.fitness import check
 from waterclock.log.floors import NAMES, Floors
@@ -23,6 +23,7 @@ from waterclock.log.handshake import Handshake
 from waterclock.log.lines import Line, Server, pack, pack_word
 from waterclock.log.nodes import Nodes
 from waterclock.log.reader import Reader
+from waterclock.log.replicas import TOUCH, check_waits, heard, too_few
 from waterclock.log.routing import Routing
 from waterclock.log.scripts import Script
 from waterclock.log.targets import Deployment, deployment_of
@@ -34,6 +35,7 @@ Word = str | bytes | int | float
 
 _NOT_INITIALISED = "The log {} is not initialised: run `waterclock migrate`."
 _encoder = msgspec.msgpack.Encoder()
+_NOTHING = pack_word(_encoder.encode({}))
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,7 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = "wc"
     timeout: float = 5.0  # s, writers and readers
     control_timeout: float = 2.0  # s; at most a quarter of the lease
+    replicas: int = 0  # that are to have what is acknowledged
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +74,7 @@ class Log:
         self.nodes = nodes
         self._role = role
         self._routing = Routing(nodes, emptied=self._emptied)
+        self._replicas = settings.replicas
         self._packed: dict[tuple[str, int], Route] = {}
 
     @classmethod
@@ -103,6 +107,8 @@ class Log:
         try:
             log.server = await nodes.greet()
             await check(nodes)
+            if settings.replicas:
+                await check_waits(nodes)
             nodes.watch()
         except ResponseError as error:
             await log.close()
@@ -194,6 +200,7 @@ class Log:
             Foreign: the partition there is another installation's.
             Halted: the partition is not open on this server process.
             LogFull: no memory for what is new.
+            NotReplicated: too few replicas have it yet; called again with the same payload, it is asked for again.
         """
         way, meta = self._route(script, partition), self.keys.partition(partition, "meta")
         return await self._run(script, partition, meta, way, payload, control=control)
@@ -257,18 +264,24 @@ class Log:
         blob = pack_word(_encoder.encode(payload))
         shake, floors = self.handshake, self.floors
 
-        async def call(line: Line) -> bytes:
+        async def call(line: Line) -> tuple[Reply, int]:
             if line.met.get(place) != floors.halts(place):
                 await shake.look(line, place)
-            server = shake.named(line.server.run_id)
-            return await send(line, script, way, server=server, blob=blob, floor=floors.word(place))
+            server, floor = shake.named(line.server.run_id), floors.word(place)
+            reply = script.decoder.decode(await send(line, script, way, server=server, blob=blob, floor=floor))
+            if self._replicas == 0 or not script.acknowledges(reply):
+                return reply, self._replicas
+            touch = packed(route(TOUCH.source, [key]), server=server, blob=_NOTHING, floor=floor)
+            return reply, await heard(line, touch, self._replicas, within=self.nodes.timeout / 2)
 
         try:
-            reply = script.decoder.decode(await self._routed(key, call, control=control))
+            reply, found = cast("tuple[Reply, int]", await self._routed(key, call, control=control))
         except Halted:
             floors.halted(place)
             raise
         self._routing.let_in = True
+        if found < self._replicas:
+            raise too_few(found, self._replicas)
         return reply
 
     async def _routed(self, key: str, send: Callable[[Line], Awaitable[Any]], *, control: bool) -> Any:

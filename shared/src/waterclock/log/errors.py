@@ -5,6 +5,7 @@ LogError
 │   ├── NotInitialised `waterclock migrate` has not prepared it
 │   └── NotPermitted   our user may not do this there
 ├── LogUnavailable     no answer in time; a write may have happened, and may be repeated as it was
+│   ├── NotReplicated  it was written, and too few replicas have it yet
 │   ├── LogRefuses     it takes no writes now: its disk, its replicas, or a script in its way; nothing was done
 │   ├── NotPrimary     it is not the one to ask: a replica, loading, cut off from its cluster; nothing was done
 │   │   └── Superseded it was the one: another server has taken its place
@@ -43,6 +44,10 @@ class NotPermitted(LogUnfit):
 
 
 class LogUnavailable(LogError):
+    pass
+
+
+class NotReplicated(LogUnavailable):
     pass
 
 

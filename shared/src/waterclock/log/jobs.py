@@ -15,7 +15,7 @@ from waterclock.log.errors import ClockAhead, Halted, Unreadable
 from waterclock.log.gates import gate_of
 from waterclock.log.reader import Reader
 from waterclock.log.requests import Unit, check_queues, with_replacing
-from waterclock.log.scripts import Script
+from waterclock.log.scripts import Script, always
 from waterclock.model.definition import Definition
 from waterclock.model.events import AnyJobEvent
 from waterclock.model.ids import JobId
@@ -84,8 +84,8 @@ class _Reply(msgspec.Struct, frozen=True, kw_only=True):
     answer: AnswerGiven | None = None
 
 
-_DEFINE = Script("define", _Reply)
-_RELIEVE = Script("define", _Reply, relieving=True)
+_DEFINE = Script("define", _Reply, acknowledges=always)
+_RELIEVE = Script("define", _Reply, relieving=True, acknowledges=always)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(StoredJob)
 

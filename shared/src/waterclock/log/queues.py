@@ -15,7 +15,7 @@ from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log
 from waterclock.log.commands import Answer, AnswerGiven, Command, KeyReused, Replayed
 from waterclock.log.requests import check_queue
-from waterclock.log.scripts import Script
+from waterclock.log.scripts import Script, always
 from waterclock.model.events import QueuePaused, QueueResumed
 from waterclock.model.positions import Position, at_entry
 
@@ -56,7 +56,7 @@ class _Reply(msgspec.Struct, frozen=True, kw_only=True):
     answer: AnswerGiven | None = None
 
 
-_PAUSE = Script("pause", _Reply)
+_PAUSE = Script("pause", _Reply, acknowledges=always)
 _DEPTHS = Script("depths", Depths)
 
 

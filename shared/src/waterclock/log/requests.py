@@ -12,7 +12,7 @@ from waterclock.log.client import Log
 from waterclock.log.clock import TOLERANCE_MS
 from waterclock.log.commands import AnswerGiven, Command, KeyReused, Replayed
 from waterclock.log.errors import ClockAhead, StaleTerm, UnknownQueue
-from waterclock.log.scripts import Script
+from waterclock.log.scripts import Script, always
 from waterclock.model.definition import Overlap
 from waterclock.model.events import RequestedState
 from waterclock.model.ids import JobId, RunId
@@ -138,8 +138,8 @@ class _RequestReply(msgspec.Struct, frozen=True, kw_only=True):
     results: list[_RequestResult]
 
 
-_DECIDE = Script("decide", _DecideReply)
-_REQUEST = Script("request", _RequestReply)
+_DECIDE = Script("decide", _DecideReply, acknowledges=lambda reply: reply.status == "done")
+_REQUEST = Script("request", _RequestReply, acknowledges=always)
 
 
 async def decide(log: Log, partition: int, units: Sequence[Unit], *, term: int, expected_now: int) -> Decided:

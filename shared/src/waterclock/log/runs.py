@@ -11,7 +11,7 @@ from waterclock.log.bodies import Body
 from waterclock.log.client import Log
 from waterclock.log.commands import AnswerGiven, Command, KeyReused, Replayed
 from waterclock.log.records import Record, end_of, record_of
-from waterclock.log.scripts import Script
+from waterclock.log.scripts import Script, always
 from waterclock.model.ids import RunId
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position, at_entry
@@ -61,7 +61,7 @@ class _Reply(msgspec.Struct, frozen=True, kw_only=True):
     answer: _CancelAnswer | None = None
 
 
-_CANCEL = Script("cancel", _Reply)
+_CANCEL = Script("cancel", _Reply, acknowledges=always)
 
 
 async def find_run(log: Log, run_id: str) -> LiveRun | EndedRun | None:

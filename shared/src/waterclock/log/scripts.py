@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Generic, NamedTuple, TypeVar
@@ -42,13 +42,27 @@ class Source(NamedTuple):
     kinds: tuple[str, ...]  # of the streams of each queue: what stands before their names
 
 
+def always(_: object) -> bool:
+    """Of a script each answer of which is an acknowledgement."""
+    return True
+
+
 class Script(Generic[Reply]):
     """One script file and the type of its reply.
 
     `relieving`: these calls of it free memory or take the load off, so that they are executed at the memory limit, too.
+    `acknowledges`: whether a reply says that something happened, which replicas are to have first where that is set.
     """
 
-    def __init__(self, name: str, reply: type[Reply], *, relieving: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        reply: type[Reply],
+        *,
+        relieving: bool = False,
+        acknowledges: Callable[[Reply], bool] = lambda _: False,
+    ) -> None:
+        self.acknowledges = acknowledges
         self.name = f"{name} to relieve" if relieving else name
         self.decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(reply)
         self.source = _source(name, relieving=relieving)

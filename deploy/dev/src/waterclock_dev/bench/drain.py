@@ -36,9 +36,9 @@ def middle(rounds: list[Round]) -> Round:
     return next(each for each in rounds if each.ratio == found)
 
 
-async def measure(*, runs: int, slots: int) -> Round:
+async def measure(*, runs: int, slots: int, replicas: int = 0) -> Round:
     """One round: both drain `runs` runs that were requested before, on one server, one after the other."""
-    async with staged() as stage:
+    async with staged(replicas=replicas) as stage:
         await _request_all(stage, runs, name="worker")
         first = await tail_of(stage.log, 0)
         assert first is not None

@@ -46,12 +46,12 @@ def show_machine() -> None:
     click.echo(f"machine: {machine.facts()}")
 
 
-async def show_drain(*, runs: int, rounds: int, slots: int) -> None:
+async def show_drain(*, runs: int, rounds: int, slots: int, replicas: int = 0) -> None:
     click.echo(f"\ndrain: {runs} no-op runs, one worker process, {slots} slots, appendfsync everysec, no projector")
     click.echo("  round   worker runs/s   bare runs/s   ratio   batch   events/run")
     done: list[drain.Round] = []
     for number in range(1, rounds + 1):
-        done.append(await drain.measure(runs=runs, slots=slots))
+        done.append(await drain.measure(runs=runs, slots=slots, replicas=replicas))
         click.echo(_row(str(number), done[-1]))
     found = drain.middle(done)
     click.echo(_row("median", found))
@@ -152,10 +152,10 @@ async def show_streams(*, clients: int, rate: int, seconds: float) -> None:
     click.echo(f"  budget for 1000 readers: {DELIVERED} deliveries/s, p99 {HEARD} ms: {_verdict(met=met)}")
 
 
-async def show_trigger(*, requests: int, rounds: int) -> None:
+async def show_trigger(*, requests: int, rounds: int, replicas: int = 0) -> None:
     click.echo(f"\ntrigger: {requests} triggers of a job over HTTP, one API process, appendfsync everysec")
     click.echo("  round   api requests/s   bare requests/s   ratio   api µs CPU   bare µs CPU   ratio")
-    done = await trigger.measure(requests=requests, rounds=rounds)
+    done = await trigger.measure(requests=requests, rounds=rounds, replicas=replicas)
     for number, one in enumerate(done, start=1):
         click.echo(_trigger_row(str(number), one))
     found = trigger.middle(done)

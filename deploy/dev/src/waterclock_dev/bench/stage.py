@@ -1,14 +1,16 @@
 """A Valkey of the bench's own, with an open log, and workers on it. There is no projector: the bench opens the log."""
 
+import asyncio
 import os
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+from redis.asyncio import Redis
 
 from waterclock.log.bodies import body_of
 from waterclock.log.client import Log, LogSettings, Queue
@@ -23,12 +25,14 @@ from waterclock.model.instants import stamp
 from waterclock_dev import elsewhere
 from waterclock_dev.children import OnLine
 from waterclock_dev.installation import DEMO_EXECUTORS
+from waterclock_dev.ports import LOOPBACK
 from waterclock_dev.servers import Server
 from waterclock_dev.services import Service
 from waterclock_dev.valkey import Valkey
 
 QUEUE = Queue(name="default", weight=1)
 READY = 30.0  # s a worker has to be ready
+LOOK = 0.02  # s
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,18 +176,34 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def staged(*, env: Mapping[str, str] | None = None) -> AsyncGenerator[Stage]:
-    """A fresh log on a fresh server, which keeps every write and syncs it each second."""
+async def staged(*, env: Mapping[str, str] | None = None, replicas: int = 0) -> AsyncGenerator[Stage]:
+    """A fresh log on a fresh server, which keeps every write and syncs it each second.
+
+    `replicas`: as many follow it, and are to have what services acknowledge.
+    """
+    told = {**(env or {}), "WATERCLOCK_LOG_REPLICAS": str(replicas)}
     with tempfile.TemporaryDirectory(prefix="waterclock-bench-", ignore_cleanup_errors=True) as folder:
-        async with Server(Valkey(data=Path(folder) / "redis", appendfsync="everysec")) as server:
+        async with AsyncExitStack() as held:
+            server = await held.enter_async_context(Server(Valkey(data=Path(folder) / "redis", appendfsync="everysec")))
+            for number in range(replicas):
+                replica = Valkey(data=Path(folder) / f"replica-{number}", settings={"repl-diskless-sync-delay": "0"})
+                await _follow(await held.enter_async_context(Server(replica)), server)
             settings = LogSettings(url=server.url)
             await initialise(settings, partitions=1, queues=[QUEUE])
             log = await Log.connect(settings, role="bench")
             try:
                 await open_partition(log, 0, epoch=1, expect_tail=None)
-                yield Stage(url=server.url, log=log, env=env or {})
+                yield Stage(url=server.url, log=log, env=told)
             finally:
                 await log.close()
+
+
+async def _follow(replica: Server[Valkey], server: Server[Valkey]) -> None:
+    client: Any = Redis(host=LOOPBACK, port=replica.port)
+    async with client, asyncio.timeout(READY):
+        await client.execute_command("REPLICAOF", LOOPBACK, server.port)
+        while (await client.info("replication")).get("master_link_status") != "up":  # noqa: ASYNC110  only asking tells
+            await asyncio.sleep(LOOK)
 
 
 def complain(name: str) -> OnLine:

@@ -41,10 +41,10 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-async def measure(*, requests: int, rounds: int) -> list[Round]:
+async def measure(*, requests: int, rounds: int, replicas: int = 0) -> list[Round]:
     """Both on one store, one after the other in each round; nobody claims the runs, nobody projects them."""
     with TemporaryDirectory(prefix="waterclock-bench-", ignore_cleanup_errors=True) as folder:
-        async with staged() as stage, Server(Postgres(data=Path(folder) / "postgres")) as postgres:
+        async with staged(replicas=replicas) as stage, Server(Postgres(data=Path(folder) / "postgres")) as postgres:
             await migrate(postgres.url)
             await stage.job(JOB, "demo.noop", concurrent="0")
             port, bare_port = free_port(), free_port()

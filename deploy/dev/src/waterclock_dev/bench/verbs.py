@@ -37,11 +37,12 @@ def bench(context: click.Context, quick: bool) -> None:
 @click.option("--runs", type=click.IntRange(100), default=20_000, help="In each round.")
 @click.option("--rounds", type=click.IntRange(1), default=3)
 @click.option("--slots", type=click.IntRange(1), default=100, help="Of the worker.")
+@click.option("--replicas", type=click.IntRange(0, 4), default=0, help="That are to have what is acknowledged.")
 @click.option("--quick", is_flag=True, help="One small round: to see that it works.")
-def drain(runs: int, rounds: int, slots: int, quick: bool) -> None:
+def drain(runs: int, rounds: int, slots: int, replicas: int, quick: bool) -> None:
     """No-op runs drained by one worker process."""
     runs, rounds = (report.QUICK_RUNS, 1) if quick else (runs, rounds)
-    _measure(report.show_drain(runs=runs, rounds=rounds, slots=slots))
+    _measure(report.show_drain(runs=runs, rounds=rounds, slots=slots, replicas=replicas))
 
 
 @bench.command()
@@ -126,11 +127,12 @@ def sse(clients: int, rate: int, seconds: float, quick: bool) -> None:
 @bench.command()
 @click.option("--requests", type=click.IntRange(100), default=10_000, help="In each round.")
 @click.option("--rounds", type=click.IntRange(1), default=3)
+@click.option("--replicas", type=click.IntRange(0, 4), default=0, help="That are to have what is acknowledged.")
 @click.option("--quick", is_flag=True, help="One small round: to see that it works.")
-def trigger(requests: int, rounds: int, quick: bool) -> None:
+def trigger(requests: int, rounds: int, replicas: int, quick: bool) -> None:
     """Triggers of a job over HTTP, beside a bare handler that appends once."""
     requests, rounds = (report.QUICK_REQUESTS, 1) if quick else (requests, rounds)
-    _measure(report.show_trigger(requests=requests, rounds=rounds))
+    _measure(report.show_trigger(requests=requests, rounds=rounds, replicas=replicas))
 
 
 @bench.command()
