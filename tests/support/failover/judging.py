@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tests.support import proofs
@@ -35,17 +35,23 @@ async def broken(row: Row[Any], outcome: Outcome) -> list[str]:
         *outcome.field.faults,
         *_of_losses(row, losses(outcome)),
         *_of_tells(row, outcome),
-        *_of_answers(row, outcome),
-        *_of_stores(outcome),
+        *_few(_of_answers(row, outcome)),
+        *_few(_of_stores(outcome), 20),
         *_of_readers(outcome),
-        *(f"exit: {one}" for one in outcome.field.fleet.exits),
-        *outcome.field.load.surprises,
+        *_few(f"exit: {one}" for one in outcome.field.fleet.exits),
+        *_few(outcome.field.load.surprises),
         *(one for reader in outcome.field.load.readers for one in reader.surprises),
         *unnamed_refusals(outcome.field.load),
         *tracebacks(outcome.field.fleet.lines),
         *[fault async for fault in _of_verbs(outcome)],
         *await outcome.field.load.ledger(),
     ]
+
+
+def _few(faults: Iterable[str], most: int = 5) -> list[str]:
+    """The first, and how many there are beside."""
+    found = list(faults)
+    return found if len(found) <= most else [*found[:most], f"and {len(found) - most} more of this kind"]
 
 
 def losses(outcome: Outcome) -> Losses:

@@ -23,6 +23,6 @@ async def faults_of(row: Row[Any], folder: Path) -> list[str]:
         faults = await broken(row, outcome)
         print(  # noqa: T201  shown if it fails, and by the soak
             f"{row.name}: {row.what}: {len(field.load.answered)} answered, {losses(outcome)};"
-            f" writable after {field.took}; all that was said: {folder}/output.log"
+            f" writable after {field.took}; {len(faults)} faults; all that was said: {folder}/output.log"
         )
     return faults
