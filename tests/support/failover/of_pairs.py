@@ -20,11 +20,16 @@ EXCLUDING = {"min-replicas-to-write": "1", "min-replicas-max-lag": "2"}
 
 
 async def killed_in_step(field: Field[Pair]) -> None:
+    """And the old one comes back as a replica."""
     stage = field.stage
     await stage.in_step()
     await stage.old.kill()
     await stage.promote()
     await field.writable("the promotion")
+    await stage.old.start()
+    await stage.replicas.follow(stage.old, stage.new)
+    await stage.replicas.in_step(stage.old, stage.new)
+    await field.writable("the old one follows")
 
 
 async def killed_while_it_lags(field: Field[Pair]) -> None:
@@ -49,18 +54,29 @@ async def killed_while_all_lag(field: Field[Pair]) -> None:
     await field.writable("the promotion")
 
 
-async def split(field: Field[Pair]) -> None:
+async def split(field: Field[Pair], *, seconds: float = SPLIT) -> None:
     """The old primary lives, and is told nothing; the address leads to the new one, the old one, the new one."""
     stage = field.stage
     await stage.in_step()
     await stage.promote()
     await field.writable("the promotion")
-    await field.go_on(SPLIT)
+    await field.go_on(seconds)
     stage.lead_to(stage.old)
-    await field.go_on(SPLIT)
+    await field.go_on(seconds)
     stage.lead_to(stage.new)
     await field.writable("the way back")
-    await field.go_on(SPLIT / 2)
+    await field.go_on(seconds / 2)
+
+
+async def split_then_switched(field: Field[Pair]) -> None:
+    """In short: after a split the old one is made a replica, and becomes the primary again as it was planned."""
+    stage = field.stage
+    await split(field, seconds=2)
+    await stage.replicas.follow(stage.old, stage.new)
+    await stage.replicas.in_step(stage.old, stage.new)
+    await stage.replicas.switch(stage.new, stage.old)
+    stage.lead_to(stage.old)
+    await field.writable("the switchover")
 
 
 async def split_and_repaired_on_the_old(field: Field[Pair]) -> None:
@@ -160,4 +176,5 @@ ROWS: tuple[Row[Pair] | Row[Watched], ...] = (
     Row("A11", "sentinels, planned", with_sentinels, sentinels_switch),
     Row("A11b", "sentinels, primary stands still", with_sentinels, sentinels_and_a_pause, keeps=False),
     Row("A12", "A9 where replicas are required", partial(pair, settings=EXCLUDING), projector_alone),
+    Row("A13", "A2 where a replica's word is asked for", pair, killed_while_it_lags, told={"LOG_REPLICAS": "1"}),
 )
