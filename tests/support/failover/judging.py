@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -135,19 +136,26 @@ def _of_stores(outcome: Outcome) -> Iterator[str]:
 
 def _of_readers(outcome: Outcome) -> Iterator[str]:
     """Readers heard what `/events` tells; what they heard beyond was lost, and a `gap` told them."""
+    archives = outcome.evidence.archives
     stored = {str(entry.position): proofs.document(entry) for entry in outcome.evidence.entries}
-    if missing := stored.keys() ^ set(outcome.events):
+
+    def is_looked_at(place: str) -> bool:
+        """What happened after the look is nobody's fault."""
+        position = parse_position(place)
+        return position <= archives[position.partition][-1].position
+
+    if missing := stored.keys() ^ {place for place in outcome.events if is_looked_at(place)}:
         yield f"/events and the archive differ by {sorted(missing)[:5]}"
     for number, reader in enumerate(outcome.field.load.readers):
-        heard: Mapping[str, dict[str, Any]] = {one["id"]: one for one in reader.heard}
+        heard: Mapping[str, dict[str, Any]] = {one["id"]: one for one in reader.heard if is_looked_at(one["id"])}
         if unheard := stored.keys() - heard.keys():
             yield f"reader {number} has not heard {len(unheard)}: {sorted(unheard)[:5]}"
         lost = heard.keys() - stored.keys()
         if lost and not reader.gaps:
             yield f"reader {number} heard {len(lost)} events that are nowhere, and no gap: {sorted(lost)[:5]}"
-        doubled = len(reader.heard) - len(heard)
+        doubled = [place for place, count in Counter(one["id"] for one in reader.heard).items() if count > 1]
         if doubled and not reader.gaps:
-            yield f"reader {number} heard {doubled} events twice"
+            yield f"reader {number} heard {len(doubled)} events twice: {doubled[:5]}"
 
 
 def unnamed_refusals(load: Pressure) -> Iterator[str]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from tests.support.asking import ask
-from tests.support.failover.field import Field, Row
+from tests.support.evidence import connected
+from tests.support.failover.field import PREFIX, Field, Row
 from tests.support.failover.stages import Both, both
+from tests.support.waiting import until
+from waterclock_api.trimming import MARGIN
 
 BEHIND = 3.0  # s that the standby lacks
 TURN = 8.0  # s
+TRIMMED = 120.0  # s
+BEYOND = 200  # entries
 TRIMMING = {"STREAM_BYTES": "65536", "TRIM_AFTER": "1"}
 
 
@@ -46,7 +51,18 @@ async def archive_put_back(field: Field[Both]) -> None:
     """To before what the log had trimmed; then the loss is accepted."""
     stage = field.stage
     stage.standby.link.hold()
-    await field.go_on(2 * TURN)
+    async with (
+        connected(stage.holding, stage.standby.standby.url, prefix=PREFIX) as behind,
+        connected(stage.holding, stage.archive, prefix=PREFIX) as ahead,
+    ):
+
+        async def trimmed() -> bool:
+            """Beyond what the standby has, and what stays of what is archived."""
+            ends = [(await one.archived(partition))[-1].position.seq for one in (behind, ahead) for partition in (0, 1)]
+            return all(now - then > MARGIN + BEYOND for then, now in zip(ends[:2], ends[2:], strict=True))
+
+        await until(trimmed, within=TRIMMED, what="the log is trimmed beyond what the standby has")
+    await field.go_on(BEHIND)
     await stage.standby.primary.kill()
     await _promote(stage)
     await field.go_on(TURN)

@@ -70,6 +70,7 @@ class Pressure:
         self.readers = [Reader(url), Reader(url)]
         self.surprises: list[str] = []
         self._url = url
+        self._refused = ""  # the last answer that was none
         self._over = asyncio.Event()
 
     async def begin(self) -> None:
@@ -171,9 +172,10 @@ class Pressure:
         self, client: httpx.AsyncClient, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         key = token()
-        async with asyncio.timeout(PATIENCE):
-            while (given := await self._once(client, method, path, body, key=key)) is None:  # noqa: ASYNC110
-                await asyncio.sleep(AGAIN)
+        deadline = time.monotonic() + PATIENCE
+        while (given := await self._once(client, method, path, body, key=key)) is None:
+            assert time.monotonic() < deadline, f"{method} {path} was refused for {PATIENCE:g} s: {self._refused}"
+            await asyncio.sleep(AGAIN)
         return given
 
     async def _once(
@@ -196,6 +198,7 @@ class Pressure:
         self.asked.append(Asked(began, time.monotonic(), job, answer.status_code))
         if answer.is_success:
             return answer.json() if answer.content else {}
+        self._refused = answer.text
         told = answer.headers.get("content-type", "")
         if answer.status_code != UNAVAILABLE or "problem+json" not in told:
             self.surprises.append(f"{method} {path}: {answer.status_code} ({told}) {answer.text[:300]}")
