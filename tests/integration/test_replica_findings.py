@@ -9,12 +9,14 @@ import pytest
 import pytest_asyncio
 
 from tests.support.asking import ask
+from tests.support.readme import README
 from tests.support.replicas import Replicas, replicated
 from tests.support.waiting import until
 from waterclock.log.client import Log, LogSettings
 from waterclock_api.replica_findings import of_replicas
 
 pytestmark = pytest.mark.asyncio
+CONFIGURATION = README.parent / "deploy/valkey/replicated.conf"
 
 
 @pytest_asyncio.fixture
@@ -73,3 +75,10 @@ async def test_a_server_that_does_not_tell_its_settings_is_said_to_be_so(replica
     await ask(server, "ACL", "SETUSER", "guest", "on", ">secret", "~*", "+@all", "-config")
     found = await told(server.url.replace("//", "//guest:secret@"))
     assert "does not tell min-replicas-to-write" in found["ok"]
+
+
+async def test_a_pair_with_the_configuration_that_is_shown_is_well(tmp_path: Path) -> None:
+    lines = [line for line in CONFIGURATION.read_text().splitlines() if line and not line.startswith("#")]
+    settings = {name: value.strip('"') for name, _, value in (line.partition(" ") for line in lines)}
+    async with replicated(tmp_path, settings=settings) as made:
+        assert [*await told(made.members[0].url, wanted=1)] == ["ok"]
