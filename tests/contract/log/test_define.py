@@ -15,6 +15,7 @@ from tests.contract.log.build import (
     tags_of,
     wish,
 )
+from tests.support.leaps import leapt
 from waterclock.log.client import Log
 from waterclock.log.clock import now
 from waterclock.log.commands import Command, KeyReused, Replayed
@@ -103,6 +104,21 @@ async def test_a_mark_beyond_the_clock_is_refused(log: Log) -> None:
     assert isinstance(done, Appended)
     later = await now(log, 0) + 60_000
     assert await edit(log, version=1, mark=done.mark, through=later) == Raced(1, done.mark)
+
+
+async def test_a_mark_that_lies_beyond_a_clock_that_was_turned_back_stays_and_bars_no_edit(log: Log) -> None:
+    await create(log)
+    beyond = await now(log, 0) + 60_000
+    async with leapt(log, ahead_ms=120_000):
+        done = await edit(log, version=1, mark=None, through=beyond)
+    assert isinstance(done, Appended)
+    key = log.keys.partition(0, "meta")
+    await log.execute(key, "HSET", key, "clock", 0)  # as `reconcile --clock` does
+
+    assert await edit(log, version=2, mark=beyond, through=beyond + 1) == Raced(2, beyond)
+    edited = await edit(log, version=2, mark=beyond, through=beyond)
+    assert isinstance(edited, Appended)
+    assert edited.mark == beyond
 
 
 async def test_a_mark_never_goes_back(log: Log) -> None:
