@@ -30,7 +30,7 @@ CLUSTER = {"asking", "cluster|info", "cluster|nodes", "cluster|shards", "cluster
 CONNECTING = {"ping", "client|setname", "client|setinfo", "info", "time", "script|load", "evalsha"} | CLUSTER
 """What any connection of ours does."""
 HEARING = {"scheduler": {"publish", "subscribe", "unsubscribe", "xread"}, "worker": {"xread", "command"}}
-"""What FastStream does for a service; on a cluster redis-py asks which commands there are."""
+"""What FastStream does for a service; in the release before redis-py asked on a cluster which commands there are."""
 PARTS = {
     "CLUSTER": "cluster|slots",  # and its other subcommands, which stand above
     "CONFIG": "config|get",
