@@ -70,6 +70,8 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
         ("Clocks of the log before an api's", "s", [(f"{W}log_clock_offset_seconds", "{{server}} {{instance}}")], None),
         ("Partitions' clocks before their servers'", "s",
          [greatest(f"{W}partition_clock_ahead_seconds", "partition")], None),
+        ("Losses of events that processes knew", "short",
+         [(f"sum by (job) (increase({W}event_losses_total[1h]))", "{{job}}")], None),
     ]),
     "api": ("API", [
         ("Requests", "reqps", [rate(f"{HTTP}_count", "http_route")], REQUESTS),

@@ -6,6 +6,8 @@ import pytest
 
 from waterclock.store.pool import Pool, connect_anew
 from waterclock.store.shares import Shares
+from waterclock.store.statements import statement
+from waterclock.wire.level import LEVEL
 
 DEADLINE = 20.0  # s
 
@@ -48,3 +50,31 @@ async def test_the_share_of_each_shrinks_as_others_join(pool: Pool) -> None:
         await other.join()
 
         assert await one.fair() == await other.fair() == 3
+
+
+@pytest.mark.asyncio
+async def test_a_projector_of_an_earlier_release_is_told_from_those_of_this_one(pool: Pool) -> None:
+    async with await connect_anew(pool) as first, await connect_anew(pool) as second:
+        one, other = Shares(first, 5), Shares(second, 5)
+        await one.join()
+        await other.join()
+        assert (await one.older(), await other.older()) == (0, 0)
+
+        older = await connect_anew(pool)
+        await older.execute(statement("join_projectors"))  # all that it says of itself
+
+        assert (await one.older(), await other.older()) == (1, 1)
+        await older.close()
+        async with asyncio.timeout(DEADLINE):
+            while await one.older():
+                pass  # asked again and again: the server needs a moment to see that the session is gone
+
+
+@pytest.mark.asyncio
+async def test_a_projector_of_a_later_level_is_no_earlier_one(pool: Pool) -> None:
+    async with await connect_anew(pool) as first, await connect_anew(pool) as second:
+        one = Shares(first, 5)
+        await one.join()
+        await second.execute(statement("join_level"), {"level": LEVEL + 1})
+        await second.execute(statement("join_projectors"))
+        assert await one.older() == 0

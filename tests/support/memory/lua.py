@@ -10,10 +10,10 @@ import msgspec
 from lupa.lua51 import LuaRuntime, lua_type
 
 _PRELUDE = b"""
-local do_call, pack, unpack_, quote = ...
+local do_call, pack, unpack_, quote, read = ...
 redis = {call = do_call, error_reply = function(text) return {err = text} end}
 cmsgpack = {pack = pack, unpack = unpack_}
-cjson = {encode = quote}
+cjson = {encode = quote, decode = read}
 """
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
@@ -27,7 +27,7 @@ class Interpreter:
         self._do = do
         self._globals: Any = self._lua.globals()
         self._compile: Any = self._lua.eval(b"function(text) return assert(loadstring(text)) end")
-        self._compile(_PRELUDE)(self._call, self._packed, self._unpacked, _quoted)
+        self._compile(_PRELUDE)(self._call, self._packed, self._unpacked, _quoted, self._read)
 
     def close(self) -> None:
         """Let go of Lua, which holds us: no collector sees through it."""
@@ -59,6 +59,9 @@ class Interpreter:
 
     def _unpacked(self, packed: bytes) -> Any:
         return self._of_python(_unpack(packed))
+
+    def _read(self, text: bytes) -> Any:
+        return self._of_python(json.loads(text))
 
     def _of_python(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -15,6 +15,7 @@ from waterclock.kit.clock import Clock, SystemClock
 from waterclock.kit.measures import exposed
 from waterclock.log.client import Log
 from waterclock.log.gathering import Gathering
+from waterclock.log.losses import Losses
 from waterclock.log.store_clock import StoreClocks
 from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
@@ -42,6 +43,7 @@ from waterclock_api.access import ACCESS, Access, Limits, admit
 from waterclock_api.budget import BUDGET, Budget
 from waterclock_api.hub import STREAMS, STREAMS_PER_CLIENT, Hub
 from waterclock_api.keyring import Keyring
+from waterclock_api.losing import Acknowledged, first_archived
 from waterclock_api.measuring import Measured
 from waterclock_api.memory import JobMemory
 from waterclock_api.methods import heads_of, options_of
@@ -133,6 +135,8 @@ async def assembled(
     def look(answers: bool) -> None:
         outages.look(redis=answers, postgres=projected.listening.is_set())
 
+    acknowledged = Acknowledged()
+    losses = Losses(log, actor="api", following=first_archived(lanes.own), lost=partial(acknowledged.tell, log))
     works: dict[str, Work] = {
         "listen to projectors": projected.listen,
         "watch schedules": partial(keep_watch, log, store_clocks, look),
@@ -140,6 +144,7 @@ async def assembled(
         "note what is reached": reaching.keep,
         "keep the executors": registry.keep,
         "keep vigil over postgres": pool.keep_vigil,
+        "tell losses": losses.keep,
     }
     if known is not None:
         works["keep the issuer's keys"] = known.keep_keys
@@ -151,7 +156,7 @@ async def assembled(
         Measured(log, lanes.own, hub, clock).told_by(exposition)
         yield Parts(
             log=log,
-            gathering=Gathering(log, tasks),
+            gathering=Gathering(log, tasks, acknowledged.note),
             lanes=lanes,
             projected=projected,
             registry=registry,

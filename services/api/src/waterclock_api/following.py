@@ -166,6 +166,8 @@ class _Follower:
                 found = await tail.read(
                     reader, self._partition, at, count=READ_AT_ONCE, block=reader.longest, archive=archive
                 )
+                if found:
+                    self._log.ends.heard(self._partition, found[-1].position[1:])
                 for entries in portions(found, BYTES_AT_ONCE):
                     await self._read.put(entries)
                     at = entries[-1].position

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from waterclock.kit.cancelling import apart
+from waterclock.kit.clock import SystemClock
 from waterclock.kit.lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.errors import Halted, LogError, LogUnavailable
+from waterclock.log.losses import Losses
 from waterclock.model.positions import Position
 from waterclock.store.passing import PASSES
 from waterclock.store.pool import Connection, Pool, connect_anew
@@ -26,6 +28,8 @@ from waterclock_api.handover import connect_sharing
 from waterclock_api.installations import settle_installation
 from waterclock_api.keeping import keep_house
 from waterclock_api.lagging import Lags, lags
+from waterclock_api.levels import Levels
+from waterclock_api.losing import first_archived
 from waterclock_api.reaching import Reaching
 from waterclock_api.trimming import Keeping
 
@@ -59,10 +63,13 @@ async def run(
         return
     reaching = Reaching(log, pool)
     projector = Projector(log, pool, ready=ready, unready=unready, keeping=keeping or Keeping())
+    losses = Losses(log, actor="projector", following=first_archived(pool))
     async with asyncio.TaskGroup() as tasks:
         work = [tasks.create_task(projector.run(), name="project")]
         work.append(tasks.create_task(keep_house(log, pool, keep or Keep()), name="keep house"))
         work.append(tasks.create_task(reaching.keep(), name="note what is reached"))
+        work.append(tasks.create_task(projector.levels.keep(), name="tell the level"))
+        work.append(tasks.create_task(losses.keep(), name="tell losses"))
         if behind is not None:
             work.append(tasks.create_task(projector.measure(behind), name="measure the lag"))
         await stop.wait()
@@ -100,6 +107,7 @@ class Projector:
         unready: Callable[[str], None] | None,
         keeping: Keeping,
     ) -> None:
+        self.levels = Levels(log, SystemClock())
         self._log = log
         self._pool = pool
         self._keeping = keeping
@@ -156,6 +164,7 @@ class Projector:
             async with asyncio.TaskGroup() as group:
                 while True:
                     fair = await shares.fair()
+                    self.levels.seen(await shares.older())
                     while len(tasks) > fair:
                         await self._let_go(shares, *tasks.popitem())
                     for partition in range(self._log.partitions):
@@ -164,6 +173,7 @@ class Projector:
                     self._settle()
                     await asyncio.sleep(LOOK_EVERY)
         finally:
+            self.levels.unseen()
             self._followed.clear()
             self._places.clear()
 

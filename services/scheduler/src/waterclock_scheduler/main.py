@@ -25,6 +25,7 @@ from waterclock.log.broker import asyncapi as drawn
 from waterclock.log.broker import broker_at, broker_of
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnavailable, LogUnfit
+from waterclock.log.losses import Losses
 from waterclock.log.sweeping import Sweeper
 from waterclock.wire.keys import Keys
 from waterclock_scheduler.app import Messages, application
@@ -104,6 +105,7 @@ async def _schedule(log: Log, own: SchedulerSettings, stop: asyncio.Event, told:
                 tasks.create_task(messages.speak(handed_over), name="speak to other schedulers")
                 sweepers = [Sweeper(log, partition, clock, lease=own.lease) for partition in range(log.partitions)]
                 sweeping = [tasks.create_task(each.run(), name="sweep") for each in sweepers]
+                sweeping.append(tasks.create_task(Losses(log, actor="scheduler").keep(), name="tell losses"))
                 await scheduler.run(log, stop)
                 for each in sweeping:
                     each.cancel()

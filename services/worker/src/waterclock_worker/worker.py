@@ -20,6 +20,7 @@ from waterclock.log.attempts import RunEnding
 from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.errors import LogError
+from waterclock.log.losses import Losses
 from waterclock.log.sessions import Held, leave
 from waterclock.log.sweeping import Sweeper
 from waterclock.model.events import ResultRefused, RunCancelled, RunLost, WorkerJoined, WorkerLeft
@@ -187,6 +188,7 @@ class Worker:
             hearing = listen(self._log, bells, cancel=self.cancel, back=lambda bells=bells: _knock(bells))
             tasks.create_task(hearing, name=f"listen to {group}")
         tasks.create_task(self.clock.follow(self._log), name="follow the store's clock")
+        tasks.create_task(Losses(self._log, actor="worker").keep(), name="tell losses")
 
     async def _empty(self, running: Running) -> None:
         """Let what runs end, for a time; then ask it to stop; then give back what is left."""

@@ -27,6 +27,11 @@ SPANS_DROPPED = Counter(
 LINES_LOST = Counter(
     "log_lines_lost_total", "Log lines that were not written: nobody read them, and too many waited.", by=_ALL
 )
+LOSSES = Counter(
+    "event_losses_total",
+    "Times that this process knew events of an earlier epoch that are in the log no more, nor kept by a repair.",
+    by=_ALL,
+)
 
 # scheduler
 DECISION_DELAY = Histogram(

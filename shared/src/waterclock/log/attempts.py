@@ -11,7 +11,7 @@ from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log
 from waterclock.log.errors import NoSession
 from waterclock.log.reader import Reader
-from waterclock.log.scripts import Script, always
+from waterclock.log.scripts import Script, Told, always
 from waterclock.model.events import RunDied
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import RunStatus
@@ -118,20 +118,20 @@ class _Claim(msgspec.Struct, frozen=True, kw_only=True):
     body_died: Body
 
 
-class _ClaimReply(msgspec.Struct, frozen=True, kw_only=True):
+class _ClaimReply(Told, frozen=True, kw_only=True):
     status: Literal["done", "nosession"]
-    grants: list[Grant] = []
-    credits: list[float] = []
+    grants: list[Grant] = msgspec.field(default_factory=list[Grant])
+    credits: list[float] = msgspec.field(default_factory=list[float])
     wake: str = ""
     next_at: int = 0
     more: bool = False
 
 
-class _EndReply(msgspec.Struct, frozen=True, kw_only=True):
+class _EndReply(Told, frozen=True, kw_only=True):
     results: list[EndResult]
 
 
-class _RecordReply(msgspec.Struct, frozen=True, kw_only=True):
+class _RecordReply(Told, frozen=True, kw_only=True):
     results: list[Literal["done", "refused"]]
 
 

@@ -10,7 +10,7 @@ import msgspec
 from waterclock.log.client import Log
 from waterclock.log.commands import AnswerGiven, Command, KeyReused, Replayed
 from waterclock.log.requests import Blocked, NoJob, Request, StaleJob, check_queue
-from waterclock.log.scripts import Script, always
+from waterclock.log.scripts import Script, Told, always
 from waterclock.log.tail import Archive, entries_back
 from waterclock.model.backfill import RUNS_MOST
 from waterclock.model.events import RequestedState, RunRequested
@@ -33,7 +33,7 @@ class _Backfill(msgspec.Struct, frozen=True, kw_only=True):
     items: Sequence[Request]
 
 
-class _Reply(msgspec.Struct, frozen=True, kw_only=True):
+class _Reply(Told, frozen=True, kw_only=True):
     status: Literal["done", "blocked", "nojob", "stale", "replayed", "reused"]
     entry: str = ""
     states: Sequence[RequestedState | RunStatus | Literal["ended"]] = ()

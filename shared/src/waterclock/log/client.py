@@ -16,6 +16,7 @@ import msgspec
 from redis.exceptions import ResponseError
 
 from waterclock.log.calls import Route, packed, route, send
+from waterclock.log.ends import Ends
 from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.log.fitness import check
 from waterclock.log.floors import NAMES, Floors
@@ -25,7 +26,7 @@ from waterclock.log.nodes import Nodes
 from waterclock.log.reader import Reader
 from waterclock.log.replicas import TOUCH, check_waits, heard, too_few
 from waterclock.log.routing import Routing
-from waterclock.log.scripts import Script
+from waterclock.log.scripts import Script, Told
 from waterclock.log.targets import Deployment, deployment_of
 from waterclock.model.ids import partition_of
 from waterclock.wire.keys import STREAMS, Keys
@@ -72,6 +73,7 @@ class Log:
         self.server: Server = Server("", valkey=False, version=(), cluster=False)
         self.handshake = Handshake(self.keys)
         self.nodes = nodes
+        self.ends = Ends()
         self._role = role
         self._routing = Routing(nodes, emptied=self._emptied)
         self._replicas = settings.replicas
@@ -203,7 +205,10 @@ class Log:
             NotReplicated: too few replicas have it yet; called again with the same payload, it is asked for again.
         """
         way, meta = self._route(script, partition), self.keys.partition(partition, "meta")
-        return await self._run(script, partition, meta, way, payload, control=control)
+        reply = await self._run(script, partition, meta, way, payload, control=control)
+        if isinstance(reply, Told):
+            self.ends.heard(partition, reply.last)
+        return reply
 
     async def call_names(self, script: Script[Reply], payload: msgspec.Struct | Mapping[str, Any]) -> Reply:
         """As `call`, for the reservations of names, which stand beside the partitions."""

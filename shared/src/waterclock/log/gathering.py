@@ -7,12 +7,13 @@ sent at once. Each is answered when its own call is, so an answer says no less t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from waterclock.log.client import Log
 from waterclock.log.commands import Command
 from waterclock.log.errors import LogUnavailable
-from waterclock.log.requests import Granted, Request, Wish, check_queue, request_all
+from waterclock.log.requests import Granted, Request, Requested, Wish, check_queue, request_all
 
 MOST, MOST_LETTERS = 100, 1 << 20
 """Of wishes, and of their bodies together, in a call: it stays under 5 ms. One that is larger goes alone."""
@@ -26,9 +27,13 @@ class _Asked(NamedTuple):
 class Gathering:
     """The requests of one process; `tasks` must outlive them."""
 
-    def __init__(self, log: Log, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, log: Log, tasks: asyncio.TaskGroup, requested: Callable[[Requested], None] | None = None
+    ) -> None:
+        """`requested` is called with each that becomes a run, as its caller is answered."""
         self._log = log
         self._tasks = tasks
+        self._requested = requested
         self._waiting: dict[int, list[_Asked]] = {}  # by partition; a list is there while a task sends what it holds
 
     async def request(self, request: Request, *, command: Command, version: int | None = None) -> Granted:
@@ -62,12 +67,20 @@ class Gathering:
                 except Exception as error:  # noqa: BLE001  for those who asked
                     _refuse(some, error)
                 else:
-                    _grant(some, granted)
+                    self._grant(some, granted)
                 del waiting[: len(some)]
         finally:
             del self._waiting[partition]
             for asked in waiting:  # the process ends
                 asked.granted.cancel()
+
+    def _grant(self, some: list[_Asked], granted: list[Granted]) -> None:
+        for asked, one in zip(some, granted, strict=True):
+            if asked.granted.done():  # its caller has gone
+                continue
+            asked.granted.set_result(one)
+            if self._requested is not None and isinstance(one, Requested):
+                self._requested(one)
 
 
 def _portion(waiting: list[_Asked]) -> list[_Asked]:
@@ -78,12 +91,6 @@ def _portion(waiting: list[_Asked]) -> list[_Asked]:
         if count and letters > MOST_LETTERS:
             return waiting[:count]
     return waiting[:MOST]
-
-
-def _grant(some: list[_Asked], granted: list[Granted]) -> None:
-    for asked, one in zip(some, granted, strict=True):
-        if not asked.granted.done():  # else its caller has gone
-            asked.granted.set_result(one)
 
 
 def _refuse(some: list[_Asked], error: Exception) -> None:

@@ -15,7 +15,7 @@ from waterclock.log.errors import ClockAhead, Halted, Unreadable
 from waterclock.log.gates import gate_of
 from waterclock.log.reader import Reader
 from waterclock.log.requests import Unit, check_queues, with_replacing
-from waterclock.log.scripts import Script, always
+from waterclock.log.scripts import Script, Told, always
 from waterclock.model.definition import Definition
 from waterclock.model.events import AnyJobEvent
 from waterclock.model.ids import JobId
@@ -75,7 +75,7 @@ class _Define(msgspec.Struct, frozen=True, kw_only=True):
     releases: bool
 
 
-class _Reply(msgspec.Struct, frozen=True, kw_only=True):
+class _Reply(Told, frozen=True, kw_only=True):
     status: Literal["done", "raced", "ahead", "replayed", "reused"]
     entry: str = ""
     version: int = 0

@@ -6,10 +6,10 @@ import msgspec
 
 from waterclock.log.bodies import Body
 from waterclock.log.client import Log
-from waterclock.log.scripts import Script
+from waterclock.log.scripts import Script, Told
 
 
-class Lead(msgspec.Struct, frozen=True, kw_only=True):
+class Lead(Told, frozen=True, kw_only=True):
     """`now` and `until` by the partition's clock, ms: trust the difference, counted from before the call was sent."""
 
     term: int
@@ -22,7 +22,7 @@ class _Done(msgspec.Struct, frozen=True):
     status: str
 
 
-class Watch(msgspec.Struct, frozen=True, kw_only=True):
+class Watch(Told, frozen=True, kw_only=True):
     """Who leads a partition, and how far it has come. `now`, `until` and `next_at` by the partition's clock, ms.
 
     `next_at`: no undecided instant was older when the leader said so last; 0: none was to come; None: it never said.

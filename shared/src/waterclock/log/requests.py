@@ -12,7 +12,7 @@ from waterclock.log.client import Log
 from waterclock.log.clock import TOLERANCE_MS
 from waterclock.log.commands import AnswerGiven, Command, KeyReused, Replayed
 from waterclock.log.errors import ClockAhead, StaleTerm, UnknownQueue
-from waterclock.log.scripts import Script, always
+from waterclock.log.scripts import Script, Told, always
 from waterclock.model.definition import Overlap
 from waterclock.model.events import RequestedState
 from waterclock.model.ids import JobId, RunId
@@ -115,11 +115,11 @@ class _Decide(msgspec.Struct, frozen=True, kw_only=True):
     units: Sequence[Unit]
 
 
-class _DecideReply(msgspec.Struct, frozen=True, kw_only=True):
+class _DecideReply(Told, frozen=True, kw_only=True):
     status: Literal["done", "stale", "ahead"]
     now: int
-    results: list[UnitResult] = []
-    met: list[tuple[int, int, Literal["blocked", "folded"], str]] = []  # places from 1
+    results: list[UnitResult] = msgspec.field(default_factory=list[UnitResult])
+    met: Sequence[tuple[int, int, Literal["blocked", "folded"], str]] = ()  # places from 1
 
 
 class _Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +134,7 @@ class _RequestResult(msgspec.Struct, frozen=True, kw_only=True):
     answer: AnswerGiven | None = None
 
 
-class _RequestReply(msgspec.Struct, frozen=True, kw_only=True):
+class _RequestReply(Told, frozen=True, kw_only=True):
     results: list[_RequestResult]
 
 

@@ -33,6 +33,12 @@ _DEFINED = re.compile(r"^local (?:function (\w+)|([\w, ]+?)(?: =|$))", re.MULTIL
 _folder = files("waterclock.log").joinpath("lua")
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A reply that tells where the events of the partition end, by then."""
+
+    last: tuple[int, int] = (0, 0)  # epoch and number of the last entry; 0, 0: not told
+
+
 class Source(NamedTuple):
     text: bytes
     sha: bytes

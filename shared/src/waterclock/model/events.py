@@ -337,6 +337,16 @@ class ArchiveLost(Event, frozen=True, kw_only=True, tag="archive.lost"):
     lost: int | None  # how many; None: they were of more than one epoch
 
 
+class LogTruncated(Event, frozen=True, kw_only=True, tag="log.truncated"):
+    """An epoch ended before entries of it that a process knows, and that no repair has kept: they are lost.
+
+    What they said may have been acted on.
+    """
+
+    known_through: str  # position of the last entry that the process knows of that epoch
+    ended_at: str | None = None  # from the script: position of the last one that is left; None: none is
+
+
 AnyJobEvent = JobCreated | JobChanged | JobEnabled | JobDisabled | JobDeleted | LogsCleared
 Decision = RunRequested | FireSkipped | FireCoalesced
 AnyRunEvent = (
@@ -353,7 +363,7 @@ AnyRunEvent = (
 )
 AnyStepEvent = StepStarted | StepLogged | StepProgressed | StepFinished
 FleetEvent = WorkerJoined | WorkerLeft | QueuePaused | QueueResumed
-LogEvent = LeadershipTaken | EpochBegan | LogForked | ArchiveLost
+LogEvent = LeadershipTaken | EpochBegan | LogForked | ArchiveLost | LogTruncated
 StoredEvent = (
     JobCreated
     | JobChanged
@@ -386,4 +396,5 @@ StoredEvent = (
     | EpochBegan
     | LogForked
     | ArchiveLost
+    | LogTruncated
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
+from waterclock.wire.level import LEVEL
 
 
 class Shares:
@@ -17,7 +18,8 @@ class Shares:
         self._partitions = partitions
 
     async def join(self) -> None:
-        """Be counted among the projectors."""
+        """Be counted among the projectors, and among those of this release or a later one."""
+        await self._connection.execute(statement("join_level"), {"level": LEVEL})
         await self._connection.execute(statement("join_projectors"))
 
     async def fair(self) -> int:
@@ -26,6 +28,13 @@ class Shares:
         row = await cursor.fetchone()
         assert row is not None
         return -(-self._partitions // max(1, row[0]))
+
+    async def older(self) -> int:
+        """How many projectors are of an earlier release, which tells no level."""
+        cursor = await self._connection.execute(statement("count_older"), {"level": LEVEL})
+        row = await cursor.fetchone()
+        assert row is not None
+        return row[0]
 
     async def take(self, partition: int) -> bool:
         """Take a partition, if no one has it."""

@@ -22,6 +22,7 @@ PARTITION_KEYS = (
     "ended1",
     "commands0",
     "commands1",
+    "lost",
     "meta",
 )
 """Keys of a partition by name; the streams of each queue stand beside them."""

@@ -36,8 +36,9 @@ local function move_clock()
   changed_meta[#changed_meta + 1] = now
 end
 
--- Write down where the events end, and give the reply: the end of a script that touches no run.
+-- Write down where the events end, and give the reply, which tells it, too: the end of a script that touches no run.
 local function conclude(reply)
+  reply.last = {epoch, seq}
   if tostring(seq) ~= head[3] then
     changed_meta[#changed_meta + 1] = 'seq'
     changed_meta[#changed_meta + 1] = seq
