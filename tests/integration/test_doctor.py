@@ -14,9 +14,11 @@ from tests.integration.stage import DEADLINE, Stage, staged
 from tests.support.servers import OwnValkey
 from waterclock.log.bodies import part
 from waterclock.log.leaders import lead
+from waterclock.log.lost_runs import say_lost
 from waterclock.log.projector_end import telling
 from waterclock.log.sessions import join, leave
 from waterclock.model.events import LeadershipTaken
+from waterclock.model.positions import Position
 from waterclock.store import keys
 from waterclock.store.pool import connect_anew
 from waterclock_api.doctor import examine, exit_code, told
@@ -128,6 +130,13 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
             assert (code, list(troubles)) == (1, ["timeouts"]), out
             assert f"run {grant.run_id} of " in troubles["timeouts"]
             assert "past its timeout of 3600 s" in troubles["timeouts"]
+
+            await say_lost(stage.log, Position(0, 1, 9), [grant.run_id, "a-run-that-is-gone"])
+            code, troubles, out = await asked(*place)
+            said = "problem: 1 were answered 202 and are in no store: a-run-that-is-gone"
+            assert (code, troubles["acknowledged runs"]) == (2, said), out
+            lost = stage.log.keys.partition(0, "lost")
+            await stage.log.execute(lost, "UNLINK", lost)
             await build.finish(stage.log, build.ending(grant))
             await leave(stage.log, build.WORKER, body=None)
             await stage.projected()

@@ -26,6 +26,7 @@ from waterclock_api import (
     epoch_findings,
     findings,
     fit_findings,
+    lost_findings,
     overdue_findings,
     place_findings,
     replica_findings,
@@ -87,6 +88,7 @@ async def examine() -> list[Finding]:
         if connection is not None and log is not None and log.partitions:
             checks += [epoch_findings.of_installation(log, connection)]
             checks += [fit_findings.of_both(log, connection), overdue_findings.of_runs(log, connection)]
+            checks.append(lost_findings.of_runs(log, connection))
         if os.environ.get(f"{PREFIX}API_URL", "").strip():
             own = read(ClientSettings, os.environ)
             checks.append(findings.of_api(own.api_url, own.api_key))
