@@ -22,7 +22,7 @@ _SSE = "Server-sent events: `event` is the type, `id` the position, `data` the p
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`lines`: how many were cleared away; `after`: the place that was named, and that this log never had.
+    """`lines`: how many were cleared away; `after`: the place that was named, or told, and that this log has not.
 
     `from`: where it goes on instead.
     """

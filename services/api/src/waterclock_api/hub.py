@@ -23,11 +23,12 @@ from waterclock.kit.clock import Clock
 from waterclock.kit.lines import Outage
 from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.errors import BrokenChain, Halted, LogError
-from waterclock.log.gates import gate_of
+from waterclock.log.errors import BrokenChain, LogError
 from waterclock.log.opening import tail_of
 from waterclock.log.reader import Reader
+from waterclock.model.positions import Position, at_entry
 from waterclock.wire.envelope import Entry
+from waterclock_api.beyond import check_latest, is_lost
 from waterclock_api.budget import HELD_BYTES, Account
 from waterclock_api.connections import connected
 from waterclock_api.credentials import EndOfGrant, GrantEnded
@@ -126,7 +127,7 @@ class Hub:
 
         Raises:
             StreamsFull, TooManyStreams: no more are served, or none to that client.
-            LogUnavailable, Halted: the end of a stream cannot be learnt.
+            LogUnavailable, Halted: the end of a stream cannot be learnt; Superseded: this server is not to be asked.
         """
         with self._admitted(client):
             channels: list[Channel] = []
@@ -189,8 +190,7 @@ class Hub:
     async def _channel(self, partition: int) -> Channel:
         if partition not in self._channels:
             end = await tail_of(self._log, partition)
-            if end is None and not (await gate_of(self._log, partition)).opened:
-                raise Halted(f"Partition {partition} is not open: it may have lost its events.")
+            await check_latest(self._log, partition, opened=end is None)
             if partition not in self._channels:
                 channel = Channel(partition, end)
                 if self._closing:
@@ -212,7 +212,7 @@ class Hub:
         try:
             while True:
                 try:
-                    for portion in portions(await self._read(reader, channel), _PORTION):
+                    for portion in portions(await self._read_on(reader, channel), _PORTION):
                         channel.hand_out(portion)
                         await asyncio.sleep(_rest(channel))
                     pause = _BACK_OFF[0]
@@ -228,6 +228,36 @@ class Hub:
         finally:
             async with asyncio.timeout(1):
                 await reader.close()
+
+    async def _read_on(self, reader: Reader, channel: Channel) -> list[Entry]:
+        """What comes next. Where what was read is lost, the channel goes on from the end that is left (`beyond.py`)."""
+        try:
+            found = await self._read(reader, channel)
+        except BrokenChain as error:
+            if channel.position is None or error.after != channel.position.entry:
+                raise
+            found = await tail.entries_from(
+                self._log, channel.partition, at_entry(channel.partition, error.found), count=1
+            )
+            if not found or not await self._shortened(channel, found[0].before):
+                raise
+            return []
+        if found:
+            self._log.ends.heard(channel.partition, found[-1].position[1:])
+        else:
+            await self._shortened(channel, await tail_of(self._log, channel.partition))
+        return found
+
+    async def _shortened(self, channel: Channel, end: Position | None) -> bool:
+        """Whether the channel was beyond `end`, and what it had told after that is lost."""
+        place = channel.position
+        if place is None or not await is_lost(self._log, self._cold, place, end):
+            return False
+        _log.warning(
+            "live events were lost", extra={"partition": channel.partition, "after": str(end), "told": str(place)}
+        )
+        channel.shorten(end)
+        return True
 
     async def _read(self, reader: Reader, channel: Channel) -> list[Entry]:
         return await tail.read(

@@ -31,8 +31,8 @@ from waterclock_api.known_places import settle
 from waterclock_api.known_places import told as unknown_places
 from waterclock_api.parts import Parts
 from waterclock_api.pieces import PIECE, STUCK
-from waterclock_api.places import is_through, text_of
-from waterclock_api.seats import Batch, Question, Seat
+from waterclock_api.places import OLDEST, is_through, text_of
+from waterclock_api.seats import Batch, Question, Seat, Shortening
 
 RETRY_MS = 1_000  # after which a browser comes again
 
@@ -168,6 +168,7 @@ class _Sending:
         self._send = send
         self._run = subject.id if subject.kind == "run" else None
         self._wide = subject.kind == "log"
+        self._about = subject.told
         self._seat = seat
         self._clock = clock
 
@@ -178,16 +179,27 @@ class _Sending:
     async def send(self, batches: Sequence[Batch]) -> bool:
         """Send what is not sent yet; whether that was the end of the run."""
         left = list(batches)
-        while left and not self._shared:
-            self._shared = is_through(left[0].before, self.at)
-            if not self._shared:
-                batch = left.pop(0)
-                if await self.send_own(batch.frames[0].position.partition, batch.frames):
-                    return True
-        if not left:
-            return False
-        parts = [batch.data for batch in left]
-        ended = next((batch for batch in left if batch.ends), None) if self._run is not None else None
+        while left:
+            first = left[0]
+            if isinstance(first, Shortening):
+                await self.say_shortened(first)
+                left = left[1:]
+                continue
+            self._shared = self._shared or is_through(first.before, self.at)
+            if self._shared:
+                count = next((place for place, one in enumerate(left) if isinstance(one, Shortening)), len(left))
+                ended = await self._send_shared(left[:count])
+            else:
+                count = 1
+                ended = await self.send_own(first.frames[0].position.partition, first.frames)
+            if ended:
+                return True
+            left = left[count:]
+        return False
+
+    async def _send_shared(self, batches: Sequence[Batch]) -> bool:
+        parts = [batch.data for batch in batches]
+        ended = next((batch for batch in batches if batch.ends), None) if self._run is not None else None
         if self._run is not None and ended is not None:
             parts.append(_end(self._run, ended.frames))
         for part in _joined(parts):
@@ -227,6 +239,18 @@ class _Sending:
         """What stood at the place that the client has named is lost: it goes on with what stands after it."""
         for one in subjects:
             await self._write(gap_frame(b"", {**one.told, "reason": "placeLost"}))
+
+    async def say_shortened(self, found: Shortening) -> None:
+        """What the client was told after the end is lost: it goes on from there."""
+        if self._shared:
+            self.at, self._shared = dict(found.before), False
+        place = self.at[found.partition]
+        if place is None or (found.end is not None and place <= found.end):
+            return
+        self.at[found.partition] = found.end
+        told = {"reason": "placeLost", "after": str(place), "from": str(found.end or OLDEST)}
+        about = {"partition": found.partition} if self._wide else self._about
+        await self._write(gap_frame(text_of(self.at.values()), {**about, **told}))
 
     async def beat(self) -> None:
         """Nothing waits to be sent: the client is where the hub is."""

@@ -66,6 +66,15 @@ class Batch:
         return b"".join([frame.data for frame in self.frames])
 
 
+class Shortening(Batch):
+    """In place of frames: what the hub has told of a partition after `end` is lost, and it goes on from there."""
+
+    def __init__(self, before: Places, partition: int, end: Position | None) -> None:
+        super().__init__(before, ())
+        self.partition = partition
+        self.end = end
+
+
 class Seat:
     """One client's place: what it has not been sent yet, and where that begins."""
 
@@ -214,6 +223,13 @@ class Channel:
                 found.setdefault(group, []).append(group.placed(frame))
         for group, frames in found.items():
             group.hand_out(Batch(before[group], frames))
+
+    def shorten(self, end: Position | None) -> None:
+        """Go on from `end`: what was told after it is lost."""
+        before = {group: group.places() for group in self.groups}
+        self.position = end
+        for group, places in before.items():
+            group.hand_out(Shortening(places, self.partition, end))
 
     def cut_all(self) -> None:
         for group in self.groups:

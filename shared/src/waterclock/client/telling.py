@@ -51,6 +51,8 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
             yield f"skipped {data.get('count')} until {data.get('last')}: {data.get('reason')}"
         case "fire.coalesced":
             yield f"folded {data.get('count')} until {data.get('last')} into {data.get('into')}"
+        case "log.truncated":
+            yield f"events after {data.get('endedAt') or 'the start'} are lost, through {data.get('knownThrough')}"
         case "gap":
             yield f"something is missing here: {data.get('reason')}"
         case "unreadable":

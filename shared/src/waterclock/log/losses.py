@@ -22,7 +22,7 @@ from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.log.scripts import Script, Told
 from waterclock.model.events import LogForked, LogTruncated
-from waterclock.model.positions import Position, at_entry, parse_position
+from waterclock.model.positions import Position, parse_position
 from waterclock.wire.envelope import Entry
 
 SPREAD = 2.0  # s, at most, before the event: of many who know the same one tells it
@@ -65,14 +65,14 @@ async def loss_after(log: Log, known: Position, following: Following | None = No
         LogError: the log cannot be asked.
     """
     first = next(iter(await tail.entries_from(log, known.partition, known._replace(seq=known.seq + 1), count=1)), None)
-    if first is not None and _before(first) > known and following is not None:
+    if first is not None and first.before is not None and first.before > known and following is not None:
         first = await following(known) or first
-    if first is None or _before(first) >= known:
+    if first is None or (first.before is not None and first.before >= known):
         return None
     kept = _kept_through(first)
     if kept is not None and kept >= known:
         return None
-    return Loss(known, _before(first) if first.prev else None)
+    return Loss(known, first.before)
 
 
 async def tell(log: Log, loss: Loss, *, actor: str) -> Status:
@@ -154,9 +154,3 @@ def _kept_through(entry: Entry) -> Position | None:
         return parse_position(entry.event.dropped_last)
     except ValueError:
         return None
-
-
-def _before(entry: Entry) -> Position:
-    """The place of the entry before; before the first: before all."""
-    partition = entry.position.partition
-    return at_entry(partition, entry.prev) if entry.prev else Position(partition, -1, -1)

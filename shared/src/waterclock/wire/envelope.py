@@ -111,6 +111,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     document: bytes
 
     @property
+    def before(self) -> Position | None:
+        """The place of the entry before; None before the first."""
+        return at_entry(self.position.partition, self.prev) if self.prev else None
+
+    @property
     def told(self) -> bytes:
         """The document as clients get it: they need not read what is nested deeper than we do, nor what we do not."""
         if isinstance(self.event, StepLogged) and _is_flat(self.document):
