@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from waterclock.log.client import Log
 from waterclock.log.errors import NotPermitted
 from waterclock.log.lines import facts, pack
-from waterclock.log.nodes import Node
+from waterclock.log.node import Node
 from waterclock_api.findings import Finding, ok, warning
 
 CHECK = "replicas"
