@@ -21,10 +21,11 @@ RUN_ID = b"memory"
 
 
 class Store:
-    """`now_us` is the store's wall clock, in microseconds; it may step."""
+    """`now_us` is the store's wall clock, in microseconds; it may step. `run_id`: of the server process."""
 
-    def __init__(self, now_us: Callable[[], int]) -> None:
+    def __init__(self, now_us: Callable[[], int], *, run_id: bytes = RUN_ID) -> None:
         self.keys: dict[bytes, Value] = {}
+        self.run_id = run_id
         self._now_us = now_us
         self._scripts: dict[bytes, Any] = {}
         self._interpreter = Interpreter(self.do)
@@ -259,11 +260,11 @@ def _script(store: Store, words: Words) -> bytes:
     return b"OK"
 
 
-_INFO = b"# Server\r\nredis_version:8.0.0\r\nredis_mode:standalone\r\nrun_id:%b\r\n" % RUN_ID
+_INFO = b"# Server\r\nredis_version:8.0.0\r\nredis_mode:standalone\r\nrun_id:%b\r\n"
 
 
-def _info(_store: Store, _words: Words) -> bytes:
-    return _INFO
+def _info(store: Store, _words: Words) -> bytes:
+    return _INFO % store.run_id
 
 
 _SETTINGS = {b"maxmemory-policy": b"noeviction", b"appendonly": b"yes", b"appendfsync": b"always"}

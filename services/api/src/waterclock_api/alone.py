@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -62,7 +61,7 @@ class Looks:
         with suppress(LogError):  # on a cluster they may be elsewhere
             await self._look(NAMES)  # so that they wait no longer than the partition
         first = self._first[place]
-        await asyncio.sleep(max(0.0, first.at + APART - time.monotonic()))
+        await asyncio.sleep(max(0.0, first.at + APART - asyncio.get_running_loop().time()))
         again = await look_anew(self._log, place)
         if (again.run_id, again.epoch) != (first.server, first.epoch) or again.epoch >= known:
             del self._first[place]
@@ -80,4 +79,4 @@ class Looks:
     async def _look(self, place: int) -> None:
         if place not in self._first:
             found = await look_anew(self._log, place)
-            self._first[place] = _Look(time.monotonic(), found.run_id, found.epoch)
+            self._first[place] = _Look(asyncio.get_running_loop().time(), found.run_id, found.epoch)

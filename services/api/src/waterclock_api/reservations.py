@@ -7,7 +7,7 @@ nobody has reserved or met a later one. Not if a repair has begun under it: anot
 
 from __future__ import annotations
 
-import time
+import asyncio
 from typing import NamedTuple
 
 from waterclock.model.positions import Position
@@ -68,9 +68,10 @@ class Reservations:
         self._begun.discard(partition)
 
     def _renew(self, partition: int) -> None:
-        since = time.monotonic() - self._renewed_at.get(partition, -RENEWED)
+        now = asyncio.get_running_loop().time()
+        since = now - self._renewed_at.get(partition, now - RENEWED)
         if since < RENEWED:
             raise NotOpened(
                 f"A repair of partition {partition} has come to nothing: the next begins in {RENEWED - since:.0f} s."
             )
-        self._renewed_at[partition] = time.monotonic()
+        self._renewed_at[partition] = now

@@ -1,0 +1,102 @@
+"""Servers in memory that change places: killed, copied, put back, promoted beside one that lives on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from typing import Any, cast
+
+from redis.exceptions import ConnectionError as ConnectionLost
+
+from tests.support.memory import connection as memory
+from tests.support.memory.store import Store, Words
+from tests.support.memory.values import Value
+from waterclock.log.client import Log, LogSettings
+from waterclock.log.nodes import Nodes
+from waterclock.log.targets import Deployment, Target
+
+Told = Callable[["Place", Words, Any], None]
+"""Told of each script that was executed: where, its words, its reply."""
+
+
+class Place:
+    """One server. Its process ends and begins anew; what it holds may be another's."""
+
+    def __init__(self, name: str, now_us: Callable[[], int], told: Told) -> None:
+        self.name = name
+        self.is_up = True
+        self.processes = 0
+        self.store = Store(now_us)
+        self._told = told
+        self.store.watch(self._evaluate)
+        self.restart()
+
+    def restart(self, keys: dict[bytes, Value] | None = None) -> None:
+        """A new process, with what the last one held, or with that of another, or of before."""
+        self.processes += 1
+        self.store.run_id = f"{self.name}{self.processes}".encode()
+        if keys is not None:
+            self.store.keys = deepcopy(keys)
+        self.is_up = True
+
+    def copy(self) -> dict[bytes, Value]:
+        return deepcopy(self.store.keys)
+
+    def meta(self, key: str) -> dict[bytes, bytes]:
+        return self.store.value(key.encode(), dict) or {}
+
+    def _evaluate(self, words: Words) -> Any:
+        reply = self.store.evaluate(words)
+        self._told(self, words, reply)
+        return reply
+
+
+class Address:
+    """Where connections lead; those that are open stay with the process that they reached, until they are cut."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.cuts = 0
+
+    def lead_to(self, place: Place, *, cut: bool = True) -> None:
+        self.place = place
+        self.cuts += cut
+
+
+class _Connection(memory.Connection):
+    """To whatever the address leads to when it is made."""
+
+    def __init__(
+        self, *, address: Address, redis_connect_func: Callable[[memory.Connection], Awaitable[None]], **_: Any
+    ) -> None:
+        super().__init__(store=address.place.store, fault=self._carry, redis_connect_func=redis_connect_func)
+        self._address = address
+        self._place, self._process, self._cuts = address.place, b"", 0
+
+    async def connect(self) -> None:
+        self._place, self._cuts = self._address.place, self._address.cuts
+        self._store, self._process = self._place.store, self._place.store.run_id
+        self._check()
+        await super().connect()
+
+    async def _carry(self, execute: Callable[[], Any]) -> Any:
+        self._check()
+        reply = execute()
+        await memory.asyncio.sleep(0.001)
+        self._check()  # executed, and nobody hears it
+        return reply
+
+    def _check(self) -> None:
+        is_cut = self._cuts != self._address.cuts
+        if is_cut or not self._place.is_up or self._place.store.run_id != self._process:
+            raise ConnectionLost("the connection is gone")
+
+
+async def connected(address: Address, *, role: str) -> Log:
+    """A process's log by an address; what it was told of the log it learns as soon as it is there."""
+    settings = LogSettings(url="memory")
+    target = Target(cast("Any", _Connection), {"host": "memory", "port": 0, "address": address})
+    nodes = Nodes(Deployment(target, (target.address,)), timeout=5.0, control_timeout=2.0, name=role)
+    log = Log(settings, nodes, role=role)
+    log.server = await nodes.greet()
+    return log

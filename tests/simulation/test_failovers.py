@@ -1,0 +1,45 @@
+"""Short histories of stores that change places, each drawn from its seed; `WATERCLOCK_SEED=n` plays one again."""
+
+from __future__ import annotations
+
+import gc
+import os
+import secrets
+
+import pytest
+
+from tests.simulation.failovers import Failovers
+from tests.simulation.test_histories import SEED, named, quiet
+
+__all__ = ["quiet"]
+
+
+def play(seed: int) -> Failovers:
+    history = Failovers(seed)
+    try:
+        history.play()
+    except BaseException as error:
+        error.add_note(f"History {seed} is played again with {SEED}={seed}.")
+        raise
+    return history
+
+
+def test_what_was_answered_is_kept_or_named_however_stores_change_places() -> None:
+    played = [play(seed) for seed in named(range(12))]
+
+    if SEED not in os.environ:
+        assert {deed for one in played for deed in one.deeds} >= {
+            *("restart", "failover", "back", "empty", "older", "both", "projector alone", "projector anew"),
+        }
+        assert any(one.calm and len(one.acked) > 50 for one in played)
+        assert any(one.postgres.counted() for one in played)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3 * 3600)
+def test_what_was_answered_is_kept_or_named_in_very_many_histories() -> None:
+    first = secrets.randbelow(10**9)
+    for seed in named(range(first, first + 10_000)):
+        play(seed)
+        if seed % 50 == 0:
+            gc.collect()  # few objects hold much memory of Lua's, so the collector sees no cause by itself
