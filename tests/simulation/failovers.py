@@ -33,6 +33,7 @@ from waterclock.log import sessions, tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, LogError, NoSession, NotInitialised
 from waterclock.log.floors import NAMES
+from waterclock.log.gates import gate_of
 from waterclock.log.opening import prepare, tail_of
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId
@@ -206,24 +207,31 @@ class Failovers:
 
     async def _caught_up(self) -> None:
         """All have heard of the latest epoch, nobody asks any more, and all is archived."""
-        for _ in range(600):
-            latest = max(epoch for (key, epoch) in self._opened if key == _META)
-            if all(log.floors.of(0) == latest for log in self._logs.values()):
-                break
-            await asyncio.sleep(0.5)
-        self._wanted = False
         log = await self._until_answered(lambda: connected(self._address, role="look"))
-        for _ in range(600):
-            await asyncio.sleep(1.0)
-            if self.left_alone:
-                self._expect(not self.calm, "a calm history needs a person")
-                raise _ForAPerson
-            try:
-                if self._under_way == 0 and self.postgres.position == await tail_of(log, 0) is not None:
-                    return
-            except LogError:
-                continue
-        self._expect(holds=False, otherwise=f"the archive, at {self.postgres.position}, does not come to the end")
+        for wanted in (True, False):
+            self._wanted = wanted
+            for _ in range(600):
+                if await self._is_settled(log):
+                    break
+                await asyncio.sleep(0.5)
+            else:
+                self._expect(holds=False, otherwise=f"the archive, at {self.postgres.position}, comes to no end")
+
+    async def _is_settled(self, log: Log) -> bool:
+        """
+        Raises:
+            _ForAPerson: it never will be.
+        """
+        if self.left_alone:
+            self._expect(not self.calm, "a calm history needs a person")
+            raise _ForAPerson
+        with suppress(LogError):
+            gate, end = await gate_of(log, 0), await tail_of(log, 0)
+            heard = all(one.floors.of(0) == gate.epoch for one in self._logs.values())
+            if not gate.opened or not heard:
+                return False
+            return self._wanted or (self._under_way == 0 and self.postgres.position == end is not None)
+        return False
 
     # --- processes
 

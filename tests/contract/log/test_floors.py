@@ -77,6 +77,15 @@ async def test_a_process_learns_the_floor_when_it_connects_and_from_what_it_read
     assert others.floors.of(0) == 4
 
 
+async def test_who_connects_before_the_opening_learns_the_floor_with_the_first_answer(log: Log, others: Log) -> None:
+    await set_meta(log, run_id="")
+    others.floors.halted(0)
+    assert not (await gate_of(others, 0)).opened
+    await open_partition(log, 0, epoch=3, expect_tail=None)
+    await now(others, 0)
+    assert others.floors.of(0) == 3
+
+
 async def test_the_floor_is_learnt_anew_after_a_halt(log: Log, others: Log) -> None:
     await now(others, 0)
     await set_meta(log, run_id="")

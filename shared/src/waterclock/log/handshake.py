@@ -1,6 +1,6 @@
 """What a connection is asked about a partition before it is used for it: whose that is, and in which epoch.
 
-Asked once on each connection, and again after each halt of the partition: one more command then, and none else.
+Asked on each connection until the partition is found open, and again after each halt of it: one more command then.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Handshake:
             Foreign: it is another installation's.
         """
         halts, meta = self.floors.halts(place), self._keys.meta(place)
-        await self.hear(line, meta, cast("list[bytes | None]", await line.ask(self.question(meta))))
-        line.met[place] = halts
+        if await self.hear(line, meta, cast("list[bytes | None]", await line.ask(self.question(meta)))):
+            line.met[place] = halts
 
     def question(self, meta: str) -> bytes:
         """The command that asks it."""
