@@ -17,6 +17,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig, assembled_rig, projected, served
 from tests.integration.api.sse import kinds, stream
 from tests.integration.stage import eventually
+from tests.support.asking import ask
 from tests.support.servers import OwnPostgres, OwnValkey
 from waterclock.store.migrate import migrate
 
@@ -84,9 +85,9 @@ async def test_readiness_says_when_nothing_can_be_written_and_why(
         assert "NOREPLICAS" in await _is_unready(api, "redis")
         await config("min-replicas-to-write", "0")
 
-        await api.log.execute("", "REPLICAOF", "127.0.0.1", "1")
-        assert "read only replica" in await _is_unready(api, "redis")
-        await api.log.execute("", "REPLICAOF", "NO", "ONE")
+        await ask(server, "REPLICAOF", "127.0.0.1", "1")
+        assert "replica" in await _is_unready(api, "redis")
+        await ask(server, "REPLICAOF", "NO", "ONE")
         await _is_ready(api)
 
         await config("maxmemory", "1")

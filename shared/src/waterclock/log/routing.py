@@ -79,12 +79,13 @@ class Routing:
         while True:
             if isinstance(error, TryAgainError):
                 rest = rest or _FIRST_REST
-            node = self._sent_to(error, node) or self._nodes.holder(key)
+            sent_to = self._sent_to(error, node)
+            node = sent_to or self._nodes.holder(key)
             await asyncio.sleep(max(0.0, min(rest, deadline - loop.time())))
             rest = 2 * rest or _FIRST_REST
             try:
                 async with node.writer.line() as line:
-                    line.asking = code_of(error) == "ASK"
+                    line.asking = sent_to is not None and code_of(error) == "ASK"
                     try:
                         return await send(line)
                     finally:
