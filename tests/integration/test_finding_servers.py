@@ -17,12 +17,14 @@ from tests.contract.log import build
 from tests.support import servers
 from tests.support.answering import Answering
 from tests.support.asking import ask
+from tests.support.certificates import Authority
 from tests.support.cluster import sharded
 from tests.support.relay import Relay
 from tests.support.replicas import replicated
 from tests.support.sentinels import watched
 from tests.support.servers import Shared
 from tests.support.standing import go_on, stand_still
+from tests.support.terminator import terminated
 from tests.support.waiting import until
 from waterclock.log import opening
 from waterclock.log.client import Log, LogSettings
@@ -286,6 +288,34 @@ async def test_a_sentinel_names_the_primary_or_knows_none(tmp_path: Path, valkey
         assert r"is a sentinel (WATERCLOCK_REDIS_URL): begin with redis+sentinel://" in await refusal(
             LogSettings(url=plain)
         )
+
+
+OURS = "user ours on >hush resetkeys resetchannels -@all +ping +client|setname +client|setinfo +info"
+MAY_ASK = f"{OURS} +sentinel|get-master-addr-by-name"
+
+
+@pytest.mark.parametrize("sentinel_tls", ["yes", "no"])
+async def test_sentinels_are_asked_by_tls_and_as_a_user_of_their_own(
+    tmp_path: Path, valkey_server: Shared, key_prefix: str, sentinel_tls: str
+) -> None:
+    servers.empty(valkey_server)
+    ca = Authority(tmp_path)
+    identity = ca.issue("here", hosts=("localhost",))  # sentinels tell IPs, which it does not fit
+    port = urlsplit(valkey_server.url).port or 0
+    async with watched(tmp_path, port, replicas=0, count=1, told=(MAY_ASK,)) as sentinels:
+        watching = sentinels.members[0].port
+        with terminated(port, identity) as server, terminated(watching, identity) as sentinel:
+            at_sentinel = f"localhost:{sentinel.port if sentinel_tls == 'yes' else watching}"
+            options = f"sentinel_tls={sentinel_tls}&ssl_ca_certs={ca.file}&sentinel_username=ours&sentinel_password="
+            url = f"rediss+sentinel://{at_sentinel}/mymaster?{options}"
+            settings = LogSettings(
+                url=f"{url}hush", address_map=f"{LOOPBACK}:{port}=localhost:{server.port}", prefix=key_prefix
+            )
+            async with begun(settings) as log:
+                assert log.nodes.holder("").target.address == ("localhost", server.port)
+            assert "refuses the user ours" in await refusal(LogSettings(url=f"{url}wrong"))
+            by_ip = LogSettings(url=f"{url}hush", address_map=f"{LOOPBACK}:{port}={LOOPBACK}:{server.port}")
+            assert "mismatch" in await refusal(by_ip)
 
 
 @pytest.mark.soak
