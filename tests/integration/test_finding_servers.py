@@ -22,7 +22,7 @@ from tests.support.cluster import sharded
 from tests.support.relay import Relay
 from tests.support.replicas import replicated
 from tests.support.sentinels import watched
-from tests.support.servers import Shared
+from tests.support.servers import OwnValkey, Shared
 from tests.support.standing import go_on, stand_still
 from tests.support.terminator import terminated
 from tests.support.waiting import until
@@ -154,6 +154,8 @@ async def test_a_cluster_is_found_by_any_of_its_nodes_and_its_new_masters(
             shard = shards.shard_of(log.keys.partition(0, "meta"))
             stand_still(shards.masters[shard])
             await reached(log, shards.replicas[shard].port)
+            late = await Log.connect(LogSettings(url=at(*some)), role="late")
+            await late.close()
             go_on(shards.masters[shard])
 
         first, alone = (urlsplit(url).port or 0 for url in (redis_cluster_urls[0], redis_url))
@@ -343,6 +345,14 @@ async def test_a_proxy_that_shares_out_commands_is_refused(
         await (await Log.connect(LogSettings(url=direct.url, prefix=key_prefix), role="test")).close()
         with pytest.raises(LogUnfit, match="leads to several servers"):
             await Log.connect(LogSettings(url=sharing.url, prefix=key_prefix), role="test")
+
+
+@pytest.mark.parametrize("setting", ["min-replicas-to-write", "maxmemory"])
+async def test_a_server_that_takes_no_writes_is_no_reason_not_to_start(own_valkey: OwnValkey, setting: str) -> None:
+    server = await own_valkey()
+    async with begun(LogSettings(url=server.url)):
+        await ask(server, "CONFIG", "SET", setting, 1)
+        await (await Log.connect(LogSettings(url=server.url), role="test")).close()
 
 
 async def test_a_refusal_at_the_start_is_one_for_a_person(valkey_server: Shared) -> None:

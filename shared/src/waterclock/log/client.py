@@ -173,18 +173,24 @@ class Log:
             LogUnfit: it leads to several, by a proxy that shares out commands among them.
         """
         for partitions in self.groups:
-            key = self.keys.partition(partitions[0], "meta")
-            for _ in range(_CHANGES):  # it may really be another by now
-                process = (await self.call(_PROCESS, partitions[0], {})).run_id
-                node = self.nodes.holder(key)
-                if node.server is not None and node.server.run_id == process:
-                    break
-            else:
-                raise LogUnfit(
-                    f"{self.nodes.holder(key).target.address} leads to several servers: a proxy shares out what a"
-                    " connection asks. Name the primary itself (WATERCLOCK_REDIS_URL), or what leads to it alone."
-                )
+            try:
+                await self._check_direct(partitions[0])
+            except (LogUnavailable, Halted):  # of a cluster some may be away, or have lost what they had
+                if not self.nodes.clustered:
+                    raise
         self._routing.let_in = False  # of what a service does this was nothing yet
+
+    async def _check_direct(self, partition: int) -> None:
+        key = self.keys.partition(partition, "meta")
+        for _ in range(_CHANGES):  # it may really be another by now
+            process = (await self.call(_PROCESS, partition, {})).run_id
+            node = self.nodes.holder(key)
+            if node.server is not None and node.server.run_id == process:
+                return
+        raise LogUnfit(
+            f"{self.nodes.holder(key).target.address} leads to several servers: a proxy shares out what a connection"
+            " asks. Name the primary itself (WATERCLOCK_REDIS_URL), or what leads to it alone."
+        )
 
     async def call(
         self,

@@ -6,7 +6,7 @@ from typing import Literal, cast
 
 from redis.exceptions import ResponseError
 
-from waterclock.log.errors import LogUnfit, NotPermitted
+from waterclock.log.errors import LogUnavailable, LogUnfit, NotPermitted
 from waterclock.log.lines import Server, facts, pack
 from waterclock.log.node import Node
 from waterclock.log.nodes import Nodes
@@ -18,15 +18,20 @@ REDIS_FROM, VALKEY_FROM = (7, 0), (7, 2)
 
 
 async def check(nodes: Nodes) -> None:
-    """Check every node.
+    """Check every node; of a cluster those that answer.
 
     Raises:
         LogUnfit: one must not be used; the message names what to change.
     """
     for node in nodes.all():
-        async with node.writer.line() as line:
-            _check_version(line.server)
-            told = facts(cast("bytes", await line.ask(pack("INFO", "memory"))))
+        try:
+            async with node.writer.line() as line:
+                _check_version(line.server)
+                told = facts(cast("bytes", await line.ask(pack("INFO", "memory"))))
+        except LogUnavailable:
+            if not nodes.clustered:
+                raise
+            continue
         policy = told.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
             raise LogUnfit(f"maxmemory-policy is {policy}, which loses events: set it to noeviction.")

@@ -14,9 +14,9 @@ from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
 from waterclock.kit.chance import fraction
-from waterclock.kit.lines import Outage
+from waterclock.kit.lines import Outage, Sparing
 from waterclock.log.asking import Asked
-from waterclock.log.errors import LogError, LogUnavailable, LogUnfit, NotPrimary
+from waterclock.log.errors import AccessLost, LogError, LogUnavailable, LogUnfit, NotPrimary
 from waterclock.log.lines import Line, Server, pack
 from waterclock.log.node import Lasting, Node
 from waterclock.log.sentinels import question, verdict_of
@@ -24,6 +24,7 @@ from waterclock.log.targets import Address, Deployment, Target
 from waterclock.log.topology import View, owners_of, strangers, view_of
 
 LOOK_EVERY, SENTINELS_EVERY = 5.0, 1.0  # s, when all is well
+_REFUSED_EVERY = 10.0  # s, one line
 _REST = 0.5  # s between two looks, about: when much fails at once, many ask for one
 
 _CLUSTER = (pack("CLUSTER", "INFO"), pack("CLUSTER", "NODES"), pack("CLUSTER", "SHARDS"))
@@ -58,6 +59,8 @@ class Nodes:
         self._watching: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self._outage = Outage(_log, "who holds the log is not known", "who holds the log is known again")
+        self._discord = Outage(_log, "sentinels do not agree", "sentinels agree again")
+        self._refused = Sparing(_REFUSED_EVERY)
 
     async def greet(self) -> Server:
         """Reach the servers of the URL, and find out which are to be asked.
@@ -124,6 +127,13 @@ class Nodes:
                 await self.look_again()
             except LogUnavailable:  # it is told where it is watched
                 self.look_soon()
+
+    async def refused(self, node: Node, error: LogUnfit) -> AccessLost:
+        """Leave a server that refuses our user, or what that asks, though it let us in before; what to raise."""
+        if self._refused.may(asyncio.get_running_loop().time()):
+            _log.error("the log refuses us", extra={"error": str(error)})
+        await self.leave(node)
+        return AccessLost(str(error))
 
     async def look_again(self) -> None:
         """Find out which servers are to be asked. One look serves all who want one meanwhile.
@@ -215,7 +225,8 @@ class Nodes:
             try:
                 await self.look_again()
             except LogUnavailable as error:
-                self._outage.failed(error)
+                if self._deployment.sentinels or self.clustered:  # else it is told by those who need it
+                    self._outage.failed(error)
             else:
                 self._outage.over()
             await asyncio.sleep(_REST * (0.5 + fraction()))
@@ -251,13 +262,15 @@ class Nodes:
             if at_start and verdict.unknown:
                 raise LogUnfit(f"WATERCLOCK_REDIS_URL: {verdict.reason}")
             raise LogUnavailable(f"On the primary {deployment.master!r} {verdict.reason}.")
+        if verdict.reason:
+            self._discord.failed(verdict.reason)
+        else:
+            self._discord.over()
         if verdict.primary != self._primary.target.address or at_start:
             before, self._primary = self._primary, self._node(deployment.target.at(verdict.primary))
             await before.close()
             if not at_start:
-                _log.info(
-                    "primary named by sentinels", extra={"primary": str(verdict.primary), "others": verdict.reason}
-                )
+                _log.info("another primary is named by sentinels", extra={"primary": str(verdict.primary)})
 
     async def _ask_cluster(self, *, at_start: bool = False) -> None:
         tls = self._deployment.target.tls

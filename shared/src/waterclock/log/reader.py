@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from redis.exceptions import ResponseError
 
-from waterclock.log.errors import AccessLost, LogUnavailable, LogUnfit, NotPrimary
+from waterclock.log.errors import LogUnavailable, LogUnfit, NotPrimary
 from waterclock.log.floors import Floors
 from waterclock.log.handshake import Handshake
 from waterclock.log.lines import Line, facts, pack
@@ -22,8 +21,6 @@ Fields = dict[bytes, bytes]
 
 _ASK_EVERY = 1.0  # s
 _WHO = pack("INFO", "server", "replication")
-
-_log = logging.getLogger(__name__)
 
 
 class Reader:
@@ -121,13 +118,12 @@ class Reader:
         Raises:
             LogUnavailable: another server is to be asked, or this one refuses us now.
         """
-        if isinstance(error, NotPrimary | LogUnfit):
+        if isinstance(error, LogUnfit):
+            raise await self._nodes.refused(node, error) from error
+        if isinstance(error, NotPrimary):
             await self._nodes.leave(node)
         elif isinstance(error, LogUnavailable):
             self._nodes.look_soon()
-        if isinstance(error, LogUnfit):
-            _log.error("the log refuses us", extra={"error": str(error)})
-            raise AccessLost(str(error)) from error
         if isinstance(error, ResponseError) and code_of(error) in MOVED:
             await self._nodes.look_again()
             raise LogUnavailable(f"{key} has moved.") from error

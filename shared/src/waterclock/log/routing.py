@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
-from waterclock.log.errors import AccessLost, Halted, LogError, LogRefuses, LogUnavailable, LogUnfit, NotPrimary
+from waterclock.log.errors import Halted, LogError, LogRefuses, LogUnavailable, LogUnfit, NotPrimary
 from waterclock.log.lines import Line
 from waterclock.log.node import Node
 from waterclock.log.nodes import Nodes
@@ -17,8 +16,6 @@ from waterclock.log.passing import FOLLOWED_S, MOVED, code_of
 from waterclock.log.targets import Address
 
 _FIRST_REST = 0.05  # s; doubled from one try to the next
-
-_log = logging.getLogger(__name__)
 
 Send = Callable[[Line], Awaitable[Any]]
 
@@ -59,9 +56,7 @@ class Routing:
         """
         match error:
             case LogUnfit() if self.let_in:
-                await self._nodes.leave(node)
-                _log.error("the log refuses us", extra={"error": str(error)})
-                raise AccessLost(str(error)) from error
+                raise await self._nodes.refused(node, error) from error
             case LogUnfit():
                 return
             case LogRefuses():

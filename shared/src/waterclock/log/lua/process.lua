@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+#!lua flags=no-writes
 -- Tell which server process executes scripts: a connection may lead to another, where a proxy shares out commands.
 --
 --! keys: meta
