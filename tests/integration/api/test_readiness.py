@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import psycopg
 import pytest
 
 from tests.integration.api.conftest import MakeRig
@@ -15,6 +16,7 @@ from waterclock.kit import metrics
 from waterclock.log.clock import server_time
 from waterclock.log.lag import lag
 from waterclock.log.opening import tail_of
+from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
 from waterclock_api.lagging import places_of_all
 
@@ -109,6 +111,29 @@ async def test_a_clock_that_is_off_is_said_with_whose_it_is(rig: MakeRig, by_ms:
         assert "partition 0 is 36" in said or "partition 0 is 35" in said
         assert re.search(rf"which was set back: nothing is due until then .*; {ours}$", said)
         assert await measured(api, 'waterclock_partition_clock_ahead_seconds{partition="0"}') > HOUR / 1000 - 100
+
+
+async def test_the_next_instant_of_a_silent_job_is_the_first_that_will_fire(rig: MakeRig) -> None:
+    """As the marks are after the log's clock was an hour ahead, and was set back."""
+    async with rig() as api:
+        await api.worker()
+        job = await api.create(cronExpression="@every 10m")
+        await api.caught_up()
+        marks = api.log.keys.partition(0, "marks")
+        mark = await server_time(api.log, marks) + HOUR
+        await api.log.execute(marks, "HSET", marks, job["id"], mark)
+        async with await psycopg.AsyncConnection.connect(api.postgres_url, autocommit=True) as connection:
+            await connection.execute("UPDATE jobs SET mark = to_timestamp(%s / 1000.0)", [mark])
+        detail = (await api.http.get(f"{JOBS}/{job['id']}/detail")).json()
+        changed = await api.http.put(f"{JOBS}/{job['id']}/status", json={"status": "0"})
+        for found in (
+            (await api.http.get(f"{JOBS}/{job['id']}")).json()["nextFireAt"],
+            (await api.http.get(JOBS)).json()["items"][0]["nextFireAt"],
+            detail["job"]["nextFireAt"],
+            detail["nextFires"][0],
+            changed.json()["nextFireAt"],
+        ):
+            assert stamp(mark) < found <= stamp(mark + 600_000)
 
 
 async def test_a_log_that_takes_no_writes_is_told_as_that_and_the_rest_is_looked_at(

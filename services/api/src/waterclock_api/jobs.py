@@ -15,7 +15,7 @@ from waterclock.log.opening import tail_of
 from waterclock.model.errors import Flaw, NameTaken, NotFound
 from waterclock.model.events import JobCreated
 from waterclock.model.ids import JobId, created_job
-from waterclock.model.instants import stamp
+from waterclock.model.instants import millis, stamp
 from waterclock.model.job import ClearLogs, Delete, Replace, SetStatus
 from waterclock.model.positions import Position
 from waterclock.store.pool import Connection
@@ -171,7 +171,8 @@ async def _detail(request: AnyRequest, job_id: str) -> Answer:
     async with parts.reading(listing(request)) as connection:
         runs = await reads.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now, hold)
         lines = await reads.job_lines(connection, job_id, DETAIL_LINES)
-    fires = next_fires(job_id, job, now, DETAIL_FIRES)
+    since = now if job.next_fire_at is None else millis(job.next_fire_at) - 1
+    fires = next_fires(job_id, job, since, DETAIL_FIRES)
     detail = Detail(job=job, next_fires=fires, runs=runs.items, logs=lines)
     return answer(detail, headers=_etag(job.version), hold=hold)
 

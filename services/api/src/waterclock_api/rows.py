@@ -26,8 +26,8 @@ Row = Sequence[Any]
 
 
 def job_of(row: Row, now: int) -> Job:
-    """`now`: ms, for the next instant."""
-    job_id, version, definition, created_at, updated_at, is_running, *last = row
+    """`now`: ms, for the next instant; one through which the job is decided already does not come."""
+    job_id, version, definition, created_at, updated_at, is_running, mark, *last = row
     return _job(
         job_id,
         version,
@@ -36,7 +36,7 @@ def job_of(row: Row, now: int) -> Job:
         updated_at=stamp(updated_at),
         is_running=is_running,
         last_run=_last_run(last) if last[0] is not None else None,
-        now=now,
+        since=max(now, mark),
     )
 
 
@@ -50,7 +50,7 @@ def job_of_log(stored: StoredJob, now: int, *, fresh: bool = False) -> Job:
         updated_at=stored.updated_at,
         is_running=False if fresh else None,
         last_run=None,
-        now=now,
+        since=max(now, stored.mark),
     )
 
 
@@ -164,9 +164,9 @@ def _job(
     updated_at: Stamp,
     is_running: bool | None,
     last_run: LastRun | None,
-    now: int,
+    since: int,
 ) -> Job:
-    fires = next_fires(job_id, definition, now, 1)
+    fires = next_fires(job_id, definition, since, 1)
     return Job(
         **msgspec.structs.asdict(definition),
         id=job_id,

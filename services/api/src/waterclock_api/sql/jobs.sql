@@ -7,6 +7,7 @@ SELECT
     EXISTS (
         SELECT FROM runs WHERE runs.job_id = jobs.job_id AND runs.finished_at IS NULL AND runs.status = 'running'
     ) AS is_running,
+    coalesce((extract(epoch FROM jobs.mark) * 1000)::bigint, 0) AS mark,
     last.run_id,
     CASE WHEN last.status IN ('delayed', 'waiting') THEN standing_of(last, to_timestamp(%(now)s::bigint / 1000.0)) ELSE last.status END,
     last.trigger,
