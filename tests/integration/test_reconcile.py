@@ -23,6 +23,7 @@ from waterclock.model.positions import Position
 from waterclock.store.chain import verify
 from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare
+from waterclock.store.statements import statement
 from waterclock_api.clock_findings import of_clocks
 from waterclock_api.reconciling import Reconcile
 from waterclock_api.settling import settle_lost
@@ -100,6 +101,7 @@ async def test_what_neither_has_is_recorded_as_lost_only_if_told(
         done, said = await reconciled(stage, do=True, accept_loss=True)
 
         assert (done, f"recorded at {trimmed}" in said) == (True, True), said
+        assert "do not restart or empty" in said
         async with stage.projecting():
             await stage.ready.wait()
             await work(stage.log, 5)
@@ -139,12 +141,12 @@ async def test_runs_that_ended_in_what_was_lost_end_again_and_no_repair_executes
         for name in ("ended0", "ended1"):
             key = stage.log.keys.partition(0, name)
             await stage.log.execute(key, "HDEL", key, forgotten)
-        assert (await reconciled(stage, do=True, accept_loss=True))[0]
         before = await states(stage)
 
         async with stage.projecting():
-            async with asyncio.timeout(DEADLINE):
-                await eventually(lambda: none_runs(stage))
+            await projects(stage)
+            done, said = await reconciled(stage, do=True, accept_loss=True)
+            await stage.projected()
             after = await states(stage)
             ends = [entry.event for entry in await stage.archived() if isinstance(entry.event, RunDied)]
             stage.ready.clear()
@@ -158,6 +160,7 @@ async def test_runs_that_ended_in_what_was_lost_end_again_and_no_repair_executes
                 assert await compare(connection) == []
                 assert await settle_lost(stage.log, connection, 0) == (True, [], [], [])
 
+    assert (done, "not known" in said) == (True, False), said
     live = build.run_of(3)
     assert before == dict.fromkeys((one.run_id for one in grants), "running") | {live: "queued"}
     assert after == {grants[0].run_id: "succeeded", grants[1].run_id: "failed", forgotten: "died", live: "queued"}
@@ -182,8 +185,14 @@ async def states(stage: Stage) -> dict[str, str]:
     return dict(await stage.rows("SELECT run_id, status FROM runs"))
 
 
-async def none_runs(stage: Stage) -> bool:
-    return "running" not in (await states(stage)).values()
+async def projects(stage: Stage) -> None:
+    """Until a projector is at work, which may stand still."""
+
+    async def at_work() -> bool:
+        return (await stage.rows(statement("count_projectors").decode()))[0][0] > 0
+
+    async with asyncio.timeout(DEADLINE):
+        await eventually(at_work)
 
 
 async def test_a_clock_is_set_back_to_its_servers(redis_url: str, key_prefix: str, migrated_postgres_url: str) -> None:

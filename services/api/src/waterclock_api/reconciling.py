@@ -40,7 +40,7 @@ from waterclock_api.installations import check_installation
 from waterclock_api.opening import ensure_open
 from waterclock_api.progress import Progress
 from waterclock_api.settings import StoreSettings, log_settings
-from waterclock_api.settling import settle_lost
+from waterclock_api.settling import CAUGHT_UP, settle_lost
 from waterclock_api.silence import named, silent_jobs
 
 TO_DO = 1
@@ -140,11 +140,16 @@ class Reconcile:
 
     async def _settle(self, partition: int) -> bool:
         """Runs that only the archive has: ended, if told."""
-        found = await settle_lost(self._log, self._connection, partition, do=self._do, within=_CATCH_UP)
+        within = CAUGHT_UP if self._accept_loss and await self._projects() else _CATCH_UP
+        found = await settle_lost(self._log, self._connection, partition, do=self._do, within=within)
         if not found.known:
             self._say(
                 "  whether it has all runs is not known: the archive is behind the stream; a projector looks, too"
             )
+            if self._accept_loss:
+                self._say(
+                    "  until then do not restart or empty the log's server: a repair would start ended runs again"
+                )
             return True
         for runs, how in (
             (found.shown, "has ended, by an event that could not be read"),
@@ -159,6 +164,11 @@ class Reconcile:
             return True
         self._say("  done" if self._do else "  would be recorded: --apply")
         return self._do
+
+    async def _projects(self) -> bool:
+        """Whether a projector is at work, which catches up."""
+        row = await (await self._connection.execute(statement("count_projectors"))).fetchone()
+        return row is not None and row[0] > 0
 
     async def clock(self, partition: int) -> bool:
         """Set its clock back; whether it was."""
