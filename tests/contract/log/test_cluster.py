@@ -23,13 +23,16 @@ from tests.support import waiting
 from waterclock.log.attempts import promote, wait_wake
 from waterclock.log.bodies import part
 from waterclock.log.client import Log, LogSettings
+from waterclock.log.errors import LogRefuses
 from waterclock.log.jobs import Appended
 from waterclock.log.names import NameTaken, Reserved, reserve_name
 from waterclock.log.opening import initialise, server_state, tail_of
 from waterclock.log.requests import Unit
 from waterclock.log.sessions import join, renew, sessions
+from waterclock.log.writable import check_server, check_writable
 from waterclock.model.events import RunCancelled
 from waterclock.model.ids import JobId, created_job
+from waterclock.wire.keys import Keys
 
 pytestmark = pytest.mark.asyncio
 PARTITIONS = 4
@@ -105,3 +108,27 @@ async def test_a_client_that_knows_the_slots_of_yesterday_learns_todays(log: Log
         return log.nodes.owners == owners
 
     await waiting.until(learnt, within=10, what="all slots are looked up anew")
+
+
+async def test_a_server_that_holds_names_alone_is_asked_whether_it_takes_writes(
+    log: Log, redis_cluster_urls: tuple[str, str]
+) -> None:
+    """No partition is on it: jobs could not be created, and everything else would be well."""
+    prefix = next(
+        name
+        for name in (f"w{n}" for n in range(100))
+        if log.nodes.holder(Keys(name).names_meta) is not log.nodes.holder(Keys(name).partition(0, "meta"))
+    )
+    settings = LogSettings(url=redis_cluster_urls[0], prefix=prefix)
+    await initialise(settings, partitions=1, queues=QUEUES)
+    apart = await Log.connect(settings, role="test")
+    try:
+        await open_all(apart, epoch=1)
+        await check_writable(apart)
+        await apart.execute(apart.keys.names_meta, "CONFIG", "SET", "min-replicas-to-write", 1)
+        await check_server(apart, 0)
+        with pytest.raises(LogRefuses, match="NOREPLICAS"):
+            await check_writable(apart)
+    finally:
+        await apart.execute(apart.keys.names_meta, "CONFIG", "SET", "min-replicas-to-write", 0)
+        await apart.close()
