@@ -44,6 +44,8 @@ VERBS = (
     ("queue", "resume", "low"),
     ("fleet", "workers"),
     ("fleet", "executors"),
+    ("dropped", "list"),
+    ("dropped", "requeue"),
 )
 
 

@@ -192,6 +192,39 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: str
 
 
+class DroppedEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event that a repair has dropped, as it was stored; `fork`: the epoch of the repair, told by `log.forked`."""
+
+    fork: int
+    event: dict[str, Any]
+
+
+class RequeuedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run whose request was dropped, and what becomes of it; `detail`: why it was refused."""
+
+    run_id: str | None
+    job_id: str | None
+    fork: int
+    position: str
+    requested_at: str
+    trigger: str | None
+    ended: str | None
+    key_forgotten: bool
+    fate: str
+    detail: str | None = None
+
+
+class Requeued(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Of this page: how many requests were dropped, how many were asked for again, how many were refused."""
+
+    dry_run: bool
+    matched: int
+    requeued: int
+    refused: int
+    items: tuple[RequeuedRun, ...]
+    next_cursor: str | None = None
+
+
 class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     name: str
     weight: int

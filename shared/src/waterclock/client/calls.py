@@ -259,6 +259,23 @@ def cancel_runs(*, dry_run: bool = False, key: str | None = None, **filters: Any
     return Call(method="POST", path=("runs", "cancel"), kind=answers.CancelledRuns, body=body, keyed=True, key=key)
 
 
+def list_dropped(
+    *, kind: str | Iterable[str] | None = None, limit: int | None = None, cursor: str | None = None
+) -> Call[Page[answers.DroppedEvent]]:
+    """Events that repairs of the log have dropped, by partition and repair, oldest first."""
+    query = {"type": several(kind), "limit": limit, "cursor": cursor}
+    return Call(path=("dropped",), kind=Page[answers.DroppedEvent], query=query)
+
+
+def requeue_dropped(
+    *, dry_run: bool = True, executed: bool = False, limit: int | None = None, cursor: str | None = None
+) -> Call[answers.Requeued]:
+    """Ask again for the runs among them, each under its own key; `executed`: also those that had ended."""
+    body = {"dryRun": dry_run, "executed": executed, "limit": limit, "cursor": cursor}
+    body = {name: value for name, value in body.items() if value is not None}
+    return Call(method="POST", path=("dropped", "requeue"), kind=answers.Requeued, body=body, reads=dry_run)
+
+
 def list_queues() -> Call[Page[answers.Queue]]:
     return Call(path=("queues",), kind=Page[answers.Queue])
 
