@@ -157,18 +157,52 @@ async def test_nothing_is_told_while_an_older_projector_may_be_at_work(log: Log)
 
 
 @pytest.mark.parametrize(
-    ("through", "known", "status"),
-    [("0-1-6", 6, "named"), ("0-1-6", 5, "named"), ("0-1-6", 7, "done"), ("odd", 6, "done")],
+    ("first", "through", "known", "status"),
+    [
+        ("0-1-5", "0-1-6", 6, "named"),
+        ("0-1-5", "0-1-6", 5, "named"),
+        ("0-1-5", "0-1-6", 7, "done"),
+        ("0-2-1", "0-2-9", 6, "done"),
+        ("0-1-5", "odd", 6, "done"),
+    ],
 )
-async def test_what_a_repair_has_kept_is_not_told(log: Log, through: str, known: int, status: str) -> None:
+async def test_what_a_repair_has_kept_is_not_told(log: Log, first: str, through: str, known: int, status: str) -> None:
     """As `fork` leaves it: a stream that begins with the event that names what was dropped."""
     await shortened(log)
-    key = log.keys.partition(0, "events")
-    forked = LogForked(epoch=2, server="s", lost=0, repaired=0, dropped=2, dropped_first="0-1-5", dropped_last=through)
-    await log.execute(key, "UNLINK", key)
-    await log.execute(key, "XADD", key, "2-1", "b", body_of(forked), "p", "1-4", "t", 1)
+    await forks(log, "1-4", first=first, last=through)
     assert (await loss_after(log, at(known)) is None) == (status == "named")
     assert await tell(log, Loss(at(known), at(4)), actor="api") == status
+
+
+async def test_what_was_kept_by_a_later_repair_is_not_told_either(log: Log) -> None:
+    """An old branch went on beside the next epoch, and was dropped when its server came back."""
+    await shortened(log)
+    [began, *_] = await entries_from(log, 0, at(1, 2), count=1)
+    await forks(log, "2-7", first="0-1-5", last="0-1-9", entry="3-1")
+
+    async def archived(known: Position) -> Entry | None:
+        del known
+        return began
+
+    assert await loss_after(log, at(8), archived) is None
+    assert await loss_after(log, at(10), archived) == Loss(at(10), at(4))
+
+
+@pytest.mark.parametrize("body", ["5", "[]", "no JSON", '{"type":"log.forked","droppedFirst":null,"droppedLast":7}'])
+async def test_what_nobody_can_read_after_an_epoch_keeps_nothing(log: Log, body: str) -> None:
+    await shortened(log)
+    key = log.keys.partition(0, "events")
+    await log.execute(key, "UNLINK", key)
+    await log.execute(key, "XADD", key, "2-1", "b", body, "p", "1-4", "t", 1)
+    assert await loss_after(log, at(6)) == Loss(at(6), at(4))
+    assert await tell(log, Loss(at(6), at(4)), actor="api") == "done"
+
+
+async def forks(log: Log, before: str, *, first: str, last: str, entry: str = "2-1") -> None:
+    key = log.keys.partition(0, "events")
+    forked = LogForked(epoch=2, server="s", lost=0, repaired=0, dropped=2, dropped_first=first, dropped_last=last)
+    await log.execute(key, "UNLINK", key)
+    await log.execute(key, "XADD", key, entry, "b", body_of(forked), "p", before, "t", 1)
 
 
 @asynccontextmanager

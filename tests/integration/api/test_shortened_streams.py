@@ -15,7 +15,7 @@ from waterclock.kit.chance import token
 from waterclock.log.errors import Halted, Superseded
 from waterclock.log.opening import open_partition, server_state, tail_of
 from waterclock.model.positions import Position
-from waterclock_api.beyond import is_lost
+from waterclock_api.beyond import check_beyond, is_lost
 
 EVENTS = "/v1/monitor/events/stream"
 
@@ -123,7 +123,13 @@ async def test_only_the_server_that_is_the_one_to_ask_tells_that_something_is_lo
 @pytest.mark.asyncio
 async def test_no_stream_is_begun_at_a_server_that_was_superseded(rig: MakeRig) -> None:
     async with rig() as api:
+        end = await end_of(api)
+        await check_beyond(api.log, {0: end}, {0: end})
         api.log.floors.seen(0, 99)
+        await check_beyond(api.log, {0: end}, {0: end})  # nothing is claimed that it might not know
+        for there in (end, None):
+            with pytest.raises(Superseded):
+                await check_beyond(api.log, {0: end._replace(seq=end.seq + 1)}, {0: there})
         answer = await api.http.get(EVENTS, params={"after": "0-98-1"})
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
 

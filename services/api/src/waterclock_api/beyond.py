@@ -12,6 +12,7 @@ from waterclock.log.errors import Halted, Superseded
 from waterclock.log.gates import gate_of
 from waterclock.log.tail import Archive
 from waterclock.model.positions import Position
+from waterclock_api.places import Places
 
 
 async def is_lost(log: Log, archive: Archive, place: Position, end: Position | None) -> bool:
@@ -26,6 +27,19 @@ async def is_lost(log: Log, archive: Archive, place: Position, end: Position | N
     await check_latest(log, place.partition, opened=True)
     around = place._replace(seq=place.seq - 1), place._replace(seq=place.seq + 1)
     return not await archive.entries(place.partition, *around)
+
+
+async def check_beyond(log: Log, named: Places, ends: Places) -> None:
+    """Check that a server may be believed that has less than a reader names.
+
+    Raises:
+        Superseded: it may not.
+        LogUnavailable: no answer.
+    """
+    for partition, end in ends.items():
+        place = named.get(partition)
+        if place is not None and (end is None or place > end):
+            await check_latest(log, partition, opened=False)
 
 
 async def check_latest(log: Log, partition: int, *, opened: bool) -> None:

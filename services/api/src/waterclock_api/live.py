@@ -22,6 +22,7 @@ from waterclock.model.positions import Position
 from waterclock_api.access import grant_of
 from waterclock_api.answers import is_head
 from waterclock_api.askers import caller_id
+from waterclock_api.beyond import check_beyond
 from waterclock_api.budget import Crowded
 from waterclock_api.connections import far_end
 from waterclock_api.credentials import EndOfGrant
@@ -90,6 +91,7 @@ class EventStream:
 
     async def _serve(self, seat: Seat, send: Send) -> None:
         stream = _Sending(send, self._subjects[0], seat, self._parts.clock)
+        await check_beyond(self._parts.log, self._after or {}, seat.joined_at)
         await stream.begin()
         try:
             await self._tell(seat, stream)

@@ -65,12 +65,11 @@ async def loss_after(log: Log, known: Position, following: Following | None = No
         LogError: the log cannot be asked.
     """
     first = next(iter(await tail.entries_from(log, known.partition, known._replace(seq=known.seq + 1), count=1)), None)
-    if first is not None and first.before is not None and first.before > known and following is not None:
-        first = await following(known) or first
-    if first is None or (first.before is not None and first.before >= known):
+    if first is None or _is_kept(first, known):
         return None
-    kept = _kept_through(first)
-    if kept is not None and kept >= known:
+    if first.before is not None and first.before > known and following is not None:
+        first = await following(known) or first
+    if first.before is not None and first.before >= known:
         return None
     return Loss(known, first.before)
 
@@ -146,11 +145,12 @@ async def _answered(call: Callable[[], Awaitable[T]]) -> T:
         wait = min(2 * wait, _BACK_OFF[1])
 
 
-def _kept_through(entry: Entry) -> Position | None:
-    """Up to where the repair that this entry tells of has kept what it dropped; None: nothing, or it tells of none."""
-    if not isinstance(entry.event, LogForked) or entry.event.dropped_last is None:
-        return None
+def _is_kept(entry: Entry, known: Position) -> bool:
+    """Whether this entry tells of a repair that has dropped the known one, and kept it."""
+    event = entry.event
+    if not isinstance(event, LogForked) or event.dropped_first is None or event.dropped_last is None:
+        return False
     try:
-        return parse_position(entry.event.dropped_last)
+        return parse_position(event.dropped_first) <= known <= parse_position(event.dropped_last)
     except ValueError:
-        return None
+        return False

@@ -9,8 +9,8 @@
 -- P.body       of LogTruncated, without endedAt
 --
 -- Returns {status}: 'done' with entry; 'older': a projector may be at work that does not know this event; 'present': the
--- epoch is not an earlier one; 'held': it does not end before, as far as the stream can tell; 'named': a repair has kept
--- what it dropped, up to there or beyond; 'told': so much was told before, or often enough.
+-- epoch is not an earlier one; 'held': it does not end before, as far as the stream can tell; 'named': a repair has
+-- dropped that entry, and kept it; 'told': so much was told before, or often enough.
 
 local LEVEL, TOLD_MOST = 1, 3
 
@@ -23,14 +23,15 @@ local fields = {}
 for place = 1, following and #following[2] or 0, 2 do fields[following[2][place]] = following[2][place + 1] end
 if not fields.p or (fields.p ~= '' and not is_before(fields.p, known)) then return cmsgpack.pack({status = 'held'}) end
 
--- Up to where a repair has kept what it dropped, as the event says with which it opened the partition; nil: nothing.
-local function kept_through(body)
+-- Whether a repair has kept the entry among what it dropped, as the event says with which it opened the partition.
+local function is_kept(body)
   local read, event = pcall(cjson.decode, body)
-  local position = read and event.type == 'log.forked' and event.droppedLast
-  return position and string.match(position, '^%d+%-(%d+%-%d+)$')
+  if not read or type(event) ~= 'table' or event.type ~= 'log.forked' then return false end
+  local first = string.match(tostring(event.droppedFirst), '^%d+%-(%d+%-%d+)$')
+  local last = string.match(tostring(event.droppedLast), '^%d+%-(%d+%-%d+)$')
+  return first and last and not is_before(known, first) and not is_before(last, known)
 end
-local kept = kept_through(fields.b)
-if kept and not is_before(kept, known) then return cmsgpack.pack({status = 'named'}) end
+if is_kept(fields.b) then return cmsgpack.pack({status = 'named'}) end
 
 local field = 'told:' .. text(P.epoch)
 local times, through = string.match(call('HGET', K.meta, field) or '0 0', '^(%d+) (%d+)$')
