@@ -17,7 +17,7 @@ HeaderName = Annotated[
     str,
     Meta(
         pattern=_NAME,
-        description="A header's name: 1 to 100 letters, digits and ! # $ % & ' * + - . ^ _ ` | ~",
+        description="A header's name: 1 to 100 letters, digits, hyphens and what else HTTP lets stand in a token",
         examples=["X-Request-Id"],
     ),
 ]
