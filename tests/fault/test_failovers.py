@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from tests.support.failover.field import Row
-from tests.support.failover.rows import ROWS, faults_of
+from tests.support.failover.rows import ROWS, SLICE, faults_of
+
+
+@pytest.mark.asyncio
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("row", SLICE.values(), ids=SLICE)
+async def test_a_failover_loses_nothing_and_ends_nobody(row: Row[Any], tmp_path: Path) -> None:
+    faults = await faults_of(row, tmp_path)
+    assert not faults, "\n".join([f"{row.name}: {row.what}", *faults[:60]])
 
 
 @pytest.mark.soak

@@ -22,7 +22,7 @@ from tests.support.waiting import until
 
 S = TypeVar("S", bound=Stage)
 
-WARM = 3.0  # s of load before anything happens
+WARM = 2.0  # s of load before anything happens
 WELL = 30.0  # s until all that is asked is accepted again
 QUIET = 90.0  # s until every run has ended
 HEARD = 30.0  # s until readers have caught up

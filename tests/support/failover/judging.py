@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ async def broken(row: Row[Any], outcome: Outcome) -> list[str]:
     """All faults, of stores, readers, processes and answers."""
     return [
         *outcome.field.faults,
-        *_of_losses(row, losses(outcome)),
+        *_of_losses(row, outcome),
         *_of_tells(row, outcome),
         *_few(_of_answers(row, outcome)),
         *_few(_of_stores(outcome), 20),
@@ -102,13 +103,19 @@ def _in(where: Position, told: _Range) -> bool:
     return (told.begin is None or where > told.begin) and where <= told.end
 
 
-def _of_losses(row: Row[Any], found: Losses) -> Iterator[str]:
+def _of_losses(row: Row[Any], outcome: Outcome) -> Iterator[str]:
+    found = losses(outcome)
     if row.keeps and found.gone:
         yield f"{len(found.gone)} runs are gone: {sorted(found.gone)[:5]}"
     elif found.gone_unsaid:
         yield f"{len(found.gone_unsaid)} runs are gone, and no event says so: {sorted(found.gone_unsaid)[:5]}"
     if found.twice_unsaid:
-        yield f"{len(found.twice_unsaid)} runs were executed twice unsaid: {sorted(found.twice_unsaid)[:5]}"
+        first = min(found.twice_unsaid)
+        yield (
+            f"{len(found.twice_unsaid)} runs were executed twice unsaid, of which {first} is stored as"
+            f" {[f'{proofs.tag(entry)} {entry.position}' for entry in outcome.evidence.of_run(first)]} and was heard as"
+            f" {[(one['type'], one['id']) for one in outcome.field.load.readers[0].heard if one.get('runId') == first]}"
+        )
 
 
 def _of_tells(row: Row[Any], outcome: Outcome) -> Iterator[str]:
@@ -190,8 +197,11 @@ def tracebacks(lines: list[str]) -> Iterator[str]:
 
 
 async def _of_verbs(outcome: Outcome) -> AsyncGenerator[str]:
-    for verb, *arguments in (("rebuild",), ("ledger", "verify", "--chain"), ("doctor",), ("reconcile",)):
-        code, said = await outcome.field.verb(verb, *arguments)
-        outcome.field.fleet.tell(f"{verb} {' '.join(arguments)}: {code}\n{said}")
-        if code and verb != "doctor":
-            yield f"{verb} {' '.join(arguments)}: exit code {code}: {said[-1500:]}"
+    verbs = (("rebuild",), ("ledger", "verify", "--chain"), ("doctor",), ("reconcile",))
+    async with asyncio.TaskGroup() as tasks:
+        told = [tasks.create_task(outcome.field.verb(*words), name=" ".join(words)) for words in verbs]
+    for words, one in zip(verbs, told, strict=True):
+        code, said = one.result()
+        outcome.field.fleet.tell(f"{' '.join(words)}: {code}\n{said}")
+        if code and words != ("doctor",):  # which may warn of what is so in tests, as no maxmemory
+            yield f"{' '.join(words)}: exit code {code}: {said[-1500:]}"

@@ -160,6 +160,7 @@ async def pair_of_redis(folder: Path) -> AsyncGenerator[Pair]:
         yield stage
 
 
+SHORT = Row("split and switched", "in short: A4, then A6", pair, split_then_switched)
 LOST = ("log.truncated",)
 FORKED = ("log.forked",)
 ROWS: tuple[Row[Pair] | Row[Watched], ...] = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,25 @@ ROWS: Mapping[str, Row[Any]] = {
 }
 
 
+SLICE: Mapping[str, Row[Any]] = {row.name: row for row in (of_pairs.SHORT, of_clusters.ROWS[0])}
+"""What is played each time."""
+
+
 async def faults_of(row: Row[Any], folder: Path) -> list[str]:
     """Play a row, and say what does not hold; what was measured is printed."""
+    laps = [time.monotonic()]
     async with row.stage(folder) as stage, under_load(row, stage, folder) as (field, over):
+        laps.append(time.monotonic())
         await row.play(field)
+        laps.append(time.monotonic())
         outcome = await over()
+        laps.append(time.monotonic())
         faults = await broken(row, outcome)
+        laps.append(time.monotonic())
         print(  # noqa: T201  shown if it fails, and by the soak
             f"{row.name}: {row.what}: {len(field.load.answered)} answered, {losses(outcome)};"
-            f" writable after {field.took}; {len(faults)} faults; all that was said: {folder}/output.log"
+            f" writable after {field.took}; {len(faults)} faults; started, played, settled, judged in"
+            f" {' + '.join(f'{end - begin:.0f}' for begin, end in pairwise(laps))} s;"
+            f" all that was said: {folder}/output.log"
         )
     return faults

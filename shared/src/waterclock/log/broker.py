@@ -142,10 +142,11 @@ def _following(kind: type[AbstractConnection], nodes: Nodes, key: str) -> type[A
             try:
                 return cast("object", await super().read_response(*args, **kwargs))  # pyright: ignore[reportUnknownMemberType]
             except RedisError as error:
-                if code_of(error) in MOVED | NOT_THE_ONE | NO_ACCESS:
-                    await self.disconnect()
                 nodes.look_soon()
-                raise
+                if code_of(error) not in MOVED | NOT_THE_ONE | NO_ACCESS:
+                    raise
+                await self.disconnect()
+                raise ConnectionLost(str(error)) from error  # FastStream goes on after it; an answer ends its task
 
     return Following
 
