@@ -26,6 +26,8 @@ WARM = 2.0  # s of load before anything happens
 WELL = 30.0  # s until all that is asked is accepted again
 QUIET = 90.0  # s until every run has ended
 HEARD = 30.0  # s until readers have caught up
+ALL_NEW = "level of all projectors"
+"""Before it is sure that no projector of the release before is at work, no event tells of losses."""
 PREFIX = "wc"
 NOTES = "noted"
 
@@ -102,6 +104,8 @@ async def under_load(
         listening = asyncio.create_task(load.listen(), name="readers and probe")
         try:
             await field.writable("the start")
+            if not row.keeps:
+                await fleet.says(ALL_NEW)
             await field.go_on(WARM)
 
             async def over() -> Outcome:

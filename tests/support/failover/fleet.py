@@ -59,6 +59,14 @@ class Fleet:
 
             await until(ready, within=READY, what="all services are ready")
 
+    async def says(self, words: str) -> None:
+        """Return when one of them says so, or has."""
+
+        async def said() -> bool:
+            return any(words in line for line in self.lines)
+
+        await until(said, within=READY, what=f"somebody says {words!r}")
+
     async def keep(self) -> None:
         """Start again what exits, until cancelled."""
         async with asyncio.TaskGroup() as keeping:
