@@ -36,6 +36,8 @@ async def faults_of(row: Row[Any], folder: Path) -> list[str]:
             f"{row.name}: {row.what}: {len(field.load.answered)} answered, {losses(outcome)};"
             f" writable after {field.took}; {len(faults)} faults; started, played, settled, judged in"
             f" {' + '.join(f'{end - begin:.0f}' for begin, end in pairwise(laps))} s;"
-            f" all that was said: {folder}/output.log"
+            f" all that was said: {folder}/output.log",
+            *(f"  {fault[:400]}" for fault in faults[:10]),
+            sep="\n",
         )
     return faults
