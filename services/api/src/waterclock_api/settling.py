@@ -30,7 +30,7 @@ from waterclock.store.statements import statement
 from waterclock.store.waits import wait_for
 
 CAUGHT_UP = 30.0  # s
-_ERROR = Error(type="ArchiveLost", message="What was said of it was lost, as the archive was put back to before it.")
+_ERROR = Error(type="StoreLost", message="That it ended so is known; the event that said why is in no store any more.")
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Settled(NamedTuple):
     died: Sequence[str] = ()
 
 
-class _Unfinished(NamedTuple):
+class Unfinished(NamedTuple):
     """`attempt` and `fence`: of the attempt that has not ended; 0: there is none. `begun`: attempts that have begun."""
 
     run_id: RunId
@@ -95,7 +95,7 @@ async def settle_lost(
 
 
 async def _end(
-    log: Log, partition: int, runs: Sequence[_Unfinished], how: dict[RunId, Remembered], *, through: Position
+    log: Log, partition: int, runs: Sequence[Unfinished], how: dict[RunId, Remembered], *, through: Position
 ) -> Found:
     return await settle(
         log,
@@ -105,10 +105,10 @@ async def _end(
     )
 
 
-async def _unfinished(log: Log, connection: Connection, partition: int) -> list[_Unfinished]:
+async def _unfinished(log: Log, connection: Connection, partition: int) -> list[Unfinished]:
     """Those that are this partition's by now: before a restore there may have been another number of partitions."""
     cursor = await connection.execute(statement("unfinished_runs"), {"partition": partition})
-    found = [_Unfinished(RunId(row[0]), row[1], *row[2:]) for row in await cursor.fetchall()]
+    found = [Unfinished(RunId(row[0]), row[1], *row[2:]) for row in await cursor.fetchall()]
     return [one for one in found if partition_of(one.run_id, log.partitions) == partition]
 
 
@@ -127,11 +127,11 @@ async def _show(connection: Connection, partition: int, run_ids: Sequence[str], 
     return {run_id for _, run_id in found}
 
 
-def _body(run: _Unfinished, how: Remembered | None) -> Body:
-    return body_of(_ending(run, how))
+def _body(run: Unfinished, how: Remembered | None) -> Body:
+    return body_of(ending_of(run, how))
 
 
-def _ending(run: _Unfinished, how: Remembered | None) -> StoredEvent:
+def ending_of(run: Unfinished, how: Remembered | None) -> StoredEvent:
     """The event that ends the run: as the log remembers it, without what only the lost one held."""
     who = _Who(run_id=run.run_id, job_id=run.job_id)
     if how is None:
@@ -150,5 +150,5 @@ def _ending(run: _Unfinished, how: Remembered | None) -> StoredEvent:
             return RunDied(**who, reason="storeLost", attempt=run.attempt, fence=run.fence, settled=how.fence)
 
 
-def _portions(runs: Sequence[_Unfinished]) -> list[Sequence[_Unfinished]]:
+def _portions(runs: Sequence[Unfinished]) -> list[Sequence[Unfinished]]:
     return [runs[start : start + AT_ONCE] for start in range(0, len(runs), AT_ONCE)]
