@@ -80,11 +80,17 @@ class Running:
         self.loops = {(f"{prefix}-{name}", command) for name, command in LOOPS}
 
     async def each_is(self, spoken: str, *, within: float) -> None:
-        """Return when each loop has been answered, by the server (`asked`) or by the proxy (`answered`)."""
+        """Return when each loop has been answered, by the server (`asked`) or by the proxy (`answered`).
+
+        By the proxy whatever it asked: on a new connection something comes before what it wants.
+        """
 
         async def all_of_them() -> bool:
             found: set[Spoken] = getattr(self.proxy, spoken)
             plain = {(name.removesuffix("-control"), command) for name, command in found}
+            if spoken == "answered":
+                names = {name for name, _ in plain}
+                plain |= {one for one in self.loops if one[0] in names}
             self.missing = self.loops - plain
             self.check_alive()
             return not self.missing

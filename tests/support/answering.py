@@ -7,7 +7,6 @@ server has not answered yet, but for what a connection begins with.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -88,7 +87,8 @@ class Answering:
         to_server: asyncio.StreamWriter,
     ) -> None:
         name = ""
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        owed: asyncio.Task[bytes] | None = None  # what the server has answered, or will
+        try:
             while True:
                 raw, words = await _command(reader)
                 if words[:2] == [b"CLIENT", b"SETNAME"]:
@@ -98,16 +98,25 @@ class Answering:
                 if reply is None and self._informs and words[0] == b"INFO":
                     writer.write(await self._of_other(raw))
                 elif reply is None:
+                    if owed is not None:
+                        await owed  # nobody waits for that one any more
                     to_server.write(raw)
                     if words[0] in _LISTENING:
                         await _relay(reader, writer, from_server, to_server)
                         return
-                    reply = await self._of_server(from_server, spoken, writer)
+                    owed = asyncio.create_task(_reply(from_server), name="reply")
+                    reply = await self._of_server(owed, spoken, writer)
                 if reply is not None:
                     self.answered.add(spoken)
                     if not self._instead(reply, writer):
                         return
                 await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            return
+        finally:
+            if owed is not None:
+                owed.cancel()
+                await asyncio.wait({owed})
 
     async def _of_other(self, command: bytes) -> bytes:
         assert self._informs is not None
@@ -121,11 +130,8 @@ class Answering:
     def _exempt(self, command: bytes) -> bool:
         return command in _BEGINNINGS or (command == b"INFO" and self._greets)
 
-    async def _of_server(
-        self, from_server: asyncio.StreamReader, spoken: Spoken, writer: asyncio.StreamWriter
-    ) -> str | None:
+    async def _of_server(self, answer: asyncio.Task[bytes], spoken: Spoken, writer: asyncio.StreamWriter) -> str | None:
         """Pass the server's answer on; or what to answer, if that is told before there is one."""
-        answer = asyncio.create_task(_reply(from_server), name="reply")
         told = asyncio.create_task(self._told.wait(), name="told")
         try:
             await asyncio.wait((answer, told), return_when=asyncio.FIRST_COMPLETED)
@@ -135,9 +141,8 @@ class Answering:
             self.asked.add(spoken)
             return None
         finally:
-            for task in (answer, told):
-                task.cancel()
-            await asyncio.wait((answer, told))
+            told.cancel()
+            await asyncio.wait((told,))
 
     def _instead(self, reply: str, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection goes on."""

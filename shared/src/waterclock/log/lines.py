@@ -105,7 +105,7 @@ class Line:
         return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
     async def ask(self, packed: bytes) -> Any:
-        """Send one packed command, and give its reply.
+        """Send one packed command, and give its reply; while `asking`, after the word that has it answered at all.
 
         Raises:
             LogUnavailable: no answer, and the command may have been executed; or one that passes by itself.
@@ -113,13 +113,12 @@ class Line:
             NotPermitted: our user may not do that.
             ResponseError: the server's answer is an error.
         """
+        if self.asking:
+            _, reply = await self.ask_all(_ASKING, packed)
+            return self.checked(reply, packed)
         try:
             async with asyncio.timeout(self._timeout):
-                if self.asking:
-                    await self._connection.send_packed_command(_ASKING + packed, check_health=False)
-                    await self._connection.read_response()
-                else:
-                    await self._connection.send_packed_command(packed, check_health=False)
+                await self._connection.send_packed_command(packed, check_health=False)
                 return cast("object", await self._connection.read_response())
         except (RedisError, OSError) as error:
             self._raise_ours(error, packed)
