@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.contract.log.build import ask, run_of, wish
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig, projected, served
 from tests.integration.api.terminal import Terminal
 from tests.support.lost_tail import lose_after, put_back, rows_of
 from waterclock.client.dropped import dropped
 from waterclock.log.opening import open_partition, tail_of
+from waterclock.model.ids import JobId
 from waterclock_api import alone, requeueing
 
 DROPPED = "/v1/monitor/dropped"
@@ -28,6 +30,7 @@ class Branch(NamedTuple):
     free: str
     ended: str
     again: str
+    due: str
 
 
 async def keyed(api: Rig, path: str, key: str, **body: Any) -> str:
@@ -62,7 +65,9 @@ async def forked(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerato
             free=await api.ask(labels={"a": "b"}),
             ended=ended,
             again=await keyed(api, trigger, "two"),
+            due=run_of(7, JobId(job_id)),
         )
+        await ask(api.log, wish(7, job_id=JobId(job_id)))
         old = await rows_of(api.log, 0)
         await lose_after(api.log, 0, common.seq)
         await open_partition(api.log, 0, epoch=common.epoch + 1, expect_tail=common.entry)
@@ -95,7 +100,7 @@ async def test_what_was_dropped_is_listed_and_its_runs_are_asked_for_again(
         whole = (await api.http.get(DROPPED)).json()["items"]
         assert [item["event"]["type"] for item in whole] == [
             *("run.requested", "run.started", "step.started", "step.log", "step.finished", "run.succeeded"),
-            *("run.requested", "run.requested", "run.requested"),
+            *("run.requested", "run.requested", "run.requested", "run.requested"),
         ]
         assert {item["fork"] for item in whole} == {3}
         pages: list[str] = []
@@ -106,7 +111,7 @@ async def test_what_was_dropped_is_listed_and_its_runs_are_asked_for_again(
             pages += [item["event"]["runId"] for item in page["items"]]
             if (cursor := page["nextCursor"]) is None:
                 break
-        assert pages == [branch.ended, branch.keyed, branch.free, branch.again]
+        assert pages == [branch.ended, branch.keyed, branch.free, branch.again, branch.due]
         for run_id in pages:
             assert (await api.http.get(f"{RUNS}/{run_id}")).status_code == 404
 
@@ -117,9 +122,10 @@ async def test_what_was_dropped_is_listed_and_its_runs_are_asked_for_again(
             branch.keyed: "wouldRequeue",
             branch.free: "wouldRequeue",
             branch.again: "known",
+            branch.due: "scheduled",
         }
         code, out = await typed(api, "requeue")
-        assert (code, "2 of 4 would be asked for again" in out, "1 had ended, and are left" in out) == (
+        assert (code, "2 of 5 would be asked for again" in out, "1 had ended, and are left" in out) == (
             0,
             True,
             True,
@@ -127,8 +133,8 @@ async def test_what_was_dropped_is_listed_and_its_runs_are_asked_for_again(
         assert (await api.http.get(f"{RUNS}/{branch.free}")).status_code == 404, "nothing was done"
 
         code, out = await typed(api, "requeue", "--run")
-        assert (code, "2 of 4 asked for again, 0 refused" in out) == (0, True), out
-        assert set((await fates(api, 202, dryRun=False)).values()) == {"known", "ended"}
+        assert (code, "2 of 5 asked for again, 0 refused" in out) == (0, True), out
+        assert set((await fates(api, 202, dryRun=False)).values()) == {"known", "ended", "scheduled"}
         await api.caught_up()
         run = (await api.http.get(f"{RUNS}/{branch.keyed}")).json()
         assert (run["jobId"], run["reason"], run["trigger"]) == (branch.job_id, "because", "manual")
@@ -151,7 +157,7 @@ async def test_what_cannot_be_asked_for_again_is_refused_and_old_keys_are_warned
         assert (await api.http.delete(f"{JOBS}/{branch.job_id}")).status_code == 204
         api.parts.memory.forget(branch.job_id)
         code, out = await typed(api, "requeue", "--run", "--executed")
-        assert (code, out.count("refused: The job"), "2 of 4 asked for again, 2 refused" in out) == (1, 2, True), out
+        assert (code, out.count("refused: The job"), "2 of 5 asked for again, 2 refused" in out) == (1, 2, True), out
         code, out = await typed(api, "list", "--type", "run.succeeded")
         assert (code, branch.ended in out) == (0, True), out
 

@@ -132,7 +132,7 @@ async def _requeued(parts: Parts, entry: Entry, event: RunRequested) -> tuple[Dr
 
 
 async def _request(parts: Parts, entry: Entry, event: RunRequested) -> Outcome:
-    command = _command(event)
+    command = command_of(event)
     body = request_body(entry.document).decode()
 
     def wanted(overlap: Overlap) -> Request:
@@ -154,7 +154,7 @@ async def _request(parts: Parts, entry: Entry, event: RunRequested) -> Outcome:
     return await request_of_job(parts, command, event.job_id, wish)
 
 
-def _command(event: RunRequested) -> Command:
+def command_of(event: RunRequested) -> Command:
     """As it was asked for. The many runs of a backfill have one key, and each is known by its own id."""
     client = event.fingerprint is not None and event.trigger != "backfill"
     return Command(id=event.command_id or event.run_id, fingerprint=event.fingerprint or "", client=client)
