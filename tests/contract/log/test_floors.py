@@ -152,6 +152,15 @@ async def test_who_connects_with_a_higher_floor_tells_all_others(log: Log, other
         await now(others, 0)
 
 
+async def test_two_connections_of_one_process_know_what_one_of_them_has_seen(log: Log, others: Log) -> None:
+    others.handshake.join(log.handshake)
+    await open_partition(log, 0, epoch=4, expect_tail=None)
+    assert others.floors.of(0) == 4
+    await set_meta(log, epoch=3)
+    with pytest.raises(Superseded):
+        await now(others, 0)
+
+
 async def test_names_have_a_floor_of_their_own(log: Log, others: Log) -> None:
     await reserve_name(others, "g", "n", JobId("j"), "c")
     assert await supersede(log, NAMES, await gate_of_names(log), floor=4)

@@ -43,15 +43,20 @@ class Leases:
         settings: WorkerSettings,
         clock: Clock,
         *,
+        beside: Log,
         renewed: Renewed,
         lost: Callable[[Seat, str], None],
         hand_back: Callable[[], Awaitable[None]],
         end_process: Callable[[int], None],
     ) -> None:
-        """`renewed` (seat, session, asked at, what it holds) and `lost` are called on the loop that makes this;
-        `hand_back` too, when the process has to end, by `end_process`."""
+        """`beside`: the process's log, on another thread; what one of the two has seen opened, both know.
+
+        `renewed` (seat, session, asked at, what it holds) and `lost` are called on the loop that makes this;
+        `hand_back` too, when the process has to end, by `end_process`.
+        """
         self._seats = seats
         self._log_settings = log_settings
+        self._beside = beside
         self._settings = settings
         self._clock = clock
         self._renewed = renewed
@@ -109,7 +114,7 @@ class Leases:
         outage = Outage(log, "leases cannot connect", "leases are connected")
         while True:
             try:
-                connected = await Log.connect(self._log_settings, role="leases")
+                connected = await Log.connect(self._log_settings, role="leases", beside=self._beside)
             except LogError as error:
                 outage.failed(error)
                 await asyncio.sleep(min(1.0, self._settings.renew_every))

@@ -139,6 +139,7 @@ class Worker:
             self._log_settings,
             self._settings,
             self.clock,
+            beside=self._log,
             renewed=self._renewed,
             lost=self._lost,
             hand_back=self._hand_back,

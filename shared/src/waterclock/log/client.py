@@ -80,14 +80,18 @@ class Log:
         self._packed: dict[tuple[str, int], Route] = {}
 
     @classmethod
-    async def connect(cls, settings: LogSettings, *, role: str) -> Log:
+    async def connect(cls, settings: LogSettings, *, role: str, beside: Log | None = None) -> Log:
         """Connect, and check that this server may be used.
+
+        `beside`: another of this process, perhaps of another thread; what one of them has seen opened, both know.
 
         Raises:
             LogUnfit: it may not; the message names what to change.
             LogUnavailable: it does not answer.
         """
         log = await cls.reach(settings, role=role)
+        if beside is not None:
+            log.handshake.join(beside.handshake)
         try:
             await log.refresh()
             await log.check_direct()

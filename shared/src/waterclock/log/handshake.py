@@ -48,6 +48,10 @@ class Handshake:
         self._keys = keys
         self._places: dict[str, int | None] = {}
 
+    def join(self, other: Handshake) -> None:
+        """Know from now on what another of this process knows of the same log."""
+        self.floors, self.identity = other.floors, other.identity
+
     def named(self, run_id: str) -> str:
         """A server process as the gate names it. Whoever knows of another number of partitions names another."""
         return f"{run_id}/{self.restored}" if self.restored else run_id
