@@ -32,7 +32,7 @@ local call = redis.call
 local P = cmsgpack.unpack(ARGV[2])
 local head = call('HMGET', K.meta, 'run_id', 'epoch', 'seq', 'clock', 'fence', 'floor')
 if not head[2] then return redis.error_reply('NOTINITIALISED no such log') end
-if GATED and (head[1] ~= ARGV[1] or head[6] or tonumber(head[2]) < tonumber(ARGV[3] or 0)) then
+if GATED and (head[1] ~= ARGV[1] or head[6] or ARGV[3] ~= head[2]) then
   local below = tonumber(head[2]) < math.max(tonumber(ARGV[3] or 0), tonumber(head[6] or 0))
   if below and ARGV[3] and head[2] ~= '0' then return redis.error_reply('SUPERSEDED by a server with a later epoch') end
   if below or head[1] ~= ARGV[1] then return redis.error_reply('HALTED not open on this server process') end
