@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tests.support import proofs
 from tests.support.failover.field import Outcome, Row
 from tests.support.failover.pressure import ACCEPTED, OK, Asked, Pressure
-from waterclock.model.events import ArchiveLost, LogForked, RunLost, RunRequested
+from waterclock.model.events import ArchiveLost, LogForked, ResultRefused, RunLost, RunRequested
 from waterclock.model.positions import Position, parse_position
 
 NOTICED = 2.0  # s after which `/readyz` is to know that writes are refused
@@ -134,7 +134,10 @@ def _of_stores(outcome: Outcome) -> Iterator[str]:
     for partition, archived in evidence.archives.items():
         yield from proofs.chain(archived)
         yield from proofs.alike(archived, evidence.streams[partition])
-    yield from proofs.runs_end_once(evidence.entries)
+    lost = set(_named(outcome))
+    yield from proofs.runs_end_once(  # the end of a run whose request is lost is refused, and that is told
+        one for one in evidence.entries if not (isinstance(one.event, ResultRefused) and one.event.run_id in lost)
+    )
     yield from proofs.attempts_are_told_apart(evidence.entries)
     yield from proofs.serial_jobs_never_overlap(evidence.entries)
     yield from (f"read models: {difference}" for difference in evidence.differences)
