@@ -73,6 +73,7 @@ class Row(NamedTuple, Generic[S]):
     play: Callable[[Field[S]], Awaitable[None]]
     keeps: bool = True
     tells: tuple[str, ...] = ()
+    has_hole: bool = False  # the archive lacks what nobody has any more
     told: Mapping[str, str] = MappingProxyType({})  # settings
     surroundings: Mapping[str, str] = MappingProxyType({})  # what else the environment of services says
 
