@@ -159,8 +159,9 @@ def serial_jobs_never_overlap(entries: Iterable[Entry]) -> Iterator[str]:
                 other, fence = live[event.job_id]
                 yield f"{entry.position}: {event.run_id} starts beside {other} (fence {fence}) of the same job"
             live[event.job_id] = (event.run_id, event.fence)
-        elif isinstance(event, ENDS_ATTEMPT) and (event.run_id, event.fence) == live.get(event.job_id or JobId("")):
-            del live[event.job_id or JobId("")]
+        elif isinstance(event, ENDS_ATTEMPT):  # one that is handed back by its run alone names no job
+            for job_id in [job_id for job_id, attempt in live.items() if attempt == (event.run_id, event.fence)]:
+                del live[job_id]
 
 
 def instants_are_decided(entries: Iterable[Entry], *, now_ms: int) -> Iterator[str]:
