@@ -41,7 +41,14 @@ def test_a_demo_that_cannot_go_on_says_why_and_leaves_nothing_behind(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("part", "yardstick"), [("drain", "bare"), ("latency", "bare"), ("backup", "by hand")])
+@pytest.mark.parametrize(
+    ("part", "yardstick"),
+    [
+        ("drain", "bare"),
+        pytest.param("latency", "bare", marks=pytest.mark.soak),
+        pytest.param("backup", "by hand", marks=pytest.mark.soak),
+    ],
+)
 def test_a_quick_bench_says_what_it_measured_beside_the_bare_figure(part: str, yardstick: str) -> None:
     done = run("bench", part, "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -74,6 +81,7 @@ def test_a_quick_bench_of_streams_delivers_to_all() -> None:
     assert re.search(r"^  api +[1-9]", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.soak
 def test_a_quick_bench_of_triggers_says_what_the_api_and_a_bare_handler_answer() -> None:
     done = run("bench", "trigger", "--quick", timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr
