@@ -28,11 +28,9 @@ def test_what_was_answered_is_kept_or_named_however_stores_change_places() -> No
     played = [play(seed) for seed in named(range(12))]
 
     if SEED not in os.environ:
-        assert {deed for one in played for deed in one.deeds} >= {
-            *("restart", "failover", "back", "empty", "older", "both", "projector alone", "projector anew"),
-        }
-        assert any(one.calm and len(one.acked) > 50 for one in played)
-        assert any(one.postgres.counted() for one in played)
+        assert len({deed for one in played for deed in one.deeds}) >= 6, "the histories have become too calm"
+        assert {one.calm for one in played} == {True, False}
+        assert all(len(one.acked) > 10 for one in played)
 
 
 @pytest.mark.soak
