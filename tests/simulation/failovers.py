@@ -248,10 +248,10 @@ class Failovers:
                 at = await ensure_open(log, self.postgres.connection(), 0, reservations=reservations)
                 self.left_alone = False
                 await self._follow(log, at)
-            except BrokenChain:  # the database was put back to before what the log has still: only a person goes on
+            except (BrokenChain, ArchiveAhead):  # the database was put back, and does not fit: only a person goes on
                 self.left_alone = True
                 await asyncio.sleep(1.0)
-            except (LogError, NotOpened, ArchiveAhead):
+            except (LogError, NotOpened):
                 self.left_alone = False
                 await asyncio.sleep(self.chance.uniform(0.05, 1.0))
 
