@@ -98,6 +98,7 @@ async def _until_signal(serve: Callable[[asyncio.Event], Awaitable[None]]) -> No
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda _number, _frame: hung_up())  # not the loop's: it is to hold beyond its end
     await serve(stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the interpreter gives back what is ours before it ends
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
