@@ -27,10 +27,10 @@ from waterclock.model.outcomes import RunStatus
 from waterclock.store.pool import connect_anew, open_pool
 from waterclock.store.rebuild import compare
 from waterclock.store.waits import wait_for
-from waterclock_api import findings
+from waterclock_api import findings, following
 from waterclock_api.reconciling import Reconcile
 from waterclock_api.restoring import Restore
-from waterclock_api.settling import settle_lost
+from waterclock_api.settling import Settled, settle_lost
 
 pytestmark = pytest.mark.asyncio
 WITHIN = 15.0  # s, for each reader; 5 s on a machine that does nothing else
@@ -122,11 +122,24 @@ async def test_a_run_whose_end_nobody_can_read_has_the_ending_of_its_tag(rig: Ma
             assert await compare(connection) == []
 
 
-async def test_a_run_whose_end_tells_nothing_has_died_once_somebody_looks(rig: MakeRig, key_prefix: str) -> None:
+async def test_a_run_whose_end_tells_nothing_has_died_once_somebody_looks(
+    rig: MakeRig, key_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`reconcile` looks, and so does a projector that begins with a partition."""
+    looked = asyncio.Event()
+
+    async def look(*arguments: Any) -> Settled:
+        found = await settle_lost(*arguments)
+        if found.known:
+            looked.set()
+        return found
+
+    monkeypatch.setattr(following, "settle_lost", look)
     async with rig(projecting=False) as api:
         place = api.redis_url, api.postgres_url, key_prefix
         async with projected(*place):
+            async with in_time():
+                await looked.wait()
             worker = await api.worker()
             job_id = (await api.create(concurrent="0"))["id"]
             first = await lose_runs(api, worker, job_id)

@@ -100,10 +100,8 @@ def test_a_url_is_taken_as_its_description_says(url: str, sent: str | None) -> N
         assert http_url(msgspec.convert({"url": url}, HttpParams).url).target == sent
 
 
-def test_a_status_in_text_is_a_range_and_a_header_has_the_signs_that_its_description_names() -> None:
+def test_a_status_in_text_is_a_range_and_a_header_has_the_signs_of_a_token() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"url": "https://h.example/", "expect": ["200"]}, HttpParams)
     signs = "!#$%&'*+-.^_`|~"
     assert msgspec.convert({"url": "https://h.example/", "headers": {f"x{signs}": "1"}}, HttpParams).headers
-    text = msgspec.json.encode(msgspec.json.schema(HttpParams)).decode()
-    assert all(f" {sign}" in text for sign in signs)
