@@ -19,7 +19,7 @@ from waterclock.kit.lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.log.floors import NAMES
-from waterclock.log.gates import Gate, gate_of, supersede
+from waterclock.log.gates import gate_of, supersede
 from waterclock.store import epochs
 from waterclock.store.epochs import Reached
 from waterclock.store.lanes import Connections
@@ -86,16 +86,10 @@ async def look(log: Log, connection: Connection) -> None:
         try:
             gate = await gate_of(log, place)
             if gate.opened and gate.epoch < known.get(place, 0):
-                await _halt(log, place, gate, known[place])
+                await supersede(log, place, gate, floor=known[place])
             elif gate.opened:
                 reached.append(Reached(place, gate.run_id, gate.epoch))
         except LogError as error:  # of others there is something to tell
             _log.debug("not looked at", extra={"partition": place, "reason": str(error)})
     if reached:
         await epochs.note_reached(connection, reached)
-
-
-async def _halt(log: Log, place: int, gate: Gate, known: int) -> None:
-    if await supersede(log, place, gate, floor=known):
-        extra = {"partition": place, "epoch": gate.epoch, "known": known, "server": gate.run_id}
-        _log.error("an earlier epoch than was opened took writes: halted", extra=extra)

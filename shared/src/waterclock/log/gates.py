@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple, cast
 
 from waterclock.log.client import Log
-from waterclock.log.errors import NotPrimary
 from waterclock.log.floors import NAMES
-from waterclock.log.handshake import SUPERSEDE, Supersede
-from waterclock.log.lines import Line, facts, pack
+from waterclock.log.handshake import SUPERSEDE, WHO, Supersede, check_primary
+from waterclock.log.lines import Line, pack
+
+_log = logging.getLogger(__name__)
 
 
 class Gate(NamedTuple):
@@ -66,15 +68,19 @@ async def supersede(log: Log, place: int, gate: Gate, *, floor: int) -> bool:
     """Close a partition that is open as it was seen: `floor` was opened elsewhere. False: it is not as it was seen."""
     told = Supersede(identity=gate.identity, epoch=gate.epoch, floor=floor, run_id=gate.opened_on)
     reply = await (log.call_names(SUPERSEDE, told) if place == NAMES else log.call(SUPERSEDE, place, told))
-    return reply.status == "done"
+    if reply.status != "done":
+        return False
+    extra = {"partition": place, "epoch": gate.epoch, "known": floor, "server": gate.run_id}
+    _log.error("an earlier epoch than was opened took writes: halted", extra=extra)
+    return True
 
 
 async def _seen(log: Log, line: Line, key: str) -> Gate:
-    told = facts(cast("bytes", await line.ask(pack("INFO", "replication"))))
-    if told.get("role") == "slave":
-        raise NotPrimary(f"The server that holds {key} is a replica.")
-    fields = ("run_id", "epoch", "floor", "identity")
-    named, epoch, floor, identity = cast("list[bytes | None]", await line.ask(pack("HMGET", key, *fields)))
+    """At one moment: who is asked, and what it holds."""
+    fields = pack("HMGET", key, "run_id", "epoch", "floor", "identity")
+    told, found = await line.ask_all(WHO, fields)
+    check_primary(line, line.checked(told, WHO))
+    named, epoch, floor, identity = cast("list[bytes | None]", line.checked(found, fields))
     run_id = log.handshake.named(line.server.run_id)
     return Gate(
         prepared=epoch is not None,

@@ -10,9 +10,9 @@ from typing import Literal, cast
 import msgspec
 
 from waterclock.log.calls import route, send
-from waterclock.log.errors import Foreign, Superseded
+from waterclock.log.errors import Foreign, NotPrimary, Superseded
 from waterclock.log.floors import Floors
-from waterclock.log.lines import Line, pack, pack_word
+from waterclock.log.lines import Line, facts, pack, pack_word
 from waterclock.log.scripts import Script
 from waterclock.wire.keys import Keys
 
@@ -31,8 +31,22 @@ class Supersede(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SUPERSEDE = Script("supersede", Told)
+WHO = pack("INFO", "server", "replication")
+"""The command whose answer `check_primary` takes."""
 
 _encoder = msgspec.msgpack.Encoder()
+
+
+def check_primary(line: Line, info: bytes) -> None:
+    """
+    Raises:
+        NotPrimary: the server has become a replica, or it is not the one that the connection reached.
+    """
+    said = facts(info)
+    if said.get("role") == "slave":
+        raise NotPrimary(f"{line.address} has become a replica.")
+    if said.get("run_id") != line.server.run_id:
+        raise NotPrimary(f"{line.address} leads to several servers.")
 
 
 class Handshake:

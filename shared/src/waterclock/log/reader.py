@@ -10,8 +10,8 @@ from redis.exceptions import ResponseError
 
 from waterclock.log.errors import LogUnavailable, LogUnfit, NotPrimary
 from waterclock.log.floors import Floors
-from waterclock.log.handshake import Handshake
-from waterclock.log.lines import Line, facts, pack
+from waterclock.log.handshake import WHO, Handshake, check_primary
+from waterclock.log.lines import Line, pack
 from waterclock.log.node import Node
 from waterclock.log.nodes import Nodes
 from waterclock.log.passing import MOVED, code_of
@@ -20,7 +20,6 @@ from waterclock.wire.keys import Keys
 Fields = dict[bytes, bytes]
 
 _ASK_EVERY = 1.0  # s
-_WHO = pack("INFO", "server", "replication")
 
 
 class Reader:
@@ -94,24 +93,13 @@ class Reader:
             return await self._line.ask(command)
         metas = [f"{stream[: stream.index('}') + 1]}:meta" for stream in streams]
         gates = [self._handshake.question(meta) for meta in metas]
-        told, *heads, rows = await self._line.ask_all(_WHO, *gates, command)
+        told, *heads, rows = await self._line.ask_all(WHO, *gates, command)
         self._asked_at = now
-        self._check(self._line, self._line.checked(told, _WHO))
+        check_primary(self._line, self._line.checked(told, WHO))
         for meta, gate, head in zip(metas, gates, heads, strict=True):
             found = self._line.checked(head, gate)
             self._open[meta] = await self._handshake.hear(self._line, meta, found, leave=True)
         return self._line.checked(rows, command)
-
-    def _check(self, line: Line, info: bytes) -> None:
-        """
-        Raises:
-            NotPrimary: the server has become a replica, or it is not the one that the connection reached.
-        """
-        said = facts(info)
-        if said.get("role") == "slave":
-            raise NotPrimary(f"{line.address} has become a replica.")
-        if said.get("run_id") != line.server.run_id:
-            raise NotPrimary(f"{line.address} leads to several servers.")
 
     async def _after(self, node: Node, key: str, error: BaseException) -> None:
         """
