@@ -154,6 +154,38 @@ async def test_a_cursor_goes_on_where_it_stood_whatever_comes_meanwhile(rig: Mak
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("looked_at", [3, 2_000])
+async def test_no_event_is_missed_where_a_clock_was_set_back(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
+    monkeypatch.setattr(auditing, "LOOKED_AT", looked_at)
+    async with rig(partitions=2) as api:
+        await api.worker()
+        jobs = [(await api.create(jobName=f"job {n}"))["id"] for n in range(6)]
+        for n in range(3):
+            for job_id in jobs:
+                await api.http.put(f"{JOBS}/{job_id}", json=JOB | {"jobName": job_id, "remark": str(n)})
+        for partition in range(2):
+            await api.caught_up(partition)
+        before = await _all(api, EVENTS)
+        ahead = api.log.partition_of(jobs[0])
+        async with api.parts.reading() as connection:
+            place = "(SELECT percentile_disc(0.3) WITHIN GROUP (ORDER BY seq) FROM events WHERE partition = %s)"
+            changed = f"UPDATE events SET at = at + interval '1 hour' WHERE partition = %s AND seq < {place}"
+            assert (await connection.execute(changed, [ahead, ahead])).rowcount > 2
+
+        after = await _all(api, EVENTS)
+
+        assert sorted(one["id"] for one in after) == sorted(one["id"] for one in before)
+        for partition in range(2):
+            own = [[one["id"] for one in found if _partition(one) == partition] for found in (before, after)]
+            assert own[0] == own[1]
+        assert [one["id"] for one in await _all(api, EVENTS, jobId=jobs[0])] == [
+            one["id"] for one in before if one.get("jobId") == jobs[0]
+        ]
+
+
+@pytest.mark.asyncio
 async def test_a_page_looks_at_so_many_events_and_no_more(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auditing, "LOOKED_AT", 2)
     monkeypatch.setattr(auditing, "ROUNDS", 2)
@@ -280,3 +312,7 @@ async def _all(api: Rig, path: str, **query: Any) -> list[dict[str, Any]]:
         if response.json()["nextCursor"] is None:
             return found
         query["cursor"] = response.json()["nextCursor"]
+
+
+def _partition(event: dict[str, Any]) -> int:
+    return int(event["id"].split("-")[0])

@@ -126,6 +126,24 @@ async def test_a_decision_that_is_there_twice_is_a_double(rig: MakeRig) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_clock_that_was_set_back_makes_no_hole_and_no_double(rig: MakeRig) -> None:
+    """What was decided while it was ahead has later times than the changes that follow."""
+    async with rig() as api:
+        story = Story(api)
+        job_id = await story.job()
+        await story.decide(job_id, every=MINUTE)
+        assert (await api.http.put(f"{JOBS}/{job_id}/status", json={"status": "1"})).status_code == 200
+        right = await story.proof(ago=HOUR - 1)
+        assert (right["ok"], right["instants"], right["pending"]) == (True, 60, 0)
+        async with api.parts.reading() as connection:
+            changed = (
+                "UPDATE events SET at = at + interval '2 hours' WHERE type = 'run.requested' OR type LIKE 'fire.%'"
+            )
+            assert (await connection.execute(changed)).rowcount >= 60
+        assert await story.proof(ago=HOUR - 1) == right
+
+
+@pytest.mark.asyncio
 async def test_a_job_whose_definition_cannot_be_read_is_not_proved_and_hides_no_other(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)

@@ -55,7 +55,7 @@ class Page(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    at: int  # ms
+    at: int  # ms, at most that of the events that follow it, where its partition's clock was set back later
     partition: int
     epoch: int
     seq: int
@@ -101,7 +101,9 @@ async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[in
         rows = await cursor.fetchall()
     streams: dict[int, list[_Seen]] = {one: [] for one in partitions}
     for partition, epoch, seq, at, fits in rows:
-        streams[partition].append(_Seen(at, partition, epoch, seq, fits))
+        stream = streams[partition]
+        not_after = stream[-1].at if stream else at
+        stream.append(_Seen(min(at, not_after), partition, epoch, seq, fits))
     for partition, seen in streams.items():
         if left[partition] == _NEWEST and seen:  # what comes from now on is not for a page after this one
             left[partition] = (seen[0].epoch, seen[0].seq + 1)

@@ -29,7 +29,7 @@ Row = tuple[Any, ...]  # job id, partition, epoch, seq, prev, at, document
 
 FIRST = 100  # rows of each job, read with those of others
 PAGE = 1_000  # rows of one job
-_BEGINNING = (-1, 0, 0)
+_BEGINNING = (0, -1)
 
 
 class LedgerReader:
@@ -73,8 +73,8 @@ class LedgerReader:
                         from_ms = None  # what is decided after it lies beyond the range
             if len(page) < size:
                 return
-            _, _, epoch, seq, _, at, _ = page[-1]
-            more = self._more([page[-1][0]], [(at, epoch, seq)], from_ms, PAGE)
+            job_id, _, epoch, seq, *_ = page[-1]
+            more = self._more([job_id], [(epoch, seq)], from_ms, PAGE)
             page, size = asyncio.run_coroutine_threadsafe(more, self._loop).result(), PAGE
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class LedgerReader:
             self._asking.cancel()
 
     async def _more(
-        self, job_ids: Sequence[str], after: Sequence[tuple[int, int, int]], decided_from: int | None, limit: int
+        self, job_ids: Sequence[str], after: Sequence[tuple[int, int]], decided_from: int | None, limit: int
     ) -> Sequence[Row]:
         if self._closed:
             raise asyncio.CancelledError
@@ -95,10 +95,10 @@ class LedgerReader:
             self._asking = None
 
     async def _rows(
-        self, job_ids: Sequence[str], after: Sequence[tuple[int, int, int]], decided_from: int | None, limit: int
+        self, job_ids: Sequence[str], after: Sequence[tuple[int, int]], decided_from: int | None, limit: int
     ) -> Sequence[Row]:
-        ats, epochs, seqs = zip(*after, strict=True)
-        places = {"job_ids": list(job_ids), "ats": list(ats), "epochs": list(epochs), "seqs": list(seqs)}
+        epochs, seqs = zip(*after, strict=True)
+        places = {"job_ids": list(job_ids), "epochs": list(epochs), "seqs": list(seqs)}
         arguments = {**places, "decided_from": decided_from, "limit": limit}
         async with self._parts.reading(self._of) as connection, connection.transaction():
             await connection.execute(statement("prefer_order", PACKAGE))

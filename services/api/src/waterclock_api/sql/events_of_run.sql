@@ -18,4 +18,4 @@ CROSS JOIN LATERAL (
     ORDER BY epoch DESC, seq DESC
     LIMIT %(most)s::int
 ) AS found
-ORDER BY found.at DESC, found.partition DESC, found.epoch DESC, found.seq DESC;
+ORDER BY found.partition, found.epoch DESC, found.seq DESC;

@@ -4,14 +4,14 @@ FROM events
 WHERE job_id = %(job_id)s::text
   AND type IN ('job.created', 'job.changed', 'job.enabled', 'job.disabled', 'job.deleted')
   AND at <= to_timestamp(%(at)s::bigint / 1000.0)
-  AND (at, epoch, seq) >= (
-      SELECT at, epoch, seq
+  AND (epoch, seq) >= (
+      SELECT epoch, seq
       FROM events
       WHERE job_id = %(job_id)s::text
         AND type IN ('job.created', 'job.changed', 'job.enabled', 'job.disabled', 'job.deleted')
         AND type IN ('job.created', 'job.changed')
         AND at <= to_timestamp(%(at)s::bigint / 1000.0)
-      ORDER BY at DESC, epoch DESC, seq DESC
+      ORDER BY epoch DESC, seq DESC
       LIMIT 1
   )
-ORDER BY at, epoch, seq;
+ORDER BY epoch, seq;
