@@ -14,7 +14,9 @@ from tests.support.held import held
 from tests.support.servers import OwnValkey
 from waterclock.kit.clock import SystemClock
 from waterclock.log import clock, sessions
+from waterclock.log.floors import NAMES
 from waterclock.log.gates import gate_of
+from waterclock.log.opening import identify
 from waterclock.model.events import ArchiveLost, LogForked, RunDied
 from waterclock.model.ids import created_job
 from waterclock.model.instants import stamp
@@ -25,6 +27,8 @@ from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare
 from waterclock.store.statements import statement
 from waterclock_api.clock_findings import of_clocks
+from waterclock_api.fitting import misfit
+from waterclock_api.installations import check_installation
 from waterclock_api.reconciling import Reconcile
 from waterclock_api.settling import settle_lost
 
@@ -71,6 +75,51 @@ async def test_an_open_log_that_lost_its_entries_is_repaired_by_hand(
             await stage.projected()
             entries = await stage.archived()
         assert [entry.event.lost for entry in entries if isinstance(entry.event, LogForked)] == [archived.seq]
+        assert (await reconciled(stage))[0]
+
+
+async def test_a_stream_that_has_nothing_in_common_with_our_archive_is_let_go_only_if_told(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    """The database was put back to a state of another past, and both bear one identity."""
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage:
+        async with stage.projecting():
+            await stage.ready.wait()
+            await build.create(stage.log)
+            await work(stage.log, 1, 2)
+            archived = await stage.projected()
+        async with stage.pool.connection() as connection:
+            await connection.execute("UPDATE events SET at = at - interval '1 second'")
+        before = await held(stage.log)
+
+        done, said = await reconciled(stage, do=True, accept_loss=True)
+        assert (done, "another installation's" in said) == (False, True), said  # neither says whose it is
+        async with await connect_anew(stage.pool) as connection:
+            owner = [stage.log.keys.prefix]
+            await connection.execute("INSERT INTO installation (identity, prefix) VALUES ('ours', %s)", owner)
+            stage.log.handshake.identity = "ours"
+            for place in (NAMES, 0):
+                await identify(stage.log, place)
+            await check_installation(stage.log, connection)
+            for do, accept_loss in ((False, False), (True, False), (False, True)):
+                done, said = await reconciled(stage, do=do, accept_loss=accept_loss)
+                assert not done
+                assert "was put back" in said or f"{archived.seq} entries that the archive does not know" in said, said
+            assert (await held(stage.log)) == before
+            found = await misfit(stage.log, connection, 0, exact=True)
+            assert found is not None
+            assert "--accept-loss --apply" in found.do
+
+        done, said = await reconciled(stage, do=True, accept_loss=True)
+
+        assert (done, "open in epoch 2" in said) == (True, True), said
+        async with stage.projecting():
+            await stage.projected()
+            entries = await stage.archived()
+        (forked,) = (entry.event for entry in entries if isinstance(entry.event, LogForked))
+        assert (forked.common, forked.dropped, forked.lost) == (None, archived.seq, archived.seq)
+        assert await stage.rows("SELECT count(*) FROM dropped") == [(archived.seq,)]
+        assert not list(proofs.chain(entries))
         assert (await reconciled(stage))[0]
 
 

@@ -42,6 +42,7 @@ from waterclock.store import dropped
 from waterclock.wire.keys import Keys
 from waterclock_api import reaching, repairing
 from waterclock_api.alone import NotOpened
+from waterclock_api.comparing import Strangers
 from waterclock_api.opening import ArchiveAhead, ensure_open
 from waterclock_api.reservations import Reservations
 
@@ -248,7 +249,11 @@ class Failovers:
                 at = await ensure_open(log, self.postgres.connection(), 0, reservations=reservations)
                 self.left_alone = False
                 await self._follow(log, at)
-            except (BrokenChain, ArchiveAhead):  # the database was put back, and does not fit: only a person goes on
+            except (
+                BrokenChain,
+                ArchiveAhead,
+                Strangers,
+            ):  # the database was put back, and does not fit: only a person goes on
                 self.left_alone = True
                 await asyncio.sleep(1.0)
             except (LogError, NotOpened):

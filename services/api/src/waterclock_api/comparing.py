@@ -45,13 +45,22 @@ class Fork(NamedTuple):
 
 
 class Strangers(Exception):
-    """Stream and archive have nothing in common: one is not of this installation, and neither may be given up."""
+    """Stream and archive have nothing in common, and neither may be given up unasked.
 
-    def __init__(self, partition: int, archived: Position | None) -> None:
+    `ours`: both are of this installation, so one was put back to another state of it; else one is not of it.
+    """
+
+    def __init__(self, partition: int, archived: Position | None, *, ours: bool) -> None:
+        why = (
+            "the database or the log was put back to a state that the other does not go on from"
+            if ours
+            else "the log or the database is another installation's"
+        )
         super().__init__(
             f"Partition {partition} has a stream that has nothing in common with its archive, which ends at {archived}:"
-            " the log or the database is another installation's. Nothing is written to either."
+            f" {why}. Nothing is written to either."
         )
+        self.ours = ours
 
 
 async def compare(log: Log, connection: Connection, partition: int) -> Ends:
@@ -68,7 +77,7 @@ async def compare(log: Log, connection: Connection, partition: int) -> Ends:
         and (end is None or end.epoch < log.restored)
     ):
         if end is not None:
-            raise Strangers(partition, archived)
+            raise Strangers(partition, archived, ours=False)
         return Ends(archived, end, forked=True, begins=True)
     if archived is None:
         if end is not None:
@@ -79,11 +88,11 @@ async def compare(log: Log, connection: Connection, partition: int) -> Ends:
     return Ends(archived, end, forked=not await _goes_on(log, connection, archived, end))
 
 
-async def fork_of(log: Log, connection: Connection, partition: int, ends: Ends) -> Fork:
-    """What was lost, where the ends do not fit.
+async def fork_of(log: Log, connection: Connection, partition: int, ends: Ends, *, give_up: bool = False) -> Fork:
+    """What was lost, where the ends do not fit. `give_up`: all that the stream has, if it has nothing in common.
 
     Raises:
-        Strangers: everything.
+        Strangers: everything, and that is not to be given up, or one is not of this installation.
     """
     if ends.begins:
         return Fork(None, 0)
@@ -100,7 +109,9 @@ async def fork_of(log: Log, connection: Connection, partition: int, ends: Ends) 
                 names.append(f"{entry.position} {entry.type}")
     common = await _before(connection, partition, oldest, ends.end)
     if common is None and oldest is not None:
-        raise Strangers(partition, ends.archived)
+        ours = bool(log.identity)
+        if not (ours and give_up):
+            raise Strangers(partition, ends.archived, ours=ours)
     return await _fork(connection, ends, common, dropped, oldest, last, names)
 
 

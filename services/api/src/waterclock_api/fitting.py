@@ -14,6 +14,10 @@ from waterclock.store import archive
 from waterclock.store.pool import Connection
 from waterclock_api.comparing import Ends, Strangers, compare, fork_of
 
+_ANOTHER_STATE = (
+    "put back the state that fits; or let go what the stream has, which is kept as dropped:"
+    " `waterclock reconcile --accept-loss --apply`"
+)
 _STRANGERS = "see which of WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL leads to another installation"
 _AHEAD = (
     "a projector that opens the partition puts back what the archive has; where it is open already, see that the log is"
@@ -79,7 +83,7 @@ async def _misfit(log: Log, connection: Connection, partition: int, *, exact: bo
         )
         return Misfit(said, _BEHIND)
     except Strangers as error:
-        return Misfit(str(error), _STRANGERS)
+        return Misfit(str(error), _ANOTHER_STATE if error.ours else _STRANGERS)
 
 
 async def _ahead(log: Log, connection: Connection, partition: int, ends: Ends, *, exact: bool) -> str:

@@ -68,12 +68,14 @@ async def ensure_open(
     *,
     tell: Tell | None = None,
     careful: bool = True,
+    give_up: bool = False,
     reservations: Reservations | None = None,
 ) -> Position | None:
     """Open the partition if it is halted, repaired if it has to be; its position in the archive, from which to go on.
 
     One in an earlier epoch than was opened is halted, if it is open, and then opened like any other; `careful`: only
-    after it was looked at twice. `tell` is called with how much a repair has put back. `reservations`: of this process.
+    after it was looked at twice. `give_up`: what the stream has, if that has nothing in common with the archive. `tell`
+    is called with how much a repair has put back. `reservations`: of this process.
 
     Raises:
         ArchiveAhead: it is open, and lacks archived events.
@@ -88,7 +90,7 @@ async def ensure_open(
     if theirs is not None and theirs.since != ours.since:
         raise OtherPartitions(ours, theirs)
     await connection.execute(statement("add_partition"), {"partition": partition})
-    one = _Opening(log, connection, partition, tell, reservations or Reservations(), careful=careful)
+    one = _Opening(log, connection, partition, tell, reservations or Reservations(), careful=careful, give_up=give_up)
     for _ in range(_TRIES):
         ends = await one.step()
         if ends is not None:
@@ -108,6 +110,7 @@ class _Opening:
         reservations: Reservations,
         *,
         careful: bool,
+        give_up: bool,
     ) -> None:
         self._log = log
         self._connection = connection
@@ -115,6 +118,7 @@ class _Opening:
         self._tell = tell
         self._reservations = reservations
         self._careful = careful
+        self._give_up = give_up
         self._looks = Looks(log, connection)
         self._alone: dict[int, tuple[str, int]] = {}  # servers and epochs that were looked at twice
 
@@ -163,7 +167,7 @@ class _Opening:
         """Open the partition, unless another gets in between."""
         log, connection, partition = self._log, self._connection, self._partition
         log.nodes.check_agreed()
-        fork = await fork_of(log, connection, partition, ends) if ends.forked else None
+        fork = await fork_of(log, connection, partition, ends, give_up=self._give_up) if ends.forked else None
         if log.identity and not gate.identity:
             await identify(log, partition)
         above = max(gate.latest, ends.end.epoch if ends.end is not None else 0, log.floors.of(partition))

@@ -199,9 +199,14 @@ class Reconcile:
 
     async def _forked(self, partition: int, ends: Ends) -> bool:
         try:
-            fork = await fork_of(self._log, self._connection, partition, ends)
+            fork = await fork_of(self._log, self._connection, partition, ends, give_up=self._accept_loss)
         except Strangers as error:
-            self._say(str(error))
+            self._say(f"  {error}")
+            if error.ours:
+                self._say(
+                    "  put back the state that fits; or let go what the stream has, which is kept as dropped:"
+                    " --accept-loss --apply"
+                )
             return False
         self._say(f"  the stream lost {fork.lost} entries that the archive has; they agree up to {fork.common}")
         if fork.dropped:
@@ -219,7 +224,9 @@ class Reconcile:
             await halt(self._log, partition)
         with told_every(partial(_tell_standing, partition)):
             told = Progress(partition).tell
-            await ensure_open(self._log, self._connection, partition, tell=told, careful=False)
+            await ensure_open(
+                self._log, self._connection, partition, tell=told, careful=False, give_up=self._accept_loss
+            )
         self._say(f"  done: open in epoch {(await gate_of(self._log, partition)).epoch}")
         return True
 
