@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
+
 AUDIT = ROOT / "deploy" / "supply" / "audit.py"
 LONGEST = 60.0  # s
 Answer = Callable[[str, bytes], tuple[str, bytes]]  # path and body asked → content type and body answered

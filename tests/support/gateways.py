@@ -24,13 +24,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.repository import ROOT
 from waterclock_dev.children import Child, ending_with_us
 from waterclock_dev.ports import LOOPBACK
 
 Kind: TypeAlias = Literal["nginx", "traefik"]
 KINDS: tuple[Kind, ...] = ("nginx", "traefik")
 PREFIX = "/scheduler"
-FILES = Path(__file__).parents[2] / "deploy/gateway"
+FILES = ROOT / "deploy/gateway"
 READY = 60.0  # s
 _LASTING = range(18_000, 31_000)
 

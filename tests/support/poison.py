@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 from redis.asyncio import Redis
 
+from tests.support.repository import GOLDEN
 from waterclock.log.client import Log
 from waterclock.log.opening import tail_of
 from waterclock.model.positions import Position
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "events"
+EVENTS = GOLDEN / "events"
 _KEPT = frozenset({"type", "runId", "jobId"})
 
 
 def samples() -> dict[str, dict[str, Any]]:
     """A body of each type of event that there is."""
     found: dict[str, dict[str, Any]] = {}
-    for path in sorted(GOLDEN.glob("*.json")):
+    for path in sorted(EVENTS.glob("*.json")):
         document = msgspec.json.decode(path.read_bytes())["document"]
         found[document["type"]] = {name: value for name, value in document.items() if name not in {"id", "at"}}
     return found

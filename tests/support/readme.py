@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-README = Path(__file__).parents[2] / "README.md"
+from tests.support.repository import ROOT
+
+README = ROOT / "README.md"
 BLOCK = re.compile(
     r"(?:^<!-- test: (?P<test>.+?) -->\n)?^```(?P<language>sh|python)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )

@@ -13,13 +13,14 @@ from typing import Literal, TypeAlias
 
 from tests.support.entrance import Entrance
 from tests.support.installation import clean_environment
+from tests.support.repository import GOLDEN
 from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_dev.ports import LOOPBACK, free_port
 from waterclock_dev.prefix import Prefixed
 from waterclock_dev.services import Service, run_once
 from waterclock_dev.supervise import together
 
-PREVIOUS = Path(__file__).parents[1] / "golden" / "previous.tar.gz"
+PREVIOUS = GOLDEN / "previous.tar.gz"
 EARLIER = Path(__file__).with_name("earlier.py")
 READY, GONE = 60.0, 30.0  # s
 DRAIN = 0.2  # s, less than many runs take: those are handed back

@@ -5,19 +5,19 @@ import re
 import time
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import tzdata
 
+from tests.support.repository import GOLDEN
 from waterclock.model.cron import TZDATA_VERSION, BadSchedule, check_letters, described, local_time, parse, shift_note
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "cron"
+VECTORS = GOLDEN / "cron"
 
 
 def vectors(name: str) -> list[dict[str, Any]]:
-    return json.loads((GOLDEN / name).read_text(encoding="utf-8"))
+    return json.loads((VECTORS / name).read_text(encoding="utf-8"))
 
 
 def ms(text: str) -> int:

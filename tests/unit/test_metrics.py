@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.repository import DOCS
 from waterclock.kit import measures
 from waterclock.kit.metrics import (
     CONTENT_TYPE,
@@ -22,7 +22,7 @@ from waterclock.kit.metrics import (
 )
 from waterclock.kit.telemetry import given as given_trace
 
-DOCS = Path(__file__).parents[2] / "docs" / "telemetry.md"
+TABLE = DOCS / "telemetry.md"
 
 
 def told(*metrics: AnyMetric) -> list[str]:
@@ -39,7 +39,7 @@ def row(metric: AnyMetric) -> str:
 
 
 def test_the_table_in_the_docs_is_what_is_declared() -> None:
-    table = DOCS.read_text().partition("|---|---|---|---|---|---|\n")[2].partition("<!-- end")[0]
+    table = TABLE.read_text().partition("|---|---|---|---|---|---|\n")[2].partition("<!-- end")[0]
 
     assert table.splitlines() == [row(metric) for metric in measures.ALL]
 

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from tests.support.histories import ERROR, changes_of, entries_of, histories, rendered
+from tests.support.repository import GOLDEN
 from waterclock.model.changes import AttemptChange, RunChange, StepChange
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
@@ -47,7 +48,7 @@ from waterclock.model.positions import parse_position
 from waterclock.model.projections import ended_unreadably, project
 from waterclock.wire.envelope import Entry, UnknownEvent, decode_document
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "events"
+EVENTS = GOLDEN / "events"
 R, J = RunId("j-r"), JobId("j")
 IDS: dict[str, Any] = {"run_id": R, "job_id": J}
 FIRST: dict[str, Any] = {**IDS, "attempt": 1, "fence": 7}
@@ -71,7 +72,7 @@ def attempt_after(*events: Event) -> AttemptChange:
     return folded(REQUESTED, *events).attempts[-1]
 
 
-@pytest.mark.parametrize("sample", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("sample", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
 def test_an_event_stored_by_any_release_changes_what_it_always_changed(sample: Path) -> None:
     stored = json.loads(sample.read_text())
     document: dict[str, Any] = stored["document"]
@@ -87,7 +88,7 @@ def test_an_event_stored_by_any_release_changes_what_it_always_changed(sample: P
 def test_every_type_of_event_has_a_stored_sample() -> None:
     tags = {str(kind.__struct_config__.tag) for kind in get_args(StoredEvent)}
 
-    assert {json.loads(path.read_text())["document"]["type"] for path in GOLDEN.glob("*.json")} == tags
+    assert {json.loads(path.read_text())["document"]["type"] for path in EVENTS.glob("*.json")} == tags
 
 
 @pytest.mark.parametrize(

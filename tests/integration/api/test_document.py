@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, cast
 
 import psycopg
@@ -17,6 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS
+from tests.support.repository import GOLDEN
 from waterclock.model.events import StoredEvent
 from waterclock.store.statements import statement
 from waterclock_api import asyncapi, openapi
@@ -24,7 +24,7 @@ from waterclock_api.app import ROUTES
 from waterclock_api.kinds import KINDS
 from waterclock_api.reads import PACKAGE
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "asyncapi"
+ASYNCAPI = GOLDEN / "asyncapi"
 PREVIEW = "/v1/monitor/schedules/preview"
 
 
@@ -157,7 +157,7 @@ def test_every_route_and_every_problem_has_an_example_that_fits() -> None:
 
 def test_the_document_of_streams_is_valid_and_names_every_event() -> None:
     document = asyncapi.document(ROUTES)
-    rules: dict[str, Any] = json.loads(gzip.decompress((GOLDEN / "3.0.0.json.gz").read_bytes()))
+    rules: dict[str, Any] = json.loads(gzip.decompress((ASYNCAPI / "3.0.0.json.gz").read_bytes()))
     errors = list(Draft7Validator(rules).iter_errors(document))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
     assert not errors
     for name in _references(document):

@@ -18,10 +18,10 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig, served
+from tests.support.repository import ROOT
 from waterclock.kit.clock import SystemClock
 
 PROGRAM = Path(sys.executable).with_name("st")
-ROOT = Path(__file__).parents[3]
 CHECKS = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance"),
     *("response_schema_conformance", "negative_data_rejection", "unsupported_method"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
+from tests.support.repository import DOCS
 from waterclock.model import bounds
 from waterclock_api import auditing, caller, dto, intake, ledger
 
@@ -14,7 +14,7 @@ def _meta(kind: Any) -> Any:
     return kind.__metadata__[0]
 
 
-GUIDE = Path(__file__).parents[3] / "docs" / "api.md"
+GUIDE = DOCS / "api.md"
 LIMITS = {
     "a body": f"{intake.BODY_LIMIT >> 20} MiB",
     "depth of a body": str(intake.DEPTH_LIMIT),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -12,13 +11,13 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
+from tests.support.repository import ROOT
 from waterclock.client.definitions import OWNER, read_file, schema, write_file
 from waterclock.client.yaml_values import BadFile
 from waterclock.model.definition import Definition
 from waterclock.model.instants import Stamp
 from waterclock.model.retry import RetryPolicy
 
-ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "jobs.yaml"
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs", "Cc"]), max_size=12)
 NAMES = TEXT.filter(str.strip)
