@@ -4,7 +4,7 @@ Nothing is lost, no attempt is used up, and no client notices more than a connec
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random  # noqa: TID251  a campaign that its seed repeats
 from typing import Any
@@ -20,6 +20,8 @@ from tests.support.entrance import entrance
 from tests.support.evidence import Evidence, connected
 from tests.support.listening import Listener
 from tests.support.load import Load
+from tests.support.relay import Relay
+from tests.support.replicas import replicated
 from tests.support.rollout import ORDER, Release, rolling
 from tests.support.verdict import broken, misheard
 from waterclock.kit.clock import SystemClock
@@ -29,6 +31,7 @@ from waterclock.model.instants import stamp
 from waterclock.store.pool import open_pool
 from waterclock.store.shadow import Difference
 from waterclock_api.place_findings import of_jobs
+from waterclock_dev.ports import LOOPBACK
 
 FLOWING, QUIET = 60.0, 90.0  # s
 NEW: dict[str, tuple[str, ...]] = {}
@@ -49,15 +52,29 @@ REACHING: dict[str, tuple[str, dict[str, Any]]] = {
 The API of the release before refuses them; what was stored earlier is put into the log as it was then.
 """
 UPGRADE: list[tuple[str, Release]] = [(part, "present") for part in ORDER]
+MIDDLE = "api"
+"""When it has been replaced, schedulers and workers are still of the release before."""
 DOWNGRADE: list[tuple[str, Release]] = [(part, "previous") for part in reversed(ORDER)]
 
 
 @pytest.mark.asyncio
 @pytest.mark.timeout(300)
 async def test_an_upgrade_part_by_part_loses_nothing_and_burns_no_attempt(
-    redis_url: str, key_prefix: str, postgres_url: str, tmp_path: Path
+    key_prefix: str, postgres_url: str, tmp_path: Path
 ) -> None:
-    await replace(stores(redis_url, key_prefix, postgres_url), tmp_path, UPGRADE, seed=chosen_seed())
+    """In the middle of it, when parts of both releases are at work, the log's primary dies and its replica follows."""
+    async with replicated(tmp_path) as replicas, Relay(replicas.members[0].port) as address:
+        old, new = replicas.members
+
+        async def fail_over() -> None:
+            await replicas.in_step(new, old)
+            await old.kill()
+            await replicas.promote(new)
+            address.lead_to(new.port, cut=True)
+
+        url = f"redis://{LOOPBACK}:{address.port}/0"
+        after = {MIDDLE: fail_over}
+        await replace(stores(url, key_prefix, postgres_url), tmp_path, UPGRADE, seed=chosen_seed(), after=after)
 
 
 @pytest.mark.soak
@@ -83,7 +100,15 @@ def stores(redis_url: str, prefix: str, postgres_url: str) -> dict[str, str]:
     }
 
 
-async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[str, Release]], *, seed: int) -> None:
+async def replace(
+    stores: dict[str, str],
+    folder: Path,
+    steps: Sequence[tuple[str, Release]],
+    *,
+    seed: int,
+    after: Mapping[str, Callable[[], Awaitable[None]]] = {},
+) -> None:
+    """`after`: what happens when a part has been replaced."""
     print(f"seed {seed}; all that was said: {folder}/output.log")  # noqa: T201  shown if it fails
     urls = stores["WATERCLOCK_REDIS_URL"], stores["WATERCLOCK_POSTGRES_URL"]
     async with entrance() as place, rolling(folder, stores, place) as rollout:
@@ -102,6 +127,9 @@ async def replace(stores: dict[str, str], folder: Path, steps: Sequence[tuple[st
             for part, release in steps:
                 await rollout.replace(part, release)
                 await flows(load, heard["tick"])
+                if part in after:
+                    await after[part]()
+                    await flows(load, heard["tick"])
             if steps == UPGRADE:
                 assert await named(urls[1]) == dict.fromkeys(reaching, "problem")
                 await written_back(place.url, reaching)
