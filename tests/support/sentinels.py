@@ -89,9 +89,9 @@ class Sentinels:
 
         await until(agreed, within=within, what=f"all sentinels name {port}")
 
-    async def fail_over(self) -> None:
-        """Ask for a planned failover; it goes on after this returns."""
-        await ask(self.members[0], "SENTINEL", "FAILOVER", NAME)
+    async def fail_over(self, *, coordinated: bool = False) -> None:
+        """Ask for a planned failover; it goes on after this returns. `coordinated`: the primary holds writes back."""
+        await ask(self.members[0], "SENTINEL", "FAILOVER", NAME, *(("COORDINATED",) if coordinated else ()))
 
 
 @asynccontextmanager

@@ -158,9 +158,10 @@ async def sentinels_fail_over(field: Field[Watched]) -> None:
     await field.writable("the old one is back")
 
 
-async def sentinels_switch(field: Field[Watched]) -> None:
+async def sentinels_switch(field: Field[Watched], *, coordinated: bool) -> None:
+    """`coordinated`: writes are held back until the replica has all; else it is promoted with what it has."""
     stage = field.stage
-    await stage.sentinels.fail_over()
+    await stage.sentinels.fail_over(coordinated=coordinated)
     await stage.sentinels.all_name(stage.new.port)
     stage.truth = stage.new
     await field.writable("the planned failover")
@@ -198,7 +199,8 @@ ROWS: tuple[Row[Pair] | Row[Watched], ...] = (
     Row("A8", "connections kept, old primary demoted late", pair, kept_and_demoted_late, keeps=False, tells=FORKED),
     Row("A9", "only the projector is led to the new one", pair, projector_alone, keeps=False, tells=FORKED + LOST),
     Row("A10", "sentinels, primary killed and back", with_sentinels, sentinels_fail_over, keeps=False),
-    Row("A11", "sentinels, planned", with_sentinels, sentinels_switch),
+    Row("A11", "sentinels, planned", with_sentinels, partial(sentinels_switch, coordinated=True)),
+    Row("A11a", "the same, not coordinated", with_sentinels, partial(sentinels_switch, coordinated=False), keeps=False),
     Row("A11b", "sentinels, primary stands still", with_sentinels, sentinels_and_a_pause, keeps=False),
     Row("A12", "A9 where replicas are required", partial(pair, settings=EXCLUDING), projector_alone_without_replicas),
     Row(
