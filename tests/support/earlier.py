@@ -6,6 +6,7 @@ Where EARLIER_RESULTS is set the worker that loads it keeps them too, as the rel
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 from waterclock.executors import RunContext, executor
@@ -13,9 +14,7 @@ from waterclock.executors import RunContext, executor
 DEPTH = 200
 
 if os.environ.get("EARLIER_RESULTS"):
-    import waterclock_worker.results
-
-    waterclock_worker.results.NESTED_MOST = DEPTH
+    import_module("waterclock_worker.results").NESTED_MOST = DEPTH  # where that release has it
 
 
 @executor("earlier.deep")
