@@ -27,7 +27,7 @@ from tests.support.load import Load
 from tests.support.verdict import broken, misheard
 from waterclock.kit.clock import SystemClock
 from waterclock.model.events import RunRequested
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 
 FLOWING = 30.0  # s from a kill until a run that was due after it has succeeded
 HEARD = 20.0  # s until a listener has caught up

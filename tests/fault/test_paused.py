@@ -9,7 +9,6 @@ from tests.support import proofs
 from tests.support.campaign import LEASE, besieged
 from tests.support.load import EVERY_SECOND, Load
 from waterclock.kit.clock import SystemClock
-from waterclock.model import ledger
 from waterclock.model.events import (
     FireCoalesced,
     FireSkipped,
@@ -19,8 +18,9 @@ from waterclock.model.events import (
     RunStarted,
     RunSucceeded,
 )
-from waterclock.model.instants import millis, stamp
-from waterclock.model.misfire import digest
+from waterclock.model.instants import ledger
+from waterclock.model.instants.misfire import digest
+from waterclock.model.timestamps import millis, stamp
 from waterclock.wire.envelope import Entry
 
 PAUSE = 3 * LEASE  # s

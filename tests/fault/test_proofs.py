@@ -22,9 +22,9 @@ from waterclock.model.events import (
     StepLogged,
 )
 from waterclock.model.ids import JobId, RunId, due_run
-from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import stamp
 from waterclock.wire.envelope import Entry
 
 J, R, OTHER = JobId("j"), RunId("j-1"), RunId("j-2")

@@ -24,7 +24,7 @@ from tests.support.listening import Listener
 from tests.support.stalls import Span, watched
 from waterclock.kit.clock import SystemClock
 from waterclock.model.events import EpochBegan
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 
 Blow = Literal["kill", "pause", "restart", "store"]
 

@@ -27,7 +27,7 @@ from tests.support.verdict import broken, misheard
 from waterclock.kit.clock import SystemClock
 from waterclock.model.definition import Definition
 from waterclock.model.events import ResultRefused, RunLost, WorkerLeft
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 from waterclock.store.pool import open_pool
 from waterclock.store.shadow import Difference
 from waterclock_api.place_findings import of_jobs

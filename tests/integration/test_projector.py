@@ -22,8 +22,8 @@ from waterclock.log.errors import Halted
 from waterclock.log.jobs import define
 from waterclock.model.events import LogLine, LogsCleared, StepLogged, StepStarted
 from waterclock.model.ids import created_job
-from waterclock.model.instants import Stamp
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import Stamp
 from waterclock.store import archive
 from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare

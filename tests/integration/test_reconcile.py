@@ -19,9 +19,9 @@ from waterclock.log.gates import gate_of
 from waterclock.log.opening import identify
 from waterclock.model.events import ArchiveLost, LogForked, RunDied
 from waterclock.model.ids import created_job
-from waterclock.model.instants import stamp
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import stamp
 from waterclock.store.chain import verify
 from waterclock.store.pool import connect_anew
 from waterclock.store.rebuild import compare

@@ -25,8 +25,8 @@ from waterclock.model.definition import Definition
 from waterclock.model.errors import Refusal
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.ids import JobId, created_job
-from waterclock.model.instants import stamp
 from waterclock.model.job import Delete, Replace, SetStatus
+from waterclock.model.timestamps import stamp
 from waterclock_api import edits
 from waterclock_api.caller import Caller, Patience
 from waterclock_api.parts import Parts

@@ -23,8 +23,8 @@ from tests.support.memory.connection import memory_log
 from tests.support.memory.store import Store
 from waterclock.log.client import Log, Queue
 from waterclock.log.opening import open_partition, prepare
-from waterclock.model.instants import Stamp, millis
-from waterclock.model.ledger import verify
+from waterclock.model.instants.ledger import verify
+from waterclock.model.timestamps import Stamp, millis
 from waterclock.wire.keys import Keys
 
 QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))

@@ -35,10 +35,10 @@ from waterclock.model.events import (
     RunSucceeded,
     RunTimedOut,
 )
-from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
-from waterclock.model.instants import millis, stamp
-from waterclock.model.misfire import digest
+from waterclock.model.instants.fires import bounds_of, schedule_of
+from waterclock.model.instants.misfire import digest
+from waterclock.model.timestamps import millis, stamp
 from waterclock.wire.envelope import Entry, read_entry
 from waterclock.wire.keys import Keys
 

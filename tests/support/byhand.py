@@ -11,7 +11,7 @@ from waterclock.log.names import reserve_name
 from waterclock.model.definition import Definition
 from waterclock.model.events import JobCreated
 from waterclock.model.ids import JobId, created_job
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 
 
 async def put_in(log: Log, definition: Definition) -> JobId:

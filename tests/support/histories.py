@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from waterclock.model.changes import Change
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
     EpochBegan,
@@ -42,11 +41,12 @@ from waterclock.model.events import (
     WorkerLeft,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp, stamp
 from waterclock.model.outcomes import Error
 from waterclock.model.places import PlaceSpec
 from waterclock.model.positions import Position
-from waterclock.model.projections import project
+from waterclock.model.readmodels.changes import Change
+from waterclock.model.readmodels.projections import project
+from waterclock.model.timestamps import Stamp, stamp
 from waterclock.wire.envelope import AT, BODY, PREV, Entry, UnknownEvent, encode_body, read_entry
 
 BEGAN = 1_800_000_000_000

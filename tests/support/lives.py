@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested, RunStarted
-from waterclock.model.fires import bounds_of, owed, schedule_of
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
+from waterclock.model.instants.fires import bounds_of, owed, schedule_of
+from waterclock.model.instants.misfire import (
+    Coalesce,
+    Fire,
+    Settlement,
+    Skip,
+    policy_of,
+    settle,
+    settle_edit,
+)
 from waterclock.model.job import (
     ClearLogs,
     Create,
@@ -28,8 +36,8 @@ from waterclock.model.job import (
     evolve,
     must_settle,
 )
-from waterclock.model.misfire import Coalesce, Fire, Settlement, Skip, policy_of, settle, settle_edit
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import stamp
 
 J = JobId("0123456789abcdef")
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000

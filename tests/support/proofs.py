@@ -13,7 +13,6 @@ from itertools import pairwise
 import msgspec
 
 from tests.support.stalls import Span, within
-from waterclock.model import ledger
 from waterclock.model.events import (
     FireCoalesced,
     FireSkipped,
@@ -34,9 +33,10 @@ from waterclock.model.events import (
     StepProgressed,
     StepStarted,
 )
-from waterclock.model.explain import explain
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import millis
+from waterclock.model.instants import ledger
+from waterclock.model.instants.explain import explain
+from waterclock.model.timestamps import millis
 from waterclock.wire.envelope import Entry
 
 ENDS_RUN = RunSucceeded | RunFailed | RunTimedOut | RunCancelled | RunDied

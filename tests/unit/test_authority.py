@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from waterclock.model.authority import MOST, Asked, beyond_run, held_by
 from waterclock.model.events import ExecutorSpec
+from waterclock.model.parameters.authority import MOST, Asked, beyond_run, held_by
 from waterclock.model.places import PlaceSpec, ReferenceSpec
 
 PREFIX = "https://books.example/hook"

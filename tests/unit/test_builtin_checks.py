@@ -11,8 +11,14 @@ import msgspec
 import pytest
 
 from tests.support.announced import specs
-from waterclock.model.builtin_checks import CHECKS, SCHEMAS, check_of, new_flaws, schema_digest
 from waterclock.model.events import ExecutorSpec
+from waterclock.model.parameters.builtin_checks import (
+    CHECKS,
+    SCHEMAS,
+    check_of,
+    new_flaws,
+    schema_digest,
+)
 from waterclock_worker.executors.db_backup import db_backup
 from waterclock_worker.executors.http_request import http_request
 from waterclock_worker.executors.restore_drill import restore_drill

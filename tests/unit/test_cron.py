@@ -11,7 +11,15 @@ import pytest
 import tzdata
 
 from tests.support.repository import GOLDEN
-from waterclock.model.cron import TZDATA_VERSION, BadSchedule, check_letters, described, local_time, parse, shift_note
+from waterclock.model.cron.schedule import (
+    TZDATA_VERSION,
+    BadSchedule,
+    check_letters,
+    described,
+    local_time,
+    parse,
+    shift_note,
+)
 
 VECTORS = GOLDEN / "cron"
 

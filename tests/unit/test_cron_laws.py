@@ -11,8 +11,8 @@ import msgspec
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from waterclock.model.cron import BadSchedule, Schedule, parse
-from waterclock.model.cron_zone import zone
+from waterclock.model.cron.schedule import BadSchedule, Schedule, parse
+from waterclock.model.cron.zones import zone
 
 MINUTE = 60_000
 DAY = 86_400_000

@@ -7,9 +7,9 @@ from importlib import resources
 
 import pytest
 
-from waterclock.model.cron import parse
-from waterclock.model.cron_days import Calendar, DayRule
-from waterclock.model.cron_zone import DAY, Zone, zone
+from waterclock.model.cron.days import Calendar, DayRule
+from waterclock.model.cron.schedule import parse
+from waterclock.model.cron.zones import DAY, Zone, zone
 
 NOW = int(datetime(2026, 11, 28, tzinfo=UTC).timestamp()) * 1000
 ZONES = resources.files("tzdata").joinpath("zones").read_text(encoding="ascii").split()

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waterclock.model.cron import Schedule, parse
+from waterclock.model.cron.schedule import Schedule, parse
 
 MINUTE = 60_000
 DAY = 86_400_000

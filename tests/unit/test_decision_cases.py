@@ -16,11 +16,11 @@ import pytest
 
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
-from waterclock.model.fires import bounds_of, jitter_ms, owed, schedule_of
 from waterclock.model.ids import created_job, due_run
-from waterclock.model.instants import Stamp, millis, stamp
+from waterclock.model.instants.fires import bounds_of, jitter_ms, owed, schedule_of
+from waterclock.model.instants.misfire import policy_of, settle, settle_edit
 from waterclock.model.job import Delete, Job, JobCommand, Replace, SetStatus, decide, must_settle
-from waterclock.model.misfire import policy_of, settle, settle_edit
+from waterclock.model.timestamps import Stamp, millis, stamp
 
 J = created_job("the job of the table")
 JOB = Definition(job_name="a", invoke_target="demo.noop", cron_expression="*/10 * * * *", concurrent="0")

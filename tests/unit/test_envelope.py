@@ -7,9 +7,9 @@ import pytest
 
 from waterclock.model.events import Event, JobDeleted, LogLine, RunRetryScheduled, RunStarted, RunSucceeded, StepLogged
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import Error
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import Stamp
 from waterclock.wire import nesting, upcast
 from waterclock.wire.envelope import (
     UNREADABLE,

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from tests.support.lives import BEGAN, BLOCKING, DAY, HOUR, MINUTE, SECOND, J, Life, lives
 from waterclock.model.definition import Definition
-from waterclock.model.explain import Explanation, explain, explain_moment
 from waterclock.model.ids import due_run
-from waterclock.model.instants import millis, stamp
+from waterclock.model.instants.explain import Explanation, explain, explain_moment
+from waterclock.model.instants.ledger import verify
+from waterclock.model.instants.reasons import length
 from waterclock.model.job import Create, Delete, Job, Replace, SetStatus
-from waterclock.model.ledger import verify
-from waterclock.model.reasons import length
+from waterclock.model.timestamps import millis, stamp
 
 MINUTELY = Definition(job_name="a", invoke_target="demo.noop", cron_expression="* * * * *", concurrent="0")
 NEXT = BEGAN // MINUTE * MINUTE + MINUTE  # the first instant of a job created now

@@ -8,14 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waterclock.model.cron import TZDATA_VERSION
+from waterclock.model.cron.schedule import TZDATA_VERSION
 from waterclock.model.definition import Definition, MisfirePolicy, OverlapPolicy
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
-from waterclock.model.fires import Owed, jitter_ms, owed, schedule_of
 from waterclock.model.ids import JobId, RunId, due_run
-from waterclock.model.instants import stamp
+from waterclock.model.instants.fires import Owed, jitter_ms, owed, schedule_of
+from waterclock.model.instants.misfire import (
+    Coalesce,
+    Fire,
+    Settlement,
+    Skip,
+    digest,
+    policy_of,
+    settle,
+)
 from waterclock.model.job import Job
-from waterclock.model.misfire import Coalesce, Fire, Settlement, Skip, digest, policy_of, settle
+from waterclock.model.timestamps import stamp
 
 JOB = JobId("j0b")
 T = 1_795_000_000_000  # a whole second

@@ -4,7 +4,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from waterclock.model.instants import millis, parse_moment, stamp
+from waterclock.model.timestamps import millis, parse_moment, stamp
 
 MOMENTS = st.integers(0, 253_402_300_799_999)
 

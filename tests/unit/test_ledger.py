@@ -13,9 +13,9 @@ from tests.support.lives import BEGAN, DAY, HOUR, MINUTE, SECOND, J, Life, Told,
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, JobChanged, JobDeleted, RunRequested
 from waterclock.model.ids import due_run
-from waterclock.model.instants import Stamp, millis, stamp
+from waterclock.model.instants.ledger import Verdict, together, verify
 from waterclock.model.job import Create, Delete, Job, Replace, SetStatus
-from waterclock.model.ledger import Verdict, together, verify
+from waterclock.model.timestamps import Stamp, millis, stamp
 
 EVERY_MINUTE = Definition(job_name="a", invoke_target="demo.noop", cron_expression="* * * * *")
 LAWS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])

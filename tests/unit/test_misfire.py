@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waterclock.model.cron import Schedule, parse
+from waterclock.model.cron.schedule import Schedule, parse
 from waterclock.model.definition import Definition
-from waterclock.model.misfire import (
+from waterclock.model.instants.misfire import (
     FOLD_LIMIT,
     ON_TIME_LIMIT,
     UNIT,

@@ -1,6 +1,6 @@
 import pytest
 
-from waterclock.model.moments import moment, moment_ms, seconds
+from waterclock.model.durations import moment, moment_ms, seconds
 
 
 @pytest.mark.parametrize(

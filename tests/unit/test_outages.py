@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.lives import BEGAN, DAY, DEFINITIONS, HOUR, J
-from waterclock.model.backfill import plan
 from waterclock.model.definition import Definition
-from waterclock.model.instants import millis
+from waterclock.model.instants.backfill import plan
+from waterclock.model.instants.simulate import Simulated, simulate
+from waterclock.model.instants.timeline import Named
 from waterclock.model.job import Job
-from waterclock.model.simulate import Simulated, simulate
-from waterclock.model.timeline import Named
+from waterclock.model.timestamps import millis
 
 LAWS = settings(max_examples=150, deadline=None)
 OUTAGES = st.tuples(st.integers(0, 2 * DAY), st.integers(1, 2 * DAY)).map(

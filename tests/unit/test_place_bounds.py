@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from waterclock.model.place_bounds import place_flaws, reference_flaw, role_flaw, unknown_place
+from waterclock.model.parameters.place_bounds import (
+    place_flaws,
+    reference_flaw,
+    role_flaw,
+    unknown_place,
+)
 from waterclock.model.places import Drills, PlaceSpec, ReferenceSpec, accepted
 
 BACKUP, DRILL = "db.backup", "db.restore-drill"

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from tests.support.histories import ERROR, changes_of, entries_of, histories, rendered
 from tests.support.repository import GOLDEN
-from waterclock.model.changes import AttemptChange, RunChange, StepChange
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
     Event,
@@ -39,13 +38,14 @@ from waterclock.model.events import (
     StoredEvent,
     WorkerJoined,
 )
-from waterclock.model.folding import Batch, fold
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import RunStatus, Unreadable
 from waterclock.model.places import PlaceSpec, Reach, ReferenceSpec
 from waterclock.model.positions import parse_position
-from waterclock.model.projections import ended_unreadably, project
+from waterclock.model.readmodels.changes import AttemptChange, RunChange, StepChange
+from waterclock.model.readmodels.merge import Batch, fold
+from waterclock.model.readmodels.projections import ended_unreadably, project
+from waterclock.model.timestamps import Stamp
 from waterclock.wire.envelope import Entry, UnknownEvent, decode_document
 
 EVENTS = GOLDEN / "events"

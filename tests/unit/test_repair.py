@@ -22,9 +22,9 @@ from waterclock.model.events import (
     StoredEvent,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp, millis
 from waterclock.model.positions import Position
 from waterclock.model.repair import Answered, Standing, Unfinished, answered, ended, evolve, paused, waiting_from
+from waterclock.model.timestamps import Stamp, millis
 from waterclock.wire.envelope import Entry
 
 J, R = JobId("j"), RunId("j-r")

@@ -18,10 +18,10 @@ from waterclock.model.events import (
     RunTimedOut,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import ENDED, ENDINGS, AttemptOutcome, Error, RunStatus
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.run import Run, evolve, may_retry
+from waterclock.model.timestamps import Stamp
 
 J, R = JobId("0123456789abcdef"), RunId("0123456789abcdef-1")
 LATER = Stamp("2026-01-01T00:00:10.000Z")

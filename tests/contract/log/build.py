@@ -35,8 +35,8 @@ from waterclock.model.events import (
     WorkerLeft,
 )
 from waterclock.model.ids import JobId, RunId, created_job, due_run
-from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error, RunStatus
+from waterclock.model.timestamps import stamp
 from waterclock.wire.envelope import Entry, UnknownEvent
 
 QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))

@@ -12,10 +12,10 @@ from waterclock.log.fires import unit
 from waterclock.log.sessions import join
 from waterclock.model.definition import MisfirePolicy, Overlap
 from waterclock.model.events import FireCoalesced, FireSkipped, RunCancelled, RunRequested
-from waterclock.model.fires import schedule_of
 from waterclock.model.ids import RunId
-from waterclock.model.misfire import policy_of, settle
-from waterclock.model.simulate import Simulated, simulate
+from waterclock.model.instants.fires import schedule_of
+from waterclock.model.instants.misfire import policy_of, settle
+from waterclock.model.instants.simulate import Simulated, simulate
 
 pytestmark = pytest.mark.asyncio
 

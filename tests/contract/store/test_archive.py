@@ -6,8 +6,8 @@ import pytest
 from tests.support.histories import entries_of
 from waterclock.model.events import Event, LeadershipTaken, LogLine, LogsCleared, StepLogged
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import Stamp
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.pool import Connection, Pool

@@ -8,7 +8,7 @@ from tests.contract.store.test_project import project
 from tests.support.histories import entries_of
 from waterclock.model.events import LogLine, LogsCleared, RunRequested, StepLogged, StoredEvent
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp
+from waterclock.model.timestamps import Stamp
 from waterclock.store import archive, clearing
 from waterclock.store.clearing import clear_lines
 from waterclock.store.pool import Connection

@@ -13,8 +13,8 @@ from tests.support.roles import with_roles
 from tests.support.servers import Shared
 from waterclock.model.events import LogForked, LogLine, LogsCleared, RunRequested, StepLogged
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import stamp
 from waterclock.store import dropped, epochs, installation, retention
 from waterclock.store.epochs import MOST, NAMES, EpochsUsedUp, OfNames, Reached
 from waterclock.store.installation import Installation

@@ -10,8 +10,8 @@ from tests.contract.store.test_project import project, runs
 from tests.support.histories import entries_of
 from waterclock.model.events import JobDisabled, LogLine, LogsCleared, RunRequested, StepLogged
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import Stamp
 from waterclock.store import archive, rebuild
 from waterclock.store.clearing import clear_lines
 from waterclock.store.migrate import migrations

@@ -23,8 +23,8 @@ from waterclock.model.events import (
     WorkerJoined,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
+from waterclock.model.timestamps import stamp
 from waterclock.store import archive, retention
 from waterclock.store.pool import Connection
 from waterclock.store.rebuild import compare

@@ -10,10 +10,10 @@ from tests.integration.api.rig import JOBS, Rig
 from tests.integration.scheduler.stage import Stage
 from waterclock.log import clock, fires, requests
 from waterclock.log.jobs import load_job
-from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
-from waterclock.model.instants import stamp
-from waterclock.model.misfire import policy_of, settle
+from waterclock.model.instants.fires import bounds_of, schedule_of
+from waterclock.model.instants.misfire import policy_of, settle
+from waterclock.model.timestamps import stamp
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 VERIFY = "/v1/monitor/ledger/verify"

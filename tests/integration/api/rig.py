@@ -34,9 +34,9 @@ from waterclock.model.events import (
     WorkerJoined,
 )
 from waterclock.model.ids import RunId
-from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
 from waterclock.model.places import PlaceSpec
+from waterclock.model.timestamps import stamp
 from waterclock.store import keys
 from waterclock.store.lanes import statement_seconds
 from waterclock.store.pool import open_pool

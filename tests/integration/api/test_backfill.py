@@ -14,7 +14,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR, MINUTE, Story
 from tests.integration.api.rig import JOBS, RUNS, Rig
 from waterclock.log.opening import tail_of
-from waterclock.model.instants import millis
+from waterclock.model.timestamps import millis
 
 
 async def asked(

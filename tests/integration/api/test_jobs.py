@@ -19,8 +19,8 @@ from waterclock.log.tail import read
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireSkipped, JobChanged, JobCreated, JobDeleted, JobDisabled, RunRequested
 from waterclock.model.ids import JobId
-from waterclock.model.instants import millis
 from waterclock.model.names import normal
+from waterclock.model.timestamps import millis
 
 EVERYTHING: dict[str, Any] = {
     "jobName": "all of it",

@@ -29,7 +29,7 @@ from waterclock.client.simulate import simulate
 from waterclock.client.tail import tail
 from waterclock.kit.clock import SystemClock
 from waterclock.log.opening import tail_of
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 from waterclock.store import quarantine
 from waterclock.store.chain import verify
 from waterclock.store.waits import wait_for

@@ -16,8 +16,8 @@ from waterclock.kit import metrics
 from waterclock.log.clock import server_time
 from waterclock.log.lag import lag
 from waterclock.log.opening import tail_of
-from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import stamp
 from waterclock_api.lagging import places_of_all
 
 HOUR = 3_600_000

@@ -13,8 +13,8 @@ from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
 from waterclock.kit.clock import SystemClock
 from waterclock.log.clock import server_time
 from waterclock.model.events import RunRequested
-from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.positions import parse_position
+from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock_api.history import entry_at
 
 NOOP: dict[str, Any] = {"invokeTarget": "demo.noop"}

@@ -15,8 +15,8 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, NOOP, RUNS, Rig, Worker
 from waterclock.executors import declared
 from waterclock.kit.repeats import tell_all
-from waterclock.model.authority import HTTP
 from waterclock.model.events import ExecutorSpec
+from waterclock.model.parameters.authority import HTTP
 from waterclock.model.places import PLACED, PlaceSpec, ReferenceSpec, accepted
 from waterclock_api.doctor import exit_code
 from waterclock_api.findings import Finding

@@ -17,8 +17,8 @@ from tests.integration.backup.test_outside import Listener, listening
 from tests.integration.worker.shop import Process, Shop
 from tests.support.waiting import until
 from waterclock.log.client import LogSettings
-from waterclock.model.authority import HTTP
 from waterclock.model.outcomes import ENDED
+from waterclock.model.parameters.authority import HTTP
 
 PATIENCE = 30.0  # s
 

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
 from waterclock.log.clock import now
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 
 FIELDS = {
     *("id", "jobId", "jobName", "jobGroup", "invokeTarget", "params", "queue", "trigger", "status", "nominalAt"),

@@ -15,7 +15,7 @@ from waterclock.log import clock
 from waterclock.log.bodies import part
 from waterclock.log.leaders import lead, resign, watch
 from waterclock.model.events import LeadershipTaken
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 from waterclock_api.watching import OVERDUE_S
 
 HOUR = 3_600_000

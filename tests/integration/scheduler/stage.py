@@ -30,8 +30,8 @@ from waterclock.model.events import (
     RunRequested,
 )
 from waterclock.model.ids import JobId, created_job
-from waterclock.model.instants import millis, stamp
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import millis, stamp
 from waterclock.wire.envelope import Entry
 from waterclock_scheduler.scheduler import Scheduler
 

@@ -24,7 +24,7 @@ from waterclock.log.errors import Unreadable
 from waterclock.log.jobs import StoredJob
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import JobId, due_run
-from waterclock.model.instants import millis, stamp
+from waterclock.model.timestamps import millis, stamp
 from waterclock_scheduler.doorbell import Doorbell
 
 EVERY_SECOND = "* * * * * *"

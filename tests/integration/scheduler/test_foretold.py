@@ -7,8 +7,8 @@ import pytest
 from tests.integration.scheduler.stage import Stage, decisions_of, is_decision_of, scheduling
 from waterclock.model.definition import MisfirePolicy
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
-from waterclock.model.instants import millis
-from waterclock.model.simulate import simulate
+from waterclock.model.instants.simulate import simulate
+from waterclock.model.timestamps import millis
 
 
 @pytest.mark.asyncio

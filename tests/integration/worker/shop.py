@@ -37,9 +37,9 @@ from waterclock.model.events import (
     StoredEvent,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import stamp
 from waterclock.wire.envelope import UnknownEvent
 from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_worker.execution.guarded_loop import AsyncioLoop, NewLoop

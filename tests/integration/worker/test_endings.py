@@ -21,7 +21,7 @@ from waterclock.model.events import (
     WorkerJoined,
 )
 from waterclock.model.retry import RetryPolicy
-from waterclock.model.unfit import params_digest
+from waterclock.model.stored_parameters import params_digest
 from waterclock_worker.text import LINE_MOST
 
 pytestmark = pytest.mark.asyncio

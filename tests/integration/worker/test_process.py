@@ -19,9 +19,9 @@ from waterclock.log.broker import Control, asyncapi, broker_at, say
 from waterclock.log.clock import server_time
 from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.model.events import RunFailed, RunRetryScheduled, RunSucceeded, WorkerJoined
-from waterclock.model.instants import stamp
 from waterclock.model.places import ReferenceSpec
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import stamp
 from waterclock_dev.installation import DEMO_EXECUTORS
 from waterclock_worker import main
 from waterclock_worker.control import app_of

@@ -19,7 +19,7 @@ from tests.support.failover.of_pairs import EXCLUDING
 from tests.support.failover.stages import Pair, pair
 from tests.support.leaps import leapt
 from waterclock.kit.clock import SystemClock
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 from waterclock_dev.valkey import Valkey
 
 HOUR = 3_600_000  # ms

@@ -1,7 +1,7 @@
 from waterclock.model.events import LogLine, RunFailed, RunSucceeded, StepLogged
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
+from waterclock.model.timestamps import stamp
 from waterclock.wire.envelope import Entry, encode_body, read_entry
 from waterclock_api.frames import end_frame, frame_of
 

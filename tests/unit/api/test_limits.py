@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tests.support.repository import DOCS
-from waterclock.model import bounds
+from waterclock.model.parameters import bounds
 from waterclock_api import auditing, caller, dto, intake, ledger
 
 

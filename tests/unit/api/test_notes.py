@@ -12,9 +12,9 @@ from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.ids import JobId
-from waterclock.model.instants import stamp
 from waterclock.model.places import Reach
-from waterclock.model.unfit import UnfitParams, params_digest
+from waterclock.model.stored_parameters import UnfitParams, params_digest
+from waterclock.model.timestamps import stamp
 from waterclock_api import notes
 from waterclock_api.announced import Announced
 from waterclock_api.checks import check_params

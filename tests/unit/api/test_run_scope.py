@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from waterclock.log.commands import Command
-from waterclock.model.authority import Asked
 from waterclock.model.errors import TryLater
 from waterclock.model.events import ExecutorSpec
+from waterclock.model.parameters.authority import Asked
 from waterclock_api.announced import Announced
 from waterclock_api.caller import Caller, Patience
 from waterclock_api.credentials import BeyondRun

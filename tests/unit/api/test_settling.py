@@ -4,14 +4,14 @@ import pytest
 
 from waterclock.log.bodies import body_of
 from waterclock.log.settling import Remembered
-from waterclock.model.changes import RunChange
 from waterclock.model.events import RunDied
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
 from waterclock.model.outcomes import ENDED, RunStatus
 from waterclock.model.positions import Position
-from waterclock.model.projections import project
+from waterclock.model.readmodels.changes import RunChange
+from waterclock.model.readmodels.projections import project
 from waterclock.model.repair import ended
+from waterclock.model.timestamps import stamp
 from waterclock_api.settling import Unfinished, ending_of
 
 RUN, PLACE = RunId("a-1"), Position(0, 1, 9)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from waterclock.kit.settings import SettingsError
-from waterclock.model.place_bounds import place_flaws
+from waterclock.model.parameters.place_bounds import place_flaws
 from waterclock.model.places import OWN, PlaceSpec, ReferenceSpec
 from waterclock_worker.executors.backup.params import BackupParams
 from waterclock_worker.executors.places.configuration import announced, read_places

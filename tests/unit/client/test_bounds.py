@@ -12,11 +12,11 @@ from waterclock.client.answers import Job
 from waterclock.client.definitions import OWNER, read_file
 from waterclock.client.planning import flaws_of
 from waterclock.client.yaml_values import BadFile
-from waterclock.model.bounds import RANGES, schedule_flaws
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
-from waterclock.model.instants import stamp
+from waterclock.model.parameters.bounds import RANGES, schedule_flaws
+from waterclock.model.timestamps import stamp
 from waterclock_api.checks import definition_of
 from waterclock_api.dto import JobWrite
 from waterclock_api.intake import read_struct

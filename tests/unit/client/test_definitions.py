@@ -15,8 +15,8 @@ from tests.support.repository import ROOT
 from waterclock.client.definitions import OWNER, read_file, schema, write_file
 from waterclock.client.yaml_values import BadFile
 from waterclock.model.definition import Definition
-from waterclock.model.instants import Stamp
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import Stamp
 
 EXAMPLE = ROOT / "examples" / "jobs.yaml"
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs", "Cc"]), max_size=12)

@@ -13,7 +13,7 @@ from waterclock.client.definitions import OWNER, File, Wanted
 from waterclock.client.plan_told import summed, told
 from waterclock.client.planning import DAY, Change, Plan, definition_of, fires_changed, planned
 from waterclock.model.definition import Definition
-from waterclock.model.instants import Stamp, millis
+from waterclock.model.timestamps import Stamp, millis
 
 MOMENT = Stamp("2026-11-23T10:00:00.000Z")
 NOW = millis(MOMENT)

@@ -13,10 +13,10 @@ from waterclock.client.fleet import few
 from waterclock.client.ledger import told as proof_told
 from waterclock.client.runs_told import rows
 from waterclock.client.table import visible
-from waterclock.model.explain import Explanation
 from waterclock.model.ids import JobId
-from waterclock.model.instants import Stamp
-from waterclock.model.ledger import Breach
+from waterclock.model.instants.explain import Explanation
+from waterclock.model.instants.ledger import Breach
+from waterclock.model.timestamps import Stamp
 
 FROM, TO = Stamp("2026-11-23T10:00:00.000Z"), Stamp("2026-11-23T11:00:00.000Z")
 PROOF = Proof(

@@ -9,7 +9,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from waterclock.model.http_url import http_url
+from waterclock.model.parameters.http_url import http_url
 from waterclock_worker.executors.http.connection import Connection
 from waterclock_worker.executors.http.conversation import converse
 from waterclock_worker.executors.http.exchange import BrokenAnswer, Heard, Request

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from waterclock.model.http_url import http_url
+from waterclock.model.parameters.http_url import http_url
 from waterclock_worker.executors.http.params import HttpParams
 from waterclock_worker.executors.http_request import http_request, signature
 from waterclock_worker.registry import spec_of

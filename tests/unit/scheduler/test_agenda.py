@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waterclock.log.jobs import StoredJob
-from waterclock.model.cron import BadSchedule
+from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
-from waterclock.model.fires import schedule_of
 from waterclock.model.ids import JobId
-from waterclock.model.instants import stamp
+from waterclock.model.instants.fires import schedule_of
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import stamp
 from waterclock_scheduler.agenda import Agenda, Due
 
 T = 1_795_000_020_000  # a whole minute

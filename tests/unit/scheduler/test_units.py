@@ -13,7 +13,7 @@ from tests.unit.scheduler.test_agenda import MINUTE, T, agenda_of, job
 from waterclock.kit import telemetry
 from waterclock.log.requests import ITEMS_IN_A_CALL, Decided, Met, Request
 from waterclock.model.ids import JobId, due_run, requested_run
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 from waterclock_scheduler import tracing
 from waterclock_scheduler.agenda import Agenda
 from waterclock_scheduler.units import Batch, batches

@@ -12,12 +12,18 @@ from typing import Any
 
 import msgspec
 
-from waterclock.model.authority import HTTP, MOST, held_by, references_in, same_member
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock.model.place_bounds import place_flaws, place_named, reference_flaw, role_flaw, unknown_place
+from waterclock.model.parameters.authority import HTTP, MOST, held_by, references_in, same_member
+from waterclock.model.parameters.place_bounds import (
+    place_flaws,
+    place_named,
+    reference_flaw,
+    role_flaw,
+    unknown_place,
+)
 from waterclock.model.places import DRILLS, OWN, PlaceSpec, Reach
-from waterclock.model.unfit import params_digest
+from waterclock.model.stored_parameters import params_digest
 
 _LISTS: Mapping[str, str] = {HTTP: "WATERCLOCK_HTTP_REFERENCES"}
 """Settings of workers that list references, by executor."""

@@ -10,8 +10,8 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from waterclock.model.events import Event, StoredEvent
-from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import RunStatus
+from waterclock.model.timestamps import Stamp
 from waterclock.wire.keys import Keys
 from waterclock_api.credentials import EndOfGrant
 from waterclock_api.openapi import stored_events

@@ -11,7 +11,7 @@ from litestar import get
 from waterclock.model.errors import Flaw, NotFound
 from waterclock.model.events import StoredEvent
 from waterclock.model.ids import ID_PATTERN
-from waterclock.model.instants import Stamp, stamp
+from waterclock.model.timestamps import Stamp, stamp
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement
 from waterclock_api.answers import Answer, answer

@@ -19,15 +19,15 @@ from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.commands import Replayed
 from waterclock.log.jobs import StoredJob, load_job
 from waterclock.log.requests import Blocked, NoJob, Request, StaleJob
-from waterclock.model.backfill import Backfill, plan, requested
-from waterclock.model.cron import BadSchedule
+from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.errors import Flaw, Invalid, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.events import RunRequested
-from waterclock.model.explain import Fate
 from waterclock.model.ids import backfilled_run
-from waterclock.model.instants import Stamp, millis, stamp
+from waterclock.model.instants.backfill import Backfill, plan, requested
+from waterclock.model.instants.explain import Fate
 from waterclock.model.job import Job
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock.store.archive import ArchiveReader
 from waterclock_api import edits
 from waterclock_api.answers import Answer, answer

@@ -13,15 +13,21 @@ from jsonschema import exceptions
 from jsonschema.exceptions import ValidationError
 
 from waterclock.kit.validation_messages import wrong_form
-from waterclock.model.bounds import RANGES, label_flaws, named_flaw, params_flaw, range_flaw
-from waterclock.model.builtin_checks import new_flaws
 from waterclock.model.definition import Definition
+from waterclock.model.durations import moment, seconds
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock.model.instants import Stamp
-from waterclock.model.moments import moment, seconds
 from waterclock.model.names import common, name_flaw, normal
+from waterclock.model.parameters.bounds import (
+    RANGES,
+    label_flaws,
+    named_flaw,
+    params_flaw,
+    range_flaw,
+)
+from waterclock.model.parameters.builtin_checks import new_flaws
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import Stamp
 from waterclock_api.dto import JobWrite, RetryWrite
 from waterclock_api.flaws import MOST, full, guess
 from waterclock_api.intake import pointer_to

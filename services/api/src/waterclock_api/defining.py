@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from waterclock.model.authority import same_executor
-from waterclock.model.bounds import same_schedule, schedule_flaws
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
+from waterclock.model.parameters.authority import same_executor
+from waterclock.model.parameters.bounds import same_schedule, schedule_flaws
 from waterclock_api.checks import check_params, check_queue, check_target, definition_of
 from waterclock_api.dto import READ_ONLY, JobWrite
 from waterclock_api.intake import read_struct, refuse

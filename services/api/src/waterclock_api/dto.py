@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from waterclock.model.bounds import COUNT_MOST, LABEL_MOST, TARGET_MOST, TEXT_MOST
 from waterclock.model.definition import Concurrent, MisfirePolicy, OverlapPolicy, Status
 from waterclock.model.events import Level, Trigger
 from waterclock.model.names import LONGEST
 from waterclock.model.outcomes import RunStatus
+from waterclock.model.parameters.bounds import COUNT_MOST, LABEL_MOST, TARGET_MOST, TEXT_MOST
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
 Target = Annotated[str, msgspec.Meta(min_length=1, max_length=TARGET_MOST)]

@@ -18,12 +18,12 @@ from waterclock.log.requests import Request, Unit
 from waterclock.model.definition import Definition
 from waterclock.model.errors import KeyReused, NameTaken, NotFound, TryLater, VersionMismatch
 from waterclock.model.events import AnyJobEvent, EditReason, JobCreated
-from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import ID_PATTERN, JobId
-from waterclock.model.instants import Stamp, stamp
+from waterclock.model.instants.fires import bounds_of, schedule_of
+from waterclock.model.instants.misfire import policy_of, settle_edit
 from waterclock.model.job import Create, Delete, Job, JobCommand, Replace, SetStatus, decide, evolve, must_settle
-from waterclock.model.misfire import policy_of, settle_edit
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import Stamp, stamp
 from waterclock_api.caller import Caller
 from waterclock_api.naming import free_name, take_name
 from waterclock_api.parts import Parts

@@ -8,7 +8,8 @@ from typing import NoReturn
 
 from waterclock.log.jobs import load_job
 from waterclock.model.errors import NotFound, TryLater
-from waterclock.model.explain import (
+from waterclock.model.ids import ID_PATTERN, RunId
+from waterclock.model.instants.explain import (
     Backfilled,
     Explanation,
     Runs,
@@ -17,8 +18,7 @@ from waterclock.model.explain import (
     with_backfills,
     with_forgotten,
 )
-from waterclock.model.ids import ID_PATTERN, RunId
-from waterclock.model.instants import Stamp, millis, stamp
+from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry
 from waterclock_api.ledger_entries import LedgerReader, caught_up, events_kept_from

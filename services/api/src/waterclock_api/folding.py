@@ -9,10 +9,10 @@ import msgspec
 from waterclock.log import tail
 from waterclock.log.opening import tail_of
 from waterclock.log.runs import EndedRun, LiveRun, find_run
-from waterclock.model.changes import AttemptChange, Change, RunChange, StepChange
-from waterclock.model.folding import Batch, fold
-from waterclock.model.instants import Stamp, millis
 from waterclock.model.positions import Position
+from waterclock.model.readmodels.changes import AttemptChange, Change, RunChange, StepChange
+from waterclock.model.readmodels.merge import Batch, fold
+from waterclock.model.timestamps import Stamp, millis
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.project import changes_of

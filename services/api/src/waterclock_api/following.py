@@ -22,8 +22,8 @@ from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, Halted
 from waterclock.log.opening import server_state
 from waterclock.log.passing import PASSES as PASSES_OF_LOG
-from waterclock.model.folding import Batch
 from waterclock.model.positions import Position
+from waterclock.model.readmodels.merge import Batch
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.epochs import EpochsUsedUp
 from waterclock.store.passing import PASSES

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from waterclock.model.events import RunCancelled, RunDied, RunFailed, RunSucceeded, RunTimedOut, StepLogged
-from waterclock.model.instants import stamp
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import stamp
 from waterclock.wire.envelope import UNREADABLE, Entry, UnknownEvent
 from waterclock_api.credentials import EndOfGrant
 

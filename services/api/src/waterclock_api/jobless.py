@@ -11,12 +11,12 @@ from litestar import post
 from waterclock.kit import telemetry
 from waterclock.log.bodies import body_of
 from waterclock.log.requests import Request
-from waterclock.model.authority import Asked as AskedOf
-from waterclock.model.bounds import label_flaws
 from waterclock.model.errors import Flaw
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId, requested_run
-from waterclock.model.instants import stamp
+from waterclock.model.parameters.authority import Asked as AskedOf
+from waterclock.model.parameters.bounds import label_flaws
+from waterclock.model.timestamps import stamp
 from waterclock_api.answers import Answer
 from waterclock_api.caller import Caller, caller_of
 from waterclock_api.checks import (

@@ -15,9 +15,9 @@ from waterclock.log.opening import tail_of
 from waterclock.model.errors import Flaw, NameTaken, NotFound
 from waterclock.model.events import JobCreated
 from waterclock.model.ids import JobId, created_job
-from waterclock.model.instants import millis, stamp
 from waterclock.model.job import ClearLogs, Delete, Replace, SetStatus
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import millis, stamp
 from waterclock.store.pool import Connection
 from waterclock_api import edits, reads
 from waterclock_api.answers import Answer, answer, nothing

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import msgspec
 from litestar import get
 
-from waterclock.model.cron import BadSchedule
+from waterclock.model.cron.schedule import BadSchedule
+from waterclock.model.durations import LATEST, query_moment_ms
 from waterclock.model.errors import Flaw, Invalid
-from waterclock.model.explain import Explanation
-from waterclock.model.instants import Stamp, millis, stamp
-from waterclock.model.ledger import Breach
-from waterclock.model.moments import LATEST, query_moment_ms
+from waterclock.model.instants.explain import Explanation
+from waterclock.model.instants.ledger import Breach
+from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock_api.answers import Answer, answer
 from waterclock_api.cursors import cursor_of, read_cursor
 from waterclock_api.dto import Cursor, Limit, Moment

@@ -15,8 +15,8 @@ from typing import Any
 from waterclock.log.errors import LogError
 from waterclock.log.opening import tail_of
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
-from waterclock.model.instants import millis
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import millis
 from waterclock.store.retention import EVENTS, forgotten
 from waterclock.store.statements import statement
 from waterclock.store.waits import seen

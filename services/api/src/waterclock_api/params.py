@@ -21,8 +21,8 @@ from jsonschema.exceptions import ValidationError
 from jsonschema_specifications import REGISTRY as SPECIFICATIONS
 from referencing.exceptions import Unresolvable
 
-from waterclock.model.builtin_checks import Check, check_of
 from waterclock.model.events import ExecutorSpec
+from waterclock.model.parameters.builtin_checks import Check, check_of
 from waterclock_api.patterns import understood
 
 SCHEMA_BYTES_MOST = 256 << 10

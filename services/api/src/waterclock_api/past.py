@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 
-from waterclock.model.changes import RunChange
 from waterclock.model.errors import NotFound, NotThen
 from waterclock.model.events import JobDeleted
-from waterclock.model.folding import fold
 from waterclock.model.ids import ID_PATTERN
-from waterclock.model.instants import stamp
 from waterclock.model.job import Job as JobState
 from waterclock.model.job import evolve
 from waterclock.model.positions import Position
+from waterclock.model.readmodels.changes import RunChange
+from waterclock.model.readmodels.merge import fold
+from waterclock.model.timestamps import stamp
 from waterclock.store.pool import Connection
 from waterclock.store.project import changes_of
 from waterclock.store.statements import statement

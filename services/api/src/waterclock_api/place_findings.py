@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from waterclock.model.authority import HTTP, held_by
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
+from waterclock.model.parameters.authority import HTTP, held_by
 from waterclock.model.places import PLACED
 from waterclock.store.pool import Connection
 from waterclock.store.shadow import home

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from waterclock.model.cron import BadSchedule
+from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.errors import NotFound
 from waterclock.model.ids import JobId
-from waterclock.model.instants import stamp
-from waterclock.model.ledger import Breach, Verdict, together, verify
+from waterclock.model.instants.ledger import Breach, Verdict, together, verify
+from waterclock.model.timestamps import stamp
 from waterclock.store.statements import statement
 from waterclock_api.ledger_entries import LedgerReader, Row, begins, caught_up
 from waterclock_api.parts import Parts, Reading

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from psycopg.types.json import Jsonb
 
+from waterclock.model.durations import query_moment_ms
 from waterclock.model.errors import Flaw
-from waterclock.model.moments import query_moment_ms
 from waterclock.model.outcomes import ENDED, RunStatus
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement

@@ -26,8 +26,8 @@ from waterclock.log.clock import ahead_of_server, server_time, turn_back
 from waterclock.log.errors import BrokenChain, LogUnavailable, LogUnfit
 from waterclock.log.gates import gate_of
 from waterclock.model.events import ArchiveLost
-from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import stamp
 from waterclock.store import archive, quarantine
 from waterclock.store.pool import Connection, connect_anew, open_pool
 from waterclock.store.project import apply, batch_of

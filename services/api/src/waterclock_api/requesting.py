@@ -9,9 +9,9 @@ from waterclock.log.commands import Command, Replayed
 from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Blocked, Granted, NoJob, Request, Requested, StaleJob
+from waterclock.model.durations import moment_ms
 from waterclock.model.errors import Flaw, Invalid, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.ids import RunId
-from waterclock.model.moments import moment_ms
 from waterclock_api import tracing
 from waterclock_api.answers import Answer, answer
 from waterclock_api.checks import duration

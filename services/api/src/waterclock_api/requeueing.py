@@ -19,8 +19,8 @@ from waterclock.log.runs import find_run
 from waterclock.model.definition import Definition, Overlap
 from waterclock.model.errors import JobGone, KeyReused, NotFound, RunBlocked
 from waterclock.model.events import RunRequested, Trigger
-from waterclock.model.instants import Stamp, millis, stamp
 from waterclock.model.outcomes import RunStatus
+from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock.store.statements import statement
 from waterclock.wire.envelope import Entry, request_body
 from waterclock_api.frames import STATUS_OF_END

@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 
 from waterclock.log.jobs import StoredJob
-from waterclock.model.authority import held_by
-from waterclock.model.cron import BadSchedule
+from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
-from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
-from waterclock.model.instants import Stamp, stamp
+from waterclock.model.instants.fires import bounds_of, schedule_of
 from waterclock.model.outcomes import Error, Unreadable
+from waterclock.model.parameters.authority import held_by
 from waterclock.model.places import PlaceSpec
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import Stamp, stamp
 from waterclock.wire.nesting import shallow
 from waterclock_api.announced import Announced, Target, places_of
 from waterclock_api.shapes import Attempt, Executor, Job, LastRun, LogLine, Place, Progress, Run, Step

@@ -1,12 +1,12 @@
 """Doors that the scope `run` opens to parameters: who may not `edit` sends what the stored job says, where more would
-reach beyond it (`waterclock.model.authority`)."""
+reach beyond it (`waterclock.model.parameters.authority`)."""
 
 from __future__ import annotations
 
-from waterclock.model.authority import Asked, beyond_run, held_by, is_held
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw, TryLater
 from waterclock.model.events import RunRequested
+from waterclock.model.parameters.authority import Asked, beyond_run, held_by, is_held
 from waterclock_api.announced import Target, authorities
 from waterclock_api.caller import Caller
 from waterclock_api.credentials import BeyondRun

@@ -12,12 +12,12 @@ from waterclock.kit import telemetry
 from waterclock.log.bodies import body_of
 from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Request
-from waterclock.model.authority import Asked as AskedOf
 from waterclock.model.definition import Definition, Overlap
 from waterclock.model.errors import Flaw, NotFound
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId, requested_run
-from waterclock.model.instants import stamp
+from waterclock.model.parameters.authority import Asked as AskedOf
+from waterclock.model.timestamps import stamp
 from waterclock_api import reads, transcript
 from waterclock_api.answers import Answer, answer
 from waterclock_api.caller import Caller, caller_of

@@ -8,10 +8,18 @@ from itertools import islice
 
 from litestar import post
 
-from waterclock.model.cron import BadSchedule, Schedule, check_letters, described, local_time, parse, shift_note
-from waterclock.model.cron_text import is_seeded
+from waterclock.model.cron.parse import is_seeded
+from waterclock.model.cron.schedule import (
+    BadSchedule,
+    Schedule,
+    check_letters,
+    described,
+    local_time,
+    parse,
+    shift_note,
+)
 from waterclock.model.errors import Flaw
-from waterclock.model.instants import millis, stamp
+from waterclock.model.timestamps import millis, stamp
 from waterclock_api.answers import Answer, answer
 from waterclock_api.askers import caller_id
 from waterclock_api.checks import instant

@@ -8,11 +8,11 @@ import msgspec
 
 from waterclock.model.definition import Definition
 from waterclock.model.events import CancelReason, Level, StepStatus, Trigger
-from waterclock.model.explain import Fate
 from waterclock.model.ids import RunId
-from waterclock.model.instants import Stamp
+from waterclock.model.instants.explain import Fate
 from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus, Unreadable
 from waterclock.model.places import Drills
+from waterclock.model.timestamps import Stamp
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

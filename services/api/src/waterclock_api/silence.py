@@ -9,11 +9,11 @@ from waterclock.log.client import Log
 from waterclock.log.clock import TOLERANCE_MS
 from waterclock.log.errors import Unreadable
 from waterclock.log.jobs import StoredJob, load_jobs, marks_of
-from waterclock.model.cron import BadSchedule
+from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.ids import JobId
-from waterclock.model.instants import stamp
+from waterclock.model.instants.timeline import Named
 from waterclock.model.job import Job
-from waterclock.model.timeline import Named
+from waterclock.model.timestamps import stamp
 
 LOOKED_AT = 1000  # jobs of a partition
 NAMED = 20

@@ -9,14 +9,14 @@ from litestar import post
 from msgspec.structs import replace
 
 from waterclock.log.jobs import StoredJob
-from waterclock.model.cron import BadSchedule
-from waterclock.model.cron_zone import LAST
+from waterclock.model.cron.schedule import BadSchedule
+from waterclock.model.cron.zones import LAST
 from waterclock.model.definition import Definition, MisfirePolicy
 from waterclock.model.errors import Flaw, Invalid
-from waterclock.model.instants import Stamp, millis
+from waterclock.model.instants.simulate import Simulated, simulate
+from waterclock.model.instants.timeline import Named
 from waterclock.model.job import Job
-from waterclock.model.simulate import Simulated, simulate
-from waterclock.model.timeline import Named
+from waterclock.model.timestamps import Stamp, millis
 from waterclock_api import edits
 from waterclock_api.answers import Answer, answer
 from waterclock_api.askers import caller_id

@@ -12,7 +12,7 @@ from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.log.leaders import Watch
 from waterclock.log.store_clock import StoreClocks
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 
 LOOK_S = 1.0
 LOOKS = 3

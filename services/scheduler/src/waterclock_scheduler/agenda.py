@@ -17,12 +17,12 @@ from itertools import count
 import msgspec
 
 from waterclock.log.jobs import StoredJob
-from waterclock.model.cron import Schedule
+from waterclock.model.cron.schedule import Schedule
 from waterclock.model.definition import Definition
-from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
+from waterclock.model.instants.fires import bounds_of, schedule_of
+from waterclock.model.instants.misfire import Policy, policy_of
 from waterclock.model.job import Job
-from waterclock.model.misfire import Policy, policy_of
 
 
 class Planned(msgspec.Struct, kw_only=True, eq=False, gc=False):

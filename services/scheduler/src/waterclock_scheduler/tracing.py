@@ -16,7 +16,7 @@ from waterclock.kit.semantics import EVENTS, messaging
 from waterclock.log.requests import Decided, Quiet, Request
 from waterclock.model.events import FireCoalesced, FireSkipped
 from waterclock.model.ids import JobId, RunId, was_requested
-from waterclock.model.instants import Stamp, millis
+from waterclock.model.timestamps import Stamp, millis
 from waterclock_scheduler.units import Batch
 
 _decode = msgspec.json.Decoder(FireSkipped | FireCoalesced).decode

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from waterclock.kit import telemetry
 from waterclock.log import fires
 from waterclock.log.requests import ITEMS_IN_A_CALL, Unit
-from waterclock.model.misfire import Policy, Settlement, settle
+from waterclock.model.instants.misfire import Policy, Settlement, settle
 from waterclock_scheduler.agenda import Due, Planned
 
 Batch = list[tuple[Planned, Unit]]

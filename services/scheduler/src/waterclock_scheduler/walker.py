@@ -23,9 +23,9 @@ from waterclock.log.client import Log
 from waterclock.log.errors import ClockAhead, LogFull, UnknownQueue, Unreadable
 from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Decided, Request
-from waterclock.model.cron import BadSchedule
+from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.ids import JobId
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 from waterclock_scheduler import tracing
 from waterclock_scheduler.agenda import Agenda
 from waterclock_scheduler.doorbell import Doorbell

@@ -24,8 +24,8 @@ from waterclock.kit.clock import Clock
 from waterclock.log.attempts import Grant, RunEnding
 from waterclock.model.definition import DEFAULT_TIMEOUT
 from waterclock.model.events import RunRequested
-from waterclock.model.instants import millis
 from waterclock.model.outcomes import AttemptOutcome, Error
+from waterclock.model.timestamps import millis
 from waterclock_worker import tracing
 from waterclock_worker.capture import entered, left
 from waterclock_worker.ending import ending_of

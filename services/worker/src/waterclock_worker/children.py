@@ -13,8 +13,8 @@ import sys
 from collections.abc import AsyncGenerator
 
 from waterclock.model.events import Level
-from waterclock.model.instants import millis
 from waterclock.model.outcomes import Error
+from waterclock.model.timestamps import millis
 from waterclock_worker import childwords as words
 from waterclock_worker import memory
 from waterclock_worker.attempt import Attempt

@@ -20,10 +20,10 @@ from waterclock.model.events import (
     RunTimedOut,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import millis, stamp
 from waterclock.model.outcomes import ENDINGS
 from waterclock.model.retry import delay
 from waterclock.model.run import may_retry
+from waterclock.model.timestamps import millis, stamp
 from waterclock_worker.outcomes import Outcome
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from waterclock.kit.clock import Clock
 from waterclock.model.events import AnyStepEvent, LogLine
-from waterclock.model.instants import Stamp, stamp
 from waterclock.model.outcomes import Error
+from waterclock.model.timestamps import Stamp, stamp
 from waterclock_worker.log_tail import OF_PROCESS, TAIL_MOST, Memory, Tail
 from waterclock_worker.text import NAME_MOST, cleaned
 

@@ -25,8 +25,8 @@ from waterclock.model.events import (
     StepStatus,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
 from waterclock.model.outcomes import Error
+from waterclock.model.timestamps import stamp
 from waterclock_worker import tracing
 from waterclock_worker.line_buffer import LineBuffer, without_returns
 from waterclock_worker.log_tail import OF_PROCESS, Memory

@@ -12,7 +12,7 @@ import logging
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.log.jobs import StoredJob, scan_jobs
-from waterclock.model.unfit import LONGEST, MOST, UnfitParams, params_digest
+from waterclock.model.stored_parameters import LONGEST, MOST, UnfitParams, params_digest
 from waterclock_worker.outcomes import BadParams, params_for
 from waterclock_worker.registry import Registry
 from waterclock_worker.text import cleaned

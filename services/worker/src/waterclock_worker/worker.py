@@ -26,7 +26,7 @@ from waterclock.log.sweeping import Sweeper
 from waterclock.model.events import ResultRefused, RunCancelled, RunLost, WorkerJoined, WorkerLeft
 from waterclock.model.ids import RunId
 from waterclock.model.names import normal
-from waterclock.model.unfit import UnfitParams
+from waterclock.model.stored_parameters import UnfitParams
 from waterclock_worker import measuring
 from waterclock_worker.capture import captured
 from waterclock_worker.claim import Claimer, Doorbell, listen

@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from waterclock.model.definition import Definition
-from waterclock.model.explain import Explanation
-from waterclock.model.ledger import Breach
+from waterclock.model.instants.explain import Explanation
+from waterclock.model.instants.ledger import Breach
+from waterclock.model.instants.simulate import Simulated
 from waterclock.model.outcomes import Error, Unreadable
-from waterclock.model.simulate import Simulated
 
 T = TypeVar("T")
 

@@ -24,12 +24,12 @@ import yaml
 from waterclock.client.problems import FieldProblem
 from waterclock.client.yaml_values import FORMS, BadFile, pointer, read_yaml, text_of
 from waterclock.kit.validation_messages import message_of, pointer_of
-from waterclock.model.bounds import LABEL_MOST, bound_flaws
-from waterclock.model.cron import BadSchedule
+from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
-from waterclock.model.fires import schedule_of
+from waterclock.model.durations import moment, seconds
 from waterclock.model.ids import JobId
-from waterclock.model.moments import moment, seconds
+from waterclock.model.instants.fires import schedule_of
+from waterclock.model.parameters.bounds import LABEL_MOST, bound_flaws
 from waterclock.model.retry import RetryPolicy
 
 OWNER = "waterclock/owner"

@@ -10,13 +10,13 @@ import msgspec
 from waterclock.client.answers import Job
 from waterclock.client.definitions import OWNER, File, Wanted
 from waterclock.client.problems import FieldProblem
-from waterclock.model.bounds import change_flaws
-from waterclock.model.cron_text import is_seeded
+from waterclock.model.cron.parse import is_seeded
 from waterclock.model.definition import Definition
-from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
-from waterclock.model.instants import stamp
+from waterclock.model.instants.fires import bounds_of, schedule_of
 from waterclock.model.names import normal
+from waterclock.model.parameters.bounds import change_flaws
+from waterclock.model.timestamps import stamp
 
 DAY = 86_400_000  # ms
 DAYS = 30

@@ -11,7 +11,7 @@ from waterclock.client.answers import Simulation
 from waterclock.client.http import Client
 from waterclock.client.table import table
 from waterclock.client.terminal import JOB, json_option, show, speaking
-from waterclock.model.simulate import Simulated
+from waterclock.model.instants.simulate import Simulated
 
 _POLICIES = {"1": "1, run each", "2": "2, run one for all", "3": "3, skip"}
 

@@ -12,9 +12,9 @@ from waterclock.log.commands import AnswerGiven, Command, KeyReused, Replayed
 from waterclock.log.requests import Blocked, NoJob, Request, StaleJob, check_queue
 from waterclock.log.scripts import Script, Told, always
 from waterclock.log.tail import Archive, entries_back
-from waterclock.model.backfill import RUNS_MOST
 from waterclock.model.events import RequestedState, RunRequested
 from waterclock.model.ids import JobId, RunId
+from waterclock.model.instants.backfill import RUNS_MOST
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position, at_entry
 

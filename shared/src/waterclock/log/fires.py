@@ -6,8 +6,8 @@ from waterclock.log.bodies import body_of
 from waterclock.log.requests import Item, Quiet, Request, Unit
 from waterclock.model.definition import Overlap
 from waterclock.model.events import RunRequested
-from waterclock.model.fires import Owed, Owing, Trace, owed
-from waterclock.model.misfire import Settlement
+from waterclock.model.instants.fires import Owed, Owing, Trace, owed
+from waterclock.model.instants.misfire import Settlement
 
 
 def unit(

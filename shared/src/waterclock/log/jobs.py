@@ -19,8 +19,8 @@ from waterclock.log.scripts import Script, Told, always
 from waterclock.model.definition import Definition
 from waterclock.model.events import AnyJobEvent
 from waterclock.model.ids import JobId
-from waterclock.model.instants import Stamp
 from waterclock.model.positions import Position, at_entry
+from waterclock.model.timestamps import Stamp
 
 _SCANNED = 500  # jobs asked for at once
 

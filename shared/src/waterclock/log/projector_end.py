@@ -14,7 +14,7 @@ from waterclock.kit.escaping import cut
 from waterclock.log.client import Log
 from waterclock.log.clock import server_time
 from waterclock.log.errors import LogError
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 
 _FIELD = "projector_end"
 _LONGEST = 300  # bytes

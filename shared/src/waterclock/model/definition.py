@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from waterclock.model.instants import Stamped
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import Stamped
 
 Status = Literal["0", "1"]
 """`0` enabled, `1` disabled: the original's words."""

@@ -13,11 +13,11 @@ import msgspec
 
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamped
 from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock.model.places import PlaceSpec, ReferenceSpec
 from waterclock.model.retry import RetryPolicy
-from waterclock.model.unfit import UnfitParams
+from waterclock.model.stored_parameters import UnfitParams
+from waterclock.model.timestamps import Stamped
 
 Trigger = Literal["schedule", "catchup", "backfill", "manual", "retry"]
 SkipReason = Literal["misfire", "overflow", "window", "overlap", "edited", "disabled", "deleted"]

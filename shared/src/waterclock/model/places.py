@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from waterclock.model.ids import digest
-from waterclock.model.unfit import UnfitParams
+from waterclock.model.stored_parameters import UnfitParams
 
 DEFAULT = "default"
 """The place of a job that names none."""

@@ -33,9 +33,9 @@ from waterclock.model.events import (
     StoredEvent,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp, millis
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import Stamp, millis
 
 ENDS_KEPT_MS = 600_000
 """How long ends and our own command ids are remembered."""

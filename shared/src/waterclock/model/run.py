@@ -24,9 +24,9 @@ from waterclock.model.events import (
     RunTimedOut,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import ENDED, ENDINGS, AttemptOutcome, RunStatus
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import Stamp
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from waterclock.model.changes import LineInsert
 from waterclock.model.events import LogLine, StepLogged
-from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
+from waterclock.model.readmodels.changes import LineInsert
+from waterclock.model.timestamps import stamp
 from waterclock.store.lanes import Connections
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from psycopg import sql
 
-from waterclock.model.folding import Batch
+from waterclock.model.readmodels.merge import Batch
 from waterclock.store.pool import Connection
 from waterclock.store.shadow import READ_MODELS, SHADOW, Content, Difference, content
 from waterclock.store.statements import statement

@@ -14,10 +14,10 @@ import msgspec
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
-from waterclock.model.changes import Change
-from waterclock.model.folding import Batch, fold
 from waterclock.model.positions import Position
-from waterclock.model.projections import ended_unreadably, project
+from waterclock.model.readmodels.changes import Change
+from waterclock.model.readmodels.merge import Batch, fold
+from waterclock.model.readmodels.projections import ended_unreadably, project
 from waterclock.store import archive, quarantine
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement

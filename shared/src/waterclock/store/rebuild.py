@@ -19,8 +19,8 @@ from psycopg import IsolationLevel, Rollback
 
 from waterclock.kit.elapsed import Tell, told_every
 from waterclock.kit.service import Unfit
-from waterclock.model.folding import Batch
 from waterclock.model.positions import Position
+from waterclock.model.readmodels.merge import Batch
 from waterclock.store import archive, differing, retention, shadow
 from waterclock.store.partitioning import partitionings
 from waterclock.store.pool import Connection

@@ -31,7 +31,6 @@ from waterclock.model.events import (
     StoredEvent,
 )
 from waterclock.model.ids import JobId, partition_of
-from waterclock.model.instants import stamp
 from waterclock.model.positions import Position
 from waterclock.model.repair import (
     ENDS_KEPT_MS,
@@ -48,6 +47,7 @@ from waterclock.model.repair import (
     paused,
     waiting_from,
 )
+from waterclock.model.timestamps import stamp
 from waterclock.store import archive
 from waterclock.store.pool import Connection
 from waterclock.store.statements import statement

@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 
 from waterclock.model.events import Event, JobChanged, JobCreated, StepLogged, StoredEvent
-from waterclock.model.instants import Stamp, is_stamp, stamp
 from waterclock.model.outcomes import STATUS_OF_TAG, RunStatus
 from waterclock.model.positions import Position, at_entry
+from waterclock.model.timestamps import Stamp, is_stamp, stamp
 from waterclock.wire.nesting import READ_MOST, shallow
 from waterclock.wire.salvage import Told, told_by
 from waterclock.wire.upcast import upcast

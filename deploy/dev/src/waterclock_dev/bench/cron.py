@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from waterclock.model.cron import parse
+from waterclock.model.cron.schedule import parse
 
 RARE = "0 0 29 2 *"
 CASES = (

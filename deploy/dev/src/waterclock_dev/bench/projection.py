@@ -30,7 +30,7 @@ from waterclock.model.events import (
     StepStarted,
 )
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 from waterclock.store import archive
 from waterclock.store.migrate import migrate
 from waterclock.store.pool import Pool, open_pool

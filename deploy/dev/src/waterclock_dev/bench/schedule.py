@@ -17,8 +17,8 @@ from waterclock.log.jobs import StoredJob, kept
 from waterclock.model.definition import Definition
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import JobId, digest
-from waterclock.model.instants import millis, stamp
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import millis, stamp
 from waterclock_dev.bench.stage import Stage, complain, staged
 
 EXPRESSIONS = 5_000

@@ -21,7 +21,7 @@ from waterclock.log.requests import Request, Requested, request
 from waterclock.model.definition import Concurrent, Definition
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import JobId, RunId, requested_run
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 from waterclock_dev import elsewhere
 from waterclock_dev.children import OnLine
 from waterclock_dev.installation import DEMO_EXECUTORS

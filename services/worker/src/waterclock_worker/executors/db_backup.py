@@ -14,7 +14,7 @@ import msgspec
 from waterclock.executors import RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
-from waterclock.model.instants import stamp
+from waterclock.model.timestamps import stamp
 from waterclock_worker.executors.backup import leftovers
 from waterclock_worker.executors.backup import manifest as manifests
 from waterclock_worker.executors.backup.connection import private_environment

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from waterclock.model.http_url import ascii_name
+from waterclock.model.parameters.http_url import ascii_name
 
 _WRITTEN = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9*._\u0080-\U0010ffff-]+)(?::(?P<port>[0-9]{1,5}))?")
 LOCAL = "localhost"

@@ -18,7 +18,7 @@ import msgspec
 from waterclock.executors import GiveUp, Retry, RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.lifespans import lifespan
-from waterclock.model.http_url import http_url
+from waterclock.model.parameters.http_url import http_url
 from waterclock_worker.executors.hosts import Host, plain
 from waterclock_worker.executors.http.exchange import Answer, BrokenAnswer, Heard, NoAnswer, Request
 from waterclock_worker.executors.http.guard import ALLOW, Guard, Refused

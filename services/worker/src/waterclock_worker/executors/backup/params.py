@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from waterclock.model.builtin_checks import backup_flaws, refuse, store_flaws
+from waterclock.model.parameters.builtin_checks import backup_flaws, refuse, store_flaws
 from waterclock.model.places import DEFAULT
 from waterclock_worker.executors.references import END, Reference
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 
-from waterclock.model.http_url import HttpUrl, http_url
+from waterclock.model.parameters.http_url import HttpUrl, http_url
 from waterclock_worker.executors.http.guard import Refused
 from waterclock_worker.executors.references import redacted
 

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from waterclock.executors import GiveUp
-from waterclock.model.http_url import unicode_name
+from waterclock.model.parameters.http_url import unicode_name
 from waterclock_worker.executors.hosts import by_idna
 
 ALLOW = "WATERCLOCK_HTTP_ALLOW"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta
 
-from waterclock.model.builtin_checks import SIGNATURE, http_flaws, refuse
+from waterclock.model.parameters.builtin_checks import SIGNATURE, http_flaws, refuse
 from waterclock_worker.executors.references import END, Reference
 
 _NAME = rf"^[A-Za-z0-9!#$%&'*+.^_`|~-]{{1,100}}{END}"

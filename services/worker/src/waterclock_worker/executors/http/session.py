@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import aiohappyeyeballs
 
-from waterclock.model.http_url import HttpUrl
+from waterclock.model.parameters.http_url import HttpUrl
 from waterclock_worker.executors.http.connection import Connection
 from waterclock_worker.executors.http.conversation import converse
 from waterclock_worker.executors.http.exchange import (

@@ -10,21 +10,6 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from waterclock.model.changes import (
-    AttemptChange,
-    AttemptsEnded,
-    Change,
-    DecisionInsert,
-    ExecutorChange,
-    JobChange,
-    LineInsert,
-    LinesCleared,
-    RunChange,
-    ServerChange,
-    StepChange,
-    StepsEnded,
-    WorkerChange,
-)
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
     EpochBegan,
@@ -56,10 +41,25 @@ from waterclock.model.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from waterclock.model.instants import Stamp, stamp
 from waterclock.model.outcomes import OUTCOME_OF_TAG, STATUS_OF_TAG, AttemptOutcome, Error, Unreadable
 from waterclock.model.places import Reach
 from waterclock.model.positions import Position
+from waterclock.model.readmodels.changes import (
+    AttemptChange,
+    AttemptsEnded,
+    Change,
+    DecisionInsert,
+    ExecutorChange,
+    JobChange,
+    LineInsert,
+    LinesCleared,
+    RunChange,
+    ServerChange,
+    StepChange,
+    StepsEnded,
+    WorkerChange,
+)
+from waterclock.model.timestamps import Stamp, stamp
 
 FLEET_PARTITION = 0
 """The only partition whose fleet events count, so that each row is written from one partition."""

@@ -15,12 +15,12 @@ from typing import Literal
 
 import msgspec
 
-from waterclock.model.cron import TZDATA_VERSION
+from waterclock.model.cron.schedule import TZDATA_VERSION
 from waterclock.model.events import FireSkipped, RunRequested
 from waterclock.model.ids import JobId
-from waterclock.model.instants import Stamp, millis, stamp
-from waterclock.model.misfire import digest
-from waterclock.model.timeline import Decided, DecisionEvent, Recorded, Span, spans
+from waterclock.model.instants.misfire import digest
+from waterclock.model.instants.timeline import Decided, DecisionEvent, Recorded, Span, spans
+from waterclock.model.timestamps import Stamp, millis, stamp
 
 LISTED = 1_000
 """Breaches of a kind that a verdict lists; one with as many may hide more."""

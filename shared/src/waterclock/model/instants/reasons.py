@@ -8,10 +8,10 @@ from typing import assert_never, get_args
 from waterclock.model.definition import Definition, MisfirePolicy
 from waterclock.model.events import FireCoalesced, FireSkipped, JobCreated, RunRequested
 from waterclock.model.ids import RunId
-from waterclock.model.instants import stamp
-from waterclock.model.misfire import FOLD_LIMIT, ON_TIME_LIMIT
+from waterclock.model.instants.misfire import FOLD_LIMIT, ON_TIME_LIMIT
+from waterclock.model.instants.timeline import Decided, Standing
 from waterclock.model.outcomes import RunStatus
-from waterclock.model.timeline import Decided, Standing
+from waterclock.model.timestamps import stamp
 
 MISFIRE_POLICIES: frozenset[str] = frozenset(get_args(MisfirePolicy))
 """What the policy of a decision about late instants is; any other is an overlap policy."""

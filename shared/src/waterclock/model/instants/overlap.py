@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from waterclock.model.definition import Overlap
 from waterclock.model.events import FireCoalesced, FireSkipped, RequestedState, RunRequested
-from waterclock.model.fires import Owed
 from waterclock.model.ids import RunId
+from waterclock.model.instants.fires import Owed
 
 WAITING_MOST = 1_000
 """Runs of a job that wait behind one another; a further one is an overflow."""

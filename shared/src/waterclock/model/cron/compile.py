@@ -10,9 +10,9 @@ from functools import lru_cache
 
 from croniter import croniter
 
-from waterclock.model.cron_days import DayRule, calendar
-from waterclock.model.cron_local import Beat, Local, Pattern, Times
-from waterclock.model.cron_text import (
+from waterclock.model.cron.days import DayRule, calendar
+from waterclock.model.cron.local_times import Beat, Local, Pattern, Times
+from waterclock.model.cron.parse import (
     DAY,
     HOUR,
     MINUTE,

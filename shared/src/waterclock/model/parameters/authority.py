@@ -16,7 +16,7 @@ import msgspec
 
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock.model.place_bounds import place_named
+from waterclock.model.parameters.place_bounds import place_named
 from waterclock.model.places import PLACED, PlaceSpec
 
 HTTP = "http.request"

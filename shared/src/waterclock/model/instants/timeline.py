@@ -28,10 +28,10 @@ from waterclock.model.events import (
     JobEnabled,
     RunRequested,
 )
-from waterclock.model.fires import bounds_of, schedule_of
-from waterclock.model.instants import millis
+from waterclock.model.instants.fires import bounds_of, schedule_of
 from waterclock.model.job import Job, evolve
 from waterclock.model.positions import Position
+from waterclock.model.timestamps import millis
 
 BEGINNING, FOREVER = -(1 << 60), 1 << 60
 

@@ -14,14 +14,14 @@ import msgspec
 
 from waterclock.model.definition import MisfirePolicy, Overlap
 from waterclock.model.events import FireCoalesced, FireSkipped, RequestedState, RunRequested, Trigger
-from waterclock.model.fires import Owing, bounds_of, owed, schedule_of
 from waterclock.model.ids import RunId
-from waterclock.model.instants import Stamp, millis
-from waterclock.model.misfire import policy_of, settle
-from waterclock.model.overlap import Met, Unfinished
+from waterclock.model.instants.fires import Owing, bounds_of, owed, schedule_of
+from waterclock.model.instants.misfire import policy_of, settle
+from waterclock.model.instants.overlap import Met, Unfinished
+from waterclock.model.instants.reasons import MISFIRE_POLICIES, decided
+from waterclock.model.instants.timeline import Decided
 from waterclock.model.positions import Position
-from waterclock.model.reasons import MISFIRE_POLICIES, decided
-from waterclock.model.timeline import Decided
+from waterclock.model.timestamps import Stamp, millis
 
 _NOWHERE = Position(0, 0, 0)
 

@@ -18,8 +18,8 @@ import msgspec
 
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock.model.http_url import http_url
 from waterclock.model.ids import digest
+from waterclock.model.parameters.http_url import http_url
 
 OF_CONNECTION = frozenset({
     "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from waterclock.model.instants import Stamp, parse_moment, stamp
+from waterclock.model.timestamps import Stamp, parse_moment, stamp
 
 _DURATION = re.compile(
     r"P(?:(?P<weeks>\d+(?:\.\d+)?)W)?(?:(?P<days>\d+(?:\.\d+)?)D)?"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Protocol
 
-from waterclock.model.cron_days import Calendar
+from waterclock.model.cron.days import Calendar
 
 DAY = 86_400
 

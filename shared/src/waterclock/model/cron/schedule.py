@@ -16,12 +16,12 @@ from typing import Literal
 import msgspec
 import tzdata
 
-from waterclock.model.cron_compile import compiled
-from waterclock.model.cron_days import KINDS_SPAN
-from waterclock.model.cron_local import Local
-from waterclock.model.cron_text import Dialect, Unreadable, is_seeded, resolve, split_zone
-from waterclock.model.cron_words import words
-from waterclock.model.cron_zone import FIRST, LAST, Stretch, UnknownZone, Zone, zone
+from waterclock.model.cron.compile import compiled
+from waterclock.model.cron.days import KINDS_SPAN
+from waterclock.model.cron.describe import words
+from waterclock.model.cron.local_times import Local
+from waterclock.model.cron.parse import Dialect, Unreadable, is_seeded, resolve, split_zone
+from waterclock.model.cron.zones import FIRST, LAST, Stretch, UnknownZone, Zone, zone
 
 TZDATA_VERSION: str = tzdata.IANA_VERSION
 """The tz database in use, such as 2026a: that of the installed package, never the machine's."""

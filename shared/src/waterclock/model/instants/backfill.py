@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import msgspec
 
-from waterclock.model.cron import TZDATA_VERSION
+from waterclock.model.cron.schedule import TZDATA_VERSION
 from waterclock.model.events import RunRequested
-from waterclock.model.fires import Owing
 from waterclock.model.ids import backfilled_run
-from waterclock.model.instants import Stamp, stamp
+from waterclock.model.instants.fires import Owing
+from waterclock.model.instants.timeline import FOREVER, Named
 from waterclock.model.job import Job
-from waterclock.model.timeline import FOREVER, Named
+from waterclock.model.timestamps import Stamp, stamp
 
 RUNS_MOST = 1_000
 """Runs that one command requests: one call of the log, as many as a catch-up may have."""

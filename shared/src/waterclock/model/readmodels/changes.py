@@ -13,9 +13,9 @@ from msgspec import UNSET, UnsetType
 
 from waterclock.model.definition import Definition, Status
 from waterclock.model.events import CancelReason, ExecutorSpec, Level, StepStatus
-from waterclock.model.instants import Stamp
 from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus, Unreadable
 from waterclock.model.places import Reach
+from waterclock.model.timestamps import Stamp
 
 T = TypeVar("T")
 Column: TypeAlias = T | UnsetType

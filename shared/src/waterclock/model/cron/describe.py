@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from waterclock.model.cron_text import DAY, MONTH, WEEKDAY, YEAR, Dialect, Field, columns_of
+from waterclock.model.cron.parse import DAY, MONTH, WEEKDAY, YEAR, Dialect, Field, columns_of
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS = (

@@ -13,12 +13,12 @@ from typing import Protocol, assert_never
 
 import msgspec
 
-from waterclock.model.cron import TZDATA_VERSION, Schedule, parse
+from waterclock.model.cron.schedule import TZDATA_VERSION, Schedule, parse
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import JobId, RunId, due_run
-from waterclock.model.instants import Stamp, millis, stamp
-from waterclock.model.misfire import Coalesce, Decision, Fire, Settlement, Skip, digest
+from waterclock.model.instants.misfire import Coalesce, Decision, Fire, Settlement, Skip, digest
+from waterclock.model.timestamps import Stamp, millis, stamp
 
 Trace = Callable[[RunId], str | None]
 """The traceparent that a run of an instant (ms) begins with."""

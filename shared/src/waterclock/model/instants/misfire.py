@@ -18,7 +18,7 @@ from typing import Literal
 
 import msgspec
 
-from waterclock.model.cron import Schedule
+from waterclock.model.cron.schedule import Schedule
 from waterclock.model.definition import Definition, MisfirePolicy
 from waterclock.model.events import EditReason, SkipReason
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from waterclock.model.cron import BadSchedule, check_letters, parse
+from waterclock.model.cron.schedule import BadSchedule, check_letters, parse
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
-from waterclock.model.fires import bounds_of, schedule_of
 from waterclock.model.ids import JobId
+from waterclock.model.instants.fires import bounds_of, schedule_of
 from waterclock.model.names import LONGEST, name_flaw, normal
 
 TEXT_MOST = 1000  # characters of a remark or a reason

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from waterclock.model.cron import Schedule
-from waterclock.model.cron_compile import compiled
-from waterclock.model.cron_text import columns_of
-from waterclock.model.cron_words import words
+from waterclock.model.cron.compile import compiled
+from waterclock.model.cron.describe import words
+from waterclock.model.cron.parse import columns_of
+from waterclock.model.cron.schedule import Schedule
 
 _FIELDS = ("year", "month", "day", "hour", "minute", "second")  # the widest miss first
 

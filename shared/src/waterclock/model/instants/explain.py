@@ -12,15 +12,23 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from waterclock.model.cron import described, local_time, shift_note
-from waterclock.model.cron_zone import FIRST, LAST
+from waterclock.model.cron.schedule import described, local_time, shift_note
+from waterclock.model.cron.zones import FIRST, LAST
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import RunId
-from waterclock.model.instants import Stamp, millis, stamp
+from waterclock.model.instants.not_due import why_unnamed
+from waterclock.model.instants.reasons import MISFIRE_POLICIES, decided, now_is, stood, undecided
+from waterclock.model.instants.timeline import (
+    Decided,
+    DecisionEvent,
+    Named,
+    Recorded,
+    Span,
+    Standing,
+    spans,
+)
 from waterclock.model.outcomes import RunStatus
-from waterclock.model.reasons import MISFIRE_POLICIES, decided, now_is, stood, undecided
-from waterclock.model.timeline import Decided, DecisionEvent, Named, Recorded, Span, Standing, spans
-from waterclock.model.unnamed import why_unnamed
+from waterclock.model.timestamps import Stamp, millis, stamp
 
 Fate = Literal["fired", "skipped", "coalesced", "pending", "notDue", "disabled", "deleted", "notYetCreated"]
 Runs = Mapping[RunId, RunStatus]

@@ -1,0 +1,1 @@
+"""Cron expressions: read, compiled, described, and walked in their zone."""

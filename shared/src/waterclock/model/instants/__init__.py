@@ -1,0 +1,1 @@
+"""The instants that schedules name, and what becomes of each."""

@@ -1,0 +1,1 @@
+"""What executors may be sent, and where they may go."""
