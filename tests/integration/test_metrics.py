@@ -7,8 +7,8 @@ import pytest
 
 from tests.integration.test_trace import ended, everything
 from waterclock.kit.health import Report, served
-from waterclock.kit.measures import ALL, exposed
-from waterclock.kit.metrics import Counter
+from waterclock.kit.telemetry.catalog import ALL, exposed
+from waterclock.kit.telemetry.metrics import Counter
 from waterclock_dev.ports import LOOPBACK
 
 

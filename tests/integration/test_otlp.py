@@ -12,17 +12,17 @@ import pytest
 from tests.support.certificates import Authority
 from tests.support.terminator import terminated
 from tests.support.traces import receiving
-from waterclock.kit import measures, otlp, sending, telemetry
-from waterclock.kit.measures import exposed
-from waterclock.kit.metrics import Exposition, Gauge
-from waterclock.kit.otlp import pushing
-from waterclock.kit.sending import Sender
+from waterclock.kit.telemetry import catalog, otlp_metrics, span_sender, traces
+from waterclock.kit.telemetry.catalog import exposed
+from waterclock.kit.telemetry.metrics import Exposition, Gauge
+from waterclock.kit.telemetry.otlp_metrics import pushing
+from waterclock.kit.telemetry.span_sender import Sender
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def dropped(reason: str) -> float:
-    return measures.SPANS_DROPPED.series.get((reason,), 0)
+    return catalog.SPANS_DROPPED.series.get((reason,), 0)
 
 
 @pytest.mark.asyncio
@@ -40,8 +40,8 @@ async def test_a_gauge_that_says_yes_or_no_is_sent_with_the_others() -> None:
 async def test_a_receiver_finds_the_metrics_that_a_process_tells() -> None:
     with receiving() as receiver:
         exposition = exposed("worker")
-        measures.START_DELAY.observe(0.02, "q")
-        measures.START_DELAY.exemplify(PARENT, 0.02, "q")
+        catalog.START_DELAY.observe(0.02, "q")
+        catalog.START_DELAY.exemplify(PARENT, 0.02, "q")
         async with pushing(exposition, receiver.url, instance="one"):
             told = {metric.convention or metric.name for metric in exposition.metrics if metric.series}
 
@@ -75,9 +75,9 @@ async def test_a_collector_is_reached_by_tls_with_a_certificate(
         with terminated(port, ca.issue("collector"), clients=ca.file) as before:
             url = f"https://127.0.0.1:{before.port}"
             async with pushing(Exposition("api", [yes]), url, instance="one"):
-                telemetry.install("test", Sender(telemetry.exporter_to(url)))
-                telemetry.past("work", seconds=0, parent=PARENT)
-                telemetry.shutdown()
+                traces.install("test", Sender(traces.exporter_to(url)))
+                traces.past("work", seconds=0, parent=PARENT)
+                traces.shutdown()
         assert set(before.peers) == {"client"}
 
     assert set(receiver.metrics()) == {"waterclock_open"}
@@ -87,29 +87,29 @@ async def test_a_collector_is_reached_by_tls_with_a_certificate(
 def test_a_collector_that_hangs_holds_nobody_up_and_what_is_dropped_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sending, "END_MOST_S", 0.2)
+    monkeypatch.setattr(span_sender, "END_MOST_S", 0.2)
     hanging = threading.Event()
     most, made = 1_000, 5_000
-    sent, before = measures.SPANS_SENT.series.get((), 0), dropped("queue")
+    sent, before = catalog.SPANS_SENT.series.get((), 0), dropped("queue")
     with receiving(hanging=hanging) as receiver:
-        telemetry.install("test", Sender(telemetry.exporter_to(receiver.url), most=most))
+        traces.install("test", Sender(traces.exporter_to(receiver.url), most=most))
         for _ in range(made):  # while nothing is answered: had one of them waited for that, it would for ever
-            telemetry.past("work", seconds=0, parent=PARENT)
-        telemetry.shutdown()
-        assert measures.SPANS_SENT.series.get((), 0) == sent
+            traces.past("work", seconds=0, parent=PARENT)
+        traces.shutdown()
+        assert catalog.SPANS_SENT.series.get((), 0) == sent
 
     # One batch at most was on its way. The others found no room, or waited and were given up in the end.
-    assert made - sending.AT_ONCE <= dropped("queue") - before <= made
+    assert made - span_sender.AT_ONCE <= dropped("queue") - before <= made
 
 
 def test_a_collector_that_is_away_costs_its_spans_which_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telemetry, "SEND_MOST_S", 0.3)
+    monkeypatch.setattr(traces, "SEND_MOST_S", 0.3)
     with receiving() as receiver:
         nobody = receiver.url
     before = dropped("collector")
-    telemetry.install("test", Sender(telemetry.exporter_to(nobody)))
-    telemetry.past("work", seconds=0, parent=PARENT)
-    telemetry.shutdown()
+    traces.install("test", Sender(traces.exporter_to(nobody)))
+    traces.past("work", seconds=0, parent=PARENT)
+    traces.shutdown()
 
     assert dropped("collector") == before + 1
 
@@ -117,37 +117,37 @@ def test_a_collector_that_is_away_costs_its_spans_which_are_counted(monkeypatch:
 def test_what_is_sampled_follows_the_parent_then_the_links_then_the_share() -> None:
     unsampled = PARENT[:-2] + "00"
     with receiving() as receiver:
-        telemetry.install("test", telemetry.exporter_to(receiver.url), sample=0)
-        telemetry.past("by its parent", seconds=0, parent=PARENT)
-        telemetry.past("by its link", seconds=0, parent=None, links=(PARENT,))
-        telemetry.past("not by its parent", seconds=0, parent=unsampled)
-        telemetry.past("not by its share", seconds=0, parent=None)
-        assert telemetry.sampled(telemetry.origin("run", (PARENT,)))
-        assert not telemetry.sampled(telemetry.origin("run", (unsampled,)))
-        telemetry.shutdown()
+        traces.install("test", traces.exporter_to(receiver.url), sample=0)
+        traces.past("by its parent", seconds=0, parent=PARENT)
+        traces.past("by its link", seconds=0, parent=None, links=(PARENT,))
+        traces.past("not by its parent", seconds=0, parent=unsampled)
+        traces.past("not by its share", seconds=0, parent=None)
+        assert traces.sampled(traces.origin("run", (PARENT,)))
+        assert not traces.sampled(traces.origin("run", (unsampled,)))
+        traces.shutdown()
 
     assert sorted(span.name for span in receiver.spans()) == ["by its link", "by its parent"]
 
 
 def test_a_run_s_own_trace_begins_the_same_wherever_it_is_asked_for() -> None:
     with receiving() as receiver:
-        telemetry.install("test", telemetry.exporter_to(receiver.url), sample=0.5)
-        found = [telemetry.origin(f"run-{number}") for number in range(200)]
-        again = [telemetry.origin(f"run-{number}") for number in range(200)]
-        at = next(one for one in found if telemetry.sampled(one))
-        told = telemetry.past("begins", seconds=0, parent=None, at=at)
-        telemetry.shutdown()
+        traces.install("test", traces.exporter_to(receiver.url), sample=0.5)
+        found = [traces.origin(f"run-{number}") for number in range(200)]
+        again = [traces.origin(f"run-{number}") for number in range(200)]
+        at = next(one for one in found if traces.sampled(one))
+        told = traces.past("begins", seconds=0, parent=None, at=at)
+        traces.shutdown()
 
     assert found == again
     assert len(set(found)) == 200
-    assert 20 < sum(map(telemetry.sampled, found)) < 180
+    assert 20 < sum(map(traces.sampled, found)) < 180
     (span,) = receiver.spans()
     assert told == at == f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01"
 
 
 @pytest.mark.asyncio
 async def test_metrics_do_not_wait_for_ever_for_a_collector_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp, "SEND_MOST_S", 0.3)
+    monkeypatch.setattr(otlp_metrics, "SEND_MOST_S", 0.3)
     hanging = threading.Event()
     with receiving(hanging=hanging) as receiver:
         async with asyncio.timeout(60), pushing(exposed("worker"), receiver.url, instance="one"):

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from tests.contract.log import build
 from tests.integration.stage import DEADLINE, Stage, append, eventually, staged, work
 from tests.support.servers import OwnPostgres, OwnValkey
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces as telemetry
 from waterclock.log import attempts, opening, sessions, tail
 from waterclock.log.client import Log
 from waterclock.log.errors import Halted

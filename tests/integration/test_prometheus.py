@@ -24,9 +24,9 @@ from tests.integration.api.rig import served as served_api
 from tests.integration.test_trace import ended, everything
 from tests.support.traces import collected, trace_of
 from tests.unit.deploy.test_watching import RULES, queries, rules
-from waterclock.kit import measures
 from waterclock.kit.health import Report, served
-from waterclock.kit.measures import exposed
+from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.catalog import exposed
 from waterclock_api.audit import TAGS
 from waterclock_dev.ports import LOOPBACK, free_port
 
@@ -102,7 +102,7 @@ async def test_prometheus_answers_every_query_and_evaluates_every_rule(
             parse(expression)
         return
     for tag in TAGS:
-        measures.PROJECTED.add(0, tag)  # as the projector does at its start
+        catalog.PROJECTED.add(0, tag)  # as the projector does at its start
     async with everything(redis_url, migrated_postgres_url, key_prefix) as api, AsyncExitStack() as stack:
         spans = stack.enter_context(collected())
         await api.caught_up()

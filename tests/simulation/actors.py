@@ -12,7 +12,7 @@ import msgspec
 
 from tests.contract.log.build import CANCELLED, ending, grab
 from tests.simulation.virtual import VirtualClock
-from waterclock.kit.cancelling import apart
+from waterclock.kit.cancellation import apart
 from waterclock.log import leaders
 from waterclock.log.attempts import Grant, end, promote
 from waterclock.log.bodies import part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 from waterclock.log.client import Log
 from waterclock.log.clock import now
 from waterclock.log.commands import Command

@@ -8,7 +8,7 @@ from typing import Any, Self
 import httpx
 
 from tests.support.load import EVERY_SECOND, Load
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 from waterclock.model.ids import JobId, partition_of
 
 JOB: dict[str, Any] = {"invokeTarget": "demo.noop", "cronExpression": EVERY_SECOND, "concurrent": "0"}

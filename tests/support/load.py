@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 
 from tests.support.listening import Listener
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 
 ANSWER = 5.0  # s that a client waits; a write waits up to 2 s for its projection
 PAUSE = 0.1  # s before it asks again

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces
 
 
 class Spans:
@@ -47,11 +47,11 @@ class Spans:
 def collected(service: str = "test") -> Generator[Spans]:
     """Tracing is on while the context lasts."""
     exporter = InMemorySpanExporter()
-    telemetry.install(service, SimpleSpanProcessor(exporter))
+    traces.install(service, SimpleSpanProcessor(exporter))
     try:
         yield Spans(exporter)
     finally:
-        telemetry.shutdown()
+        traces.shutdown()
 
 
 def trace_of(span: ReadableSpan) -> str:

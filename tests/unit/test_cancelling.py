@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from waterclock.kit.cancelling import apart, to_its_end
+from waterclock.kit.cancellation import apart, to_its_end
 
 pytestmark = pytest.mark.asyncio
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from waterclock.kit.concealing import SHOWN, Concealer, passwords
+from waterclock.kit.redaction import SHOWN, Concealer, passwords
 
 AWKWARD = "pa/ss%+&@\"w'o\\rd é€😀"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from waterclock.kit.line_writer import LineWriter
-from waterclock.kit.repeats import MOST, Repeats
+from waterclock.kit.telemetry.line_writer import LineWriter
+from waterclock.kit.telemetry.repeated_lines import MOST, Repeats
 
 
 class Pipe:

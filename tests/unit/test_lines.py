@@ -12,12 +12,12 @@ from typing import Any, Literal
 import pytest
 
 from tests.support.traces import collected, place
-from waterclock.kit import lines, telemetry
-from waterclock.kit.concealing import Concealer
-from waterclock.kit.gist import gist
-from waterclock.kit.lines import Outage, Sparing, lead_lines
-from waterclock.kit.repeats import tell_all
+from waterclock.kit.redaction import Concealer
 from waterclock.kit.settings import TelemetrySettings
+from waterclock.kit.telemetry import log_lines, traces
+from waterclock.kit.telemetry.log_lines import Outage, Sparing, lead_lines
+from waterclock.kit.telemetry.repeated_lines import tell_all
+from waterclock.kit.text.gist import gist
 
 Form = Literal["text", "json"]
 
@@ -35,11 +35,11 @@ def as_before() -> Iterator[None]:
 def nothing_counted() -> None:
     """What other tests have said too often is told before, not amid the lines of these."""
     tell_all()
-    lines.flush(10)
+    log_lines.flush(10)
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> str:
-    assert lines.flush(10)
+    assert log_lines.flush(10)
     return capsys.readouterr().err
 
 
@@ -54,7 +54,7 @@ def test_a_line_names_the_span_in_which_it_is_said(
     service: str, package: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lead_lines(service, TelemetrySettings(log_format="json"))
-    with collected(service) as spans, telemetry.span("work"):
+    with collected(service) as spans, traces.span("work"):
         logging.getLogger(f"waterclock_{package}").info("worked", extra={"run": "r"})
         line = said(capsys)
 
@@ -73,7 +73,7 @@ def test_a_line_outside_any_span_names_none(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_line_in_text_names_its_trace_too(capsys: pytest.CaptureFixture[str]) -> None:
     lead_lines("api", TelemetrySettings())
-    with collected("api") as spans, telemetry.span("work"):
+    with collected("api") as spans, traces.span("work"):
         logging.getLogger("waterclock_api").info("worked")
 
     trace, span = place(spans.all()[0])
@@ -284,7 +284,7 @@ def test_a_secret_is_not_shown_in_half_where_a_value_is_cut(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = "open-sesame-" * 20
-    monkeypatch.setattr(lines, "own", lambda: Concealer([secret]))
+    monkeypatch.setattr(log_lines, "own", lambda: Concealer([secret]))
     lead_lines("api", TelemetrySettings())
     for before in range(700, 1_100, 10):
         logging.getLogger("waterclock_api").info("refused", extra={"path": "x" * before + secret + "y" * 60_000})
@@ -294,5 +294,5 @@ def test_a_secret_is_not_shown_in_half_where_a_value_is_cut(
 def test_the_last_words_of_a_process_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     lead_lines("api", TelemetrySettings())
     logging.getLogger("waterclock_api").info("before")
-    lines.last_words("waterclock api: WATERCLOCK_PORT: no\nnumber\x1b[2J")
+    log_lines.last_words("waterclock api: WATERCLOCK_PORT: no\nnumber\x1b[2J")
     assert written(capsys).splitlines()[1:] == [r"waterclock api: WATERCLOCK_PORT: no\nnumber\u001b[2J"]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from waterclock.kit.validation_messages import message_of, pointer_of
+from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock_api import dto

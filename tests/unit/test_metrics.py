@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.repository import DOCS
-from waterclock.kit import measures
-from waterclock.kit.metrics import (
+from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.metrics import (
     CONTENT_TYPE,
     OPEN_METRICS,
     SERIES_MOST,
@@ -20,7 +20,7 @@ from waterclock.kit.metrics import (
     Gauge,
     Histogram,
 )
-from waterclock.kit.telemetry import given as given_trace
+from waterclock.kit.telemetry.traces import given as given_trace
 
 TABLE = DOCS / "telemetry.md"
 
@@ -41,12 +41,12 @@ def row(metric: AnyMetric) -> str:
 def test_the_table_in_the_docs_is_what_is_declared() -> None:
     table = TABLE.read_text().partition("|---|---|---|---|---|---|\n")[2].partition("<!-- end")[0]
 
-    assert table.splitlines() == [row(metric) for metric in measures.ALL]
+    assert table.splitlines() == [row(metric) for metric in catalog.ALL]
 
 
 def test_a_metric_is_declared_once_and_its_name_says_its_unit() -> None:
-    assert len({metric.name for metric in measures.ALL}) == len(measures.ALL)
-    for metric in measures.ALL:
+    assert len({metric.name for metric in catalog.ALL}) == len(catalog.ALL)
+    for metric in catalog.ALL:
         assert metric.by <= {"api", "projector", "scheduler", "worker"}
         assert metric.name.endswith("_total") is (metric.kind == "counter")
         ends = {"s": "_seconds", "By": "_bytes"}
@@ -179,7 +179,7 @@ def test_what_is_no_traceparent_of_any_version_begins_a_trace_of_its_own(text: s
 
 @pytest.mark.asyncio
 async def test_a_look_that_takes_too_long_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("waterclock.kit.metrics.LOOK_MOST_S", 0.01)
+    monkeypatch.setattr("waterclock.kit.telemetry.metrics.LOOK_MOST_S", 0.01)
     gauge = Gauge("things", "Things.", by="api")
 
     async def never() -> None:

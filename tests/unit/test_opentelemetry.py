@@ -12,9 +12,9 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from waterclock.kit import otlp, sending, telemetry
-from waterclock.kit.metrics import Exposition
 from waterclock.kit.settings import SettingsError, TelemetrySettings
+from waterclock.kit.telemetry import otlp_metrics, span_sender, traces
+from waterclock.kit.telemetry.metrics import Exposition
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -22,18 +22,18 @@ NOBODY = "http://127.0.0.1:9"
 @pytest.fixture(autouse=True)
 def off_at_the_end() -> Iterator[None]:
     yield
-    telemetry.shutdown()
+    traces.shutdown()
 
 
 @pytest.mark.parametrize("said", ["true", "TRUE", " true "])
 def test_disabled_means_no_traces_and_no_metrics(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", said)
-    telemetry.setup("api", TelemetrySettings(otlp_endpoint=NOBODY))
-    assert not telemetry.tracing()
-    monkeypatch.setattr(otlp, "_send", None)  # which would be called
+    traces.setup("api", TelemetrySettings(otlp_endpoint=NOBODY))
+    assert not traces.tracing()
+    monkeypatch.setattr(otlp_metrics, "_send", None)  # which would be called
 
     async def end() -> None:
-        async with otlp.pushing(Exposition("api", []), NOBODY, instance="one"):
+        async with otlp_metrics.pushing(Exposition("api", []), NOBODY, instance="one"):
             pass
 
     asyncio.run(end())
@@ -50,7 +50,7 @@ def test_disabled_means_no_traces_and_no_metrics(monkeypatch: pytest.MonkeyPatch
 def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as told:
-        telemetry.setup("api", TelemetrySettings(otlp_endpoint=NOBODY))
+        traces.setup("api", TelemetrySettings(otlp_endpoint=NOBODY))
     assert "OTEL_" in str(told.value)
     assert "\n" not in str(told.value)
 
@@ -112,13 +112,13 @@ class Silent(SpanExporter):
 def test_traces_and_metrics_have_one_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for metrics at the end is not waited for traces once more."""
     silent = Silent()
-    telemetry.install("api", silent)
-    with telemetry.span("work"):
+    traces.install("api", silent)
+    with traces.span("work"):
         pass
     waited: list[float] = []
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    telemetry.hurry()
+    traces.hurry()
     assert silent.asked.wait(20)  # at once, beside all else that ends
 
     now += 2.0
@@ -127,24 +127,24 @@ def test_traces_and_metrics_have_one_end(monkeypatch: pytest.MonkeyPatch) -> Non
         waited.append(timeout)
 
     monkeypatch.setattr(threading.Thread, "join", join)
-    telemetry.shutdown()
-    assert waited == [pytest.approx(sending.END_MOST_S - 2.0)]
+    traces.shutdown()
+    assert waited == [pytest.approx(span_sender.END_MOST_S - 2.0)]
 
 
 def test_the_end_waits_for_no_collector_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    monkeypatch.setattr(otlp, "EVERY_S", 0.0)
-    monkeypatch.setattr(otlp, "END_MOST_S", 0.05)
+    monkeypatch.setattr(otlp_metrics, "EVERY_S", 0.0)
+    monkeypatch.setattr(otlp_metrics, "END_MOST_S", 0.05)
     sent = threading.Event()
 
     def send(*_: Any) -> None:
         sent.set()
         over.wait()
 
-    monkeypatch.setattr(otlp, "_send", send)
+    monkeypatch.setattr(otlp_metrics, "_send", send)
 
     async def end() -> None:
-        async with otlp.pushing(Exposition("api", []), NOBODY, instance="one"):
+        async with otlp_metrics.pushing(Exposition("api", []), NOBODY, instance="one"):
             assert await asyncio.to_thread(sent.wait, 20)
 
     asyncio.run(end())  # which waits for the threads of the loop, of which none sends

@@ -6,8 +6,8 @@ from opentelemetry.semconv._incubating.attributes import messaging_attributes
 from opentelemetry.semconv.attributes import http_attributes
 from opentelemetry.semconv.metrics.http_metrics import HTTP_SERVER_REQUEST_DURATION
 
-from waterclock.kit import measures
-from waterclock.kit.semantics import messaging
+from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.semantics import messaging
 
 
 def strings(module: object) -> set[str]:
@@ -20,5 +20,5 @@ def test_names_are_those_of_the_semantic_conventions() -> None:
     assert set(told) <= strings(messaging_attributes)
     operations = {one.value for one in messaging_attributes.MessagingOperationTypeValues}
     assert {"create", "send", "receive", "process"} <= operations
-    assert measures.HTTP_DURATION.convention == HTTP_SERVER_REQUEST_DURATION
-    assert set(measures.HTTP_DURATION.labels) <= strings(http_attributes)
+    assert catalog.HTTP_DURATION.convention == HTTP_SERVER_REQUEST_DURATION
+    assert set(catalog.HTTP_DURATION.labels) <= strings(http_attributes)

@@ -12,8 +12,8 @@ from typing import Any, cast  # noqa: E402
 
 import click  # noqa: E402
 
-from waterclock.kit.escaping import escaped  # noqa: E402
-from waterclock.kit.output_encoding import input_encoding, show_what_cannot_be_shown  # noqa: E402
+from waterclock.kit.text.escaping import escaped  # noqa: E402
+from waterclock.kit.text.output_encoding import input_encoding, show_what_cannot_be_shown  # noqa: E402
 
 GROUP = "waterclock.commands"
 CLIENT = frozenset({"httpx", "yaml"})

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.log.build import WORKER, ask, create, ending, entries_of, finish, grab, wish
 from tests.support.lost_tail import lose_after
 from tests.support.waiting import until
-from waterclock.kit import measures
+from waterclock.kit.telemetry import catalog
 from waterclock.log import losses
 from waterclock.log.bodies import body_of
 from waterclock.log.client import Log
@@ -218,7 +218,7 @@ async def test_a_process_that_knew_more_tells_it_once_it_hears_of_the_next_epoch
 ) -> None:
     monkeypatch.setattr(losses, "SPREAD", 0.0)
     done = asyncio.Event()
-    before = measures.LOSSES.series.get((), 0)
+    before = catalog.LOSSES.series.get((), 0)
     tries: list[Loss] = []
 
     async def lost(loss: Loss) -> None:
@@ -236,7 +236,7 @@ async def test_a_process_that_knew_more_tells_it_once_it_hears_of_the_next_epoch
         await watch(log, 0)
     assert tries == [Loss(at(6), at(4))] * 2
     assert [event.known_through for event in await told(log)] == ["0-1-6"]
-    assert measures.LOSSES.series[()] == before + 1
+    assert catalog.LOSSES.series[()] == before + 1
     [line] = [record for record in caplog.records if record.levelname == "ERROR"]
     assert (line.message, vars(line)["known_through"], vars(line)["ended_at"]) == (
         "events that were known are lost",

@@ -12,8 +12,8 @@ import httpx
 import msgspec
 from litestar.types import ASGIApp
 
-from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
+from waterclock.kit.randomness import token
 from waterclock.log import attempts, sessions
 from waterclock.log.attempts import Grant, QueueCredit, RunEnding, StepBatch
 from waterclock.log.bodies import body_of, part

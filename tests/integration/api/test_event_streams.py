@@ -20,7 +20,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, Rig, Worker, served
 from tests.integration.api.sse import Event, eventually, kinds, stream
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 from waterclock.log.attempts import Grant
 from waterclock.log.bodies import body_of
 from waterclock.log.client import Log, LogSettings

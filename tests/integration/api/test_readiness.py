@@ -12,7 +12,7 @@ from tests.integration.api.rig import JOB, JOBS, Rig, assembled_rig, projected
 from tests.integration.api.test_requests import Wrong
 from tests.integration.test_doctor import asked
 from tests.support.servers import OwnValkey
-from waterclock.kit import metrics
+from waterclock.kit.telemetry import metrics
 from waterclock.log.clock import server_time
 from waterclock.log.lag import lag
 from waterclock.log.opening import tail_of

@@ -13,7 +13,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, projected, served
 from tests.integration.api.sse import Event, eventually, kinds, stream
 from tests.support.servers import OwnValkey
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 from waterclock_api import hub
 from waterclock_api.pieces import STUCK
 from waterclock_api.seats import SEAT_BYTES

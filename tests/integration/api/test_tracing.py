@@ -15,9 +15,9 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig
 from tests.integration.scheduler.stage import Stage
 from tests.support.traces import Spans, collected, links_of, parent_of, place, trace_of
-from waterclock.kit import measures
-from waterclock.kit.lines import lead_lines
 from waterclock.kit.settings import TelemetrySettings
+from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.log_lines import lead_lines
 from waterclock.log.tail import read
 from waterclock.model.events import RunRequested
 from waterclock_api.observing import Observed
@@ -180,7 +180,7 @@ async def test_runs_that_are_retried_together_have_traces_of_their_own(rig: Make
 async def test_requests_are_measured_by_route_and_never_by_what_a_client_makes_up(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
-        measures.HTTP_DURATION.series.clear()
+        catalog.HTTP_DURATION.series.clear()
         job = await api.create()
         await api.http.get(f"{JOBS}/{job['id']}")
         await api.http.get(f"{JOBS}/nobody")
@@ -190,7 +190,7 @@ async def test_requests_are_measured_by_route_and_never_by_what_a_client_makes_u
         await api.http.post(f"{RUNS}/{run_id}/cancel")
         live = await api.http.get(f"{RUNS}/{run_id}/logs/stream")
         assert "event: end" in live.text
-        assert {labels: sum(one.counts) for labels, one in measures.HTTP_DURATION.series.items()} == {
+        assert {labels: sum(one.counts) for labels, one in catalog.HTTP_DURATION.series.items()} == {
             ("POST", JOBS, "201"): 1,
             ("GET", f"{JOBS}/{{job_id}}", "200"): 1,
             ("GET", f"{JOBS}/{{job_id}}", "404"): 1,
@@ -209,7 +209,7 @@ async def test_a_client_that_does_not_wait_is_no_fault_of_ours() -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    measures.HTTP_DURATION.series.clear()
+    catalog.HTTP_DURATION.series.clear()
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": RUNS, "path_template": RUNS, "headers": []}
     asking = asyncio.ensure_future(Observed(cast("Any", slow))(scope, None, None))
     async with asyncio.timeout(10):
@@ -218,13 +218,13 @@ async def test_a_client_that_does_not_wait_is_no_fault_of_ours() -> None:
     with pytest.raises(asyncio.CancelledError):
         await asking
 
-    assert list(measures.HTTP_DURATION.series) == [("GET", RUNS, "499")]
+    assert list(catalog.HTTP_DURATION.series) == [("GET", RUNS, "499")]
 
 
 @pytest.mark.asyncio
 async def test_metrics_have_exemplars_where_openmetrics_is_asked_for(rig: MakeRig, spans: Spans) -> None:
     async with rig() as api:
-        measures.HTTP_DURATION.series.clear()
+        catalog.HTTP_DURATION.series.clear()
         await api.http.get(JOBS, headers=HEADERS)
         plain = await api.http.get("/metrics")
         told = await api.http.get("/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
+from waterclock.kit.randomness import token
 from waterclock.log import clock, jobs, tail
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.commands import Command

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from waterclock.executors import AnyExecutor
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.commands import Command

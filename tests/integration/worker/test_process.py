@@ -12,9 +12,9 @@ import pytest
 from tests.integration.worker.shop import Process, Shop
 from tests.integration.worker.test_liveness import a_process
 from waterclock import executors
-from waterclock.kit import telemetry
 from waterclock.kit.service import Unfit
 from waterclock.kit.settings import SettingsError
+from waterclock.kit.telemetry import traces
 from waterclock.log.broker import Control, asyncapi, broker_at, say
 from waterclock.log.clock import server_time
 from waterclock.log.errors import LogUnavailable, LogUnfit
@@ -167,7 +167,7 @@ def unread(ctx, params: dict[str, Literal['\\ud800']]): ...
 async def test_a_wrong_setting_stops_the_start(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], kind: type[Exception], named: str
 ) -> None:
-    monkeypatch.setattr(telemetry, "setup", _not_set_up)
+    monkeypatch.setattr(traces, "setup", _not_set_up)
     monkeypatch.setattr(executors, "_declared", [])
     places_of_process.cache_clear()
     monkeypatch.setenv("WATERCLOCK_REDIS_URL", shop.settings.url)

@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from tests.integration.worker import samples, traced
 from tests.integration.worker.shop import Shop
 from tests.support.traces import Spans, collected, id_of, links_of, parent_of, place, receiving, trace_of
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces
 from waterclock.model.events import RunFailed, RunStarted, RunSucceeded
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -135,7 +135,7 @@ async def test_of_a_trace_that_is_not_sampled_nothing_is_told_and_it_goes_on_uns
     assert spans.all() == []
     assert ended.traceparent is not None
     assert ended.traceparent[3:35] == TRACE
-    assert not telemetry.sampled(ended.traceparent)
+    assert not traces.sampled(ended.traceparent)
 
 
 @pytest.mark.asyncio

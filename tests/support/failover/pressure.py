@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from tests.support.listening import Listener
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 
 OK, ACCEPTED, UNAVAILABLE = 200, 202, 503
 CLIENTS = 4

@@ -16,7 +16,7 @@ from tests.unit.client.test_yaml_values import BOMB
 from waterclock.cli import main
 from waterclock.client.http import Client
 from waterclock.client.terminal import connect
-from waterclock.kit.output_encoding import show_what_cannot_be_shown
+from waterclock.kit.text.output_encoding import show_what_cannot_be_shown
 
 AWAY = "http://127.0.0.1:9"  # discard: nobody answers
 

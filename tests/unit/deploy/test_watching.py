@@ -16,8 +16,8 @@ from jsonschema import Draft202012Validator
 from promql_parser import parse  # pyright: ignore[reportMissingModuleSource, reportUnknownVariableType]
 
 from tests.unit.deploy.stands import DEPLOY, ROOT
-from waterclock.kit.measures import ALL
-from waterclock.kit.metrics import Histogram
+from waterclock.kit.telemetry.catalog import ALL
+from waterclock.kit.telemetry.metrics import Histogram
 
 BOARDS = sorted((DEPLOY / "grafana").glob("*.json"))
 RULES = DEPLOY / "prometheus" / "rules.yaml"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from waterclock.kit.lines import Sparing
+from waterclock.kit.telemetry.log_lines import Sparing
 from waterclock_worker import measuring
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support import odd_values
 from waterclock.executors import Retry, RunContext
 from waterclock.kit.clock import SystemClock
-from waterclock.kit.concealing import Concealer
+from waterclock.kit.redaction import Concealer
 from waterclock.log.attempts import Grant
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId

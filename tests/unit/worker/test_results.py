@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from waterclock.kit.concealing import Concealer
+from waterclock.kit.redaction import Concealer
 from waterclock_worker.outcomes import wait_of
 from waterclock_worker.results import DIGITS_MOST, NESTED_MOST, RESULT_MOST, BadResult, result_of
 

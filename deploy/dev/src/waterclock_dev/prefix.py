@@ -4,8 +4,8 @@ import threading
 from functools import partial
 from typing import TextIO
 
-from waterclock.kit.escaping import escaped
-from waterclock.kit.line_writer import LineWriter
+from waterclock.kit.telemetry.line_writer import LineWriter
+from waterclock.kit.text.escaping import escaped
 from waterclock_dev.children import OnLine
 
 FLUSH_MOST_S = 2.0

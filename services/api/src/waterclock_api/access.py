@@ -12,7 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope as AsgiScope
 
 from waterclock.kit.clock import Clock
-from waterclock.kit.repeats import Repeats
+from waterclock.kit.telemetry.repeated_lines import Repeats
 from waterclock_api.askers import ADDRESS, PRINCIPAL, SCOPE
 from waterclock_api.credentials import ANYBODY, EndOfGrant, Forbidden, GrantEnded, Principal, Unauthenticated
 from waterclock_api.keyless import check_direct

@@ -12,7 +12,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from waterclock.kit.clock import Clock, SystemClock
-from waterclock.kit.measures import exposed
+from waterclock.kit.telemetry.catalog import exposed
 from waterclock.log.client import Log
 from waterclock.log.gathering import Gathering
 from waterclock.log.losses import Losses

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 from litestar import Request
 
-from waterclock.kit import telemetry
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
+from waterclock.kit.telemetry import traces
 from waterclock.log.commands import Command
 from waterclock.model.ids import digest
 from waterclock_api.access import asker, may
@@ -67,7 +67,7 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
         may_edit=may(request, "edit"),
         actor=f"{who}@{address or NOWHERE}",  # what follows the last @ is no part of the name
         command=_command(request, who, body),
-        traceparent=telemetry.given(header(request, b"traceparent")),
+        traceparent=traces.given(header(request, b"traceparent")),
         patience=patience_of(request),
         versions=_versions(sole_header(request, b"if-match")),
     )

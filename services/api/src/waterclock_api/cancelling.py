@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces
 from waterclock.log.bodies import part
 from waterclock.log.commands import Command, Replayed
 from waterclock.log.commands import KeyReused as Reused
@@ -34,7 +34,7 @@ async def cancel_one(parts: Parts, caller: Caller, run_id: str, command: Command
         "job_id": (known.record.job_id or None) if isinstance(known, LiveRun) else None,
         "actor": caller.actor,
         "command_id": command.id,
-        "traceparent": telemetry.inject() or caller.traceparent,
+        "traceparent": traces.inject() or caller.traceparent,
     }
     asking, ending = part(RunCancelRequested, **told), part(RunCancelled, **told)
     done = await appended(

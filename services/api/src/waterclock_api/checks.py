@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from jsonschema import exceptions
 from jsonschema.exceptions import ValidationError
 
-from waterclock.kit.validation_messages import wrong_form
+from waterclock.kit.text.validation_messages import wrong_form
 from waterclock.model.definition import Definition
 from waterclock.model.durations import moment, seconds
 from waterclock.model.errors import Flaw

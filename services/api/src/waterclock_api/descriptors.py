@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from litestar.types import ASGIApp
 
-from waterclock.kit.lines import Outage
+from waterclock.kit.telemetry.log_lines import Outage
 from waterclock_api.connections import far_end, tcp_rows
 from waterclock_api.pieces import STUCK
 from waterclock_api.turns import in_thread

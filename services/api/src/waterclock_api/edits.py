@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces
 from waterclock.log import fires
 from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.commands import Replayed
@@ -115,7 +115,7 @@ async def _append(
         event,
         actor=caller.actor,
         command_id=caller.command.id,
-        traceparent=telemetry.inject() or caller.traceparent,
+        traceparent=traces.inject() or caller.traceparent,
         after=plan.after,
         through=None if plan.through is None else stamp(plan.through),
     )

@@ -13,10 +13,11 @@ from typing import Protocol
 import msgspec
 import psycopg
 
-from waterclock.kit import measures, telemetry
-from waterclock.kit.cancelling import apart, to_its_end
+from waterclock.kit.batches import portions
+from waterclock.kit.cancellation import apart, to_its_end
 from waterclock.kit.elapsed import told_every
-from waterclock.kit.gist import gist
+from waterclock.kit.telemetry import catalog, traces
+from waterclock.kit.text.gist import gist
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, Halted
@@ -36,7 +37,6 @@ from waterclock_api.comparing import Strangers
 from waterclock_api.handover import connect_following, unblocked
 from waterclock_api.installations import OtherInstallation
 from waterclock_api.opening import ArchiveAhead, OtherPartitions, ensure_open
-from waterclock_api.portions import portions
 from waterclock_api.projecting import Traced
 from waterclock_api.reservations import Reservations
 from waterclock_api.settling import settle_lost
@@ -219,7 +219,7 @@ class _Follower:
                 await self._project_whole(connection, at, [unreadable(entries[0], reason_of(error))])
 
     async def _project_whole(self, connection: Connection, at: Position | None, entries: Sequence[Entry]) -> None:
-        traced = Traced(self._partition, entries) if telemetry.tracing() else nullcontext()
+        traced = Traced(self._partition, entries) if traces.tracing() else nullcontext()
         began_at = time.monotonic()
         with traced, told_every(self._say_waiting, TELL_EVERY):
             batch = batch_of(entries)
@@ -227,11 +227,11 @@ class _Follower:
             if not await to_its_end(writing, within=LAST_TRANSACTION, name=f"write a batch of {self._partition}"):
                 raise Overtaken(f"Another projector has projected partition {self._partition} beyond {at}.")
         seconds = time.monotonic() - began_at
-        measures.PROJECTION.observe(seconds)
+        catalog.PROJECTION.observe(seconds)
         if isinstance(traced, Traced):
             traced.tell(seconds)
         for kind, count in Counter(entry.type for entry in entries).items():
-            measures.PROJECTED.add(count, kind)
+            catalog.PROJECTED.add(count, kind)
         _say_unknown(self._partition, entries)
         if batch.cleared:
             self._cleared.set()

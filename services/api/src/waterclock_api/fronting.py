@@ -18,7 +18,7 @@ from typing import Any
 from litestar import Request
 from litestar.types import ASGIApp
 
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 from waterclock.kit.settings import SettingsError
 from waterclock_api.budget import release
 from waterclock_api.pieces import PIECE, send_in_pieces

@@ -19,8 +19,9 @@ from typing import Self
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from waterclock.kit.batches import portions
 from waterclock.kit.clock import Clock
-from waterclock.kit.lines import Outage
+from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, LogError
@@ -32,7 +33,6 @@ from waterclock_api.beyond import check_latest, is_lost
 from waterclock_api.budget import HELD_BYTES, Account
 from waterclock_api.connections import connected
 from waterclock_api.credentials import EndOfGrant, GrantEnded
-from waterclock_api.portions import portions
 from waterclock_api.problems import StreamsFull, TooManyStreams
 from waterclock_api.seats import SEAT_BYTES, Channel, Group, Question, Seat
 from waterclock_api.turns import in_thread

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain, LogUnfit
 from waterclock.log.floors import NAMES

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 
-from waterclock.kit.validation_messages import message_of, pointer_of
+from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.errors import Flaw, Invalid
 from waterclock.wire.doubles import doubles, may_have_doubles
 from waterclock_api.access import admit_still

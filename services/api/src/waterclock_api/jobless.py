@@ -8,7 +8,7 @@ from typing import Any
 
 from litestar import post
 
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces
 from waterclock.log.bodies import body_of
 from waterclock.log.requests import Request
 from waterclock.model.errors import Flaw
@@ -101,7 +101,7 @@ async def _wanted(
         reason=write.reason,
         actor=caller.actor,
         command_id=caller.command.id,
-        traceparent=telemetry.inject() or caller.traceparent,
+        traceparent=traces.inject() or caller.traceparent,
     )
     return Request(run_id=run_id, queue=write.queue, overlap="allow", ready_at=ready_at, body=body_of(event))
 

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from litestar import delete, get, post, put
 
+from waterclock.kit.batches import in_turns
 from waterclock.log.commands import Answer as Earlier
 from waterclock.log.jobs import StoredJob
 from waterclock.log.opening import tail_of
@@ -32,7 +33,6 @@ from waterclock_api.notes import with_notes
 from waterclock_api.pages import room_for
 from waterclock_api.parts import COMMAND, Parts, parts_of
 from waterclock_api.past import job_then
-from waterclock_api.portions import in_turns
 from waterclock_api.reads import query_moment
 from waterclock_api.replays import REPLAYED, earlier_or_refuse
 from waterclock_api.resuming import resumed_at

@@ -12,7 +12,7 @@ import httpx
 import jwt
 import msgspec
 
-from waterclock.kit.authorities import authorities
+from waterclock.kit.ca_certificates import authorities
 from waterclock.kit.clock import Clock
 from waterclock_api.credentials import CredentialsUnknown
 

@@ -10,16 +10,16 @@ from contextlib import suppress
 
 import click
 
-from waterclock.kit import measures, telemetry
 from waterclock.kit.addresses import authority
-from waterclock.kit.collector import calm_collector
 from waterclock.kit.elapsed import told_every
+from waterclock.kit.gc_tuning import calm_collector
 from waterclock.kit.health import Report, served
 from waterclock.kit.heap import give_back, one_heap
-from waterclock.kit.measures import exposed
-from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import SettingsError, TelemetrySettings, read
+from waterclock.kit.telemetry import catalog, traces
+from waterclock.kit.telemetry.catalog import exposed
+from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.client import Log
 from waterclock.log.errors import LogUnavailable, LogUnfit, NotInitialised
 from waterclock.log.opening import prepare
@@ -88,7 +88,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
     hosts, origins = allowed_hosts(own.allowed_hosts), cors_origins(own.cors_origins)
     check_free(own.host, own.port)
     told = read(TelemetrySettings, os.environ)
-    telemetry.setup("api", told)
+    traces.setup("api", told)
     one_heap()
     give_back()
     for handler in logging.getLogger().handlers:
@@ -143,11 +143,11 @@ async def _project(stop: asyncio.Event) -> None:
     own, store = read(ProjectorSettings, os.environ), read(StoreSettings, os.environ)
     keep = kept(own.keep_events, own.keep_runs)
     told = read(TelemetrySettings, os.environ)
-    telemetry.setup("projector", told)
+    traces.setup("projector", told)
     log = await Log.connect(log_settings(), role="projector")
     readiness, exposition = _Readiness(), exposed("projector")
     for tag in TAGS:
-        measures.PROJECTED.add(0, tag)  # so that the first of each is seen to come
+        catalog.PROJECTED.add(0, tag)  # so that the first of each is seen to come
     try:
         async with (
             telling(log),
@@ -205,7 +205,7 @@ class _Readiness:
 
     def behind(self, lags: Lags) -> None:
         self._lags = lags
-        measures.FOLLOWED.set(len(lags))
+        catalog.FOLLOWED.set(len(lags))
         tell_lags(lags)
 
     def report(self) -> Report:

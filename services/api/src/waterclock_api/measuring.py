@@ -8,9 +8,9 @@ from typing import cast
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from waterclock.kit import measures
 from waterclock.kit.clock import Clock
-from waterclock.kit.metrics import Exposition
+from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.metrics import Exposition
 from waterclock.log import leaders
 from waterclock.log.client import Log
 from waterclock.log.errors import Halted, LogError, LogFull, LogRefuses
@@ -26,9 +26,9 @@ from waterclock_api.hub import Hub
 from waterclock_api.lagging import Lags, lags, places_of_all
 
 _OF_PARTITIONS = (
-    measures.OPEN, measures.HAS_LEADER, measures.UNDECIDED, measures.STREAM_BYTES, measures.QUEUED, measures.QUEUE_AGE,
-    measures.QUEUE_PAUSED, measures.MEMORY_USED, measures.MEMORY_LIMIT, measures.LOG_WRITABLE,
-    measures.LOG_CLOCK_OFFSET, measures.CLOCK_AHEAD,
+    catalog.OPEN, catalog.HAS_LEADER, catalog.UNDECIDED, catalog.STREAM_BYTES, catalog.QUEUED, catalog.QUEUE_AGE,
+    catalog.QUEUE_PAUSED, catalog.MEMORY_USED, catalog.MEMORY_LIMIT, catalog.LOG_WRITABLE,
+    catalog.LOG_CLOCK_OFFSET, catalog.CLOCK_AHEAD,
 )  # fmt: skip
 _POSTGRES_S = 1.5
 
@@ -46,10 +46,10 @@ class Measured:
         exposition.looks += [self._look_at_log, self._look_at_lag, self._look_at_streams]
 
     async def _look_at_streams(self) -> None:
-        measures.CLIENTS.set(self._hub.seats)
+        catalog.CLIENTS.set(self._hub.seats)
 
     async def _look_at_log(self) -> None:
-        measures.STORE_UP.set(0, "log")  # until it has answered, also if that takes too long
+        catalog.STORE_UP.set(0, "log")  # until it has answered, also if that takes too long
         for gauge in _OF_PARTITIONS:
             gauge.replace({})
         try:
@@ -58,71 +58,71 @@ class Measured:
             self._clocks(await look(self._log, self._clock))
         except LogError:
             return
-        measures.STORE_UP.set(1, "log")
+        catalog.STORE_UP.set(1, "log")
         tell_queues({partition: each for partition, each in found.items() if each is not None})
 
     async def _partition(self, partition: int) -> Depths | None:
         """Tell how a partition does; what its queues hold, None while it is halted."""
         label = str(partition)
         opened = (await server_state(self._log, partition)).opened
-        measures.OPEN.set(opened, label)
+        catalog.OPEN.set(opened, label)
         key = self._log.keys.partition(partition, "events")
-        measures.STREAM_BYTES.set(cast("int | None", await self._log.execute(key, "MEMORY", "USAGE", key)) or 0, label)
+        catalog.STREAM_BYTES.set(cast("int | None", await self._log.execute(key, "MEMORY", "USAGE", key)) or 0, label)
         try:
             seen = await leaders.watch(self._log, partition)
             found = await depths(self._log, partition)
         except Halted:
-            measures.OPEN.set(0, label)
+            catalog.OPEN.set(0, label)
             return None
         except LogRefuses:  # it answers
             return None
-        measures.HAS_LEADER.set(seen.until > seen.now, label)
-        measures.UNDECIDED.set(max(0, seen.now - seen.next_at) / 1000 if seen.next_at else 0, label)
+        catalog.HAS_LEADER.set(seen.until > seen.now, label)
+        catalog.UNDECIDED.set(max(0, seen.now - seen.next_at) / 1000 if seen.next_at else 0, label)
         return found
 
     async def _servers(self) -> None:
         for place, partitions in enumerate(self._log.groups):
             try:
                 await check_server(self._log, partitions[0])
-                measures.LOG_WRITABLE.set(1, str(place))
+                catalog.LOG_WRITABLE.set(1, str(place))
             except (LogRefuses, LogFull):
-                measures.LOG_WRITABLE.set(0, str(place))
+                catalog.LOG_WRITABLE.set(0, str(place))
             room = await room_of(self._log, self._log.keys.partition(partitions[0], "meta"))
-            measures.MEMORY_USED.set(room.used, str(place))
+            catalog.MEMORY_USED.set(room.used, str(place))
             if room.limit:
-                measures.MEMORY_LIMIT.set(room.limit, str(place))
+                catalog.MEMORY_LIMIT.set(room.limit, str(place))
 
     def _clocks(self, found: Clocks) -> None:
         for place, offset in enumerate(found.offsets.values()):
-            measures.LOG_CLOCK_OFFSET.set(offset / 1000, str(place))
+            catalog.LOG_CLOCK_OFFSET.set(offset / 1000, str(place))
         for partition, ahead in found.ahead.items():
-            measures.CLOCK_AHEAD.set(max(0, ahead) / 1000, str(partition))
+            catalog.CLOCK_AHEAD.set(max(0, ahead) / 1000, str(partition))
 
     async def _look_at_lag(self) -> None:
-        measures.STORE_UP.set(0, "archive")
+        catalog.STORE_UP.set(0, "archive")
         tell_lags({})
         try:
             async with self._pool.connection(timeout=_POSTGRES_S) as connection:
                 with within(connection, _POSTGRES_S):
                     places = await places_of_all(connection, self._log.partitions)
-                    measures.QUARANTINED.set(await quarantine.count(connection))
-            measures.STORE_UP.set(1, "archive")
+                    catalog.QUARANTINED.set(await quarantine.count(connection))
+            catalog.STORE_UP.set(1, "archive")
             tell_lags(await lags(self._log, places))
         except (psycopg.Error, PoolTimeout, LogError):
             return
 
 
 def tell_lags(found: Lags) -> None:
-    measures.LAG_EVENTS.replace({(str(partition),): one.events for partition, one in found.items()})
-    measures.LAG_SECONDS.replace({(str(partition),): one.seconds for partition, one in found.items()})
-    measures.ARCHIVE_AHEAD.replace({(str(partition),): one.ahead for partition, one in found.items()})
+    catalog.LAG_EVENTS.replace({(str(partition),): one.events for partition, one in found.items()})
+    catalog.LAG_SECONDS.replace({(str(partition),): one.seconds for partition, one in found.items()})
+    catalog.ARCHIVE_AHEAD.replace({(str(partition),): one.ahead for partition, one in found.items()})
 
 
 def tell_queues(found: Mapping[int, Depths]) -> None:
     for each in found.values():
         for queue, depth in each.queues.items():
             age = max(0, each.now - depth.since) / 1000 if depth.since else 0
-            measures.QUEUED.set(measures.QUEUED.series.get((queue,), 0) + depth.queued, queue)
-            measures.QUEUE_AGE.set(max(measures.QUEUE_AGE.series.get((queue,), 0), age), queue)
+            catalog.QUEUED.set(catalog.QUEUED.series.get((queue,), 0) + depth.queued, queue)
+            catalog.QUEUE_AGE.set(max(catalog.QUEUE_AGE.series.get((queue,), 0), age), queue)
     if (truth := found.get(TRUTH)) is not None:
-        measures.QUEUE_PAUSED.replace({(queue,): bool(depth.paused) for queue, depth in truth.queues.items()})
+        catalog.QUEUE_PAUSED.replace({(queue,): bool(depth.paused) for queue, depth in truth.queues.items()})

@@ -17,7 +17,7 @@ from typing import Any
 from litestar import Litestar
 from opentelemetry.trace import Span, SpanKind
 
-from waterclock.kit import measures, telemetry
+from waterclock.kit.telemetry import catalog, traces
 
 Scope = dict[str, Any]
 Send = Callable[[Any], Awaitable[None]]
@@ -43,9 +43,9 @@ class Observed:
             return
         began_at = time.perf_counter()
         answer = _Answer(send)
-        span = _begun(scope) if telemetry.tracing() and scope["path"] not in _QUIET else None
+        span = _begun(scope) if traces.tracing() and scope["path"] not in _QUIET else None
         try:
-            with _UNTRACED if span is None else telemetry.under(span):
+            with _UNTRACED if span is None else traces.under(span):
                 await self.application(scope, receive, answer.send)
         except asyncio.CancelledError:
             answer.left()
@@ -82,9 +82,9 @@ def _measure(scope: Scope, answer: _Answer, seconds: float, span: Span | None) -
     if answer.streams:
         return
     labels = _method(scope), route_of(scope), str(answer.status or 500)
-    measures.HTTP_DURATION.observe(seconds, *labels)
+    catalog.HTTP_DURATION.observe(seconds, *labels)
     if span is not None:
-        measures.HTTP_DURATION.exemplify(telemetry.inject(span), seconds, *labels)
+        catalog.HTTP_DURATION.exemplify(traces.inject(span), seconds, *labels)
 
 
 def _begun(scope: Scope) -> Span:
@@ -100,8 +100,8 @@ def _begun(scope: Scope) -> Span:
         attributes |= {"server.address": server[0]} | ({} if server[1] is None else {"server.port": server[1]})
     if (agent := headers.get(b"user-agent")) is not None:
         attributes["user_agent.original"] = agent.decode("latin-1")[:200]
-    parent = telemetry.given(headers.get(b"traceparent", b"").decode("latin-1"))
-    return telemetry.begun(_method(scope), parent=parent, kind=SpanKind.SERVER, attributes=attributes)
+    parent = traces.given(headers.get(b"traceparent", b"").decode("latin-1"))
+    return traces.begun(_method(scope), parent=parent, kind=SpanKind.SERVER, attributes=attributes)
 
 
 def _describe(span: Span, scope: Scope, answer: _Answer) -> None:
@@ -114,7 +114,7 @@ def _describe(span: Span, scope: Scope, answer: _Answer) -> None:
         span.update_name(f"{_method(scope)} {route}")
         span.set_attribute("http.route", route)
     if status >= 500:
-        telemetry.failed(span, str(status))
+        traces.failed(span, str(status))
 
 
 UNKNOWN = "none"

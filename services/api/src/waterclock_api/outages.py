@@ -8,7 +8,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
-from waterclock.kit.lines import Outage
+from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.errors import Halted, LogRefuses, LogUnavailable
 
 QUIET_S = 3.0

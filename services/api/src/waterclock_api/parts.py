@@ -15,7 +15,7 @@ from psycopg.errors import QueryCanceled
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
-from waterclock.kit.metrics import Exposition
+from waterclock.kit.telemetry.metrics import Exposition
 from waterclock.log.client import Log
 from waterclock.log.gathering import Gathering
 from waterclock.log.store_clock import StoreClocks

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from opentelemetry.trace import SpanKind
 
-from waterclock.kit import telemetry
 from waterclock.kit.clock import Clock
-from waterclock.kit.semantics import EVENTS, messaging
+from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry.semantics import EVENTS, messaging
 from waterclock.log.errors import Halted, LogRefuses, LogUnavailable
 
 PATIENCE = 2.0  # s
@@ -28,7 +28,7 @@ async def appended(clock: Clock, call: Callable[[], Awaitable[T]]) -> T:
         LogRefuses, at once: it is there, and does nothing now.
     """
     deadline = clock.monotonic() + PATIENCE
-    with telemetry.span(f"append {EVENTS}", kind=SpanKind.CLIENT, attributes=_APPEND):
+    with traces.span(f"append {EVENTS}", kind=SpanKind.CLIENT, attributes=_APPEND):
         while True:
             try:
                 return await call()

@@ -17,9 +17,9 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from psycopg_pool import PoolTimeout
 
-from waterclock.kit import telemetry
-from waterclock.kit.chance import token
-from waterclock.kit.repeats import Repeats
+from waterclock.kit.randomness import token
+from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry.repeated_lines import Repeats
 from waterclock.log.errors import (
     ClockAhead,
     Halted,
@@ -192,10 +192,10 @@ def to_response(request: Request[Any, Any, Any], error: Exception) -> Response[b
 
 def _trace_of(request: Request[Any, Any, Any]) -> str | None:
     """The request's trace: ours, or its client's where we make none."""
-    if (ours := telemetry.trace_id()) is not None:
+    if (ours := traces.trace_id()) is not None:
         return ours
     texts = (value.decode("latin-1") for name, value in request.scope["headers"] if name == b"traceparent")
-    given = telemetry.given(next(texts, None))
+    given = traces.given(next(texts, None))
     return given and given[3:35]
 
 

@@ -14,8 +14,8 @@ from typing import Self
 
 from opentelemetry.trace import Span, SpanKind
 
-from waterclock.kit import measures, telemetry
-from waterclock.kit.semantics import EVENTS, messaging
+from waterclock.kit.telemetry import catalog, traces
+from waterclock.kit.telemetry.semantics import EVENTS, messaging
 from waterclock.model.events import RunCancelled, RunDied, RunFailed, RunSucceeded, RunTimedOut
 from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry
@@ -34,13 +34,13 @@ class Traced(AbstractContextManager["Traced"]):
         self._sampled: dict[Position, str] = {}
         for entry in entries:
             trace: str | None = getattr(entry.event, "traceparent", None)
-            if trace is not None and telemetry.sampled(trace):
+            if trace is not None and traces.sampled(trace):
                 self._sampled[entry.position] = trace
         self._span: Span | None = None
         self._under: AbstractContextManager[object] | None = None
 
     def __enter__(self) -> Self:
-        self._span = telemetry.begun(
+        self._span = traces.begun(
             _NAME,
             links=list(dict.fromkeys(self._sampled.values())),
             kind=SpanKind.CONSUMER,
@@ -49,7 +49,7 @@ class Traced(AbstractContextManager["Traced"]):
             )
             | {"waterclock.position": str(self._entries[-1].position)},
         )
-        self._under = telemetry.under(self._span)
+        self._under = traces.under(self._span)
         self._under.__enter__()
         return self
 
@@ -60,20 +60,20 @@ class Traced(AbstractContextManager["Traced"]):
         assert self._under is not None
         self._under.__exit__(kind, error, trace)
         if kind is not None:
-            telemetry.failed(self._span, kind.__name__)
+            traces.failed(self._span, kind.__name__)
         self._span.end()
 
     def tell(self, seconds: float) -> None:
         """It is done, and took that long: tell so in the traces of the runs that have ended."""
-        whole = telemetry.inject(self._span)
+        whole = traces.inject(self._span)
         assert whole is not None
-        measures.PROJECTION.exemplify(whole, seconds)
+        catalog.PROJECTION.exemplify(whole, seconds)
         for entry in self._entries:
             parent = self._sampled.get(entry.position)
             if parent is None or not isinstance(entry.event, _ENDS):
                 continue
             position = str(entry.position)
-            telemetry.past(
+            traces.past(
                 _NAME,
                 seconds=seconds,
                 parent=parent,

@@ -12,9 +12,9 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from waterclock.kit.cancelling import apart
+from waterclock.kit.cancellation import apart
 from waterclock.kit.clock import SystemClock
-from waterclock.kit.lines import Outage
+from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.errors import Halted, LogError, LogUnavailable
 from waterclock.log.losses import Losses

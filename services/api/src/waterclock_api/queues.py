@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar import get, post
 
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces
 from waterclock.log.client import Queue as KnownQueue
 from waterclock.log.commands import KeyReused as Reused
 from waterclock.log.commands import Replayed
@@ -89,7 +89,7 @@ async def _append(
         reason=reason,
         actor=caller.actor,
         command_id=caller.command.id,
-        traceparent=telemetry.inject() or caller.traceparent,
+        traceparent=traces.inject() or caller.traceparent,
     )
     done = await appended(parts.clock, lambda: set_paused(parts.log, command=caller.command, event=event))
     if isinstance(done, Reused):

@@ -15,7 +15,7 @@ import logging
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from waterclock.kit.lines import Outage
+from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.log.floors import NAMES

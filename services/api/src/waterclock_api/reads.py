@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from psycopg.types.json import Jsonb
 
+from waterclock.kit.batches import AT_ONCE, in_turns
 from waterclock.model.durations import query_moment_ms
 from waterclock.model.errors import Flaw
 from waterclock.model.outcomes import ENDED, RunStatus
@@ -17,7 +18,6 @@ from waterclock_api.budget import Hold
 from waterclock_api.cursors import cursor_of, read_cursor, read_jobs_cursor, read_runs_cursor
 from waterclock_api.dto import JobsQuery, LinesQuery, PageQuery, RunsQuery
 from waterclock_api.pages import make_room, rows_of
-from waterclock_api.portions import AT_ONCE, in_turns
 from waterclock_api.problems import BadRequest
 from waterclock_api.registry import announced_by_workers
 from waterclock_api.rows import Row, attempt_of, executor_of, job_of, line_of, run_of, step_of

@@ -12,9 +12,9 @@ import click
 
 from waterclock.client.output import say
 from waterclock.client.table import table
-from waterclock.kit import telemetry
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import TelemetrySettings, read
+from waterclock.kit.telemetry import traces
 from waterclock.store.pool import Connection, connect_anew, open_pool
 from waterclock.store.rebuild import Compared, Rebuild
 from waterclock.store.rights import rights
@@ -49,7 +49,7 @@ def rebuild(swap: bool) -> None:
 async def _rebuild(*, swap: bool) -> bool:
     """Whether the live read models are now those that the archive tells."""
     store = read(StoreSettings, os.environ)
-    telemetry.setup("rebuild", read(TelemetrySettings, os.environ))
+    traces.setup("rebuild", read(TelemetrySettings, os.environ))
     async with (
         await open_pool(store.postgres_url, name="rebuild", max_size=1) as pool,
         await connect_anew(pool) as connection,

@@ -16,10 +16,10 @@ from functools import partial
 import click
 
 from waterclock.client.output import tell
-from waterclock.kit import telemetry
 from waterclock.kit.elapsed import told_every
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
+from waterclock.kit.telemetry import traces
 from waterclock.log.clearance import halt
 from waterclock.log.client import Log
 from waterclock.log.clock import ahead_of_server, server_time, turn_back
@@ -62,7 +62,7 @@ def reconcile(*, do: bool, accept_loss: bool, clock: bool, known: bool, partitio
 
     async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  each step may be repeated
         store = read(StoreSettings, os.environ)
-        telemetry.setup("reconcile", read(TelemetrySettings, os.environ))
+        traces.setup("reconcile", read(TelemetrySettings, os.environ))
         log = await Log.connect(log_settings(), role="reconcile")
         try:
             async with (

@@ -10,7 +10,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
-from waterclock.kit.lines import Outage
+from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError
 from waterclock.log.opening import tail_of

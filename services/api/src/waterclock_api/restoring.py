@@ -16,10 +16,10 @@ from collections.abc import Callable
 import click
 
 from waterclock.client.output import tell
-from waterclock.kit import telemetry
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
+from waterclock.kit.telemetry import traces
 from waterclock.log.clearance import Found, borne, clear, found, halt
 from waterclock.log.client import Log, Queue
 from waterclock.log.errors import LogUnavailable, LogUnfit
@@ -63,7 +63,7 @@ def restore(partitions: int | None, *, replace: bool, accept_loss: bool) -> None
 
 async def _restore(partitions: int | None, replace: bool, accept_loss: bool) -> None:
     store, migrating = read(StoreSettings, os.environ), read(MigrateSettings, os.environ)
-    telemetry.setup("restore", read(TelemetrySettings, os.environ))
+    traces.setup("restore", read(TelemetrySettings, os.environ))
     log = await Log.reach(log_settings(), role="restore")
     try:
         async with (

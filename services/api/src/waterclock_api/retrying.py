@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from litestar import post
 
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces
 from waterclock.log.bodies import body_of
 from waterclock.log.commands import Command
 from waterclock.log.jobs import StoredJob, load_job
@@ -82,9 +82,9 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
         if run_id not in originals:
             raise TryLater("The end of the run is not archived yet.")
         original = originals[run_id]
-        if original.request.traceparent is not None and telemetry.tracing():
-            telemetry.link(original.request.traceparent)
-        traceparent = telemetry.inject() or caller.traceparent
+        if original.request.traceparent is not None and traces.tracing():
+            traces.link(original.request.traceparent)
+        traceparent = traces.inject() or caller.traceparent
         done = await request_again(parts, caller, original, again, caller.command, write, traceparent=traceparent)
         notes = await _notes(parts, original.request.job_id)
         return told_run(done.run_id, replayed=done.replayed, notes=notes)

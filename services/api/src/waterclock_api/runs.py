@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from litestar import get, post
 
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces
 from waterclock.log.bodies import body_of
 from waterclock.log.jobs import StoredJob
 from waterclock.log.requests import Request
@@ -230,7 +230,7 @@ def _request(caller: Caller, stored: StoredJob, write: TriggerWrite, *, queue: s
         reason=write.reason,
         actor=caller.actor,
         command_id=caller.command.id,
-        traceparent=telemetry.inject() or caller.traceparent,
+        traceparent=traces.inject() or caller.traceparent,
     )
     overlap: Overlap = "allow" if definition.concurrent == "0" else write.overlap_policy or definition.overlap
     return Request(

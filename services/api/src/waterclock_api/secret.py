@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from waterclock.kit.chance import token
+from waterclock.kit.randomness import token
 
 PREFIX = "wck_"
 _FORM = re.compile(r"wck_([0-9a-v]{12})_([0-9a-v]{52})")

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry.trace import SpanKind
 
-from waterclock.kit import telemetry
-from waterclock.kit.semantics import messaging
+from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry.semantics import messaging
 from waterclock.model.ids import RunId
 from waterclock_api.caller import Caller
 
@@ -21,36 +21,36 @@ _OFF = nullcontext()
 
 def asked(caller: Caller, what: str) -> AbstractContextManager[None]:
     """Work on a command: its request's span names it, and what it is refused for."""
-    return _told(caller, what) if telemetry.tracing() else _OFF
+    return _told(caller, what) if traces.tracing() else _OFF
 
 
 @contextmanager
 def _told(caller: Caller, what: str) -> Generator[None]:
-    telemetry.describe({"waterclock.command": what, "waterclock.command_id": caller.command.id})
+    traces.describe({"waterclock.command": what, "waterclock.command_id": caller.command.id})
     try:
         yield
     except Exception as error:
-        telemetry.describe({"waterclock.refused": type(error).__name__})
+        traces.describe({"waterclock.refused": type(error).__name__})
         raise
 
 
 def became(run_id: RunId, state: str) -> None:
     """Tell of the run that a request has made, and whether it may start, or waits for a time or another run."""
-    if telemetry.tracing():
-        telemetry.describe({"waterclock.run": run_id, "waterclock.state": state})
+    if traces.tracing():
+        traces.describe({"waterclock.run": run_id, "waterclock.state": state})
 
 
 def apart(run_id: RunId) -> str | None:
     """Where the trace of one of many runs begins; None while tracing is off."""
-    return telemetry.origin(run_id, _cause())
+    return traces.origin(run_id, _cause())
 
 
 def created(run_id: RunId, queue: str, *, job: str | None, like: str | None = None) -> None:
     """Tell that one of many runs was requested. `like`: the trace of the run that it repeats."""
     at = apart(run_id)
-    if at is None or not telemetry.sampled(at):
+    if at is None or not traces.sampled(at):
         return
-    telemetry.past(
+    traces.past(
         f"create {queue}",
         seconds=0,
         parent=None,
@@ -59,9 +59,9 @@ def created(run_id: RunId, queue: str, *, job: str | None, like: str | None = No
         kind=SpanKind.PRODUCER,
         attributes=messaging("create", "create", queue, message=run_id, run=run_id, job=job or ""),
     )
-    telemetry.link(at)
+    traces.link(at)
 
 
 def _cause() -> tuple[str, ...]:
-    here = telemetry.inject()
+    here = traces.inject()
     return () if here is None else (here,)

@@ -13,14 +13,14 @@ import msgspec
 from faststream import FastStream
 from redis.exceptions import RedisError
 
-from waterclock.kit import telemetry
-from waterclock.kit.chance import token
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.health import Report, served
-from waterclock.kit.measures import exposed
-from waterclock.kit.otlp import pushing
+from waterclock.kit.randomness import token
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import NAME, Host, RedisSettings, Seconds, TelemetrySettings, read
+from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry.catalog import exposed
+from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.broker import asyncapi as drawn
 from waterclock.log.broker import broker_at, broker_of
 from waterclock.log.client import Log, LogSettings
@@ -69,7 +69,7 @@ def document(redis: RedisSettings) -> str:
 async def _serve(stop: asyncio.Event) -> None:
     redis, own = read(RedisSettings, os.environ), read(SchedulerSettings, os.environ)
     told = read(TelemetrySettings, os.environ)
-    telemetry.setup("scheduler", told)
+    traces.setup("scheduler", told)
     settings = LogSettings(
         url=redis.redis_url,
         address_map=redis.redis_address_map,

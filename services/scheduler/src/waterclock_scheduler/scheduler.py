@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from waterclock.kit import measures
 from waterclock.kit.clock import Clock
+from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
 from waterclock.model.ids import JobId
 from waterclock_scheduler.pauses import keep_pauses
@@ -66,9 +66,9 @@ class Scheduler:
 
     async def look(self) -> None:
         """Set the gauges of what is so now."""
-        measures.LED.set(len(self._walks))
+        catalog.LED.set(len(self._walks))
         ages = self.oldest_undecided_s()
-        measures.UNDECIDED.replace({(str(partition),): age for partition, age in ages.items()})
+        catalog.UNDECIDED.replace({(str(partition),): age for partition, age in ages.items()})
 
     def stuck_s(self) -> float:
         """The same without the time in which nothing could be decided: the measure of liveness."""

@@ -13,10 +13,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from waterclock.kit import measures
-from waterclock.kit.cancelling import apart
-from waterclock.kit.chance import fraction
+from waterclock.kit.cancellation import apart
 from waterclock.kit.clock import Clock
+from waterclock.kit.randomness import fraction
+from waterclock.kit.telemetry import catalog
 from waterclock.log import leaders
 from waterclock.log.bodies import part
 from waterclock.log.client import Log
@@ -131,7 +131,7 @@ class Terms:
         return pause
 
     async def _serve(self, term: Term) -> None:
-        measures.TERMS.add(1)
+        catalog.TERMS.add(1)
         log_line.info("leading", extra={"partition": term.partition, "term": term.number})
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep(term), name=f"keep term {term.number} of partition {term.partition}")

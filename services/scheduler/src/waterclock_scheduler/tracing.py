@@ -11,8 +11,8 @@ from __future__ import annotations
 import msgspec
 from opentelemetry.trace import SpanKind
 
-from waterclock.kit import measures, telemetry
-from waterclock.kit.semantics import EVENTS, messaging
+from waterclock.kit.telemetry import catalog, traces
+from waterclock.kit.telemetry.semantics import EVENTS, messaging
 from waterclock.log.requests import Decided, Quiet, Request
 from waterclock.model.events import FireCoalesced, FireSkipped
 from waterclock.model.ids import JobId, RunId, was_requested
@@ -44,12 +44,12 @@ def decided(batch: Batch, done: Decided, *, partition: int, seconds: float) -> N
                 one = _folded(unit.job_id, item, seconds)
             else:
                 one = _requested(item, met.get((place, number)), done.now, seconds, partition)
-                measures.DECISION_DELAY.exemplify(one, max(0, done.now - planned.next_at) / 1000)
-            if telemetry.sampled(one):
+                catalog.DECISION_DELAY.exemplify(one, max(0, done.now - planned.next_at) / 1000)
+            if traces.sampled(one):
                 assert one is not None
                 told.append(one)
     if told:
-        telemetry.past(
+        traces.past(
             f"append {EVENTS}",
             seconds=seconds,
             parent=None,
@@ -60,13 +60,13 @@ def decided(batch: Batch, done: Decided, *, partition: int, seconds: float) -> N
 
 
 def _requested(item: Request, met: tuple[str, RunId] | None, now: int, seconds: float, partition: int) -> str | None:
-    at = telemetry.origin(item.run_id)
-    if not telemetry.sampled(at):
+    at = traces.origin(item.run_id)
+    if not traces.sampled(at):
         return None
     wanted = _decode_wanted(item.body)
     fate, other = met if met is not None else ("fired", None)
     beside = {} if other is None else {"waterclock.into" if fate == "folded" else "waterclock.blocked_by": other}
-    return telemetry.past(
+    return traces.past(
         f"decide {item.queue}",
         seconds=seconds,
         parent=None,
@@ -94,7 +94,7 @@ def _folded(job_id: JobId, item: Quiet, seconds: float) -> str | None:
     """A decision about instants that fire nothing; where they fold into a run, it is linked."""
     event = _decode(item.body)
     into = event.into if isinstance(event, FireCoalesced) else None
-    return telemetry.past(
+    return traces.past(
         "decide",
         seconds=seconds,
         parent=None,
@@ -112,6 +112,6 @@ def _folded(job_id: JobId, item: Quiet, seconds: float) -> str | None:
 
 def _of_run(run_id: RunId | None) -> tuple[str, ...]:
     """Where the trace of a run begins. One started by hand has that of its request, which only that knows."""
-    if run_id is None or was_requested(run_id) or (found := telemetry.origin(run_id)) is None:
+    if run_id is None or was_requested(run_id) or (found := traces.origin(run_id)) is None:
         return ()
     return (found,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from waterclock.kit import telemetry
+from waterclock.kit.telemetry import traces
 from waterclock.log import fires
 from waterclock.log.requests import ITEMS_IN_A_CALL, Unit
 from waterclock.model.instants.misfire import Policy, Settlement, settle
@@ -16,7 +16,7 @@ Batch = list[tuple[Planned, Unit]]
 
 async def batches(dues: list[Due], now: int) -> AsyncGenerator[Batch]:
     """Units for all jobs that are due, in bounded calls; a unit is never split."""
-    trace = telemetry.origin if telemetry.tracing() else None  # the decision, told once it is made, begins it
+    trace = traces.origin if traces.tracing() else None  # the decision, told once it is made, begins it
     batch: Batch = []
     items = 0
     for due in dues:

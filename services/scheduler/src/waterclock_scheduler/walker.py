@@ -15,9 +15,9 @@ import logging
 from collections import Counter
 from contextlib import aclosing
 
-from waterclock.kit import measures, telemetry
 from waterclock.kit.clock import Clock
-from waterclock.kit.lines import Outage, Sparing
+from waterclock.kit.telemetry import catalog, traces
+from waterclock.kit.telemetry.log_lines import Outage, Sparing
 from waterclock.log import jobs, requests
 from waterclock.log.client import Log
 from waterclock.log.errors import ClockAhead, LogFull, UnknownQueue, Unreadable
@@ -228,7 +228,7 @@ class Walk:
             self._log, self._term.partition, units, term=self._term.number, expected_now=self._store_clock.now()
         )
         self._measure(batch, decided)
-        if telemetry.tracing():
+        if traces.tracing():
             seconds = self._clock.monotonic() - began_at
             tracing.decided(batch, decided, partition=self._term.partition, seconds=seconds)
         for (planned, unit), result in zip(batch, decided.results, strict=True):
@@ -251,6 +251,6 @@ class Walk:
             told = {"partition": self._term.partition, "instant": stamp(min(firsts)), "late_ms": late_ms}
             log_line.warning("decided late", extra=told | {"jobs": firsts.total()})
         for first, times in firsts.items():
-            measures.DECISION_DELAY.observe(max(0, decided.now - first) / 1000, times=times)
+            catalog.DECISION_DELAY.observe(max(0, decided.now - first) / 1000, times=times)
         for result, times in Counter(results).items():
-            measures.DECISIONS.add(times, result)
+            catalog.DECISIONS.add(times, result)

@@ -18,9 +18,9 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from waterclock.executors import AnyExecutor, RunContext, Values
-from waterclock.kit import telemetry
-from waterclock.kit.chance import fraction
 from waterclock.kit.clock import Clock
+from waterclock.kit.randomness import fraction
+from waterclock.kit.telemetry import traces
 from waterclock.log.attempts import Grant, RunEnding
 from waterclock.model.definition import DEFAULT_TIMEOUT
 from waterclock.model.events import RunRequested
@@ -219,10 +219,10 @@ class Attempt:
 
     def traced(self) -> AbstractContextManager[object]:
         """Work under the attempt's span, beneath its claim; it ends with the attempt."""
-        if self.traceparent is None or not telemetry.tracing():
+        if self.traceparent is None or not traces.tracing():
             return _UNTRACED
         self.span = tracing.begun(self)
-        return telemetry.under(self.span)
+        return traces.under(self.span)
 
     def _over(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
         """Its time is over, on its loop. Where another run has held that up, it is not to blame."""

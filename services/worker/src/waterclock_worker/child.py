@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from waterclock.executors import AnyExecutor, RunContext, current_step, declared
-from waterclock.kit.concealing import own
+from waterclock.kit.redaction import own
 from waterclock.lifespans import LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
 from waterclock.sayings import level_of

@@ -46,9 +46,9 @@ def beneath(traceparent: str | None) -> Generator[None]:
             yield
     finally:
         if _made:
-            from waterclock.kit import telemetry  # noqa: PLC0415
+            from waterclock.kit.telemetry import traces  # noqa: PLC0415
 
-            telemetry.shutdown()
+            traces.shutdown()
 
 
 _made: list[Any] = []
@@ -57,11 +57,11 @@ _made: list[Any] = []
 def _provider() -> Any:
     """Ours, made where the first span begins; one that makes none while there is nowhere to send them."""
     if not _made:
-        from waterclock.kit import telemetry  # noqa: PLC0415
         from waterclock.kit.settings import TelemetrySettings, read  # noqa: PLC0415
+        from waterclock.kit.telemetry import traces  # noqa: PLC0415
 
         endpoint = read(TelemetrySettings, os.environ).otlp_endpoint
         if endpoint is not None:
-            telemetry.install("worker", telemetry.exporter_to(endpoint))
-        _made.append(telemetry.provider())
+            traces.install("worker", traces.exporter_to(endpoint))
+        _made.append(traces.provider())
     return _made[0]

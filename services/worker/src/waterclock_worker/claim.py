@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from waterclock.kit import measures
-from waterclock.kit.chance import fraction, token
 from waterclock.kit.clock import Clock
+from waterclock.kit.randomness import fraction, token
+from waterclock.kit.telemetry import catalog
 from waterclock.log.attempts import Claimed, Grant, QueueCredit, claim, wait_wake
 from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log, Queue
@@ -146,7 +146,7 @@ class Claimer:
         """The session was found dead: its runs are other workers' now."""
         attempts = self._seat.lost(session)
         if session:
-            measures.SESSIONS_LOST.add(1)
+            catalog.SESSIONS_LOST.add(1)
             log.warning("session lost", extra={"partition": self._seat.partition, "session": session})
         for attempt in attempts:
             attempt.lose()
@@ -176,7 +176,7 @@ class Claimer:
         seat.asked_at = self._clock.monotonic()
         claimed = await until_answered(ask, what="claim")
         seat.claims = number
-        measures.CLAIMS.add(1)
+        catalog.CLAIMS.add(1)
         return claimed
 
     def _note(self, claimed: Claimed) -> bool:

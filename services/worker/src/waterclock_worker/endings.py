@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from waterclock.kit import measures
+from waterclock.kit.telemetry import catalog
 from waterclock.log.attempts import IN_A_CALL, RunEnding, end
 from waterclock.log.client import Log
 from waterclock_worker.patience import until_answered
@@ -44,7 +44,7 @@ class Endings:
             for ending, result in zip(batch, results, strict=True):
                 self._waiting.popleft()
                 if result == "refused":
-                    measures.REFUSED.add(1)
+                    catalog.REFUSED.add(1)
                     log.warning("end refused", extra={"run": ending.run_id, "attempt": ending.attempt})
                 self._answered(ending)
             if not self._waiting:

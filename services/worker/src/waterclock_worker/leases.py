@@ -12,9 +12,9 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 
-from waterclock.kit import measures
 from waterclock.kit.clock import Clock
-from waterclock.kit.lines import Outage
+from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import Halted, LogError, NoSession
 from waterclock.log.passing import PASSES
@@ -132,7 +132,7 @@ class Leases:
         except Halted:
             self._trust(seat, session, asked_at)  # nobody sweeps a halted partition, and watches begin anew after it
         except PASSES as error:  # of no other answer a lease may be trusted
-            measures.RENEWALS_FAILED.add(1)
+            catalog.RENEWALS_FAILED.add(1)
             self._outages[seat.partition].failed(error)
         else:
             self._outages[seat.partition].over()

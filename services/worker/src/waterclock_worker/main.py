@@ -14,15 +14,15 @@ from typing import Any
 import click
 import msgspec
 
-from waterclock.kit import lines, telemetry
-from waterclock.kit.collector import calm_collector
+from waterclock.kit.gc_tuning import calm_collector
 from waterclock.kit.health import served
 from waterclock.kit.heap import one_heap
-from waterclock.kit.measures import exposed
-from waterclock.kit.metrics import Exposition
-from waterclock.kit.otlp import pushing
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, name_of, read
+from waterclock.kit.telemetry import log_lines, traces
+from waterclock.kit.telemetry.catalog import exposed
+from waterclock.kit.telemetry.metrics import Exposition
+from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.broker import asyncapi as document_of
 from waterclock.log.broker import broker_at, broker_of, hosted
 from waterclock.log.client import Log, LogSettings
@@ -68,12 +68,12 @@ def worker(*, asyncapi: bool, executors: tuple[str, ...], queues: str | None, na
     chosen = {option: value for option, value in given.items() if value is not None}
     with own_tasks_told():  # before modules of executors are loaded, which may take it by its name
         run_service(lambda stop: serve(stop, chosen), unfit=(LogUnfit, LogUnavailable), name="waterclock worker")
-    lines.flush()
+    log_lines.flush()
     printing = threading.Thread(
         target=sys.stdout.flush, daemon=True
     )  # by executors, outside runs; it may take for ever
     printing.start()
-    printing.join(lines.FLUSH_MOST_S)
+    printing.join(log_lines.FLUSH_MOST_S)
     os._exit(0)  # a thread of an executor that never returns must not keep a drained worker alive
 
 
@@ -86,7 +86,7 @@ async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
     redis = read(RedisSettings, os.environ)
     settings = msgspec.structs.replace(read(WorkerSettings, os.environ), **chosen)
     told = read(TelemetrySettings, os.environ)
-    telemetry.setup("worker", told)
+    traces.setup("worker", told)
     if settings.lease < 1:
         raise SettingsError("WATERCLOCK_LEASE: a lease under 1 s ends by any hiccup")
     one_heap()

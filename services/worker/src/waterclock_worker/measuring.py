@@ -6,8 +6,8 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from waterclock.kit import measures
-from waterclock.kit.lines import Sparing
+from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.log_lines import Sparing
 from waterclock_worker.attempt import Attempt
 
 LATE_MS = 5_000
@@ -20,8 +20,8 @@ def claimed(attempts: Sequence[Attempt]) -> None:
     """Count grants, and how long their runs have waited."""
     for (queue, waited), times in Counter((one.request.queue, one.grant.waited) for one in attempts).items():
         if waited >= 0:
-            measures.START_DELAY.observe(waited / 1000, queue, times=times)
-        measures.CLAIMED.add(times, queue)
+            catalog.START_DELAY.observe(waited / 1000, queue, times=times)
+        catalog.CLAIMED.add(times, queue)
 
 
 def tell_late(attempts: Sequence[Attempt], now: float) -> None:
@@ -40,18 +40,18 @@ def ended(attempts: Sequence[Attempt], now: float) -> None:
     """Count ends, and how long they took until `now`, a monotonic second."""
     for attempt in attempts:
         took, key = now - attempt.claimed_at, attempt.executor.key
-        measures.DURATION.observe(took, key)
+        catalog.DURATION.observe(took, key)
         if attempt.traceparent is not None:
-            measures.DURATION.exemplify(attempt.traceparent, took, key)
+            catalog.DURATION.exemplify(attempt.traceparent, took, key)
     for (queue, outcome), times in Counter((one.request.queue, one.outcome) for one in attempts).items():
-        measures.ENDED.add(times, queue, outcome)
+        catalog.ENDED.add(times, queue, outcome)
 
 
 def standing(slots: int, held: Sequence[Attempt], *, own_loops: int) -> None:
     """Tell what is so now: of the attempts held, some have ended and wait for an answer."""
     unanswered = sum(attempt.ending is not None for attempt in held)
-    measures.SLOTS.set(slots)
-    measures.EXECUTING.set(len(held) - unanswered)
-    measures.UNANSWERED.set(unanswered)
-    measures.OWN_LOOPS.set(own_loops)
-    measures.OVERDUE.set(sum(attempt.overdue and attempt.ending is None for attempt in held))
+    catalog.SLOTS.set(slots)
+    catalog.EXECUTING.set(len(held) - unanswered)
+    catalog.UNANSWERED.set(unanswered)
+    catalog.OWN_LOOPS.set(own_loops)
+    catalog.OVERDUE.set(sum(attempt.overdue and attempt.ending is None for attempt in held))

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol, cast
 import msgspec
 
 from waterclock.executors import LATEST_RETRY, AnyExecutor, GiveUp, Retry
-from waterclock.kit.concealing import Concealer
-from waterclock.kit.validation_messages import message_of, pointer_of
+from waterclock.kit.redaction import Concealer
+from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.events import Level
 from waterclock.model.outcomes import AttemptOutcome, Error
 from waterclock.sayings import number_of

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from waterclock.kit.chance import fraction
+from waterclock.kit.randomness import fraction
 from waterclock.log.passing import PASSES
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import msgspec
 
-from waterclock.kit.concealing import Concealer
+from waterclock.kit.redaction import Concealer
 from waterclock.sayings import written
 from waterclock.wire.nesting import nested_deeper
 

@@ -20,8 +20,8 @@ from functools import partial
 import msgspec
 
 from waterclock.executors import AnyExecutor
-from waterclock.kit import telemetry
 from waterclock.kit.clock import Clock
+from waterclock.kit.telemetry import traces
 from waterclock.lifespans import ThreadValues
 from waterclock.log.attempts import Grant, RunEnding
 from waterclock.log.client import Log
@@ -116,7 +116,7 @@ class Running:
         on_loop: list[Attempt] = []
         attempts = [self._attempt(seat, grant) for grant in grants]
         measuring.claimed(attempts)
-        if telemetry.tracing() and attempts:
+        if traces.tracing() and attempts:
             tracing.claimed(attempts, seconds=self._clock.monotonic() - seat.asked_at, session=seat.session)
         measuring.tell_late(attempts, self._clock.monotonic())
         capture.begun([attempt.steps for attempt in attempts if attempt.executor.kind != "child"])

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypedDict
 
 from waterclock.kit.clock import Clock
-from waterclock.kit.concealing import own
+from waterclock.kit.redaction import own
 from waterclock.log.bodies import Body, body_of
 from waterclock.model.events import (
     AnyStepEvent,

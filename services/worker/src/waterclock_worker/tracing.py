@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.trace import Span, SpanKind
 
-from waterclock.kit import measures, telemetry
-from waterclock.kit.semantics import messaging
+from waterclock.kit.telemetry import catalog, traces
+from waterclock.kit.telemetry.semantics import messaging
 from waterclock_worker.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ _WELL = frozenset({"succeeded", "cancelled", "returned"})
 
 def claimed(attempts: Sequence[Attempt], *, seconds: float, session: str) -> None:
     """Tell of a claim in the trace of each run that it granted, and once of all of them, where they are several."""
-    parents = [one.request.traceparent or telemetry.origin(one.name) for one in attempts]
+    parents = [one.request.traceparent or traces.origin(one.name) for one in attempts]
     whole = _whole(attempts, parents, seconds, session) if len(attempts) > 1 else None
     for attempt, parent in zip(attempts, parents, strict=True):
-        if not telemetry.sampled(parent):
+        if not traces.sampled(parent):
             attempt.traceparent = parent
             continue
-        attempt.traceparent = telemetry.past(
+        attempt.traceparent = traces.past(
             f"claim {attempt.request.queue}",
             seconds=seconds,
             parent=parent,
@@ -49,15 +49,15 @@ def claimed(attempts: Sequence[Attempt], *, seconds: float, session: str) -> Non
             ),
         )
         if attempt.grant.waited >= 0:
-            measures.START_DELAY.exemplify(attempt.traceparent, attempt.grant.waited / 1000, attempt.request.queue)
+            catalog.START_DELAY.exemplify(attempt.traceparent, attempt.grant.waited / 1000, attempt.request.queue)
 
 
 def _whole(attempts: Sequence[Attempt], parents: Sequence[str | None], seconds: float, session: str) -> str | None:
-    links = [parent for parent in parents if parent is not None and telemetry.sampled(parent)]
+    links = [parent for parent in parents if parent is not None and traces.sampled(parent)]
     if not links:
         return None
     queues = ",".join(sorted({one.request.queue for one in attempts}))
-    return telemetry.past(
+    return traces.past(
         f"claim {queues}",
         seconds=seconds,
         parent=None,
@@ -80,13 +80,13 @@ def begun(attempt: Attempt) -> Span:
     grant, queue = attempt.grant, attempt.request.queue
     parent = attempt.traceparent
     assert parent is not None
-    if not telemetry.sampled(parent):
-        return telemetry.begun("", parent=parent)
-    span = telemetry.begun(
+    if not traces.sampled(parent):
+        return traces.begun("", parent=parent)
+    span = traces.begun(
         f"attempt {queue}",
         parent=parent,
-        at=telemetry.of_attempt(parent, grant.run_id, grant.attempt),
-        links=() if grant.attempt == 1 else (telemetry.of_attempt(parent, grant.run_id, grant.attempt - 1),),
+        at=traces.of_attempt(parent, grant.run_id, grant.attempt),
+        links=() if grant.attempt == 1 else (traces.of_attempt(parent, grant.run_id, grant.attempt - 1),),
         kind=SpanKind.CONSUMER,
         attributes=messaging(
             "process",
@@ -102,20 +102,20 @@ def begun(attempt: Attempt) -> Span:
             job=attempt.request.job_id or "",
         ),
     )
-    attempt.traceparent = attempt.steps.traceparent = telemetry.inject(span)
+    attempt.traceparent = attempt.steps.traceparent = traces.inject(span)
     return span
 
 
 def ended(span: Span, outcome: Outcome) -> None:
     span.set_attribute("waterclock.outcome", outcome.kind)
     if outcome.kind not in _WELL:
-        telemetry.failed(span, outcome.kind if outcome.error is None else outcome.error.type)
+        traces.failed(span, outcome.kind if outcome.error is None else outcome.error.type)
     span.end()
 
 
 def step(traceparent: str, name: str, number: int, *, seconds: float, status: str, error: str | None) -> None:
     """Tell of a step that has ended now."""
-    telemetry.past(
+    traces.past(
         f"step {name}",
         seconds=seconds,
         parent=traceparent,

@@ -23,7 +23,7 @@ import yaml
 
 from waterclock.client.problems import FieldProblem
 from waterclock.client.yaml_values import FORMS, BadFile, pointer, read_yaml, text_of
-from waterclock.kit.validation_messages import message_of, pointer_of
+from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.durations import moment, seconds

@@ -29,7 +29,7 @@ from waterclock.client.talks import (
     following,
     named_by_id,
 )
-from waterclock.kit.authorities import authorities
+from waterclock.kit.ca_certificates import authorities
 from waterclock.model.outcomes import ENDED
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import click
 
 from waterclock.client.table import visible
-from waterclock.kit.escaping import escaped
+from waterclock.kit.text.escaping import escaped
 
 
 def put_json(answer: bytes) -> None:

@@ -29,7 +29,7 @@ from waterclock.client.problems import (
     refusal,
 )
 from waterclock.kit.addresses import http_url
-from waterclock.kit.chance import fraction, token
+from waterclock.kit.randomness import fraction, token
 from waterclock.model.names import LONGEST, common, normal
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from waterclock.kit.addresses import authority, listening_socket, setting_at_fault
-from waterclock.kit.metrics import Exposition
 from waterclock.kit.service import Unfit
+from waterclock.kit.telemetry.metrics import Exposition
 
 READ_TIMEOUT = 5.0  # s
 LONGEST_REQUEST = 8_192  # bytes

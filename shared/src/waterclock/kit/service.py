@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from importlib.util import find_spec
 
-from waterclock.kit import lines, telemetry
 from waterclock.kit.settings import SettingsError
+from waterclock.kit.telemetry import log_lines, traces
 
 UNFIT = 2
 """Exit code of a process that could not start: a wrong setting, a server out of reach or not fit."""
@@ -48,23 +48,23 @@ def run_service(
     known = (SettingsError, Unfit, *unfit)
     _take_standard_descriptors()
     raise_descriptors()
-    atexit.register(lines.flush)
+    atexit.register(log_lines.flush)
     try:
-        with lines.threads_told(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with log_lines.threads_told(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(serve))
     except known as error:
         _say(name, error)
     except ExceptionGroup as group:
         matching, rest = group.split(known)
         if matching is None or rest is not None:
-            sys.excepthook = lines.ended_by
+            sys.excepthook = log_lines.ended_by
             raise
         _say(name, _first(matching))
     except Exception:
-        sys.excepthook = lines.ended_by
+        sys.excepthook = log_lines.ended_by
         raise
     finally:
-        telemetry.shutdown()
+        traces.shutdown()
 
 
 def raise_descriptors() -> None:
@@ -84,7 +84,7 @@ async def _until_signal(serve: Callable[[asyncio.Event], Awaitable[None]]) -> No
     def asked(number: int) -> None:
         nonlocal was_asked
         if was_asked:
-            lines.flush(_AT_ONCE_S)
+            log_lines.flush(_AT_ONCE_S)
             os._exit(128 + number)
         was_asked = True
         stop.set()
@@ -114,7 +114,7 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
 
 
 def _say(name: str, error: Exception) -> None:
-    lines.last_words(f"{name}: {error}")
+    log_lines.last_words(f"{name}: {error}")
     sys.exit(UNFIT)
 
 

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from waterclock.kit.addresses import http_url, served_host
-from waterclock.kit.output_encoding import input_encoding
-from waterclock.kit.validation_messages import message_of
+from waterclock.kit.text.output_encoding import input_encoding
+from waterclock.kit.text.validation_messages import message_of
 from waterclock.model.names import name_flaw, normal
 
 PREFIX = "WATERCLOCK_"

@@ -14,8 +14,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple, TypeVar
 
-from waterclock.kit import measures
-from waterclock.kit.chance import fraction
+from waterclock.kit.randomness import fraction
+from waterclock.kit.telemetry import catalog
 from waterclock.log import tail
 from waterclock.log.bodies import part
 from waterclock.log.client import Log
@@ -119,7 +119,7 @@ class Losses:
         ended = str(loss.ended) if loss.ended is not None else None
         extra = {"partition": known.partition, "known_through": str(known), "ended_at": ended}
         _log.error("events that were known are lost", extra=extra)
-        measures.LOSSES.add(1)
+        catalog.LOSSES.add(1)
         if (lost := self._lost) is not None:
             await _answered(lambda: lost(loss))
         await asyncio.sleep(SPREAD * fraction())

@@ -13,8 +13,8 @@ from typing import Any
 from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
-from waterclock.kit.chance import fraction
-from waterclock.kit.lines import Outage, Sparing
+from waterclock.kit.randomness import fraction
+from waterclock.kit.telemetry.log_lines import Outage, Sparing
 from waterclock.log.asking import Asked
 from waterclock.log.errors import AccessLost, LogError, LogUnavailable, LogUnfit, NotPrimary
 from waterclock.log.lines import Line, Server, pack

@@ -9,8 +9,8 @@ from typing import cast
 
 import msgspec
 
-from waterclock.kit.concealing import own
-from waterclock.kit.escaping import cut
+from waterclock.kit.redaction import own
+from waterclock.kit.text.escaping import cut
 from waterclock.log.client import Log
 from waterclock.log.clock import server_time
 from waterclock.log.errors import LogError

@@ -11,8 +11,8 @@ import asyncio
 import logging
 from typing import NamedTuple
 
-from waterclock.kit import measures
 from waterclock.kit.clock import Clock
+from waterclock.kit.telemetry import catalog
 from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log
 from waterclock.log.passing import PASSES
@@ -103,8 +103,8 @@ class Sweeper:
             if swept.state != "more":
                 break
         if swept.state == "emptied":
-            measures.SWEPT.add(1)
-            measures.RUNS_SWEPT.add(runs)
+            catalog.SWEPT.add(1)
+            catalog.RUNS_SWEPT.add(runs)
             log.warning("session swept", extra={"partition": self._partition, "session": session, "runs": runs})
 
     def _left(self, session: str) -> Body | None:

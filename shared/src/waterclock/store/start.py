@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-from waterclock.kit.lines import Outage
+from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.store.errors import StoreAway
 from waterclock.store.passing import PASSES
 from waterclock.store.pool import Pool, check_usable

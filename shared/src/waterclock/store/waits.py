@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
-from waterclock.kit.lines import Outage
+from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.model.positions import Position, parse_position
 from waterclock.store import archive
 from waterclock.store.lanes import Connections

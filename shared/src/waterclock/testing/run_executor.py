@@ -20,7 +20,7 @@ from typing import Any, cast
 import msgspec
 
 from waterclock.executors import AnyExecutor, Executor, RunContext
-from waterclock.kit.concealing import Concealer
+from waterclock.kit.redaction import Concealer
 from waterclock.lifespans import AnyLifespan, LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
 

@@ -22,7 +22,7 @@ from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from waterclock.kit.lines import Sparing
+from waterclock.kit.telemetry.log_lines import Sparing
 from waterclock_worker.execution import process_state
 from waterclock_worker.execution.state_families import Family, Faults, Umask
 from waterclock_worker.execution.state_members import Environment, Modules

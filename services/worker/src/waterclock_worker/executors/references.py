@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from waterclock.executors import GiveUp
-from waterclock.kit.concealing import Concealer
+from waterclock.kit.redaction import Concealer
 from waterclock.model.places import ReferenceSpec
 from waterclock.model.places import reference as plain_reference
 from waterclock_worker.executors.hosts import Host, HostPattern, host_pattern, written

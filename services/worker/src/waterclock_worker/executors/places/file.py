@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from waterclock.kit.settings import SettingsError
-from waterclock.kit.validation_messages import message_of, pointer_of
+from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.places import OWN, REFERENCES
 from waterclock_worker.executors.backup.params import Bucket, Endpoint, Folder, Name, Region
 from waterclock_worker.executors.places.place import REGION, Place

@@ -16,7 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from waterclock.kit import measures
+from waterclock.kit.telemetry import catalog
 
 WAITING_MOST = 4_096
 """Spans that may wait: with 4 KiB each 16 MiB. Further ones are dropped."""
@@ -55,7 +55,7 @@ class Sender(SpanProcessor):
             return
         if len(self._waiting) >= self._most or self._ending:
             with self._counting:
-                measures.SPANS_DROPPED.add(1, "queue")
+                catalog.SPANS_DROPPED.add(1, "queue")
             return
         self._waiting.append(span)
         self._idle.clear()
@@ -82,7 +82,7 @@ class Sender(SpanProcessor):
         self._exporter.shutdown()
         if self._waiting:
             with self._counting:
-                measures.SPANS_DROPPED.add(len(self._waiting), "queue")
+                catalog.SPANS_DROPPED.add(len(self._waiting), "queue")
             self._waiting.clear()
 
     def _send_on(self) -> None:
@@ -116,9 +116,9 @@ class Sender(SpanProcessor):
             log.exception("spans not sent")
             taken = False
         if taken:
-            measures.SPANS_SENT.add(len(spans))
+            catalog.SPANS_SENT.add(len(spans))
         else:
-            measures.SPANS_DROPPED.add(len(spans), "collector")
+            catalog.SPANS_DROPPED.add(len(spans), "collector")
         if taken == self._failing:
             self._failing = not taken
             log.warning("spans are sent again" if taken else "spans are not taken, and dropped")

@@ -20,12 +20,12 @@ from types import TracebackType
 
 from opentelemetry import trace
 
-from waterclock.kit import measures
-from waterclock.kit.concealing import own
-from waterclock.kit.escaping import cut, escaped, field, phrase
-from waterclock.kit.line_writer import LineWriter
-from waterclock.kit.repeats import tell_all
+from waterclock.kit.redaction import own
 from waterclock.kit.settings import TelemetrySettings
+from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.line_writer import LineWriter
+from waterclock.kit.telemetry.repeated_lines import tell_all
+from waterclock.kit.text.escaping import cut, escaped, field, phrase
 
 FIELDS_MOST = 50  # of one line
 TOTAL_MOST = 32 * 1024  # characters of a traceback
@@ -48,7 +48,7 @@ _standard = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 def lead_lines(service: str, settings: TelemetrySettings) -> None:
     """To standard error, from the level that is set: ours, and warnings of libraries."""
     form = _Json(service) if settings.log_format == "json" else _Text(service)
-    _Standard.writer, _Standard.stuck = LineWriter(sys.stderr, told=form.lost, lost=measures.LINES_LOST.add), False
+    _Standard.writer, _Standard.stuck = LineWriter(sys.stderr, told=form.lost, lost=catalog.LINES_LOST.add), False
     handler = _Handler(_Standard.writer, form)
     handler.addFilter(_Seldom("opentelemetry"))
     handler.addFilter(_Seldom("psycopg.pool"))  # it alone says why: the certificate, the password

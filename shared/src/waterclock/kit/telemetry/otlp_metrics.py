@@ -27,9 +27,9 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from waterclock.kit import metrics, telemetry
-from waterclock.kit.metrics import AnyMetric, Exposition, Labels
-from waterclock.kit.sending import END_MOST_S, SEND_MOST_S
+from waterclock.kit.telemetry import metrics, traces
+from waterclock.kit.telemetry.metrics import AnyMetric, Exposition, Labels
+from waterclock.kit.telemetry.span_sender import END_MOST_S, SEND_MOST_S
 
 EVERY_S = 15.0
 _CLOSE_MOST_S = 0.1
@@ -46,13 +46,13 @@ async def pushing(exposition: Exposition, endpoint: str | None, *, instance: str
     Raises:
         SettingsError: a variable of OpenTelemetry does not fit.
     """
-    if endpoint is None or telemetry.is_disabled(os.environ):
+    if endpoint is None or traces.is_disabled(os.environ):
         yield
         return
     # Imported where it is needed: every start of every process would pay for it.
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
 
-    with telemetry.settings_of_theirs():
+    with traces.settings_of_theirs():
         exporter = OTLPMetricExporter(endpoint=f"{endpoint.rstrip('/')}/v1/metrics", timeout=SEND_MOST_S)
     resource = resource_of(exposition.service, instance)
     async with asyncio.TaskGroup() as tasks:
@@ -61,7 +61,7 @@ async def pushing(exposition: Exposition, endpoint: str | None, *, instance: str
             yield
         finally:
             sending.cancel()
-    telemetry.hurry()
+    traces.hurry()
     with suppress(TimeoutError):
         async with asyncio.timeout(END_MOST_S):
             await _aside(_send, exporter, data_of(exposition, resource))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from waterclock.kit.metrics import AnyMetric, Counter, Exposition, Gauge, Histogram, Look
+from waterclock.kit.telemetry.metrics import AnyMetric, Counter, Exposition, Gauge, Histogram, Look
 
 PROCESS = Gauge(
     "process_info", "1 while the process lives.", by="api projector scheduler worker", labels=("service", "version")

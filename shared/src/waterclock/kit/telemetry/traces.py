@@ -23,11 +23,11 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from waterclock.kit.lines import lead_lines
-from waterclock.kit.sampling import Ids, Sampled
-from waterclock.kit.sending import SEND_MOST_S, Sender
 from waterclock.kit.settings import SettingsError, TelemetrySettings
 from waterclock.kit.start import withheld
+from waterclock.kit.telemetry.log_lines import lead_lines
+from waterclock.kit.telemetry.sampling import Ids, Sampled
+from waterclock.kit.telemetry.span_sender import SEND_MOST_S, Sender
 
 Attributes = Mapping[str, str | int | float | bool]
 
