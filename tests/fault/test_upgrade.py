@@ -28,8 +28,8 @@ from waterclock.kit.clock import SystemClock
 from waterclock.model.definition import Definition
 from waterclock.model.events import ResultRefused, RunLost, WorkerLeft
 from waterclock.model.timestamps import stamp
-from waterclock.store.pool import open_pool
-from waterclock.store.shadow import Difference
+from waterclock.store.connection.pool import open_pool
+from waterclock.store.readmodels.shadow_tables import Difference
 from waterclock_api.place_findings import of_jobs
 from waterclock_dev.ports import LOOPBACK
 

@@ -15,10 +15,10 @@ from waterclock.model.events import StoredEvent
 from waterclock.model.ids import JobId
 from waterclock.model.positions import Position
 from waterclock.store import archive
+from waterclock.store.connection.pool import Pool, connect_anew, open_pool
 from waterclock.store.migrate import migrate
-from waterclock.store.pool import Pool, connect_anew, open_pool
-from waterclock.store.rebuild import compare
-from waterclock.store.waits import wait_for
+from waterclock.store.readmodels.rebuild import compare
+from waterclock.store.readmodels.wait_for_position import wait_for
 from waterclock.wire.envelope import Entry
 from waterclock_api import projector
 from waterclock_api.trimming import Keeping

@@ -19,8 +19,8 @@ from waterclock.log.projector_end import telling
 from waterclock.log.sessions import join, leave
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.positions import Position
-from waterclock.store import keys
-from waterclock.store.pool import connect_anew
+from waterclock.store import api_keys
+from waterclock.store.connection.pool import connect_anew
 from waterclock_api.doctor import examine, exit_code, told
 from waterclock_api.installations import make_installation
 
@@ -109,12 +109,12 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
             code, troubles, out = await asked(*place, TRUSTED_PROXIES="127.0.0.1")
             assert (code, "WATERCLOCK_TRUSTED_PROXIES" in troubles["credentials"]) == (1, True), out
             async with stage.pool.connection() as connection:
-                await keys.add(
+                await api_keys.add(
                     connection, key_id="k", name="ops", secret_sha256=bytes(32), scopes=["list"], valid_for=None
                 )
                 code, troubles, out = await asked(*place, KEYLESS="", TRUSTED_PROXIES="127.0.0.1")
                 assert (code, troubles) == (0, {}), out
-                await keys.revoke(connection, "ops")
+                await api_keys.revoke(connection, "ops")
                 code, troubles, out = await asked(*place)
                 assert (code, "nobody is let in" in troubles["credentials"]) == (1, True), out
                 await connection.execute("TRUNCATE api_keys")

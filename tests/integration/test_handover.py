@@ -13,7 +13,7 @@ from tests.integration.stage import DEADLINE, Stage, eventually, staged, work
 from tests.support.waiting import until
 from waterclock.log import lag
 from waterclock.model.ids import JobId, created_job
-from waterclock.store.pool import connect_anew
+from waterclock.store.connection.pool import connect_anew
 from waterclock_api import lagging
 from waterclock_dev.ports import free_port
 from waterclock_dev.services import Service

@@ -20,8 +20,8 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.floors import NAMES
 from waterclock.log.gates import gate_of
 from waterclock.store import epochs
+from waterclock.store.connection.pool import connect_anew
 from waterclock.store.installation import Installation, installation
-from waterclock.store.pool import connect_anew
 from waterclock_api import alone
 from waterclock_api.installations import (
     OtherInstallation,

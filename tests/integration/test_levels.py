@@ -6,8 +6,8 @@ import pytest
 
 from tests.integration.stage import staged
 from tests.support.waiting import until
-from waterclock.store.pool import connect_anew
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import connect_anew
+from waterclock.store.connection.statements import statement
 from waterclock.wire.level import LEVEL
 from waterclock_api import levels
 

@@ -25,10 +25,10 @@ from waterclock.model.ids import created_job
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp
 from waterclock.store import archive
-from waterclock.store.pool import connect_anew
-from waterclock.store.rebuild import compare
-from waterclock.store.statements import statement
-from waterclock.store.waits import wait_for
+from waterclock.store.connection.pool import connect_anew
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.rebuild import compare
+from waterclock.store.readmodels.wait_for_position import wait_for
 from waterclock_api import following, projector, reads, trimming
 from waterclock_api.trimming import Keeping
 

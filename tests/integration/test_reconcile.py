@@ -23,9 +23,9 @@ from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp
 from waterclock.store.chain import verify
-from waterclock.store.pool import connect_anew
-from waterclock.store.rebuild import compare
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import connect_anew
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.rebuild import compare
 from waterclock_api.clock_findings import of_clocks
 from waterclock_api.fitting import misfit
 from waterclock_api.installations import check_installation

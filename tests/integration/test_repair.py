@@ -31,8 +31,8 @@ from waterclock.model.events import LogForked, QueuePaused, RunLost, StepStarted
 from waterclock.model.ids import JobId, created_job
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import retention
-from waterclock.store.pool import connect_anew
-from waterclock.store.rebuild import compare
+from waterclock.store.connection.pool import connect_anew
+from waterclock.store.readmodels.rebuild import compare
 from waterclock_api import alone
 from waterclock_api import opening as api_opening
 from waterclock_dev.servers import Server

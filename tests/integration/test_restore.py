@@ -29,9 +29,9 @@ from waterclock.model.definition import Definition
 from waterclock.model.events import LogForked
 from waterclock.model.ids import JobId, partition_of
 from waterclock.store import archive
+from waterclock.store.connection.pool import connect_anew, open_pool
 from waterclock.store.partitioning import partitionings
-from waterclock.store.pool import connect_anew, open_pool
-from waterclock.store.rebuild import Rebuild, compare
+from waterclock.store.readmodels.rebuild import Rebuild, compare
 from waterclock_api.comparing import Ends, Fork
 from waterclock_api.opening import OtherPartitions, ensure_open
 from waterclock_api.repairing import repair

@@ -32,7 +32,7 @@ from waterclock.log.sessions import join
 from waterclock.model.events import LogForked, RunRequested
 from waterclock.model.ids import JobId
 from waterclock.store import epochs
-from waterclock.store.pool import connect_anew
+from waterclock.store.connection.pool import connect_anew
 from waterclock.wire.envelope import Entry
 from waterclock_api import alone, reaching
 from waterclock_api.alone import NotOpened

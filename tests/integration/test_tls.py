@@ -24,9 +24,9 @@ from tests.support.servers import Shared, fresh_database
 from tests.support.terminator import Terminator, terminated
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogError
-from waterclock.store.errors import StoreUnfit
+from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate
-from waterclock.store.pool import open_pool
 from waterclock_dev.ports import LOOPBACK
 
 pytestmark = pytest.mark.asyncio

@@ -23,7 +23,7 @@ from tests.support.gateways import Gateway, gateway
 from tests.support.servers import OwnServers
 from tests.support.services import VERBS, Place, Service
 from tests.support.waiting import until
-from waterclock.store import keys
+from waterclock.store import api_keys
 from waterclock_api.scopes import SCOPES, Scope
 from waterclock_api.secret import new_secret
 from waterclock_dev.ports import LOOPBACK, free_port
@@ -100,7 +100,7 @@ class Field:
         """Id and text of a key that the API knows, made as `waterclock key create` makes one."""
         secret = new_secret()
         async with await psycopg.AsyncConnection.connect(self.place.postgres["owner"], autocommit=True) as connection:
-            await keys.add(
+            await api_keys.add(
                 connection, key_id=secret.key_id, name=name, secret_sha256=secret.sha256, scopes=scopes,
                 valid_for=None if lasts is None else timedelta(seconds=lasts),
             )  # fmt: skip
@@ -114,7 +114,7 @@ class Field:
 
     async def revoke(self, which: str) -> None:
         async with await psycopg.AsyncConnection.connect(self.place.postgres["owner"], autocommit=True) as connection:
-            assert await keys.revoke(connection, which)
+            assert await api_keys.revoke(connection, which)
 
     async def ended(self, http: httpx.AsyncClient, run_id: str, *, within: float = PATIENCE) -> dict[str, Any]:
         async def look() -> dict[str, Any] | None:
@@ -266,7 +266,7 @@ async def _keys(store: str) -> dict[str, str]:
     async with await psycopg.AsyncConnection.connect(store, autocommit=True) as connection:
         for scopes in alone + together:
             secret, name = new_secret(), "+".join(sorted(scopes))
-            await keys.add(
+            await api_keys.add(
                 connection, key_id=secret.key_id, name=name.lower(), secret_sha256=secret.sha256, scopes=scopes,
                 valid_for=None, rate=100_000,
             )  # fmt: skip

@@ -15,8 +15,8 @@ from waterclock.model import repair
 from waterclock.model.events import LogForked
 from waterclock.model.ids import RunId
 from waterclock.model.positions import Position
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry, UnknownEvent, request_body
 
 Row = tuple[Any, ...]

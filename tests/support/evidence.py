@@ -13,9 +13,9 @@ from waterclock.log.errors import LogError
 from waterclock.log.opening import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
-from waterclock.store.pool import Connection
-from waterclock.store.rebuild import compare
-from waterclock.store.shadow import Difference
+from waterclock.store.connection.pool import Connection
+from waterclock.store.readmodels.rebuild import compare
+from waterclock.store.readmodels.shadow_tables import Difference
 from waterclock.wire.envelope import Entry
 from waterclock.wire.keys import STREAMS
 

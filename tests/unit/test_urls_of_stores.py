@@ -6,8 +6,8 @@ import pytest
 
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.errors import LogUnfit
-from waterclock.store.errors import StoreUnfit
-from waterclock.store.reach import reach
+from waterclock.store.connection.connect import reach
+from waterclock.store.connection.errors import StoreUnfit
 
 pytestmark = pytest.mark.asyncio
 PLACE = "127.0.0.1:1/0"

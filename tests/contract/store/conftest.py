@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from waterclock.store.pool import Connection, Pool, open_pool
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection, Pool, open_pool
+from waterclock.store.connection.statements import statement
 
 
 @pytest_asyncio.fixture

@@ -10,8 +10,8 @@ from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
-from waterclock.store.pool import Connection, Pool
-from waterclock.store.project import apply, batch_of
+from waterclock.store.connection.pool import Connection, Pool
+from waterclock.store.readmodels.project import apply, batch_of
 from waterclock.wire.envelope import Entry, UnknownEvent, read_entry
 
 AT = Stamp("2027-01-15T10:00:00.123Z")

@@ -11,7 +11,7 @@ from waterclock.model.events import LogsCleared
 from waterclock.model.positions import Position
 from waterclock.store import retention
 from waterclock.store.chain import Chained, verify
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock.store.retention import Keep
 from waterclock.wire.envelope import read_entry, unreadable
 

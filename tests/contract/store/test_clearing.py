@@ -9,9 +9,10 @@ from tests.support.histories import entries_of
 from waterclock.model.events import LogLine, LogsCleared, RunRequested, StepLogged, StoredEvent
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.timestamps import Stamp
-from waterclock.store import archive, clearing
-from waterclock.store.clearing import clear_lines
-from waterclock.store.pool import Connection
+from waterclock.store import archive
+from waterclock.store.connection.pool import Connection
+from waterclock.store.readmodels import clear_logs
+from waterclock.store.readmodels.clear_logs import clear_lines
 from waterclock.wire.envelope import Entry
 from waterclock_api import reads
 from waterclock_api.dto import LinesQuery
@@ -59,7 +60,7 @@ async def read(connection: Connection) -> str:
 async def test_all_lines_before_the_clearing_go_and_no_others(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(clearing, "AT_ONCE", at_once)
+    monkeypatch.setattr(clear_logs, "AT_ONCE", at_once)
     place = (await put(connection)).position
     assert len(await stored(connection)) == 12
 

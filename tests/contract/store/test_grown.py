@@ -6,8 +6,8 @@ import pytest
 
 from tests.contract.store.test_project import project, runs
 from waterclock.store import retention
-from waterclock.store.pool import Connection
-from waterclock.store.rebuild import Rebuild, compare
+from waterclock.store.connection.pool import Connection
+from waterclock.store.readmodels.rebuild import Rebuild, compare
 from waterclock.store.retention import Keep
 
 MORE = """

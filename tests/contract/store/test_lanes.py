@@ -9,8 +9,15 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from waterclock.store.lanes import Lane, LaneFull, Lanes, ShareTaken, lanes_of, statement_seconds
-from waterclock.store.pool import Pool, open_pool
+from waterclock.store.connection.lanes import (
+    Lane,
+    LaneFull,
+    Lanes,
+    ShareTaken,
+    lanes_of,
+    statement_seconds,
+)
+from waterclock.store.connection.pool import Pool, open_pool
 
 AT_ONCE = 0.0
 LONG = 30.0

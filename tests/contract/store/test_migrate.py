@@ -6,9 +6,9 @@ import psycopg
 import psycopg.conninfo
 import pytest
 
-from waterclock.store.errors import StoreUnfit
+from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate, migrations
-from waterclock.store.pool import open_pool
 
 NAMES = [each.name for each in migrations()]
 

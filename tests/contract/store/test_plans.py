@@ -10,11 +10,11 @@ import pytest
 from psycopg import sql
 
 from tests.contract.store.test_project import project, runs
-from waterclock.store.differing import put_in_place
-from waterclock.store.pool import Connection
-from waterclock.store.rebuild import Rebuild, compare
-from waterclock.store.shadow import SHADOW
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.differences import put_in_place
+from waterclock.store.readmodels.rebuild import Rebuild, compare
+from waterclock.store.readmodels.shadow_tables import SHADOW
 
 pytestmark = pytest.mark.asyncio
 

@@ -14,11 +14,11 @@ from waterclock.model.events import JobCreated, JobDisabled, RunRequested, RunSt
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.positions import Position
 from waterclock.store import archive
-from waterclock.store.pool import Connection, Pool, connect_anew
-from waterclock.store.project import apply, batch_of
-from waterclock.store.rebuild import compare
-from waterclock.store.shadow import READ_MODELS
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.project import apply, batch_of
+from waterclock.store.readmodels.rebuild import compare
+from waterclock.store.readmodels.shadow_tables import READ_MODELS
 from waterclock.wire.envelope import Entry
 
 DEADLINE = 20.0  # s

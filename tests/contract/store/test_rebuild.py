@@ -12,12 +12,13 @@ from waterclock.model.events import JobDisabled, LogLine, LogsCleared, RunReques
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp
-from waterclock.store import archive, rebuild
-from waterclock.store.clearing import clear_lines
+from waterclock.store import archive
+from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.migrate import migrations
-from waterclock.store.pool import Connection, Pool
-from waterclock.store.rebuild import Rebuild, RebuildBusy, compare
-from waterclock.store.shadow import READ_MODELS
+from waterclock.store.readmodels import rebuild
+from waterclock.store.readmodels.clear_logs import clear_lines
+from waterclock.store.readmodels.rebuild import Rebuild, RebuildBusy, compare
+from waterclock.store.readmodels.shadow_tables import READ_MODELS
 from waterclock.wire.envelope import Entry
 
 pytestmark = pytest.mark.asyncio

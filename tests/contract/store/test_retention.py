@@ -26,11 +26,11 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import Error
 from waterclock.model.timestamps import stamp
 from waterclock.store import archive, retention
-from waterclock.store.pool import Connection
-from waterclock.store.rebuild import compare
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.rebuild import compare
+from waterclock.store.readmodels.shadow_tables import READ_MODELS
 from waterclock.store.retention import EVENTS, Keep, horizons
-from waterclock.store.shadow import READ_MODELS
-from waterclock.store.statements import statement
 
 pytestmark = pytest.mark.asyncio
 

@@ -15,10 +15,10 @@ from psycopg.errors import InsufficientPrivilege
 
 from tests.support.roles import Roles, make_roles, with_roles
 from tests.support.servers import Shared
-from waterclock.store import keys
-from waterclock.store.errors import StoreUnfit
+from waterclock.store import api_keys
+from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate
-from waterclock.store.pool import open_pool
 from waterclock_dev.postgres import postgres_program
 
 pytestmark = pytest.mark.asyncio
@@ -96,10 +96,10 @@ async def test_the_api_notes_when_a_key_was_used_and_changes_nothing_else_of_it(
         "valid_for": None,
     }
     async with await AsyncConnection.connect(roles.of("owner"), autocommit=True) as owner:
-        await keys.add(owner, **values)
+        await api_keys.add(owner, **values)
     async with await AsyncConnection.connect(roles.of("api"), autocommit=True) as api:
-        await keys.note_used(api, {"k": datetime(2026, 11, 25, tzinfo=UTC)})
-        [noted] = await keys.all_keys(api)
+        await api_keys.note_used(api, {"k": datetime(2026, 11, 25, tzinfo=UTC)})
+        [noted] = await api_keys.all_keys(api)
     assert noted.last_used_at is not None
 
 

@@ -11,11 +11,11 @@ from tests.contract.store.test_project import project, runs
 from tests.support.histories import entries_of
 from waterclock.model.events import RunSucceeded
 from waterclock.model.ids import JobId, RunId
-from waterclock.store.errors import StoreUnfit
+from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.pool import check_usable, connect_anew, open_pool
+from waterclock.store.connection.session import Session
+from waterclock.store.connection.statements import statement
 from waterclock.store.migrate import migrate
-from waterclock.store.pool import check_usable, connect_anew, open_pool
-from waterclock.store.session import Session
-from waterclock.store.statements import statement
 
 pytestmark = pytest.mark.asyncio
 

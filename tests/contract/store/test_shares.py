@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from waterclock.store.pool import Pool, connect_anew
-from waterclock.store.shares import Shares
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Pool, connect_anew
+from waterclock.store.connection.statements import statement
+from waterclock.store.locks import Shares
 from waterclock.wire.level import LEVEL
 
 DEADLINE = 20.0  # s

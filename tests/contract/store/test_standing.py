@@ -12,8 +12,8 @@ from tests.support.histories import entries_of
 from waterclock.model.definition import Definition
 from waterclock.model.events import JobCreated, RunRequested, RunSucceeded
 from waterclock.model.ids import JobId, RunId
-from waterclock.store import standing
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
+from waterclock.store.readmodels import partition_state
 
 pytestmark = pytest.mark.asyncio
 LOOKED_AT = 3
@@ -55,8 +55,8 @@ def at(place: int) -> str:
 async def test_a_success_is_found_however_long_ago_it_was(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standing, "LOOKED_AT", LOOKED_AT)
-    monkeypatch.setattr(standing, "_AT_ONCE", 100)
+    monkeypatch.setattr(partition_state, "LOOKED_AT", LOOKED_AT)
+    monkeypatch.setattr(partition_state, "_AT_ONCE", 100)
     await put(connection)
     rows = await (
         await connection.execute(
@@ -66,7 +66,7 @@ async def test_a_success_is_found_however_long_ago_it_was(
     ).fetchall()
     expected = dict(rows)
 
-    async with standing.known(connection, 0, partitions=1) as known:
+    async with partition_state.known(connection, 0, partitions=1) as known:
         found = {job.job_id: job.last_success async for jobs in known.jobs() for job in jobs}
 
     assert found == {JobId(f"j{number}"): expected.get(f"j{number}", 0) for number in range(len(STORIES))}

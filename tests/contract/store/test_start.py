@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from waterclock.store.errors import StoreAway, StoreUnfit
-from waterclock.store.passing import lasts
-from waterclock.store.pool import Pool, open_pool, unopened_pool
-from waterclock.store.start import open_or_stopped, soon_open
+from waterclock.store.connection.errors import StoreAway, StoreUnfit
+from waterclock.store.connection.pool import Pool, open_pool, unopened_pool
+from waterclock.store.connection.startup import open_or_stopped, soon_open
+from waterclock.store.connection.transient import lasts
 
 pytestmark = pytest.mark.asyncio
 DEADLINE = 30.0  # s
@@ -57,7 +57,7 @@ async def test_a_process_goes_on_without_connections_until_there_are_some(
                 pass
         guest.admit(2)
         await _answers(pool)
-    said = [record.message for record in caplog.records if record.name == "waterclock.store.start"]
+    said = [record.message for record in caplog.records if record.name == "waterclock.store.connection.startup"]
     assert said == ["started without postgres", "postgres reached"]
 
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 import psycopg
 import pytest
 
-from waterclock.store.statements import statement
+from waterclock.store.connection.statements import statement
 
 PACKAGES = ("waterclock.store", "waterclock_api")
 NOT_PLANNED = (b"COPY", b"CREATE", b"LISTEN")

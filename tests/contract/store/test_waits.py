@@ -9,10 +9,10 @@ import pytest
 from tests.support.histories import entries_of
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.positions import Position
-from waterclock.store import waits
-from waterclock.store.pool import Connection, Pool
-from waterclock.store.project import apply, batch_of
-from waterclock.store.waits import Projected, wait_for
+from waterclock.store.connection.pool import Connection, Pool
+from waterclock.store.readmodels import wait_for_position
+from waterclock.store.readmodels.project import apply, batch_of
+from waterclock.store.readmodels.wait_for_position import Projected, wait_for
 
 DEADLINE = 20.0  # s
 ENTRIES = entries_of([LeadershipTaken(scheduler="s", term=term) for term in range(4)])
@@ -56,7 +56,7 @@ async def test_a_position_that_is_not_reached_in_time_is_said_so(pool: Pool, con
 async def test_who_waits_is_woken_by_the_projection(
     pool: Pool, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waits, "LOOK_ANYWAY", DEADLINE)
+    monkeypatch.setattr(wait_for_position, "LOOK_ANYWAY", DEADLINE)
     async with listening(pool) as projected, asyncio.TaskGroup() as tasks:
         waiter = tasks.create_task(wait_for(connection, SECOND, DEADLINE, projected))
         await project(pool, 0, 0)
@@ -78,7 +78,7 @@ async def test_without_a_listener_who_waits_looks_again(pool: Pool, connection: 
 async def test_a_listener_that_lost_its_connection_listens_again(
     pool: Pool, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waits, "LOOK_ANYWAY", DEADLINE)
+    monkeypatch.setattr(wait_for_position, "LOOK_ANYWAY", DEADLINE)
     async with listening(pool) as projected, asyncio.TaskGroup() as tasks:
         waiter = tasks.create_task(wait_for(connection, SECOND, DEADLINE, projected))
         await connection.execute(

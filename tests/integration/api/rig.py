@@ -37,10 +37,10 @@ from waterclock.model.ids import RunId
 from waterclock.model.outcomes import Error
 from waterclock.model.places import PlaceSpec
 from waterclock.model.timestamps import stamp
-from waterclock.store import keys
-from waterclock.store.lanes import statement_seconds
-from waterclock.store.pool import open_pool
-from waterclock.store.waits import wait_for
+from waterclock.store import api_keys
+from waterclock.store.connection.lanes import statement_seconds
+from waterclock.store.connection.pool import open_pool
+from waterclock.store.readmodels.wait_for_position import wait_for
 from waterclock_api import projector
 from waterclock_api.app import application, assembled
 from waterclock_api.fronting import Fronted
@@ -205,7 +205,7 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
         """A new key, which the API knows already."""
         secret = new_secret()
         async with self.parts.reading() as connection:
-            await keys.add(
+            await api_keys.add(
                 connection,
                 key_id=secret.key_id,
                 name=name,

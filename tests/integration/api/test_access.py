@@ -21,7 +21,7 @@ from tests.support.servers import OwnPostgres
 from tests.support.waiting import until
 from waterclock.client.jobs import job
 from waterclock.kit.clock import SystemClock
-from waterclock.store import keys
+from waterclock.store import api_keys
 from waterclock.store.migrate import migrate
 from waterclock_api.access import ACCESS, admit
 from waterclock_api.app import ROUTES
@@ -135,7 +135,7 @@ async def test_nobody_is_asked_until_there_is_a_key_and_everybody_from_then_on(r
         assert (await api.http.get(JOBS)).status_code == 401
         assert (await api.http.get(JOBS, headers=bearer(secret))).status_code == 200
         async with api.parts.reading() as connection:
-            await keys.revoke(connection, "tester")
+            await api_keys.revoke(connection, "tester")
         await api.parts.access.keyring.read()
         assert (await api.http.get(JOBS)).status_code == 401
         answer = await api.http.get(JOBS, headers=bearer(secret))
@@ -151,7 +151,7 @@ async def test_a_change_of_keys_is_known_without_a_word(rig: MakeRig) -> None:
     async with rig() as api:
         secret = await api.key("list")
         async with api.parts.reading() as connection:
-            await keys.revoke(connection, secret.split("_")[1])
+            await api_keys.revoke(connection, secret.split("_")[1])
 
         async def refused() -> bool:
             return (await api.http.get(JOBS, headers=bearer(secret))).status_code == 401
@@ -167,7 +167,7 @@ async def test_when_a_key_was_used_is_noted(rig: MakeRig) -> None:
         await api.http.get(JOBS, headers=bearer(unused[:-4] + "zzzz"))
         await api.parts.access.keyring.note_used()
         async with api.parts.reading() as connection:
-            noted = {key.name: key.last_used_at is not None for key in await keys.all_keys(connection)}
+            noted = {key.name: key.last_used_at is not None for key in await api_keys.all_keys(connection)}
         assert noted == {"used": True, "unused": False}
 
 

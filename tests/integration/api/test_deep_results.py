@@ -12,7 +12,7 @@ from tests.integration.api.rig import RUNS, served
 from tests.integration.api.sse import stream
 from waterclock.client import calls
 from waterclock.client.http import AsyncClient
-from waterclock.store.rebuild import compare
+from waterclock.store.readmodels.rebuild import compare
 from waterclock.wire.nesting import CUT, READ_MOST
 
 DEPTHS = (33, 199, 200, 201, 964, 970, 985, 9_985, 9_990)

@@ -18,7 +18,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS
 from tests.support.repository import GOLDEN
 from waterclock.model.events import StoredEvent
-from waterclock.store.statements import statement
+from waterclock.store.connection.statements import statement
 from waterclock_api import asyncapi, openapi
 from waterclock_api.app import ROUTES
 from waterclock_api.kinds import KINDS

@@ -26,7 +26,7 @@ from waterclock.log.bodies import body_of
 from waterclock.log.client import Log, LogSettings
 from waterclock.model.events import StepStarted
 from waterclock.model.positions import Position, parse_position
-from waterclock.store.pool import open_pool
+from waterclock.store.connection.pool import open_pool
 from waterclock_api import hub
 from waterclock_api.app import application, assembled
 from waterclock_api.connections import connected

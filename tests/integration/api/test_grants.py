@@ -25,7 +25,7 @@ from waterclock.client import Client, calls
 from waterclock.client.problems import Closed
 from waterclock.client.runs import run as run_verbs
 from waterclock.client.tail import tail
-from waterclock.store import keys
+from waterclock.store import api_keys
 from waterclock.store.migrate import migrate
 from waterclock_api import hub, keyring, transcript
 from waterclock_api.access import Limits
@@ -62,15 +62,15 @@ async def changed(api: Rig, statement: bytes) -> None:
 
 async def revoked(api: Rig) -> None:
     async with api.parts.reading() as connection:
-        assert await keys.revoke(connection, "tester")
+        assert await api_keys.revoke(connection, "tester")
 
 
 async def rotated(api: Rig) -> None:
     secret = new_secret()
     async with api.parts.reading() as connection, connection.transaction():
-        found = await keys.retire(connection, "tester", timedelta(0))
+        found = await api_keys.retire(connection, "tester", timedelta(0))
         assert found is not None
-        await keys.add(
+        await api_keys.add(
             connection,
             key_id=secret.key_id,
             name="tester",
@@ -141,7 +141,7 @@ async def test_a_stream_goes_on_while_a_rotated_key_overlaps(rig: MakeRig) -> No
         async with stream(url + EVENTS, headers=key) as events:
             await eventually(lambda: api.parts.hub.seats == 1)
             async with api.parts.reading() as connection:
-                await keys.retire(connection, "tester", timedelta(hours=1))
+                await api_keys.retire(connection, "tester", timedelta(hours=1))
             await api.parts.access.keyring.read()
             ask = {"invokeTarget": "demo.noop"}
             assert (await api.http.post(RUNS, json=ask, headers=key)).status_code == 202

@@ -21,8 +21,8 @@ from tests.support.waiting import until
 from tests.unit.api.test_tokens import AUDIENCE, ISSUER, KEYS, token
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.opening import initialise
+from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate
-from waterclock.store.pool import open_pool
 from waterclock_api import keyring
 from waterclock_api.app import application, assembled
 from waterclock_api.observing import Observed

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from waterclock.store.statements import statement
+from waterclock.store.connection.statements import statement
 from waterclock_api.auditing import LOOKED_AT
 from waterclock_api.reads import PACKAGE
 

@@ -24,9 +24,9 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.opening import tail_of
 from waterclock.model.events import ResultRefused
 from waterclock.model.outcomes import RunStatus
-from waterclock.store.pool import connect_anew, open_pool
-from waterclock.store.rebuild import compare
-from waterclock.store.waits import wait_for
+from waterclock.store.connection.pool import connect_anew, open_pool
+from waterclock.store.readmodels.rebuild import compare
+from waterclock.store.readmodels.wait_for_position import wait_for
 from waterclock_api import findings, following
 from waterclock_api.reconciling import Reconcile
 from waterclock_api.restoring import Restore

@@ -32,7 +32,7 @@ from waterclock.log.opening import tail_of
 from waterclock.model.timestamps import stamp
 from waterclock.store import quarantine
 from waterclock.store.chain import verify
-from waterclock.store.waits import wait_for
+from waterclock.store.readmodels.wait_for_position import wait_for
 
 pytestmark = pytest.mark.asyncio
 

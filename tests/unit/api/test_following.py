@@ -9,7 +9,7 @@ import pytest
 from waterclock.log.client import Log
 from waterclock.log.errors import BrokenChain
 from waterclock.model.positions import Position
-from waterclock.store.pool import Pool
+from waterclock.store.connection.pool import Pool
 from waterclock_api import following
 from waterclock_api.following import Watcher, follow
 from waterclock_api.trimming import Keeping

@@ -8,7 +8,7 @@ import pytest
 
 from waterclock.kit.settings import SettingsError
 from waterclock.log.client import Log
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock.store.retention import ENDED
 from waterclock.wire.keys import Keys
 from waterclock_api import keeping

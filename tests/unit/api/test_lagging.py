@@ -7,7 +7,7 @@ import pytest
 
 from waterclock.log.client import Log
 from waterclock.log.lag import Lag
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock_api import fit_findings
 from waterclock_api.findings import Finding
 from waterclock_api.lagging import told

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import psycopg
 
-from waterclock.store.passing import lasts
-from waterclock.store.reach import line_of
+from waterclock.store.connection.connect import line_of
+from waterclock.store.connection.transient import lasts
 from waterclock_dev import libpq
 from waterclock_dev.children import Child, ending_with_us
 from waterclock_dev.ports import LOOPBACK

@@ -18,8 +18,8 @@ from waterclock.log.errors import LogError
 from waterclock.log.floors import NAMES
 from waterclock.log.gates import Gate, look_anew
 from waterclock.store import epochs
+from waterclock.store.connection.pool import Connection
 from waterclock.store.epochs import Reached
-from waterclock.store.pool import Connection
 
 APART = 5.0
 """s between the two looks."""

@@ -19,9 +19,9 @@ from waterclock.log.losses import Losses
 from waterclock.log.store_clock import StoreClocks
 from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
-from waterclock.store.lanes import lanes_of
-from waterclock.store.pool import Pool
-from waterclock.store.waits import Projected
+from waterclock.store.connection.lanes import lanes_of
+from waterclock.store.connection.pool import Pool
+from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api import (
     audit,
     backfilling,

@@ -12,8 +12,8 @@ from waterclock.model.errors import Flaw, NotFound
 from waterclock.model.events import StoredEvent
 from waterclock.model.ids import ID_PATTERN
 from waterclock.model.timestamps import Stamp, stamp
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock_api.answers import Answer, answer
 from waterclock_api.auditing import Places, Wanted, beginnings, page_of
 from waterclock_api.cursors import cursor_of, read_cursor

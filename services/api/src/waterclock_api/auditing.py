@@ -16,8 +16,8 @@ import msgspec
 
 from waterclock.model.positions import Position
 from waterclock.store import archive
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry
 from waterclock_api.budget import Hold
 from waterclock_api.pages import COPIES, PAGE_BYTES

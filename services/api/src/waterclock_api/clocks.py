@@ -8,7 +8,7 @@ from typing import NamedTuple
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
 from waterclock.log.clock import ahead_of_server, offset_from
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 
 SKEW_MS, SKEW_MOST_MS = 1_000, 2_000
 """Clocks that differ by more: told; by as much as makes schedulers wait for the store's clock: wrong."""

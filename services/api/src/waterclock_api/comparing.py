@@ -10,7 +10,7 @@ from waterclock.log.errors import BrokenChain
 from waterclock.log.opening import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock.wire.envelope import Entry
 
 _AT_ONCE = 500  # entries

@@ -18,8 +18,8 @@ from waterclock.kit.service import run_service
 from waterclock.kit.settings import PREFIX, read
 from waterclock.log.client import Log
 from waterclock.log.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
-from waterclock.store.errors import StoreUnfit
-from waterclock.store.pool import Connection, open_pool
+from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.pool import Connection, open_pool
 from waterclock_api import (
     clock_findings,
     encryption,

@@ -10,7 +10,7 @@ from litestar import get, post
 
 from waterclock.model.errors import Flaw
 from waterclock.model.positions import Position
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock.wire.envelope import Entry, read_document
 from waterclock_api.answers import Answer, answer
 from waterclock_api.audit import EventType, StoredDocument, tags_named

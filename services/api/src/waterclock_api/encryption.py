@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 from waterclock.log.client import Log
 from waterclock.log.tls import is_verified
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock_api.findings import Finding, ok, warning
 
 CHECK = "encryption"

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 
 from waterclock.log.client import Log
 from waterclock.store import epochs
+from waterclock.store.connection.pool import Connection
 from waterclock.store.epochs import MANY, MOST
-from waterclock.store.pool import Connection
 from waterclock_api.findings import Finding, ok, problem, warning
 from waterclock_api.installations import OtherInstallation, check_installation
 

@@ -19,7 +19,7 @@ from waterclock.model.instants.explain import (
     with_forgotten,
 )
 from waterclock.model.timestamps import Stamp, millis, stamp
-from waterclock.store.statements import statement
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry
 from waterclock_api.ledger_entries import LedgerReader, caught_up, events_kept_from
 from waterclock_api.parts import Parts, Reading

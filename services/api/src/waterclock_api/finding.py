@@ -14,7 +14,7 @@ from waterclock.log.opening import tail_of
 from waterclock.log.runs import find_run
 from waterclock.model.errors import NotFound
 from waterclock.model.ids import ID_PATTERN
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock_api import reads
 from waterclock_api.budget import Hold
 from waterclock_api.folding import fold_run

@@ -25,10 +25,10 @@ from waterclock.log.node import Node
 from waterclock.log.projector_end import last_end
 from waterclock.log.sessions import muster, sessions
 from waterclock.log.writable import check_writable
-from waterclock.store import keys, quarantine
+from waterclock.store import api_keys, quarantine
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.store.migrate import foreign
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
 from waterclock_api.clocks import SKEW_MOST_MS, SKEW_MS, apart, offset_of_postgres
 from waterclock_api.fleet import LEASE_MS
 from waterclock_api.keyless import MEANS, SETTING, why_not
@@ -162,7 +162,7 @@ async def of_credentials(
     """Whether an API of these settings would start, and whether it would ask who calls."""
     check = "credentials"
     try:
-        found = await keys.all_keys(connection)
+        found = await api_keys.all_keys(connection)
     except psycopg.errors.InsufficientPrivilege:
         return  # a role that may not read the keys
     now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Container
 
 from waterclock.log.client import Log
+from waterclock.store.connection.pool import Connection
 from waterclock.store.partitioning import Partitioning, present
-from waterclock.store.pool import Connection
 from waterclock_api.findings import Finding, ok, problem, warning
 from waterclock_api.fitting import misfit
 from waterclock_api.lagging import lags_of_all, told

@@ -11,7 +11,7 @@ from waterclock.log.errors import BrokenChain
 from waterclock.log.opening import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock_api.comparing import Ends, Strangers, compare, fork_of
 
 _ANOTHER_STATE = (

@@ -15,7 +15,7 @@ from waterclock.model.readmodels.merge import Batch, fold
 from waterclock.model.timestamps import Stamp, millis
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
-from waterclock.store.project import changes_of
+from waterclock.store.readmodels.project import changes_of
 from waterclock_api.parts import Parts
 from waterclock_api.shapes import Attempt, Progress, Run, Step
 

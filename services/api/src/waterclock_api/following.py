@@ -26,11 +26,11 @@ from waterclock.log.passing import PASSES as PASSES_OF_LOG
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.merge import Batch
 from waterclock.store.archive import ArchiveReader
+from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.transient import PASSES
 from waterclock.store.epochs import EpochsUsedUp
-from waterclock.store.passing import PASSES
-from waterclock.store.pool import Connection, Pool, connect_anew
-from waterclock.store.project import apply, batch_of
 from waterclock.store.quarantine import POISON, reason_of
+from waterclock.store.readmodels.project import apply, batch_of
 from waterclock.wire.envelope import Entry, UnknownEvent, unreadable
 from waterclock_api.alone import NotOpened
 from waterclock_api.comparing import Strangers

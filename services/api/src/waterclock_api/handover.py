@@ -12,8 +12,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from waterclock.store.pool import Connection, Pool, connect_anew
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.statements import statement
 
 SILENCE = 2.5  # s, of a projector that looks at its shares several times in it
 PATIENCE = 0.8  # s, for another's transaction; ours take a fraction of it

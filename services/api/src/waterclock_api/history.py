@@ -22,8 +22,8 @@ from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry, read_entry
 from waterclock_api.budget import Hold
 from waterclock_api.frames import STATUS_OF_END, Frame, frame_of, lost_frame

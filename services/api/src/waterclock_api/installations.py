@@ -15,8 +15,8 @@ from waterclock.log.errors import BrokenChain, LogUnfit
 from waterclock.log.floors import NAMES
 from waterclock.log.gates import gate_of
 from waterclock.log.opening import identify
+from waterclock.store.connection.pool import Connection
 from waterclock.store.installation import Installation, found, installation
-from waterclock.store.pool import Connection
 from waterclock_api.comparing import Strangers, compare, fork_of
 
 _MOVE = "`waterclock restore` moves an installation to another log."

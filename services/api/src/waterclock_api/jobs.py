@@ -19,7 +19,7 @@ from waterclock.model.ids import JobId, created_job
 from waterclock.model.job import ClearLogs, Delete, Replace, SetStatus
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import millis, stamp
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock_api import edits, reads
 from waterclock_api.answers import Answer, answer, nothing
 from waterclock_api.caller import Caller, caller_of

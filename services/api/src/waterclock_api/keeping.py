@@ -17,8 +17,8 @@ from waterclock.log.errors import LogError
 from waterclock.model.outcomes import RunStatus
 from waterclock.store import retention
 from waterclock.store.archive import make_months
-from waterclock.store.passing import PASSES
-from waterclock.store.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.transient import PASSES
 from waterclock.store.retention import ENDED, Keep
 from waterclock_api.clocks import postgres_time
 

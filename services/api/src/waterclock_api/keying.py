@@ -17,10 +17,10 @@ from waterclock.client.table import table
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import read
-from waterclock.store import keys
-from waterclock.store.keys import KeyChange, StoredKey
-from waterclock.store.pool import Connection, open_pool
-from waterclock.store.rights import rights
+from waterclock.store import api_keys
+from waterclock.store.api_keys import KeyChange, StoredKey
+from waterclock.store.connection.permissions import rights
+from waterclock.store.connection.pool import Connection, open_pool
 from waterclock_api.scopes import SCOPES
 from waterclock_api.secret import new_secret
 from waterclock_api.settings import StoreSettings
@@ -95,7 +95,7 @@ def list_keys() -> None:
     """List all keys that there ever were, oldest first."""
 
     async def work(connection: Connection) -> None:
-        say(told(await keys.all_keys(connection), SystemClock().now_ms()))
+        say(told(await api_keys.all_keys(connection), SystemClock().now_ms()))
 
     _run(work)
 
@@ -106,7 +106,7 @@ def history(which: str | None) -> None:
     """Tell what was done with keys, oldest first, by whom and why: with all, or with those of an id or a name."""
 
     async def work(connection: Connection) -> None:
-        found = await keys.changes(connection, which)
+        found = await api_keys.changes(connection, which)
         if which is not None and not found:
             raise Unfit(f"there never was a key {which!r}")
         say(recounted(found))
@@ -121,7 +121,7 @@ def revoke(which: str, reason: str | None) -> None:
     """End a key at once, by its id, or all keys of a name."""
 
     async def work(connection: Connection) -> None:
-        ended = await keys.revoke(connection, which)
+        ended = await api_keys.revoke(connection, which)
         if not ended:
             raise Unfit(f"there is no key {which!r}, or it was revoked before")
         say([f"Revoked {', '.join(ended)}. It ends within 2 seconds, where Postgres is in reach."])
@@ -138,7 +138,7 @@ def rotate(name: str, overlap: timedelta, expires: timedelta | None, reason: str
     """Make another key of a name, with scopes and rate of its last, and let those before go on for a while only."""
 
     async def work(connection: Connection) -> None:
-        last = await keys.retire(connection, name, overlap)
+        last = await api_keys.retire(connection, name, overlap)
         if last is None:
             raise Unfit(f"there is no live key of the name {name!r}")
         await _made(connection, name, *last, expires)
@@ -150,7 +150,7 @@ async def _made(
     connection: Connection, name: str, scopes: Sequence[str], rate: float | None, expires: timedelta | None
 ) -> None:
     secret = new_secret()
-    until = await keys.add(
+    until = await api_keys.add(
         connection,
         key_id=secret.key_id,
         name=name,
@@ -216,7 +216,7 @@ def _change(verb: str, reason: str | None, work: Callable[[Connection], Awaitabl
 
     async def changed(connection: Connection) -> None:
         async with connection.transaction():
-            await keys.say_who(connection, verb=verb, said_by=_whoever(), reason=reason)
+            await api_keys.say_who(connection, verb=verb, said_by=_whoever(), reason=reason)
             await work(connection)
 
     _run(changed)

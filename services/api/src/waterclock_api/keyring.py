@@ -16,9 +16,9 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
-from waterclock.store import keys
-from waterclock.store.keys import StoredKey
-from waterclock.store.lanes import Connections
+from waterclock.store import api_keys
+from waterclock.store.api_keys import StoredKey
+from waterclock.store.connection.lanes import Connections
 from waterclock_api.credentials import CredentialsUnknown, EndOfGrant, Principal, Unauthenticated
 from waterclock_api.pacing import pace_of
 from waterclock_api.scopes import Scope
@@ -111,7 +111,7 @@ class Keyring:
         """
         asked_at = self._clock.monotonic()
         async with self._pool.connection() as connection:
-            found = await keys.all_keys(connection)
+            found = await api_keys.all_keys(connection)
         self._keys = {key.key_id: key for key in found}
         self.ever = self.ever or bool(found)
         self._principals = {
@@ -136,7 +136,7 @@ class Keyring:
         if not used:
             return
         async with self._pool.connection() as connection:
-            await keys.note_used(connection, used)
+            await api_keys.note_used(connection, used)
 
     async def begin(self) -> None:
         """Read them, if Postgres is in reach: until then nobody is let in by a key, and nobody without."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from waterclock.log.client import Log
 from waterclock.log.lag import Lag, lag
 from waterclock.model.positions import Position
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 
 Lags = Mapping[int, Lag]
 

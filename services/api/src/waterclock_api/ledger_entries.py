@@ -17,9 +17,9 @@ from waterclock.log.opening import tail_of
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import millis
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.wait_for_position import seen
 from waterclock.store.retention import EVENTS, forgotten
-from waterclock.store.statements import statement
-from waterclock.store.waits import seen
 from waterclock.wire.envelope import Entry, read_document
 from waterclock_api.finding import CATCH_UP
 from waterclock_api.parts import Parts, Reading

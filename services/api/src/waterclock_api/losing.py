@@ -15,7 +15,7 @@ from waterclock.log.lost_runs import say_lost
 from waterclock.log.requests import Requested
 from waterclock.model.positions import Position
 from waterclock.store import archive
-from waterclock.store.lanes import Connections
+from waterclock.store.connection.lanes import Connections
 from waterclock.wire.envelope import Entry
 
 REMEMBERED = 20_000

@@ -7,8 +7,8 @@ from typing import cast
 
 from waterclock.log.client import Log
 from waterclock.log.lost_runs import lost_runs
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock_api.findings import Finding, ok, problem
 
 CHECK = "acknowledged runs"

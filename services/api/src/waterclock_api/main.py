@@ -24,12 +24,12 @@ from waterclock.log.client import Log
 from waterclock.log.errors import LogUnavailable, LogUnfit, NotInitialised
 from waterclock.log.opening import prepare
 from waterclock.log.projector_end import telling
-from waterclock.store.lanes import statement_seconds
+from waterclock.store.connection.lanes import statement_seconds
+from waterclock.store.connection.permissions import rights
+from waterclock.store.connection.pool import open_pool, unopened_pool
+from waterclock.store.connection.startup import open_or_stopped, soon_open
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
-from waterclock.store.pool import open_pool, unopened_pool
-from waterclock.store.rights import rights
-from waterclock.store.start import open_or_stopped, soon_open
 from waterclock_api.access import Access, Limits
 from waterclock_api.app import application, assembled
 from waterclock_api.audit import TAGS

@@ -19,8 +19,8 @@ from waterclock.log.queues import TRUTH, Depths, depths
 from waterclock.log.room import room_of
 from waterclock.log.writable import check_server
 from waterclock.store import quarantine
-from waterclock.store.lanes import Connections
-from waterclock.store.vigil import within
+from waterclock.store.connection.lanes import Connections
+from waterclock.store.connection.watchdog import within
 from waterclock_api.clocks import Clocks, look
 from waterclock_api.hub import Hub
 from waterclock_api.lagging import Lags, lags, places_of_all

@@ -22,9 +22,9 @@ from waterclock.log.opening import identify, open_names_with_the_last, open_part
 from waterclock.log.repair import lose
 from waterclock.model.positions import Position
 from waterclock.store import epochs
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.store.partitioning import Partitioning, present
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
 from waterclock_api.alone import Looks, NotOpened
 from waterclock_api.comparing import Ends, compare, fork_of
 from waterclock_api.installations import check_installation

@@ -8,8 +8,8 @@ from typing import cast
 from waterclock.log.client import Log
 from waterclock.model.definition import DEFAULT_TIMEOUT
 from waterclock.model.events import RunRequested
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import decode_document
 from waterclock_api.findings import Finding, ok, warning
 from waterclock_api.registry import executors_of_workers

@@ -12,8 +12,8 @@ from litestar import Request
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock_api.askers import caller_id
 from waterclock_api.budget import BUDGET, Budget, Hold, keep
 from waterclock_api.rows import Row

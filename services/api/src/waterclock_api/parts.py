@@ -20,10 +20,10 @@ from waterclock.log.client import Log
 from waterclock.log.gathering import Gathering
 from waterclock.log.store_clock import StoreClocks
 from waterclock.model.positions import Position
-from waterclock.store.lanes import Lane, LaneFull, Lanes
-from waterclock.store.pool import Connection
-from waterclock.store.vigil import within
-from waterclock.store.waits import LOOK_AGAIN, LOOK_ANYWAY, Projected, reached
+from waterclock.store.connection.lanes import Lane, LaneFull, Lanes
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.watchdog import within
+from waterclock.store.readmodels.wait_for_position import LOOK_AGAIN, LOOK_ANYWAY, Projected, reached
 from waterclock_api.access import Access
 from waterclock_api.budget import Budget
 from waterclock_api.hub import Hub

@@ -15,9 +15,9 @@ from waterclock.model.positions import Position
 from waterclock.model.readmodels.changes import RunChange
 from waterclock.model.readmodels.merge import fold
 from waterclock.model.timestamps import stamp
-from waterclock.store.pool import Connection
-from waterclock.store.project import changes_of
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.project import changes_of
 from waterclock.wire.envelope import Entry, UnknownEvent, read_document
 from waterclock_api.auditing import Wanted, beginnings, page_of
 from waterclock_api.explaining import refuse_unheard

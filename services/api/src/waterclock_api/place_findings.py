@@ -12,9 +12,9 @@ from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.parameters.authority import HTTP, held_by
 from waterclock.model.places import PLACED
-from waterclock.store.pool import Connection
-from waterclock.store.shadow import home
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.shadow_tables import home
 from waterclock_api.announced import Target, restoring, told
 from waterclock_api.findings import Finding, ok, problem, warning
 from waterclock_api.registry import announced_by_workers, executors_of_workers

@@ -16,7 +16,7 @@ from waterclock.log.opening import server_state
 from waterclock.log.writable import check_writable
 from waterclock.model.errors import Flaw
 from waterclock.store import quarantine
-from waterclock.store.vigil import within
+from waterclock.store.connection.watchdog import within
 from waterclock_api.answers import Answer, answer
 from waterclock_api.clocks import Clocks, look, offset_of_postgres
 from waterclock_api.clocks import told as clocks_told

@@ -45,7 +45,7 @@ from waterclock.model.errors import (
     TryLater,
     VersionMismatch,
 )
-from waterclock.store.lanes import LaneFull, ShareTaken
+from waterclock.store.connection.lanes import LaneFull, ShareTaken
 from waterclock_api.askers import ADDRESS
 from waterclock_api.budget import Crowded
 from waterclock_api.credentials import BeyondRun, CredentialsUnknown, Forbidden, Unauthenticated

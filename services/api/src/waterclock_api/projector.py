@@ -19,10 +19,10 @@ from waterclock.log.client import Log
 from waterclock.log.errors import Halted, LogError, LogUnavailable
 from waterclock.log.losses import Losses
 from waterclock.model.positions import Position
-from waterclock.store.passing import PASSES
-from waterclock.store.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.transient import PASSES
+from waterclock.store.locks import Shares
 from waterclock.store.retention import Keep
-from waterclock.store.shares import Shares
 from waterclock_api.following import BACK_OFF, follow
 from waterclock_api.handover import connect_sharing
 from waterclock_api.installations import settle_installation

@@ -11,7 +11,7 @@ from waterclock.model.errors import NotFound
 from waterclock.model.ids import JobId
 from waterclock.model.instants.ledger import Breach, Verdict, together, verify
 from waterclock.model.timestamps import stamp
-from waterclock.store.statements import statement
+from waterclock.store.connection.statements import statement
 from waterclock_api.ledger_entries import LedgerReader, Row, begins, caught_up
 from waterclock_api.parts import Parts, Reading
 from waterclock_api.reads import PACKAGE

@@ -21,9 +21,9 @@ from waterclock.log.errors import LogError
 from waterclock.log.floors import NAMES
 from waterclock.log.gates import gate_of, supersede
 from waterclock.store import epochs
+from waterclock.store.connection.lanes import Connections
+from waterclock.store.connection.pool import Connection
 from waterclock.store.epochs import Reached
-from waterclock.store.lanes import Connections
-from waterclock.store.pool import Connection
 from waterclock_api.installations import OtherInstallation, check_installation
 
 EVERY = 2.0  # s

@@ -12,8 +12,8 @@ from waterclock.kit.batches import AT_ONCE, in_turns
 from waterclock.model.durations import query_moment_ms
 from waterclock.model.errors import Flaw
 from waterclock.model.outcomes import ENDED, RunStatus
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock_api.budget import Hold
 from waterclock_api.cursors import cursor_of, read_cursor, read_jobs_cursor, read_runs_cursor
 from waterclock_api.dto import JobsQuery, LinesQuery, PageQuery, RunsQuery

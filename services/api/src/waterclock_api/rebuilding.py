@@ -15,9 +15,9 @@ from waterclock.client.table import table
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import TelemetrySettings, read
 from waterclock.kit.telemetry import traces
-from waterclock.store.pool import Connection, connect_anew, open_pool
-from waterclock.store.rebuild import Compared, Rebuild
-from waterclock.store.rights import rights
+from waterclock.store.connection.permissions import rights
+from waterclock.store.connection.pool import Connection, connect_anew, open_pool
+from waterclock.store.readmodels.rebuild import Compared, Rebuild
 from waterclock_api.settings import StoreSettings
 
 DIFFERENT = 1

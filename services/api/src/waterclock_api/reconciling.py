@@ -29,10 +29,10 @@ from waterclock.model.events import ArchiveLost
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp
 from waterclock.store import archive, quarantine
-from waterclock.store.pool import Connection, connect_anew, open_pool
-from waterclock.store.project import apply, batch_of
-from waterclock.store.rights import rights
-from waterclock.store.statements import statement
+from waterclock.store.connection.permissions import rights
+from waterclock.store.connection.pool import Connection, connect_anew, open_pool
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.project import apply, batch_of
 from waterclock.wire.envelope import AT, BODY, PREV, Entry, encode_body, read_entry
 from waterclock_api.comparing import Ends, Strangers, compare, fork_of
 from waterclock_api.fitting import gap_after

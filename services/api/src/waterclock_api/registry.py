@@ -16,11 +16,11 @@ from waterclock.log.errors import LogError
 from waterclock.log.opening import tail_of
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import Reach
-from waterclock.store.lanes import Connections
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
-from waterclock.store.vigil import within
-from waterclock.store.waits import Projected, seen
+from waterclock.store.connection.lanes import Connections
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock.store.connection.watchdog import within
+from waterclock.store.readmodels.wait_for_position import Projected, seen
 from waterclock_api.announced import Announced
 from waterclock_api.params import prepared
 from waterclock_api.turns import in_thread

@@ -13,8 +13,8 @@ from waterclock.log.repair import Repair
 from waterclock.model.events import LogForked
 from waterclock.model.positions import Position
 from waterclock.store import dropped
-from waterclock.store.pool import Connection
-from waterclock.store.standing import Known, known
+from waterclock.store.connection.pool import Connection
+from waterclock.store.readmodels.partition_state import Known, known
 from waterclock_api.comparing import Ends, Fork
 
 _AT_ONCE = 500  # entries kept in one transaction

@@ -21,7 +21,7 @@ from waterclock.model.errors import JobGone, KeyReused, NotFound, RunBlocked
 from waterclock.model.events import RunRequested, Trigger
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.timestamps import Stamp, millis, stamp
-from waterclock.store.statements import statement
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry, request_body
 from waterclock_api.frames import STATUS_OF_END
 from waterclock_api.parts import COMMAND, Parts

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from waterclock.model.positions import Position
 from waterclock.store import epochs
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
 from waterclock_api.alone import NotOpened
 
 RENEWED = 30.0

@@ -26,12 +26,12 @@ from waterclock.log.errors import LogUnavailable, LogUnfit
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.opening import prepare, tail_of
 from waterclock.store import archive, quarantine
+from waterclock.store.connection.permissions import rights
+from waterclock.store.connection.pool import Connection, connect_anew, open_pool
+from waterclock.store.connection.statements import statement
 from waterclock.store.installation import Installation, installation, move
 from waterclock.store.installation import found as say
 from waterclock.store.partitioning import Partitioning, present, repartition
-from waterclock.store.pool import Connection, connect_anew, open_pool
-from waterclock.store.rights import rights
-from waterclock.store.statements import statement
 from waterclock_api.opening import ensure_open
 from waterclock_api.progress import Progress
 from waterclock_api.settings import MigrateSettings, StoreSettings, log_settings, queues_of

@@ -19,8 +19,8 @@ from waterclock.model.events import RunRequested
 from waterclock.model.ids import ID_PATTERN, JobId, RunId, retried_run
 from waterclock.model.outcomes import ENDED
 from waterclock.model.positions import Position
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import decode_document
 from waterclock_api.answers import Answer
 from waterclock_api.caller import Caller, caller_of

@@ -24,10 +24,10 @@ from waterclock.model.ids import JobId, RunId, partition_of
 from waterclock.model.outcomes import Error
 from waterclock.model.positions import Position
 from waterclock.store import archive
-from waterclock.store.pool import Connection
-from waterclock.store.project import batch_of, write_models
-from waterclock.store.statements import statement
-from waterclock.store.waits import wait_for
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.project import batch_of, write_models
+from waterclock.store.readmodels.wait_for_position import wait_for
 
 CAUGHT_UP = 30.0  # s
 _ERROR = Error(type="StoreLost", message="That it ended so is known; the event that said why is in no store any more.")

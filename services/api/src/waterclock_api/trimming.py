@@ -10,9 +10,9 @@ from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive, dropped
-from waterclock.store.clearing import clear_lines
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.clear_logs import clear_lines
 
 MARGIN = 1_000
 """Entries below the archived position that stay: for readers that are a little behind, and for a look back."""

@@ -19,8 +19,8 @@ from waterclock.client.terminal import NO, NotAsked
 from waterclock.kit.settings import SettingsError, read
 from waterclock.model.positions import Position, parse_position
 from waterclock.store.chain import Chained, verify
-from waterclock.store.errors import StoreUnfit
-from waterclock.store.pool import open_pool
+from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.pool import open_pool
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True):

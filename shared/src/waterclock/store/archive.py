@@ -16,9 +16,9 @@ from waterclock.model.events import LogLine, StepLogged
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.changes import LineInsert
 from waterclock.model.timestamps import stamp
-from waterclock.store.lanes import Connections
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.lanes import Connections
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire import chain
 from waterclock.wire.envelope import Entry, UnknownEvent, read_document
 from waterclock.wire.salvage import told_by

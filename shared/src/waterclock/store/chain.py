@@ -17,9 +17,9 @@ from psycopg import IsolationLevel
 from waterclock.model.positions import Position
 from waterclock.store import archive
 from waterclock.store.archive import STEP_LOG
-from waterclock.store.pool import Connection
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.store.retention import EVENTS, forgotten
-from waterclock.store.statements import statement
 from waterclock.wire import chain
 
 _AT_ONCE = 50  # blocks

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from waterclock.store.archive import storable
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry
 
 _TYPES = ["int4", "int8", "int8", "int8", "text", "timestamptz", "text", "text", "text", "bytea"]

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from waterclock.model.positions import Position
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 
 MOST = 8_000
 """No epoch is later: fences are epoch × 2^40, in numbers that are exact up to 2^53."""

@@ -10,10 +10,10 @@ from psycopg import AsyncConnection
 from psycopg.errors import UndefinedTable
 from psycopg.rows import TupleRow
 
-from waterclock.store.errors import StoreUnfit
-from waterclock.store.reach import reach
-from waterclock.store.rights import rights
-from waterclock.store.statements import statement
+from waterclock.store.connection.connect import reach
+from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.permissions import rights
+from waterclock.store.connection.statements import statement
 
 POSTGRES_FROM = 15
 _LOCK = 0x7761746572  # "water": held while the schema changes

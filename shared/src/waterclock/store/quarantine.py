@@ -10,8 +10,8 @@ import psycopg
 from psycopg.errors import ProgramLimitExceeded
 
 from waterclock.model.positions import Position
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import FLAW_MOST, Entry, UnknownEvent
 
 POISON: tuple[type[Exception], ...] = (

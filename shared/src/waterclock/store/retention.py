@@ -16,8 +16,8 @@ import msgspec
 import psycopg
 
 from waterclock.model.outcomes import RunStatus
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 
 EVENTS = "events"
 ENDED: tuple[RunStatus, ...] = tuple(

@@ -23,8 +23,8 @@ from tests.support.listening import Listener
 from tests.support.waiting import until
 from waterclock.log.client import LogSettings
 from waterclock.log.opening import initialise
-from waterclock.store import keys
-from waterclock.store.pool import open_pool
+from waterclock.store import api_keys
+from waterclock.store.connection.pool import open_pool
 from waterclock_api import hub
 from waterclock_api.secret import new_secret
 from waterclock_dev.children import Child, ending_with_us
@@ -290,7 +290,7 @@ async def _key(postgres_url: str) -> dict[str, str]:
     """Credentials for all that is done here: a gateway stands in front."""
     secret = new_secret()
     async with await open_pool(postgres_url, name="test") as pool, pool.connection() as connection:
-        await keys.add(
+        await api_keys.add(
             connection,
             key_id=secret.key_id,
             name="test",

@@ -13,9 +13,9 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from waterclock.store import keys
+from waterclock.store import api_keys
+from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate
-from waterclock.store.pool import open_pool
 from waterclock_api.secret import new_secret
 from waterclock_dev.bench.http_load import send
 from waterclock_dev.bench.stage import staged
@@ -87,7 +87,7 @@ async def _keyed(postgres_url: str) -> str:
     """A key that may run."""
     secret = new_secret()
     async with await open_pool(postgres_url, name="bench", max_size=1) as pool, pool.connection() as connection:
-        await keys.add(
+        await api_keys.add(
             connection,
             key_id=secret.key_id,
             name="bench",

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import InsufficientPrivilege
 
-from waterclock.store.errors import StoreUnfit
-from waterclock.store.reach import line_of
+from waterclock.store.connection.connect import line_of
+from waterclock.store.connection.errors import StoreUnfit
 
 
 @contextmanager

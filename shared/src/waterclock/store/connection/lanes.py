@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 
 from psycopg_pool import PoolTimeout
 
-from waterclock.store.pool import Connection, Pool
+from waterclock.store.connection.pool import Connection, Pool
 
 PATIENCE = 5.0  # s, for whoever does not say how long
 ALONE = 1.0  # s that a statement may take where all lanes are one connection

@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from waterclock.kit.telemetry.log_lines import Outage
-from waterclock.store.errors import StoreAway
-from waterclock.store.passing import PASSES
-from waterclock.store.pool import Pool, check_usable
-from waterclock.store.reach import line_of
+from waterclock.store.connection.connect import line_of
+from waterclock.store.connection.errors import StoreAway
+from waterclock.store.connection.pool import Pool, check_usable
+from waterclock.store.connection.transient import PASSES
 
 _LOOK_AGAIN = (0.2, 5.0)  # s, first and longest
 

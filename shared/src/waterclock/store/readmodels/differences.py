@@ -12,9 +12,15 @@ import msgspec
 from psycopg import sql
 
 from waterclock.model.readmodels.merge import Batch
-from waterclock.store.pool import Connection
-from waterclock.store.shadow import READ_MODELS, SHADOW, Content, Difference, content
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock.store.readmodels.shadow_tables import (
+    READ_MODELS,
+    SHADOW,
+    Content,
+    Difference,
+    content,
+)
 
 
 async def note(connection: Connection, live: str, table: str) -> tuple[Content, Content]:

@@ -11,13 +11,13 @@ from psycopg.errors import InvalidParameterValue
 from psycopg.rows import TupleRow
 from psycopg_pool import PoolTimeout
 
-from waterclock.store.errors import StoreAway, StoreUnfit
+from waterclock.store.connection.connect import reach
+from waterclock.store.connection.errors import StoreAway, StoreUnfit
+from waterclock.store.connection.permissions import rights
+from waterclock.store.connection.session import Session
+from waterclock.store.connection.statements import statement
+from waterclock.store.connection.watchdog import WatchedPool
 from waterclock.store.migrate import check_server, pending
-from waterclock.store.reach import reach
-from waterclock.store.rights import rights
-from waterclock.store.session import Session
-from waterclock.store.statements import statement
-from waterclock.store.vigil import WatchedPool
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = WatchedPool

@@ -49,8 +49,8 @@ from waterclock.model.repair import (
 )
 from waterclock.model.timestamps import stamp
 from waterclock.store import archive
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import UnknownEvent, decode_document, request_body
 
 LOOKED_AT = 1_000  # newest runs of a job, for one that succeeded

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from waterclock.model.positions import Position
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 
 AT_ONCE = 5_000  # lines in one transaction
 

@@ -13,9 +13,9 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from waterclock.store.errors import StoreAway, StoreUnfit
-from waterclock.store.passing import PASSES, lasts
-from waterclock.store.session import Session, check_schema
+from waterclock.store.connection.errors import StoreAway, StoreUnfit
+from waterclock.store.connection.session import Session, check_schema
+from waterclock.store.connection.transient import PASSES, lasts
 
 _SETTING = "WATERCLOCK_POSTGRES_URL"
 _FORM = (

@@ -5,8 +5,8 @@ Each projector holds a shared lock by which the others count it, and one lock fo
 
 from __future__ import annotations
 
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.level import LEVEL
 
 

@@ -14,10 +14,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.model.positions import Position, parse_position
 from waterclock.store import archive
-from waterclock.store.lanes import Connections
-from waterclock.store.passing import PASSES
-from waterclock.store.pool import Connection, Pool, connect_anew
-from waterclock.store.statements import statement
+from waterclock.store.connection.lanes import Connections
+from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.statements import statement
+from waterclock.store.connection.transient import PASSES
 
 LOOK_AGAIN = 0.02  # s, where nothing wakes
 LOOK_ANYWAY = 0.5  # s, where something does: a notice may be lost while the listener connects anew

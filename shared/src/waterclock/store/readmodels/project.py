@@ -19,8 +19,8 @@ from waterclock.model.readmodels.changes import Change
 from waterclock.model.readmodels.merge import Batch, fold
 from waterclock.model.readmodels.projections import ended_unreadably, project
 from waterclock.store import archive, quarantine
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry, UnknownEvent
 
 CHANNEL = "waterclock_projected"

@@ -15,8 +15,8 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from waterclock.store.errors import StoreUnfit
-from waterclock.store.statements import statement
+from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.statements import statement
 
 _NOT_READ = ("PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGHOSTADDR", "PGOPTIONS", "PGSERVICE", "PGTZ")
 _OF_A_PLACE = ("PGDATABASE", "PGPORT")

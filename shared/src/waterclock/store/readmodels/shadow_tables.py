@@ -21,8 +21,8 @@ from waterclock.model.readmodels.changes import (
     StepChange,
     WorkerChange,
 )
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 
 SHADOW = "waterclock_rebuilt"
 READ_MODELS: dict[str, type[RowChange]] = {

@@ -21,13 +21,14 @@ from waterclock.kit.elapsed import Tell, told_every
 from waterclock.kit.service import Unfit
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.merge import Batch
-from waterclock.store import archive, differing, retention, shadow
+from waterclock.store import archive, retention
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 from waterclock.store.partitioning import partitionings
-from waterclock.store.pool import Connection
-from waterclock.store.project import batch_of, write_models
 from waterclock.store.quarantine import POISON, reason_of
-from waterclock.store.shadow import READ_MODELS, Content, Difference
-from waterclock.store.statements import statement
+from waterclock.store.readmodels import differences, shadow_tables
+from waterclock.store.readmodels.project import batch_of, write_models
+from waterclock.store.readmodels.shadow_tables import READ_MODELS, Content, Difference
 from waterclock.wire.envelope import Entry, UnknownEvent, unreadable
 
 AT_ONCE = 2_000  # entries
@@ -69,16 +70,16 @@ async def compare(connection: Connection, *, at_once: int = AT_ONCE) -> list[Dif
     The archive ends where the read models do: both are written in one transaction.
     """
     found: list[Difference] = []
-    live = await shadow.home(connection)
+    live = await shadow_tables.home(connection)
     async with _one_moment(connection), connection.transaction() as transaction:
-        await shadow.make(connection, READ_MODELS)
-        await shadow.enter(connection)
+        await shadow_tables.make(connection, READ_MODELS)
+        await shadow_tables.enter(connection)
         places = await _beginnings(connection)
         await _fold(connection, places, at_once)
         await connection.execute(statement("prefer_nothing"))
         await retention.forget_rebuilt(connection)
         for table in READ_MODELS:
-            found += await shadow.differences(connection, live, table)
+            found += await shadow_tables.differences(connection, live, table)
         raise Rollback(transaction)
     return found
 
@@ -104,15 +105,15 @@ class Rebuild:
         if row is None or not row[0]:
             raise RebuildBusy("Another rebuild is under way in this database.")
         await _hold_retention(connection)
-        live = await shadow.home(connection)
+        live = await shadow_tables.home(connection)
         places = await _beginnings(connection)
         ends = {partition: await archive.count_after(connection, partition, None) for partition in places}
         async with connection.transaction():
-            await shadow.make(connection, READ_MODELS)
+            await shadow_tables.make(connection, READ_MODELS)
         return cls(connection, live, places, ends)
 
     async def drop(self) -> None:
-        await shadow.drop(self._connection)
+        await shadow_tables.drop(self._connection)
 
     async def fold(self, tell: Progress) -> None:
         """Fold what is archived, until little is left that was archived meanwhile."""
@@ -123,21 +124,21 @@ class Rebuild:
                     await self._fold_partition(partition, before, tell)
             if self._folded - began <= NEARLY:
                 break
-        await shadow.analyze(self._connection, READ_MODELS)
+        await shadow_tables.analyze(self._connection, READ_MODELS)
 
     async def compare(self, *, named: int = 5) -> list[Compared]:
         """Fold the rest, and compare each table with the live one; `named` rows that differ are given of each."""
         found: list[Compared] = []
         async with _one_moment(self._connection), self._connection.transaction():
-            await shadow.enter(self._connection)
+            await shadow_tables.enter(self._connection)
             await _fold(self._connection, self._places, AT_ONCE)
             await self._connection.execute(statement("prefer_nothing"))
             await retention.forget_rebuilt(self._connection)
             for table in READ_MODELS:
-                live, rebuilt = await differing.note(self._connection, self._live, table)
+                live, rebuilt = await differences.note(self._connection, self._live, table)
                 one = Compared(table=table, live=live, rebuilt=rebuilt)
                 if not one.same:
-                    rows = await differing.some(self._connection, self._live, table, named)
+                    rows = await differences.some(self._connection, self._live, table, named)
                     one = msgspec.structs.replace(one, rows=rows)
                 found.append(one)
         self._is_compared = True
@@ -170,19 +171,19 @@ class Rebuild:
         async with self._connection.transaction():
             await self._connection.execute(statement("await_locks"), {"ms": STOP_WAIT})
             await self._connection.execute(b"LOCK TABLE partitions IN EXCLUSIVE MODE")
-            await shadow.enter(self._connection)
+            await shadow_tables.enter(self._connection)
             await _fold(self._connection, self._places, AT_ONCE, self._note)
             await self._connection.execute(statement("prefer_nothing"))
             for table in READ_MODELS:
-                await differing.put_in_place(self._connection, self._live, table)
+                await differences.put_in_place(self._connection, self._live, table)
 
     async def _note(self, batch: Batch) -> None:
-        await differing.note_touched(self._connection, self._live, batch)
+        await differences.note_touched(self._connection, self._live, batch)
 
     async def _fold_partition(self, partition: int, before: int | None, tell: Progress) -> None:
         while True:
             async with self._connection.transaction():
-                await shadow.enter(self._connection)
+                await shadow_tables.enter(self._connection)
                 after = self._places[partition]
                 count = await _fold_once(self._connection, self._places, partition, before, AT_ONCE)
             if self._places[partition] == after:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from waterclock.store.pool import Connection
-from waterclock.store.statements import statement
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
 
 
 class StoredKey(msgspec.Struct, frozen=True, kw_only=True):

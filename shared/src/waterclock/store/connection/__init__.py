@@ -1,0 +1,1 @@
+"""The way to Postgres: the pool, its lanes, sessions, permissions, and what passes by itself."""

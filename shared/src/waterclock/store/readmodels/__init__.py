@@ -1,0 +1,1 @@
+"""Read models: projected, waited for, rebuilt, compared."""
