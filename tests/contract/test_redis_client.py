@@ -15,11 +15,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.contract.log.build import QUEUES, WORKER, ask, create, ending, finish, grab, open_all, tags_of, wish
 from tests.support.wire import Loss, Wire, lossy
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import LogUnavailable
-from waterclock.log.lines import Line, pack
-from waterclock.log.opening import initialise
-from waterclock.log.sessions import join
-from waterclock.log.targets import target_of
+from waterclock.log.connection.addresses import target_of
+from waterclock.log.connection.connections import Line, pack
+from waterclock.log.connection.errors import LogUnavailable
+from waterclock.log.liveness.sessions import join
+from waterclock.log.recovery.opening import initialise
 
 pytestmark = pytest.mark.asyncio
 ADD = pack("XADD", "mine", "*", "n", 1)

@@ -9,8 +9,10 @@ from redis.asyncio import Redis
 
 from tests.contract.log import build
 from tests.support.histories import entries_of
-from waterclock.log import opening, sessions, tail
+from waterclock.log import tail
 from waterclock.log.client import Log, LogSettings
+from waterclock.log.liveness import sessions
+from waterclock.log.recovery import opening
 from waterclock.model.events import StoredEvent
 from waterclock.model.ids import JobId
 from waterclock.model.positions import Position

@@ -16,7 +16,7 @@ from tests.support.cluster import start_cluster
 from tests.support.terminator import terminated
 from waterclock.log.broker import Control, application, broker_of, control_stream, hosted, say
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.opening import initialise, tail_of
+from waterclock.log.recovery.opening import initialise, tail_of
 from waterclock_dev.ports import LOOPBACK
 
 

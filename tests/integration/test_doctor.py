@@ -12,11 +12,11 @@ import pytest
 from tests.contract.log import build
 from tests.integration.stage import DEADLINE, Stage, staged
 from tests.support.servers import OwnValkey
-from waterclock.log.bodies import part
-from waterclock.log.leaders import lead
-from waterclock.log.lost_runs import say_lost
-from waterclock.log.projector_end import telling
-from waterclock.log.sessions import join, leave
+from waterclock.log.commands.bodies import part
+from waterclock.log.liveness.leadership import lead
+from waterclock.log.liveness.projector_end import telling
+from waterclock.log.liveness.sessions import join, leave
+from waterclock.log.recovery.lost_runs import say_lost
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.positions import Position
 from waterclock.store import api_keys

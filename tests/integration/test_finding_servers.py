@@ -26,11 +26,17 @@ from tests.support.servers import OwnValkey, Shared
 from tests.support.standing import go_on, stand_still
 from tests.support.terminator import terminated
 from tests.support.waiting import until
-from waterclock.log import opening
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import AccessLost, LogError, LogUnavailable, LogUnfit, NotPrimary
-from waterclock.log.fitness import durability_of
-from waterclock.log.sessions import join
+from waterclock.log.connection.errors import (
+    AccessLost,
+    LogError,
+    LogUnavailable,
+    LogUnfit,
+    NotPrimary,
+)
+from waterclock.log.liveness.sessions import join
+from waterclock.log.recovery import opening
+from waterclock.log.server_checks import durability_of
 
 pytestmark = pytest.mark.asyncio
 LOOPBACK = "127.0.0.1"

@@ -11,7 +11,7 @@ import pytest
 from tests.contract.log import build
 from tests.integration.stage import DEADLINE, Stage, eventually, staged, work
 from tests.support.waiting import until
-from waterclock.log import lag
+from waterclock.log.liveness import lag
 from waterclock.model.ids import JobId, created_job
 from waterclock.store.connection.pool import connect_anew
 from waterclock_api import lagging

@@ -15,10 +15,10 @@ from tests.integration.stage import Stage, staged
 from tests.integration.test_restore import restored
 from tests.support.held import held
 from waterclock.kit.service import Unfit
-from waterclock.log import opening
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.floors import NAMES
+from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import gate_of
+from waterclock.log.recovery import opening
 from waterclock.store import epochs
 from waterclock.store.connection.pool import connect_anew
 from waterclock.store.installation import Installation, installation

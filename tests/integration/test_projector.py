@@ -16,10 +16,13 @@ from tests.contract.log import build
 from tests.integration.stage import DEADLINE, Stage, append, eventually, staged, work
 from tests.support.servers import OwnPostgres, OwnValkey
 from waterclock.kit.telemetry import traces as telemetry
-from waterclock.log import attempts, opening, sessions, tail
+from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.errors import Halted
-from waterclock.log.jobs import define
+from waterclock.log.commands import attempts
+from waterclock.log.commands.jobs import define
+from waterclock.log.connection.errors import Halted
+from waterclock.log.liveness import sessions
+from waterclock.log.recovery import opening
 from waterclock.model.events import LogLine, LogsCleared, StepLogged, StepStarted
 from waterclock.model.ids import created_job
 from waterclock.model.positions import Position

@@ -13,10 +13,11 @@ from tests.support import proofs
 from tests.support.held import held
 from tests.support.servers import OwnValkey
 from waterclock.kit.clock import SystemClock
-from waterclock.log import clock, sessions
-from waterclock.log.floors import NAMES
+from waterclock.log import clock
+from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import gate_of
-from waterclock.log.opening import identify
+from waterclock.log.liveness import sessions
+from waterclock.log.recovery.opening import identify
 from waterclock.model.events import ArchiveLost, LogForked, RunDied
 from waterclock.model.ids import created_job
 from waterclock.model.outcomes import RunStatus

@@ -16,17 +16,18 @@ from tests.support import damage, proofs
 from tests.support.held import Held, held
 from tests.support.servers import OwnValkey
 from waterclock.kit.clock import SystemClock
-from waterclock.log import opening, tail
+from waterclock.log import tail
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.commands import Command, Replayed
-from waterclock.log.errors import LogUnavailable
+from waterclock.log.commands.idempotency import Command, Replayed
+from waterclock.log.commands.jobs import load_job
+from waterclock.log.commands.names import NameTaken, reserve_name
+from waterclock.log.commands.queues import set_paused
+from waterclock.log.commands.requests import request
+from waterclock.log.connection.errors import LogUnavailable
 from waterclock.log.gates import gate_of
-from waterclock.log.jobs import load_job
-from waterclock.log.names import NameTaken, reserve_name
-from waterclock.log.queues import set_paused
-from waterclock.log.requests import request
-from waterclock.log.routing import Routing
-from waterclock.log.sessions import join, sessions
+from waterclock.log.liveness.sessions import join, sessions
+from waterclock.log.recovery import opening
+from waterclock.log.topology.routing import Routing
 from waterclock.model.events import LogForked, QueuePaused, RunLost, StepStarted
 from waterclock.model.ids import JobId, created_job
 from waterclock.model.positions import Position, at_entry

@@ -20,11 +20,12 @@ from tests.support import proofs
 from tests.support.byhand import put_in
 from tests.support.held import Held, held
 from waterclock.kit.service import Unfit
-from waterclock.log import clearance, leaders, opening
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import Halted
+from waterclock.log.connection.errors import Halted
 from waterclock.log.gates import gate_of
-from waterclock.log.routing import Routing
+from waterclock.log.liveness import leadership
+from waterclock.log.recovery import clearance, opening
+from waterclock.log.topology.routing import Routing
 from waterclock.model.definition import Definition
 from waterclock.model.events import LogForked
 from waterclock.model.ids import JobId, partition_of
@@ -153,7 +154,7 @@ async def test_a_log_goes_on_in_another_number_of_partitions(
         assert any(f"into {partitions}." in line for line in said)
         async with assembled_rig(redis_url, migrated_postgres_url, key_prefix, partitions=partitions) as api:
             with pytest.raises(Halted):
-                await leaders.watch(stale, 0)
+                await leadership.watch(stale, 0)
             for partition in range(partitions):
                 await api.caught_up(partition)
             again = await api.http.post(

@@ -24,11 +24,11 @@ from tests.support.replicas import Replicas, replicated
 from tests.support.servers import OwnValkey
 from waterclock.log import gates, tail
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import Halted, LogError, LogUnavailable, Superseded
-from waterclock.log.floors import NAMES
+from waterclock.log.commands.names import reserve_name
+from waterclock.log.connection.errors import Halted, LogError, LogUnavailable, Superseded
+from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import gate_of
-from waterclock.log.names import reserve_name
-from waterclock.log.sessions import join
+from waterclock.log.liveness.sessions import join
 from waterclock.model.events import LogForked, RunRequested
 from waterclock.model.ids import JobId
 from waterclock.store import epochs

@@ -23,7 +23,7 @@ from tests.support.installation import clean_environment
 from tests.support.servers import Shared, fresh_database
 from tests.support.terminator import Terminator, terminated
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import LogError
+from waterclock.log.connection.errors import LogError
 from waterclock.store.connection.errors import StoreUnfit
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate

@@ -22,7 +22,7 @@ from tests.support.servers import Shared
 from tests.support.waiting import until
 from waterclock import executors
 from waterclock.log.client import LogSettings
-from waterclock.log.opening import initialise
+from waterclock.log.recovery.opening import initialise
 from waterclock_api import main as api
 from waterclock_dev.ports import LOOPBACK, free_port
 from waterclock_scheduler import main as scheduler

@@ -13,14 +13,14 @@ import msgspec
 from tests.contract.log.build import CANCELLED, ending, grab
 from tests.simulation.virtual import VirtualClock
 from waterclock.kit.cancellation import apart
-from waterclock.log import leaders
-from waterclock.log.attempts import Grant, end, promote
-from waterclock.log.bodies import part
 from waterclock.log.client import Log
-from waterclock.log.commands import Command
-from waterclock.log.errors import LogError, LogUnavailable
-from waterclock.log.sessions import join
-from waterclock.log.store_clock import StoreClocks
+from waterclock.log.commands.attempts import Grant, end, promote
+from waterclock.log.commands.bodies import part
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.connection.errors import LogError, LogUnavailable
+from waterclock.log.liveness import leadership
+from waterclock.log.liveness.sessions import join
+from waterclock.log.liveness.store_clock import StoreClocks
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Refusal
 from waterclock.model.events import LeadershipTaken
@@ -66,7 +66,7 @@ async def usurper(name: str, log: Log, clock: VirtualClock) -> None:
 
 async def _usurp(name: str, log: Log, clock: VirtualClock, clocks: StoreClocks) -> None:
     sent_at = clock.monotonic()
-    lead = await leaders.lead(
+    lead = await leadership.lead(
         log, 0, scheduler=name, ttl_ms=1000, body=part(LeadershipTaken, scheduler=name, actor="scheduler")
     )
     clocks.of(0).heard(lead.now)

@@ -29,12 +29,13 @@ from tests.simulation.virtual import VirtualClock, VirtualLoop, play
 from tests.support import proofs
 from tests.support.memory.store import Words
 from tests.support.memory.values import Value
-from waterclock.log import sessions, tail
+from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.errors import BrokenChain, LogError, NoSession, NotInitialised
-from waterclock.log.floors import NAMES
+from waterclock.log.connection.errors import BrokenChain, LogError, NoSession, NotInitialised
+from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import gate_of
-from waterclock.log.opening import prepare, tail_of
+from waterclock.log.liveness import sessions
+from waterclock.log.recovery.opening import prepare, tail_of
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId
 from waterclock.model.positions import Position

@@ -22,7 +22,7 @@ from tests.simulation.wire import Weather, Wire
 from tests.support.memory.connection import memory_log
 from tests.support.memory.store import Store
 from waterclock.log.client import Log, Queue
-from waterclock.log.opening import open_partition, prepare
+from waterclock.log.recovery.opening import open_partition, prepare
 from waterclock.model.instants.ledger import verify
 from waterclock.model.timestamps import Stamp, millis
 from waterclock.wire.keys import Keys

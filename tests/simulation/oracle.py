@@ -18,7 +18,7 @@ import msgspec
 from tests.simulation import rules
 from tests.support.memory.store import Store
 from tests.support.memory.values import Stream
-from waterclock.log.scripts import Script
+from waterclock.log.connection.scripts import Script
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
     FireCoalesced,

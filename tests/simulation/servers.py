@@ -12,8 +12,8 @@ from tests.support.memory import connection as memory
 from tests.support.memory.store import Store, Words
 from tests.support.memory.values import Value
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.nodes import Nodes
-from waterclock.log.targets import Deployment, Target
+from waterclock.log.connection.addresses import Deployment, Target
+from waterclock.log.topology.primaries import Nodes
 
 Told = Callable[["Place", Words, Any], None]
 """Told of each script that was executed: where, its words, its reply."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from waterclock.log.lines import facts
+from waterclock.log.connection.connections import facts
 from waterclock_dev.ports import LOOPBACK
 from waterclock_dev.servers import Server
 

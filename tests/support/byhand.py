@@ -5,9 +5,9 @@ from __future__ import annotations
 from waterclock.kit.randomness import token
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands import Command
-from waterclock.log.jobs import Appended, Defined, StoredJob, define
-from waterclock.log.names import reserve_name
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import Appended, Defined, StoredJob, define
+from waterclock.log.commands.names import reserve_name
 from waterclock.model.definition import Definition
 from waterclock.model.events import JobCreated
 from waterclock.model.ids import JobId, created_job

@@ -7,8 +7,8 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from waterclock.log.attempts import SUSPECT_FROM
 from waterclock.log.client import Log
+from waterclock.log.commands.attempts import SUSPECT_FROM
 from waterclock.log.records import End, Record, end_of, record_of
 
 _answer = msgspec.msgpack.Decoder(tuple[str, Any])

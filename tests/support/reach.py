@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from waterclock.log.scripts import Script
+from waterclock.log.connection.scripts import Script
 
 PACKAGES = ("waterclock", "waterclock_api", "waterclock_scheduler", "waterclock_worker")
 _QUOTED = re.compile(rb"'([A-Z]{2,})'")

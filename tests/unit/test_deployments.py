@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import LogUnfit
-from waterclock.log.targets import Address, deployment_of
+from waterclock.log.connection.addresses import Address, deployment_of
+from waterclock.log.connection.errors import LogUnfit
 
 MAP = "10.0.0.5:6379=redis-1.example:6380, 10.0.0.6=redis-2.example,[fd00::1]:6379=127.0.0.1"
 

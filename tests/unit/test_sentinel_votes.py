@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from redis.exceptions import ResponseError
 
-from waterclock.log.errors import LogError, LogUnavailable
-from waterclock.log.sentinels import Verdict, verdict_of
-from waterclock.log.targets import Address, Deployment, deployment_of
+from waterclock.log.connection.addresses import Address, Deployment, deployment_of
+from waterclock.log.connection.errors import LogError, LogUnavailable
+from waterclock.log.topology.sentinels import Verdict, verdict_of
 
 SENTINELS = deployment_of("redis+sentinel://a:1,b:2,c:3/mymaster", "10.0.0.9=old.example")
 OLD, NEW = Address("old.example", 6379), Address("10.0.0.2", 6379)

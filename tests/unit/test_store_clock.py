@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waterclock.log.store_clock import StoreClock, StoreClocks
+from waterclock.log.liveness.store_clock import StoreClock, StoreClocks
 
 
 class Hand:

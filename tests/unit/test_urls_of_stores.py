@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import LogUnfit
+from waterclock.log.connection.errors import LogUnfit
 from waterclock.store.connection.connect import reach
 from waterclock.store.connection.errors import StoreUnfit
 

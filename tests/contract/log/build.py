@@ -4,15 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.support.byhand import create_job
-from waterclock.log.attempts import Claimed, EndResult, Grant, QueueCredit, RunEnding, claim, end
-from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log, Queue
 from waterclock.log.clock import now
-from waterclock.log.commands import Command
-from waterclock.log.jobs import Appended, Defined, StoredJob, define, load_job
-from waterclock.log.opening import open_partition
-from waterclock.log.requests import Decided, Request, Unit, decide, request
-from waterclock.log.sessions import Swept, sweep
+from waterclock.log.commands.attempts import (
+    Claimed,
+    EndResult,
+    Grant,
+    QueueCredit,
+    RunEnding,
+    claim,
+    end,
+)
+from waterclock.log.commands.bodies import body_of, part
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import Appended, Defined, StoredJob, define, load_job
+from waterclock.log.commands.requests import Decided, Request, Unit, decide, request
+from waterclock.log.liveness.sessions import Swept, sweep
+from waterclock.log.recovery.opening import open_partition
 from waterclock.log.tail import read
 from waterclock.model.definition import Definition, Overlap
 from waterclock.model.events import (

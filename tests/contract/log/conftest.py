@@ -11,7 +11,7 @@ from tests.support.memory.connection import memory_log, wall_us
 from tests.support.memory.store import Store
 from tests.support.servers import Shared
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.opening import prepare
+from waterclock.log.recovery.opening import prepare
 
 
 @pytest.fixture(params=["valkey_server", "other_redis_server", "memory"])

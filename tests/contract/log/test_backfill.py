@@ -4,13 +4,13 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.log.build import J, change, create, decided, ending, entries_of, events_of, finish, grab, past, wish
-from waterclock.log.backfill import Backfilled, backfill, requested_by
 from waterclock.log.client import Log
-from waterclock.log.commands import Command, KeyReused, Replayed
-from waterclock.log.jobs import load_job
-from waterclock.log.requests import Blocked, NoJob, Request, StaleJob, Unit
-from waterclock.log.runs import EndedRun, find_run
-from waterclock.log.sessions import join
+from waterclock.log.commands.backfill import Backfilled, backfill, requested_by
+from waterclock.log.commands.idempotency import Command, KeyReused, Replayed
+from waterclock.log.commands.jobs import load_job
+from waterclock.log.commands.requests import Blocked, NoJob, Request, StaleJob, Unit
+from waterclock.log.commands.runs import EndedRun, find_run
+from waterclock.log.liveness.sessions import join
 from waterclock.log.tail import delete_entries
 from waterclock.model.definition import Overlap
 from waterclock.model.events import RunRequested

@@ -4,13 +4,13 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.log.build import WORKER, J, ask, create, ending, events_of, finish, grab, mop, run_of, tags_of, wish
-from waterclock.log.attempts import wait_wake
-from waterclock.log.bodies import body_of
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands import Command, KeyReused, Replayed
-from waterclock.log.runs import AlreadyEnded, Cancelled, NoRun, cancel
-from waterclock.log.sessions import join, renew
+from waterclock.log.commands.attempts import wait_wake
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.commands.idempotency import Command, KeyReused, Replayed
+from waterclock.log.commands.runs import AlreadyEnded, Cancelled, NoRun, cancel
+from waterclock.log.liveness.sessions import join, renew
 from waterclock.model.events import RunCancelled, RunCancelRequested
 from waterclock.model.ids import RunId
 

@@ -25,14 +25,14 @@ from tests.contract.log.build import (
     tags_of,
     wish,
 )
-from waterclock.log.attempts import Grant, QueueCredit, claim, wait_wake
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands import Command
-from waterclock.log.errors import NoSession
-from waterclock.log.queues import set_paused
-from waterclock.log.runs import EndedRun, find_run
-from waterclock.log.sessions import join
+from waterclock.log.commands.attempts import Grant, QueueCredit, claim, wait_wake
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.queues import set_paused
+from waterclock.log.commands.runs import EndedRun, find_run
+from waterclock.log.connection.errors import NoSession
+from waterclock.log.liveness.sessions import join
 from waterclock.model.events import QueuePaused, QueueResumed, RunCancelled, RunStarted
 from waterclock.model.ids import RunId
 

@@ -8,11 +8,11 @@ from tests.contract.log.build import QUEUES, WORKER, ask, create, ending, finish
 from tests.support.servers import OwnValkey, Shared
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.clock import now
-from waterclock.log.errors import LogFull, LogRefuses, LogUnavailable, LogUnfit
-from waterclock.log.fitness import durability_of
-from waterclock.log.jobs import Appended
-from waterclock.log.opening import initialise
-from waterclock.log.sessions import join
+from waterclock.log.commands.jobs import Appended
+from waterclock.log.connection.errors import LogFull, LogRefuses, LogUnavailable, LogUnfit
+from waterclock.log.liveness.sessions import join
+from waterclock.log.recovery.opening import initialise
+from waterclock.log.server_checks import durability_of
 from waterclock.model.ids import JobId
 
 pytestmark = pytest.mark.asyncio

@@ -20,15 +20,15 @@ from tests.contract.log.build import (
     wish,
 )
 from tests.support import waiting
-from waterclock.log.attempts import promote, wait_wake
-from waterclock.log.bodies import part
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import LogRefuses
-from waterclock.log.jobs import Appended
-from waterclock.log.names import NameTaken, Reserved, reserve_name
-from waterclock.log.opening import initialise, server_state, tail_of
-from waterclock.log.requests import Unit
-from waterclock.log.sessions import join, renew, sessions
+from waterclock.log.commands.attempts import promote, wait_wake
+from waterclock.log.commands.bodies import part
+from waterclock.log.commands.jobs import Appended
+from waterclock.log.commands.names import NameTaken, Reserved, reserve_name
+from waterclock.log.commands.requests import Unit
+from waterclock.log.connection.errors import LogRefuses
+from waterclock.log.liveness.sessions import join, renew, sessions
+from waterclock.log.recovery.opening import initialise, server_state, tail_of
 from waterclock.log.writable import check_server, check_writable
 from waterclock.model.events import RunCancelled
 from waterclock.model.ids import JobId, created_job

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from tests.contract.log.build import J, create, decided, entries_of, open_all, past, run_of, skipped, tags_of, wish
-from waterclock.log.bodies import part
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.errors import ClockAhead, StaleTerm
-from waterclock.log.jobs import Appended, load_job
-from waterclock.log.leaders import lead
-from waterclock.log.requests import Decided, Item, Quiet, Request, Unit, decide
-from waterclock.log.runs import LiveRun, find_run
+from waterclock.log.commands.bodies import part
+from waterclock.log.commands.jobs import Appended, load_job
+from waterclock.log.commands.requests import Decided, Item, Quiet, Request, Unit, decide
+from waterclock.log.commands.runs import LiveRun, find_run
+from waterclock.log.connection.errors import ClockAhead, StaleTerm
+from waterclock.log.liveness.leadership import lead
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.ids import JobId, created_job
 

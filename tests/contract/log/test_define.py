@@ -18,13 +18,22 @@ from tests.contract.log.build import (
 from tests.support.leaps import leapt
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands import Command, KeyReused, Replayed
-from waterclock.log.errors import ClockAhead, UnknownQueue
-from waterclock.log.jobs import Appended, Raced, StoredJob, define, load_job, load_jobs, scan_jobs, wait_changes
-from waterclock.log.names import AlreadyDone, Burnt, burn_command
-from waterclock.log.requests import Quiet, Unit
-from waterclock.log.runs import LiveRun, find_run
-from waterclock.log.sessions import join
+from waterclock.log.commands.idempotency import Command, KeyReused, Replayed
+from waterclock.log.commands.jobs import (
+    Appended,
+    Raced,
+    StoredJob,
+    define,
+    load_job,
+    load_jobs,
+    scan_jobs,
+    wait_changes,
+)
+from waterclock.log.commands.names import AlreadyDone, Burnt, burn_command
+from waterclock.log.commands.requests import Quiet, Unit
+from waterclock.log.commands.runs import LiveRun, find_run
+from waterclock.log.connection.errors import ClockAhead, UnknownQueue
+from waterclock.log.liveness.sessions import join
 from waterclock.model.events import JobChanged, LogsCleared
 from waterclock.model.ids import created_job
 from waterclock.model.positions import Position

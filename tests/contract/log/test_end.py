@@ -16,13 +16,13 @@ from tests.contract.log.build import (
     tags_of,
     wish,
 )
-from waterclock.log.attempts import Grant, promote
-from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands import Command
-from waterclock.log.runs import EndedRun, LiveRun, cancel, find_run
-from waterclock.log.sessions import join, renew
+from waterclock.log.commands.attempts import Grant, promote
+from waterclock.log.commands.bodies import body_of, part
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.runs import EndedRun, LiveRun, cancel, find_run
+from waterclock.log.liveness.sessions import join, renew
 from waterclock.model.events import ResultRefused, RunCancelled, RunCancelRequested, RunLost, RunSucceeded
 
 pytestmark = pytest.mark.asyncio

@@ -13,13 +13,13 @@ from tests.support.memory.store import Store
 from tests.support.servers import Shared
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.clock import now
-from waterclock.log.errors import Foreign, Halted, StaleEpoch, Superseded
-from waterclock.log.floors import NAMES
+from waterclock.log.commands.names import reserve_name
+from waterclock.log.connection.errors import Foreign, Halted, StaleEpoch, Superseded
+from waterclock.log.connection.floors import NAMES
+from waterclock.log.connection.scripts import Script
 from waterclock.log.gates import Gate, gate_of, gate_of_names, look_anew, supersede
-from waterclock.log.names import reserve_name
-from waterclock.log.opening import identify, open_partition, prepare, prepare_again
 from waterclock.log.reader import Reader
-from waterclock.log.scripts import Script
+from waterclock.log.recovery.opening import identify, open_partition, prepare, prepare_again
 from waterclock.log.tail import read
 from waterclock.model.ids import JobId
 

@@ -8,8 +8,8 @@ from tests.contract.log.build import WORKER, ask, decided, entries_of, grab, wis
 from tests.integration.scheduler.stage import Stage
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.fires import unit
-from waterclock.log.sessions import join
+from waterclock.log.commands.fires import unit
+from waterclock.log.liveness.sessions import join
 from waterclock.model.definition import MisfirePolicy, Overlap
 from waterclock.model.events import FireCoalesced, FireSkipped, RunCancelled, RunRequested
 from waterclock.model.ids import RunId

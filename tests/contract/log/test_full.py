@@ -7,16 +7,17 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.log.build import QUEUES, J, create, ending, finish, grab, job_of, open_all, wish
-from waterclock.log import names, notes, sessions
-from waterclock.log.bodies import part
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.commands import Command, Replayed
-from waterclock.log.errors import LogFull
-from waterclock.log.jobs import Appended, define
-from waterclock.log.leaders import lead, resign
-from waterclock.log.opening import prepare
-from waterclock.log.queues import Paused, depths, set_paused
-from waterclock.log.requests import request
+from waterclock.log.commands import first_seen, names
+from waterclock.log.commands.bodies import part
+from waterclock.log.commands.idempotency import Command, Replayed
+from waterclock.log.commands.jobs import Appended, define
+from waterclock.log.commands.queues import Paused, depths, set_paused
+from waterclock.log.commands.requests import request
+from waterclock.log.connection.errors import LogFull
+from waterclock.log.liveness import sessions
+from waterclock.log.liveness.leadership import lead, resign
+from waterclock.log.recovery.opening import prepare
 from waterclock.model.events import JobChanged, JobDeleted, JobDisabled, LeadershipTaken, QueuePaused, QueueResumed
 
 pytestmark = pytest.mark.asyncio
@@ -113,9 +114,9 @@ async def test_a_command_about_many_runs_is_noted_if_it_cancels(log: Log) -> Non
     command = Command(id="all", client=True)
     async with full(log):
         with pytest.raises(LogFull):
-            await notes.first_heard(log, command)
-        assert isinstance(noted := await notes.first_heard(log, command, relieving=True), notes.Noted)
-        assert await notes.first_heard(log, command, relieving=True) == notes.Noted(noted.at, again=True)
+            await first_seen.first_heard(log, command)
+        assert isinstance(noted := await first_seen.first_heard(log, command, relieving=True), first_seen.Noted)
+        assert await first_seen.first_heard(log, command, relieving=True) == first_seen.Noted(noted.at, again=True)
 
 
 async def _define(

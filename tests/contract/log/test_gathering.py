@@ -13,11 +13,19 @@ from tests.contract.log.build import QUEUES, create, events_of, open_all, run_of
 from tests.support.memory.connection import memory_log, wall_us
 from tests.support.memory.store import Store
 from waterclock.log.client import Log
-from waterclock.log.commands import Command, KeyReused, Replayed
-from waterclock.log.errors import LogUnavailable
-from waterclock.log.gathering import MOST, Gathering
-from waterclock.log.opening import prepare
-from waterclock.log.requests import Blocked, Granted, NoJob, Requested, StaleJob, Wish, request_all
+from waterclock.log.commands.batching import MOST, Gathering
+from waterclock.log.commands.idempotency import Command, KeyReused, Replayed
+from waterclock.log.commands.requests import (
+    Blocked,
+    Granted,
+    NoJob,
+    Requested,
+    StaleJob,
+    Wish,
+    request_all,
+)
+from waterclock.log.connection.errors import LogUnavailable
+from waterclock.log.recovery.opening import prepare
 from waterclock.model.ids import created_job
 from waterclock.model.positions import Position
 

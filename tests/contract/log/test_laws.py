@@ -18,15 +18,15 @@ from tests.contract.log.build import (
     mop,
     wish,
 )
-from waterclock.log.attempts import Grant, promote
-from waterclock.log.bodies import body_of
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands import Command
-from waterclock.log.jobs import load_job
+from waterclock.log.commands.attempts import Grant, promote
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import load_job
+from waterclock.log.commands.runs import cancel
+from waterclock.log.liveness.sessions import join, leave, sessions
 from waterclock.log.records import Record, record_of
-from waterclock.log.runs import cancel
-from waterclock.log.sessions import join, leave, sessions
 from waterclock.model.definition import Overlap
 from waterclock.model.events import (
     AnyRunEvent,

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.contract.log.build import events_of, past, tags_of
-from waterclock.log.bodies import part
 from waterclock.log.client import Log
-from waterclock.log.leaders import Lead, lead, resign, watch
+from waterclock.log.commands.bodies import part
+from waterclock.log.liveness.leadership import Lead, lead, resign, watch
 from waterclock.model.events import LeadershipTaken
 
 pytestmark = pytest.mark.asyncio

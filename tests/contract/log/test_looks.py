@@ -7,10 +7,10 @@ import pytest
 from tests.contract.log.build import ask, ending, finish, grab, wish
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands import Command, KeyReused
-from waterclock.log.notes import Noted, first_heard
-from waterclock.log.queues import depths, follow, set_paused
-from waterclock.log.sessions import join, leave, muster, renew
+from waterclock.log.commands.first_seen import Noted, first_heard
+from waterclock.log.commands.idempotency import Command, KeyReused
+from waterclock.log.commands.queues import depths, follow, set_paused
+from waterclock.log.liveness.sessions import join, leave, muster, renew
 from waterclock.model.events import QueuePaused
 
 pytestmark = pytest.mark.asyncio

@@ -10,17 +10,17 @@ from tests.contract.log.build import WORKER, ask, create, ending, entries_of, fi
 from tests.support.lost_tail import lose_after
 from tests.support.waiting import until
 from waterclock.kit.telemetry import catalog
-from waterclock.log import losses
-from waterclock.log.bodies import body_of
 from waterclock.log.client import Log
-from waterclock.log.ends import Ends
-from waterclock.log.errors import LogUnavailable
-from waterclock.log.leaders import watch
-from waterclock.log.level import say_level
-from waterclock.log.losses import Loss, Losses, loss_after, tell
-from waterclock.log.lost_runs import lost_runs, say_lost
-from waterclock.log.opening import open_partition
-from waterclock.log.sessions import join
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.connection.ends import Ends
+from waterclock.log.connection.errors import LogUnavailable
+from waterclock.log.liveness.event_level import say_level
+from waterclock.log.liveness.leadership import watch
+from waterclock.log.liveness.sessions import join
+from waterclock.log.recovery import losses
+from waterclock.log.recovery.losses import Loss, Losses, loss_after, tell
+from waterclock.log.recovery.lost_runs import lost_runs, say_lost
+from waterclock.log.recovery.opening import open_partition
 from waterclock.log.tail import entries_from, trim
 from waterclock.model.events import LogForked, LogTruncated
 from waterclock.model.positions import Position

@@ -4,7 +4,7 @@ import pytest
 
 from tests.contract.log.build import J
 from waterclock.log.client import Log
-from waterclock.log.names import (
+from waterclock.log.commands.names import (
     NameTaken,
     Reserved,
     holder,

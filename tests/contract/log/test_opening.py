@@ -18,18 +18,25 @@ from tests.contract.log.build import (
     wish,
 )
 from tests.support.servers import OwnServers, redis_server
-from waterclock.log.attempts import Grant, promote
-from waterclock.log.bodies import part
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.clock import now
-from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised, StaleEpoch, TailMoved
-from waterclock.log.fitness import durability_of
+from waterclock.log.commands.attempts import Grant, promote
+from waterclock.log.commands.bodies import part
+from waterclock.log.commands.names import reserve_name
+from waterclock.log.commands.requests import Unit, decide
+from waterclock.log.connection.errors import (
+    Halted,
+    LogUnavailable,
+    LogUnfit,
+    NotInitialised,
+    StaleEpoch,
+    TailMoved,
+)
 from waterclock.log.gates import gate_of, gate_of_names
-from waterclock.log.leaders import lead
-from waterclock.log.names import reserve_name
-from waterclock.log.opening import Opened, initialise, open_partition, server_state, tail_of
-from waterclock.log.requests import Unit, decide
-from waterclock.log.sessions import join, renew
+from waterclock.log.liveness.leadership import lead
+from waterclock.log.liveness.sessions import join, renew
+from waterclock.log.recovery.opening import Opened, initialise, open_partition, server_state, tail_of
+from waterclock.log.server_checks import durability_of
 from waterclock.model.events import EpochBegan, LeadershipTaken, RunCancelled
 from waterclock.model.ids import created_job
 from waterclock.model.positions import Position

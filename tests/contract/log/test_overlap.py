@@ -19,11 +19,11 @@ from tests.contract.log.build import (
 )
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands import Command
-from waterclock.log.jobs import load_job
-from waterclock.log.requests import Blocked, Requested, Unit, request
-from waterclock.log.runs import EndedRun, LiveRun, find_run
-from waterclock.log.sessions import join
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import load_job
+from waterclock.log.commands.requests import Blocked, Requested, Unit, request
+from waterclock.log.commands.runs import EndedRun, LiveRun, find_run
+from waterclock.log.liveness.sessions import join
 from waterclock.model.definition import Overlap
 from waterclock.model.events import FireCoalesced, FireSkipped, RunCancelled, RunCancelRequested, RunRequested
 

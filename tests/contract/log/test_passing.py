@@ -10,8 +10,14 @@ from tests.contract.log.build import QUEUES, open_all
 from tests.support import servers
 from tests.support.servers import Shared
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import LogFull, LogRefuses, LogUnavailable, NotPrimary, Superseded
-from waterclock.log.opening import initialise
+from waterclock.log.connection.errors import (
+    LogFull,
+    LogRefuses,
+    LogUnavailable,
+    NotPrimary,
+    Superseded,
+)
+from waterclock.log.recovery.opening import initialise
 
 pytestmark = pytest.mark.asyncio
 

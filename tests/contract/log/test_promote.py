@@ -4,10 +4,10 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.log.build import CANCELLED, WORKER, ask, change, create, events_of, grab, past, run_of, wish
-from waterclock.log.attempts import Promoted, promote, wait_wake
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.sessions import join
+from waterclock.log.commands.attempts import Promoted, promote, wait_wake
+from waterclock.log.liveness.sessions import join
 from waterclock.model.events import RunCancelled
 
 pytestmark = pytest.mark.asyncio

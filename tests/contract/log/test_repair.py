@@ -22,21 +22,21 @@ from tests.contract.log.build import (
 )
 from tests.contract.log.test_laws import JOBS, Play, check_parts_agree
 from tests.support.held import held, told
-from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.commands import Command
-from waterclock.log.errors import Halted, StaleRepair, StaleTerm, TailMoved
+from waterclock.log.commands.bodies import body_of, part
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import load_job
+from waterclock.log.commands.names import NameTaken, reserve_name
+from waterclock.log.commands.queues import set_paused
+from waterclock.log.commands.requests import Unit, request
+from waterclock.log.commands.runs import cancel
+from waterclock.log.connection.errors import Halted, StaleRepair, StaleTerm, TailMoved
 from waterclock.log.gates import gate_of, gate_of_names
-from waterclock.log.jobs import load_job
-from waterclock.log.leaders import lead
-from waterclock.log.names import NameTaken, reserve_name
-from waterclock.log.opening import initialise, open_partition
-from waterclock.log.queues import set_paused
+from waterclock.log.liveness.leadership import lead
+from waterclock.log.liveness.sessions import join
 from waterclock.log.records import End
-from waterclock.log.repair import Repair, lose, record_for
-from waterclock.log.requests import Unit, request
-from waterclock.log.runs import cancel
-from waterclock.log.sessions import join
+from waterclock.log.recovery.opening import initialise, open_partition
+from waterclock.log.recovery.repair import Repair, lose, record_for
 from waterclock.log.tail import entries_from
 from waterclock.model.events import (
     AnyJobEvent,

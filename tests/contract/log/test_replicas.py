@@ -26,11 +26,11 @@ from tests.contract.log.build import (
 from tests.support.asking import ask as ask_server
 from tests.support.replicas import Replicas, replicated
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import LogUnfit, NotReplicated
-from waterclock.log.jobs import Appended
-from waterclock.log.opening import initialise
-from waterclock.log.requests import Unit
-from waterclock.log.sessions import join
+from waterclock.log.commands.jobs import Appended
+from waterclock.log.commands.requests import Unit
+from waterclock.log.connection.errors import LogUnfit, NotReplicated
+from waterclock.log.liveness.sessions import join
+from waterclock.log.recovery.opening import initialise
 
 pytestmark = pytest.mark.asyncio
 

@@ -18,18 +18,18 @@ from tests.contract.log.build import (
     run_of,
     wish,
 )
-from waterclock.log.attempts import Grant, StepBatch, promote, record
-from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands import Command
-from waterclock.log.errors import Unreadable
-from waterclock.log.jobs import load_job, scan_jobs
-from waterclock.log.queues import depths
-from waterclock.log.repair import LOST_SESSION, lose
-from waterclock.log.requests import request
-from waterclock.log.runs import Cancelled, EndedRun, cancel, find_run
-from waterclock.log.sessions import join, renew
+from waterclock.log.commands.attempts import Grant, StepBatch, promote, record
+from waterclock.log.commands.bodies import body_of, part
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import load_job, scan_jobs
+from waterclock.log.commands.queues import depths
+from waterclock.log.commands.requests import request
+from waterclock.log.commands.runs import Cancelled, EndedRun, cancel, find_run
+from waterclock.log.connection.errors import Unreadable
+from waterclock.log.liveness.sessions import join, renew
+from waterclock.log.recovery.repair import LOST_SESSION, lose
 from waterclock.model.events import RunCancelled, RunDied
 from waterclock.model.ids import RunId, created_job, requested_run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import waterclock.log
-from waterclock.log.scripts import Script
+from waterclock.log.connection.scripts import Script
 
 FOLDER = Path(waterclock.log.__file__).parent / "lua"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.lua"))

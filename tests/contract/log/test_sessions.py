@@ -18,13 +18,13 @@ from tests.contract.log.build import (
     tags_of,
     wish,
 )
-from waterclock.log.attempts import StepBatch, record
-from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log
-from waterclock.log.commands import Command
-from waterclock.log.errors import NoSession
-from waterclock.log.runs import EndedRun, cancel, find_run
-from waterclock.log.sessions import Swept, join, leave, renew, sessions
+from waterclock.log.commands.attempts import StepBatch, record
+from waterclock.log.commands.bodies import body_of, part
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.runs import EndedRun, cancel, find_run
+from waterclock.log.connection.errors import NoSession
+from waterclock.log.liveness.sessions import Swept, join, leave, renew, sessions
 from waterclock.model.events import (
     RunCancelled,
     RunCancelRequested,

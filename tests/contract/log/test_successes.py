@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from tests.contract.log.build import J, ask, change, create, ending, entries_of, finish, grab, run_of, wish
 from tests.support.held import held
-from waterclock.log.attempts import Grant
 from waterclock.log.client import Log
-from waterclock.log.sessions import join
+from waterclock.log.commands.attempts import Grant
+from waterclock.log.liveness.sessions import join
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId
 

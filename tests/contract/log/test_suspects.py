@@ -4,11 +4,11 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.log.build import J, ask, create, ending, entries_of, events_of, finish, grab, mop, run_of, wish
-from waterclock.log.attempts import SUSPECT_FROM, Grant
 from waterclock.log.client import Log
-from waterclock.log.queues import depths
-from waterclock.log.runs import EndedRun, find_run
-from waterclock.log.sessions import join, renew
+from waterclock.log.commands.attempts import SUSPECT_FROM, Grant
+from waterclock.log.commands.queues import depths
+from waterclock.log.commands.runs import EndedRun, find_run
+from waterclock.log.liveness.sessions import join, renew
 from waterclock.model.events import RunDied
 
 pytestmark = pytest.mark.asyncio

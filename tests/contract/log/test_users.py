@@ -17,10 +17,10 @@ from tests.contract.log import build
 from tests.support.servers import OwnServers, redis_server
 from tests.support.users import SERVICES, Users, granted, make_users, reached
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import AccessLost, LogUnfit, NotPermitted
-from waterclock.log.fitness import durability_of
-from waterclock.log.opening import initialise
-from waterclock.log.scripts import Script
+from waterclock.log.connection.errors import AccessLost, LogUnfit, NotPermitted
+from waterclock.log.connection.scripts import Script
+from waterclock.log.recovery.opening import initialise
+from waterclock.log.server_checks import durability_of
 from waterclock.wire.keys import PARTITION_KEYS, STREAMS, Keys
 
 pytestmark = pytest.mark.asyncio

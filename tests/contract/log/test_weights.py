@@ -9,12 +9,12 @@ from random import Random  # noqa: TID251  a sequence that its seed repeats
 import pytest
 
 from tests.contract.log.build import CANCELLED, STARTED, WORKER, create, decided, open_all, past, wish
-from waterclock.log.attempts import QueueCredit, claim
 from waterclock.log.client import Log, LogSettings, Queue
-from waterclock.log.jobs import load_job
-from waterclock.log.opening import initialise
-from waterclock.log.requests import Unit
-from waterclock.log.sessions import join
+from waterclock.log.commands.attempts import QueueCredit, claim
+from waterclock.log.commands.jobs import load_job
+from waterclock.log.commands.requests import Unit
+from waterclock.log.liveness.sessions import join
+from waterclock.log.recovery.opening import initialise
 from waterclock.model.ids import JobId, created_job
 
 pytestmark = pytest.mark.asyncio

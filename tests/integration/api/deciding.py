@@ -8,8 +8,9 @@ import httpx
 
 from tests.integration.api.rig import JOBS, Rig
 from tests.integration.scheduler.stage import Stage
-from waterclock.log import clock, fires, requests
-from waterclock.log.jobs import load_job
+from waterclock.log import clock
+from waterclock.log.commands import fires, requests
+from waterclock.log.commands.jobs import load_job
 from waterclock.model.ids import JobId
 from waterclock.model.instants.fires import bounds_of, schedule_of
 from waterclock.model.instants.misfire import policy_of, settle

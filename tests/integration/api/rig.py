@@ -14,12 +14,13 @@ from litestar.types import ASGIApp
 
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.randomness import token
-from waterclock.log import attempts, sessions
-from waterclock.log.attempts import Grant, QueueCredit, RunEnding, StepBatch
-from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.clock import server_time
-from waterclock.log.opening import initialise, tail_of
+from waterclock.log.commands import attempts
+from waterclock.log.commands.attempts import Grant, QueueCredit, RunEnding, StepBatch
+from waterclock.log.commands.bodies import body_of, part
+from waterclock.log.liveness import sessions
+from waterclock.log.recovery.opening import initialise, tail_of
 from waterclock.model.events import (
     ExecutorSpec,
     LogLine,

@@ -21,9 +21,9 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, Rig, Worker, served
 from tests.integration.api.sse import Event, eventually, kinds, stream
 from waterclock.kit.randomness import token
-from waterclock.log.attempts import Grant
-from waterclock.log.bodies import body_of
 from waterclock.log.client import Log, LogSettings
+from waterclock.log.commands.attempts import Grant
+from waterclock.log.commands.bodies import body_of
 from waterclock.model.events import StepStarted
 from waterclock.model.positions import Position, parse_position
 from waterclock.store.connection.pool import open_pool

@@ -10,11 +10,11 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
 from tests.support.byhand import put_in
-from waterclock.log import jobs as log_jobs
 from waterclock.log.clock import now
-from waterclock.log.commands import Command
-from waterclock.log.jobs import Appended, load_job
-from waterclock.log.names import NameTaken, odd_names, reserve_name
+from waterclock.log.commands import jobs as log_jobs
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import Appended, load_job
+from waterclock.log.commands.names import NameTaken, odd_names, reserve_name
 from waterclock.log.tail import read
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireSkipped, JobChanged, JobCreated, JobDeleted, JobDisabled, RunRequested

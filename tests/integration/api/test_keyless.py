@@ -20,7 +20,7 @@ from tests.support.servers import OwnPostgres
 from tests.support.waiting import until
 from tests.unit.api.test_tokens import AUDIENCE, ISSUER, KEYS, token
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.opening import initialise
+from waterclock.log.recovery.opening import initialise
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate
 from waterclock_api import keyring

@@ -18,10 +18,10 @@ from tests.support import poison
 from waterclock.client import calls
 from waterclock.client.http import AsyncClient
 from waterclock.kit.clock import SystemClock
-from waterclock.log.attempts import Grant, RunEnding, end
-from waterclock.log.bodies import body_of
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.opening import tail_of
+from waterclock.log.commands.attempts import Grant, RunEnding, end
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.events import ResultRefused
 from waterclock.model.outcomes import RunStatus
 from waterclock.store.connection.pool import connect_anew, open_pool

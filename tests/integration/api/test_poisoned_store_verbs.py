@@ -28,7 +28,7 @@ from waterclock.client.runs import run
 from waterclock.client.simulate import simulate
 from waterclock.client.tail import tail
 from waterclock.kit.clock import SystemClock
-from waterclock.log.opening import tail_of
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.timestamps import stamp
 from waterclock.store import quarantine
 from waterclock.store.chain import verify

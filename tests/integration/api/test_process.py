@@ -27,7 +27,7 @@ from tests.support.waiting import until
 from tests.unit.api.test_tokens import AUDIENCE, ISSUER, KEYS, token
 from waterclock.kit.service import raise_descriptors
 from waterclock.log.client import LogSettings
-from waterclock.log.opening import initialise
+from waterclock.log.recovery.opening import initialise
 from waterclock.store.migrate import migrate
 from waterclock_api import keying
 from waterclock_api.secret import new_secret

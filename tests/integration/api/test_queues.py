@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig
-from waterclock.log.attempts import wait_wake
+from waterclock.log.commands.attempts import wait_wake
 
 QUEUES = "/v1/monitor/queues"
 NOTHING: dict[str, Any] = {

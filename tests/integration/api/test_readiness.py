@@ -14,8 +14,8 @@ from tests.integration.test_doctor import asked
 from tests.support.servers import OwnValkey
 from waterclock.kit.telemetry import metrics
 from waterclock.log.clock import server_time
-from waterclock.log.lag import lag
-from waterclock.log.opening import tail_of
+from waterclock.log.liveness.lag import lag
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp
 from waterclock_api.lagging import places_of_all

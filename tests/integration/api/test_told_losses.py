@@ -8,10 +8,10 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig, projected
 from tests.support.lost_tail import lose_after
 from tests.support.waiting import until
-from waterclock.log import losses
-from waterclock.log.level import say_level
-from waterclock.log.lost_runs import lost_runs
-from waterclock.log.opening import tail_of
+from waterclock.log.liveness.event_level import say_level
+from waterclock.log.recovery import losses
+from waterclock.log.recovery.lost_runs import lost_runs
+from waterclock.log.recovery.opening import tail_of
 from waterclock.wire.level import LEVEL
 from waterclock_api import lost_findings
 

@@ -12,8 +12,8 @@ from tests.integration.scheduler.stage import process
 from tests.support import waiting
 from tests.support.leaps import leapt
 from waterclock.log import clock
-from waterclock.log.bodies import part
-from waterclock.log.leaders import lead, resign, watch
+from waterclock.log.commands.bodies import part
+from waterclock.log.liveness.leadership import lead, resign, watch
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.timestamps import stamp
 from waterclock_api.watching import OVERDUE_S

@@ -8,8 +8,8 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig, Worker
-from waterclock.log import sessions
-from waterclock.log.bodies import part
+from waterclock.log.commands.bodies import part
+from waterclock.log.liveness import sessions
 from waterclock.model.events import RunCancelled, RunDied, RunLost, WorkerLeft
 from waterclock_api import fleet
 

@@ -13,12 +13,13 @@ import msgspec
 
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.randomness import token
-from waterclock.log import clock, jobs, tail
+from waterclock.log import clock, tail
 from waterclock.log.client import Log, LogSettings, Queue
-from waterclock.log.commands import Command
-from waterclock.log.errors import LogUnavailable
-from waterclock.log.jobs import Appended, StoredJob
-from waterclock.log.opening import initialise, open_partition
+from waterclock.log.commands import jobs
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import Appended, StoredJob
+from waterclock.log.connection.errors import LogUnavailable
+from waterclock.log.recovery.opening import initialise, open_partition
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
     FireCoalesced,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.scheduler.stage import Stage, assert_unbroken, is_decision_of, is_leadership, scheduling
 from tests.support.leaps import leapt
-from waterclock.log.store_clock import AGREEING_FOR_MS
+from waterclock.log.liveness.store_clock import AGREEING_FOR_MS
 
 HOUR = 3_600_000
 

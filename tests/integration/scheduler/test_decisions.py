@@ -18,10 +18,10 @@ from tests.integration.scheduler.stage import (
     lateness_ms,
     scheduling,
 )
-from waterclock.log import jobs
 from waterclock.log.client import Log
-from waterclock.log.errors import Unreadable
-from waterclock.log.jobs import StoredJob
+from waterclock.log.commands import jobs
+from waterclock.log.commands.jobs import StoredJob
+from waterclock.log.connection.errors import Unreadable
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import JobId, due_run
 from waterclock.model.timestamps import millis, stamp

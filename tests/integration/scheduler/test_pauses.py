@@ -9,9 +9,9 @@ import pytest
 
 from tests.integration.scheduler.stage import PATIENCE_S, Stage, process, scheduling, staged
 from waterclock.log.client import Log
-from waterclock.log.commands import Command
-from waterclock.log.errors import LogUnavailable
-from waterclock.log.queues import depths, follow, set_paused
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.queues import depths, follow, set_paused
+from waterclock.log.connection.errors import LogUnavailable
 from waterclock.model.events import QueuePaused, QueueResumed
 
 PAUSED, RESUMED = QueuePaused(queue="default", reason="test"), QueueResumed(queue="default")
@@ -74,7 +74,7 @@ async def test_a_copy_does_not_undo_a_command_that_came_meanwhile(
                     await set_paused(stage.log, command=Command(id=f"then {number}"), event=event)
             return found
 
-        monkeypatch.setattr("waterclock.log.queues.depths", depths_and_then)
+        monkeypatch.setattr("waterclock.log.commands.queues.depths", depths_and_then)
         assert await follow(stage.log, 1, actor="scheduler") == []
         assert await _paused(stage) == [True, True]
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from tests.contract.log.build import CANCELLED, STARTED, WORKER, ask, create, run_of, wish
 from tests.integration.scheduler.stage import Stage, is_leadership, process
-from waterclock.log.attempts import QueueCredit, claim
-from waterclock.log.sessions import join
+from waterclock.log.commands.attempts import QueueCredit, claim
+from waterclock.log.liveness.sessions import join
 from waterclock.model.events import RunLost
 from waterclock_scheduler.main import scheduler
 

@@ -13,15 +13,15 @@ from typing import Any, TypeVar, cast
 
 from waterclock.executors import AnyExecutor
 from waterclock.kit.randomness import token
-from waterclock.log.bodies import body_of, part
 from waterclock.log.client import Log, LogSettings, Queue
-from waterclock.log.commands import Command
-from waterclock.log.errors import LogUnavailable
-from waterclock.log.jobs import StoredJob, define
-from waterclock.log.opening import initialise, open_partition
+from waterclock.log.commands.bodies import body_of, part
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import StoredJob, define
+from waterclock.log.commands.requests import Request, Requested, request
+from waterclock.log.commands.runs import Cancelled, cancel
+from waterclock.log.connection.errors import LogUnavailable
 from waterclock.log.reader import Reader
-from waterclock.log.requests import Request, Requested, request
-from waterclock.log.runs import Cancelled, cancel
+from waterclock.log.recovery.opening import initialise, open_partition
 from waterclock.log.tail import read
 from waterclock.model.definition import Definition
 from waterclock.model.events import (

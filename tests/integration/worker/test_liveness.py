@@ -13,10 +13,10 @@ import pytest
 from tests.conftest import OwnValkey
 from tests.integration.worker import samples
 from tests.integration.worker.shop import LEASE, PATIENCE, SAMPLES, Process, Shop, is_alive, opened
-from waterclock.log.attempts import QueueCredit, claim
-from waterclock.log.bodies import part
-from waterclock.log.errors import LogUnavailable
-from waterclock.log.opening import open_partition
+from waterclock.log.commands.attempts import QueueCredit, claim
+from waterclock.log.commands.bodies import part
+from waterclock.log.connection.errors import LogUnavailable
+from waterclock.log.recovery.opening import open_partition
 from waterclock.model.events import (
     ResultRefused,
     RunCancelled,

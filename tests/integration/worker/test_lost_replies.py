@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from tests.integration.worker import samples
 from tests.integration.worker.shop import PATIENCE, Shop
 from tests.support.wire import Loss, Wire, lossy
-from waterclock.log.scripts import Script
-from waterclock.log.sessions import join
+from waterclock.log.connection.scripts import Script
+from waterclock.log.liveness.sessions import join
 from waterclock.model.events import RunStarted, RunSucceeded, WorkerLeft
 
 pytestmark = pytest.mark.asyncio

@@ -8,9 +8,9 @@ import pytest
 
 from tests.integration.worker import samples
 from tests.integration.worker.shop import SAMPLES, Process, Shop
-from waterclock.log.attempts import SUSPECT_FROM, QueueCredit, claim
-from waterclock.log.bodies import part
-from waterclock.log.sessions import join, sweep
+from waterclock.log.commands.attempts import SUSPECT_FROM, QueueCredit, claim
+from waterclock.log.commands.bodies import part
+from waterclock.log.liveness.sessions import join, sweep
 from waterclock.model.events import (
     RunCancelled,
     RunDied,

@@ -17,7 +17,7 @@ from waterclock.kit.settings import SettingsError
 from waterclock.kit.telemetry import traces
 from waterclock.log.broker import Control, asyncapi, broker_at, say
 from waterclock.log.clock import server_time
-from waterclock.log.errors import LogUnavailable, LogUnfit
+from waterclock.log.connection.errors import LogUnavailable, LogUnfit
 from waterclock.model.events import RunFailed, RunRetryScheduled, RunSucceeded, WorkerJoined
 from waterclock.model.places import ReferenceSpec
 from waterclock.model.retry import RetryPolicy

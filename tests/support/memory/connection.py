@@ -12,15 +12,15 @@ from redis.exceptions import ResponseError
 from tests.support.memory.store import Store
 from tests.support.memory.values import Stream, entry_id
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.nodes import Nodes
-from waterclock.log.targets import Deployment, Target
+from waterclock.log.connection.addresses import Deployment, Target
+from waterclock.log.topology.primaries import Nodes
 
 Fault = Callable[[Callable[[], Any]], Awaitable[Any]]
 """How a command meets its store: it is given what executes it."""
 
 
 class Connection:
-    """What `waterclock.log.lines.Line` uses of a connection."""
+    """What `waterclock.log.connection.connections.Line` uses of a connection."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from waterclock.log.client import Log
-from waterclock.log.errors import BrokenChain
+from waterclock.log.connection.errors import BrokenChain
 from waterclock.model.positions import Position
 from waterclock.store.connection.pool import Pool
 from waterclock_api import following

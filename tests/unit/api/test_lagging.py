@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from waterclock.log.client import Log
-from waterclock.log.lag import Lag
+from waterclock.log.liveness.lag import Lag
 from waterclock.store.connection.pool import Connection
 from waterclock_api import fit_findings
 from waterclock_api.findings import Finding

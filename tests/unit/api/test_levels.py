@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from waterclock.log.errors import LogUnavailable
+from waterclock.log.connection.errors import LogUnavailable
 from waterclock.wire.level import LEVEL
 from waterclock_api import levels
 from waterclock_api.levels import ALONE_FOR, Levels

@@ -1,7 +1,7 @@
 """What an API remembers of the runs that it has answered for."""
 
-from waterclock.log.losses import Loss
-from waterclock.log.requests import Requested
+from waterclock.log.commands.requests import Requested
+from waterclock.log.recovery.losses import Loss
 from waterclock.model.ids import RunId
 from waterclock.model.positions import Position
 from waterclock_api.losing import REMEMBERED, Acknowledged

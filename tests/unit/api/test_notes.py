@@ -7,7 +7,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from waterclock.log.jobs import StoredJob
+from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec

@@ -2,7 +2,7 @@
 
 import pytest
 
-from waterclock.log.commands import Command
+from waterclock.log.commands.idempotency import Command
 from waterclock.model.events import RunRequested, Trigger
 from waterclock.model.ids import RunId
 from waterclock_api.requeueing import command_of

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from waterclock.log.commands import Command
+from waterclock.log.commands.idempotency import Command
 from waterclock.model.errors import TryLater
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.parameters.authority import Asked

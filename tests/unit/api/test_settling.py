@@ -2,8 +2,8 @@
 
 import pytest
 
-from waterclock.log.bodies import body_of
-from waterclock.log.settling import Remembered
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.recovery.settle_runs import Remembered
 from waterclock.model.events import RunDied
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import ENDED, RunStatus

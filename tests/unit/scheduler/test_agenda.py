@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waterclock.log.jobs import StoredJob
+from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId

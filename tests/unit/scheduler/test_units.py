@@ -11,7 +11,7 @@ import pytest
 from tests.support.traces import Spans, collected, links_of, place, trace_of
 from tests.unit.scheduler.test_agenda import MINUTE, T, agenda_of, job
 from waterclock.kit.telemetry import traces as telemetry
-from waterclock.log.requests import ITEMS_IN_A_CALL, Decided, Met, Request
+from waterclock.log.commands.requests import ITEMS_IN_A_CALL, Decided, Met, Request
 from waterclock.model.ids import JobId, due_run, requested_run
 from waterclock.model.timestamps import stamp
 from waterclock_scheduler import tracing

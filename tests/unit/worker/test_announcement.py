@@ -19,7 +19,7 @@ from waterclock import RunContext, executor
 from waterclock.executors import GiveUp
 from waterclock.kit.service import Unfit
 from waterclock.kit.settings import SettingsError
-from waterclock.log.bodies import body_of
+from waterclock.log.commands.bodies import body_of
 from waterclock.model.events import ExecutorSpec, WorkerJoined
 from waterclock_worker.announcement import NESTED_MOST, Unreadable, readable
 from waterclock_worker.executors.http.references import http_references

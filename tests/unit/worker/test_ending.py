@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from waterclock import GiveUp, Retry
-from waterclock.log.attempts import Grant
+from waterclock.log.commands.attempts import Grant
 from waterclock.model.events import (
     ResultRefused,
     RunCancelled,

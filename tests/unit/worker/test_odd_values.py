@@ -15,7 +15,7 @@ from tests.support import odd_values
 from waterclock.executors import Retry, RunContext
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.redaction import Concealer
-from waterclock.log.attempts import Grant
+from waterclock.log.commands.attempts import Grant
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId
 from waterclock.wire.envelope import Entry, UnknownEvent, read_entry

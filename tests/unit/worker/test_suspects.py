@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waterclock.log.attempts import SUSPECT_FROM, Grant
+from waterclock.log.commands.attempts import SUSPECT_FROM, Grant
 from waterclock.model.ids import RunId
 from waterclock_worker.suspects import Suspects
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hypothesis
 import hypothesis.strategies as st
 
-from waterclock.log.sweeping import DEAD, Watch
+from waterclock.log.liveness.sweep import DEAD, Watch
 
 LEASE, LATE = 8.0, 2.0
 

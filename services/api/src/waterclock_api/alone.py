@@ -14,8 +14,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from waterclock.log.client import Log
-from waterclock.log.errors import LogError
-from waterclock.log.floors import NAMES
+from waterclock.log.connection.errors import LogError
+from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import Gate, look_anew
 from waterclock.store import epochs
 from waterclock.store.connection.pool import Connection

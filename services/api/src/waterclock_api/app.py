@@ -14,9 +14,9 @@ from litestar.datastructures import State
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.kit.telemetry.catalog import exposed
 from waterclock.log.client import Log
-from waterclock.log.gathering import Gathering
-from waterclock.log.losses import Losses
-from waterclock.log.store_clock import StoreClocks
+from waterclock.log.commands.batching import Gathering
+from waterclock.log.liveness.store_clock import StoreClocks
+from waterclock.log.recovery.losses import Losses
 from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.connection.lanes import lanes_of

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import msgspec
 from litestar import post
 
-from waterclock.log.backfill import Backfilled, requested_by
-from waterclock.log.backfill import backfill as log_backfill
-from waterclock.log.bodies import body_of
-from waterclock.log.commands import KeyReused as Reused
-from waterclock.log.commands import Replayed
-from waterclock.log.jobs import StoredJob, load_job
-from waterclock.log.requests import Blocked, NoJob, Request, StaleJob
+from waterclock.log.commands.backfill import Backfilled, requested_by
+from waterclock.log.commands.backfill import backfill as log_backfill
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.commands.idempotency import KeyReused as Reused
+from waterclock.log.commands.idempotency import Replayed
+from waterclock.log.commands.jobs import StoredJob, load_job
+from waterclock.log.commands.requests import Blocked, NoJob, Request, StaleJob
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.errors import Flaw, Invalid, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.events import RunRequested

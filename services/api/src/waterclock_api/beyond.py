@@ -8,7 +8,7 @@ server is the one to ask, and where neither stream nor archive has that place.
 from __future__ import annotations
 
 from waterclock.log.client import Log
-from waterclock.log.errors import Halted, Superseded
+from waterclock.log.connection.errors import Halted, Superseded
 from waterclock.log.gates import gate_of
 from waterclock.log.tail import Archive
 from waterclock.model.positions import Position

@@ -13,10 +13,10 @@ from typing import Any, cast
 
 from msgspec import UNSET
 
-from waterclock.log.commands import Command
-from waterclock.log.commands import KeyReused as Reused
-from waterclock.log.notes import Noted, first_heard
-from waterclock.log.opening import tail_of
+from waterclock.log.commands.first_seen import Noted, first_heard
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.idempotency import KeyReused as Reused
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.errors import Flaw, KeyReused, TryLater
 from waterclock.model.ids import digest
 from waterclock.model.outcomes import RunStatus

@@ -11,7 +11,7 @@ from litestar import Request
 
 from waterclock.kit.randomness import token
 from waterclock.kit.telemetry import traces
-from waterclock.log.commands import Command
+from waterclock.log.commands.idempotency import Command
 from waterclock.model.ids import digest
 from waterclock_api.access import asker, may
 from waterclock_api.askers import caller_id

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from waterclock.kit.telemetry import traces
-from waterclock.log.bodies import part
-from waterclock.log.commands import Command, Replayed
-from waterclock.log.commands import KeyReused as Reused
-from waterclock.log.runs import AlreadyEnded, Cancelled, LiveRun, NoRun, cancel, find_run
+from waterclock.log.commands.bodies import part
+from waterclock.log.commands.idempotency import Command, Replayed
+from waterclock.log.commands.idempotency import KeyReused as Reused
+from waterclock.log.commands.runs import AlreadyEnded, Cancelled, LiveRun, NoRun, cancel, find_run
 from waterclock.model.errors import KeyReused, NotFound, RunEnded
 from waterclock.model.events import RunCancelled, RunCancelRequested
 from waterclock.model.ids import ID_PATTERN

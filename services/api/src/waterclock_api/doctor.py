@@ -17,7 +17,7 @@ from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import PREFIX, read
 from waterclock.log.client import Log
-from waterclock.log.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
+from waterclock.log.connection.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.store.connection.errors import StoreUnfit
 from waterclock.store.connection.pool import Connection, open_pool
 from waterclock_api import (

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from waterclock.kit.telemetry import traces
-from waterclock.log import fires
-from waterclock.log.commands import KeyReused as Reused
-from waterclock.log.commands import Replayed
-from waterclock.log.jobs import Appended, Defined, Raced, StoredJob, define, load_job
-from waterclock.log.requests import Request, Unit
+from waterclock.log.commands import fires
+from waterclock.log.commands.idempotency import KeyReused as Reused
+from waterclock.log.commands.idempotency import Replayed
+from waterclock.log.commands.jobs import Appended, Defined, Raced, StoredJob, define, load_job
+from waterclock.log.commands.requests import Request, Unit
 from waterclock.model.definition import Definition
 from waterclock.model.errors import KeyReused, NameTaken, NotFound, TryLater, VersionMismatch
 from waterclock.model.events import AnyJobEvent, EditReason, JobCreated

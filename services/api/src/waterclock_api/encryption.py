@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 
 from waterclock.log.client import Log
-from waterclock.log.tls import is_verified
+from waterclock.log.connection.tls import is_verified
 from waterclock.store.connection.pool import Connection
 from waterclock_api.findings import Finding, ok, warning
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import NoReturn
 
-from waterclock.log.jobs import load_job
+from waterclock.log.commands.jobs import load_job
 from waterclock.model.errors import NotFound, TryLater
 from waterclock.model.ids import ID_PATTERN, RunId
 from waterclock.model.instants.explain import (

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from waterclock.log.jobs import load_job
-from waterclock.log.opening import tail_of
-from waterclock.log.runs import find_run
+from waterclock.log.commands.jobs import load_job
+from waterclock.log.commands.runs import find_run
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.errors import NotFound
 from waterclock.model.ids import ID_PATTERN
 from waterclock.store.connection.pool import Connection

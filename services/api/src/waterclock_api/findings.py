@@ -15,15 +15,15 @@ import psycopg
 from waterclock.client.problems import Problem
 from waterclock.kit.clock import Clock
 from waterclock.kit.settings import PREFIX, SettingsError, read
-from waterclock.log import leaders
 from waterclock.log.client import Log
-from waterclock.log.errors import LogFull, LogRefuses
-from waterclock.log.fitness import Durability, durability_of
+from waterclock.log.connection.connections import facts, pack
+from waterclock.log.connection.errors import LogFull, LogRefuses
 from waterclock.log.gates import gate_of, gate_of_names
-from waterclock.log.lines import facts, pack
-from waterclock.log.node import Node
-from waterclock.log.projector_end import last_end
-from waterclock.log.sessions import muster, sessions
+from waterclock.log.liveness import leadership
+from waterclock.log.liveness.projector_end import last_end
+from waterclock.log.liveness.sessions import muster, sessions
+from waterclock.log.server_checks import Durability, durability_of
+from waterclock.log.topology.node import Node
 from waterclock.log.writable import check_writable
 from waterclock.store import api_keys, quarantine
 from waterclock.store.connection.pool import Connection
@@ -225,7 +225,7 @@ def _detail(body: str) -> str:
 
 
 async def _of_partition(log: Log, partition: int, share: int) -> AsyncGenerator[Finding]:
-    seen = await leaders.watch(log, partition)
+    seen = await leadership.watch(log, partition)
     trouble = overdue(partition, seen)
     if trouble is not None:
         yield problem("schedules", trouble, "start a scheduler, or see in the log of the one that leads why it waits")

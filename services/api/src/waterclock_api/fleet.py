@@ -7,7 +7,7 @@ from typing import Literal
 
 from litestar import get
 
-from waterclock.log.sessions import Muster, muster
+from waterclock.log.liveness.sessions import Muster, muster
 from waterclock.model.timestamps import stamp
 from waterclock_api import reads
 from waterclock_api.answers import Answer, answer

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from waterclock.log import tail
-from waterclock.log.opening import tail_of
-from waterclock.log.runs import EndedRun, LiveRun, find_run
+from waterclock.log.commands.runs import EndedRun, LiveRun, find_run
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.changes import AttemptChange, Change, RunChange, StepChange
 from waterclock.model.readmodels.merge import Batch, fold

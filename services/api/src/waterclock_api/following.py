@@ -20,9 +20,9 @@ from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.text.gist import gist
 from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.errors import BrokenChain, Halted
-from waterclock.log.opening import server_state
-from waterclock.log.passing import PASSES as PASSES_OF_LOG
+from waterclock.log.connection.errors import BrokenChain, Halted
+from waterclock.log.connection.transient import PASSES as PASSES_OF_LOG
+from waterclock.log.recovery.opening import server_state
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.merge import Batch
 from waterclock.store.archive import ArchiveReader

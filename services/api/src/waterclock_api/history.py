@@ -14,9 +14,9 @@ from contextlib import aclosing
 from typing import Any, Literal, NamedTuple
 
 from waterclock.log import tail
-from waterclock.log.errors import BrokenChain
+from waterclock.log.commands.runs import EndedRun, find_run
+from waterclock.log.connection.errors import BrokenChain
 from waterclock.log.reader import entry_of
-from waterclock.log.runs import EndedRun, find_run
 from waterclock.model.events import RunRequested
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position, at_entry

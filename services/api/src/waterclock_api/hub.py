@@ -24,9 +24,9 @@ from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.errors import BrokenChain, LogError
-from waterclock.log.opening import tail_of
+from waterclock.log.connection.errors import BrokenChain, LogError
 from waterclock.log.reader import Reader
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.wire.envelope import Entry
 from waterclock_api.beyond import check_latest, is_lost

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from waterclock.kit.randomness import token
 from waterclock.log.client import Log
-from waterclock.log.errors import BrokenChain, LogUnfit
-from waterclock.log.floors import NAMES
+from waterclock.log.connection.errors import BrokenChain, LogUnfit
+from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import gate_of
-from waterclock.log.opening import identify
+from waterclock.log.recovery.opening import identify
 from waterclock.store.connection.pool import Connection
 from waterclock.store.installation import Installation, found, installation
 from waterclock_api.comparing import Strangers, compare, fork_of

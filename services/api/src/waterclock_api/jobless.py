@@ -9,8 +9,8 @@ from typing import Any
 from litestar import post
 
 from waterclock.kit.telemetry import traces
-from waterclock.log.bodies import body_of
-from waterclock.log.requests import Request
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.commands.requests import Request
 from waterclock.model.errors import Flaw
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId, requested_run

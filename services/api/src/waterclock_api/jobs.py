@@ -10,9 +10,9 @@ import psycopg
 from litestar import delete, get, post, put
 
 from waterclock.kit.batches import in_turns
-from waterclock.log.commands import Answer as Earlier
-from waterclock.log.jobs import StoredJob
-from waterclock.log.opening import tail_of
+from waterclock.log.commands.idempotency import Answer as Earlier
+from waterclock.log.commands.jobs import StoredJob
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.errors import Flaw, NameTaken, NotFound
 from waterclock.model.events import JobCreated
 from waterclock.model.ids import JobId, created_job

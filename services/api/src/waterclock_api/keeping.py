@@ -13,7 +13,7 @@ import psycopg
 from waterclock.kit.settings import SettingsError
 from waterclock.log.client import Log
 from waterclock.log.clock import server_time
-from waterclock.log.errors import LogError
+from waterclock.log.connection.errors import LogError
 from waterclock.model.outcomes import RunStatus
 from waterclock.store import retention
 from waterclock.store.archive import make_months

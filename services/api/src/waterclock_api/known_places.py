@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from waterclock.log import tail
-from waterclock.log.opening import tail_of
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
 from waterclock_api.parts import Parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from waterclock.log.client import Log
-from waterclock.log.lag import Lag, lag
+from waterclock.log.liveness.lag import Lag, lag
 from waterclock.model.positions import Position
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement

@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from waterclock.log.errors import LogError
-from waterclock.log.opening import tail_of
+from waterclock.log.connection.errors import LogError
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import millis

@@ -11,8 +11,8 @@ import logging
 
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
-from waterclock.log.errors import LogError
-from waterclock.log.level import say_level
+from waterclock.log.connection.errors import LogError
+from waterclock.log.liveness.event_level import say_level
 from waterclock.wire.level import LEVEL
 
 ALONE_FOR = 30.0

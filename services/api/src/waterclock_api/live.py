@@ -16,7 +16,7 @@ from litestar.types import Receive, Scope, Send
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
-from waterclock.log.errors import Halted, LogError, LogUnavailable
+from waterclock.log.connection.errors import Halted, LogError, LogUnavailable
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
 from waterclock_api.access import grant_of

@@ -9,10 +9,10 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from waterclock.log.client import Log
-from waterclock.log.errors import LogUnavailable
-from waterclock.log.losses import Following, Loss
-from waterclock.log.lost_runs import say_lost
-from waterclock.log.requests import Requested
+from waterclock.log.commands.requests import Requested
+from waterclock.log.connection.errors import LogUnavailable
+from waterclock.log.recovery.losses import Following, Loss
+from waterclock.log.recovery.lost_runs import say_lost
 from waterclock.model.positions import Position
 from waterclock.store import archive
 from waterclock.store.connection.lanes import Connections

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import cast
 
 from waterclock.log.client import Log
-from waterclock.log.lost_runs import lost_runs
+from waterclock.log.recovery.lost_runs import lost_runs
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock_api.findings import Finding, ok, problem

@@ -21,9 +21,9 @@ from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.telemetry.catalog import exposed
 from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.client import Log
-from waterclock.log.errors import LogUnavailable, LogUnfit, NotInitialised
-from waterclock.log.opening import prepare
-from waterclock.log.projector_end import telling
+from waterclock.log.connection.errors import LogUnavailable, LogUnfit, NotInitialised
+from waterclock.log.liveness.projector_end import telling
+from waterclock.log.recovery.opening import prepare
 from waterclock.store.connection.lanes import statement_seconds
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import open_pool, unopened_pool

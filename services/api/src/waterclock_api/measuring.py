@@ -11,12 +11,12 @@ from psycopg_pool import PoolTimeout
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.metrics import Exposition
-from waterclock.log import leaders
 from waterclock.log.client import Log
-from waterclock.log.errors import Halted, LogError, LogFull, LogRefuses
-from waterclock.log.opening import server_state
-from waterclock.log.queues import TRUTH, Depths, depths
-from waterclock.log.room import room_of
+from waterclock.log.commands.queues import TRUTH, Depths, depths
+from waterclock.log.connection.errors import Halted, LogError, LogFull, LogRefuses
+from waterclock.log.liveness import leadership
+from waterclock.log.memory import room_of
+from waterclock.log.recovery.opening import server_state
 from waterclock.log.writable import check_server
 from waterclock.store import quarantine
 from waterclock.store.connection.lanes import Connections
@@ -69,7 +69,7 @@ class Measured:
         key = self._log.keys.partition(partition, "events")
         catalog.STREAM_BYTES.set(cast("int | None", await self._log.execute(key, "MEMORY", "USAGE", key)) or 0, label)
         try:
-            seen = await leaders.watch(self._log, partition)
+            seen = await leadership.watch(self._log, partition)
             found = await depths(self._log, partition)
         except Halted:
             catalog.OPEN.set(0, label)

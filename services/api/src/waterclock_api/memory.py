@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from waterclock.log.client import Log
-from waterclock.log.jobs import StoredJob, load_job
+from waterclock.log.commands.jobs import StoredJob, load_job
 from waterclock.model.errors import NotFound
 from waterclock.model.ids import ID_PATTERN
 

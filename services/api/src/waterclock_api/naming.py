@@ -15,10 +15,9 @@ from collections.abc import Collection, Mapping
 
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
-from waterclock.log.commands import Command
-from waterclock.log.errors import AccessLost, NotPermitted
-from waterclock.log.jobs import load_job
-from waterclock.log.names import (
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import load_job
+from waterclock.log.commands.names import (
     Reserved,
     burn_command,
     holder,
@@ -28,6 +27,7 @@ from waterclock.log.names import (
     reserve_name,
     spellings,
 )
+from waterclock.log.connection.errors import AccessLost, NotPermitted
 from waterclock.model.definition import Definition
 from waterclock.model.errors import NameTaken, TryLater
 from waterclock.model.ids import JobId

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from waterclock.log.jobs import StoredJob
+from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
 from waterclock_api.announced import Announced, Target, refused, restoring, told

@@ -15,11 +15,16 @@ from __future__ import annotations
 import logging
 
 from waterclock.log.client import Log
-from waterclock.log.errors import LogUnavailable, StaleEpoch, StaleRepair, TailMoved
-from waterclock.log.floors import NAMES
+from waterclock.log.connection.errors import LogUnavailable, StaleEpoch, StaleRepair, TailMoved
+from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import Gate, gate_of, gate_of_names, supersede
-from waterclock.log.opening import identify, open_names_with_the_last, open_partition, prepare_again
-from waterclock.log.repair import lose
+from waterclock.log.recovery.opening import (
+    identify,
+    open_names_with_the_last,
+    open_partition,
+    prepare_again,
+)
+from waterclock.log.recovery.repair import lose
 from waterclock.model.positions import Position
 from waterclock.store import epochs
 from waterclock.store.connection.pool import Connection

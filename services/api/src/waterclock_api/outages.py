@@ -9,7 +9,7 @@ from psycopg_pool import PoolTimeout
 
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry.log_lines import Outage
-from waterclock.log.errors import Halted, LogRefuses, LogUnavailable
+from waterclock.log.connection.errors import Halted, LogRefuses, LogUnavailable
 
 QUIET_S = 3.0
 """Over when the store answers, and no request was refused for so long: some of its answers may be good, others not."""

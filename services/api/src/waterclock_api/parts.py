@@ -17,8 +17,8 @@ from psycopg_pool import PoolTimeout
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry.metrics import Exposition
 from waterclock.log.client import Log
-from waterclock.log.gathering import Gathering
-from waterclock.log.store_clock import StoreClocks
+from waterclock.log.commands.batching import Gathering
+from waterclock.log.liveness.store_clock import StoreClocks
 from waterclock.model.positions import Position
 from waterclock.store.connection.lanes import Lane, LaneFull, Lanes
 from waterclock.store.connection.pool import Connection

@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.semantics import EVENTS, messaging
-from waterclock.log.errors import Halted, LogRefuses, LogUnavailable
+from waterclock.log.connection.errors import Halted, LogRefuses, LogUnavailable
 
 PATIENCE = 2.0  # s
 _PAUSE = 0.05  # s

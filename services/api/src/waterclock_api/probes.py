@@ -10,9 +10,9 @@ import psycopg
 from litestar import get
 from psycopg_pool import PoolTimeout
 
-from waterclock.log import leaders
-from waterclock.log.errors import LogError, LogFull
-from waterclock.log.opening import server_state
+from waterclock.log.connection.errors import LogError, LogFull
+from waterclock.log.liveness import leadership
+from waterclock.log.recovery.opening import server_state
 from waterclock.log.writable import check_writable
 from waterclock.model.errors import Flaw
 from waterclock.store import quarantine
@@ -77,7 +77,7 @@ async def readyz(request: AnyRequest) -> Answer:
 async def _schedules(parts: Parts) -> str:
     try:
         async with asyncio.timeout(LOOK):
-            seen = [await leaders.watch(parts.log, partition) for partition in range(parts.log.partitions)]
+            seen = [await leadership.watch(parts.log, partition) for partition in range(parts.log.partitions)]
     except TimeoutError:
         return "not known: redis does not answer"
     except LogError as error:

@@ -20,7 +20,7 @@ from psycopg_pool import PoolTimeout
 from waterclock.kit.randomness import token
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.repeated_lines import Repeats
-from waterclock.log.errors import (
+from waterclock.log.connection.errors import (
     ClockAhead,
     Halted,
     LogError,

@@ -16,8 +16,8 @@ from waterclock.kit.cancellation import apart
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
-from waterclock.log.errors import Halted, LogError, LogUnavailable
-from waterclock.log.losses import Losses
+from waterclock.log.connection.errors import Halted, LogError, LogUnavailable
+from waterclock.log.recovery.losses import Losses
 from waterclock.model.positions import Position
 from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.transient import PASSES

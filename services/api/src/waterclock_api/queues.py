@@ -6,11 +6,11 @@ from litestar import get, post
 
 from waterclock.kit.telemetry import traces
 from waterclock.log.client import Queue as KnownQueue
-from waterclock.log.commands import KeyReused as Reused
-from waterclock.log.commands import Replayed
-from waterclock.log.errors import UnknownQueue
-from waterclock.log.queues import TRUTH, Depths, depths, set_paused
-from waterclock.log.requests import check_queue
+from waterclock.log.commands.idempotency import KeyReused as Reused
+from waterclock.log.commands.idempotency import Replayed
+from waterclock.log.commands.queues import TRUTH, Depths, depths, set_paused
+from waterclock.log.commands.requests import check_queue
+from waterclock.log.connection.errors import UnknownQueue
 from waterclock.model.errors import Flaw, KeyReused, NotFound
 from waterclock.model.events import QueuePaused, QueueResumed
 from waterclock_api import reads

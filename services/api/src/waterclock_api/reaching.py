@@ -17,8 +17,8 @@ from psycopg_pool import PoolTimeout
 
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
-from waterclock.log.errors import LogError
-from waterclock.log.floors import NAMES
+from waterclock.log.connection.errors import LogError
+from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import gate_of, supersede
 from waterclock.store import epochs
 from waterclock.store.connection.lanes import Connections

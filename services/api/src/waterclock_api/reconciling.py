@@ -20,11 +20,11 @@ from waterclock.kit.elapsed import told_every
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
 from waterclock.kit.telemetry import traces
-from waterclock.log.clearance import halt
 from waterclock.log.client import Log
 from waterclock.log.clock import ahead_of_server, server_time, turn_back
-from waterclock.log.errors import BrokenChain, LogUnavailable, LogUnfit
+from waterclock.log.connection.errors import BrokenChain, LogUnavailable, LogUnfit
 from waterclock.log.gates import gate_of
+from waterclock.log.recovery.clearance import halt
 from waterclock.model.events import ArchiveLost
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp

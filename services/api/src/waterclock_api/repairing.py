@@ -9,7 +9,7 @@ from typing import Any
 
 from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.repair import Repair
+from waterclock.log.recovery.repair import Repair
 from waterclock.model.events import LogForked
 from waterclock.model.positions import Position
 from waterclock.store import dropped

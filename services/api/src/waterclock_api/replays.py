@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from waterclock.log.commands import Answer, Replayed
-from waterclock.log.commands import KeyReused as Reused
-from waterclock.log.earlier import earlier_answer
+from waterclock.log.commands.earlier_answers import earlier_answer
+from waterclock.log.commands.idempotency import Answer, Replayed
+from waterclock.log.commands.idempotency import KeyReused as Reused
 from waterclock.model.errors import KeyReused
 from waterclock_api.caller import Caller
 from waterclock_api.parts import Parts

@@ -8,9 +8,9 @@ from typing import cast
 from redis.exceptions import ResponseError
 
 from waterclock.log.client import Log
-from waterclock.log.errors import NotPermitted
-from waterclock.log.lines import facts, pack
-from waterclock.log.node import Node
+from waterclock.log.connection.connections import facts, pack
+from waterclock.log.connection.errors import NotPermitted
+from waterclock.log.topology.node import Node
 from waterclock_api.findings import Finding, ok, warning
 
 CHECK = "replicas"

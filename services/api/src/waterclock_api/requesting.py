@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from waterclock.log.commands import Command, Replayed
-from waterclock.log.commands import KeyReused as Reused
-from waterclock.log.jobs import StoredJob
-from waterclock.log.requests import Blocked, Granted, NoJob, Request, Requested, StaleJob
+from waterclock.log.commands.idempotency import Command, Replayed
+from waterclock.log.commands.idempotency import KeyReused as Reused
+from waterclock.log.commands.jobs import StoredJob
+from waterclock.log.commands.requests import Blocked, Granted, NoJob, Request, Requested, StaleJob
 from waterclock.model.durations import moment_ms
 from waterclock.model.errors import Flaw, Invalid, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.ids import RunId

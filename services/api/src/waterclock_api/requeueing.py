@@ -11,11 +11,11 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from waterclock.log.commands import Command
-from waterclock.log.errors import UnknownQueue
-from waterclock.log.jobs import StoredJob
-from waterclock.log.requests import Request
-from waterclock.log.runs import find_run
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import StoredJob
+from waterclock.log.commands.requests import Request
+from waterclock.log.commands.runs import find_run
+from waterclock.log.connection.errors import UnknownQueue
 from waterclock.model.definition import Definition, Overlap
 from waterclock.model.errors import JobGone, KeyReused, NotFound, RunBlocked
 from waterclock.model.events import RunRequested, Trigger

@@ -20,11 +20,11 @@ from waterclock.kit.randomness import token
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
 from waterclock.kit.telemetry import traces
-from waterclock.log.clearance import Found, borne, clear, found, halt
 from waterclock.log.client import Log, Queue
-from waterclock.log.errors import LogUnavailable, LogUnfit
+from waterclock.log.connection.errors import LogUnavailable, LogUnfit
 from waterclock.log.gates import gate_of, gate_of_names
-from waterclock.log.opening import prepare, tail_of
+from waterclock.log.recovery.clearance import Found, borne, clear, found, halt
+from waterclock.log.recovery.opening import prepare, tail_of
 from waterclock.store import archive, quarantine
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from litestar import post
 
 from waterclock.kit.telemetry import traces
-from waterclock.log.bodies import body_of
-from waterclock.log.commands import Command
-from waterclock.log.jobs import StoredJob, load_job
-from waterclock.log.requests import Request
-from waterclock.log.runs import EndedRun, LiveRun, find_run
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import StoredJob, load_job
+from waterclock.log.commands.requests import Request
+from waterclock.log.commands.runs import EndedRun, LiveRun, find_run
 from waterclock.model.definition import Definition, Overlap
 from waterclock.model.errors import Flaw, JobGone, NotFound, RunUnfinished, TryLater
 from waterclock.model.events import RunRequested

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from litestar import post
 
-from waterclock.log.errors import UnknownQueue
+from waterclock.log.connection.errors import UnknownQueue
 from waterclock.model.errors import Flaw, JobGone, RunBlocked
 from waterclock.model.ids import retried_run
 from waterclock_api import reads

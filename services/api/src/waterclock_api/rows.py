@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from waterclock.log.jobs import StoredJob
+from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec

@@ -9,9 +9,9 @@ import msgspec
 from litestar import get, post
 
 from waterclock.kit.telemetry import traces
-from waterclock.log.bodies import body_of
-from waterclock.log.jobs import StoredJob
-from waterclock.log.requests import Request
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.commands.jobs import StoredJob
+from waterclock.log.commands.requests import Request
 from waterclock.model.definition import Definition, Overlap
 from waterclock.model.errors import Flaw, NotFound
 from waterclock.model.events import RunRequested

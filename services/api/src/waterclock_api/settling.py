@@ -15,10 +15,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypedDict
 
-from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log
-from waterclock.log.opening import tail_of
-from waterclock.log.settling import AT_ONCE, Found, Lost, Remembered, settle
+from waterclock.log.commands.bodies import Body, body_of
+from waterclock.log.recovery.opening import tail_of
+from waterclock.log.recovery.settle_runs import AT_ONCE, Found, Lost, Remembered, settle
 from waterclock.model.events import RunCancelled, RunDied, RunFailed, RunSucceeded, RunTimedOut, StoredEvent
 from waterclock.model.ids import JobId, RunId, partition_of
 from waterclock.model.outcomes import Error

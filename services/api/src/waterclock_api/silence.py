@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from waterclock.log.client import Log
 from waterclock.log.clock import TOLERANCE_MS
-from waterclock.log.errors import Unreadable
-from waterclock.log.jobs import StoredJob, load_jobs, marks_of
+from waterclock.log.commands.jobs import StoredJob, load_jobs, marks_of
+from waterclock.log.connection.errors import Unreadable
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.ids import JobId
 from waterclock.model.instants.timeline import Named

@@ -8,7 +8,7 @@ import msgspec
 from litestar import post
 from msgspec.structs import replace
 
-from waterclock.log.jobs import StoredJob
+from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.cron.zones import LAST
 from waterclock.model.definition import Definition, MisfirePolicy

@@ -7,11 +7,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from waterclock.log import leaders
 from waterclock.log.client import Log
-from waterclock.log.errors import LogError
-from waterclock.log.leaders import Watch
-from waterclock.log.store_clock import StoreClocks
+from waterclock.log.connection.errors import LogError
+from waterclock.log.liveness import leadership
+from waterclock.log.liveness.leadership import Watch
+from waterclock.log.liveness.store_clock import StoreClocks
 from waterclock.model.timestamps import stamp
 
 LOOK_S = 1.0
@@ -33,7 +33,7 @@ async def keep_watch(log: Log, store_clocks: StoreClocks, answers: Callable[[boo
         silent = False
         for partition in range(log.partitions):
             try:
-                seen = await leaders.watch(log, partition)
+                seen = await leadership.watch(log, partition)
             except LogError:  # told by those who need it
                 silent = True
                 continue

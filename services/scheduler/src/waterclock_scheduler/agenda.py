@@ -16,7 +16,7 @@ from itertools import count
 
 import msgspec
 
-from waterclock.log.jobs import StoredJob
+from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.cron.schedule import Schedule
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId

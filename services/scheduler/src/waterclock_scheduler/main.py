@@ -24,9 +24,9 @@ from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.broker import asyncapi as drawn
 from waterclock.log.broker import broker_at, broker_of
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import LogUnavailable, LogUnfit
-from waterclock.log.losses import Losses
-from waterclock.log.sweeping import Sweeper
+from waterclock.log.connection.errors import LogUnavailable, LogUnfit
+from waterclock.log.liveness.sweep import Sweeper
+from waterclock.log.recovery.losses import Losses
 from waterclock.wire.keys import Keys
 from waterclock_scheduler.app import Messages, application
 from waterclock_scheduler.scheduler import Scheduler

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from waterclock.log.client import Log
-from waterclock.log.passing import PASSES
-from waterclock.log.queues import TRUTH, follow
+from waterclock.log.commands.queues import TRUTH, follow
+from waterclock.log.connection.transient import PASSES
 from waterclock_scheduler.terms import Term, wait
 
 LOOK_S = 0.5

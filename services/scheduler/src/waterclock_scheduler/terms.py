@@ -17,12 +17,12 @@ from waterclock.kit.cancellation import apart
 from waterclock.kit.clock import Clock
 from waterclock.kit.randomness import fraction
 from waterclock.kit.telemetry import catalog
-from waterclock.log import leaders
-from waterclock.log.bodies import part
 from waterclock.log.client import Log
-from waterclock.log.errors import LogError, LogFull, LogUnavailable
-from waterclock.log.leaders import Lead
-from waterclock.log.store_clock import StoreClock, StoreClocks
+from waterclock.log.commands.bodies import part
+from waterclock.log.connection.errors import LogError, LogFull, LogUnavailable
+from waterclock.log.liveness import leadership
+from waterclock.log.liveness.leadership import Lead
+from waterclock.log.liveness.store_clock import StoreClock, StoreClocks
 from waterclock.model.events import LeadershipTaken
 from waterclock_scheduler.peers import Peers
 
@@ -126,7 +126,7 @@ class Terms:
         finally:
             del self.held[partition]
         if not term.lost:
-            await leaders.resign(self._log, partition, scheduler=self._peers.scheduler, term=term.number)
+            await leadership.resign(self._log, partition, scheduler=self._peers.scheduler, term=term.number)
             log_line.info("resigned", extra={"partition": partition, "term": term.number})
         return pause
 
@@ -160,7 +160,7 @@ class Terms:
         term.over.set()
 
     async def _lead(self, partition: int, next_at: int | None) -> Lead:
-        lead = await leaders.lead(
+        lead = await leadership.lead(
             self._log,
             partition,
             scheduler=self._peers.scheduler,

@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 
 from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.telemetry.semantics import EVENTS, messaging
-from waterclock.log.requests import Decided, Quiet, Request
+from waterclock.log.commands.requests import Decided, Quiet, Request
 from waterclock.model.events import FireCoalesced, FireSkipped
 from waterclock.model.ids import JobId, RunId, was_requested
 from waterclock.model.timestamps import Stamp, millis

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from waterclock.kit.telemetry import traces
-from waterclock.log import fires
-from waterclock.log.requests import ITEMS_IN_A_CALL, Unit
+from waterclock.log.commands import fires
+from waterclock.log.commands.requests import ITEMS_IN_A_CALL, Unit
 from waterclock.model.instants.misfire import Policy, Settlement, settle
 from waterclock_scheduler.agenda import Due, Planned
 

@@ -18,11 +18,11 @@ from contextlib import aclosing
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.telemetry.log_lines import Outage, Sparing
-from waterclock.log import jobs, requests
 from waterclock.log.client import Log
-from waterclock.log.errors import ClockAhead, LogFull, UnknownQueue, Unreadable
-from waterclock.log.jobs import StoredJob
-from waterclock.log.requests import Decided, Request
+from waterclock.log.commands import jobs, requests
+from waterclock.log.commands.jobs import StoredJob
+from waterclock.log.commands.requests import Decided, Request
+from waterclock.log.connection.errors import ClockAhead, LogFull, UnknownQueue, Unreadable
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.ids import JobId
 from waterclock.model.timestamps import stamp

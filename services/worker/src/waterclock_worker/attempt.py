@@ -21,7 +21,7 @@ from waterclock.executors import AnyExecutor, RunContext, Values
 from waterclock.kit.clock import Clock
 from waterclock.kit.randomness import fraction
 from waterclock.kit.telemetry import traces
-from waterclock.log.attempts import Grant, RunEnding
+from waterclock.log.commands.attempts import Grant, RunEnding
 from waterclock.model.definition import DEFAULT_TIMEOUT
 from waterclock.model.events import RunRequested
 from waterclock.model.outcomes import AttemptOutcome, Error

@@ -16,12 +16,12 @@ import msgspec
 from waterclock.kit.clock import Clock
 from waterclock.kit.randomness import fraction, token
 from waterclock.kit.telemetry import catalog
-from waterclock.log.attempts import Claimed, Grant, QueueCredit, claim, wait_wake
-from waterclock.log.bodies import Body, part
 from waterclock.log.client import Log, Queue
-from waterclock.log.errors import NoSession
-from waterclock.log.passing import PASSES
-from waterclock.log.sessions import join_partition
+from waterclock.log.commands.attempts import Claimed, Grant, QueueCredit, claim, wait_wake
+from waterclock.log.commands.bodies import Body, part
+from waterclock.log.connection.errors import NoSession
+from waterclock.log.connection.transient import PASSES
+from waterclock.log.liveness.sessions import join_partition
 from waterclock.model.events import RunCancelled, RunStarted
 from waterclock.model.ids import RunId
 from waterclock_worker.patience import FIRST, LONGEST, until_answered

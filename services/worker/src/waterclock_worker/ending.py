@@ -6,8 +6,8 @@ from typing import TypedDict
 
 import msgspec
 
-from waterclock.log.attempts import Grant, RunEnding
-from waterclock.log.bodies import body_of
+from waterclock.log.commands.attempts import Grant, RunEnding
+from waterclock.log.commands.bodies import body_of
 from waterclock.model.events import (
     AttemptEvent,
     ResultRefused,

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 
 from waterclock.kit.telemetry import catalog
-from waterclock.log.attempts import IN_A_CALL, RunEnding, end
 from waterclock.log.client import Log
+from waterclock.log.commands.attempts import IN_A_CALL, RunEnding, end
 from waterclock_worker.patience import until_answered
 
 log = logging.getLogger(__name__)

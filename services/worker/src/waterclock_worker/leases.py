@@ -16,9 +16,9 @@ from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.errors import Halted, LogError, NoSession
-from waterclock.log.passing import PASSES
-from waterclock.log.sessions import Held, renew
+from waterclock.log.connection.errors import Halted, LogError, NoSession
+from waterclock.log.connection.transient import PASSES
+from waterclock.log.liveness.sessions import Held, renew
 from waterclock_worker.attempt import Attempt
 from waterclock_worker.seats import Seat
 from waterclock_worker.settings import WorkerSettings

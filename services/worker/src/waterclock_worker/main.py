@@ -27,7 +27,7 @@ from waterclock.log.broker import asyncapi as document_of
 from waterclock.log.broker import broker_at, broker_of, hosted
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.clock import server_time
-from waterclock.log.errors import LogUnavailable, LogUnfit
+from waterclock.log.connection.errors import LogUnavailable, LogUnfit
 from waterclock.wire.keys import Keys
 from waterclock_worker.control import app_of
 from waterclock_worker.execution.guarded_loop import UvLoop, own_tasks_told

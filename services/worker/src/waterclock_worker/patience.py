@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from waterclock.kit.randomness import fraction
-from waterclock.log.passing import PASSES
+from waterclock.log.connection.transient import PASSES
 
 T = TypeVar("T")
 FIRST, LONGEST = 0.05, 1.0  # s between two tries

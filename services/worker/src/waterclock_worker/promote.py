@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from waterclock.kit.clock import Clock
-from waterclock.log.attempts import promote
-from waterclock.log.bodies import part
 from waterclock.log.client import Log
+from waterclock.log.commands.attempts import promote
+from waterclock.log.commands.bodies import part
 from waterclock.model.events import RunCancelled
 from waterclock_worker.patience import until_answered
 

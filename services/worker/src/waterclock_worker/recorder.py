@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from waterclock.log.attempts import StepBatch, record
 from waterclock.log.client import Log
+from waterclock.log.commands.attempts import StepBatch, record
 from waterclock_worker.patience import until_answered
 from waterclock_worker.pending import BATCH_BYTES
 from waterclock_worker.steps import StepLog

@@ -23,8 +23,8 @@ from waterclock.executors import AnyExecutor
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import traces
 from waterclock.lifespans import ThreadValues
-from waterclock.log.attempts import Grant, RunEnding
 from waterclock.log.client import Log
+from waterclock.log.commands.attempts import Grant, RunEnding
 from waterclock.model.events import RunRequested
 from waterclock_worker import capture, measuring, tracing
 from waterclock_worker.attempt import Attempt

@@ -6,7 +6,7 @@ It is written by the I/O loop alone; the renewing thread reads it. An attempt is
 
 from __future__ import annotations
 
-from waterclock.log.sessions import Held
+from waterclock.log.liveness.sessions import Held
 from waterclock.model.ids import RunId
 from waterclock_worker.attempt import Attempt
 

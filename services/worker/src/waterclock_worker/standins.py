@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from waterclock.executors import AnyExecutor, Executor, RunContext
-from waterclock.log.attempts import Grant
+from waterclock.log.commands.attempts import Grant
 from waterclock.model.events import RunRequested
 
 

@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from waterclock.kit.clock import Clock
 from waterclock.kit.redaction import own
-from waterclock.log.bodies import Body, body_of
+from waterclock.log.commands.bodies import Body, body_of
 from waterclock.model.events import (
     AnyStepEvent,
     Level,

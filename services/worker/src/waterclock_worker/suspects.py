@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from waterclock.log.attempts import SUSPECT_FROM, Grant
+from waterclock.log.commands.attempts import SUSPECT_FROM, Grant
 
 
 class Suspects:

@@ -10,8 +10,8 @@ import asyncio
 import logging
 
 from waterclock.log.client import Log
-from waterclock.log.errors import LogError
-from waterclock.log.jobs import StoredJob, scan_jobs
+from waterclock.log.commands.jobs import StoredJob, scan_jobs
+from waterclock.log.connection.errors import LogError
 from waterclock.model.stored_parameters import LONGEST, MOST, UnfitParams, params_digest
 from waterclock_worker.outcomes import BadParams, params_for
 from waterclock_worker.registry import Registry

@@ -16,13 +16,13 @@ from typing import Any
 
 from waterclock.kit.health import Report
 from waterclock.kit.service import Unfit
-from waterclock.log.attempts import RunEnding
-from waterclock.log.bodies import Body, body_of
 from waterclock.log.client import Log, LogSettings, Queue
-from waterclock.log.errors import LogError
-from waterclock.log.losses import Losses
-from waterclock.log.sessions import Held, leave
-from waterclock.log.sweeping import Sweeper
+from waterclock.log.commands.attempts import RunEnding
+from waterclock.log.commands.bodies import Body, body_of
+from waterclock.log.connection.errors import LogError
+from waterclock.log.liveness.sessions import Held, leave
+from waterclock.log.liveness.sweep import Sweeper
+from waterclock.log.recovery.losses import Losses
 from waterclock.model.events import ResultRefused, RunCancelled, RunLost, WorkerJoined, WorkerLeft
 from waterclock.model.ids import RunId
 from waterclock.model.names import normal

@@ -23,10 +23,10 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError
 
-from waterclock.log.errors import LogUnavailable
-from waterclock.log.nodes import Nodes
-from waterclock.log.passing import MOVED, NO_ACCESS, NOT_THE_ONE, code_of
-from waterclock.log.targets import Target, target_of
+from waterclock.log.connection.addresses import Target, target_of
+from waterclock.log.connection.errors import LogUnavailable
+from waterclock.log.connection.transient import MOVED, NO_ACCESS, NOT_THE_ONE, code_of
+from waterclock.log.topology.primaries import Nodes
 from waterclock.wire.keys import Keys
 
 BLOCK_MS = 2_000

@@ -15,19 +15,19 @@ from typing import Any, TypeVar, cast
 import msgspec
 from redis.exceptions import ResponseError
 
-from waterclock.log.calls import Route, packed, route, send
-from waterclock.log.ends import Ends
-from waterclock.log.errors import Halted, LogUnavailable, LogUnfit, NotInitialised
-from waterclock.log.fitness import check
-from waterclock.log.floors import NAMES, Floors
-from waterclock.log.handshake import Handshake
-from waterclock.log.lines import Line, Server, pack, pack_word
-from waterclock.log.nodes import Nodes
+from waterclock.log.connection.addresses import Deployment, deployment_of
+from waterclock.log.connection.calls import Route, packed, route, send
+from waterclock.log.connection.connections import Line, Server, pack, pack_word
+from waterclock.log.connection.ends import Ends
+from waterclock.log.connection.errors import Halted, LogUnavailable, LogUnfit, NotInitialised
+from waterclock.log.connection.floors import NAMES, Floors
+from waterclock.log.connection.handshake import Handshake
+from waterclock.log.connection.scripts import Script, Told
 from waterclock.log.reader import Reader
 from waterclock.log.replicas import TOUCH, check_waits, heard, too_few
-from waterclock.log.routing import Routing
-from waterclock.log.scripts import Script, Told
-from waterclock.log.targets import Deployment, deployment_of
+from waterclock.log.server_checks import check
+from waterclock.log.topology.primaries import Nodes
+from waterclock.log.topology.routing import Routing
 from waterclock.model.ids import partition_of
 from waterclock.wire.keys import STREAMS, Keys
 

@@ -8,7 +8,7 @@ import msgspec
 
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
-from waterclock.log.scripts import Script
+from waterclock.log.connection.scripts import Script
 
 TOLERANCE_MS = 2000
 """How far the store's clock may be ahead of the caller's expectation of it before nothing is decided by it."""

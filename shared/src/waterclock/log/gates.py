@@ -6,9 +6,9 @@ import logging
 from typing import NamedTuple, cast
 
 from waterclock.log.client import Log
-from waterclock.log.floors import NAMES
-from waterclock.log.handshake import SUPERSEDE, WHO, Supersede, check_primary
-from waterclock.log.lines import Line, pack
+from waterclock.log.connection.connections import Line, pack
+from waterclock.log.connection.floors import NAMES
+from waterclock.log.connection.handshake import SUPERSEDE, WHO, Supersede, check_primary
 
 _log = logging.getLogger(__name__)
 

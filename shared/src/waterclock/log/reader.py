@@ -8,13 +8,13 @@ from typing import Any, cast
 
 from redis.exceptions import ResponseError
 
-from waterclock.log.errors import LogUnavailable, LogUnfit, NotPrimary
-from waterclock.log.floors import Floors
-from waterclock.log.handshake import WHO, Handshake, check_primary
-from waterclock.log.lines import Line, pack
-from waterclock.log.node import Node
-from waterclock.log.nodes import Nodes
-from waterclock.log.passing import MOVED, code_of
+from waterclock.log.connection.connections import Line, pack
+from waterclock.log.connection.errors import LogUnavailable, LogUnfit, NotPrimary
+from waterclock.log.connection.floors import Floors
+from waterclock.log.connection.handshake import WHO, Handshake, check_primary
+from waterclock.log.connection.transient import MOVED, code_of
+from waterclock.log.topology.node import Node
+from waterclock.log.topology.primaries import Nodes
 from waterclock.wire.keys import Keys
 
 Fields = dict[bytes, bytes]

@@ -11,10 +11,10 @@ from typing import Literal, cast
 import msgspec
 from redis.exceptions import NoScriptError, ResponseError
 
-from waterclock.log.errors import LogUnavailable, LogUnfit, NotPermitted, NotReplicated
-from waterclock.log.lines import Line, pack
-from waterclock.log.nodes import Nodes
-from waterclock.log.scripts import Script
+from waterclock.log.connection.connections import Line, pack
+from waterclock.log.connection.errors import LogUnavailable, LogUnfit, NotPermitted, NotReplicated
+from waterclock.log.connection.scripts import Script
+from waterclock.log.topology.primaries import Nodes
 
 
 class _Done(msgspec.Struct, frozen=True):

@@ -9,9 +9,9 @@ import msgspec
 
 from waterclock.log.client import Log
 from waterclock.log.clock import server_time
-from waterclock.log.errors import BrokenChain
+from waterclock.log.connection.errors import BrokenChain
+from waterclock.log.connection.scripts import Script
 from waterclock.log.reader import Fields, Reader, entry_of
-from waterclock.log.scripts import Script
 from waterclock.model.positions import Position, at_entry
 from waterclock.wire.envelope import Entry, read_entry, time_of
 

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from waterclock.log.client import Log
-from waterclock.log.scripts import Script
+from waterclock.log.connection.scripts import Script
 
 
 class _Done(msgspec.Struct, frozen=True):

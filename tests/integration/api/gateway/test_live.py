@@ -22,7 +22,7 @@ from tests.support.gateways import FILES, KINDS, Gateway, Kind, gateway, lasting
 from tests.support.listening import Listener
 from tests.support.waiting import until
 from waterclock.log.client import LogSettings
-from waterclock.log.opening import initialise
+from waterclock.log.recovery.opening import initialise
 from waterclock.store import api_keys
 from waterclock.store.connection.pool import open_pool
 from waterclock_api import hub

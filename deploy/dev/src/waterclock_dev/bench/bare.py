@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import redis
 
-from waterclock.log.bodies import body_of, part
-from waterclock.log.scripts import Script
+from waterclock.log.commands.bodies import body_of, part
+from waterclock.log.connection.scripts import Script
 from waterclock.model.events import ResultRefused, RunCancelled, RunDied, RunStarted, RunSucceeded
 from waterclock.wire.keys import STREAMS, Keys
 from waterclock_dev.bench.stage import QUEUE

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from waterclock.log.opening import tail_of
+from waterclock.log.recovery.opening import tail_of
 from waterclock.model.ids import JobId
 from waterclock.store import archive
 from waterclock.store.connection.pool import Pool, open_pool

@@ -13,7 +13,7 @@ import msgspec
 from waterclock.kit.clock import SystemClock
 from waterclock.log import tail
 from waterclock.log.client import Log
-from waterclock.log.jobs import StoredJob, kept
+from waterclock.log.commands.jobs import StoredJob, kept
 from waterclock.model.definition import Definition
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import JobId, digest

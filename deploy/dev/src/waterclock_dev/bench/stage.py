@@ -12,12 +12,12 @@ from typing import Any, cast
 import msgspec
 from redis.asyncio import Redis
 
-from waterclock.log.bodies import body_of
 from waterclock.log.client import Log, LogSettings, Queue
-from waterclock.log.commands import Command
-from waterclock.log.jobs import StoredJob, kept
-from waterclock.log.opening import initialise, open_partition
-from waterclock.log.requests import Request, Requested, request
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import StoredJob, kept
+from waterclock.log.commands.requests import Request, Requested, request
+from waterclock.log.recovery.opening import initialise, open_partition
 from waterclock.model.definition import Concurrent, Definition
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import JobId, RunId, requested_run

@@ -1,0 +1,1 @@
+"""Who lives and leads, by the clocks of partitions."""

@@ -1,0 +1,152 @@
+"""Sessions: one start of one worker process in one partition, its lease, and what becomes of what it held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, cast
+
+import msgspec
+
+from waterclock.log.client import Log
+from waterclock.log.commands.bodies import Body
+from waterclock.log.connection.errors import NoSession
+from waterclock.log.connection.scripts import Script
+from waterclock.model.ids import RunId
+
+
+class Held(msgspec.Struct, frozen=True, array_like=True):
+    run_id: RunId
+    fence: int
+    attempt: int
+    cancel: bool
+    claim: int  # number of the claim that granted it
+
+
+class Renewed(NamedTuple):
+    held: list[Held]
+
+
+class Seat(msgspec.Struct, frozen=True, array_like=True):
+    """How a session stands in a partition."""
+
+    renewal: int  # its number; -1: found dead, or closed with runs in hand: a sweeper empties it
+    heard_at: int  # ms: its last renewal, or claim that was granted something
+    running: int  # runs it holds
+
+
+class Muster(NamedTuple):
+    """`now`: the partition's clock, ms; a seat for each session, None where it has none."""
+
+    now: int
+    seats: list[Seat | None]
+
+
+class Swept(NamedTuple):
+    """`alive`: the session renewed meanwhile; `more`: call again; `emptied`: nothing is left of it."""
+
+    state: Literal["alive", "emptied", "more"]
+    runs: int
+
+
+class _Status(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["done", "nosession"]
+
+
+class _RenewReply(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["done", "nosession"]
+    held: list[Held] = []
+
+
+class _SweepReply(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["alive", "emptied", "more"]
+    runs: int = 0
+
+
+class _MusterReply(msgspec.Struct, frozen=True, kw_only=True):
+    now: int
+    seats: list[Seat | bool]
+
+
+_JOIN = Script("join", _Status)
+_LEAVE = Script("leave", _Status)
+_RENEW = Script("renew", _RenewReply)
+_SWEEP = Script("sweep", _SweepReply)
+_MUSTER = Script("muster", _MusterReply)
+
+
+async def join(log: Log, session: str, *, body: Body | None) -> None:
+    """Open a session in every partition. `body`: WorkerJoined, announced in partition 0.
+
+    Raises:
+        NoSession: it was found dead in a partition: take a new one.
+    """
+    assert ":" not in session
+    for partition in range(log.partitions):
+        await join_partition(log, partition, session, body=body if partition == 0 else None)
+
+
+async def join_partition(log: Log, partition: int, session: str, *, body: Body | None = None) -> None:
+    """As `join`, in one partition: after a halt, or when the session was lost there."""
+    reply = await log.call(_JOIN, partition, {"session": session, "body": body})
+    if reply.status == "nosession":
+        raise NoSession(session, partition)
+
+
+async def leave(log: Log, session: str, *, body: Body | None) -> None:
+    """Close a session in every partition; what it still holds is left to a sweeper. `body`: WorkerLeft."""
+    for partition in range(log.partitions):
+        await log.call(_LEAVE, partition, {"session": session, "body": body if partition == 0 else None})
+
+
+async def renew(log: Log, partition: int, session: str, number: int) -> Renewed:
+    """Renew the session's lease in a partition; on the control connection.
+
+    Raises:
+        NoSession: it is not alive there.
+    """
+    reply = await log.call(_RENEW, partition, {"session": session, "number": number}, control=True)
+    if reply.status == "nosession":
+        raise NoSession(session, partition)
+    return Renewed(reply.held)
+
+
+async def sessions(log: Log, partition: int) -> dict[str, int]:
+    """Sessions and their renewal numbers; -1: found dead, and to be emptied on."""
+    key = log.keys.partition(partition, "sessions")
+    flat = cast("list[bytes]", await log.execute(key, "HGETALL", key, control=True))
+    return {name.decode(): int(seat.partition(b" ")[0]) for name, seat in zip(flat[::2], flat[1::2], strict=True)}
+
+
+async def muster(log: Log, partition: int, sessions: Sequence[str]) -> Muster:
+    """How these sessions, at most a thousand, stand in a partition."""
+    reply = await log.call(_MUSTER, partition, {"sessions": sessions})
+    return Muster(reply.now, [seat if isinstance(seat, Seat) else None for seat in reply.seats])
+
+
+async def sweep(
+    log: Log,
+    partition: int,
+    *,
+    session: str,
+    number: int,
+    body_left: Body | None,
+    body_lost: Body,
+    body_died: Body,
+    body_cancelled: Body,
+    limit: int = 200,
+) -> Swept:
+    """Empty a dead session, if its renewal number is still `number`: its runs are queued again, or end.
+
+    At most `limit` runs in a call. `body_left`: WorkerLeft, appended when the session is found dead.
+    """
+    payload = {
+        "session": session,
+        "number": number,
+        "limit": limit,
+        "body_left": body_left,
+        "body_lost": body_lost,
+        "body_died": body_died,
+        "body_cancelled": body_cancelled,
+    }
+    reply = await log.call(_SWEEP, partition, payload)
+    return Swept(reply.status, reply.runs)

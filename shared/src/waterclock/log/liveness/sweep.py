@@ -1,0 +1,119 @@
+"""Sweeping: sessions of workers that died are found by watching, and their runs are queued again.
+
+A session is dead when this process has itself seen its renewal number unchanged for a whole lease, by its own monotonic
+clock, with the store answering in between. No wall clock and no outage of the store kills a run. Schedulers sweep as
+workers do, so that the runs of the last worker do not hang where it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+from waterclock.kit.clock import Clock
+from waterclock.kit.telemetry import catalog
+from waterclock.log.client import Log
+from waterclock.log.commands.bodies import Body, part
+from waterclock.log.connection.transient import PASSES
+from waterclock.log.liveness.sessions import sessions, sweep
+from waterclock.model.events import RunCancelled, RunDied, RunLost, WorkerLeft
+
+DEAD = -1  # the renewal number of a session that was found dead and is not emptied yet
+
+log = logging.getLogger(__name__)
+
+
+class Seen(NamedTuple):
+    number: int
+    since: float  # monotonic
+
+
+class Watch:
+    """What one sweeper has seen of the sessions of one partition. Pure, but for what it remembers."""
+
+    def __init__(self, *, lease: float, late: float) -> None:
+        """`lease` and `late` (a look this long after the last starts the watch again) in seconds."""
+        self._lease = lease
+        self._late = late
+        self._seen: dict[str, Seen] = {}
+        self._looked_at = float("-inf")
+
+    def look(self, found: dict[str, int], *, now: float) -> dict[str, int]:
+        """Take a look: renewal numbers by session. Returns the dead, with the number they were watched at."""
+        if now - self._looked_at > self._late:
+            self._seen = {}
+        self._looked_at = now
+        before, self._seen = self._seen, {}
+        dead: dict[str, int] = {}
+        for session, number in found.items():
+            seen = before.get(session)
+            if seen is None or seen.number != number:
+                seen = Seen(number, now)
+            self._seen[session] = seen
+            if number == DEAD or now - seen.since >= self._lease:
+                dead[session] = number
+        return dead
+
+    def restart(self) -> None:
+        """A look failed: what was seen no longer proves anything."""
+        self._seen = {}
+
+
+class Sweeper:
+    """Of one partition."""
+
+    def __init__(self, store: Log, partition: int, clock: Clock, *, lease: float) -> None:
+        """`lease` in seconds: that of the workers."""
+        self._log = store
+        self._partition = partition
+        self._every = lease / 8
+        self._watch = Watch(lease=lease, late=lease / 4)
+        self._clock = clock
+
+    async def run(self) -> None:
+        """For ever: look, and sweep up after the dead."""
+        while True:
+            started = self._clock.monotonic()
+            try:
+                await self._look()
+            except PASSES:
+                self._watch.restart()
+            await asyncio.sleep(max(0.0, self._every - (self._clock.monotonic() - started)))
+
+    async def _look(self) -> None:
+        found = await sessions(self._log, self._partition)
+        for session, number in self._watch.look(found, now=self._clock.monotonic()).items():
+            await self._sweep(session, number)
+
+    async def _sweep(self, session: str, number: int) -> None:
+        runs = 0
+        while True:
+            swept = await sweep(
+                self._log,
+                self._partition,
+                session=session,
+                number=number,
+                body_left=self._left(session),
+                body_lost=_LOST,
+                body_died=_DIED,
+                body_cancelled=_CANCELLED,
+            )
+            runs += swept.runs
+            if swept.state != "more":
+                break
+        if swept.state == "emptied":
+            catalog.SWEPT.add(1)
+            catalog.RUNS_SWEPT.add(runs)
+            log.warning("session swept", extra={"partition": self._partition, "session": session, "runs": runs})
+
+    def _left(self, session: str) -> Body | None:
+        """Told once, in partition 0, where the fleet is folded."""
+        if self._partition != 0:
+            return None
+        return part(WorkerLeft, session=session, worker=session.rpartition("-")[0], reason="lost")
+
+
+_LOST = part(RunLost, reason="leaseExpired")
+_DIED = part(RunDied, reason="leaseExpired")
+_CANCELLED = part(RunCancelled)

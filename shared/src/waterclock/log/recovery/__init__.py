@@ -1,0 +1,1 @@
+"""Opening, closing, repairing and emptying partitions, and what was lost."""

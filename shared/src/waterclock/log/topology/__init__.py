@@ -1,0 +1,1 @@
+"""Which server holds which partition: one server, sentinels, or a cluster."""
