@@ -20,7 +20,7 @@ from tests.support import servers
 from tests.support.answering import RESET, SILENCE, Answering, Spoken
 from tests.support.servers import Shared
 from tests.support.waiting import until
-from waterclock import executors
+from waterclock.executors import definition
 from waterclock.log.client import LogSettings
 from waterclock.log.recovery.opening import initialise
 from waterclock_api import main as api
@@ -149,9 +149,9 @@ async def running(
             "EXECUTORS": "waterclock_worker.executors.demo",
         }.items():
             monkeypatch.setenv(f"WATERCLOCK_{name}", value)
-        everybodys = executors._declared  # pyright: ignore[reportPrivateUsage]
+        everybodys = definition._declared  # pyright: ignore[reportPrivateUsage]
         ours = [one for one in everybodys if one.module.startswith("waterclock_worker.")]  # not those of other tests
-        monkeypatch.setattr(executors, "_declared", ours)
+        monkeypatch.setattr(definition, "_declared", ours)
         all_of_them = Running(proxy, prefix, port)
         stop = all_of_them.stop
         serving: dict[str, Any] = {

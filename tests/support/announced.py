@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, cast
 
-from waterclock.executors import declared
+from waterclock.executors.definition import declared
 from waterclock.model.events import ExecutorSpec
 from waterclock_worker.registry import GROUP, spec_of
 

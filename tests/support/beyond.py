@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from tests.support import waiting
 from tests.support.byhand import put_in
 from tests.support.earlier import DEPTH
-from waterclock.cli import main
+from waterclock.cli.main import main
 from waterclock.log.client import Log
 from waterclock.model.definition import Definition
 

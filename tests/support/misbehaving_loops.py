@@ -16,7 +16,7 @@ import time
 from typing import Any, Literal, NamedTuple, NoReturn
 
 from waterclock import RunContext, executor
-from waterclock.executors import AnyExecutor
+from waterclock.executors.definition import AnyExecutor
 
 Column = Literal["contained", "handed back", "only told"]
 NOTHING = "there was nothing to harm"

@@ -34,7 +34,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from waterclock import RunContext, executor
-from waterclock.executors import AnyExecutor
+from waterclock.executors.definition import AnyExecutor
 
 Column = Literal["contained", "undone and told", "only told"]
 _log = logging.getLogger("shop.orders")

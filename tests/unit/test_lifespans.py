@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from waterclock import GiveUp, RunContext, lifespan
-from waterclock.lifespans import LoopValues, ThreadValues
+from waterclock.executors.lifespans import LoopValues, ThreadValues
 from waterclock.testing.run_executor import Told, run_executor
 
 pytestmark = pytest.mark.asyncio
@@ -89,7 +89,7 @@ async def test_what_would_end_a_loop_ends_only_the_attempt_that_asks(error: Base
 
 
 async def test_what_never_opens_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("waterclock.lifespans.OPENING_MOST", 0.01)
+    monkeypatch.setattr("waterclock.executors.lifespans.OPENING_MOST", 0.01)
 
     @lifespan
     async def never() -> AsyncIterator[None]:

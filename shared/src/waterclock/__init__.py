@@ -5,8 +5,8 @@ from importlib import import_module
 TYPE_CHECKING = False  # that of `typing` costs 40 ms, in which a process does not heed signals yet
 
 if TYPE_CHECKING:
-    from waterclock.executors import GiveUp, Retry, RunContext, executor
-    from waterclock.lifespans import lifespan
+    from waterclock.executors.definition import GiveUp, Retry, RunContext, executor
+    from waterclock.executors.lifespans import lifespan
 
 __all__ = ["GiveUp", "Retry", "RunContext", "executor", "lifespan"]
 
@@ -14,5 +14,5 @@ __all__ = ["GiveUp", "Retry", "RunContext", "executor", "lifespan"]
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module("waterclock.lifespans" if name == "lifespan" else "waterclock.executors")
+    home = import_module("waterclock.executors.lifespans" if name == "lifespan" else "waterclock.executors")
     return getattr(home, name)

@@ -19,7 +19,7 @@ from tests.integration.api.terminal import Terminal
 from tests.support.readme import README
 from tests.support.servers import OwnPostgres
 from tests.support.waiting import until
-from waterclock.client.jobs import job
+from waterclock.cli.verbs.jobs import job
 from waterclock.kit.clock import SystemClock
 from waterclock.store import api_keys
 from waterclock.store.migrate import migrate

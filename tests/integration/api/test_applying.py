@@ -13,8 +13,8 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS
 from tests.integration.api.terminal import told
 from tests.integration.api.test_cli import read, typed
-from waterclock.client.answers import Job, Page
-from waterclock.client.definitions import OWNER
+from waterclock.cli.job_files import OWNER
+from waterclock.client.models import Job, Page
 
 FILE = """
 owner: sea

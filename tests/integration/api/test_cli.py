@@ -12,8 +12,8 @@ from click.testing import Result
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Worker
 from tests.integration.api.terminal import Terminal, told
-from waterclock.cli import main
-from waterclock.client import runs
+from waterclock.cli.main import main
+from waterclock.cli.verbs import runs
 
 
 async def typed(terminal: Terminal, *arguments: str, code: int = 0) -> Result:

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import RUNS, served
 from tests.integration.api.sse import stream
-from waterclock.client import calls
+from waterclock.client import endpoints
 from waterclock.client.http import AsyncClient
 from waterclock.store.readmodels.rebuild import compare
 from waterclock.wire.nesting import CUT, READ_MOST
@@ -69,4 +69,4 @@ async def test_a_deep_result_in_the_read_models_of_an_earlier_release_is_told(ri
                 assert answer.status_code == 200
                 assert (CUT in answer.text) is (depth > READ_MOST)
             async with AsyncClient(url) as client:
-                assert (await client.send(calls.get_run(run_id))).status == "succeeded"
+                assert (await client.send(endpoints.get_run(run_id))).status == "succeeded"

@@ -21,10 +21,10 @@ from tests.integration.api.terminal import Terminal
 from tests.integration.api.test_access import Later, bearer
 from tests.support.servers import OwnPostgres
 from tests.unit.api.test_tokens import AUDIENCE, ISSUER, KEYS, OTHER_RSA, shown, token
-from waterclock.client import Client, calls
-from waterclock.client.problems import Closed
-from waterclock.client.runs import run as run_verbs
-from waterclock.client.tail import tail
+from waterclock.cli.verbs.runs import run as run_verbs
+from waterclock.cli.verbs.tail import tail
+from waterclock.client import Client, endpoints
+from waterclock.client.errors import Closed
 from waterclock.store import api_keys
 from waterclock.store.migrate import migrate
 from waterclock_api import hub, keyring, transcript
@@ -302,7 +302,7 @@ async def test_a_client_is_told_once_and_does_not_come_again(rig: MakeRig) -> No
             seen: list[str] = []
             with Client(url, key=key) as client:
                 try:
-                    seen.extend(event.kind for event in client.follow(calls.all_events()))
+                    seen.extend(event.kind for event in client.follow(endpoints.all_events()))
                 except Closed as error:
                     seen.append(error.reason)
             return seen

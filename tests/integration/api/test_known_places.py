@@ -10,7 +10,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig, served
 from tests.integration.api.sse import Event, stream
-from waterclock.client import AsyncClient, calls
+from waterclock.client import AsyncClient, endpoints
 from waterclock.kit.randomness import token
 from waterclock.log.recovery.opening import open_partition, tail_of
 from waterclock.model.positions import Position
@@ -191,7 +191,7 @@ async def test_a_place_that_was_trimmed_away_is_known(rig: MakeRig) -> None:
 @pytest.mark.asyncio
 async def test_the_client_goes_on_after_the_gap(rig: MakeRig) -> None:
     async with filled(rig) as (api, url, _, run_id), AsyncClient(url) as client:
-        follower = client.follow(calls.run_events(run_id, after="0-1-99999999999"))
+        follower = client.follow(endpoints.run_events(run_id, after="0-1-99999999999"))
         gap = await anext(follower)
         assert (gap.kind, gap.data["reason"], gap.position) == ("gap", "placeUnknown", str(await end_of(api)))
         worker = await api.worker(name="w2")

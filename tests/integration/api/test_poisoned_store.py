@@ -15,7 +15,7 @@ from tests.integration.api.rig import JOBS, QUEUES, RUNS, Rig, Worker, projected
 from tests.integration.api.sse import stream
 from tests.integration.stage import eventually
 from tests.support import poison
-from waterclock.client import calls
+from waterclock.client import endpoints
 from waterclock.client.http import AsyncClient
 from waterclock.kit.clock import SystemClock
 from waterclock.log.client import Log, LogSettings
@@ -113,7 +113,7 @@ async def test_a_run_whose_end_nobody_can_read_has_the_ending_of_its_tag(rig: Ma
             async with in_time(), stream(f"{url}{RUNS}/{run_id}/logs/stream") as events:
                 assert (await events.until("end"))[-1].data["status"] == status
             async with AsyncClient(url) as client:
-                found = await client.send(calls.get_run(run_id))
+                found = await client.send(endpoints.get_run(run_id))
             assert found.unreadable is not None
         whole = await told(api, fresh.run_id)
         assert (whole["status"], whole["result"], whole["unreadable"]) == ("succeeded", {"rows": 1}, None)

@@ -17,16 +17,16 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig, projected, served
 from tests.integration.api.terminal import Terminal
 from tests.support import poison
-from waterclock.client.applying import export
-from waterclock.client.explain import explain
-from waterclock.client.fleet import fleet
-from waterclock.client.jobs import job
-from waterclock.client.ledger import ledger
-from waterclock.client.preview import preview
-from waterclock.client.queues import queue
-from waterclock.client.runs import run
-from waterclock.client.simulate import simulate
-from waterclock.client.tail import tail
+from waterclock.cli.verbs.apply import export
+from waterclock.cli.verbs.explain import explain
+from waterclock.cli.verbs.jobs import job
+from waterclock.cli.verbs.ledger import ledger
+from waterclock.cli.verbs.preview import preview
+from waterclock.cli.verbs.queues import queue
+from waterclock.cli.verbs.runs import run
+from waterclock.cli.verbs.simulate import simulate
+from waterclock.cli.verbs.tail import tail
+from waterclock.cli.verbs.workers import fleet
 from waterclock.kit.clock import SystemClock
 from waterclock.log.recovery.opening import tail_of
 from waterclock.model.timestamps import stamp

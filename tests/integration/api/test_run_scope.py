@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, NOOP, RUNS, Rig, Worker
-from waterclock.executors import declared
+from waterclock.executors.definition import declared
 from waterclock.kit.telemetry.repeated_lines import tell_all
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.parameters.authority import HTTP

@@ -10,9 +10,10 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import served
 from tests.integration.api.terminal import Terminal
-from waterclock.cli import main
-from waterclock.client import applying, output
-from waterclock.client.definitions import read_file
+from waterclock.cli import output
+from waterclock.cli.job_files import read_file
+from waterclock.cli.main import main
+from waterclock.cli.verbs import apply
 from waterclock.model.events import ExecutorSpec
 
 ODD = "x\x1b[2J\x9b2J y\u202egnp.exe z\x85\u2028\u2066 é"
@@ -59,10 +60,10 @@ async def test_no_verb_lets_others_rule_the_terminal(rig: MakeRig, monkeypatch: 
         terminal = Terminal(url)
         for verb in VERBS:
             words = [{"JOB": job_id, "RUN": run_id}.get(word, word) for word in verb]
-            for module in (output, applying):
+            for module in (output, apply):
                 monkeypatch.setattr(module, "at_terminal", lambda: False)
             exact = await terminal.run(main, *words, *(() if verb[0] == "export" else ("--json",)))
-            for module in (output, applying):
+            for module in (output, apply):
                 monkeypatch.setattr(module, "at_terminal", lambda: True)
             lines = await terminal.run(main, *words)
             assert is_shown(lines.output), (verb, lines.output)

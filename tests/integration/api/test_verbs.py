@@ -10,11 +10,11 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR, MINUTE
 from tests.integration.api.terminal import Terminal, told
-from waterclock.client.backfill import backfill
-from waterclock.client.explain import explain
-from waterclock.client.ledger import ledger
-from waterclock.client.preview import preview
-from waterclock.client.simulate import simulate
+from waterclock.cli.verbs.backfill import backfill
+from waterclock.cli.verbs.explain import explain
+from waterclock.cli.verbs.ledger import ledger
+from waterclock.cli.verbs.preview import preview
+from waterclock.cli.verbs.simulate import simulate
 from waterclock_dev.ports import free_port
 
 

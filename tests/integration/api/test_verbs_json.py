@@ -12,7 +12,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR
 from tests.integration.api.terminal import told
-from waterclock.cli import main
+from waterclock.cli.main import main
 from waterclock.client.http import Client
 
 OWN = {("plan",), ("tail",), ("run", "follow"), ("doctor",)}

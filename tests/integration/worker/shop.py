@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from waterclock.executors import AnyExecutor
+from waterclock.executors.definition import AnyExecutor
 from waterclock.kit.randomness import token
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.commands.bodies import body_of, part

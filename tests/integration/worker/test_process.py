@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.worker.shop import Process, Shop
 from tests.integration.worker.test_liveness import a_process
-from waterclock import executors
+from waterclock.executors import definition
 from waterclock.kit.service import Unfit
 from waterclock.kit.settings import SettingsError
 from waterclock.kit.telemetry import traces
@@ -168,7 +168,7 @@ async def test_a_wrong_setting_stops_the_start(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], kind: type[Exception], named: str
 ) -> None:
     monkeypatch.setattr(traces, "setup", _not_set_up)
-    monkeypatch.setattr(executors, "_declared", [])
+    monkeypatch.setattr(definition, "_declared", [])
     places_of_process.cache_clear()
     monkeypatch.setenv("WATERCLOCK_REDIS_URL", shop.settings.url)
     monkeypatch.setenv("WATERCLOCK_KEY_PREFIX", shop.settings.prefix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from waterclock.client.problems import refusal
+from waterclock.client.errors import refusal
 from waterclock_api import problems
 from waterclock_api.kinds import KINDS, TYPES
 

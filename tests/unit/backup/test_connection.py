@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
-from waterclock.executors import GiveUp
+from waterclock.executors.definition import GiveUp
 from waterclock_worker.executors.backup.connection import connection_of, hosts_of, private_environment
 from waterclock_worker.executors.backup.connection_url import HOST_MALFORMED, MALFORMED, given_in
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from waterclock.executors import GiveUp, declared
+from waterclock.executors.definition import GiveUp, declared
 from waterclock_worker.executors import db_backup
 from waterclock_worker.executors.backup.dump import arguments_of
 from waterclock_worker.executors.backup.params import BackupParams

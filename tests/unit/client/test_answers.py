@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from tests.support.rollout import PREVIOUS
-from waterclock.client import answers
+from waterclock.client import models
 from waterclock.model.definition import Definition
 from waterclock_api import ledger, shapes, simulating
 
 PAIRS: list[tuple[Any, Any]] = [
-    (getattr(answers, name), getattr(shapes, name))
+    (getattr(models, name), getattr(shapes, name))
     for name in (
         "Job",
         "LastRun",
@@ -40,10 +40,10 @@ PAIRS: list[tuple[Any, Any]] = [
         "BackfillItem",
     )
 ] + [
-    (answers.Backfill, shapes.BackfillAnswer),
-    (answers.Page[answers.Job], shapes.Jobs),
-    (answers.Proof, ledger.Ledger),
-    (answers.Simulation, simulating.Simulation),
+    (models.Backfill, shapes.BackfillAnswer),
+    (models.Page[models.Job], shapes.Jobs),
+    (models.Proof, ledger.Ledger),
+    (models.Simulation, simulating.Simulation),
 ]
 
 
@@ -87,6 +87,6 @@ def test_a_list_of_queues_of_an_older_api_is_read() -> None:
     told = b"""{"items":[{"name":"critical","weight":6,"paused":false,"waiting":2,"delayed":1,"blocked":0,"running":3,
         "oldestWaitMs":40,"startedPerMinute":5,"endedPerMinute":4}]}"""
 
-    (queue,) = msgspec.json.decode(told, type=answers.Page[answers.Queue]).items
+    (queue,) = msgspec.json.decode(told, type=models.Page[models.Queue]).items
 
     assert (queue.name, queue.waiting, queue.demand) == ("critical", 2, None)

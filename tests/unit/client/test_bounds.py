@@ -8,10 +8,10 @@ import msgspec
 import pytest
 import yaml
 
-from waterclock.client.answers import Job
-from waterclock.client.definitions import OWNER, read_file
-from waterclock.client.planning import flaws_of
-from waterclock.client.yaml_values import BadFile
+from waterclock.cli.job_files import OWNER, read_file
+from waterclock.cli.job_plan import flaws_of
+from waterclock.cli.yaml_values import BadFile
+from waterclock.client.models import Job
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.unit.client.test_yaml_values import BOMB
-from waterclock.cli import main
+from waterclock.cli.main import main
+from waterclock.cli.terminal import connect
 from waterclock.client.http import Client
-from waterclock.client.terminal import connect
 from waterclock.kit.text.output_encoding import show_what_cannot_be_shown
 
 AWAY = "http://127.0.0.1:9"  # discard: nobody answers
@@ -164,7 +164,7 @@ def test_a_file_that_is_not_there_is_one_line(written: str, tmp_path: Path) -> N
 
 
 def test_standard_input_that_is_closed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("waterclock.client.applying.sys", SimpleNamespace(stdin=None))
+    monkeypatch.setattr("waterclock.cli.verbs.apply.sys", SimpleNamespace(stdin=None))
     code, said = typed("plan", "-f", "-")
     assert (code, "standard input is closed" in said) == (2, True), said
 

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import strategies as st
 
 from tests.support.repository import ROOT
-from waterclock.client.definitions import OWNER, read_file, schema, write_file
-from waterclock.client.yaml_values import BadFile
+from waterclock.cli.job_files import OWNER, read_file, schema, write_file
+from waterclock.cli.yaml_values import BadFile
 from waterclock.model.definition import Definition
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp

@@ -8,9 +8,17 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from waterclock.client import calls, events
-from waterclock.client.events import Event, Follower, Frames
-from waterclock.client.problems import Closed, NotFound, Problem, Refused, Unreachable, Unreadable, refusal
+from waterclock.client import endpoints, sse
+from waterclock.client.errors import (
+    Closed,
+    NotFound,
+    Problem,
+    Refused,
+    Unreachable,
+    Unreadable,
+    refusal,
+)
+from waterclock.client.sse import Event, Follower, Frames
 
 STREAM = (
     b"retry: 1000\n\n:\n\n"
@@ -33,7 +41,7 @@ def test_events_are_the_same_however_the_bytes_are_cut(cuts: list[int]) -> None:
 
 
 def test_a_broken_stream_goes_on_after_the_last_event_and_without_the_half_of_one() -> None:
-    follower = Follower(calls.run_events("r"), patience=5)
+    follower = Follower(endpoints.run_events("r"), patience=5)
     assert "Last-Event-ID" not in follower.request().headers
     assert len(list(follower.feed(LOG_LINE + b"id: 0-1-8\nevent: st"))) == 1
     follower.broken(CUT)
@@ -43,7 +51,7 @@ def test_a_broken_stream_goes_on_after_the_last_event_and_without_the_half_of_on
 
 
 def test_where_no_place_was_named_yet_a_break_is_told_as_a_gap() -> None:
-    follower = Follower(calls.job_events("j"), patience=5)
+    follower = Follower(endpoints.job_events("j"), patience=5)
     assert list(follower.feed(b":\n\n")) == []
     follower.broken(CUT)
     assert [event.kind for event in follower.feed(LOG_LINE)] == ["gap", "step.log"]
@@ -52,7 +60,7 @@ def test_where_no_place_was_named_yet_a_break_is_told_as_a_gap() -> None:
 
 
 def test_a_place_without_an_event_is_where_a_stream_goes_on() -> None:
-    follower = Follower(calls.all_events(), patience=5)
+    follower = Follower(endpoints.all_events(), patience=5)
     assert list(follower.feed(b"id: 0-1-7.1-1-3\n\n")) == []
     follower.broken(CUT)
     assert follower.request().headers["Last-Event-ID"] == "0-1-7.1-1-3"
@@ -62,7 +70,7 @@ def test_a_place_without_an_event_is_where_a_stream_goes_on() -> None:
 def test_it_is_given_up_when_nothing_comes_for_too_long() -> None:
     def given_up(error: Unreachable | None) -> float:
         """Seconds of pauses before it was."""
-        follower, waited = Follower(calls.job_events("j"), patience=5), 0.0
+        follower, waited = Follower(endpoints.job_events("j"), patience=5), 0.0
         for _ in range(1000):
             waited += follower.broken(error)
         return waited
@@ -75,17 +83,17 @@ def test_it_is_given_up_when_nothing_comes_for_too_long() -> None:
 
 def test_a_gateway_that_reaches_no_replica_is_asked_again() -> None:
     away = refusal(503, {"retry-after": "1"}, b'{"type":"about:blank","title":"Away","status":503}')
-    assert Follower(calls.job_events("j"), patience=5).broken(away) >= 1
+    assert Follower(endpoints.job_events("j"), patience=5).broken(away) >= 1
 
 
 def test_a_refusal_ends_it() -> None:
     refused = NotFound(Problem(title="Not found"), status=404, headers={})
     with pytest.raises(NotFound):
-        Follower(calls.run_events("r"), patience=5).broken(refused)
+        Follower(endpoints.run_events("r"), patience=5).broken(refused)
 
 
 def test_a_stream_that_is_closed_is_told_and_not_asked_for_again() -> None:
-    follower = Follower(calls.job_events("j"), patience=5)
+    follower = Follower(endpoints.job_events("j"), patience=5)
     seen: list[Event] = []
     with pytest.raises(Closed) as caught:
         seen.extend(follower.feed(LOG_LINE + b'event: closed\ndata: {"reason":"keyRevoked"}\n\n' + LOG_LINE))
@@ -95,11 +103,11 @@ def test_a_stream_that_is_closed_is_told_and_not_asked_for_again() -> None:
 
 def test_a_reason_of_a_newer_api_closes_it_too() -> None:
     with pytest.raises(Closed, match="notYetKnown"):
-        list(Follower(calls.job_events("j"), patience=5).feed(b'event: closed\ndata: {"reason":"notYetKnown"}\n\n'))
+        list(Follower(endpoints.job_events("j"), patience=5).feed(b'event: closed\ndata: {"reason":"notYetKnown"}\n\n'))
 
 
 def test_while_credentials_cannot_be_checked_it_comes_again_with_its_place() -> None:
-    follower = Follower(calls.job_events("j"), patience=5)
+    follower = Follower(endpoints.job_events("j"), patience=5)
     unknown = b'event: closed\ndata: {"reason":"credentialsUnknown"}\n\n'
     assert [event.kind for event in follower.feed(LOG_LINE + unknown)] == ["step.log"]
     assert not follower.ended
@@ -112,7 +120,7 @@ def test_while_credentials_cannot_be_checked_it_comes_again_with_its_place() -> 
 @pytest.mark.parametrize(("status", "kind"), [(401, "unauthenticated"), (403, "forbidden")])
 def test_who_is_let_in_no_more_as_it_comes_again_is_closed_out_and_not_refused(status: int, kind: str) -> None:
     refused = refusal(status, {}, f'{{"type":"/problems#{kind}","title":"No","status":{status}}}'.encode())
-    follower = Follower(calls.run_events("r"), patience=5)
+    follower = Follower(endpoints.run_events("r"), patience=5)
     with pytest.raises(Refused):
         follower.broken(refused)
     list(follower.feed(LOG_LINE))
@@ -121,7 +129,7 @@ def test_who_is_let_in_no_more_as_it_comes_again_is_closed_out_and_not_refused(s
 
 
 def test_a_line_without_an_end_is_no_stream_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "_LINE_MOST", 100)
+    monkeypatch.setattr(sse, "_LINE_MOST", 100)
     frames = Frames()
     for _ in range(100):
         assert list(frames.feed(b"x")) == []

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from tests.support.locales import ASCII, is_ascii, latin_1
-from waterclock.client.answers import Job, Page
+from waterclock.client.models import Job, Page
 
 NAME = "prüfung ☕"
 JOB = Job(

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import strategies as st
 
-from waterclock.cli import main
-from waterclock.client import output
-from waterclock.client.definitions import read_file, write_file
-from waterclock.client.output import put_json
+from waterclock.cli import output
+from waterclock.cli.job_files import read_file, write_file
+from waterclock.cli.main import main
+from waterclock.cli.output import put_json
 from waterclock.model.definition import Definition
 
 ODD = "a\x9b2J b\u202egnp.exe c\x7f\x85\u2028\u2066\u200b\ufeff\U000e0041 é 水 🕰"

@@ -8,10 +8,10 @@ import hypothesis
 import msgspec
 from hypothesis import strategies as st
 
-from waterclock.client.answers import Job
-from waterclock.client.definitions import OWNER, File, Wanted
-from waterclock.client.plan_told import summed, told
-from waterclock.client.planning import DAY, Change, Plan, definition_of, fires_changed, planned
+from waterclock.cli.job_files import OWNER, File, Wanted
+from waterclock.cli.job_plan import DAY, Change, Plan, definition_of, fires_changed, planned
+from waterclock.cli.render.plan import summed, told
+from waterclock.client.models import Job
 from waterclock.model.definition import Definition
 from waterclock.model.timestamps import Stamp, millis
 

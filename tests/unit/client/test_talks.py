@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from waterclock.client import calls
-from waterclock.client.call import Call, Named
-from waterclock.client.problems import (
+from waterclock.client import endpoints
+from waterclock.client.errors import (
     Ambiguous,
     Invalid,
     NotFound,
@@ -22,13 +21,14 @@ from waterclock.client.problems import (
     VersionMismatch,
     refusal,
 )
-from waterclock.client.talks import Pause, Reply, Request, Response, ask, decode
+from waterclock.client.exchange import Pause, Reply, Request, Response, ask, decode
+from waterclock.client.request import Call, Named
 
 DONE = Response(status=202, headers={}, body=b'{"runId": "r"}')
 LOST = Unreachable("http://there", "cut", sent=True)
 UNSENT = Unreachable("http://there", "refused", sent=False)
-TRIGGER, DELETE = calls.trigger_job("j"), calls.delete_job("j")
-EDIT = calls.replace_job("j", {}, version=3)
+TRIGGER, DELETE = endpoints.trigger_job("j"), endpoints.delete_job("j")
+EDIT = endpoints.replace_job("j", {}, version=3)
 
 
 def problem(status: int, name: str, **headers: str) -> Response:
@@ -70,7 +70,7 @@ def test_a_command_is_repeated_with_the_same_key(trouble: Reply) -> None:
 def test_each_command_has_a_key_of_its_own_or_the_one_given() -> None:
     keys = {told(TRIGGER, [DONE])[1][0].headers["Idempotency-Key"] for _ in range(2)}
     assert len(keys) == 2
-    assert told(calls.trigger_job("j", key="mine"), [DONE])[1][0].headers["Idempotency-Key"] == "mine"
+    assert told(endpoints.trigger_job("j", key="mine"), [DONE])[1][0].headers["Idempotency-Key"] == "mine"
 
 
 @pytest.mark.parametrize("call", [DELETE, EDIT], ids=["delete", "edit of a version"])
@@ -127,63 +127,63 @@ def test_a_name_is_looked_up_wherever_it_stands_page_by_page() -> None:
         b'{"items": [%b], "nextCursor": null}' % job("tide", "22"),
     ]
     found = [Response(status=200, headers={}, body=page) for page in pages]
-    _, sent = told(calls.verify(jobs=["demo/tide", "other-id"]), [*found, DONE])
+    _, sent = told(endpoints.verify(jobs=["demo/tide", "other-id"]), [*found, DONE])
     assert sent[0].target == "/v1/monitor/jobs?jobGroup=demo&jobName=tide&limit=1000"
     assert sent[1].target.endswith("&cursor=c")
     assert sent[2].target == "/v1/monitor/ledger/verify?jobId=22&jobId=other-id"
-    _, sent = told(calls.preview("H * * * *", job="demo/tide"), [*found, DONE])
+    _, sent = told(endpoints.preview("H * * * *", job="demo/tide"), [*found, DONE])
     assert msgspec.json.decode(sent[2].content or b"")["jobId"] == "22"
     with pytest.raises(NotFound, match="no job 'tide' in the group 'demo'"):
-        told(calls.get_job("demo/tide"), [Response(status=200, headers={}, body=b'{"items": []}')])
+        told(endpoints.get_job("demo/tide"), [Response(status=200, headers={}, body=b'{"items": []}')])
 
 
 def test_a_slash_is_read_in_every_way_and_several_jobs_are_said() -> None:
     both = [job("b/c", "1", "a"), job("c", "2", "a/b")]
     for name in ("a//", "/a/b", "a/b/", "a/b/c/d", "x/c"):
         with pytest.raises(NotFound, match="There is no job"):
-            told(calls.get_job(name), [listed(*both)])
+            told(endpoints.get_job(name), [listed(*both)])
     with pytest.raises(NotFound, match="no job 'b/c' in the group 'a' or 'c' in the group 'a/b'"):
-        told(calls.get_job("a/b/c"), [listed()])
+        told(endpoints.get_job("a/b/c"), [listed()])
     with pytest.raises(Ambiguous, match="'b/c' in the group 'a' is 1, 'c' in the group 'a/b' is 2") as several:
-        told(calls.delete_job("a/b/c"), [listed(*both)])
+        told(endpoints.delete_job("a/b/c"), [listed(*both)])
     assert several.value.jobs == {"1": ("a", "b/c"), "2": ("a/b", "c")}
     for each, some_id in zip(both, "12", strict=True):
-        _, sent = told(calls.get_job("a/b/c"), [listed(each), DONE])
+        _, sent = told(endpoints.get_job("a/b/c"), [listed(each), DONE])
         assert sent[0].target == "/v1/monitor/jobs?jobGroup=a&jobGroup=a%2Fb&jobName=c&limit=1000"
         assert sent[1].target == f"/v1/monitor/jobs/{some_id}"
 
 
 def test_a_name_is_found_in_whatever_form_its_letters_are_written() -> None:
     composed, decomposed = job("caf\u00e9", "1"), job("cafe\u0301", "2")
-    _, sent = told(calls.get_job("demo/cafe\u0301"), [listed(), listed(composed), DONE])
+    _, sent = told(endpoints.get_job("demo/cafe\u0301"), [listed(), listed(composed), DONE])
     assert [one.target.partition("jobName=")[2] for one in sent[:2]] == [
         "cafe%CC%81&limit=1000",
         "caf%C3%A9&limit=1000",
     ]
     assert sent[2].target.endswith("/jobs/1")
-    _, sent = told(calls.get_job("demo/cafe\u0301"), [listed(composed, decomposed), DONE])
+    _, sent = told(endpoints.get_job("demo/cafe\u0301"), [listed(composed, decomposed), DONE])
     assert sent[1].target.endswith("/jobs/2"), "what is written so goes before what looks so"
     odd = [job("twi\u200bn", "1"), job("twin\u200b", "2")]
     with pytest.raises(Ambiguous):
-        told(calls.get_job("demo/twin"), [listed(*odd)])
-    _, sent = told(calls.get_job("demo/twin"), [listed(*odd, job("twin", "3")), DONE])
+        told(endpoints.get_job("demo/twin"), [listed(*odd)])
+    _, sent = told(endpoints.get_job("demo/twin"), [listed(*odd, job("twin", "3")), DONE])
     assert sent[1].target.endswith("/jobs/3")
 
 
 @pytest.mark.parametrize("given", [[], (), iter(())])
 def test_an_empty_list_is_not_everything(given: Any) -> None:
-    for call in (calls.list_jobs, calls.list_events, calls.all_events):
+    for call in (endpoints.list_jobs, endpoints.list_events, endpoints.all_events):
         with pytest.raises(ValueError, match="selects nothing"):
-            call(**{"group" if call is calls.list_jobs else "kind": given})
+            call(**{"group" if call is endpoints.list_jobs else "kind": given})
     with pytest.raises(ValueError, match="selects nothing"):
-        calls.list_runs(job=given)
+        endpoints.list_runs(job=given)
     with pytest.raises(ValueError, match="selects nothing"):
-        calls.verify(jobs=given)
-    assert calls.list_runs(job=None).query["jobId"] is None
+        endpoints.verify(jobs=given)
+    assert endpoints.list_runs(job=None).query["jobId"] is None
 
 
 def test_an_id_is_quoted_and_what_is_none_is_left_out() -> None:
-    _, (sent,) = told(calls.get_job("a b?c", as_of=None), [DONE])
+    _, (sent,) = told(endpoints.get_job("a b?c", as_of=None), [DONE])
     assert sent.target == "/v1/monitor/jobs/a%20b%3Fc"
 
 
@@ -203,14 +203,14 @@ def job(name: str, job_id: str, group: str = "demo") -> bytes:
 
 
 BY_ID = (
-    calls.preview("0 9 * * *", job="abc"),
-    calls.cancel_runs(dry_run=True, jobId=[Named("abc")]),
-    calls.retry_runs(jobId=[Named("abc")], status=["failed"]),
-    calls.list_runs(job="abc"),
-    calls.list_events(job="abc"),
-    calls.verify(jobs=["abc"]),
-    calls.trigger_job("abc"),
-    calls.backfill("abc", from_="a", to="b"),
+    endpoints.preview("0 9 * * *", job="abc"),
+    endpoints.cancel_runs(dry_run=True, jobId=[Named("abc")]),
+    endpoints.retry_runs(jobId=[Named("abc")], status=["failed"]),
+    endpoints.list_runs(job="abc"),
+    endpoints.list_events(job="abc"),
+    endpoints.verify(jobs=["abc"]),
+    endpoints.trigger_job("abc"),
+    endpoints.backfill("abc", from_="a", to="b"),
 )
 
 

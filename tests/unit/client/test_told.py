@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from waterclock.client.answers import Explanations, Proof, Run
-from waterclock.client.explain import told as explanations_told
-from waterclock.client.fleet import few
-from waterclock.client.ledger import told as proof_told
-from waterclock.client.runs_told import rows
-from waterclock.client.table import visible
+from waterclock.cli.render.runs import rows
+from waterclock.cli.tables import visible
+from waterclock.cli.verbs.explain import told as explanations_told
+from waterclock.cli.verbs.ledger import told as proof_told
+from waterclock.cli.verbs.workers import few
+from waterclock.client.models import Explanations, Proof, Run
 from waterclock.model.ids import JobId
 from waterclock.model.instants.explain import Explanation
 from waterclock.model.instants.ledger import Breach

@@ -11,11 +11,11 @@ import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
-from waterclock import cli
-from waterclock.client.events import Event
-from waterclock.client.fields import assigned, parameters
-from waterclock.client.table import facts, table
-from waterclock.client.telling import progress, told, took, words
+from waterclock.cli import main
+from waterclock.cli.field_values import assigned, parameters
+from waterclock.cli.render.events import progress, told, took, words
+from waterclock.cli.tables import facts, table
+from waterclock.client.sse import Event
 
 
 def test_fields_are_read_as_their_types_want_them() -> None:
@@ -75,10 +75,10 @@ def test_events_are_told_with_their_moment_and_whose_they_are() -> None:
 
 
 def test_every_verb_is_completed_by_the_shell() -> None:
-    done = CliRunner().invoke(cli.main, ["completion", "zsh"])
+    done = CliRunner().invoke(main.main, ["completion", "zsh"])
     assert done.exit_code == 0
     assert "_WATERCLOCK_COMPLETE=zsh_complete" in done.output
-    completed = BashComplete(cli.main, {}, "waterclock", "_WATERCLOCK_COMPLETE").get_completions(["job"], "")
+    completed = BashComplete(main.main, {}, "waterclock", "_WATERCLOCK_COMPLETE").get_completions(["job"], "")
     assert {"list", "show", "create", "edit", "trigger", "history"} <= {each.value for each in completed}
 
 
@@ -86,13 +86,13 @@ def test_a_verb_whose_extra_is_missing_says_so_and_help_still_works(monkeypatch:
     for name in [name for name in sys.modules if name.startswith("waterclock.client")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "httpx", None)
-    done = CliRunner().invoke(cli.main, ["job", "list", "--json"])
+    done = CliRunner().invoke(main.main, ["job", "list", "--json"])
     assert (done.exit_code, "install waterclock[client]" in done.output) == (2, True)
-    assert CliRunner().invoke(cli.main, ["--help"]).exit_code == 0
+    assert CliRunner().invoke(main.main, ["--help"]).exit_code == 0
 
 
 def test_verbs_of_the_client_are_entry_points() -> None:
-    verbs = {entry.name for entry in entry_points(group=cli.GROUP) if entry.value.startswith("waterclock.client")}
+    verbs = {entry.name for entry in entry_points(group=main.GROUP) if entry.value.startswith("waterclock.client")}
     assert {"job", "run", "queue", "fleet", "tail", "completion", "ledger", "explain"} <= verbs
 
 
@@ -106,4 +106,4 @@ def test_each_verb_is_told_in_a_line_that_is_not_cut() -> None:
             if isinstance(verb, click.Group) and name != "bench":  # for those who build it
                 yield from cut(verb, click.Context(verb, context, name, terminal_width=80))
 
-    assert list(cut(cli.main, click.Context(cli.main, info_name="waterclock", terminal_width=80))) == []
+    assert list(cut(main.main, click.Context(main.main, info_name="waterclock", terminal_width=80))) == []

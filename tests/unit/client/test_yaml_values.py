@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from waterclock.client.yaml_values import ALIASED_MOST, DEPTH_MOST, BadFile, read_yaml, text_of
+from waterclock.cli.yaml_values import ALIASED_MOST, DEPTH_MOST, BadFile, read_yaml, text_of
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)

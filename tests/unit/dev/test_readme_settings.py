@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tests.support.readme import README
-from waterclock.client.terminal import ClientSettings
+from waterclock.cli.terminal import ClientSettings
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
 from waterclock_api.tokens import TokenSettings

@@ -13,7 +13,7 @@ import pytest
 
 import waterclock
 from waterclock import GiveUp, Retry, RunContext, executor
-from waterclock.executors import declared
+from waterclock.executors.definition import declared
 from waterclock.model.events import Level, StepStatus
 from waterclock.testing.run_executor import run_executor
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from waterclock.executors.lifespans import AsyncLifespan, LoopValues, lifespan
 from waterclock.kit.clock import SystemClock
-from waterclock.lifespans import AsyncLifespan, LoopValues, lifespan
 from waterclock_worker.execution.guarded_loop import AsyncioLoop
 from waterclock_worker.loops import Loops
 from waterclock_worker.threads import Threads

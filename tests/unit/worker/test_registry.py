@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from waterclock import RunContext, executor
-from waterclock.executors import declared
+from waterclock.executors.definition import declared
 from waterclock.kit.service import Unfit
 from waterclock_worker.registry import Registry, load, schema_of, spec_of
 

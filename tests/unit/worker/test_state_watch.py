@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.unit.worker.test_step_log import Taken
-from waterclock.lifespans import ThreadValues, lifespan
+from waterclock.executors.lifespans import ThreadValues, lifespan
 from waterclock_worker import capture
 from waterclock_worker.capture import captured
 from waterclock_worker.execution import state_watch

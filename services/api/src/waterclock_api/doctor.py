@@ -11,8 +11,8 @@ import click
 import msgspec
 import psycopg
 
-from waterclock.client.output import put_json, say
-from waterclock.client.terminal import ClientSettings
+from waterclock.cli.output import put_json, say
+from waterclock.cli.terminal import ClientSettings
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import PREFIX, read

@@ -12,7 +12,7 @@ from typing import Literal, cast
 import msgspec
 import psycopg
 
-from waterclock.client.problems import Problem
+from waterclock.client.errors import Problem
 from waterclock.kit.clock import Clock
 from waterclock.kit.settings import PREFIX, SettingsError, read
 from waterclock.log.client import Log

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import click
 
-from waterclock.client.output import complain, say
-from waterclock.client.table import table
+from waterclock.cli.output import complain, say
+from waterclock.cli.tables import table
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import read

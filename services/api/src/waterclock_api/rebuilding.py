@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from waterclock.client.output import say
-from waterclock.client.table import table
+from waterclock.cli.output import say
+from waterclock.cli.tables import table
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import TelemetrySettings, read
 from waterclock.kit.telemetry import traces

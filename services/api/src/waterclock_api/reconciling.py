@@ -15,7 +15,7 @@ from functools import partial
 
 import click
 
-from waterclock.client.output import tell
+from waterclock.cli.output import tell
 from waterclock.kit.elapsed import told_every
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import click
 
-from waterclock.client.output import tell
+from waterclock.cli.output import tell
 from waterclock.kit.randomness import token
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read

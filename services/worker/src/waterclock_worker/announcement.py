@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import msgspec
 
-from waterclock.sayings import written
+from waterclock.executors.descriptions import written
 from waterclock_worker.results import DIGITS_MOST
 from waterclock_worker.text import LINE_MOST, cleaned, exact
 

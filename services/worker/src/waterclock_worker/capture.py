@@ -15,7 +15,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
 
-from waterclock import lifespans
+from waterclock.executors import lifespans
 from waterclock_worker.execution.state_watch import ADVICE, StateWatch
 from waterclock_worker.reporting import run_output, streams
 from waterclock_worker.reporting.log_capture import LogCapture

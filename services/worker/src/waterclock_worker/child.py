@@ -20,11 +20,11 @@ from typing import Any
 
 import msgspec
 
-from waterclock.executors import AnyExecutor, RunContext, current_step, declared
+from waterclock.executors.definition import AnyExecutor, RunContext, current_step, declared
+from waterclock.executors.descriptions import level_of
+from waterclock.executors.lifespans import LoopValues, ThreadValues
 from waterclock.kit.redaction import own
-from waterclock.lifespans import LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
-from waterclock.sayings import level_of
 from waterclock_worker import childwords as words
 from waterclock_worker.childtracing import beneath
 from waterclock_worker.files import load_file

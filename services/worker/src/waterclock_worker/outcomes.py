@@ -8,12 +8,12 @@ from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
 
-from waterclock.executors import LATEST_RETRY, AnyExecutor, GiveUp, Retry
+from waterclock.executors.definition import LATEST_RETRY, AnyExecutor, GiveUp, Retry
+from waterclock.executors.descriptions import number_of
 from waterclock.kit.redaction import Concealer
 from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.events import Level
 from waterclock.model.outcomes import AttemptOutcome, Error
-from waterclock.sayings import number_of
 from waterclock_worker.results import BadResult, result_of
 from waterclock_worker.text import LINE_MOST, UNWRITTEN, cleaned, error_of, type_of
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from waterclock.executors import NO_RESULT, AnyExecutor, declared
+from waterclock.executors.definition import NO_RESULT, AnyExecutor, declared
 from waterclock.kit.service import Unfit
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import PLACED, ReferenceSpec

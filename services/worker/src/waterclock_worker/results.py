@@ -15,8 +15,8 @@ from typing import Any, cast
 
 import msgspec
 
+from waterclock.executors.descriptions import written
 from waterclock.kit.redaction import Concealer
-from waterclock.sayings import written
 from waterclock.wire.nesting import nested_deeper
 
 RESULT_MOST = 64 * 1024  # bytes of JSON

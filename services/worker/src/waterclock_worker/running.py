@@ -19,10 +19,10 @@ from functools import partial
 
 import msgspec
 
-from waterclock.executors import AnyExecutor
+from waterclock.executors.definition import AnyExecutor
+from waterclock.executors.lifespans import ThreadValues
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import traces
-from waterclock.lifespans import ThreadValues
 from waterclock.log.client import Log
 from waterclock.log.commands.attempts import Grant, RunEnding
 from waterclock.model.events import RunRequested

@@ -1,11 +1,11 @@
 """The typed Python client of the API, sync and async: `Client`, `AsyncClient`, and the calls that both send."""
 
-from waterclock.client import calls, problems
-from waterclock.client.answers import Page
-from waterclock.client.call import Call, Stream
-from waterclock.client.events import Event
+from waterclock.client import endpoints, errors
+from waterclock.client.errors import ApiError, Refused, Unreachable, Unreadable
 from waterclock.client.http import AsyncClient, Client
-from waterclock.client.problems import ApiError, Refused, Unreachable, Unreadable
+from waterclock.client.models import Page
+from waterclock.client.request import Call, Stream
+from waterclock.client.sse import Event
 
 __all__ = [
     "ApiError",

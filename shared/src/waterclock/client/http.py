@@ -12,12 +12,9 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from waterclock.client import calls
-from waterclock.client.answers import Condition, Page, Run
-from waterclock.client.call import Call, Stream
-from waterclock.client.events import SILENCE, Event, Follower
-from waterclock.client.problems import Closed, Forbidden, Refused, Unauthenticated, Unreachable, refusal
-from waterclock.client.talks import (
+from waterclock.client import endpoints
+from waterclock.client.errors import Closed, Forbidden, Refused, Unauthenticated, Unreachable, refusal
+from waterclock.client.exchange import (
     Pause,
     Request,
     Response,
@@ -29,6 +26,9 @@ from waterclock.client.talks import (
     following,
     named_by_id,
 )
+from waterclock.client.models import Condition, Page, Run
+from waterclock.client.request import Call, Stream
+from waterclock.client.sse import SILENCE, Event, Follower
 from waterclock.kit.ca_certificates import authorities
 from waterclock.model.outcomes import ENDED
 
@@ -122,7 +122,7 @@ class Client:
             Closed: the credential has ended before.
             ApiError: as `follow`.
         """
-        for _ in self.follow(calls.run_events(run_id)):
+        for _ in self.follow(endpoints.run_events(run_id)):
             continue
         with _still_let_in():
             return self._carry(_ended(run_id, self._patience))
@@ -230,7 +230,7 @@ class AsyncClient:
 
     async def wait(self, run_id: str) -> Run:
         """As `Client.wait`."""
-        async for _ in self.follow(calls.run_events(run_id)):
+        async for _ in self.follow(endpoints.run_events(run_id)):
             continue
         with _still_let_in():
             return await self._carry(_ended(run_id, self._patience))
@@ -314,7 +314,7 @@ def _ended(run_id: str, patience: float) -> Talk[Run]:
     """A run whose end was told; the read models may show it a moment later."""
     waited = 0.0
     while True:
-        run = decode((yield from ask(calls.get_run(run_id), patience=patience)), Run)
+        run = decode((yield from ask(endpoints.get_run(run_id), patience=patience)), Run)
         if run.status in ENDED or waited >= patience:
             return run
         yield Pause(_LATE)

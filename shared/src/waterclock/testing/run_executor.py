@@ -19,9 +19,9 @@ from typing import Any, cast
 
 import msgspec
 
-from waterclock.executors import AnyExecutor, Executor, RunContext
+from waterclock.executors.definition import AnyExecutor, Executor, RunContext
+from waterclock.executors.lifespans import AnyLifespan, LoopValues, ThreadValues
 from waterclock.kit.redaction import Concealer
-from waterclock.lifespans import AnyLifespan, LoopValues, ThreadValues
 from waterclock.model.events import Level, StepStatus
 
 

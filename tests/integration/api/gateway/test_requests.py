@@ -18,7 +18,7 @@ from tests.integration.api.sse import eventually
 from tests.integration.api.test_attacks import TWO_LENGTHS, sent
 from tests.support.gateways import KINDS, PREFIX, Gateway, Kind, gateway
 from tests.support.traces import receiving
-from waterclock.client.problems import NameTaken, refusal
+from waterclock.client.errors import NameTaken, refusal
 
 PROXIES = ("127.0.0.1",)
 CLIENT = "127.0.0.9"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from waterclock.client.telling import progress
+from waterclock.cli.render.events import progress
 from waterclock_dev.client import StreamedEvent
 
 BOLD, DIM, GREEN, RED, CYAN = "1", "2", "32", "31", "36"

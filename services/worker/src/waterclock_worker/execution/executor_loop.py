@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from typing import Any, Protocol, cast
 
-from waterclock.lifespans import LoopValues
+from waterclock.executors.lifespans import LoopValues
 from waterclock_worker.execution.guarded_loop import ENDS, NewLoop, RunTask
 from waterclock_worker.steps import StepLog
 

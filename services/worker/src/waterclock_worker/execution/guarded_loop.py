@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import uvloop
 
-from waterclock.executors import current_step
+from waterclock.executors.definition import current_step
 from waterclock_worker.execution.run_threads import RunThreads
 from waterclock_worker.reporting.speaking import speaking
 from waterclock_worker.steps import StepLog

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import msgspec
 
-from waterclock.executors import RunContext, Step, executor
+from waterclock.executors.definition import RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
 from waterclock.model.timestamps import stamp

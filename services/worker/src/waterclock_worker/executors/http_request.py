@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from waterclock.executors import GiveUp, Retry, RunContext, Step, executor
+from waterclock.executors.definition import GiveUp, Retry, RunContext, Step, executor
+from waterclock.executors.lifespans import lifespan
 from waterclock.kit.clock import Clock, SystemClock
-from waterclock.lifespans import lifespan
 from waterclock.model.parameters.http_url import http_url
 from waterclock_worker.executors.hosts import Host, plain
 from waterclock_worker.executors.http.exchange import Answer, BrokenAnswer, Heard, NoAnswer, Request

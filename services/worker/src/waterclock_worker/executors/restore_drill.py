@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from waterclock.executors import RunContext, Step, executor
+from waterclock.executors.definition import RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
 from waterclock_worker.executors.backup import manifest as manifests

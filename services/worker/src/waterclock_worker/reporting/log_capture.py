@@ -12,8 +12,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
-from waterclock.executors import current_step
-from waterclock.sayings import level_of
+from waterclock.executors.definition import current_step
+from waterclock.executors.descriptions import level_of
 from waterclock_worker.naming import Whose, named
 from waterclock_worker.reporting.logging_state import NEVER, LoggingState
 from waterclock_worker.reporting.speaking import speaking

@@ -6,7 +6,7 @@ import codecs
 import io
 from typing import Any, TextIO
 
-from waterclock.executors import current_step
+from waterclock.executors.definition import current_step
 from waterclock.model.events import Level
 from waterclock_worker.reporting.speaking import speaking
 from waterclock_worker.reporting.stream_parts import NAMES, NO_FILE, RunBytes

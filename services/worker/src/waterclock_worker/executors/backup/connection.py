@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from waterclock.executors import GiveUp
+from waterclock.executors.definition import GiveUp
 from waterclock_worker.executors.backup.connection_url import HOST_MALFORMED, given_in
 from waterclock_worker.executors.hosts import LOCAL, Host, plain
 

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from waterclock.executors import GiveUp
+from waterclock.executors.definition import GiveUp
 
 _KEY = re.compile(r"[!-~]{1,256}")
 

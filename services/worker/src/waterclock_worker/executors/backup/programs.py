@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from waterclock.executors import GiveUp
+from waterclock.executors.definition import GiveUp
 from waterclock_worker.executors.backup.connection import bare_environment
 from waterclock_worker.executors.backup.process import Tell, running
 

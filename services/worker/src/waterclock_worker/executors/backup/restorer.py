@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from waterclock.executors import GiveUp
+from waterclock.executors.definition import GiveUp
 from waterclock_worker.executors.backup.role import Elsewhere, Membership, Restorer
 from waterclock_worker.executors.backup.sql import quoted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from waterclock.executors import GiveUp
+from waterclock.executors.definition import GiveUp
 from waterclock_worker.executors.references import Listed, listed_in
 
 REFERENCES = "WATERCLOCK_HTTP_REFERENCES"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from waterclock.executors import GiveUp
+from waterclock.executors.definition import GiveUp
 from waterclock.model.parameters.place_bounds import place_flaws, unknown_place
 from waterclock.model.places import REFERENCES
 from waterclock_worker.executors.backup.connection import Connection, connection_of, database_in, hosts_of

@@ -1,0 +1,1 @@
+"""The command `waterclock`, and what all its verbs share."""

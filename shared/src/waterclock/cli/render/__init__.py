@@ -1,0 +1,1 @@
+"""How verbs show what the API answered."""

@@ -1,0 +1,80 @@
+"""Following on a terminal: events as lines, progress in place, and what the exit code says of how a run ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import click
+import msgspec
+
+from waterclock.cli.output import put_json, say
+from waterclock.cli.render.events import because, told
+from waterclock.cli.tables import visible
+from waterclock.cli.terminal import NO
+from waterclock.client import endpoints
+from waterclock.client.http import Client
+from waterclock.client.models import Run
+from waterclock.client.request import Stream
+from waterclock.client.sse import END, Event
+
+_PROGRESS = "step.progress"
+
+
+class Lines:
+    """Writes events; on a terminal progress replaces the progress before it, elsewhere it is left out."""
+
+    def __init__(self, *, whose: bool = False, as_json: bool = False) -> None:
+        self._whose = whose
+        self._as_json = as_json
+        self._live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self._passing = False  # whether the line above may be written over
+
+    def write(self, event: Event) -> None:
+        if self._as_json:
+            put_json(msgspec.json.encode({"event": event.kind, "id": event.position, "data": event.data}))
+            return
+        passing = event.kind == _PROGRESS
+        if passing and not self._live:
+            return
+        for line in told(event, whose=self._whose):
+            over = "\x1b[1A\x1b[2K" if passing and self._passing else ""
+            click.echo(over + visible(line))
+            self._passing = passing
+
+
+def watch(client: Client, stream: Stream, write: Callable[[Event], None]) -> str | None:
+    """Write a stream's events as they happen; how the run ended, if it is one's. Ctrl-C ends it."""
+    status: str | None = None
+    for event in client.follow(stream):
+        if event.kind == END:
+            status = event.data.get("status")
+        write(event)
+    return status
+
+
+def follow_run(client: Client, run_id: str, *, as_json: bool) -> None:
+    """Follow a run from its first event to its end; the exit code says how it ended."""
+    status = watch(client, endpoints.run_events(run_id), Lines(as_json=as_json).write)
+    leave_with(status)
+
+
+def await_run(client: Client, run_id: str, *, as_json: bool) -> None:
+    """Wait for a run's end, and say it in a line, or as the run's JSON."""
+    run = client.wait(run_id)
+    if as_json:
+        put_json(client.fetch(endpoints.get_run(run_id)))
+    else:
+        say([ended(run)])
+    leave_with(run.status)
+
+
+def ended(run: Run) -> str:
+    error = None if run.error is None else {"type": run.error.type, "message": run.error.message}
+    return f"{run.id} {run.status}{because(error, run.cancel_reason)}"
+
+
+def leave_with(status: str | None) -> None:
+    if status != "succeeded":
+        click.get_current_context().exit(NO)

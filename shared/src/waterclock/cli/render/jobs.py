@@ -1,0 +1,123 @@
+"""Jobs in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from waterclock.cli.job_files import default_of
+from waterclock.cli.render.events import words
+from waterclock.cli.render.runs import rows
+from waterclock.cli.tables import facts, table
+from waterclock.cli.terminal import more
+from waterclock.client.models import Detail, History, Job, Jobs
+from waterclock.model.definition import Definition
+
+_DEFAULTS = {field.encode_name: field for field in msgspec.structs.fields(Definition)}
+_SHOWN = frozenset({"jobName", "jobGroup", "invokeTarget", "invokeParams", "cronExpression", "timezone", "status"})
+_LAST_RUNS = 5
+
+
+def listed(page: Jobs) -> Iterator[str]:
+    if not page.items:
+        yield "No job fits."
+        return
+    yield from table(
+        ("job", "status", "executes", "schedule", "next instant", "last run", "queue", "id"),
+        [
+            (
+                named(one),
+                status(one),
+                one.invoke_target,
+                schedule(one),
+                one.next_fire_at,
+                None if one.last_run is None else one.last_run.status,
+                one.queue,
+                one.id,
+            )
+            for one in page.items
+        ],
+    )
+    yield from more(page)
+
+
+def changed(one: Job) -> Iterator[str]:
+    """A job as it is now."""
+    yield from facts(
+        {
+            "job": named(one),
+            "id": one.id,
+            "version": one.version,
+            "status": status(one),
+            "executes": one.invoke_target,
+            "parameters": one.invoke_params or None,
+            "schedule": schedule(one),
+            "next instant": one.next_fire_at,
+            **special(one),
+            "created": one.created_at,
+            "changed": one.updated_at,
+        }
+    )
+
+
+def detail(found: Detail) -> Iterator[str]:
+    """A job with its next instants and its last runs."""
+    yield from changed(found.job)
+    if found.next_fires:
+        yield ""
+        yield "next instants"
+        yield from (f"  {instant}" for instant in found.next_fires)
+    if found.runs:
+        yield ""
+        yield from rows(found.runs[:_LAST_RUNS])
+
+
+def events(page: History) -> Iterator[str]:
+    if page.items:
+        yield from table(
+            ("at", "event", "by", "what"),
+            [(_text(one, "at"), _text(one, "type"), _text(one, "actor"), _what(one)) for one in page.items],
+        )
+    elif page.next_cursor is None:
+        yield "Nothing happened that fits."
+    yield from more(page)
+
+
+def named(one: Definition) -> str:
+    return f"{one.job_group}/{one.job_name}"
+
+
+def status(one: Definition) -> str:
+    return "enabled" if one.enabled else "disabled"
+
+
+def schedule(one: Definition) -> str | None:
+    if one.cron_expression is None:
+        return None
+    return one.cron_expression if one.timezone == "UTC" else f"{one.cron_expression} ({one.timezone})"
+
+
+def special(one: Definition) -> dict[str, Any]:
+    """The members that are not at their defaults, beside those that are shown in any case."""
+    found: dict[str, Any] = {}
+    for name, field in _DEFAULTS.items():
+        value = getattr(one, field.name)
+        if name not in _SHOWN and value != default_of(field):
+            found[name] = msgspec.to_builtins(value)
+    return found
+
+
+def _text(event: dict[str, Any], name: str) -> str | None:
+    value = event.get(name)
+    return None if value is None else str(value)
+
+
+def _what(event: dict[str, Any]) -> str | None:
+    kind = str(event.get("type"))
+    said = next(iter(words(kind, event)), kind).strip()
+    about = event.get("runId")
+    if said == kind:
+        said = ""
+    return "  ".join(part for part in (about, said) if part) or None

@@ -1,0 +1,74 @@
+"""A plan in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from waterclock.cli.job_plan import DAYS, Change, Fires, Plan
+
+SIGNS = {"create": "+", "change": "~", "delete": "-", "foreign": "!", "orphan": "?"}
+COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "magenta", "?": "magenta"}
+
+
+def told(plan: Plan) -> Iterator[str]:
+    """Each change with its sign; a blank line and the sum at the end."""
+    for change in plan.changes:
+        yield from _told(change)
+    if plan.changes:
+        yield ""
+    yield summed(plan)
+
+
+def summed(plan: Plan) -> str:
+    counts = [
+        f"{len(plan.of('create'))} to create",
+        f"{len(plan.of('change'))} to change",
+        f"{len(plan.of('delete'))} to delete",
+        f"{plan.same} as wanted",
+    ]
+    if foreign := len(plan.of("foreign")):
+        counts.append(f"{foreign} of another owner (--take-over)")
+    if orphans := len(plan.of("orphan")):
+        counts.append(f"{orphans} no longer in the file (--prune)")
+    return ", ".join(counts)
+
+
+def _told(change: Change) -> Iterator[str]:
+    words = {
+        "foreign": f"belongs to {change.owner}, and is left alone",
+        "orphan": "is no longer in the file, and is left alone",
+    }
+    yield f"{SIGNS[change.action]} {change.name}  {words.get(change.action, change.action)}"
+    for field in change.fields:
+        if change.action == "create":
+            yield f"    {field.pointer}  {_value(field.after)}"
+        else:
+            yield f"    {field.pointer}  {_value(field.before)} → {_value(field.after)}"
+    if change.fires is not None and change.action != "foreign":
+        yield f"    {_fires(change.fires)}"
+
+
+def _fires(fires: Fires) -> str:
+    parts = [
+        _some(fires.appear, "appear", fires.appearing),
+        _some(fires.vanish, "vanish", fires.vanishing),
+    ]
+    said = "; ".join(part for part in parts if part) or "none appear, none vanish"
+    whole = f"fires of the next {DAYS} days: {fires.before} now, {fires.after} then; {said}"
+    if fires.compared != fires.through:
+        whole += f" (compared through {fires.compared})"
+    return whole + (" (an example: H and @every follow from the id)" if fires.example else "")
+
+
+def _some(count: int, what: str, examples: tuple[str, ...]) -> str:
+    if not count:
+        return ""
+    more = ", …" if count > len(examples) else ""
+    return f"{count} {what}: {', '.join(examples)}{more}"
+
+
+def _value(value: Any) -> str:
+    return "-" if value is None else msgspec.json.encode(value).decode()

@@ -1,0 +1,93 @@
+"""What the verbs of runs print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waterclock.cli.render.events import took
+from waterclock.cli.tables import facts, table
+from waterclock.cli.terminal import more
+from waterclock.client.models import Run, Runs
+
+
+def told(page: Runs) -> Iterator[str]:
+    if not page.items:
+        yield "No run fits."
+        return
+    yield from rows(page.items)
+    yield from more(page)
+
+
+def rows(runs: tuple[Run, ...]) -> Iterator[str]:
+    heads = ("run", "job", "trigger", "status", "requested", "took", "attempt", "worker")
+    yield from table(
+        heads,
+        [
+            (
+                one.id,
+                one.named,
+                one.trigger,
+                one.status,
+                one.requested_at,
+                took(one.duration_ms),
+                str(one.attempt or ""),  # `max_attempts` bounds failures alone
+                one.worker,
+            )
+            for one in runs
+        ],
+    )
+
+
+def whole(one: Run) -> Iterator[str]:
+    """A run, its attempts and steps."""
+    error = None if one.error is None else f"{one.error.type}: {one.error.message}"
+    unreadable = None
+    if one.unreadable is not None:
+        unreadable = f"how it ended, at {one.unreadable.position}, cannot be read: {one.unreadable.reason}"
+    yield from facts(
+        {
+            "run": one.id,
+            "job": one.named,
+            "executes": one.invoke_target,
+            "trigger": one.trigger,
+            "status": one.status,
+            "queue": one.queue,
+            "instant": one.nominal_at,
+            "requested": one.requested_at,
+            "ready": one.ready_at,
+            "started": one.started_at,
+            "finished": one.finished_at,
+            "took": took(one.duration_ms),
+            "waits behind": one.waiting_on,
+            "retry of": one.retry_of,
+            "trace": one.trace_id,
+            "reason": one.reason,
+            "cancelled because": one.cancel_reason,
+            "parameters": one.params or None,
+            "result": one.result,
+            "error": error,
+            "unreadable": unreadable,
+        }
+    )
+    if one.attempts:
+        yield ""
+        yield from table(
+            ("attempt", "worker", "started", "finished", "outcome", "error"),
+            [
+                (
+                    str(each.number),
+                    each.worker,
+                    each.started_at,
+                    each.finished_at,
+                    each.outcome,
+                    None if each.error is None else each.error.message.partition("\n")[0],
+                )
+                for each in one.attempts
+            ],
+        )
+    if one.steps:
+        yield ""
+        yield from table(
+            ("step", "name", "status", "started", "finished"),
+            [(str(each.number), each.name, each.status, each.started_at, each.finished_at) for each in one.steps],
+        )

@@ -1,0 +1,1 @@
+"""The verbs that ask the API: a module for each group."""

@@ -1,0 +1,216 @@
+"""`waterclock plan`, `apply` and `export`: jobs as a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from waterclock.cli.job_files import OWNER, File, read_file, write_file
+from waterclock.cli.job_plan import Change, Plan, definition_of, flaws_of, planned
+from waterclock.cli.output import at_terminal, complain, put_json
+from waterclock.cli.render.plan import COLOURS, told
+from waterclock.cli.tables import visible
+from waterclock.cli.terminal import JOB, NO, NotAsked, speaking
+from waterclock.cli.yaml_values import BYTES_MOST, BadFile
+from waterclock.client import endpoints
+from waterclock.client.errors import (
+    ApiError,
+    FieldProblem,
+    NameTaken,
+    NotFound,
+    Refused,
+    VersionMismatch,
+)
+from waterclock.client.http import Client
+from waterclock.client.models import Job
+from waterclock.kit.clock import SystemClock
+from waterclock.model.names import normal
+
+_GROUPS = 50  # named in one request; of more, all jobs are read
+
+_file = click.option(
+    "-f", "--file", "path", type=click.Path(), metavar="FILE", required=True, help="YAML; - is standard input."
+)
+_prune = click.option("--prune", is_flag=True, help="Delete jobs of the file's owner that are not in it.")
+_take_over = click.option("--take-over", is_flag=True, help="Change jobs of other owners too.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+
+
+@click.command(short_help="Say what `apply` would do.")
+@_file
+@_prune
+@_take_over
+@_json
+@speaking
+def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bool) -> None:
+    """Say what `apply` would do: which jobs and members change, and which fires appear and vanish."""
+    _show(_plan(client, path, prune=prune, take_over=take_over), as_json=as_json)
+
+
+@click.command()
+@_file
+@_prune
+@_take_over
+@click.option("--stop", is_flag=True, help="Stop at the first that is refused; by default the others are tried.")
+@click.option("--allow-unknown", is_flag=True, help="Also executors that no worker ever announced.")
+@speaking
+def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool, allow_unknown: bool) -> None:
+    """Make the jobs those of a file. A job that somebody changes meanwhile is not overwritten; exit code 1 says so."""
+    wanted = _plan(client, path, prune=prune, take_over=take_over)
+    _show(wanted, as_json=False)
+    todo = wanted.of("create", "change", "delete")
+    failed = 0
+    for place, change in enumerate(todo):
+        try:
+            _carry_out(client, change, allow_unknown=allow_unknown)
+        except ApiError as error:
+            failed += 1
+            complain(f"{change.action} {change.name}: {_why(error)}")
+            if stop or not isinstance(error, Refused):  # without an answer, there will be none for the others
+                _end(place + 1 - failed, failed, len(todo) - place - 1, wanted)
+                return
+    _end(len(todo) - failed, failed, 0, wanted)
+
+
+@click.command(short_help="Write jobs as a file that `plan` and `apply` read.")
+@click.argument("jobs", metavar="[JOB]...", type=JOB, nargs=-1)
+@click.option("--group", multiple=True, help="Those of a group; repeatable.")
+@click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Those with a label.")
+@click.option("--owner", help="Those of an owner.")
+@click.option("-o", "--output", "path", type=click.Path(), metavar="FILE", help="By default standard output.")
+@speaking
+def export(
+    client: Client,
+    jobs: tuple[str, ...],
+    group: tuple[str, ...],
+    label: tuple[str, ...],
+    owner: str | None,
+    path: str | None,
+) -> None:
+    """Write jobs, all or some, as a file that `plan` and `apply` read."""
+    labels = [*label, *([] if owner is None else [f"{OWNER}={owner}"])]
+    found: Iterator[Job]
+    if jobs:
+        found = (client.send(endpoints.get_job(job)) for job in jobs)
+    else:
+        found = client.each(endpoints.list_jobs(group=group or None, label=labels or None, limit=1000))
+    text = write_file((definition_of(job) for job in found), shown=path is None and at_terminal())
+    _tell_of_unread(client)
+    if path is None:
+        click.echo(text if at_terminal() else text.encode(), nl=False)
+        return
+    try:
+        Path(path).write_bytes(text.encode())
+    except OSError as error:
+        raise NotAsked(f"{path}: {error.strerror}") from None
+
+
+def _tell_of_unread(client: Client) -> None:
+    """Say that changes of jobs may lack in a file, where the API knows of events that nobody can read."""
+    try:
+        events = client.condition().checks.get("events", "")
+    except ApiError:  # the jobs were answered, and this is told of by others, too
+        return
+    if "cannot be read" in events:
+        complain(f"events: {events}. What they changed of a job is not in this file")
+
+
+def _read(path: str, *, prune: bool) -> File:
+    """
+    Raises:
+        NotAsked: there is no such file, or something is wrong with it.
+    """
+    try:
+        file = read_file(_bytes(path))
+    except BadFile as error:
+        raise _wrong(path, error.flaws) from None
+    if prune and file.owner is None:
+        raise NotAsked(f"{path}: --prune deletes what the file's owner has besides, and the file names no owner")
+    return file
+
+
+def _wrong(path: str, flaws: Iterable[FieldProblem]) -> NotAsked:
+    return NotAsked("\n".join(f"{path}: {flaw.pointer or '/'} {flaw.message}" for flaw in flaws))
+
+
+def _bytes(path: str) -> bytes:
+    """
+    Raises:
+        NotAsked: they cannot be read.
+    """
+    if path == "-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it was closed at the start
+        raise NotAsked("-: standard input is closed: give a file, or send the jobs by a pipe")
+    try:
+        if path == "-":
+            return sys.stdin.buffer.read(BYTES_MOST + 1)
+        with Path(path).open("rb") as file:
+            return file.read(BYTES_MOST + 1)
+    except OSError as error:
+        raise NotAsked(f"{path}: {error.strerror}") from None
+
+
+def _plan(client: Client, path: str, *, prune: bool, take_over: bool) -> Plan:
+    """
+    Raises:
+        NotAsked: as `_read`, or the API would refuse what is newly written.
+    """
+    file = _read(path, prune=prune)
+    groups = sorted(
+        {spelt for one in file.jobs for spelt in (one.definition.job_group, normal(one.definition.job_group))}
+    )
+    known: dict[str, Job] = {}
+    if groups:
+        named = endpoints.list_jobs(group=groups if len(groups) <= _GROUPS else None, limit=1000)
+        known |= {job.id: job for job in client.each(named)}
+    if file.owner is not None:
+        owned = endpoints.list_jobs(label=f"{OWNER}={file.owner}", limit=1000)
+        known |= {job.id: job for job in client.each(owned)}
+    now = SystemClock().now_ms()
+    if flaws := flaws_of(file, known.values(), now=now):
+        raise _wrong(path, flaws)
+    return planned(file, known.values(), now=now, prune=prune, take_over=take_over)
+
+
+def _show(found: Plan, *, as_json: bool) -> None:
+    if as_json:
+        put_json(msgspec.json.encode(found))
+        return
+    for line in told(found):
+        click.secho(visible(line), fg=COLOURS.get(line[:1]))
+
+
+def _carry_out(client: Client, change: Change, *, allow_unknown: bool) -> None:
+    if change.action == "create":
+        assert change.definition is not None
+        client.send(endpoints.create_job(change.definition, allow_unknown=allow_unknown))
+        return
+    assert change.job_id is not None
+    if change.action == "delete":
+        client.send(endpoints.delete_job(change.job_id, version=change.version))
+        return
+    assert change.definition is not None
+    client.send(
+        endpoints.replace_job(change.job_id, change.definition, version=change.version, allow_unknown=allow_unknown)
+    )
+
+
+def _why(error: ApiError) -> str:
+    match error:
+        case NameTaken():
+            return f"{error} Plan again, or give the job another name."
+        case VersionMismatch() | NotFound():
+            return f"somebody changed it meanwhile ({error}): plan again"
+        case Refused():
+            return str(error)
+        case _:
+            return f"{error}; whether it was done is not known: plan again"
+
+
+def _end(done: int, failed: int, untried: int, wanted: Plan) -> None:
+    click.echo(f"{done} done, {failed} failed, {untried} not tried")
+    if failed or untried or wanted.of("foreign"):
+        click.get_current_context().exit(NO)

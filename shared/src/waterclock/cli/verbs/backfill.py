@@ -1,0 +1,60 @@
+"""`waterclock backfill`: runs that make up for a past range, after a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from waterclock.cli.tables import table
+from waterclock.cli.terminal import JOB, json_option, show, speaking
+from waterclock.client import endpoints
+from waterclock.client.http import Client
+from waterclock.client.models import Backfill
+
+
+@click.command(short_help="Request runs for the instants of a past range.")
+@click.argument("job", metavar="JOB", type=JOB)
+@click.option("--from", "from_", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")
+@click.option("--to", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")
+@click.option("--run", "runs", is_flag=True, help="Request the runs. Without it, only say which they would be.")
+@click.option("--pace", type=click.FloatRange(0, 3600), help="Seconds between the starts. By default the job's.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Runs at most.")
+@click.option("--reason", help="Why; kept with the runs.")
+@click.option("--key", help="A name for the command: who repeats it with the same name requests nothing more.")
+@json_option
+@speaking
+def backfill(
+    client: Client,
+    job: str,
+    from_: str,
+    to: str,
+    pace: float | None,
+    limit: int,
+    reason: str | None,
+    key: str | None,
+    *,
+    runs: bool,
+    as_json: bool,
+) -> None:
+    """Request a run of JOB, group/name or id, for each instant of a past range; first say which."""
+    call = endpoints.backfill(job, from_=from_, to=to, dry_run=not runs, pace=pace, limit=limit, reason=reason, key=key)
+    show(client, call, told, as_json=as_json)
+
+
+def told(found: Backfill) -> Iterator[str]:
+    """The backfill in lines."""
+    if found.items and found.dry_run:
+        rows = [(item.instant, item.fate, item.ready_at or "at once") for item in found.items]
+        yield from table(("instant", "was", "would start"), rows)
+    elif found.items:
+        rows = [(item.instant, item.run_id, item.state, item.ready_at or "at once") for item in found.items]
+        yield from table(("instant", "run", "state", "starts"), rows)
+    yield from found.notes
+    runs = f"{found.runs} of {found.instants} instants"
+    if found.dry_run:
+        yield f"{runs} would get a run; nothing was stored: the same with --run requests them"
+    else:
+        yield f"{runs} got a run"
+    if found.next_from is not None:
+        yield f"There are more: the same with --from {found.next_from}"

@@ -1,0 +1,115 @@
+"""`waterclock dropped`: what repairs of the log have dropped, and asking again for the runs among it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from waterclock.cli.output import put_json, say
+from waterclock.cli.tables import table
+from waterclock.cli.terminal import NO, cursor_option, json_option, limit_option, more, show, speaking
+from waterclock.client import endpoints
+from waterclock.client.exchange import decode
+from waterclock.client.http import Client
+from waterclock.client.models import DroppedEvent, Page, Requeued, RequeuedRun
+
+PAGE = 100  # requests asked for again in one call
+_LEFT = {
+    "known": "is there: it was asked for again",
+    "scheduled": "its schedule decides it again",
+    "ended": "had ended: --executed asks for it all the same, and it is executed twice",
+    "wouldRequeue": "would be asked for again",
+    "requeued": "asked for again",
+}
+
+
+@click.group()
+def dropped() -> None:
+    """What repairs of the log have dropped: list, requeue."""
+
+
+@dropped.command("list", short_help="List events that a repair has dropped.")
+@click.option("--type", "kind", multiple=True, help="Of a type, or what stands before its dot; repeatable.")
+@limit_option
+@cursor_option
+@json_option
+@speaking
+def list_(client: Client, kind: tuple[str, ...], limit: int, cursor: str | None, *, as_json: bool) -> None:
+    """List events that only a log knew which another has taken the place of; a repair has dropped and kept them."""
+    show(client, endpoints.list_dropped(kind=kind or None, limit=limit, cursor=cursor), told, as_json=as_json)
+
+
+@dropped.command(short_help="Ask again for the runs among what was dropped.")
+@click.option("--run", "runs", is_flag=True, help="Ask for them. Without it, only say what would become of each.")
+@click.option("--executed", is_flag=True, help="Also those that had ended: they are executed a second time.")
+@json_option
+@speaking
+def requeue(client: Client, *, runs: bool, executed: bool, as_json: bool) -> None:
+    """Ask again for the runs whose requests were dropped, each under its own idempotency key; first say which."""
+    cursor, counted = None, {"wouldRequeue": 0, "requeued": 0, "refused": 0, "ended": 0, "forgotten": 0, "all": 0}
+    while True:
+        call = endpoints.requeue_dropped(dry_run=not runs, executed=executed, limit=PAGE, cursor=cursor)
+        answer = client.fetch(call)
+        page = decode(answer, call.kind)
+        if as_json:
+            put_json(answer)
+        else:
+            say(_page(page))
+        _count(page, counted)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    if not as_json:
+        say(_summed(counted, runs=runs))
+    if counted["refused"]:
+        raise click.exceptions.Exit(NO)
+
+
+def told(page: Page[DroppedEvent]) -> Iterator[str]:
+    rows = [
+        (one.event.get("id"), one.event.get("type"), _about(one.event), one.event.get("at"), str(one.fork))
+        for one in page.items
+    ]
+    yield from table(("event", "type", "of", "at", "dropped in epoch"), rows)
+    yield from more(page)
+
+
+def _about(event: dict[str, Any]) -> str | None:
+    return event.get("runId") or event.get("jobId")
+
+
+def _page(page: Requeued) -> Iterator[str]:
+    for one in page.items:
+        yield f"{one.run_id or one.position} {_fate(one)}"
+
+
+def _fate(one: RequeuedRun) -> str:
+    if one.fate == "refused":
+        return f"refused: {one.detail}"
+    ended = f"{one.ended}; " if one.ended is not None and one.fate == "ended" else ""
+    return f"{ended}{_LEFT.get(one.fate, one.fate)}"
+
+
+def _count(page: Requeued, counted: dict[str, int]) -> None:
+    for one in page.items:
+        counted["all"] += 1
+        if one.fate in counted:
+            counted[one.fate] += 1
+        counted["forgotten"] += one.key_forgotten and one.fate in {"wouldRequeue", "requeued"}
+
+
+def _summed(counted: dict[str, int], *, runs: bool) -> Iterator[str]:
+    if counted["forgotten"]:
+        yield (
+            f"warning: {counted['forgotten']} were asked for more than 24 h ago, so their keys are forgotten: who asks"
+            " again with one of them asks for another run"
+        )
+    if counted["ended"]:
+        yield f"{counted['ended']} had ended, and are left; --executed asks for them all the same"
+    if runs:
+        yield f"{counted['requeued']} of {counted['all']} asked for again, {counted['refused']} refused"
+    else:
+        would = f"{counted['wouldRequeue']} of {counted['all']} would be asked for again"
+        yield f"{would}, {counted['refused']} refused; nothing was done: the same with --run does it"

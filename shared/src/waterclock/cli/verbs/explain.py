@@ -1,0 +1,47 @@
+"""`waterclock explain`: what became of a job's instants, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from waterclock.cli.tables import table
+from waterclock.cli.terminal import JOB, cursor_option, json_option, more, show, speaking
+from waterclock.client import endpoints
+from waterclock.client.http import Client
+from waterclock.client.models import Explanations
+
+
+@click.command(short_help="Say what became of the instants of a job, and why.")
+@click.argument("job", metavar="JOB", type=JOB)
+@click.option("--at", metavar="MOMENT", help="One moment, RFC 3339, be it an instant or not.")
+@click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default a day before --to.")
+@click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive. By default now.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Instants at most.")
+@cursor_option
+@json_option
+@speaking
+def explain(
+    client: Client,
+    job: str,
+    at: str | None,
+    from_: str | None,
+    to: str | None,
+    limit: int,
+    cursor: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say what became of the instants of JOB, group/name or id, or why a moment was never due."""
+    call = endpoints.explain(job, at=at, from_=from_, to=to, limit=limit, cursor=cursor)
+    show(client, call, told, as_json=as_json)
+
+
+def told(page: Explanations) -> Iterator[str]:
+    """A page of explanations in lines."""
+    if not page.items:
+        yield "The job names no instant there."
+        return
+    yield from table(("instant", "fate", "why"), [(item.instant, item.fate, item.text) for item in page.items])
+    yield from more(page)

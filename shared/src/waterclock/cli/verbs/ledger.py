@@ -1,0 +1,97 @@
+"""`waterclock ledger verify`: the proof that every instant is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import click
+
+from waterclock.cli.output import put_json, say
+from waterclock.cli.tables import table
+from waterclock.cli.terminal import JOB, NO, NotAsked, json_option, speaking
+from waterclock.client import endpoints
+from waterclock.client.errors import Refused
+from waterclock.client.exchange import decode
+from waterclock.client.http import Client
+from waterclock.client.models import Proof
+
+
+@click.group()
+def ledger() -> None:
+    """Every instant and its decision."""
+
+
+@ledger.command(short_help="Prove that each instant has one decision.")
+@click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default an hour before --to.")
+@click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive. By default now.")
+@click.option(
+    "--job", "jobs", metavar="JOB", type=JOB, multiple=True, help="group/name or id, repeatable. By default all jobs."
+)
+@click.option(
+    "--chain", is_flag=True, help="Prove instead, from Postgres itself, that the archive is as it was written."
+)
+@click.option("--anchor", "anchors", metavar="POSITION=HEAD", multiple=True, help="With --chain: a head noted before.")
+@json_option
+@speaking
+def verify(
+    client: Client,
+    from_: str | None,
+    to: str | None,
+    jobs: tuple[str, ...],
+    anchors: tuple[str, ...],
+    *,
+    chain: bool,
+    as_json: bool,
+) -> None:
+    """Prove that each instant of a range has one decision; exit code 1 if not, 2 without an answer."""
+    if chain:
+        prove_chain(anchors, as_json=as_json)
+        return
+    try:
+        answer = client.fetch(endpoints.verify(from_=from_, to=to, jobs=jobs or None))
+    except Refused as error:  # 1 is left to what is proved
+        raise NotAsked(str(error)) from None
+    proof = decode(answer, Proof)
+    if as_json:
+        put_json(answer)
+    else:
+        say(told(proof))
+    if not proof.ok:
+        click.get_current_context().exit(NO)
+
+
+def prove_chain(anchors: tuple[str, ...], *, as_json: bool) -> None:
+    """As `chain.prove`, which needs what speaks to Postgres."""
+    try:
+        prove = import_module("waterclock.cli.verbs.chain").prove  # the library does without psycopg
+    except ModuleNotFoundError as error:
+        raise NotAsked(f"{error}: install waterclock[postgres], or ask where the API runs") from None
+    prove(anchors, as_json=as_json)
+
+
+def told(proof: Proof) -> Iterator[str]:
+    """The proof in lines."""
+    counts = ("jobs", "instants", "fired", "skipped", "coalesced", "pending")
+    yield f"{proof.from_} to {proof.to}"
+    yield from table(counts, [[str(getattr(proof, name)) for name in counts]])
+    if proof.oldest_pending is not None:
+        yield f"pending: the oldest was due at {proof.oldest_pending} and is not decided yet"
+    if proof.tzdata_changed:
+        yield f"decided by other zone rules than today's: {', '.join(proof.tzdata_changed)}"
+    if proof.forgotten_before is not None:
+        yield f"forgotten: nothing is said of what was decided before {proof.forgotten_before}, which is not kept"
+    if proof.ok:
+        yield "ok: each instant has one decision, and each decision its instant"
+        return
+    kinds = (("hole", proof.holes), ("double", proof.doubles), ("stray", proof.strays))
+    yield from table(
+        ("breach", "job", "after", "through", "instants", "position"),
+        [
+            (kind, breach.job_id, breach.after, breach.through, str(breach.instants), breach.position)
+            for kind, breaches in kinds
+            for breach in breaches
+        ],
+    )
+    yield from sorted({f"{kind}: {breach.text}" for kind, breaches in kinds for breach in breaches})
+    yield f"NOT ok: {', '.join(f'{len(breaches)} {kind}s' for kind, breaches in kinds)}"

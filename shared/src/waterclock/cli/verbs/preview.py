@@ -1,0 +1,61 @@
+"""`waterclock preview`: what a cron expression means, and its next instants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from waterclock.cli.tables import table
+from waterclock.cli.terminal import JOB, json_option, show, speaking
+from waterclock.client import endpoints
+from waterclock.client.http import Client
+from waterclock.client.models import Preview
+
+
+@click.command(short_help="Say what a cron expression means, and its instants.")
+@click.argument("expression", metavar="EXPRESSION")
+@click.option("--zone", metavar="ZONE", default="UTC", show_default=True, help="IANA name, such as Europe/Berlin.")
+@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Instants.")
+@click.option("--from", "from_", metavar="MOMENT", help="RFC 3339; they are after it. By default now.")
+@click.option("--dialect", type=click.Choice(["unix", "quartz"]), help="How numbered days of the week are meant.")
+@click.option("--dst-gap", type=click.Choice(["shift", "skip"]), default="shift", show_default=True)
+@click.option("--dst-fold", type=click.Choice(["first", "both"]), default="first", show_default=True)
+@click.option("--job", metavar="JOB", type=JOB, help="group/name or id, whose H and phase of @every are meant.")
+@json_option
+@speaking
+def preview(
+    client: Client,
+    expression: str,
+    zone: str,
+    count: int,
+    from_: str | None,
+    dialect: str | None,
+    dst_gap: str,
+    dst_fold: str,
+    job: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say in words what EXPRESSION means, and name its next instants, with what a change of the clock does to them."""
+    call = endpoints.preview(
+        expression,
+        timezone=zone,
+        dialect=dialect,
+        dst_gap=dst_gap,
+        dst_fold=dst_fold,
+        from_=from_,
+        count=count,
+        job=job,
+    )
+    show(client, call, told, as_json=as_json)
+
+
+def told(found: Preview) -> Iterator[str]:
+    """The schedule in lines; what is left out stands among the rest, in its place."""
+    yield found.words
+    rows = [(item.at, item.local, item.note) for item in found.items]
+    rows += [(item.at, item.local, f"left out: {item.note}") for item in found.left_out]
+    if rows:
+        yield from table(("instant", "local time", "note"), sorted(rows, key=lambda row: row[0]))
+    yield from found.notes

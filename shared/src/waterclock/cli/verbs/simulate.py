@@ -1,0 +1,62 @@
+"""`waterclock simulate`: what would run after an outage of all schedulers, under each policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from waterclock.cli.tables import table
+from waterclock.cli.terminal import JOB, json_option, show, speaking
+from waterclock.client import endpoints
+from waterclock.client.http import Client
+from waterclock.client.models import Simulation
+from waterclock.model.instants.simulate import Simulated
+
+_POLICIES = {"1": "1, run each", "2": "2, run one for all", "3": "3, skip"}
+
+
+@click.command(short_help="Say what would run after an outage.")
+@click.argument("job", metavar="JOB", type=JOB)
+@click.option("--from", "from_", metavar="MOMENT", required=True, help="The last one decided before it, RFC 3339.")
+@click.option("--to", metavar="MOMENT", required=True, help="When a scheduler is back, RFC 3339.")
+@click.option("--running", is_flag=True, help="A run of the job is unfinished then.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Runs listed at most.")
+@json_option
+@speaking
+def simulate(client: Client, job: str, from_: str, to: str, limit: int, *, running: bool, as_json: bool) -> None:
+    """Say what would run of JOB, group/name or id, had no scheduler decided anything in a time. Nothing is stored."""
+    call = endpoints.simulate(job, from_=from_, to=to, running=running, limit=limit)
+    show(client, call, told, as_json=as_json)
+
+
+def told(found: Simulation) -> Iterator[str]:
+    """The outage in lines: the policies side by side, then the runs of the job's own."""
+    yield from found.assumed
+    counts = ("instants", "fired", "skipped", "coalesced")
+    yield from table(
+        ("misfire policy", *counts, "first run", "last run"),
+        [
+            [
+                _POLICIES[one.misfire_policy] + (" (its own)" if one.misfire_policy == found.misfire_policy else ""),
+                *(str(getattr(one, name)) for name in counts),
+                one.first_run_at,
+                one.last_run_at,
+            ]
+            for one in found.policies
+        ],
+    )
+    for one in found.policies:
+        if one.misfire_policy == found.misfire_policy:
+            yield from _listed(one)
+
+
+def _listed(one: Simulated) -> Iterator[str]:
+    if one.runs:
+        rows = [(run.nominal_at, run.trigger, run.ready_at or "at once", run.waiting_on) for run in one.runs]
+        yield from table(("run for", "trigger", "starts", "waits behind"), rows)
+    if one.unfired:
+        rows = [(part.first, part.last, str(part.count), part.fate, part.text) for part in one.unfired]
+        yield from table(("from", "to", "instants", "fate", "why"), rows)
+    if one.truncated:
+        yield f"There are more than {max(len(one.runs), len(one.unfired))}: --limit lists up to 1000."

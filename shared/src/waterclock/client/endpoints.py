@@ -1,0 +1,319 @@
+"""Every route as a value: what to ask, and what the answer is. No I/O: `Client` and `AsyncClient` send the same calls.
+
+A job is named by `group/name` or by its id, wherever one is asked for; the client looks the id up. Where several values
+may be given, None stands for all; an empty list is a ValueError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from waterclock.client import models
+from waterclock.client.models import Page
+from waterclock.client.request import Body, Call, Named, Stream, members, several
+from waterclock.model.definition import Definition
+
+
+def list_jobs(
+    *,
+    name: str | None = None,
+    group: str | Iterable[str] | None = None,
+    status: str | None = None,
+    target: str | Iterable[str] | None = None,
+    queue: str | Iterable[str] | None = None,
+    label: str | Iterable[str] | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[models.Job]]:
+    """Oldest first. `name` matches a part of it, in any case; `label` is `key` or `key=value`."""
+    query = {"jobName": name, "jobGroup": several(group), "status": status, "invokeTarget": several(target)}
+    query |= {"queue": several(queue), "label": several(label), "limit": limit, "cursor": cursor}
+    return Call(path=("jobs",), kind=Page[models.Job], query=query)
+
+
+def get_job(job: str, *, as_of: str | None = None) -> Call[models.Job]:
+    return Call(path=("jobs", Named(job)), kind=models.Job, query={"asOf": as_of})
+
+
+def get_detail(job: str) -> Call[models.Detail]:
+    return Call(path=("jobs", Named(job), "detail"), kind=models.Detail)
+
+
+def job_history(
+    job: str,
+    *,
+    kind: str | Iterable[str] | None = None,
+    actor: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[models.History]:
+    """What happened to a job, newest first. `kind`: `job.changed`, or what stands before its dot."""
+    query = {"type": several(kind), "actor": actor, "from": from_, "to": to, "limit": limit, "cursor": cursor}
+    return Call(path=("jobs", Named(job), "history"), kind=models.History, query=query)
+
+
+def list_events(
+    *,
+    kind: str | Iterable[str] | None = None,
+    job: str | None = None,
+    run_id: str | None = None,
+    actor: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[models.History]:
+    """All that happened, newest first. A page may hold fewer than `limit` and not be the last."""
+    query = {"type": several(kind), "jobId": None if job is None else Named(job), "runId": run_id, "actor": actor}
+    query |= {"from": from_, "to": to, "limit": limit, "cursor": cursor}
+    return Call(path=("events",), kind=models.History, query=query)
+
+
+def create_job(
+    definition: Definition | Body, *, key: str | None = None, allow_unknown: bool = False
+) -> Call[models.Job]:
+    """`allow_unknown`: also for an executor that no worker ever announced."""
+    query = {"allowUnknownExecutor": "true" if allow_unknown else None}
+    body = members(definition)
+    return Call(method="POST", path=("jobs",), kind=models.Job, query=query, body=body, keyed=True, key=key)
+
+
+def replace_job(
+    job: str, definition: Definition | Body, *, version: int | None = None, allow_unknown: bool = False
+) -> Call[models.Job]:
+    """The whole definition: what is left out takes its default. `version`: only if the job still has it."""
+    query = {"allowUnknownExecutor": "true" if allow_unknown else None}
+    body = members(definition)
+    path = ("jobs", Named(job))
+    return Call(method="PUT", path=path, kind=models.Job, query=query, body=body, version=version)
+
+
+def set_status(
+    job: str, status: Literal["0", "1"], *, reason: str | None = None, version: int | None = None
+) -> Call[models.Job]:
+    """`"0"` enables, `"1"` disables."""
+    body = {"status": status, "reason": reason}
+    return Call(method="PUT", path=("jobs", Named(job), "status"), kind=models.Job, body=body, version=version)
+
+
+def delete_job(job: str, *, version: int | None = None) -> Call[None]:
+    return Call(method="DELETE", path=("jobs", Named(job)), kind=type(None), version=version)
+
+
+def clear_logs(job: str) -> Call[None]:
+    return Call(method="DELETE", path=("jobs", Named(job), "logs"), kind=type(None))
+
+
+def trigger_job(
+    job: str,
+    *,
+    params: Body | None = None,
+    queue: str | None = None,
+    delay: float | str | None = None,
+    run_at: str | None = None,
+    overlap_policy: str | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+) -> Call[models.Asked]:
+    body = {"params": params, "queue": queue, "delay": delay, "runAt": run_at}
+    body |= {"overlapPolicy": overlap_policy, "reason": reason}
+    path = ("jobs", Named(job), "trigger")
+    return Call(method="POST", path=path, kind=models.Asked, body=body, keyed=True, key=key)
+
+
+def explain(
+    job: str,
+    *,
+    at: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[models.Explanations]:
+    query = {"at": at, "from": from_, "to": to, "limit": limit, "cursor": cursor}
+    return Call(path=("jobs", Named(job), "explain"), kind=models.Explanations, query=query)
+
+
+def simulate(
+    job: str,
+    *,
+    from_: str,
+    to: str,
+    definition: Body | None = None,
+    running: bool = False,
+    limit: int | None = None,
+) -> Call[models.Simulation]:
+    body = {"from": from_, "to": to, "definition": definition, "running": running, "limit": limit}
+    path = ("jobs", Named(job), "simulate")
+    return Call(method="POST", path=path, kind=models.Simulation, body=body, reads=True)
+
+
+def backfill(
+    job: str,
+    *,
+    from_: str,
+    to: str,
+    dry_run: bool = True,
+    pace: float | None = None,
+    limit: int | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+) -> Call[models.Backfill]:
+    body = {"from": from_, "to": to, "dryRun": dry_run, "pace": pace, "limit": limit, "reason": reason}
+    path = ("jobs", Named(job), "backfill")
+    return Call(method="POST", path=path, kind=models.Backfill, body=body, keyed=True, key=key)
+
+
+def preview(
+    expression: str,
+    *,
+    timezone: str | None = None,
+    dialect: str | None = None,
+    dst_gap: str | None = None,
+    dst_fold: str | None = None,
+    from_: str | None = None,
+    count: int | None = None,
+    job: str | None = None,
+) -> Call[models.Preview]:
+    """`job`: whose H and phase of @every are meant."""
+    body = {"cronExpression": expression, "timezone": timezone, "cronDialect": dialect, "dstGap": dst_gap}
+    body |= {"dstFold": dst_fold, "from": from_, "count": count, "jobId": None if job is None else Named(job)}
+    return Call(method="POST", path=("schedules", "preview"), kind=models.Preview, body=body, reads=True)
+
+
+def verify(
+    *, from_: str | None = None, to: str | None = None, jobs: str | Iterable[str] | None = None
+) -> Call[models.Proof]:
+    query = {"from": from_, "to": to, "jobId": _named(jobs)}
+    return Call(path=("ledger", "verify"), kind=models.Proof, query=query)
+
+
+def list_runs(
+    *,
+    job: str | Iterable[str] | None = None,
+    queue: str | Iterable[str] | None = None,
+    status: str | Iterable[str] | None = None,
+    trigger: str | Iterable[str] | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    q: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[models.Run]]:
+    """Newest first. `from_` and `to` bound when they were requested; `q`: part of an id, name, target or error."""
+    query = {"jobId": _named(job), "queue": several(queue), "status": several(status), "trigger": several(trigger)}
+    query |= {"from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor}
+    return Call(path=("runs",), kind=Page[models.Run], query=query)
+
+
+def get_run(run_id: str) -> Call[models.Run]:
+    return Call(path=("runs", run_id), kind=models.Run)
+
+
+def run_lines(run_id: str, *, limit: int | None = None, cursor: str | None = None) -> Call[Page[models.LogLine]]:
+    """Oldest first."""
+    return Call(path=("runs", run_id, "logs"), kind=Page[models.LogLine], query={"limit": limit, "cursor": cursor})
+
+
+def request_run(target: str, *, key: str | None = None, allow_unknown: bool = False, **more: Any) -> Call[models.Asked]:
+    """A run without a job; `more` are members of the body (`params`, `queue`, `delay`, `runAt`, `timeout`, …)."""
+    query = {"allowUnknownExecutor": "true" if allow_unknown else None}
+    body = {"invokeTarget": target} | more
+    return Call(method="POST", path=("runs",), kind=models.Asked, query=query, body=body, keyed=True, key=key)
+
+
+def cancel_run(run_id: str, *, key: str | None = None) -> Call[models.Asked]:
+    return Call(method="POST", path=("runs", run_id, "cancel"), kind=models.Asked, body={}, keyed=True, key=key)
+
+
+def retry_run(
+    run_id: str,
+    *,
+    queue: str | None = None,
+    overlap_policy: str | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+) -> Call[models.Asked]:
+    """A new run, with what the ended one was requested with."""
+    body = {"queue": queue, "overlapPolicy": overlap_policy, "reason": reason}
+    return Call(method="POST", path=("runs", run_id, "retry"), kind=models.Asked, body=body, keyed=True, key=key)
+
+
+def retry_runs(*, dry_run: bool = False, key: str | None = None, **filters: Any) -> Call[models.Retried]:
+    """Run again what has ended and fits; `filters` are members of the body (`jobId`, `status`, `from`, `limit`, …).
+
+    All that failed, timed out or died are asked for by `all=True`; no filter, or an empty one, is refused (`Invalid`).
+    """
+    body = {"dryRun": dry_run} | filters
+    return Call(method="POST", path=("runs", "retry"), kind=models.Retried, body=body, keyed=True, key=key)
+
+
+def cancel_runs(*, dry_run: bool = False, key: str | None = None, **filters: Any) -> Call[models.CancelledRuns]:
+    """Cancel what has not ended and fits, or `all=True`; `filters` as for `retry_runs`."""
+    body = {"dryRun": dry_run} | filters
+    return Call(method="POST", path=("runs", "cancel"), kind=models.CancelledRuns, body=body, keyed=True, key=key)
+
+
+def list_dropped(
+    *, kind: str | Iterable[str] | None = None, limit: int | None = None, cursor: str | None = None
+) -> Call[Page[models.DroppedEvent]]:
+    """Events that repairs of the log have dropped, by partition and repair, oldest first."""
+    query = {"type": several(kind), "limit": limit, "cursor": cursor}
+    return Call(path=("dropped",), kind=Page[models.DroppedEvent], query=query)
+
+
+def requeue_dropped(
+    *, dry_run: bool = True, executed: bool = False, limit: int | None = None, cursor: str | None = None
+) -> Call[models.Requeued]:
+    """Ask again for the runs among them, each under its own key; `executed`: also those that had ended."""
+    body = {"dryRun": dry_run, "executed": executed, "limit": limit, "cursor": cursor}
+    body = {name: value for name, value in body.items() if value is not None}
+    return Call(method="POST", path=("dropped", "requeue"), kind=models.Requeued, body=body, reads=dry_run)
+
+
+def list_queues() -> Call[Page[models.Queue]]:
+    return Call(path=("queues",), kind=Page[models.Queue])
+
+
+def pause_queue(name: str, *, reason: str | None = None, key: str | None = None) -> Call[models.QueueState]:
+    path = ("queues", name, "pause")
+    return Call(method="POST", path=path, kind=models.QueueState, body={"reason": reason}, keyed=True, key=key)
+
+
+def resume_queue(name: str, *, reason: str | None = None, key: str | None = None) -> Call[models.QueueState]:
+    path = ("queues", name, "resume")
+    return Call(method="POST", path=path, kind=models.QueueState, body={"reason": reason}, keyed=True, key=key)
+
+
+def list_workers(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[models.Worker]]:
+    return Call(path=("workers",), kind=Page[models.Worker], query={"limit": limit, "cursor": cursor})
+
+
+def list_executors(*, cursor: str | None = None) -> Call[Page[models.Executor]]:
+    return Call(path=("executors",), kind=Page[models.Executor], query={"cursor": cursor})
+
+
+def job_events(job: str, *, after: str | None = None) -> Stream:
+    """From the first event of its live run, else from now; it does not end."""
+    return Stream(subject="job", path=("jobs", Named(job), "logs", "stream"), after=after)
+
+
+def run_events(run_id: str, *, after: str | None = None) -> Stream:
+    """From the run's first event to its `end`."""
+    return Stream(subject="run", path=("runs", run_id, "logs", "stream"), after=after)
+
+
+def all_events(
+    *, kind: str | Iterable[str] | None = None, job: str | Iterable[str] | None = None, after: str | None = None
+) -> Stream:
+    """Of all jobs or some, from now; it does not end. `kind`: `run.failed`, or what stands before its dot."""
+    query = {"type": several(kind), "jobId": _named(job)}
+    return Stream(subject="all", path=("events", "stream"), query=query, after=after)
+
+
+def _named(jobs: str | Iterable[str] | None) -> list[Named] | None:
+    found = several(jobs)
+    return None if found is None else [Named(each) for each in found]
