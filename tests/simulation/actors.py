@@ -30,9 +30,9 @@ from waterclock.model.timestamps import stamp
 from waterclock_api import edits
 from waterclock_api.caller import Caller, Patience
 from waterclock_api.parts import Parts
+from waterclock_scheduler.decider import Walk
+from waterclock_scheduler.leadership import Term
 from waterclock_scheduler.scheduler import Scheduler
-from waterclock_scheduler.terms import Term
-from waterclock_scheduler.walker import Walk
 
 TTL_S = 60.0
 _EXPRESSIONS = (

@@ -190,6 +190,6 @@ def _simulated(chance: Random) -> Generator[None]:
     """The scheduler's chance is the history's, and it looks at its doorbell less often."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("waterclock.kit.randomness._system", chance)
-        patch.setattr("waterclock_scheduler.walker.LOOK_S", LOOK_S)
+        patch.setattr("waterclock_scheduler.decider.LOOK_S", LOOK_S)
         yield
     gc.unfreeze()  # the agendas are of no use any more

@@ -19,7 +19,7 @@ from psycopg import sql
 from tests.support.readme import README
 from tests.support.servers import lone_postgres
 from waterclock_dev.postgres import postgres_program
-from waterclock_worker.executors.backup.manifest import Manifest
+from waterclock_worker.executors.backup.s3.manifest import Manifest
 
 FILE = README.parent / "deploy/postgres/scratch.sql"
 ROLE = "waterclock_scratch"

@@ -22,7 +22,7 @@ from waterclock.model.parameters.builtin_checks import (
 from waterclock_worker.executors.db_backup import db_backup
 from waterclock_worker.executors.http_request import http_request
 from waterclock_worker.executors.restore_drill import restore_drill
-from waterclock_worker.outcomes import BadParams, params_for
+from waterclock_worker.reporting.outcome import BadParams, params_for
 
 URL = "https://books.example/close"
 EXECUTORS = {one.key: one for one in (http_request, db_backup, restore_drill)}

@@ -15,8 +15,8 @@ from waterclock.model.events import ExecutorSpec
 from waterclock_api import dto
 from waterclock_api.checks import check_params
 from waterclock_api.intake import read_struct
-from waterclock_worker.outcomes import BadParams, params_for
 from waterclock_worker.registry import discover
+from waterclock_worker.reporting.outcome import BadParams, params_for
 
 OF_PATTERNS = ("^", "$(", "[^", "(?", "does not match", "regex", "\\")
 ODD = "\x07 no ^such\n"

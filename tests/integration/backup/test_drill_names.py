@@ -14,7 +14,7 @@ import pytest
 from tests.integration.backup.stage import environment, run_backup
 from tests.integration.backup.test_drill import run_drill
 from tests.support.servers import Bucket
-from waterclock_worker.executors.backup.rows import RowCounter
+from waterclock_worker.executors.backup.postgres.rows import RowCounter
 from waterclock_worker.executors.restore_drill import DrillResult
 
 pytestmark = pytest.mark.asyncio

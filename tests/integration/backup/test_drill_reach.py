@@ -24,15 +24,15 @@ from waterclock.executors.definition import GiveUp, RunContext
 from waterclock.kit.clock import SystemClock
 from waterclock.testing.run_executor import Told, run_executor
 from waterclock_dev.postgres import postgres_program
-from waterclock_worker.executors.backup.connection import connection_of, private_environment
 from waterclock_worker.executors.backup.faults import ChildExit, Damaged, NotProved
-from waterclock_worker.executors.backup.keys import stem_of
-from waterclock_worker.executors.backup.programs import found_programs
-from waterclock_worker.executors.backup.restorer import RoleTooWide, judge
-from waterclock_worker.executors.backup.role import restorer_of
-from waterclock_worker.executors.backup.scratch import Psql
+from waterclock_worker.executors.backup.postgres.connection import connection_of, private_environment
+from waterclock_worker.executors.backup.postgres.programs import found_programs
+from waterclock_worker.executors.backup.postgres.restorer import RoleTooWide, judge
+from waterclock_worker.executors.backup.postgres.role import restorer_of
+from waterclock_worker.executors.backup.postgres.scratch import Psql
+from waterclock_worker.executors.backup.s3.keys import stem_of
 from waterclock_worker.executors.restore_drill import DrillParams, DrillResult, drill
-from waterclock_worker.outcomes import outcome_of
+from waterclock_worker.reporting.outcome import outcome_of
 
 SECRET = "a secret of the shop"
 SHOP = f"CREATE TABLE secrets AS SELECT '{SECRET}'::text AS said"

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.backup.stage import described, environment, fill, outside, run_backup
 from tests.support.servers import Bucket
 from waterclock.testing.run_executor import Told
-from waterclock_worker.outcomes import BadParams
+from waterclock_worker.reporting.outcome import BadParams
 
 pytestmark = pytest.mark.asyncio
 

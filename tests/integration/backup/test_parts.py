@@ -8,9 +8,9 @@ import pytest
 
 from tests.integration.backup.stage import IMPATIENT, outside
 from tests.support.servers import Bucket
-from waterclock_worker.executors.backup.body import Body
 from waterclock_worker.executors.backup.place import Place
-from waterclock_worker.executors.backup.store import open_store
+from waterclock_worker.executors.backup.s3.body import Body
+from waterclock_worker.executors.backup.s3.store import open_store
 
 pytestmark = pytest.mark.asyncio
 

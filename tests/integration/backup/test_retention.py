@@ -9,11 +9,11 @@ import pytest
 
 from tests.integration.backup.stage import IMPATIENT, Outside, environment, fill, outside, run_backup
 from tests.support.servers import Bucket
-from waterclock_worker.executors.backup.keys import DUMP, MANIFEST, folder_of, stem_of
-from waterclock_worker.executors.backup.manifest import Manifest
 from waterclock_worker.executors.backup.place import Place
-from waterclock_worker.executors.backup.retention import DAY_MS, Cleaning
-from waterclock_worker.executors.backup.store import Store, open_store
+from waterclock_worker.executors.backup.s3.keys import DUMP, MANIFEST, folder_of, stem_of
+from waterclock_worker.executors.backup.s3.manifest import Manifest
+from waterclock_worker.executors.backup.s3.retention import DAY_MS, Cleaning
+from waterclock_worker.executors.backup.s3.store import Store, open_store
 
 pytestmark = pytest.mark.asyncio
 FOLDER = "backups/tides/"

@@ -19,7 +19,7 @@ from waterclock_worker.executors.http.exchange import NoAnswer
 from waterclock_worker.executors.http.guard import Guard
 from waterclock_worker.executors.http.session import Session
 from waterclock_worker.executors.http_request import BadStatus
-from waterclock_worker.results import result_of
+from waterclock_worker.reporting.results import result_of
 
 pytestmark = pytest.mark.asyncio
 

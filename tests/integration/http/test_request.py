@@ -24,7 +24,7 @@ from waterclock_worker.executors.http.guard import Guard
 from waterclock_worker.executors.http.params import HttpParams, HttpResult
 from waterclock_worker.executors.http.session import BODY_MOST, Found, Lookup, Session
 from waterclock_worker.executors.http_request import BadStatus, http_request, requested, session, signature
-from waterclock_worker.results import result_of
+from waterclock_worker.reporting.results import result_of
 
 pytestmark = pytest.mark.asyncio
 LOOPBACK = "127.0.0.1"

@@ -25,7 +25,7 @@ from waterclock.log.connection.errors import Unreadable
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import JobId, due_run
 from waterclock.model.timestamps import millis, stamp
-from waterclock_scheduler.doorbell import Doorbell
+from waterclock_scheduler.change_feed import Doorbell
 
 EVERY_SECOND = "* * * * * *"
 
@@ -228,7 +228,7 @@ async def test_what_is_known_is_decided_while_the_rest_is_read(stage: Stage, mon
             await stage.until(lambda entry, first=first: is_decision_of(first, entry))
             yield others
 
-    monkeypatch.setattr("waterclock_scheduler.walker.jobs.scan_jobs", slow)
+    monkeypatch.setattr("waterclock_scheduler.decider.jobs.scan_jobs", slow)
     async with scheduling(stage.log):
         for job in made:
             await stage.until(lambda entry, job=job: is_decision_of(job, entry), count=2)
@@ -239,7 +239,7 @@ async def test_a_job_that_is_gone_when_all_are_read_again_is_known_no_more(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Doorbell, "rung", _nothing)  # only a reading of all will tell
-    caplog.set_level("INFO", "waterclock_scheduler.walker")
+    caplog.set_level("INFO", "waterclock_scheduler.decider")
     kept = await stage.create(EVERY_SECOND)
     gone = await stage.create("0 0 1 1 *")
     async with scheduling(stage.log) as running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.scheduler.stage import Stage
-from waterclock_scheduler.doorbell import Doorbell
+from waterclock_scheduler.change_feed import Doorbell
 
 
 @pytest.mark.asyncio

@@ -102,7 +102,7 @@ async def test_schedulers_that_hear_of_each_other_share_the_partitions(redis_url
 
 @pytest.mark.asyncio
 async def test_a_bell_is_heard_at_once(redis_url: str, key_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("waterclock_scheduler.walker.LOOK_S", 3600.0)
+    monkeypatch.setattr("waterclock_scheduler.decider.LOOK_S", 3600.0)
     async with staged(redis_url, key_prefix) as stage, speaking(stage, redis_url, "first"):
         await stage.until(is_leadership)
         job = await stage.create(EVERY_SECOND)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from waterclock import Retry, RunContext, executor
-from waterclock_worker import childwords as words
+from waterclock_worker.execution.children import protocol as words
 
 RAW = {
     "no json": b"nope",

@@ -15,7 +15,7 @@ from tests.integration.worker.test_liveness import a_process
 from waterclock.model.events import RunCancelled, RunFailed, RunSucceeded, RunTimedOut, StepLogged
 from waterclock.model.ids import RunId
 from waterclock.model.retry import RetryPolicy
-from waterclock_worker import memory
+from waterclock_worker.execution.children import oom
 
 pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
@@ -103,7 +103,7 @@ async def test_a_child_that_the_kernel_killed_for_want_of_memory_is_told_from_on
 ) -> None:
     """What the kernel says is given, for a test cannot use up the memory of its machine."""
     readings = iter((4, 5, 5, 5))
-    monkeypatch.setattr(memory, "killings", lambda: memory.Killings(next(readings), "in the worker's control group"))
+    monkeypatch.setattr(oom, "killings", lambda: oom.Killings(next(readings), "in the worker's control group"))
     async with shop.worker(samples.child_leaves, slots=1):
         first = await shop.run("t.child_leaves", {"text": "kill", "times": 0}, retry=ONCE)
         other = await shop.run("t.child_leaves", {"text": "kill", "times": 0}, retry=ONCE)
@@ -121,7 +121,7 @@ async def test_a_child_has_nothing_to_read(shop: Shop) -> None:
         assert (await shop.event(RunSucceeded, await shop.run("t.child_reads"))).result == ""
 
 
-def told(folder: Path, *, group: str | None, events: int | None, machine: int | None) -> memory.Killings | None:
+def told(folder: Path, *, group: str | None, events: int | None, machine: int | None) -> oom.Killings | None:
     proc, cgroups = folder / "proc", folder / "cgroups"
     (proc / "self").mkdir(parents=True)
     if group is not None:
@@ -131,7 +131,7 @@ def told(folder: Path, *, group: str | None, events: int | None, machine: int | 
         (cgroups / (group or "").lstrip("/") / "memory.events").write_text(f"low 0\noom 9\noom_kill {events}\n")
     if machine is not None:
         (proc / "vmstat").write_text(f"nr_free_pages 12\noom_kill {machine}\n")
-    return memory.killings(proc, cgroups)
+    return oom.killings(proc, cgroups)
 
 
 async def test_the_kernels_count_is_that_of_the_group_or_else_of_the_machine(tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ async def test_the_kernels_count_is_that_of_the_group_or_else_of_the_machine(tmp
     assert told(tmp_path / "3", group="/", events=None, machine=8) == (8, machine)
     assert told(tmp_path / "4", group=None, events=None, machine=8) == (8, machine)
     assert told(tmp_path / "5", group=None, events=None, machine=None) is None
-    assert memory.explained(memory.Killings(1, group), memory.Killings(2, machine)) is None
-    assert memory.explained(None, memory.Killings(2, machine)) is None
+    assert oom.explained(oom.Killings(1, group), oom.Killings(2, machine)) is None
+    assert oom.explained(None, oom.Killings(2, machine)) is None
 
 
 async def test_a_child_speaks_utf8_and_imports_the_standard_library_wherever_it_starts(

@@ -22,7 +22,7 @@ from waterclock.model.events import (
 )
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.stored_parameters import params_digest
-from waterclock_worker.text import LINE_MOST
+from waterclock_worker.reporting.bounds import LINE_MOST
 
 pytestmark = pytest.mark.asyncio
 

@@ -12,9 +12,9 @@ from tests.integration.worker.shop import Shop
 from tests.support import misbehaving_states as states
 from waterclock.model.events import RunFailed, RunSucceeded
 from waterclock.model.retry import RetryPolicy
-from waterclock_worker import capture
-from waterclock_worker.execution import state_watch
-from waterclock_worker.steps import StepLog
+from waterclock_worker.execution import capture
+from waterclock_worker.execution.isolation import state_watch
+from waterclock_worker.reporting.step_log import StepLog
 
 pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
@@ -51,7 +51,7 @@ async def test_what_the_worker_says_when_it_settles_ends_is_in_its_own_log(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A thread, a task and a child have told of their ends by then, and their logs take nothing more."""
-    plain, log = capture.ended, logging.getLogger("waterclock_worker.capture")
+    plain, log = capture.ended, logging.getLogger("waterclock_worker.execution.capture")
 
     def ended(runs: Sequence[StepLog]) -> None:
         for one in runs:

@@ -30,8 +30,8 @@ from waterclock.model.events import (
 )
 from waterclock.model.ids import RunId
 from waterclock.model.retry import RetryPolicy
-from waterclock_worker.leases import LEASE_LOST
-from waterclock_worker.pending import CAPPED
+from waterclock_worker.claiming.leases import LEASE_LOST
+from waterclock_worker.reporting.pending import CAPPED
 
 pytestmark = pytest.mark.asyncio
 

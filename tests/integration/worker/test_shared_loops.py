@@ -17,8 +17,7 @@ from waterclock import RunContext, executor, lifespan
 from waterclock.model.events import RunFailed, RunLost, RunStarted, RunSucceeded, RunTimedOut, StepLogged
 from waterclock.model.ids import RunId
 from waterclock.model.retry import RetryPolicy
-from waterclock_worker import loops
-from waterclock_worker.execution import overdue
+from waterclock_worker.execution import async_loops, overdue
 from waterclock_worker.execution.guarded_loop import AsyncioLoop, GuardedLoop, UvLoop
 
 pytestmark = pytest.mark.asyncio
@@ -177,7 +176,7 @@ async def test_runs_on_a_loop_that_has_ended_are_handed_back_until_it_is_known_w
 async def test_runs_behind_a_loop_that_stays_blocked_are_handed_back_and_not_the_one_that_blocks_it(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(loops, "HANDED_BACK_AFTER", 0.5)
+    monkeypatch.setattr(async_loops, "HANDED_BACK_AFTER", 0.5)
     monkeypatch.setattr(overdue, "OVERDUE_AFTER", 0.2)
     async with shop.worker(neighbour, samples.blocks, drain_timeout=5):
         beside = await neighbours(shop, 2)

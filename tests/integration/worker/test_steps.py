@@ -15,8 +15,8 @@ from waterclock.model.events import (
     StepProgressed,
     StepStarted,
 )
-from waterclock_worker.pending import CAPPED
-from waterclock_worker.text import LINE_MOST
+from waterclock_worker.reporting.bounds import LINE_MOST
+from waterclock_worker.reporting.pending import CAPPED
 
 pytestmark = pytest.mark.asyncio
 

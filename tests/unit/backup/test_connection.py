@@ -13,8 +13,16 @@ from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
 from waterclock.executors.definition import GiveUp
-from waterclock_worker.executors.backup.connection import connection_of, hosts_of, private_environment
-from waterclock_worker.executors.backup.connection_url import HOST_MALFORMED, MALFORMED, given_in
+from waterclock_worker.executors.backup.postgres.connection import (
+    connection_of,
+    hosts_of,
+    private_environment,
+)
+from waterclock_worker.executors.backup.postgres.connection_url import (
+    HOST_MALFORMED,
+    MALFORMED,
+    given_in,
+)
 
 
 def test_each_part_of_a_url_becomes_a_variable() -> None:

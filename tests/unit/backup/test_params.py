@@ -10,9 +10,9 @@ import pytest
 
 from waterclock.executors.definition import GiveUp, declared
 from waterclock_worker.executors import db_backup
-from waterclock_worker.executors.backup.dump import arguments_of
 from waterclock_worker.executors.backup.params import BackupParams
-from waterclock_worker.executors.references import redacted, secret_of
+from waterclock_worker.executors.backup.postgres.dump import arguments_of
+from waterclock_worker.executors.reach.references import redacted, secret_of
 from waterclock_worker.registry import spec_of
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from waterclock.model.events import Level
-from waterclock_worker.executors.backup.restore import Refusal
+from waterclock_worker.executors.backup.postgres.restore import Refusal
 
 REFUSED = {
     'permission denied to create extension "vector"': """

@@ -5,11 +5,18 @@ from __future__ import annotations
 import hypothesis
 import hypothesis.strategies as st
 
-from waterclock_worker.executors.backup.keys import DUMP, MANIFEST, folder_of, ours, stem_of
 from waterclock_worker.executors.backup.limits import MIB
-from waterclock_worker.executors.backup.retention import DAY_MS, Ages, Found, expired, found_in, halves
-from waterclock_worker.executors.backup.store import Listed
-from waterclock_worker.executors.backup.upload import PART_MOST, part_size_for
+from waterclock_worker.executors.backup.s3.keys import DUMP, MANIFEST, folder_of, ours, stem_of
+from waterclock_worker.executors.backup.s3.retention import (
+    DAY_MS,
+    Ages,
+    Found,
+    expired,
+    found_in,
+    halves,
+)
+from waterclock_worker.executors.backup.s3.store import Listed
+from waterclock_worker.executors.backup.s3.upload import PART_MOST, part_size_for
 
 NOW = 1_795_000_000_000
 AGES = Ages(now_ms=NOW, store_now_ms=NOW)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from waterclock_worker.executors.backup import rows
-from waterclock_worker.executors.backup.encoding import client_of, told
 from waterclock_worker.executors.backup.faults import Damaged
-from waterclock_worker.executors.backup.rows import RowCounter, largest
+from waterclock_worker.executors.backup.postgres import rows
+from waterclock_worker.executors.backup.postgres.encoding import client_of, told
+from waterclock_worker.executors.backup.postgres.rows import RowCounter, largest
 
 SCRIPT = rb"""--
 -- PostgreSQL database dump

@@ -7,7 +7,7 @@ import pytest
 
 from waterclock_worker.executors.backup.limits import Limits
 from waterclock_worker.executors.backup.place import Place
-from waterclock_worker.executors.backup.store import open_store
+from waterclock_worker.executors.backup.s3.store import open_store
 
 OURS = Place(bucket="b", region="eu-central-1", endpoint="http://127.0.0.1:9000", access_key="k", secret_key="s")
 AMAZONS = Place(bucket="b", region="eu-central-1", access_key="k", secret_key="s")

@@ -14,7 +14,7 @@ from waterclock_worker.executors.backup.params import BackupParams
 from waterclock_worker.executors.places.configuration import read_places
 from waterclock_worker.executors.places.site import Site, kept, site_of, target_of
 from waterclock_worker.executors.restore_drill import DrillParams
-from waterclock_worker.outcomes import BadParams
+from waterclock_worker.reporting.outcome import BadParams
 
 PLACES = """
 [books]

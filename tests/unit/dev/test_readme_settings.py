@@ -12,7 +12,7 @@ from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSetti
 from waterclock_api.tokens import TokenSettings
 from waterclock_dev.elsewhere import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
-from waterclock_worker.executors.backup import programs
+from waterclock_worker.executors.backup.postgres import programs
 from waterclock_worker.executors.http import guard, references
 from waterclock_worker.executors.places import configuration, variables
 from waterclock_worker.settings import WorkerSettings

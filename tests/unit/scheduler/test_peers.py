@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.test_store_clock import Hand
-from waterclock_scheduler.peers import FORGOTTEN_AFTER_S, Peers
+from waterclock_scheduler.discovery import FORGOTTEN_AFTER_S, Peers
 
 
 def test_one_that_hears_nobody_leads_all() -> None:

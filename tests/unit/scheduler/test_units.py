@@ -16,7 +16,7 @@ from waterclock.model.ids import JobId, due_run, requested_run
 from waterclock.model.timestamps import stamp
 from waterclock_scheduler import tracing
 from waterclock_scheduler.agenda import Agenda
-from waterclock_scheduler.units import Batch, batches
+from waterclock_scheduler.batches import Batch, batches
 
 
 @pytest.fixture

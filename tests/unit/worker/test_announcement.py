@@ -26,7 +26,7 @@ from waterclock_worker.executors.http.references import http_references
 from waterclock_worker.executors.places.configuration import announced as announced_places
 from waterclock_worker.executors.places.configuration import read_places
 from waterclock_worker.registry import load, spec_of
-from waterclock_worker.text import LINE_MOST
+from waterclock_worker.reporting.bounds import LINE_MOST
 
 HALF = "a\ud800b"
 

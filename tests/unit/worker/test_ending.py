@@ -23,8 +23,8 @@ from waterclock.model.events import (
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import Error
 from waterclock.model.retry import RetryPolicy
-from waterclock_worker.ending import ending_of
-from waterclock_worker.outcomes import BadParams, Outcome, outcome_of, succeeded
+from waterclock_worker.reporting.ending import ending_of
+from waterclock_worker.reporting.outcome import BadParams, Outcome, outcome_of, succeeded
 
 _decode = msgspec.json.Decoder(StoredEvent).decode
 WRONG = Error(type="ValueError", message="no")

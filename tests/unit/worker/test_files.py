@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from waterclock_worker.files import look_here_for, look_in, standard_first
+from waterclock_worker.module_loader import look_here_for, look_in, standard_first
 
 STANDARD = str(Path(os.__file__).parent)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from waterclock.kit.telemetry.log_lines import Sparing
-from waterclock_worker import measuring
+from waterclock_worker import metrics
 
 
 def attempt(name: str, waited_ms: int, traceparent: str | None = None) -> Any:
@@ -19,12 +19,12 @@ def attempt(name: str, waited_ms: int, traceparent: str | None = None) -> Any:
 
 @pytest.fixture(autouse=True)
 def unspared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "_sparing", Sparing(10))
+    monkeypatch.setattr(metrics, "_sparing", Sparing(10))
 
 
 def test_of_the_runs_of_a_claim_the_latest_is_named(caplog: pytest.LogCaptureFixture) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    measuring.tell_late([attempt("a", 6_000), attempt("b", 9_000, trace), attempt("c", -1)], 0.0)
+    metrics.tell_late([attempt("a", 6_000), attempt("b", 9_000, trace), attempt("c", -1)], 0.0)
 
     (record,) = caplog.records
     told = vars(record)
@@ -34,13 +34,13 @@ def test_of_the_runs_of_a_claim_the_latest_is_named(caplog: pytest.LogCaptureFix
 
 def test_a_backlog_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     for second in range(100):
-        measuring.tell_late([attempt("a", 6_000)], float(second))
+        metrics.tell_late([attempt("a", 6_000)], float(second))
 
     assert len(caplog.records) == 10
 
 
 def test_a_run_in_time_and_a_claim_without_runs_are_not_told(caplog: pytest.LogCaptureFixture) -> None:
-    measuring.tell_late([attempt("a", measuring.LATE_MS - 1)], 0.0)
-    measuring.tell_late([], 100.0)
+    metrics.tell_late([attempt("a", metrics.LATE_MS - 1)], 0.0)
+    metrics.tell_late([], 100.0)
 
     assert not caplog.records

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from waterclock_worker.line_buffer import LINE_HELD, ByteLines, LineBuffer, without_returns
+from waterclock_worker.reporting.line_buffer import LINE_HELD, ByteLines, LineBuffer, without_returns
 
 
 def lines_of(*pieces: str, flushed: bool = False) -> list[str]:

@@ -9,9 +9,9 @@ import pytest
 
 from waterclock.executors.lifespans import AsyncLifespan, LoopValues, lifespan
 from waterclock.kit.clock import SystemClock
+from waterclock_worker.execution.async_loops import Loops
 from waterclock_worker.execution.guarded_loop import AsyncioLoop
-from waterclock_worker.loops import Loops
-from waterclock_worker.threads import Threads
+from waterclock_worker.execution.threads import Threads
 
 pytestmark = pytest.mark.asyncio
 

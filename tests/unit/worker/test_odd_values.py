@@ -20,10 +20,10 @@ from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId
 from waterclock.wire.envelope import Entry, UnknownEvent, read_entry
 from waterclock.wire.nesting import nested_deeper
-from waterclock_worker.ending import ending_of
-from waterclock_worker.outcomes import Outcome, bad_result, outcome_of, succeeded
-from waterclock_worker.results import NESTED_MOST, BadResult, result_of
-from waterclock_worker.steps import StepLog
+from waterclock_worker.reporting.ending import ending_of
+from waterclock_worker.reporting.outcome import Outcome, bad_result, outcome_of, succeeded
+from waterclock_worker.reporting.results import NESTED_MOST, BadResult, result_of
+from waterclock_worker.reporting.step_log import StepLog
 
 R = RunId("a-1")
 GRANT = Grant(

@@ -15,8 +15,14 @@ import msgspec
 import pytest
 
 from waterclock.kit.redaction import Concealer
-from waterclock_worker.outcomes import wait_of
-from waterclock_worker.results import DIGITS_MOST, NESTED_MOST, RESULT_MOST, BadResult, result_of
+from waterclock_worker.reporting.outcome import wait_of
+from waterclock_worker.reporting.results import (
+    DIGITS_MOST,
+    NESTED_MOST,
+    RESULT_MOST,
+    BadResult,
+    result_of,
+)
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from tests.unit.worker.test_step_log import Taken
-from waterclock_worker import capture
-from waterclock_worker.reporting.speaking import speaking
-from waterclock_worker.reporting.streams import streams_led
+from waterclock_worker.execution import capture
+from waterclock_worker.reporting.capture.current_run import speaking
+from waterclock_worker.reporting.capture.streams import streams_led
 
 
 @pytest.fixture(autouse=True)

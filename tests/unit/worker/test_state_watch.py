@@ -18,9 +18,9 @@ import pytest
 
 from tests.unit.worker.test_step_log import Taken
 from waterclock.executors.lifespans import ThreadValues, lifespan
-from waterclock_worker import capture
-from waterclock_worker.capture import captured
-from waterclock_worker.execution import state_watch
+from waterclock_worker.execution import capture
+from waterclock_worker.execution.capture import captured
+from waterclock_worker.execution.isolation import state_watch
 
 HOME = Path.cwd()
 
@@ -217,7 +217,7 @@ def test_the_workers_own_records_reach_its_output_while_a_run_has_its_way_with_l
     guilty = Run("guilty")
     guilty.does(logging.disable)
     guilty.does(logging.getLogger().handlers.clear)
-    log = logging.getLogger("waterclock_worker.loops")
+    log = logging.getLogger("waterclock_worker.execution.async_loops")
     log.info("before")
     guilty.does(logging.getLogger("waterclock_worker").setLevel, logging.CRITICAL)
     log.warning("executors' loop is blocked")
@@ -262,7 +262,7 @@ def test_handlers_that_a_run_puts_in_a_list_take_no_line_of_another() -> None:
 
 def test_what_the_worker_says_for_a_run_that_has_ended_reaches_its_own_output(output: Output) -> None:
     run, beside = Run("r"), Run("beside")
-    own, users = logging.getLogger("waterclock_worker.running"), logging.getLogger("shop.orders")
+    own, users = logging.getLogger("waterclock_worker.execution.pool"), logging.getLogger("shop.orders")
     run.does(own.warning, "within it")
     assert run.ends() == ["within it"]
     run.does(own.warning, "after its end")

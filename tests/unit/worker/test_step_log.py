@@ -9,11 +9,18 @@ from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import StepFinished, StepLogged, StepProgressed, StepStarted, StoredEvent
 from waterclock.model.ids import RunId
 from waterclock.model.outcomes import Error
-from waterclock_worker import log_tail, pending
-from waterclock_worker.log_tail import TAIL_MOST, Memory
-from waterclock_worker.pending import BATCH_BYTES, CAPPED, GAP_LINES, GAP_MS, HEAD_MOST, PENDING_MOST
-from waterclock_worker.steps import StepLog
-from waterclock_worker.text import LINE_MOST
+from waterclock_worker.reporting import log_tail, pending
+from waterclock_worker.reporting.bounds import LINE_MOST
+from waterclock_worker.reporting.log_tail import TAIL_MOST, Memory
+from waterclock_worker.reporting.pending import (
+    BATCH_BYTES,
+    CAPPED,
+    GAP_LINES,
+    GAP_MS,
+    HEAD_MOST,
+    PENDING_MOST,
+)
+from waterclock_worker.reporting.step_log import StepLog
 
 _decode = msgspec.json.Decoder(StoredEvent).decode
 

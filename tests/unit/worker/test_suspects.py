@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waterclock.log.commands.attempts import SUSPECT_FROM, Grant
 from waterclock.model.ids import RunId
-from waterclock_worker.suspects import Suspects
+from waterclock_worker.claiming.poison import Suspects
 
 
 def grant(losses: int) -> Grant:

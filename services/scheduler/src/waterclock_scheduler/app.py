@@ -19,9 +19,9 @@ from waterclock.log import broker as messages
 from waterclock.log.broker import BLOCK_MS, Control, control_stream
 from waterclock.model.ids import JobId
 from waterclock.wire.keys import Keys
-from waterclock_scheduler.peers import SAID_EVERY_S
+from waterclock_scheduler.discovery import SAID_EVERY_S
+from waterclock_scheduler.leadership import wait
 from waterclock_scheduler.scheduler import Scheduler
-from waterclock_scheduler.terms import wait
 
 _TOGETHER = 500  # entries of a doorbell in one read
 

@@ -7,7 +7,7 @@ import logging
 from waterclock.log.client import Log
 from waterclock.log.commands.queues import TRUTH, follow
 from waterclock.log.connection.transient import PASSES
-from waterclock_scheduler.terms import Term, wait
+from waterclock_scheduler.leadership import Term, wait
 
 LOOK_S = 0.5
 

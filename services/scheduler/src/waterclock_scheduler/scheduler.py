@@ -8,10 +8,10 @@ from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
 from waterclock.model.ids import JobId
+from waterclock_scheduler.decider import Walk
+from waterclock_scheduler.discovery import Peers
+from waterclock_scheduler.leadership import Term, Terms
 from waterclock_scheduler.pauses import keep_pauses
-from waterclock_scheduler.peers import Peers
-from waterclock_scheduler.terms import Term, Terms
-from waterclock_scheduler.walker import Walk
 
 
 class Scheduler:

@@ -17,7 +17,7 @@ from waterclock.log.commands.requests import Decided, Quiet, Request
 from waterclock.model.events import FireCoalesced, FireSkipped
 from waterclock.model.ids import JobId, RunId, was_requested
 from waterclock.model.timestamps import Stamp, millis
-from waterclock_scheduler.units import Batch
+from waterclock_scheduler.batches import Batch
 
 _decode = msgspec.json.Decoder(FireSkipped | FireCoalesced).decode
 

@@ -14,8 +14,8 @@ from typing import Any, cast
 import msgspec
 
 from waterclock.executors.descriptions import written
-from waterclock_worker.results import DIGITS_MOST
-from waterclock_worker.text import LINE_MOST, cleaned, exact
+from waterclock_worker.reporting.bounds import LINE_MOST, cleaned, exact
+from waterclock_worker.reporting.results import DIGITS_MOST
 
 NESTED_MOST = 64
 """Arrays and objects within each other: the API checks parameters by a schema that is no deeper."""

@@ -29,9 +29,9 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.clock import server_time
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit
 from waterclock.wire.keys import Keys
+from waterclock_worker.announced_places import reach_of
 from waterclock_worker.control import app_of
 from waterclock_worker.execution.guarded_loop import UvLoop, own_tasks_told
-from waterclock_worker.reach import reach_of
 from waterclock_worker.registry import discover
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import Worker

@@ -16,8 +16,8 @@ from waterclock.kit.service import Unfit
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import PLACED, ReferenceSpec
 from waterclock_worker.announcement import Unreadable, odd_defaults, readable
-from waterclock_worker.files import load_file, look_here_for
-from waterclock_worker.text import LINE_MOST, cleaned, error_of
+from waterclock_worker.module_loader import load_file, look_here_for
+from waterclock_worker.reporting.bounds import LINE_MOST, cleaned, error_of
 
 GROUP = "waterclock.executors"
 _NOTHING: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}

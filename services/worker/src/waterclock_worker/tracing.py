@@ -13,10 +13,10 @@ from opentelemetry.trace import Span, SpanKind
 
 from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.telemetry.semantics import messaging
-from waterclock_worker.outcomes import Outcome
+from waterclock_worker.reporting.outcome import Outcome
 
 if TYPE_CHECKING:
-    from waterclock_worker.attempt import Attempt
+    from waterclock_worker.execution.attempt import Attempt
 
 GROUP = "workers"
 _WELL = frozenset({"succeeded", "cancelled", "returned"})

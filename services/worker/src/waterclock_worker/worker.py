@@ -27,19 +27,19 @@ from waterclock.model.events import ResultRefused, RunCancelled, RunLost, Worker
 from waterclock.model.ids import RunId
 from waterclock.model.names import normal
 from waterclock.model.stored_parameters import UnfitParams
-from waterclock_worker import measuring
-from waterclock_worker.capture import captured
-from waterclock_worker.claim import Claimer, Doorbell, listen
+from waterclock_worker import metrics
+from waterclock_worker.announced_places import NOWHERE, Reach
+from waterclock_worker.claiming.claim import Claimer, Doorbell, listen
+from waterclock_worker.claiming.delayed import Promoter
+from waterclock_worker.claiming.leases import Leases
+from waterclock_worker.claiming.sessions import Seat
+from waterclock_worker.claiming.store_clock import StoreClock
+from waterclock_worker.execution.capture import captured
 from waterclock_worker.execution.guarded_loop import AsyncioLoop, NewLoop, own_tasks_told
-from waterclock_worker.leases import Leases
-from waterclock_worker.promote import Promoter
-from waterclock_worker.reach import NOWHERE, Reach
+from waterclock_worker.execution.pool import Running
 from waterclock_worker.registry import Registry
-from waterclock_worker.running import Running
-from waterclock_worker.seats import Seat
 from waterclock_worker.settings import WorkerSettings
-from waterclock_worker.storeclock import StoreClock
-from waterclock_worker.unfit import unfit_jobs
+from waterclock_worker.stored_parameters import unfit_jobs
 
 STOPPING = 2.0  # s for attempts to stop when the drain's time is over: a child is killed after 1.5
 FAREWELL = 5.0  # s for the last endings
@@ -121,7 +121,7 @@ class Worker:
         """Set the gauges of what is so now."""
         held = [attempt for seat in self._seats for attempt in seat.attempts.values()]
         own_loops = 0 if self._running is None else len(self._running.alone)
-        measuring.standing(self._settings.slots, held, own_loops=own_loops)
+        metrics.standing(self._settings.slots, held, own_loops=own_loops)
 
     async def _serve(self, tasks: asyncio.TaskGroup) -> None:
         running = self._running = Running(

@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 
 from waterclock.executors.lifespans import LoopValues
 from waterclock_worker.execution.guarded_loop import ENDS, NewLoop, RunTask
-from waterclock_worker.steps import StepLog
+from waterclock_worker.reporting.step_log import StepLog
 
 FAILURES_MOST = 3
 """In a row: a loop that fails as often without having got on is past use."""

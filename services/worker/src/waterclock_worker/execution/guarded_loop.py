@@ -22,8 +22,8 @@ import uvloop
 
 from waterclock.executors.definition import current_step
 from waterclock_worker.execution.run_threads import RunThreads
-from waterclock_worker.reporting.speaking import speaking
-from waterclock_worker.steps import StepLog
+from waterclock_worker.reporting.capture.current_run import speaking
+from waterclock_worker.reporting.step_log import StepLog
 
 T = TypeVar("T")
 ENDS = (SystemExit, KeyboardInterrupt)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from waterclock_worker.attempt import Attempt
+from waterclock_worker.execution.attempt import Attempt
 
 OVERDUE_AFTER = 2.0  # s since it was asked; a child is killed by then
 LOOK_EVERY = 0.5  # s

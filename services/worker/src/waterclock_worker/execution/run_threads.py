@@ -8,9 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
-from waterclock_worker.reporting.speaking import speaking
-from waterclock_worker.steps import StepLog
-from waterclock_worker.threads import Threads
+from waterclock_worker.execution.threads import Threads
+from waterclock_worker.reporting.capture.current_run import speaking
+from waterclock_worker.reporting.step_log import StepLog
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,25 +15,31 @@ from waterclock.executors.definition import RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
 from waterclock.model.timestamps import stamp
-from waterclock_worker.executors.backup import leftovers
-from waterclock_worker.executors.backup import manifest as manifests
-from waterclock_worker.executors.backup.connection import private_environment
-from waterclock_worker.executors.backup.dump import dump
 from waterclock_worker.executors.backup.faults import StoreFault
-from waterclock_worker.executors.backup.keys import DUMP, MANIFEST, folder_of, ours, stem_of
 from waterclock_worker.executors.backup.limits import MIB, Limits
-from waterclock_worker.executors.backup.manifest import Manifest
 from waterclock_worker.executors.backup.params import BackupParams, BackupResult
 from waterclock_worker.executors.backup.place import Place
-from waterclock_worker.executors.backup.programs import Programs, Server, asked_server, found_programs, new_enough
-from waterclock_worker.executors.backup.retention import Cleaning
-from waterclock_worker.executors.backup.store import Store, open_store
-from waterclock_worker.executors.backup.upload import Upload, part_size_for
-from waterclock_worker.executors.backup.verify import verify
+from waterclock_worker.executors.backup.postgres.connection import private_environment
+from waterclock_worker.executors.backup.postgres.dump import dump
+from waterclock_worker.executors.backup.postgres.programs import (
+    Programs,
+    Server,
+    asked_server,
+    found_programs,
+    new_enough,
+)
+from waterclock_worker.executors.backup.postgres.verify import verify
+from waterclock_worker.executors.backup.s3 import leftovers
+from waterclock_worker.executors.backup.s3 import manifest as manifests
+from waterclock_worker.executors.backup.s3.keys import DUMP, MANIFEST, folder_of, ours, stem_of
+from waterclock_worker.executors.backup.s3.manifest import Manifest
+from waterclock_worker.executors.backup.s3.retention import Cleaning
+from waterclock_worker.executors.backup.s3.store import Store, open_store
+from waterclock_worker.executors.backup.s3.upload import Upload, part_size_for
 from waterclock_worker.executors.places.configuration import places_of_process, read_places
 from waterclock_worker.executors.places.place import Places
 from waterclock_worker.executors.places.site import Site, kept, site_of
-from waterclock_worker.executors.references import redacted
+from waterclock_worker.executors.reach.references import redacted
 
 _DELETED_SHOWN = 200
 

@@ -19,12 +19,12 @@ from waterclock.executors.definition import GiveUp, Retry, RunContext, Step, exe
 from waterclock.executors.lifespans import lifespan
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.parameters.http_url import http_url
-from waterclock_worker.executors.hosts import Host, plain
 from waterclock_worker.executors.http.exchange import Answer, BrokenAnswer, Heard, NoAnswer, Request
 from waterclock_worker.executors.http.guard import ALLOW, Guard, Refused
 from waterclock_worker.executors.http.params import HttpParams, HttpResult, Secret
 from waterclock_worker.executors.http.references import REFERENCES, http_references
-from waterclock_worker.executors.references import permit, redacted, secret_of
+from waterclock_worker.executors.reach.hosts import Host, plain
+from waterclock_worker.executors.reach.references import permit, redacted, secret_of
 
 if TYPE_CHECKING:
     from waterclock_worker.executors.http.session import Session

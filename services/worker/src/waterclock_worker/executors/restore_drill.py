@@ -13,27 +13,32 @@ from msgspec import Meta
 from waterclock.executors.definition import RunContext, Step, executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
-from waterclock_worker.executors.backup import manifest as manifests
-from waterclock_worker.executors.backup.connection import Connection, private_environment
-from waterclock_worker.executors.backup.keys import DUMP, MANIFEST, folder_of
 from waterclock_worker.executors.backup.limits import MIB, Limits
-from waterclock_worker.executors.backup.manifest import Manifest
 from waterclock_worker.executors.backup.params import Older, StoreParams
-from waterclock_worker.executors.backup.process import Tell
-from waterclock_worker.executors.backup.programs import Programs, asked_server, found_programs, new_enough
-from waterclock_worker.executors.backup.restore import restore
-from waterclock_worker.executors.backup.restorer import Where, judge, tools_refused
-from waterclock_worker.executors.backup.retention import found_in
-from waterclock_worker.executors.backup.role import Restorer, restorer_of, tools_of
-from waterclock_worker.executors.backup.rows import Counts, RowCounter, largest
-from waterclock_worker.executors.backup.scratch import Psql, scratch_database
-from waterclock_worker.executors.backup.sql import quoted
-from waterclock_worker.executors.backup.store import Store, open_store
-from waterclock_worker.executors.backup.verify import verify
+from waterclock_worker.executors.backup.postgres.connection import Connection, private_environment
+from waterclock_worker.executors.backup.postgres.process import Tell
+from waterclock_worker.executors.backup.postgres.programs import (
+    Programs,
+    asked_server,
+    found_programs,
+    new_enough,
+)
+from waterclock_worker.executors.backup.postgres.restore import restore
+from waterclock_worker.executors.backup.postgres.restorer import Where, judge, tools_refused
+from waterclock_worker.executors.backup.postgres.role import Restorer, restorer_of, tools_of
+from waterclock_worker.executors.backup.postgres.rows import Counts, RowCounter, largest
+from waterclock_worker.executors.backup.postgres.scratch import Psql, scratch_database
+from waterclock_worker.executors.backup.postgres.sql import quoted
+from waterclock_worker.executors.backup.postgres.verify import verify
+from waterclock_worker.executors.backup.s3 import manifest as manifests
+from waterclock_worker.executors.backup.s3.keys import DUMP, MANIFEST, folder_of
+from waterclock_worker.executors.backup.s3.manifest import Manifest
+from waterclock_worker.executors.backup.s3.retention import found_in
+from waterclock_worker.executors.backup.s3.store import Store, open_store
 from waterclock_worker.executors.places.configuration import places_of_process, read_places
 from waterclock_worker.executors.places.place import Places
 from waterclock_worker.executors.places.site import Site, site_of, target_of
-from waterclock_worker.executors.references import Reference, redacted
+from waterclock_worker.executors.reach.references import Reference, redacted
 
 _SHOWN = 200  # differences that the log names
 

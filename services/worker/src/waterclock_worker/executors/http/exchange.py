@@ -9,7 +9,7 @@ import msgspec
 
 from waterclock.model.parameters.http_url import HttpUrl, http_url
 from waterclock_worker.executors.http.guard import Refused
-from waterclock_worker.executors.references import redacted
+from waterclock_worker.executors.reach.references import redacted
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """Methods of requests that may be sent again though they may have been executed (RFC 9110, section 9.2.2)."""

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from waterclock.executors.definition import GiveUp
 from waterclock.model.parameters.http_url import unicode_name
-from waterclock_worker.executors.hosts import by_idna
+from waterclock_worker.executors.reach.hosts import by_idna
 
 ALLOW = "WATERCLOCK_HTTP_ALLOW"
 

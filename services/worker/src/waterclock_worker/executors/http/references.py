@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from waterclock.executors.definition import GiveUp
-from waterclock_worker.executors.references import Listed, listed_in
+from waterclock_worker.executors.reach.references import Listed, listed_in
 
 REFERENCES = "WATERCLOCK_HTTP_REFERENCES"
 

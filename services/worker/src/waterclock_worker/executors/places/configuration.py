@@ -11,11 +11,11 @@ import msgspec
 from waterclock.executors.definition import GiveUp
 from waterclock.kit.settings import SettingsError
 from waterclock.model.places import DEFAULT, PlaceSpec
-from waterclock_worker.executors.backup.connection import connection_of
+from waterclock_worker.executors.backup.postgres.connection import connection_of
 from waterclock_worker.executors.places import variables
 from waterclock_worker.executors.places.file import read_file
 from waterclock_worker.executors.places.place import Place, Places
-from waterclock_worker.executors.references import Listed, secret_of
+from waterclock_worker.executors.reach.references import Listed, secret_of
 
 FILE = "WATERCLOCK_PLACES"
 

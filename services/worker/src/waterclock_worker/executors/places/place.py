@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from waterclock.model.places import OWN, REFERENCES, Drills, PlaceSpec, accepted
-from waterclock_worker.executors.references import Listed
+from waterclock_worker.executors.reach.references import Listed
 
 REGION = "us-east-1"
 

@@ -15,14 +15,19 @@ import msgspec
 from waterclock.executors.definition import GiveUp
 from waterclock.model.parameters.place_bounds import place_flaws, unknown_place
 from waterclock.model.places import REFERENCES
-from waterclock_worker.executors.backup.connection import Connection, connection_of, database_in, hosts_of
 from waterclock_worker.executors.backup.params import StoreParams
 from waterclock_worker.executors.backup.place import Place as Bucket
 from waterclock_worker.executors.backup.place import key_of
-from waterclock_worker.executors.hosts import Host, plain
+from waterclock_worker.executors.backup.postgres.connection import (
+    Connection,
+    connection_of,
+    database_in,
+    hosts_of,
+)
 from waterclock_worker.executors.places.place import Place, Places
-from waterclock_worker.executors.references import Listed, permit, secret_of
-from waterclock_worker.outcomes import BadParams
+from waterclock_worker.executors.reach.hosts import Host, plain
+from waterclock_worker.executors.reach.references import Listed, permit, secret_of
+from waterclock_worker.reporting.outcome import BadParams
 
 _FOLDER = "backups"
 _DAYS, _NUMBER = 7, 1

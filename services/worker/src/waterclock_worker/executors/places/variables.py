@@ -9,7 +9,7 @@ from waterclock.kit.settings import SettingsError
 from waterclock.model.places import DEFAULT
 from waterclock_worker.executors.backup.params import ENDPOINT
 from waterclock_worker.executors.places.place import REGION, Place
-from waterclock_worker.executors.references import Listed, listed_in
+from waterclock_worker.executors.reach.references import Listed, listed_in
 
 DATABASE_URL = "WATERCLOCK_BACKUP_DATABASE_URL"
 BUCKET = "WATERCLOCK_S3_BUCKET"

@@ -1,0 +1,1 @@
+"""How a worker comes to its runs: sessions, leases, claims, delayed and poison runs."""

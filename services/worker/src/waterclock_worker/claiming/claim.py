@@ -1,0 +1,224 @@
+"""Claiming: free slots → runs, one claim under way in each partition, never more than there are slots for.
+
+A claim follows while more is left, after each ring of the doorbell `wake`, when a delayed run is due, and at the latest
+after a second. Rings are heard by one blocking read for all partitions of a server; what is not answered (the log away,
+halted) is asked again with the same number, so that no grant is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from waterclock.kit.clock import Clock
+from waterclock.kit.randomness import fraction, token
+from waterclock.kit.telemetry import catalog
+from waterclock.log.client import Log, Queue
+from waterclock.log.commands.attempts import Claimed, Grant, QueueCredit, claim, wait_wake
+from waterclock.log.commands.bodies import Body, part
+from waterclock.log.connection.errors import NoSession
+from waterclock.log.connection.transient import PASSES
+from waterclock.log.liveness.sessions import join_partition
+from waterclock.model.events import RunCancelled, RunStarted
+from waterclock.model.ids import RunId
+from waterclock_worker.claiming.retry import FIRST, LONGEST, until_answered
+from waterclock_worker.claiming.sessions import Seat
+from waterclock_worker.execution.pool import Running
+
+IDLE = 1.0  # s until another claim, whatever was heard
+CLAIM_MOST = 100  # runs: about 2 ms of the server's time
+HALVED_FROM = 50  # runs: a claim takes at most half of more slots, so that some execute while the next are claimed
+
+log = logging.getLogger(__name__)
+
+
+class Doorbell:
+    """What was heard of one partition: the id of the last ring."""
+
+    def __init__(self) -> None:
+        self.last = "0-0"
+        self._rung = asyncio.Event()
+
+    def ring(self, entry: str) -> None:
+        self.last = entry
+        self._rung.set()
+
+    def knock(self) -> None:
+        """Ring without an entry: something else has changed."""
+        self._rung.set()
+
+    async def wait(self, timeout: float) -> None:
+        try:
+            async with asyncio.timeout(timeout):
+                await self._rung.wait()
+        except TimeoutError:
+            return
+        self._rung.clear()
+
+
+class Claimer:
+    """Claims in one partition until it is told to stop."""
+
+    def __init__(
+        self,
+        store: Log,
+        seat: Seat,
+        running: Running,
+        *,
+        worker: str,
+        queues: Sequence[Queue],
+        strict: bool,
+        lease: float,
+        clock: Clock,
+        joined: Callable[[str], Body | None],
+        opened: Callable[[], None],
+        ready_at: Callable[[int | None], None],
+    ) -> None:
+        """`lease`: s that a new session is trusted; `joined`: the WorkerJoined of a session, where it is announced;
+        `opened`: called when there is one; `ready_at`: told when the next delayed run is due."""
+        self.doorbell = Doorbell()
+        self._log = store
+        self._seat = seat
+        self._running = running
+        self._worker = worker
+        self._credits = [QueueCredit(name=queue.name, weight=queue.weight) for queue in queues]
+        self._strict = strict
+        self._most = min(CLAIM_MOST, max(HALVED_FROM, running.slots // 2))
+        self._lease = lease
+        self._clock = clock
+        self._joined = joined
+        self._opened = opened
+        self._ready_at = ready_at
+        self._stopping = False
+        self._body = ""
+
+    def stop(self) -> None:
+        """No further claim; one under way comes to its end, and what it grants is given back."""
+        self._stopping = True
+        self.doorbell.knock()
+
+    async def run(self) -> None:
+        more = True
+        while not self._stopping:
+            if not self._seat.session:
+                await self.open()
+                more = True
+            if not more:
+                await self.doorbell.wait(IDLE)
+            slots = await self._running.offer(self._most)
+            grants: list[Grant] = []
+            try:
+                if not self._stopping:
+                    claimed = await self._claim(slots)
+                    grants = claimed.grants
+                    more = self._note(claimed)
+                    stopped = "returned" if self._stopping else None
+                    self._running.begin(self._seat, grants, stopped=stopped)
+            except NoSession:
+                self.lost(self._seat.session)
+            finally:
+                self._seat.claiming = False
+                self._running.suspects.answered(self._seat.partition, grants)
+                self._running.give_back_slots(slots - len(grants))
+
+    async def open(self) -> None:
+        """Take a seat in the partition: a session never used before."""
+        while True:
+            session = f"{self._worker}-{token(8)}"
+            asked_at = self._clock.monotonic()
+            try:
+                await until_answered(
+                    lambda: join_partition(self._log, self._seat.partition, session, body=self._joined(session)),  # noqa: B023
+                    what="join",
+                )
+            except NoSession:
+                continue
+            self._body = part(RunStarted, worker=self._worker, session=session)
+            self._seat.opened(session, trusted_until=asked_at + self._lease)
+            log.info("session opened", extra={"partition": self._seat.partition, "session": session})
+            self._opened()
+            return
+
+    def lost(self, session: str) -> None:
+        """The session was found dead: its runs are other workers' now."""
+        attempts = self._seat.lost(session)
+        if session:
+            catalog.SESSIONS_LOST.add(1)
+            log.warning("session lost", extra={"partition": self._seat.partition, "session": session})
+        for attempt in attempts:
+            attempt.lose()
+        self.doorbell.knock()
+
+    async def _claim(self, slots: int) -> Claimed:
+        """One claim, asked until it is answered."""
+        seat = self._seat
+        number = seat.claims + 1
+        suspects = self._running.suspects.ask(seat.partition)
+        seat.claiming = True
+
+        def ask():  # noqa: ANN202
+            return claim(
+                self._log,
+                seat.partition,
+                session=seat.session,
+                number=number,
+                slots=slots,
+                suspects=suspects,
+                queues=self._credits,
+                strict=self._strict,
+                body=self._body,
+                body_cancelled=_CANCELLED,
+            )
+
+        seat.asked_at = self._clock.monotonic()
+        claimed = await until_answered(ask, what="claim")
+        seat.claims = number
+        catalog.CLAIMS.add(1)
+        return claimed
+
+    def _note(self, claimed: Claimed) -> bool:
+        """Keep what the answer says beside its grants; returns whether to claim again at once."""
+        self._credits = [
+            msgspec.structs.replace(queue, credit=credit)
+            for queue, credit in zip(self._credits, claimed.credits, strict=True)
+        ]
+        self._ready_at(claimed.next_at)
+        return claimed.more or _entry(self.doorbell.last) > _entry(claimed.wake)
+
+
+_CANCELLED = part(RunCancelled)
+
+
+def _entry(text: str) -> tuple[int, int]:
+    ms, _, number = text.partition("-")
+    return int(ms), int(number)
+
+
+async def listen(
+    store: Log, doorbells: dict[int, Doorbell], *, cancel: Callable[[RunId], None], back: Callable[[], None]
+) -> None:
+    """For ever: hear the rings of these partitions of one server. `back`: it answers again after it did not."""
+    reader = store.reader()
+    after = dict.fromkeys(doorbells, "0-0")
+    wait = 0.0
+    try:
+        while True:
+            try:
+                woken = await wait_wake(reader, after, IDLE)
+            except PASSES:
+                wait = min(max(wait * 2, FIRST), LONGEST)
+                await asyncio.sleep(wait * (0.5 + fraction() / 2))
+                continue
+            if wait:
+                wait = 0.0
+                back()
+            after = woken.last
+            for partition in woken.partitions:
+                doorbells[partition].ring(after[partition])
+            for run_id in woken.cancels:
+                cancel(run_id)
+    finally:
+        await reader.close()

@@ -1,0 +1,1 @@
+"""Executors in child processes: started, guarded, heard, and told by how they end."""

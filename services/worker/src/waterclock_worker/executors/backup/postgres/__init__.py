@@ -1,0 +1,1 @@
+"""PostgreSQL, as a backup needs it: connections, its programs, dumps, scratch databases."""

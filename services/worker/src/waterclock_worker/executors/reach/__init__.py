@@ -1,0 +1,1 @@
+"""Hosts and references to secrets, as all executors that reach into systems use them."""
