@@ -18,7 +18,7 @@ from redis.exceptions import AuthenticationError
 
 from tests.support.installation import Installation, clean_environment, is_alive, running
 from tests.support.servers import wait_for
-from waterclock_dev import record
+from waterclock_dev.servers import record
 
 SERVICES = {"api", "projector", "scheduler-1", "worker-1"}
 SERVERS = {"redis", "postgres", "s3"}

@@ -16,8 +16,8 @@ from tests.support.commands import path_with_commands
 from tests.support.installation import clean_environment
 from tests.support.readme import README, Block, blocks
 from tests.support.servers import OwnServers, wait_for
-from waterclock_dev.ports import free_port
-from waterclock_dev.postgres import postgres_program
+from waterclock_dev.servers.ports import free_port
+from waterclock_dev.servers.postgres import postgres_program
 
 PAGE = README.parent / "docs" / "operations.md"
 LONGEST = 240.0  # s, all of it

@@ -13,7 +13,7 @@ from tests.support.campaign import Campaign, besieged
 from tests.support.load import JOBS, Load
 from waterclock.kit.clock import SystemClock
 from waterclock.model.events import LogForked
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.valkey import Valkey
 
 FLOWING = 30.0  # s until a run that was asked for has succeeded
 WORK = {name: JOBS[name] for name in ("tick", "serial", "fold", "by-hand")}

@@ -16,7 +16,7 @@ from tests.support.campaign import Campaign, besieged
 from tests.support.certificates import DAY, Authority
 from tests.support.installation import ENDED, answered
 from tests.support.terminator import Terminator, terminated
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 SAID = 60.0  # s until all have met the certificate; they try again after pauses that grow
 FLOWING = 60.0  # s until a run has succeeded

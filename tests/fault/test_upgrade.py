@@ -31,7 +31,7 @@ from waterclock.model.timestamps import stamp
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.readmodels.shadow_tables import Difference
 from waterclock_api.place_findings import of_jobs
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 FLOWING, QUIET = 60.0, 90.0  # s
 NEW: dict[str, tuple[str, ...]] = {}

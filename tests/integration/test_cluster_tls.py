@@ -17,7 +17,7 @@ from tests.support.terminator import terminated
 from waterclock.log.broker import Control, application, broker_of, control_stream, hosted, say
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.recovery.opening import initialise, tail_of
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 
 @pytest.mark.asyncio

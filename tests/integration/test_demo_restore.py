@@ -10,10 +10,10 @@ import pytest
 
 from tests.integration.backup.stage import outside
 from tests.support.servers import Bucket
-from waterclock_dev import record
 from waterclock_dev.demo.compare import different, tables
 from waterclock_dev.demo.live import DemoFailed
 from waterclock_dev.demo.restore import fetched
+from waterclock_dev.servers import record
 
 pytestmark = pytest.mark.asyncio
 

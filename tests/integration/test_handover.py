@@ -15,7 +15,7 @@ from waterclock.log.liveness import lag
 from waterclock.model.ids import JobId, created_job
 from waterclock.store.connection.pool import connect_anew
 from waterclock_api import lagging
-from waterclock_dev.ports import free_port
+from waterclock_dev.servers.ports import free_port
 from waterclock_dev.services import Service
 
 pytestmark = pytest.mark.asyncio

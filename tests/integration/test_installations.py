@@ -30,7 +30,7 @@ from waterclock_api.installations import (
     settle_installation,
 )
 from waterclock_api.opening import ensure_open
-from waterclock_dev.ports import free_port
+from waterclock_dev.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio
 

@@ -9,7 +9,7 @@ from tests.integration.test_trace import ended, everything
 from waterclock.kit.health import Report, served
 from waterclock.kit.telemetry.catalog import ALL, exposed
 from waterclock.kit.telemetry.metrics import Counter
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 
 def value(text: str, series: str) -> float:

@@ -28,7 +28,7 @@ from waterclock.kit.health import Report, served
 from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.catalog import exposed
 from waterclock_api.audit import TAGS
-from waterclock_dev.ports import LOOPBACK, free_port
+from waterclock_dev.servers.ports import LOOPBACK, free_port
 
 PATIENCE_S = 30.0
 EMPTY = {"waterclock_log_memory_limit_bytes"}

@@ -36,8 +36,8 @@ from waterclock.store.connection.pool import connect_anew
 from waterclock.store.readmodels.rebuild import compare
 from waterclock_api import alone
 from waterclock_api import opening as api_opening
-from waterclock_dev.servers import Server
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.valkey import Valkey
 
 pytestmark = pytest.mark.asyncio
 

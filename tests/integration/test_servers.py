@@ -18,13 +18,13 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, ResponseError
 
 from tests.support.servers import Bucket, OwnPostgres, OwnServers, OwnValkey, redis_server
-from waterclock_dev import servers
-from waterclock_dev.children import Child
-from waterclock_dev.ports import LOOPBACK, free_port
-from waterclock_dev.postgres import Postgres
-from waterclock_dev.s3 import S3
-from waterclock_dev.servers import Server, ServerError
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers import server as servers
+from waterclock_dev.servers.children import Child
+from waterclock_dev.servers.ports import LOOPBACK, free_port
+from waterclock_dev.servers.postgres import Postgres
+from waterclock_dev.servers.s3 import S3
+from waterclock_dev.servers.server import Server, ServerError
+from waterclock_dev.servers.valkey import Valkey
 
 pytestmark = pytest.mark.asyncio
 

@@ -40,9 +40,9 @@ from waterclock_api.epoch_findings import of_epochs
 from waterclock_api.opening import ensure_open
 from waterclock_api.reaching import look
 from waterclock_api.reservations import Reservations
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.servers import Server
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.valkey import Valkey
 
 pytestmark = pytest.mark.asyncio
 

@@ -27,7 +27,7 @@ from waterclock.log.connection.errors import LogError
 from waterclock.store.connection.errors import StoreUnfit
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 pytestmark = pytest.mark.asyncio
 

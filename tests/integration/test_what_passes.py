@@ -24,7 +24,7 @@ from waterclock.executors import definition
 from waterclock.log.client import LogSettings
 from waterclock.log.recovery.opening import initialise
 from waterclock_api import main as api
-from waterclock_dev.ports import LOOPBACK, free_port
+from waterclock_dev.servers.ports import LOOPBACK, free_port
 from waterclock_scheduler import main as scheduler
 from waterclock_worker import main as worker
 

@@ -14,7 +14,7 @@ import psycopg
 from tests.redteam.attack import Fell, attack, fell_unless
 from tests.redteam.field import API, Field, bearer
 from tests.support.services import Place, Service
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 KIND = "access"
 LATE = 8.0  # s after the end of a credential

@@ -13,7 +13,7 @@ import msgspec
 
 from tests.redteam.attack import attack, fell_unless
 from tests.redteam.field import API, Field
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 KIND = "exhaustion"
 STANDSTILL = 1.0  # s that nobody is answered: far above a busy machine, far below what an attack makes of it

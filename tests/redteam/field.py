@@ -26,11 +26,11 @@ from tests.support.waiting import until
 from waterclock.store import api_keys
 from waterclock_api.scopes import SCOPES, Scope
 from waterclock_api.secret import new_secret
-from waterclock_dev.ports import LOOPBACK, free_port
-from waterclock_dev.postgres import Postgres
-from waterclock_dev.s3 import S3
-from waterclock_dev.servers import Server
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.ports import LOOPBACK, free_port
+from waterclock_dev.servers.postgres import Postgres
+from waterclock_dev.servers.s3 import S3
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.valkey import Valkey
 
 API = "/v1/monitor"
 ENDED = {"succeeded", "failed", "timedOut", "cancelled", "died"}

@@ -10,7 +10,7 @@ import asyncio
 from typing import Self
 from urllib.parse import urlsplit
 
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 SILENCE, RESET = "silence", "reset"
 """In place of an answer: none at all, or the end of the connection."""

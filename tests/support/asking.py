@@ -5,8 +5,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from waterclock.log.connection.connections import facts
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.servers import Server
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.server import Server
 
 SILENT = 10.0  # s
 

@@ -14,14 +14,14 @@ import httpx
 from tests.support import waiting
 from tests.support.evidence import Evidence, connected
 from tests.support.installation import clean_environment, is_alive
-from waterclock_dev.elsewhere import Elsewhere
 from waterclock_dev.installation import Installation, Plan
-from waterclock_dev.ports import free_port
-from waterclock_dev.postgres import Postgres
-from waterclock_dev.prefix import Prefixed
-from waterclock_dev.servers import Server
-from waterclock_dev.supervise import keep, together
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.external import Elsewhere
+from waterclock_dev.servers.ports import free_port
+from waterclock_dev.servers.postgres import Postgres
+from waterclock_dev.servers.prefix import Prefixed
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.supervise import keep, together
+from waterclock_dev.servers.valkey import Valkey
 
 LEASE = 2.0  # s
 SETTINGS = {

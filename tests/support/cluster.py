@@ -13,9 +13,9 @@ from tests.support.asking import ask, told
 from tests.support.replicas import QUICK
 from tests.support.standing import end
 from tests.support.waiting import until
-from waterclock_dev.ports import LOOPBACK, free_port
-from waterclock_dev.servers import Server
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.ports import LOOPBACK, free_port
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.valkey import Valkey
 
 HALVES = ((0, 8191), (8192, 16383))
 THIRDS = ((0, 5460), (5461, 10922), (10923, 16383))

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from tests.support.readme import README
 from tests.support.servers import lone_postgres
-from waterclock_dev.postgres import postgres_program
+from waterclock_dev.servers.postgres import postgres_program
 from waterclock_worker.executors.backup.s3.manifest import Manifest
 
 FILE = README.parent / "deploy/postgres/scratch.sql"

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 CHUNK = 64 * 1024
 

@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.support.repository import ROOT
-from waterclock_dev.children import Child, ending_with_us
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.children import Child, ending_with_us
+from waterclock_dev.servers.ports import LOOPBACK
 
 Kind: TypeAlias = Literal["nginx", "traefik"]
 KINDS: tuple[Kind, ...] = ("nginx", "traefik")

@@ -15,9 +15,9 @@ import httpx
 import msgspec
 
 from tests.support.servers import wait_for
-from waterclock_dev import elsewhere, record
-from waterclock_dev.children import Child
-from waterclock_dev.record import Record
+from waterclock_dev.servers import external, record
+from waterclock_dev.servers.children import Child
+from waterclock_dev.servers.record import Record
 
 READY = 60.0  # s
 POLL = 0.02  # s
@@ -125,7 +125,7 @@ def clean_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in elsewhere.NAMES and not name.startswith("WATERCLOCK_")
+        if name not in external.NAMES and not name.startswith("WATERCLOCK_")
     }
 
 

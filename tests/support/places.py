@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from redis.asyncio import Redis
 
 from tests.support.servers import Bucket, s3_client
-from waterclock_dev.postgres import postgres_program
+from waterclock_dev.servers.postgres import postgres_program
 
 MOST = 1_000_000
 

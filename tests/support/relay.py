@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from typing import Self
 
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 _CHUNK = 65536
 

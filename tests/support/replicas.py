@@ -11,9 +11,9 @@ from tests.support.asking import ask, told
 from tests.support.relay import Relay
 from tests.support.standing import end
 from tests.support.waiting import until
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.servers import Server
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.valkey import Valkey
 
 IN_STEP = 20.0  # s
 SWITCHED = 10.0  # s

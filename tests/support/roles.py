@@ -12,7 +12,7 @@ import psycopg
 
 from tests.support.readme import README
 from tests.support.servers import Shared, fresh_database
-from waterclock_dev.postgres import postgres_program
+from waterclock_dev.servers.postgres import postgres_program
 
 FILE = README.parent / "deploy/postgres/roles.sql"
 NAMES = ("owner", "api", "projector", "backup")

@@ -15,10 +15,10 @@ from tests.support.entrance import Entrance
 from tests.support.installation import clean_environment
 from tests.support.repository import GOLDEN
 from waterclock_dev.installation import DEMO_EXECUTORS
-from waterclock_dev.ports import LOOPBACK, free_port
-from waterclock_dev.prefix import Prefixed
+from waterclock_dev.servers.ports import LOOPBACK, free_port
+from waterclock_dev.servers.prefix import Prefixed
+from waterclock_dev.servers.supervise import together
 from waterclock_dev.services import Service, run_once
-from waterclock_dev.supervise import together
 
 PREVIOUS = GOLDEN / "previous.tar.gz"
 EARLIER = Path(__file__).with_name("earlier.py")

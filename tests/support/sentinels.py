@@ -12,10 +12,10 @@ import msgspec
 from tests.support.asking import ask
 from tests.support.standing import end
 from tests.support.waiting import until
-from waterclock_dev.children import Child, ending_with_us
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.servers import Server
-from waterclock_dev.wheels import program
+from waterclock_dev.servers.children import Child, ending_with_us
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.wheels import program
 
 NAME = "mymaster"
 DOWN = 1.0  # s of silence after which one of them takes the primary for down

@@ -22,11 +22,11 @@ from psycopg import sql
 
 from tests.support import containers
 from tests.support.cluster import start_cluster
-from waterclock_dev.postgres import Postgres
-from waterclock_dev.s3 import S3
-from waterclock_dev.servers import Program, Server
-from waterclock_dev.valkey import Valkey
-from waterclock_dev.wheels import program
+from waterclock_dev.servers.postgres import Postgres
+from waterclock_dev.servers.s3 import S3
+from waterclock_dev.servers.server import Program, Server
+from waterclock_dev.servers.valkey import Valkey
+from waterclock_dev.servers.wheels import program
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Program)

@@ -12,9 +12,9 @@ import httpx
 
 from tests.support.installation import ENDED, answered, clean_environment
 from tests.support.waiting import until
-from waterclock_dev.children import Child
 from waterclock_dev.installation import DEMO_EXECUTORS
-from waterclock_dev.ports import free_port
+from waterclock_dev.servers.children import Child
+from waterclock_dev.servers.ports import free_port
 
 PATIENCE = 60.0  # s
 VERBS = ("projector", "api", "scheduler", "worker")

@@ -12,10 +12,10 @@ import psycopg
 from tests.support.relay import Relay
 from tests.support.standing import end
 from tests.support.waiting import until
-from waterclock_dev.children import Child
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.postgres import USER, Postgres, postgres_program
-from waterclock_dev.servers import Server
+from waterclock_dev.servers.children import Child
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.postgres import USER, Postgres, postgres_program
+from waterclock_dev.servers.server import Server
 
 IN_STEP = 20.0  # s
 COPIED = 60.0  # s

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterable
 from typing import Any
 
-from waterclock_dev.servers import Server
+from waterclock_dev.servers.server import Server
 
 
 async def end(servers: Iterable[Server[Any]]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from tests.support.certificates import Identity
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 _ASKED, _REFUSED = (1234 << 16 | 5679).to_bytes(4), (1234 << 16 | 5680).to_bytes(4)  # SSLRequest, GSSENCRequest
 _CHUNK = 65536

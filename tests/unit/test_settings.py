@@ -20,7 +20,7 @@ from waterclock.kit.settings import PREFIX, RedisSettings, SettingsError, Teleme
 from waterclock_api.serving import check_free
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, queues_of
 from waterclock_api.tokens import TokenSettings
-from waterclock_dev.elsewhere import Elsewhere
+from waterclock_dev.servers.external import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.main import worker
 from waterclock_worker.settings import WorkerSettings

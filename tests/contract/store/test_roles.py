@@ -19,7 +19,7 @@ from waterclock.store import api_keys
 from waterclock.store.connection.errors import StoreUnfit
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate
-from waterclock_dev.postgres import postgres_program
+from waterclock_dev.servers.postgres import postgres_program
 
 pytestmark = pytest.mark.asyncio
 

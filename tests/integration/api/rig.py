@@ -52,7 +52,7 @@ from waterclock_api.secret import new_secret
 from waterclock_api.serving import serve
 from waterclock_api.sharing import Shared
 from waterclock_api.sites import Sites
-from waterclock_dev.ports import LOOPBACK, free_port
+from waterclock_dev.servers.ports import LOOPBACK, free_port
 
 QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))
 SLEEP = ExecutorSpec(

@@ -25,7 +25,7 @@ from waterclock.client.errors import (
     VersionMismatch,
 )
 from waterclock.model.definition import Definition
-from waterclock_dev.ports import LOOPBACK, free_port
+from waterclock_dev.servers.ports import LOOPBACK, free_port
 
 TIDE = Definition(job_name="tide", job_group="demo", invoke_target="demo.noop", labels={"team": "sea"})
 

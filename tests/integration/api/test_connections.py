@@ -25,7 +25,7 @@ from waterclock_api.descriptors import Connections
 from waterclock_api.fronting import Fronted
 from waterclock_api.pieces import STUCK
 from waterclock_api.serving import serve
-from waterclock_dev.ports import LOOPBACK, free_port
+from waterclock_dev.servers.ports import LOOPBACK, free_port
 
 GET = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LARGE = 16 << 20

@@ -31,7 +31,7 @@ from waterclock.log.recovery.opening import initialise
 from waterclock.store.migrate import migrate
 from waterclock_api import keying
 from waterclock_api.secret import new_secret
-from waterclock_dev.ports import free_port
+from waterclock_dev.servers.ports import free_port
 
 PATIENCE = 60.0  # s: a process has taken 13 to start, on a machine that others kept busy
 

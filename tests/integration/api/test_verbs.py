@@ -15,7 +15,7 @@ from waterclock.cli.verbs.explain import explain
 from waterclock.cli.verbs.ledger import ledger
 from waterclock.cli.verbs.preview import preview
 from waterclock.cli.verbs.simulate import simulate
-from waterclock_dev.ports import free_port
+from waterclock_dev.servers.ports import free_port
 
 
 @pytest.mark.asyncio

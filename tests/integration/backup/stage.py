@@ -19,7 +19,7 @@ from tests.support.servers import Bucket
 from waterclock.executors.definition import RunContext
 from waterclock.kit.clock import SystemClock
 from waterclock.testing.run_executor import Told, run_executor
-from waterclock_dev.postgres import postgres_program
+from waterclock_dev.servers.postgres import postgres_program
 from waterclock_worker.executors.backup.limits import Limits
 from waterclock_worker.executors.backup.params import BackupParams, BackupResult
 from waterclock_worker.executors.db_backup import back_up

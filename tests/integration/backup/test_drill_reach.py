@@ -23,7 +23,7 @@ from tests.support.servers import Bucket
 from waterclock.executors.definition import GiveUp, RunContext
 from waterclock.kit.clock import SystemClock
 from waterclock.testing.run_executor import Told, run_executor
-from waterclock_dev.postgres import postgres_program
+from waterclock_dev.servers.postgres import postgres_program
 from waterclock_worker.executors.backup.faults import ChildExit, Damaged, NotProved
 from waterclock_worker.executors.backup.postgres.connection import connection_of, private_environment
 from waterclock_worker.executors.backup.postgres.programs import found_programs

@@ -18,9 +18,9 @@ from tests.support.canaries import Canary, canary
 from tests.support.servers import Bucket, Shared, fresh_database
 from tests.support.services import VERBS, Place, Service, Services
 from waterclock_dev.installation import DEMO_EXECUTORS
-from waterclock_dev.ports import free_port
-from waterclock_dev.s3 import S3
-from waterclock_dev.servers import Server
+from waterclock_dev.servers.ports import free_port
+from waterclock_dev.servers.s3 import S3
+from waterclock_dev.servers.server import Server
 
 LEAKY = Path(__file__).with_name("leaky.py")
 PATIENCE = 60.0  # s

@@ -38,8 +38,8 @@ from tests.support.services import Place, Services
 from tests.support.traces import Receiver, receiving
 from tests.support.users import SERVICES, make_users
 from tests.support.waiting import until
-from waterclock_dev.servers import Server
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.valkey import Valkey
 
 pytestmark = pytest.mark.asyncio
 

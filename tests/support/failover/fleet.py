@@ -12,9 +12,9 @@ import httpx
 
 from tests.support.services import Place
 from tests.support.waiting import until
-from waterclock_dev.children import Child
-from waterclock_dev.prefix import Prefixed
-from waterclock_dev.supervise import together
+from waterclock_dev.servers.children import Child
+from waterclock_dev.servers.prefix import Prefixed
+from waterclock_dev.servers.supervise import together
 
 NAMES = ("projector-1", "api-1", "scheduler-1", "scheduler-2", "worker-1", "worker-2")
 READY = 90.0  # s

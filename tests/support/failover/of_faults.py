@@ -20,7 +20,7 @@ from tests.support.failover.stages import Pair, pair
 from tests.support.leaps import leapt
 from waterclock.kit.clock import SystemClock
 from waterclock.model.timestamps import stamp
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.valkey import Valkey
 
 HOUR = 3_600_000  # ms
 WHILE = 12.0  # s

@@ -14,11 +14,11 @@ from tests.support.replicas import Replicas, replicated
 from tests.support.sentinels import Sentinels, watched
 from tests.support.standby import Standby, with_standby
 from tests.support.standing import end
-from waterclock_dev.children import Child
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.postgres import Postgres, _as_ordinary_user, postgres_program  # pyright: ignore[reportPrivateUsage]
-from waterclock_dev.servers import Server
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.children import Child
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.postgres import Postgres, _as_ordinary_user, postgres_program  # pyright: ignore[reportPrivateUsage]
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.valkey import Valkey
 
 QUICK_POSTGRES = {"recovery_init_sync_method": "syncfs"}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from waterclock.kit.settings import SettingsError, read
-from waterclock_dev.elsewhere import NAMES, Elsewhere
+from waterclock_dev.servers.external import NAMES, Elsewhere
 
 S3 = {
     "WATERCLOCK_S3_ENDPOINT": "http://127.0.0.1:9000",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from waterclock_dev.places import FILE, reach
-from waterclock_dev.record import Bucket
-from waterclock_dev.roles import Roles
+from waterclock_dev.servers.record import Bucket
+from waterclock_dev.servers.roles import Roles
 from waterclock_worker.executors.backup.params import BackupParams
 from waterclock_worker.executors.places.configuration import announced, read_places
 from waterclock_worker.executors.places.file import FREE

@@ -4,7 +4,7 @@ import io
 import os
 import threading
 
-from waterclock_dev.prefix import Prefixed
+from waterclock_dev.servers.prefix import Prefixed
 
 
 class Terminal(io.StringIO):

@@ -10,7 +10,7 @@ from waterclock.cli.terminal import ClientSettings
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
 from waterclock_api.tokens import TokenSettings
-from waterclock_dev.elsewhere import Elsewhere
+from waterclock_dev.servers.external import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.executors.backup.postgres import programs
 from waterclock_worker.executors.http import guard, references

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from waterclock_dev.record import Bucket, FolderTaken, Record, held, read, write
+from waterclock_dev.servers.record import Bucket, FolderTaken, Record, held, read, write
 
 RECORD = Record(
     api="http://127.0.0.1:8080",

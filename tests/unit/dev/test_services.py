@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from waterclock_dev import services
-from waterclock_dev.servers import ServerError
+from waterclock_dev.servers.server import ServerError
 from waterclock_dev.services import Service, run_once
 
 pytestmark = pytest.mark.asyncio

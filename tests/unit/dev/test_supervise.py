@@ -8,9 +8,9 @@ from typing import Self
 
 import pytest
 
-from waterclock_dev.children import Child
-from waterclock_dev.servers import ServerError
-from waterclock_dev.supervise import keep, together, until
+from waterclock_dev.servers.children import Child
+from waterclock_dev.servers.server import ServerError
+from waterclock_dev.servers.supervise import keep, together, until
 
 pytestmark = pytest.mark.asyncio
 

@@ -12,13 +12,13 @@ import msgspec
 
 from waterclock.kit import settings
 from waterclock_dev.client import Api, ApiRefused
-from waterclock_dev.elsewhere import Elsewhere
 from waterclock_dev.installation import Installation, Plan
-from waterclock_dev.ports import LOOPBACK, free_port
-from waterclock_dev.prefix import Prefixed
-from waterclock_dev.record import held
 from waterclock_dev.reload import changed
-from waterclock_dev.supervise import until
+from waterclock_dev.servers.external import Elsewhere
+from waterclock_dev.servers.ports import LOOPBACK, free_port
+from waterclock_dev.servers.prefix import Prefixed
+from waterclock_dev.servers.record import held
+from waterclock_dev.servers.supervise import until
 
 DEMO_JOBS = (
     {

@@ -9,16 +9,16 @@ from typing import NoReturn
 import httpx
 import msgspec
 
-from waterclock_dev import record
-from waterclock_dev.elsewhere import Elsewhere
 from waterclock_dev.places import reach
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.prefix import Prefixed
-from waterclock_dev.record import Record
-from waterclock_dev.servers import ServerError
+from waterclock_dev.servers import record
+from waterclock_dev.servers.external import Elsewhere
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.prefix import Prefixed
+from waterclock_dev.servers.record import Record
+from waterclock_dev.servers.server import ServerError
+from waterclock_dev.servers.stores import Stores
+from waterclock_dev.servers.supervise import Part, keep, together
 from waterclock_dev.services import Service, run_once
-from waterclock_dev.stores import Stores
-from waterclock_dev.supervise import Part, keep, together
 
 DEADLINE = 60.0  # s until the services are ready
 DRAIN = 5  # s a worker gives its running attempts

@@ -11,10 +11,10 @@ from waterclock.kit.service import run_service
 from waterclock_dev.demo.screen import Screen
 from waterclock_dev.demo.show import show
 from waterclock_dev.dev import PortTaken, Wishes, serve
-from waterclock_dev.prefix import Prefixed
-from waterclock_dev.record import FolderTaken
 from waterclock_dev.reload import NoExecutors, located
-from waterclock_dev.servers import ServerError
+from waterclock_dev.servers.prefix import Prefixed
+from waterclock_dev.servers.record import FolderTaken
+from waterclock_dev.servers.server import ServerError
 
 
 @click.command()

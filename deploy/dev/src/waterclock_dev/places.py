@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from waterclock.kit.settings import PREFIX
-from waterclock_dev.record import Bucket
-from waterclock_dev.roles import Roles
+from waterclock_dev.servers.record import Bucket
+from waterclock_dev.servers.roles import Roles
 from waterclock_worker.executors.places import configuration, variables
 from waterclock_worker.executors.places.file import FREE
 

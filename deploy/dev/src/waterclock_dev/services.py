@@ -7,8 +7,8 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 
-from waterclock_dev.children import Child, OnLine, ending_with_us
-from waterclock_dev.servers import ServerError
+from waterclock_dev.servers.children import Child, OnLine, ending_with_us
+from waterclock_dev.servers.server import ServerError
 
 READY = re.compile(r': ready(?= |$)|"event": ?"ready"')  # as kit.telemetry writes it, as text and as JSON
 

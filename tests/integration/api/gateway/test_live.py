@@ -27,7 +27,7 @@ from waterclock.store import api_keys
 from waterclock.store.connection.pool import open_pool
 from waterclock_api import hub
 from waterclock_api.secret import new_secret
-from waterclock_dev.children import Child, ending_with_us
+from waterclock_dev.servers.children import Child, ending_with_us
 
 EVENTS = "/v1/monitor/events"
 AWAY = frozenset({502, 503, 504})

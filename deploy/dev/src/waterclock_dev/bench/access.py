@@ -20,9 +20,9 @@ from waterclock_api.secret import new_secret
 from waterclock_dev.bench.http_load import send
 from waterclock_dev.bench.stage import staged
 from waterclock_dev.bench.trigger import JOB, PATH, WARM, Served, served
-from waterclock_dev.ports import LOOPBACK, free_port
-from waterclock_dev.postgres import Postgres
-from waterclock_dev.servers import Server
+from waterclock_dev.servers.ports import LOOPBACK, free_port
+from waterclock_dev.servers.postgres import Postgres
+from waterclock_dev.servers.server import Server
 
 NOBODY, KEY, LIMITED, TOKEN = KINDS = "nobody is asked", "key", "key, limits", "token, limits"
 _BOUNDLESS = {"WATERCLOCK_RATE_LIMIT": "0", "WATERCLOCK_RATE_LIMIT_ADDRESS": "0"}

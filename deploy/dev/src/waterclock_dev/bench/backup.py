@@ -21,9 +21,9 @@ from waterclock.log import tail
 from waterclock.log.recovery.opening import tail_of
 from waterclock.model.events import RunFailed, RunRetryScheduled, RunSucceeded, RunTimedOut
 from waterclock_dev.bench.stage import Stage, staged
-from waterclock_dev.postgres import Postgres, postgres_program
-from waterclock_dev.s3 import S3
-from waterclock_dev.servers import Server, ServerError
+from waterclock_dev.servers.postgres import Postgres, postgres_program
+from waterclock_dev.servers.s3 import S3
+from waterclock_dev.servers.server import Server, ServerError
 
 PART = 8 * 1024 * 1024  # bytes, the default of db.backup
 AT_ONCE = 3  # parts under way, as of db.backup

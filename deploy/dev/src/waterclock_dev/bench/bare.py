@@ -16,7 +16,7 @@ from waterclock.log.connection.scripts import Script
 from waterclock.model.events import ResultRefused, RunCancelled, RunDied, RunStarted, RunSucceeded
 from waterclock.wire.keys import STREAMS, Keys
 from waterclock_dev.bench.stage import QUEUE
-from waterclock_dev.children import ending_with_us
+from waterclock_dev.servers.children import ending_with_us
 
 SESSION = "bare-loop"
 _encode = msgspec.msgpack.Encoder().encode

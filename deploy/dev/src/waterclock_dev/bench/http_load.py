@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import cast
 from urllib.parse import urlsplit
 
-from waterclock_dev.servers import ServerError
+from waterclock_dev.servers.server import ServerError
 
 CONNECTIONS = 32
 LONGEST = 120.0  # s

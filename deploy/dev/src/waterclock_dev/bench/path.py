@@ -16,9 +16,9 @@ from waterclock.store.migrate import migrate
 from waterclock_dev.bench.http_load import send
 from waterclock_dev.bench.spent import each_spent
 from waterclock_dev.bench.stage import Stage, staged
-from waterclock_dev.ports import LOOPBACK, free_port
-from waterclock_dev.postgres import Postgres
-from waterclock_dev.servers import Server
+from waterclock_dev.servers.ports import LOOPBACK, free_port
+from waterclock_dev.servers.postgres import Postgres
+from waterclock_dev.servers.server import Server
 
 JOB = JobId("benchjob")
 SLOTS = 100

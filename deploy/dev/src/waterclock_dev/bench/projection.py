@@ -38,8 +38,8 @@ from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock.wire.envelope import encode_body
 from waterclock_dev.bench.latency import Latency, summed
 from waterclock_dev.bench.stage import QUEUE, Stage, staged
-from waterclock_dev.postgres import Postgres
-from waterclock_dev.servers import Server
+from waterclock_dev.servers.postgres import Postgres
+from waterclock_dev.servers.server import Server
 
 JOBS = 50
 AT_ONCE = 1_000  # entries, as the projector reads them

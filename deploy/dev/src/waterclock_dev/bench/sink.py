@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from waterclock_dev.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 HEAD_MOST = 65_536  # bytes

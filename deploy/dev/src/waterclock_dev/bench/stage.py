@@ -22,13 +22,13 @@ from waterclock.model.definition import Concurrent, Definition
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import JobId, RunId, requested_run
 from waterclock.model.timestamps import stamp
-from waterclock_dev import elsewhere
-from waterclock_dev.children import OnLine
 from waterclock_dev.installation import DEMO_EXECUTORS
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.servers import Server
+from waterclock_dev.servers import external
+from waterclock_dev.servers.children import OnLine
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.valkey import Valkey
 from waterclock_dev.services import Service
-from waterclock_dev.valkey import Valkey
 
 QUEUE = Queue(name="default", weight=1)
 READY = 30.0  # s a worker has to be ready
@@ -158,7 +158,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         self, verb: str, settings: Mapping[str, str], on_line: OnLine, *, arguments: Sequence[str] = ()
     ) -> AsyncGenerator[Service]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")}
-        env = {name: value for name, value in ours.items() if name not in elsewhere.NAMES}
+        env = {name: value for name, value in ours.items() if name not in external.NAMES}
         service = Service(
             verb,
             verb=verb,

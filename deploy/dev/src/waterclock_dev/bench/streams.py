@@ -19,7 +19,7 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.wire.envelope import encode_body
 from waterclock_dev.bench.projection import stores
 from waterclock_dev.bench.stage import Stage
-from waterclock_dev.ports import free_port
+from waterclock_dev.servers.ports import free_port
 
 PATH = "/v1/monitor/events/stream"
 READERS = 2  # processes

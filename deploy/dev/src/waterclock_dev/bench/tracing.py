@@ -5,7 +5,7 @@ import msgspec
 from waterclock_dev.bench import path
 from waterclock_dev.bench.path import Sustained
 from waterclock_dev.bench.stage import staged
-from waterclock_dev.ports import LOOPBACK, free_port
+from waterclock_dev.servers.ports import LOOPBACK, free_port
 
 SHARES = (None, 0.01, 1.0)
 """Of the traces; None: without tracing."""

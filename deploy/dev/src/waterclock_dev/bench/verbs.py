@@ -8,8 +8,8 @@ import click
 
 from waterclock.kit.service import run_service
 from waterclock_dev.bench import bare_api, report, sink
-from waterclock_dev.servers import ServerError
-from waterclock_dev.supervise import until
+from waterclock_dev.servers.server import ServerError
+from waterclock_dev.servers.supervise import until
 
 
 @click.group(invoke_without_command=True)

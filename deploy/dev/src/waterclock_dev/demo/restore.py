@@ -10,12 +10,12 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from waterclock_dev.children import ending_with_us
 from waterclock_dev.demo.live import DemoFailed
-from waterclock_dev.postgres import postgres_program
-from waterclock_dev.record import Bucket
+from waterclock_dev.servers.children import ending_with_us
+from waterclock_dev.servers.postgres import postgres_program
+from waterclock_dev.servers.record import Bucket
+from waterclock_dev.servers.wheels import program
 from waterclock_dev.services import run_program
-from waterclock_dev.wheels import program
 
 COPY = "restored"  # name of the database
 PATIENCE = 30.0  # s for one program

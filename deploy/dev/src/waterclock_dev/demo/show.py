@@ -10,22 +10,22 @@ import httpx
 import psycopg
 
 from waterclock.kit.settings import PREFIX
-from waterclock_dev import elsewhere
 from waterclock_dev.client import Api, ApiRefused
 from waterclock_dev.demo import backup, tides
 from waterclock_dev.demo.live import DemoFailed
 from waterclock_dev.demo.screen import Screen
-from waterclock_dev.elsewhere import Elsewhere
 from waterclock_dev.installation import Installation, Plan
-from waterclock_dev.ports import free_port
-from waterclock_dev.prefix import Prefixed
-from waterclock_dev.servers import ServerError
-from waterclock_dev.supervise import until
+from waterclock_dev.servers import external
+from waterclock_dev.servers.external import Elsewhere
+from waterclock_dev.servers.ports import free_port
+from waterclock_dev.servers.prefix import Prefixed
+from waterclock_dev.servers.server import ServerError
+from waterclock_dev.servers.supervise import until
 from waterclock_worker.executors.places import configuration, variables
 
 PATIENCE = 60.0  # s for all that follows the start
 LINES_SHOWN = 40  # of the logs, when it fails
-NOT_PASSED_ON = {*elsewhere.NAMES, *variables.NAMES, configuration.FILE, f"{PREFIX}PG_BIN"}
+NOT_PASSED_ON = {*external.NAMES, *variables.NAMES, configuration.FILE, f"{PREFIX}PG_BIN"}
 
 
 async def show(environment: Mapping[str, str], screen: Screen, stop: asyncio.Event) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from waterclock_dev.client import Api
 from waterclock_dev.demo.live import DemoFailed, run_by_hand
 from waterclock_dev.demo.screen import ENDS, Screen
-from waterclock_dev.supervise import together
+from waterclock_dev.servers.supervise import together
 
 SCHEDULE = "*/2 * * * * *"
 FIRES = 3  # to be seen from their decision to their end

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from waterclock_dev import libpq
-from waterclock_dev.elsewhere import Elsewhere
-from waterclock_dev.postgres import Postgres, postgres_program
-from waterclock_dev.prefix import Prefixed
-from waterclock_dev.record import Bucket
-from waterclock_dev.roles import Roles, made_roles
-from waterclock_dev.s3 import S3
-from waterclock_dev.servers import Server
-from waterclock_dev.supervise import together
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers import libpq
+from waterclock_dev.servers.external import Elsewhere
+from waterclock_dev.servers.postgres import Postgres, postgres_program
+from waterclock_dev.servers.prefix import Prefixed
+from waterclock_dev.servers.record import Bucket
+from waterclock_dev.servers.roles import Roles, made_roles
+from waterclock_dev.servers.s3 import S3
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.supervise import together
+from waterclock_dev.servers.valkey import Valkey
 
 DEADLINE = 120.0  # s; a large append-only file is read at the start
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, Protocol, TypeAlias
 
-from waterclock_dev.servers import ServerError
+from waterclock_dev.servers.server import ServerError
 
 Tell: TypeAlias = Callable[[str], None]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from waterclock_dev.children import Child, ending_with_us
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.wheels import program
+from waterclock_dev.servers.children import Child, ending_with_us
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.wheels import program
 
 
 class S3(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import TextIO
 
 from waterclock.kit.telemetry.line_writer import LineWriter
 from waterclock.kit.text.escaping import escaped
-from waterclock_dev.children import OnLine
+from waterclock_dev.servers.children import OnLine
 
 FLUSH_MOST_S = 2.0
 TAB = "\t"

@@ -13,11 +13,11 @@ import psycopg
 
 from waterclock.store.connection.connect import line_of
 from waterclock.store.connection.transient import lasts
-from waterclock_dev import libpq
-from waterclock_dev.children import Child, ending_with_us
-from waterclock_dev.ports import LOOPBACK
-from waterclock_dev.servers import ServerError
-from waterclock_dev.wheels import program
+from waterclock_dev.servers import libpq
+from waterclock_dev.servers.children import Child, ending_with_us
+from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.server import ServerError
+from waterclock_dev.servers.wheels import program
 
 USER = "waterclock"
 DATABASE = "waterclock"

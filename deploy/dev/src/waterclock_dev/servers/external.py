@@ -3,7 +3,7 @@
 import msgspec
 
 from waterclock.kit.settings import PREFIX, SettingsError
-from waterclock_dev.record import Bucket
+from waterclock_dev.servers.record import Bucket
 
 
 class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):

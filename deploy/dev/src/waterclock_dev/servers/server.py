@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Generic, NoReturn, Protocol, Self, TypeVar
 
-from waterclock_dev.children import Child, OnLine
-from waterclock_dev.ports import free_port
+from waterclock_dev.servers.children import Child, OnLine
+from waterclock_dev.servers.ports import free_port
 
 TRIES = 5  # ports tried before we give up: each is free when chosen, and rarely taken before it is bound
 LOCK_WAIT = 5.0  # s; orphans of a killed server are gone within milliseconds

@@ -1,0 +1,1 @@
+"""Embedded servers from wheels, and those that the environment names instead."""
