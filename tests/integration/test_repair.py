@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.contract.log import build
+from tests.contract.log.recovery.test_repair import TellingPlay
 from tests.contract.log.test_laws import Play, check_parts_agree
-from tests.contract.log.test_repair import TellingPlay
 from tests.integration.stage import Stage, append, eventually, staged, work
 from tests.support import damage, proofs
 from tests.support.held import Held, held

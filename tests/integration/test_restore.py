@@ -11,8 +11,8 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.contract.log import build
+from tests.contract.log.recovery.test_repair import TellingPlay
 from tests.contract.log.test_laws import JOBS as PLAYED
-from tests.contract.log.test_repair import TellingPlay
 from tests.integration.api.rig import JOBS, QUEUES, RUNS, Rig, assembled_rig, served
 from tests.integration.api.sse import stream
 from tests.integration.stage import Stage, staged

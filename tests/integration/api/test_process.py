@@ -24,7 +24,7 @@ from tests.integration.api.sse import stream
 from tests.support.gateways import bare_nginx
 from tests.support.servers import OwnPostgres
 from tests.support.waiting import until
-from tests.unit.api.test_tokens import AUDIENCE, ISSUER, KEYS, token
+from tests.unit.api.access.test_jwt import AUDIENCE, ISSUER, KEYS, token
 from waterclock.kit.service import raise_descriptors
 from waterclock.log.client import LogSettings
 from waterclock.log.recovery.opening import initialise

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
+from tests.integration.api.access.test_access import bearer
+from tests.integration.api.cli.test_verbs_of_jobs import typed, worked
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.gateway.test_requests import CLIENT, PROXIES, before, created, from_afar
 from tests.integration.api.rig import JOB, JOBS, served
 from tests.integration.api.sse import stream
 from tests.integration.api.terminal import Terminal
-from tests.integration.api.test_access import bearer
-from tests.integration.api.test_cli import typed, worked
 from tests.support.gateways import KINDS, PREFIX, Kind
-from tests.unit.api.test_tokens import KEYS, settings, token
+from tests.unit.api.access.test_jwt import KEYS, settings, token
 
 ALL = "add export list query run"
 both = pytest.mark.parametrize("kind", KINDS)

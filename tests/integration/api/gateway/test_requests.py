@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from tests.integration.api.conftest import MakeRig
+from tests.integration.api.http.test_attacks import TWO_LENGTHS, sent
 from tests.integration.api.rig import JOB, JOBS, Rig, served
 from tests.integration.api.sse import eventually
-from tests.integration.api.test_attacks import TWO_LENGTHS, sent
 from tests.support.gateways import KINDS, PREFIX, Gateway, Kind, gateway
 from tests.support.traces import receiving
 from waterclock.client.errors import NameTaken, refusal
