@@ -30,7 +30,7 @@ from waterclock.model.events import ResultRefused, RunLost, WorkerLeft
 from waterclock.model.timestamps import stamp
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.readmodels.shadow_tables import Difference
-from waterclock_api.place_findings import of_jobs
+from waterclock_api.operator.diagnostics.places import of_jobs
 from waterclock_dev.servers.ports import LOOPBACK
 
 FLOWING, QUIET = 60.0, 90.0  # s

@@ -22,8 +22,8 @@ from waterclock.store.migrate import migrate
 from waterclock.store.readmodels.rebuild import compare
 from waterclock.store.readmodels.wait_for_position import wait_for
 from waterclock.wire.envelope import Entry
-from waterclock_api import projector
-from waterclock_api.trimming import Keeping
+from waterclock_api.projector import service
+from waterclock_api.projector.trim import Keeping
 
 DEADLINE = 30.0  # s
 
@@ -44,7 +44,7 @@ class Stage:
         stop = asyncio.Event()
         async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
             tasks.create_task(
-                projector.run(
+                service.run(
                     log or self.log,
                     self.pool,
                     stop=stop,

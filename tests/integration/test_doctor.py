@@ -21,8 +21,8 @@ from waterclock.model.events import LeadershipTaken
 from waterclock.model.positions import Position
 from waterclock.store import api_keys
 from waterclock.store.connection.pool import connect_anew
-from waterclock_api.doctor import examine, exit_code, told
-from waterclock_api.installations import make_installation
+from waterclock_api.consistency.identity import make_installation
+from waterclock_api.operator.doctor import examine, exit_code, told
 
 pytestmark = pytest.mark.asyncio
 

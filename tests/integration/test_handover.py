@@ -14,7 +14,7 @@ from tests.support.waiting import until
 from waterclock.log.liveness import lag
 from waterclock.model.ids import JobId, created_job
 from waterclock.store.connection.pool import connect_anew
-from waterclock_api import lagging
+from waterclock_api.consistency import lag as lagging
 from waterclock_dev.servers.ports import free_port
 from waterclock_dev.services import Service
 

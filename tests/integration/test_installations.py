@@ -22,14 +22,14 @@ from waterclock.log.recovery import opening
 from waterclock.store import epochs
 from waterclock.store.connection.pool import connect_anew
 from waterclock.store.installation import Installation, installation
-from waterclock_api import alone
-from waterclock_api.installations import (
+from waterclock_api.consistency import sole_server
+from waterclock_api.consistency.identity import (
     OtherInstallation,
     check_installation,
     make_installation,
     settle_installation,
 )
-from waterclock_api.opening import ensure_open
+from waterclock_api.consistency.open_partition import ensure_open
 from waterclock_dev.servers.ports import free_port
 
 pytestmark = pytest.mark.asyncio
@@ -140,7 +140,7 @@ async def test_an_empty_database_takes_the_identity_of_a_log_that_begins_with_it
 async def test_an_emptied_log_is_put_back_with_its_identity(
     redis_url: str, key_prefix: str, migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alone, "APART", 0.1)
+    monkeypatch.setattr(sole_server, "APART", 0.1)
     async with (
         staged(redis_url, key_prefix, migrated_postgres_url) as stage,
         await connect_anew(stage.pool) as connection,

@@ -9,14 +9,14 @@ from tests.support.waiting import until
 from waterclock.store.connection.pool import connect_anew
 from waterclock.store.connection.statements import statement
 from waterclock.wire.level import LEVEL
-from waterclock_api import levels
+from waterclock_api.projector import event_level
 
 
 @pytest.mark.asyncio
 async def test_projectors_tell_that_none_of_an_earlier_release_is_at_work_and_take_it_back(
     redis_url: str, key_prefix: str, migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(levels, "ALONE_FOR", 0.2)
+    monkeypatch.setattr(event_level, "ALONE_FOR", 0.2)
     async with staged(redis_url, key_prefix, migrated_postgres_url) as stage:
         meta = stage.log.keys.partition(0, "meta")
 

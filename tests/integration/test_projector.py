@@ -32,8 +32,9 @@ from waterclock.store.connection.pool import connect_anew
 from waterclock.store.connection.statements import statement
 from waterclock.store.readmodels.rebuild import compare
 from waterclock.store.readmodels.wait_for_position import wait_for
-from waterclock_api import following, projector, reads, trimming
-from waterclock_api.trimming import Keeping
+from waterclock_api.projector import follow, service, trim
+from waterclock_api.projector.trim import Keeping
+from waterclock_api.queries import read_models
 
 AT = Stamp("2027-01-15T10:00:00.000Z")
 
@@ -166,7 +167,7 @@ async def test_a_restart_of_postgres_counts_nothing_twice(
 async def test_two_projectors_share_the_partitions_and_one_takes_over(
     redis_url: str, key_prefix: str, migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(service, "LOOK_EVERY", 0.05)
     held = (
         "SELECT pid, count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid IN (0, 1) AND mode = 'ExclusiveLock'"
     )
@@ -200,7 +201,7 @@ async def test_two_followers_of_one_partition_count_each_event_once(stage: Stage
         def stopped(self, partition: int, reason: str) -> None: ...
 
     async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
-        both = [tasks.create_task(following.follow(stage.log, stage.pool, 0, Quiet(), Keeping())) for _ in range(2)]
+        both = [tasks.create_task(follow.follow(stage.log, stage.pool, 0, Quiet(), Keeping())) for _ in range(2)]
         await eventually(lambda: stage.rows("SELECT FROM partitions WHERE epoch > 0"))  # 2, if the first was beaten
         await build.create(stage.log)
         for number in range(0, 60, 3):
@@ -267,7 +268,7 @@ async def test_what_is_being_written_when_a_projector_is_told_to_stop_is_written
 ) -> None:
     stop = asyncio.Event()
     async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks, await connect_anew(stage.pool) as other:
-        tasks.create_task(projector.run(stage.log, stage.pool, stop=stop, ready=stage.ready.set))
+        tasks.create_task(service.run(stage.log, stage.pool, stop=stop, ready=stage.ready.set))
         await stage.ready.wait()
         await build.create(stage.log)
         before = await stage.projected()
@@ -324,7 +325,7 @@ async def test_projection_goes_on_while_cleared_lines_are_deleted(stage: Stage) 
             lines = "SELECT text FROM log_lines ORDER BY seq"
             assert await stage.rows(lines) == [("secret",), ("later",)]
             async with stage.pool.connection() as connection:
-                assert [line.text for line in await reads.job_lines(connection, build.J, 10)] == ["later"]
+                assert [line.text for line in await read_models.job_lines(connection, build.J, 10)] == ["later"]
         await eventually(lambda: stage.rows("SELECT FROM clearings HAVING count(*) = 0"))
         assert await stage.rows(lines) == [("later",)]
 
@@ -333,7 +334,7 @@ async def test_projection_goes_on_while_cleared_lines_are_deleted(stage: Stage) 
 async def test_projection_that_is_held_up_says_so_again_and_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(following, "TELL_EVERY", 0.05)
+    monkeypatch.setattr(follow, "TELL_EVERY", 0.05)
 
     async def told() -> bool:
         said = [one.__dict__["reason"] for one in caplog.records if one.message == "projection stands still"]
@@ -371,8 +372,8 @@ async def test_a_clearing_that_was_interrupted_is_finished_at_the_next_start(sta
 
 @pytest.mark.asyncio
 async def test_the_stream_is_trimmed_below_what_is_archived(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "TRIM_EVERY", 0.05)
-    monkeypatch.setattr(trimming, "MARGIN", 10)
+    monkeypatch.setattr(follow, "TRIM_EVERY", 0.05)
+    monkeypatch.setattr(trim, "MARGIN", 10)
     async with stage.projecting(keeping=Keeping(keep_bytes=1, trim_after=0.001)):
         await stage.ready.wait()
         await build.create(stage.log)
@@ -392,8 +393,8 @@ async def test_the_stream_is_trimmed_below_what_is_archived(stage: Stage, monkey
 async def test_under_load_the_streams_keep_to_their_budget_and_nothing_unarchived_goes(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "TRIM_EVERY", 0.02)
-    monkeypatch.setattr(trimming, "MARGIN", 10)
+    monkeypatch.setattr(follow, "TRIM_EVERY", 0.02)
+    monkeypatch.setattr(trim, "MARGIN", 10)
     key = stage.log.keys.partition(0, "events")
     budget = 64 * 1024
 
@@ -562,7 +563,7 @@ async def _watched(stage: Stage, stop: asyncio.Event, unready: asyncio.Event) ->
     def fallen(_: str) -> None:
         unready.set()
 
-    await projector.run(stage.log, stage.pool, stop=stop, ready=stage.ready.set, unready=fallen)
+    await service.run(stage.log, stage.pool, stop=stop, ready=stage.ready.set, unready=fallen)
 
 
 async def _until_said(caplog: pytest.LogCaptureFixture, words: str, *, lines: int = 1) -> None:

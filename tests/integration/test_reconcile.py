@@ -27,11 +27,11 @@ from waterclock.store.chain import verify
 from waterclock.store.connection.pool import connect_anew
 from waterclock.store.connection.statements import statement
 from waterclock.store.readmodels.rebuild import compare
-from waterclock_api.clock_findings import of_clocks
-from waterclock_api.fitting import misfit
-from waterclock_api.installations import check_installation
-from waterclock_api.reconciling import Reconcile
-from waterclock_api.settling import settle_lost
+from waterclock_api.consistency.fit import misfit
+from waterclock_api.consistency.identity import check_installation
+from waterclock_api.consistency.settle_runs import settle_lost
+from waterclock_api.operator.diagnostics.clocks import of_clocks
+from waterclock_api.operator.reconcile import Reconcile
 
 pytestmark = pytest.mark.asyncio
 

@@ -34,8 +34,8 @@ from waterclock.model.positions import Position, at_entry
 from waterclock.store import retention
 from waterclock.store.connection.pool import connect_anew
 from waterclock.store.readmodels.rebuild import compare
-from waterclock_api import alone
-from waterclock_api import opening as api_opening
+from waterclock_api.consistency import open_partition as api_opening
+from waterclock_api.consistency import sole_server
 from waterclock_dev.servers.server import Server
 from waterclock_dev.servers.valkey import Valkey
 
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.asyncio
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two looks at what may have been superseded follow each other soon."""
-    monkeypatch.setattr(alone, "APART", 0.1)
+    monkeypatch.setattr(sole_server, "APART", 0.1)
 
 
 class Installation:

@@ -13,7 +13,7 @@ from tests.support.readme import README
 from tests.support.replicas import Replicas, replicated
 from tests.support.waiting import until
 from waterclock.log.client import Log, LogSettings
-from waterclock_api.replica_findings import of_replicas
+from waterclock_api.operator.diagnostics.replicas import of_replicas
 
 pytestmark = pytest.mark.asyncio
 CONFIGURATION = README.parent / "deploy/valkey/replicated.conf"

@@ -33,10 +33,10 @@ from waterclock.store import archive
 from waterclock.store.connection.pool import connect_anew, open_pool
 from waterclock.store.partitioning import partitionings
 from waterclock.store.readmodels.rebuild import Rebuild, compare
-from waterclock_api.comparing import Ends, Fork
-from waterclock_api.opening import OtherPartitions, ensure_open
-from waterclock_api.repairing import repair
-from waterclock_api.restoring import Restore
+from waterclock_api.consistency.compare import Ends, Fork
+from waterclock_api.consistency.open_partition import OtherPartitions, ensure_open
+from waterclock_api.consistency.repair import repair
+from waterclock_api.operator.restore import Restore
 
 pytestmark = pytest.mark.asyncio
 EPOCH = 7

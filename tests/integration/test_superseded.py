@@ -34,12 +34,12 @@ from waterclock.model.ids import JobId
 from waterclock.store import epochs
 from waterclock.store.connection.pool import connect_anew
 from waterclock.wire.envelope import Entry
-from waterclock_api import alone, reaching
-from waterclock_api.alone import NotOpened
-from waterclock_api.epoch_findings import of_epochs
-from waterclock_api.opening import ensure_open
-from waterclock_api.reaching import look
-from waterclock_api.reservations import Reservations
+from waterclock_api.consistency import reachability, sole_server
+from waterclock_api.consistency.epoch_reservations import Reservations
+from waterclock_api.consistency.open_partition import ensure_open
+from waterclock_api.consistency.reachability import look
+from waterclock_api.consistency.sole_server import NotOpened
+from waterclock_api.operator.diagnostics.epochs import of_epochs
 from waterclock_dev.servers.ports import LOOPBACK
 from waterclock_dev.servers.server import Server
 from waterclock_dev.servers.valkey import Valkey
@@ -99,7 +99,7 @@ def requested(entries: list[Entry]) -> set[str]:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two looks at what may have been superseded follow each other soon."""
-    monkeypatch.setattr(alone, "APART", 0.5)
+    monkeypatch.setattr(sole_server, "APART", 0.5)
 
 
 @pytest_asyncio.fixture
@@ -152,7 +152,7 @@ async def test_an_old_primary_that_the_address_leads_back_to_takes_no_writes(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A4: replica promoted, old primary alive; the address leads to the new one, the old one, the new one."""
-    monkeypatch.setattr(alone, "APART", 1.5)
+    monkeypatch.setattr(sole_server, "APART", 1.5)
     async with process(places) as other, places.stage.projecting():
         await places.stage.ready.wait()
         await build.create(places.log)
@@ -266,7 +266,7 @@ async def test_a_server_that_changes_between_two_looks_is_left_alone(
             looked.set()
             return found
 
-        monkeypatch.setattr(alone, "look_anew", seen)
+        monkeypatch.setattr(sole_server, "look_anew", seen)
         opening = asyncio.create_task(again(lambda: ensure_open(places.log, connection, 0)))
         await looked.wait()
         places.led(places.new)
@@ -416,7 +416,7 @@ async def test_an_api_halts_what_was_superseded_and_notes_what_was_not(places: P
         assert (await gate_of(places.log, 0)).opened
         await ensure_open(places.log, connection, 0)
         assert (await gate_of(places.log, NAMES))[1:3] == (True, 8)
-    assert reaching.EVERY < 5
+    assert reachability.EVERY < 5
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from tests.support.servers import OwnServers
 from tests.support.services import VERBS, Place, Service
 from tests.support.waiting import until
 from waterclock.store import api_keys
-from waterclock_api.scopes import SCOPES, Scope
-from waterclock_api.secret import new_secret
+from waterclock_api.access.scopes import SCOPES, Scope
+from waterclock_api.access.secret import new_secret
 from waterclock_dev.servers.ports import LOOPBACK, free_port
 from waterclock_dev.servers.postgres import Postgres
 from waterclock_dev.servers.s3 import S3

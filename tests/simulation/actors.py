@@ -27,8 +27,8 @@ from waterclock.model.events import LeadershipTaken
 from waterclock.model.ids import JobId, created_job
 from waterclock.model.job import Delete, Replace, SetStatus
 from waterclock.model.timestamps import stamp
-from waterclock_api import edits
-from waterclock_api.caller import Caller, Patience
+from waterclock_api.commands import edit_job
+from waterclock_api.http.caller import Caller, Patience
 from waterclock_api.parts import Parts
 from waterclock_scheduler.decider import Walk
 from waterclock_scheduler.leadership import Term
@@ -104,7 +104,7 @@ class Client:
         caller = self._caller()
         job_id = created_job(caller.command.id)
         self.job_ids.append(job_id)
-        await self._try(lambda: edits.create(self._parts, caller, job_id, self._definition(job_id)))
+        await self._try(lambda: edit_job.create(self._parts, caller, job_id, self._definition(job_id)))
 
     async def change(self) -> None:
         """Something about one of the jobs."""
@@ -115,21 +115,21 @@ class Client:
         ):
             case "replace":
                 await self._try(
-                    lambda: edits.edit(self._parts, caller, job_id, Replace(definition=self._definition(job_id)))
+                    lambda: edit_job.edit(self._parts, caller, job_id, Replace(definition=self._definition(job_id)))
                 )
             case "remark":
                 await self._try(lambda: self._remark(caller, job_id))
             case "disable":
-                await self._try(lambda: edits.edit(self._parts, caller, job_id, SetStatus(status="1")))
+                await self._try(lambda: edit_job.edit(self._parts, caller, job_id, SetStatus(status="1")))
             case "enable":
-                await self._try(lambda: edits.edit(self._parts, caller, job_id, SetStatus(status="0")))
+                await self._try(lambda: edit_job.edit(self._parts, caller, job_id, SetStatus(status="0")))
             case _:
-                await self._try(lambda: edits.edit(self._parts, caller, job_id, Delete()))
+                await self._try(lambda: edit_job.edit(self._parts, caller, job_id, Delete()))
 
     async def _remark(self, caller: Caller, job_id: JobId) -> None:
-        stored = await edits.load(self._parts, job_id)
+        stored = await edit_job.load(self._parts, job_id)
         definition = msgspec.structs.replace(stored.definition, remark=f"at {self._clock.monotonic()}")
-        await edits.edit(self._parts, caller, job_id, Replace(definition=definition))
+        await edit_job.edit(self._parts, caller, job_id, Replace(definition=definition))
 
     async def _try(self, deed: Any) -> None:
         """A client that gets no answer, or a refusal, goes on with something else."""

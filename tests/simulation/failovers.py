@@ -41,11 +41,11 @@ from waterclock.model.ids import RunId
 from waterclock.model.positions import Position
 from waterclock.store import dropped
 from waterclock.wire.keys import Keys
-from waterclock_api import reaching, repairing
-from waterclock_api.alone import NotOpened
-from waterclock_api.comparing import Strangers
-from waterclock_api.opening import ArchiveAhead, ensure_open
-from waterclock_api.reservations import Reservations
+from waterclock_api.consistency import reachability, repair
+from waterclock_api.consistency.compare import Strangers
+from waterclock_api.consistency.epoch_reservations import Reservations
+from waterclock_api.consistency.open_partition import ArchiveAhead, ensure_open
+from waterclock_api.consistency.sole_server import NotOpened
 
 BEGAN_MS = 1_778_000_000_000
 PEACE_S = 25.0
@@ -90,7 +90,7 @@ class Failovers:
         """
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(dropped, "keep", self.postgres.keep)
-            patch.setattr(repairing, "known", self.postgres.known)
+            patch.setattr(repair, "known", self.postgres.known)
             try:
                 play(self.loop, self._play())
             finally:
@@ -266,8 +266,8 @@ class Failovers:
         noted_at = -10.0
         try:
             while True:
-                if self.loop.time() - noted_at >= reaching.EVERY:
-                    await reaching.look(log, self.postgres.connection())
+                if self.loop.time() - noted_at >= reachability.EVERY:
+                    await reachability.look(log, self.postgres.connection())
                     noted_at = self.loop.time()
                 found = await tail.read(reader, 0, at, count=100, block=None, archive=None)
                 if found and not self.postgres.archive(at, found):
@@ -287,8 +287,8 @@ class Failovers:
             tasks.create_task(self._ask_by(log), name="ask")
             while True:
                 with suppress(LogError):
-                    await reaching.look(log, self.postgres.connection())
-                await asyncio.sleep(reaching.EVERY)
+                    await reachability.look(log, self.postgres.connection())
+                await asyncio.sleep(reachability.EVERY)
 
     async def _ask(self) -> None:
         """Another that asks for runs, and knows no database: a scheduler."""

@@ -19,9 +19,9 @@ SERVICES = {
     "worker": (Name("waterclock_worker.main", "serve"),),
     "operator": (
         Name("waterclock_api.main", "_migrate"),
-        Name("waterclock_api.doctor", "doctor"),
-        Name("waterclock_api.reconciling", "reconcile"),
-        Name("waterclock_api.restoring", "restore"),
+        Name("waterclock_api.operator.doctor", "doctor"),
+        Name("waterclock_api.operator.reconcile", "reconcile"),
+        Name("waterclock_api.operator.restore", "restore"),
     ),
 }
 """Where the work of each user begins."""

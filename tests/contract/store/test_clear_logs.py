@@ -14,8 +14,8 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.readmodels import clear_logs
 from waterclock.store.readmodels.clear_logs import clear_lines
 from waterclock.wire.envelope import Entry
-from waterclock_api import reads
-from waterclock_api.dto import LinesQuery
+from waterclock_api.queries import read_models
+from waterclock_api.schemas.requests import LinesQuery
 
 pytestmark = pytest.mark.asyncio
 JOB, OTHER = JobId("j"), JobId("k")
@@ -47,9 +47,9 @@ async def stored(connection: Connection) -> list[str]:
 
 async def read(connection: Connection) -> str:
     """What is shown of lines, one after another: by runs, by jobs, by the archive."""
-    pages = [await reads.run_lines(connection, f"j-{number}", LinesQuery(), 99) for number in range(1, 5)]
+    pages = [await read_models.run_lines(connection, f"j-{number}", LinesQuery(), 99) for number in range(1, 5)]
     lines = [line for page in pages for line in page.items]
-    newest = [line for job in (JOB, OTHER) for line in await reads.job_lines(connection, job, 99)]
+    newest = [line for job in (JOB, OTHER) for line in await read_models.job_lines(connection, job, 99)]
     entries = await archive.entries(connection, 0, None, None, 99)
     told = [entry.event.lines for entry in entries if isinstance(entry.event, StepLogged)]
     texts = [[line.text for line in some] for some in (lines, newest, [one for some in told for one in some])]

@@ -42,16 +42,16 @@ from waterclock.store import api_keys
 from waterclock.store.connection.lanes import statement_seconds
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.readmodels.wait_for_position import wait_for
-from waterclock_api import projector
+from waterclock_api.access.origins import Sites
+from waterclock_api.access.proxies import trusted_networks
+from waterclock_api.access.secret import new_secret
 from waterclock_api.app import application, assembled
-from waterclock_api.fronting import Fronted
-from waterclock_api.observing import Observed
+from waterclock_api.http.cors import Shared
+from waterclock_api.http.gateway import Fronted
+from waterclock_api.http.server import serve
 from waterclock_api.parts import Parts
-from waterclock_api.proxies import trusted_networks
-from waterclock_api.secret import new_secret
-from waterclock_api.serving import serve
-from waterclock_api.sharing import Shared
-from waterclock_api.sites import Sites
+from waterclock_api.projector import service
+from waterclock_api.telemetry.instrumentation import Observed
 from waterclock_dev.servers.ports import LOOPBACK, free_port
 
 QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))
@@ -302,7 +302,7 @@ async def projected(redis_url: str, postgres_url: str, prefix: str, *, stopping:
     stop, ready = asyncio.Event(), asyncio.Event()
     try:
         async with await open_pool(postgres_url, name="projector") as pool, asyncio.TaskGroup() as tasks:
-            work = tasks.create_task(projector.run(log, pool, stop=stop, ready=ready.set))
+            work = tasks.create_task(service.run(log, pool, stop=stop, ready=ready.set))
             async with asyncio.timeout(20):
                 await ready.wait()
             if stopping:

@@ -10,8 +10,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from waterclock.store.connection.statements import statement
-from waterclock_api.auditing import LOOKED_AT
-from waterclock_api.reads import PACKAGE
+from waterclock_api.queries.events import LOOKED_AT
+from waterclock_api.queries.read_models import PACKAGE
 
 RUNS = 100_000
 NOW = 1_800_000_000_000  # ms

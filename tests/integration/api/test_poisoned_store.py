@@ -27,10 +27,11 @@ from waterclock.model.outcomes import RunStatus
 from waterclock.store.connection.pool import connect_anew, open_pool
 from waterclock.store.readmodels.rebuild import compare
 from waterclock.store.readmodels.wait_for_position import wait_for
-from waterclock_api import findings, following
-from waterclock_api.reconciling import Reconcile
-from waterclock_api.restoring import Restore
-from waterclock_api.settling import Settled, settle_lost
+from waterclock_api.consistency.settle_runs import Settled, settle_lost
+from waterclock_api.operator.diagnostics import checks
+from waterclock_api.operator.reconcile import Reconcile
+from waterclock_api.operator.restore import Restore
+from waterclock_api.projector import follow
 
 pytestmark = pytest.mark.asyncio
 WITHIN = 15.0  # s, for each reader; 5 s on a machine that does nothing else
@@ -134,7 +135,7 @@ async def test_a_run_whose_end_tells_nothing_has_died_once_somebody_looks(
             looked.set()
         return found
 
-    monkeypatch.setattr(following, "settle_lost", look)
+    monkeypatch.setattr(follow, "settle_lost", look)
     async with rig(projecting=False) as api:
         place = api.redis_url, api.postgres_url, key_prefix
         async with projected(*place):
@@ -256,10 +257,10 @@ async def test_poison_of_every_type_stops_no_reader(rig: MakeRig, key_prefix: st
             async with in_time():
                 assert await compare(connection) == []
             async with in_time():
-                found = [one async for one in findings.of_store(connection, SystemClock())]
+                found = [one async for one in checks.of_store(connection, SystemClock())]
             (told_of,) = [one for one in found if one.check == "events"]
             assert (told_of.level, "reconcile --known" in told_of.do) == ("warning", True)
-            assert sum(f"{one} " in told_of.said for one in planted) == findings.QUARANTINED
+            assert sum(f"{one} " in told_of.said for one in planted) == checks.QUARANTINED
             said: list[str] = []
             async with in_time():
                 one = Reconcile(api.log, connection, said.append, do=True, accept_loss=False)

@@ -7,7 +7,7 @@ from tests.support.evidence import connected
 from tests.support.failover.field import PREFIX, Field, Row
 from tests.support.failover.stages import Both, both
 from tests.support.waiting import until
-from waterclock_api.trimming import MARGIN
+from waterclock_api.projector.trim import MARGIN
 
 BEHIND = 3.0  # s that the standby lacks
 TURN = 8.0  # s

@@ -17,9 +17,9 @@ from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
 from waterclock.model.parameters.bounds import RANGES, schedule_flaws
 from waterclock.model.timestamps import stamp
-from waterclock_api.checks import definition_of
-from waterclock_api.dto import JobWrite
-from waterclock_api.intake import read_struct
+from waterclock_api.http.request import read_struct
+from waterclock_api.schemas.requests import JobWrite
+from waterclock_api.validation.values import definition_of
 
 NOW = 1_795_910_400_000
 BASE: dict[str, Any] = {"jobName": "a", "invokeTarget": "t"}

@@ -13,10 +13,11 @@ import pytest
 from tests.support.rollout import PREVIOUS
 from waterclock.client import models
 from waterclock.model.definition import Definition
-from waterclock_api import ledger, shapes, simulating
+from waterclock_api.routes.schedules import ledger, simulate
+from waterclock_api.schemas import responses
 
 PAIRS: list[tuple[Any, Any]] = [
-    (getattr(models, name), getattr(shapes, name))
+    (getattr(models, name), getattr(responses, name))
     for name in (
         "Job",
         "LastRun",
@@ -40,10 +41,10 @@ PAIRS: list[tuple[Any, Any]] = [
         "BackfillItem",
     )
 ] + [
-    (models.Backfill, shapes.BackfillAnswer),
-    (models.Page[models.Job], shapes.Jobs),
+    (models.Backfill, responses.BackfillAnswer),
+    (models.Page[models.Job], responses.Jobs),
     (models.Proof, ledger.Ledger),
-    (models.Simulation, simulating.Simulation),
+    (models.Simulation, simulate.Simulation),
 ]
 
 
@@ -60,7 +61,7 @@ def test_the_client_reads_all_that_the_api_tells(ours: Any, told: Any) -> None:
 def told_before() -> dict[str, set[str]]:
     """The members of the shapes of the API of the release before, by their names in Python."""
     with tarfile.open(PREVIOUS) as sources:
-        found = sources.extractfile("services/api/src/waterclock_api/shapes.py")
+        found = sources.extractfile("services/api/src/waterclock_api/schemas/responses.py")
         assert found is not None
         classes = [node for node in ast.parse(found.read()).body if isinstance(node, ast.ClassDef)]
     return {

@@ -19,11 +19,11 @@ import pytest
 from tests.unit.deploy.manifests import KUSTOMIZATIONS, environment, named, of_kind, ours, pods, rendered
 from tests.unit.deploy.stands import ROOT, archive_roles, known_settings, log_users
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
-from waterclock_api.fronting import path_prefix
-from waterclock_api.proxies import trusted_networks
-from waterclock_api.serving import GRACE
+from waterclock_api.access.proxies import trusted_networks
+from waterclock_api.http.gateway import path_prefix
+from waterclock_api.http.server import GRACE
+from waterclock_api.schemas.responses import Queue
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
-from waterclock_api.shapes import Queue
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import FAREWELL, STOPPING

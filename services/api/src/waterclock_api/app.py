@@ -22,63 +22,50 @@ from waterclock.store.archive import ArchiveReader
 from waterclock.store.connection.lanes import lanes_of
 from waterclock.store.connection.pool import Pool
 from waterclock.store.readmodels.wait_for_position import Projected
-from waterclock_api import (
-    audit,
-    backfilling,
-    cancelling_many,
-    dropped,
-    fleet,
-    jobless,
-    jobs,
-    ledger,
-    probes,
-    queues,
-    retrying,
-    retrying_many,
-    runs,
-    schedules,
-    simulating,
-    streaming,
-)
-from waterclock_api.access import ACCESS, Access, Limits, admit
-from waterclock_api.budget import BUDGET, Budget
-from waterclock_api.hub import STREAMS, STREAMS_PER_CLIENT, Hub
-from waterclock_api.keyring import Keyring
-from waterclock_api.losing import Acknowledged, first_archived
-from waterclock_api.measuring import Measured
-from waterclock_api.memory import JobMemory
-from waterclock_api.methods import heads_of, options_of
-from waterclock_api.notes import JobNotes
-from waterclock_api.outages import Outages
-from waterclock_api.page import page_handlers
+from waterclock_api.access.api_keys import Keyring
+from waterclock_api.access.guard import ACCESS, Access, Limits, admit
+from waterclock_api.access.jwt import TokenSettings, tokens_of
+from waterclock_api.access.origins import Sites
+from waterclock_api.access.proxies import Networks
+from waterclock_api.commands.job_cache import JobMemory
+from waterclock_api.consistency.losses import Acknowledged, first_archived
+from waterclock_api.consistency.reachability import Reaching
+from waterclock_api.http.options import heads_of, options_of
+from waterclock_api.http.problems import OUTAGES, to_response
+from waterclock_api.limits.memory_budget import BUDGET, Budget
+from waterclock_api.live.hub import STREAMS, STREAMS_PER_CLIENT, Hub
 from waterclock_api.parts import PARTS, Parts
-from waterclock_api.problems import OUTAGES, to_response
-from waterclock_api.proxies import Networks
-from waterclock_api.reaching import Reaching
-from waterclock_api.registry import Registry
-from waterclock_api.sites import Sites
-from waterclock_api.tokens import TokenSettings, tokens_of
-from waterclock_api.watching import keep_watch
+from waterclock_api.routes.fleet import queues, workers
+from waterclock_api.routes.jobs import backfill, jobs
+from waterclock_api.routes.runs import bulk_cancel, bulk_retry, retry, runs, standalone_runs
+from waterclock_api.routes.schedules import ledger, preview, simulate
+from waterclock_api.routes.system import dropped, event_stream, events, health
+from waterclock_api.routes.system.api_page import page_handlers
+from waterclock_api.telemetry.metrics import Measured
+from waterclock_api.telemetry.outages import Outages
+from waterclock_api.telemetry.schedule_watch import keep_watch
+from waterclock_api.validation.executors import Registry
+from waterclock_api.validation.notes import JobNotes
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 ROUTES = (
     *jobs.HANDLERS,
     *runs.HANDLERS,
-    *jobless.HANDLERS,
-    *retrying.HANDLERS,
-    *retrying_many.HANDLERS,
-    *cancelling_many.HANDLERS,
+    *standalone_runs.HANDLERS,
+    *retry.HANDLERS,
+    *bulk_retry.HANDLERS,
+    *bulk_cancel.HANDLERS,
     *dropped.HANDLERS,
-    *audit.HANDLERS,
-    *streaming.HANDLERS,
-    *schedules.HANDLERS,
-    *simulating.HANDLERS,
-    *backfilling.HANDLERS,
+    *events.HANDLERS,
+    *event_stream.HANDLERS,
+    *preview.HANDLERS,
+    *simulate.HANDLERS,
+    *backfill.HANDLERS,
     *ledger.HANDLERS,
-    *fleet.HANDLERS,
+    *workers.HANDLERS,
     *queues.HANDLERS,
-    *probes.HANDLERS,
+    *health.HANDLERS,
 )
 
 

@@ -30,21 +30,23 @@ from waterclock.store.connection.pool import open_pool, unopened_pool
 from waterclock.store.connection.startup import open_or_stopped, soon_open
 from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
-from waterclock_api.access import Access, Limits
+from waterclock_api.access.anonymous import MEANS, SETTING, check_names, is_keyless, why_not
+from waterclock_api.access.guard import Access, Limits
+from waterclock_api.access.jwt import TokenSettings
+from waterclock_api.access.origins import Sites, allowed_hosts, cors_origins
+from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.app import application, assembled
-from waterclock_api.audit import TAGS
-from waterclock_api.budget import Budget
-from waterclock_api.descriptors import connections_at_most
-from waterclock_api.fronting import Fronted, RequestIds, path_prefix
-from waterclock_api.installations import make_installation
-from waterclock_api.keeping import kept
-from waterclock_api.keyless import MEANS, SETTING, check_names, is_keyless, why_not
-from waterclock_api.lagging import Lags
-from waterclock_api.measuring import tell_lags
-from waterclock_api.observing import Observed
-from waterclock_api.projector import run
-from waterclock_api.proxies import trusted_networks
-from waterclock_api.serving import CONNECTIONS, check_free, serve
+from waterclock_api.consistency.identity import make_installation
+from waterclock_api.consistency.lag import Lags
+from waterclock_api.http.cors import Shared
+from waterclock_api.http.gateway import Fronted, RequestIds, path_prefix
+from waterclock_api.http.server import CONNECTIONS, check_free, serve
+from waterclock_api.limits.client_connections import connections_at_most
+from waterclock_api.limits.memory_budget import Budget
+from waterclock_api.projector.maintenance import kept
+from waterclock_api.projector.service import run
+from waterclock_api.projector.trim import Keeping
+from waterclock_api.routes.system.events import TAGS
 from waterclock_api.settings import (
     ApiSettings,
     MigrateSettings,
@@ -53,10 +55,8 @@ from waterclock_api.settings import (
     log_settings,
     queues_of,
 )
-from waterclock_api.sharing import Shared
-from waterclock_api.sites import Sites, allowed_hosts, cors_origins
-from waterclock_api.tokens import TokenSettings
-from waterclock_api.trimming import Keeping
+from waterclock_api.telemetry.instrumentation import Observed
+from waterclock_api.telemetry.metrics import tell_lags
 
 LOG_FAULTS = (LogUnfit, LogUnavailable)
 

@@ -24,16 +24,16 @@ from waterclock.store.connection.lanes import Lane, LaneFull, Lanes
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.watchdog import within
 from waterclock.store.readmodels.wait_for_position import LOOK_AGAIN, LOOK_ANYWAY, Projected, reached
-from waterclock_api.access import Access
-from waterclock_api.budget import Budget
-from waterclock_api.hub import Hub
-from waterclock_api.memory import JobMemory
-from waterclock_api.naming import OddNames
-from waterclock_api.notes import JobNotes
-from waterclock_api.offload import Offload
-from waterclock_api.outages import Outages
-from waterclock_api.problems import ReadTooSlow
-from waterclock_api.registry import Registry
+from waterclock_api.access.guard import Access
+from waterclock_api.commands.job_cache import JobMemory
+from waterclock_api.commands.names import OddNames
+from waterclock_api.http.problems import ReadTooSlow
+from waterclock_api.limits.memory_budget import Budget
+from waterclock_api.limits.offload import Offload
+from waterclock_api.live.hub import Hub
+from waterclock_api.telemetry.outages import Outages
+from waterclock_api.validation.executors import Registry
+from waterclock_api.validation.notes import JobNotes
 
 READ_TIMEOUT = 2.0  # s, for a place and a connection
 DOWN_TIMEOUT = 0.25  # s, where the one that listens has been lost: Postgres is probably away

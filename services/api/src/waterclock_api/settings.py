@@ -10,7 +10,7 @@ import msgspec
 
 from waterclock.kit.settings import Count, Host, RedisSettings, Seconds, SettingsError, read
 from waterclock.log.client import LogSettings, Queue
-from waterclock_api.budget import HELD_BYTES
+from waterclock_api.limits.memory_budget import HELD_BYTES
 
 Rate = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 """Requests a second; 0: no limit."""

@@ -23,13 +23,13 @@ from waterclock.cli.verbs.jobs import job
 from waterclock.kit.clock import SystemClock
 from waterclock.store import api_keys
 from waterclock.store.migrate import migrate
-from waterclock_api.access import ACCESS, admit
+from waterclock_api.access.api_keys import BOUND
+from waterclock_api.access.guard import ACCESS, admit
+from waterclock_api.access.scopes import SCOPES
 from waterclock_api.app import ROUTES
-from waterclock_api.findings import of_api
-from waterclock_api.keyring import BOUND
-from waterclock_api.problems import OUTAGES, to_response
-from waterclock_api.scopes import SCOPES
-from waterclock_api.spec import Spec
+from waterclock_api.http.problems import OUTAGES, to_response
+from waterclock_api.http.route import Spec
+from waterclock_api.operator.diagnostics.checks import of_api
 
 OPEN = {"/livez", "/readyz", "/schema/openapi.json", "/schema/asyncapi.json"}
 ASSETS = ("/", "/page.css", "/page.js", "/problems")

@@ -23,11 +23,11 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.recovery.opening import initialise
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.migrate import migrate
-from waterclock_api import keyring
+from waterclock_api.access import api_keys
+from waterclock_api.access.jwt import TokenSettings
 from waterclock_api.app import application, assembled
-from waterclock_api.observing import Observed
 from waterclock_api.parts import Parts
-from waterclock_api.tokens import TokenSettings
+from waterclock_api.telemetry.instrumentation import Observed
 
 FORWARDED = (
     {"X-Forwarded-For": "203.0.113.7"},
@@ -71,7 +71,7 @@ async def test_keys_that_cannot_be_read_let_nobody_in(
     redis_url: str, own_postgres: OwnPostgres, key_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the start, and again once what is known is too old; good tokens are let in all the while."""
-    monkeypatch.setattr(keyring, "EVERY", 0.1)
+    monkeypatch.setattr(api_keys, "EVERY", 0.1)
     jwks = tmp_path / "jwks"
     jwks.write_text(json.dumps(KEYS))
     tokens = TokenSettings(jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_jwks=str(jwks))
@@ -110,7 +110,7 @@ async def test_keys_that_cannot_be_read_let_nobody_in(
                 await postgres.kill()
 
                 await until(lambda: unreadable(keyless), within=60, what="no session answers any more")
-                clock.by += keyring.BOUND - 100
+                clock.by += api_keys.BOUND - 100
                 assert (await http.post(preview, json=asked)).status_code == 200
                 clock.by += 101
                 assert await statuses(http) == [503, 503, 503]

@@ -27,11 +27,13 @@ from waterclock.client import Client, endpoints
 from waterclock.client.errors import Closed
 from waterclock.store import api_keys
 from waterclock.store.migrate import migrate
-from waterclock_api import hub, keyring, transcript
-from waterclock_api.access import Limits
-from waterclock_api.keyset import FRESH
-from waterclock_api.secret import new_secret
-from waterclock_api.tokens import TokenSettings
+from waterclock_api.access import api_keys as keyring
+from waterclock_api.access.guard import Limits
+from waterclock_api.access.jwks import FRESH
+from waterclock_api.access.jwt import TokenSettings
+from waterclock_api.access.secret import new_secret
+from waterclock_api.live import hub
+from waterclock_api.queries import log_text
 
 EVENTS = "/v1/monitor/events/stream"
 SCOPES = ("list", "query", "run", "export")
@@ -220,7 +222,7 @@ async def test_streams_end_with_their_token(rig: MakeRig, tmp_path: Path) -> Non
 async def test_streams_end_when_the_issuer_shows_the_key_no_more(
     rig: MakeRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("waterclock_api.tokens.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("waterclock_api.access.jwt.LOOK_EVERY", 0.05)
     clock, jwks = Later(), tmp_path / "jwks"
     async with rig(tokens=token_settings(jwks), clock=clock) as api, served(api) as url:
         await api.worker()
@@ -316,7 +318,7 @@ async def test_a_client_is_told_once_and_does_not_come_again(rig: MakeRig) -> No
 
 @pytest.mark.asyncio
 async def test_a_long_text_breaks_off_where_the_key_ends(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcript, "PAGE", 2)
+    monkeypatch.setattr(log_text, "PAGE", 2)
     async with rig() as api:
         worker = await api.worker()
         run_id = await api.trigger((await api.create())["id"])

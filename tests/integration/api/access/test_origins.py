@@ -11,11 +11,11 @@ from tests.integration.api.access.test_access import WRONG, bearer
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, served
 from tests.integration.api.sse import stream
-from waterclock_api.access import Limits
+from waterclock_api.access.guard import Limits
+from waterclock_api.access.rate_limit import SMALLEST
 from waterclock_api.app import ROUTES
-from waterclock_api.openapi import document
-from waterclock_api.pacing import SMALLEST
-from waterclock_api.sharing import METHODS, READ, SENT
+from waterclock_api.documents.openapi import document
+from waterclock_api.http.cors import METHODS, READ, SENT
 
 OPS = "https://ops.example"
 EVIL = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}

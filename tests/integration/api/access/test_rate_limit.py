@@ -13,8 +13,8 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, Rig, served
 from tests.integration.api.sse import stream
 from tests.unit.api.access.test_jwt import KEYS, settings, token
-from waterclock_api.access import Limits
-from waterclock_api.pacing import SMALLEST
+from waterclock_api.access.guard import Limits
+from waterclock_api.access.rate_limit import SMALLEST
 
 EVENTS = "/v1/monitor/events/stream"
 SELDOM = 0.001  # a second: a bucket of so many, and no more for as long as a test may take

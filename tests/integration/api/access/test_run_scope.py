@@ -18,10 +18,10 @@ from waterclock.kit.telemetry.repeated_lines import tell_all
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.parameters.authority import HTTP
 from waterclock.model.places import PLACED, PlaceSpec, ReferenceSpec, accepted
-from waterclock_api.doctor import exit_code
-from waterclock_api.findings import Finding
-from waterclock_api.place_findings import of_jobs
-from waterclock_api.scopes import SCOPES
+from waterclock_api.access.scopes import SCOPES
+from waterclock_api.operator.diagnostics.checks import Finding
+from waterclock_api.operator.diagnostics.places import of_jobs
+from waterclock_api.operator.doctor import exit_code
 from waterclock_worker.executors.db_backup import db_backup
 from waterclock_worker.executors.http_request import http_request
 from waterclock_worker.executors.restore_drill import restore_drill
@@ -317,7 +317,7 @@ async def test_what_is_sent_beyond_a_job_is_a_line_of_the_log(rig: MakeRig, capl
         doors = await opened(api)
         tell_all()  # what others were refused
         caplog.clear()
-        with caplog.at_level(logging.INFO, logger="waterclock_api.problems"):
+        with caplog.at_level(logging.INFO, logger="waterclock_api.http.problems"):
             for _ in range(3):
                 refused(await doors.trigger("run", BACKUP, STORED[BACKUP] | {"bucket": "mine"}))
             tell_all()

@@ -19,10 +19,10 @@ from tests.integration.api.rig import JOBS, RUNS
 from tests.support.repository import GOLDEN
 from waterclock.model.events import StoredEvent
 from waterclock.store.connection.statements import statement
-from waterclock_api import asyncapi, openapi
 from waterclock_api.app import ROUTES
-from waterclock_api.kinds import KINDS
-from waterclock_api.reads import PACKAGE
+from waterclock_api.documents import asyncapi, openapi
+from waterclock_api.http.problem_types import KINDS
+from waterclock_api.queries.read_models import PACKAGE
 
 ASYNCAPI = GOLDEN / "asyncapi"
 PREVIEW = "/v1/monitor/schedules/preview"

@@ -25,8 +25,8 @@ from waterclock.log.client import LogSettings
 from waterclock.log.recovery.opening import initialise
 from waterclock.store import api_keys
 from waterclock.store.connection.pool import open_pool
-from waterclock_api import hub
-from waterclock_api.secret import new_secret
+from waterclock_api.access.secret import new_secret
+from waterclock_api.live import hub
 from waterclock_dev.servers.children import Child, ending_with_us
 
 EVENTS = "/v1/monitor/events"

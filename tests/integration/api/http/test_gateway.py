@@ -11,7 +11,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS
 from waterclock.kit.settings import SettingsError
-from waterclock_api.fronting import RequestIds, path_prefix
+from waterclock_api.http.gateway import RequestIds, path_prefix
 
 PROXY = ("127.0.0.1",)
 """Where the rig's own client comes from."""
@@ -127,7 +127,7 @@ async def test_a_log_line_names_the_request_it_is_about(rig: MakeRig, caplog: py
     caplog.handler.addFilter(RequestIds())
     async with rig(proxies=PROXY, keyed=True) as api:
         await api.key("list")
-        with caplog.at_level(logging.INFO, logger="waterclock_api.access"):
+        with caplog.at_level(logging.INFO, logger="waterclock_api.access.guard"):
             headers = {"X-Request-Id": "abc-1", "Authorization": "Bearer wrong"}
             assert (await api.http.get(JOBS, headers=headers)).status_code == 401
     assert [vars(record).get("request_id") for record in caplog.records if record.msg == "refused"] == ["abc-1"]

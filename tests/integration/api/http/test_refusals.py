@@ -10,7 +10,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, SLEEP, Rig
 from waterclock.model.events import ExecutorSpec
-from waterclock_api.cursors import cursor_of
+from waterclock_api.queries.cursors import cursor_of
 
 BODIES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"jobNam": "x"}, "/jobNam", "did you mean jobName"),

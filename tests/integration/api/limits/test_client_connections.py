@@ -19,12 +19,13 @@ from weakref import WeakKeyDictionary
 import pytest
 
 from tests.support.waiting import until
-from waterclock_api import descriptors, pieces, serving
-from waterclock_api.connections import Row, connected, tcp_rows
-from waterclock_api.descriptors import Connections
-from waterclock_api.fronting import Fronted
-from waterclock_api.pieces import STUCK
-from waterclock_api.serving import serve
+from waterclock_api.http import server
+from waterclock_api.http.gateway import Fronted
+from waterclock_api.http.server import serve
+from waterclock_api.limits import chunked_response, client_connections
+from waterclock_api.limits.chunked_response import STUCK
+from waterclock_api.limits.client_connections import Connections
+from waterclock_api.limits.peer_state import Row, connected, tcp_rows
 from waterclock_dev.servers.ports import LOOPBACK, free_port
 
 GET = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -107,8 +108,8 @@ async def test_those_that_rest_longest_go_first(monkeypatch: pytest.MonkeyPatch)
         looks += 1
         return tcp_rows()
 
-    monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.02)
-    monkeypatch.setattr(descriptors, "tcp_rows", rows)
+    monkeypatch.setattr(client_connections, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(client_connections, "tcp_rows", rows)
     async with small(60) as port, AsyncExitStack() as others:
         old = [await others.enter_async_context(opened(port)) for _ in range(5)]
         before = looks
@@ -127,10 +128,10 @@ async def test_those_that_rest_longest_go_first(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.asyncio
 async def test_a_request_whose_head_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert serving.HEAD_WITHIN == 10_000
-    assert serving.HEAD_WITHIN * serving.RESTS > 90_000  # ms, as long as gateways keep theirs
-    monkeypatch.setattr(serving, "HEAD_WITHIN", 200)
-    monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.02)
+    assert server.HEAD_WITHIN == 10_000
+    assert server.HEAD_WITHIN * server.RESTS > 90_000  # ms, as long as gateways keep theirs
+    monkeypatch.setattr(server, "HEAD_WITHIN", 200)
+    monkeypatch.setattr(client_connections, "LOOK_EVERY", 0.02)
     async with small(40) as port:
         for text in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"\r\n"):
             async with opened(port, text) as reader, asyncio.timeout(20):
@@ -144,9 +145,9 @@ async def test_a_request_whose_head_does_not_come_is_given_up(monkeypatch: pytes
 @pytest.mark.asyncio
 async def test_a_connection_that_rests_outlives_a_head_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that has been used and on which the next head has begun is given up, however its bytes trickle."""
-    monkeypatch.setattr(serving, "HEAD_WITHIN", 300)
-    monkeypatch.setattr(serving, "RESTS", 1_000)
-    monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(server, "HEAD_WITHIN", 300)
+    monkeypatch.setattr(server, "RESTS", 1_000)
+    monkeypatch.setattr(client_connections, "LOOK_EVERY", 0.02)
     async with small(40) as port, opened(port, GET % b"/") as resting:
         await answer_of(resting)
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
@@ -180,8 +181,8 @@ async def test_a_connection_that_rests_outlives_a_head_that_does_not_come(monkey
     "text",
     [
         b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(10_000)) + b"\r\n",
-        b"GET / HTTP/1.1\r\nX: " + b"y" * 2 * serving.HEAD_BYTES + b"\r\n\r\n",
-        b"GET /" + b"y" * 2 * serving.HEAD_BYTES,
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 2 * server.HEAD_BYTES + b"\r\n\r\n",
+        b"GET /" + b"y" * 2 * server.HEAD_BYTES,
     ],
 )
 async def test_a_head_that_is_too_large_is_refused(text: bytes) -> None:
@@ -199,7 +200,7 @@ async def test_requests_sent_ahead_are_answered_one_after_the_other() -> None:
 
 @pytest.mark.asyncio
 async def test_the_connection_of_a_client_that_takes_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "TAKEN_WITHIN", 0.2)
+    monkeypatch.setattr(chunked_response, "TAKEN_WITHIN", 0.2)
     async with small(40) as port:
         with socket.socket() as lazy:
             lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -223,8 +224,8 @@ def test_connections_are_fewer_where_descriptors_are() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (1_024, hard))
-        assert descriptors.connections_at_most(10_000) == 1_024 - descriptors.KEPT_BACK
-        assert descriptors.connections_at_most(100) == 100
+        assert client_connections.connections_at_most(10_000) == 1_024 - client_connections.KEPT_BACK
+        assert client_connections.connections_at_most(100) == 100
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -247,7 +248,7 @@ async def test_a_process_without_a_descriptor_to_look_by_goes_on_and_looks_again
 ) -> None:
     told: list[str] = []
     again = asyncio.Event()
-    counted = descriptors.open_descriptors
+    counted = client_connections.open_descriptors
 
     def none_left() -> int:
         if len(told) < 3:
@@ -257,8 +258,8 @@ async def test_a_process_without_a_descriptor_to_look_by_goes_on_and_looks_again
         again.set()
         return counted()
 
-    monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.001)
-    monkeypatch.setattr(descriptors, "open_descriptors", none_left)
+    monkeypatch.setattr(client_connections, "LOOK_EVERY", 0.001)
+    monkeypatch.setattr(client_connections, "open_descriptors", none_left)
     async with small(40) as port, asyncio.timeout(10), opened(port, GET % b"/") as reader:
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         await again.wait()
@@ -286,8 +287,8 @@ class Attended:
             self._looks += 1
             return tcp_rows()
 
-        monkeypatch.setattr(descriptors, "LOOK_EVERY", 0.005)
-        monkeypatch.setattr(descriptors, "tcp_rows", rows)
+        monkeypatch.setattr(client_connections, "LOOK_EVERY", 0.005)
+        monkeypatch.setattr(client_connections, "tcp_rows", rows)
 
     async def __aenter__(self) -> Self:
         self._tending = asyncio.create_task(self._watched.tend())

@@ -14,7 +14,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, NOOP, RUNS, Rig
 from tests.support import announced
 from waterclock.model.events import ExecutorSpec
-from waterclock_api import offload
+from waterclock_api.limits import offload
 
 V1 = "/v1/monitor"
 NEVER = {

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS
-from waterclock_api.cursors import cursor_of
+from waterclock_api.queries.cursors import cursor_of
 
 V1 = "/v1/monitor"
 MOMENTS = (

@@ -18,9 +18,10 @@ from tests.integration.api.sse import stream
 from tests.support.waiting import until
 from waterclock.log.recovery.opening import tail_of
 from waterclock.model.events import ExecutorSpec
-from waterclock_api import intake, pages
-from waterclock_api.budget import Budget
-from waterclock_api.history import PAGE_BYTES
+from waterclock_api.http import request
+from waterclock_api.limits.memory_budget import Budget
+from waterclock_api.live.history import PAGE_BYTES
+from waterclock_api.queries import pages
 
 LARGE = 60_000
 EVENTS = "/v1/monitor/events"
@@ -115,7 +116,7 @@ async def test_streams_take_turns_where_there_is_room_for_one_page(rig: MakeRig)
 async def test_a_body_that_does_not_come_is_given_up_and_the_connection_closed(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "BODY_WITHIN", 0.3)
+    monkeypatch.setattr(request, "BODY_WITHIN", 0.3)
     async with rig() as api, served(api) as url:
         for text in (
             POST + b"Content-Length: 1000\r\n\r\n",
@@ -181,7 +182,7 @@ async def test_a_large_body_is_read_and_nothing_of_it_is_held_afterwards(rig: Ma
 @pytest.mark.asyncio
 async def test_pages_end_by_their_bytes_and_go_on_without_a_hole(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_BYTES", 3 * LARGE)
-    monkeypatch.setattr("waterclock_api.auditing.PAGE_BYTES", 3 * LARGE)
+    monkeypatch.setattr("waterclock_api.queries.events.PAGE_BYTES", 3 * LARGE)
     async with rig() as api:
         schemas = [
             ExecutorSpec(key=f"big.{name}", description="y" * LARGE, params_schema={"type": "object"})

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, assembled_rig
 from tests.support.servers import OwnValkey
-from waterclock_api.intake import BODY_LIMIT, DEPTH_LIMIT
+from waterclock_api.http.request import BODY_LIMIT, DEPTH_LIMIT
 
 
 @pytest.mark.asyncio

@@ -27,11 +27,11 @@ from waterclock.log.commands.bodies import body_of
 from waterclock.model.events import StepStarted
 from waterclock.model.positions import Position, parse_position
 from waterclock.store.connection.pool import open_pool
-from waterclock_api import hub
 from waterclock_api.app import application, assembled
-from waterclock_api.connections import connected
-from waterclock_api.observing import Observed
-from waterclock_api.seats import SEAT_BYTES, Question
+from waterclock_api.limits.peer_state import connected
+from waterclock_api.live import hub
+from waterclock_api.live.subscriptions import SEAT_BYTES, Question
+from waterclock_api.telemetry.instrumentation import Observed
 
 EVENTS = "/v1/monitor/events/stream"
 PARTITIONS = 3

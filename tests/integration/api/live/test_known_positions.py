@@ -14,7 +14,7 @@ from waterclock.client import AsyncClient, endpoints
 from waterclock.kit.randomness import token
 from waterclock.log.recovery.opening import open_partition, tail_of
 from waterclock.model.positions import Position
-from waterclock_api.known_places import settle
+from waterclock_api.live.known_positions import settle
 
 EVENTS = "/v1/monitor/events/stream"
 FUTURE = (

@@ -15,7 +15,7 @@ from waterclock.kit.randomness import token
 from waterclock.log.connection.errors import Halted, Superseded
 from waterclock.log.recovery.opening import open_partition, server_state, tail_of
 from waterclock.model.positions import Position
-from waterclock_api.beyond import check_beyond, is_lost
+from waterclock_api.live.lost_tail import check_beyond, is_lost
 
 EVENTS = "/v1/monitor/events/stream"
 

@@ -14,9 +14,9 @@ from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, projected,
 from tests.integration.api.sse import Event, eventually, kinds, stream
 from tests.support.servers import OwnValkey
 from waterclock.kit.randomness import token
-from waterclock_api import hub
-from waterclock_api.pieces import STUCK
-from waterclock_api.seats import SEAT_BYTES
+from waterclock_api.limits.chunked_response import STUCK
+from waterclock_api.live import hub
+from waterclock_api.live.subscriptions import SEAT_BYTES
 
 WHOLE = [
     *("run.requested", "run.started", "step.started", "step.log", "step.finished"),

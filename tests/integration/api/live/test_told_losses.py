@@ -13,7 +13,7 @@ from waterclock.log.recovery import losses
 from waterclock.log.recovery.lost_runs import lost_runs
 from waterclock.log.recovery.opening import tail_of
 from waterclock.wire.level import LEVEL
-from waterclock_api import lost_findings
+from waterclock_api.operator.diagnostics import lost_runs as lost_findings
 
 EVENTS = "/v1/monitor/events"
 

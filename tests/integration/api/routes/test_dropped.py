@@ -16,7 +16,8 @@ from tests.support.lost_tail import lose_after, put_back, rows_of
 from waterclock.cli.verbs.dropped import dropped
 from waterclock.log.recovery.opening import open_partition, tail_of
 from waterclock.model.ids import JobId
-from waterclock_api import alone, requeueing
+from waterclock_api.commands import requeue
+from waterclock_api.consistency import sole_server
 
 DROPPED = "/v1/monitor/dropped"
 REQUEUE = f"{DROPPED}/requeue"
@@ -42,7 +43,7 @@ async def keyed(api: Rig, path: str, key: str, **body: Any) -> str:
 @asynccontextmanager
 async def forked(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[tuple[Rig, Branch]]:
     """An old primary went on while another had taken its place, and came back: a repair has dropped its branch."""
-    monkeypatch.setattr(alone, "APART", 0.2)
+    monkeypatch.setattr(sole_server, "APART", 0.2)
     async with rig(projecting=False) as api:
 
         def projecting() -> Any:
@@ -151,7 +152,7 @@ async def test_what_cannot_be_asked_for_again_is_refused_and_old_keys_are_warned
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with forked(rig, monkeypatch) as (api, branch):
-        monkeypatch.setattr(requeueing, "KEYS_KEPT_MS", -60_000)
+        monkeypatch.setattr(requeue, "KEYS_KEPT_MS", -60_000)
         code, out = await typed(api, "requeue")
         assert (code, "warning: 2 were asked for more than 24 h ago" in out) == (0, True), out
         assert (await api.http.delete(f"{JOBS}/{branch.job_id}")).status_code == 204

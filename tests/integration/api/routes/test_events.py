@@ -14,8 +14,8 @@ from tests.integration.api.access.test_access import bearer
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
 from tests.unit.api.access.test_jwt import AUDIENCE, ISSUER, KEYS, token
-from waterclock_api import auditing
-from waterclock_api.tokens import TokenSettings
+from waterclock_api.access.jwt import TokenSettings
+from waterclock_api.queries import events
 
 EVENTS = "/v1/monitor/events"
 
@@ -158,7 +158,7 @@ async def test_a_cursor_goes_on_where_it_stood_whatever_comes_meanwhile(rig: Mak
 async def test_no_event_is_missed_where_a_clock_was_set_back(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch, looked_at: int
 ) -> None:
-    monkeypatch.setattr(auditing, "LOOKED_AT", looked_at)
+    monkeypatch.setattr(events, "LOOKED_AT", looked_at)
     async with rig(partitions=2) as api:
         await api.worker()
         jobs = [(await api.create(jobName=f"job {n}"))["id"] for n in range(6)]
@@ -187,8 +187,8 @@ async def test_no_event_is_missed_where_a_clock_was_set_back(
 
 @pytest.mark.asyncio
 async def test_a_page_looks_at_so_many_events_and_no_more(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing, "LOOKED_AT", 2)
-    monkeypatch.setattr(auditing, "ROUNDS", 2)
+    monkeypatch.setattr(events, "LOOKED_AT", 2)
+    monkeypatch.setattr(events, "ROUNDS", 2)
     async with rig(partitions=2) as api:
         await api.worker()
         job_id = (await api.create())["id"]

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR, MINUTE, VERIFY, Story
 from tests.integration.api.rig import JOBS, Rig
-from waterclock_api.proving import JOBS_AT_ONCE
+from waterclock_api.queries.proof import JOBS_AT_ONCE
 
 BREACHES = ("holes", "doubles", "strays")
 

@@ -15,7 +15,7 @@ from waterclock.log.clock import server_time
 from waterclock.model.events import RunRequested
 from waterclock.model.positions import parse_position
 from waterclock.model.timestamps import Stamp, millis, stamp
-from waterclock_api.history import entry_at
+from waterclock_api.live.history import entry_at
 
 NOOP: dict[str, Any] = {"invokeTarget": "demo.noop"}
 

@@ -11,14 +11,14 @@ from tests.integration.api.rig import Rig, Worker
 from waterclock.log.commands.bodies import part
 from waterclock.log.liveness import sessions
 from waterclock.model.events import RunCancelled, RunDied, RunLost, WorkerLeft
-from waterclock_api import fleet
+from waterclock_api.routes.fleet import workers
 
 WORKERS = "/v1/monitor/workers"
 
 
 @pytest.mark.asyncio
 async def test_workers_tell_what_they_do(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet, "LEASE_MS", 3_600_000)
+    monkeypatch.setattr(workers, "LEASE_MS", 3_600_000)
     async with rig(partitions=2) as api:
         worker = await api.worker(name="w1")
         await api.worker(name="w2")
@@ -66,13 +66,13 @@ async def test_a_worker_that_left_or_was_lost_says_so_and_stands_last(
         assert swept.state == "emptied"
         await sessions.leave(api.log, gone.session, body=None)  # as where the log has forgotten a session
 
-        monkeypatch.setattr(fleet, "LEASE_MS", 3_600_000)
+        monkeypatch.setattr(workers, "LEASE_MS", 3_600_000)
         listed = await _workers(api)
         assert {one["name"]: (one["status"], one["running"]) for one in listed} == {
             name: (name, 0) for name in ("live", "gone", "left", "lost")
         }
         assert {one["name"] for one in listed[:2]} == {"live", "gone"}
-        monkeypatch.setattr(fleet, "LEASE_MS", -1)
+        monkeypatch.setattr(workers, "LEASE_MS", -1)
         assert {one["name"]: one["status"] for one in await _workers(api)}["live"] == "silent"
         names: list[str] = []
         cursor: str | None = None

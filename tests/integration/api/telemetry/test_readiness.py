@@ -18,7 +18,7 @@ from waterclock.log.liveness.lag import lag
 from waterclock.log.recovery.opening import tail_of
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp
-from waterclock_api.lagging import places_of_all
+from waterclock_api.consistency.lag import places_of_all
 
 HOUR = 3_600_000
 pytestmark = pytest.mark.asyncio

@@ -16,7 +16,7 @@ from waterclock.log.commands.bodies import part
 from waterclock.log.liveness.leadership import lead, resign, watch
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.timestamps import stamp
-from waterclock_api.watching import OVERDUE_S
+from waterclock_api.telemetry.schedule_watch import OVERDUE_S
 
 HOUR = 3_600_000
 SEEN = 20.0  # s; the term ends after 1, and an instant is overdue after 5

@@ -20,7 +20,7 @@ from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import lead_lines
 from waterclock.log.tail import read
 from waterclock.model.events import RunRequested
-from waterclock_api.observing import Observed
+from waterclock_api.telemetry.instrumentation import Observed
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADERS = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
@@ -251,7 +251,7 @@ async def test_log_lines_of_a_request_name_its_trace(
             def broken(*_: Any) -> None:
                 raise RuntimeError("a bug")
 
-            monkeypatch.setattr("waterclock_api.runs.read_query", broken)
+            monkeypatch.setattr("waterclock_api.routes.runs.runs.read_query", broken)
             answer = await api.http.get(RUNS, headers=HEADERS)
     finally:
         root.handlers[:] = handlers

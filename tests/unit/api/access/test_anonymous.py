@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from waterclock.kit.settings import SettingsError, read
-from waterclock_api.keyless import Proxied, check_direct, check_names, is_keyless, why_not
+from waterclock_api.access.anonymous import Proxied, check_direct, check_names, is_keyless, why_not
 from waterclock_api.settings import ApiSettings
 
 

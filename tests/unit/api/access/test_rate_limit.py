@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waterclock.kit.clock import SystemClock
-from waterclock_api.pacing import SMALLEST, WINDOW, Buckets, Pace, pace_of, whose
+from waterclock_api.access.rate_limit import SMALLEST, WINDOW, Buckets, Pace, pace_of, whose
 
 
 class Still(SystemClock):

@@ -5,7 +5,7 @@ import pytest
 from waterclock.log.commands.idempotency import Command
 from waterclock.model.events import RunRequested, Trigger
 from waterclock.model.ids import RunId
-from waterclock_api.requeueing import command_of
+from waterclock_api.commands.requeue import command_of
 
 
 def requested(trigger: Trigger, *, command_id: str | None, fingerprint: str | None) -> RunRequested:

@@ -11,11 +11,11 @@ from waterclock.log.commands.idempotency import Command
 from waterclock.model.errors import TryLater
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.parameters.authority import Asked
-from waterclock_api.announced import Announced
-from waterclock_api.caller import Caller, Patience
-from waterclock_api.credentials import BeyondRun
+from waterclock_api.access.credentials import BeyondRun
+from waterclock_api.commands.run_scope import hold, hold_without_job
+from waterclock_api.http.caller import Caller, Patience
 from waterclock_api.parts import Parts
-from waterclock_api.run_scope import hold, hold_without_job
+from waterclock_api.validation.announced_places import Announced
 
 pytestmark = pytest.mark.asyncio
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from waterclock_api.clocks import Clocks, told
+from waterclock_api.consistency.clocks import Clocks, told
 
 HOUR = 3_600_000
 SET_BACK = "the clock of partition 0 is 3600 s ahead of its server's, which was set back"

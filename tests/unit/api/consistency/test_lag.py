@@ -8,9 +8,9 @@ import pytest
 from waterclock.log.client import Log
 from waterclock.log.liveness.lag import Lag
 from waterclock.store.connection.pool import Connection
-from waterclock_api import fit_findings
-from waterclock_api.findings import Finding
-from waterclock_api.lagging import told
+from waterclock_api.consistency.lag import told
+from waterclock_api.operator.diagnostics import archive_fit
+from waterclock_api.operator.diagnostics.checks import Finding
 
 
 class OnePartition:
@@ -26,11 +26,11 @@ async def found_at(monkeypatch: pytest.MonkeyPatch, looks: Iterable[Lag]) -> lis
     async def nothing(*_: object, **__: Any) -> None:
         return None
 
-    monkeypatch.setattr(fit_findings, "lags_of_all", lags_of_all)
-    monkeypatch.setattr(fit_findings, "misfit", nothing)
-    monkeypatch.setattr(fit_findings, "present", nothing)
-    monkeypatch.setattr(fit_findings, "LOOK_APART", 0)
-    return [one async for one in fit_findings.of_both(cast("Log", OnePartition()), cast("Connection", None))]
+    monkeypatch.setattr(archive_fit, "lags_of_all", lags_of_all)
+    monkeypatch.setattr(archive_fit, "misfit", nothing)
+    monkeypatch.setattr(archive_fit, "present", nothing)
+    monkeypatch.setattr(archive_fit, "LOOK_APART", 0)
+    return [one async for one in archive_fit.of_both(cast("Log", OnePartition()), cast("Connection", None))]
 
 
 @pytest.mark.asyncio

@@ -4,7 +4,7 @@ from waterclock.log.commands.requests import Requested
 from waterclock.log.recovery.losses import Loss
 from waterclock.model.ids import RunId
 from waterclock.model.positions import Position
-from waterclock_api.losing import REMEMBERED, Acknowledged
+from waterclock_api.consistency.losses import REMEMBERED, Acknowledged
 
 
 def requested(seq: int, *, partition: int = 0, epoch: int = 1) -> Requested:

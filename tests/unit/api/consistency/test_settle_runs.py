@@ -12,7 +12,7 @@ from waterclock.model.readmodels.changes import RunChange
 from waterclock.model.readmodels.projections import project
 from waterclock.model.repair import ended
 from waterclock.model.timestamps import stamp
-from waterclock_api.settling import Unfinished, ending_of
+from waterclock_api.consistency.settle_runs import Unfinished, ending_of
 
 RUN, PLACE = RunId("a-1"), Position(0, 1, 9)
 FENCE = 2**40 + 7

@@ -7,7 +7,10 @@ from typing import Any
 
 from tests.support.repository import DOCS
 from waterclock.model.parameters import bounds
-from waterclock_api import auditing, caller, dto, intake, ledger
+from waterclock_api.http import caller, request
+from waterclock_api.queries import events
+from waterclock_api.routes.schedules import ledger
+from waterclock_api.schemas import requests
 
 
 def _meta(kind: Any) -> Any:
@@ -16,15 +19,15 @@ def _meta(kind: Any) -> Any:
 
 GUIDE = DOCS / "api.md"
 LIMITS = {
-    "a body": f"{intake.BODY_LIMIT >> 20} MiB",
-    "depth of a body": str(intake.DEPTH_LIMIT),
+    "a body": f"{request.BODY_LIMIT >> 20} MiB",
+    "depth of a body": str(request.DEPTH_LIMIT),
     "parameters of a run": f"{bounds.PARAMS_LIMIT >> 10} KiB",
     "labels": str(bounds.LABELS_LIMIT),
-    "a page": str(_meta(dto.Limit).le),
-    "names, queues, zones": str(_meta(dto.Name).max_length),
-    "remarks and reasons": str(_meta(dto.Text).max_length),
-    "what is searched for": str(_meta(dto.Part).max_length),
-    "events that a page of the audit looks at": str(auditing.LOOKED_AT * auditing.ROUNDS),
+    "a page": str(_meta(requests.Limit).le),
+    "names, queues, zones": str(_meta(requests.Name).max_length),
+    "remarks and reasons": str(_meta(requests.Text).max_length),
+    "what is searched for": str(_meta(requests.Part).max_length),
+    "events that a page of the audit looks at": str(events.LOOKED_AT * events.ROUNDS),
     "`Prefer: wait`": f"{caller.LONGEST_WAIT} s",
     "a proof of the ledger": f"{ledger.LONGEST_PROOF // 86_400_000} days",
 }

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from litestar import Request
 
-from waterclock_api.caller import LONGEST_WAIT, WAIT, Caller, caller_of
-from waterclock_api.credentials import ANYBODY
-from waterclock_api.problems import BadRequest
+from waterclock_api.access.credentials import ANYBODY
+from waterclock_api.http.caller import LONGEST_WAIT, WAIT, Caller, caller_of
+from waterclock_api.http.problems import BadRequest
 
 
 def asked(method: str = "POST", path: str = "/v1/monitor/jobs", body: Any = None, **headers: str) -> Caller:

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from waterclock.client.errors import refusal
-from waterclock_api import problems
-from waterclock_api.kinds import KINDS, TYPES
+from waterclock_api.http import problems
+from waterclock_api.http.problem_types import KINDS, TYPES
 
 SOURCES = Path(problems.__file__).parent
 PAGE = SOURCES.parents[3] / "docs" / "problems.md"

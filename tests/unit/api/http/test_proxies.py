@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from waterclock.kit.settings import SettingsError
-from waterclock_api.proxies import address, trusted_networks
+from waterclock_api.access.proxies import address, trusted_networks
 
 
 @pytest.mark.parametrize(

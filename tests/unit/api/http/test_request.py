@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from waterclock.model.errors import Flaw, Invalid
-from waterclock_api.cursors import cursor_of, read_cursor
-from waterclock_api.dto import READ_ONLY, JobWrite
-from waterclock_api.intake import pointer_to, read_struct
-from waterclock_api.problems import BadRequest
+from waterclock_api.http.problems import BadRequest
+from waterclock_api.http.request import pointer_to, read_struct
+from waterclock_api.queries.cursors import cursor_of, read_cursor
+from waterclock_api.schemas.requests import READ_ONLY, JobWrite
 
 STAND_INS = {"job_name": "-", "invoke_target": ""}
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from waterclock_api.budget import Account, Budget, Crowded
-from waterclock_api.seats import Batch
+from waterclock_api.limits.memory_budget import Account, Budget, Crowded
+from waterclock_api.live.subscriptions import Batch
 
 
 @pytest.mark.asyncio

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from waterclock.model.errors import TryLater
-from waterclock_api import offload
-from waterclock_api.offload import ASKED_MOST, AT_ONCE, Offload, TooManyComputations
+from waterclock_api.limits import offload
+from waterclock_api.limits.offload import ASKED_MOST, AT_ONCE, Offload, TooManyComputations
 
 
 class Held:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from waterclock_api.turns import TURN, in_thread, short_turns
+from waterclock_api.limits.thread_turns import TURN, in_thread, short_turns
 
 
 @pytest.mark.asyncio

@@ -3,7 +3,7 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import Error
 from waterclock.model.timestamps import stamp
 from waterclock.wire.envelope import Entry, encode_body, read_entry
-from waterclock_api.frames import end_frame, frame_of
+from waterclock_api.live.sse import end_frame, frame_of
 
 R, J = RunId("j-1"), JobId("j")
 

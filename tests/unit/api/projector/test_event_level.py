@@ -6,8 +6,8 @@ import pytest
 
 from waterclock.log.connection.errors import LogUnavailable
 from waterclock.wire.level import LEVEL
-from waterclock_api import levels
-from waterclock_api.levels import ALONE_FOR, Levels
+from waterclock_api.projector import event_level
+from waterclock_api.projector.event_level import ALONE_FOR, Levels
 
 pytestmark = pytest.mark.asyncio
 
@@ -36,7 +36,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         del log
         told.append(level)
 
-    monkeypatch.setattr(levels, "say_level", say)
+    monkeypatch.setattr(event_level, "say_level", say)
     return told
 
 
@@ -91,7 +91,7 @@ async def test_what_did_not_arrive_is_told_again_with_the_next_look(
 
     one.seen(1)
     with monkeypatch.context() as patch:
-        patch.setattr(levels, "say_level", away)
+        patch.setattr(event_level, "say_level", away)
         with pytest.raises(LogUnavailable):
             await one.look()
     await one.look()

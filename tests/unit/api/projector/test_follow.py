@@ -10,9 +10,9 @@ from waterclock.log.client import Log
 from waterclock.log.connection.errors import BrokenChain
 from waterclock.model.positions import Position
 from waterclock.store.connection.pool import Pool
-from waterclock_api import following
-from waterclock_api.following import Watcher, follow
-from waterclock_api.trimming import Keeping
+from waterclock_api.projector import follow as following
+from waterclock_api.projector.follow import Watcher, follow
+from waterclock_api.projector.trim import Keeping
 
 FAULTS = (
     *(psycopg.OperationalError(f'could not extend file "base/5/{block}": No space\nleft') for block in range(4)),

@@ -11,8 +11,8 @@ from waterclock.log.client import Log
 from waterclock.store.connection.pool import Connection
 from waterclock.store.retention import ENDED
 from waterclock.wire.keys import Keys
-from waterclock_api import keeping
-from waterclock_api.keeping import agreed_time, kept
+from waterclock_api.projector import maintenance
+from waterclock_api.projector.maintenance import agreed_time, kept
 
 
 def test_without_a_word_everything_is_kept() -> None:
@@ -55,7 +55,7 @@ async def test_what_is_too_old_is_so_by_the_clocks_of_all_stores(
     async def postgres_time(_: object) -> int:
         return postgres
 
-    monkeypatch.setattr(keeping, "server_time", server_time)
-    monkeypatch.setattr(keeping, "postgres_time", postgres_time)
+    monkeypatch.setattr(maintenance, "server_time", server_time)
+    monkeypatch.setattr(maintenance, "postgres_time", postgres_time)
     log = cast("Log", SimpleNamespace(keys=keys, partitions=len(servers)))
     assert await agreed_time(log, cast("Connection", None)) == agreed

@@ -15,10 +15,11 @@ from waterclock.model.ids import JobId
 from waterclock.model.places import Reach
 from waterclock.model.stored_parameters import UnfitParams, params_digest
 from waterclock.model.timestamps import stamp
-from waterclock_api import notes
-from waterclock_api.announced import Announced
-from waterclock_api.checks import check_params
-from waterclock_api.notes import (
+from waterclock_api.schemas.responses import Note
+from waterclock_api.validation import notes
+from waterclock_api.validation.announced_places import Announced
+from waterclock_api.validation.executors import Registry
+from waterclock_api.validation.notes import (
     LONGEST,
     MOST,
     JobNotes,
@@ -29,8 +30,7 @@ from waterclock_api.notes import (
     of_overlap,
     of_workers,
 )
-from waterclock_api.registry import Registry
-from waterclock_api.shapes import Note
+from waterclock_api.validation.values import check_params
 
 SPEC = ExecutorSpec(key="reports.build", description="", params_schema={"type": "object"})
 

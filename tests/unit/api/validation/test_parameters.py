@@ -10,11 +10,11 @@ import pytest
 from tests.support import announced
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock_api.checks import check_params
-from waterclock_api.flaws import MOST
-from waterclock_api.notes import Subject, left_to_workers
-from waterclock_api.params import Budget, TooMuch, errors_in, prepared
-from waterclock_api.shapes import Note
+from waterclock_api.http.flaws import MOST
+from waterclock_api.schemas.responses import Note
+from waterclock_api.validation.notes import Subject, left_to_workers
+from waterclock_api.validation.parameters import Budget, TooMuch, errors_in, prepared
+from waterclock_api.validation.values import check_params
 
 LOOK_AHEAD = {"type": "string", "pattern": "^(?=a)"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from waterclock.model.errors import Flaw
-from waterclock_api.checks import check_queue
+from waterclock_api.validation.values import check_queue
 
 
 @pytest.mark.parametrize(

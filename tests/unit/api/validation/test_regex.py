@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import pytest
 
 from tests.support import announced
-from waterclock_api.patterns import LONGEST, understood
+from waterclock_api.validation.regex import LONGEST, understood
 
 ATOMS = st.sampled_from(
     [

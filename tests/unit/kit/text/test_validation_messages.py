@@ -12,9 +12,9 @@ import pytest
 from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock_api import dto
-from waterclock_api.checks import check_params
-from waterclock_api.intake import read_struct
+from waterclock_api.http.request import read_struct
+from waterclock_api.schemas import requests
+from waterclock_api.validation.values import check_params
 from waterclock_worker.registry import discover
 from waterclock_worker.reporting.outcome import BadParams, params_for
 
@@ -23,8 +23,8 @@ ODD = "\x07 no ^such\n"
 
 BODIES = [
     kind
-    for kind in vars(dto).values()
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == dto.__name__
+    for kind in vars(requests).values()
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == requests.__name__
 ]
 EXECUTORS = discover([])
 SPECS = EXECUTORS.specs()

@@ -9,7 +9,7 @@ from litestar import Litestar, Request, post
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from waterclock_api.serving import serve
+from waterclock_api.http.server import serve
 from waterclock_dev.servers.ports import LOOPBACK
 
 STREAM = "bare:runs"

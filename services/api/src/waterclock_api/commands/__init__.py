@@ -1,0 +1,1 @@
+"""What changes something: each command checks, appends to the log, and answers a repeated call as the first."""

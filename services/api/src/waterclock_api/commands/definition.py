@@ -1,0 +1,70 @@
+"""A body → a definition, checked in every respect."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from waterclock.model.definition import Definition
+from waterclock.model.errors import Flaw
+from waterclock.model.ids import JobId
+from waterclock.model.parameters.authority import same_executor
+from waterclock.model.parameters.bounds import same_schedule, schedule_flaws
+from waterclock_api.http.request import read_struct, refuse
+from waterclock_api.parts import Parts
+from waterclock_api.schemas.requests import READ_ONLY, JobWrite
+from waterclock_api.schemas.responses import Note
+from waterclock_api.validation.place_bounds import check_places
+from waterclock_api.validation.values import check_params, check_queue, check_target, definition_of
+
+_STAND_INS = {"job_name": "-", "invoke_target": ""}
+
+
+async def definition_in(
+    parts: Parts,
+    body: Any,
+    job_id: JobId,
+    notes: list[Note],
+    *,
+    who: str,
+    allow_unknown: bool,
+    before: Definition | None = None,
+) -> Definition:
+    """The definition that a body describes, checked in every respect; what is no flaw is added to `notes`.
+
+    Whose computations it counts among says `who`.
+
+    A schedule that `before` had too need not name a future instant: a job whose last has passed can still be edited.
+
+    Raises:
+        Invalid: names every flaw.
+    """
+    flaws: list[Flaw] = []
+    write = read_struct(JobWrite, body, flaws, ignored=READ_ONLY, stand_ins=_STAND_INS)
+    definition = definition_of(write, flaws, before=before)
+    if before is None or not same_schedule(before, definition):
+        now = await parts.decisive_now(parts.log.partition_of(job_id))
+        flaws += schedule_flaws(job_id, definition, now)
+    check_queue(definition.queue, (queue.name for queue in parts.log.queues), flaws)
+    target = definition.invoke_target
+    known = await parts.registry.known(target, patient=not allow_unknown) if target else None
+    if known is not None:
+        if before is None or before.invoke_target != target:
+            check_target(target, known, flaws, unknown_too=allow_unknown)
+        spec, beside = known.get(target), partial(parts.offload.run, who)
+        same = before is not None and same_executor(before.invoke_target, target, spec)
+        stored = before.invoke_params if before is not None and same else None
+        await check_params(
+            spec, definition.invoke_params, flaws, notes, at="invokeParams", beside=beside, before=stored
+        )
+        check_places(
+            parts.registry,
+            target,
+            definition.invoke_params,
+            flaws,
+            queue=definition.queue,
+            at="invokeParams",
+            before=stored,
+        )
+    refuse(flaws)
+    return definition

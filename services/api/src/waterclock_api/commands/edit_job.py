@@ -1,0 +1,234 @@
+"""Commands on jobs: load, decide, settle what is owed, append at the version and mark that were seen.
+
+A lost race is decided again, for 2 s.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from waterclock.kit.telemetry import traces
+from waterclock.log.commands import fires
+from waterclock.log.commands.idempotency import KeyReused as Reused
+from waterclock.log.commands.idempotency import Replayed
+from waterclock.log.commands.jobs import Appended, Defined, Raced, StoredJob, define, load_job
+from waterclock.log.commands.requests import Request, Unit
+from waterclock.model.definition import Definition
+from waterclock.model.errors import KeyReused, NameTaken, NotFound, TryLater, VersionMismatch
+from waterclock.model.events import AnyJobEvent, EditReason, JobCreated
+from waterclock.model.ids import ID_PATTERN, JobId
+from waterclock.model.instants.fires import bounds_of, schedule_of
+from waterclock.model.instants.misfire import policy_of, settle_edit
+from waterclock.model.job import Create, Delete, Job, JobCommand, Replace, SetStatus, decide, evolve, must_settle
+from waterclock.model.positions import Position
+from waterclock.model.timestamps import Stamp, stamp
+from waterclock_api.commands.names import free_name, take_name
+from waterclock_api.commands.retries import PATIENCE, appended
+from waterclock_api.http.caller import Caller
+from waterclock_api.parts import Parts
+from waterclock_api.telemetry.tracing import apart, created
+
+UNITS_MOST = 10
+"""A longer backlog is left to the scheduler; the edit comes again."""
+
+
+class Change(NamedTuple):
+    """The job after a command, None when it is gone; `position` None: nothing had to change.
+
+    `replayed`: the same command had changed it already.
+    """
+
+    job: StoredJob | None
+    position: Position | None
+    replayed: bool = False
+
+
+class _Plan(NamedTuple):
+    """What is appended with the event; `through` None: the mark stays."""
+
+    units: tuple[Unit, ...] = ()
+    after: Stamp | None = None
+    through: int | None = None
+
+
+async def create(parts: Parts, caller: Caller, job_id: JobId, definition: Definition) -> Change:
+    """
+    Raises:
+        NameTaken, KeyReused, TryLater.
+    """
+    await take_name(parts.log, parts.clock, parts.odd_names, definition, job_id, caller.command)
+    (event,) = decide(None, Create(job_id=job_id, definition=definition), job_id=job_id)
+    deadline = parts.clock.monotonic() + PATIENCE
+    while parts.clock.monotonic() < deadline:
+        now = await appended(parts.clock, lambda: _now(parts, job_id))
+        change = await _append(parts, caller, None, event, _Plan(after=stamp(now), through=now))
+        if isinstance(change, Change):
+            return change
+        if change.version:
+            raise KeyReused  # the key is older than a day, and its job lives
+    raise TryLater("The partition's clock does not stand still.")
+
+
+async def load(parts: Parts, job_id: str) -> StoredJob:
+    """
+    Raises:
+        NotFound: no such job.
+    """
+    stored = await load_job(parts.log, job_id) if ID_PATTERN.fullmatch(job_id) else None
+    if stored is None:
+        raise NotFound("job", job_id)
+    return stored
+
+
+async def edit(parts: Parts, caller: Caller, job_id: str, command: JobCommand) -> Change:
+    """
+    Raises:
+        NotFound, VersionMismatch, NameTaken, TryLater.
+    """
+    deadline = parts.clock.monotonic() + PATIENCE
+    while parts.clock.monotonic() < deadline:
+        stored = await load(parts, job_id)
+        job = Job(job_id=stored.job_id, version=stored.version, definition=stored.definition)
+        events = decide(job, _at_version(command, caller, stored.version), job_id=stored.job_id)
+        if not events:
+            return Change(stored, None)
+        following = evolve(job, events[0])
+        if following is not None and _name(following.definition) != _name(stored.definition):
+            after = following.definition
+            await take_name(parts.log, parts.clock, parts.odd_names, after, stored.job_id, caller.command)
+        plan = await _plan(parts, caller, stored, job, events)
+        change = await _append(parts, caller, stored, events[0], plan)
+        if isinstance(change, Change):
+            if change.job is None or _name(change.job.definition) != _name(stored.definition):
+                after = None if change.job is None else change.job.definition
+                await free_name(parts.log, stored.definition, after, stored.job_id)
+            return change
+    raise TryLater("Others are changing this job too; nothing was stored.")
+
+
+async def _append(
+    parts: Parts, caller: Caller, stored: StoredJob | None, event: AnyJobEvent, plan: _Plan
+) -> Change | Raced:
+    event = msgspec.structs.replace(
+        event,
+        actor=caller.actor,
+        command_id=caller.command.id,
+        traceparent=traces.inject() or caller.traceparent,
+        after=plan.after,
+        through=None if plan.through is None else stamp(plan.through),
+    )
+    partition = parts.log.partition_of(event.job_id)
+    following = _following(stored, event, stamp(plan.through or await parts.decisive_now(partition)))
+    before, after = stored and stored.definition, following and following.definition
+
+    async def call() -> Defined:
+        return await define(
+            parts.log,
+            event.job_id,
+            command=caller.command,
+            expected_version=stored.version if stored is not None else 0,
+            expected_mark=stored.mark if stored is not None and plan.through is not None else None,
+            through=plan.through,
+            units=plan.units,
+            event=event,
+            job=following,
+            bars=before is not None and before.enabled and after is not None and not after.enabled,
+            releases=before is not None and after is not None and before.overlap != "allow" == after.overlap,
+            expected_now=None if plan.through is None else parts.store_clocks.of(partition).now(),
+        )
+
+    match await appended(parts.clock, call):
+        case Appended(position=position):
+            for item in (item for unit in plan.units for item in unit.items if isinstance(item, Request)):
+                created(item.run_id, item.queue, job=item.job_id)
+            return Change(following, position)
+        case Raced() as raced:
+            return raced
+        case Replayed(answer=answer) if answer.burnt:
+            definition = after or before
+            assert definition is not None
+            raise NameTaken(*_name(definition))
+        case Replayed(answer=answer):  # the first reply was lost on its way, or the client's key came twice at once
+            return Change(following, answer.position, replayed=True)
+        case Reused():
+            raise KeyReused
+
+
+async def _now(parts: Parts, job_id: JobId) -> int:
+    """A reading of the clock of the job's partition, ms.
+
+    Raises:
+        ClockAhead: it has leapt ahead, and is not believed yet.
+    """
+    return await parts.store_clocks.read(parts.log, parts.log.partition_of(job_id))
+
+
+async def _plan(parts: Parts, caller: Caller, stored: StoredJob, job: Job, events: tuple[AnyJobEvent, ...]) -> _Plan:
+    """What the job still owes, and where its mark goes."""
+    following = evolve(job, events[0])
+    enables = not job.definition.enabled and following is not None and following.definition.enabled
+    reason = must_settle(job, events)
+    if reason is None and not enables:
+        return _Plan()
+    now = max(stored.mark, await _now(parts, stored.job_id))
+    units = () if reason is None else _owed(caller, stored, reason, now)
+    settled = units[-1].through if units else stored.mark
+    return _Plan(units, stamp(settled), now)
+
+
+def _owed(caller: Caller, stored: StoredJob, reason: EditReason, now: int) -> tuple[Unit, ...]:
+    """
+    Raises:
+        TryLater: the backlog is long.
+    """
+    definition = stored.definition
+    schedule = schedule_of(stored.job_id, definition)
+    if schedule is None:
+        return ()
+    start_at, end_at = bounds_of(definition)
+    units: list[Unit] = []
+    mark = stored.mark
+    while mark < now:
+        settlement = settle_edit(
+            schedule, mark=mark, now=now, policy=policy_of(definition), reason=reason, start_at=start_at, end_at=end_at
+        )
+        unit = fires.unit(stored, settlement, mark=mark, actor=caller.actor, command_id=caller.command.id, trace=apart)
+        if unit.items:
+            units.append(unit)
+        if len(units) > UNITS_MOST:
+            raise TryLater("The job has a long backlog to settle first; the scheduler is at it.", after_s=5)
+        mark = settlement.through
+    return tuple(units)
+
+
+def _following(stored: StoredJob | None, event: AnyJobEvent, at: Stamp) -> StoredJob | None:
+    """The job as its partition shall hold it after the event."""
+    job = stored and Job(job_id=stored.job_id, version=stored.version, definition=stored.definition)
+    after = evolve(job, event)
+    if after is None:
+        return None
+    if stored is None:
+        assert isinstance(event, JobCreated)
+        return StoredJob(
+            job_id=after.job_id, version=after.version, definition=after.definition, created_at=at, updated_at=at
+        )
+    changed = after.version != stored.version
+    return msgspec.structs.replace(
+        stored, version=after.version, definition=after.definition, updated_at=at if changed else stored.updated_at
+    )
+
+
+def _at_version(command: JobCommand, caller: Caller, current: int) -> JobCommand:
+    """The command with the version that the caller saw, if it says so."""
+    if caller.versions is None or not isinstance(command, Replace | SetStatus | Delete):
+        return command
+    seen = current if current in caller.versions else max(caller.versions, default=None)
+    if seen is None:
+        raise VersionMismatch(current=current)
+    return msgspec.structs.replace(command, version=seen)
+
+
+def _name(definition: Definition) -> tuple[str, str]:
+    return definition.job_group, definition.job_name

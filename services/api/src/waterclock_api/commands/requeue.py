@@ -1,0 +1,184 @@
+"""Asking again for runs whose requests a repair has dropped: as they were asked for, under their own keys.
+
+Whoever asks again with the same key gets the same run, whether before or after. What a schedule had decided is decided
+again by itself, for the marks of jobs went back with the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.jobs import StoredJob
+from waterclock.log.commands.requests import Request
+from waterclock.log.commands.runs import find_run
+from waterclock.log.connection.errors import UnknownQueue
+from waterclock.model.definition import Definition, Overlap
+from waterclock.model.errors import JobGone, KeyReused, NotFound, RunBlocked
+from waterclock.model.events import RunRequested, Trigger
+from waterclock.model.outcomes import RunStatus
+from waterclock.model.timestamps import Stamp, millis, stamp
+from waterclock.store.connection.statements import statement
+from waterclock.wire.envelope import Entry, request_body
+from waterclock_api.commands.request_run import Outcome, request_alone, request_of_job
+from waterclock_api.live.sse import STATUS_OF_END
+from waterclock_api.parts import COMMAND, Parts
+from waterclock_api.queries.read_models import PACKAGE
+
+KEYS_KEPT_MS = 86_400_000
+"""For so long the log knows a client's key."""
+DroppedFate = Literal["wouldRequeue", "requeued", "known", "scheduled", "ended", "refused"]
+_SCHEDULED: tuple[Trigger, ...] = ("schedule", "catchup")
+
+
+class RequeuedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run whose request was dropped.
+
+    `fate`: `known`, it was asked for again and is there; `scheduled`, its schedule decides it again; `ended`, it had
+    ended, as `ended` says, and is not executed twice; `refused`, why, is in `detail`. `keyForgotten`: its key is older
+    than keys are kept, so whoever asks again with it asks for another run.
+    """
+
+    run_id: str | None
+    job_id: str | None
+    fork: int
+    position: str
+    requested_at: Stamp
+    trigger: str | None
+    ended: RunStatus | None
+    key_forgotten: bool
+    fate: DroppedFate
+    detail: str | None = None
+
+
+class Requeued(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Of this page: how many requests were dropped, how many were asked for again, how many were refused."""
+
+    dry_run: bool
+    matched: int
+    requeued: int
+    refused: int
+    items: list[RequeuedRun]
+    next_cursor: str | None
+
+
+class DroppedEntry(NamedTuple):
+    """`fork`: the epoch in which it was dropped."""
+
+    fork: int
+    entry: Entry
+
+
+class _Known(NamedTuple):
+    ended: RunStatus | None
+    is_there: bool
+
+
+async def requeue(parts: Parts, found: Sequence[DroppedEntry], *, dry_run: bool, executed: bool) -> list[RequeuedRun]:
+    """What becomes of requests that were dropped, in their order.
+
+    Raises:
+        TryLater: a job changes all the time.
+    """
+    wanted = [one.entry.event.run_id for one in found if isinstance(one.entry.event, RunRequested)]
+    known = await _known(parts, wanted)
+    told: list[RequeuedRun] = []
+    for one in found:
+        event = one.entry.event
+        if not isinstance(event, RunRequested):
+            told.append(_told(parts, one, None, "refused", "Its request cannot be read."))
+            continue
+        fate, detail = await _fate(parts, event, known[event.run_id], executed=executed)
+        if fate == "wouldRequeue" and not dry_run:
+            fate, detail = await _requeued(parts, one.entry, event)
+        told.append(_told(parts, one, known[event.run_id].ended, fate, detail))
+    return told
+
+
+async def _known(parts: Parts, run_ids: Sequence[str]) -> Mapping[str, _Known]:
+    arguments = {"run_ids": list(dict.fromkeys(run_ids)), "ends": list(STATUS_OF_END)}
+    async with parts.reading(COMMAND) as connection:
+        cursor = await connection.execute(statement("dropped_runs", PACKAGE), arguments)
+        rows = await cursor.fetchall()
+    return {run_id: _Known(STATUS_OF_END[kind] if kind else None, is_there) for run_id, kind, is_there in rows}
+
+
+async def _fate(parts: Parts, event: RunRequested, known: _Known, *, executed: bool) -> tuple[DroppedFate, str | None]:
+    if known.is_there or await find_run(parts.log, event.run_id) is not None:
+        return "known", None
+    if event.trigger in _SCHEDULED:
+        return "scheduled", None
+    if known.ended is not None and not executed:
+        return "ended", None
+    if event.job_id is not None:
+        try:
+            await parts.memory.job(event.job_id)
+        except NotFound:
+            return "refused", str(JobGone(event.job_id))
+    return "wouldRequeue", None
+
+
+async def _requeued(parts: Parts, entry: Entry, event: RunRequested) -> tuple[DroppedFate, str | None]:
+    try:
+        outcome = await _request(parts, entry, event)
+    except NotFound:
+        return "refused", str(JobGone(event.job_id or ""))
+    except (RunBlocked, KeyReused, UnknownQueue) as refusal:
+        return "refused", str(refusal)
+    return ("known" if outcome.replayed else "requeued"), None
+
+
+async def _request(parts: Parts, entry: Entry, event: RunRequested) -> Outcome:
+    command = command_of(event)
+    body = request_body(entry.document).decode()
+
+    def wanted(overlap: Overlap) -> Request:
+        ready_at = 0 if event.ready_at is None else millis(event.ready_at)
+        return Request(
+            run_id=event.run_id,
+            job_id=event.job_id,
+            queue=event.queue,
+            overlap=overlap,
+            ready_at=ready_at,
+            body=body,
+        )
+
+    async def wish(job: StoredJob) -> Request:
+        return wanted(_overlap(job.definition))
+
+    if event.job_id is None:
+        return await request_alone(parts, command, wanted("allow"))
+    return await request_of_job(parts, command, event.job_id, wish)
+
+
+def command_of(event: RunRequested) -> Command:
+    """As it was asked for. The many runs of a backfill have one key, and each is known by its own id."""
+    client = event.fingerprint is not None and event.trigger != "backfill"
+    return Command(id=event.command_id or event.run_id, fingerprint=event.fingerprint or "", client=client)
+
+
+def _overlap(definition: Definition) -> Overlap:
+    return "allow" if definition.concurrent == "0" else definition.overlap
+
+
+def _told(
+    parts: Parts, one: DroppedEntry, ended: RunStatus | None, fate: DroppedFate, detail: str | None
+) -> RequeuedRun:
+    entry = one.entry
+    event = entry.event if isinstance(entry.event, RunRequested) else None
+    forgotten = event is not None and event.fingerprint is not None
+    return RequeuedRun(
+        run_id=event.run_id if event is not None else None,
+        job_id=event.job_id if event is not None else None,
+        fork=one.fork,
+        position=str(entry.position),
+        requested_at=stamp(entry.at),
+        trigger=event.trigger if event is not None else None,
+        ended=ended,
+        key_forgotten=forgotten and parts.clock.now_ms() - entry.at > KEYS_KEPT_MS,
+        fate=fate,
+        detail=detail,
+    )

@@ -1,0 +1,261 @@
+"""The OpenAPI 3.1 document, made from the routes: their paths, docstrings, `Spec` and structs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from waterclock.model.events import StoredEvent
+from waterclock_api.documents import examples
+from waterclock_api.http.problems import MEDIA_TYPE, Problem
+from waterclock_api.http.route import Content, Spec
+from waterclock_api.schemas.responses import Asked, Job
+
+_PARAMETER = re.compile(r"\{(\w+):str\}")
+_REFUSED_ALWAYS = (400, 500, 503)
+_REFUSALS = {
+    400: "Not JSON, or a query parameter that is unknown or wrong",
+    401: "There are no credentials, or they are not good",
+    403: "The caller lacks the scope",
+    404: "Not found",
+    408: "The body did not come in time",
+    409: "It conflicts with what there is",
+    410: "What would tell is no longer kept",
+    412: "The job has another version than If-Match says",
+    413: "The body is too large",
+    415: "The body is not JSON",
+    422: "The body is not valid: every flaw is named by a JSON pointer",
+    429: "The caller asks too often, or has too many streams or slow reads; try again after Retry-After",
+    500: "A fault of the server",
+    503: "Something is out of reach; try again after Retry-After",
+}
+_ANSWERS = {
+    200: "OK",
+    201: "Created",
+    202: "Accepted: stored, and not, or not yet, in the read models",
+    204: "Done",
+}
+_HEADERS = {
+    "ETag": "The version of the job.",
+    "Location": "Where the job or the run can be read.",
+    "Preference-Applied": "Which wish of Prefer was heeded.",
+    "Idempotency-Replayed": "`true`: the key came before, and this is the first answer again.",
+    "RateLimit": "How many requests are left, and in how many seconds there is another.",
+    "RateLimit-Policy": "How many requests there may be in how many seconds.",
+    "Retry-After": "Seconds.",
+    "WWW-Authenticate": "Bearer, with what is wrong with the credentials, or the scope that it takes.",
+}
+_BESIDE_REFUSALS = {
+    "ETag": (412,),
+    "RateLimit": (429,),
+    "RateLimit-Policy": (429,),
+    "Retry-After": (429, 503),
+    "WWW-Authenticate": (401, 403),
+}
+_EVENTS = (
+    "Events as they happen. `gap` stands where something is missing; `closed`, with a `reason`, is the last one if the "
+    "credential that the stream was opened with has ended"
+)
+_BEARER = "bearer"
+_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key (`wck_…`, by `waterclock key create`) or a JWT of the configured issuer. Nobody is asked for "
+    "one where `WATERCLOCK_KEYLESS` says so and no key was made.",
+}
+_PLAIN = {"events": "text/event-stream", "html": "text/html", "text": "text/plain"}
+
+
+def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str, Any]:
+    """`prefix`: what a gateway has put before our paths."""
+    routes = [(handler, handler.opt["spec"]) for handler in handlers if "spec" in handler.opt]
+    schemas, components = _schemas([spec for _, spec in routes])
+    paths: dict[str, dict[str, Any]] = {}
+    for handler, spec in routes:
+        for path in sorted(handler.paths):
+            method = next(iter(handler.http_methods)).lower()
+            name = _PARAMETER.sub(r"{id}", path)
+            operation = paths.setdefault(name, {})[method] = _operation(handler, path, spec, schemas)
+            if method == "get":
+                paths[name]["head"] = _head_of(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Waterclock",
+            "version": version("waterclock-api"),
+            "description": "An event-sourced job scheduler and runner. Every instant is accounted for.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": prefix or "/"}],
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": components, "securitySchemes": {_BEARER: _SCHEME}},
+    }
+
+
+def _schemas(specs: Iterable[Spec]) -> tuple[Mapping[type[Any], Any], dict[str, Any]]:
+    kinds: dict[type[Any], None] = dict.fromkeys((Problem, *StoredEvent.__args__))
+    for spec in specs:
+        kinds |= dict.fromkeys(one for one in (spec.body, spec.query, *spec.answers.values()) if isinstance(one, type))
+    ordered = list(kinds)
+    found, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    return dict(zip(ordered, found, strict=True)), components | stored_events(components)
+
+
+def stored_events(components: Mapping[str, Any]) -> dict[str, Any]:
+    """The schemas of events as they are stored and sent: with their place and time; `Event` is any of them."""
+    place = {"type": "string", "description": "The position: <partition>-<epoch>-<seq>.", "pattern": r"^\d+-\d+-\d+$"}
+    at = {"type": "string", "description": "When it was stored, by the partition's clock.", "format": "date-time"}
+    found: dict[str, Any] = {}
+    for kind in StoredEvent.__args__:
+        own = components[kind.__name__]
+        properties = {"id": place, "at": at} | own["properties"]
+        found[kind.__name__] = own | {"properties": properties, "required": ["id", "at", *own["required"]]}
+    tags = {str(kind.__struct_config__.tag): f"#/components/schemas/{kind.__name__}" for kind in StoredEvent.__args__}
+    choice = [{"$ref": name} for name in tags.values()]
+    found["Event"] = {
+        "title": "Event",
+        "description": "A stored event. More types may come: skip those that are not known.",
+        "anyOf": choice,
+        "discriminator": {"propertyName": "type", "mapping": tags},
+    }
+    return found
+
+
+def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
+    function = handler.fn
+    name = _camel(str(function.__name__))
+    summary, _, more = (inspect.getdoc(function) or "").partition("\n\n")
+    parameters = [
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-z-]{1,64}$"}}
+        for _ in _PARAMETER.findall(path)
+    ]
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": " ".join(summary.split()),
+        **({"description": more} if more else {}),
+        "tags": [_tag(path)],
+        "parameters": parameters + _query(spec) + _headers(spec),
+        "responses": _responses(name, spec, schemas),
+    }
+    if spec.scope not in ("open", "probe"):
+        operation["security"] = [{_BEARER: [spec.scope]}]
+    if spec.body is not None:
+        content = {"application/json": {"schema": schemas[spec.body]} | examples.of_request(name)}
+        operation["requestBody"] = {"required": not spec.body_optional, "content": content}
+    return operation
+
+
+def _head_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """The same without bodies."""
+    responses = {
+        status: {name: value for name, value in each.items() if name != "content"}
+        for status, each in operation["responses"].items()
+    }
+    said = {"summary": f"As GET, without a body: {operation['summary']}", "responses": responses}
+    return operation | said | {"operationId": f"{operation['operationId']}Head"}
+
+
+def _query(spec: Spec) -> list[dict[str, Any]]:
+    schema = msgspec.json.schema(spec.query)
+    own = schema["$defs"][spec.query.__name__]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": _plain(each)}
+        for name, each in own["properties"].items()
+    ]
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of a parameter: left out stands for null."""
+    options = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    rest = {name: value for name, value in schema.items() if name not in {"anyOf", "default"} or value is not None}
+    return options[0] if len(options) == 1 and len(schema["anyOf"]) == 2 else rest
+
+
+def _headers(spec: Spec) -> list[dict[str, Any]]:
+    found: list[tuple[str, str]] = []
+    if spec.if_match:
+        found.append(("If-Match", "The ETag of the version that was seen; another one answers 412."))
+    if spec.command:
+        found.append(("Prefer", "`wait=n`: seconds to wait for the read models (2); `respond-async`: do not wait."))
+    if spec.keyed:
+        found.append(("Idempotency-Key", "The same key gives the first answer again, for 24 hours."))
+    if "events" in spec.answers.values():
+        found.append(("Last-Event-ID", "The position after which to go on."))
+    return [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in found
+    ]
+
+
+def _responses(name: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
+    answers = {
+        str(status): _answer(name, status, content, schemas) | _told_beside(*_beside(spec, status, content))
+        for status, content in spec.answers.items()
+    }
+    if spec.text:
+        answers["200"]["content"]["text/plain"] = {"schema": {"type": "string"}} | examples.of_text(name)
+    refusals = {
+        str(status): {
+            "description": _REFUSALS[status],
+            "content": {MEDIA_TYPE: {"schema": schemas[Problem]} | examples.of_problems(status)},
+        }
+        | _told_beside(*(name for name, kept in _BESIDE_REFUSALS.items() if status in kept))
+        for status in sorted(
+            {*_REFUSED_ALWAYS, *_refused_to_some(spec), *spec.refuses, *((408,) if spec.body is not None else ())}
+        )
+    }
+    return answers | refusals
+
+
+def _beside(spec: Spec, status: int, content: Content) -> Iterator[str]:
+    """The headers that an answer may have."""
+    if content is Job:
+        yield "ETag"
+    if status == 201 or (status == 202 and (spec.command or content is Asked)):
+        yield "Location"
+    if spec.command:
+        yield "Preference-Applied"
+    if spec.keyed and status < 300:
+        yield "Idempotency-Replayed"
+
+
+def _told_beside(*names: str) -> dict[str, Any]:
+    told = {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
+    return {"headers": told} if told else {}
+
+
+def _refused_to_some(spec: Spec) -> tuple[int, ...]:
+    match spec.scope:
+        case "probe":
+            return ()
+        case "open":
+            return (429,)
+        case _:
+            return (401, 403, 429)
+
+
+def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": _ANSWERS[status]}
+    if isinstance(content, type):
+        described["content"] = {"application/json": {"schema": schemas[content]} | examples.of_answer(name, status)}
+    elif content is not None:
+        if content == "events":
+            described["description"] = _EVENTS
+        example = {"example": examples.STREAM} if content == "events" else examples.of_text(name)
+        described["content"] = {_PLAIN[content]: {"schema": {"type": "string"}} | example}
+    return described
+
+
+def _tag(path: str) -> str:
+    return path.split("/")[3] if path.startswith("/v1/monitor/") else "process"
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)

@@ -1,0 +1,1 @@
+"""What every request passes, whatever its route: server, gateway, bodies, responses, problem documents."""

@@ -1,0 +1,30 @@
+"""Headers of a request, read from the ASGI scope: Litestar's own mapping costs 20 µs a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+
+from waterclock_api.http.problems import BadRequest
+
+
+def header(request: Request[Any, Any, Any], name: bytes) -> str | None:
+    """A header by its name in lower case; the last, if it is repeated."""
+    found: str | None = None
+    for key, value in request.scope["headers"]:
+        if key == name:
+            found = value.decode("latin-1")
+    return found
+
+
+def sole_header(request: Request[Any, Any, Any], name: bytes) -> str | None:
+    """A header that means nothing, or two things, if it is repeated: of two readers each could take another.
+
+    Raises:
+        BadRequest: it is.
+    """
+    found = [value for key, value in request.scope["headers"] if key == name]
+    if len(found) > 1:
+        raise BadRequest(f"{name.decode().title().replace('-Id', '-ID')} is given more than once.")
+    return found[0].decode("latin-1") if found else None

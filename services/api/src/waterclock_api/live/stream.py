@@ -1,0 +1,316 @@
+"""Streams of events (SSE): history first, then live, without a hole or a repeat.
+
+`id` is the place, so a client that comes again goes on after the last event it saw. The order is join the hub,
+archive, stream, live; everything is freed when the client leaves, when it is too slow, and when the process stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+
+import psycopg
+from litestar.types import Receive, Scope, Send
+from psycopg_pool import PoolTimeout
+
+from waterclock.kit.clock import Clock
+from waterclock.log.connection.errors import Halted, LogError, LogUnavailable
+from waterclock.model.outcomes import RunStatus
+from waterclock.model.positions import Position
+from waterclock_api.access.credentials import EndOfGrant
+from waterclock_api.access.guard import grant_of
+from waterclock_api.access.principal import caller_id
+from waterclock_api.http.response import is_head
+from waterclock_api.limits.chunked_response import PIECE, STUCK
+from waterclock_api.limits.memory_budget import Crowded
+from waterclock_api.limits.peer_state import far_end
+from waterclock_api.live.history import Subject, end_before, frames, start_of_live_run
+from waterclock_api.live.known_positions import settle
+from waterclock_api.live.known_positions import told as unknown_places
+from waterclock_api.live.lost_tail import check_beyond
+from waterclock_api.live.positions import OLDEST, is_through, text_of
+from waterclock_api.live.sse import (
+    HEARTBEAT,
+    Frame,
+    closed_frame,
+    end_frame,
+    gap_frame,
+    place_only,
+    placed,
+)
+from waterclock_api.live.subscriptions import Batch, Question, Seat, Shortening
+from waterclock_api.parts import Parts
+
+RETRY_MS = 1_000  # after which a browser comes again
+
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+_log = logging.getLogger(__name__)
+
+
+class EventStream:
+    """The answer to a request for a stream of some subjects, one in each partition of their question.
+
+    `after` None: from now, or for a job from its live run; a place None in it: from the first event.
+    """
+
+    def __init__(self, parts: Parts, subjects: Sequence[Subject], after: Mapping[int, Position | None] | None) -> None:
+        self._parts = parts
+        self._subjects = subjects
+        self._after = after
+        self._who = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if is_head(scope):
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        await self._streamed(scope, receive, send)
+
+    async def _streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sending: asyncio.Task[None] | None = None
+
+        def cut() -> None:
+            """A client that does not read holds us in `send`. A library may swallow this; the seat is closed, too."""
+            if sending is not None and not sending.done():
+                scope[STUCK] = True  # pyright: ignore[reportGeneralTypeIssues]  ours
+                sending.cancel()
+
+        host, port = scope["client"] or ("", 0)
+        end = far_end(host, int(port))  # a text from granian
+        self._who = caller_id(scope)
+        async with (
+            self._parts.hub.join(self._question, cut, client=self._who, end=end, ended=grant_of(scope)) as seat,
+            asyncio.TaskGroup() as tasks,
+        ):
+            sending = tasks.create_task(self._serve(seat, send), name="stream")
+            leaving = tasks.create_task(_left(receive), name="client of a stream")
+            sending.add_done_callback(lambda _: leaving.cancel())
+            leaving.add_done_callback(lambda _: seat.cut())
+
+    @property
+    def _question(self) -> Question:
+        return self._subjects[0].question
+
+    async def _serve(self, seat: Seat, send: Send) -> None:
+        stream = _Sending(send, self._subjects[0], seat, self._parts.clock)
+        await check_beyond(self._parts.log, self._after or {}, seat.joined_at)
+        await stream.begin()
+        try:
+            await self._tell(seat, stream)
+        except (LogUnavailable, Halted, psycopg.Error, PoolTimeout) as error:
+            self._parts.outages.refused(error)
+        except Crowded:
+            pass  # its client comes again, and goes on where it is
+        except LogError as error:
+            _log.warning("stream broken off", extra={"subject": self._subjects[0].id, "error": str(error)})
+        if seat.closed_by is not None:
+            await stream.close(seat.closed_by)
+        await stream.finish()
+
+    async def _tell(self, seat: Seat, stream: _Sending) -> None:
+        stream.at = await self._beginning(seat, stream)
+        one = self._subjects[0]
+        if one.kind == "run" and (after := stream.at[one.partition]) is not None:
+            status = await end_before(self._parts, one.id, after)
+            if status is not None:
+                await stream.end(one.id, status)
+                return
+        if one.kind == "log":
+            await stream.say_place()
+        while True:
+            if await self._tell_before(seat, stream):
+                return
+            if not seat.missed:
+                break
+            seat.rejoin()
+        seat.live = True
+        while not seat.closed:
+            batches = await seat.take()
+            if batches:
+                if await stream.send(batches):
+                    return
+            elif not seat.closed:
+                await stream.beat()
+
+    async def _beginning(self, seat: Seat, stream: _Sending) -> dict[int, Position | None]:
+        if self._after is not None:
+            settled = await settle(self._parts, self._after, seat.joined_at)
+            stream.at = settled.at
+            if settled.unknown:
+                await stream.say_unknown(self._subjects, self._after)
+            else:
+                await stream.say_lost([one for one in self._subjects if one.partition in settled.lost])
+            return settled.at
+        one = self._subjects[0]
+        if one.kind == "job":
+            return {one.partition: await start_of_live_run(self._parts, one, seat.joined_at[one.partition])}
+        return dict(seat.joined_at)
+
+    async def _tell_before(self, seat: Seat, stream: _Sending) -> bool:
+        """Everything up to where the seat begins; whether nothing follows: the run has ended, or the seat is closed."""
+        for subject in self._subjects:
+            until = seat.joined_at[subject.partition]
+            after = stream.at[subject.partition]
+            async with aclosing(frames(self._parts, subject, after, until, who=self._who)) as pages:
+                async for page in pages:
+                    if seat.closed_by or await stream.send_own(subject.partition, page) or seat.closed:
+                        return True
+                    if seat.beat:
+                        await stream.beat()
+            told = stream.at[subject.partition]  # beyond where the seat begins, if the archive is ahead of the hub
+            if until is not None and (told is None or until > told):
+                stream.at[subject.partition] = until
+        return False
+
+
+class _Sending:
+    """What goes out: each event once, many in one write."""
+
+    def __init__(self, send: Send, subject: Subject, seat: Seat, clock: Clock) -> None:
+        self.at: dict[int, Position | None] = {}  # what has been told
+        self._shared = False  # the hub is where the client is, and its places are the client's
+        self._send = send
+        self._run = subject.id if subject.kind == "run" else None
+        self._wide = subject.kind == "log"
+        self._about = subject.told
+        self._seat = seat
+        self._clock = clock
+
+    async def begin(self) -> None:
+        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await self._write(b"retry: %d\n\n" % RETRY_MS)
+
+    async def send(self, batches: Sequence[Batch]) -> bool:
+        """Send what is not sent yet; whether that was the end of the run."""
+        left = list(batches)
+        while left:
+            first = left[0]
+            if isinstance(first, Shortening):
+                await self.say_shortened(first)
+                left = left[1:]
+                continue
+            self._shared = self._shared or is_through(first.before, self.at)
+            if self._shared:
+                count = next((place for place, one in enumerate(left) if isinstance(one, Shortening)), len(left))
+                ended = await self._send_shared(left[:count])
+            else:
+                count = 1
+                ended = await self.send_own(first.frames[0].position.partition, first.frames)
+            if ended:
+                return True
+            left = left[count:]
+        return False
+
+    async def _send_shared(self, batches: Sequence[Batch]) -> bool:
+        parts = [batch.data for batch in batches]
+        ended = next((batch for batch in batches if batch.ends), None) if self._run is not None else None
+        if self._run is not None and ended is not None:
+            parts.append(_end(self._run, ended.frames))
+        for part in _joined(parts):
+            await self._write(part)
+        return ended is not None
+
+    async def send_own(self, partition: int, found: Sequence[Frame]) -> bool:
+        """The same, frame by frame, with the client's own places."""
+        at = self.at[partition]
+        fresh = [frame for frame in found if at is None or frame.position > at]
+        if not fresh:
+            return False
+        parts: list[bytes] = []
+        for frame in fresh:
+            self.at[partition] = frame.position
+            place = text_of(self.at.values()) if self._wide and frame.place else frame.place
+            parts.append(placed(place, frame.told))
+        ended = self._run is not None and any(frame.ends is not None for frame in fresh)
+        if self._run is not None and ended:
+            parts.append(_end(self._run, fresh))
+        data = b"".join(parts)
+        parts.clear()
+        await self._write(data)
+        return ended
+
+    async def end(self, run_id: str, status: RunStatus) -> None:
+        await self._write(end_frame(run_id, status))
+
+    async def say_unknown(self, subjects: Sequence[Subject], named: Mapping[int, Position | None]) -> None:
+        """This log never had the place that the client has named: it goes on from another."""
+        told = unknown_places(named, self.at)
+        if len(subjects) == 1:
+            told = {**subjects[0].told, **told}
+        await self._write(gap_frame(text_of(self.at.values()), told))
+
+    async def say_lost(self, subjects: Sequence[Subject]) -> None:
+        """What stood at the place that the client has named is lost: it goes on with what stands after it."""
+        for one in subjects:
+            await self._write(gap_frame(b"", {**one.told, "reason": "placeLost"}))
+
+    async def say_shortened(self, found: Shortening) -> None:
+        """What the client was told after the end is lost: it goes on from there."""
+        if self._shared:
+            self.at, self._shared = dict(found.before), False
+        place = self.at[found.partition]
+        if place is None or (found.end is not None and place <= found.end):
+            return
+        self.at[found.partition] = found.end
+        told = {"reason": "placeLost", "after": str(place), "from": str(found.end or OLDEST)}
+        about = {"partition": found.partition} if self._wide else self._about
+        await self._write(gap_frame(text_of(self.at.values()), {**about, **told}))
+
+    async def beat(self) -> None:
+        """Nothing waits to be sent: the client is where the hub is."""
+        if self._wide:
+            now = self._seat.now_at()
+            if self._seat.live and is_through(now, self.at):
+                self.at = now
+            await self.say_place()
+        else:
+            await self._write(HEARTBEAT)
+
+    async def say_place(self) -> None:
+        """So that a client which nothing is told goes on from here, and does not read all that was not for it again."""
+        await self._write(place_only(text_of(self.at.values())))
+
+    async def close(self, why: EndOfGrant) -> None:
+        await self._send({"type": "http.response.body", "body": closed_frame(why), "more_body": True})
+
+    async def finish(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _write(self, data: bytes) -> None:
+        seat = self._seat
+        if seat.closed_by is not None:
+            return
+        seat.beat, seat.sending, seat.sent_at = False, True, self._clock.monotonic()
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        seat.sending = False
+
+
+def _joined(parts: Sequence[bytes]) -> Generator[bytes]:
+    """The same in fewer parts: small ones are joined; a large one stays as it is, for it is shared."""
+    small: list[bytes] = []
+    size = 0
+    for part in parts:
+        if small and size + len(part) > PIECE:
+            yield small[0] if len(small) == 1 else b"".join(small)
+            small, size = [], 0
+        small.append(part)
+        size += len(part)
+    if small:
+        yield small[0] if len(small) == 1 else b"".join(small)
+
+
+def _end(run_id: str, found: Iterable[Frame]) -> bytes:
+    statuses: list[RunStatus] = [frame.ends for frame in found if frame.ends is not None]
+    return end_frame(run_id, statuses[0])
+
+
+async def _left(receive: Receive) -> None:
+    """Until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        continue

@@ -1,0 +1,1 @@
+"""What `waterclock doctor` looks at: a module for each subject."""

@@ -1,0 +1,319 @@
+"""What `waterclock doctor` looks at, each check by itself: what it found, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.error
+import urllib.request
+from collections.abc import AsyncGenerator, Mapping
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+import msgspec
+import psycopg
+
+from waterclock.client.errors import Problem
+from waterclock.kit.clock import Clock
+from waterclock.kit.settings import PREFIX, SettingsError, read
+from waterclock.log.client import Log
+from waterclock.log.connection.connections import facts, pack
+from waterclock.log.connection.errors import LogFull, LogRefuses
+from waterclock.log.gates import gate_of, gate_of_names
+from waterclock.log.liveness import leadership
+from waterclock.log.liveness.projector_end import last_end
+from waterclock.log.liveness.sessions import muster, sessions
+from waterclock.log.server_checks import Durability, durability_of
+from waterclock.log.topology.node import Node
+from waterclock.log.writable import check_writable
+from waterclock.store import api_keys, quarantine
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock.store.migrate import foreign
+from waterclock_api.access.anonymous import MEANS, SETTING, why_not
+from waterclock_api.consistency.clocks import SKEW_MOST_MS, SKEW_MS, apart, offset_of_postgres
+from waterclock_api.routes.fleet.workers import LEASE_MS
+from waterclock_api.settings import ApiSettings
+from waterclock_api.telemetry.schedule_watch import overdue
+
+Level = Literal["ok", "warning", "problem"]
+
+FULL, FULL_MOST = 0.75, 0.9
+"""Of `maxmemory`: told; new runs are soon refused."""
+BACKLOG = 2
+"""A stream that takes more than its share so many times over is not trimmed."""
+AT_ONCE = 1000  # sessions
+QUARANTINED = 40  # events that cannot be read, by name
+
+
+_MAKE_KEY = "make a key by `waterclock key create`, and give it to whoever calls"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """`do` is empty where there is nothing to be done."""
+
+    level: Level
+    check: str
+    said: str
+    do: str = ""
+
+
+def ok(check: str, said: str) -> Finding:
+    return Finding(level="ok", check=check, said=said)
+
+
+def warning(check: str, said: str, do: str) -> Finding:
+    return Finding(level="warning", check=check, said=said, do=do)
+
+
+def problem(check: str, said: str, do: str) -> Finding:
+    return Finding(level="problem", check=check, said=said, do=do)
+
+
+async def of_servers(log: Log) -> AsyncGenerator[Finding]:
+    """Of the log's servers, each by itself, whatever they hold."""
+    yield _durability(await durability_of(log.nodes))
+    for node in log.nodes.all():
+        said = await _info(node)
+        where = f"{node.target.address.host}:{node.target.address.port}"
+        if said.get("role") == "slave":
+            yield problem("server", f"{where} is a replica", "name the master in WATERCLOCK_REDIS_URL")
+        for name in ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"):
+            if said.get(name, "ok") != "ok":
+                do = "look into its log: commonly the disk is full or may not be written"
+                yield problem("persistence", f"{where} says {name}: {said[name]}", do)
+        yield _memory(where, said)
+    for asked, refusal in log.nodes.lacks.items():
+        do = "grant it to every service's user (users.acl): without it a failover is found later, or by less"
+        yield warning("rights", f"our user may not ask {asked}: {refusal}", do)
+    if log.partitions:
+        yield await _writes(log)
+
+
+async def of_partitions(log: Log, stream_bytes: int) -> AsyncGenerator[Finding]:
+    """Of what the log holds."""
+    halted = [partition for partition in range(log.partitions) if not (await gate_of(log, partition)).opened]
+    if halted:
+        do = "start a projector, or see in its log why it does not open them: `projection stands still`"
+        yield problem("halted", f"nothing is written to {_named(halted)}: not open on this server process", do)
+    elif not (await gate_of_names(log)).opened:
+        yield problem("halted", "the names of jobs are not open: no job can be created", "start a projector")
+    else:
+        yield ok("halted", f"{log.partitions} partition(s), all open")
+    for partition in range(log.partitions):
+        if partition in halted:
+            continue
+        try:
+            async for found in _of_partition(log, partition, stream_bytes // log.partitions):
+                yield found
+        except LogRefuses:  # `of_servers` says why
+            said = f"who leads partition {partition} and who works on it is not known: its server takes no writes"
+            yield warning("workers", said, "mend that, and ask again")
+
+
+async def of_store(connection: Connection, clock: Clock, log: Log | None = None) -> AsyncGenerator[Finding]:
+    """Of Postgres, by itself; the log, if there is one, may know why no projector works on it."""
+    yield skew("clock of Postgres", await offset_of_postgres(clock, connection))
+    if newer := await foreign(connection):
+        said = f"migrated by a newer release ({', '.join(newer)})"
+        yield warning("Postgres", said, "go on to that release; from it the way back is one release at most")
+    else:
+        yield ok("Postgres", f"version {connection.info.server_version // 10_000}, migrated")
+    counted = await (await connection.execute(statement("count_projectors"))).fetchone()
+    assert counted is not None
+    if counted[0] == 0:
+        yield await _no_projector(log)
+    else:
+        yield ok("projectors", f"{counted[0]} at work")
+    yield await _of_quarantine(connection)
+
+
+async def _of_quarantine(connection: Connection) -> Finding:
+    count = await quarantine.count(connection)
+    if not count:
+        return ok("events", "none that cannot be read")
+    first = [_told(one) for one in await quarantine.listed(connection, QUARANTINED)]
+    more = f", and {count - len(first)} more" if count > len(first) else ""
+    said = f"{count} cannot be read: {'; '.join(first)}{more}"
+    do = (
+        "nothing stands still for them, and they are kept. If a later release wrote them, upgrade and run `waterclock"
+        " rebuild --swap`, which reads them; else see who writes into the log by hand, and say that they are known:"
+        " `waterclock reconcile --known --apply`"
+    )
+    return warning("events", said, do)
+
+
+def _told(one: quarantine.Quarantined) -> str:
+    about = f" of run {one.run_id}" if one.run_id else f" of job {one.job_id}" if one.job_id else ""
+    return f"{one.position} {one.type}{about} ({one.reason})"
+
+
+async def _no_projector(log: Log | None) -> Finding:
+    said = "none runs: reads stand still, and after a restart of the store all does"
+    end = await last_end(log) if log is not None else None
+    if end is None:
+        return problem("projectors", said, "start one")
+    do = "mend that, for one that is started again ends so, too; its log has the rest"
+    return problem("projectors", f"{said}; the last one ended at {end.at} with {end.error}", do)
+
+
+async def of_credentials(
+    connection: Connection, environment: Mapping[str, str], clock: Clock
+) -> AsyncGenerator[Finding]:
+    """Whether an API of these settings would start, and whether it would ask who calls."""
+    check = "credentials"
+    try:
+        found = await api_keys.all_keys(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        return  # a role that may not read the keys
+    now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+    live = sum(key.is_live(now) for key in found)
+    if live or environment.get(f"{PREFIX}JWT_ISSUER"):
+        yield ok(check, f"{live} live key(s), each request needs one or a token")
+        return
+    try:
+        refusal = why_not(read(ApiSettings, environment))
+    except SettingsError as error:
+        yield problem(check, str(error), "correct the setting")
+        return
+    if refusal is not None:
+        yield warning(check, f"an API of these settings does not start again: {refusal}", _MAKE_KEY)
+    elif found:
+        yield warning(check, "all keys are over, so nobody is let in", _MAKE_KEY)
+    else:
+        yield ok(check, f"{SETTING}: nobody is asked, and {MEANS}")
+
+
+async def of_api(url: str, key: str | None) -> AsyncGenerator[Finding]:
+    """Of an API, what it says of itself, and of the key."""
+    root = url.rstrip("/")
+    status, body = await asyncio.to_thread(_get, f"{root}/readyz", None)
+    if status == 200:
+        yield ok("api", f"{url} is ready")
+    elif status == 0:
+        yield problem("api", f"{url} does not answer: {body}", "start it, or correct WATERCLOCK_API_URL")
+    else:
+        yield problem("api", f"{url} is not ready: {body[:500]}", "what it names is out of reach for it")
+    if status != 0:
+        status, body = await asyncio.to_thread(_get, f"{root}/v1/monitor/queues", key)
+        yield _of_key(status, body, given=key is not None)
+
+
+def _of_key(status: int, body: str, *, given: bool) -> Finding:
+    check = "key of the API"
+    match status, given:
+        case (200, True):
+            return ok(check, "it is taken, or nobody is asked for one")
+        case (200, False):
+            return ok(check, "nobody is asked for one")
+        case (403, True):
+            return ok(check, "it is known, and has not the scope list")
+        case (401, False):
+            do = "set WATERCLOCK_API_KEY, for the verbs and for doctor"
+            return warning(check, "the API asks who calls, and none is set", do)
+        case (401, True):
+            do = "correct WATERCLOCK_API_KEY; `waterclock key list` tells of all, `waterclock key rotate` makes another"
+            return problem(check, _detail(body), do)
+        case _:
+            return warning(check, f"not known: {status} {_detail(body)}", "mend what is named, and ask again")
+
+
+def _detail(body: str) -> str:
+    try:
+        return msgspec.json.decode(body, type=Problem).detail
+    except msgspec.MsgspecError:
+        return body[:500]
+
+
+async def _of_partition(log: Log, partition: int, share: int) -> AsyncGenerator[Finding]:
+    seen = await leadership.watch(log, partition)
+    trouble = overdue(partition, seen)
+    if trouble is not None:
+        yield problem("schedules", trouble, "start a scheduler, or see in the log of the one that leads why it waits")
+    names = sorted(await sessions(log, partition))[:AT_ONCE]
+    stand = await muster(log, partition, names)
+    silent = [
+        name
+        for name, seat in zip(names, stand.seats, strict=True)
+        if seat is not None and stand.now - seat.heard_at > LEASE_MS
+    ]
+    if silent:
+        do = "they are dead or cut off; another worker takes their runs over, if one is there to sweep"
+        yield warning("workers", f"silent in partition {partition}: {', '.join(silent)}", do)
+    events = log.keys.partition(partition, "events")
+    used = cast("int | None", await log.execute(events, "MEMORY", "USAGE", events)) or 0
+    if used > BACKLOG * share:
+        said = f"the stream of partition {partition} takes {used >> 20} MiB of {share >> 20} MiB"
+        yield warning("stream", said, "see that a projector runs; or lower WATERCLOCK_TRIM_AFTER")
+
+
+def _durability(found: Durability) -> Finding:
+    match found:
+        case "always":
+            return ok("persistence", "appendfsync always: every answered write is on disk")
+        case "everysec":
+            return ok("persistence", "appendfsync everysec: a crash may lose the last second or two")
+        case "none":
+            said = (
+                "no append-only file, or never flushed: a crash or restart may lose much, all since the last snapshot"
+            )
+            return problem("persistence", said, "set appendonly yes and appendfsync everysec or always")
+
+
+def _memory(where: str, said: Mapping[str, str]) -> Finding:
+    used, most = int(said.get("used_memory", 0)), int(said.get("maxmemory", 0))
+    if most == 0:
+        do = "set maxmemory below what the machine has: then new runs are refused, and none is killed"
+        return warning("memory", f"{where} uses {used >> 20} MiB and has no maxmemory", do)
+    text = f"{where} uses {used >> 20} of {most >> 20} MiB ({100 * used / most:.0f} %)"
+    do = "raise maxmemory, lower WATERCLOCK_STREAM_BYTES, or see what waits: `GET /queues`"
+    if used > FULL_MOST * most:
+        return problem("memory", f"{text}: new runs are refused, or soon will be", do)
+    return warning("memory", text, do) if used > FULL * most else ok("memory", text)
+
+
+async def _writes(log: Log) -> Finding:
+    """Whether the servers take writes."""
+    try:
+        await check_writable(log)
+    except LogRefuses as error:
+        do = (
+            "MISCONF: see that its disk has room and that it may write there; NOREPLICAS: see why its replicas are not"
+            " there (min-replicas-to-write); BUSY: see which script it is at"
+        )
+        return problem("writes", str(error), do)
+    except LogFull as error:
+        do = "raise maxmemory, lower WATERCLOCK_STREAM_BYTES, or see what waits: `GET /queues`"
+        return problem("writes", f"{error} Nothing new is taken", do)
+    return ok("writes", "taken")
+
+
+def skew(check: str, ms: int) -> Finding:
+    """Of a clock that is so much ahead of this machine's."""
+    said = f"{apart(ms)} this machine's"
+    if abs(ms) <= SKEW_MS:
+        return ok(check, "as this machine's")
+    do = "let both follow a time server"
+    return warning(check, said, do) if abs(ms) <= SKEW_MOST_MS else problem(check, said, do)
+
+
+async def _info(node: Node) -> dict[str, str]:
+    async with node.writer.line() as line:
+        return facts(cast("bytes", await line.ask(pack("INFO"))))
+
+
+def _get(url: str, key: str | None) -> tuple[int, str]:
+    if not url.startswith(("http://", "https://")):
+        return 0, "not an address of HTTP"
+    try:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        asked = urllib.request.Request(url, headers=headers)  # noqa: S310  of HTTP, as seen
+        with urllib.request.urlopen(asked, timeout=5) as response:  # noqa: S310 # nosec B310 # of HTTP, as seen
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except (OSError, ValueError) as error:
+        return 0, str(error)
+
+
+def _named(partitions: list[int]) -> str:
+    return f"partition{'s' if len(partitions) > 1 else ''} {', '.join(map(str, partitions))}"

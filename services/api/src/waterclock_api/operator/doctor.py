@@ -1,0 +1,153 @@
+"""`waterclock doctor`: what is wrong with a deployment, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+
+import click
+import msgspec
+import psycopg
+
+from waterclock.cli.output import put_json, say
+from waterclock.cli.terminal import ClientSettings
+from waterclock.kit.clock import SystemClock
+from waterclock.kit.service import run_service
+from waterclock.kit.settings import PREFIX, read
+from waterclock.log.client import Log
+from waterclock.log.connection.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
+from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.pool import Connection, open_pool
+from waterclock_api.operator.diagnostics import (
+    archive_fit,
+    clocks,
+    encryption,
+    epochs,
+    lost_runs,
+    overdue_runs,
+    places,
+    replicas,
+)
+from waterclock_api.operator.diagnostics import (
+    checks as findings,
+)
+from waterclock_api.operator.diagnostics.checks import Finding, problem
+from waterclock_api.settings import ProjectorSettings, StoreSettings, log_settings
+
+WARNED, WRONG = 1, 2
+"""Exit codes: something is worth a look; something is wrong."""
+LOOK = 30.0  # s, for all of it
+
+
+@click.command(short_help="Say what is wrong, and what to do.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(*, as_json: bool) -> None:
+    """Say what is wrong, and what to do; exit code 0: nothing, 1: something is worth a look, 2: something is wrong.
+
+    Asks the servers that WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL name, and the API of WATERCLOCK_API_URL if it
+    is set, with the key or token of WATERCLOCK_API_KEY. Changes nothing.
+    """
+
+    async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  all of it has a bound
+        found = await examine()
+        if as_json:
+            put_json(msgspec.json.encode({"findings": found}))
+        else:
+            say(told(found))
+        if code := exit_code(found):
+            raise click.exceptions.Exit(code)
+
+    run_service(work, name="waterclock doctor")
+
+
+def exit_code(found: Sequence[Finding]) -> int:
+    levels = {one.level for one in found}
+    return WRONG if "problem" in levels else WARNED if "warning" in levels else 0
+
+
+async def examine() -> list[Finding]:
+    """All findings, those that are wrong first."""
+    found: list[Finding] = []
+    async with AsyncExitStack() as held:
+        log = await _log(held, found)
+        connection = await _store(held, found)
+        clock = SystemClock()
+        checks: list[AsyncGenerator[Finding]] = []
+        if log is not None:
+            checks += [encryption.of_log(log), findings.of_servers(log)]
+            checks.append(replicas.of_replicas(log, log_settings().replicas))
+        if log is not None and log.partitions:
+            checks.append(clocks.of_clocks(log, clock))
+            checks.append(findings.of_partitions(log, read(ProjectorSettings, os.environ).stream_bytes))
+        if connection is not None:
+            known = log if log is not None and log.partitions else None
+            checks += [encryption.of_store(connection), findings.of_store(connection, clock, known)]
+            checks.append(places.of_jobs(connection))
+            checks.append(findings.of_credentials(connection, os.environ, clock))
+            checks.append(epochs.of_epochs(connection))
+        if connection is not None and log is not None and log.partitions:
+            checks += [epochs.of_installation(log, connection)]
+            checks += [archive_fit.of_both(log, connection), overdue_runs.of_runs(log, connection)]
+            checks.append(lost_runs.of_runs(log, connection))
+        if os.environ.get(f"{PREFIX}API_URL", "").strip():
+            own = read(ClientSettings, os.environ)
+            checks.append(findings.of_api(own.api_url, own.api_key))
+        for check in checks:
+            await _made(check, found)
+    order = ("problem", "warning", "ok")
+    return sorted(found, key=lambda one: order.index(one.level))
+
+
+def told(found: Sequence[Finding]) -> Iterator[str]:
+    """The findings in lines."""
+    for one in found:
+        yield f"{one.level:<8} {one.check}: {one.said}"
+        if one.do:
+            yield f"         → {one.do}"
+    wrong = sum(one.level != "ok" for one in found)
+    yield "All is well." if wrong == 0 else f"{wrong} of {len(found)} findings want attention."
+
+
+async def _made(check: AsyncGenerator[Finding], found: list[Finding]) -> None:
+    """What a check finds, to where it can go no further."""
+    try:
+        async with asyncio.timeout(LOOK), aclosing(check) as made:
+            async for one in made:  # each as soon as it is found: what follows may fail
+                found += [one]
+    except (TimeoutError, LogError, psycopg.Error) as error:
+        said = " ".join(str(error).split()) or f"no answer within {LOOK:.0f} s"
+        found.append(problem("examination", f"not finished: {said}", "mend what is named, and ask again"))
+
+
+async def _log(held: AsyncExitStack, found: list[Finding]) -> Log | None:
+    """The log, if its server can be used; without partitions if there is none."""
+    try:
+        log = await Log.reach(log_settings(), role="doctor")
+    except LogUnavailable as error:
+        found.append(problem("redis", str(error), "start it, or correct WATERCLOCK_REDIS_URL"))
+        return None
+    except LogUnfit as error:
+        found.append(problem("redis", str(error), "nothing of Waterclock starts on it as it is"))
+        return None
+    held.push_async_callback(log.close)
+    try:
+        await log.refresh()
+    except NotInitialised as error:
+        do = (
+            "`waterclock migrate`, with WATERCLOCK_PARTITIONS and WATERCLOCK_QUEUE_WEIGHTS as they were if it has lost"
+            " everything; then start a projector, which puts back what the archive knows"
+        )
+        found.append(problem("log", str(error), do))
+    return log
+
+
+async def _store(held: AsyncExitStack, found: list[Finding]) -> Connection | None:
+    try:
+        pool = await open_pool(read(StoreSettings, os.environ).postgres_url, name="doctor", max_size=1)
+    except StoreUnfit as error:
+        found.append(problem("Postgres", str(error), "until then there are no reads, and after a restart no writes"))
+        return None
+    held.push_async_callback(pool.close)
+    return await held.enter_async_context(pool.connection())

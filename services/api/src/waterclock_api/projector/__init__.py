@@ -1,0 +1,1 @@
+"""The projector, a process of its own: from the streams of the log into the archive and the read models."""

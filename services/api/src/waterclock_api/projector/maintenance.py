@@ -1,0 +1,89 @@
+"""What the projector does now and then beside projecting: months for the archive, and what is kept for a time only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+import psycopg
+
+from waterclock.kit.settings import SettingsError
+from waterclock.log.client import Log
+from waterclock.log.clock import server_time
+from waterclock.log.connection.errors import LogError
+from waterclock.model.outcomes import RunStatus
+from waterclock.store import retention
+from waterclock.store.archive import make_months
+from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.transient import PASSES
+from waterclock.store.retention import ENDED, Keep
+from waterclock_api.consistency.clocks import postgres_time
+
+EVERY = 3600.0  # s
+AGAIN = 60.0  # s, after a failure
+SHORTEST = timedelta(days=2)  # what a repair and a repeated call need is a day old at most
+_UNITS = {"d": "days", "h": "hours"}
+
+_log = logging.getLogger(__name__)
+
+
+async def keep_house(log: Log, pool: Pool, keep: Keep) -> None:
+    """Until cancelled."""
+    while True:
+        pause = EVERY
+        try:
+            async with await connect_anew(pool, work="keeping") as connection:
+                await _make_months(connection)
+                if await retention.take(connection):
+                    await retention.forget(connection, keep, await agreed_time(log, connection))
+        except (*PASSES, LogError) as error:
+            _log.warning("nothing forgotten", extra={"reason": " ".join(str(error).split())})
+            pause = AGAIN
+        await asyncio.sleep(pause)
+
+
+async def agreed_time(log: Log, connection: Connection) -> int:
+    """The earliest of the stores' clocks, ms: what is forgotten for its age is so old by all of them, and is for good.
+
+    Raises:
+        LogUnavailable: the log's is not known.
+    """
+    clocks = [await server_time(log, log.keys.partition(partition, "meta")) for partition in range(log.partitions)]
+    return min(*clocks, await postgres_time(connection))
+
+
+async def _make_months(connection: Connection) -> None:
+    """Without the right to make tables the archive's default table takes the events."""
+    try:
+        await make_months(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        _log.warning("no tables for the months to come", extra={"reason": str(error).strip()})
+
+
+def kept(events: str | None, runs: Sequence[str]) -> Keep:
+    """What the settings say: `90d` or `36h`; of runs for all, or by `status=age`, the more special first.
+
+    Raises:
+        SettingsError: that cannot be read, or is less than two days.
+    """
+    of_runs: dict[RunStatus, timedelta] = {}
+    for text in sorted(runs, key=lambda text: "=" in text):
+        name, given, age = text.rpartition("=")
+        if given and name not in ENDED:
+            raise SettingsError(f"WATERCLOCK_KEEP_RUNS: {name!r} is none of {', '.join(ENDED)}")
+        found = _age("WATERCLOCK_KEEP_RUNS", age)
+        of_runs |= {status: found for status in ENDED if not given or status == name}
+    return Keep(events=None if events is None else _age("WATERCLOCK_KEEP_EVENTS", events), runs=of_runs)
+
+
+def _age(setting: str, text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,5})([dh])", text)
+    if match is None:
+        raise SettingsError(f"{setting}: {text!r} is no age such as 90d or 72h")
+    age = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if age < SHORTEST:
+        raise SettingsError(f"{setting}: {text} is less than {SHORTEST.days} days")
+    return age

@@ -1,0 +1,1 @@
+"""What reads are answered from: the read models, the archive, and for fresh runs the log."""

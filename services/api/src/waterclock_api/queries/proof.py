@@ -1,0 +1,88 @@
+"""The proof of the ledger, over many jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from waterclock.model.cron.schedule import BadSchedule
+from waterclock.model.errors import NotFound
+from waterclock.model.ids import JobId
+from waterclock.model.instants.ledger import Breach, Verdict, together, verify
+from waterclock.model.timestamps import stamp
+from waterclock.store.connection.statements import statement
+from waterclock_api.parts import Parts, Reading
+from waterclock_api.queries.ledger import LedgerReader, Row, begins, caught_up
+from waterclock_api.queries.read_models import PACKAGE
+
+JOBS_AT_ONCE = 50
+
+
+class Proved(NamedTuple):
+    jobs: int
+    verdict: Verdict
+
+
+async def prove(parts: Parts, of: Reading, from_ms: int, to_ms: int, job_ids: Sequence[str]) -> Proved:
+    """Prove the decisions about [from, to] of all jobs that lived in it, or of those named.
+
+    Raises:
+        NotFound: one of those named never was.
+    """
+    partitions = range(parts.log.partitions)
+    await caught_up(parts, sorted({parts.log.partition_of(one) for one in job_ids}) or partitions)
+    if job_ids:
+        await _check_known(parts, of, job_ids)
+    if from_ms > to_ms:
+        return Proved(0, Verdict())
+    found, page = Proved(0, Verdict()), await _jobs(parts, of, from_ms, job_ids, "")
+    with closing(LedgerReader(parts, of, from_ms, to_ms)) as reader:
+        asked = _Asked(reader, from_ms, to_ms, parts.now_ms())
+        while page:
+            begun = await reader.begun(page)
+            more = await parts.offload.run(of.who, _proof, asked, begun)
+            found = Proved(found.jobs + more.jobs, together((found.verdict, more.verdict)))
+            page = await _jobs(parts, of, from_ms, job_ids, page[-1])
+    return found
+
+
+class _Asked(NamedTuple):
+    reader: LedgerReader
+    from_ms: int
+    to_ms: int
+    now: int
+
+
+def _proof(asked: _Asked, begun: Mapping[str, Sequence[Row]]) -> Proved:
+    lived = {job_id: rows for job_id, rows in begun.items() if rows and begins(rows[0]) <= asked.to_ms}
+    return Proved(len(lived), together(_verdict(asked, JobId(job_id), rows) for job_id, rows in lived.items()))
+
+
+def _verdict(asked: _Asked, job_id: JobId, begun: Sequence[Row]) -> Verdict:
+    reader, from_ms, to_ms, now = asked
+    try:
+        return verify(reader.ledger(begun), from_ms=from_ms, to_ms=to_ms, now_ms=now)
+    except BadSchedule as error:
+        text = f"nothing is proved, for a definition of the job cannot be read: {error}"
+        unread = Breach(job_id=job_id, after=stamp(from_ms), through=stamp(to_ms), instants=0, position=None, text=text)
+        return Verdict(holes=(unread,))
+
+
+async def _check_known(parts: Parts, of: Reading, job_ids: Sequence[str]) -> None:
+    """
+    Raises:
+        NotFound: one of these never was.
+    """
+    async with parts.reading(of) as connection:
+        cursor = await connection.execute(statement("unknown_jobs", PACKAGE), {"job_ids": list(job_ids)})
+        unknown = await cursor.fetchone()
+    if unknown is not None:
+        raise NotFound("job", unknown[0])
+
+
+async def _jobs(parts: Parts, of: Reading, from_ms: int, job_ids: Sequence[str], after: str) -> list[str]:
+    wanted = {"from": from_ms, "job_ids": list(job_ids), "after": after, "limit": JOBS_AT_ONCE}
+    async with parts.reading(of) as connection:
+        cursor = await connection.execute(statement("ledger_jobs", PACKAGE), wanted)
+        return [row[0] for row in await cursor.fetchall()]

@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: each route reads its request, makes one command or query, and shapes the answer."""

@@ -1,0 +1,77 @@
+"""Routes of the fleet: the workers, and the executors that they announced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from litestar import get
+
+from waterclock.log.liveness.sessions import Muster, muster
+from waterclock.model.timestamps import stamp
+from waterclock_api.http.request import read_query
+from waterclock_api.http.response import Answer, answer
+from waterclock_api.http.route import AnyRequest, Spec
+from waterclock_api.parts import parts_of
+from waterclock_api.queries import read_models
+from waterclock_api.queries.pages import room_for
+from waterclock_api.queries.rows import Row
+from waterclock_api.queries.slow_reads import listing
+from waterclock_api.schemas.requests import ExecutorsQuery, PageQuery
+from waterclock_api.schemas.responses import Executors, Worker, Workers
+
+LEASE_MS = 8_000
+"""Who was not heard for longer is silent: the default lease of workers."""
+_LEFT: dict[str, Literal["left", "lost"]] = {"drained": "left", "lost": "lost"}
+
+
+@get("/v1/monitor/workers", spec=Spec(scope="list", query=PageQuery, answers={200: Workers}))
+async def list_workers(request: AnyRequest) -> Answer:
+    """List the starts of worker processes, those that have not left first, each newest first."""
+    parts = parts_of(request)
+    query = read_query(request, PageQuery)
+    hold = await room_for(request)
+    async with parts.reading(listing(request)) as connection:
+        rows, more = await read_models.workers(connection, query, hold)
+    here = [row[0] for row in rows if row[6] is None]
+    musters = [await muster(parts.log, partition, here) for partition in range(parts.log.partitions)] if here else []
+    items = [_worker(row, musters, here.index(row[0]) if row[6] is None else None) for row in rows]
+    return answer(Workers(items=items, next_cursor=more), hold=hold)
+
+
+@get("/v1/monitor/executors", spec=Spec(scope="list", query=ExecutorsQuery, answers={200: Executors}))
+async def list_executors(request: AnyRequest) -> Answer:
+    """List every executor that a worker ever announced, with the schemas of its parameters and its result."""
+    parts = parts_of(request)
+    query = read_query(request, ExecutorsQuery)
+    hold = await room_for(request)
+    async with parts.reading(listing(request)) as connection:
+        return answer(await read_models.executors(connection, query.cursor, hold), hold=hold)
+
+
+def _worker(row: Row, musters: Sequence[Muster], place: int | None) -> Worker:
+    """`place`: of its session among those that were mustered."""
+    session, name, queues, slots, executors, started_at, left_at, reason = row
+    seats = [(each.now, seat) for each in musters if place is not None and (seat := each.seats[place]) is not None]
+    alive = [(now, seat) for now, seat in seats if seat.renewal >= 0]
+    status: Literal["live", "silent", "gone", "left", "lost"] = "gone"
+    if left_at is not None:
+        status = _LEFT[reason]
+    elif alive:
+        status = "live" if any(now - seat.heard_at <= LEASE_MS for now, seat in alive) else "silent"
+    heard_at = max((seat.heard_at for _, seat in seats), default=0)
+    return Worker(
+        id=session,
+        name=name,
+        queues=queues,
+        slots=slots,
+        running=sum(seat.running for _, seat in seats),
+        executors=executors,
+        last_read_at=stamp(heard_at) if heard_at else None,
+        started_at=stamp(started_at),
+        left_at=None if left_at is None else stamp(left_at),
+        status=status,
+    )
+
+
+HANDLERS = (list_workers, list_executors)

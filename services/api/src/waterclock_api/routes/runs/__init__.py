@@ -1,0 +1,1 @@
+"""Routes of runs, one by one and by filter."""

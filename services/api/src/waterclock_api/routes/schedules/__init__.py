@@ -1,0 +1,1 @@
+"""Routes of schedules: previews, simulated outages, and the ledger."""

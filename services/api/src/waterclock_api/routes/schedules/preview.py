@@ -1,0 +1,99 @@
+"""Routes of schedules: what an expression names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+
+from litestar import post
+
+from waterclock.model.cron.parse import is_seeded
+from waterclock.model.cron.schedule import (
+    BadSchedule,
+    Schedule,
+    check_letters,
+    described,
+    local_time,
+    parse,
+    shift_note,
+)
+from waterclock.model.errors import Flaw
+from waterclock.model.timestamps import millis, stamp
+from waterclock_api.access.principal import caller_id
+from waterclock_api.http.request import (
+    NoQuery,
+    pointer_to,
+    read_json,
+    read_query,
+    read_struct,
+    refuse,
+)
+from waterclock_api.http.response import Answer, answer
+from waterclock_api.http.route import AnyRequest, Spec
+from waterclock_api.parts import parts_of
+from waterclock_api.schemas.requests import PreviewWrite
+from waterclock_api.schemas.responses import Preview, PreviewItem
+from waterclock_api.validation.values import instant
+
+
+@post(
+    "/v1/monitor/schedules/preview",
+    spec=Spec(scope="query", body=PreviewWrite, answers={200: Preview}, refuses=(413, 415, 422)),
+    status_code=200,
+)
+async def preview_schedule(request: AnyRequest) -> Answer:
+    """Say in words what an expression means, and name its next instants."""
+    parts = parts_of(request)
+    read_query(request, NoQuery)
+    flaws: list[Flaw] = []
+    write = read_struct(PreviewWrite, await read_json(request), flaws, stand_ins={"cron_expression": "@daily"})
+    written = instant("from", write.from_, flaws)
+    after = parts.now_ms() if written is None else millis(written)
+    preview = await parts.offload.run(caller_id(request.scope), _preview, write, after, flaws)
+    refuse(flaws)
+    return answer(preview)
+
+
+def _preview(write: PreviewWrite, after: int, flaws: list[Flaw]) -> Preview | None:
+    expression, seed = write.cron_expression, write.job_id or ""
+    named = partial(parse, expression, timezone=write.timezone, dialect=write.cron_dialect, seed=seed)
+    try:
+        check_letters(expression)
+        schedule = named(gap=write.dst_gap, fold=write.dst_fold)
+    except BadSchedule as error:
+        flaws.append(Flaw(pointer_to(error.field), error.message))
+        return None
+    instants = list(islice(_following(schedule, after), write.count))
+    generous = named(gap="shift", fold="both")
+    left_out = [] if not instants else sorted({*generous.between(after, instants[-1])}.difference(instants))
+    return Preview(
+        words=described(schedule),
+        dialect=schedule.dialect,
+        timezone=schedule.timezone,
+        items=[_item(schedule, one) for one in instants],
+        left_out=[_item(generous, one) for one in left_out],
+        notes=list(_notes(write, len(instants))),
+    )
+
+
+def _following(schedule: Schedule, after: int) -> Iterator[int]:
+    while (found := schedule.after(after)) is not None:
+        yield found
+        after = found
+
+
+def _item(schedule: Schedule, at: int) -> PreviewItem:
+    return PreviewItem(at=stamp(at), local=local_time(schedule, at), note=shift_note(schedule, at))
+
+
+def _notes(write: PreviewWrite, found: int) -> Iterator[str]:
+    if write.job_id is None and is_seeded(write.cron_expression):
+        yield "H and the phase of @every follow from a job's id: these are an example; jobId asks for those of a job."
+    if not found:
+        yield "It names no instant after from: a job with it is refused."
+    elif found < write.count:
+        yield "It names no instant after these."
+
+
+HANDLERS = (preview_schedule,)

@@ -1,0 +1,1 @@
+"""Routes of the installation: events, what repairs dropped, health, the API page."""

@@ -1,0 +1,246 @@
+"""What a body must hold beyond its types: durations, schedules, queues, executors and their parameters.
+
+Every check adds flaws to a list, so that one answer names them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+from jsonschema import exceptions
+from jsonschema.exceptions import ValidationError
+
+from waterclock.kit.text.validation_messages import wrong_form
+from waterclock.model.definition import Definition
+from waterclock.model.durations import moment, seconds
+from waterclock.model.errors import Flaw
+from waterclock.model.events import ExecutorSpec
+from waterclock.model.names import common, name_flaw, normal
+from waterclock.model.parameters.bounds import (
+    RANGES,
+    label_flaws,
+    named_flaw,
+    params_flaw,
+    range_flaw,
+)
+from waterclock.model.parameters.builtin_checks import new_flaws
+from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import Stamp
+from waterclock_api.http.flaws import MOST, full, guess
+from waterclock_api.http.request import pointer_to
+from waterclock_api.schemas.requests import JobWrite, RetryWrite
+from waterclock_api.schemas.responses import Note
+from waterclock_api.validation.parameters import (
+    Budget,
+    TooMuch,
+    errors_in,
+    extra_members,
+    left_to_worker,
+    prepared,
+)
+
+T = TypeVar("T")
+
+AT_ONCE, BESIDE = 500, 20_000  # units of 10 µs, for a look at parameters before other requests and beside them
+Beside = Callable[..., Awaitable[Any]]
+"""Calls a function where it holds nobody up."""
+_nearest: Callable[[list[ValidationError]], Any] = cast("Any", exceptions).best_match
+_NAMED = 20  # known executors named in a refusal
+
+
+def definition_of(write: JobWrite, flaws: list[Flaw], *, before: Definition | None = None) -> Definition:
+    """The definition that a body describes; wherever a flaw is added, the field holds its default.
+
+    Names that the job has `before` stay as they are, whatever they hold.
+    """
+    check_params_size(write.invoke_params, flaws, at="invokeParams")
+    flaws += label_flaws(write.labels, before=None if before is None else before.labels)
+    durations = {
+        "misfire_threshold": duration("misfireThreshold", write.misfire_threshold, flaws),
+        "catchup_window": duration("catchupWindow", write.catchup_window, flaws),
+        "catchup_pace": duration("catchupPace", write.catchup_pace, flaws),
+        "jitter": duration("jitter", write.jitter, flaws),
+    }
+    definition = Definition(
+        job_name=_named("jobName", write.job_name, flaws, before=before and before.job_name),
+        job_group=_named("jobGroup", write.job_group, flaws, before=before and before.job_group, slash=False),
+        invoke_target=write.invoke_target,
+        invoke_params=write.invoke_params,
+        cron_expression=write.cron_expression,
+        status=write.status,
+        misfire_policy=write.misfire_policy,
+        concurrent=write.concurrent,
+        remark=write.remark,
+        queue=write.queue,
+        timezone=write.timezone,
+        cron_dialect=write.cron_dialect,
+        dst_gap=write.dst_gap,
+        dst_fold=write.dst_fold,
+        overlap_policy=write.overlap_policy,
+        catchup_limit=write.catchup_limit,
+        start_at=instant("startAt", write.start_at, flaws),
+        end_at=instant("endAt", write.end_at, flaws),
+        timeout=None if write.timeout is None else duration("timeout", write.timeout, flaws),
+        retry=retry_policy(write.retry, flaws),
+        labels=write.labels,
+        **durations,
+    )
+    if definition.start_at is not None and definition.end_at is not None and definition.end_at < definition.start_at:
+        flaws.append(Flaw("/endAt", "is before startAt"))
+    return definition
+
+
+def _named(member: str, written: str, flaws: list[Flaw], *, before: str | None, slash: bool = True) -> str:
+    """A name as it is kept: in NFC, but as it was where it stays."""
+    if (said := named_flaw(written, before=before, slash=slash)) is not None:
+        flaws.append(Flaw(pointer_to(member), said))
+    return written if written == before else normal(written)
+
+
+def check_queue(name: str, known: Iterable[str], flaws: list[Flaw]) -> None:
+    names = list(known)
+    if name in names:
+        return
+    alike = next((one for one in names if common(one) == common(name)), None)
+    if alike is None:
+        flaws.append(Flaw("/queue", f"there is no queue {name!r}; there are {', '.join(names)}"))
+    else:
+        flaws.append(Flaw("/queue", f"there is no queue {name!a}: the one that looks the same is {alike!a}"))
+
+
+def check_target(
+    target: str, known: Mapping[str, ExecutorSpec], flaws: list[Flaw], *, unknown_too: bool = False
+) -> None:
+    """Whether a worker ever announced this executor, or, if that is enough, one could; `known` holds aliases too."""
+    if target in known:
+        return
+    wrong = name_flaw(target) or (None if target == normal(target) else "is not in NFC: write it composed")
+    if wrong is not None:
+        flaws.append(Flaw("/invokeTarget", wrong))
+        return
+    if unknown_too:
+        return
+    names = sorted(known)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    told = f"known are {', '.join(names[:_NAMED])}{more}" if names else "no worker has announced any"
+    said = f"no worker has announced {target!r}: {told}{guess(target, known, flaws, cutoff=0.5)}"
+    flaws.append(Flaw("/invokeTarget", said))
+
+
+async def check_params(
+    spec: ExecutorSpec | None,
+    params: Mapping[str, Any],
+    flaws: list[Flaw],
+    notes: list[Note],
+    *,
+    at: str,
+    beside: Beside,
+    before: Mapping[str, Any] | None = None,
+) -> None:
+    """Whether the parameters fit the executor's schema and, if it comes with the worker, its check.
+
+    Without a schema we cannot tell. What takes long is looked at `beside` other requests, and left to the worker if it
+    takes too long. What a check would refuse stays as it is in `before`: what the job has by now, of the same executor.
+    """
+    if spec is None or any(flaw.pointer.startswith(pointer_to(at)) for flaw in flaws):
+        return
+    budget = Budget(AT_ONCE)
+    try:
+        errors = errors_in(prepared(spec), params, budget, MOST)
+    except TooMuch:
+        budget = Budget(BESIDE)
+        try:
+            errors = await beside(errors_in, prepared(spec), params, budget, MOST)
+        except TooMuch as error:
+            errors, budget.in_part = list(error.found), True
+    for error in errors:
+        if full(flaws):
+            return
+        flaws.extend(islice(_flaws_of(error, at), MOST))
+    schema = prepared(spec)
+    if schema.check is not None and not errors:
+        found = islice(new_flaws(schema.check, params, before), MOST)
+        flaws.extend(Flaw(pointer_to(at) + flaw.pointer, flaw.message) for flaw in found)
+    if budget.in_part and schema.validator is not None and next(left_to_worker(schema, params), None) is None:
+        said = f"not all of it can be checked here: the worker checks it by the schema of {spec.key} at each run"
+        notes.append(Note(pointer=pointer_to(at), message=said))
+
+
+def check_params_size(params: Mapping[str, Any], flaws: list[Flaw], *, at: str) -> None:
+    if (said := params_flaw(params)) is not None:
+        flaws.append(Flaw(pointer_to(at), said))
+
+
+def retry_policy(write: RetryWrite, flaws: list[Flaw]) -> RetryPolicy:
+    return RetryPolicy(
+        max_attempts=write.max_attempts,
+        backoff=write.backoff,
+        initial=duration("retry/initial", write.initial, flaws),
+        max=duration("retry/max", write.max, flaws),
+    )
+
+
+def duration(name: str, written: float | str, flaws: list[Flaw]) -> float:
+    """Seconds, within the field's range; `name` may be a path such as retry/max."""
+    found = _read(seconds, written, name, flaws)
+    low, high = RANGES[name]
+    if found is None:
+        return low
+    if (said := range_flaw(name, found)) is not None:
+        flaws.append(Flaw(f"/{name}", said))
+    return min(max(found, low), high)  # within it also where it is refused: the caller reckons on, for further flaws
+
+
+def instant(name: str, written: str | None, flaws: list[Flaw]) -> Stamp | None:
+    return None if written is None else _read(moment, written, name, flaws)
+
+
+def _read(reader: Callable[[Any], T], written: object, name: str, flaws: list[Flaw]) -> T | None:
+    try:
+        return reader(written)
+    except ValueError as error:
+        flaws.append(Flaw(f"/{name}", str(error)))
+        return None
+
+
+def _flaws_of(error: ValidationError, at: str) -> Iterable[Flaw]:
+    """A missing or surplus member is pointed at itself, not at the object around it."""
+    place = pointer_to(at, *error.absolute_path)
+    instance, schema = cast("Any", error.instance), cast("Any", error.schema)
+    match error.validator:
+        case "required":
+            missing = (name for name in cast("list[str]", error.validator_value) if name not in instance)
+            return (Flaw(place + pointer_to(name), "is required") for name in missing)
+        case "additionalProperties":
+            return (Flaw(place + pointer_to(name), "is unknown") for name in extra_members(instance, schema))
+        case "anyOf" | "oneOf" if (nearest := _nearest([error])) not in (None, error):
+            return _flaws_of(nearest, at)
+        case _:
+            return [Flaw(place, _said(error))]
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong, without the value: it may be a secret that somebody wrote where only its reference belongs."""
+    instance, schema = cast("Any", error.instance), cast("Any", error.schema)
+    match error.validator:
+        case "pattern":
+            examples = schema.get("examples")
+            shown = cast("list[object]", examples) if isinstance(examples, list) else []
+            return wrong_form(_text(schema.get("description")), shown, whose="the executor's schema has the rule")
+        case "not":
+            return "is what the executor's schema excludes"
+        case "oneOf" if "valid under each of" in str(error.message):
+            return "fits more than one of the forms of which the executor's schema lets it fit one"
+        case "propertyNames" | "dependentSchemas" | "contains" | "minContains" | "maxContains" | "format":
+            return f"does not keep the rule {error.validator} of the executor's schema"
+        case _:
+            text = str(error.message)
+    if isinstance(instance, str | list | dict):
+        text = text.replace(repr(cast("object", instance)), "").strip()
+    return text
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
