@@ -221,10 +221,10 @@ async def test_each_line_of_the_log_is_handed_on(tmp_path: Path) -> None:
 
 STARTS_AND_IS_KILLED = """
 import asyncio, os, pathlib, signal, sys
-from waterclock_dev.postgres import Postgres
-from waterclock_dev.s3 import S3
-from waterclock_dev.servers import Server
-from waterclock_dev.valkey import Valkey
+from waterclock_dev.servers.postgres import Postgres
+from waterclock_dev.servers.s3 import S3
+from waterclock_dev.servers.server import Server
+from waterclock_dev.servers.valkey import Valkey
 
 async def main() -> None:
     for kind in (Valkey, Postgres, S3):

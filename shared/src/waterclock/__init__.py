@@ -14,5 +14,5 @@ __all__ = ["GiveUp", "Retry", "RunContext", "executor", "lifespan"]
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module("waterclock.executors.lifespans" if name == "lifespan" else "waterclock.executors")
+    home = import_module("waterclock.executors.lifespans" if name == "lifespan" else "waterclock.executors.definition")
     return getattr(home, name)

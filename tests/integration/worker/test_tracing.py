@@ -149,6 +149,7 @@ async def test_a_run_that_nobody_traced_has_one_trace_for_all_its_attempts(shop:
 
 
 def test_a_child_process_imports_nothing_of_opentelemetry_for_a_run_without_a_trace() -> None:
-    looks = "import sys, waterclock_worker.child; print([name for name in sys.modules if 'opentelemetry' in name])"
+    child = "waterclock_worker.execution.children.child"
+    looks = f"import sys, {child}; print([name for name in sys.modules if 'opentelemetry' in name])"
     said = subprocess.run([sys.executable, "-c", looks], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"

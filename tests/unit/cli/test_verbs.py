@@ -92,7 +92,7 @@ def test_a_verb_whose_extra_is_missing_says_so_and_help_still_works(monkeypatch:
 
 
 def test_verbs_of_the_client_are_entry_points() -> None:
-    verbs = {entry.name for entry in entry_points(group=main.GROUP) if entry.value.startswith("waterclock.client")}
+    verbs = {entry.name for entry in entry_points(group=main.GROUP) if entry.value.startswith("waterclock.cli.")}
     assert {"job", "run", "queue", "fleet", "tail", "completion", "ledger", "explain"} <= verbs
 
 

@@ -124,7 +124,3 @@ def main() -> None:
     """Waterclock: an event-sourced job scheduler and runner. Every instant is accounted for."""
     if not __debug__:
         raise click.UsageError("Python strips asserts here (-O, PYTHONOPTIMIZE), and Waterclock relies on its own")
-
-
-if __name__ == "__main__":
-    main()

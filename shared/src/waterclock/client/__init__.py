@@ -1,4 +1,6 @@
-"""The typed Python client of the API, sync and async: `Client`, `AsyncClient`, and the calls that both send."""
+"""The typed Python client of the API, sync and async: `Client`, `AsyncClient`, and the endpoints that both call."""
+
+import warnings
 
 from waterclock.client import endpoints, errors
 from waterclock.client.errors import ApiError, Refused, Unreachable, Unreadable
@@ -18,6 +20,17 @@ __all__ = [
     "Stream",
     "Unreachable",
     "Unreadable",
-    "calls",
-    "problems",
+    "endpoints",
+    "errors",
 ]
+
+_RENAMED = {"calls": endpoints, "problems": errors}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    now = _RENAMED[name]
+    warnings.warn(f"waterclock.client.{name} is {now.__name__} now", DeprecationWarning, stacklevel=2)
+    globals()[name] = now  # once
+    return now

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.support.repository import DOCS
 from waterclock.client.errors import refusal
 from waterclock_api.http import problems
 from waterclock_api.http.problem_types import KINDS, TYPES
 
 SOURCES = Path(problems.__file__).parent
-PAGE = SOURCES.parents[3] / "docs" / "problems.md"
+PAGE = DOCS / "problems.md"
 
 
 def test_the_page_explains_every_kind_in_its_words() -> None:

@@ -140,17 +140,17 @@ def test_a_copy_of_the_process_writes_what_it_says_itself_and_nothing_twice(pipe
 
 PROCESS = """
 import asyncio, logging, os, sys, threading
-from waterclock.kit import lines, measures
+from waterclock.kit.telemetry import catalog, log_lines
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings
 
 async def serve(stop):
-    lines.lead_lines("api", TelemetrySettings())
+    log_lines.lead_lines("api", TelemetrySettings())
     log = logging.getLogger("waterclock_api")
     for number in range(2_500):
         log.info("refused", extra={"number": number, "path": "x" * 60_000})
     await asyncio.sleep(0)
-    sys.stdout.write(f"{sum(measures.LINES_LOST.series.values()):.0f}\\n")
+    sys.stdout.write(f"{sum(catalog.LINES_LOST.series.values()):.0f}\\n")
     sys.stdout.flush()
     await HOW
 
@@ -216,11 +216,11 @@ def test_a_reader_that_is_gone_stops_nothing() -> None:
 def test_a_process_without_standard_error_gives_its_number_to_nothing_else(tmp_path: Path) -> None:
     script = (
         "import asyncio, os, pathlib\n"
-        "from waterclock.kit import lines\n"
+        "from waterclock.kit.telemetry import log_lines\n"
         "from waterclock.kit.service import run_service\n"
         "from waterclock.kit.settings import TelemetrySettings\n"
         "async def serve(stop):\n"
-        "    lines.lead_lines('api', TelemetrySettings())\n"
+        "    log_lines.lead_lines('api', TelemetrySettings())\n"
         f"    pathlib.Path({str(tmp_path / 'found')!r}).write_text(os.readlink('/proc/self/fd/2'))\n"
         "run_service(serve)\n"
     )

@@ -57,11 +57,11 @@ def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, v
 
 def test_plugins_that_are_named_are_not_loaded() -> None:
     code = (
-        "import waterclock.cli\n"
-        "from waterclock.kit import telemetry\n"
+        "import waterclock.cli.main\n"
+        "from waterclock.kit.telemetry import traces\n"
         "from waterclock.kit.settings import TelemetrySettings\n"
-        f"telemetry.setup('api', TelemetrySettings(otlp_endpoint={NOBODY!r}))\n"
-        "assert telemetry.tracing()\n"
+        f"traces.setup('api', TelemetrySettings(otlp_endpoint={NOBODY!r}))\n"
+        "assert traces.tracing()\n"
         "import os; os._exit(0)\n"
     )
     named = {"OTEL_PYTHON_TRACER_PROVIDER": "bogus", "OTEL_PYTHON_CONTEXT": "bogus"}
@@ -75,11 +75,11 @@ def test_plugins_that_are_named_are_not_loaded() -> None:
 def test_a_value_that_is_read_when_the_sdk_is_loaded_is_one_line_too(value: str, code: int) -> None:
     """3: the start went on to what nobody serves here."""
     program = (
-        "import sys, waterclock.cli\n"
-        "from waterclock.kit import telemetry\n"
+        "import sys, waterclock.cli.main\n"
+        "from waterclock.kit.telemetry import traces\n"
         "from waterclock.kit.settings import SettingsError, TelemetrySettings\n"
         "try:\n"
-        f"    telemetry.setup('api', TelemetrySettings(otlp_endpoint={NOBODY!r}))\n"
+        f"    traces.setup('api', TelemetrySettings(otlp_endpoint={NOBODY!r}))\n"
         "except SettingsError as error:\n"
         "    print(error, file=sys.stderr, flush=True)\n"
         "    import os; os._exit(2)\n"

@@ -19,10 +19,10 @@ from typing import Self
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from waterclock.kit.batches import portions
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log import tail
+from waterclock.log.batches import portions
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import BrokenChain, LogError
 from waterclock.log.reader import Reader

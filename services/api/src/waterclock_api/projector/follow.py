@@ -13,12 +13,12 @@ from typing import Protocol
 import msgspec
 import psycopg
 
-from waterclock.kit.batches import portions
 from waterclock.kit.cancellation import apart, to_its_end
 from waterclock.kit.elapsed import told_every
 from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.text.gist import gist
 from waterclock.log import tail
+from waterclock.log.batches import portions
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import BrokenChain, Halted
 from waterclock.log.connection.transient import PASSES as PASSES_OF_LOG

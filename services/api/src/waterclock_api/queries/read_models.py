@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from psycopg.types.json import Jsonb
 
-from waterclock.kit.batches import AT_ONCE, in_turns
+from waterclock.log.batches import AT_ONCE, in_turns
 from waterclock.model.durations import query_moment_ms
 from waterclock.model.errors import Flaw
 from waterclock.model.outcomes import ENDED, RunStatus

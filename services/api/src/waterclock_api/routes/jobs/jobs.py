@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from litestar import delete, get, post, put
 
-from waterclock.kit.batches import in_turns
+from waterclock.log.batches import in_turns
 from waterclock.log.commands.idempotency import Answer as Earlier
 from waterclock.log.commands.jobs import StoredJob
 from waterclock.log.recovery.opening import tail_of

@@ -1,4 +1,4 @@
-"""`python -m waterclock_worker.execution.children.guard FD`: stands between a worker and the process that executes an attempt.
+"""`python -m …children.guard FD`: stands between a worker and the process that executes an attempt.
 
     worker ──stdin: the task, then held open──► guard ──fork──► executor's process ──► whatever that starts
 

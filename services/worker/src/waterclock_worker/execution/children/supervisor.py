@@ -25,6 +25,7 @@ from waterclock_worker.reporting.outcome import Outcome, bad_result, wait_of
 from waterclock_worker.reporting.results import BadResult, checked
 
 GRACE = 1.5  # s between SIGTERM and SIGKILL
+GUARD = "waterclock_worker.execution.children.guard"
 _GUARD_GRACE = 2.0  # s for the guard to kill what is below it
 _CHUNK = 64 * 1024
 _LINGER = 1.0  # s for pipes that a descendant still holds after the child's end
@@ -48,7 +49,7 @@ class Children:
         reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-X", "utf8", "-m", "waterclock_worker.execution.children.guard", str(writing), env=_environment(),
+                sys.executable, "-P", "-X", "utf8", "-m", GUARD, str(writing), env=_environment(),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                 pass_fds=(writing,), start_new_session=True,
             )  # fmt: skip
