@@ -123,7 +123,7 @@ def postgres_server() -> Iterator[Shared]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: Shared) -> Iterator[str]:
     """The name of a migrated database: to copy it is quicker than to migrate again."""
-    from waterclock.store.migrate import migrate
+    from waterclock.store.connection.migrate import migrate
 
     with servers.fresh_database(postgres_server) as url:
         servers.wait_for(migrate(url))

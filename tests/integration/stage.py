@@ -17,8 +17,8 @@ from waterclock.model.events import StoredEvent
 from waterclock.model.ids import JobId
 from waterclock.model.positions import Position
 from waterclock.store import archive
+from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import Pool, connect_anew, open_pool
-from waterclock.store.migrate import migrate
 from waterclock.store.readmodels.rebuild import compare
 from waterclock.store.readmodels.wait_for_position import wait_for
 from waterclock.wire.envelope import Entry
@@ -62,7 +62,7 @@ class Stage:
         """Wait until all partitions are projected to their present ends; that of the last."""
         end: Position | None = None
         for partition in range(self.log.partitions):
-            end = await opening.tail_of(self.log, partition)
+            end = await tail.tail_of(self.log, partition)
             assert end is not None
             async with self.pool.connection() as connection:
                 assert await wait_for(connection, end, DEADLINE)
@@ -112,7 +112,7 @@ async def work(log: Log, *numbers: int, job: JobId = build.J) -> None:
 
 async def append(stage: Stage, events: list[StoredEvent], partition: int = 0) -> None:
     """Put events at the stream's end, past all scripts."""
-    end = await opening.tail_of(stage.log, partition)
+    end = await tail.tail_of(stage.log, partition)
     async with Redis.from_url(stage.redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
         for entry in entries_of(events, partition=partition, after=end):
             fields: dict[Any, Any] = {"b": stripped(entry), "p": entry.prev, "t": entry.at}

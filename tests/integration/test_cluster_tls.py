@@ -16,7 +16,8 @@ from tests.support.cluster import start_cluster
 from tests.support.terminator import terminated
 from waterclock.log.broker import Control, application, broker_of, control_stream, hosted, say
 from waterclock.log.client import Log, LogSettings
-from waterclock.log.recovery.opening import initialise, tail_of
+from waterclock.log.recovery.opening import initialise
+from waterclock.log.tail import tail_of
 from waterclock_dev.servers.ports import LOOPBACK
 
 

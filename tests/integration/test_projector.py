@@ -137,7 +137,7 @@ async def test_a_stream_that_loses_events_while_it_is_open_is_left_alone(
         await eventually(lambda: _logged(caplog, "projection stands still"))
 
     assert not stage.ready.is_set()
-    assert await opening.tail_of(stage.log, 0) is None
+    assert await tail.tail_of(stage.log, 0) is None
     assert await stage.rows("TABLE partitions") == before
     (line,) = [record for record in caplog.records if record.message == "projection stands still"]
     assert str(archived) in line.__dict__["reason"]
@@ -219,7 +219,7 @@ async def test_events_of_an_unknown_type_are_parked(stage: Stage, caplog: pytest
         await stage.ready.wait()
         await build.create(stage.log)
         await stage.projected()
-        end = await opening.tail_of(stage.log, 0)
+        end = await tail.tail_of(stage.log, 0)
         assert end is not None
         body = b'{"type":"job.levitated","jobId":"j"}'
         fields: dict[Any, Any] = {"b": body, "p": end.entry, "t": 1_800_000_000_000}
@@ -245,7 +245,7 @@ async def test_an_event_that_nobody_can_read_is_parked_and_named(
         await work(stage.log, 1)
         bodies = (b'{"type":"run.started","runId":7}', b"no JSON \xff\x00")
         for body in bodies:
-            end = await opening.tail_of(stage.log, 0)
+            end = await tail.tail_of(stage.log, 0)
             assert end is not None
             fields: dict[Any, Any] = {"b": body, "p": end.entry, "t": 1_800_000_000_000}
             async with Redis.from_url(stage.redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
@@ -443,7 +443,7 @@ async def test_an_event_is_readable_soon_after_it_was_appended(stage: Stage) -> 
         for number in range(40):
             began = loop.time()
             await build.ask(stage.log, build.wish(number))
-            end = await opening.tail_of(stage.log, 0)
+            end = await tail.tail_of(stage.log, 0)
             assert end is not None
             assert await wait_for(connection, end, DEADLINE)
             waits.append(loop.time() - began)

@@ -25,8 +25,8 @@ from tests.support.terminator import Terminator, terminated
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.connection.errors import LogError
 from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import open_pool
-from waterclock.store.migrate import migrate
 from waterclock_dev.servers.ports import LOOPBACK
 
 pytestmark = pytest.mark.asyncio

@@ -35,7 +35,8 @@ from waterclock.log.connection.errors import BrokenChain, LogError, NoSession, N
 from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import gate_of
 from waterclock.log.liveness import sessions
-from waterclock.log.recovery.opening import prepare, tail_of
+from waterclock.log.recovery.opening import prepare
+from waterclock.log.tail import tail_of
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId
 from waterclock.model.positions import Position

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from waterclock.log import tail
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.connection.errors import LogError
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
 from waterclock.store.connection.pool import Connection

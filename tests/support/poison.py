@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from tests.support.repository import GOLDEN
 from waterclock.log.client import Log
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position
 
 EVENTS = GOLDEN / "events"

@@ -5,8 +5,8 @@ import pytest
 from tests.contract.log.build import ask, create, entries_of, wish
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import BrokenChain
-from waterclock.log.recovery.opening import open_partition, tail_of
-from waterclock.log.tail import delete_entries, read, trim
+from waterclock.log.recovery.opening import open_partition
+from waterclock.log.tail import delete_entries, read, tail_of, trim
 from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry
 

@@ -10,8 +10,8 @@ import pytest
 from psycopg import sql
 
 from waterclock.store import api_keys
+from waterclock.store.connection.migrate import migrate, migrations
 from waterclock.store.connection.pool import Connection
-from waterclock.store.migrate import migrate, migrations
 
 
 async def made(connection: Connection, key_id: str, *, name: str = "ops", rate: float | None = None) -> None:

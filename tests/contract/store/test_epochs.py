@@ -16,11 +16,11 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp
 from waterclock.store import dropped, epochs, installation, retention
+from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.store.epochs import MOST, NAMES, EpochsUsedUp, OfNames, Reached
 from waterclock.store.installation import Installation
-from waterclock.store.migrate import migrate
 from waterclock.store.partitioning import repartition
 from waterclock.wire.envelope import Entry
 

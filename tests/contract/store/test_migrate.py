@@ -7,8 +7,8 @@ import psycopg.conninfo
 import pytest
 
 from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.migrate import migrate, migrations
 from waterclock.store.connection.pool import open_pool
-from waterclock.store.migrate import migrate, migrations
 
 NAMES = [each.name for each in migrations()]
 

@@ -13,8 +13,8 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp
 from waterclock.store import archive
+from waterclock.store.connection.migrate import migrations
 from waterclock.store.connection.pool import Connection, Pool
-from waterclock.store.migrate import migrations
 from waterclock.store.readmodels import rebuild
 from waterclock.store.readmodels.clear_logs import clear_lines
 from waterclock.store.readmodels.rebuild import Rebuild, RebuildBusy, compare

@@ -17,8 +17,8 @@ from tests.support.roles import Roles, make_roles, with_roles
 from tests.support.servers import Shared
 from waterclock.store import api_keys
 from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import open_pool
-from waterclock.store.migrate import migrate
 from waterclock_dev.servers.postgres import postgres_program
 
 pytestmark = pytest.mark.asyncio

@@ -12,10 +12,10 @@ from tests.support.histories import entries_of
 from waterclock.model.events import RunSucceeded
 from waterclock.model.ids import JobId, RunId
 from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import check_usable, connect_anew, open_pool
 from waterclock.store.connection.session import Session
 from waterclock.store.connection.statements import statement
-from waterclock.store.migrate import migrate
 
 pytestmark = pytest.mark.asyncio
 

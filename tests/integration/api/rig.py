@@ -20,7 +20,8 @@ from waterclock.log.commands import attempts
 from waterclock.log.commands.attempts import Grant, QueueCredit, RunEnding, StepBatch
 from waterclock.log.commands.bodies import body_of, part
 from waterclock.log.liveness import sessions
-from waterclock.log.recovery.opening import initialise, tail_of
+from waterclock.log.recovery.opening import initialise
+from waterclock.log.tail import tail_of
 from waterclock.model.events import (
     ExecutorSpec,
     LogLine,

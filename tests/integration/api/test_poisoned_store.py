@@ -21,7 +21,7 @@ from waterclock.kit.clock import SystemClock
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.commands.attempts import Grant, RunEnding, end
 from waterclock.log.commands.bodies import body_of
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.events import ResultRefused
 from waterclock.model.outcomes import RunStatus
 from waterclock.store.connection.pool import connect_anew, open_pool

@@ -28,7 +28,7 @@ from tests.unit.api.access.test_jwt import AUDIENCE, ISSUER, KEYS, token
 from waterclock.kit.service import raise_descriptors
 from waterclock.log.client import LogSettings
 from waterclock.log.recovery.opening import initialise
-from waterclock.store.migrate import migrate
+from waterclock.store.connection.migrate import migrate
 from waterclock_api.access.secret import new_secret
 from waterclock_api.operator import keys
 from waterclock_dev.servers.ports import free_port

@@ -142,7 +142,7 @@ async def assembled(
     )
     async with _at_work(works) as tasks, hub:
         exposition = exposed("api")
-        Measured(log, lanes.own, hub, clock).told_by(exposition)
+        Measured(log, lanes.own, lambda: hub.seats, clock).told_by(exposition)
         yield Parts(
             log=log,
             gathering=Gathering(log, tasks, acknowledged.note),

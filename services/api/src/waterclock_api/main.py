@@ -25,10 +25,10 @@ from waterclock.log.connection.errors import LogUnavailable, LogUnfit, NotInitia
 from waterclock.log.liveness.projector_end import telling
 from waterclock.log.recovery.opening import prepare
 from waterclock.store.connection.lanes import statement_seconds
+from waterclock.store.connection.migrate import migrate as migrate_store
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import open_pool, unopened_pool
 from waterclock.store.connection.startup import open_or_stopped, soon_open
-from waterclock.store.migrate import migrate as migrate_store
 from waterclock.store.partitioning import present
 from waterclock_api.access.anonymous import MEANS, SETTING, check_names, is_keyless, why_not
 from waterclock_api.access.guard import Access, Limits

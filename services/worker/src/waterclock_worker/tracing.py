@@ -7,24 +7,36 @@ create │ request ─► claim ─► attempt 1 ─► steps, and spans of the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from opentelemetry.trace import Span, SpanKind
 
 from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.telemetry.semantics import messaging
-from waterclock_worker.reporting.outcome import Outcome
-
-if TYPE_CHECKING:
-    from waterclock_worker.execution.attempt import Attempt
+from waterclock.log.commands.attempts import Grant
+from waterclock.model.events import RunRequested
+from waterclock.model.outcomes import Error
 
 GROUP = "workers"
 _WELL = frozenset({"succeeded", "cancelled", "returned"})
 
 
-def claimed(attempts: Sequence[Attempt], *, seconds: float, session: str) -> None:
+class Granted(Protocol):
+    """What is told of an attempt."""
+
+    traceparent: str | None
+
+    @property
+    def grant(self) -> Grant: ...
+    @property
+    def request(self) -> RunRequested: ...
+    @property
+    def partition(self) -> int: ...
+
+
+def claimed(attempts: Sequence[Granted], *, seconds: float, session: str) -> None:
     """Tell of a claim in the trace of each run that it granted, and once of all of them, where they are several."""
-    parents = [one.request.traceparent or traces.origin(one.name) for one in attempts]
+    parents = [one.request.traceparent or traces.origin(one.grant.run_id) for one in attempts]
     whole = _whole(attempts, parents, seconds, session) if len(attempts) > 1 else None
     for attempt, parent in zip(attempts, parents, strict=True):
         if not traces.sampled(parent):
@@ -41,10 +53,10 @@ def claimed(attempts: Sequence[Attempt], *, seconds: float, session: str) -> Non
                 "claim",
                 attempt.request.queue,
                 partition=attempt.partition,
-                message=attempt.name,
+                message=attempt.grant.run_id,
                 group=GROUP,
                 client=session,
-                run=attempt.name,
+                run=attempt.grant.run_id,
                 waited_ms=attempt.grant.waited,
             ),
         )
@@ -52,7 +64,7 @@ def claimed(attempts: Sequence[Attempt], *, seconds: float, session: str) -> Non
             catalog.START_DELAY.exemplify(attempt.traceparent, attempt.grant.waited / 1000, attempt.request.queue)
 
 
-def _whole(attempts: Sequence[Attempt], parents: Sequence[str | None], seconds: float, session: str) -> str | None:
+def _whole(attempts: Sequence[Granted], parents: Sequence[str | None], seconds: float, session: str) -> str | None:
     links = [parent for parent in parents if parent is not None and traces.sampled(parent)]
     if not links:
         return None
@@ -75,7 +87,7 @@ def _whole(attempts: Sequence[Attempt], parents: Sequence[str | None], seconds: 
     )
 
 
-def begun(attempt: Attempt) -> Span:
+def begun(attempt: Granted, *, executor: str) -> Span:
     """The attempt's span, beneath its claim; it is linked to the attempt before."""
     grant, queue = attempt.grant, attempt.request.queue
     parent = attempt.traceparent
@@ -98,18 +110,18 @@ def begun(attempt: Attempt) -> Span:
             run=grant.run_id,
             attempt=grant.attempt,
             fence=grant.fence,
-            executor=attempt.executor.key,
+            executor=executor,
             job=attempt.request.job_id or "",
         ),
     )
-    attempt.traceparent = attempt.steps.traceparent = traces.inject(span)
+    attempt.traceparent = traces.inject(span)
     return span
 
 
-def ended(span: Span, outcome: Outcome) -> None:
-    span.set_attribute("waterclock.outcome", outcome.kind)
-    if outcome.kind not in _WELL:
-        traces.failed(span, outcome.kind if outcome.error is None else outcome.error.type)
+def ended(span: Span, outcome: str, error: Error | None) -> None:
+    span.set_attribute("waterclock.outcome", outcome)
+    if outcome not in _WELL:
+        traces.failed(span, outcome if error is None else error.type)
     span.end()
 
 

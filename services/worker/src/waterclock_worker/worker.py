@@ -17,7 +17,7 @@ from typing import Any
 from waterclock.kit.health import Report
 from waterclock.kit.service import Unfit
 from waterclock.log.client import Log, LogSettings, Queue
-from waterclock.log.commands.attempts import RunEnding
+from waterclock.log.commands.attempts import Grant, RunEnding
 from waterclock.log.commands.bodies import Body, body_of
 from waterclock.log.connection.errors import LogError
 from waterclock.log.liveness.sessions import Held, leave
@@ -27,13 +27,14 @@ from waterclock.model.events import ResultRefused, RunCancelled, RunLost, Worker
 from waterclock.model.ids import RunId
 from waterclock.model.names import normal
 from waterclock.model.stored_parameters import UnfitParams
-from waterclock_worker import metrics
 from waterclock_worker.announced_places import NOWHERE, Reach
 from waterclock_worker.claiming.claim import Claimer, Doorbell, listen
 from waterclock_worker.claiming.delayed import Promoter
 from waterclock_worker.claiming.leases import Leases
+from waterclock_worker.claiming.poison import Suspects
 from waterclock_worker.claiming.sessions import Seat
 from waterclock_worker.claiming.store_clock import StoreClock
+from waterclock_worker.execution import metrics
 from waterclock_worker.execution.capture import captured
 from waterclock_worker.execution.guarded_loop import AsyncioLoop, NewLoop, own_tasks_told
 from waterclock_worker.execution.pool import Running
@@ -71,6 +72,7 @@ class Worker:
         self._specs = registry.specs(reach.references)
         self._places = reach.places
         self._queues = _chosen(store.queues, settings)
+        self._suspects = Suspects()
         self._seats = [Seat(partition) for partition in range(store.partitions)]
         self._drain = asyncio.Event()
         self._running: Running | None = None
@@ -132,7 +134,7 @@ class Worker:
             clock=self.clock,
             tasks=tasks,
             new_loop=self._new_loop,
-            claimable=self._knock,
+            answered=self._answered,
         )
         leases = Leases(
             self._seats,
@@ -158,9 +160,11 @@ class Worker:
             leases.close()
         raise _Drained
 
-    def _knock(self) -> None:
-        for claimer in self._claimers:
-            claimer.doorbell.knock()
+    def _answered(self, grant: Grant) -> None:
+        """The end of an attempt is answered. Of suspects another may be claimed then, which was not given before."""
+        if self._suspects.ended(grant):
+            for claimer in self._claimers:
+                claimer.doorbell.knock()
 
     def _start(self, tasks: asyncio.TaskGroup, running: Running) -> None:
         for seat in self._seats:
@@ -170,6 +174,7 @@ class Worker:
                 self._log,
                 seat,
                 running,
+                self._suspects,
                 worker=self._settings.name,
                 queues=self._queues,
                 strict=self._settings.strict,

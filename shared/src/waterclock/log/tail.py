@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import msgspec
+from redis.exceptions import ResponseError
 
 from waterclock.log.client import Log
 from waterclock.log.clock import server_time
@@ -145,3 +146,16 @@ async def _cut(log: Log, partition: int, surplus: int, *, archived: Position, ol
             break
         fitting = name
     return fitting
+
+
+async def tail_of(log: Log, partition: int) -> Position | None:
+    """The last entry's position, also if that entry has been trimmed; None before the first. Works while halted."""
+    key = log.keys.partition(partition, "events")
+    try:
+        flat = cast("list[bytes]", await log.execute(key, "XINFO", "STREAM", key))
+    except ResponseError as error:
+        if "no such key" not in str(error):
+            raise
+        return None
+    entry = dict(zip(flat[::2], flat[1::2], strict=True))[b"last-generated-id"].decode()
+    return None if entry == "0-0" else at_entry(partition, entry)

@@ -28,7 +28,8 @@ from waterclock.log.commands.names import NameTaken, Reserved, reserve_name
 from waterclock.log.commands.requests import Unit
 from waterclock.log.connection.errors import LogRefuses
 from waterclock.log.liveness.sessions import join, renew, sessions
-from waterclock.log.recovery.opening import initialise, server_state, tail_of
+from waterclock.log.recovery.opening import initialise, server_state
+from waterclock.log.tail import tail_of
 from waterclock.log.writable import check_server, check_writable
 from waterclock.model.events import RunCancelled
 from waterclock.model.ids import JobId, created_job

@@ -35,8 +35,9 @@ from waterclock.log.connection.errors import (
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.liveness.leadership import lead
 from waterclock.log.liveness.sessions import join, renew
-from waterclock.log.recovery.opening import Opened, initialise, open_partition, server_state, tail_of
+from waterclock.log.recovery.opening import Opened, initialise, open_partition, server_state
 from waterclock.log.server_checks import durability_of
+from waterclock.log.tail import tail_of
 from waterclock.model.events import EpochBegan, LeadershipTaken, RunCancelled
 from waterclock.model.ids import created_job
 from waterclock.model.positions import Position

@@ -22,7 +22,7 @@ from tests.support.waiting import until
 from waterclock.cli.verbs.jobs import job
 from waterclock.kit.clock import SystemClock
 from waterclock.store import api_keys
-from waterclock.store.migrate import migrate
+from waterclock.store.connection.migrate import migrate
 from waterclock_api.access.api_keys import BOUND
 from waterclock_api.access.guard import ACCESS, admit
 from waterclock_api.access.scopes import SCOPES

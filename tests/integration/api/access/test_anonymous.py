@@ -21,8 +21,8 @@ from tests.support.waiting import until
 from tests.unit.api.access.test_jwt import AUDIENCE, ISSUER, KEYS, token
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.recovery.opening import initialise
+from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import open_pool
-from waterclock.store.migrate import migrate
 from waterclock_api.access import api_keys
 from waterclock_api.access.jwt import TokenSettings
 from waterclock_api.app import application, assembled

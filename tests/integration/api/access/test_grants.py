@@ -26,7 +26,7 @@ from waterclock.cli.verbs.tail import tail
 from waterclock.client import Client, endpoints
 from waterclock.client.errors import Closed
 from waterclock.store import api_keys
-from waterclock.store.migrate import migrate
+from waterclock.store.connection.migrate import migrate
 from waterclock_api.access import api_keys as keyring
 from waterclock_api.access.guard import Limits
 from waterclock_api.access.jwks import FRESH

@@ -28,7 +28,7 @@ from waterclock.cli.verbs.simulate import simulate
 from waterclock.cli.verbs.tail import tail
 from waterclock.cli.verbs.workers import fleet
 from waterclock.kit.clock import SystemClock
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.timestamps import stamp
 from waterclock.store import quarantine
 from waterclock.store.chain import verify

@@ -16,7 +16,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, SLEEP, Rig, served
 from tests.integration.api.sse import stream
 from tests.support.waiting import until
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.events import ExecutorSpec
 from waterclock_api.http import request
 from waterclock_api.limits.memory_budget import Budget

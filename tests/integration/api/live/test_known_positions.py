@@ -12,7 +12,8 @@ from tests.integration.api.rig import JOBS, RUNS, Rig, served
 from tests.integration.api.sse import Event, stream
 from waterclock.client import AsyncClient, endpoints
 from waterclock.kit.randomness import token
-from waterclock.log.recovery.opening import open_partition, tail_of
+from waterclock.log.recovery.opening import open_partition
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position
 from waterclock_api.live.known_positions import settle
 

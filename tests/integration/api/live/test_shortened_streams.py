@@ -13,7 +13,8 @@ from tests.integration.api.sse import Event, Stream, eventually, stream
 from tests.support.lost_tail import lose_after
 from waterclock.kit.randomness import token
 from waterclock.log.connection.errors import Halted, Superseded
-from waterclock.log.recovery.opening import open_partition, server_state, tail_of
+from waterclock.log.recovery.opening import open_partition, server_state
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position
 from waterclock_api.live.lost_tail import check_beyond, is_lost
 

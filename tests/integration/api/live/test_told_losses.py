@@ -11,7 +11,7 @@ from tests.support.waiting import until
 from waterclock.log.liveness.event_level import say_level
 from waterclock.log.recovery import losses
 from waterclock.log.recovery.lost_runs import lost_runs
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.wire.level import LEVEL
 from waterclock_api.operator.diagnostics import lost_runs as lost_findings
 

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR, MINUTE, Story
 from tests.integration.api.rig import JOBS, RUNS, Rig
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.timestamps import millis
 
 

@@ -14,7 +14,8 @@ from tests.integration.api.rig import JOBS, RUNS, Rig, projected, served
 from tests.integration.api.terminal import Terminal
 from tests.support.lost_tail import lose_after, put_back, rows_of
 from waterclock.cli.verbs.dropped import dropped
-from waterclock.log.recovery.opening import open_partition, tail_of
+from waterclock.log.recovery.opening import open_partition
+from waterclock.log.tail import tail_of
 from waterclock.model.ids import JobId
 from waterclock_api.commands import requeue
 from waterclock_api.consistency import sole_server

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, Rig
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 
 OUTAGE = {"from": "2026-11-23T10:00:00Z", "to": "2026-11-23T14:30:00.500Z"}
 

@@ -19,7 +19,7 @@ from tests.integration.api.sse import kinds, stream
 from tests.integration.stage import eventually
 from tests.support.asking import ask
 from tests.support.servers import OwnPostgres, OwnValkey
-from waterclock.store.migrate import migrate
+from waterclock.store.connection.migrate import migrate
 
 ASYNC = {"Prefer": "respond-async"}
 UNKNOWN = f"{JOBS}?allowUnknownExecutor=true"

@@ -15,7 +15,7 @@ from tests.support.servers import OwnValkey
 from waterclock.kit.telemetry import metrics
 from waterclock.log.clock import server_time
 from waterclock.log.liveness.lag import lag
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp
 from waterclock_api.consistency.lag import places_of_all

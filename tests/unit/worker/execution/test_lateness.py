@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from waterclock.kit.telemetry.log_lines import Sparing
-from waterclock_worker import metrics
+from waterclock_worker.execution import metrics
 
 
 def attempt(name: str, waited_ms: int, traceparent: str | None = None) -> Any:

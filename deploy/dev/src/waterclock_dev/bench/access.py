@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from waterclock.store import api_keys
+from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import open_pool
-from waterclock.store.migrate import migrate
 from waterclock_api.access.secret import new_secret
 from waterclock_dev.bench.http_load import send
 from waterclock_dev.bench.stage import staged

@@ -18,7 +18,7 @@ import msgspec
 import psycopg
 
 from waterclock.log import tail
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.events import RunFailed, RunRetryScheduled, RunSucceeded, RunTimedOut
 from waterclock_dev.bench.stage import Stage, staged
 from waterclock_dev.servers.postgres import Postgres, postgres_program

@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from waterclock.log.reader import entry_of
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock_dev.bench import bare
 from waterclock_dev.bench.stage import Stage, staged
 

@@ -8,7 +8,7 @@ import msgspec
 
 from waterclock.log import tail
 from waterclock.log.reader import Reader
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.events import RunSucceeded
 from waterclock.model.positions import Position
 from waterclock_dev.bench.bare import Blocked

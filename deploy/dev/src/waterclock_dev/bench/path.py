@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.ids import JobId
 from waterclock.store import archive
+from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import Pool, open_pool
-from waterclock.store.migrate import migrate
 from waterclock_dev.bench.http_load import send
 from waterclock_dev.bench.spent import each_spent
 from waterclock_dev.bench.stage import Stage, staged

@@ -32,8 +32,8 @@ from waterclock.model.events import (
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.timestamps import stamp
 from waterclock.store import archive
+from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import Pool, open_pool
-from waterclock.store.migrate import migrate
 from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock.wire.envelope import encode_body
 from waterclock_dev.bench.latency import Latency, summed

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from waterclock.model.ids import JobId
-from waterclock.store.migrate import migrate
+from waterclock.store.connection.migrate import migrate
 from waterclock_dev.bench.http_load import send
 from waterclock_dev.bench.spent import spent
 from waterclock_dev.bench.stage import staged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -31,11 +31,16 @@ from waterclock_api.access.rate_limit import Buckets, Pace, TooManyRequests, pac
 from waterclock_api.access.scopes import Scope
 from waterclock_api.access.secret import PREFIX, read_secret
 
-if TYPE_CHECKING:
-    from waterclock_api.http.route import Spec  # which reads bodies, and those who send them are looked at here
-
 ACCESS = "access"
 """Its name in the application's state."""
+
+
+class Declared(Protocol):
+    """What is asked here of what a route declares."""
+
+    @property
+    def scope(self) -> Scope | Literal["open", "probe"]: ...
+
 
 _repeats = Repeats(logging.getLogger(__name__))
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -209,7 +214,7 @@ async def admit(connection: AnyConnection) -> None:
         check_direct(connection.scope)
         access.sites.check(connection.scope)
     handler: BaseRouteHandler = connection.scope["route_handler"]
-    spec: Spec | None = handler.opt.get("spec")
+    spec: Declared | None = handler.opt.get("spec")
     where = access.address_of(connection)
     state = connection.scope["state"]
     state[ADDRESS] = where

@@ -12,13 +12,13 @@ from waterclock.log.commands.runs import AlreadyEnded, Cancelled, LiveRun, NoRun
 from waterclock.model.errors import KeyReused, NotFound, RunEnded
 from waterclock.model.events import RunCancelled, RunCancelRequested
 from waterclock.model.ids import ID_PATTERN
+from waterclock_api.commands.context import CommandContext
 from waterclock_api.commands.retries import appended
 from waterclock_api.http.caller import Caller
-from waterclock_api.parts import Parts
 from waterclock_api.queries.lookup import run_or_refuse
 
 
-async def cancel_one(parts: Parts, caller: Caller, run_id: str, command: Command) -> bool:
+async def cancel_one(context: CommandContext, caller: Caller, run_id: str, command: Command) -> bool:
     """Ask that a run be stopped, by that command; whether it had been asked for by the same command before.
 
     Raises:
@@ -28,7 +28,7 @@ async def cancel_one(parts: Parts, caller: Caller, run_id: str, command: Command
     """
     if ID_PATTERN.fullmatch(run_id) is None:
         raise NotFound("run", run_id)
-    known = await find_run(parts.log, run_id)
+    known = await find_run(context.log, run_id)
     told: dict[str, Any] = {
         "run_id": run_id,
         "job_id": (known.record.job_id or None) if isinstance(known, LiveRun) else None,
@@ -38,8 +38,8 @@ async def cancel_one(parts: Parts, caller: Caller, run_id: str, command: Command
     }
     asking, ending = part(RunCancelRequested, **told), part(RunCancelled, **told)
     done = await appended(
-        parts.clock,
-        lambda: cancel(parts.log, run_id, command=command, body_requested=asking, body_cancelled=ending),
+        context.clock,
+        lambda: cancel(context.log, run_id, command=command, body_requested=asking, body_cancelled=ending),
     )
     match done:
         case Cancelled():
@@ -49,7 +49,7 @@ async def cancel_one(parts: Parts, caller: Caller, run_id: str, command: Command
         case AlreadyEnded(status=status):
             raise RunEnded(status)
         case NoRun():
-            run = await run_or_refuse(parts, run_id)  # it may have ended longer ago than the log remembers
+            run = await run_or_refuse(context, run_id)  # it may have ended longer ago than the log remembers
             raise RunEnded(run.status)
         case Reused():
             raise KeyReused

@@ -10,8 +10,8 @@ from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
 from waterclock.model.parameters.authority import same_executor
 from waterclock.model.parameters.bounds import same_schedule, schedule_flaws
+from waterclock_api.commands.context import CommandContext
 from waterclock_api.http.request import read_struct, refuse
-from waterclock_api.parts import Parts
 from waterclock_api.schemas.requests import READ_ONLY, JobWrite
 from waterclock_api.schemas.responses import Note
 from waterclock_api.validation.place_bounds import check_places
@@ -21,7 +21,7 @@ _STAND_INS = {"job_name": "-", "invoke_target": ""}
 
 
 async def definition_in(
-    parts: Parts,
+    context: CommandContext,
     body: Any,
     job_id: JobId,
     notes: list[Note],
@@ -43,22 +43,22 @@ async def definition_in(
     write = read_struct(JobWrite, body, flaws, ignored=READ_ONLY, stand_ins=_STAND_INS)
     definition = definition_of(write, flaws, before=before)
     if before is None or not same_schedule(before, definition):
-        now = await parts.decisive_now(parts.log.partition_of(job_id))
+        now = await context.decisive_now(context.log.partition_of(job_id))
         flaws += schedule_flaws(job_id, definition, now)
-    check_queue(definition.queue, (queue.name for queue in parts.log.queues), flaws)
+    check_queue(definition.queue, (queue.name for queue in context.log.queues), flaws)
     target = definition.invoke_target
-    known = await parts.registry.known(target, patient=not allow_unknown) if target else None
+    known = await context.registry.known(target, patient=not allow_unknown) if target else None
     if known is not None:
         if before is None or before.invoke_target != target:
             check_target(target, known, flaws, unknown_too=allow_unknown)
-        spec, beside = known.get(target), partial(parts.offload.run, who)
+        spec, beside = known.get(target), partial(context.offload.run, who)
         same = before is not None and same_executor(before.invoke_target, target, spec)
         stored = before.invoke_params if before is not None and same else None
         await check_params(
             spec, definition.invoke_params, flaws, notes, at="invokeParams", beside=beside, before=stored
         )
         check_places(
-            parts.registry,
+            context.registry,
             target,
             definition.invoke_params,
             flaws,

@@ -24,10 +24,10 @@ from waterclock.model.instants.misfire import policy_of, settle_edit
 from waterclock.model.job import Create, Delete, Job, JobCommand, Replace, SetStatus, decide, evolve, must_settle
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp, stamp
+from waterclock_api.commands.context import CommandContext
 from waterclock_api.commands.names import free_name, take_name
 from waterclock_api.commands.retries import PATIENCE, appended
 from waterclock_api.http.caller import Caller
-from waterclock_api.parts import Parts
 from waterclock_api.telemetry.tracing import apart, created
 
 UNITS_MOST = 10
@@ -53,17 +53,17 @@ class _Plan(NamedTuple):
     through: int | None = None
 
 
-async def create(parts: Parts, caller: Caller, job_id: JobId, definition: Definition) -> Change:
+async def create(context: CommandContext, caller: Caller, job_id: JobId, definition: Definition) -> Change:
     """
     Raises:
         NameTaken, KeyReused, TryLater.
     """
-    await take_name(parts.log, parts.clock, parts.odd_names, definition, job_id, caller.command)
+    await take_name(context.log, context.clock, context.odd_names, definition, job_id, caller.command)
     (event,) = decide(None, Create(job_id=job_id, definition=definition), job_id=job_id)
-    deadline = parts.clock.monotonic() + PATIENCE
-    while parts.clock.monotonic() < deadline:
-        now = await appended(parts.clock, lambda: _now(parts, job_id))
-        change = await _append(parts, caller, None, event, _Plan(after=stamp(now), through=now))
+    deadline = context.clock.monotonic() + PATIENCE
+    while context.clock.monotonic() < deadline:
+        now = await appended(context.clock, lambda: _now(context, job_id))
+        change = await _append(context, caller, None, event, _Plan(after=stamp(now), through=now))
         if isinstance(change, Change):
             return change
         if change.version:
@@ -71,25 +71,25 @@ async def create(parts: Parts, caller: Caller, job_id: JobId, definition: Defini
     raise TryLater("The partition's clock does not stand still.")
 
 
-async def load(parts: Parts, job_id: str) -> StoredJob:
+async def load(context: CommandContext, job_id: str) -> StoredJob:
     """
     Raises:
         NotFound: no such job.
     """
-    stored = await load_job(parts.log, job_id) if ID_PATTERN.fullmatch(job_id) else None
+    stored = await load_job(context.log, job_id) if ID_PATTERN.fullmatch(job_id) else None
     if stored is None:
         raise NotFound("job", job_id)
     return stored
 
 
-async def edit(parts: Parts, caller: Caller, job_id: str, command: JobCommand) -> Change:
+async def edit(context: CommandContext, caller: Caller, job_id: str, command: JobCommand) -> Change:
     """
     Raises:
         NotFound, VersionMismatch, NameTaken, TryLater.
     """
-    deadline = parts.clock.monotonic() + PATIENCE
-    while parts.clock.monotonic() < deadline:
-        stored = await load(parts, job_id)
+    deadline = context.clock.monotonic() + PATIENCE
+    while context.clock.monotonic() < deadline:
+        stored = await load(context, job_id)
         job = Job(job_id=stored.job_id, version=stored.version, definition=stored.definition)
         events = decide(job, _at_version(command, caller, stored.version), job_id=stored.job_id)
         if not events:
@@ -97,19 +97,19 @@ async def edit(parts: Parts, caller: Caller, job_id: str, command: JobCommand) -
         following = evolve(job, events[0])
         if following is not None and _name(following.definition) != _name(stored.definition):
             after = following.definition
-            await take_name(parts.log, parts.clock, parts.odd_names, after, stored.job_id, caller.command)
-        plan = await _plan(parts, caller, stored, job, events)
-        change = await _append(parts, caller, stored, events[0], plan)
+            await take_name(context.log, context.clock, context.odd_names, after, stored.job_id, caller.command)
+        plan = await _plan(context, caller, stored, job, events)
+        change = await _append(context, caller, stored, events[0], plan)
         if isinstance(change, Change):
             if change.job is None or _name(change.job.definition) != _name(stored.definition):
                 after = None if change.job is None else change.job.definition
-                await free_name(parts.log, stored.definition, after, stored.job_id)
+                await free_name(context.log, stored.definition, after, stored.job_id)
             return change
     raise TryLater("Others are changing this job too; nothing was stored.")
 
 
 async def _append(
-    parts: Parts, caller: Caller, stored: StoredJob | None, event: AnyJobEvent, plan: _Plan
+    context: CommandContext, caller: Caller, stored: StoredJob | None, event: AnyJobEvent, plan: _Plan
 ) -> Change | Raced:
     event = msgspec.structs.replace(
         event,
@@ -119,13 +119,13 @@ async def _append(
         after=plan.after,
         through=None if plan.through is None else stamp(plan.through),
     )
-    partition = parts.log.partition_of(event.job_id)
-    following = _following(stored, event, stamp(plan.through or await parts.decisive_now(partition)))
+    partition = context.log.partition_of(event.job_id)
+    following = _following(stored, event, stamp(plan.through or await context.decisive_now(partition)))
     before, after = stored and stored.definition, following and following.definition
 
     async def call() -> Defined:
         return await define(
-            parts.log,
+            context.log,
             event.job_id,
             command=caller.command,
             expected_version=stored.version if stored is not None else 0,
@@ -136,10 +136,10 @@ async def _append(
             job=following,
             bars=before is not None and before.enabled and after is not None and not after.enabled,
             releases=before is not None and after is not None and before.overlap != "allow" == after.overlap,
-            expected_now=None if plan.through is None else parts.store_clocks.of(partition).now(),
+            expected_now=None if plan.through is None else context.store_clocks.of(partition).now(),
         )
 
-    match await appended(parts.clock, call):
+    match await appended(context.clock, call):
         case Appended(position=position):
             for item in (item for unit in plan.units for item in unit.items if isinstance(item, Request)):
                 created(item.run_id, item.queue, job=item.job_id)
@@ -156,23 +156,25 @@ async def _append(
             raise KeyReused
 
 
-async def _now(parts: Parts, job_id: JobId) -> int:
+async def _now(context: CommandContext, job_id: JobId) -> int:
     """A reading of the clock of the job's partition, ms.
 
     Raises:
         ClockAhead: it has leapt ahead, and is not believed yet.
     """
-    return await parts.store_clocks.read(parts.log, parts.log.partition_of(job_id))
+    return await context.store_clocks.read(context.log, context.log.partition_of(job_id))
 
 
-async def _plan(parts: Parts, caller: Caller, stored: StoredJob, job: Job, events: tuple[AnyJobEvent, ...]) -> _Plan:
+async def _plan(
+    context: CommandContext, caller: Caller, stored: StoredJob, job: Job, events: tuple[AnyJobEvent, ...]
+) -> _Plan:
     """What the job still owes, and where its mark goes."""
     following = evolve(job, events[0])
     enables = not job.definition.enabled and following is not None and following.definition.enabled
     reason = must_settle(job, events)
     if reason is None and not enables:
         return _Plan()
-    now = max(stored.mark, await _now(parts, stored.job_id))
+    now = max(stored.mark, await _now(context, stored.job_id))
     units = () if reason is None else _owed(caller, stored, reason, now)
     settled = units[-1].through if units else stored.mark
     return _Plan(units, stamp(settled), now)

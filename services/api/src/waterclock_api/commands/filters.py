@@ -16,14 +16,14 @@ from msgspec import UNSET
 from waterclock.log.commands.first_seen import Noted, first_heard
 from waterclock.log.commands.idempotency import Command
 from waterclock.log.commands.idempotency import KeyReused as Reused
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.errors import Flaw, KeyReused, TryLater
 from waterclock.model.ids import digest
 from waterclock.model.outcomes import RunStatus
+from waterclock_api.commands.context import CommandContext
 from waterclock_api.commands.retries import PATIENCE, appended
 from waterclock_api.http.caller import Caller
 from waterclock_api.http.problems import BadRequest
-from waterclock_api.parts import Parts
 from waterclock_api.queries.cursors import read_runs_cursor
 from waterclock_api.schemas.requests import CancelRunsWrite, RetryRunsWrite, RunsQuery
 from waterclock_api.validation.values import instant
@@ -82,7 +82,7 @@ def _empty(body: Mapping[str, Any], given: Iterable[str], flaws: Sequence[Flaw])
                 yield Flaw(pointer, "is an empty text: say what it selects, or leave the filter out")
 
 
-async def first_heard_of(parts: Parts, caller: Caller, *, relieving: bool = False) -> Noted | None:
+async def first_heard_of(context: CommandContext, caller: Caller, *, relieving: bool = False) -> Noted | None:
     """When the client's key first came; None without one. `relieving`: the command is executed by a full log, too.
 
     Raises:
@@ -90,23 +90,23 @@ async def first_heard_of(parts: Parts, caller: Caller, *, relieving: bool = Fals
     """
     if not caller.command.client:
         return None
-    noted = await appended(parts.clock, lambda: first_heard(parts.log, caller.command, relieving=relieving))
+    noted = await appended(context.clock, lambda: first_heard(context.log, caller.command, relieving=relieving))
     if isinstance(noted, Reused):
         raise KeyReused
     return noted
 
 
-async def all_caught_up(parts: Parts) -> None:
+async def all_caught_up(context: CommandContext) -> None:
     """Wait until the read models show all that is in the log now.
 
     Raises:
         TryLater: they are too far behind.
     """
-    for partition in range(parts.log.partitions):
-        end = await tail_of(parts.log, partition)
+    for partition in range(context.log.partitions):
+        end = await tail_of(context.log, partition)
         if end is None:
             continue
-        async with parts.reading_after(end, PATIENCE) as connection:
+        async with context.reading_after(end, PATIENCE) as connection:
             if connection is None:
                 raise TryLater("The read models are behind the log: which runs fit cannot be told yet.")
 

@@ -13,10 +13,10 @@ from waterclock.model.durations import moment_ms
 from waterclock.model.errors import Flaw, Invalid, KeyReused, NotFound, RunBlocked, TryLater
 from waterclock.model.ids import RunId
 from waterclock_api.access.credentials import BeyondRun
+from waterclock_api.commands.context import CommandContext
 from waterclock_api.commands.idempotency import REPLAYED
 from waterclock_api.commands.retries import PATIENCE, appended
 from waterclock_api.http.response import Answer, answer
-from waterclock_api.parts import Parts
 from waterclock_api.schemas.requests import RunWrite, TriggerWrite
 from waterclock_api.schemas.responses import Asked, Note
 from waterclock_api.telemetry import tracing
@@ -32,13 +32,13 @@ class Outcome(NamedTuple):
     replayed: bool
 
 
-async def request_alone(parts: Parts, command: Command, wanted: Request) -> Outcome:
+async def request_alone(context: CommandContext, command: Command, wanted: Request) -> Outcome:
     """Request a run that has no job.
 
     Raises:
         KeyReused: the command's id was used for something else.
     """
-    match await _append(parts, command, wanted):
+    match await _append(context, command, wanted):
         case Requested(run_id=run_id, state=state):
             tracing.became(run_id, state)
             return Outcome(run_id, replayed=False)
@@ -51,7 +51,7 @@ async def request_alone(parts: Parts, command: Command, wanted: Request) -> Outc
 
 
 async def request_of_job(
-    parts: Parts, command: Command, job_id: str, wish: Callable[[StoredJob], Awaitable[Request]]
+    context: CommandContext, command: Command, job_id: str, wish: Callable[[StoredJob], Awaitable[Request]]
 ) -> Outcome:
     """Request the run that `wish` makes of the job as it stands; asked again when the job has changed meanwhile.
 
@@ -62,16 +62,16 @@ async def request_of_job(
         TryLater: the job changes all the time.
         BeyondRun, Invalid: `wish` refuses, by the job as it is now.
     """
-    deadline = parts.clock.monotonic() + PATIENCE
-    while parts.clock.monotonic() < deadline:
-        stored = await parts.memory.job(job_id)
+    deadline = context.clock.monotonic() + PATIENCE
+    while context.clock.monotonic() < deadline:
+        stored = await context.memory.job(job_id)
         try:
             wanted = await wish(stored)
         except (BeyondRun, Invalid):  # by what the job was, perhaps
-            if await parts.memory.is_as_stored(stored):
+            if await context.memory.is_as_stored(stored):
                 raise
             continue
-        match await _append(parts, command, wanted, stored.version):
+        match await _append(context, command, wanted, stored.version):
             case Requested(run_id=run_id, state=state):
                 tracing.became(run_id, state)
                 return Outcome(run_id, replayed=False)
@@ -80,16 +80,16 @@ async def request_of_job(
             case Blocked(run_id=run_id):
                 raise RunBlocked(run_id)
             case NoJob():
-                parts.memory.forget(job_id)
+                context.memory.forget(job_id)
                 raise NotFound("job", job_id)
             case StaleJob():
-                parts.memory.forget(job_id)
+                context.memory.forget(job_id)
             case Reused():
                 raise KeyReused
     raise TryLater("The job is being changed all the time.")
 
 
-async def ready_at_of(parts: Parts, some_id: str, write: TriggerWrite | RunWrite, flaws: list[Flaw]) -> int:
+async def ready_at_of(context: CommandContext, some_id: str, write: TriggerWrite | RunWrite, flaws: list[Flaw]) -> int:
     """When the run of a job, or with an id, may start, ms, by the clock of its partition; 0: at once.
 
     Raises:
@@ -97,17 +97,17 @@ async def ready_at_of(parts: Parts, some_id: str, write: TriggerWrite | RunWrite
     """
     if write.delay is None and write.run_at is None:
         return 0
-    return _ready_at(write, await store_now(parts, some_id), flaws)
+    return _ready_at(write, await store_now(context, some_id), flaws)
 
 
-async def store_now(parts: Parts, some_id: str) -> int:
+async def store_now(context: CommandContext, some_id: str) -> int:
     """A reading of the clock of the partition that the id belongs to, ms: the one by which its runs start.
 
     Raises:
         TryLater: it has leapt ahead, and is not believed yet.
     """
-    partition = parts.log.partition_of(some_id)
-    return await appended(parts.clock, lambda: parts.store_clocks.read(parts.log, partition))
+    partition = context.log.partition_of(some_id)
+    return await appended(context.clock, lambda: context.store_clocks.read(context.log, partition))
 
 
 def _ready_at(write: TriggerWrite | RunWrite, now: int, flaws: list[Flaw]) -> int:
@@ -132,5 +132,5 @@ def told_run(run_id: RunId, *, replayed: bool = False, notes: tuple[Note, ...] =
     return answer(Asked(run_id=run_id, notes=notes), status=202, headers=headers)
 
 
-async def _append(parts: Parts, command: Command, wanted: Request, version: int | None = None) -> Granted:
-    return await appended(parts.clock, lambda: parts.gathering.request(wanted, command=command, version=version))
+async def _append(context: CommandContext, command: Command, wanted: Request, version: int | None = None) -> Granted:
+    return await appended(context.clock, lambda: context.gathering.request(wanted, command=command, version=version))

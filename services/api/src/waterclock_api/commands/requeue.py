@@ -19,14 +19,14 @@ from waterclock.log.connection.errors import UnknownQueue
 from waterclock.model.definition import Definition, Overlap
 from waterclock.model.errors import JobGone, KeyReused, NotFound, RunBlocked
 from waterclock.model.events import RunRequested, Trigger
-from waterclock.model.outcomes import RunStatus
+from waterclock.model.outcomes import STATUS_OF_TAG, RunStatus
 from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry, request_body
+from waterclock_api.commands.context import CommandContext
 from waterclock_api.commands.request_run import Outcome, request_alone, request_of_job
-from waterclock_api.live.sse import STATUS_OF_END
-from waterclock_api.parts import COMMAND, Parts
 from waterclock_api.queries.read_models import PACKAGE
+from waterclock_api.queries.sources import COMMAND
 
 KEYS_KEPT_MS = 86_400_000
 """For so long the log knows a client's key."""
@@ -77,37 +77,41 @@ class _Known(NamedTuple):
     is_there: bool
 
 
-async def requeue(parts: Parts, found: Sequence[DroppedEntry], *, dry_run: bool, executed: bool) -> list[RequeuedRun]:
+async def requeue(
+    context: CommandContext, found: Sequence[DroppedEntry], *, dry_run: bool, executed: bool
+) -> list[RequeuedRun]:
     """What becomes of requests that were dropped, in their order.
 
     Raises:
         TryLater: a job changes all the time.
     """
     wanted = [one.entry.event.run_id for one in found if isinstance(one.entry.event, RunRequested)]
-    known = await _known(parts, wanted)
+    known = await _known(context, wanted)
     told: list[RequeuedRun] = []
     for one in found:
         event = one.entry.event
         if not isinstance(event, RunRequested):
-            told.append(_told(parts, one, None, "refused", "Its request cannot be read."))
+            told.append(_told(context, one, None, "refused", "Its request cannot be read."))
             continue
-        fate, detail = await _fate(parts, event, known[event.run_id], executed=executed)
+        fate, detail = await _fate(context, event, known[event.run_id], executed=executed)
         if fate == "wouldRequeue" and not dry_run:
-            fate, detail = await _requeued(parts, one.entry, event)
-        told.append(_told(parts, one, known[event.run_id].ended, fate, detail))
+            fate, detail = await _requeued(context, one.entry, event)
+        told.append(_told(context, one, known[event.run_id].ended, fate, detail))
     return told
 
 
-async def _known(parts: Parts, run_ids: Sequence[str]) -> Mapping[str, _Known]:
-    arguments = {"run_ids": list(dict.fromkeys(run_ids)), "ends": list(STATUS_OF_END)}
-    async with parts.reading(COMMAND) as connection:
+async def _known(context: CommandContext, run_ids: Sequence[str]) -> Mapping[str, _Known]:
+    arguments = {"run_ids": list(dict.fromkeys(run_ids)), "ends": list(STATUS_OF_TAG)}
+    async with context.reading(COMMAND) as connection:
         cursor = await connection.execute(statement("dropped_runs", PACKAGE), arguments)
         rows = await cursor.fetchall()
-    return {run_id: _Known(STATUS_OF_END[kind] if kind else None, is_there) for run_id, kind, is_there in rows}
+    return {run_id: _Known(STATUS_OF_TAG[kind] if kind else None, is_there) for run_id, kind, is_there in rows}
 
 
-async def _fate(parts: Parts, event: RunRequested, known: _Known, *, executed: bool) -> tuple[DroppedFate, str | None]:
-    if known.is_there or await find_run(parts.log, event.run_id) is not None:
+async def _fate(
+    context: CommandContext, event: RunRequested, known: _Known, *, executed: bool
+) -> tuple[DroppedFate, str | None]:
+    if known.is_there or await find_run(context.log, event.run_id) is not None:
         return "known", None
     if event.trigger in _SCHEDULED:
         return "scheduled", None
@@ -115,15 +119,15 @@ async def _fate(parts: Parts, event: RunRequested, known: _Known, *, executed: b
         return "ended", None
     if event.job_id is not None:
         try:
-            await parts.memory.job(event.job_id)
+            await context.memory.job(event.job_id)
         except NotFound:
             return "refused", str(JobGone(event.job_id))
     return "wouldRequeue", None
 
 
-async def _requeued(parts: Parts, entry: Entry, event: RunRequested) -> tuple[DroppedFate, str | None]:
+async def _requeued(context: CommandContext, entry: Entry, event: RunRequested) -> tuple[DroppedFate, str | None]:
     try:
-        outcome = await _request(parts, entry, event)
+        outcome = await _request(context, entry, event)
     except NotFound:
         return "refused", str(JobGone(event.job_id or ""))
     except (RunBlocked, KeyReused, UnknownQueue) as refusal:
@@ -131,7 +135,7 @@ async def _requeued(parts: Parts, entry: Entry, event: RunRequested) -> tuple[Dr
     return ("known" if outcome.replayed else "requeued"), None
 
 
-async def _request(parts: Parts, entry: Entry, event: RunRequested) -> Outcome:
+async def _request(context: CommandContext, entry: Entry, event: RunRequested) -> Outcome:
     command = command_of(event)
     body = request_body(entry.document).decode()
 
@@ -150,8 +154,8 @@ async def _request(parts: Parts, entry: Entry, event: RunRequested) -> Outcome:
         return wanted(_overlap(job.definition))
 
     if event.job_id is None:
-        return await request_alone(parts, command, wanted("allow"))
-    return await request_of_job(parts, command, event.job_id, wish)
+        return await request_alone(context, command, wanted("allow"))
+    return await request_of_job(context, command, event.job_id, wish)
 
 
 def command_of(event: RunRequested) -> Command:
@@ -165,7 +169,7 @@ def _overlap(definition: Definition) -> Overlap:
 
 
 def _told(
-    parts: Parts, one: DroppedEntry, ended: RunStatus | None, fate: DroppedFate, detail: str | None
+    context: CommandContext, one: DroppedEntry, ended: RunStatus | None, fate: DroppedFate, detail: str | None
 ) -> RequeuedRun:
     entry = one.entry
     event = entry.event if isinstance(entry.event, RunRequested) else None
@@ -178,7 +182,7 @@ def _told(
         requested_at=stamp(entry.at),
         trigger=event.trigger if event is not None else None,
         ended=ended,
-        key_forgotten=forgotten and parts.clock.now_ms() - entry.at > KEYS_KEPT_MS,
+        key_forgotten=forgotten and context.clock.now_ms() - entry.at > KEYS_KEPT_MS,
         fate=fate,
         detail=detail,
     )

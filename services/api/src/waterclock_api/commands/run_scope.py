@@ -8,8 +8,8 @@ from waterclock.model.errors import Flaw, TryLater
 from waterclock.model.events import RunRequested
 from waterclock.model.parameters.authority import Asked, beyond_run, held_by, is_held
 from waterclock_api.access.credentials import BeyondRun
+from waterclock_api.commands.context import CommandContext
 from waterclock_api.http.caller import Caller
-from waterclock_api.parts import Parts
 from waterclock_api.validation.announced_places import Target, authorities
 
 
@@ -23,7 +23,7 @@ def asked_again(request: RunRequested) -> Asked:
     return Asked(request.invoke_target, request.params, request.queue)
 
 
-async def hold(parts: Parts, caller: Caller, asked: Asked, stored: Asked | None) -> None:
+async def hold(context: CommandContext, caller: Caller, asked: Asked, stored: Asked | None) -> None:
     """`stored`: what the job says that the run would be of; None: it would be of none.
 
     Raises:
@@ -34,15 +34,15 @@ async def hold(parts: Parts, caller: Caller, asked: Asked, stored: Asked | None)
         return
     if stored is not None and asked.params is stored.params and asked.queue == stored.queue:
         return  # nothing was sent
-    known = await parts.registry.known(asked.target)
+    known = await context.registry.known(asked.target)
     spec = None if known is None else known.get(asked.target)
     if known is None and held_by(asked.target, None) == "unknown":
         raise TryLater("It cannot be told now what the executor asks of who may only run.")
-    places = authorities(parts.registry.announced, Target(name=asked.target, spec=spec, queue=asked.queue))
+    places = authorities(context.registry.announced, Target(name=asked.target, spec=spec, queue=asked.queue))
     _refuse(caller, beyond_run(asked, stored, spec=spec, places=places))
 
 
-async def hold_without_job(parts: Parts, caller: Caller, asked: Asked, job_id: str) -> None:
+async def hold_without_job(context: CommandContext, caller: Caller, asked: Asked, job_id: str) -> None:
     """The same for a run of a job that is gone: nothing says any more what may be sent.
 
     Raises:
@@ -50,7 +50,7 @@ async def hold_without_job(parts: Parts, caller: Caller, asked: Asked, job_id: s
     """
     if caller.may_edit:
         return
-    known = await parts.registry.known(asked.target)
+    known = await context.registry.known(asked.target)
     if is_held(asked, None if known is None else known.get(asked.target)):
         _refuse(caller, (Flaw("/params", f"are measured by the job {job_id}, which was deleted"),))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from waterclock.log import tail
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import BrokenChain
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
 from waterclock.store.connection.pool import Connection

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypedDict
 
 from waterclock.log.client import Log
 from waterclock.log.commands.bodies import Body, body_of
-from waterclock.log.recovery.opening import tail_of
 from waterclock.log.recovery.settle_runs import AT_ONCE, Found, Lost, Remembered, settle
+from waterclock.log.tail import tail_of
 from waterclock.model.events import RunCancelled, RunDied, RunFailed, RunSucceeded, RunTimedOut, StoredEvent
 from waterclock.model.ids import JobId, RunId, partition_of
 from waterclock.model.outcomes import Error

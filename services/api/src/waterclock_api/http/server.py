@@ -19,7 +19,6 @@ from waterclock_api.limits.client_connections import (
     connections_at_most,
     watchable,
 )
-from waterclock_api.live.hub import STREAMS
 
 BACKLOG = 1_024
 CONNECTIONS = 2_048  # beside those of streams
@@ -37,7 +36,7 @@ async def serve(
     *,
     ready: Callable[[], None],
     ending: Callable[[], None],
-    connections: int = STREAMS + CONNECTIONS,
+    connections: int = CONNECTIONS,
     keep_alive: float | None = None,
 ) -> None:
     """Serve until `stop`; `ending` is called then, and must make what does not end by itself end.

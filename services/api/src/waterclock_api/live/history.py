@@ -18,7 +18,7 @@ from waterclock.log.commands.runs import EndedRun, find_run
 from waterclock.log.connection.errors import BrokenChain
 from waterclock.log.reader import entry_of
 from waterclock.model.events import RunRequested
-from waterclock.model.outcomes import RunStatus
+from waterclock.model.outcomes import STATUS_OF_TAG, RunStatus
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
@@ -26,10 +26,10 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry, read_entry
 from waterclock_api.limits.memory_budget import Hold
-from waterclock_api.live.sse import STATUS_OF_END, Frame, frame_of, lost_frame
+from waterclock_api.live.sse import Frame, frame_of, lost_frame
 from waterclock_api.live.subscriptions import Question
-from waterclock_api.parts import STREAM, Parts, Reading
 from waterclock_api.queries.read_models import PACKAGE
+from waterclock_api.queries.sources import STREAM, Reading, Sources
 
 PAGE = 500  # entries read at once
 PAGE_BYTES = 256 << 10  # of their documents, and one entry
@@ -71,7 +71,7 @@ def log_subjects(question: Question) -> tuple[Subject, ...]:
 
 
 async def frames(
-    parts: Parts, subject: Subject, after: Position | None, until: Position | None, *, who: str = ""
+    sources: Sources, subject: Subject, after: Position | None, until: Position | None, *, who: str = ""
 ) -> AsyncGenerator[list[Frame]]:
     """The subject's events in (after, until], in pages, oldest first; `after` None: from the first.
 
@@ -82,14 +82,14 @@ async def frames(
         psycopg.Error, PoolTimeout: the archive is out of reach.
         LogError: the log is, or entries are missing.
     """
-    with parts.budget.streams.hold(who) as hold:
-        async with aclosing(_frames(parts, subject, after, until, hold)) as pages:
+    with sources.budget.streams.hold(who) as hold:
+        async with aclosing(_frames(sources, subject, after, until, hold)) as pages:
             async for page in pages:
                 yield page
 
 
 async def _frames(
-    parts: Parts, subject: Subject, after: Position | None, until: Position | None, hold: Hold
+    sources: Sources, subject: Subject, after: Position | None, until: Position | None, hold: Hold
 ) -> AsyncGenerator[list[Frame]]:
     at = after
     lost: list[Frame] = []
@@ -97,21 +97,21 @@ async def _frames(
     for _ in range(_ROUNDS):
         if until is None or (at is not None and at >= until):
             return
-        async with parts.reading(STREAM) as connection:
+        async with sources.reading(STREAM) as connection:
             archived = await archive.position(connection, subject.partition)
-        through = _known_through(parts, subject, archived)
+        through = _known_through(sources, subject, archived)
         if through is not None and (at is None or through > at):
-            async for page in _archived(parts, subject, at, through, hold):
+            async for page in _archived(sources, subject, at, through, hold):
                 yield page
             at = archived
         while at is None or at < until:
             await _room(hold)
             try:
-                entries, count = await _streamed(parts, subject.partition, at, count)
+                entries, count = await _streamed(sources, subject.partition, at, count)
             except BrokenChain as error:
                 if lost or at is None or at != after:
                     raise
-                at, lost = await _place_before(parts, subject, error.found)
+                at, lost = await _place_before(sources, subject, error.found)
                 continue
             if not entries:
                 break
@@ -125,42 +125,42 @@ async def _frames(
         raise BrokenChain(subject.partition, at.entry if at is not None else "", until.entry)
 
 
-async def entry_at(parts: Parts, position: Position, of: Reading = STREAM) -> Entry | None:
+async def entry_at(sources: Sources, position: Position, of: Reading = STREAM) -> Entry | None:
     """One entry, from the stream or, once it is trimmed there, from the archive."""
     before = position._replace(seq=position.seq - 1)
-    key = parts.log.keys.partition(position.partition, "events")
-    rows: list[Any] = await parts.log.execute(key, "XRANGE", key, position.entry, position.entry)
+    key = sources.log.keys.partition(position.partition, "events")
+    rows: list[Any] = await sources.log.execute(key, "XRANGE", key, position.entry, position.entry)
     if rows:
         return read_entry(position.partition, *entry_of(rows[0]))
-    async with parts.reading(of) as connection:
+    async with sources.reading(of) as connection:
         found = await archive.entries(connection, position.partition, before, None, 1)
     return next((entry for entry in found if entry.position == position), None)
 
 
-async def end_before(parts: Parts, run_id: str, after: Position) -> RunStatus | None:
+async def end_before(sources: Sources, run_id: str, after: Position) -> RunStatus | None:
     """How the run ended, if it had by `after`; asked of the archive and, for what is not archived yet, of the log."""
     arguments = {"run_id": run_id, "through_epoch": after.epoch, "through_seq": after.seq}
-    async with parts.reading(STREAM) as connection:
+    async with sources.reading(STREAM) as connection:
         cursor = await connection.execute(statement("run_end", PACKAGE), arguments)
         row = await cursor.fetchone()
     if row is not None:
-        return STATUS_OF_END[row[2]]
-    known = await find_run(parts.log, run_id)
+        return STATUS_OF_TAG[row[2]]
+    known = await find_run(sources.log, run_id)
     return known.status if isinstance(known, EndedRun) and known.position <= after else None
 
 
-async def start_of_live_run(parts: Parts, subject: Subject, until: Position | None) -> Position | None:
+async def start_of_live_run(sources: Sources, subject: Subject, until: Position | None) -> Position | None:
     """The place before the first event of the job's oldest unfinished run; `until`, if it has none."""
     if until is None:
         return None
-    async with parts.reading(STREAM) as connection:
+    async with sources.reading(STREAM) as connection:
         archived = await archive.position(connection, subject.partition)
         cursor = await connection.execute(statement("unfinished", PACKAGE), {"job_id": subject.id})
         rows = await cursor.fetchall()
     unfinished = {run_id: Position(subject.partition, epoch, seq) for run_id, epoch, seq in rows}
     at, count = archived, STREAMED[0]
     while at is None or at < until:
-        entries, count = await _streamed(parts, subject.partition, at, count)
+        entries, count = await _streamed(sources, subject.partition, at, count)
         if not entries:
             break
         at = entries[-1].position
@@ -181,19 +181,19 @@ def _note(unfinished: dict[str, Position], entry: Entry) -> None:
         unfinished.pop(run_id, None)
 
 
-async def _place_before(parts: Parts, subject: Subject, found: str) -> tuple[Position | None, list[Frame]]:
+async def _place_before(sources: Sources, subject: Subject, found: str) -> tuple[Position | None, list[Frame]]:
     """Where to go on for a client whose place is not in the log: it was lost with a server, or never was."""
-    entry = await entry_at(parts, at_entry(subject.partition, found))
+    entry = await entry_at(sources, at_entry(subject.partition, found))
     assert entry is not None
     before = at_entry(subject.partition, entry.prev) if entry.prev else None
     return before, [lost_frame(entry.position, subject.told)]
 
 
-async def _streamed(parts: Parts, partition: int, at: Position | None, count: int) -> tuple[list[Entry], int]:
+async def _streamed(sources: Sources, partition: int, at: Position | None, count: int) -> tuple[list[Entry], int]:
     """The next entries, at most `count` and a page's bytes, and how many to ask for next."""
-    async with parts.budget.reading:
+    async with sources.budget.reading:
         found = await tail.read(
-            parts.log, partition, at, count=count, block=None, archive=ArchiveReader(parts.lanes.streams)
+            sources.log, partition, at, count=count, block=None, archive=ArchiveReader(sources.lanes.streams)
         )
         size = taken = 0
         for entry in found:
@@ -219,21 +219,21 @@ async def _room(hold: Hold) -> None:
     await hold.wait(_COPIES * PAGE_BYTES)
 
 
-def _known_through(parts: Parts, subject: Subject, archived: Position | None) -> Position | None:
+def _known_through(sources: Sources, subject: Subject, archived: Position | None) -> Position | None:
     """Up to where the archive has the subject's events: all that it had when partitions were another number."""
-    restored = Position(subject.partition, parts.log.restored, 0) if parts.log.restored else None
+    restored = Position(subject.partition, sources.log.restored, 0) if sources.log.restored else None
     return max((place for place in (archived, restored) if place is not None), default=None)
 
 
 async def _archived(
-    parts: Parts, subject: Subject, after: Position | None, through: Position, hold: Hold
+    sources: Sources, subject: Subject, after: Position | None, through: Position, hold: Hold
 ) -> AsyncGenerator[list[Frame]]:
     """Archived events in (after, through]; no session is held while a page is being sent."""
     at = after or Position(subject.partition, -1, -1)
     last = False
     while not last:
         await _room(hold)
-        async with parts.reading(STREAM) as connection:
+        async with sources.reading(STREAM) as connection:
             entries, size, last = await _page(connection, subject, at, through)
         if entries:
             at = entries[-1].position

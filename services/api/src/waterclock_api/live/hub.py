@@ -26,7 +26,7 @@ from waterclock.log.batches import portions
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import BrokenChain, LogError
 from waterclock.log.reader import Reader
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.wire.envelope import Entry
 from waterclock_api.access.credentials import EndOfGrant, GrantEnded

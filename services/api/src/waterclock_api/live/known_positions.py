@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from waterclock.log import tail
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.store import archive
 from waterclock_api.live.positions import Places
-from waterclock_api.parts import Parts
+from waterclock_api.queries.sources import Sources
 
 Fate = Literal["known", "unknown", "lost"]
 """Of a place: `unknown`: beyond all that there ever was; `lost`: before the end, and no entry stands there."""
@@ -28,7 +28,7 @@ class Settled(NamedTuple):
     unknown: bool
 
 
-async def settle(parts: Parts, named: Places, now: Places) -> Settled:
+async def settle(sources: Sources, named: Places, now: Places) -> Settled:
     """Where to go on for a client that names these places; `now`: the end of each partition that is told.
 
     Raises:
@@ -43,25 +43,27 @@ async def settle(parts: Parts, named: Places, now: Places) -> Settled:
         if place is None:
             at[partition] = end if elsewhere else None
             continue
-        fate, at[partition] = await _settled(parts, partition, place, end)
+        fate, at[partition] = await _settled(sources, partition, place, end)
         unknown = unknown or fate == "unknown"
         if fate == "lost":
             lost.append(partition)
     return Settled(at, tuple(lost), unknown)
 
 
-async def _settled(parts: Parts, partition: int, place: Position, end: Position | None) -> tuple[Fate, Position | None]:
+async def _settled(
+    sources: Sources, partition: int, place: Position, end: Position | None
+) -> tuple[Fate, Position | None]:
     """What is known of a place, and where to go on."""
     if place.partition != partition:
         return "unknown", end
-    if place.epoch < parts.log.restored:
+    if place.epoch < sources.log.restored:
         return "known", place  # there was another number of partitions then, and its entries lie elsewhere
-    following = await tail.entries_from(parts.log, partition, place._replace(seq=place.seq + 1), count=1)
+    following = await tail.entries_from(sources.log, partition, place._replace(seq=place.seq + 1), count=1)
     if not following or _before(partition, following[0].prev) > place:  # the next may have been trimmed away
-        through = await tail_of(parts.log, partition)
+        through = await tail_of(sources.log, partition)
         if place == through:
             return "known", place
-        async with parts.reading() as connection:
+        async with sources.reading() as connection:
             archived = await archive.position(connection, partition)
             following = await archive.entries(connection, partition, place, None, 1) or following
         if not following:

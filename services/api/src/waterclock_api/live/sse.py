@@ -23,7 +23,6 @@ _ENDS: dict[type[object], RunStatus] = {
     RunCancelled: "cancelled",
     RunDied: "died",
 }
-STATUS_OF_END: dict[str, RunStatus] = {f"run.{status}": status for status in _ENDS.values()}
 _SUBJECT = (("run_id", "runId"), ("job_id", "jobId"), ("attempt", "attempt"))
 _encoder = msgspec.json.Encoder()
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -27,6 +27,7 @@ from waterclock_api.limits.chunked_response import PIECE, STUCK
 from waterclock_api.limits.memory_budget import Crowded
 from waterclock_api.limits.peer_state import far_end
 from waterclock_api.live.history import Subject, end_before, frames, start_of_live_run
+from waterclock_api.live.hub import Hub
 from waterclock_api.live.known_positions import settle
 from waterclock_api.live.known_positions import told as unknown_places
 from waterclock_api.live.lost_tail import check_beyond
@@ -41,7 +42,8 @@ from waterclock_api.live.sse import (
     placed,
 )
 from waterclock_api.live.subscriptions import Batch, Question, Seat, Shortening
-from waterclock_api.parts import Parts
+from waterclock_api.queries.sources import Sources
+from waterclock_api.telemetry.outages import Outages
 
 RETRY_MS = 1_000  # after which a browser comes again
 
@@ -59,8 +61,17 @@ class EventStream:
     `after` None: from now, or for a job from its live run; a place None in it: from the first event.
     """
 
-    def __init__(self, parts: Parts, subjects: Sequence[Subject], after: Mapping[int, Position | None] | None) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        sources: Sources,
+        hub: Hub,
+        outages: Outages,
+        subjects: Sequence[Subject],
+        after: Mapping[int, Position | None] | None,
+    ) -> None:
+        self._sources = sources
+        self._hub = hub
+        self._outages = outages
         self._subjects = subjects
         self._after = after
         self._who = ""
@@ -85,7 +96,7 @@ class EventStream:
         end = far_end(host, int(port))  # a text from granian
         self._who = caller_id(scope)
         async with (
-            self._parts.hub.join(self._question, cut, client=self._who, end=end, ended=grant_of(scope)) as seat,
+            self._hub.join(self._question, cut, client=self._who, end=end, ended=grant_of(scope)) as seat,
             asyncio.TaskGroup() as tasks,
         ):
             sending = tasks.create_task(self._serve(seat, send), name="stream")
@@ -98,13 +109,13 @@ class EventStream:
         return self._subjects[0].question
 
     async def _serve(self, seat: Seat, send: Send) -> None:
-        stream = _Sending(send, self._subjects[0], seat, self._parts.clock)
-        await check_beyond(self._parts.log, self._after or {}, seat.joined_at)
+        stream = _Sending(send, self._subjects[0], seat, self._sources.clock)
+        await check_beyond(self._sources.log, self._after or {}, seat.joined_at)
         await stream.begin()
         try:
             await self._tell(seat, stream)
         except (LogUnavailable, Halted, psycopg.Error, PoolTimeout) as error:
-            self._parts.outages.refused(error)
+            self._outages.refused(error)
         except Crowded:
             pass  # its client comes again, and goes on where it is
         except LogError as error:
@@ -117,7 +128,7 @@ class EventStream:
         stream.at = await self._beginning(seat, stream)
         one = self._subjects[0]
         if one.kind == "run" and (after := stream.at[one.partition]) is not None:
-            status = await end_before(self._parts, one.id, after)
+            status = await end_before(self._sources, one.id, after)
             if status is not None:
                 await stream.end(one.id, status)
                 return
@@ -140,7 +151,7 @@ class EventStream:
 
     async def _beginning(self, seat: Seat, stream: _Sending) -> dict[int, Position | None]:
         if self._after is not None:
-            settled = await settle(self._parts, self._after, seat.joined_at)
+            settled = await settle(self._sources, self._after, seat.joined_at)
             stream.at = settled.at
             if settled.unknown:
                 await stream.say_unknown(self._subjects, self._after)
@@ -149,7 +160,7 @@ class EventStream:
             return settled.at
         one = self._subjects[0]
         if one.kind == "job":
-            return {one.partition: await start_of_live_run(self._parts, one, seat.joined_at[one.partition])}
+            return {one.partition: await start_of_live_run(self._sources, one, seat.joined_at[one.partition])}
         return dict(seat.joined_at)
 
     async def _tell_before(self, seat: Seat, stream: _Sending) -> bool:
@@ -157,7 +168,7 @@ class EventStream:
         for subject in self._subjects:
             until = seat.joined_at[subject.partition]
             after = stream.at[subject.partition]
-            async with aclosing(frames(self._parts, subject, after, until, who=self._who)) as pages:
+            async with aclosing(frames(self._sources, subject, after, until, who=self._who)) as pages:
                 async for page in pages:
                     if seat.closed_by or await stream.send_own(subject.partition, page) or seat.closed:
                         return True

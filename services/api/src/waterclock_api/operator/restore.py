@@ -24,7 +24,8 @@ from waterclock.log.client import Log, Queue
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.recovery.clearance import Found, borne, clear, found, halt
-from waterclock.log.recovery.opening import prepare, tail_of
+from waterclock.log.recovery.opening import prepare
+from waterclock.log.tail import tail_of
 from waterclock.store import archive, quarantine
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool

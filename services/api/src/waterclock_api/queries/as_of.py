@@ -20,12 +20,12 @@ from waterclock.store.connection.statements import statement
 from waterclock.store.readmodels.project import changes_of
 from waterclock.wire.envelope import Entry, UnknownEvent, read_document
 from waterclock_api.http.problems import HistoryGone
-from waterclock_api.parts import Parts, Reading
 from waterclock_api.queries.events import Wanted, beginnings, page_of
 from waterclock_api.queries.explain import refuse_unheard
 from waterclock_api.queries.ledger import caught_up, events_kept_from
 from waterclock_api.queries.read_models import PACKAGE
 from waterclock_api.queries.rows import next_fires
+from waterclock_api.queries.sources import Reading, Sources
 from waterclock_api.queries.unprojected_run import lasted
 from waterclock_api.schemas.responses import Job, LastRun
 
@@ -36,7 +36,7 @@ _OF_RUNS = (
 )
 
 
-async def job_then(parts: Parts, of: Reading, job_id: str, at: int) -> Job:
+async def job_then(sources: Sources, of: Reading, job_id: str, at: int) -> Job:
     """The job at `at` (ms), with the next instant after it and its last run as that stood; `isRunning` is null
     where runs of that time are no longer kept.
 
@@ -48,16 +48,16 @@ async def job_then(parts: Parts, of: Reading, job_id: str, at: int) -> Job:
     """
     if ID_PATTERN.fullmatch(job_id) is None:
         raise NotFound("job", job_id)
-    partition = parts.log.partition_of(job_id)
-    await caught_up(parts, [partition])
-    async with parts.reading(of) as connection:
+    partition = sources.log.partition_of(job_id)
+    await caught_up(sources, [partition])
+    async with sources.reading(of) as connection:
         row = await (await connection.execute(statement("job_life", PACKAGE), {"job_id": job_id})).fetchone()
     if row is None:
-        await refuse_unheard(parts, job_id)
+        await refuse_unheard(sources, job_id)
     created_at = row[0]
     if at < created_at:
         raise NotThen(f"The job {job_id} was created only at {stamp(created_at)}.")
-    async with parts.reading(of) as connection:
+    async with sources.reading(of) as connection:
         entries = await _entries(connection, job_id, at)
         if not entries:
             raise HistoryGone(f"What the job {job_id} was at {stamp(at)} is no longer kept.")
@@ -74,7 +74,7 @@ async def job_then(parts: Parts, of: Reading, job_id: str, at: int) -> Job:
         id=job_id,
         version=state.version,
         next_fire_at=fires[0] if fires else None,
-        is_running=None if last is None and at < await events_kept_from(parts, of) else found[1],
+        is_running=None if last is None and at < await events_kept_from(sources, of) else found[1],
         last_run=last,
         created_at=stamp(created_at),
         updated_at=stamp(entries[-1].at),

@@ -21,9 +21,9 @@ from waterclock.model.instants.explain import (
 from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry
-from waterclock_api.parts import Parts, Reading
 from waterclock_api.queries.ledger import LedgerReader, caught_up, events_kept_from
 from waterclock_api.queries.read_models import PACKAGE
+from waterclock_api.queries.sources import Reading, Sources
 
 BACKFILLS_MOST = 10
 """Runs that made up for one moment, told at most."""
@@ -32,7 +32,7 @@ Telling = Callable[[Iterable[Entry], Runs | None], Sequence[Explanation]]
 
 
 async def explained(
-    parts: Parts, of: Reading, job_id: str, from_ms: int, to_ms: int, limit: int
+    sources: Sources, of: Reading, job_id: str, from_ms: int, to_ms: int, limit: int
 ) -> Sequence[Explanation]:
     """The first `limit` instants of the job in [from, to], oldest first.
 
@@ -40,46 +40,46 @@ async def explained(
         NotFound: there never was such a job.
         BadSchedule: a definition of it cannot be read.
     """
-    now = parts.now_ms()
+    now = sources.now_ms()
 
     def tell(entries: Iterable[Entry], runs: Runs | None) -> Sequence[Explanation]:
         return explain(entries, from_ms=from_ms, to_ms=to_ms, now_ms=now, runs=runs, limit=limit)
 
-    return await _told(parts, of, job_id, from_ms, to_ms, tell)
+    return await _told(sources, of, job_id, from_ms, to_ms, tell)
 
 
-async def explained_moment(parts: Parts, of: Reading, job_id: str, at_ms: int) -> Sequence[Explanation]:
+async def explained_moment(sources: Sources, of: Reading, job_id: str, at_ms: int) -> Sequence[Explanation]:
     """The fate of one moment, be it an instant or not; raises as `explained`."""
-    now = parts.now_ms()
+    now = sources.now_ms()
 
     def tell(entries: Iterable[Entry], runs: Runs | None) -> Sequence[Explanation]:
         told = explain_moment(entries, at_ms=at_ms, now_ms=now, runs=runs)
         return [told] if told is not None else []
 
-    return await _told(parts, of, job_id, at_ms, at_ms, tell)
+    return await _told(sources, of, job_id, at_ms, at_ms, tell)
 
 
 async def _told(
-    parts: Parts, of: Reading, job_id: str, from_ms: int, to_ms: int, tell: Telling
+    sources: Sources, of: Reading, job_id: str, from_ms: int, to_ms: int, tell: Telling
 ) -> Sequence[Explanation]:
     if ID_PATTERN.fullmatch(job_id) is None:
         raise NotFound("job", job_id)
-    await caught_up(parts, [parts.log.partition_of(job_id)])
-    with closing(LedgerReader(parts, of, from_ms, to_ms)) as reader:
-        told = await _told_by(parts, of, job_id, reader, tell)
-    kept_from = await events_kept_from(parts, of)
+    await caught_up(sources, [sources.log.partition_of(job_id)])
+    with closing(LedgerReader(sources, of, from_ms, to_ms)) as reader:
+        told = await _told_by(sources, of, job_id, reader, tell)
+    kept_from = await events_kept_from(sources, of)
     told = [with_forgotten(item, kept_from) for item in told]
-    made_up = await _backfills(parts, of, job_id, told)
+    made_up = await _backfills(sources, of, job_id, told)
     return [with_backfills(item, made_up[item.instant]) if item.instant in made_up else item for item in told]
 
 
 async def _told_by(
-    parts: Parts, of: Reading, job_id: str, reader: LedgerReader, tell: Telling
+    sources: Sources, of: Reading, job_id: str, reader: LedgerReader, tell: Telling
 ) -> Sequence[Explanation]:
     """Told twice: which runs are to be looked up, shows only the first time."""
     begun = (await reader.begun([job_id]))[job_id]
     if not begun:
-        await refuse_unheard(parts, job_id)
+        await refuse_unheard(sources, job_id)
     heard: list[Entry] = []
 
     def listen() -> Sequence[Explanation]:
@@ -90,42 +90,42 @@ async def _told_by(
 
         return tell(entries(), None)
 
-    told = await parts.offload.run(of.who, listen)
-    runs = await _statuses(parts, of, {item.run_id for item in told if item.run_id is not None})
-    return await parts.offload.run(of.who, tell, heard, runs) if runs else told
+    told = await sources.offload.run(of.who, listen)
+    runs = await _statuses(sources, of, {item.run_id for item in told if item.run_id is not None})
+    return await sources.offload.run(of.who, tell, heard, runs) if runs else told
 
 
 async def _backfills(
-    parts: Parts, of: Reading, job_id: str, told: Sequence[Explanation]
+    sources: Sources, of: Reading, job_id: str, told: Sequence[Explanation]
 ) -> Mapping[Stamp, Sequence[Backfilled]]:
     """The runs that were requested afterwards for moments that are told of; of each the oldest few."""
     if not told:
         return {}
     wanted = {"job_id": job_id, "first": millis(told[0].instant), "last": millis(told[-1].instant)}
-    wanted |= {"now": parts.now_ms(), "limit": BACKFILLS_MOST}
+    wanted |= {"now": sources.now_ms(), "limit": BACKFILLS_MOST}
     found: dict[Stamp, list[Backfilled]] = {}
-    async with parts.reading(of) as connection:
+    async with sources.reading(of) as connection:
         cursor = await connection.execute(statement("backfills", PACKAGE), wanted)
         for instant, run_id, requested_at, status in await cursor.fetchall():
             found.setdefault(stamp(instant), []).append(Backfilled(run_id, requested_at, status))
     return found
 
 
-async def _statuses(parts: Parts, of: Reading, run_ids: Iterable[RunId]) -> Runs:
-    wanted = {"run_ids": list(run_ids), "now": parts.now_ms()}
+async def _statuses(sources: Sources, of: Reading, run_ids: Iterable[RunId]) -> Runs:
+    wanted = {"run_ids": list(run_ids), "now": sources.now_ms()}
     if not wanted["run_ids"]:
         return {}
-    async with parts.reading(of) as connection:
+    async with sources.reading(of) as connection:
         cursor = await connection.execute(statement("run_statuses", PACKAGE), wanted)
         return dict(await cursor.fetchall())
 
 
-async def refuse_unheard(parts: Parts, job_id: str) -> NoReturn:
+async def refuse_unheard(sources: Sources, job_id: str) -> NoReturn:
     """
     Raises:
         NotFound: there never was such a job.
         TryLater: there is one that the archive has not heard of.
     """
-    if await load_job(parts.log, job_id) is None:
+    if await load_job(sources.log, job_id) is None:
         raise NotFound("job", job_id)
     raise TryLater("The archive has not heard of the job yet.")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from waterclock.log.connection.errors import LogError
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import millis
@@ -21,9 +21,9 @@ from waterclock.store.connection.statements import statement
 from waterclock.store.readmodels.wait_for_position import seen
 from waterclock.store.retention import EVENTS, forgotten
 from waterclock.wire.envelope import Entry, read_document
-from waterclock_api.parts import Parts, Reading
 from waterclock_api.queries.lookup import CATCH_UP
 from waterclock_api.queries.read_models import PACKAGE
+from waterclock_api.queries.sources import Reading, Sources
 
 Row = tuple[Any, ...]  # job id, partition, epoch, seq, prev, at, document
 
@@ -39,8 +39,8 @@ class LedgerReader:
     No session is held between two pages: what is appended meanwhile only comes after what was read.
     """
 
-    def __init__(self, parts: Parts, of: Reading, from_ms: int, to_ms: int) -> None:
-        self._parts = parts
+    def __init__(self, sources: Sources, of: Reading, from_ms: int, to_ms: int) -> None:
+        self._sources = sources
         self._of = of
         self._closed = False
         self._asking: asyncio.Task[Any] | None = None
@@ -100,7 +100,7 @@ class LedgerReader:
         epochs, seqs = zip(*after, strict=True)
         places = {"job_ids": list(job_ids), "epochs": list(epochs), "seqs": list(seqs)}
         arguments = {**places, "decided_from": decided_from, "limit": limit}
-        async with self._parts.reading(self._of) as connection, connection.transaction():
+        async with self._sources.reading(self._of) as connection, connection.transaction():
             await connection.execute(statement("prefer_order", PACKAGE))
             cursor = await connection.execute(statement("ledger_entries", PACKAGE), arguments)
             return await cursor.fetchall()
@@ -113,22 +113,22 @@ def begins(row: Row) -> int:
     return entry.at if through is None else millis(through)
 
 
-async def events_kept_from(parts: Parts, of: Reading) -> int:
+async def events_kept_from(sources: Sources, of: Reading) -> int:
     """From when on the archive keeps decisions, ms; what is older may be gone."""
-    async with parts.reading(of) as connection:
+    async with sources.reading(of) as connection:
         return (await forgotten(connection)).get(EVENTS, 0)
 
 
-async def caught_up(parts: Parts, partitions: Sequence[int]) -> None:
+async def caught_up(sources: Sources, partitions: Sequence[int]) -> None:
     """Wait until the archive has reached the partitions' present ends: at most 2 s, and not for a log out of reach."""
-    deadline = parts.clock.monotonic() + CATCH_UP
+    deadline = sources.clock.monotonic() + CATCH_UP
     for partition in partitions:
         try:
-            end = await tail_of(parts.log, partition)
+            end = await tail_of(sources.log, partition)
         except LogError:
             return
-        left = deadline - parts.clock.monotonic()
-        if end is not None and not await seen(parts.lanes.reads, end, left, parts.projected):
+        left = deadline - sources.clock.monotonic()
+        if end is not None and not await seen(sources.lanes.reads, end, left, sources.projected):
             return
 
 

@@ -12,9 +12,9 @@ from waterclock.model.ids import JobId
 from waterclock.model.instants.ledger import Breach, Verdict, together, verify
 from waterclock.model.timestamps import stamp
 from waterclock.store.connection.statements import statement
-from waterclock_api.parts import Parts, Reading
 from waterclock_api.queries.ledger import LedgerReader, Row, begins, caught_up
 from waterclock_api.queries.read_models import PACKAGE
+from waterclock_api.queries.sources import Reading, Sources
 
 JOBS_AT_ONCE = 50
 
@@ -24,26 +24,26 @@ class Proved(NamedTuple):
     verdict: Verdict
 
 
-async def prove(parts: Parts, of: Reading, from_ms: int, to_ms: int, job_ids: Sequence[str]) -> Proved:
+async def prove(sources: Sources, of: Reading, from_ms: int, to_ms: int, job_ids: Sequence[str]) -> Proved:
     """Prove the decisions about [from, to] of all jobs that lived in it, or of those named.
 
     Raises:
         NotFound: one of those named never was.
     """
-    partitions = range(parts.log.partitions)
-    await caught_up(parts, sorted({parts.log.partition_of(one) for one in job_ids}) or partitions)
+    partitions = range(sources.log.partitions)
+    await caught_up(sources, sorted({sources.log.partition_of(one) for one in job_ids}) or partitions)
     if job_ids:
-        await _check_known(parts, of, job_ids)
+        await _check_known(sources, of, job_ids)
     if from_ms > to_ms:
         return Proved(0, Verdict())
-    found, page = Proved(0, Verdict()), await _jobs(parts, of, from_ms, job_ids, "")
-    with closing(LedgerReader(parts, of, from_ms, to_ms)) as reader:
-        asked = _Asked(reader, from_ms, to_ms, parts.now_ms())
+    found, page = Proved(0, Verdict()), await _jobs(sources, of, from_ms, job_ids, "")
+    with closing(LedgerReader(sources, of, from_ms, to_ms)) as reader:
+        asked = _Asked(reader, from_ms, to_ms, sources.now_ms())
         while page:
             begun = await reader.begun(page)
-            more = await parts.offload.run(of.who, _proof, asked, begun)
+            more = await sources.offload.run(of.who, _proof, asked, begun)
             found = Proved(found.jobs + more.jobs, together((found.verdict, more.verdict)))
-            page = await _jobs(parts, of, from_ms, job_ids, page[-1])
+            page = await _jobs(sources, of, from_ms, job_ids, page[-1])
     return found
 
 
@@ -69,20 +69,20 @@ def _verdict(asked: _Asked, job_id: JobId, begun: Sequence[Row]) -> Verdict:
         return Verdict(holes=(unread,))
 
 
-async def _check_known(parts: Parts, of: Reading, job_ids: Sequence[str]) -> None:
+async def _check_known(sources: Sources, of: Reading, job_ids: Sequence[str]) -> None:
     """
     Raises:
         NotFound: one of these never was.
     """
-    async with parts.reading(of) as connection:
+    async with sources.reading(of) as connection:
         cursor = await connection.execute(statement("unknown_jobs", PACKAGE), {"job_ids": list(job_ids)})
         unknown = await cursor.fetchone()
     if unknown is not None:
         raise NotFound("job", unknown[0])
 
 
-async def _jobs(parts: Parts, of: Reading, from_ms: int, job_ids: Sequence[str], after: str) -> list[str]:
+async def _jobs(sources: Sources, of: Reading, from_ms: int, job_ids: Sequence[str], after: str) -> list[str]:
     wanted = {"from": from_ms, "job_ids": list(job_ids), "after": after, "limit": JOBS_AT_ONCE}
-    async with parts.reading(of) as connection:
+    async with sources.reading(of) as connection:
         cursor = await connection.execute(statement("ledger_jobs", PACKAGE), wanted)
         return [row[0] for row in await cursor.fetchall()]

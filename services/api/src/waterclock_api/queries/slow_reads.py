@@ -9,7 +9,7 @@ from typing import Any
 from waterclock_api.access.principal import caller_id
 from waterclock_api.http.response import Answer
 from waterclock_api.http.route import AnyRequest
-from waterclock_api.parts import Reading
+from waterclock_api.queries.sources import Reading
 from waterclock_api.schemas.requests import JobsQuery, RunsQuery
 from waterclock_api.telemetry.instrumentation import CLIENT_LEFT
 

@@ -8,7 +8,7 @@ import msgspec
 
 from waterclock.log import tail
 from waterclock.log.commands.runs import EndedRun, LiveRun, find_run
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.changes import AttemptChange, Change, RunChange, StepChange
 from waterclock.model.readmodels.merge import Batch, fold
@@ -16,26 +16,26 @@ from waterclock.model.timestamps import Stamp, millis
 from waterclock.store import archive
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.readmodels.project import changes_of
-from waterclock_api.parts import Parts
+from waterclock_api.queries.sources import Sources
 from waterclock_api.schemas.responses import Attempt, Progress, Run, Step
 
 PAGE = 200  # entries read at once, of some 100 kB at most
 MOST = 50_000  # entries looked through: about a second
 
 
-async def fold_run(parts: Parts, run_id: str) -> Run | None:
+async def fold_run(sources: Sources, run_id: str) -> Run | None:
     """The run, from the events that are not projected yet; None if the partition does not know it."""
-    known = await find_run(parts.log, run_id)
+    known = await find_run(sources.log, run_id)
     if known is None:
         return None
-    partition = parts.log.partition_of(run_id)
-    end = await tail_of(parts.log, partition)
-    at = await _start(parts, partition, known)
-    cold = ArchiveReader(parts.lanes.reads)
+    partition = sources.log.partition_of(run_id)
+    end = await tail_of(sources.log, partition)
+    at = await _start(sources, partition, known)
+    cold = ArchiveReader(sources.lanes.reads)
     changes: list[Change] = []
     for _ in range(MOST // PAGE):
-        async with parts.budget.reading:
-            entries = await tail.read(parts.log, partition, at, count=PAGE, block=None, archive=cold)
+        async with sources.budget.reading:
+            entries = await tail.read(sources.log, partition, at, count=PAGE, block=None, archive=cold)
             for entry in entries:
                 if getattr(entry.event, "run_id", None) == run_id:
                     changes += changes_of(entry)
@@ -43,14 +43,14 @@ async def fold_run(parts: Parts, run_id: str) -> Run | None:
             break
         at = entries[-1].position
         entries.clear()
-    return _run(fold(changes), run_id, known, parts.now_ms())
+    return _run(fold(changes), run_id, known, sources.now_ms())
 
 
-async def _start(parts: Parts, partition: int, known: LiveRun | EndedRun) -> Position | None:
+async def _start(sources: Sources, partition: int, known: LiveRun | EndedRun) -> Position | None:
     """The place after which all events of the run stand."""
     if isinstance(known, LiveRun) and known.requested.seq > 1:
         return known.requested._replace(seq=known.requested.seq - 1)
-    async with parts.reading() as connection:
+    async with sources.reading() as connection:
         return await archive.position(connection, partition)
 
 

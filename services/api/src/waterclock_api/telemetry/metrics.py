@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import psycopg
@@ -23,7 +23,6 @@ from waterclock.store.connection.lanes import Connections
 from waterclock.store.connection.watchdog import within
 from waterclock_api.consistency.clocks import Clocks, look
 from waterclock_api.consistency.lag import Lags, lags, places_of_all
-from waterclock_api.live.hub import Hub
 
 _OF_PARTITIONS = (
     catalog.OPEN, catalog.HAS_LEADER, catalog.UNDECIDED, catalog.STREAM_BYTES, catalog.QUEUED, catalog.QUEUE_AGE,
@@ -36,17 +35,17 @@ _POSTGRES_S = 1.5
 class Measured:
     """The looks of an API process."""
 
-    def __init__(self, log: Log, pool: Connections, hub: Hub, clock: Clock) -> None:
+    def __init__(self, log: Log, pool: Connections, streams: Callable[[], int], clock: Clock) -> None:
         self._log = log
         self._clock = clock
         self._pool = pool
-        self._hub = hub
+        self._streams = streams
 
     def told_by(self, exposition: Exposition) -> None:
         exposition.looks += [self._look_at_log, self._look_at_lag, self._look_at_streams]
 
     async def _look_at_streams(self) -> None:
-        catalog.CLIENTS.set(self._hub.seats)
+        catalog.CLIENTS.set(self._streams())
 
     async def _look_at_log(self) -> None:
         catalog.STORE_UP.set(0, "log")  # until it has answered, also if that takes too long

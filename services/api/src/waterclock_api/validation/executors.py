@@ -13,7 +13,7 @@ from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.places import Reach
 from waterclock.store.connection.lanes import Connections

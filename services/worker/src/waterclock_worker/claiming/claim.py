@@ -24,9 +24,10 @@ from waterclock.log.connection.transient import PASSES
 from waterclock.log.liveness.sessions import join_partition
 from waterclock.model.events import RunCancelled, RunStarted
 from waterclock.model.ids import RunId
-from waterclock_worker.claiming.retry import FIRST, LONGEST, until_answered
+from waterclock_worker.claiming.poison import Suspects
 from waterclock_worker.claiming.sessions import Seat
 from waterclock_worker.execution.pool import Running
+from waterclock_worker.retry import FIRST, LONGEST, until_answered
 
 IDLE = 1.0  # s until another claim, whatever was heard
 CLAIM_MOST = 100  # runs: about 2 ms of the server's time
@@ -67,6 +68,7 @@ class Claimer:
         store: Log,
         seat: Seat,
         running: Running,
+        suspects: Suspects,
         *,
         worker: str,
         queues: Sequence[Queue],
@@ -83,6 +85,7 @@ class Claimer:
         self._log = store
         self._seat = seat
         self._running = running
+        self._suspects = suspects
         self._worker = worker
         self._credits = [QueueCredit(name=queue.name, weight=queue.weight) for queue in queues]
         self._strict = strict
@@ -121,7 +124,7 @@ class Claimer:
                 self.lost(self._seat.session)
             finally:
                 self._seat.claiming = False
-                self._running.suspects.answered(self._seat.partition, grants)
+                self._suspects.answered(self._seat.partition, grants)
                 self._running.give_back_slots(slots - len(grants))
 
     async def open(self) -> None:
@@ -156,7 +159,7 @@ class Claimer:
         """One claim, asked until it is answered."""
         seat = self._seat
         number = seat.claims + 1
-        suspects = self._running.suspects.ask(seat.partition)
+        suspects = self._suspects.ask(seat.partition)
         seat.claiming = True
 
         def ask():  # noqa: ANN202

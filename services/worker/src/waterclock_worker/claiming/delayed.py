@@ -9,7 +9,7 @@ from waterclock.log.client import Log
 from waterclock.log.commands.attempts import promote
 from waterclock.log.commands.bodies import part
 from waterclock.model.events import RunCancelled
-from waterclock_worker.claiming.retry import until_answered
+from waterclock_worker.retry import until_answered
 
 _EARLY = 0.002  # s after the due time: the store's clock is known to about a millisecond
 _CANCELLED = part(RunCancelled)

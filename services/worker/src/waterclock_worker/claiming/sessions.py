@@ -9,17 +9,15 @@ from __future__ import annotations
 from waterclock.log.liveness.sessions import Held
 from waterclock.model.ids import RunId
 from waterclock_worker.execution.attempt import Attempt
+from waterclock_worker.execution.held import HeldAttempts
 
 
-class Seat:
+class Seat(HeldAttempts):
     def __init__(self, partition: int) -> None:
-        self.partition = partition
-        self.session = ""  # empty until it is opened, and when it was lost
+        super().__init__(partition)
         self.renewals = 0
         self.claims = 0  # number of the last claim
         self.claiming = False  # its answer has not come
-        self.asked_at = 0.0  # monotonic: when the last claim was sent
-        self.attempts: dict[int, Attempt] = {}  # by fence
         self.trusted_until = 0.0  # monotonic; until then nobody can have taken our runs
         self.bereaved = False  # an attempt goes on although its run was taken away
         self._strange: set[tuple[RunId, int]] = set()

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from waterclock.log import clock as log_clock
 from waterclock.log.client import Log
-from waterclock_worker.claiming.retry import until_answered
+from waterclock_worker.retry import until_answered
 
 READ_EVERY = 10.0  # s; quartz drifts about a millisecond in that time
 

@@ -148,7 +148,7 @@ class Attempt:
             outcome = self._as_asked(self.stopped, outcome)
         self.outcome = outcome.kind
         if self.span is not None:
-            tracing.ended(self.span, outcome)
+            tracing.ended(self.span, outcome.kind, outcome.error)
         left(self.steps)
         self.steps.close()
         self._interrupt = None  # it refers to us: whatever ends here is freed at once, without the collector
@@ -221,7 +221,9 @@ class Attempt:
         """Work under the attempt's span, beneath its claim; it ends with the attempt."""
         if self.traceparent is None or not traces.tracing():
             return _UNTRACED
-        self.span = tracing.begun(self)
+        self.span = tracing.begun(self, executor=self.executor.key)
+        if traces.sampled(self.traceparent):
+            self.steps.traceparent = self.traceparent
         return traces.under(self.span)
 
     def _over(self, loop: asyncio.AbstractEventLoop, due: float) -> None:

@@ -26,14 +26,13 @@ from waterclock.kit.telemetry import traces
 from waterclock.log.client import Log
 from waterclock.log.commands.attempts import Grant, RunEnding
 from waterclock.model.events import RunRequested
-from waterclock_worker import metrics, tracing
-from waterclock_worker.claiming.poison import Suspects
-from waterclock_worker.claiming.sessions import Seat
-from waterclock_worker.execution import capture
+from waterclock_worker import tracing
+from waterclock_worker.execution import capture, metrics
 from waterclock_worker.execution.async_loops import Loops
 from waterclock_worker.execution.attempt import Attempt
 from waterclock_worker.execution.children.supervisor import Children
 from waterclock_worker.execution.guarded_loop import NewLoop
+from waterclock_worker.execution.held import HeldAttempts
 from waterclock_worker.execution.missing_executor import unknown, unreadable
 from waterclock_worker.execution.overdue import LOOK_EVERY, Overdue
 from waterclock_worker.execution.threads import Threads
@@ -59,25 +58,24 @@ class Running:
     def __init__(
         self,
         store: Log,
-        seats: Sequence[Seat],
+        held: Sequence[HeldAttempts],
         registry: Registry,
         *,
         slots: int,
         clock: Clock,
         tasks: asyncio.TaskGroup,
         new_loop: NewLoop,
-        claimable: Callable[[], None],
+        answered: Callable[[Grant], None],
     ) -> None:
-        """`claimable`: called when a claim may find what it was not given before."""
+        """`answered`: called when the end of an attempt is answered."""
         self.slots = slots
         self.taken = 0  # by attempts that execute, and by open claims
-        self.suspects = Suspects()
-        self.endings = [Endings(store, seat.partition, answered=partial(self._answered, seat)) for seat in seats]
-        self._recorders = [Recorder(store, seat.partition, refused=partial(self._refused, seat)) for seat in seats]
-        self._seats = seats
+        self.endings = [Endings(store, one.partition, answered=partial(self._answered, one)) for one in held]
+        self._recorders = [Recorder(store, one.partition, refused=partial(self._refused, one)) for one in held]
+        self._held = held
         self._registry = registry
         self._clock = clock
-        self._claimable = claimable
+        self._tell_answered = answered
         self._tasks = tasks
         self._io = asyncio.get_running_loop()
         self._loops = Loops(clock, new_loop)
@@ -112,18 +110,18 @@ class Running:
         if count:
             self._freed.set()
 
-    def begin(self, seat: Seat, grants: Iterable[Grant], *, stopped: Stop | None = None) -> None:
+    def begin(self, held: HeldAttempts, grants: Iterable[Grant], *, stopped: Stop | None = None) -> None:
         """Start attempts, each in a slot taken before; with `stopped` they end at once, as asked."""
         on_loop: list[Attempt] = []
-        attempts = [self._attempt(seat, grant) for grant in grants]
+        attempts = [self._attempt(held, grant) for grant in grants]
         metrics.claimed(attempts)
         if traces.tracing() and attempts:
-            tracing.claimed(attempts, seconds=self._clock.monotonic() - seat.asked_at, session=seat.session)
+            tracing.claimed(attempts, seconds=self._clock.monotonic() - held.asked_at, session=held.session)
         metrics.tell_late(attempts, self._clock.monotonic())
         capture.begun([attempt.steps for attempt in attempts if attempt.executor.kind != "child"])
         for attempt in attempts:
             grant = attempt.grant
-            seat.attempts[grant.fence] = attempt
+            held.attempts[grant.fence] = attempt
             if grant.cancelled:
                 attempt.stop("cancelled")
             if stopped is not None:
@@ -142,7 +140,7 @@ class Running:
 
     def active(self) -> list[Attempt]:
         """Attempts that have not ended."""
-        return [one for seat in self._seats for one in list(seat.attempts.values()) if one.ending is None]
+        return [one for each in self._held for one in list(each.attempts.values()) if one.ending is None]
 
     def abandon(self) -> None:
         """End what would not end by itself as given back; its thread is left to the end of the process."""
@@ -158,7 +156,7 @@ class Running:
 
     async def told(self) -> None:
         """Return when every ending is answered."""
-        while any(one.ending is not None for seat in self._seats for one in seat.attempts.values()):
+        while any(one.ending is not None for each in self._held for one in each.attempts.values()):
             self._some_answered.clear()
             await self._some_answered.wait()
         for endings in self.endings:
@@ -182,10 +180,10 @@ class Running:
         """Executors that have an event loop of their own, for they have ended that of all."""
         return self._loops.alone
 
-    def _attempt(self, seat: Seat, grant: Grant) -> Attempt:
+    def _attempt(self, held: HeldAttempts, grant: Grant) -> Attempt:
         request, found = self._requested(grant)
         return Attempt(
-            grant, request, found, partition=seat.partition, clock=self._clock, done=self._on_done, told=self._on_told
+            grant, request, found, partition=held.partition, clock=self._clock, done=self._on_done, told=self._on_told
         )
 
     def _requested(self, grant: Grant) -> tuple[RunRequested, AnyExecutor]:
@@ -237,15 +235,15 @@ class Running:
                 self.endings[attempt.partition].put(ending)
         self.give_back_slots(len(ended))
 
-    def _answered(self, seat: Seat, ending: RunEnding) -> None:
-        attempt = seat.attempts.pop(ending.fence, None)
-        if attempt is not None and self.suspects.ended(attempt.grant):
-            self._claimable()
+    def _answered(self, held: HeldAttempts, ending: RunEnding) -> None:
+        attempt = held.attempts.pop(ending.fence, None)
+        if attempt is not None:
+            self._tell_answered(attempt.grant)
         self._some_answered.set()
         self._freed.set()
 
-    def _refused(self, seat: Seat, steps: StepLog) -> None:
-        attempt = seat.attempts.get(steps.fence)
+    def _refused(self, held: HeldAttempts, steps: StepLog) -> None:
+        attempt = held.attempts.get(steps.fence)
         if attempt is not None:
             attempt.stop("returned")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
 from waterclock.log.commands.attempts import IN_A_CALL, RunEnding, end
-from waterclock_worker.claiming.retry import until_answered
+from waterclock_worker.retry import until_answered
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from waterclock.log.client import Log
 from waterclock.log.commands.attempts import StepBatch, record
-from waterclock_worker.claiming.retry import until_answered
 from waterclock_worker.reporting.pending import BATCH_BYTES
 from waterclock_worker.reporting.step_log import StepLog
+from waterclock_worker.retry import until_answered
 
 GATHER = 0.05  # s
 CALL_MOST = 1024 * 1024  # characters of one call, about

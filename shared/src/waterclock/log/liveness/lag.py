@@ -9,7 +9,7 @@ import msgspec
 from waterclock.log.client import Log
 from waterclock.log.clock import server_time
 from waterclock.log.reader import Fields, entry_of
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position, at_entry
 from waterclock.wire.envelope import prev_of, time_of
 

@@ -7,7 +7,6 @@ from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple, Protocol, cast
 
 import msgspec
-from redis.exceptions import ResponseError
 
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.commands.bodies import Body, body_of
@@ -182,19 +181,6 @@ async def identify(log: Log, place: int) -> None:
     """Write the identity of our installation into a partition, or the names, that has none."""
     key = log.keys.meta(place)
     await log.execute(key, "HSETNX", key, "identity", log.identity)
-
-
-async def tail_of(log: Log, partition: int) -> Position | None:
-    """The last entry's position, also if that entry has been trimmed; None before the first. Works while halted."""
-    key = log.keys.partition(partition, "events")
-    try:
-        flat = cast("list[bytes]", await log.execute(key, "XINFO", "STREAM", key))
-    except ResponseError as error:
-        if "no such key" not in str(error):
-            raise
-        return None
-    entry = dict(zip(flat[::2], flat[1::2], strict=True))[b"last-generated-id"].decode()
-    return None if entry == "0-0" else at_entry(partition, entry)
 
 
 async def prepare_names(log: Log) -> None:

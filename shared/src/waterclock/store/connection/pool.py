@@ -13,11 +13,11 @@ from psycopg_pool import PoolTimeout
 
 from waterclock.store.connection.connect import reach
 from waterclock.store.connection.errors import StoreAway, StoreUnfit
+from waterclock.store.connection.migrate import check_server, pending
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.session import Session
 from waterclock.store.connection.statements import statement
 from waterclock.store.connection.watchdog import WatchedPool
-from waterclock.store.migrate import check_server, pending
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 Pool: TypeAlias = WatchedPool

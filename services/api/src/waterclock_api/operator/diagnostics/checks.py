@@ -26,9 +26,9 @@ from waterclock.log.server_checks import Durability, durability_of
 from waterclock.log.topology.node import Node
 from waterclock.log.writable import check_writable
 from waterclock.store import api_keys, quarantine
+from waterclock.store.connection.migrate import foreign
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
-from waterclock.store.migrate import foreign
 from waterclock_api.access.anonymous import MEANS, SETTING, why_not
 from waterclock_api.consistency.clocks import SKEW_MOST_MS, SKEW_MS, apart, offset_of_postgres
 from waterclock_api.routes.fleet.workers import LEASE_MS

@@ -38,9 +38,10 @@ from waterclock_api.http.caller import Caller, caller_of
 from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
-from waterclock_api.parts import Parts, Reading, parts_of
+from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries.explain import explained
 from waterclock_api.queries.slow_reads import ranging, until_left
+from waterclock_api.queries.sources import Reading
 from waterclock_api.schemas.requests import BackfillWrite
 from waterclock_api.schemas.responses import BackfillAnswer, BackfillItem
 from waterclock_api.telemetry.tracing import apart, asked, created

@@ -12,7 +12,7 @@ from litestar import delete, get, post, put
 from waterclock.log.batches import in_turns
 from waterclock.log.commands.idempotency import Answer as Earlier
 from waterclock.log.commands.jobs import StoredJob
-from waterclock.log.recovery.opening import tail_of
+from waterclock.log.tail import tail_of
 from waterclock.model.errors import Flaw, NameTaken, NotFound
 from waterclock.model.events import JobCreated
 from waterclock.model.ids import JobId, created_job
@@ -30,7 +30,7 @@ from waterclock_api.http.route import AnyRequest, Id, Spec
 from waterclock_api.live.history import entry_at, job_subject
 from waterclock_api.live.resume import resumed_at
 from waterclock_api.live.stream import EventStream
-from waterclock_api.parts import COMMAND, Parts, parts_of
+from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries import read_models
 from waterclock_api.queries.as_of import job_then
 from waterclock_api.queries.lookup import job_or_refuse
@@ -38,6 +38,7 @@ from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.read_models import query_moment
 from waterclock_api.queries.rows import job_of_log, next_fires
 from waterclock_api.queries.slow_reads import listing, listing_jobs, until_left
+from waterclock_api.queries.sources import COMMAND
 from waterclock_api.schemas.requests import (
     JobQuery,
     JobsQuery,
@@ -236,7 +237,9 @@ async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
     partition = parts.log.partition_of(job_id)
     resumed, after = resumed_at(request, partition, there_are=parts.log.partitions, restored=parts.log.restored)
     await job_or_refuse(parts, job_id)
-    return EventStream(parts, (job_subject(job_id, partition),), {partition: after} if resumed else None)
+    return EventStream(
+        parts, parts.hub, parts.outages, (job_subject(job_id, partition),), {partition: after} if resumed else None
+    )
 
 
 async def _changed(

@@ -22,9 +22,10 @@ from waterclock_api.http.caller import Caller, caller_of
 from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec
-from waterclock_api.parts import COMMAND, Parts, parts_of
+from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries import read_models
 from waterclock_api.queries.slow_reads import listing_runs
+from waterclock_api.queries.sources import COMMAND
 from waterclock_api.routes.runs.retry import Original, originals_of, request_again, why_not
 from waterclock_api.schemas.requests import AgainWrite, EndedStatus, RetryRunsWrite
 from waterclock_api.schemas.responses import Retried, RetriedRun

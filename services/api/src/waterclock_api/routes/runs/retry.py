@@ -31,9 +31,10 @@ from waterclock_api.http.caller import Caller, caller_of
 from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
 from waterclock_api.http.response import Answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
-from waterclock_api.parts import COMMAND, Parts, parts_of
+from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries.lookup import run_or_refuse
 from waterclock_api.queries.read_models import PACKAGE
+from waterclock_api.queries.sources import COMMAND
 from waterclock_api.schemas.requests import AgainWrite
 from waterclock_api.schemas.responses import Asked, Note
 from waterclock_api.telemetry.tracing import asked

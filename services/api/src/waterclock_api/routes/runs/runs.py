@@ -153,7 +153,7 @@ async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     _, after = resumed_at(request, partition, there_are=parts.log.partitions, restored=parts.log.restored)
     if not await is_run(parts, run_id):
         raise NotFound("run", run_id)
-    return EventStream(parts, (run_subject(run_id, partition),), {partition: after})
+    return EventStream(parts, parts.hub, parts.outages, (run_subject(run_id, partition),), {partition: after})
 
 
 @post(

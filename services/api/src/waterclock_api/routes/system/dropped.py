@@ -19,10 +19,11 @@ from waterclock_api.http.request import NoQuery, read_json, read_query, read_str
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec
 from waterclock_api.limits.memory_budget import Hold
-from waterclock_api.parts import COMMAND, parts_of
+from waterclock_api.parts import parts_of
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.queries.pages import room_for, rows_of
 from waterclock_api.queries.slow_reads import listing
+from waterclock_api.queries.sources import COMMAND
 from waterclock_api.routes.system.events import EventType, StoredDocument, tags_named
 from waterclock_api.schemas.requests import Cursor, Limit
 from waterclock_api.telemetry.tracing import asked

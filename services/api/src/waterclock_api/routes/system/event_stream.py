@@ -44,7 +44,7 @@ async def stream_events(request: AnyRequest) -> EventStream:
     query = read_query(request, EventsStreamQuery)
     question = _question(parts, query)
     after = places_named(request, query.after, question.partitions, there_are=parts.log.partitions)
-    return EventStream(parts, log_subjects(question), after)
+    return EventStream(parts, parts.hub, parts.outages, log_subjects(question), after)
 
 
 def _question(parts: Parts, query: EventsStreamQuery) -> Question:

@@ -19,13 +19,14 @@ from waterclock_api.http.problems import BadRequest
 from waterclock_api.http.request import read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
-from waterclock_api.parts import Reading, parts_of
+from waterclock_api.parts import parts_of
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.queries.events import Places, Wanted, beginnings, page_of
 from waterclock_api.queries.ledger import caught_up, events_kept_from
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.read_models import PACKAGE, query_moment
 from waterclock_api.queries.slow_reads import listing, ranging, until_left
+from waterclock_api.queries.sources import Reading
 from waterclock_api.schemas.requests import Limit, Moment
 
 TAGS = tuple(str(kind.__struct_config__.tag) for kind in StoredEvent.__args__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 MIB = 1024 * 1024
+CHUNK = 256 * 1024  # bytes that wait in a pipe's reader, about
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from waterclock.model.events import Level
 from waterclock_worker.executors.backup.faults import ChildExit, ChildSignal, unwrapped
+from waterclock_worker.executors.backup.limits import CHUNK
 from waterclock_worker.reporting.bounds import line_of
 from waterclock_worker.reporting.line_buffer import ByteLines, Printed
 
-CHUNK = 256 * 1024  # bytes that wait in a pipe's reader, about
 Tell = Callable[[Level, str], None]
 
 _LINE_MOST = 4096

@@ -13,9 +13,9 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from waterclock_worker.executors.backup.faults import ChildExit, ChildSignal, Damaged, moving, unwrapped
-from waterclock_worker.executors.backup.limits import Limits
+from waterclock_worker.executors.backup.limits import CHUNK, Limits
 from waterclock_worker.executors.backup.postgres.connection import bare_environment
-from waterclock_worker.executors.backup.postgres.process import CHUNK, Program, Tell, running
+from waterclock_worker.executors.backup.postgres.process import Program, Tell, running
 from waterclock_worker.executors.backup.s3.store import Store
 
 

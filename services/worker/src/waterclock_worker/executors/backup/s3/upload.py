@@ -11,8 +11,7 @@ import hashlib
 from collections.abc import Callable
 
 from waterclock_worker.executors.backup.faults import EmptyDump, Stalled, StoreFault, TooLarge, moving, unwrapped
-from waterclock_worker.executors.backup.limits import MIB, Limits
-from waterclock_worker.executors.backup.postgres.process import CHUNK
+from waterclock_worker.executors.backup.limits import CHUNK, MIB, Limits
 from waterclock_worker.executors.backup.s3.body import Body
 from waterclock_worker.executors.backup.s3.store import Store
 

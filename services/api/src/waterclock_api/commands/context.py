@@ -1,0 +1,16 @@
+"""What commands work with, beside what reads are answered from."""
+
+from __future__ import annotations
+
+import msgspec
+
+from waterclock.log.commands.batching import Gathering
+from waterclock_api.commands.job_cache import JobMemory
+from waterclock_api.commands.names import OddNames
+from waterclock_api.queries.sources import Sources
+
+
+class CommandContext(Sources, frozen=True, kw_only=True):
+    gathering: Gathering
+    memory: JobMemory
+    odd_names: OddNames = msgspec.field(default_factory=OddNames)
