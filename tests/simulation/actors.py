@@ -28,8 +28,8 @@ from waterclock.model.ids import JobId, created_job
 from waterclock.model.job import Delete, Replace, SetStatus
 from waterclock.model.timestamps import stamp
 from waterclock_api.commands import edit_job
+from waterclock_api.dependencies import Dependencies
 from waterclock_api.http.caller import Caller, Patience
-from waterclock_api.parts import Parts
 from waterclock_scheduler.decider import Walk
 from waterclock_scheduler.leadership import Term
 from waterclock_scheduler.scheduler import Scheduler
@@ -84,7 +84,7 @@ class Client:
         self._chance = chance
         self._made = 0
         nothing = cast("Any", None)
-        self._parts = Parts(
+        self._parts = Dependencies(
             log=log,
             clock=clock,
             store_clocks=StoreClocks(clock),

@@ -9,7 +9,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-from waterclock.executors.definition import RunContext, executor
+from waterclock.executors import RunContext, executor
 
 DEPTH = 200
 

@@ -44,8 +44,8 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import Error
 from waterclock.model.places import PlaceSpec
 from waterclock.model.positions import Position
-from waterclock.model.readmodels.changes import Change
-from waterclock.model.readmodels.projections import project
+from waterclock.model.readmodels.change_types import Change
+from waterclock.model.readmodels.changes_by_event import project
 from waterclock.model.timestamps import Stamp, stamp
 from waterclock.wire.envelope import AT, BODY, PREV, Entry, UnknownEvent, encode_body, read_entry
 

@@ -5,7 +5,8 @@ from importlib import import_module
 TYPE_CHECKING = False  # that of `typing` costs 40 ms, in which a process does not heed signals yet
 
 if TYPE_CHECKING:
-    from waterclock.executors.definition import GiveUp, Retry, RunContext, executor
+    from waterclock.executors.context import GiveUp, Retry, RunContext
+    from waterclock.executors.definition import executor
     from waterclock.executors.lifespans import lifespan
 
 __all__ = ["GiveUp", "Retry", "RunContext", "executor", "lifespan"]
@@ -14,5 +15,5 @@ __all__ = ["GiveUp", "Retry", "RunContext", "executor", "lifespan"]
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module("waterclock.executors.lifespans" if name == "lifespan" else "waterclock.executors.definition")
+    home = import_module("waterclock.executors.lifespans" if name == "lifespan" else "waterclock.executors")
     return getattr(home, name)

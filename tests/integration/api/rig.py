@@ -43,14 +43,14 @@ from waterclock.store import api_keys
 from waterclock.store.connection.lanes import statement_seconds
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.readmodels.wait_for_position import wait_for
-from waterclock_api.access.origins import Sites
+from waterclock_api.access.csrf import Sites
 from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.access.secret import new_secret
 from waterclock_api.app import application, assembled
+from waterclock_api.dependencies import Dependencies
 from waterclock_api.http.cors import Shared
 from waterclock_api.http.gateway import Fronted
 from waterclock_api.http.server import serve
-from waterclock_api.parts import Parts
 from waterclock_api.projector import service
 from waterclock_api.telemetry.instrumentation import Observed
 from waterclock_dev.servers.ports import LOOPBACK, free_port
@@ -178,7 +178,7 @@ class Worker:
 class Rig(msgspec.Struct, frozen=True, kw_only=True):
     """`http` calls the application in this process, without a server."""
 
-    parts: Parts
+    parts: Dependencies
     app: ASGIApp
     http: httpx.AsyncClient
     redis_url: str

@@ -30,7 +30,7 @@ from waterclock.log.client import LogSettings
 from waterclock.log.recovery.opening import initialise
 from waterclock.store.connection.migrate import migrate
 from waterclock_api.access.secret import new_secret
-from waterclock_api.operator import keys
+from waterclock_api.operator import api_keys
 from waterclock_dev.servers.ports import free_port
 
 PATIENCE = 60.0  # s: a process has taken 13 to start, on a machine that others kept busy
@@ -213,7 +213,7 @@ async def test_a_key_opens_it_to_others(env: dict[str, str]) -> None:
 def test_keys_are_looked_after_by_a_verb(store_url: str) -> None:
     def ask(*arguments: str, code: int = 0) -> str:
         """What `waterclock key` prints on standard output."""
-        done = CliRunner().invoke(keys.key, arguments, env={"WATERCLOCK_POSTGRES_URL": store_url})
+        done = CliRunner().invoke(api_keys.key, arguments, env={"WATERCLOCK_POSTGRES_URL": store_url})
         assert done.exit_code == code, done.output
         return done.stdout.strip()
 
@@ -265,7 +265,7 @@ def test_keys_are_looked_after_by_a_verb(store_url: str) -> None:
     ],
 )
 def test_a_key_that_cannot_be_is_refused(store_url: str, arguments: tuple[str, ...], words: str) -> None:
-    done = CliRunner().invoke(keys.key, arguments, env={"WATERCLOCK_POSTGRES_URL": store_url})
+    done = CliRunner().invoke(api_keys.key, arguments, env={"WATERCLOCK_POSTGRES_URL": store_url})
     assert (done.exit_code, words in done.output) == (2, True), done.output
 
 

@@ -16,7 +16,7 @@ import psycopg
 from botocore.config import Config
 
 from tests.support.servers import Bucket
-from waterclock.executors.definition import RunContext
+from waterclock.executors.context import RunContext
 from waterclock.kit.clock import SystemClock
 from waterclock.testing.run_executor import Told, run_executor
 from waterclock_dev.servers.postgres import postgres_program

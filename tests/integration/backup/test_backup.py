@@ -18,7 +18,7 @@ from tests.support import servers
 from tests.support.certificates import Authority
 from tests.support.servers import Bucket, Shared
 from tests.support.terminator import terminated
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock.testing.run_executor import Told
 from waterclock_worker.executors.backup.faults import ChildExit, StoreFault
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.backup.stage import IMPATIENT, Outside, environment, fill, outside, run_backup
 from tests.support.servers import Bucket
-from waterclock.executors.definition import RunContext
+from waterclock.executors.context import RunContext
 from waterclock.kit.clock import SystemClock
 from waterclock.testing.run_executor import Told, run_executor
 from waterclock_worker.executors.backup.faults import ChildExit, Damaged

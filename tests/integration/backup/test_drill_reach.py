@@ -20,7 +20,7 @@ import pytest_asyncio
 from tests.integration.backup.stage import IMPATIENT, Outside, described, environment, outside
 from tests.support.drills import ROLE, DrillServer, crafted, drill_server, dumped, manifest_of
 from tests.support.servers import Bucket
-from waterclock.executors.definition import GiveUp, RunContext
+from waterclock.executors.context import GiveUp, RunContext
 from waterclock.kit.clock import SystemClock
 from waterclock.testing.run_executor import Told, run_executor
 from waterclock_dev.servers.postgres import postgres_program

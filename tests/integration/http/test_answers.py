@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.http.test_request import ALLOWED, LOOPBACK, ask, leading
 from tests.support.certificates import Authority
-from waterclock.executors.definition import GiveUp, Retry
+from waterclock.executors.context import GiveUp, Retry
 from waterclock_worker.executors.http.conversation import HEAD_MOST
 from waterclock_worker.executors.http.exchange import NoAnswer
 from waterclock_worker.executors.http.guard import Guard

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from waterclock.executors.definition import GiveUp, Retry, RunContext
+from waterclock.executors.context import GiveUp, Retry, RunContext
 from waterclock.kit.clock import SystemClock
 from waterclock.testing.run_executor import Told, run_executor
 from waterclock_worker.executors.http.exchange import NoAnswer

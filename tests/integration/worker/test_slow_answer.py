@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.http.test_request import LOOPBACK, ask
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.http.exchange import NoAnswer
 from waterclock_worker.executors.http_request import BadStatus
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.backup.postgres.connection import (
     connection_of,
     hosts_of,

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from waterclock.executors.definition import GiveUp, declared
+from waterclock.executors.context import GiveUp
+from waterclock.executors.definition import declared
 from waterclock_worker.executors import db_backup
 from waterclock_worker.executors.backup.params import BackupParams
 from waterclock_worker.executors.backup.postgres.dump import arguments_of

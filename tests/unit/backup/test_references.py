@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.backup.postgres.connection import connection_of, hosts_of
 from waterclock_worker.executors.reach.hosts import Host, host_pattern, plain
 from waterclock_worker.executors.reach.references import listed, listed_in, permit, secret_of

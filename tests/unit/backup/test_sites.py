@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.backup.params import BackupParams
 from waterclock_worker.executors.places.configuration import read_places
 from waterclock_worker.executors.places.site import Site, kept, site_of, target_of

@@ -17,7 +17,7 @@ from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
 from waterclock.model.parameters.bounds import RANGES, schedule_flaws
 from waterclock.model.timestamps import stamp
-from waterclock_api.http.request import read_struct
+from waterclock_api.http.request_body import read_struct
 from waterclock_api.schemas.requests import JobWrite
 from waterclock_api.validation.values import definition_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.http.guard import Guard, Refused
 
 INSIDE = [

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from waterclock.executors.definition import RunContext
+from waterclock.executors.context import RunContext
 from waterclock.testing.run_executor import Told, run_executor
 
 pytestmark = pytest.mark.asyncio

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support import odd_values
 from waterclock import RunContext, executor
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock.kit.service import Unfit
 from waterclock.kit.settings import SettingsError
 from waterclock.log.commands.bodies import body_of

@@ -23,18 +23,18 @@ from waterclock.store.connection.lanes import lanes_of
 from waterclock.store.connection.pool import Pool
 from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api.access.api_keys import Keyring
+from waterclock_api.access.csrf import Sites
 from waterclock_api.access.guard import ACCESS, Access, Limits, admit
 from waterclock_api.access.jwt import TokenSettings, tokens_of
-from waterclock_api.access.origins import Sites
 from waterclock_api.access.proxies import Networks
 from waterclock_api.commands.job_cache import JobMemory
 from waterclock_api.consistency.losses import Acknowledged, first_archived
 from waterclock_api.consistency.reachability import Reaching
+from waterclock_api.dependencies import PARTS, Dependencies
 from waterclock_api.http.options import heads_of, options_of
 from waterclock_api.http.problems import OUTAGES, to_response
 from waterclock_api.limits.memory_budget import BUDGET, Budget
 from waterclock_api.live.hub import STREAMS, STREAMS_PER_CLIENT, Hub
-from waterclock_api.parts import PARTS, Parts
 from waterclock_api.routes.fleet import queues, workers
 from waterclock_api.routes.jobs import backfill, jobs
 from waterclock_api.routes.runs import bulk_cancel, bulk_retry, retry, runs, standalone_runs
@@ -69,7 +69,7 @@ ROUTES = (
 )
 
 
-def application(parts: Parts) -> Litestar:
+def application(parts: Dependencies) -> Litestar:
     """The routes over `parts`."""
     told = (*ROUTES, *page_handlers(ROUTES))
     routes = (*told, *heads_of(told))
@@ -99,7 +99,7 @@ async def assembled(
     sites: Sites | None = None,
     closed: bool = False,
     budget: Budget | None = None,
-) -> AsyncGenerator[Parts]:
+) -> AsyncGenerator[Dependencies]:
     """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close.
 
     `closed`: credentials are asked for even if nobody could show any.
@@ -143,7 +143,7 @@ async def assembled(
     async with _at_work(works) as tasks, hub:
         exposition = exposed("api")
         Measured(log, lanes.own, lambda: hub.seats, clock).told_by(exposition)
-        yield Parts(
+        yield Dependencies(
             log=log,
             gathering=Gathering(log, tasks, acknowledged.note),
             lanes=lanes,

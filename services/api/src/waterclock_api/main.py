@@ -31,9 +31,9 @@ from waterclock.store.connection.pool import open_pool, unopened_pool
 from waterclock.store.connection.startup import open_or_stopped, soon_open
 from waterclock.store.partitioning import present
 from waterclock_api.access.anonymous import MEANS, SETTING, check_names, is_keyless, why_not
+from waterclock_api.access.csrf import Sites, allowed_hosts, cors_origins
 from waterclock_api.access.guard import Access, Limits
 from waterclock_api.access.jwt import TokenSettings
-from waterclock_api.access.origins import Sites, allowed_hosts, cors_origins
 from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.app import application, assembled
 from waterclock_api.consistency.identity import make_installation

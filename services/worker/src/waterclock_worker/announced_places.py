@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock.kit.settings import SettingsError
 from waterclock.model.places import PlaceSpec, ReferenceSpec
 from waterclock_worker.executors.http.references import REFERENCES, http_references

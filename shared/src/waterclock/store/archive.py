@@ -14,7 +14,7 @@ import msgspec
 
 from waterclock.model.events import LogLine, StepLogged
 from waterclock.model.positions import Position
-from waterclock.model.readmodels.changes import LineInsert
+from waterclock.model.readmodels.change_types import LineInsert
 from waterclock.model.timestamps import stamp
 from waterclock.store.connection.lanes import Connections
 from waterclock.store.connection.pool import Connection

@@ -19,7 +19,8 @@ from typing import Any, cast
 
 import msgspec
 
-from waterclock.executors.definition import AnyExecutor, Executor, RunContext
+from waterclock.executors.context import RunContext
+from waterclock.executors.definition import AnyExecutor, Executor
 from waterclock.executors.lifespans import AnyLifespan, LoopValues, ThreadValues
 from waterclock.kit.redaction import Concealer
 from waterclock.model.events import Level, StepStatus

@@ -26,7 +26,7 @@ from waterclock.store.connection.pool import open_pool
 from waterclock_api.access import api_keys
 from waterclock_api.access.jwt import TokenSettings
 from waterclock_api.app import application, assembled
-from waterclock_api.parts import Parts
+from waterclock_api.dependencies import Dependencies
 from waterclock_api.telemetry.instrumentation import Observed
 
 FORWARDED = (
@@ -57,7 +57,7 @@ async def test_a_request_through_a_proxy_is_refused_until_there_is_a_key(rig: Ma
                 assert (await http.get(JOBS, headers=headers | key)).status_code == 200
 
 
-async def unreadable(parts: Parts) -> bool:
+async def unreadable(parts: Dependencies) -> bool:
     """Whether Postgres is gone: sessions outlive the server for a moment, and may answer once more."""
     try:
         await parts.access.keyring.read()

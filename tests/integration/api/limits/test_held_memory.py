@@ -18,7 +18,7 @@ from tests.integration.api.sse import stream
 from tests.support.waiting import until
 from waterclock.log.tail import tail_of
 from waterclock.model.events import ExecutorSpec
-from waterclock_api.http import request
+from waterclock_api.http import receive_body
 from waterclock_api.limits.memory_budget import Budget
 from waterclock_api.live.history import PAGE_BYTES
 from waterclock_api.queries import pages
@@ -116,7 +116,7 @@ async def test_streams_take_turns_where_there_is_room_for_one_page(rig: MakeRig)
 async def test_a_body_that_does_not_come_is_given_up_and_the_connection_closed(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request, "BODY_WITHIN", 0.3)
+    monkeypatch.setattr(receive_body, "BODY_WITHIN", 0.3)
     async with rig() as api, served(api) as url:
         for text in (
             POST + b"Content-Length: 1000\r\n\r\n",

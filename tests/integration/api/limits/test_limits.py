@@ -9,7 +9,8 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, assembled_rig
 from tests.support.servers import OwnValkey
-from waterclock_api.http.request import BODY_LIMIT, DEPTH_LIMIT
+from waterclock_api.http.receive_body import BODY_LIMIT
+from waterclock_api.http.request_body import DEPTH_LIMIT
 
 
 @pytest.mark.asyncio

@@ -13,8 +13,8 @@ from waterclock.model.events import ExecutorSpec
 from waterclock.model.parameters.authority import Asked
 from waterclock_api.access.credentials import BeyondRun
 from waterclock_api.commands.run_scope import hold, hold_without_job
+from waterclock_api.dependencies import Dependencies
 from waterclock_api.http.caller import Caller, Patience
-from waterclock_api.parts import Parts
 from waterclock_api.validation.announced_places import Announced
 
 pytestmark = pytest.mark.asyncio
@@ -33,8 +33,8 @@ class Registry:
         return self._known
 
 
-def parts(known: dict[str, ExecutorSpec] | None) -> Parts:
-    return cast("Parts", SimpleNamespace(registry=Registry(known)))
+def parts(known: dict[str, ExecutorSpec] | None) -> Dependencies:
+    return cast("Dependencies", SimpleNamespace(registry=Registry(known)))
 
 
 def caller(*, may_edit: bool = False) -> Caller:

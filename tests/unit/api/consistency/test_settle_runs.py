@@ -8,8 +8,8 @@ from waterclock.model.events import RunDied
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import ENDED, RunStatus
 from waterclock.model.positions import Position
-from waterclock.model.readmodels.changes import RunChange
-from waterclock.model.readmodels.projections import project
+from waterclock.model.readmodels.change_types import RunChange
+from waterclock.model.readmodels.changes_by_event import project
 from waterclock.model.repair import ended
 from waterclock.model.timestamps import stamp
 from waterclock_api.consistency.settle_runs import Unfinished, ending_of

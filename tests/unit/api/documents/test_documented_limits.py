@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.repository import DOCS
 from waterclock.model.parameters import bounds
-from waterclock_api.http import caller, request
+from waterclock_api.http import caller, receive_body, request_body
 from waterclock_api.queries import events
 from waterclock_api.routes.schedules import ledger
 from waterclock_api.schemas import requests
@@ -19,8 +19,8 @@ def _meta(kind: Any) -> Any:
 
 GUIDE = DOCS / "api.md"
 LIMITS = {
-    "a body": f"{request.BODY_LIMIT >> 20} MiB",
-    "depth of a body": str(request.DEPTH_LIMIT),
+    "a body": f"{receive_body.BODY_LIMIT >> 20} MiB",
+    "depth of a body": str(request_body.DEPTH_LIMIT),
     "parameters of a run": f"{bounds.PARAMS_LIMIT >> 10} KiB",
     "labels": str(bounds.LABELS_LIMIT),
     "a page": str(_meta(requests.Limit).le),

@@ -10,7 +10,7 @@ import pytest
 from tests.support import announced
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock_api.http.flaws import MOST
+from waterclock_api.http.flaw_limits import MOST
 from waterclock_api.schemas.responses import Note
 from waterclock_api.validation.notes import Subject, left_to_workers
 from waterclock_api.validation.parameters import Budget, TooMuch, errors_in, prepared

@@ -12,7 +12,7 @@ import pytest
 from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
-from waterclock_api.http.request import read_struct
+from waterclock_api.http.request_body import read_struct
 from waterclock_api.schemas import requests
 from waterclock_api.validation.values import check_params
 from waterclock_worker.registry import discover

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support import odd_values
-from waterclock.executors.definition import Retry, RunContext
+from waterclock.executors.context import Retry, RunContext
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.redaction import Concealer
 from waterclock.log.commands.attempts import Grant

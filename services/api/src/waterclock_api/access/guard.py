@@ -23,8 +23,8 @@ from waterclock_api.access.credentials import (
     Principal,
     Unauthenticated,
 )
+from waterclock_api.access.csrf import Sites
 from waterclock_api.access.jwt import Tokens
-from waterclock_api.access.origins import Sites
 from waterclock_api.access.principal import ADDRESS, PRINCIPAL, SCOPE
 from waterclock_api.access.proxies import Networks, address
 from waterclock_api.access.rate_limit import Buckets, Pace, TooManyRequests, pace_of, whose

@@ -13,7 +13,7 @@ from waterclock.model.errors import KeyReused, NotFound, RunEnded
 from waterclock.model.events import RunCancelled, RunCancelRequested
 from waterclock.model.ids import ID_PATTERN
 from waterclock_api.commands.context import CommandContext
-from waterclock_api.commands.retries import appended
+from waterclock_api.commands.outage_retry import appended
 from waterclock_api.http.caller import Caller
 from waterclock_api.queries.lookup import run_or_refuse
 

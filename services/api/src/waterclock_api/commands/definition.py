@@ -11,7 +11,7 @@ from waterclock.model.ids import JobId
 from waterclock.model.parameters.authority import same_executor
 from waterclock.model.parameters.bounds import same_schedule, schedule_flaws
 from waterclock_api.commands.context import CommandContext
-from waterclock_api.http.request import read_struct, refuse
+from waterclock_api.http.request_body import read_struct, refuse
 from waterclock_api.schemas.requests import READ_ONLY, JobWrite
 from waterclock_api.schemas.responses import Note
 from waterclock_api.validation.place_bounds import check_places

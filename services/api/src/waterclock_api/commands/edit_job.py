@@ -26,7 +26,7 @@ from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp, stamp
 from waterclock_api.commands.context import CommandContext
 from waterclock_api.commands.names import free_name, take_name
-from waterclock_api.commands.retries import PATIENCE, appended
+from waterclock_api.commands.outage_retry import PATIENCE, appended
 from waterclock_api.http.caller import Caller
 from waterclock_api.telemetry.tracing import apart, created
 

@@ -21,7 +21,7 @@ from waterclock.model.errors import Flaw, KeyReused, TryLater
 from waterclock.model.ids import digest
 from waterclock.model.outcomes import RunStatus
 from waterclock_api.commands.context import CommandContext
-from waterclock_api.commands.retries import PATIENCE, appended
+from waterclock_api.commands.outage_retry import PATIENCE, appended
 from waterclock_api.http.caller import Caller
 from waterclock_api.http.problems import BadRequest
 from waterclock_api.queries.cursors import read_runs_cursor

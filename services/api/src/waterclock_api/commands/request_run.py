@@ -15,7 +15,7 @@ from waterclock.model.ids import RunId
 from waterclock_api.access.credentials import BeyondRun
 from waterclock_api.commands.context import CommandContext
 from waterclock_api.commands.idempotency import REPLAYED
-from waterclock_api.commands.retries import PATIENCE, appended
+from waterclock_api.commands.outage_retry import PATIENCE, appended
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.schemas.requests import RunWrite, TriggerWrite
 from waterclock_api.schemas.responses import Asked, Note

@@ -17,7 +17,7 @@ from waterclock_api.access.guard import asker, may
 from waterclock_api.access.principal import caller_id
 from waterclock_api.http.headers import header, sole_header
 from waterclock_api.http.problems import BadRequest
-from waterclock_api.http.request import query_pairs
+from waterclock_api.http.request_query import query_pairs
 
 WAIT = 2.0  # s, for the read models, unless the client says otherwise
 LONGEST_WAIT = 30  # s

@@ -53,10 +53,10 @@ from waterclock_api.access.credentials import (
     Forbidden,
     Unauthenticated,
 )
-from waterclock_api.access.origins import CrossSite, Misdirected
+from waterclock_api.access.csrf import CrossSite, Misdirected
 from waterclock_api.access.principal import ADDRESS
 from waterclock_api.access.rate_limit import TooManyRequests, whose
-from waterclock_api.http.flaws import DETAIL_MOST, bounded, cut
+from waterclock_api.http.flaw_limits import DETAIL_MOST, bounded, cut
 from waterclock_api.http.gateway import prefix_of, request_id_of
 from waterclock_api.http.problem_types import KINDS, Kind
 from waterclock_api.limits.memory_budget import Crowded

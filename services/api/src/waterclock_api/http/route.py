@@ -10,7 +10,7 @@ from litestar import Request
 from litestar.params import FromPath
 
 from waterclock_api.access.scopes import Scope
-from waterclock_api.http.request import NoQuery
+from waterclock_api.http.request_query import NoQuery
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 Id: TypeAlias = FromPath[str]

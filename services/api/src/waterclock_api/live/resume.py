@@ -11,7 +11,7 @@ from waterclock.model.errors import Flaw
 from waterclock.model.positions import Position, parse_position
 from waterclock_api.http.headers import sole_header
 from waterclock_api.http.problems import BadRequest
-from waterclock_api.http.request import read_query
+from waterclock_api.http.request_query import read_query
 from waterclock_api.live.positions import OLDEST, read_places
 from waterclock_api.schemas.requests import StreamQuery
 

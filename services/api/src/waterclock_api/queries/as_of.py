@@ -12,7 +12,7 @@ from waterclock.model.ids import ID_PATTERN
 from waterclock.model.job import Job as JobState
 from waterclock.model.job import evolve
 from waterclock.model.positions import Position
-from waterclock.model.readmodels.changes import RunChange
+from waterclock.model.readmodels.change_types import RunChange
 from waterclock.model.readmodels.merge import fold
 from waterclock.model.timestamps import stamp
 from waterclock.store.connection.pool import Connection

@@ -10,7 +10,7 @@ from waterclock.log import tail
 from waterclock.log.commands.runs import EndedRun, LiveRun, find_run
 from waterclock.log.tail import tail_of
 from waterclock.model.positions import Position
-from waterclock.model.readmodels.changes import AttemptChange, Change, RunChange, StepChange
+from waterclock.model.readmodels.change_types import AttemptChange, Change, RunChange, StepChange
 from waterclock.model.readmodels.merge import Batch, fold
 from waterclock.model.timestamps import Stamp, millis
 from waterclock.store import archive

@@ -16,8 +16,8 @@ import msgspec
 from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
-from waterclock_api.http.flaws import cut
-from waterclock_api.http.request import pointer_to
+from waterclock_api.http.flaw_limits import cut
+from waterclock_api.http.request_body import pointer_to
 from waterclock_api.schemas.responses import Job, Note
 from waterclock_api.validation.announced_places import Announced, Target, refused, restoring, told
 from waterclock_api.validation.executors import Registry

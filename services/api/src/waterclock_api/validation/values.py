@@ -28,8 +28,8 @@ from waterclock.model.parameters.bounds import (
 from waterclock.model.parameters.builtin_checks import new_flaws
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp
-from waterclock_api.http.flaws import MOST, full, guess
-from waterclock_api.http.request import pointer_to
+from waterclock_api.http.flaw_limits import MOST, full, guess
+from waterclock_api.http.request_body import pointer_to
 from waterclock_api.schemas.requests import JobWrite, RetryWrite
 from waterclock_api.schemas.responses import Note
 from waterclock_api.validation.parameters import (

@@ -17,7 +17,8 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
-from waterclock.executors.definition import AnyExecutor, RunContext, Values
+from waterclock.executors.context import RunContext, Values
+from waterclock.executors.definition import AnyExecutor
 from waterclock.kit.clock import Clock
 from waterclock.kit.randomness import fraction
 from waterclock.kit.telemetry import traces

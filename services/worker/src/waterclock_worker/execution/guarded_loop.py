@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import uvloop
 
-from waterclock.executors.definition import current_step
+from waterclock.executors.context import current_step
 from waterclock_worker.execution.run_threads import RunThreads
 from waterclock_worker.reporting.capture.current_run import speaking
 from waterclock_worker.reporting.step_log import StepLog

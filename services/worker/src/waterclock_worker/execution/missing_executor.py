@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from waterclock.executors.definition import AnyExecutor, Executor, RunContext
+from waterclock.executors.context import RunContext
+from waterclock.executors.definition import AnyExecutor, Executor
 from waterclock.log.commands.attempts import Grant
 from waterclock.model.events import RunRequested
 

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 import msgspec
 
-from waterclock.executors.definition import RunContext, Step, executor
+from waterclock.executors.context import RunContext, Step
+from waterclock.executors.definition import executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
 from waterclock.model.timestamps import stamp

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from waterclock.executors.definition import GiveUp, Retry, RunContext, Step, executor
+from waterclock.executors.context import GiveUp, Retry, RunContext, Step
+from waterclock.executors.definition import executor
 from waterclock.executors.lifespans import lifespan
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.parameters.http_url import http_url

@@ -10,7 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from waterclock.executors.definition import RunContext, Step, executor
+from waterclock.executors.context import RunContext, Step
+from waterclock.executors.definition import executor
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.model.events import Level
 from waterclock_worker.executors.backup.limits import MIB, Limits

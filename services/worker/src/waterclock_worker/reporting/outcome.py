@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
 
-from waterclock.executors.definition import LATEST_RETRY, AnyExecutor, GiveUp, Retry
+from waterclock.executors.context import LATEST_RETRY, GiveUp, Retry
+from waterclock.executors.definition import AnyExecutor
 from waterclock.executors.descriptions import number_of
 from waterclock.kit.redaction import Concealer
 from waterclock.kit.text.validation_messages import message_of, pointer_of

@@ -25,7 +25,7 @@ from waterclock.log.connection.errors import (
     NotPrimary,
 )
 from waterclock.log.topology.asking import Asked
-from waterclock.log.topology.cluster_slots import View, owners_of, strangers, view_of
+from waterclock.log.topology.cluster import View, owners_of, strangers, view_of
 from waterclock.log.topology.node import Lasting, Node
 from waterclock.log.topology.sentinels import question, verdict_of
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from waterclock.model.readmodels.changes import (
+from waterclock.model.readmodels.change_types import (
     AttemptChange,
     AttemptsEnded,
     Change,

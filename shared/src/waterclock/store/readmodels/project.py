@@ -15,9 +15,9 @@ from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
 from waterclock.model.positions import Position
-from waterclock.model.readmodels.changes import Change
+from waterclock.model.readmodels.change_types import Change
+from waterclock.model.readmodels.changes_by_event import ended_unreadably, project
 from waterclock.model.readmodels.merge import Batch, fold
-from waterclock.model.readmodels.projections import ended_unreadably, project
 from waterclock.store import archive, quarantine
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from psycopg import sql
 
-from waterclock.model.readmodels.changes import (
+from waterclock.model.readmodels.change_types import (
     AttemptChange,
     DecisionInsert,
     ExecutorChange,

@@ -14,12 +14,13 @@ from waterclock.log.connection.errors import UnknownQueue
 from waterclock.model.errors import Flaw, KeyReused, NotFound
 from waterclock.model.events import QueuePaused, QueueResumed
 from waterclock_api.commands.idempotency import REPLAYED
-from waterclock_api.commands.retries import appended
+from waterclock_api.commands.outage_retry import appended
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
-from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries import read_models
 from waterclock_api.queries.read_models import QueueCount
 from waterclock_api.queries.slow_reads import listing
@@ -41,7 +42,7 @@ _COMMAND = Spec(
 @get(PATH, spec=Spec(scope="list", answers={200: Queues}))
 async def list_queues(request: AnyRequest) -> Answer:
     """List the queues: what waits in the log now; what is delayed, blocked and running as the read models have it."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     waiting = [await depths(parts.log, partition) for partition in range(parts.log.partitions)]
     async with parts.reading(listing(request)) as connection:
@@ -63,7 +64,7 @@ async def resume_queue(request: AnyRequest, name: Id) -> Answer:
 
 
 async def _set(request: AnyRequest, name: str, kind: type[QueuePaused | QueueResumed]) -> Answer:
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
@@ -81,7 +82,7 @@ async def _set(request: AnyRequest, name: str, kind: type[QueuePaused | QueueRes
 
 
 async def _append(
-    parts: Parts, caller: Caller, kind: type[QueuePaused | QueueResumed], name: str, reason: str | None
+    parts: Dependencies, caller: Caller, kind: type[QueuePaused | QueueResumed], name: str, reason: str | None
 ) -> bool:
     """Whether the command had been executed before."""
     event = kind(

@@ -9,10 +9,10 @@ from litestar import get
 
 from waterclock.log.liveness.sessions import Muster, muster
 from waterclock.model.timestamps import stamp
-from waterclock_api.http.request import read_query
+from waterclock_api.dependencies import dependencies_of
+from waterclock_api.http.request_query import read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec
-from waterclock_api.parts import parts_of
 from waterclock_api.queries import read_models
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.rows import Row
@@ -28,7 +28,7 @@ _LEFT: dict[str, Literal["left", "lost"]] = {"drained": "left", "lost": "lost"}
 @get("/v1/monitor/workers", spec=Spec(scope="list", query=PageQuery, answers={200: Workers}))
 async def list_workers(request: AnyRequest) -> Answer:
     """List the starts of worker processes, those that have not left first, each newest first."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     query = read_query(request, PageQuery)
     hold = await room_for(request)
     async with parts.reading(listing(request)) as connection:
@@ -42,7 +42,7 @@ async def list_workers(request: AnyRequest) -> Answer:
 @get("/v1/monitor/executors", spec=Spec(scope="list", query=ExecutorsQuery, answers={200: Executors}))
 async def list_executors(request: AnyRequest) -> Answer:
     """List every executor that a worker ever announced, with the schemas of its parameters and its result."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     query = read_query(request, ExecutorsQuery)
     hold = await room_for(request)
     async with parts.reading(listing(request)) as connection:

@@ -32,13 +32,14 @@ from waterclock.store.archive import ArchiveReader
 from waterclock_api.access.principal import caller_id
 from waterclock_api.commands import edit_job
 from waterclock_api.commands.idempotency import REPLAYED, earlier_or_refuse
+from waterclock_api.commands.outage_retry import PATIENCE, appended
 from waterclock_api.commands.request_run import store_now
-from waterclock_api.commands.retries import PATIENCE, appended
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
-from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries.explain import explained
 from waterclock_api.queries.slow_reads import ranging, until_left
 from waterclock_api.queries.sources import Reading
@@ -73,7 +74,7 @@ class _Wanted(NamedTuple):
 )
 async def backfill_job(request: AnyRequest, job_id: Id) -> Answer:
     """Request a run for each instant of a past range, or, unless `dryRun` is false, only say which that would be."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)
     caller, who = caller_of(request, body), caller_id(request.scope)
@@ -109,7 +110,7 @@ def _wanted(body: Any) -> _Wanted:
     return _Wanted(write, from_ms, to_ms, None if pace is None else round(pace * 1000))
 
 
-async def _foretold(parts: Parts, of: Reading, job_id: str, wanted: _Wanted) -> Answer:
+async def _foretold(parts: Dependencies, of: Reading, job_id: str, wanted: _Wanted) -> Answer:
     stored = await edit_job.load(parts, job_id)
     found = await parts.offload.run(of.who, _plan, stored, wanted)
     fates: dict[Stamp, Fate] = {}
@@ -131,7 +132,7 @@ async def _foretold(parts: Parts, of: Reading, job_id: str, wanted: _Wanted) -> 
     return _answer(stored, wanted, found, items)
 
 
-async def _requested(parts: Parts, who: str, caller: Caller, job_id: str, wanted: _Wanted) -> Answer:
+async def _requested(parts: Dependencies, who: str, caller: Caller, job_id: str, wanted: _Wanted) -> Answer:
     deadline = parts.clock.monotonic() + PATIENCE
     while parts.clock.monotonic() < deadline:
         stored = await edit_job.load(parts, job_id)
@@ -160,13 +161,13 @@ async def _requested(parts: Parts, who: str, caller: Caller, job_id: str, wanted
 
 
 async def _append(
-    parts: Parts, caller: Caller, stored: StoredJob, requests: list[Request]
+    parts: Dependencies, caller: Caller, stored: StoredJob, requests: list[Request]
 ) -> Backfilled | Blocked | Replayed | Reused | NoJob | StaleJob:
     call = functools.partial(log_backfill, command=caller.command, version=stored.version)
     return await appended(parts.clock, lambda: call(parts.log, stored.job_id, requests))
 
 
-async def _again(parts: Parts, who: str, caller: Caller, job_id: str, wanted: _Wanted, last: Position) -> Answer:
+async def _again(parts: Dependencies, who: str, caller: Caller, job_id: str, wanted: _Wanted, last: Position) -> Answer:
     """What the first call requested, read back; what it left is said as it is today."""
     runs = await requested_by(parts.log, caller.command.id, last, archive=ArchiveReader(parts.lanes.own))
     if not runs:

@@ -23,14 +23,15 @@ from waterclock.store.connection.pool import Connection
 from waterclock_api.commands import edit_job
 from waterclock_api.commands.definition import definition_in
 from waterclock_api.commands.idempotency import REPLAYED, earlier_or_refuse
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
-from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer, nothing
 from waterclock_api.http.route import AnyRequest, Id, Spec
 from waterclock_api.live.history import entry_at, job_subject
 from waterclock_api.live.resume import resumed_at
 from waterclock_api.live.stream import EventStream
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries import read_models
 from waterclock_api.queries.as_of import job_then
 from waterclock_api.queries.lookup import job_or_refuse
@@ -64,7 +65,7 @@ async def list_jobs(request: AnyRequest) -> Answer:
 
 
 async def _jobs(request: AnyRequest, query: JobsQuery) -> Answer:
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     hold = await room_for(request)
     async with parts.reading(listing_jobs(request, query)) as connection:
         page = await read_models.jobs(connection, query, parts.now_ms(), hold)
@@ -86,7 +87,7 @@ async def _jobs(request: AnyRequest, query: JobsQuery) -> Answer:
 )
 async def create_job(request: AnyRequest) -> Answer:
     """Create a job."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     query = read_query(request, WriteQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
@@ -108,7 +109,7 @@ async def create_job(request: AnyRequest) -> Answer:
 @get(f"{PATH}/{{job_id:str}}", spec=Spec(scope="query", query=JobQuery, answers={200: Job}, refuses=(404, 410)))
 async def get_job(request: AnyRequest, job_id: Id) -> Answer:
     """Read a job, as it is or as it was at a time."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     then = query_moment("asOf", read_query(request, JobQuery).as_of)
     if then is not None:
         return await until_left(request, _job_then(request, job_id, then))
@@ -118,7 +119,7 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
 
 async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:
     of = listing(request)._replace(lane="searches", cheaper="Ask for a later `asOf`.")
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     return answer(with_notes(parts.registry, await job_then(parts, of, job_id, then)))
 
 
@@ -136,7 +137,7 @@ async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:
 )
 async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
     """Replace a job's whole definition: what is left out takes its default, read-only members are ignored."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     query = read_query(request, WriteQuery)
     body = await read_json(request)
     caller = caller_of(request)
@@ -158,7 +159,7 @@ async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
 )
 async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
     """Delete a job; its runs and history stay readable, and an attempt that runs goes on to its end."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     caller = caller_of(request)
     with asked(caller, "delete job"):
@@ -174,7 +175,7 @@ async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
 
 
 async def _detail(request: AnyRequest, job_id: str) -> Answer:
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     now = parts.now_ms()
     job = with_notes(parts.registry, await job_or_refuse(parts, job_id))
     hold = await room_for(request)
@@ -200,7 +201,7 @@ async def _detail(request: AnyRequest, job_id: str) -> Answer:
 )
 async def set_status(request: AnyRequest, job_id: Id) -> Answer:
     """Enable ("0") or disable ("1") a job."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)
     caller = caller_of(request)
@@ -219,7 +220,7 @@ async def set_status(request: AnyRequest, job_id: Id) -> Answer:
 )
 async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
     """Delete the log lines of a job's runs for good; runs, steps and decisions stay."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     caller = caller_of(request)
     with asked(caller, "clear logs"):
@@ -233,7 +234,7 @@ async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
 )
 async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
     """Follow a job's events: from its live run's first, else from now; it does not end."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     partition = parts.log.partition_of(job_id)
     resumed, after = resumed_at(request, partition, there_are=parts.log.partitions, restored=parts.log.restored)
     await job_or_refuse(parts, job_id)
@@ -243,7 +244,7 @@ async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
 
 
 async def _changed(
-    parts: Parts,
+    parts: Dependencies,
     caller: Caller,
     change: edit_job.Change,
     notes: Sequence[Note] = (),
@@ -277,7 +278,7 @@ async def _read(connection: Connection | None, stored: StoredJob, now: int) -> J
         return None
 
 
-async def _done(parts: Parts, caller: Caller, job_id: str, change: edit_job.Change) -> Answer:
+async def _done(parts: Dependencies, caller: Caller, job_id: str, change: edit_job.Change) -> Answer:
     assert change.position is not None
     headers = caller.patience.headers
     async with parts.reading_after(change.position, caller.patience.wait) as connection:
@@ -286,7 +287,7 @@ async def _done(parts: Parts, caller: Caller, job_id: str, change: edit_job.Chan
     return nothing(status=202, headers={"Location": f"{PATH}/{job_id}"} | headers)
 
 
-async def _created_before(parts: Parts, job_id: JobId, given: Earlier, body: Any) -> Answer:
+async def _created_before(parts: Dependencies, job_id: JobId, given: Earlier, body: Any) -> Answer:
     """The first answer again: the job as it was created."""
     if given.burnt or given.position is None:
         raise NameTaken(body.get("jobGroup", "DEFAULT"), body.get("jobName"))
@@ -299,7 +300,7 @@ async def _created_before(parts: Parts, job_id: JobId, given: Earlier, body: Any
     return answer(job, status=201, headers=headers)
 
 
-async def _creation(parts: Parts, position: Position) -> tuple[JobCreated, int]:
+async def _creation(parts: Dependencies, position: Position) -> tuple[JobCreated, int]:
     entry = await entry_at(parts, position, COMMAND)
     if entry is None or not isinstance(entry.event, JobCreated):
         raise NotFound("event", str(position))

@@ -9,11 +9,12 @@ from waterclock_api.commands.cancel_run import cancel_one
 from waterclock_api.commands.filters import all_caught_up, command_for, first_heard_of, selection
 from waterclock_api.commands.idempotency import REPLAYED
 from waterclock_api.commands.request_run import PATH
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
-from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries import read_models
 from waterclock_api.queries.slow_reads import listing_runs
 from waterclock_api.schemas.requests import CancelRunsWrite
@@ -33,7 +34,7 @@ from waterclock_api.telemetry.tracing import asked
 )
 async def cancel_runs(request: AnyRequest) -> Answer:
     """Cancel unfinished runs that fit a filter, newest request first; `dryRun`, answered 200, only tells which."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
@@ -65,7 +66,7 @@ async def cancel_runs(request: AnyRequest) -> Answer:
         return answer(told, status=200 if write.dry_run else 202, headers=headers)
 
 
-async def _cancelled(parts: Parts, caller: Caller, run_id: str) -> CancelledRun:
+async def _cancelled(parts: Dependencies, caller: Caller, run_id: str) -> CancelledRun:
     try:
         await cancel_one(parts, caller, run_id, command_for(caller, run_id))
     except RunEnded as refusal:

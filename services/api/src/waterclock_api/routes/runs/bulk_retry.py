@@ -18,11 +18,12 @@ from waterclock_api.access.credentials import BeyondRun
 from waterclock_api.commands.filters import all_caught_up, command_for, first_heard_of, selection
 from waterclock_api.commands.idempotency import REPLAYED
 from waterclock_api.commands.request_run import PATH
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
-from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries import read_models
 from waterclock_api.queries.slow_reads import listing_runs
 from waterclock_api.queries.sources import COMMAND
@@ -44,7 +45,7 @@ _AT_ONCE = 100  # requests read from the archive at a time: each may hold 64 KiB
 )
 async def retry_runs(request: AnyRequest) -> Answer:
     """Run again what has ended and fits a filter, newest request first; `dryRun`, answered 200, only tells it."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
@@ -76,7 +77,7 @@ async def retry_runs(request: AnyRequest) -> Answer:
         return answer(retried, status=200 if write.dry_run else 202, headers=headers)
 
 
-async def _foretold(parts: Parts, caller: Caller, run_ids: Sequence[str]) -> list[RetriedRun]:
+async def _foretold(parts: Dependencies, caller: Caller, run_ids: Sequence[str]) -> list[RetriedRun]:
     """What would be refused to who may only run is told; what else becomes of them shows when they are retried."""
     refused: dict[str, str | None] = {}
     for first in range(0, 0 if caller.may_edit else len(run_ids), _AT_ONCE):
@@ -87,7 +88,9 @@ async def _foretold(parts: Parts, caller: Caller, run_ids: Sequence[str]) -> lis
     return [RetriedRun(run_id=run_id, retried_as=None, refused=refused.get(run_id)) for run_id in run_ids]
 
 
-async def _retry(parts: Parts, caller: Caller, run_ids: Sequence[str], write: RetryRunsWrite) -> list[RetriedRun]:
+async def _retry(
+    parts: Dependencies, caller: Caller, run_ids: Sequence[str], write: RetryRunsWrite
+) -> list[RetriedRun]:
     """What became of each, in the given order; the oldest, which stands last, is requested first."""
     done: list[RetriedRun] = []
     oldest_first = run_ids[::-1]
@@ -99,7 +102,9 @@ async def _retry(parts: Parts, caller: Caller, run_ids: Sequence[str], write: Re
     return done[::-1]
 
 
-async def _again(parts: Parts, caller: Caller, run_id: str, original: Original, write: RetryRunsWrite) -> RetriedRun:
+async def _again(
+    parts: Dependencies, caller: Caller, run_id: str, original: Original, write: RetryRunsWrite
+) -> RetriedRun:
     command = command_for(caller, run_id)
     wanted = AgainWrite(overlap_policy=write.overlap_policy, reason=write.reason)
     again = retried_run(run_id, caller.command.id)

@@ -24,14 +24,15 @@ from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import decode_document
 from waterclock_api.access.credentials import BeyondRun
 from waterclock_api.commands.idempotency import earlier_or_refuse
+from waterclock_api.commands.outage_retry import PATIENCE
 from waterclock_api.commands.request_run import PATH, Outcome, request_alone, request_of_job, told_run
-from waterclock_api.commands.retries import PATIENCE
 from waterclock_api.commands.run_scope import asked_again, asked_by, hold, hold_without_job
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
-from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries.lookup import run_or_refuse
 from waterclock_api.queries.read_models import PACKAGE
 from waterclock_api.queries.sources import COMMAND
@@ -62,7 +63,7 @@ class Original(NamedTuple):
 )
 async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
     """Run an ended run again, as a new run with what the first was requested with."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
@@ -91,7 +92,7 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
         return told_run(done.run_id, replayed=done.replayed, notes=notes)
 
 
-async def _notes(parts: Parts, job_id: JobId | None) -> tuple[Note, ...]:
+async def _notes(parts: Dependencies, job_id: JobId | None) -> tuple[Note, ...]:
     """What a retry does to the job's own runs; nothing where there is none, or it is gone by now."""
     if job_id is None:
         return ()
@@ -113,7 +114,7 @@ async def originals_of(connection: Connection, run_ids: Iterable[str]) -> dict[s
 
 
 async def request_again(
-    parts: Parts,
+    parts: Dependencies,
     caller: Caller,
     original: Original,
     run_id: RunId,
@@ -147,7 +148,7 @@ async def request_again(
         raise JobGone(job_id) from error
 
 
-async def why_not(parts: Parts, caller: Caller, original: Original) -> str | None:
+async def why_not(parts: Dependencies, caller: Caller, original: Original) -> str | None:
     """Why the caller may not have an ended run again, as far as that is a matter of scopes; None: it may."""
     asked, job_id = asked_again(original.request), original.request.job_id
     try:
@@ -162,7 +163,7 @@ async def why_not(parts: Parts, caller: Caller, original: Original) -> str | Non
     return None
 
 
-async def _until_readable(parts: Parts, run_id: str) -> None:
+async def _until_readable(parts: Dependencies, run_id: str) -> None:
     """Wait for the read models to know that the run has ended.
 
     Raises:

@@ -22,22 +22,16 @@ from waterclock_api.commands.cancel_run import cancel_one
 from waterclock_api.commands.idempotency import earlier_or_refuse
 from waterclock_api.commands.request_run import PATH, ready_at_of, request_of_job, told_run
 from waterclock_api.commands.run_scope import asked_by, hold
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
 from waterclock_api.http.headers import header
-from waterclock_api.http.request import (
-    NoQuery,
-    query_pairs,
-    read_json,
-    read_query,
-    read_struct,
-    refuse,
-)
+from waterclock_api.http.request_body import read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, query_pairs, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
 from waterclock_api.live.history import run_subject
 from waterclock_api.live.resume import resumed_at
 from waterclock_api.live.stream import EventStream
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.queries import log_text, read_models
 from waterclock_api.queries.log_text import Transcript, prefers_text
 from waterclock_api.queries.lookup import is_run, run_or_refuse
@@ -72,7 +66,7 @@ LINES = 50  # of a page
 )
 async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
     """Request a run of a job, enabled or not; answered as soon as the request is stored."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
@@ -102,7 +96,7 @@ async def list_runs(request: AnyRequest) -> Answer:
 
 
 async def _runs(request: AnyRequest, query: RunsQuery) -> Answer:
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     hold = await room_for(request)
     async with parts.reading(listing_runs(request, query)) as connection:
         return answer(await read_models.runs(connection, query, parts.now_ms(), hold), hold=hold)
@@ -111,7 +105,7 @@ async def _runs(request: AnyRequest, query: RunsQuery) -> Answer:
 @get(f"{PATH}/{{run_id:str}}", spec=Spec(scope="query", answers={200: Run}, refuses=(404,)))
 async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     """Read a run with its attempts and steps."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     hold = room_if_large(request)
     return answer(await run_or_refuse(parts, run_id, hold), hold=hold)
@@ -123,7 +117,7 @@ async def get_run(request: AnyRequest, run_id: Id) -> Answer:
 )
 async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
     """List a run's log lines, oldest first; as plain text to whoever accepts that rather than JSON."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     query = read_query(request, LinesQuery)
     await run_or_refuse(parts, run_id)
     hold = await room_for(request)
@@ -148,7 +142,7 @@ async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
 )
 async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     """Follow a run's events, from its first; the stream ends after `end`."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     partition = parts.log.partition_of(run_id)
     _, after = resumed_at(request, partition, there_are=parts.log.partitions, restored=parts.log.restored)
     if not await is_run(parts, run_id):
@@ -169,7 +163,7 @@ async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
 )
 async def cancel_run(request: AnyRequest, run_id: Id) -> Answer:
     """Ask that a run be stopped; one that has not started ends at once."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)
@@ -181,7 +175,7 @@ async def cancel_run(request: AnyRequest, run_id: Id) -> Answer:
         return told_run(RunId(run_id), replayed=replayed)
 
 
-async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, notes: list[Note]) -> Request:
+async def _wish(parts: Dependencies, caller: Caller, stored: StoredJob, body: Any, notes: list[Note]) -> Request:
     """The run that a trigger asks for.
 
     Raises:
@@ -206,7 +200,7 @@ async def _wish(parts: Parts, caller: Caller, stored: StoredJob, body: Any, note
 
 
 async def _check_params(
-    parts: Parts,
+    parts: Dependencies,
     caller: Caller,
     definition: Definition,
     params: dict[str, Any],
@@ -251,7 +245,7 @@ def _request(caller: Caller, stored: StoredJob, write: TriggerWrite, *, queue: s
     )
 
 
-def _notes(parts: Parts, stored: StoredJob, body: Any) -> tuple[Note, ...]:
+def _notes(parts: Dependencies, stored: StoredJob, body: Any) -> tuple[Note, ...]:
     params = body.get("params")
     if params is None:
         return (*of_overlap(stored.definition), *parts.notes.of(stored))
@@ -260,7 +254,7 @@ def _notes(parts: Parts, stored: StoredJob, body: Any) -> tuple[Note, ...]:
     return (*of_overlap(stored.definition), *found)
 
 
-async def _notes_again(parts: Parts, job_id: str, body: Any) -> tuple[Note, ...]:
+async def _notes_again(parts: Dependencies, job_id: str, body: Any) -> tuple[Note, ...]:
     """The notes of a trigger that was answered before; none where its job is gone."""
     try:
         stored = await parts.memory.job(job_id)

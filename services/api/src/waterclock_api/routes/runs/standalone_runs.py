@@ -20,11 +20,12 @@ from waterclock.model.timestamps import stamp
 from waterclock_api.commands.idempotency import earlier_or_refuse
 from waterclock_api.commands.request_run import PATH, ready_at_of, request_alone, told_run
 from waterclock_api.commands.run_scope import hold
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
-from waterclock_api.http.request import read_json, read_query, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
+from waterclock_api.http.request_query import read_query
 from waterclock_api.http.response import Answer
 from waterclock_api.http.route import AnyRequest, Spec
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.schemas.requests import RunWrite, WriteQuery
 from waterclock_api.schemas.responses import Asked, Note
 from waterclock_api.telemetry.tracing import asked
@@ -46,7 +47,7 @@ from waterclock_api.validation.values import (
 )
 async def request_run(request: AnyRequest) -> Answer:
     """Request a run without a job; answered as soon as the request is stored."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     query = read_query(request, WriteQuery)
     body = await read_json(request)
     caller = caller_of(request, body)
@@ -61,7 +62,7 @@ async def request_run(request: AnyRequest) -> Answer:
 
 
 async def _wanted(
-    parts: Parts, caller: Caller, run_id: RunId, body: Any, notes: list[Note], *, allow_unknown: bool
+    parts: Dependencies, caller: Caller, run_id: RunId, body: Any, notes: list[Note], *, allow_unknown: bool
 ) -> Request:
     """The run that a body describes, checked in every respect.
 
@@ -106,7 +107,7 @@ async def _wanted(
     return Request(run_id=run_id, queue=write.queue, overlap="allow", ready_at=ready_at, body=body_of(event))
 
 
-def _notes(parts: Parts, body: Mapping[str, Any]) -> tuple[Note, ...]:
+def _notes(parts: Dependencies, body: Mapping[str, Any]) -> tuple[Note, ...]:
     """Of a body that was checked."""
     return notes_of(
         parts.registry, body["invokeTarget"], body.get("params", {}), queue=body.get("queue", "default"), at="params"

@@ -13,10 +13,11 @@ from waterclock.model.errors import Flaw, Invalid
 from waterclock.model.instants.explain import Explanation
 from waterclock.model.instants.ledger import Breach
 from waterclock.model.timestamps import Stamp, millis, stamp
-from waterclock_api.http.request import read_query, refuse
+from waterclock_api.dependencies import dependencies_of
+from waterclock_api.http.request_body import refuse
+from waterclock_api.http.request_query import read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
-from waterclock_api.parts import parts_of
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.queries.explain import explained, explained_moment
 from waterclock_api.queries.ledger import events_kept_from
@@ -88,7 +89,7 @@ async def verify_ledger(request: AnyRequest) -> Answer:
 
 
 async def _verified(request: AnyRequest) -> Answer:
-    parts, of = parts_of(request), ranging(request, "fewer jobs by `jobId`")
+    parts, of = dependencies_of(request), ranging(request, "fewer jobs by `jobId`")
     query = read_query(request, LedgerQuery)
     asked = _range(query.from_, query.to, parts.now_ms(), usual=_HOUR, longest=LONGEST_PROOF)
     kept_from = await events_kept_from(parts, of)
@@ -108,7 +109,7 @@ async def explain_job(request: AnyRequest, job_id: Id) -> Answer:
 
 
 async def _explained(request: AnyRequest, job_id: str) -> Answer:
-    parts, of = parts_of(request), ranging(request, "fewer at once by `limit`")
+    parts, of = dependencies_of(request), ranging(request, "fewer at once by `limit`")
     query = read_query(request, ExplainQuery)
     try:
         if query.at is not None:

@@ -21,17 +21,11 @@ from waterclock.model.cron.schedule import (
 from waterclock.model.errors import Flaw
 from waterclock.model.timestamps import millis, stamp
 from waterclock_api.access.principal import caller_id
-from waterclock_api.http.request import (
-    NoQuery,
-    pointer_to,
-    read_json,
-    read_query,
-    read_struct,
-    refuse,
-)
+from waterclock_api.dependencies import dependencies_of
+from waterclock_api.http.request_body import pointer_to, read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec
-from waterclock_api.parts import parts_of
 from waterclock_api.schemas.requests import PreviewWrite
 from waterclock_api.schemas.responses import Preview, PreviewItem
 from waterclock_api.validation.values import instant
@@ -44,7 +38,7 @@ from waterclock_api.validation.values import instant
 )
 async def preview_schedule(request: AnyRequest) -> Answer:
     """Say in words what an expression means, and name its next instants."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     flaws: list[Flaw] = []
     write = read_struct(PreviewWrite, await read_json(request), flaws, stand_ins={"cron_expression": "@daily"})

@@ -20,17 +20,11 @@ from waterclock.model.timestamps import Stamp, millis
 from waterclock_api.access.principal import caller_id
 from waterclock_api.commands import edit_job
 from waterclock_api.commands.definition import definition_in
-from waterclock_api.http.request import (
-    NoQuery,
-    pointer_to,
-    read_json,
-    read_query,
-    read_struct,
-    refuse,
-)
+from waterclock_api.dependencies import Dependencies, dependencies_of
+from waterclock_api.http.request_body import pointer_to, read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.schemas.requests import SimulateWrite
 from waterclock_api.validation.values import instant
 
@@ -60,7 +54,7 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 )
 async def simulate_job(request: AnyRequest, job_id: Id) -> Answer:
     """Say what would run after an outage of all schedulers, under each misfire policy; nothing is stored."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)
     stored = await edit_job.load(parts, job_id)
@@ -86,7 +80,7 @@ async def simulate_job(request: AnyRequest, job_id: Id) -> Answer:
     )
 
 
-async def _definition(parts: Parts, who: str, stored: StoredJob, write: SimulateWrite) -> Definition:
+async def _definition(parts: Dependencies, who: str, stored: StoredJob, write: SimulateWrite) -> Definition:
     """
     Raises:
         Invalid: what is to stand in for members of the job's definition does not fit.

@@ -13,13 +13,14 @@ from waterclock.model.positions import Position
 from waterclock.store.connection.pool import Connection
 from waterclock.wire.envelope import Entry, read_document
 from waterclock_api.commands.requeue import DroppedEntry, Requeued, RequeuedRun, requeue
+from waterclock_api.dependencies import dependencies_of
 from waterclock_api.http.caller import caller_of
 from waterclock_api.http.problems import BadRequest
-from waterclock_api.http.request import NoQuery, read_json, read_query, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec
 from waterclock_api.limits.memory_budget import Hold
-from waterclock_api.parts import parts_of
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.queries.pages import room_for, rows_of
 from waterclock_api.queries.slow_reads import listing
@@ -68,7 +69,7 @@ class RequeueWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @get(PATH, spec=Spec(scope="admin", query=DroppedQuery, answers={200: DroppedEvents}))
 async def list_dropped(request: AnyRequest) -> Answer:
     """List what repairs have dropped: entries that only a log knew which another has taken the place of."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     query = read_query(request, DroppedQuery)
     hold = await room_for(request)
     async with parts.reading(listing(request)) as connection:
@@ -89,7 +90,7 @@ async def list_dropped(request: AnyRequest) -> Answer:
 )
 async def requeue_dropped(request: AnyRequest) -> Answer:
     """Ask again for the runs among what was dropped, each under its own key; `dryRun`, answered 200, only tells."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
     caller = caller_of(request, body)

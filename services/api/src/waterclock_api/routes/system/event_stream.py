@@ -9,14 +9,14 @@ from litestar import get
 
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import ID_PATTERN
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.problems import BadRequest
-from waterclock_api.http.request import read_query
+from waterclock_api.http.request_query import read_query
 from waterclock_api.http.route import AnyRequest, Spec
 from waterclock_api.live.history import log_subjects
 from waterclock_api.live.resume import places_named
 from waterclock_api.live.stream import EventStream
 from waterclock_api.live.subscriptions import Question
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.routes.system.events import EventType, tags_named
 
 Partition = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
@@ -40,14 +40,14 @@ class EventsStreamQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel
 )
 async def stream_events(request: AnyRequest) -> EventStream:
     """Follow all events, or those of some types, jobs or partitions, from now on; it does not end."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     query = read_query(request, EventsStreamQuery)
     question = _question(parts, query)
     after = places_named(request, query.after, question.partitions, there_are=parts.log.partitions)
     return EventStream(parts, parts.hub, parts.outages, log_subjects(question), after)
 
 
-def _question(parts: Parts, query: EventsStreamQuery) -> Question:
+def _question(parts: Dependencies, query: EventsStreamQuery) -> Question:
     """
     Raises:
         BadRequest: no such type, id or partition.

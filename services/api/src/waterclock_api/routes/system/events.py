@@ -14,12 +14,12 @@ from waterclock.model.ids import ID_PATTERN
 from waterclock.model.timestamps import Stamp, stamp
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
-from waterclock_api.http.flaws import cut, guess
+from waterclock_api.dependencies import dependencies_of
+from waterclock_api.http.flaw_limits import cut, guess
 from waterclock_api.http.problems import BadRequest
-from waterclock_api.http.request import read_query
+from waterclock_api.http.request_query import read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
-from waterclock_api.parts import parts_of
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.queries.events import Places, Wanted, beginnings, page_of
 from waterclock_api.queries.ledger import caught_up, events_kept_from
@@ -120,7 +120,7 @@ def _reading(request: AnyRequest, query: HistoryQuery) -> Reading:
 async def _told(
     request: AnyRequest, of: Reading, query: HistoryQuery, wanted: Wanted, *, known: str | None = None
 ) -> Answer:
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     wanted = msgspec.structs.replace(
         wanted,
         types=tags_named(query.type),

@@ -21,11 +21,11 @@ from waterclock_api.consistency.clocks import Clocks, look, offset_of_postgres
 from waterclock_api.consistency.clocks import told as clocks_told
 from waterclock_api.consistency.fit import misfit
 from waterclock_api.consistency.lag import lags, places_of_all, told
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.problems import Unready
-from waterclock_api.http.request import NoQuery, read_query
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec
-from waterclock_api.parts import Parts, parts_of
 from waterclock_api.schemas.responses import Condition
 from waterclock_api.telemetry.schedule_watch import overdue
 
@@ -49,7 +49,7 @@ async def readyz(request: AnyRequest) -> Answer:
     archive fit and how far reads are behind, `clocks` whether the log's clock was set back or is apart from this
     process's, `events` whether there are some that nobody can read.
     """
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     async with asyncio.TaskGroup() as tasks:
         log = tasks.create_task(_log(parts), name="look at the log")
@@ -74,7 +74,7 @@ async def readyz(request: AnyRequest) -> Answer:
     return answer(Condition(status="ready", checks=checks | beside))
 
 
-async def _schedules(parts: Parts) -> str:
+async def _schedules(parts: Dependencies) -> str:
     try:
         async with asyncio.timeout(LOOK):
             seen = [await leadership.watch(parts.log, partition) for partition in range(parts.log.partitions)]
@@ -86,7 +86,7 @@ async def _schedules(parts: Parts) -> str:
     return "; ".join(troubles) or FINE
 
 
-async def _log(parts: Parts) -> str:
+async def _log(parts: Dependencies) -> str:
     try:
         async with asyncio.timeout(LOOK):
             for partition in range(parts.log.partitions):
@@ -106,7 +106,7 @@ class _Writes(NamedTuple):
     scarce: str = FINE
 
 
-async def _writes(parts: Parts) -> _Writes:
+async def _writes(parts: Dependencies) -> _Writes:
     try:
         async with asyncio.timeout(LOOK):
             await check_writable(parts.log)
@@ -126,7 +126,7 @@ class _Store(NamedTuple):
     offset: int | None = None
 
 
-async def _store(parts: Parts) -> _Store:
+async def _store(parts: Dependencies) -> _Store:
     try:
         async with parts.lanes.own.connection(timeout=LOOK) as connection:
             with within(connection, LOOK):
@@ -144,7 +144,7 @@ class _Projected(NamedTuple):
     misfits: Sequence[str] = ()
 
 
-async def _projection(parts: Parts) -> _Projected:
+async def _projection(parts: Dependencies) -> _Projected:
     """How far reads are behind: told, and no reason to be unready, for they are answered."""
     try:
         async with asyncio.timeout(2 * LOOK):
@@ -157,7 +157,7 @@ async def _projection(parts: Parts) -> _Projected:
         return _Projected("not known")
 
 
-async def _clocks(parts: Parts) -> Clocks | None:
+async def _clocks(parts: Dependencies) -> Clocks | None:
     try:
         async with asyncio.timeout(LOOK):
             return await look(parts.log, parts.clock)
@@ -169,7 +169,7 @@ def _clocks_told(found: Clocks | None, postgres: int | None) -> str:
     return "not known" if found is None else clocks_told(found, postgres)
 
 
-async def _events(parts: Parts) -> str:
+async def _events(parts: Dependencies) -> str:
     try:
         async with parts.lanes.own.connection(timeout=LOOK) as connection:
             with within(connection, LOOK):
@@ -182,7 +182,7 @@ async def _events(parts: Parts) -> str:
 @get("/metrics", spec=Spec(scope="list", answers={200: "text"}))
 async def metrics(request: AnyRequest) -> Answer:
     """Tell the metrics of this process, and what it sees of the log, as Prometheus reads them."""
-    parts = parts_of(request)
+    parts = dependencies_of(request)
     read_query(request, NoQuery)
     accepted = ",".join(value.decode("latin-1") for name, value in request.scope["headers"] if name == b"accept")
     text, kind = await parts.exposition.text(accepted)

@@ -20,7 +20,8 @@ from typing import Any
 
 import msgspec
 
-from waterclock.executors.definition import AnyExecutor, RunContext, current_step, declared
+from waterclock.executors.context import RunContext, current_step
+from waterclock.executors.definition import AnyExecutor, declared
 from waterclock.executors.descriptions import level_of
 from waterclock.executors.lifespans import LoopValues, ThreadValues
 from waterclock.kit.redaction import own

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 
 
 class ChildExit(Exception):

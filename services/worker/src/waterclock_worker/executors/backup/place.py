@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 
 _KEY = re.compile(r"[!-~]{1,256}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.reach.references import Listed, listed_in
 
 REFERENCES = "WATERCLOCK_HTTP_REFERENCES"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock.kit.settings import SettingsError
 from waterclock.model.places import DEFAULT, PlaceSpec
 from waterclock_worker.executors.backup.postgres.connection import connection_of

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock.model.parameters.place_bounds import place_flaws, unknown_place
 from waterclock.model.places import REFERENCES
 from waterclock_worker.executors.backup.params import StoreParams

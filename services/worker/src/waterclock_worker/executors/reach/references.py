@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock.kit.redaction import Concealer
 from waterclock.model.places import ReferenceSpec
 from waterclock.model.places import reference as plain_reference

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
-from waterclock.executors.definition import current_step
+from waterclock.executors.context import current_step
 from waterclock.executors.descriptions import level_of
 from waterclock_worker.reporting.capture.current_run import speaking
 from waterclock_worker.reporting.capture.log_records import Whose, named

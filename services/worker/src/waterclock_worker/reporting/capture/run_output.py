@@ -6,7 +6,7 @@ import codecs
 import io
 from typing import Any, TextIO
 
-from waterclock.executors.definition import current_step
+from waterclock.executors.context import current_step
 from waterclock.model.events import Level
 from waterclock_worker.reporting.capture.current_run import speaking
 from waterclock_worker.reporting.capture.stream_parts import NAMES, NO_FILE, RunBytes

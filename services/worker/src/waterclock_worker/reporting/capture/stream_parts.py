@@ -7,7 +7,7 @@ import io
 import threading
 from typing import Any
 
-from waterclock.executors.definition import current_step
+from waterclock.executors.context import current_step
 from waterclock.model.events import Level
 from waterclock_worker.reporting.step_log import StepLog
 

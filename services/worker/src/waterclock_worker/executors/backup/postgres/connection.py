@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.backup.postgres.connection_url import HOST_MALFORMED, given_in
 from waterclock_worker.executors.reach.hosts import LOCAL, Host, plain
 

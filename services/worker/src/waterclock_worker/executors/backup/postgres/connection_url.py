@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 
 _HINT = (
     "percent-encode what is neither letter nor digit in the user, the password and the options"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock.model.events import Level
 from waterclock_worker.executors.backup.faults import StoreFault
 from waterclock_worker.executors.backup.limits import Limits

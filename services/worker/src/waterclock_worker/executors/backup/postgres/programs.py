@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.backup.postgres.connection import bare_environment
 from waterclock_worker.executors.backup.postgres.process import Tell, running
 

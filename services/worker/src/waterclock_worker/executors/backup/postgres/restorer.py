@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from waterclock.executors.definition import GiveUp
+from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.backup.postgres.role import Elsewhere, Membership, Restorer
 from waterclock_worker.executors.backup.postgres.sql import quoted
 

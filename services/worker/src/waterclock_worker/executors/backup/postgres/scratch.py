@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from waterclock.executors.definition import Step
+from waterclock.executors.context import Step
 from waterclock_worker.executors.backup.faults import NotProved, moving
 from waterclock_worker.executors.backup.limits import Limits
 from waterclock_worker.executors.backup.postgres.encoding import UTF8, client_of, of_databases, told

@@ -7,7 +7,7 @@ import gzip
 import msgspec
 import pytest
 
-from waterclock_api.http.body_errors import why_unreadable
+from waterclock_api.http.unreadable_body import why_unreadable
 
 BODIES = (
     (b'{"a":"\\ud800b"}', "holds half of a surrogate pair"),

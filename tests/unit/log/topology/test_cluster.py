@@ -7,7 +7,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from waterclock.log.connection.addresses import Address
-from waterclock.log.topology.cluster_slots import SLOTS, View, owners_of, strangers, view_of
+from waterclock.log.topology.cluster import SLOTS, View, owners_of, strangers, view_of
 
 A, B, C = (Address(f"10.0.0.{number}", 6379) for number in (1, 2, 3))
 HALF = SLOTS // 2

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
 import types
 import typing
@@ -11,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from typing import Any, TypeVar, cast
-from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
@@ -20,29 +17,18 @@ from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.errors import Flaw, Invalid
 from waterclock.wire.doubles import doubles, may_have_doubles
 from waterclock_api.access.guard import admit_still
-from waterclock_api.access.principal import caller_id
-from waterclock_api.http.body_errors import why_unreadable
-from waterclock_api.http.flaws import MOST, bounded, full, guess
+from waterclock_api.http.flaw_limits import MOST, bounded, full, guess
 from waterclock_api.http.headers import header
-from waterclock_api.http.problems import BadRequest, SlowBody, TooLarge, UnsupportedBody
-from waterclock_api.limits.memory_budget import BUDGET, Budget, Hold, keep
+from waterclock_api.http.problems import BadRequest, UnsupportedBody
+from waterclock_api.http.receive_body import SMALL, received_body
+from waterclock_api.http.unreadable_body import why_unreadable
 from waterclock_api.limits.thread_turns import in_thread
 
 T = TypeVar("T", bound=msgspec.Struct)
-
-BODY_LIMIT = 1 << 20  # bytes
-SMALL = 16 << 10  # bytes of a body that need not be counted
-BODY_WITHIN = 20.0  # s
-PARAMETERS_LIMIT = 1_000  # of a query
 VALUES_LIMIT = 80_000  # by the commas: what parameters of their largest size hold, and more
 DEPTH_LIMIT = 32  # arrays and objects within each other; schemas and databases walk them by recursion
-_PASSING, _PASSING_WITHIN = 2 << 20, 1.0  # bytes and s of a body that is too large
 _OBJECT = 64  # bytes that a member takes once it is read, about
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
-
-
-class NoQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """For routes without query parameters."""
 
 
 async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) -> Any:
@@ -55,7 +41,7 @@ async def read_json(request: Request[Any, Any, Any], *, optional: bool = False) 
         SlowBody, Crowded: it did not come in time, or there is no room for it.
         Unauthenticated, Forbidden, CredentialsUnknown: who asks was let in, and would not be by the time that it came.
     """
-    body, hold = await _body(request)
+    body, hold = await received_body(request)
     await admit_still(request)
     if not body:
         if optional:
@@ -114,50 +100,6 @@ def refuse(flaws: list[Flaw]) -> None:
         raise Invalid(*bounded(flaws))
 
 
-def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
-    """The query parameters as a struct: those of a tuple may be repeated, any other once.
-
-    Raises:
-        BadRequest: one is unknown, given too often, or wrong; all that are, are named.
-    """
-    if not request.scope["query_string"]:
-        return kind()
-    given: dict[str, list[str]] = {}
-    for name, value in query_pairs(request):
-        given.setdefault(name, []).append(value)
-    flaws: list[Flaw] = []
-    fields = _fields(kind)
-    read: dict[str, Any] = {}
-    for name, values in given.items():
-        if full(flaws):
-            break
-        field = fields.get(name)
-        if field is None:
-            flaws.append(Flaw(f"?{name}", _unknown(name, fields, flaws)))
-        elif "" in values:  # which would be taken for no filter by one, and for one that nothing fits by another
-            flaws.append(Flaw(f"?{name}", "is empty: give it a value, or leave it out"))
-        elif "\0" in "".join(values):
-            flaws.append(Flaw(f"?{name}", "holds the character U+0000"))
-        else:
-            _read_parameter(field, values, read, flaws)
-    if flaws:
-        flaws = list(bounded(flaws))
-        raise BadRequest("; ".join(f"{flaw.pointer}: {flaw.message}" for flaw in flaws), *flaws)
-    return kind(**read)
-
-
-def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
-    """The query parameters as they were given, in their order.
-
-    Raises:
-        BadRequest: there are too many.
-    """
-    text: bytes = request.scope["query_string"]
-    if text.count(b"&") >= PARAMETERS_LIMIT:
-        raise BadRequest(f"The query has more than {PARAMETERS_LIMIT} parameters.")
-    return parse_qsl(text.decode("latin-1"), keep_blank_values=True)
-
-
 def pointer_to(*parts: str | int) -> str:
     """A JSON pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
@@ -204,104 +146,16 @@ def _inner(value: Any) -> Iterator[tuple[str | int, Any]]:
     return iter(enumerate(cast("list[Any]", value)) if isinstance(value, list) else ())
 
 
-async def _body(request: Request[Any, Any, Any]) -> tuple[bytes, Hold | None]:
-    """The body, and what is held for it until the request is over: nothing for a small one.
-
-    Raises:
-        TooLarge: more than the limit.
-        SlowBody, Crowded: it did not come in time, or there is no room for it.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    late = False
-
-    def give_up() -> None:
-        nonlocal late
-        late = True
-        task.cancel()
-
-    # as asyncio.timeout would, which costs more than twice as much, for each request
-    timer = asyncio.get_running_loop().call_later(BODY_WITHIN, give_up)
-    try:
-        return await _received(request)
-    except asyncio.CancelledError:
-        if late and not task.uncancel():
-            raise SlowBody(f"The body did not come whole within {BODY_WITHIN:g} s.") from None
-        raise
-    finally:
-        timer.cancel()
-
-
-async def _received(request: Request[Any, Any, Any]) -> tuple[bytes, Hold | None]:
-    parts: list[bytes] = []
-    size, more = 0, True
-    hold: Hold | None = None
-    while more:
-        message = await request.receive()
-        if message["type"] != "http.request":  # the client has gone: nobody hears the answer
-            raise BadRequest("The body breaks off.")
-        parts.append(message["body"])
-        size += len(message["body"])
-        more = message["more_body"]
-        if size > BODY_LIMIT or (more and len(parts) == 1 and _announced(request) > BODY_LIMIT):
-            if more:
-                await _let_pass(request)
-            raise TooLarge(f"The body is larger than {BODY_LIMIT} bytes.")
-        if size > SMALL:
-            hold = hold or _hold(request)
-            hold.resize(size)
-            hold.check()
-    return parts[0] if len(parts) == 1 else b"".join(parts), hold
-
-
-async def _let_pass(request: Request[Any, Any, Any]) -> None:
-    """Take what is under way of a body that is too large: a client that is cut while it sends never hears why."""
-    size, more = 0, True
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PASSING_WITHIN):
-            while more and size < _PASSING:
-                message = await request.receive()
-                size += len(message.get("body", b""))
-                more = message.get("more_body", False)
-
-
-def _hold(request: Request[Any, Any, Any]) -> Hold:
-    budget: Budget = request.app.state[BUDGET]
-    return keep(request.scope, budget.bodies.hold(caller_id(request.scope)))
-
-
-def _announced(request: Request[Any, Any, Any]) -> int:
-    """How long the body is said to be; the server has checked that it is a number, and one."""
-    return int(header(request, b"content-length") or 0)
-
-
-def _read_parameter(
-    field: msgspec.structs.FieldInfo, values: list[str], read: dict[str, Any], flaws: list[Flaw]
-) -> None:
-    repeatable = typing.get_origin(_bare(field.type)) is tuple
-    if not repeatable and len(values) > 1:
-        flaws.append(Flaw(f"?{field.encode_name}", "is given more than once"))
-        return
-    try:
-        found = msgspec.convert(values if repeatable else values[0], field.type, strict=False)
-    except msgspec.ValidationError as error:
-        flaws.append(Flaw(f"?{field.encode_name}", message_of(error, field.type)))
-        return
-    if found is None:  # which msgspec makes of the word
-        flaws.append(Flaw(f"?{field.encode_name}", "is not to be null: leave it out"))
-    read[field.name] = found
-
-
 def _read(kind: type[msgspec.Struct], members: Mapping[str, Any], at: str, flaws: list[Flaw]) -> dict[str, Any]:
     """The fields that are given and right."""
-    fields = _fields(kind)
+    fields = fields_of(kind)
     read: dict[str, Any] = {}
     for name, value in members.items():
         if full(flaws):
             return read
         field = fields.get(name)
         if field is None:
-            flaws.append(Flaw(at + pointer_to(name), _unknown(name, fields, flaws)))
+            flaws.append(Flaw(at + pointer_to(name), unknown(name, fields, flaws)))
             continue
         before = len(flaws)
         converted = _convert(field.type, value, at + pointer_to(name), flaws)
@@ -332,32 +186,23 @@ def _convert(kind: Any, value: Any, at: str, flaws: list[Flaw]) -> Any:
 
 
 @cache
-def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
     return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 @cache
 def _struct_in(kind: Any) -> type[msgspec.Struct] | None:
     """The struct that a field holds, also where it may be null."""
-    bare = _bare(kind)
+    bare = bare_type(kind)
     options = typing.get_args(bare) if isinstance(bare, types.UnionType) else (bare,)
     return next((one for one in options if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
 
 
-@cache
-def _values_of(kind: Any) -> Any:
-    """The type of the values of a mapping with values of one type; None for any other type."""
-    bare = _bare(kind)
-    if typing.get_origin(bare) is dict and typing.get_args(bare)[1] is not Any:
-        return typing.get_args(bare)[1]
-    return None
-
-
-def _bare(kind: Any) -> Any:
+def bare_type(kind: Any) -> Any:
     return typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
 
 
-def _unknown(name: str, fields: Mapping[str, Any], flaws: Sequence[Flaw]) -> str:
+def unknown(name: str, fields: Mapping[str, Any], flaws: Sequence[Flaw]) -> str:
     return f"is unknown{guess(name, fields, flaws)}"
 
 
@@ -383,3 +228,12 @@ def _unstorable(found: Any) -> Iterator[Flaw]:
                 yield Flaw(pointer_to(*path), "holds the character U+0000, which cannot be stored")
         elif isinstance(value, dict) and any("\0" in name for name in cast("dict[str, Any]", value)):
             yield Flaw(pointer_to(*path), "has a member whose name holds the character U+0000")
+
+
+@cache
+def _values_of(kind: Any) -> Any:
+    """The type of the values of a mapping with values of one type; None for any other type."""
+    bare = bare_type(kind)
+    if typing.get_origin(bare) is dict and typing.get_args(bare)[1] is not Any:
+        return typing.get_args(bare)[1]
+    return None

@@ -17,7 +17,7 @@ PARTS = "parts"
 """Their name in the application's state."""
 
 
-class Parts(CommandContext, frozen=True, kw_only=True):
+class Dependencies(CommandContext, frozen=True, kw_only=True):
     notes: JobNotes
     hub: Hub
     exposition: Exposition
@@ -25,6 +25,6 @@ class Parts(CommandContext, frozen=True, kw_only=True):
     outages: Outages
 
 
-def parts_of(request: Request[Any, Any, Any]) -> Parts:
+def dependencies_of(request: Request[Any, Any, Any]) -> Dependencies:
     """The parts of the application that was asked. Litestar's injection would cost 30 µs a request."""
     return request.app.state[PARTS]

@@ -9,7 +9,7 @@ import pytest
 
 from waterclock.model.errors import Flaw, Invalid
 from waterclock_api.http.problems import BadRequest
-from waterclock_api.http.request import pointer_to, read_struct
+from waterclock_api.http.request_body import pointer_to, read_struct
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.schemas.requests import READ_ONLY, JobWrite
 

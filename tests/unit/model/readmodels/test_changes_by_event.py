@@ -42,9 +42,9 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import RunStatus, Unreadable
 from waterclock.model.places import PlaceSpec, Reach, ReferenceSpec
 from waterclock.model.positions import parse_position
-from waterclock.model.readmodels.changes import AttemptChange, RunChange, StepChange
+from waterclock.model.readmodels.change_types import AttemptChange, RunChange, StepChange
+from waterclock.model.readmodels.changes_by_event import ended_unreadably, project
 from waterclock.model.readmodels.merge import Batch, fold
-from waterclock.model.readmodels.projections import ended_unreadably, project
 from waterclock.model.timestamps import Stamp
 from waterclock.wire.envelope import Entry, UnknownEvent, decode_document
 

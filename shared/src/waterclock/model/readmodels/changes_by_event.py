@@ -44,7 +44,7 @@ from waterclock.model.events import (
 from waterclock.model.outcomes import OUTCOME_OF_TAG, STATUS_OF_TAG, AttemptOutcome, Error, Unreadable
 from waterclock.model.places import Reach
 from waterclock.model.positions import Position
-from waterclock.model.readmodels.changes import (
+from waterclock.model.readmodels.change_types import (
     AttemptChange,
     AttemptsEnded,
     Change,

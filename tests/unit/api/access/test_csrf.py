@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from waterclock.kit.settings import SettingsError
-from waterclock_api.access.origins import CrossSite, Misdirected, Sites, allowed_hosts, cors_origins
+from waterclock_api.access.csrf import CrossSite, Misdirected, Sites, allowed_hosts, cors_origins
 
 SITES = Sites(("scheduler.example", "[2001:db8::1]"), ("https://ops.example", "http://localhost:3000"))
 FOLLOWED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
