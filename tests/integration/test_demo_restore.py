@@ -52,3 +52,11 @@ async def test_one_changed_value_changes_the_checksum_of_its_table_only(migrated
 
     assert different(before, between) == different(between, after) == ["partitions"]
     assert between["partitions"].rows == after["partitions"].rows
+
+
+async def test_what_the_api_notes_meanwhile_is_not_compared(migrated_postgres_url: str) -> None:
+    before = await tables(migrated_postgres_url)
+    async with await psycopg.AsyncConnection.connect(migrated_postgres_url) as connection:
+        await connection.execute("SELECT note_reached(ARRAY[0], ARRAY['one'], ARRAY[1::bigint])")
+        assert (await (await connection.execute("SELECT count(*) FROM reached")).fetchone()) == (1,)
+    assert before == await tables(migrated_postgres_url)

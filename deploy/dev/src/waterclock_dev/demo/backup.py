@@ -1,7 +1,7 @@
 """The second act: `db.backup` of Waterclock's own database, restored into another one and compared.
 
-While it is dumped the projector is stopped. It alone writes the database, and would go on to write the events of the
-backup's own run; without it the database stays as it was dumped, so that all of it can be compared, to the last row.
+While it is dumped the projector is stopped, since it would go on to write the events of the backup's own run. So the
+database stays as it was dumped, but for the table `reached`, and all others can be compared, to the last row.
 """
 
 from pathlib import Path
