@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
+from waterclock.client import ApiError, AsyncClient, endpoints
 from waterclock.kit import settings
-from waterclock_dev.client import Api, ApiRefused
 from waterclock_dev.installation import Installation, Plan
 from waterclock_dev.reload import changed
 from waterclock_dev.servers.external import Elsewhere
@@ -109,12 +108,12 @@ async def _run(installation: Installation, wishes: Wishes) -> None:
 async def _create_demo_jobs(installation: Installation) -> None:
     """Give a newcomer something to look at. A job of his own is better, so they are made in an empty store only."""
     try:
-        async with Api(installation.api_url) as api:
-            if await api.jobs():
+        async with AsyncClient(installation.api_url) as api:
+            if (await api.send(endpoints.list_jobs(limit=1))).items:
                 return
-            first, *_ = [await api.create_job(definition) for definition in DEMO_JOBS]
-            await api.trigger(first["id"])
-    except (ApiRefused, httpx.TransportError) as error:
+            first, *_ = [await api.send(endpoints.create_job(definition)) for definition in DEMO_JOBS]
+            await api.send(endpoints.trigger_job(first.id))
+    except ApiError as error:
         installation.tell(f"no demo jobs: {error}")
 
 

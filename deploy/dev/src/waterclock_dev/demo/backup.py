@@ -7,7 +7,7 @@ database stays as it was dumped, but for the table `reached`, and all others can
 from pathlib import Path
 from typing import Any
 
-from waterclock_dev.client import Api
+from waterclock.client import AsyncClient, endpoints
 from waterclock_dev.demo.compare import Table, different, tables
 from waterclock_dev.demo.live import DemoFailed, run_by_hand
 from waterclock_dev.demo.restore import fetched, restored
@@ -22,15 +22,15 @@ BACKUP: dict[str, Any] = {
 }
 
 
-async def play(installation: Installation, api: Api, folder: Path, screen: Screen) -> None:
+async def play(installation: Installation, api: AsyncClient, folder: Path, screen: Screen) -> None:
     """
     Raises:
         DemoFailed: the stored backup is not what its manifest says, or restores to something else than was dumped.
         ServerError: a program failed; the message says which and how.
     """
     screen.title("A backup of Waterclock's own database, by Waterclock")
-    job = await api.create_job(BACKUP)
-    screen.say(f"created demo/backup ({job['id']}); the projector stops, so the database stays as it is dumped")
+    job = await api.send(endpoints.create_job(BACKUP))
+    screen.say(f"created demo/backup ({job.id}); the projector stops, so the database stays as it is dumped")
     postgres = installation.record.postgres
     async with installation.projection_stopped():
         ended = await run_by_hand(api, job, screen)
@@ -41,8 +41,8 @@ async def play(installation: Installation, api: Api, folder: Path, screen: Scree
     copy = await tables(await restored(dump.file, postgres, installation.restorer))
     screen.say("restored by pg_restore into an empty database, and compared with the one that was dumped:")
     _compare(dumped, copy, screen)
-    run = await api.ended_run(ended["runId"])
-    screen.say(f"the projector is back and has read on: run {run['id']} {run['status']} after {run['durationMs']} ms")
+    run = await api.wait(ended["runId"])
+    screen.say(f"the projector is back and has read on: run {run.id} {run.status} after {run.duration_ms} ms")
 
 
 def _compare(dumped: dict[str, Table], copy: dict[str, Table], screen: Screen) -> None:

@@ -6,11 +6,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
 import psycopg
 
+from waterclock.client import ApiError, AsyncClient
 from waterclock.kit.settings import PREFIX
-from waterclock_dev.client import Api, ApiRefused
 from waterclock_dev.demo import backup, tides
 from waterclock_dev.demo.live import DemoFailed
 from waterclock_dev.demo.screen import Screen
@@ -39,10 +38,8 @@ async def show(environment: Mapping[str, str], screen: Screen, stop: asyncio.Eve
         try:
             await until(stop, _acts(installation, Path(folder), screen))
             reason = None if not stop.is_set() else reason
-        except (ServerError, DemoFailed, ApiRefused) as error:
+        except (ServerError, DemoFailed, ApiError) as error:
             reason = str(error)
-        except httpx.TransportError as error:
-            reason = f"the API went away: {error!r}"
         except psycopg.Error as error:
             reason = f"Postgres: {error}"
         except TimeoutError:
@@ -64,6 +61,6 @@ async def _acts(installation: Installation, folder: Path, screen: Screen) -> Non
     screen.say("starting Valkey, Postgres, S3, then api, projector, scheduler, worker")
     await installation.start()
     screen.say(f"all ready; the API is at {installation.api_url}")
-    async with asyncio.timeout(PATIENCE), Api(installation.api_url) as api:
+    async with asyncio.timeout(PATIENCE), AsyncClient(installation.api_url) as api:
         await tides.play(api, screen)
         await backup.play(installation, api, folder, screen)

@@ -1,15 +1,18 @@
 """The first act: a scheduled job and one started by hand, watched live; then the proof that no instant is missing."""
 
+from contextlib import aclosing
 from typing import Any
 
-from waterclock_dev.client import Api
+from waterclock.client import AsyncClient, Event, endpoints
+from waterclock.client.models import Job
+from waterclock.model.outcomes import STATUS_OF_TAG
 from waterclock_dev.demo.live import DemoFailed, run_by_hand
-from waterclock_dev.demo.screen import ENDS, Screen
+from waterclock_dev.demo.screen import Screen
 from waterclock_dev.servers.supervise import together
 
 SCHEDULE = "*/2 * * * * *"
 FIRES = 3  # to be seen from their decision to their end
-MOST = "1000"  # instants told at once
+MOST = 1000  # instants told at once
 TIDE: dict[str, Any] = {
     "jobName": "tide",
     "jobGroup": "demo",
@@ -25,20 +28,20 @@ BY_HAND: dict[str, Any] = {
 }
 
 
-async def play(api: Api, screen: Screen) -> None:
+async def play(api: AsyncClient, screen: Screen) -> None:
     """
     Raises:
         DemoFailed: a run did not succeed, or an instant has no decision or more than one.
     """
     screen.title(f"A job on the schedule {SCHEDULE}, and one started by hand")
-    tide = await api.create_job(TIDE)
-    by_hand = await api.create_job(BY_HAND)
-    screen.say(f"created demo/tide ({tide['id']}) and demo/by-hand ({by_hand['id']})")
+    tide = await api.send(endpoints.create_job(TIDE))
+    by_hand = await api.send(endpoints.create_job(BY_HAND))
+    screen.say(f"created demo/tide ({tide.id}) and demo/by-hand ({by_hand.id})")
     watched = _Watched()
-    await together(_watch(api, tide["id"], watched, screen), run_by_hand(api, by_hand, screen))
+    await together(_watch(api, tide.id, watched, screen), run_by_hand(api, by_hand, screen))
     screen.title("The ledger of demo/tide")
     await _prove(api, tide, watched.last, screen)
-    await api.disable_job(tide["id"])
+    await api.send(endpoints.set_status(tide.id, "1"))
 
 
 class _Watched:
@@ -49,12 +52,12 @@ class _Watched:
         self._unfinished: set[str] = set()
         self._ended = 0
 
-    def hear(self, kind: str, event: dict[str, Any]) -> None:
-        if kind == "run.requested":
-            self.last = event["nominalAt"]
-            self._unfinished.add(event["runId"])
-        elif kind in ENDS:
-            self._unfinished.discard(event["runId"])
+    def hear(self, event: Event) -> None:
+        if event.kind == "run.requested":
+            self.last = event.data["nominalAt"]
+            self._unfinished.add(event.data["runId"])
+        elif event.kind in STATUS_OF_TAG:
+            self._unfinished.discard(event.data["runId"])
             self._ended += 1
 
     @property
@@ -62,31 +65,33 @@ class _Watched:
         return self._ended >= FIRES and not self._unfinished
 
 
-async def _watch(api: Api, job_id: str, watched: _Watched, screen: Screen) -> None:
-    async for event in api.stream(f"/jobs/{job_id}/logs/stream?after=0"):
-        screen.event("tide", event)
-        watched.hear(event.type, event.data)
-        if watched.enough:
-            return
+async def _watch(api: AsyncClient, job_id: str, watched: _Watched, screen: Screen) -> None:
+    async with aclosing(api.follow(endpoints.job_events(job_id, after="0"))) as events:
+        async for event in events:
+            screen.event("tide", event)
+            watched.hear(event)
+            if watched.enough:
+                return
     raise DemoFailed("the job's stream ended")
 
 
-async def _prove(api: Api, job: dict[str, Any], last: str, screen: Screen) -> None:
+async def _prove(api: AsyncClient, job: Job, last: str, screen: Screen) -> None:
     """Ask for the proof, and show what it rests on: each instant and what became of it."""
-    since = {"from": job["createdAt"], "to": last}
-    proof = await api.get("/ledger/verify", jobId=job["id"], **since)
-    told = (await api.get(f"/jobs/{job['id']}/explain", **since, limit=MOST))["items"]
+    proof = await api.send(endpoints.verify(jobs=job.id, from_=job.created_at, to=last))
+    told = await api.send(endpoints.explain(job.id, from_=job.created_at, to=last, limit=MOST))
     rows: list[list[str]] = []
-    for one in told:
-        run = await api.ended_run(one["runId"]) if one["runId"] is not None else {}
-        took = f"{run['durationMs']} ms" if run.get("durationMs") is not None else ""
-        rows.append([one["instant"], one["fate"], one["runId"] or "", run.get("status", ""), took])
-        if one["fate"] == "fired" and run["status"] != "succeeded":
-            raise DemoFailed(f"run {one['runId']} is {run['status']}")
+    for one in told.items:
+        status, took = "", ""
+        if one.run_id is not None:
+            run = await api.wait(one.run_id)
+            status, took = run.status, f"{run.duration_ms} ms"
+        rows.append([one.instant, one.fate, one.run_id or "", status, took])
+        if one.fate == "fired" and status != "succeeded":
+            raise DemoFailed(f"run {one.run_id} is {status}")
     screen.table(["instant", "decision", "run", "status", "took"], rows)
-    decided = proof["fired"] + proof["skipped"] + proof["coalesced"]
-    if not proof["ok"] or proof["pending"] or not decided == proof["instants"] == len(rows):
+    decided = proof.fired + proof.skipped + proof.coalesced
+    if not proof.ok or proof.pending or not decided == proof.instants == len(rows):
         raise DemoFailed(f"the ledger does not add up: {proof}")
     if decided < FIRES:
         raise DemoFailed(f"only {decided} instants were decided")
-    screen.say(f"{proof['instants']} instants, {decided} decisions: none is missing, none is double")
+    screen.say(f"{proof.instants} instants, {decided} decisions: none is missing, none is double")
