@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import grp
 import os
 import pwd
@@ -14,16 +13,12 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.support.certificates import Authority
 from tests.support.repository import ROOT
 from waterclock_dev.servers.children import Child, ending_with_us
 from waterclock_dev.servers.ports import LOOPBACK
@@ -137,28 +132,10 @@ def lasting_port() -> int:
 
 
 def certify(folder: Path) -> None:
-    """A key and a certificate for the loopback address, signed by itself."""
-    folder.mkdir(exist_ok=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
-    now = dt.datetime.now(dt.UTC)  # noqa: TID251
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "gateway.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "gateway.key").write_bytes(secret)
+    """A key, and a certificate with that of the authority which signed it: a file to show, and one to trust."""
+    authority = Authority(folder)
+    certificate, _ = authority.issue("gateway")
+    certificate.write_bytes(certificate.read_bytes() + authority.file.read_bytes())
 
 
 def replace(path: Path, text: str) -> None:
