@@ -3,11 +3,15 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from shutil import move
 
 import pytest
+from watchfiles import main
 
-from waterclock_dev.reload import NoExecutors, changed, located
+from waterclock_dev.reload import CannotWatch, NoExecutors, changed, located
 
 
 def test_a_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,12 +36,108 @@ def test_what_is_not_there_is_named(name: str) -> None:
         located(name)
 
 
-@pytest.mark.asyncio
-async def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
+@asynccontextmanager
+async def noticed(*places: Path) -> AsyncGenerator[asyncio.Task[None]]:
+    """What is done meanwhile is noticed in the end."""
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(changed(list(places)), name="watch")
+        await asyncio.sleep(0)
+        yield watching
+
+
+async def is_quiet(watching: asyncio.Task[None]) -> bool:
+    """Whether nothing is noticed in six times the quiet that ends a change."""
+    done, _ = await asyncio.wait([watching], timeout=0.3)
+    return not done
+
+
+@pytest.fixture
+def tides(tmp_path: Path) -> Path:
     file = tmp_path / "tides.py"
     file.write_text("")
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(changed([tmp_path]), name="watch")
-        await asyncio.sleep(0)
-        os.utime(file, ns=(1, 1))
-        await watching
+    return file
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    (tmp_path / "flood" / "deep").mkdir(parents=True)
+    (tmp_path / "flood" / "deep" / "ebb.py").write_text("")
+    return tmp_path / "flood"
+
+
+@pytest.mark.asyncio
+async def test_a_changed_file_is_noticed(tides: Path) -> None:
+    async with noticed(tides):
+        os.utime(tides, ns=(1, 1))
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_an_editor_replaces_is_noticed_and_then_watched(tides: Path) -> None:
+    for _ in range(2):
+        async with noticed(tides):
+            new = tides.parent / "new"
+            new.write_text("# new")
+            new.replace(tides)
+
+
+@pytest.mark.asyncio
+async def test_what_vanishes_is_noticed_and_so_is_its_return(package: Path) -> None:
+    away = package.parent / "away"
+    file = package / "deep" / "ebb.py"
+    for place in (file, package):
+        async with noticed(place):
+            file.unlink()
+        async with noticed(place):
+            file.write_text("")
+        async with noticed(package):
+            move(package, away)
+        async with noticed(place):
+            move(away, package)
+
+
+@pytest.mark.asyncio
+async def test_a_new_folder_and_what_it_holds_are_noticed(package: Path) -> None:
+    async with noticed(package):
+        (package / "neap").mkdir()
+    async with noticed(package):
+        (package / "neap" / "low.py").write_text("")
+
+
+@pytest.mark.asyncio
+async def test_what_is_no_source_of_theirs_is_not_noticed(tides: Path, package: Path) -> None:
+    async with noticed(tides, package / "deep") as watching:
+        for other in (tides.parent / "other.py", package / "other.py", package / "deep" / "notes.txt"):
+            other.write_text("")
+        for hidden in ("__pycache__", ".git"):
+            (package / "deep" / hidden).mkdir()
+            (package / "deep" / hidden / "ebb.py").write_text("")
+        assert await is_quiet(watching)
+        (package / "deep" / "ebb.py").write_text("# new")
+
+
+@pytest.mark.asyncio
+async def test_a_burst_is_one_change(package: Path) -> None:
+    async with noticed(package):
+        for number in range(100):
+            (package / f"{number}.py").write_text("")
+    async with noticed(package) as watching:
+        assert await is_quiet(watching)
+        (package / "1.py").write_text("# new")
+
+
+@pytest.mark.asyncio
+async def test_without_places_nothing_is_noticed() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(changed([]), name="watch")
+        assert await is_quiet(watching)
+        watching.cancel()
+
+
+@pytest.mark.asyncio
+async def test_a_system_that_lets_nothing_be_watched_says_why(tides: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: Path, **__: object) -> None:
+        raise RuntimeError("Too many open files (os error 24)")
+
+    monkeypatch.setattr(main, "RustNotify", refuses)
+    with pytest.raises(CannotWatch, match="Too many open files"):
+        await changed([tides])

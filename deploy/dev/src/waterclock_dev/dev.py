@@ -12,7 +12,7 @@ import msgspec
 from waterclock.client import ApiError, AsyncClient, endpoints
 from waterclock.kit import settings
 from waterclock_dev.installation import Installation, Plan
-from waterclock_dev.reload import changed
+from waterclock_dev.reload import CannotWatch, changed
 from waterclock_dev.servers.external import Elsewhere
 from waterclock_dev.servers.ports import LOOPBACK, free_port
 from waterclock_dev.servers.prefix import Prefixed
@@ -118,10 +118,13 @@ async def _create_demo_jobs(installation: Installation) -> None:
 
 
 async def _reload(installation: Installation, sources: list[Path]) -> None:
-    while True:
-        await changed(sources)
-        installation.tell("an executor changed; workers drain and start again")
-        await installation.restart_workers()
+    try:
+        while True:
+            await changed(sources)
+            installation.tell("an executor changed; workers drain and start again")
+            await installation.restart_workers()
+    except CannotWatch as error:
+        installation.tell(f"executors are not watched any more: {error}")
 
 
 def _say_where(installation: Installation) -> None:
