@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from statistics import mode
 from typing import Any
 
 import psycopg
@@ -168,7 +169,8 @@ async def test_no_event_is_missed_where_a_clock_was_set_back(
         for partition in range(2):
             await api.caught_up(partition)
         before = await _all(api, EVENTS)
-        ahead = api.log.partition_of(jobs[0])
+        ahead = mode(map(api.log.partition_of, jobs))
+        job_id = next(one for one in jobs if api.log.partition_of(one) == ahead)
         async with api.parts.reading() as connection:
             place = "(SELECT percentile_disc(0.3) WITHIN GROUP (ORDER BY seq) FROM events WHERE partition = %s)"
             changed = f"UPDATE events SET at = at + interval '1 hour' WHERE partition = %s AND seq < {place}"
@@ -180,8 +182,8 @@ async def test_no_event_is_missed_where_a_clock_was_set_back(
         for partition in range(2):
             own = [[one["id"] for one in found if _partition(one) == partition] for found in (before, after)]
             assert own[0] == own[1]
-        assert [one["id"] for one in await _all(api, EVENTS, jobId=jobs[0])] == [
-            one["id"] for one in before if one.get("jobId") == jobs[0]
+        assert [one["id"] for one in await _all(api, EVENTS, jobId=job_id)] == [
+            one["id"] for one in before if one.get("jobId") == job_id
         ]
 
 
