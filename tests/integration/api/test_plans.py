@@ -10,7 +10,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from waterclock.store.connection.statements import statement
-from waterclock_api.queries.events import LOOKED_AT
+from waterclock_api.queries.events import LOOKED_AT, Wanted, beginnings, page_of
 from waterclock_api.queries.read_models import PACKAGE
 
 RUNS = 100_000
@@ -99,15 +99,24 @@ def test_a_page_of_the_audit_costs_what_it_may_look_at(filled: psycopg.Connectio
     filled.execute("ANALYZE events")
     filled.execute(statement("prefer_order", PACKAGE).replace(b"true)", b"false)"))
     newest: dict[str, Any] = {"partitions": [0, 1], "epochs": [2**62] * 2, "seqs": [0] * 2, "most": LOOKED_AT}
-    for name, given in (
-        ("events_of_log", {}),
-        ("events_of_log", {"types": ["job.deleted"], "actor": "nobody", "actor_at": "nobody@"}),
-        ("events_of_log", {"epochs": [1, 1], "seqs": [EVENTS // 2, EVENTS // 2]}),
-        ("events_of_job", {"partitions": [0], "epochs": [2**62], "seqs": [0], "subject": "job4"}),
-        ("events_of_run", {"partitions": [0], "epochs": [2**62], "seqs": [0], "subject": "job4-4"}),
+    for most, given in (
+        (2 * LOOKED_AT, {}),
+        (2 * LOOKED_AT, {"types": ["job.deleted"], "actor": "nobody", "actor_at": "nobody@"}),
+        (2 * LOOKED_AT, {"epochs": [1, 1], "seqs": [EVENTS // 2, EVENTS // 2]}),
+        (1_000, {"partitions": [0], "epochs": [2**62], "seqs": [0], "job_id": "job4"}),
+        (10, {"partitions": [0], "epochs": [2**62], "seqs": [0], "run_id": "job4-4"}),
     ):
-        wanted = newest | {"types": [], "actor": None, "actor_at": None, "from": 0, "to": 2 * NOW} | given
-        assert _read(filled, name, wanted) <= 2 * LOOKED_AT, (name, given)
+        wanted = newest | {"job_id": None, "run_id": None, "types": [], "actor": None, "actor_at": None} | given
+        assert _read(filled, "newest_events", wanted | {"from": 0, "to": 2 * NOW}) <= most, given
+
+
+@pytest.mark.asyncio
+async def test_a_page_of_the_audit_is_planned_for_what_it_asks(store_url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(store_url, autocommit=True) as connection:
+        for _ in range(10):
+            await page_of(connection, Wanted(), beginnings([0]))
+        found = await connection.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%job_id%'")
+        assert await found.fetchone() == (0,)
 
 
 def test_a_job_as_it_was_costs_no_history(filled: psycopg.Connection) -> None:

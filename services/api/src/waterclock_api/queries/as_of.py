@@ -101,7 +101,7 @@ def _folded(entries: list[Entry]) -> JobState | None:
 
 
 async def _last_run(connection: Connection, partition: int, run_id: str, at: int) -> LastRun | None:
-    wanted = Wanted(of="run", subject=run_id, types=_OF_RUNS, to_ms=at, limit=RUN_EVENTS_MOST)
+    wanted = Wanted(run_id=run_id, types=_OF_RUNS, to_ms=at, limit=RUN_EVENTS_MOST)
     page = await page_of(connection, wanted, beginnings([partition]))
     changes = [change for entry in reversed(page.entries) for change in changes_of(entry)]
     row = next((one for one in fold(changes).runs if one.requested_at is not msgspec.UNSET), None)

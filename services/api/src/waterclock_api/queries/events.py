@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,10 +36,10 @@ Places = Mapping[int, tuple[int, int]]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events: `types` are tags; `from_ms` and `to_ms`, both inclusive; of all, or of the `subject`."""
+    """Which events: of all, of a job or of a run; `types` are tags, `from_ms` and `to_ms` both inclusive."""
 
-    of: Literal["log", "job", "run"] = "log"
-    subject: str | None = None
+    job_id: str | None = None
+    run_id: str | None = None
     types: tuple[str, ...] = ()
     actor: str | None = None
     from_ms: int | None = None
@@ -88,7 +88,8 @@ async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[in
         "partitions": partitions,
         "epochs": [left[one][0] for one in partitions],
         "seqs": [left[one][1] for one in partitions],
-        "subject": wanted.subject,
+        "job_id": wanted.job_id,
+        "run_id": wanted.run_id,
         "types": list(wanted.types),
         **_actor(wanted.actor),
         "from": _OLDEST_MS if wanted.from_ms is None else wanted.from_ms,
@@ -97,7 +98,7 @@ async def _look(connection: Connection, wanted: Wanted, left: dict[int, tuple[in
     }
     async with connection.transaction():
         await connection.execute(statement("prefer_order", PACKAGE))
-        cursor = await connection.execute(statement(f"events_of_{wanted.of}", PACKAGE), arguments)
+        cursor = await connection.execute(statement("newest_events", PACKAGE), arguments, prepare=False)
         rows = await cursor.fetchall()
     streams: dict[int, list[_Seen]] = {one: [] for one in partitions}
     for partition, epoch, seq, at, fits in rows:

@@ -92,11 +92,7 @@ async def _listed(request: AnyRequest) -> Answer:
     if query.job_id is not None and query.run_id is not None:
         flaw = Flaw("?runId", "cannot be given beside jobId")
         raise BadRequest(f"{flaw.pointer}: {flaw.message}", flaw)
-    if query.job_id is not None:
-        return await _told(request, of, query, Wanted(of="job", subject=query.job_id))
-    if query.run_id is not None:
-        return await _told(request, of, query, Wanted(of="run", subject=query.run_id))
-    return await _told(request, of, query, Wanted())
+    return await _told(request, of, query, Wanted(job_id=query.job_id, run_id=query.run_id))
 
 
 @get(
@@ -106,7 +102,7 @@ async def _listed(request: AnyRequest) -> Answer:
 async def list_history(request: AnyRequest, job_id: Id) -> Answer:
     """List what happened to a job, newest first: changes, decisions, runs with their steps; also once it is deleted."""
     query = read_query(request, HistoryQuery)
-    told = _told(request, _reading(request, query), query, Wanted(of="job", subject=job_id), known=job_id)
+    told = _told(request, _reading(request, query), query, Wanted(job_id=job_id), known=job_id)
     return await until_left(request, told)
 
 
@@ -130,8 +126,9 @@ async def _told(
         limit=query.limit,
     )
     partitions = range(parts.log.partitions)
-    if wanted.subject is not None:
-        one = parts.log.partition_of(wanted.subject)
+    subject = wanted.job_id or wanted.run_id
+    if subject is not None:
+        one = parts.log.partition_of(subject)
         partitions = range(one, one + 1)
     places = _places(query.cursor, partitions)
     if query.cursor is None:

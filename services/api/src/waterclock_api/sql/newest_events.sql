@@ -1,6 +1,9 @@
 -- Read where the newest events of some partitions stand, older than a place in each, newest first, at most `most` of each;
--- times in ms. Whether one fits the filters is told beside it (empty arrays and null: no filter), so that what is looked at
--- is bounded. An actor fits that is `actor`, or that has an address, in which there is no @, after `actor_at`. Only months from `from` on are read, and nothing after `to`; within its month what is older is for the caller.
+-- times in ms. `job_id` or `run_id`: only those of the job or the run, which lies in one partition. Whether one fits the
+-- other filters is told beside it (empty arrays and null: no filter), so that what is looked at is bounded. An actor fits
+-- that is `actor`, or that has an address, in which there is no @, after `actor_at`. Only months from `from` on are read,
+-- and nothing after `to`; within its month what is older is for the caller. To be planned anew for each call: which index
+-- is read depends on which of the three is asked for.
 SELECT found.partition, found.epoch, found.seq, (extract(epoch FROM found.at) * 1000)::bigint AS at, found.fits
 FROM unnest(%(partitions)s::int[], %(epochs)s::bigint[], %(seqs)s::bigint[]) AS place (partition, epoch, seq)
 CROSS JOIN LATERAL (
@@ -13,7 +16,9 @@ CROSS JOIN LATERAL (
             AND strpos(substr(actor_of(document), length(%(actor_at)s::text) + 1), '@') = 0
         END AS fits
     FROM events
-    WHERE partition = place.partition
+    WHERE (partition = place.partition OR %(job_id)s::text IS NOT NULL OR %(run_id)s::text IS NOT NULL)
+      AND (job_id = %(job_id)s::text OR %(job_id)s::text IS NULL)
+      AND (run_id = %(run_id)s::text OR %(run_id)s::text IS NULL)
       AND (epoch, seq) < (place.epoch, place.seq)
       AND at >= date_trunc('month', to_timestamp(%(from)s::bigint / 1000.0), 'UTC')
       AND at <= to_timestamp(%(to)s::bigint / 1000.0)
