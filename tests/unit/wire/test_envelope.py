@@ -16,7 +16,6 @@ from waterclock.wire.envelope import (
     UnknownEvent,
     decode_document,
     encode_body,
-    encode_template,
     read_document,
     read_entry,
 )
@@ -26,23 +25,22 @@ STEPS = StepLogged(
     run_id=R, attempt=2, fence=102, lines=(LogLine(at=Stamp("2026-03-29T01:00:00.000Z"), level="info", text="[{"),)
 )
 STARTED = RunStarted(run_id=R, worker="w", session="w-1", attempt=2, fence=102)
+BODY_OF_STARTED = b'{"type":"run.started","worker":"w","session":"w-1"}'
+FACTS = f'"runId":"{R}","attempt":2,"fence":102'.encode()
+"""What a script knows of it, and puts beside its body."""
 
 
 def test_what_the_script_knew_is_read_into_the_event() -> None:
-    body = encode_template(STARTED, "runId", "attempt", "fence")
-    facts = f'"runId":"{R}","attempt":2,"fence":102'.encode()
 
-    entry = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000", b"x": facts})
+    entry = read_entry(0, "1-7", {b"b": BODY_OF_STARTED, b"p": b"1-6", b"t": b"1774746000000", b"x": FACTS})
 
     assert entry.event == STARTED
     assert (entry.position, entry.prev, entry.at) == (Position(0, 1, 7), "1-6", 1_774_746_000_000)
 
 
 def test_the_document_names_place_time_and_type_once_each() -> None:
-    body = encode_template(STARTED, "runId", "attempt", "fence")
-    facts = f'"runId":"{R}","attempt":2,"fence":102'.encode()
 
-    document = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000", b"x": facts}).document
+    document = read_entry(0, "1-7", {b"b": BODY_OF_STARTED, b"p": b"1-6", b"t": b"1774746000000", b"x": FACTS}).document
 
     for name in (
         b'"id":"0-1-7"',
@@ -86,7 +84,7 @@ def test_a_field_from_the_future_is_skipped() -> None:
     ],
 )
 def test_what_does_not_fit_is_parked_and_says_why(body: bytes, kind: str) -> None:
-    entry = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000"})
+    entry = read_entry(0, "1-7", {b"b": BODY_OF_STARTED, b"p": b"1-6", b"t": b"1774746000000"})
 
     assert (entry.type, entry.prev) == (kind, "1-6")
     assert isinstance(entry.event, UnknownEvent)
@@ -180,7 +178,7 @@ TOLD = b'{"type":"run.succeeded","runId":"a-1","jobId":"a","attempt":2,"fence":7
     ],
 )
 def test_of_an_end_that_cannot_be_read_its_tag_run_and_attempt_are_told(body: bytes) -> None:
-    entry = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000"})
+    entry = read_entry(0, "1-7", {b"b": BODY_OF_STARTED, b"p": b"1-6", b"t": b"1774746000000"})
 
     event = entry.event
     assert isinstance(event, UnknownEvent)

@@ -362,8 +362,6 @@ AnyRunEvent = (
     | RunDied
 )
 AnyStepEvent = StepStarted | StepLogged | StepProgressed | StepFinished
-FleetEvent = WorkerJoined | WorkerLeft | QueuePaused | QueueResumed
-LogEvent = LeadershipTaken | EpochBegan | LogForked | ArchiveLost | LogTruncated
 StoredEvent = (
     JobCreated
     | JobChanged

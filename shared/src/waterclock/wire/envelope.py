@@ -138,12 +138,6 @@ def encode_body(event: Event) -> bytes:
     return _encoder.encode(event)
 
 
-def encode_template(event: Event, *from_script: str) -> bytes:
-    """Encode a body without the members (named as on the wire) that the script will put beside it."""
-    members: dict[str, Any] = msgspec.to_builtins(event)
-    return _encoder.encode({name: value for name, value in members.items() if name not in from_script})
-
-
 def time_of(fields: Mapping[bytes, bytes]) -> int:
     """When an entry was appended, ms; 0 where it does not say."""
     try:

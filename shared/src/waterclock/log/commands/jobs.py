@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Literal, NamedTuple, cast
 
 import msgspec
@@ -15,7 +15,6 @@ from waterclock.log.commands.requests import Unit, check_queues, with_replacing
 from waterclock.log.connection.errors import ClockAhead, Halted, Unreadable
 from waterclock.log.connection.scripts import Script, Told, always
 from waterclock.log.gates import gate_of
-from waterclock.log.reader import Reader
 from waterclock.model.definition import Definition
 from waterclock.model.events import AnyJobEvent
 from waterclock.model.ids import JobId
@@ -50,13 +49,6 @@ class Raced(NamedTuple):
 
 
 Defined = Appended | Raced | Replayed | KeyReused
-
-
-class Changed(NamedTuple):
-    """Jobs whose definition changed, by partition, and the ids to go on from."""
-
-    job_ids: dict[int, list[JobId]]
-    last: dict[int, str]
 
 
 class _Define(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,21 +204,6 @@ async def define(
         case "ahead":
             assert expected_now is not None
             raise ClockAhead(reply.now, expected_now)
-
-
-async def wait_changes(reader: Reader, after: Mapping[int, str], timeout: float) -> Changed:
-    """Wait for changes of definitions in these partitions, at most `timeout` s. The id `$` stands for: from now on.
-
-    The doorbell keeps about a thousand rings: who was away for longer reloads what it knows.
-    """
-    names = {reader.keys.partition(partition, "changes"): partition for partition in after}
-    found = await reader.read({name: after[partition] for name, partition in names.items()}, count=1000, block=timeout)
-    job_ids: dict[int, list[JobId]] = {}
-    last = dict(after)
-    for name, entries in found.items():
-        job_ids[names[name]] = [JobId(fields[b"job"].decode()) for _, fields in entries]
-        last[names[name]] = entries[-1][0]
-    return Changed(job_ids, last)
 
 
 def kept(job: StoredJob, barred_through: str) -> str:

@@ -23,8 +23,6 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry, UnknownEvent
 
-CHANNEL = "waterclock_projected"
-
 _encoder = msgspec.json.Encoder()
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
