@@ -19,6 +19,7 @@ from tests.simulation import rules
 from tests.support.memory.store import Store
 from tests.support.memory.values import Stream
 from waterclock.log.connection.scripts import Script
+from waterclock.model.cron.schedule import parse
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
     FireCoalesced,
@@ -35,8 +36,6 @@ from waterclock.model.events import (
     RunSucceeded,
     RunTimedOut,
 )
-from waterclock.model.ids import JobId
-from waterclock.model.instants.fires import bounds_of, schedule_of
 from waterclock.model.instants.misfire import digest
 from waterclock.model.timestamps import millis, stamp
 from waterclock.wire.envelope import Entry, read_entry
@@ -272,12 +271,21 @@ class Oracle:
                 self._expect(mark == job.mark, f"the mark of {job_id} is {mark}, and {job.mark} was decided")
 
     def _instants(self, job_id: str, definition: Definition, after: int, through: int) -> list[int]:
-        schedule = schedule_of(JobId(job_id), definition)
-        if schedule is None or through <= after:
+        if definition.cron_expression is None or through <= after:
             return []
-        start_at, end_at = bounds_of(definition)
+        schedule = parse(
+            definition.cron_expression,
+            timezone=definition.timezone,
+            dialect=definition.cron_dialect,
+            gap=definition.dst_gap,
+            fold=definition.dst_fold,
+            seed=job_id,
+        )
+        start = 0 if definition.start_at is None else millis(definition.start_at)
         found = schedule.between(after, through)
-        return [one for one in found if (start_at or 0) <= one <= (end_at or one)]
+        return [
+            one for one in found if start <= one and (definition.end_at is None or one <= millis(definition.end_at))
+        ]
 
     def _expect(self, holds: object, otherwise: str) -> None:
         if not holds:

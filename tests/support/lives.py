@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested, RunStarted
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.instants.fires import bounds_of, owed, schedule_of
+from waterclock.model.instants.fires import owed
 from waterclock.model.instants.misfire import (
     Coalesce,
     Fire,
@@ -24,6 +24,7 @@ from waterclock.model.instants.misfire import (
     settle,
     settle_edit,
 )
+from waterclock.model.instants.timetable import bounds_of, schedule_of
 from waterclock.model.job import (
     ClearLogs,
     Create,

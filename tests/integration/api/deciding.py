@@ -12,8 +12,8 @@ from waterclock.log import clock
 from waterclock.log.commands import fires, requests
 from waterclock.log.commands.jobs import load_job
 from waterclock.model.ids import JobId
-from waterclock.model.instants.fires import bounds_of, schedule_of
 from waterclock.model.instants.misfire import policy_of, settle
+from waterclock.model.instants.timetable import bounds_of, schedule_of
 from waterclock.model.timestamps import stamp
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000

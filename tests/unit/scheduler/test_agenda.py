@@ -13,7 +13,7 @@ from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId
-from waterclock.model.instants.fires import schedule_of
+from waterclock.model.instants.timetable import schedule_of
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import stamp
 from waterclock_scheduler.agenda import Agenda, Due

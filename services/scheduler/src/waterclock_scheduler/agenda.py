@@ -17,11 +17,10 @@ from itertools import count
 import msgspec
 
 from waterclock.log.commands.jobs import StoredJob
-from waterclock.model.cron.schedule import Schedule
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId
-from waterclock.model.instants.fires import bounds_of, schedule_of
 from waterclock.model.instants.misfire import Policy, policy_of
+from waterclock.model.instants.timetable import Timetable, bounds_of, schedule_of
 from waterclock.model.job import Job
 
 
@@ -30,7 +29,7 @@ class Planned(msgspec.Struct, kw_only=True, eq=False, gc=False):
 
     job_id: JobId
     version: int
-    schedule: Schedule
+    schedule: Timetable
     policy: Policy
     mark: int  # ms, as the partition has it
     floor: int  # ms: the mark, or just before `startAt`
@@ -45,7 +44,7 @@ class Planned(msgspec.Struct, kw_only=True, eq=False, gc=False):
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """Jobs of one schedule that owe the same instants, those after `floor`."""
 
-    schedule: Schedule
+    schedule: Timetable
     floor: int
     jobs: tuple[Planned, ...]
 
@@ -53,7 +52,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 class _Slot(msgspec.Struct, kw_only=True, eq=False):
     """The jobs of a schedule whose next instant is this one; once it is empty it is done with."""
 
-    schedule: Schedule
+    schedule: Timetable
     at: int
     jobs: dict[JobId, Planned]
 
@@ -67,7 +66,7 @@ class _Group(msgspec.Struct, kw_only=True, eq=False):
 class Agenda:
     def __init__(self) -> None:
         self._jobs: dict[str, Planned] = {}
-        self._groups: dict[Schedule, _Group] = {}
+        self._groups: dict[Timetable, _Group] = {}
         self._heap: list[tuple[int, int, _Slot]] = []
         self._ties = count()
 

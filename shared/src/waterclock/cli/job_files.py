@@ -28,7 +28,7 @@ from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.durations import moment, seconds
 from waterclock.model.ids import JobId
-from waterclock.model.instants.fires import schedule_of
+from waterclock.model.instants.timetable import schedule_of
 from waterclock.model.parameters.bounds import LABEL_MOST, bound_flaws
 from waterclock.model.retry import RetryPolicy
 

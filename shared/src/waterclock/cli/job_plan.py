@@ -13,7 +13,7 @@ from waterclock.client.models import Job
 from waterclock.model.cron.parse import is_seeded
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId
-from waterclock.model.instants.fires import bounds_of, schedule_of
+from waterclock.model.instants.timetable import named_by
 from waterclock.model.names import normal
 from waterclock.model.parameters.bounds import change_flaws
 from waterclock.model.timestamps import stamp
@@ -199,16 +199,10 @@ class _Instants(msgspec.Struct, frozen=True):
 
 
 def _instants(definition: Definition | None, job_id: str | None, after: int, through: int) -> _Instants:
-    if definition is None or not definition.enabled or definition.cron_expression is None:
+    if definition is None or not definition.enabled:
         return _Instants(0, [], through)
-    schedule = schedule_of(JobId(job_id or ""), definition)
-    assert schedule is not None
-    start, end = bounds_of(definition)
-    low = after if start is None else max(after, start - 1)
-    high = through if end is None else min(through, end)
-    if low >= high:
-        return _Instants(0, [], through)
-    count, listed = schedule.count_between(low, high), schedule.between(low, high, LISTED)
+    named = named_by(JobId(job_id or ""), definition)
+    count, listed = named.count_between(after, through), named.between(after, through, LISTED)
     return _Instants(count, listed, through if len(listed) == count else listed[-1])
 
 

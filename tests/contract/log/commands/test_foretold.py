@@ -13,9 +13,9 @@ from waterclock.log.liveness.sessions import join
 from waterclock.model.definition import MisfirePolicy, Overlap
 from waterclock.model.events import FireCoalesced, FireSkipped, RunCancelled, RunRequested
 from waterclock.model.ids import RunId
-from waterclock.model.instants.fires import schedule_of
 from waterclock.model.instants.misfire import policy_of, settle
 from waterclock.model.instants.simulate import Simulated, simulate
+from waterclock.model.instants.timetable import schedule_of
 
 pytestmark = pytest.mark.asyncio
 

@@ -17,8 +17,9 @@ import pytest
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import created_job, due_run
-from waterclock.model.instants.fires import bounds_of, jitter_ms, owed, schedule_of
+from waterclock.model.instants.fires import jitter_ms, owed
 from waterclock.model.instants.misfire import policy_of, settle, settle_edit
+from waterclock.model.instants.timetable import bounds_of, schedule_of
 from waterclock.model.job import Delete, Job, JobCommand, Replace, SetStatus, decide, must_settle
 from waterclock.model.timestamps import Stamp, millis, stamp
 

@@ -12,7 +12,7 @@ from waterclock.model.cron.schedule import TZDATA_VERSION
 from waterclock.model.definition import Definition, MisfirePolicy, OverlapPolicy
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import JobId, RunId, due_run
-from waterclock.model.instants.fires import Owed, jitter_ms, owed, schedule_of
+from waterclock.model.instants.fires import Owed, jitter_ms, owed
 from waterclock.model.instants.misfire import (
     Coalesce,
     Fire,
@@ -22,6 +22,7 @@ from waterclock.model.instants.misfire import (
     policy_of,
     settle,
 )
+from waterclock.model.instants.timetable import schedule_of
 from waterclock.model.job import Job
 from waterclock.model.timestamps import stamp
 

@@ -10,7 +10,7 @@ from tests.support.lives import BEGAN, DAY, DEFINITIONS, HOUR, J
 from waterclock.model.definition import Definition
 from waterclock.model.instants.backfill import plan
 from waterclock.model.instants.simulate import Simulated, simulate
-from waterclock.model.instants.timeline import Named
+from waterclock.model.instants.timetable import named_by
 from waterclock.model.job import Job
 from waterclock.model.timestamps import millis
 
@@ -34,8 +34,8 @@ def test_every_instant_of_the_outage_is_foretold_once(
     definition: Definition, outage: tuple[int, int], running: bool
 ) -> None:
     found = foretold(definition, outage, running=running)
-    named = Named(job_of(definition))
-    assert found.instants == found.fired + found.skipped + found.coalesced == named.count(*outage)
+    named = named_by(J, definition)
+    assert found.instants == found.fired + found.skipped + found.coalesced == named.count_between(*outage)
     told = [millis(run.nominal_at) for run in found.runs]
     for part in found.unfired:
         between = named.between(millis(part.first) - 1, millis(part.last))
@@ -80,6 +80,6 @@ def test_the_pages_of_a_backfill_are_all_that_is_decided_of_the_range(
         since = page.next_from
     else:
         found += plan(job, from_ms=since, to_ms=high, mark=mark, limit=1 << 30).instants
-    whole = Named(job).between(low - 1, high)
+    whole = named_by(J, job.definition).between(low - 1, high)
     assert found == [instant for instant in whole if instant <= mark or not definition.enabled]
     assert plan(job, from_ms=low, to_ms=high, mark=mark, limit=limit).pending == len(whole) - len(found)

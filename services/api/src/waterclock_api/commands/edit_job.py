@@ -19,8 +19,8 @@ from waterclock.model.definition import Definition
 from waterclock.model.errors import KeyReused, NameTaken, NotFound, TryLater, VersionMismatch
 from waterclock.model.events import AnyJobEvent, EditReason, JobCreated
 from waterclock.model.ids import ID_PATTERN, JobId
-from waterclock.model.instants.fires import bounds_of, schedule_of
 from waterclock.model.instants.misfire import policy_of, settle_edit
+from waterclock.model.instants.timetable import named_by
 from waterclock.model.job import Create, Delete, Job, JobCommand, Replace, SetStatus, decide, evolve, must_settle
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp, stamp
@@ -186,16 +186,11 @@ def _owed(caller: Caller, stored: StoredJob, reason: EditReason, now: int) -> tu
         TryLater: the backlog is long.
     """
     definition = stored.definition
-    schedule = schedule_of(stored.job_id, definition)
-    if schedule is None:
-        return ()
-    start_at, end_at = bounds_of(definition)
+    named = named_by(stored.job_id, definition)
     units: list[Unit] = []
     mark = stored.mark
     while mark < now:
-        settlement = settle_edit(
-            schedule, mark=mark, now=now, policy=policy_of(definition), reason=reason, start_at=start_at, end_at=end_at
-        )
+        settlement = settle_edit(named, mark=mark, now=now, policy=policy_of(definition), reason=reason)
         unit = fires.unit(stored, settlement, mark=mark, actor=caller.actor, command_id=caller.command.id, trace=apart)
         if unit.items:
             units.append(unit)

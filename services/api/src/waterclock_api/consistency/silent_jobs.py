@@ -11,8 +11,7 @@ from waterclock.log.commands.jobs import StoredJob, load_jobs, marks_of
 from waterclock.log.connection.errors import Unreadable
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.ids import JobId
-from waterclock.model.instants.timeline import Named
-from waterclock.model.job import Job
+from waterclock.model.instants.timetable import named_by
 from waterclock.model.timestamps import stamp
 
 LOOKED_AT = 1000  # jobs of a partition
@@ -58,7 +57,7 @@ def _silent(stored: StoredJob, now: int) -> Silent | None:
     if not stored.definition.enabled:
         return None
     try:
-        first = Named(Job(job_id=stored.job_id, version=stored.version, definition=stored.definition)).first_after(now)
+        first = named_by(stored.job_id, stored.definition).after(now)
     except BadSchedule:  # its scheduler says so
         return None
     if first is None or first > stored.mark:

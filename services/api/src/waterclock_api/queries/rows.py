@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.ids import JobId
-from waterclock.model.instants.fires import bounds_of, schedule_of
+from waterclock.model.instants.timetable import named_by
 from waterclock.model.outcomes import Error, Unreadable
 from waterclock.model.parameters.authority import held_by
 from waterclock.model.places import PlaceSpec
@@ -69,18 +70,10 @@ def next_fires(job_id: str, definition: Definition, now: int, count: int) -> lis
     if not definition.enabled:
         return []
     try:
-        schedule = schedule_of(JobId(job_id), definition)
+        named = named_by(JobId(job_id), definition)
     except BadSchedule:  # accepted by another release, whose rules or zones were others
         return []
-    if schedule is None:
-        return []
-    start, end = bounds_of(definition)
-    after = now if start is None else max(now, start - 1)
-    found: list[Stamp] = []
-    while len(found) < count and (instant := schedule.after(after)) is not None and (end is None or instant <= end):
-        found.append(stamp(instant))
-        after = instant
-    return found
+    return [stamp(instant) for instant in islice(named.following(now), count)]
 
 
 def run_of(row: Row, attempts: Sequence[Attempt] = (), steps: Sequence[Step] = ()) -> Run:

@@ -13,7 +13,7 @@ from waterclock.model.cron.schedule import TZDATA_VERSION
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import backfilled_run
 from waterclock.model.instants.fires import Owing
-from waterclock.model.instants.timeline import FOREVER, Named
+from waterclock.model.instants.timetable import FOREVER, named_by
 from waterclock.model.job import Job
 from waterclock.model.timestamps import Stamp, stamp
 
@@ -40,11 +40,11 @@ def plan(job: Job, *, from_ms: int, to_ms: int, mark: int, limit: int) -> Backfi
     Raises:
         BadSchedule: the definition cannot be read.
     """
-    named = Named(job)
+    named = named_by(job.job_id, job.definition)
     decided = min(to_ms, mark if job.definition.enabled else FOREVER)
     instants = tuple(named.between(from_ms - 1, decided, limit))
-    left = named.count(instants[-1], decided) if len(instants) == limit else 0
-    return Backfill(instants=instants, left=left, pending=named.count(max(decided, from_ms - 1), to_ms))
+    left = named.count_between(instants[-1], decided) if len(instants) == limit else 0
+    return Backfill(instants=instants, left=left, pending=named.count_between(max(decided, from_ms - 1), to_ms))
 
 
 def requested(

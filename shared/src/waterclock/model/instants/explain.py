@@ -21,12 +21,12 @@ from waterclock.model.instants.reasons import MISFIRE_POLICIES, decided, now_is,
 from waterclock.model.instants.timeline import (
     Decided,
     DecisionEvent,
-    Named,
     Recorded,
     Span,
     Standing,
     spans,
 )
+from waterclock.model.instants.timetable import Timetable
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.timestamps import Stamp, millis, stamp
 
@@ -205,8 +205,8 @@ def _idle(moment: int, standing: Standing) -> Explanation:
     )
 
 
-def _not_due(moment: int, named: Named) -> Explanation:
-    before, after = named.last_before(moment), named.first_after(moment)
+def _not_due(moment: int, named: Timetable) -> Explanation:
+    before, after = named.last_before(moment), named.after(moment)
     reason, why = _why_not_due(moment, named)
     around = "" if named.schedule is None else _around(before, after)
     return Explanation(
@@ -222,7 +222,7 @@ def _not_due(moment: int, named: Named) -> Explanation:
     )
 
 
-def _why_not_due(moment: int, named: Named) -> tuple[str, str]:
+def _why_not_due(moment: int, named: Timetable) -> tuple[str, str]:
     schedule = named.schedule
     if schedule is None:
         return "noSchedule", "the job had no schedule and ran on demand only"
@@ -244,7 +244,7 @@ def _around(before: int | None, after: int | None) -> str:
     return f" Of its instants {last}, {following}."
 
 
-def _with_shift(named: Named, instant: int, explanation: Explanation) -> Explanation:
+def _with_shift(named: Timetable, instant: int, explanation: Explanation) -> Explanation:
     """With what a change of the local clock did to the instant, if it did."""
     note = None if named.schedule is None else shift_note(named.schedule, instant)
     if note is None:

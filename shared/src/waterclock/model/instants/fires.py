@@ -13,12 +13,12 @@ from typing import Protocol, assert_never
 
 import msgspec
 
-from waterclock.model.cron.schedule import TZDATA_VERSION, Schedule, parse
+from waterclock.model.cron.schedule import TZDATA_VERSION
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import JobId, RunId, due_run
 from waterclock.model.instants.misfire import Coalesce, Decision, Fire, Settlement, Skip, digest
-from waterclock.model.timestamps import Stamp, millis, stamp
+from waterclock.model.timestamps import Stamp, stamp
 
 Trace = Callable[[RunId], str | None]
 """The traceparent that a run of an instant (ms) begins with."""
@@ -73,31 +73,6 @@ def owed(
                 assert_never(decision)
         after = through
     return tuple(found)
-
-
-def schedule_of(job_id: JobId, definition: Definition) -> Schedule | None:
-    """The job's schedule; None for a job that runs on demand only.
-
-    Raises:
-        BadSchedule: it cannot be read.
-    """
-    if definition.cron_expression is None:
-        return None
-    return parse(
-        definition.cron_expression,
-        timezone=definition.timezone,
-        dialect=definition.cron_dialect,
-        gap=definition.dst_gap,
-        fold=definition.dst_fold,
-        seed=job_id,
-    )
-
-
-def bounds_of(definition: Definition) -> tuple[int | None, int | None]:
-    """`startAt` and `endAt`, ms: the job names no instant before the first or after the second."""
-    start = None if definition.start_at is None else millis(definition.start_at)
-    end = None if definition.end_at is None else millis(definition.end_at)
-    return start, end
 
 
 def jitter_ms(run_id: RunId, longest_s: float) -> int:

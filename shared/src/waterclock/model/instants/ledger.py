@@ -10,6 +10,7 @@ instants prove that each decision is about what lies in its interval. All moment
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Literal
 
@@ -20,10 +21,17 @@ from waterclock.model.events import FireSkipped, RunRequested
 from waterclock.model.ids import JobId
 from waterclock.model.instants.misfire import digest
 from waterclock.model.instants.timeline import Decided, DecisionEvent, Recorded, Span, spans
+from waterclock.model.instants.timetable import BEGINNING, Timetable
 from waterclock.model.timestamps import Stamp, millis, stamp
 
 LISTED = 1_000
 """Breaches of a kind that a verdict lists; one with as many may hide more."""
+
+
+AHEAD = 32, 2_000
+"""Instants computed at once where they are proved one by one: at first and at most."""
+
+_HOUR = 3_600_000
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -111,6 +119,29 @@ class _Claim(msgspec.Struct, frozen=True, kw_only=True):
     digest: str | None  # None: of the one instant
 
 
+class _Ahead:
+    """The instants of one short part of time after the other: what follows is computed ahead."""
+
+    __slots__ = ("_after", "_found", "_room", "_through", "named")
+
+    def __init__(self, named: Timetable) -> None:
+        self.named = named
+        self._found: list[int] = []
+        self._after = self._through = BEGINNING
+        self._room = AHEAD[0]
+
+    def between(self, after: int, through: int) -> list[int]:
+        if not self._after <= after <= through <= self._through:
+            room, far = self._room, through + self._room * _HOUR
+            self._found = self.named.between(after, far, room)
+            self._after = after
+            self._through = self._found[-1] if len(self._found) == room else far
+            self._room = min(2 * room, AHEAD[1])
+            if self._through < through:
+                return self.named.between(after, through)
+        return self._found[bisect_right(self._found, after) : bisect_right(self._found, through)]
+
+
 class _Proof:
     """The interval (after, through] that is proved, and what was found so far."""
 
@@ -127,6 +158,7 @@ class _Proof:
         self._doubles: list[Breach] = []
         self._strays: list[Breach] = []
         self._tzdata: set[str] = set()
+        self._ahead = _Ahead(Timetable(schedule=None))
 
     def verdict(self) -> Verdict:
         return Verdict(
@@ -147,12 +179,12 @@ class _Proof:
         named = span.standing.named
         if span.ended_by is None:
             high = min(high, self._now)
-            pending = named.count(low, high)
+            pending = named.count_between(low, high)
             if pending:
                 self._pending += pending
-                self._oldest_pending = named.first_after(low)
+                self._oldest_pending = named.after(low)
             return
-        missing = named.count(low, high)
+        missing = named.count_between(low, high)
         self._instants += missing
         if span.ended_by == "decision":
             _list(self._holes, _breach(span, low, high, missing, "the chain of decisions is broken: this was left out"))
@@ -168,7 +200,7 @@ class _Proof:
             count = _clipped(span, claim, low, again)
             _list(self._doubles, _breach(span, low, again, count, "this was decided before"))
             self._fates[claim.fate] += _clipped(span, claim, low, high)
-            self._instants += span.standing.named.count(max(low, span.mark), high)
+            self._instants += span.standing.named.count_between(max(low, span.mark), high)
             return
         if span.standing.state != "enabled":
             self._fates[claim.fate] += claim.count
@@ -193,15 +225,17 @@ class _Proof:
         """How many instants lie in the span; None if they are those that the decision claims."""
         named, after, through = span.standing.named, span.after, span.through
         if claim.digest is None:
-            instants = named.few(after, through)
+            if self._ahead.named is not named:
+                self._ahead = _Ahead(named)
+            instants = self._ahead.between(after, through)
             return None if instants == [claim.first] else len(instants)
         if self._deep:
             instants = named.between(after, through)
             ends = (instants[0], instants[-1]) if instants else (0, 0)
             same = len(instants) == claim.count and ends == (claim.first, claim.last)
             return None if same and digest(instants) == claim.digest else len(instants)
-        count = named.count(after, through)
-        same = count == claim.count and named.first_after(after) == claim.first
+        count = named.count_between(after, through)
+        same = count == claim.count and named.after(after) == claim.first
         return None if same and named.last_before(through + 1) == claim.last else count
 
     def _trusted(self, span: Span, event: DecisionEvent, claim: _Claim) -> bool:
@@ -226,7 +260,7 @@ def _clipped(span: Span, claim: _Claim, low: int, high: int) -> int:
     """How many of the claimed instants lie in (low, high], a part of the span."""
     if (low < claim.first and claim.last <= high) or claim.count == 1:
         return claim.count if low < claim.last <= high else 0
-    return min(span.standing.named.count(low, high), claim.count)
+    return min(span.standing.named.count_between(low, high), claim.count)
 
 
 def _list(breaches: list[Breach], breach: Breach) -> None:

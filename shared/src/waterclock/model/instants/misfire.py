@@ -21,6 +21,7 @@ import msgspec
 from waterclock.model.cron.schedule import Schedule
 from waterclock.model.definition import Definition, MisfirePolicy
 from waterclock.model.events import EditReason, SkipReason
+from waterclock.model.instants.timetable import Timetable
 
 UNIT = 100_000
 """Instants in a unit that only skips."""
@@ -105,7 +106,7 @@ def _policy(misfire: MisfirePolicy, threshold: float, window: float, limit: int,
 
 
 def settle(
-    schedule: Schedule,
+    schedule: Schedule | Timetable,
     *,
     mark: int,
     now: int,
@@ -119,33 +120,31 @@ def settle(
     """
     if now <= mark:
         return Settlement(decisions=(), through=mark)
-    low, high = _named(mark, now, start_at, end_at)
+    named = _named(schedule, start_at, end_at)
     edge = now - policy.threshold_ms
-    instants = schedule.between(low, high, ON_TIME_LIMIT + 1)
+    instants = named.between(mark, now, ON_TIME_LIMIT + 1)
     if len(instants) <= ON_TIME_LIMIT and (not instants or instants[0] > edge):
         return Settlement(decisions=tuple(_on_time(instants)), through=now)
 
-    edge = min(max(edge, low), high)
-    cut, reason = _cut(schedule, low, edge, now, policy)
-    on_time = schedule.before_newest(edge, high, ON_TIME_LIMIT)
-    front: list[tuple[int, int, SkipReason]] = [(low, cut, reason)]
+    edge = min(max(edge, mark), now)
+    cut, reason = _cut(named, mark, edge, now, policy)
+    on_time = named.before_newest(edge, now, ON_TIME_LIMIT)
+    front: list[tuple[int, int, SkipReason]] = [(mark, cut, reason)]
     if cut == edge:
         front.append((edge, on_time, "overflow"))
-    skipped, through = _front(schedule, front)
+    skipped, through = _front(named, front)
     if through is not None:
         return Settlement(decisions=skipped, through=through)
 
     late: Iterable[Decision] = ()
     if cut < edge:
-        late = (
-            _folded(schedule, cut, edge, now) if policy.misfire == "2" else _caught_up(schedule, cut, edge, now, policy)
-        )
-        late = (*late, *_skip(schedule, edge, on_time, "overflow"))
-    return Settlement(decisions=(*skipped, *late, *_on_time(schedule.between(on_time, high))), through=now)
+        late = _folded(named, cut, edge, now) if policy.misfire == "2" else _caught_up(named, cut, edge, now, policy)
+        late = (*late, *_skip(named, edge, on_time, "overflow"))
+    return Settlement(decisions=(*skipped, *late, *_on_time(named.between(on_time, now))), through=now)
 
 
 def settle_edit(
-    schedule: Schedule,
+    schedule: Schedule | Timetable,
     *,
     mark: int,
     now: int,
@@ -161,15 +160,15 @@ def settle_edit(
     """
     if now <= mark:
         return Settlement(decisions=(), through=mark)
-    low, high = _named(mark, now, start_at, end_at)
-    cut = high
+    named = _named(schedule, start_at, end_at)
+    cut = now
     if reason == "edited":
-        edge = min(max(now - policy.threshold_ms, low), high)
-        cut = schedule.before_newest(edge, high, ON_TIME_LIMIT)
-    skipped, through = _front(schedule, [(low, cut, reason)])
+        edge = min(max(now - policy.threshold_ms, mark), now)
+        cut = named.before_newest(edge, now, ON_TIME_LIMIT)
+    skipped, through = _front(named, [(mark, cut, reason)])
     if through is not None:
         return Settlement(decisions=skipped, through=through)
-    return Settlement(decisions=(*skipped, *_on_time(schedule.between(cut, high))), through=now)
+    return Settlement(decisions=(*skipped, *_on_time(named.between(cut, now))), through=now)
 
 
 def digest(*batches: Sequence[int]) -> str:
@@ -184,31 +183,29 @@ def _digest(batches: Iterable[Sequence[int]]) -> str:
     return hashed.hexdigest()[:16]
 
 
-def _named(mark: int, now: int, start_at: int | None, end_at: int | None) -> tuple[int, int]:
-    """The part of (mark, now] in which the job names instants."""
-    low = mark if start_at is None else min(max(mark, start_at - 1), now)
-    high = now if end_at is None else max(min(now, end_at), low)
-    return low, high
+def _named(schedule: Schedule | Timetable, start_at: int | None, end_at: int | None) -> Timetable:
+    whole = schedule if isinstance(schedule, Timetable) else Timetable(schedule=schedule)
+    return whole.within(start_at, end_at)
 
 
-def _cut(schedule: Schedule, low: int, edge: int, now: int, policy: Policy) -> tuple[int, SkipReason]:
+def _cut(named: Timetable, low: int, edge: int, now: int, policy: Policy) -> tuple[int, SkipReason]:
     """Through when late instants are skipped, and why."""
     if policy.misfire == "3":
         return edge, "misfire"
     if policy.misfire == "2":
-        newest = schedule.before_newest(low, edge, 1)
-        return schedule.before_newest(low, newest, FOLD_LIMIT), "overflow"
+        newest = named.before_newest(low, edge, 1)
+        return named.before_newest(low, newest, FOLD_LIMIT), "overflow"
     window = min(max(now - policy.catchup_window_ms - 1, low), edge)
-    cut = schedule.before_newest(window, edge, policy.catchup_limit)
+    cut = named.before_newest(window, edge, policy.catchup_limit)
     return cut, "overflow" if cut > window else "window"
 
 
-def _front(schedule: Schedule, ranges: list[tuple[int, int, SkipReason]]) -> tuple[tuple[Skip, ...], int | None]:
+def _front(named: Timetable, ranges: list[tuple[int, int, SkipReason]]) -> tuple[tuple[Skip, ...], int | None]:
     """A Skip for each range that holds instants; with the moment they reach, if they are a unit already."""
     skips: list[Skip] = []
     room = UNIT
     for after, through, reason in ranges:
-        instants = schedule.between(after, through, room + 1)
+        instants = named.between(after, through, room + 1)
         full = len(instants) > room
         if kept := instants[:room]:
             skips.append(Skip(first=kept[0], last=kept[-1], count=len(kept), reason=reason, digest=digest(kept)))
@@ -218,45 +215,43 @@ def _front(schedule: Schedule, ranges: list[tuple[int, int, SkipReason]]) -> tup
     return tuple(skips), None
 
 
-def _caught_up(schedule: Schedule, cut: int, edge: int, now: int, policy: Policy) -> Iterator[Fire]:
-    for place, instant in enumerate(schedule.between(cut, edge)):
+def _caught_up(named: Timetable, cut: int, edge: int, now: int, policy: Policy) -> Iterator[Fire]:
+    for place, instant in enumerate(named.between(cut, edge)):
         yield Fire(instant=instant, trigger="catchup", ready_at=now + place * policy.catchup_pace_ms)
 
 
-def _folded(schedule: Schedule, cut: int, edge: int, now: int) -> Iterator[Decision]:
+def _folded(named: Timetable, cut: int, edge: int, now: int) -> Iterator[Decision]:
     """One run for the newest instant in (cut, edge], with the others folded into it."""
-    newest = schedule.last_between(cut, edge, 2)
+    newest = named.last_between(cut, edge, 2)
     if not newest:
         return
     *older, into = newest
     if not older:
         yield Fire(instant=into, trigger="catchup", ready_at=now)
         return
-    first, last = schedule.after(cut), older[0]
+    first, last = named.after(cut), older[0]
     assert first is not None
-    count = schedule.count_between(cut, last)
-    fingerprint = _digest(_batches(schedule, cut, last))
+    count = named.count_between(cut, last)
+    fingerprint = _digest(_batches(named, cut, last))
     yield Coalesce(first=first, last=last, count=count, into=into, digest=fingerprint)
     yield Fire(instant=into, trigger="catchup", ready_at=now, folded=count, folded_first=first)
 
 
-def _skip(schedule: Schedule, after: int, through: int, reason: SkipReason) -> Iterator[Skip]:
+def _skip(named: Timetable, after: int, through: int, reason: SkipReason) -> Iterator[Skip]:
     """One Skip for a range of any length; none, if it holds no instant."""
-    first, newest = schedule.after(after), schedule.last_between(after, through, 1)
+    first, newest = named.after(after), named.last_between(after, through, 1)
     if not newest:
         return
     assert first is not None
-    count = schedule.count_between(after, through)
-    yield Skip(
-        first=first, last=newest[0], count=count, reason=reason, digest=_digest(_batches(schedule, after, through))
-    )
+    count = named.count_between(after, through)
+    yield Skip(first=first, last=newest[0], count=count, reason=reason, digest=_digest(_batches(named, after, through)))
 
 
 def _on_time(instants: list[int]) -> Iterator[Fire]:
     return (Fire(instant=instant, trigger="schedule", ready_at=instant) for instant in instants)
 
 
-def _batches(schedule: Schedule, after: int, through: int) -> Iterator[list[int]]:
-    while batch := schedule.between(after, through, _BATCH):
+def _batches(named: Timetable, after: int, through: int) -> Iterator[list[int]]:
+    while batch := named.between(after, through, _BATCH):
         yield batch
         after = batch[-1]

@@ -15,11 +15,12 @@ import msgspec
 from waterclock.model.definition import MisfirePolicy, Overlap
 from waterclock.model.events import FireCoalesced, FireSkipped, RequestedState, RunRequested, Trigger
 from waterclock.model.ids import RunId
-from waterclock.model.instants.fires import Owing, bounds_of, owed, schedule_of
+from waterclock.model.instants.fires import Owing, owed
 from waterclock.model.instants.misfire import policy_of, settle
 from waterclock.model.instants.overlap import Met, Unfinished
 from waterclock.model.instants.reasons import MISFIRE_POLICIES, decided
 from waterclock.model.instants.timeline import Decided
+from waterclock.model.instants.timetable import named_by
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp, millis
 
@@ -106,10 +107,9 @@ def simulate(job: Owing, *, from_ms: int, to_ms: int, running: bool = False, lim
 
 def _appended(job: Owing, line: Unfinished, mark: int, now: int) -> Iterator[Met]:
     definition = job.definition
-    schedule, policy = schedule_of(job.job_id, definition), policy_of(definition)
-    start_at, end_at = bounds_of(definition)
-    while schedule is not None and mark < now:
-        settlement = settle(schedule, mark=mark, now=now, policy=policy, start_at=start_at, end_at=end_at)
+    named, policy = named_by(job.job_id, definition), policy_of(definition)
+    while mark < now:
+        settlement = settle(named, mark=mark, now=now, policy=policy)
         for one in owed(job, settlement, mark=mark):
             yield line.meet(one, definition.overlap, now=now)
         mark = settlement.through

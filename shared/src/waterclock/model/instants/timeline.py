@@ -11,7 +11,6 @@ moments are milliseconds since the epoch.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Literal, Protocol
 
@@ -28,20 +27,14 @@ from waterclock.model.events import (
     JobEnabled,
     RunRequested,
 )
-from waterclock.model.instants.fires import bounds_of, schedule_of
+from waterclock.model.instants.timetable import BEGINNING, FOREVER, Timetable, named_by
 from waterclock.model.job import Job, evolve
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import millis
 
-BEGINNING, FOREVER = -(1 << 60), 1 << 60
-
 State = Literal["notYetCreated", "enabled", "disabled", "deleted"]
 DecisionEvent = RunRequested | FireSkipped | FireCoalesced
 LifeEvent = JobCreated | JobChanged | JobEnabled | JobDisabled | JobDeleted
-
-_HOUR = 3_600_000
-_LOOKS_BACK = tuple(_HOUR * hours for hours in (1, 24, 24 * 32, 24 * 366, 24 * 366 * 9, 24 * 366 * 100))
-_AHEAD = 32, 2_000  # instants computed at once, at first and at most
 
 
 class Recorded(Protocol):
@@ -68,7 +61,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     state: State
     job: Job
-    named: Named
+    named: Timetable
     since: Turning
 
 
@@ -93,68 +86,6 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     mark: int
     decision: Decided | None = None
     ended_by: Literal["decision", "job"] | None = None
-
-
-class Named:
-    """The instants that a job's definition names.
-
-    Raises:
-        BadSchedule: it cannot be read.
-    """
-
-    __slots__ = ("_ahead", "_ahead_after", "_ahead_through", "_room", "end", "schedule", "start")
-
-    def __init__(self, job: Job) -> None:
-        self.schedule = schedule_of(job.job_id, job.definition)
-        start, end = bounds_of(job.definition)
-        self.start = BEGINNING if start is None else start
-        self.end = FOREVER if end is None else end
-        self._ahead: list[int] = []
-        self._ahead_after = self._ahead_through = BEGINNING
-        self._room = _AHEAD[0]
-
-    def between(self, after: int, through: int, limit: int | None = None) -> list[int]:
-        """The instants in (after, through], ascending, the first `limit` of them."""
-        after, through = max(after, self.start - 1), min(through, self.end)
-        if self.schedule is None or after >= through:
-            return []
-        return self.schedule.between(after, through, limit)
-
-    def few(self, after: int, through: int) -> list[int]:
-        """As `between`, for one short part after the other: what follows is computed ahead."""
-        if not self._ahead_after <= after <= through <= self._ahead_through:
-            room, far = self._room, through + self._room * _HOUR
-            self._ahead = self.between(after, far, room)
-            self._ahead_after = after
-            self._ahead_through = self._ahead[-1] if len(self._ahead) == room else far
-            self._room = min(2 * room, _AHEAD[1])
-            if self._ahead_through < through:
-                return self.between(after, through)
-        return self._ahead[bisect_right(self._ahead, after) : bisect_right(self._ahead, through)]
-
-    def count(self, after: int, through: int) -> int:
-        """How many instants lie in (after, through], without listing them."""
-        after, through = max(after, self.start - 1), min(through, self.end)
-        if self.schedule is None or after >= through:
-            return 0
-        return self.schedule.count_between(after, through)
-
-    def first_after(self, moment: int) -> int | None:
-        if self.schedule is None:
-            return None
-        found = self.schedule.after(max(moment, self.start - 1))
-        return None if found is None or found > self.end else found
-
-    def last_before(self, moment: int) -> int | None:
-        """The newest instant before the moment, sought for a century."""
-        if self.schedule is None:
-            return None
-        through = min(moment - 1, self.end)
-        for back in _LOOKS_BACK:
-            after = max(through - back, self.start - 1)
-            if after < through and (found := self.schedule.last_between(after, through, 1)):
-                return found[0]
-        return None
 
 
 def spans(entries: Iterable[Recorded]) -> Iterator[Span]:
@@ -230,12 +161,12 @@ def _following(standing: Standing | None, turning: Turning) -> Standing | None:
         return msgspec.structs.replace(standing, state="deleted", since=turning)
     state: State = "enabled" if job.definition.enabled else "disabled"
     if standing is None or standing.state in {"deleted", "notYetCreated"}:
-        return Standing(state=state, job=job, named=Named(job), since=turning)
+        return Standing(state=state, job=job, named=named_by(job.job_id, job.definition), since=turning)
     same = standing.job.definition.schedules_like(job.definition)
     return Standing(
         state=state,
         job=job,
-        named=standing.named if same else Named(job),
+        named=standing.named if same else named_by(job.job_id, job.definition),
         since=standing.since if standing.state == state else turning,
     )
 

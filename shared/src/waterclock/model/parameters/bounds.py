@@ -15,7 +15,7 @@ from waterclock.model.cron.schedule import BadSchedule, check_letters, parse
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
-from waterclock.model.instants.fires import bounds_of, schedule_of
+from waterclock.model.instants.timetable import FOREVER, bounds_of, named_by
 from waterclock.model.names import LONGEST, name_flaw, normal
 
 TEXT_MOST = 1000  # characters of a remark or a reason
@@ -89,16 +89,15 @@ def schedule_flaws(job_id: JobId, definition: Definition, now: int) -> Iterator[
             parse("@daily", timezone=definition.timezone)
             return
         check_letters(definition.cron_expression)
-        schedule = schedule_of(job_id, definition)
+        named = named_by(job_id, definition)
     except BadSchedule as error:
         yield Flaw(f"/{'timezone' if definition.cron_expression is None else error.field}", error.message)
         return
-    assert schedule is not None
-    start, end = bounds_of(definition)
-    first = schedule.after(now if start is None else max(now, start - 1))
-    if first is None:
+    if named.after(now) is not None:
+        return
+    if named.within(None, FOREVER).after(now) is None:
         yield Flaw("/cronExpression", "names no instant in the future")
-    elif end is not None and first > end:
+    else:
         yield Flaw("/endAt", "lies before the first instant that the schedule names from now on")
 
 

@@ -14,7 +14,7 @@ from waterclock.model.cron.zones import LAST
 from waterclock.model.definition import Definition, MisfirePolicy
 from waterclock.model.errors import Flaw, Invalid
 from waterclock.model.instants.simulate import Simulated, simulate
-from waterclock.model.instants.timeline import Named
+from waterclock.model.instants.timetable import named_by
 from waterclock.model.job import Job
 from waterclock.model.timestamps import Stamp, millis
 from waterclock_api.access.principal import caller_id
@@ -108,7 +108,7 @@ def _counted(job: Job, low: int, high: int) -> int:
     if high - low > LONGEST:
         raise Invalid(Flaw("/from", f"is more than {LONGEST // _YEAR} years before to"))
     try:
-        instants = Named(job).count(low, high)
+        instants = named_by(job.job_id, job.definition).count_between(low, high)
     except BadSchedule as error:
         raise Invalid(Flaw(pointer_to("definition", error.field), error.message)) from error
     if instants > INSTANTS_MOST:
