@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from itertools import islice
 
+import msgspec
 from litestar import post
 
 from waterclock.model.cron.parse import is_seeded
@@ -15,10 +15,12 @@ from waterclock.model.cron.schedule import (
     check_letters,
     described,
     local_time,
-    parse,
     shift_note,
 )
+from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
+from waterclock.model.ids import JobId
+from waterclock.model.instants.timetable import named_by
 from waterclock.model.timestamps import millis, stamp
 from waterclock_api.access.principal import caller_id
 from waterclock_api.dependencies import dependencies_of
@@ -50,31 +52,35 @@ async def preview_schedule(request: AnyRequest) -> Answer:
 
 
 def _preview(write: PreviewWrite, after: int, flaws: list[Flaw]) -> Preview | None:
-    expression, seed = write.cron_expression, write.job_id or ""
-    named = partial(parse, expression, timezone=write.timezone, dialect=write.cron_dialect, seed=seed)
+    job_id = JobId(write.job_id or "")
+    definition = Definition(
+        job_name="",
+        invoke_target="",
+        cron_expression=write.cron_expression,
+        timezone=write.timezone,
+        cron_dialect=write.cron_dialect,
+        dst_gap=write.dst_gap,
+        dst_fold=write.dst_fold,
+    )
     try:
-        check_letters(expression)
-        schedule = named(gap=write.dst_gap, fold=write.dst_fold)
+        check_letters(write.cron_expression)
+        named = named_by(job_id, definition)
     except BadSchedule as error:
         flaws.append(Flaw(pointer_to(error.field), error.message))
         return None
-    instants = list(islice(_following(schedule, after), write.count))
-    generous = named(gap="shift", fold="both")
+    schedule = named.schedule
+    assert schedule is not None
+    instants = list(islice(named.following(after), write.count))
+    generous = named_by(job_id, msgspec.structs.replace(definition, dst_gap="shift", dst_fold="both"))
     left_out = [] if not instants else sorted({*generous.between(after, instants[-1])}.difference(instants))
     return Preview(
         words=described(schedule),
         dialect=schedule.dialect,
         timezone=schedule.timezone,
         items=[_item(schedule, one) for one in instants],
-        left_out=[_item(generous, one) for one in left_out],
+        left_out=[_item(schedule, one) for one in left_out],
         notes=list(_notes(write, len(instants))),
     )
-
-
-def _following(schedule: Schedule, after: int) -> Iterator[int]:
-    while (found := schedule.after(after)) is not None:
-        yield found
-        after = found
 
 
 def _item(schedule: Schedule, at: int) -> PreviewItem:
