@@ -1,36 +1,28 @@
 """What became of each instant of a job, and why; also why a moment was never due.
 
-    entries ──timeline──► spans ──► instants, each with the event that decided it ──reasons──► sentences
+    entries ──table──► rows ──► instants, each with the event that decided it ──reasons──► sentences
 
 All moments are milliseconds since the epoch, but those of an Explanation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from waterclock.model.cron.schedule import described, local_time, shift_note
 from waterclock.model.cron.zones import FIRST, LAST
-from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import RunId
 from waterclock.model.instants.not_due import why_unnamed
-from waterclock.model.instants.reasons import MISFIRE_POLICIES, decided, now_is, stood, undecided
-from waterclock.model.instants.timeline import (
-    Decided,
-    DecisionEvent,
-    Recorded,
-    Span,
-    Standing,
-    spans,
-)
+from waterclock.model.instants.reasons import decided, now_is, stood, undecided
+from waterclock.model.instants.table import Fate, Recorded, Row, Standing, table
 from waterclock.model.instants.timetable import Timetable
 from waterclock.model.outcomes import RunStatus
+from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp, millis, stamp
 
-Fate = Literal["fired", "skipped", "coalesced", "pending", "notDue", "disabled", "deleted", "notYetCreated"]
 Runs = Mapping[RunId, RunStatus]
 
 
@@ -76,11 +68,10 @@ def explain(
         BadSchedule: a definition cannot be read.
     """
     found: list[Explanation] = []
-    for span in spans(entries):
-        low, high = max(span.after, from_ms - 1), min(span.through, to_ms)
-        if low < high:
-            found += _explained(span, low, high, now_ms, runs, limit - len(found))
-        if len(found) >= limit or span.after >= to_ms:
+    for row in table(entries, now=now_ms):
+        instants = row.instants(from_ms - 1, to_ms, limit - len(found))
+        found += [_explained(row, instant, now_ms, runs) for instant in instants]
+        if len(found) >= limit or row.after >= to_ms:
             break
     return tuple(found)
 
@@ -93,15 +84,14 @@ def explain_moment(
     Raises:
         BadSchedule: a definition cannot be read.
     """
-    for span in spans(entries):
-        if not span.after < at_ms <= span.through:
+    for row in table(entries, now=now_ms):
+        if not row.after < at_ms <= row.through:
             continue
-        found = _explained(span, at_ms - 1, at_ms, now_ms, runs, 1)
-        if found:
-            return found[0]
-        if span.standing.state != "enabled":
-            return _idle(at_ms, span.standing)
-        return _not_due(at_ms, span.standing.named)
+        if row.instants(at_ms - 1, at_ms):
+            return _explained(row, at_ms, now_ms, runs)
+        if row.standing.state != "enabled":
+            return _idle(at_ms, row.standing)
+        return _not_due(at_ms, row.standing.named)
     return None
 
 
@@ -125,100 +115,67 @@ def with_forgotten(explanation: Explanation, kept_from_ms: int) -> Explanation:
     return msgspec.structs.replace(explanation, fate="forgotten", reason="retention", text=text)
 
 
-def _explained(span: Span, low: int, high: int, now: int, runs: Runs | None, limit: int) -> list[Explanation]:
-    """The instants in (low, high], a part of the span."""
-    return [
-        _with_shift(span.standing.named, instant, _fate(span, instant, now, runs))
-        for instant in _instants(span, low, high, limit)
-    ]
+def _explained(row: Row, instant: int, now: int, runs: Runs | None) -> Explanation:
+    """One instant of a row, with what a change of the local clock did to it, if it did."""
+    explanation, schedule = _fate(row, instant, now, runs), row.standing.named.schedule
+    note = None if schedule is None else shift_note(schedule, instant)
+    if note is None:
+        return explanation
+    return msgspec.structs.replace(explanation, text=f"{explanation.text} Its local time: {note}.")
 
 
-def _instants(span: Span, low: int, high: int, limit: int) -> Iterator[int]:
-    """Those that the schedule names, and those that the decision says it is about, should they differ."""
-    instants = span.standing.named.between(low, high, limit)
-    if span.decision is not None:
-        said = [instant for instant in _ends(span.decision) if low < instant <= high]
-        instants = sorted({*instants, *said})[:limit]
-    return iter(instants)
-
-
-def _ends(decision: Decided) -> tuple[int, ...]:
-    event = decision.event
-    if isinstance(event, RunRequested):
-        return () if event.nominal_at is None else (millis(event.nominal_at),)
-    return millis(event.first), millis(event.last)
-
-
-def _fate(span: Span, instant: int, now: int, runs: Runs | None) -> Explanation:
-    decision = span.decision
-    if decision is None and span.standing.state != "enabled":
-        return _idle(instant, span.standing)
-    ends = () if decision is None else _ends(decision)
-    if decision is None or not ends or not ends[0] <= instant <= ends[-1]:
-        return _pending(span, instant, now)
-    event = decision.event
-    fate, reason, run_id = _told(event)
-    return Explanation(
-        instant=stamp(instant),
-        fate=fate,
-        reason=reason,
-        run_id=run_id,
-        policy=event.policy,
-        position=str(decision.position),
-        text=decided(instant, decision, span.standing.job.definition, runs),
-    )
-
-
-def _told(event: DecisionEvent) -> tuple[Fate, str, RunId | None]:
-    match event:
-        case RunRequested():
-            return "fired", event.trigger, event.run_id
-        case FireSkipped():
-            return "skipped", event.reason, event.blocked_by
-        case FireCoalesced():
-            return "coalesced", "misfire" if event.policy in MISFIRE_POLICIES else "overlap", event.into
-
-
-def _pending(span: Span, instant: int, now: int) -> Explanation:
-    open_ended = span.decision is None and span.ended_by is None
-    return Explanation(
-        instant=stamp(instant),
-        fate="pending",
-        reason=("undecided" if instant <= now else "future") if open_ended else "hole",
-        run_id=None,
-        policy=None,
-        position=None,
-        text=undecided(instant, now, span.mark if open_ended else None),
+def _fate(row: Row, instant: int, now: int, runs: Runs | None) -> Explanation:
+    said, standing = row.decision, row.standing
+    if said is None and standing.state != "enabled":
+        return _idle(instant, standing)
+    if said is None or not said.first <= instant <= said.last:
+        reason = "hole" if said is not None else row.reason
+        return _told(instant, "pending", reason, undecided(instant, now, None if reason == "hole" else row.mark))
+    return _told(
+        instant,
+        row.fate,
+        row.reason,
+        decided(instant, said, standing.job.definition, runs),
+        run_id=row.run_id,
+        policy=row.rule,
+        position=said.position,
     )
 
 
 def _idle(moment: int, standing: Standing) -> Explanation:
     assert standing.state != "enabled"
-    return Explanation(
-        instant=stamp(moment),
-        fate=standing.state,
-        reason=getattr(standing.since.event, "reason", None),
-        run_id=None,
-        policy=None,
-        position=str(standing.since.position),
-        text=stood(standing),
-    )
+    reason = getattr(standing.since.event, "reason", None)
+    return _told(moment, standing.state, reason, stood(standing), position=standing.since.position)
 
 
 def _not_due(moment: int, named: Timetable) -> Explanation:
     before, after = named.last_before(moment), named.after(moment)
     reason, why = _why_not_due(moment, named)
     around = "" if named.schedule is None else _around(before, after)
+    told = _told(moment, "notDue", reason, f"Not due: {why}.{around}")
+    return msgspec.structs.replace(
+        told, before=None if before is None else stamp(before), after=None if after is None else stamp(after)
+    )
+
+
+def _told(
+    moment: int,
+    fate: Fate,
+    reason: str | None,
+    text: str,
+    *,
+    run_id: RunId | None = None,
+    policy: str | None = None,
+    position: Position | None = None,
+) -> Explanation:
     return Explanation(
         instant=stamp(moment),
-        fate="notDue",
+        fate=fate,
         reason=reason,
-        run_id=None,
-        policy=None,
-        position=None,
-        text=f"Not due: {why}.{around}",
-        before=None if before is None else stamp(before),
-        after=None if after is None else stamp(after),
+        run_id=run_id,
+        policy=policy,
+        position=None if position is None else str(position),
+        text=text,
     )
 
 
@@ -242,11 +199,3 @@ def _around(before: int | None, after: int | None) -> str:
     last = "none came before" if before is None else f"the nearest before is {stamp(before)}"
     following = "none comes after" if after is None else f"the nearest after is {stamp(after)}"
     return f" Of its instants {last}, {following}."
-
-
-def _with_shift(named: Timetable, instant: int, explanation: Explanation) -> Explanation:
-    """With what a change of the local clock did to the instant, if it did."""
-    note = None if named.schedule is None else shift_note(named.schedule, instant)
-    if note is None:
-        return explanation
-    return msgspec.structs.replace(explanation, text=f"{explanation.text} Its local time: {note}.")

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Literal
 
 import msgspec
 
 from waterclock.model.cron.schedule import TZDATA_VERSION
-from waterclock.model.events import FireSkipped, RunRequested
+from waterclock.model.events import RunRequested
 from waterclock.model.ids import JobId
 from waterclock.model.instants.misfire import digest
-from waterclock.model.instants.timeline import Decided, DecisionEvent, Recorded, Span, spans
+from waterclock.model.instants.table import Decided, Fate, Recorded, Row, table
 from waterclock.model.instants.timetable import BEGINNING, Timetable
-from waterclock.model.timestamps import Stamp, millis, stamp
+from waterclock.model.timestamps import Stamp, stamp
 
 LISTED = 1_000
 """Breaches of a kind that a verdict lists; one with as many may hide more."""
@@ -78,14 +77,14 @@ def verify(entries: Iterable[Recorded], *, from_ms: int, to_ms: int, now_ms: int
     Raises:
         BadSchedule: a definition cannot be read.
     """
-    proof = _Proof(from_ms - 1, to_ms, now_ms, deep=deep)
-    for span in spans(entries):
-        low, high = max(span.after, proof.after), min(span.through, proof.through)
-        if span.decision is not None:
-            if span.through > proof.after and span.after < proof.through:
-                proof.decided(span, span.decision, low, high)
-        elif low < high and span.standing.state == "enabled":
-            proof.undecided(span, low, high)
+    proof = _Proof(from_ms - 1, to_ms, deep=deep)
+    for row in table(entries, now=now_ms):
+        low, high = max(row.after, proof.after), min(row.through, proof.through)
+        if row.decision is not None:
+            if row.through > proof.after and row.after < proof.through:
+                proof.decided(row, row.decision, low, high)
+        elif low < high and row.fate == "pending":
+            proof.undecided(row, low, high)
     return proof.verdict()
 
 
@@ -104,19 +103,6 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
         strays=tuple(breach for one in every for breach in one.strays)[:LISTED],
         tzdata_changed=tuple(sorted({version for one in every for version in one.tzdata_changed})),
     )
-
-
-Fated = Literal["fired", "skipped", "coalesced"]
-
-
-class _Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """The instants that a decision says it is about."""
-
-    fate: Fated
-    first: int
-    last: int
-    count: int
-    digest: str | None  # None: of the one instant
 
 
 class _Ahead:
@@ -145,13 +131,12 @@ class _Ahead:
 class _Proof:
     """The interval (after, through] that is proved, and what was found so far."""
 
-    def __init__(self, after: int, through: int, now: int, *, deep: bool) -> None:
+    def __init__(self, after: int, through: int, *, deep: bool) -> None:
         self.after = after
         self.through = through
-        self._now = now
         self._deep = deep
         self._instants = 0
-        self._fates: dict[Fated, int] = {"fired": 0, "skipped": 0, "coalesced": 0}
+        self._fates: dict[Fate, int] = {"fired": 0, "skipped": 0, "coalesced": 0}
         self._pending = 0
         self._oldest_pending: int | None = None
         self._holes: list[Breach] = []
@@ -174,93 +159,75 @@ class _Proof:
             tzdata_changed=tuple(sorted(self._tzdata)),
         )
 
-    def undecided(self, span: Span, low: int, high: int) -> None:
+    def undecided(self, row: Row, low: int, high: int) -> None:
         """No decision says anything of a part of the enabled job's time."""
-        named = span.standing.named
-        if span.ended_by is None:
-            high = min(high, self._now)
-            pending = named.count_between(low, high)
-            if pending:
-                self._pending += pending
-                self._oldest_pending = named.after(low)
+        if row.reason == "future":
             return
-        missing = named.count_between(low, high)
+        missing = row.count_within(low, high)
+        if row.reason == "undecided":
+            self._pending += missing
+            self._oldest_pending = row.standing.named.after(low) if missing else None
+            return
         self._instants += missing
-        if span.ended_by == "decision":
-            _list(self._holes, _breach(span, low, high, missing, "the chain of decisions is broken: this was left out"))
+        if row.ended_by == "decision":
+            _list(self._holes, _breach(row, low, high, missing, "the chain of decisions is broken: this was left out"))
         elif missing:
-            _list(self._holes, _breach(span, low, high, missing, "the job was changed before this was decided"))
+            _list(self._holes, _breach(row, low, high, missing, "the job was changed before this was decided"))
 
-    def decided(self, span: Span, decision: Decided, low: int, high: int) -> None:
+    def decided(self, row: Row, said: Decided, low: int, high: int) -> None:
         """A decision about a part of time; (low, high] is what of it is to be proved."""
-        event = decision.event
-        claim = _claim(event)
-        if span.after < span.mark:
-            again = min(high, span.mark)
-            count = _clipped(span, claim, low, again)
-            _list(self._doubles, _breach(span, low, again, count, "this was decided before"))
-            self._fates[claim.fate] += _clipped(span, claim, low, high)
-            self._instants += span.standing.named.count_between(max(low, span.mark), high)
+        if row.after < row.mark:
+            again = min(high, row.mark)
+            count = row.count_within(low, again)
+            _list(self._doubles, _breach(row, low, again, count, "this was decided before"))
+            self._fates[row.fate] += row.count_within(low, high)
+            self._instants += row.standing.named.count_between(max(low, row.mark), high)
             return
-        if span.standing.state != "enabled":
-            self._fates[claim.fate] += claim.count
-            _list(self._strays, _breach(span, low, high, claim.count, "the job was not enabled"))
+        if row.standing.state != "enabled":
+            self._fates[row.fate] += said.count
+            _list(self._strays, _breach(row, low, high, said.count, "the job was not enabled"))
             return
-        expected = self._expected(span, claim)
-        if expected is None or self._trusted(span, event, claim):
-            count = _clipped(span, claim, low, high)
-            self._fates[claim.fate] += count
+        expected = self._expected(row, said)
+        if expected is None or self._trusted(row, said):
+            count = row.count_within(low, high)
+            self._fates[row.fate] += count
             self._instants += count
             return
-        self._fates[claim.fate] += claim.count
+        self._fates[row.fate] += said.count
         self._instants += expected
-        if expected > claim.count:
-            text = f"{expected} instants lie in the interval of the decision, which is about {claim.count}"
-            _list(self._holes, _breach(span, low, high, expected - claim.count, text))
+        if expected > said.count:
+            text = f"{expected} instants lie in the interval of the decision, which is about {said.count}"
+            _list(self._holes, _breach(row, low, high, expected - said.count, text))
         else:
             text = f"the decision is about other instants than the {expected} that lie in its interval"
-            _list(self._strays, _breach(span, low, high, claim.count - expected or claim.count, text))
+            _list(self._strays, _breach(row, low, high, said.count - expected or said.count, text))
 
-    def _expected(self, span: Span, claim: _Claim) -> int | None:
-        """How many instants lie in the span; None if they are those that the decision claims."""
-        named, after, through = span.standing.named, span.after, span.through
-        if claim.digest is None:
+    def _expected(self, row: Row, said: Decided) -> int | None:
+        """How many instants lie in the row; None if they are those that the decision says it is about."""
+        named, after, through, event = row.standing.named, row.after, row.through, said.event
+        if isinstance(event, RunRequested):
             if self._ahead.named is not named:
                 self._ahead = _Ahead(named)
             instants = self._ahead.between(after, through)
-            return None if instants == [claim.first] else len(instants)
+            return None if instants == [said.first] else len(instants)
         if self._deep:
             instants = named.between(after, through)
             ends = (instants[0], instants[-1]) if instants else (0, 0)
-            same = len(instants) == claim.count and ends == (claim.first, claim.last)
-            return None if same and digest(instants) == claim.digest else len(instants)
+            same = len(instants) == said.count and ends == (said.first, said.last)
+            return None if same and digest(instants) == event.digest else len(instants)
         count = named.count_between(after, through)
-        same = count == claim.count and named.after(after) == claim.first
-        return None if same and named.last_before(through + 1) == claim.last else count
+        same = count == said.count and named.after(after) == said.first
+        return None if same and named.last_before(through + 1) == said.last else count
 
-    def _trusted(self, span: Span, event: DecisionEvent, claim: _Claim) -> bool:
+    def _trusted(self, row: Row, said: Decided) -> bool:
         """Whether the decision may well have been right by the zone rules of its day."""
-        if event.tzdata is None or event.tzdata == TZDATA_VERSION or claim.count < 1:
+        tzdata = said.event.tzdata
+        if tzdata is None or tzdata == TZDATA_VERSION or said.count < 1:
             return False
-        if not span.after < claim.first <= claim.last <= span.through:
+        if not row.after < said.first <= said.last <= row.through:
             return False
-        self._tzdata.add(event.tzdata)
+        self._tzdata.add(tzdata)
         return True
-
-
-def _claim(event: DecisionEvent) -> _Claim:
-    if isinstance(event, RunRequested):
-        nominal = -1 if event.nominal_at is None else millis(event.nominal_at)
-        return _Claim(fate="fired", first=nominal, last=nominal, count=1, digest=None)
-    fate: Fated = "skipped" if isinstance(event, FireSkipped) else "coalesced"
-    return _Claim(fate=fate, first=millis(event.first), last=millis(event.last), count=event.count, digest=event.digest)
-
-
-def _clipped(span: Span, claim: _Claim, low: int, high: int) -> int:
-    """How many of the claimed instants lie in (low, high], a part of the span."""
-    if (low < claim.first and claim.last <= high) or claim.count == 1:
-        return claim.count if low < claim.last <= high else 0
-    return min(span.standing.named.count_between(low, high), claim.count)
 
 
 def _list(breaches: list[Breach], breach: Breach) -> None:
@@ -268,12 +235,12 @@ def _list(breaches: list[Breach], breach: Breach) -> None:
         breaches.append(breach)
 
 
-def _breach(span: Span, low: int, high: int, instants: int, text: str) -> Breach:
+def _breach(row: Row, low: int, high: int, instants: int, text: str) -> Breach:
     return Breach(
-        job_id=span.standing.job.job_id,
+        job_id=row.standing.job.job_id,
         after=stamp(low),
         through=stamp(high),
         instants=instants,
-        position=None if span.decision is None else str(span.decision.position),
+        position=None if row.decision is None else str(row.decision.position),
         text=text,
     )

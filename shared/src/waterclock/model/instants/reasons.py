@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never, get_args
+from typing import assert_never
 
-from waterclock.model.definition import Definition, MisfirePolicy
+from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, JobCreated, RunRequested
 from waterclock.model.ids import RunId
 from waterclock.model.instants.misfire import FOLD_LIMIT, ON_TIME_LIMIT
-from waterclock.model.instants.timeline import Decided, Standing
+from waterclock.model.instants.table import MISFIRE_POLICIES, Decided, Standing
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.timestamps import stamp
-
-MISFIRE_POLICIES: frozenset[str] = frozenset(get_args(MisfirePolicy))
-"""What the policy of a decision about late instants is; any other is an overlap policy."""
 
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 _IN_SECONDS = 120_000  # ms below which a length is told in seconds

@@ -8,23 +8,21 @@ Nothing is stored. Moments that are passed in are milliseconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Literal
 
 import msgspec
 
-from waterclock.model.definition import MisfirePolicy, Overlap
-from waterclock.model.events import FireCoalesced, FireSkipped, RequestedState, RunRequested, Trigger
+from waterclock.model.definition import Definition, MisfirePolicy, Overlap
+from waterclock.model.events import RequestedState, RunRequested, Trigger
 from waterclock.model.ids import RunId
 from waterclock.model.instants.fires import Owing, owed
 from waterclock.model.instants.misfire import policy_of, settle
-from waterclock.model.instants.overlap import Met, Unfinished
-from waterclock.model.instants.reasons import MISFIRE_POLICIES, decided
-from waterclock.model.instants.timeline import Decided
+from waterclock.model.instants.overlap import Unfinished
+from waterclock.model.instants.reasons import decided
+from waterclock.model.instants.table import Row, Supposed, supposed, table
 from waterclock.model.instants.timetable import named_by
-from waterclock.model.positions import Position
-from waterclock.model.timestamps import Stamp, millis
-
-_NOWHERE = Position(0, 0, 0)
+from waterclock.model.timestamps import Stamp, stamp
 
 
 class PlannedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -82,10 +80,11 @@ def simulate(job: Owing, *, from_ms: int, to_ms: int, running: bool = False, lim
         BadSchedule: the definition cannot be read.
     """
     line = Unfinished((RunId(f"{job.job_id}-running"),) if running else ())
-    events = list(_appended(job, line, from_ms, to_ms))
+    rows = [row for row in table(_supposed(job, line, from_ms, to_ms), now=to_ms) if row.decision is not None]
     replaced = frozenset(line.replaced)
+    events = (row.decision.event for row in rows if row.decision is not None)
     runs = [_planned(event, replaced) for event in events if isinstance(event, RunRequested)]
-    unfired = list(_unfired(job, events, to_ms))
+    unfired = list(_unfired(rows, job.definition))
     fates = {fate: sum(one.count for one in unfired if one.fate == fate) for fate in ("skipped", "coalesced")}
     ready = [run.ready_at for run in runs if run.ready_at is not None and not run.replaced]
     return Simulated(
@@ -105,13 +104,14 @@ def simulate(job: Owing, *, from_ms: int, to_ms: int, running: bool = False, lim
     )
 
 
-def _appended(job: Owing, line: Unfinished, mark: int, now: int) -> Iterator[Met]:
-    definition = job.definition
-    named, policy = named_by(job.job_id, definition), policy_of(definition)
+def _supposed(job: Owing, line: Unfinished, mark: int, now: int) -> Iterator[Supposed]:
+    """A past in which nobody decided before `now`."""
+    yield supposed(job.job_id, job.definition, mark)
+    named, policy = named_by(job.job_id, job.definition), policy_of(job.definition)
     while mark < now:
         settlement = settle(named, mark=mark, now=now, policy=policy)
         for one in owed(job, settlement, mark=mark):
-            yield line.meet(one, definition.overlap, now=now)
+            yield Supposed(now, line.meet(one, job.definition.overlap, now=now))
         mark = settlement.through
 
 
@@ -129,34 +129,20 @@ def _planned(event: RunRequested, replaced: frozenset[RunId]) -> PlannedRun:
     )
 
 
-def _unfired(job: Owing, events: Iterable[Met], now: int) -> Iterator[Unfired]:
+def _unfired(rows: Iterable[Row], definition: Definition) -> Iterator[Unfired]:
     """One for each decision without a run; those that say the same, with no run between them, are one."""
-    before: Unfired | None = None
-    for event in events:
-        one = None if isinstance(event, RunRequested) else _told(job, event, now)
-        if before is not None and one is not None and _same(before) == _same(one):
-            before = msgspec.structs.replace(before, last=one.last, count=before.count + one.count)
+    for (fate, reason, run_id), alike in groupby(rows, lambda row: (row.fate, row.reason, row.run_id)):
+        if fate != "skipped" and fate != "coalesced":
             continue
-        if before is not None:
-            yield before
-        before = one
-    if before is not None:
-        yield before
-
-
-def _told(job: Owing, event: FireSkipped | FireCoalesced, now: int) -> Unfired:
-    said = Decided(position=_NOWHERE, at=now, event=event)
-    skipped = isinstance(event, FireSkipped)
-    return Unfired(
-        fate="skipped" if skipped else "coalesced",
-        reason=event.reason if skipped else "misfire" if event.policy in MISFIRE_POLICIES else "overlap",
-        first=event.first,
-        last=event.last,
-        count=event.count,
-        run_id=event.blocked_by if skipped else event.into,
-        text=decided(millis(event.first), said, job.definition, None),
-    )
-
-
-def _same(one: Unfired) -> tuple[str, str, RunId | None]:
-    return one.fate, one.reason, one.run_id
+        said = [row.decision for row in alike if row.decision is not None]
+        first, last = said[0], said[-1]
+        assert reason is not None
+        yield Unfired(
+            fate=fate,
+            reason=reason,
+            first=stamp(first.first),
+            last=stamp(last.last),
+            count=sum(one.count for one in said),
+            run_id=run_id,
+            text=decided(first.first, first, definition, None),
+        )
