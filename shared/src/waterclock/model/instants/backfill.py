@@ -13,7 +13,8 @@ from waterclock.model.cron.schedule import TZDATA_VERSION
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import backfilled_run
 from waterclock.model.instants.fires import Owing
-from waterclock.model.instants.timetable import FOREVER, named_by
+from waterclock.model.instants.table import supposed, table
+from waterclock.model.instants.timetable import BEGINNING
 from waterclock.model.job import Job
 from waterclock.model.timestamps import Stamp, stamp
 
@@ -40,11 +41,12 @@ def plan(job: Job, *, from_ms: int, to_ms: int, mark: int, limit: int) -> Backfi
     Raises:
         BadSchedule: the definition cannot be read.
     """
-    named = named_by(job.job_id, job.definition)
-    decided = min(to_ms, mark if job.definition.enabled else FOREVER)
-    instants = tuple(named.between(from_ms - 1, decided, limit))
-    left = named.count_between(instants[-1], decided) if len(instants) == limit else 0
-    return Backfill(instants=instants, left=left, pending=named.count_between(max(decided, from_ms - 1), to_ms))
+    past, *ahead = table(
+        [supposed(job.job_id, job.definition, BEGINNING)], now=mark
+    )  # as if nothing had been decided yet
+    instants = tuple(past.instants(from_ms - 1, to_ms, limit))
+    left = past.count_within(instants[-1], to_ms) if len(instants) == limit else 0
+    return Backfill(instants=instants, left=left, pending=sum(row.count_within(from_ms - 1, to_ms) for row in ahead))
 
 
 def requested(
