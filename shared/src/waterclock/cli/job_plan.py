@@ -13,7 +13,7 @@ from waterclock.client.models import Job
 from waterclock.model.cron.parse import is_seeded
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId
-from waterclock.model.instants.timetable import named_by
+from waterclock.model.instants.table import supposed, table
 from waterclock.model.names import normal
 from waterclock.model.parameters.bounds import change_flaws
 from waterclock.model.timestamps import stamp
@@ -199,10 +199,11 @@ class _Instants(msgspec.Struct, frozen=True):
 
 
 def _instants(definition: Definition | None, job_id: str | None, after: int, through: int) -> _Instants:
-    if definition is None or not definition.enabled:
+    rows = () if definition is None else table([supposed(JobId(job_id or ""), definition, after)], now=after)
+    ahead = next((row for row in rows if row.reason == "future"), None)
+    if ahead is None:
         return _Instants(0, [], through)
-    named = named_by(JobId(job_id or ""), definition)
-    count, listed = named.count_between(after, through), named.between(after, through, LISTED)
+    count, listed = ahead.count_within(after, through), ahead.instants(after, through, LISTED)
     return _Instants(count, listed, through if len(listed) == count else listed[-1])
 
 
