@@ -9,7 +9,7 @@ follow from job and instant: whoever decides again names the same.
 
 import hashlib
 from collections.abc import Callable
-from typing import Protocol, assert_never
+from typing import NamedTuple, Protocol, assert_never
 
 import msgspec
 
@@ -61,7 +61,7 @@ def owed(
     after, last = stamp(mark), len(settlement.decisions) - 1
     for place, decision in enumerate(settlement.decisions):
         through = stamp(settlement.through if place == last else _end(decision))
-        part = _Part(job, actor, command_id, tzdata, after, through, settlement.through)
+        part = _Part(job, job.definition, actor, command_id, tzdata, after, through, settlement.through)
         match decision:
             case Fire():
                 found.append(part.run(decision, trace))
@@ -87,22 +87,17 @@ def _end(decision: Decision) -> int:
     return decision.instant if isinstance(decision, Fire) else decision.last
 
 
-class _Part:
+class _Part(NamedTuple):
     """One decision's share of the interval, and what all its events carry."""
 
-    __slots__ = ("actor", "after", "command_id", "definition", "job", "now", "through", "tzdata")
-
-    def __init__(
-        self, job: Owing, actor: str, command_id: str | None, tzdata: str, after: Stamp, through: Stamp, now: int
-    ) -> None:
-        self.job = job
-        self.definition = job.definition
-        self.actor = actor
-        self.command_id = command_id
-        self.tzdata = tzdata
-        self.after = after
-        self.through = through
-        self.now = now
+    job: Owing
+    definition: Definition
+    actor: str
+    command_id: str | None
+    tzdata: str
+    after: Stamp
+    through: Stamp
+    now: int
 
     def run(self, fire: Fire, trace: Trace | None) -> Owed:
         job, definition = self.job, self.definition
@@ -136,11 +131,12 @@ class _Part:
         )
         return Owed(event=requested, otherwise=self._blocked(fire.instant), ready_at=ready_at if delayed else 0)
 
-    def skipped(self, skip: Skip) -> FireSkipped:
+    def skipped(self, skip: Skip, policy: str | None = None) -> FireSkipped:
+        """By the overlap policy, if one is given."""
         return FireSkipped(
             job_id=self.job.job_id,
             reason=skip.reason,
-            policy=self.definition.misfire_policy,
+            policy=policy or self.definition.misfire_policy,
             first=stamp(skip.first),
             last=stamp(skip.last),
             count=skip.count,
@@ -152,15 +148,16 @@ class _Part:
             command_id=self.command_id,
         )
 
-    def coalesced(self, coalesce: Coalesce) -> FireCoalesced:
+    def coalesced(self, one: Coalesce | Skip, policy: str | None = None) -> FireCoalesced:
+        """By the overlap policy, if one is given: then the script says into which run."""
         return FireCoalesced(
             job_id=self.job.job_id,
-            policy=self.definition.misfire_policy,
-            first=stamp(coalesce.first),
-            last=stamp(coalesce.last),
-            count=coalesce.count,
-            digest=coalesce.digest,
-            into=due_run(self.job.job_id, coalesce.into),
+            policy=policy or self.definition.misfire_policy,
+            first=stamp(one.first),
+            last=stamp(one.last),
+            count=one.count,
+            digest=one.digest,
+            into=due_run(self.job.job_id, one.into) if isinstance(one, Coalesce) else None,
             tzdata=self.tzdata,
             after=self.after,
             through=self.through,
@@ -173,32 +170,7 @@ class _Part:
         overlap = self.definition.overlap
         if overlap == "allow":
             return None
-        at = stamp(instant)
-        if overlap in {"buffer_one", "cancel_other"}:  # into the run that waits already
-            return FireCoalesced(
-                job_id=self.job.job_id,
-                policy=overlap,
-                first=at,
-                last=at,
-                count=1,
-                digest=digest((instant,)),
-                tzdata=self.tzdata,
-                after=self.after,
-                through=self.through,
-                actor=self.actor,
-                command_id=self.command_id,
-            )
-        return FireSkipped(
-            job_id=self.job.job_id,
-            reason="overlap" if overlap == "skip" else "overflow",
-            policy=overlap,
-            first=at,
-            last=at,
-            count=1,
-            digest=digest((instant,)),
-            tzdata=self.tzdata,
-            after=self.after,
-            through=self.through,
-            actor=self.actor,
-            command_id=self.command_id,
-        )
+        reason = "overlap" if overlap == "skip" else "overflow"
+        alone = Skip(first=instant, last=instant, count=1, reason=reason, digest=digest((instant,)))
+        folds = overlap in {"buffer_one", "cancel_other"}  # into the run that waits already
+        return self.coalesced(alone, overlap) if folds else self.skipped(alone, overlap)

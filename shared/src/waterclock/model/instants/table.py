@@ -210,14 +210,13 @@ def _passed(turns: list[tuple[int, Standing]], mark: int, limit: int) -> Iterato
 
 def _silent(standing: Standing, mark: int, through: int, ended_by: Literal["decision", "job"] | None) -> Row:
     """Nothing was decided after the mark, because the job was not enabled, or though it was."""
-    state, idle = standing.state, standing.state != "enabled"
     return Row(
         after=mark,
         through=through,
         standing=standing,
         mark=mark,
-        fate="pending" if state == "enabled" else state,
-        reason=getattr(standing.since.event, "reason", None) if idle else "hole",
+        fate="pending" if standing.state == "enabled" else standing.state,
+        reason="hole" if standing.state == "enabled" else getattr(standing.since.event, "reason", None),
         ended_by=ended_by,
     )
 
