@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from subprocess import run
 
 import click
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from waterclock.cli import main
 from waterclock.cli.field_values import assigned, parameters
 from waterclock.cli.render.events import progress, told, took, words
+from waterclock.cli.short_help import SHORT_HELP
 from waterclock.cli.tables import facts, table
 from waterclock.client.sse import Event
 
@@ -83,12 +85,32 @@ def test_every_verb_is_completed_by_the_shell() -> None:
 
 
 def test_a_verb_whose_extra_is_missing_says_so_and_help_still_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("waterclock.client")]:
+    for name in [name for name in sys.modules if name.startswith(("waterclock.client", "waterclock.cli.verbs"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "httpx", None)
     done = CliRunner().invoke(main.main, ["job", "list", "--json"])
     assert (done.exit_code, "install waterclock[client]" in done.output) == (2, True)
-    assert CliRunner().invoke(main.main, ["--help"]).exit_code == 0
+    told = CliRunner().invoke(main.main, ["--help"])
+    assert (told.exit_code, "job         Needs waterclock[client]." in told.output) == (0, True)
+
+
+def test_help_tells_of_each_verb_what_the_verb_says_itself_without_importing_it() -> None:
+    verbs = {entry.name: entry.load() for entry in entry_points(group=main.GROUP)}
+    assert {name: verb.get_short_help_str(1_000) for name, verb in verbs.items()} == SHORT_HELP
+    code = (
+        "import sys; from waterclock.cli.main import main; main(['--help'], standalone_mode=False);"
+        "sys.exit(' '.join(name for name in sys.modules if name.startswith('waterclock_')) or 0)"
+    )
+    told = run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert all(text in told.stdout for text in SHORT_HELP.values())
+
+
+def test_a_shell_is_told_of_each_verb_and_option() -> None:
+    completed = BashComplete(main.main, {}, "waterclock", "_WATERCLOCK_COMPLETE").get_completions([], "re")
+    assert [each.value for each in completed] == ["rebuild", "reconcile", "restore"]
+    completed = BashComplete(main.main, {}, "waterclock", "_WATERCLOCK_COMPLETE").get_completions([], "--")
+    assert {"--help", "--version"} <= {each.value for each in completed}
 
 
 def test_verbs_of_the_client_are_entry_points() -> None:

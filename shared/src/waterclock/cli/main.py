@@ -7,23 +7,29 @@ from waterclock.kit import start
 start.begin()  # before the imports below, and all that they bring
 
 from collections.abc import Iterable  # noqa: E402
+from functools import cached_property  # noqa: E402
 from importlib.metadata import EntryPoint, entry_points  # noqa: E402
+from importlib.util import find_spec  # noqa: E402
 from typing import Any, cast  # noqa: E402
 
 import click  # noqa: E402
+from click.shell_completion import CompletionItem  # noqa: E402
 
+from waterclock.cli.short_help import SHORT_HELP  # noqa: E402
 from waterclock.kit.text.escaping import escaped  # noqa: E402
 from waterclock.kit.text.output_encoding import input_encoding, show_what_cannot_be_shown  # noqa: E402
 
 GROUP = "waterclock.commands"
 CLIENT = frozenset({"httpx", "yaml"})
 """Modules of the extra `client`, which the images of schedulers and workers do without."""
+_OF_CLIENT = "waterclock.cli.verbs."
+_LACKING = "Needs waterclock[client]."
 
 
 class Verbs(click.Group):
     """Loads a verb when it is used, so that `waterclock worker` does not import the API."""
 
-    @property
+    @cached_property
     def _found(self) -> dict[str, EntryPoint]:
         return {entry.name: entry for entry in entry_points(group=GROUP)}
 
@@ -40,6 +46,24 @@ class Verbs(click.Group):
             if error.name not in CLIENT:
                 raise
             return _lacking(cmd_name, error.name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        told = {name: self._told(ctx, name) for name in self.list_commands(ctx)}
+        click.Group(commands=told).format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        verbs = [CompletionItem(name, help=self._told(ctx, name).get_short_help_str()) for name in names]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def _told(self, ctx: click.Context, name: str) -> click.Command:
+        """A verb as help lists it: by what we know of it, or itself where that is nothing."""
+        if name in SHORT_HELP:
+            lacking = self._found[name].value.startswith(_OF_CLIENT) and _lacks_client()
+            return click.Command(name, short_help=_LACKING if lacking else SHORT_HELP[name])
+        command = self.get_command(ctx, name)
+        assert command is not None
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         show_what_cannot_be_shown()
@@ -108,6 +132,10 @@ def _is_text(value: str) -> bool:
     return not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
+def _lacks_client() -> bool:
+    return any(find_spec(name) is None for name in CLIENT)
+
+
 def _lacking(verb: str, module: str) -> click.Command:
     """Stands for a verb that speaks to a running API, where the library was installed without its client."""
 
@@ -115,7 +143,7 @@ def _lacking(verb: str, module: str) -> click.Command:
         raise click.UsageError(f"`waterclock {verb}` needs {module}: install waterclock[client]")
 
     free = {"ignore_unknown_options": True, "allow_extra_args": True}
-    return click.Command(verb, callback=say, context_settings=free, short_help="Needs waterclock[client].")
+    return click.Command(verb, callback=say, context_settings=free, short_help=_LACKING)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
