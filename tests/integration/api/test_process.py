@@ -446,7 +446,7 @@ async def _start(
     stderr: int = asyncio.subprocess.PIPE,
     descriptors: int | None = None,
 ) -> asyncio.subprocess.Process:
-    module = "keying" if verb == "key" else "main"
+    module = "operator.api_keys" if verb == "key" else "main"
     code = f"from waterclock_api.{module} import {verb}; {verb}({list(arguments)})"
     if descriptors is not None:
         code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors})); {code}"

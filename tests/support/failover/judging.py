@@ -61,7 +61,7 @@ def losses(outcome: Outcome) -> Losses:
     """Of a run that is gone, and of one executed twice: whether an event of the log names the range it was in."""
     entries = outcome.evidence.entries
     requested = {str(entry.event.run_id) for entry in entries if isinstance(entry.event, RunRequested)}
-    returned = {str(entry.event.run_id) for entry in entries if isinstance(entry.event, RunLost)}
+    returned = {str(entry.event.run_id) for entry in entries if isinstance(entry.event, RunLost | ResultRefused)}
     gone = set(outcome.field.load.answered.values()) - requested
     twice = {run_id for run_id, count in outcome.ended.items() if count > 1}
     named = set(_named(outcome))
