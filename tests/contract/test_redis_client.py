@@ -21,7 +21,6 @@ from waterclock.log.connection.errors import LogUnavailable
 from waterclock.log.liveness.sessions import join
 from waterclock.log.recovery.opening import initialise
 
-pytestmark = pytest.mark.asyncio
 ADD = pack("XADD", "mine", "*", "n", 1)
 LOSSES: tuple[Loss, ...] = ("cut", "silence")
 

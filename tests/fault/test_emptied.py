@@ -21,7 +21,6 @@ WORK = {name: JOBS[name] for name in ("tick", "by-hand")}
 MONITOR = "/v1/monitor"
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(180)
 async def test_an_emptied_log_accepts_nothing_until_it_is_restored_and_has_no_hole(tmp_path: Path) -> None:
     async with besieged(tmp_path, workers=1, schedulers=1) as emptied:

@@ -9,7 +9,6 @@ from tests.support.failover.field import Row
 from tests.support.failover.rows import ROWS, SLICE, faults_of
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("row", SLICE.values(), ids=SLICE)
 async def test_a_failover_loses_nothing_and_ends_nobody(row: Row[Any], tmp_path: Path) -> None:
@@ -18,7 +17,6 @@ async def test_a_failover_loses_nothing_and_ends_nobody(row: Row[Any], tmp_path:
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 async def test_what_is_lost_in_a_failover_is_told(row: Row[Any], tmp_path: Path) -> None:

@@ -40,14 +40,12 @@ class Blow(NamedTuple):
     pause: float | None = None  # s that they stand still; None: they are killed
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(300)
 async def test_nothing_is_lost_or_doubled_whoever_is_killed(tmp_path: Path) -> None:
     await wage(tmp_path, rounds=1, seed=chosen_seed(), pauses=False)
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 @pytest.mark.timeout(3600)
 async def test_nothing_is_lost_or_doubled_in_a_long_campaign(tmp_path: Path) -> None:
     await wage(tmp_path, rounds=20, seed=chosen_seed(), pauses=True)

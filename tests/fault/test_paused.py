@@ -46,7 +46,6 @@ POLICIES = {
 }
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.soak)])
 async def test_what_a_paused_scheduler_missed_is_settled_by_each_policy(tmp_path: Path, seconds: int) -> None:
@@ -82,7 +81,6 @@ async def test_what_a_paused_scheduler_missed_is_settled_by_each_policy(tmp_path
         assert (verdict.ok, verdict.instants, verdict.fired) == (True, one.count, 0)
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(300)
 async def test_a_worker_paused_beyond_its_lease_is_refused_and_its_run_ends_elsewhere(tmp_path: Path) -> None:
     async with besieged(tmp_path, workers=3, schedulers=1) as campaign:

@@ -30,7 +30,6 @@ class Fragile(Valkey, frozen=True, kw_only=True):
             self.hurts.pop()(self.data)
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(240)
 async def test_everything_goes_on_after_the_log_lost_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "Valkey", Fragile)

@@ -37,14 +37,12 @@ READY = 30.0  # s until a scheduler that ended runs again; pauses between starts
 READY_LINE = re.compile(r"^scheduler-\d+ .*: ready ", re.MULTILINE)
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(300)
 async def test_no_instant_is_lost_doubled_or_late_whatever_befalls_schedulers(tmp_path: Path) -> None:
     await wage(tmp_path, seconds=30, seed=chosen_seed())
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 @pytest.mark.timeout(3600)
 async def test_no_instant_is_lost_doubled_or_late_in_half_an_hour(tmp_path: Path) -> None:
     await wage(tmp_path, seconds=1800, seed=chosen_seed())

@@ -25,7 +25,6 @@ REFUSED = re.compile(f"{EXPIRED}|certificate verify failed")  # as Redis' driver
 SERVICES = ("api", "projector", "scheduler", "worker")
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(300)
 async def test_all_of_it_works_by_tls_and_outlives_a_certificate(tmp_path: Path) -> None:
     papers = tmp_path / "papers"

@@ -57,7 +57,6 @@ MIDDLE = "api"
 DOWNGRADE: list[tuple[str, Release]] = [(part, "previous") for part in reversed(ORDER)]
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(300)
 async def test_an_upgrade_part_by_part_loses_nothing_and_burns_no_attempt(
     key_prefix: str, postgres_url: str, tmp_path: Path
@@ -78,7 +77,6 @@ async def test_an_upgrade_part_by_part_loses_nothing_and_burns_no_attempt(
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 @pytest.mark.timeout(3600)
 async def test_upgrades_and_downgrades_in_any_order_lose_nothing(
     redis_url: str, key_prefix: str, postgres_url: str, tmp_path: Path

@@ -5,13 +5,10 @@ import os
 import sys
 
 import msgspec
-import pytest
 
 from tests.contract.log import build
 from tests.integration.stage import DEADLINE, staged, work
 from tests.integration.test_projector import clear, write_lines
-
-pytestmark = pytest.mark.asyncio
 
 
 async def verify(postgres_url: str, *options: str) -> tuple[int | None, str, str]:

@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import pytest
 from redis.asyncio import Redis
 
 from tests.contract.log import build
@@ -21,7 +20,6 @@ from waterclock.log.tail import tail_of
 from waterclock_dev.servers.ports import LOOPBACK
 
 
-@pytest.mark.asyncio
 async def test_every_node_of_a_cluster_is_reached_by_tls(tmp_path: Path) -> None:
     ca = Authority(tmp_path / "papers")
     server = ca.issue("server")

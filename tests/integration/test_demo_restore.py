@@ -15,8 +15,6 @@ from waterclock_dev.demo.live import DemoFailed
 from waterclock_dev.demo.restore import fetched
 from waterclock_dev.servers import record
 
-pytestmark = pytest.mark.asyncio
-
 DUMP = b"a dump"
 RESULT = {"object": "backups/one.dump", "manifest": "backups/one.dump.manifest.json"}
 

@@ -24,9 +24,6 @@ from waterclock.store.connection.pool import connect_anew
 from waterclock_api.consistency.identity import make_installation
 from waterclock_api.operator.doctor import examine, exit_code, told
 
-pytestmark = pytest.mark.asyncio
-
-
 Told = tuple[int, dict[str, str], str]
 
 

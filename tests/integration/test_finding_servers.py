@@ -38,7 +38,6 @@ from waterclock.log.liveness.sessions import join
 from waterclock.log.recovery import opening
 from waterclock.log.server_checks import durability_of
 
-pytestmark = pytest.mark.asyncio
 LOOPBACK = "127.0.0.1"
 FOUND = 15.0  # s
 

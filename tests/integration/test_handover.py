@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
-import pytest
 
 from tests.contract.log import build
 from tests.integration.stage import DEADLINE, Stage, eventually, staged, work
@@ -17,8 +16,6 @@ from waterclock.store.connection.pool import connect_anew
 from waterclock_api.consistency import lag as lagging
 from waterclock_dev.servers.ports import free_port
 from waterclock_dev.services import Service
-
-pytestmark = pytest.mark.asyncio
 
 PARTITIONS = 2
 OWNERS = (

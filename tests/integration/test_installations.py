@@ -32,8 +32,6 @@ from waterclock_api.consistency.identity import (
 from waterclock_api.consistency.open_partition import ensure_open
 from waterclock_dev.servers.ports import free_port
 
-pytestmark = pytest.mark.asyncio
-
 
 @asynccontextmanager
 async def another(stage: Stage, prefix: str, *, identity: str = "") -> AsyncGenerator[Log]:

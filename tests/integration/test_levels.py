@@ -12,7 +12,6 @@ from waterclock.wire.level import LEVEL
 from waterclock_api.projector import event_level
 
 
-@pytest.mark.asyncio
 async def test_projectors_tell_that_none_of_an_earlier_release_is_at_work_and_take_it_back(
     redis_url: str, key_prefix: str, migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import httpx
-import pytest
 
 from tests.integration.test_trace import ended, everything
 from waterclock.kit.health import Report, served
@@ -17,7 +16,6 @@ def value(text: str, series: str) -> float:
     return float(line.rpartition(" ")[2])
 
 
-@pytest.mark.asyncio
 async def test_what_happened_is_counted_where_it_happened(
     redis_url: str, migrated_postgres_url: str, key_prefix: str
 ) -> None:
@@ -63,7 +61,6 @@ async def test_what_happened_is_counted_where_it_happened(
     assert projected.series["run.succeeded",] >= 3
 
 
-@pytest.mark.asyncio
 async def test_a_process_answers_metrics_probes_and_nothing_else() -> None:
     exposition = exposed("scheduler")
     async with (

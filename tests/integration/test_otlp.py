@@ -25,7 +25,6 @@ def dropped(reason: str) -> float:
     return catalog.SPANS_DROPPED.series.get((reason,), 0)
 
 
-@pytest.mark.asyncio
 async def test_a_gauge_that_says_yes_or_no_is_sent_with_the_others() -> None:
     yes = Gauge("open", "Whether it is.", by="api")
     yes.set(True)
@@ -36,7 +35,6 @@ async def test_a_gauge_that_says_yes_or_no_is_sent_with_the_others() -> None:
     assert [point.as_double for point in receiver.metrics()["waterclock_open"].gauge.data_points] == [1.0]
 
 
-@pytest.mark.asyncio
 async def test_a_receiver_finds_the_metrics_that_a_process_tells() -> None:
     with receiving() as receiver:
         exposition = exposed("worker")
@@ -57,7 +55,6 @@ async def test_a_receiver_finds_the_metrics_that_a_process_tells() -> None:
     assert PARENT[3:35] in {exemplar.trace_id.hex() for exemplar in exemplars}
 
 
-@pytest.mark.asyncio
 async def test_a_collector_is_reached_by_tls_with_a_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +142,6 @@ def test_a_run_s_own_trace_begins_the_same_wherever_it_is_asked_for() -> None:
     assert told == at == f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01"
 
 
-@pytest.mark.asyncio
 async def test_metrics_do_not_wait_for_ever_for_a_collector_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(otlp_metrics, "SEND_MOST_S", 0.3)
     hanging = threading.Event()

@@ -14,7 +14,6 @@ from tests.support.standby import with_standby
 from tests.support.standing import go_on, stand_still
 
 
-@pytest.mark.asyncio
 async def test_a_replica_lags_while_its_link_is_held_and_both_take_writes_once_it_is_promoted(tmp_path: Path) -> None:
     async with replicated(tmp_path) as pair, Relay(pair.members[0].port) as relay:
         old, new = pair.members
@@ -35,7 +34,6 @@ async def test_a_replica_lags_while_its_link_is_held_and_both_take_writes_once_i
         assert await ask(old, "GET", "a") == b"1"
 
 
-@pytest.mark.asyncio
 async def test_primary_and_replica_change_places_as_planned(tmp_path: Path) -> None:
     async with replicated(tmp_path) as pair:
         old, new = pair.members
@@ -47,7 +45,6 @@ async def test_primary_and_replica_change_places_as_planned(tmp_path: Path) -> N
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 async def test_sentinels_promote_a_replica_when_the_primary_is_killed(tmp_path: Path) -> None:
     async with replicated(tmp_path) as pair, watched(tmp_path, pair.members[0].port) as sentinels:
         old, new = pair.members
@@ -58,7 +55,6 @@ async def test_sentinels_promote_a_replica_when_the_primary_is_killed(tmp_path: 
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 async def test_a_cluster_replaces_a_master_that_stands_still_and_moves_a_slot(tmp_path: Path) -> None:
     async with sharded(tmp_path) as shards:
         stand_still(shards.masters[2])
@@ -71,7 +67,6 @@ async def test_a_cluster_replaces_a_master_that_stands_still_and_moves_a_slot(tm
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 async def test_a_standby_lags_while_its_link_is_held_and_takes_writes_once_it_is_promoted(tmp_path: Path) -> None:
     async with with_standby(tmp_path) as pair:
         _execute(pair.primary.url, "CREATE TABLE seen (a int)")

@@ -45,7 +45,6 @@ async def stage(redis_url: str, key_prefix: str, migrated_postgres_url: str) -> 
         yield made
 
 
-@pytest.mark.asyncio
 async def test_the_first_projector_opens_the_log_and_projects_what_follows(stage: Stage) -> None:
     with pytest.raises(Halted):
         await build.create(stage.log)
@@ -64,7 +63,6 @@ async def test_the_first_projector_opens_the_log_and_projects_what_follows(stage
     await stage.assert_true_to_the_log()
 
 
-@pytest.mark.asyncio
 async def test_a_projector_goes_on_where_the_last_one_stopped(stage: Stage) -> None:
     async with stage.projecting():
         await stage.ready.wait()
@@ -78,7 +76,6 @@ async def test_a_projector_goes_on_where_the_last_one_stopped(stage: Stage) -> N
     await stage.assert_true_to_the_log()
 
 
-@pytest.mark.asyncio
 async def test_after_a_restart_of_the_log_the_partition_is_opened_in_a_new_epoch(
     own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
 ) -> None:
@@ -101,7 +98,6 @@ async def test_after_a_restart_of_the_log_the_partition_is_opened_in_a_new_epoch
         await stage.assert_true_to_the_log()
 
 
-@pytest.mark.asyncio
 async def test_what_was_not_projected_before_the_restart_is_projected_after_it(
     own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
 ) -> None:
@@ -120,7 +116,6 @@ async def test_what_was_not_projected_before_the_restart_is_projected_after_it(
         await stage.assert_true_to_the_log()
 
 
-@pytest.mark.asyncio
 async def test_a_stream_that_loses_events_while_it_is_open_is_left_alone(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -144,7 +139,6 @@ async def test_a_stream_that_loses_events_while_it_is_open_is_left_alone(
     assert line.levelno == logging.ERROR
 
 
-@pytest.mark.asyncio
 async def test_a_restart_of_postgres_counts_nothing_twice(
     redis_url: str, key_prefix: str, own_postgres: OwnPostgres
 ) -> None:
@@ -163,7 +157,6 @@ async def test_a_restart_of_postgres_counts_nothing_twice(
         await stage.assert_true_to_the_log()
 
 
-@pytest.mark.asyncio
 async def test_two_projectors_share_the_partitions_and_one_takes_over(
     redis_url: str, key_prefix: str, migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,7 +186,6 @@ def on_one(stage: Stage, number: int) -> bool:
     return stage.log.partition_of(created_job(str(number))) == 1
 
 
-@pytest.mark.asyncio
 async def test_two_followers_of_one_partition_count_each_event_once(stage: Stage) -> None:
     class Quiet:
         def following(self, partition: int, at: Position | None) -> None: ...
@@ -213,7 +205,6 @@ async def test_two_followers_of_one_partition_count_each_event_once(stage: Stage
     await stage.assert_true_to_the_log()
 
 
-@pytest.mark.asyncio
 async def test_events_of_an_unknown_type_are_parked(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     async with stage.projecting():
         await stage.ready.wait()
@@ -234,7 +225,6 @@ async def test_events_of_an_unknown_type_are_parked(stage: Stage, caplog: pytest
     await stage.assert_true_to_the_log()
 
 
-@pytest.mark.asyncio
 async def test_an_event_that_nobody_can_read_is_parked_and_named(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -262,7 +252,6 @@ async def test_an_event_that_nobody_can_read_is_parked_and_named(
     await stage.assert_true_to_the_log()
 
 
-@pytest.mark.asyncio
 async def test_what_is_being_written_when_a_projector_is_told_to_stop_is_written(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -284,7 +273,6 @@ async def test_what_is_being_written_when_a_projector_is_told_to_stop_is_written
     assert [record for record in caplog.records if record.name.startswith("psycopg")] == []
 
 
-@pytest.mark.asyncio
 async def test_cleared_log_lines_leave_the_store_and_the_stream(stage: Stage) -> None:
     async with stage.projecting():
         await stage.ready.wait()
@@ -307,7 +295,6 @@ async def test_cleared_log_lines_leave_the_store_and_the_stream(stage: Stage) ->
     assert [entry.position.seq for entry in chain] == list(range(1, len(chain) + 1))
 
 
-@pytest.mark.asyncio
 async def test_projection_goes_on_while_cleared_lines_are_deleted(stage: Stage) -> None:
     async with stage.projecting():
         await stage.ready.wait()
@@ -330,7 +317,6 @@ async def test_projection_goes_on_while_cleared_lines_are_deleted(stage: Stage) 
         assert await stage.rows(lines) == [("later",)]
 
 
-@pytest.mark.asyncio
 async def test_projection_that_is_held_up_says_so_again_and_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -350,7 +336,6 @@ async def test_projection_that_is_held_up_says_so_again_and_again(
         await stage.projected()
 
 
-@pytest.mark.asyncio
 async def test_a_clearing_that_was_interrupted_is_finished_at_the_next_start(stage: Stage) -> None:
     async with stage.projecting():
         await stage.ready.wait()
@@ -370,7 +355,6 @@ async def test_a_clearing_that_was_interrupted_is_finished_at_the_next_start(sta
         await eventually(lambda: stage.rows("SELECT FROM clearings HAVING count(*) = 0"))
 
 
-@pytest.mark.asyncio
 async def test_the_stream_is_trimmed_below_what_is_archived(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "TRIM_EVERY", 0.05)
     monkeypatch.setattr(trim, "MARGIN", 10)
@@ -389,7 +373,6 @@ async def test_the_stream_is_trimmed_below_what_is_archived(stage: Stage, monkey
         assert [entry.position.seq for entry in chain] == list(range(1, end.seq + 1))
 
 
-@pytest.mark.asyncio
 async def test_under_load_the_streams_keep_to_their_budget_and_nothing_unarchived_goes(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,7 +416,6 @@ async def test_under_load_the_streams_keep_to_their_budget_and_nothing_unarchive
         assert await compare(connection) == []
 
 
-@pytest.mark.asyncio
 async def test_an_event_is_readable_soon_after_it_was_appended(stage: Stage) -> None:
     async with stage.projecting(), stage.pool.connection() as connection:
         await stage.ready.wait()
@@ -451,7 +433,6 @@ async def test_an_event_is_readable_soon_after_it_was_appended(stage: Stage) -> 
     assert sorted(waits)[len(waits) // 2] < 1  # a read that nobody wakes blocks for longer
 
 
-@pytest.mark.asyncio
 async def test_a_batch_is_a_span_linked_to_what_led_to_its_events(stage: Stage) -> None:
     exporter = InMemorySpanExporter()
     telemetry.install("projector", SimpleSpanProcessor(exporter))
@@ -526,7 +507,6 @@ async def _linked(exporter: InMemorySpanExporter) -> bool:
     return command.context is not None and command.context.trace_id in traces
 
 
-@pytest.mark.asyncio
 async def test_a_read_only_postgres_is_waited_for_and_told_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     """As after a fail-over: at the start of a projector, and under way."""
     async with await connect_anew(stage.pool) as owner:

@@ -90,7 +90,6 @@ async def until_scraped(http: httpx.AsyncClient, count: int) -> None:
             await asyncio.sleep(0.2)
 
 
-@pytest.mark.asyncio
 async def test_prometheus_answers_every_query_and_evaluates_every_rule(
     redis_url: str, migrated_postgres_url: str, key_prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,7 +131,6 @@ UNSET = {"waterclock_partitions_led", "waterclock_partitions_followed", "watercl
 """Set by the looks of `main`, which do not run here."""
 
 
-@pytest.mark.asyncio
 async def test_the_rules_fire_when_they_should_and_only_then(capsys: pytest.CaptureFixture[str]) -> None:
     program = prometheus()
     promtool = program and (shutil.which("promtool", path=str(program.parent)) or shutil.which("promtool"))

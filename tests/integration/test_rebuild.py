@@ -4,13 +4,9 @@ import asyncio
 import os
 import sys
 
-import pytest
-
 from tests.contract.log import build
 from tests.integration.stage import DEADLINE, Stage, staged, work
 from tests.integration.test_projector import clear, write_lines
-
-pytestmark = pytest.mark.asyncio
 
 
 async def rebuild(postgres_url: str, *options: str) -> tuple[int | None, str, str]:

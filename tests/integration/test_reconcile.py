@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.contract.log import build
 from tests.integration.stage import DEADLINE, Stage, eventually, staged, work
 from tests.support import proofs
@@ -32,8 +30,6 @@ from waterclock_api.consistency.identity import check_installation
 from waterclock_api.consistency.settle_runs import settle_lost
 from waterclock_api.operator.diagnostics.clocks import of_clocks
 from waterclock_api.operator.reconcile import Reconcile
-
-pytestmark = pytest.mark.asyncio
 
 
 async def reconciled(stage: Stage, *, do: bool = False, accept_loss: bool = False) -> tuple[bool, str]:

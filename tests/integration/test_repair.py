@@ -39,8 +39,6 @@ from waterclock_api.consistency import sole_server
 from waterclock_dev.servers.server import Server
 from waterclock_dev.servers.valkey import Valkey
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:

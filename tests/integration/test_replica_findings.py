@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from tests.support.asking import ask
@@ -15,7 +14,6 @@ from tests.support.waiting import until
 from waterclock.log.client import Log, LogSettings
 from waterclock_api.operator.diagnostics.replicas import of_replicas
 
-pytestmark = pytest.mark.asyncio
 CONFIGURATION = README.parent / "deploy/valkey/replicated.conf"
 
 

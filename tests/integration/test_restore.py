@@ -38,7 +38,6 @@ from waterclock_api.consistency.open_partition import OtherPartitions, ensure_op
 from waterclock_api.consistency.repair import repair
 from waterclock_api.operator.restore import Restore
 
-pytestmark = pytest.mark.asyncio
 EPOCH = 7
 ODD = [
     Definition(job_name=name, job_group=group, invoke_target="demo.noop")

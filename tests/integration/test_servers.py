@@ -26,8 +26,6 @@ from waterclock_dev.servers.s3 import S3
 from waterclock_dev.servers.server import Server, ServerError
 from waterclock_dev.servers.valkey import Valkey
 
-pytestmark = pytest.mark.asyncio
-
 ELSEWHERE = {
     "PGSSLMODE": "require",
     "PGSERVICE": "work",

@@ -44,8 +44,6 @@ from waterclock_dev.servers.ports import LOOPBACK
 from waterclock_dev.servers.server import Server
 from waterclock_dev.servers.valkey import Valkey
 
-pytestmark = pytest.mark.asyncio
-
 OURS = "the installation of the test"
 
 

@@ -29,8 +29,6 @@ from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import open_pool
 from waterclock_dev.servers.ports import LOOPBACK
 
-pytestmark = pytest.mark.asyncio
-
 PATIENCE = 2.0  # s for a handshake that is never answered
 PASSWORD = "unspeakable"
 ELSEWHERE = ("db.example",)

@@ -57,7 +57,6 @@ async def ended(api: Rig, run_id: str) -> None:
     await api.caught_up()
 
 
-@pytest.mark.asyncio
 async def test_the_trace_of_a_triggered_run_is_unbroken_from_the_client_to_the_read_model(
     redis_url: str, migrated_postgres_url: str, key_prefix: str, spans: Spans
 ) -> None:
@@ -95,7 +94,6 @@ async def test_the_trace_of_a_triggered_run_is_unbroken_from_the_client_to_the_r
     assert batch.parent is None
 
 
-@pytest.mark.asyncio
 async def test_the_trace_of_a_scheduled_run_begins_with_its_decision(
     redis_url: str, migrated_postgres_url: str, key_prefix: str, spans: Spans
 ) -> None:

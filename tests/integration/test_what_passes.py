@@ -28,8 +28,6 @@ from waterclock_dev.servers.ports import LOOPBACK, free_port
 from waterclock_scheduler import main as scheduler
 from waterclock_worker import main as worker
 
-pytestmark = pytest.mark.asyncio
-
 FEW = [
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
     "NOREPLICAS Not enough good replicas to write.",

@@ -9,12 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.services import Place, serving
 from tests.support.traces import receiving
-
-pytestmark = pytest.mark.asyncio
 
 CLIENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE, PARENT = CLIENT[3:35], CLIENT[36:52]

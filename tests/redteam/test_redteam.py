@@ -12,14 +12,12 @@ from tests.redteam.field import field
 from tests.support.servers import OwnServers
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(240)
 async def test_the_quick_attacks_are_held(own_servers: OwnServers, tmp_path: Path) -> None:
     await _held(own_servers, tmp_path, quick=True)
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 @pytest.mark.timeout(3600)
 async def test_every_attack_is_held(own_servers: OwnServers, tmp_path: Path) -> None:
     await _held(own_servers, tmp_path, quick=False)

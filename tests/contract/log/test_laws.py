@@ -44,7 +44,6 @@ from waterclock.model.events import (
 from waterclock.model.ids import JobId, RunId, created_job
 from waterclock.wire.keys import STREAMS
 
-pytestmark = pytest.mark.asyncio
 JOBS: dict[JobId, Overlap] = {
     created_job(overlap): overlap
     for overlap in ("allow", "skip", "buffer_one", "buffer_all", "cancel_other")  # type: ignore[misc]

@@ -10,8 +10,6 @@ from waterclock.log.tail import delete_entries, read, tail_of, trim
 from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry
 
-pytestmark = pytest.mark.asyncio
-
 
 class Kept:
     """An archive that holds some entries."""

@@ -21,7 +21,6 @@ async def made(connection: Connection, key_id: str, *, name: str = "ops", rate: 
     )
 
 
-@pytest.mark.asyncio
 async def test_every_change_of_a_key_is_kept_with_who_made_it_and_why(connection: Connection) -> None:
     async with connection.transaction():
         await api_keys.say_who(connection, verb="create", said_by="ann@desk", reason="for the report")
@@ -48,7 +47,6 @@ async def test_every_change_of_a_key_is_kept_with_who_made_it_and_why(connection
     assert [one.key_id for one in await api_keys.changes(connection, "second")] == ["second"]
 
 
-@pytest.mark.asyncio
 async def test_what_is_done_by_hand_is_kept_too(connection: Connection) -> None:
     await made(connection, "first")
     await connection.execute("UPDATE api_keys SET scopes = '{admin}'")
@@ -60,7 +58,6 @@ async def test_what_is_done_by_hand_is_kept_too(connection: Connection) -> None:
     assert found == [("created", ("list",), None), ("changed", ("admin",), None), ("deleted", ("admin",), None)]
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "forgery",
     [
@@ -76,7 +73,6 @@ async def test_what_is_kept_stays_as_it_is(connection: Connection, forgery: str)
     assert len(await api_keys.changes(connection)) == 1
 
 
-@pytest.mark.asyncio
 async def test_who_may_change_keys_and_nothing_else_is_written_down_and_cannot_write_there(
     connection: Connection,
 ) -> None:
@@ -98,7 +94,6 @@ async def test_who_may_change_keys_and_nothing_else_is_written_down_and_cannot_w
         await connection.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
-@pytest.mark.asyncio
 async def test_keys_from_before_the_table_are_in_it(postgres_url: str) -> None:
     async with await Connection.connect(postgres_url, autocommit=True) as connection:
         await connection.execute(

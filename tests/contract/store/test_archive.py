@@ -31,7 +31,6 @@ async def put(connection: Connection, entries: list[Entry], after: Position | No
     assert await apply(connection, after, entries, batch_of(entries))
 
 
-@pytest.mark.asyncio
 async def test_entries_come_back_as_they_were(connection: Connection) -> None:
     entries = entries_of([logged("one", 'zwei é 🕰 \\ " \n'), *others(2), logged(), logged("x", job=None)])
     await put(connection, entries)
@@ -40,7 +39,6 @@ async def test_entries_come_back_as_they_were(connection: Connection) -> None:
     assert await archive.position(connection, 0) == entries[-1].position
 
 
-@pytest.mark.asyncio
 async def test_lines_lie_beside_the_archived_event(connection: Connection) -> None:
     await put(connection, entries_of([logged("one", "two")]))
 
@@ -49,7 +47,6 @@ async def test_lines_lie_beside_the_archived_event(connection: Connection) -> No
     assert (stub["lines"], stub["linesCount"]) == ([], 2)
 
 
-@pytest.mark.asyncio
 async def test_cleared_lines_are_gone_and_the_events_tell_how_many_there_were(connection: Connection) -> None:
     events = [logged("one", "two"), logged("kept", job="other"), LogsCleared(job_id=JobId("j")), logged("later")]
     entries = entries_of(events)
@@ -61,7 +58,6 @@ async def test_cleared_lines_are_gone_and_the_events_tell_how_many_there_were(co
     assert found == [msgspec.structs.replace(logged(), lines_count=2), *events[1:]]
 
 
-@pytest.mark.asyncio
 async def test_a_line_may_have_a_character_that_postgres_has_not(connection: Connection) -> None:
     await put(connection, entries_of([logged("a\0b")]))
 
@@ -71,7 +67,6 @@ async def test_a_line_may_have_a_character_that_postgres_has_not(connection: Con
     assert [line.text for line in entry.event.lines] == ["a\N{REPLACEMENT CHARACTER}b"]
 
 
-@pytest.mark.asyncio
 async def test_both_bounds_are_left_out_and_the_limit_holds(connection: Connection) -> None:
     entries = entries_of(others(10))
     await put(connection, entries)
@@ -84,7 +79,6 @@ async def test_both_bounds_are_left_out_and_the_limit_holds(connection: Connecti
     assert await archive.entries(connection, 1, None, None, 100) == []
 
 
-@pytest.mark.asyncio
 async def test_a_reader_of_the_log_gets_the_whole_gap(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "_PAGE", 3)
     entries = entries_of(others(10))
@@ -94,7 +88,6 @@ async def test_a_reader_of_the_log_gets_the_whole_gap(pool: Pool, monkeypatch: p
     assert await ArchiveReader(pool).entries(0, entries[0].position, entries[8].position) == entries[1:8]
 
 
-@pytest.mark.asyncio
 async def test_an_event_of_an_unknown_type_is_kept_as_it_is_and_found_by_its_run(connection: Connection) -> None:
     body = b'{"type":"run.levitated","runId":"j-r","jobId":"j","height":[1,2.50]}'
     entry = read_entry(0, "1-1", {b"b": body, b"p": b"", b"t": b"1800000000000"})

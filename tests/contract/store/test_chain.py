@@ -15,8 +15,6 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.retention import Keep
 from waterclock.wire.envelope import read_entry, unreadable
 
-pytestmark = pytest.mark.asyncio
-
 
 async def put(connection: Connection, *, clear: bool = False) -> None:
     """A history, in three transactions."""

@@ -17,7 +17,6 @@ from waterclock.wire.envelope import Entry
 from waterclock_api.queries import read_models
 from waterclock_api.schemas.requests import LinesQuery
 
-pytestmark = pytest.mark.asyncio
 JOB, OTHER = JobId("j"), JobId("k")
 
 

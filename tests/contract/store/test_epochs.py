@@ -24,8 +24,6 @@ from waterclock.store.installation import Installation
 from waterclock.store.partitioning import repartition
 from waterclock.wire.envelope import Entry
 
-pytestmark = pytest.mark.asyncio
-
 JOB, RUN = JobId("job"), RunId("job-1")
 
 

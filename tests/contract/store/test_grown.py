@@ -46,7 +46,6 @@ async def swapped(connection: Connection) -> list[str]:
     return found
 
 
-@pytest.mark.asyncio
 @SIZES
 async def test_a_swap_ends_however_many_rows_there_are(connection: Connection, count: int) -> None:
     await grow(connection, count)
@@ -62,7 +61,6 @@ async def test_a_swap_ends_however_many_rows_there_are(connection: Connection, c
         assert await compare(connection) == []
 
 
-@pytest.mark.asyncio
 @SIZES
 async def test_retention_ends_however_many_runs_are_old(connection: Connection, count: int) -> None:
     await grow(connection, count)

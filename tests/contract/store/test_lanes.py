@@ -38,7 +38,6 @@ def test_where_all_share_one_connection_a_statement_is_short() -> None:
     assert (statement_seconds(1, 10), statement_seconds(1, 0.5), statement_seconds(2, 10)) == (1, 0.5, 10)
 
 
-@pytest.mark.asyncio
 async def test_a_full_lane_holds_up_no_other(pool: Pool) -> None:
     lanes = lanes_of(pool)
     async with AsyncExitStack() as held:
@@ -52,7 +51,6 @@ async def test_a_full_lane_holds_up_no_other(pool: Pool) -> None:
                 await connection.execute("SELECT 1")
 
 
-@pytest.mark.asyncio
 async def test_one_caller_never_holds_all_places_and_others_overtake_it(pool: Pool) -> None:
     lane = Lane(pool, 2, line=32)
     order: list[str] = []
@@ -70,7 +68,6 @@ async def test_one_caller_never_holds_all_places_and_others_overtake_it(pool: Po
     assert order == ["modest", "greedy"]
 
 
-@pytest.mark.asyncio
 async def test_a_place_goes_to_the_first_that_is_below_its_share(pool: Pool) -> None:
     lane = Lane(pool, 2, line=32)
     order: list[str] = []
@@ -90,7 +87,6 @@ async def test_a_place_goes_to_the_first_that_is_below_its_share(pool: Pool) -> 
         assert order == ["c", "b"]
 
 
-@pytest.mark.asyncio
 async def test_the_line_is_bounded_and_a_caller_has_half_of_it(pool: Pool) -> None:
     lane = Lane(pool, 1, line=4)
 
@@ -110,7 +106,6 @@ async def test_the_line_is_bounded_and_a_caller_has_half_of_it(pool: Pool) -> No
             await read("d")
 
 
-@pytest.mark.asyncio
 async def test_who_gives_up_leaves_no_place_taken(pool: Pool) -> None:
     """Cancelled while waiting, and in the very moment in which the place is given."""
     lane = Lane(pool, 1)
@@ -132,7 +127,6 @@ async def test_who_gives_up_leaves_no_place_taken(pool: Pool) -> None:
             pass
 
 
-@pytest.mark.asyncio
 async def test_a_lane_without_postgres_is_not_full(migrated_postgres_url: str) -> None:
     lane = Lane(_unopened(migrated_postgres_url, 1), 1)
     for _ in range(2):
@@ -142,7 +136,6 @@ async def test_a_lane_without_postgres_is_not_full(migrated_postgres_url: str) -
         assert not isinstance(caught.value, LaneFull)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(("of_role", "ours", "holds"), [("0", 5, "5s"), ("200ms", 5, "200ms"), ("30s", 5, "5s")])
 async def test_a_statement_has_the_least_of_the_times_that_are_set(
     migrated_postgres_url: str, of_role: str, ours: float, holds: str

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from waterclock.store.connection.pool import Pool, connect_anew
 from waterclock.store.connection.statements import statement
 from waterclock.store.locks import Shares
@@ -12,7 +10,6 @@ from waterclock.wire.level import LEVEL
 DEADLINE = 20.0  # s
 
 
-@pytest.mark.asyncio
 async def test_a_partition_is_taken_by_one_and_free_again_when_that_one_dies(pool: Pool) -> None:
     first, second = await connect_anew(pool), await connect_anew(pool)
     one, other = Shares(first, 4), Shares(second, 4)
@@ -28,7 +25,6 @@ async def test_a_partition_is_taken_by_one_and_free_again_when_that_one_dies(poo
     await second.close()
 
 
-@pytest.mark.asyncio
 async def test_a_partition_that_was_given_back_is_free(pool: Pool) -> None:
     async with pool.connection() as first, pool.connection() as second:
         one, other = Shares(first, 1), Shares(second, 1)
@@ -40,7 +36,6 @@ async def test_a_partition_that_was_given_back_is_free(pool: Pool) -> None:
         await other.give(0)
 
 
-@pytest.mark.asyncio
 async def test_the_share_of_each_shrinks_as_others_join(pool: Pool) -> None:
     async with await connect_anew(pool) as first, await connect_anew(pool) as second:
         one, other = Shares(first, 5), Shares(second, 5)
@@ -52,7 +47,6 @@ async def test_the_share_of_each_shrinks_as_others_join(pool: Pool) -> None:
         assert await one.fair() == await other.fair() == 3
 
 
-@pytest.mark.asyncio
 async def test_a_projector_of_an_earlier_release_is_told_from_those_of_this_one(pool: Pool) -> None:
     async with await connect_anew(pool) as first, await connect_anew(pool) as second:
         one, other = Shares(first, 5), Shares(second, 5)
@@ -70,7 +64,6 @@ async def test_a_projector_of_an_earlier_release_is_told_from_those_of_this_one(
                 pass  # asked again and again: the server needs a moment to see that the session is gone
 
 
-@pytest.mark.asyncio
 async def test_a_projector_of_a_later_level_is_no_earlier_one(pool: Pool) -> None:
     async with await connect_anew(pool) as first, await connect_anew(pool) as second:
         one = Shares(first, 5)

@@ -13,13 +13,11 @@ from waterclock.store.connection.pool import open_pool
 NAMES = [each.name for each in migrations()]
 
 
-@pytest.mark.asyncio
 async def test_a_database_is_migrated_once(postgres_url: str) -> None:
     assert await migrate(postgres_url) == NAMES
     assert await migrate(postgres_url) == []
 
 
-@pytest.mark.asyncio
 async def test_two_at_once_apply_each_migration_once(postgres_url: str) -> None:
     async with asyncio.TaskGroup() as tasks:
         both = [tasks.create_task(migrate(postgres_url)) for _ in range(2)]
@@ -27,7 +25,6 @@ async def test_two_at_once_apply_each_migration_once(postgres_url: str) -> None:
     assert sorted(len(each.result()) for each in both) == [0, len(NAMES)]
 
 
-@pytest.mark.asyncio
 async def test_a_migration_that_was_applied_with_another_text_is_refused(postgres_url: str) -> None:
     await migrate(postgres_url)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
@@ -37,7 +34,6 @@ async def test_a_migration_that_was_applied_with_another_text_is_refused(postgre
         await migrate(postgres_url)
 
 
-@pytest.mark.asyncio
 async def test_a_database_that_cannot_hold_every_text_is_refused(postgres_url: str) -> None:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         other = f"{connection.info.dbname}_ascii"
@@ -49,13 +45,11 @@ async def test_a_database_that_cannot_hold_every_text_is_refused(postgres_url: s
             connection.execute(f"DROP DATABASE {other}".encode())
 
 
-@pytest.mark.asyncio
 async def test_a_database_that_is_not_migrated_is_refused_with_the_remedy(postgres_url: str) -> None:
     with pytest.raises(StoreUnfit, match="run `waterclock migrate`"):
         await open_pool(postgres_url, name="test", min_size=1, max_size=1)
 
 
-@pytest.mark.asyncio
 async def test_a_server_out_of_reach_is_one_line_that_names_the_setting() -> None:
     with pytest.raises(StoreUnfit, match="WATERCLOCK_POSTGRES_URL") as refused:
         await open_pool("postgresql://nobody@127.0.0.1:1/none", name="test", min_size=1, max_size=1)

@@ -15,7 +15,6 @@ from waterclock.model.ids import JobId, RunId
 from waterclock.store.connection.pool import Connection
 from waterclock.store.readmodels import partition_state
 
-pytestmark = pytest.mark.asyncio
 LOOKED_AT = 3
 FATES = {"s": ("succeeded", "schedule"), "f": ("failed", "schedule"), "b": ("succeeded", "backfill")}
 STORIES = ["".join(story) for length in range(6) for story in itertools.product("sfb", repeat=length)]

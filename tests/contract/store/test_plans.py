@@ -6,7 +6,6 @@ A small store is given the statistics of one with a million runs, so the planner
 from collections.abc import Iterator
 from typing import Any, LiteralString
 
-import pytest
 from psycopg import sql
 
 from tests.contract.store.test_project import project, runs
@@ -15,8 +14,6 @@ from waterclock.store.connection.statements import statement
 from waterclock.store.readmodels.differences import put_in_place
 from waterclock.store.readmodels.rebuild import Rebuild, compare
 from waterclock.store.readmodels.shadow_tables import SHADOW
-
-pytestmark = pytest.mark.asyncio
 
 Node = dict[str, Any]
 

@@ -52,7 +52,6 @@ async def counts(connection: Connection) -> tuple[int, ...]:
     return row
 
 
-@pytest.mark.asyncio
 async def test_what_was_projected_is_not_projected_again(connection: Connection) -> None:
     entries = runs(3)
     assert await project(connection, None, entries[:4])
@@ -94,7 +93,6 @@ def test_any_history_in_any_batches_gives_the_same_read_models(migrated_postgres
     every()
 
 
-@pytest.mark.asyncio
 async def test_a_projector_killed_in_its_transaction_leaves_nothing_and_another_goes_on(pool: Pool) -> None:
     entries = runs(50)
     async with pool.connection() as gate, pool.connection() as watch, pool.connection() as second:
@@ -119,7 +117,6 @@ async def test_a_projector_killed_in_its_transaction_leaves_nothing_and_another_
         assert await compare(watch) == []
 
 
-@pytest.mark.asyncio
 async def test_of_two_at_once_one_projects(pool: Pool) -> None:
     entries = runs(100)
     async with pool.connection() as one, pool.connection() as other, asyncio.TaskGroup() as tasks:
@@ -130,7 +127,6 @@ async def test_of_two_at_once_one_projects(pool: Pool) -> None:
         assert await counts(connection) == (301, 100, 100)
 
 
-@pytest.mark.asyncio
 async def test_a_row_that_differs_from_its_history_is_named(connection: Connection) -> None:
     await project(connection, None, runs(2))
     await connection.execute("UPDATE runs SET status = 'failed' WHERE run_id = 'j-1'")
@@ -146,7 +142,6 @@ async def test_a_row_that_differs_from_its_history_is_named(connection: Connecti
     assert found["attempts", "j-0", 1].live is None
 
 
-@pytest.mark.asyncio
 async def test_comparing_leaves_nothing_behind(connection: Connection) -> None:
     await project(connection, None, runs(2))
 
@@ -157,7 +152,6 @@ async def test_comparing_leaves_nothing_behind(connection: Connection) -> None:
     assert await compare(connection) == []
 
 
-@pytest.mark.asyncio
 async def test_the_definition_of_a_job_has_the_jobs_status(connection: Connection) -> None:
     entries = [*runs(0), *entries_of([JobDisabled(job_id=J, version=2)], after=Position(0, 1, 1))]
     await project(connection, None, entries[:1])
@@ -167,7 +161,6 @@ async def test_the_definition_of_a_job_has_the_jobs_status(connection: Connectio
     assert await cursor.fetchall() == [("1", "1", "n")]
 
 
-@pytest.mark.asyncio
 async def test_a_run_that_is_requested_again_under_its_id_is_made_anew(connection: Connection) -> None:
     first = runs(1)
     request = RunRequested(run_id=RunId("j-0"), job_id=J, trigger="manual", invoke_target="demo.noop", queue="low")
@@ -179,7 +172,6 @@ async def test_a_run_that_is_requested_again_under_its_id_is_made_anew(connectio
     assert await cursor.fetchall() == [("queued", 0, None, None, "low")]
 
 
-@pytest.mark.asyncio
 async def test_a_change_of_a_row_that_is_not_there_is_nothing(connection: Connection) -> None:
     (started,) = entries_of([RunStarted(run_id=RunId("x"), worker="w", session="s", attempt=2, fence=1)])
 
@@ -188,7 +180,6 @@ async def test_a_change_of_a_row_that_is_not_there_is_nothing(connection: Connec
     assert await counts(connection) == (1, 0, 1)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("text", ["\0", "\\\0", "\\u0000", "\\\\u0000", "a\0b\\u0000"])
 async def test_text_keeps_all_but_the_character_that_postgres_has_not(connection: Connection, text: str) -> None:
     request = RunRequested(

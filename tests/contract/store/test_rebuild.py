@@ -21,8 +21,6 @@ from waterclock.store.readmodels.rebuild import Rebuild, RebuildBusy, compare
 from waterclock.store.readmodels.shadow_tables import READ_MODELS
 from waterclock.wire.envelope import Entry
 
-pytestmark = pytest.mark.asyncio
-
 J = JobId("j")
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'waterclock%'"
 SHAPE = """

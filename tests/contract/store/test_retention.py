@@ -32,8 +32,6 @@ from waterclock.store.readmodels.rebuild import compare
 from waterclock.store.readmodels.shadow_tables import READ_MODELS
 from waterclock.store.retention import EVENTS, Keep, horizons
 
-pytestmark = pytest.mark.asyncio
-
 J = JobId("j")
 DAY = 86_400_000
 LATER = BEGAN + 100 * DAY

@@ -21,8 +21,6 @@ from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import open_pool
 from waterclock_dev.servers.postgres import postgres_program
 
-pytestmark = pytest.mark.asyncio
-
 FORBIDDEN = {
     "api": (
         "INSERT INTO runs (run_id) VALUES ('a')",

@@ -17,8 +17,6 @@ from waterclock.store.connection.pool import check_usable, connect_anew, open_po
 from waterclock.store.connection.session import Session
 from waterclock.store.connection.statements import statement
 
-pytestmark = pytest.mark.asyncio
-
 SETTINGS = """
 SELECT current_setting('client_encoding'), current_setting('search_path'), current_setting('lock_timeout'),
     current_setting('statement_timeout')

@@ -16,7 +16,6 @@ from waterclock.store.connection.pool import Pool, open_pool, unopened_pool
 from waterclock.store.connection.startup import open_or_stopped, soon_open
 from waterclock.store.connection.transient import lasts
 
-pytestmark = pytest.mark.asyncio
 DEADLINE = 30.0  # s
 
 

@@ -36,7 +36,6 @@ async def project(pool: Pool, first: int, last: int) -> None:
         assert await apply(connection, after, part, batch_of(part))
 
 
-@pytest.mark.asyncio
 async def test_a_position_that_is_reached_is_not_waited_for(pool: Pool, connection: Connection) -> None:
     await project(pool, 0, 3)
 
@@ -44,7 +43,6 @@ async def test_a_position_that_is_reached_is_not_waited_for(pool: Pool, connecti
     assert await wait_for(connection, ENTRIES[3].position, 0)
 
 
-@pytest.mark.asyncio
 async def test_a_position_that_is_not_reached_in_time_is_said_so(pool: Pool, connection: Connection) -> None:
     await project(pool, 0, 0)
 
@@ -52,7 +50,6 @@ async def test_a_position_that_is_not_reached_in_time_is_said_so(pool: Pool, con
     assert not await wait_for(connection, Position(7, 1, 1), 0)
 
 
-@pytest.mark.asyncio
 async def test_who_waits_is_woken_by_the_projection(
     pool: Pool, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +62,6 @@ async def test_who_waits_is_woken_by_the_projection(
         assert await waiter
 
 
-@pytest.mark.asyncio
 async def test_without_a_listener_who_waits_looks_again(pool: Pool, connection: Connection) -> None:
     async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
         waiter = tasks.create_task(wait_for(connection, SECOND, DEADLINE))
@@ -74,7 +70,6 @@ async def test_without_a_listener_who_waits_looks_again(pool: Pool, connection: 
         assert await waiter
 
 
-@pytest.mark.asyncio
 async def test_a_listener_that_lost_its_connection_listens_again(
     pool: Pool, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,7 +110,6 @@ def test_a_page_of_the_audit_costs_what_it_may_look_at(filled: psycopg.Connectio
         assert _read(filled, "newest_events", wanted | {"from": 0, "to": 2 * NOW}) <= most, given
 
 
-@pytest.mark.asyncio
 async def test_a_page_of_the_audit_is_planned_for_what_it_asks(store_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(store_url, autocommit=True) as connection:
         for _ in range(10):

@@ -33,7 +33,6 @@ from waterclock_api.operator.reconcile import Reconcile
 from waterclock_api.operator.restore import Restore
 from waterclock_api.projector import follow
 
-pytestmark = pytest.mark.asyncio
 WITHIN = 15.0  # s, for each reader; 5 s on a machine that does nothing else
 PATIENCE = 60.0  # s, for the projector: what is planted stands in one batch, which it splits
 ENDS: tuple[RunStatus, ...] = ("succeeded", "failed", "timedOut", "cancelled", "died")

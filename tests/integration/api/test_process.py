@@ -47,7 +47,6 @@ def env(redis_url: str, store_url: str, key_prefix: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.asyncio
 async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[str, str]) -> None:
     await _initialise(env)
     env["WATERCLOCK_HOST"] = "[::1]"
@@ -69,7 +68,6 @@ async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[st
                 assert await api.wait() == 0
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -94,7 +92,6 @@ async def test_a_start_that_cannot_be_says_why_in_one_line(
     assert all(word in said for word in words), said
 
 
-@pytest.mark.asyncio
 async def test_who_comes_through_a_bare_proxy_is_let_in_by_a_key_alone(env: dict[str, str], tmp_path: Path) -> None:
     await _initialise(env)
     del env["WATERCLOCK_KEYLESS"]
@@ -123,7 +120,6 @@ async def test_who_comes_through_a_bare_proxy_is_let_in_by_a_key_alone(env: dict
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-@pytest.mark.asyncio
 async def test_it_stays_small_whatever_clients_do_not_read_and_do_not_end(env: dict[str, str]) -> None:
     """40 streams over 90 MB of events, 400 bodies that lack a byte, and 16 of the largest pages, none of them read."""
     await _initialise(env)
@@ -158,7 +154,6 @@ async def test_it_stays_small_whatever_clients_do_not_read_and_do_not_end(env: d
 
 @pytest.mark.soak
 @pytest.mark.timeout(300)
-@pytest.mark.asyncio
 async def test_a_caller_gets_in_though_idle_connections_are_more_than_descriptors(env: dict[str, str]) -> None:
     await _initialise(env)
     url = f"http://127.0.0.1:{env['WATERCLOCK_PORT']}"
@@ -183,7 +178,6 @@ def _resident(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
 
 
-@pytest.mark.asyncio
 async def test_a_key_opens_it_to_others(env: dict[str, str]) -> None:
     await _initialise(env)
     key = await _key(env, "create", "--name", "ops", "--scope", "list")
@@ -280,7 +274,6 @@ def _full_pipe() -> tuple[int, int]:
     return reading, writing
 
 
-@pytest.mark.asyncio
 async def test_a_collector_that_does_not_read_holds_up_no_request_and_no_end(env: dict[str, str]) -> None:
     await _initialise(env)
     key = await _key(env, "create", "--name", "ops", "--scope", "list")
@@ -303,7 +296,6 @@ async def test_a_collector_that_does_not_read_holds_up_no_request_and_no_end(env
         assert left.read().strip() == ""  # nobody read, and nobody waited
 
 
-@pytest.mark.asyncio
 async def test_a_path_cannot_write_lines_of_its_own_or_flood_the_log(env: dict[str, str]) -> None:
     await _initialise(env)
     await _key(env, "create", "--name", "ops", "--scope", "list")
@@ -329,7 +321,6 @@ async def test_a_path_cannot_write_lines_of_its_own_or_flood_the_log(env: dict[s
     assert r"/x\n2026-11-29T00:00:00.000Z info    api: key accepted\u001b[2J" in refused[0]
 
 
-@pytest.mark.asyncio
 async def test_a_named_issuer_opens_it_to_others(env: dict[str, str]) -> None:
     await _initialise(env)
     env = env | {"WATERCLOCK_HOST": "0.0.0.0", "WATERCLOCK_JWT_ISSUER": "https://issuer.example"}
@@ -342,7 +333,6 @@ async def test_a_named_issuer_opens_it_to_others(env: dict[str, str]) -> None:
         assert (await http.get(url + JOBS)).status_code == 401
 
 
-@pytest.mark.asyncio
 async def test_without_postgres_the_api_starts_for_commands_and_the_projector_waits(
     env: dict[str, str], own_postgres: OwnPostgres, tmp_path: Path
 ) -> None:
@@ -378,7 +368,6 @@ async def test_without_postgres_the_api_starts_for_commands_and_the_projector_wa
         assert (await http.get(f"{url}{JOBS}/{created.json()['id']}", headers=good)).status_code == 200
 
 
-@pytest.mark.asyncio
 async def test_a_port_that_is_taken_is_named(env: dict[str, str]) -> None:
     await _initialise(env)
     async with _running("api", env), httpx.AsyncClient() as http:
@@ -387,7 +376,6 @@ async def test_a_port_that_is_taken_is_named(env: dict[str, str]) -> None:
         assert (code, env["WATERCLOCK_PORT"] in said, "WATERCLOCK_PORT" in said) == (2, True, True)
 
 
-@pytest.mark.asyncio
 async def test_migrate_prepares_both_servers_and_may_be_repeated(env: dict[str, str], postgres_url: str) -> None:
     env = env | {"WATERCLOCK_POSTGRES_URL": postgres_url, "WATERCLOCK_PARTITIONS": "2"}
     for _ in range(2):

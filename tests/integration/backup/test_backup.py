@@ -22,8 +22,6 @@ from waterclock.executors.context import GiveUp
 from waterclock.testing.run_executor import Told
 from waterclock_worker.executors.backup.faults import ChildExit, StoreFault
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest.fixture
 def other_url(postgres_server: Shared) -> Iterator[str]:

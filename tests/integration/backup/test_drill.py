@@ -21,7 +21,6 @@ from waterclock.testing.run_executor import Told, run_executor
 from waterclock_worker.executors.backup.faults import ChildExit, Damaged
 from waterclock_worker.executors.restore_drill import CountsDiffer, DrillParams, DrillResult, NoBackup, drill
 
-pytestmark = pytest.mark.asyncio
 ODD = """
 CREATE TABLE "Odd ""name" ("a ) FROM stdin;" text);
 INSERT INTO "Odd ""name" VALUES (E'a\\nb'), (E'\\\\.'), (NULL);

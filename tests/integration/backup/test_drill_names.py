@@ -17,7 +17,6 @@ from tests.support.servers import Bucket
 from waterclock_worker.executors.backup.postgres.rows import RowCounter
 from waterclock_worker.executors.restore_drill import DrillResult
 
-pytestmark = pytest.mark.asyncio
 HEADINGS = r"""
 CREATE TABLE t ("line
 break" int);

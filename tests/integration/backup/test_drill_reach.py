@@ -61,7 +61,6 @@ BEGIN
 END $f$
 """
 TABLE = ("CREATE TABLE t (id int CHECK (public.checked(id)))", "INSERT INTO t VALUES (1)")
-pytestmark = pytest.mark.asyncio
 
 
 def attempts(marks: Path, port: int) -> dict[str, str]:

@@ -28,7 +28,6 @@ from waterclock_worker.executors.backup.faults import (
     TooLarge,
 )
 
-pytestmark = pytest.mark.asyncio
 ONCE = msgspec.structs.replace(IMPATIENT, attempts=1)
 PARTS = {"partSizeMiB": 5, "compress": False}
 

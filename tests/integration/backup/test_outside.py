@@ -15,8 +15,6 @@ from tests.support.servers import Bucket
 from waterclock.testing.run_executor import Told
 from waterclock_worker.reporting.outcome import BadParams
 
-pytestmark = pytest.mark.asyncio
-
 
 class Listener:
     """Takes connections, and knows how many came."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-import pytest
-
 from tests.integration.backup.stage import IMPATIENT, outside
 from tests.support.servers import Bucket
 from waterclock_worker.executors.backup.place import Place
 from waterclock_worker.executors.backup.s3.body import Body
 from waterclock_worker.executors.backup.s3.store import open_store
-
-pytestmark = pytest.mark.asyncio
 
 
 class Unread(Body):

@@ -15,7 +15,6 @@ from waterclock_worker.executors.backup.s3.manifest import Manifest
 from waterclock_worker.executors.backup.s3.retention import DAY_MS, Cleaning
 from waterclock_worker.executors.backup.s3.store import Store, open_store
 
-pytestmark = pytest.mark.asyncio
 FOLDER = "backups/tides/"
 NOW_MS = 1_795_000_000_000
 NOBODY = stem_of(NOW_MS, "nobody")

@@ -21,8 +21,6 @@ from waterclock_worker.executors.http.session import Session
 from waterclock_worker.executors.http_request import BadStatus
 from waterclock_worker.reporting.results import result_of
 
-pytestmark = pytest.mark.asyncio
-
 
 class Server:
     """Answers its nth request by the nth of these bytes, the last one from then on, and keeps the connection open."""

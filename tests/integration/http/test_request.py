@@ -26,7 +26,6 @@ from waterclock_worker.executors.http.session import BODY_MOST, Found, Lookup, S
 from waterclock_worker.executors.http_request import BadStatus, http_request, requested, session, signature
 from waterclock_worker.reporting.results import result_of
 
-pytestmark = pytest.mark.asyncio
 LOOPBACK = "127.0.0.1"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ALLOWED = f"{LOOPBACK}/32"

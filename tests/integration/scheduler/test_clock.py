@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from tests.integration.scheduler.stage import Stage, assert_unbroken, is_decision_of, is_leadership, scheduling
 from tests.support.leaps import leapt
 from waterclock.log.liveness.store_clock import AGREEING_FOR_MS
@@ -13,7 +11,6 @@ from waterclock.log.liveness.store_clock import AGREEING_FOR_MS
 HOUR = 3_600_000
 
 
-@pytest.mark.asyncio
 async def test_a_leap_ahead_outlasts_the_term_and_is_believed_only_after_a_while(stage: Stage) -> None:
     job = await stage.create("* * * * * *")
     async with scheduling(stage.log):
@@ -29,7 +26,6 @@ async def test_a_leap_ahead_outlasts_the_term_and_is_believed_only_after_a_while
     assert_unbroken(job, await stage.decisions(job))
 
 
-@pytest.mark.asyncio
 async def test_a_leap_that_is_taken_back_has_decided_nothing(stage: Stage) -> None:
     job = await stage.create("* * * * * *")
     async with scheduling(stage.log):

@@ -30,7 +30,6 @@ from waterclock_scheduler.change_feed import Doorbell
 EVERY_SECOND = "* * * * * *"
 
 
-@pytest.mark.asyncio
 async def test_a_job_of_every_second_is_decided_on_time_and_never_early(stage: Stage) -> None:
     job = await stage.create(EVERY_SECOND)
 
@@ -41,7 +40,6 @@ async def test_a_job_of_every_second_is_decided_on_time_and_never_early(stage: S
     assert_unbroken(job, decisions_of(job, found))
 
 
-@pytest.mark.asyncio
 async def test_jobs_of_one_schedule_each_get_their_run_of_each_instant(stage: Stage) -> None:
     made = [await stage.create(EVERY_SECOND) for _ in range(20)]
 
@@ -56,7 +54,6 @@ async def test_jobs_of_one_schedule_each_get_their_run_of_each_instant(stage: St
         assert runs == [due_run(job.job_id, instant) for instant in instants(decisions)]
 
 
-@pytest.mark.asyncio
 async def test_late_instants_of_a_job_that_does_nothing_about_them_are_one_skip(stage: Stage) -> None:
     now = await stage.now() // 1000 * 1000
     job = await stage.create(
@@ -72,7 +69,6 @@ async def test_late_instants_of_a_job_that_does_nothing_about_them_are_one_skip(
     assert (millis(skip.first), millis(skip.last)) == (now - 19_000, now - 5_000)
 
 
-@pytest.mark.asyncio
 async def test_late_instants_of_a_job_that_executes_every_one_run_at_a_pace_oldest_first(stage: Stage) -> None:
     now = await stage.now() // 1000 * 1000
     job = await stage.create(
@@ -98,7 +94,6 @@ async def test_late_instants_of_a_job_that_executes_every_one_run_at_a_pace_olde
     assert_unbroken(job, [skip, *runs])
 
 
-@pytest.mark.asyncio
 async def test_late_instants_of_a_job_that_executes_once_fold_into_one_run(stage: Stage) -> None:
     now = await stage.now() // 1000 * 1000
     job = await stage.create(
@@ -117,7 +112,6 @@ async def test_late_instants_of_a_job_that_executes_once_fold_into_one_run(stage
     assert_unbroken(job, [folded, run])
 
 
-@pytest.mark.asyncio
 async def test_instants_less_late_than_the_threshold_each_fire(stage: Stage) -> None:
     now = await stage.now() // 1000 * 1000
     job = await stage.create(EVERY_SECOND, mark=now - 5_000, end_at=stamp(now))
@@ -128,7 +122,6 @@ async def test_instants_less_late_than_the_threshold_each_fire(stage: Stage) -> 
     assert list(instants(await stage.decisions(job))) == list(range(now - 4_000, now + 1, 1000))
 
 
-@pytest.mark.asyncio
 async def test_a_job_that_may_not_overlap_skips_while_a_run_of_it_is_unfinished(stage: Stage) -> None:
     job = await stage.create(EVERY_SECOND, concurrent="1", misfire_policy="3")
 
@@ -141,7 +134,6 @@ async def test_a_job_that_may_not_overlap_skips_while_a_run_of_it_is_unfinished(
     assert (second.reason, second.blocked_by) == ("overlap", first.run_id)
 
 
-@pytest.mark.asyncio
 async def test_a_run_with_jitter_waits_until_it_is_ready(stage: Stage) -> None:
     now = await stage.now() // 1000 * 1000
     job = await stage.create(EVERY_SECOND, mark=now - 1_000, end_at=stamp(now), jitter=3600)
@@ -156,7 +148,6 @@ async def test_a_run_with_jitter_waits_until_it_is_ready(stage: Stage) -> None:
     assert now < millis(run.ready_at) < now + 3_600_000
 
 
-@pytest.mark.asyncio
 async def test_jobs_that_are_disabled_on_demand_or_not_begun_are_left_alone(stage: Stage) -> None:
     now = await stage.now()
     quiet = [
@@ -173,7 +164,6 @@ async def test_jobs_that_are_disabled_on_demand_or_not_begun_are_left_alone(stag
     assert [await stage.decisions(job) for job in quiet] == [[], [], [], []]
 
 
-@pytest.mark.asyncio
 async def test_a_changed_schedule_holds_within_a_second(stage: Stage) -> None:
     job = await stage.create("0 0 1 1 *")
 
@@ -186,7 +176,6 @@ async def test_a_changed_schedule_holds_within_a_second(stage: Stage) -> None:
     assert_unbroken(changed, await stage.decisions(job))
 
 
-@pytest.mark.asyncio
 async def test_a_deleted_job_fires_no_more(stage: Stage) -> None:
     job = await stage.create(EVERY_SECOND)
     other = await stage.create(EVERY_SECOND)
@@ -201,7 +190,6 @@ async def test_a_deleted_job_fires_no_more(stage: Stage) -> None:
     assert len(await stage.decisions(job)) == decided
 
 
-@pytest.mark.asyncio
 async def test_a_job_of_a_queue_that_does_not_exist_holds_up_no_other(stage: Stage) -> None:
     lost = await stage.create(EVERY_SECOND, queue="nowhere")
     job = await stage.create(EVERY_SECOND)
@@ -213,7 +201,6 @@ async def test_a_job_of_a_queue_that_does_not_exist_holds_up_no_other(stage: Sta
     assert_unbroken(job, await stage.decisions(job))
 
 
-@pytest.mark.asyncio
 async def test_what_is_known_is_decided_while_the_rest_is_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [await stage.create(EVERY_SECOND) for _ in range(3)]
     scan = jobs.scan_jobs
@@ -234,7 +221,6 @@ async def test_what_is_known_is_decided_while_the_rest_is_read(stage: Stage, mon
             await stage.until(lambda entry, job=job: is_decision_of(job, entry), count=2)
 
 
-@pytest.mark.asyncio
 async def test_a_job_that_is_gone_when_all_are_read_again_is_known_no_more(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -257,7 +243,6 @@ async def _nothing(_: Doorbell) -> set[JobId]:
     return set()
 
 
-@pytest.mark.asyncio
 async def test_a_job_that_nobody_can_read_is_named_and_the_others_are_decided(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:

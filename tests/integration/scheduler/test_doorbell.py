@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.integration.scheduler.stage import Stage
 from waterclock_scheduler.change_feed import Doorbell
 
 
-@pytest.mark.asyncio
 async def test_it_tells_once_what_was_written_since_the_last_look(stage: Stage) -> None:
     await stage.create(None)
     doorbell = Doorbell(stage.log, 0)
@@ -22,7 +19,6 @@ async def test_it_tells_once_what_was_written_since_the_last_look(stage: Stage) 
     assert await doorbell.rung() == {third.job_id}
 
 
-@pytest.mark.asyncio
 async def test_one_that_has_never_rung_is_heard_from_its_start(stage: Stage) -> None:
     doorbell = Doorbell(stage.log, 0)
     await doorbell.listen()
@@ -31,7 +27,6 @@ async def test_one_that_has_never_rung_is_heard_from_its_start(stage: Stage) -> 
     assert await doorbell.rung() == {job.job_id}
 
 
-@pytest.mark.asyncio
 async def test_it_says_when_it_has_rung_more_often_than_it_remembers(stage: Stage) -> None:
     await stage.create(None)
     doorbell = Doorbell(stage.log, 0)

@@ -11,7 +11,6 @@ from waterclock.model.instants.simulate import simulate
 from waterclock.model.timestamps import millis
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("misfire", ["1", "2", "3"])
 @pytest.mark.parametrize("concurrent", ["0", "1"])
 async def test_the_scheduler_that_comes_back_does_what_was_foretold(

@@ -27,7 +27,6 @@ from waterclock_scheduler.scheduler import Scheduler
 EVERY_SECOND = "* * * * * *"
 
 
-@pytest.mark.asyncio
 async def test_of_two_schedulers_one_decides(stage: Stage) -> None:
     job = await stage.create(EVERY_SECOND)
 
@@ -38,7 +37,6 @@ async def test_of_two_schedulers_one_decides(stage: Stage) -> None:
     assert len([entry for entry in await stage.entries() if is_leadership(entry)]) == 1
 
 
-@pytest.mark.asyncio
 async def test_two_that_both_believe_to_lead_decide_nothing_twice(stage: Stage) -> None:
     made = [await stage.create(EVERY_SECOND) for _ in range(5)]
 
@@ -52,7 +50,6 @@ async def test_two_that_both_believe_to_lead_decide_nothing_twice(stage: Stage) 
         assert_unbroken(job, await stage.decisions(job))
 
 
-@pytest.mark.asyncio
 async def test_when_the_leader_dies_another_goes_on_where_it_ended(stage: Stage) -> None:
     job = await stage.create(EVERY_SECOND)
 
@@ -70,7 +67,6 @@ async def test_when_the_leader_dies_another_goes_on_where_it_ended(stage: Stage)
     assert fired == list(range(fired[0], fired[-1] + 1, 1000))
 
 
-@pytest.mark.asyncio
 async def test_a_leader_that_is_asked_to_stop_hands_over_at_once(stage: Stage) -> None:
     async with scheduling(stage.log, "first", ttl_s=3) as first:
         await stage.until(is_leadership)
@@ -84,7 +80,6 @@ async def test_a_leader_that_is_asked_to_stop_hands_over_at_once(stage: Stage) -
     assert second.at - stopped_at < 1_500
 
 
-@pytest.mark.asyncio
 async def test_schedulers_that_hear_of_each_other_share_the_partitions(redis_url: str, key_prefix: str) -> None:
     async with staged(redis_url, key_prefix, partitions=2) as stage:
         made = [await stage.create(EVERY_SECOND, partition=partition) for partition in (0, 1)]
@@ -100,7 +95,6 @@ async def test_schedulers_that_hear_of_each_other_share_the_partitions(redis_url
             assert_unbroken(job, await stage.decisions(job))
 
 
-@pytest.mark.asyncio
 async def test_a_bell_is_heard_at_once(redis_url: str, key_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("waterclock_scheduler.decider.LOOK_S", 3600.0)
     async with staged(redis_url, key_prefix) as stage, speaking(stage, redis_url, "first"):
@@ -112,7 +106,6 @@ async def test_a_bell_is_heard_at_once(redis_url: str, key_prefix: str, monkeypa
         assert first.at - job.mark < 2_000
 
 
-@pytest.mark.asyncio
 async def test_a_scheduler_waits_for_a_log_that_is_not_open(redis_url: str, key_prefix: str) -> None:
     async with staged(redis_url, key_prefix, opened=False) as stage, scheduling(stage.log):
         await stage.open(epoch=1)
@@ -120,7 +113,6 @@ async def test_a_scheduler_waits_for_a_log_that_is_not_open(redis_url: str, key_
         await stage.until(lambda entry: is_decision_of(job, entry))
 
 
-@pytest.mark.asyncio
 async def test_a_restart_of_the_server_loses_and_repeats_no_instant(own_valkey: OwnValkey, key_prefix: str) -> None:
     server = await own_valkey()
     async with staged(server.url, key_prefix) as stage:
@@ -138,7 +130,6 @@ async def test_a_restart_of_the_server_loses_and_repeats_no_instant(own_valkey: 
         assert fired == list(range(fired[0], fired[-1] + 1, 1000))
 
 
-@pytest.mark.asyncio
 async def test_a_killed_process_is_replaced_within_five_seconds(stage: Stage, redis_url: str, key_prefix: str) -> None:
     job = await stage.create(EVERY_SECOND)
     async with process(redis_url, key_prefix) as first:
@@ -155,7 +146,6 @@ async def test_a_killed_process_is_replaced_within_five_seconds(stage: Stage, re
     assert_unbroken(job, await stage.decisions(job))
 
 
-@pytest.mark.asyncio
 async def test_a_process_that_is_asked_to_stop_is_replaced_long_before_others_look(
     stage: Stage, redis_url: str, key_prefix: str
 ) -> None:
@@ -172,7 +162,6 @@ async def test_a_process_that_is_asked_to_stop_is_replaced_long_before_others_lo
     assert taken.at - stopped_at < 5_000
 
 
-@pytest.mark.asyncio
 async def test_a_process_whose_server_is_gone_says_so_in_lines_and_stops_when_asked(
     own_valkey: OwnValkey, key_prefix: str
 ) -> None:
@@ -187,7 +176,6 @@ async def test_a_process_whose_server_is_gone_says_so_in_lines_and_stops_when_as
     assert (code, "Traceback" in said) == (0, False), said
 
 
-@pytest.mark.asyncio
 async def test_partitions_on_the_nodes_of_a_cluster_are_all_led(
     redis_cluster_urls: tuple[str, str], key_prefix: str
 ) -> None:

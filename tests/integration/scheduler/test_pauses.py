@@ -17,7 +17,6 @@ from waterclock.model.events import QueuePaused, QueueResumed
 PAUSED, RESUMED = QueuePaused(queue="default", reason="test"), QueueResumed(queue="default")
 
 
-@pytest.mark.asyncio
 async def test_a_pause_that_died_between_partitions_is_completed_by_their_leaders(
     redis_url: str, key_prefix: str
 ) -> None:
@@ -36,7 +35,6 @@ async def test_a_pause_that_died_between_partitions_is_completed_by_their_leader
         assert copied[0].cause is not None
 
 
-@pytest.mark.asyncio
 async def test_what_stands_in_another_partition_alone_does_not_count(redis_url: str, key_prefix: str) -> None:
     async with staged(redis_url, key_prefix, partitions=2) as stage:
         await set_paused(stage.log, command=Command(id="p"), event=PAUSED)
@@ -46,7 +44,6 @@ async def test_what_stands_in_another_partition_alone_does_not_count(redis_url: 
             await _until(stage, [False, False])
 
 
-@pytest.mark.asyncio
 async def test_a_command_that_was_interrupted_is_completed_by_repeating_it(redis_url: str, key_prefix: str) -> None:
     async with staged(redis_url, key_prefix, partitions=3) as stage:
         command = Command(id="p")
@@ -56,7 +53,6 @@ async def test_a_command_that_was_interrupted_is_completed_by_repeating_it(redis
         assert await _paused(stage) == [True, True, True]
 
 
-@pytest.mark.asyncio
 async def test_a_copy_does_not_undo_a_command_that_came_meanwhile(
     redis_url: str, key_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,6 @@ import json
 import socket
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 
 from tests.contract.log.build import CANCELLED, STARTED, WORKER, ask, create, run_of, wish
@@ -18,7 +17,6 @@ from waterclock.model.events import RunLost
 from waterclock_scheduler.main import scheduler
 
 
-@pytest.mark.asyncio
 async def test_health_tells_what_is_led_and_how_old_the_oldest_undecided_instant_is(
     stage: Stage, redis_url: str, key_prefix: str
 ) -> None:
@@ -35,7 +33,6 @@ async def test_health_tells_what_is_led_and_how_old_the_oldest_undecided_instant
     assert missing == 404
 
 
-@pytest.mark.asyncio
 async def test_it_queues_the_runs_of_a_silent_worker_again_though_no_other_is_there(
     stage: Stage, redis_url: str, key_prefix: str
 ) -> None:
@@ -64,7 +61,6 @@ async def test_it_queues_the_runs_of_a_silent_worker_again_though_no_other_is_th
     assert (lost.event.run_id, lost.event.attempt, lost.event.reason) == (run_of(1), 1, "leaseExpired")
 
 
-@pytest.mark.asyncio
 async def test_a_log_that_is_not_initialised_stops_the_start_with_one_line(redis_url: str, key_prefix: str) -> None:
     async with process(redis_url, key_prefix) as running:
         code, said = await running.end()

@@ -17,7 +17,6 @@ from urllib.parse import quote, urlsplit
 
 import jwt
 import psycopg
-import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from jwt.algorithms import OKPAlgorithm
 
@@ -40,8 +39,6 @@ from tests.support.users import SERVICES, make_users
 from tests.support.waiting import until
 from waterclock_dev.servers.server import Server
 from waterclock_dev.servers.valkey import Valkey
-
-pytestmark = pytest.mark.asyncio
 
 PATIENCE = 60.0  # s
 ISSUER = "https://issuer.example"

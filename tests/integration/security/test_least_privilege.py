@@ -18,8 +18,6 @@ from tests.support.users import SERVICES, Users, make_users
 from tests.support.waiting import until
 from waterclock.kit.service import UNFIT
 
-pytestmark = pytest.mark.asyncio
-
 NO_RIGHT = ("NOPERM", "permission", "refuses the user", "lacks a right", "must be owner")
 """Words of a refusal: in no line of any process."""
 

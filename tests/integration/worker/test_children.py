@@ -17,7 +17,6 @@ from waterclock.model.ids import RunId
 from waterclock.model.retry import RetryPolicy
 from waterclock_worker.execution.children import oom
 
-pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
 
 

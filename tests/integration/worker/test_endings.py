@@ -24,8 +24,6 @@ from waterclock.model.retry import RetryPolicy
 from waterclock.model.stored_parameters import params_digest
 from waterclock_worker.reporting.bounds import LINE_MOST
 
-pytestmark = pytest.mark.asyncio
-
 
 async def test_a_function_that_returns_succeeds_with_its_result(shop: Shop) -> None:
     async with shop.worker(samples.echo):

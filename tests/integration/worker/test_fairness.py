@@ -12,7 +12,6 @@ from tests.integration.worker.shop import Shop, opened
 from waterclock.model.events import RunStarted, RunSucceeded
 from waterclock.model.ids import RunId
 
-pytestmark = pytest.mark.asyncio
 PARTITIONS = 4
 
 

@@ -12,7 +12,6 @@ from tests.support import misbehaving_children as children
 from waterclock.model.events import RunFailed, RunSucceeded
 from waterclock.model.retry import RetryPolicy
 
-pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
 
 

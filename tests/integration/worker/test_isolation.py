@@ -16,7 +16,6 @@ from waterclock_worker.execution import capture
 from waterclock_worker.execution.isolation import state_watch
 from waterclock_worker.reporting.step_log import StepLog
 
-pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
 
 

@@ -33,8 +33,6 @@ from waterclock.model.retry import RetryPolicy
 from waterclock_worker.claiming.leases import LEASE_LOST
 from waterclock_worker.reporting.pending import CAPPED
 
-pytestmark = pytest.mark.asyncio
-
 
 @asynccontextmanager
 async def a_process(shop: Shop, *arguments: str, **environment: str) -> AsyncGenerator[Process]:

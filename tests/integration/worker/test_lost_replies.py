@@ -15,7 +15,6 @@ from waterclock.log.connection.scripts import Script
 from waterclock.log.liveness.sessions import join
 from waterclock.model.events import RunStarted, RunSucceeded, WorkerLeft
 
-pytestmark = pytest.mark.asyncio
 CALLS = ("join", "claim", "record", "renew", "end", "promote", "sweep", "leave")
 
 

@@ -11,7 +11,6 @@ from tests.support.locales import ASCII, latin_1
 from waterclock.model.events import RunFailed, RunSucceeded
 from waterclock.model.retry import RetryPolicy
 
-pytestmark = pytest.mark.asyncio
 TEXT = "prüfung ☕"
 EXECUTORS = f"""
 import logging

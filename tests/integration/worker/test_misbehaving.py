@@ -117,7 +117,6 @@ def chosen(seconds: int) -> Iterator[tuple[Way, ...]]:
     yield (*long, *chance.sample(some, len(some)))
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("seconds", [10, pytest.param(3600, marks=[pytest.mark.soak, pytest.mark.timeout(5400)])])
 async def test_a_fifth_of_the_load_misbehaves_and_harms_no_other_run(shop: Shop, seconds: int) -> None:
     files = [str(Path(module.__file__ or "")) for module in (loops, states)]

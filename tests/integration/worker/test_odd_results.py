@@ -13,7 +13,6 @@ from waterclock.model.events import RunCancelled, RunFailed, RunSucceeded, StepL
 from waterclock.model.retry import RetryPolicy
 from waterclock.wire.envelope import UnknownEvent
 
-pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
 KINDS = ("t.odd", "t.thread_odd", "t.child_odd")
 

@@ -22,7 +22,6 @@ from waterclock.model.events import (
 from waterclock.model.ids import RunId
 from waterclock.model.retry import RetryPolicy
 
-pytestmark = pytest.mark.asyncio
 CANCELLED = part(RunCancelled)
 
 

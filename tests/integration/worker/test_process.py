@@ -27,8 +27,6 @@ from waterclock_worker import main
 from waterclock_worker.control import app_of
 from waterclock_worker.executors.places.configuration import places_of_process
 
-pytestmark = pytest.mark.asyncio
-
 
 async def test_a_worker_announces_its_executors_and_runs_them(shop: Shop) -> None:
     async with a_process(

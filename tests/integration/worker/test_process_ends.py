@@ -14,7 +14,6 @@ from tests.support import misbehaving_ends
 from waterclock.model.events import RunLost, RunRetryScheduled, RunStarted, RunSucceeded, StepLogged, WorkerLeft
 from waterclock.model.retry import RetryPolicy
 
-pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
 
 

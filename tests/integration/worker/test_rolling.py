@@ -13,7 +13,6 @@ from waterclock.model.events import ResultRefused, RunLost, RunSucceeded, Worker
 from waterclock.model.ids import RunId
 from waterclock.model.retry import RetryPolicy
 
-pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
 SECONDS = (0.01, 2.0, 0.2, 2.0, 0.05)  # what runs take; the longest outlast a drain, and there are many at a time
 EVERY = 0.05  # s between two requests

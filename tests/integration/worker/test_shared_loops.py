@@ -20,7 +20,6 @@ from waterclock.model.retry import RetryPolicy
 from waterclock_worker.execution import async_loops, overdue
 from waterclock_worker.execution.guarded_loop import AsyncioLoop, GuardedLoop, UvLoop
 
-pytestmark = pytest.mark.asyncio
 ONCE = RetryPolicy(max_attempts=1)
 
 

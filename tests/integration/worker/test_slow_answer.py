@@ -14,8 +14,6 @@ from waterclock.executors.context import GiveUp
 from waterclock_worker.executors.http.exchange import NoAnswer
 from waterclock_worker.executors.http_request import BadStatus
 
-pytestmark = pytest.mark.asyncio
-
 TIMEOUT = 0.5  # s
 EVERY = TIMEOUT / 20  # s; as 0.4 s to the usual 30 s, and less
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"

@@ -18,8 +18,6 @@ from waterclock.model.events import (
 from waterclock_worker.reporting.bounds import LINE_MOST
 from waterclock_worker.reporting.pending import CAPPED
 
-pytestmark = pytest.mark.asyncio
-
 
 async def test_steps_lines_and_progress_are_stored_in_order_and_before_the_end(shop: Shop) -> None:
     async with shop.worker(samples.steps):

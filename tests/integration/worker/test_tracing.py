@@ -26,7 +26,6 @@ def spans() -> Iterator[Spans]:
         yield found
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("target", ["t.echo", "t.thread", "t.child"])
 async def test_an_attempt_stands_beneath_its_claim_and_that_beneath_what_requested_the_run(
     shop: Shop, spans: Spans, target: str
@@ -45,7 +44,6 @@ async def test_an_attempt_stands_beneath_its_claim_and_that_beneath_what_request
     assert attempt.attributes["messaging.message.id"] == run
 
 
-@pytest.mark.asyncio
 async def test_an_attempt_is_linked_to_the_one_before(shop: Shop, spans: Spans) -> None:
     async with shop.worker(samples.raises):
         run = await shop.run("t.raise", traceparent=REQUESTED)
@@ -64,7 +62,6 @@ async def test_an_attempt_is_linked_to_the_one_before(shop: Shop, spans: Spans) 
         assert not attempt.events
 
 
-@pytest.mark.asyncio
 async def test_a_claim_of_several_runs_is_told_once_and_linked_with_each(shop: Shop, spans: Spans) -> None:
     runs = [await shop.run("t.echo", {"text": "x"}, traceparent=f"00-{n:032x}-{n:016x}-01") for n in (1, 2, 3)]
     async with shop.worker(samples.echo, slots=10):
@@ -79,7 +76,6 @@ async def test_a_claim_of_several_runs_is_told_once_and_linked_with_each(shop: S
         assert links_of(spans.one("claim", run=run)) == {place(whole)}
 
 
-@pytest.mark.asyncio
 async def test_steps_are_spans_beneath_the_attempt(shop: Shop, spans: Spans) -> None:
     async with shop.worker(samples.in_thread):
         run = await shop.run("t.thread", {"text": "x"}, traceparent=REQUESTED)
@@ -89,7 +85,6 @@ async def test_steps_are_spans_beneath_the_attempt(shop: Shop, spans: Spans) -> 
     assert parent_of(step) == id_of(spans.one("attempt", run=run))
 
 
-@pytest.mark.asyncio
 async def test_spans_of_an_executor_and_its_log_records_stand_beneath_the_attempt(shop: Shop, spans: Spans) -> None:
     with traced.records() as records:
         async with shop.worker(traced.tells):
@@ -108,7 +103,6 @@ async def test_spans_of_an_executor_and_its_log_records_stand_beneath_the_attemp
     assert await shop.lines(run) == ["outside", "inside", "by its own logger"]
 
 
-@pytest.mark.asyncio
 async def test_spans_that_an_executor_makes_in_a_child_process_stand_beneath_the_attempt(
     shop: Shop, spans: Spans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +118,6 @@ async def test_spans_that_an_executor_makes_in_a_child_process_stand_beneath_the
     assert await shop.lines(run) == [f"{run} 1 {TRACE} {own.span_id.hex()}"]
 
 
-@pytest.mark.asyncio
 async def test_of_a_trace_that_is_not_sampled_nothing_is_told_and_it_goes_on_unsampled(
     shop: Shop, spans: Spans
 ) -> None:
@@ -138,7 +131,6 @@ async def test_of_a_trace_that_is_not_sampled_nothing_is_told_and_it_goes_on_uns
     assert not traces.sampled(ended.traceparent)
 
 
-@pytest.mark.asyncio
 async def test_a_run_that_nobody_traced_has_one_trace_for_all_its_attempts(shop: Shop, spans: Spans) -> None:
     async with shop.worker(samples.retries):
         run = await shop.run("t.retry")

@@ -9,8 +9,6 @@ from tests.integration.worker.shop import Shop
 from waterclock.model.events import RunRetryScheduled, RunSucceeded
 from waterclock.model.retry import RetryPolicy
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:

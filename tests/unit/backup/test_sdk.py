@@ -25,7 +25,6 @@ OTHERS = {
 }
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("place", "url"), [(OURS, "http://127.0.0.1:9000"), (AMAZONS, "https://s3.eu-central-1.amazonaws.com")]
 )
@@ -44,7 +43,6 @@ async def test_a_place_that_names_its_keys_says_all(
         assert (credentials.access_key, credentials.token) == ("k", None)
 
 
-@pytest.mark.asyncio
 async def test_no_endpoint_is_taken_from_the_environment_by_a_place_without_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -65,13 +65,11 @@ def package(tmp_path: Path) -> Path:
     return tmp_path / "flood"
 
 
-@pytest.mark.asyncio
 async def test_a_changed_file_is_noticed(tides: Path) -> None:
     async with noticed(tides):
         os.utime(tides, ns=(1, 1))
 
 
-@pytest.mark.asyncio
 async def test_a_file_that_an_editor_replaces_is_noticed_and_then_watched(tides: Path) -> None:
     for _ in range(2):
         async with noticed(tides):
@@ -80,7 +78,6 @@ async def test_a_file_that_an_editor_replaces_is_noticed_and_then_watched(tides:
             new.replace(tides)
 
 
-@pytest.mark.asyncio
 async def test_what_vanishes_is_noticed_and_so_is_its_return(package: Path) -> None:
     away = package.parent / "away"
     file = package / "deep" / "ebb.py"
@@ -95,7 +92,6 @@ async def test_what_vanishes_is_noticed_and_so_is_its_return(package: Path) -> N
             move(away, package)
 
 
-@pytest.mark.asyncio
 async def test_a_new_folder_and_what_it_holds_are_noticed(package: Path) -> None:
     async with noticed(package):
         (package / "neap").mkdir()
@@ -103,7 +99,6 @@ async def test_a_new_folder_and_what_it_holds_are_noticed(package: Path) -> None
         (package / "neap" / "low.py").write_text("")
 
 
-@pytest.mark.asyncio
 async def test_what_is_no_source_of_theirs_is_not_noticed(tides: Path, package: Path) -> None:
     async with noticed(tides, package / "deep") as watching:
         for other in (tides.parent / "other.py", package / "other.py", package / "deep" / "notes.txt"):
@@ -115,7 +110,6 @@ async def test_what_is_no_source_of_theirs_is_not_noticed(tides: Path, package: 
         (package / "deep" / "ebb.py").write_text("# new")
 
 
-@pytest.mark.asyncio
 async def test_a_burst_is_one_change(package: Path) -> None:
     async with noticed(package):
         for number in range(100):
@@ -125,7 +119,6 @@ async def test_a_burst_is_one_change(package: Path) -> None:
         (package / "1.py").write_text("# new")
 
 
-@pytest.mark.asyncio
 async def test_without_places_nothing_is_noticed() -> None:
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(changed([]), name="watch")
@@ -133,7 +126,6 @@ async def test_without_places_nothing_is_noticed() -> None:
         watching.cancel()
 
 
-@pytest.mark.asyncio
 async def test_a_system_that_lets_nothing_be_watched_says_why(tides: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(*_: Path, **__: object) -> None:
         raise RuntimeError("Too many open files (os error 24)")

@@ -8,8 +8,6 @@ from waterclock_dev import services
 from waterclock_dev.servers.server import ServerError
 from waterclock_dev.services import Service, run_once
 
-pytestmark = pytest.mark.asyncio
-
 WAIT = 20.0  # s
 
 

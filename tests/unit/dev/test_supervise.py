@@ -12,8 +12,6 @@ from waterclock_dev.servers.children import Child
 from waterclock_dev.servers.server import ServerError
 from waterclock_dev.servers.supervise import keep, together, until
 
-pytestmark = pytest.mark.asyncio
-
 WAIT = 20.0  # s
 
 

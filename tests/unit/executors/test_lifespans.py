@@ -13,8 +13,6 @@ from waterclock import GiveUp, RunContext, lifespan
 from waterclock.executors.lifespans import LoopValues, ThreadValues
 from waterclock.testing.run_executor import Told, run_executor
 
-pytestmark = pytest.mark.asyncio
-
 
 async def test_a_value_is_opened_on_first_use_and_left_last_first() -> None:
     told: list[str] = []

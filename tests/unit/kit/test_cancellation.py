@@ -6,8 +6,6 @@ import pytest
 
 from waterclock.kit.cancellation import apart, to_its_end
 
-pytestmark = pytest.mark.asyncio
-
 
 async def failing_when_stopped(begun: asyncio.Event) -> None:
     """A group of tasks of which one answers its cancellation with an error."""

@@ -198,7 +198,6 @@ def test_a_host_and_a_port_are_written_as_a_url_has_them() -> None:
     ]
 
 
-@pytest.mark.asyncio
 async def test_health_at_every_address_answers_ipv4_and_ipv6() -> None:
     async with served(served_host("::"), 0, lambda: Report(ready=True, said={"ready": 1})) as port:
         for host in ("127.0.0.1", "::1"):
@@ -210,7 +209,6 @@ async def test_health_at_every_address_answers_ipv4_and_ipv6() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::"])
-@pytest.mark.asyncio
 async def test_a_port_that_is_taken_is_said_to_be_so(host: str) -> None:
     with closing(listening_socket(host, 0)) as taken:
         port = taken.getsockname()[1]
@@ -223,7 +221,6 @@ async def test_a_port_that_is_taken_is_said_to_be_so(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
-@pytest.mark.asyncio
 async def test_an_address_that_is_not_ours_is_the_hosts_fault(host: str) -> None:
     with pytest.raises(Unfit, match="WATERCLOCK_HOST: "):
         check_free(host, 18_571)

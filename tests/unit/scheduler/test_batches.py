@@ -29,7 +29,6 @@ async def built(agenda: Agenda, now: int) -> list[Batch]:
     return [batch async for batch in batches(agenda.due(now), now)]
 
 
-@pytest.mark.asyncio
 async def test_calls_are_bounded_and_a_unit_is_never_split() -> None:
     few = [job(f"a{place}") for place in range(ITEMS_IN_A_CALL + 1)]
     long = job(
@@ -46,7 +45,6 @@ async def test_calls_are_bounded_and_a_unit_is_never_split() -> None:
     assert (whole.mark, whole.through) == (T - 300 * MINUTE, T + MINUTE)
 
 
-@pytest.mark.asyncio
 async def test_jobs_of_one_schedule_keep_their_own_policy_and_end() -> None:
     made = [
         job("each", mark=T - 10 * MINUTE, misfire_policy="1"),
@@ -61,7 +59,6 @@ async def test_jobs_of_one_schedule_keep_their_own_policy_and_end() -> None:
     assert items == {"each": 10, "once": 3, "none": 2, "over": 1}
 
 
-@pytest.mark.asyncio
 async def test_each_run_begins_a_trace_of_its_own_which_is_told_when_it_is_decided(spans: Spans) -> None:
     (batch,) = await built(agenda_of(job("a"), job("b")), T + MINUTE)
     traces = [
@@ -82,7 +79,6 @@ async def test_each_run_begins_a_trace_of_its_own_which_is_told_when_it_is_decid
     assert (told["waterclock.nominal_at"], told["waterclock.late_ms"]) == (stamp(T + MINUTE), 5)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(("fate", "beside"), [("blocked", "blocked_by"), ("folded", "into")])
 async def test_an_instant_that_met_another_run_is_linked_with_it(spans: Spans, fate: Any, beside: str) -> None:
     (batch,) = await built(agenda_of(job("a")), T + MINUTE)
@@ -95,7 +91,6 @@ async def test_an_instant_that_met_another_run_is_linked_with_it(spans: Spans, f
     assert links_of(spans.one("decide", fate=fate, **{beside: other})) == {(begins[3:35], begins[36:52])}
 
 
-@pytest.mark.asyncio
 async def test_one_started_by_hand_that_was_in_the_way_is_named_and_not_linked(spans: Spans) -> None:
     (batch,) = await built(agenda_of(job("a")), T + MINUTE)
     other = requested_run(JobId("a"), "command")
@@ -106,7 +101,6 @@ async def test_one_started_by_hand_that_was_in_the_way_is_named_and_not_linked(s
     assert links_of(spans.one("decide", blocked_by=other)) == set()
 
 
-@pytest.mark.asyncio
 async def test_instants_that_fold_into_one_run_are_linked_with_it(spans: Spans) -> None:
     (batch,) = await built(agenda_of(job("a", mark=T - 10 * MINUTE, misfire_policy="2")), T + 1_000)
 
@@ -121,7 +115,6 @@ async def test_instants_that_fold_into_one_run_are_linked_with_it(spans: Spans) 
         assert trace_of(one) != trace_of(into)
 
 
-@pytest.mark.asyncio
 async def test_without_telemetry_a_run_bears_no_trace() -> None:
     (((_, unit),),) = await built(agenda_of(job("a")), T + MINUTE)
 

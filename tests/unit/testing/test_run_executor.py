@@ -11,8 +11,6 @@ import pytest
 from waterclock.executors.context import RunContext
 from waterclock.testing.run_executor import Told, run_executor
 
-pytestmark = pytest.mark.asyncio
-
 
 class Rain(msgspec.Struct, frozen=True, kw_only=True):
     drops: int

@@ -17,8 +17,6 @@ from waterclock.model.events import RunRequested
 from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry
 
-pytestmark = pytest.mark.asyncio
-
 KEY = Command(id="k1", fingerprint="f1", client=True)
 
 

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-import pytest
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from tests.contract.log.build import QUEUES, create, events_of, open_all, run_of, tags_of, wish
@@ -29,7 +28,6 @@ from waterclock.log.recovery.opening import prepare
 from waterclock.model.ids import created_job
 from waterclock.model.positions import Position
 
-pytestmark = pytest.mark.asyncio
 LARGE = " " * 600_000
 
 

@@ -1,6 +1,5 @@
 """Cancelling: a run that stands ends at once, one that runs is asked to stop, and asking twice is asking once."""
 
-import pytest
 import pytest_asyncio
 
 from tests.contract.log.build import WORKER, J, ask, create, ending, events_of, finish, grab, mop, run_of, tags_of, wish
@@ -13,8 +12,6 @@ from waterclock.log.commands.runs import AlreadyEnded, Cancelled, NoRun, cancel
 from waterclock.log.liveness.sessions import join, renew
 from waterclock.model.events import RunCancelled, RunCancelRequested
 from waterclock.model.ids import RunId
-
-pytestmark = pytest.mark.asyncio
 
 
 @pytest_asyncio.fixture(autouse=True)

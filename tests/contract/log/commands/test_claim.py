@@ -36,7 +36,6 @@ from waterclock.log.liveness.sessions import join
 from waterclock.model.events import QueuePaused, QueueResumed, RunCancelled, RunStarted
 from waterclock.model.ids import RunId
 
-pytestmark = pytest.mark.asyncio
 FENCES = 2**40
 
 

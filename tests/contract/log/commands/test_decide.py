@@ -16,8 +16,6 @@ from waterclock.log.liveness.leadership import lead
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.ids import JobId, created_job
 
-pytestmark = pytest.mark.asyncio
-
 
 async def created(log: Log, job_id: JobId = J) -> int:
     done = await create(log, job_id)

@@ -39,7 +39,6 @@ from waterclock.model.events import JobChanged, LogsCleared
 from waterclock.model.ids import created_job
 from waterclock.model.positions import Position
 
-pytestmark = pytest.mark.asyncio
 OTHER = created_job("another")
 
 

@@ -10,7 +10,6 @@ from waterclock.log.commands.attempts import Promoted, promote, wait_wake
 from waterclock.log.liveness.sessions import join
 from waterclock.model.events import RunCancelled
 
-pytestmark = pytest.mark.asyncio
 SOON = 200  # ms: longer than it takes to ask for five runs on a machine that others keep busy
 
 

@@ -25,8 +25,6 @@ from waterclock.log.commands.runs import EndedRun, LiveRun, cancel, find_run
 from waterclock.log.liveness.sessions import join, renew
 from waterclock.model.events import ResultRefused, RunCancelled, RunCancelRequested, RunLost, RunSucceeded
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest_asyncio.fixture
 async def grant(log: Log) -> Grant:

@@ -17,8 +17,6 @@ from waterclock.model.instants.misfire import policy_of, settle
 from waterclock.model.instants.simulate import Simulated, simulate
 from waterclock.model.instants.timetable import schedule_of
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest.mark.parametrize("running", [False, True])
 @pytest.mark.parametrize("misfire", get_args(MisfirePolicy))

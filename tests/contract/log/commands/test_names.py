@@ -17,7 +17,6 @@ from waterclock.log.commands.names import (
 )
 from waterclock.model.ids import created_job
 
-pytestmark = pytest.mark.asyncio
 OTHER = created_job("another")
 
 

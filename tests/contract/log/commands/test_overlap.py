@@ -27,8 +27,6 @@ from waterclock.log.liveness.sessions import join
 from waterclock.model.definition import Overlap
 from waterclock.model.events import FireCoalesced, FireSkipped, RunCancelled, RunCancelRequested, RunRequested
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest_asyncio.fixture(autouse=True)
 async def at_work(log: Log) -> None:

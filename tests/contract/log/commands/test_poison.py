@@ -1,6 +1,5 @@
 """Runs that may be what kills their workers stand apart; what nobody can read stands in nobody's way."""
 
-import pytest
 import pytest_asyncio
 
 from tests.contract.log.build import J, ask, create, ending, entries_of, events_of, finish, grab, mop, run_of, wish
@@ -10,8 +9,6 @@ from waterclock.log.commands.queues import depths
 from waterclock.log.commands.runs import EndedRun, find_run
 from waterclock.log.liveness.sessions import join, renew
 from waterclock.model.events import RunDied
-
-pytestmark = pytest.mark.asyncio
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """When a job last succeeded, as its next attempts are told."""
 
-import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
@@ -11,8 +10,6 @@ from waterclock.log.commands.attempts import Grant
 from waterclock.log.liveness.sessions import join
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId
-
-pytestmark = pytest.mark.asyncio
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -17,7 +17,6 @@ from waterclock.log.liveness.sessions import join
 from waterclock.log.recovery.opening import initialise
 from waterclock.model.ids import JobId, created_job
 
-pytestmark = pytest.mark.asyncio
 DEFAULTS = {"critical": 6, "default": 3, "low": 1}
 AT_ONCE = 1000  # requests in one call
 

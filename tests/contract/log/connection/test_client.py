@@ -15,7 +15,6 @@ from waterclock.log.recovery.opening import initialise
 from waterclock.log.server_checks import durability_of
 from waterclock.model.ids import JobId
 
-pytestmark = pytest.mark.asyncio
 on_connections = pytest.mark.parametrize("log_server", ["valkey_server", "other_redis_server"], indirect=True)
 
 

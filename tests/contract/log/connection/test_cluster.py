@@ -35,7 +35,6 @@ from waterclock.model.events import RunCancelled
 from waterclock.model.ids import JobId, created_job
 from waterclock.wire.keys import Keys
 
-pytestmark = pytest.mark.asyncio
 PARTITIONS = 4
 
 

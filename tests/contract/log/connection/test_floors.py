@@ -23,8 +23,6 @@ from waterclock.log.recovery.opening import identify, open_partition, prepare, p
 from waterclock.log.tail import read
 from waterclock.model.ids import JobId
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest_asyncio.fixture
 async def others(log: Log, log_server: Shared | None, key_prefix: str) -> AsyncGenerator[Log]:

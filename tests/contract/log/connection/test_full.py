@@ -20,8 +20,6 @@ from waterclock.log.liveness.leadership import lead, resign
 from waterclock.log.recovery.opening import prepare
 from waterclock.model.events import JobChanged, JobDeleted, JobDisabled, LeadershipTaken, QueuePaused, QueueResumed
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest_asyncio.fixture
 async def log(any_redis_url: str, key_prefix: str) -> AsyncGenerator[Log]:

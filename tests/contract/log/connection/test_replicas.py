@@ -32,8 +32,6 @@ from waterclock.log.connection.errors import LogUnfit, NotReplicated
 from waterclock.log.liveness.sessions import join
 from waterclock.log.recovery.opening import initialise
 
-pytestmark = pytest.mark.asyncio
-
 TIMEOUT = 0.6  # s; a replica is waited for half as long
 
 

@@ -19,8 +19,6 @@ from waterclock.log.connection.errors import (
 )
 from waterclock.log.recovery.opening import initialise
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest_asyncio.fixture
 async def log(valkey_server: Shared, key_prefix: str) -> AsyncGenerator[Log]:

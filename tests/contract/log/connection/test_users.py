@@ -23,7 +23,6 @@ from waterclock.log.recovery.opening import initialise
 from waterclock.log.server_checks import durability_of
 from waterclock.wire.keys import PARTITION_KEYS, STREAMS, Keys
 
-pytestmark = pytest.mark.asyncio
 kinds = pytest.mark.parametrize("kind", ["valkey", "redis"])
 
 CLUSTER = {"asking", "cluster|info", "cluster|nodes", "cluster|shards", "cluster|slots"}

@@ -1,14 +1,10 @@
 """Leadership: one at a time, in terms that only grow."""
 
-import pytest
-
 from tests.contract.log.build import events_of, past, tags_of
 from waterclock.log.client import Log
 from waterclock.log.commands.bodies import part
 from waterclock.log.liveness.leadership import Lead, lead, resign, watch
 from waterclock.model.events import LeadershipTaken
-
-pytestmark = pytest.mark.asyncio
 
 
 async def run_for(log: Log, scheduler: str, ttl_ms: int = 60_000, next_at: int | None = None) -> Lead:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.contract.log.build import ask, ending, finish, grab, wish
 from waterclock.log.client import Log
 from waterclock.log.clock import now
@@ -12,8 +10,6 @@ from waterclock.log.commands.idempotency import Command, KeyReused
 from waterclock.log.commands.queues import depths, follow, set_paused
 from waterclock.log.liveness.sessions import join, leave, muster, renew
 from waterclock.model.events import QueuePaused
-
-pytestmark = pytest.mark.asyncio
 
 
 async def test_depths_tell_what_could_start_and_since_when(log: Log) -> None:

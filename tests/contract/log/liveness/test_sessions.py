@@ -35,7 +35,6 @@ from waterclock.model.events import (
     WorkerLeft,
 )
 
-pytestmark = pytest.mark.asyncio
 JOINED = body_of(WorkerJoined(worker="w", session=WORKER, queues=("default",), slots=10, executors=()))
 
 

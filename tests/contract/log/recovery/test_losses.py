@@ -27,8 +27,6 @@ from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry
 from waterclock.wire.level import LEVEL
 
-pytestmark = pytest.mark.asyncio
-
 
 def at(seq: int, epoch: int = 1) -> Position:
     return Position(0, epoch, seq)

@@ -42,7 +42,6 @@ from waterclock.model.events import EpochBegan, LeadershipTaken, RunCancelled
 from waterclock.model.ids import created_job
 from waterclock.model.positions import Position
 
-pytestmark = pytest.mark.asyncio
 FENCES = 2**40
 
 

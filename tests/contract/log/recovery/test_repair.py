@@ -68,8 +68,6 @@ from waterclock.model.repair import (
 )
 from waterclock.wire.envelope import Entry, UnknownEvent, request_body
 
-pytestmark = pytest.mark.asyncio
-
 
 class TellingPlay(Play):
     """As `Play`; and edits that let the runs of a job overlap, and clients whose keys and names stand in the events."""

@@ -33,8 +33,6 @@ from waterclock.log.recovery.repair import LOST_SESSION, lose
 from waterclock.model.events import RunCancelled, RunDied
 from waterclock.model.ids import RunId, created_job, requested_run
 
-pytestmark = pytest.mark.asyncio
-
 BARE_RUN = requested_run(None, "a run without a job")
 GARBAGE = (
     b"",

@@ -54,7 +54,6 @@ async def called(api: Rig, method: str, path: str, headers: dict[str, str]) -> h
     return await api.http.request(method, path, headers=headers, content=content)
 
 
-@pytest.mark.asyncio
 async def test_every_route_is_for_those_who_have_its_scope(rig: MakeRig) -> None:
     async with rig() as api:
         document = (await api.http.get("/schema/openapi.json")).json()
@@ -89,7 +88,6 @@ async def test_every_route_is_for_those_who_have_its_scope(rig: MakeRig) -> None
             assert (await api.http.get(path)).status_code == 200
 
 
-@pytest.mark.asyncio
 async def test_a_route_that_declares_no_scope_is_for_administrators(rig: MakeRig) -> None:
     @get("/forgotten")
     async def forgotten() -> dict[str, str]:
@@ -127,7 +125,6 @@ def test_the_docs_tell_the_scope_of_every_route() -> None:
     assert told == declared
 
 
-@pytest.mark.asyncio
 async def test_nobody_is_asked_until_there_is_a_key_and_everybody_from_then_on(rig: MakeRig) -> None:
     async with rig() as api:
         assert (await api.http.get(JOBS)).status_code == 200
@@ -146,7 +143,6 @@ async def test_nobody_is_asked_until_there_is_a_key_and_everybody_from_then_on(r
         assert (await api.http.get(JOBS)).status_code == 401
 
 
-@pytest.mark.asyncio
 async def test_a_change_of_keys_is_known_without_a_word(rig: MakeRig) -> None:
     async with rig() as api:
         secret = await api.key("list")
@@ -159,7 +155,6 @@ async def test_a_change_of_keys_is_known_without_a_word(rig: MakeRig) -> None:
         await until(refused, within=30, what="the revoked key refused")
 
 
-@pytest.mark.asyncio
 async def test_when_a_key_was_used_is_noted(rig: MakeRig) -> None:
     async with rig() as api:
         used, unused = await api.key("list", name="used"), await api.key("list", name="unused")
@@ -171,7 +166,6 @@ async def test_when_a_key_was_used_is_noted(rig: MakeRig) -> None:
         assert noted == {"used": True, "unused": False}
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("proxies", "address"),
     [((), "127.0.0.1"), (("127.0.0.0/8", "10.0.0.0/8"), "203.0.113.7"), (("10.0.0.0/8",), "127.0.0.1")],
@@ -187,7 +181,6 @@ async def test_events_tell_who_did_it_and_from_where(rig: MakeRig, proxies: tupl
         assert [event["actor"] for event in events] == [f"key:deployer@{address}"]
 
 
-@pytest.mark.asyncio
 async def test_an_idempotency_key_is_a_callers_own(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -201,7 +194,6 @@ async def test_an_idempotency_key_is_a_callers_own(rig: MakeRig) -> None:
         assert repeated.json()["id"] == made.json()["id"]
 
 
-@pytest.mark.asyncio
 async def test_a_stream_asks_for_credentials_too(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         await api.worker()
@@ -214,7 +206,6 @@ async def test_a_stream_asks_for_credentials_too(rig: MakeRig) -> None:
             assert (await events.next()).kind == "job.created"
 
 
-@pytest.mark.asyncio
 async def test_what_methods_there_are_is_told_to_everybody_and_nothing_else(rig: MakeRig) -> None:
     async with rig() as api:
         await api.key("list")
@@ -241,7 +232,6 @@ class Later(SystemClock):
         return super().monotonic() + self.by
 
 
-@pytest.mark.asyncio
 async def test_without_postgres_keys_are_good_for_five_minutes(
     redis_url: str, own_postgres: OwnPostgres, key_prefix: str
 ) -> None:
@@ -273,7 +263,6 @@ async def test_without_postgres_keys_are_good_for_five_minutes(
         assert await status(bearer(WRONG)) == 401
 
 
-@pytest.mark.asyncio
 async def test_a_verb_and_doctor_say_what_is_wrong_with_the_key(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rig() as api, served(api) as url:
         reader, expired = await api.key("query", name="reader"), await api.key("list", valid_for=timedelta(0))

@@ -37,7 +37,6 @@ FORWARDED = (
 )
 
 
-@pytest.mark.asyncio
 async def test_a_request_through_a_proxy_is_refused_until_there_is_a_key(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         await api.worker()
@@ -66,7 +65,6 @@ async def unreadable(parts: Dependencies) -> bool:
     return False
 
 
-@pytest.mark.asyncio
 async def test_keys_that_cannot_be_read_let_nobody_in(
     redis_url: str, own_postgres: OwnPostgres, key_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +128,6 @@ async def statuses(http: httpx.AsyncClient) -> list[int]:
     return [(await http.post(preview, json=asked, headers=each)).status_code for each in headers]
 
 
-@pytest.mark.asyncio
 async def test_a_proxy_that_says_nothing_is_this_machine_so_its_setting_is_the_wall(
     rig: MakeRig, tmp_path: Path
 ) -> None:
@@ -147,7 +144,6 @@ async def test_a_proxy_that_says_nothing_is_this_machine_so_its_setting_is_the_w
         assert (await http.get(JOBS)).status_code == 401
 
 
-@pytest.mark.asyncio
 async def test_what_is_closed_by_its_settings_is_not_opened_by_having_no_key(rig: MakeRig) -> None:
     async with rig(closed=True) as api:
         assert (await api.http.get(JOBS)).status_code == 401

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.integration.api.access.test_access import WRONG, bearer
 from tests.integration.api.conftest import MakeRig
@@ -21,7 +20,6 @@ OPS = "https://ops.example"
 EVIL = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
 
 
-@pytest.mark.asyncio
 async def test_a_page_under_a_name_of_its_own_reads_and_writes_nothing(rig: MakeRig) -> None:
     async with rig(hosts=("wc.example",)) as api, served(api) as url, httpx.AsyncClient(base_url=url) as http:
         await api.worker()
@@ -40,7 +38,6 @@ async def test_a_page_under_a_name_of_its_own_reads_and_writes_nothing(rig: Make
         assert (await http.get(JOBS)).json()["items"] == []
 
 
-@pytest.mark.asyncio
 async def test_a_page_of_another_site_sends_nothing_and_holds_no_stream(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url, httpx.AsyncClient(base_url=url) as http:
         await api.worker()
@@ -59,7 +56,6 @@ async def test_a_page_of_another_site_sends_nothing_and_holds_no_stream(rig: Mak
         assert len((await http.get(JOBS)).json()["items"]) == 2
 
 
-@pytest.mark.asyncio
 async def test_where_credentials_are_asked_for_a_name_is_as_good_as_another(rig: MakeRig) -> None:
     async with rig() as api:
         rebound = EVIL | {"Host": "evil.example"}
@@ -69,7 +65,6 @@ async def test_where_credentials_are_asked_for_a_name_is_as_good_as_another(rig:
         assert (await api.http.get(JOBS, headers=rebound | bearer(key))).status_code == 200
 
 
-@pytest.mark.asyncio
 async def test_a_listed_page_asks_before_without_a_key_and_reads_every_answer(rig: MakeRig) -> None:
     limits = Limits(caller=0.001, address=0.001)
     async with rig(origins=(OPS,), limits=limits) as api:
@@ -97,7 +92,6 @@ async def test_a_listed_page_asks_before_without_a_key_and_reads_every_answer(ri
             assert answer.headers["access-control-expose-headers"].split(", ") == list(READ)
 
 
-@pytest.mark.asyncio
 async def test_a_page_that_is_not_listed_is_told_nothing(rig: MakeRig) -> None:
     async with rig(origins=(OPS,)) as api:
         key = bearer(await api.key("list"))
@@ -110,7 +104,6 @@ async def test_a_page_that_is_not_listed_is_told_nothing(rig: MakeRig) -> None:
         assert _shared(await api.http.get(JOBS, headers=key)) is None  # and still varies
 
 
-@pytest.mark.asyncio
 async def test_without_a_list_no_answer_says_anything_of_origins(rig: MakeRig) -> None:
     async with rig() as api:
         own = {"Origin": "http://localhost", "Access-Control-Request-Method": "POST"}
@@ -119,7 +112,6 @@ async def test_without_a_list_no_answer_says_anything_of_origins(rig: MakeRig) -
             assert answer.status_code in (200, 204)
 
 
-@pytest.mark.asyncio
 async def test_a_listed_page_reads_where_nobody_is_asked_and_goes_on_with_a_stream(rig: MakeRig) -> None:
     async with rig(origins=(OPS,)) as api, served(api) as url:
         await api.worker()
@@ -135,7 +127,6 @@ async def test_a_listed_page_reads_where_nobody_is_asked_and_goes_on_with_a_stre
             assert (await events.next()).kind == "run.requested"
 
 
-@pytest.mark.asyncio
 async def test_an_answer_in_two_forms_varies_by_both(rig: MakeRig) -> None:
     async with rig(origins=(OPS,)) as api:
         await api.worker()

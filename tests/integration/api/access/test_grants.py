@@ -98,7 +98,6 @@ async def replaced(api: Rig) -> None:
     await changed(api, b"UPDATE api_keys SET secret_sha256 = sha256('another') WHERE name = 'tester'")
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("done", "reason"),
     [
@@ -135,7 +134,6 @@ async def test_streams_end_with_the_key_that_opened_them(
         await eventually(lambda: (api.parts.hub.seats, api.parts.hub.readers) == (0, 0))
 
 
-@pytest.mark.asyncio
 async def test_a_stream_goes_on_while_a_rotated_key_overlaps(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         await api.worker()
@@ -150,7 +148,6 @@ async def test_a_stream_goes_on_while_a_rotated_key_overlaps(rig: MakeRig) -> No
             assert (await events.next()).kind == "run.requested"
 
 
-@pytest.mark.asyncio
 async def test_a_stream_that_nobody_was_asked_for_ends_with_the_first_key(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         await api.worker()
@@ -160,7 +157,6 @@ async def test_a_stream_that_nobody_was_asked_for_ends_with_the_first_key(rig: M
             assert (await closed(events)).data == {"reason": "credentialsRequired"}
 
 
-@pytest.mark.asyncio
 async def test_a_client_that_does_not_read_is_cut_soon_after_its_key_has_ended(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +195,6 @@ def token_settings(jwks: Path) -> TokenSettings:
     return TokenSettings(jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_jwks=str(jwks), jwt_leeway=0)
 
 
-@pytest.mark.asyncio
 async def test_streams_end_with_their_token(rig: MakeRig, tmp_path: Path) -> None:
     clock = Ahead()
     async with rig(tokens=token_settings(tmp_path / "jwks"), clock=clock) as api, served(api) as url:
@@ -218,7 +213,6 @@ async def test_streams_end_with_their_token(rig: MakeRig, tmp_path: Path) -> Non
             assert (await long.next()).kind == "run.requested"
 
 
-@pytest.mark.asyncio
 async def test_streams_end_when_the_issuer_shows_the_key_no_more(
     rig: MakeRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +235,6 @@ async def test_streams_end_when_the_issuer_shows_the_key_no_more(
             assert (await second.next()).kind == "worker.joined"
 
 
-@pytest.mark.asyncio
 async def test_without_postgres_streams_go_on_for_as_long_as_their_keys_do(
     redis_url: str, own_postgres: OwnPostgres, key_prefix: str
 ) -> None:
@@ -262,7 +255,6 @@ async def test_without_postgres_streams_go_on_for_as_long_as_their_keys_do(
             assert (await api.http.get(EVENTS, headers=key)).status_code == 503
 
 
-@pytest.mark.asyncio
 async def test_verbs_that_follow_say_that_the_key_has_ended_and_not_how_the_run_did(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,7 +286,6 @@ async def revoked_under(api: Rig, typed: Coroutine[Any, Any, Result]) -> Result:
         return await asked
 
 
-@pytest.mark.asyncio
 async def test_a_client_is_told_once_and_does_not_come_again(rig: MakeRig) -> None:
     async with rig(limits=Limits()) as api, served(api) as url:
         await api.worker()
@@ -316,7 +307,6 @@ async def test_a_client_is_told_once_and_does_not_come_again(rig: MakeRig) -> No
         assert following.result() == ["closed", "keyRevoked"]
 
 
-@pytest.mark.asyncio
 async def test_a_long_text_breaks_off_where_the_key_ends(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_text, "PAGE", 2)
     async with rig() as api:
@@ -366,7 +356,6 @@ async def less(api: Rig) -> None:
     await changed(api, b"UPDATE api_keys SET scopes = '{run}' WHERE name = 'tester'")
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("done", "status", "says"),
     [
@@ -397,7 +386,6 @@ async def test_a_body_that_comes_after_the_end_of_its_key_does_nothing(
         assert (await api.http.get(RUNS, headers=other)).json()["items"] == []
 
 
-@pytest.mark.asyncio
 async def test_a_body_that_comes_after_the_first_key_was_made_does_nothing(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.integration.api.access.test_access import WRONG, bearer
 from tests.integration.api.conftest import MakeRig
@@ -27,7 +26,6 @@ async def asked(api: Rig, secret: str | None, times: int, **headers: str) -> lis
     return [(await api.http.get(JOBS, headers=more)).status_code for _ in range(times)]
 
 
-@pytest.mark.asyncio
 async def test_who_asks_too_often_is_told_when_to_come_again_and_others_are_served(rig: MakeRig) -> None:
     async with rig(limits=Limits(caller=SELDOM)) as api:
         hasty, other = await api.key("list", name="hasty"), await api.key("list", name="other")
@@ -44,14 +42,12 @@ async def test_who_asks_too_often_is_told_when_to_come_again_and_others_are_serv
         assert (await api.http.get("/readyz", headers=bearer(hasty))).status_code == 200
 
 
-@pytest.mark.asyncio
 async def test_what_a_caller_may_not_do_counts_too(rig: MakeRig) -> None:
     async with rig(limits=Limits(caller=SELDOM)) as api:
         secret = await api.key("query")
         assert await asked(api, secret, MANY + 1) == [403] * MANY + [429]
 
 
-@pytest.mark.asyncio
 async def test_a_key_has_a_rate_of_its_own(rig: MakeRig) -> None:
     async with rig(limits=Limits(caller=1_000)) as api:
         own, common = await api.key("list", name="own", rate=SELDOM), await api.key("list", name="common")
@@ -59,7 +55,6 @@ async def test_a_key_has_a_rate_of_its_own(rig: MakeRig) -> None:
         assert await asked(api, common, MANY + 1) == [200] * (MANY + 1)
 
 
-@pytest.mark.asyncio
 async def test_the_subjects_of_tokens_are_told_apart(rig: MakeRig, tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps(KEYS))
@@ -70,7 +65,6 @@ async def test_the_subjects_of_tokens_are_told_apart(rig: MakeRig, tmp_path: Pat
         assert await asked(api, alice, 1) == [200]
 
 
-@pytest.mark.asyncio
 async def test_guessing_is_bounded_for_each_address_and_locks_nobody_out(rig: MakeRig, tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps(KEYS))
@@ -91,14 +85,12 @@ async def test_guessing_is_bounded_for_each_address_and_locks_nobody_out(rig: Ma
         assert await asked(api, token(sub="new"), 1, **there) == [200]
 
 
-@pytest.mark.asyncio
 async def test_where_nobody_is_asked_who_it_is_nobody_is_held_up(rig: MakeRig) -> None:
     async with rig(limits=Limits(caller=SELDOM, address=SELDOM)) as api:
         assert await asked(api, None, 3 * MANY) == [200] * 3 * MANY
         assert await asked(api, WRONG, 3 * MANY) == [200] * 3 * MANY
 
 
-@pytest.mark.asyncio
 async def test_streams_are_counted_by_caller_and_else_by_the_address(rig: MakeRig) -> None:
     here, there = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
     async with (

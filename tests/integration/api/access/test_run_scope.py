@@ -185,7 +185,6 @@ def refused(response: httpx.Response, *pointers: str) -> None:
     assert found >= set(pointers), response.text
 
 
-@pytest.mark.asyncio
 async def test_what_each_parameter_takes_through_each_door(rig: MakeRig) -> None:
     async with rig() as api:
         doors = await opened(api)
@@ -247,7 +246,6 @@ async def test_what_each_parameter_takes_through_each_door(rig: MakeRig) -> None
         assert (whole["refused"], whole["matched"]) == (0, done["matched"])
 
 
-@pytest.mark.asyncio
 async def test_what_each_role_may_do_at_each_door(rig: MakeRig) -> None:
     async with rig() as api:
         doors = await opened(api)
@@ -297,7 +295,6 @@ TRIED: list[tuple[str, dict[str, Any]]] = [
 """By a key with the scope `run` alone."""
 
 
-@pytest.mark.asyncio
 async def test_no_database_secret_or_history_is_taken_by_who_may_only_run(rig: MakeRig) -> None:
     async with rig() as api:
         doors = await opened(api)
@@ -311,7 +308,6 @@ async def test_no_database_secret_or_history_is_taken_by_who_may_only_run(rig: M
         assert counted == []
 
 
-@pytest.mark.asyncio
 async def test_what_is_sent_beyond_a_job_is_a_line_of_the_log(rig: MakeRig, caplog: pytest.LogCaptureFixture) -> None:
     async with rig() as api:
         doors = await opened(api)
@@ -328,7 +324,6 @@ async def test_what_is_sent_beyond_a_job_is_a_line_of_the_log(rig: MakeRig, capl
     assert all(line["address"] for line in lines)
 
 
-@pytest.mark.asyncio
 async def test_free_members_and_open_places_are_for_who_may_only_run(rig: MakeRig) -> None:
     async with rig() as api:
         wide = place("wide", free=("database", "retentionDays"), adhoc=True)
@@ -353,7 +348,6 @@ async def test_free_members_and_open_places_are_for_who_may_only_run(rig: MakeRi
         refused(await doors.request("run", BACKUP, {"place": "wide"}), "/params/place")
 
 
-@pytest.mark.asyncio
 async def test_executors_tell_the_places_that_a_form_can_offer(rig: MakeRig) -> None:
     async with rig() as api:
         doors = await opened(api)
@@ -384,7 +378,6 @@ async def test_executors_tell_the_places_that_a_form_can_offer(rig: MakeRig) -> 
         assert not [one for one in secrets if one in answered.text]
 
 
-@pytest.mark.asyncio
 async def test_a_retry_is_measured_by_the_job_as_it_stands(rig: MakeRig) -> None:
     async with rig() as api:
         doors = await opened(api)
@@ -412,7 +405,6 @@ async def test_a_retry_is_measured_by_the_job_as_it_stands(rig: MakeRig) -> None
             assert (await doors.post("run+edit", f"{RUNS}/{run_id}/retry", {})).status_code == 409
 
 
-@pytest.mark.asyncio
 async def test_a_trigger_is_measured_by_the_job_as_it_stands(rig: MakeRig) -> None:
     async with rig() as api:
         doors = await opened(api)
@@ -429,7 +421,6 @@ async def test_a_trigger_is_measured_by_the_job_as_it_stands(rig: MakeRig) -> No
         assert (await doors.trigger("run", BACKUP, STORED[BACKUP])).status_code == 404
 
 
-@pytest.mark.asyncio
 async def test_a_key_that_comes_again_makes_no_other_run(rig: MakeRig) -> None:
     async with rig() as api:
         doors = await opened(api)
@@ -443,7 +434,6 @@ async def test_a_key_that_comes_again_makes_no_other_run(rig: MakeRig) -> None:
         refused(await api.http.post(path, json={"params": asked}, headers=doors.keys["run"] | once))
 
 
-@pytest.mark.asyncio
 async def test_before_workers_have_told_of_places_only_the_job_is_what_may_run(rig: MakeRig) -> None:
     async with rig() as api:
         older = [msgspec.structs.replace(one, placed=False, references=()) for one in SPECS.values()]
@@ -464,7 +454,6 @@ async def test_before_workers_have_told_of_places_only_the_job_is_what_may_run(r
         refused(await api.http.post(RUNS, json={"invokeTarget": "db.backup"}, headers=headers), "/params/place")
 
 
-@pytest.mark.asyncio
 async def test_a_stored_job_outside_is_read_edited_and_written_back_and_named(rig: MakeRig) -> None:
     async with rig() as api:
         older = [msgspec.structs.replace(one, placed=False, references=()) for one in SPECS.values()]
@@ -510,7 +499,6 @@ async def test_a_stored_job_outside_is_read_edited_and_written_back_and_named(ri
         assert len(put.json()["errors"]) == 2
 
 
-@pytest.mark.asyncio
 async def test_a_stored_drill_is_named_before_its_role_is_refused(rig: MakeRig) -> None:
     jobs: dict[str, dict[str, Any]] = {
         "source": {"database": "books"},

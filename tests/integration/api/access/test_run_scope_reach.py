@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.integration.api.access.test_run_scope import BACKUP, DRILL, SPECS, refused
 from tests.integration.api.conftest import MakeRig
@@ -78,7 +77,6 @@ def asked_of(foreign: Listener) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-@pytest.mark.asyncio
 async def test_no_request_reaches_what_the_worker_does_not_name(rig: MakeRig, key_prefix: str, tmp_path: Path) -> None:
     async with rig() as api, listening() as foreign, listening() as named:
         older = await api.worker(*SPECS.values())  # of before places: jobs are stored as they come

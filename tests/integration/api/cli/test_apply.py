@@ -24,7 +24,6 @@ jobs:
 """
 
 
-@pytest.mark.asyncio
 async def test_a_file_is_planned_applied_exported_and_pruned(rig: MakeRig, tmp_path: Path) -> None:
     async with told(rig) as (story, terminal):
         await story.api.worker()
@@ -64,7 +63,6 @@ async def test_a_file_is_planned_applied_exported_and_pruned(rig: MakeRig, tmp_p
         assert names == {"tide": {"tier": "gold", OWNER: "sea"}, "flood": {OWNER: "sea"}}
 
 
-@pytest.mark.asyncio
 async def test_a_concurrent_edit_is_not_overwritten_and_the_rest_is_done(
     rig: MakeRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +93,6 @@ async def test_a_concurrent_edit_is_not_overwritten_and_the_rest_is_done(
         assert '    /remark  "by hand" → -\n' in done.output, "planned again, it is seen"
 
 
-@pytest.mark.asyncio
 async def test_what_is_refused_is_told_and_what_is_wrong_with_the_file_is_usage(rig: MakeRig, tmp_path: Path) -> None:
     async with told(rig) as (story, terminal):
         await story.api.worker()

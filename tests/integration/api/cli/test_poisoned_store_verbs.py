@@ -34,8 +34,6 @@ from waterclock.store import quarantine
 from waterclock.store.chain import verify
 from waterclock.store.readmodels.wait_for_position import wait_for
 
-pytestmark = pytest.mark.asyncio
-
 WITHIN = 15.0  # s, for each verb; 5 s on a machine that does nothing else
 TO_START = 45.0  # s: a process has taken 13 to start, on a machine that others kept busy
 PATIENCE = 60.0  # s, for the projector: what is planted stands in one batch, which it splits

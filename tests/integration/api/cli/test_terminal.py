@@ -42,7 +42,6 @@ def is_shown(text: str) -> bool:
     return all(sign in "\n " or unicodedata.category(sign)[0] != "C" for sign in text)
 
 
-@pytest.mark.asyncio
 async def test_no_verb_lets_others_rule_the_terminal(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker(BAD, name=ODD)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR, MINUTE
@@ -18,7 +17,6 @@ from waterclock.cli.verbs.simulate import simulate
 from waterclock_dev.servers.ports import free_port
 
 
-@pytest.mark.asyncio
 async def test_a_sound_ledger_exits_0_and_a_broken_one_1(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         job_id = await story.job(job_name="tide", job_group="demo", end_at=story.at(0))
@@ -45,7 +43,6 @@ async def test_a_sound_ledger_exits_0_and_a_broken_one_1(rig: MakeRig) -> None:
         assert (proof["ok"], proof["holes"][0]["jobId"]) == (False, job_id)
 
 
-@pytest.mark.asyncio
 async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         job_id = await story.job(job_name="tide", job_group="demo")
@@ -65,7 +62,6 @@ async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) 
         assert item["fate"] == "notDue"
 
 
-@pytest.mark.asyncio
 async def test_an_expression_is_previewed_with_what_the_clock_does(rig: MakeRig) -> None:
     async with told(rig) as (_, terminal):
         autumn = ("--zone", "Europe/Berlin", "--from", "2026-10-24T12:00:00Z", "--count", "2")
@@ -85,7 +81,6 @@ async def test_an_expression_is_previewed_with_what_the_clock_does(rig: MakeRig)
         assert "/cronExpression '61' in the minute field is not made of 0-59" in done.output
 
 
-@pytest.mark.asyncio
 async def test_an_outage_is_foretold_policy_by_policy(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         await story.job(job_name="tide", job_group="demo", misfire_policy="1")
@@ -103,7 +98,6 @@ async def test_an_outage_is_foretold_policy_by_policy(rig: MakeRig) -> None:
         assert [one["fired"] for one in msgspec.json.decode(done.output)["policies"]] == [60, 2, 1]
 
 
-@pytest.mark.asyncio
 async def test_a_backfill_is_told_first_and_done_once(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         job_id = await story.job()
@@ -121,7 +115,6 @@ async def test_a_backfill_is_told_first_and_done_once(rig: MakeRig) -> None:
         assert (await terminal.run(backfill, *range_, "--run", "--key", "mend")).output == done.output
 
 
-@pytest.mark.asyncio
 async def test_a_refusal_is_one_line_and_exit_code_1(rig: MakeRig) -> None:
     async with told(rig) as (_, terminal):
         for arguments, said in (
@@ -137,7 +130,6 @@ async def test_a_refusal_is_one_line_and_exit_code_1(rig: MakeRig) -> None:
         assert done.exit_code == 2, "1 is left to what is proved"
 
 
-@pytest.mark.asyncio
 async def test_an_api_out_of_reach_is_named_with_its_setting() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     done = await Terminal(url).run(ledger, "verify")

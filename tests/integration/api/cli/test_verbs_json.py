@@ -75,7 +75,6 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return found
 
 
-@pytest.mark.asyncio
 async def test_every_verb_prints_the_answer_as_it_is(rig: MakeRig, answers: list[bytes]) -> None:
     known = {tuple(verb[: 1 if verb[0] in {"preview", "explain", "simulate", "backfill"} else 2]) for verb in VERBS}
     async with told(rig) as (story, terminal):

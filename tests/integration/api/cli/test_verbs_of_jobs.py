@@ -40,7 +40,6 @@ async def worked(worker: Worker, *, fails: bool = False) -> str:
     return grant.run_id
 
 
-@pytest.mark.asyncio
 async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         await story.api.worker()
@@ -98,7 +97,6 @@ async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig)
         assert done.output == "Error: There is no job 'tide' in the group 'demo'.\n"
 
 
-@pytest.mark.asyncio
 async def test_what_the_api_refuses_names_the_field_and_what_is_typed_wrong_is_usage(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         await story.api.worker()
@@ -110,7 +108,6 @@ async def test_what_the_api_refuses_names_the_field_and_what_is_typed_wrong_is_u
             await typed(terminal, "job", "create", "demo/x", "demo.noop", *wrong, code=2)
 
 
-@pytest.mark.asyncio
 async def test_a_run_without_a_job_is_started_and_awaited(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         worker = await story.api.worker()
@@ -133,7 +130,6 @@ async def test_a_run_without_a_job_is_started_and_awaited(rig: MakeRig) -> None:
         await typed(terminal, "run", "start", "demo.nop", "--allow-unknown", "--set", "nonsense=1", code=1)
 
 
-@pytest.mark.asyncio
 async def test_a_run_is_followed_to_its_end_and_the_exit_code_says_how_it_ended(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         worker = await story.api.worker()
@@ -176,7 +172,6 @@ async def test_a_run_is_followed_to_its_end_and_the_exit_code_says_how_it_ended(
         assert [line.split()[:2] for line in done.output.splitlines()] == [[failed, "refused:"], ["nobody", "refused:"]]
 
 
-@pytest.mark.asyncio
 async def test_queues_are_held_and_the_fleet_is_told(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         await story.api.worker()
@@ -192,7 +187,6 @@ async def test_queues_are_held_and_the_fleet_is_told(rig: MakeRig) -> None:
         assert "seconds" in row
 
 
-@pytest.mark.asyncio
 async def test_a_run_is_tailed_from_its_first_event(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         worker = await story.api.worker()
@@ -204,7 +198,6 @@ async def test_a_run_is_tailed_from_its_first_event(rig: MakeRig) -> None:
         await typed(terminal, "tail", "demo/tide", "--run", run_id, code=2)
 
 
-@pytest.mark.asyncio
 async def test_runs_that_fit_a_filter_are_run_again_and_cancelled(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         worker = await story.api.worker()
@@ -236,7 +229,6 @@ async def test_runs_that_fit_a_filter_are_run_again_and_cancelled(rig: MakeRig) 
         assert done.output.endswith("1 of 1 cancelled, 0 refused\n")
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -256,7 +248,6 @@ async def test_which_runs_are_meant_is_never_guessed(words: tuple[str, ...], sai
     assert said in " ".join(done.output.split())
 
 
-@pytest.mark.asyncio
 async def test_all_pages_of_a_log_are_printed_as_they_are(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "LINES", 2)
     async with told(rig) as (story, terminal):

@@ -30,7 +30,6 @@ from waterclock_dev.servers.ports import LOOPBACK, free_port
 TIDE = Definition(job_name="tide", job_group="demo", invoke_target="demo.noop", labels={"team": "sea"})
 
 
-@pytest.mark.asyncio
 async def test_the_life_of_a_job_and_its_run(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url, AsyncClient(url) as client:
         worker = await api.worker()
@@ -70,7 +69,6 @@ async def test_the_life_of_a_job_and_its_run(rig: MakeRig) -> None:
             await client.send(endpoints.get_job("DEFAULT/ebb"))
 
 
-@pytest.mark.asyncio
 async def test_a_gateway_with_an_authority_of_its_own_is_reached_by_naming_it(
     rig: MakeRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +87,6 @@ async def test_a_gateway_with_an_authority_of_its_own_is_reached_by_naming_it(
         AsyncClient(gateway)
 
 
-@pytest.mark.asyncio
 async def test_lists_are_read_to_their_end_and_refusals_name_fields(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         await api.worker()
@@ -126,7 +123,6 @@ async def test_lists_are_read_to_their_end_and_refusals_name_fields(rig: MakeRig
         await asyncio.to_thread(ask)
 
 
-@pytest.mark.asyncio
 async def test_a_command_whose_answer_is_lost_is_repeated_and_done_once(rig: MakeRig) -> None:
     async with (
         rig() as api,
@@ -143,7 +139,6 @@ async def test_a_command_whose_answer_is_lost_is_repeated_and_done_once(rig: Mak
         assert [run.id async for run in client.each(endpoints.list_runs())] == [run_id]
 
 
-@pytest.mark.asyncio
 async def test_a_stream_cut_again_and_again_is_read_whole_and_in_order(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -162,7 +157,6 @@ async def test_a_stream_cut_again_and_again_is_read_whole_and_in_order(rig: Make
             assert await asyncio.to_thread(read_whole, cut, run_id) == whole
 
 
-@pytest.mark.asyncio
 async def test_a_jobs_stream_goes_on_until_it_is_closed(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url, AsyncClient(url) as client:
         await api.worker()
@@ -173,7 +167,6 @@ async def test_a_jobs_stream_goes_on_until_it_is_closed(rig: MakeRig) -> None:
         assert (first.kind, first.run_id, first.job_id) == ("run.requested", run_id, job_id)
 
 
-@pytest.mark.asyncio
 async def test_an_api_out_of_reach_is_told_after_patience() -> None:
     async with AsyncClient(f"http://{LOOPBACK}:{free_port()}", patience=0.1) as client:
         with pytest.raises(Unreachable) as unreachable:

@@ -7,8 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Worker, served
 from tests.support.readme import README, save
@@ -26,7 +24,6 @@ def test_every_block_of_python_is_saved_by_a_name(tmp_path: Path) -> None:
     assert PAGE.read_text().count("```python") == len(SAID)
 
 
-@pytest.mark.asyncio
 async def test_what_the_page_shows_works(rig: MakeRig, tmp_path: Path) -> None:
     files = save(tmp_path, PAGE)
     async with rig() as api, served(api) as url:

@@ -10,7 +10,6 @@ from importlib.resources import files
 from typing import Any, cast
 
 import psycopg
-import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -28,7 +27,6 @@ ASYNCAPI = GOLDEN / "asyncapi"
 PREVIEW = "/v1/monitor/schedules/preview"
 
 
-@pytest.mark.asyncio
 async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -62,7 +60,6 @@ async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeR
             assert not errors, (path, errors)
 
 
-@pytest.mark.asyncio
 async def test_what_is_asked_of_schedules_is_answered_as_the_document_says(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -85,7 +82,6 @@ async def test_what_is_asked_of_schedules_is_answered_as_the_document_says(rig: 
             assert not errors, (path, errors)
 
 
-@pytest.mark.asyncio
 async def test_every_route_is_in_the_document_with_its_method(rig: MakeRig) -> None:
     async with rig() as api:
         document = (await api.http.get("/schema/openapi.json")).json()
@@ -108,7 +104,6 @@ def test_a_summary_is_one_sentence_of_prose_and_the_rest_is_told_apart() -> None
     assert any("`schedules`" in each.get("description", "") for each in told)
 
 
-@pytest.mark.asyncio
 async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
     async with rig() as api:
         page = await api.http.get("/")
@@ -124,7 +119,6 @@ async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
             assert "//" not in re.sub(r"^\s*//.*", "", answer.text, flags=re.MULTILINE)
 
 
-@pytest.mark.asyncio
 async def test_the_type_of_a_problem_leads_to_a_page_that_explains_it(rig: MakeRig) -> None:
     async with rig() as api:
         kind = (await api.http.get(f"{JOBS}/none")).json()["type"]
@@ -174,7 +168,6 @@ def test_the_document_of_streams_is_valid_and_names_every_event() -> None:
     assert {channel["address"] for channel in channels.values()} == {None, *streams}
 
 
-@pytest.mark.asyncio
 async def test_events_as_they_are_sent_and_stored_are_as_the_documents_say(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()

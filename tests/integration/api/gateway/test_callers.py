@@ -34,7 +34,6 @@ def tokens(tmp_path: Path) -> Any:
 
 
 @both
-@pytest.mark.asyncio
 async def test_a_callers_token_goes_through_as_it_is(rig: MakeRig, kind: Kind, tmp_path: Path, tokens: Any) -> None:
     made_up = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-User": "admin", "X-Remote-User": "admin"}
     async with rig(proxies=PROXIES, tokens=tokens) as api, served(api) as url:
@@ -54,7 +53,6 @@ async def test_a_callers_token_goes_through_as_it_is(rig: MakeRig, kind: Kind, t
 
 
 @both
-@pytest.mark.asyncio
 async def test_a_gateway_makes_a_token_of_its_own_sign_in(
     rig: MakeRig, kind: Kind, tmp_path: Path, tokens: Any
 ) -> None:
@@ -75,7 +73,6 @@ async def test_a_gateway_makes_a_token_of_its_own_sign_in(
             assert (await http.get("/livez")).status_code == 200
 
 
-@pytest.mark.asyncio
 async def test_verbs_work_below_the_prefix(
     rig: MakeRig, tmp_path: Path, tokens: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

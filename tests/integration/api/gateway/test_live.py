@@ -34,7 +34,6 @@ AWAY = frozenset({502, 503, 504})
 both = pytest.mark.parametrize("kind", KINDS)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(("kind", "http2"), [("nginx", True), ("traefik", False)])
 async def test_an_event_is_there_before_the_next_one_happens(
     rig: MakeRig, kind: Kind, http2: bool, tmp_path: Path
@@ -69,7 +68,6 @@ def test_the_gateways_patience_is_longer_than_a_silence_of_ours() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 @pytest.mark.parametrize("beats", [True, False])
 async def test_heartbeats_keep_a_silent_stream_open_past_the_gateways_patience(
     rig: MakeRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beats: bool
@@ -95,7 +93,6 @@ async def test_heartbeats_keep_a_silent_stream_open_past_the_gateways_patience(
 
 
 @both
-@pytest.mark.asyncio
 async def test_heartbeats_come_through_and_who_leaves_the_gateway_leaves_us(
     rig: MakeRig, kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +119,6 @@ async def test_heartbeats_come_through_and_who_leaves_the_gateway_leaves_us(
 
 
 @pytest.mark.parametrize("kind", ["nginx", pytest.param("traefik", marks=pytest.mark.soak)])
-@pytest.mark.asyncio
 async def test_nothing_is_lost_or_doubled_while_replicas_and_gateway_restart(
     kind: Kind, redis_url: str, store_url: str, key_prefix: str, tmp_path: Path
 ) -> None:
@@ -132,7 +128,6 @@ async def test_nothing_is_lost_or_doubled_while_replicas_and_gateway_restart(
 @both
 @pytest.mark.soak
 @pytest.mark.timeout(1_800)
-@pytest.mark.asyncio
 async def test_nothing_is_lost_or_doubled_for_minutes(
     kind: Kind, redis_url: str, store_url: str, key_prefix: str, tmp_path: Path
 ) -> None:

@@ -25,7 +25,6 @@ CLIENT = "127.0.0.9"
 both = pytest.mark.parametrize("kind", KINDS)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(("kind", "http2"), [("nginx", False), ("traefik", True)])
 async def test_all_that_refers_to_us_leads_back_through_the_gateway(
     rig: MakeRig, kind: Kind, http2: bool, tmp_path: Path
@@ -54,7 +53,6 @@ async def test_all_that_refers_to_us_leads_back_through_the_gateway(
 
 
 @both
-@pytest.mark.asyncio
 async def test_what_a_client_makes_up_is_not_believed_and_its_key_goes_through(
     rig: MakeRig, kind: Kind, tmp_path: Path
 ) -> None:
@@ -77,7 +75,6 @@ async def test_what_a_client_makes_up_is_not_believed_and_its_key_goes_through(
 
 
 @both
-@pytest.mark.asyncio
 async def test_the_address_of_a_client_is_right_through_two_proxies(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
     async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url:
         await api.worker()
@@ -94,7 +91,6 @@ async def test_the_address_of_a_client_is_right_through_two_proxies(rig: MakeRig
         assert (await created(api))["actor"] == f"key:rig@{CLIENT}"
 
 
-@pytest.mark.asyncio
 async def test_nginx_gives_a_request_one_id_for_answers_logs_and_trace(rig: MakeRig, tmp_path: Path) -> None:
     async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, before("nginx", tmp_path, url) as front:
         await api.worker()
@@ -111,7 +107,6 @@ async def test_nginx_gives_a_request_one_id_for_answers_logs_and_trace(rig: Make
             assert "ab" * 16 in (await created(api))["traceparent"]
 
 
-@pytest.mark.asyncio
 async def test_traefik_begins_the_trace_that_an_event_goes_on_with(rig: MakeRig, tmp_path: Path) -> None:
     async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url:
         await api.worker()
@@ -131,7 +126,6 @@ async def test_traefik_begins_the_trace_that_an_event_goes_on_with(rig: MakeRig,
 
 
 @both
-@pytest.mark.asyncio
 async def test_a_body_that_is_too_large_is_refused_in_our_own_words(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
     async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, AsyncExitStack() as gateways:
         front = await gateways.enter_async_context(before(kind, tmp_path, url))
@@ -143,7 +137,6 @@ async def test_a_body_that_is_too_large_is_refused_in_our_own_words(rig: MakeRig
             assert (larger.status_code, larger.json()["type"]) == (413, f"{PREFIX}/problems#too-large")
 
 
-@pytest.mark.asyncio
 async def test_no_request_comes_in_within_another(rig: MakeRig, tmp_path: Path) -> None:
     async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, AsyncExitStack() as gateways:
         front = await gateways.enter_async_context(before("nginx", tmp_path, url))
@@ -157,7 +150,6 @@ async def test_no_request_comes_in_within_another(rig: MakeRig, tmp_path: Path) 
 
 
 @both
-@pytest.mark.asyncio
 async def test_who_sends_slowly_keeps_nobody_waiting(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
     async with rig(proxies=PROXIES, keyed=True) as api, served(api) as url, before(kind, tmp_path, url) as front:
         await api.worker()
@@ -178,7 +170,6 @@ async def test_who_sends_slowly_keeps_nobody_waiting(rig: MakeRig, kind: Kind, t
 
 
 @both
-@pytest.mark.asyncio
 async def test_while_no_replica_answers_the_gateway_says_so(rig: MakeRig, kind: Kind, tmp_path: Path) -> None:
     async with rig(proxies=PROXIES, keyed=True) as api, AsyncExitStack() as gateways:
         async with served(api) as url:

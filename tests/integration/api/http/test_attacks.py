@@ -32,7 +32,6 @@ async def sent(url: str, text: bytes, tls: ssl.SSLContext | None = None) -> byte
         writer.close()
 
 
-@pytest.mark.asyncio
 async def test_odd_credentials_are_refused_and_told_to_nobody(rig: MakeRig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with rig() as api, served(api) as url:
@@ -63,7 +62,6 @@ async def test_odd_credentials_are_refused_and_told_to_nobody(rig: MakeRig, capl
         assert good.decode() not in caplog.text
 
 
-@pytest.mark.asyncio
 async def test_a_header_that_counts_once_is_refused_twice(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         await api.worker()
@@ -83,7 +81,6 @@ async def test_a_header_that_counts_once_is_refused_twice(rig: MakeRig) -> None:
         assert (await api.http.get(where)).json()["status"] == "0"
 
 
-@pytest.mark.asyncio
 async def test_a_body_is_refused_by_its_length_before_it_comes_and_by_whom_before_that(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         status, answer = await asked(url, JOBS, b"Content-Length: 99999999999", method="POST", body=b"{")
@@ -94,7 +91,6 @@ async def test_a_body_is_refused_by_its_length_before_it_comes_and_by_whom_befor
         assert (await asked(url, JOBS, slow, b"Authorization: Bearer " + key.encode(), method="POST"))[0] == 403
 
 
-@pytest.mark.asyncio
 async def test_no_spelling_of_a_path_and_no_method_goes_round_the_scopes(rig: MakeRig) -> None:
     async with rig(path_prefix="/ops") as api, served(api) as url:
         reader = b"Authorization: Bearer " + (await api.key("query")).encode()
@@ -121,7 +117,6 @@ async def test_no_spelling_of_a_path_and_no_method_goes_round_the_scopes(rig: Ma
             assert (await asked(url, JOBS, reader, method=method))[0] == 405, method
 
 
-@pytest.mark.asyncio
 async def test_digits_are_those_of_ascii(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         for path in (
@@ -148,7 +143,6 @@ TWO_LENGTHS = (
 """A request within the body of another, as one reader sees it and the next one does not."""
 
 
-@pytest.mark.asyncio
 async def test_what_has_two_lengths_is_nobodys_second_request(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         for shape in TWO_LENGTHS:

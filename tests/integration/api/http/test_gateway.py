@@ -17,7 +17,6 @@ PROXY = ("127.0.0.1",)
 """Where the rig's own client comes from."""
 
 
-@pytest.mark.asyncio
 async def test_a_prefix_that_a_proxy_has_stripped_is_in_all_that_refers_to_us(rig: MakeRig) -> None:
     async with rig(proxies=PROXY, keyed=True) as api:
         await api.worker()
@@ -31,7 +30,6 @@ async def test_a_prefix_that_a_proxy_has_stripped_is_in_all_that_refers_to_us(ri
         assert await _servers(api.http, "", {}) == ("/", "/")
 
 
-@pytest.mark.asyncio
 async def test_a_prefix_that_is_left_in_the_path_is_ours_by_setting(rig: MakeRig) -> None:
     async with rig(path_prefix="/ops/scheduler", keyed=True) as api:
         await api.worker()
@@ -47,7 +45,6 @@ async def test_a_prefix_that_is_left_in_the_path_is_ours_by_setting(rig: MakeRig
         assert await _servers(api.http, "/ops/scheduler", {}) == ("/ops/scheduler", "/ops/scheduler")
 
 
-@pytest.mark.asyncio
 async def test_an_idempotency_key_means_the_same_by_either_way(rig: MakeRig) -> None:
     async with rig(path_prefix="/scheduler", keyed=True) as api:
         await api.worker()
@@ -59,7 +56,6 @@ async def test_an_idempotency_key_means_the_same_by_either_way(rig: MakeRig) -> 
         assert fronted.headers["location"] == "/scheduler" + direct.headers["location"]
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "headers",
     [
@@ -79,7 +75,6 @@ async def test_a_prefix_that_is_no_path_is_not_believed(rig: MakeRig, headers: l
         assert (await api.http.get(f"{JOBS}/none", headers=headers)).json()["type"] == "/problems#not-found"
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("proxies", [(), ("10.0.0.0/8",)])
 async def test_nothing_is_believed_of_who_is_no_trusted_proxy(rig: MakeRig, proxies: tuple[str, ...]) -> None:
     spoofed = {
@@ -101,7 +96,6 @@ async def test_nothing_is_believed_of_who_is_no_trusted_proxy(rig: MakeRig, prox
         assert event["actor"] == "key:rig@127.0.0.1"
 
 
-@pytest.mark.asyncio
 async def test_a_request_goes_by_the_id_that_its_proxy_gave_it(rig: MakeRig) -> None:
     async with rig(proxies=PROXY, keyed=True) as api:
         given = {"X-Request-Id": "7f3c-9:a/b+c=.~@_"}
@@ -110,7 +104,6 @@ async def test_a_request_goes_by_the_id_that_its_proxy_gave_it(rig: MakeRig) -> 
         assert (await api.http.get(JOBS, headers=given)).headers["x-request-id"] == given["X-Request-Id"]
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "headers",
     [[], [("X-Request-Id", "a b")], [("X-Request-Id", "x" * 129)], [("X-Request-Id", "a"), ("X-Request-Id", "b")]],
@@ -122,7 +115,6 @@ async def test_a_request_without_a_good_id_is_given_one(rig: MakeRig, headers: l
         assert all(len(one) == 20 for one in made)
 
 
-@pytest.mark.asyncio
 async def test_a_log_line_names_the_request_it_is_about(rig: MakeRig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.handler.addFilter(RequestIds())
     async with rig(proxies=PROXY, keyed=True) as api:

@@ -6,7 +6,6 @@ import asyncio
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 
 from tests.integration.api.access.test_access import bearer
 from tests.integration.api.conftest import MakeRig
@@ -18,7 +17,6 @@ OWN = {"x-request-id", "date", "ratelimit", "content-length"}
 CHANGING = {"/metrics", "/readyz"}
 
 
-@pytest.mark.asyncio
 async def test_head_is_as_get_without_a_body(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -46,7 +44,6 @@ async def test_head_is_as_get_without_a_body(rig: MakeRig) -> None:
         assert await _said(url, f"{JOBS}/nosuch") == b""
 
 
-@pytest.mark.asyncio
 async def test_head_of_a_stream_returns_at_once_and_takes_no_place(rig: MakeRig) -> None:
     async with rig(streams=1, streams_per_client=1) as api, served(api) as url:
         worker = await api.worker()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, SLEEP, Rig
 from waterclock.model.events import ExecutorSpec
@@ -122,7 +120,6 @@ DOUBLED: tuple[tuple[str, str, str], ...] = (
 COPY = {"type": "object", "properties": {"table": {"type": "string"}}, "required": ["table"]}
 
 
-@pytest.mark.asyncio
 async def test_whatever_is_wrong_in_a_body_is_named_and_nothing_is_stored(rig: MakeRig) -> None:
     async with rig() as api:
         await _announce(api)
@@ -138,7 +135,6 @@ async def test_whatever_is_wrong_in_a_body_is_named_and_nothing_is_stored(rig: M
         assert (await api.http.get(JOBS)).json()["items"] == [job]
 
 
-@pytest.mark.asyncio
 async def test_one_answer_names_every_flaw(rig: MakeRig) -> None:
     async with rig() as api:
         await _announce(api)
@@ -159,7 +155,6 @@ async def test_one_answer_names_every_flaw(rig: MakeRig) -> None:
         }
 
 
-@pytest.mark.asyncio
 async def test_an_executor_nobody_announced_is_accepted_if_asked_for(rig: MakeRig) -> None:
     async with rig() as api:
         await _announce(api)
@@ -170,7 +165,6 @@ async def test_an_executor_nobody_announced_is_accepted_if_asked_for(rig: MakeRi
         assert again.status_code == 200, again.text
 
 
-@pytest.mark.asyncio
 async def test_what_a_worker_has_just_announced_is_known_at_once(rig: MakeRig) -> None:
     async with rig() as api:
         for number in range(5):
@@ -178,7 +172,6 @@ async def test_what_a_worker_has_just_announced_is_known_at_once(rig: MakeRig) -
             await api.create(jobName=f"job {number}", invokeTarget=f"fresh.{number}")
 
 
-@pytest.mark.asyncio
 async def test_what_is_not_json_or_not_asked_for_is_refused_before_it_is_read(rig: MakeRig) -> None:
     async with rig() as api:
         await _announce(api)
@@ -237,7 +230,6 @@ async def test_what_is_not_json_or_not_asked_for_is_refused_before_it_is_read(ri
         _problem(await api.http.put(f"{JOBS}/{job_id}", json=JOB, headers={"If-Match": "new"}), 400)
 
 
-@pytest.mark.asyncio
 async def test_what_is_wrong_in_a_trigger_or_a_status_is_named(rig: MakeRig) -> None:
     async with rig() as api:
         await _announce(api)
@@ -251,7 +243,6 @@ async def test_what_is_wrong_in_a_trigger_or_a_status_is_named(rig: MakeRig) -> 
             assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
-@pytest.mark.asyncio
 async def test_what_is_not_there_is_a_problem_document_too(rig: MakeRig) -> None:
     async with rig() as api:
         await _announce(api)
@@ -269,7 +260,6 @@ async def test_what_is_not_there_is_a_problem_document_too(rig: MakeRig) -> None
             _problem(await api.http.request(method, path, json=body), 404)
 
 
-@pytest.mark.asyncio
 async def test_a_problem_names_the_trace_of_its_request(rig: MakeRig) -> None:
     async with rig() as api:
         trace = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -278,7 +268,6 @@ async def test_a_problem_names_the_trace_of_its_request(rig: MakeRig) -> None:
         assert refused.json()["traceId"] == trace
 
 
-@pytest.mark.asyncio
 async def test_a_job_that_nobody_can_read_is_named(rig: MakeRig) -> None:
     async with rig() as api:
         await _announce(api)
@@ -304,7 +293,6 @@ def _problem(response: Any, status: int) -> dict[str, Any]:
     return problem
 
 
-@pytest.mark.asyncio
 async def test_the_word_null_is_no_value_of_a_query(rig: MakeRig) -> None:
     async with rig() as api:
         problem = _problem(await api.http.get("/v1/monitor/runs/no-such-run/logs?step=null"), 400)

@@ -32,14 +32,12 @@ GOT_BY = {"job.created", "run.requested", "run.succeeded"}
 GOT_BY_IN_LONG = GOT_BY | {"job.changed", "job.deleted"}
 
 
-@pytest.mark.asyncio
 @pytest.mark.timeout(180)
 async def test_every_answer_is_one_that_the_document_foretells(rig: MakeRig) -> None:
     await _attack(rig, "--max-examples=8", "--max-time=25", "--phases=coverage,fuzzing,stateful", events=GOT_BY)
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 @pytest.mark.timeout(1800)
 async def test_every_answer_is_one_that_the_document_foretells_for_long(rig: MakeRig) -> None:
     options = ("--max-examples=300", "--max-time=900", "--phases=examples,coverage,fuzzing,stateful")

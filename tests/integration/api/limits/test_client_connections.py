@@ -85,7 +85,6 @@ async def head_of(reader: asyncio.StreamReader) -> bytes:
         return await reader.readuntil(b"\r\n\r\n")
 
 
-@pytest.mark.asyncio
 async def test_a_new_caller_gets_in_where_all_connections_rest_and_what_is_under_way_goes_on() -> None:
     async with small(40) as port, AsyncExitStack() as others:
         live = [await others.enter_async_context(opened(port, GET % b"/live")) for _ in range(5)]
@@ -99,7 +98,6 @@ async def test_a_new_caller_gets_in_where_all_connections_rest_and_what_is_under
         assert not any(reader.at_eof() or reader.exception() for reader in live)
 
 
-@pytest.mark.asyncio
 async def test_those_that_rest_longest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = 0
 
@@ -126,7 +124,6 @@ async def test_those_that_rest_longest_go_first(monkeypatch: pytest.MonkeyPatch)
         assert not new[-1].at_eof()
 
 
-@pytest.mark.asyncio
 async def test_a_request_whose_head_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert server.HEAD_WITHIN == 10_000
     assert server.HEAD_WITHIN * server.RESTS > 90_000  # ms, as long as gateways keep theirs
@@ -142,7 +139,6 @@ async def test_a_request_whose_head_does_not_come_is_given_up(monkeypatch: pytes
                 await reader.read()
 
 
-@pytest.mark.asyncio
 async def test_a_connection_that_rests_outlives_a_head_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that has been used and on which the next head has begun is given up, however its bytes trickle."""
     monkeypatch.setattr(server, "HEAD_WITHIN", 300)
@@ -176,7 +172,6 @@ async def test_a_connection_that_rests_outlives_a_head_that_does_not_come(monkey
         await answer_of(resting)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "text",
     [
@@ -190,7 +185,6 @@ async def test_a_head_that_is_too_large_is_refused(text: bytes) -> None:
         assert (await head_of(reader)).split()[1] in (b"431", b"414")
 
 
-@pytest.mark.asyncio
 async def test_requests_sent_ahead_are_answered_one_after_the_other() -> None:
     async with small(40) as port, opened(port, (GET % b"/") * 50) as reader, asyncio.timeout(20):
         for _ in range(50):
@@ -198,7 +192,6 @@ async def test_requests_sent_ahead_are_answered_one_after_the_other() -> None:
             assert await reader.readexactly(2) == b"xx"
 
 
-@pytest.mark.asyncio
 async def test_the_connection_of_a_client_that_takes_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunked_response, "TAKEN_WITHIN", 0.2)
     async with small(40) as port:
@@ -242,7 +235,6 @@ def test_a_service_raises_its_limit_of_descriptors_to_the_hard_one() -> None:
     assert told.stdout.strip() == "(700, 700)"
 
 
-@pytest.mark.asyncio
 async def test_a_process_without_a_descriptor_to_look_by_goes_on_and_looks_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -336,7 +328,6 @@ def is_closed(client: socket.socket) -> bool:
         return True
 
 
-@pytest.mark.asyncio
 async def test_a_stuck_connection_is_closed_later_where_no_descriptor_is_left_to_do_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -361,7 +352,6 @@ async def test_a_stuck_connection_is_closed_later_where_no_descriptor_is_left_to
     assert refused == 3
 
 
-@pytest.mark.asyncio
 async def test_a_new_connection_from_the_port_of_a_stuck_one_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Attended(4, monkeypatch) as attended:
         with contextlib.closing(attended.client()) as client:
@@ -371,7 +361,6 @@ async def test_a_new_connection_from_the_port_of_a_stuck_one_is_left_open(monkey
             assert not is_closed(client)
 
 
-@pytest.mark.asyncio
 async def test_a_connection_is_busy_with_its_next_request_though_the_last_is_not_quite_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

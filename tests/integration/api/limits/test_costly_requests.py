@@ -65,7 +65,6 @@ async def with_executors(rig: MakeRig) -> AsyncGenerator[Rig]:
         yield api
 
 
-@pytest.mark.asyncio
 async def test_a_schedule_that_never_fires_is_refused_wherever_it_is_written(rig: MakeRig) -> None:
     async with with_executors(rig) as api:
         assert "/cronExpression" in flaws_of(await api.http.post(JOBS, json=JOB | NEVER))
@@ -78,7 +77,6 @@ async def test_a_schedule_that_never_fires_is_refused_wherever_it_is_written(rig
         assert preview.json()["items"] == []
 
 
-@pytest.mark.asyncio
 async def test_a_body_of_unknown_members_is_answered_in_a_few_of_them(rig: MakeRig) -> None:
     async with with_executors(rig) as api:
         job = await api.create()
@@ -96,7 +94,6 @@ async def test_a_body_of_unknown_members_is_answered_in_a_few_of_them(rig: MakeR
         assert flaws_of(await api.http.post(f"{where}/simulate", json=inner))
 
 
-@pytest.mark.asyncio
 async def test_patterns_and_parameters_of_executors_are_checked_at_a_bounded_cost(rig: MakeRig) -> None:
     async with with_executors(rig) as api:
         asked = JOB | {
@@ -127,7 +124,6 @@ async def test_patterns_and_parameters_of_executors_are_checked_at_a_bounded_cos
         assert (back.status_code, back.json()["version"]) == (200, job["version"])
 
 
-@pytest.mark.asyncio
 async def test_many_wrong_parameters_are_looked_at_beside_other_requests(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +135,6 @@ async def test_many_wrong_parameters_are_looked_at_beside_other_requests(
             assert seen == ["errors_in"]
 
 
-@pytest.mark.asyncio
 async def test_a_caller_who_asks_for_many_computations_is_told_to_wait(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS
 from waterclock_api.queries.cursors import cursor_of
@@ -29,7 +27,6 @@ SCHEDULES: tuple[dict[str, Any], ...] = (
 ANSWERS = {200, 201, 202, 400, 404, 409, 410, 422}
 
 
-@pytest.mark.asyncio
 async def test_no_moment_is_a_fault_wherever_it_is_given(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -74,7 +71,6 @@ async def test_no_moment_is_a_fault_wherever_it_is_given(rig: MakeRig) -> None:
         assert odd == []
 
 
-@pytest.mark.asyncio
 async def test_after_the_last_year_nothing_is_named_and_the_text_says_so(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()

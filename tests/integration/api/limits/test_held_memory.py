@@ -66,7 +66,6 @@ async def answered(reader: asyncio.StreamReader) -> bytes:
         return await reader.read()
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("archived", [True, False])
 async def test_streams_that_are_not_read_hold_a_page_each(rig: MakeRig, archived: bool) -> None:
     async with rig(projecting=archived) as api, served(api) as url:
@@ -91,7 +90,6 @@ async def test_streams_that_are_not_read_hold_a_page_each(rig: MakeRig, archived
         await so(lambda: held.held == 0, "nothing is held for those who left")
 
 
-@pytest.mark.asyncio
 async def test_streams_take_turns_where_there_is_room_for_one_page(rig: MakeRig) -> None:
     async with rig(budget=Budget(3 * 2 * PAGE_BYTES)) as api, served(api) as url:
         await large_runs(api, 20)
@@ -112,7 +110,6 @@ async def test_streams_take_turns_where_there_is_room_for_one_page(rig: MakeRig)
         assert len(set(counts)) == 1
 
 
-@pytest.mark.asyncio
 async def test_a_body_that_does_not_come_is_given_up_and_the_connection_closed(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,7 +130,6 @@ async def test_a_body_that_does_not_come_is_given_up_and_the_connection_closed(
                 assert b"connection: close" in last.lower()
 
 
-@pytest.mark.asyncio
 async def test_who_may_not_ask_is_refused_before_the_body_comes(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         await api.key("run")
@@ -142,7 +138,6 @@ async def test_who_may_not_ask_is_refused_before_the_body_comes(rig: MakeRig) ->
         assert api.parts.budget.bodies.peak == 0
 
 
-@pytest.mark.asyncio
 async def test_bodies_that_do_not_end_are_bounded_for_each_caller_and_for_all(rig: MakeRig) -> None:
     async with rig(budget=Budget(3 << 20)) as api, served(api) as url:
         keys = [await api.key("run", name=name) for name in ("a", "b", "c")]
@@ -169,7 +164,6 @@ async def test_bodies_that_do_not_end_are_bounded_for_each_caller_and_for_all(ri
         await so(lambda: bodies.held == 0, "nothing is held for those who left")
 
 
-@pytest.mark.asyncio
 async def test_a_large_body_is_read_and_nothing_of_it_is_held_afterwards(rig: MakeRig) -> None:
     async with rig(budget=Budget(3 << 20)) as api, served(api) as url, httpx.AsyncClient() as http:
         objects: dict[str, Any] = {"invokeTarget": "my.unknown", "params": {"list": [{}] * 70_000}}
@@ -179,7 +173,6 @@ async def test_a_large_body_is_read_and_nothing_of_it_is_held_afterwards(rig: Ma
         await so(lambda: api.parts.budget.bodies.held == 0, "it is let go")
 
 
-@pytest.mark.asyncio
 async def test_pages_end_by_their_bytes_and_go_on_without_a_hole(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_BYTES", 3 * LARGE)
     monkeypatch.setattr("waterclock_api.queries.events.PAGE_BYTES", 3 * LARGE)
@@ -229,7 +222,6 @@ async def test_pages_end_by_their_bytes_and_go_on_without_a_hole(rig: MakeRig, m
         assert api.parts.budget.answers.held == 0
 
 
-@pytest.mark.asyncio
 async def test_steps_count_as_bytes_of_a_page(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_BYTES", 20_000)
     async with rig() as api:
@@ -245,7 +237,6 @@ async def test_steps_count_as_bytes_of_a_page(rig: MakeRig, monkeypatch: pytest.
         assert [one["id"] for one in first["items"] + rest["items"]] == runs[::-1][:2]
 
 
-@pytest.mark.asyncio
 async def test_a_run_with_many_steps_counts_as_held_and_a_small_one_is_read_in_any_case(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -269,7 +260,6 @@ async def test_a_run_with_many_steps_counts_as_held_and_a_small_one_is_read_in_a
         assert held.held == 0
 
 
-@pytest.mark.asyncio
 async def test_a_page_that_nobody_takes_holds_its_bytes_and_others_get_small_ones(rig: MakeRig) -> None:
     async with rig(budget=Budget(12 << 20)) as api, served(api) as url, httpx.AsyncClient(timeout=20) as http:
         await large_runs(api, 120)

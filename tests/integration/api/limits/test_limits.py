@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, assembled_rig
 from tests.support.servers import OwnValkey
@@ -13,7 +11,6 @@ from waterclock_api.http.receive_body import BODY_LIMIT
 from waterclock_api.http.request_body import DEPTH_LIMIT
 
 
-@pytest.mark.asyncio
 async def test_at_the_memory_limit_nothing_new_is_taken_and_what_runs_ends(
     own_valkey: OwnValkey, store_url: str, key_prefix: str
 ) -> None:
@@ -73,7 +70,6 @@ async def test_at_the_memory_limit_nothing_new_is_taken_and_what_runs_ends(
         assert (await api.http.post(JOBS, json=JOB | {"jobName": "another"})).status_code == 201
 
 
-@pytest.mark.asyncio
 async def test_a_body_may_be_so_deep_and_no_deeper(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -97,7 +93,6 @@ async def test_a_body_may_be_so_deep_and_no_deeper(rig: MakeRig) -> None:
             assert answer.status_code in {400, 422}, answer.text
 
 
-@pytest.mark.asyncio
 async def test_what_is_too_long_is_named_and_what_is_too_large_is_not_read(rig: MakeRig) -> None:
     async with rig() as api:
         for path, query, name in (

@@ -80,7 +80,6 @@ async def others(http: httpx.AsyncClient, job_id: str, run_id: str) -> list[http
     ]
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("connections", [10])
 async def test_twelve_slow_reads_hold_up_nobody_else(rig: MakeRig, connections: int) -> None:
     async with rig(connections=connections) as api:
@@ -97,7 +96,6 @@ async def test_twelve_slow_reads_hold_up_nobody_else(rig: MakeRig, connections: 
         assert {read.result().status_code for read in slow} <= {200, 503}
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("connections", [2, 3])
 async def test_with_few_connections_commands_and_probes_still_have_their_own(rig: MakeRig, connections: int) -> None:
     async with rig(connections=connections) as api:
@@ -117,7 +115,6 @@ async def test_with_few_connections_commands_and_probes_still_have_their_own(rig
                 assert answer.status_code in {200, 202}, answer.text
 
 
-@pytest.mark.asyncio
 async def test_with_one_connection_everything_is_answered(rig: MakeRig) -> None:
     async with rig(connections=1) as api:
         await api.worker()
@@ -130,7 +127,6 @@ async def test_with_one_connection_everything_is_answered(rig: MakeRig) -> None:
         assert {answer.status_code for answer in (*answers, *(read.result() for read in slow))} <= {200, 202}
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("tables", "path"),
     [
@@ -159,7 +155,6 @@ async def test_a_query_ends_when_its_client_leaves(rig: MakeRig, tables: tuple[s
         assert (await api.http.get(path)).status_code == 200  # the lane has all its places
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("tables", "path", "names"),
     [
@@ -183,7 +178,6 @@ async def test_a_read_that_takes_too_long_says_what_makes_it_cheaper(
         assert (await api.http.get(path)).status_code == 200
 
 
-@pytest.mark.asyncio
 async def test_one_caller_cannot_hold_all_places(rig: MakeRig) -> None:
     async with rig(connections=10) as api:
         await api.worker()
@@ -209,7 +203,6 @@ async def test_one_caller_cannot_hold_all_places(rig: MakeRig) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.asyncio
 async def test_twelve_searches_over_a_grown_store_refuse_nobody_else(rig: MakeRig) -> None:
     async with rig(connections=10) as api:
         await api.worker()

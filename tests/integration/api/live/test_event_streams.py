@@ -40,7 +40,6 @@ AT_ONCE = 100  # steps in one batch
 POOLED = 25  # connections to the stores that come and go as they are needed
 
 
-@pytest.mark.asyncio
 async def test_all_events_are_told_from_now_or_from_the_oldest_by_filter(rig: MakeRig) -> None:
     async with rig(partitions=PARTITIONS) as api, served(api) as url:
         await api.worker()
@@ -68,7 +67,6 @@ async def test_all_events_are_told_from_now_or_from_the_oldest_by_filter(rig: Ma
         await eventually(lambda: (api.parts.hub.readers, api.parts.hub.seats, api.parts.hub.clients) == (0, 0, 0))
 
 
-@pytest.mark.asyncio
 async def test_a_question_that_cannot_be_is_refused(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         for wrong in ("type=nothing", "jobId=A", "partition=2", "partition=x", "after=x", "after=0-1-1.0-1-2", "q=1"):
@@ -77,7 +75,6 @@ async def test_a_question_that_cannot_be_is_refused(rig: MakeRig) -> None:
             assert refused.json()["errors"][0]["pointer"] == "?" + wrong.partition("=")[0]
 
 
-@pytest.mark.asyncio
 async def test_a_client_that_comes_again_all_the_time_at_any_replica_sees_each_event_once(rig: MakeRig) -> None:
     async with rig(partitions=PARTITIONS) as api, _replica(api) as second, served(api) as one, served(second) as two:
         worker, grants = await _grants(api)
@@ -105,7 +102,6 @@ async def test_a_client_that_comes_again_all_the_time_at_any_replica_sees_each_e
             assert len({event.data["number"] for event in events}) == STEPS
 
 
-@pytest.mark.asyncio
 async def test_a_client_that_does_not_read_is_cut_and_goes_on_without_a_hole(rig: MakeRig) -> None:
     async with rig(partitions=2) as api, served(api) as url:
         worker = await api.worker()
@@ -133,7 +129,6 @@ async def test_a_client_that_does_not_read_is_cut_and_goes_on_without_a_hole(rig
         assert numbers + [event.data["number"] for event in rest] == [n for n in range(1, count + 1) for _ in range(3)]
 
 
-@pytest.mark.asyncio
 async def test_nothing_is_left_of_a_thousand_clients_that_vanished(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +160,6 @@ async def test_nothing_is_left_of_a_thousand_clients_that_vanished(
         assert _objects() - objects < 15_000  # the test's own, caches, notes of connections: a client is more than 50
 
 
-@pytest.mark.asyncio
 async def test_no_more_streams_are_served_than_may_be(rig: MakeRig) -> None:
     async with rig() as api, _replica(api, streams=3, streams_per_client=2) as small, served(small) as url:
         async with httpx.AsyncClient() as client, stream(url + EVENTS), stream(url + EVENTS):
@@ -181,7 +175,6 @@ async def test_no_more_streams_are_served_than_may_be(rig: MakeRig) -> None:
             await eventually(lambda: small.parts.hub.seats == 1)
 
 
-@pytest.mark.asyncio
 async def test_a_quiet_stream_beats_and_says_where_it_is(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "_TEND_EVERY", 0.01)
     monkeypatch.setattr(hub, "HEARTBEAT_EVERY", 0.02)
@@ -347,7 +340,6 @@ def _objects() -> int:
     return len(gc.get_objects())
 
 
-@pytest.mark.asyncio
 async def test_a_stream_goes_on_though_a_look_at_the_connections_misses_it(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

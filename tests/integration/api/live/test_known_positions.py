@@ -51,7 +51,6 @@ async def end_of(api: Rig, partition: int = 0) -> Position:
     return end
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("place", FUTURE)
 async def test_a_place_that_never_was_is_a_gap_and_the_stream_goes_on_from_now(rig: MakeRig, place: str) -> None:
     async with filled(rig) as (api, url, job_id, run_id):
@@ -79,7 +78,6 @@ async def test_a_place_that_never_was_is_a_gap_and_the_stream_goes_on_from_now(r
             assert (await again.next()) == heard["all"], "its id is a place to go on from"
 
 
-@pytest.mark.asyncio
 async def test_an_ended_run_is_told_to_have_ended_after_such_a_place(rig: MakeRig) -> None:
     async with filled(rig) as (api, url, _, run_id):
         worker = await api.worker(name="w2")
@@ -89,7 +87,6 @@ async def test_an_ended_run_is_told_to_have_ended_after_such_a_place(rig: MakeRi
             assert await events.ended()
 
 
-@pytest.mark.asyncio
 async def test_a_place_in_several_partitions_keeps_what_is_known_of_it(rig: MakeRig) -> None:
     async with filled(rig, partitions=2) as (api, url, _, _):
         first, second = await end_of(api, 0), await end_of(api, 1)
@@ -112,7 +109,6 @@ async def test_a_place_in_several_partitions_keeps_what_is_known_of_it(rig: Make
             assert (await events.next()).kind != "gap", "a partition that is not named is told from its first event"
 
 
-@pytest.mark.asyncio
 async def test_what_is_no_place_is_refused_still(rig: MakeRig) -> None:
     junk = [
         *("x", "1-2", "0-1", "0-1-", "-0-1-1", "0--1-1", "0-1--1", "0-1-1-1", "0-1-1.", ".0-1-1", "0-1-1.0-1-2"),
@@ -126,7 +122,6 @@ async def test_what_is_no_place_is_refused_still(rig: MakeRig) -> None:
                 assert answer.status_code == 400, (place, path)
 
 
-@pytest.mark.asyncio
 async def test_a_place_of_an_older_epoch_that_was_not_reached_in_it_is_lost(rig: MakeRig) -> None:
     async with filled(rig) as (api, url, _, _):
         end = await end_of(api)
@@ -142,7 +137,6 @@ async def test_a_place_of_an_older_epoch_that_was_not_reached_in_it_is_lost(rig:
                 assert (await events.next()).kind == "epoch.began"
 
 
-@pytest.mark.asyncio
 async def test_a_place_that_another_replica_has_told_is_none_that_never_was(rig: MakeRig) -> None:
     """The hub of this process is behind the log: what is asked is the log, and the archive."""
     async with filled(rig) as (api, _, _, _):
@@ -156,7 +150,6 @@ async def test_a_place_that_another_replica_has_told_is_none_that_never_was(rig:
         assert await settle(api.parts, {0: None}, behind) == ({0: None}, (), False)
 
 
-@pytest.mark.asyncio
 async def test_a_place_that_only_the_archive_has_is_known(rig: MakeRig) -> None:
     """A server that lost its last entries, and has not been given them back yet."""
     async with filled(rig) as (api, _, _, _):
@@ -174,7 +167,6 @@ async def test_a_place_that_only_the_archive_has_is_known(rig: MakeRig) -> None:
         assert await settle(api.parts, {0: beyond}, {0: kept}) == ({0: kept}, (), True)
 
 
-@pytest.mark.asyncio
 async def test_a_place_that_was_trimmed_away_is_known(rig: MakeRig) -> None:
     async with filled(rig) as (api, url, _, _):
         end = await end_of(api)
@@ -189,7 +181,6 @@ async def test_a_place_that_was_trimmed_away_is_known(rig: MakeRig) -> None:
             assert (await events.next()).kind == "run.requested"
 
 
-@pytest.mark.asyncio
 async def test_the_client_goes_on_after_the_gap(rig: MakeRig) -> None:
     async with filled(rig) as (api, url, _, run_id), AsyncClient(url) as client:
         follower = client.follow(endpoints.run_events(run_id, after="0-1-99999999999"))

@@ -56,7 +56,6 @@ async def ahead(rig: MakeRig) -> AsyncGenerator[tuple[Rig, str, str, Stream, Str
             yield api, url, job_id, of_all, of_job, left
 
 
-@pytest.mark.asyncio
 async def test_what_was_told_and_is_lost_is_one_gap_and_the_stream_goes_on(rig: MakeRig) -> None:
     async with ahead(rig) as (api, url, job_id, of_all, of_job, left):
         told, other = await end_of(api), await end_of(api, 1)
@@ -74,7 +73,6 @@ async def test_what_was_told_and_is_lost_is_one_gap_and_the_stream_goes_on(rig: 
             assert (await again.next()).kind == "epoch.began", "the id of the gap is a place to go on from"
 
 
-@pytest.mark.asyncio
 async def test_a_stream_that_ends_before_its_reader_in_the_same_epoch_is_told_without_waiting_for_more(
     rig: MakeRig,
 ) -> None:
@@ -92,7 +90,6 @@ async def test_a_stream_that_ends_before_its_reader_in_the_same_epoch_is_told_wi
             assert (await events.next()).data["runId"] == run_id
 
 
-@pytest.mark.asyncio
 async def test_who_has_not_come_so_far_is_told_of_no_gap(rig: MakeRig) -> None:
     async with (
         ahead(rig) as (api, url, _, of_all, _, left),
@@ -106,7 +103,6 @@ async def test_who_has_not_come_so_far_is_told_of_no_gap(rig: MakeRig) -> None:
         assert (await elsewhere.next()).kind == "job.created"
 
 
-@pytest.mark.asyncio
 async def test_only_the_server_that_is_the_one_to_ask_tells_that_something_is_lost(rig: MakeRig) -> None:
     async with ahead(rig) as (api, _, _, _, _, left):
         place, archive = await end_of(api), api.parts.hub._cold  # pyright: ignore[reportPrivateUsage]
@@ -121,7 +117,6 @@ async def test_only_the_server_that_is_the_one_to_ask_tells_that_something_is_lo
             await is_lost(api.log, archive, place, left)
 
 
-@pytest.mark.asyncio
 async def test_no_stream_is_begun_at_a_server_that_was_superseded(rig: MakeRig) -> None:
     async with rig() as api:
         end = await end_of(api)
@@ -135,7 +130,6 @@ async def test_no_stream_is_begun_at_a_server_that_was_superseded(rig: MakeRig) 
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
 
 
-@pytest.mark.asyncio
 async def test_what_the_archive_has_is_not_lost(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()

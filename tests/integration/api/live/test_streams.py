@@ -24,7 +24,6 @@ WHOLE = [
 ]
 
 
-@pytest.mark.asyncio
 async def test_a_run_is_told_from_its_first_event_to_its_end_and_then_the_stream_ends(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -49,7 +48,6 @@ async def test_a_run_is_told_from_its_first_event_to_its_end_and_then_the_stream
         await eventually(lambda: api.parts.hub.readers == 0)
 
 
-@pytest.mark.asyncio
 async def test_events_of_a_run_without_a_job_or_an_attempt_name_both_as_null(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         await api.worker()
@@ -62,7 +60,6 @@ async def test_events_of_a_run_without_a_job_or_an_attempt_name_both_as_null(rig
         assert [(event.data["jobId"], event.data["attempt"]) for event in told[:-1]] == [(None, None), (None, 0)]
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("projecting", [True, False])
 async def test_an_ended_run_is_told_whole_from_the_archive_or_from_the_stream(
     rig: MakeRig, *, projecting: bool
@@ -86,7 +83,6 @@ async def test_an_ended_run_is_told_whole_from_the_archive_or_from_the_stream(
         ]
 
 
-@pytest.mark.asyncio
 async def test_a_reader_that_comes_again_anywhere_sees_every_event_once_and_in_order(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -104,7 +100,6 @@ async def test_a_reader_that_comes_again_anywhere_sees_every_event_once_and_in_o
             assert await events.until("end") == whole
 
 
-@pytest.mark.asyncio
 async def test_readers_that_come_and_go_while_much_happens_miss_nothing(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -145,7 +140,6 @@ async def test_readers_that_come_and_go_while_much_happens_miss_nothing(rig: Mak
             assert places == sorted(set(places))
 
 
-@pytest.mark.asyncio
 async def test_a_reader_that_the_archive_tells_more_than_the_hub_has_read_hears_it_once(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +170,6 @@ async def test_a_reader_that_the_archive_tells_more_than_the_hub_has_read_hears_
         ]
 
 
-@pytest.mark.asyncio
 async def test_a_jobs_stream_begins_with_its_live_run_and_does_not_end(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -193,7 +186,6 @@ async def test_a_jobs_stream_begins_with_its_live_run_and_does_not_end(rig: Make
             assert (await events.next()).data["runId"] == again
 
 
-@pytest.mark.asyncio
 async def test_a_jobs_stream_without_a_live_run_begins_now_and_from_the_oldest_if_asked(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -208,7 +200,6 @@ async def test_a_jobs_stream_without_a_live_run_begins_now_and_from_the_oldest_i
             assert whole[:2] == ["job.created", "run.requested"]
 
 
-@pytest.mark.asyncio
 async def test_cleared_lines_leave_a_gap(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -224,7 +215,6 @@ async def test_cleared_lines_leave_a_gap(rig: MakeRig) -> None:
         assert "step.log" not in kinds(told)
 
 
-@pytest.mark.asyncio
 async def test_a_place_that_was_lost_is_a_gap_and_the_rest_follows(rig: MakeRig) -> None:
     async with rig(projecting=False) as api, served(api) as url:
         worker = await api.worker()
@@ -235,7 +225,6 @@ async def test_a_place_that_was_lost_is_a_gap_and_the_rest_follows(rig: MakeRig)
         assert kinds(told[1:]) == WHOLE[:5] + WHOLE[8:]
 
 
-@pytest.mark.asyncio
 async def test_a_stream_is_refused_while_the_log_is_away(
     own_valkey: OwnValkey, store_url: str, key_prefix: str
 ) -> None:
@@ -248,7 +237,6 @@ async def test_a_stream_is_refused_while_the_log_is_away(
         await valkey.start()
 
 
-@pytest.mark.asyncio
 async def test_a_client_that_leaves_frees_its_seat_and_the_reader(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         await api.worker()
@@ -263,7 +251,6 @@ async def test_a_client_that_leaves_frees_its_seat_and_the_reader(rig: MakeRig) 
         await eventually(lambda: (api.parts.hub.readers, api.parts.hub.seats) == (0, 0))
 
 
-@pytest.mark.asyncio
 async def test_a_client_that_does_not_read_is_cut_and_others_go_on(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -283,7 +270,6 @@ async def test_a_client_that_does_not_read_is_cut_and_others_go_on(rig: MakeRig)
                 assert (await events.until("end"))[-1].kind == "end"
 
 
-@pytest.mark.asyncio
 async def test_a_stream_that_has_ended_leaves_its_connection_to_other_requests(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -303,7 +289,6 @@ async def test_a_stream_that_has_ended_leaves_its_connection_to_other_requests(r
         assert [STUCK in scope for scope in asked] == [False]
 
 
-@pytest.mark.asyncio
 async def test_open_streams_end_when_the_process_stops(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -318,7 +303,6 @@ async def test_open_streams_end_when_the_process_stops(rig: MakeRig) -> None:
             await ending
 
 
-@pytest.mark.asyncio
 async def test_a_stream_of_nothing_and_a_place_that_is_none_are_refused(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         await api.worker()

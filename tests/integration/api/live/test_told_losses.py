@@ -23,7 +23,6 @@ async def doctor(api: Rig) -> list[str]:
         return [one.said async for one in lost_findings.of_runs(api.log, connection)]
 
 
-@pytest.mark.asyncio
 async def test_an_api_that_knew_more_than_both_stores_tells_the_loss_and_the_runs_that_it_had_answered_for(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

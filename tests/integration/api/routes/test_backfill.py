@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR, MINUTE, Story
@@ -28,7 +27,6 @@ def hour_of(story: Story) -> dict[str, Any]:
     return {"from": story.at(59 * MINUTE), "to": story.at(0)}
 
 
-@pytest.mark.asyncio
 async def test_a_dry_run_names_the_instants_with_what_was_decided_and_stores_nothing(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -55,7 +53,6 @@ async def test_a_dry_run_names_the_instants_with_what_was_decided_and_stores_not
         assert await tail_of(api.log, 0) == end
 
 
-@pytest.mark.asyncio
 async def test_a_backfill_is_a_run_for_each_instant_at_its_pace_and_readable_at_once(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -77,7 +74,6 @@ async def test_a_backfill_is_a_run_for_each_instant_at_its_pace_and_readable_at_
         assert {item["id"] for item in listed["items"]} == {item["runId"] for item in told["items"]}
 
 
-@pytest.mark.asyncio
 async def test_the_ledger_stays_whole_and_explain_names_the_runs_that_made_up(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -103,7 +99,6 @@ async def test_the_ledger_stays_whole_and_explain_names_the_runs_that_made_up(ri
         assert one["text"].endswith("; it succeeded.")
 
 
-@pytest.mark.asyncio
 async def test_the_same_key_gives_the_first_answer_again_and_another_body_is_refused(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -123,7 +118,6 @@ async def test_the_same_key_gives_the_first_answer_again_and_another_body_is_ref
         assert gone.json()["items"] == first.json()["items"]
 
 
-@pytest.mark.asyncio
 async def test_the_same_key_twice_at_once_requests_each_run_once(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -143,7 +137,6 @@ async def test_the_same_key_twice_at_once_requests_each_run_once(rig: MakeRig) -
         assert len(listed["items"]) == 60
 
 
-@pytest.mark.asyncio
 async def test_what_goes_beyond_a_call_is_left_and_said(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -160,7 +153,6 @@ async def test_what_goes_beyond_a_call_is_left_and_said(rig: MakeRig) -> None:
         assert made == [story.at(ago * MINUTE) for ago in range(59, -1, -1)]
 
 
-@pytest.mark.asyncio
 async def test_large_parameters_make_a_call_smaller(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -171,7 +163,6 @@ async def test_large_parameters_make_a_call_smaller(rig: MakeRig) -> None:
         assert told["instants"] == told["runs"] + told["left"] == 60
 
 
-@pytest.mark.asyncio
 async def test_runs_that_may_not_overlap_are_never_granted_beside_each_other(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -191,7 +182,6 @@ async def test_runs_that_may_not_overlap_are_never_granted_beside_each_other(rig
             await worker.succeed(grant)
 
 
-@pytest.mark.asyncio
 async def test_instants_that_are_not_decided_yet_are_left_to_the_scheduler(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -202,7 +192,6 @@ async def test_instants_that_are_not_decided_yet_are_left_to_the_scheduler(rig: 
         assert told["notes"] == ["10 instants are due and not decided yet: they are left to the scheduler."]
 
 
-@pytest.mark.asyncio
 async def test_a_disabled_job_is_backfilled_too(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -218,7 +207,6 @@ async def test_a_disabled_job_is_backfilled_too(rig: MakeRig) -> None:
         assert nothing.json()["notes"] == ["The job has no schedule, so it names no instants."]
 
 
-@pytest.mark.asyncio
 async def test_what_cannot_be_backfilled_is_refused_by_name(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)

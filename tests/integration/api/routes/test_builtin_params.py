@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig
@@ -27,7 +26,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.asyncio
 async def test_what_would_fail_is_refused_when_it_is_written_and_what_is_stored_goes_on(rig: MakeRig) -> None:
     async with rig() as api:
         stored = [
@@ -57,7 +55,6 @@ async def test_what_would_fail_is_refused_when_it_is_written_and_what_is_stored_
             assert await _refused(api, "POST", f"{path}/trigger", {"params": params}) == [f"/params{pointer}"]
 
 
-@pytest.mark.asyncio
 async def test_an_executor_of_somebody_else_with_that_name_is_his_affair(rig: MakeRig) -> None:
     own = next(spec for spec in specs() if spec.key == "http.request")
     async with rig() as api:

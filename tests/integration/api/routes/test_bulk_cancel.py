@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import RUNS, Rig
 
 CANCEL = f"{RUNS}/cancel"
 
 
-@pytest.mark.asyncio
 async def test_what_is_unfinished_and_fits_is_cancelled_and_a_dry_run_only_tells_it(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
@@ -54,7 +51,6 @@ async def test_what_is_unfinished_and_fits_is_cancelled_and_a_dry_run_only_tells
         assert (await api.http.get(f"{RUNS}/{running}")).json()["cancelRequestedAt"] is not None
 
 
-@pytest.mark.asyncio
 async def test_a_repetition_cancels_nothing_that_came_later(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -71,7 +67,6 @@ async def test_a_repetition_cancels_nothing_that_came_later(rig: MakeRig) -> Non
         assert (other.status_code, other.json()["type"]) == (422, "/problems#key-reused")
 
 
-@pytest.mark.asyncio
 async def test_what_is_wrong_in_the_filter_is_named(rig: MakeRig) -> None:
     async with rig() as api:
         for body, pointer in (
@@ -100,7 +95,6 @@ EMPTY: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.asyncio
 async def test_an_empty_selection_is_never_everything(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS, Rig, Worker
 
 RETRY = f"{RUNS}/retry"
 
 
-@pytest.mark.asyncio
 async def test_what_failed_is_run_again_and_a_dry_run_only_tells_what_that_is(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
@@ -47,7 +44,6 @@ async def test_what_failed_is_run_again_and_a_dry_run_only_tells_what_that_is(ri
         assert sorted(requested) == sorted(failed)
 
 
-@pytest.mark.asyncio
 async def test_the_filters_are_those_of_the_list(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -82,7 +78,6 @@ async def test_the_filters_are_those_of_the_list(rig: MakeRig) -> None:
         assert (await api.http.post(RETRY)).status_code == 400
 
 
-@pytest.mark.asyncio
 async def test_what_fits_is_worked_off_in_pages(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -99,7 +94,6 @@ async def test_what_fits_is_worked_off_in_pages(rig: MakeRig) -> None:
         assert len(await _runs(api)) == 10
 
 
-@pytest.mark.asyncio
 async def test_the_same_key_retries_each_run_once_whatever_has_failed_since(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
@@ -121,7 +115,6 @@ async def test_the_same_key_retries_each_run_once_whatever_has_failed_since(rig:
         assert dry.status_code == 200  # changes nothing, so uses no key
 
 
-@pytest.mark.asyncio
 async def test_a_refusal_of_one_does_not_hold_up_the_others(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, RUNS
 
 
-@pytest.mark.asyncio
 async def test_whoever_pages_sees_what_was_there_once_whatever_comes_meanwhile(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()

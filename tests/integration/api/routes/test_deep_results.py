@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 import psycopg
-import pytest
 from psycopg.types.json import Jsonb
 
 from tests.integration.api.conftest import MakeRig
@@ -22,7 +21,6 @@ def nested(depth: int) -> msgspec.Raw:
     return msgspec.Raw(b"[" * depth + b"]" * depth)
 
 
-@pytest.mark.asyncio
 async def test_a_deep_result_is_projected_and_told_as_far_as_it_can_be_read(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()
@@ -51,7 +49,6 @@ async def test_a_deep_result_is_projected_and_told_as_far_as_it_can_be_read(rig:
             assert await compare(connection) == []
 
 
-@pytest.mark.asyncio
 async def test_a_deep_result_in_the_read_models_of_an_earlier_release_is_told(rig: MakeRig) -> None:
     async with rig() as api, served(api) as url:
         worker = await api.worker()

@@ -94,7 +94,6 @@ async def fates(api: Rig, status: int, **body: Any) -> dict[str, str]:
     return {item["runId"]: item["fate"] for item in answer.json()["items"]}
 
 
-@pytest.mark.asyncio
 async def test_what_was_dropped_is_listed_and_its_runs_are_asked_for_again(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +147,6 @@ async def test_what_was_dropped_is_listed_and_its_runs_are_asked_for_again(
         assert await keyed(api, RUNS, "three", invokeTarget="demo.noop") == branch.ended
 
 
-@pytest.mark.asyncio
 async def test_what_cannot_be_asked_for_again_is_refused_and_old_keys_are_warned_of(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +162,6 @@ async def test_what_cannot_be_asked_for_again_is_refused_and_old_keys_are_warned
         assert (code, branch.ended in out) == (0, True), out
 
 
-@pytest.mark.asyncio
 async def test_only_what_a_fork_that_is_archived_has_dropped_is_told_and_only_to_admins(rig: MakeRig) -> None:
     async with rig(keyed=True) as api:
         assert (await api.http.get(DROPPED)).json() == {"items": [], "nextCursor": None}

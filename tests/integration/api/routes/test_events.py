@@ -21,7 +21,6 @@ from waterclock_api.queries import events
 EVENTS = "/v1/monitor/events"
 
 
-@pytest.mark.asyncio
 async def test_a_history_tells_a_jobs_events_newest_first_also_once_it_is_deleted(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
@@ -53,7 +52,6 @@ async def test_a_history_tells_a_jobs_events_newest_first_also_once_it_is_delete
         assert (await api.http.get(f"{JOBS}/none/history")).status_code == 404
 
 
-@pytest.mark.asyncio
 async def test_cleared_lines_are_counted_in_the_history_and_not_told(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -69,7 +67,6 @@ async def test_cleared_lines_are_counted_in_the_history_and_not_told(rig: MakeRi
         assert "secret" not in response.text
 
 
-@pytest.mark.asyncio
 async def test_the_audit_is_one_line_of_time_over_all_partitions_and_filters_by_actor(rig: MakeRig) -> None:
     async with rig(partitions=3) as api:
         await api.worker()
@@ -92,7 +89,6 @@ async def test_the_audit_is_one_line_of_time_over_all_partitions_and_filters_by_
         assert {one["reason"] for one in paused} == {"audit me"}
 
 
-@pytest.mark.asyncio
 async def test_whose_events_are_asked_for_is_told_from_where_they_came(rig: MakeRig, tmp_path: Path) -> None:
     jwks = tmp_path / "jwks"
     jwks.write_text(json.dumps(KEYS))
@@ -138,7 +134,6 @@ async def test_whose_events_are_asked_for_is_told_from_where_they_came(rig: Make
         assert [one["actor"] for one in reversed(found)] == everything
 
 
-@pytest.mark.asyncio
 async def test_a_cursor_goes_on_where_it_stood_whatever_comes_meanwhile(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         await api.worker()
@@ -154,7 +149,6 @@ async def test_a_cursor_goes_on_where_it_stood_whatever_comes_meanwhile(rig: Mak
         assert first["items"] + rest == before
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("looked_at", [3, 2_000])
 async def test_no_event_is_missed_where_a_clock_was_set_back(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch, looked_at: int
@@ -187,7 +181,6 @@ async def test_no_event_is_missed_where_a_clock_was_set_back(
         ]
 
 
-@pytest.mark.asyncio
 async def test_a_page_looks_at_so_many_events_and_no_more(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "LOOKED_AT", 2)
     monkeypatch.setattr(events, "ROUNDS", 2)
@@ -204,7 +197,6 @@ async def test_a_page_looks_at_so_many_events_and_no_more(rig: MakeRig, monkeypa
         assert len({one["id"] for one in everything}) == len(everything) >= 14
 
 
-@pytest.mark.asyncio
 async def test_a_job_is_read_as_it_was(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -254,7 +246,6 @@ async def test_a_job_is_read_as_it_was(rig: MakeRig) -> None:
         assert (early.status_code, "created only at" in early.json()["detail"]) == (404, True)
 
 
-@pytest.mark.asyncio
 async def test_what_is_no_longer_kept_is_said_to_be_gone(rig: MakeRig, store_url: str) -> None:
     async with rig() as api:
         await api.worker()
@@ -265,7 +256,6 @@ async def test_what_is_no_longer_kept_is_said_to_be_gone(rig: MakeRig, store_url
         assert (gone.status_code, gone.json()["type"].rpartition("#")[2]) == (410, "history-gone")
 
 
-@pytest.mark.asyncio
 async def test_runs_that_are_no_longer_kept_are_not_said_never_to_have_been(rig: MakeRig, store_url: str) -> None:
     async with rig() as api:
         await api.worker()
@@ -278,7 +268,6 @@ async def test_runs_that_are_no_longer_kept_are_not_said_never_to_have_been(rig:
         assert (then["isRunning"], then["lastRun"], then["version"]) == (None, None, 1)
 
 
-@pytest.mark.asyncio
 async def test_what_cannot_be_asked_is_named(rig: MakeRig) -> None:
     async with rig() as api:
         job_id = (await _with_worker(api))["id"]

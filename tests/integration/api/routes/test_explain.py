@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR, MINUTE, Story
 from tests.integration.api.rig import JOBS
 from waterclock.model.ids import due_run
 
 
-@pytest.mark.asyncio
 async def test_what_is_explained_is_what_is_proved(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         story = Story(api)
@@ -36,7 +33,6 @@ async def test_what_is_explained_is_what_is_proved(rig: MakeRig) -> None:
             assert [item["instant"] for item in items] == [story.at(ago * MINUTE) for ago in range(59, -1, -1)]
 
 
-@pytest.mark.asyncio
 async def test_an_instant_that_fired_tells_its_run_and_where_that_stands(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -58,7 +54,6 @@ async def test_an_instant_that_fired_tells_its_run_and_where_that_stands(rig: Ma
         assert history.json()["items"][0] == item
 
 
-@pytest.mark.asyncio
 async def test_a_moment_that_is_no_instant_is_explained_too(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -71,7 +66,6 @@ async def test_a_moment_that_is_no_instant_is_explained_too(rig: MakeRig) -> Non
         assert (item["instant"], item["fate"], item["reason"]) == ("2099-12-31T22:59:00.000Z", "pending", "future")
 
 
-@pytest.mark.asyncio
 async def test_a_deleted_job_is_explained_still(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -85,7 +79,6 @@ async def test_a_deleted_job_is_explained_still(rig: MakeRig) -> None:
         assert item["fate"] == "deleted"
 
 
-@pytest.mark.asyncio
 async def test_a_job_is_explained_as_soon_as_it_is_written(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -95,7 +88,6 @@ async def test_a_job_is_explained_as_soon_as_it_is_written(rig: MakeRig) -> None
         assert item["fate"] == "disabled"
 
 
-@pytest.mark.asyncio
 async def test_a_job_that_never_was_is_not_found(rig: MakeRig) -> None:
     async with rig() as api:
         for job_id in ("nobody", "No Body!"):
@@ -104,7 +96,6 @@ async def test_a_job_that_never_was_is_not_found(rig: MakeRig) -> None:
                 assert response.status_code == 404, response.text
 
 
-@pytest.mark.asyncio
 async def test_an_archive_that_lags_is_no_proof_that_a_job_never_was(rig: MakeRig) -> None:
     async with rig(projecting=False) as api:
         job_id = await Story(api).job()
@@ -112,7 +103,6 @@ async def test_an_archive_that_lags_is_no_proof_that_a_job_never_was(rig: MakeRi
         assert (response.status_code, response.headers["retry-after"]) == (503, "1")
 
 
-@pytest.mark.asyncio
 async def test_what_cannot_be_asked_is_refused_by_name(rig: MakeRig) -> None:
     async with rig() as api:
         job_id = await Story(api).job()

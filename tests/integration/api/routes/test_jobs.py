@@ -51,7 +51,6 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.mark.asyncio
 async def test_a_created_job_is_answered_whole_and_read_the_same(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -81,7 +80,6 @@ async def test_a_created_job_is_answered_whole_and_read_the_same(rig: MakeRig) -
         assert enabled.json()["nextFireAt"] == "2030-01-01T01:30:00.000Z"
 
 
-@pytest.mark.asyncio
 async def test_what_is_left_out_takes_its_default_and_is_null_where_it_has_none(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -111,7 +109,6 @@ async def test_what_is_left_out_takes_its_default_and_is_null_where_it_has_none(
             assert job[name] == value, name
 
 
-@pytest.mark.asyncio
 async def test_a_job_that_was_read_can_be_changed_and_sent_back(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -127,7 +124,6 @@ async def test_a_job_that_was_read_can_be_changed_and_sent_back(rig: MakeRig) ->
         assert (bare.json()["remark"], bare.json()["labels"], bare.json()["version"]) == (None, {}, 3)
 
 
-@pytest.mark.asyncio
 async def test_if_match_lets_only_the_version_seen_be_changed(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -150,7 +146,6 @@ async def test_if_match_lets_only_the_version_seen_be_changed(rig: MakeRig) -> N
         assert (await api.http.delete(path, headers={"If-Match": "*"})).status_code == 204
 
 
-@pytest.mark.asyncio
 async def test_many_edits_at_once_all_succeed_one_after_another(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -161,7 +156,6 @@ async def test_many_edits_at_once_all_succeed_one_after_another(rig: MakeRig) ->
         assert (await api.http.get(path)).json()["version"] == 11
 
 
-@pytest.mark.asyncio
 async def test_a_name_belongs_to_one_job_of_its_group(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -178,7 +172,6 @@ async def test_a_name_belongs_to_one_job_of_its_group(rig: MakeRig) -> None:
         await api.create(jobName="a")
 
 
-@pytest.mark.asyncio
 async def test_of_many_creates_of_one_name_one_succeeds(rig: MakeRig) -> None:
     async with rig(partitions=3) as api:
         await api.worker()
@@ -187,7 +180,6 @@ async def test_of_many_creates_of_one_name_one_succeeds(rig: MakeRig) -> None:
         assert sorted(create.result().status_code for create in creates) == [201] + [409] * 7
 
 
-@pytest.mark.asyncio
 async def test_two_names_are_one_where_nothing_that_is_seen_sets_them_apart(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         await api.worker()
@@ -206,7 +198,6 @@ async def test_two_names_are_one_where_nothing_that_is_seen_sets_them_apart(rig:
         assert (await api.create(jobName="caf\u00e9", jobGroup="other"))["jobGroup"] == "other"
 
 
-@pytest.mark.asyncio
 async def test_a_name_that_is_kept_only_by_itself_is_found_by_one_that_looks_the_same(rig: MakeRig) -> None:
     """As an earlier release reserved and stored it; and so it goes on."""
     async with rig(partitions=2) as api:
@@ -232,7 +223,6 @@ async def _stored_by_hand(api: Rig, name: str) -> dict[str, Any]:
     return (await api.http.get(f"{JOBS}/{job_id}")).json()
 
 
-@pytest.mark.asyncio
 async def test_a_reservation_that_no_job_bears_is_void_and_its_command_can_do_nothing_any_more(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -256,7 +246,6 @@ async def test_a_reservation_that_no_job_bears_is_void_and_its_command_can_do_no
         assert again.job_id == created["id"]
 
 
-@pytest.mark.asyncio
 async def test_a_deleted_job_is_gone_and_its_runs_stay_readable(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -271,7 +260,6 @@ async def test_a_deleted_job_is_gone_and_its_runs_stay_readable(rig: MakeRig) ->
         assert [run["id"] for run in await _runs(api, jobId=job["id"])] == [run_id]
 
 
-@pytest.mark.asyncio
 async def test_the_same_key_creates_one_job_and_is_answered_the_same(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -291,7 +279,6 @@ async def test_the_same_key_creates_one_job_and_is_answered_the_same(rig: MakeRi
         assert (late.status_code, late.json()) == (201, first.json())
 
 
-@pytest.mark.asyncio
 async def test_the_same_key_at_once_creates_one_job(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -305,7 +292,6 @@ async def test_the_same_key_at_once_creates_one_job(rig: MakeRig) -> None:
         assert ["idempotency-replayed" in answer.headers for answer in answers].count(False) == 1
 
 
-@pytest.mark.asyncio
 async def test_an_edit_settles_what_the_old_schedule_owes(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -323,7 +309,6 @@ async def test_an_edit_settles_what_the_old_schedule_owes(rig: MakeRig) -> None:
         assert (await _stored(api, job["id"])).mark == millis(events[-1].through)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(("how", "reason"), [("disable", "disabled"), ("put", "disabled"), ("delete", "deleted")])
 async def test_disabling_and_deleting_fire_nothing_and_account_for_what_was_owed(
     rig: MakeRig, how: str, reason: str
@@ -348,7 +333,6 @@ async def test_disabling_and_deleting_fire_nothing_and_account_for_what_was_owed
         assert (skipped.through, last.after) == (last.after, last.through)
 
 
-@pytest.mark.asyncio
 async def test_enabling_causes_no_catch_up(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -360,7 +344,6 @@ async def test_enabling_causes_no_catch_up(rig: MakeRig) -> None:
         assert not [event for event in await _events(api) if isinstance(event, RunRequested | FireSkipped)]
 
 
-@pytest.mark.asyncio
 async def test_a_change_of_other_fields_leaves_what_is_owed_owed(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -370,7 +353,6 @@ async def test_a_change_of_other_fields_leaves_what_is_owed_owed(rig: MakeRig) -
         assert (await _stored(api, job["id"])).mark == mark
 
 
-@pytest.mark.asyncio
 async def test_jobs_are_listed_in_pages_and_by_filter(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -401,7 +383,6 @@ async def test_jobs_are_listed_in_pages_and_by_filter(rig: MakeRig) -> None:
         assert pages == everything
 
 
-@pytest.mark.asyncio
 async def test_the_detail_shows_next_instants_last_runs_and_their_lines(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -421,7 +402,6 @@ async def test_the_detail_shows_next_instants_last_runs_and_their_lines(rig: Mak
         assert [line["text"] for line in detail["logs"]] == [f"{n}.{line}" for n in range(2, 22) for line in range(10)]
 
 
-@pytest.mark.asyncio
 async def test_clearing_logs_deletes_lines_and_nothing_else(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.deciding import HOUR, MINUTE, VERIFY, Story
 from tests.integration.api.rig import JOBS, Rig
@@ -15,7 +13,6 @@ from waterclock_api.queries.proof import JOBS_AT_ONCE
 BREACHES = ("holes", "doubles", "strays")
 
 
-@pytest.mark.asyncio
 async def test_every_instant_of_every_job_is_accounted_for(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -36,7 +33,6 @@ async def test_every_instant_of_every_job_is_accounted_for(rig: MakeRig) -> None
         assert [proof[breaches] for breaches in BREACHES] == [[], [], []]
 
 
-@pytest.mark.asyncio
 async def test_what_was_due_and_is_not_decided_is_pending(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -47,7 +43,6 @@ async def test_what_was_due_and_is_not_decided_is_pending(rig: MakeRig) -> None:
         assert proof["instants"] == 50
 
 
-@pytest.mark.asyncio
 async def test_without_a_range_it_is_the_last_hour_of_all_jobs(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -59,7 +54,6 @@ async def test_without_a_range_it_is_the_last_hour_of_all_jobs(rig: MakeRig) -> 
         assert 59 <= proof["pending"] <= 61
 
 
-@pytest.mark.asyncio
 async def test_ledgers_longer_than_a_page_are_proved_whole(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -75,7 +69,6 @@ async def test_ledgers_longer_than_a_page_are_proved_whole(rig: MakeRig) -> None
         assert (middle["ok"], middle["jobs"], middle["instants"], middle["pending"]) == (True, 1, 601, 0)
 
 
-@pytest.mark.asyncio
 async def test_more_jobs_than_are_read_at_once_are_all_proved(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -85,7 +78,6 @@ async def test_more_jobs_than_are_read_at_once_are_all_proved(rig: MakeRig) -> N
         assert (proof["jobs"], proof["instants"], proof["pending"]) == (len(jobs), 2, 2 * len(jobs) - 2)
 
 
-@pytest.mark.asyncio
 async def test_a_decision_that_is_missing_from_the_archive_is_a_hole(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -108,7 +100,6 @@ async def test_a_decision_that_is_missing_from_the_archive_is_a_hole(rig: MakeRi
         assert (await story.proof(ago=20 * MINUTE))["ok"]
 
 
-@pytest.mark.asyncio
 async def test_a_decision_that_is_there_twice_is_a_double(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -125,7 +116,6 @@ async def test_a_decision_that_is_there_twice_is_a_double(rig: MakeRig) -> None:
         assert [double["jobId"] for double in proof["doubles"]] == [job_id]
 
 
-@pytest.mark.asyncio
 async def test_a_clock_that_was_set_back_makes_no_hole_and_no_double(rig: MakeRig) -> None:
     """What was decided while it was ahead has later times than the changes that follow."""
     async with rig() as api:
@@ -143,7 +133,6 @@ async def test_a_clock_that_was_set_back_makes_no_hole_and_no_double(rig: MakeRi
         assert await story.proof(ago=HOUR - 1) == right
 
 
-@pytest.mark.asyncio
 async def test_a_job_whose_definition_cannot_be_read_is_not_proved_and_hides_no_other(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -165,7 +154,6 @@ async def test_a_job_whose_definition_cannot_be_read_is_not_proved_and_hides_no_
         await _refused(api, f"{JOBS}/{strange}/explain", {}, 422, "")
 
 
-@pytest.mark.asyncio
 async def test_large_parameters_do_not_get_in_the_way(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -177,7 +165,6 @@ async def test_large_parameters_do_not_get_in_the_way(rig: MakeRig) -> None:
         assert item["fate"] == "fired"
 
 
-@pytest.mark.asyncio
 async def test_only_the_jobs_that_are_named_are_proved(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -190,7 +177,6 @@ async def test_only_the_jobs_that_are_named_are_proved(rig: MakeRig) -> None:
         assert "nobody" in response.json()["detail"]
 
 
-@pytest.mark.asyncio
 async def test_a_proof_leaves_the_loop_free(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)
@@ -205,7 +191,6 @@ async def test_a_proof_leaves_the_loop_free(rig: MakeRig) -> None:
         assert turns > 10
 
 
-@pytest.mark.asyncio
 async def test_a_range_that_cannot_be_read_is_refused_by_name(rig: MakeRig) -> None:
     async with rig() as api:
         for query, status, pointer in (

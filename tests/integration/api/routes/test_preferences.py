@@ -9,7 +9,6 @@ from tests.integration.api.rig import JOB, JOBS, RUNS
 from waterclock_api.queries import log_text
 
 
-@pytest.mark.asyncio
 async def test_a_change_that_is_not_waited_for_is_answered_by_the_log_with_a_place_to_look(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -33,7 +32,6 @@ async def test_a_change_that_is_not_waited_for_is_answered_by_the_log_with_a_pla
         assert "preference-applied" not in (await api.http.post(JOBS, json=JOB)).headers
 
 
-@pytest.mark.asyncio
 async def test_a_change_waits_as_long_as_it_is_told_to(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -43,7 +41,6 @@ async def test_a_change_waits_as_long_as_it_is_told_to(rig: MakeRig) -> None:
         assert (gone.status_code, gone.headers["preference-applied"]) == (204, "wait=20")
 
 
-@pytest.mark.asyncio
 async def test_a_log_is_text_to_whoever_accepts_that(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_text, "PAGE", 2)
     async with rig() as api:

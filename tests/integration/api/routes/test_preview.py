@@ -27,7 +27,6 @@ async def previewed(api: Rig, expression: str, **body: Any) -> dict[str, Any]:
     return response.json()
 
 
-@pytest.mark.asyncio
 async def test_an_expression_is_told_in_words_with_its_next_instants(rig: MakeRig) -> None:
     async with rig() as api:
         found = await previewed(api, "30 9 * * MON-FRI", timezone=BERLIN, count=2, **{"from": "2026-11-27T08:30:00Z"})
@@ -47,7 +46,6 @@ async def test_an_expression_is_told_in_words_with_its_next_instants(rig: MakeRi
         assert len((await previewed(api, "* * * * * *", count=1000))["items"]) == 1000
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("since", "rules", "items", "left_out"),
     [
@@ -71,7 +69,6 @@ async def test_a_change_of_the_clock_is_marked_also_where_it_leaves_an_instant_o
         assert [(item["local"][11:], item["note"]) for item in found["leftOut"]] == left_out
 
 
-@pytest.mark.asyncio
 async def test_what_follows_from_a_jobs_id_is_told_for_that_job(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -84,7 +81,6 @@ async def test_what_follows_from_a_jobs_id_is_told_for_that_job(rig: MakeRig) ->
             assert own["items"][0]["at"] == job["nextFireAt"]
 
 
-@pytest.mark.asyncio
 async def test_an_expression_whose_instants_run_out_says_so(rig: MakeRig) -> None:
     async with rig() as api:
         found = await previewed(api, "0 0 9 1 1 ? 2030", **{"from": "2029-01-01T00:00:00Z"})
@@ -97,7 +93,6 @@ async def test_an_expression_whose_instants_run_out_says_so(rig: MakeRig) -> Non
         assert found["notes"] == ["It names no instant after from: a job with it is refused."]
 
 
-@pytest.mark.asyncio
 async def test_what_cannot_be_read_is_refused_by_the_field_to_change(rig: MakeRig) -> None:
     async with rig() as api:
         for expression, body, pointers in (

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig
 from waterclock.log.commands.attempts import wait_wake
@@ -24,7 +22,6 @@ NOTHING: dict[str, Any] = {
 }
 
 
-@pytest.mark.asyncio
 async def test_queues_tell_what_they_hold(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
@@ -56,7 +53,6 @@ async def test_queues_tell_what_they_hold(rig: MakeRig) -> None:
         assert found[0]["waiting"] == 0
 
 
-@pytest.mark.asyncio
 async def test_a_run_whose_time_has_come_waits_though_no_worker_has_moved_it(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -68,7 +64,6 @@ async def test_a_run_whose_time_has_come_waits_though_no_worker_has_moved_it(rig
         assert (queue["waiting"], queue["delayed"], queue["oldestWaitMs"] >= 0) == (1, 0, True)
 
 
-@pytest.mark.asyncio
 async def test_a_paused_queue_is_left_alone_at_once_and_resuming_it_wakes_workers(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
@@ -94,7 +89,6 @@ async def test_a_paused_queue_is_left_alone_at_once_and_resuming_it_wakes_worker
         assert sorted(granted) == sorted(runs)
 
 
-@pytest.mark.asyncio
 async def test_a_pause_is_refused_where_there_is_no_such_queue_and_repeated_by_its_key(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         for verb in ("pause", "resume"):

@@ -30,7 +30,6 @@ class Wrong(SystemClock):
         return super().now_ms() + self._by
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("by_ms", [-3_600_000, 3_600_000])
 async def test_a_delay_counts_by_the_clock_of_the_store(rig: MakeRig, by_ms: int) -> None:
     async with rig(clock=Wrong(by_ms)) as api:
@@ -62,7 +61,6 @@ async def test_a_delay_counts_by_the_clock_of_the_store(rig: MakeRig, by_ms: int
         assert (ahead.status_code, ahead.json()["errors"][0]["pointer"]) == (422, "/to")
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("by_ms", [-3_600_000, 3_600_000])
 async def test_what_is_stored_and_what_is_chosen_go_by_the_clock_of_the_store(rig: MakeRig, by_ms: int) -> None:
     async with rig(clock=Wrong(by_ms)) as api:
@@ -87,7 +85,6 @@ async def test_what_is_stored_and_what_is_chosen_go_by_the_clock_of_the_store(ri
             assert (dry.status_code, dry.json()["matched"]) == (200, len(found)), dry.text
 
 
-@pytest.mark.asyncio
 async def test_a_run_needs_no_job(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
@@ -129,7 +126,6 @@ async def test_a_run_needs_no_job(rig: MakeRig) -> None:
         assert (await api.http.get(later.headers["location"])).json()["status"] == "delayed"
 
 
-@pytest.mark.asyncio
 async def test_a_run_without_a_job_is_refused_with_every_flaw_named(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -151,7 +147,6 @@ async def test_a_run_without_a_job_is_refused_with_every_flaw_named(rig: MakeRig
         assert len((await api.http.get(RUNS)).json()["items"]) == 1
 
 
-@pytest.mark.asyncio
 async def test_the_same_key_requests_one_run_without_a_job(rig: MakeRig) -> None:
     async with rig(partitions=3) as api:
         await api.worker()
@@ -163,7 +158,6 @@ async def test_the_same_key_requests_one_run_without_a_job(rig: MakeRig) -> None
         assert (await api.http.post(RUNS, json=NOOP)).json() != first.json()
 
 
-@pytest.mark.asyncio
 async def test_an_ended_run_is_run_again_as_it_was_requested(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -202,7 +196,6 @@ async def test_an_ended_run_is_run_again_as_it_was_requested(rig: MakeRig) -> No
         assert (await api.http.post(f"{RUNS}/{first}/retry", json={"queue": "fast"})).status_code == 422
 
 
-@pytest.mark.asyncio
 async def test_a_retry_keeps_the_nominal_time_and_the_ledger_still_adds_up(rig: MakeRig) -> None:
     async with rig() as api:
         worker, story = await api.worker(), Story(api)
@@ -219,7 +212,6 @@ async def test_a_retry_keeps_the_nominal_time_and_the_ledger_still_adds_up(rig: 
         assert (proof["ok"], proof["doubles"], proof["strays"], proof["fired"]) == (True, [], [], 1 + len(others))
 
 
-@pytest.mark.asyncio
 async def test_a_retry_obeys_the_job_as_it_is_now(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -246,7 +238,6 @@ async def test_a_retry_obeys_the_job_as_it_is_now(rig: MakeRig) -> None:
         assert (gone.status_code, gone.json()["type"]) == (409, "/problems#job-gone")
 
 
-@pytest.mark.asyncio
 async def test_the_same_key_retries_once_also_without_a_job(rig: MakeRig) -> None:
     async with rig(partitions=2) as api:
         worker = await api.worker()
@@ -263,7 +254,6 @@ async def test_the_same_key_retries_once_also_without_a_job(rig: MakeRig) -> Non
         assert (retried["jobId"], retried["retryOf"], retried["trigger"]) == (None, run_id, "retry")
 
 
-@pytest.mark.asyncio
 async def test_a_retry_names_the_event_that_led_to_it(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
@@ -20,7 +19,6 @@ FIELDS = {
 }
 
 
-@pytest.mark.asyncio
 async def test_a_triggered_run_is_readable_at_once_and_shows_what_becomes_of_it(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -72,7 +70,6 @@ async def test_a_triggered_run_is_readable_at_once_and_shows_what_becomes_of_it(
         assert (after["isRunning"], after["lastRun"]["status"]) == (False, "succeeded")
 
 
-@pytest.mark.asyncio
 async def test_a_failed_run_names_its_error(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -88,7 +85,6 @@ async def test_a_failed_run_names_its_error(rig: MakeRig) -> None:
         assert run["attempts"][0]["error"] == run["error"]
 
 
-@pytest.mark.asyncio
 async def test_a_run_by_hand_that_has_instants_left_out_says_so(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -107,7 +103,6 @@ async def test_a_run_by_hand_that_has_instants_left_out_says_so(rig: MakeRig) ->
         assert (asked.status_code, asked.json()["notes"]) == (202, [])
 
 
-@pytest.mark.asyncio
 async def test_a_run_may_wait_for_its_time_and_then_shows_as_queued(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -125,7 +120,6 @@ async def test_a_run_may_wait_for_its_time_and_then_shows_as_queued(rig: MakeRig
         assert soon in [run["id"] for run in await _runs(api, status="queued")]
 
 
-@pytest.mark.asyncio
 async def test_a_job_that_may_not_overlap_refuses_a_second_run_and_names_the_first(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -143,7 +137,6 @@ async def test_a_job_that_may_not_overlap_refuses_a_second_run_and_names_the_fir
         assert (waiting["status"], waiting["waitingOn"]) == ("waiting", instead)
 
 
-@pytest.mark.asyncio
 async def test_a_run_that_its_disabled_job_kept_from_starting_says_so(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -157,7 +150,6 @@ async def test_a_run_that_its_disabled_job_kept_from_starting_says_so(rig: MakeR
         assert (run["status"], run["cancelReason"], run["reason"]) == ("cancelled", "jobDisabled", "month's end")
 
 
-@pytest.mark.asyncio
 async def test_a_waiting_run_names_the_run_that_is_ahead_of_it_now(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -193,7 +185,6 @@ async def test_a_waiting_run_names_the_run_that_is_ahead_of_it_now(rig: MakeRig)
         ]
 
 
-@pytest.mark.asyncio
 async def test_runs_that_may_overlap_since_an_edit_wait_no_more(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -208,7 +199,6 @@ async def test_runs_that_may_overlap_since_an_edit_wait_no_more(rig: MakeRig) ->
         assert (await worker.claim_one()).run_id == second
 
 
-@pytest.mark.asyncio
 async def test_a_run_let_go_shows_so_also_where_the_read_models_lag(rig: MakeRig) -> None:
     async with rig(projecting=False) as api:
         worker = await api.worker()
@@ -220,7 +210,6 @@ async def test_a_run_let_go_shows_so_also_where_the_read_models_lag(rig: MakeRig
         assert [(run["status"], run["waitingOn"]) for run in [await _run(api, second)]] == [("queued", None)]
 
 
-@pytest.mark.asyncio
 async def test_a_disabled_job_can_be_triggered_and_a_missing_one_cannot(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -230,7 +219,6 @@ async def test_a_disabled_job_can_be_triggered_and_a_missing_one_cannot(rig: Mak
             assert (await api.http.post(f"{JOBS}/{missing}/trigger")).status_code == 404
 
 
-@pytest.mark.asyncio
 async def test_the_same_key_triggers_one_run(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -253,7 +241,6 @@ async def test_the_same_key_triggers_one_run(rig: MakeRig) -> None:
         assert (await api.http.post(path, json={"reason": "a"}, headers=key)).json() == first.json()
 
 
-@pytest.mark.asyncio
 async def test_triggers_that_come_at_once_are_each_answered_for_themselves(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -272,7 +259,6 @@ async def test_triggers_that_come_at_once_are_each_answered_for_themselves(rig: 
         assert len(await _runs(api)) == 12
 
 
-@pytest.mark.asyncio
 async def test_a_run_is_cancelled_at_once_before_it_starts_and_asked_to_stop_after(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -295,7 +281,6 @@ async def test_a_run_is_cancelled_at_once_before_it_starts_and_asked_to_stop_aft
         assert (await api.http.post(f"{RUNS}/nothing/cancel")).status_code == 404
 
 
-@pytest.mark.asyncio
 async def test_runs_are_listed_newest_first_in_pages_and_by_filter(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -331,7 +316,6 @@ async def test_runs_are_listed_newest_first_in_pages_and_by_filter(rig: MakeRig)
         assert pages == everything
 
 
-@pytest.mark.asyncio
 async def test_lines_are_listed_in_pages_oldest_first(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -350,7 +334,6 @@ async def test_lines_are_listed_in_pages_oldest_first(rig: MakeRig) -> None:
         assert texts == [f"{number}.{line}" for number in (1, 2) for line in range(5)]
 
 
-@pytest.mark.asyncio
 async def test_an_edit_does_not_change_a_run_that_was_requested_before(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -362,7 +345,6 @@ async def test_an_edit_does_not_change_a_run_that_was_requested_before(rig: Make
         assert '"seconds":1' in (await worker.claim_one()).body
 
 
-@pytest.mark.asyncio
 async def test_executors_are_listed_with_their_schemas_and_workers(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker(name="w1")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, Rig
 from waterclock.log.tail import tail_of
@@ -19,7 +17,6 @@ async def foretold(api: Rig, job_id: str, **body: Any) -> dict[str, Any]:
     return response.json()
 
 
-@pytest.mark.asyncio
 async def test_an_outage_is_told_under_each_policy_and_nothing_is_stored(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -52,7 +49,6 @@ async def test_an_outage_is_told_under_each_policy_and_nothing_is_stored(rig: Ma
         assert await tail_of(api.log, 0) == end
 
 
-@pytest.mark.asyncio
 async def test_an_overlap_is_told_as_far_as_it_can_be_known(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -67,7 +63,6 @@ async def test_an_overlap_is_told_as_far_as_it_can_be_known(rig: MakeRig) -> Non
         assert told["policies"][0]["unfired"][0]["count"] == 4
 
 
-@pytest.mark.asyncio
 async def test_a_change_is_tried_before_it_is_made(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -81,7 +76,6 @@ async def test_a_change_is_tried_before_it_is_made(rig: MakeRig) -> None:
         assert (await api.http.get(f"{JOBS}/{job['id']}")).json()["cronExpression"] == "0 * * * *"
 
 
-@pytest.mark.asyncio
 async def test_long_lists_are_cut_and_say_so(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -91,7 +85,6 @@ async def test_long_lists_are_cut_and_say_so(rig: MakeRig) -> None:
         assert each["lastRunAt"] == "2026-11-23T14:30:00.000Z"
 
 
-@pytest.mark.asyncio
 async def test_a_job_on_demand_owes_nothing(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -101,7 +94,6 @@ async def test_a_job_on_demand_owes_nothing(rig: MakeRig) -> None:
         assert "runs on demand only" in answer["assumed"][-1]
 
 
-@pytest.mark.asyncio
 async def test_what_cannot_be_simulated_is_refused_by_name(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()

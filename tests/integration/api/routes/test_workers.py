@@ -16,7 +16,6 @@ from waterclock_api.routes.fleet import workers
 WORKERS = "/v1/monitor/workers"
 
 
-@pytest.mark.asyncio
 async def test_workers_tell_what_they_do(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "LEASE_MS", 3_600_000)
     async with rig(partitions=2) as api:
@@ -44,7 +43,6 @@ async def test_workers_tell_what_they_do(rig: MakeRig, monkeypatch: pytest.Monke
         assert found["w1"]["lastReadAt"] >= found["w1"]["startedAt"]
 
 
-@pytest.mark.asyncio
 async def test_a_worker_that_left_or_was_lost_says_so_and_stands_last(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,7 +81,6 @@ async def test_a_worker_that_left_or_was_lost_says_so_and_stands_last(
         assert names == [one["name"] for one in listed]
 
 
-@pytest.mark.asyncio
 async def test_a_renewal_shows_as_the_last_word_of_a_worker(rig: MakeRig) -> None:
     async with rig() as api:
         worker: Worker = await api.worker()

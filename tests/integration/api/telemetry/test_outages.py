@@ -25,7 +25,6 @@ ASYNC = {"Prefer": "respond-async"}
 UNKNOWN = f"{JOBS}?allowUnknownExecutor=true"
 
 
-@pytest.mark.asyncio
 async def test_without_a_projector_commands_answer_202_with_what_the_log_holds(rig: MakeRig) -> None:
     async with rig(projecting=False) as api:
         created = await api.http.post(UNKNOWN, json=JOB, headers={"Prefer": "wait=0"})
@@ -43,7 +42,6 @@ async def test_without_a_projector_commands_answer_202_with_what_the_log_holds(r
         assert (await api.http.put(path, json=JOB, headers=ASYNC)).status_code == 404
 
 
-@pytest.mark.asyncio
 async def test_a_log_that_takes_no_writes_says_so_and_nothing_was_changed(
     own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
 ) -> None:
@@ -59,7 +57,6 @@ async def test_a_log_that_takes_no_writes_says_so_and_nothing_was_changed(
         assert (await api.http.post(UNKNOWN, json=JOB)).status_code == 201
 
 
-@pytest.mark.asyncio
 async def test_readiness_says_when_nothing_can_be_written_and_why(
     own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
 ) -> None:
@@ -98,7 +95,6 @@ async def test_readiness_says_when_nothing_can_be_written_and_why(
         assert (await api.http.get("/readyz")).json()["checks"]["writes"] == "ok"
 
 
-@pytest.mark.asyncio
 async def test_what_the_read_models_do_not_know_yet_is_read_from_the_log(rig: MakeRig) -> None:
     async with rig(projecting=False) as api:
         worker = await api.worker()
@@ -124,7 +120,6 @@ async def test_what_the_read_models_do_not_know_yet_is_read_from_the_log(rig: Ma
         assert (await api.http.get(f"{RUNS}/{done}")).json() == folded
 
 
-@pytest.mark.asyncio
 async def test_postgres_down_takes_the_reads_and_leaves_the_commands(
     redis_url: str, own_postgres: OwnPostgres, key_prefix: str
 ) -> None:
@@ -159,7 +154,6 @@ async def test_postgres_down_takes_the_reads_and_leaves_the_commands(
         assert len((await api.http.get(JOBS)).json()["items"]) == 2
 
 
-@pytest.mark.asyncio
 async def test_a_postgres_that_says_nothing_is_not_waited_for(
     redis_url: str, own_postgres: OwnPostgres, key_prefix: str
 ) -> None:
@@ -183,7 +177,6 @@ async def test_a_postgres_that_says_nothing_is_not_waited_for(
         assert (await api.http.get(path)).json()["remark"] == "x"
 
 
-@pytest.mark.asyncio
 async def test_redis_down_refuses_commands_and_says_so_until_it_is_back(
     own_valkey: OwnValkey, store_url: str, key_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -220,7 +213,6 @@ async def test_redis_down_refuses_commands_and_says_so_until_it_is_back(
         assert _lines(caplog, "redis answers again")[0].__dict__["failures"] >= 5
 
 
-@pytest.mark.asyncio
 async def test_a_command_outlives_a_short_restart_of_redis(
     own_valkey: OwnValkey, store_url: str, key_prefix: str
 ) -> None:

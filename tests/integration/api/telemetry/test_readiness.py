@@ -21,7 +21,6 @@ from waterclock.model.timestamps import stamp
 from waterclock_api.consistency.lag import places_of_all
 
 HOUR = 3_600_000
-pytestmark = pytest.mark.asyncio
 
 
 @pytest.fixture(autouse=True)

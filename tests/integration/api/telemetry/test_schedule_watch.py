@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, Rig
 from tests.integration.scheduler.stage import process
@@ -34,7 +32,6 @@ async def led(api: Rig, **more: Any) -> int:
     return (await lead(api.log, 0, scheduler="one", ttl_ms=60_000, body=body, **more)).term
 
 
-@pytest.mark.asyncio
 async def test_readiness_tells_when_nobody_decides(rig: MakeRig) -> None:
     async with rig() as api:
         assert await said(api) == "partition 0: no scheduler leads it"
@@ -53,7 +50,6 @@ async def test_readiness_tells_when_nobody_decides(rig: MakeRig) -> None:
         assert (await said(api)).startswith("partition 0: no scheduler leads it; the oldest undecided instant, ")
 
 
-@pytest.mark.asyncio
 async def test_the_death_of_the_last_scheduler_is_seen_within_seconds(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -73,7 +69,6 @@ async def test_the_death_of_the_last_scheduler_is_seen_within_seconds(rig: MakeR
             await waiting.until(seen, within=SEEN, what="nobody decides, and the API says so")
 
 
-@pytest.mark.asyncio
 async def test_an_edit_goes_by_no_clock_that_has_just_leapt_ahead(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()

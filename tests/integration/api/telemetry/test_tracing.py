@@ -39,7 +39,6 @@ async def requested(api: Rig) -> dict[str, RunRequested]:
     return {entry.event.run_id: entry.event for entry in entries if isinstance(entry.event, RunRequested)}
 
 
-@pytest.mark.asyncio
 async def test_a_command_continues_its_clients_trace_and_the_event_goes_on_with_it(rig: MakeRig, spans: Spans) -> None:
     async with rig() as api:
         await api.worker()
@@ -70,7 +69,6 @@ async def test_a_command_continues_its_clients_trace_and_the_event_goes_on_with_
     }
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("path", [f"{RUNS}/none", "/nothing-here", f"{JOBS}?nonsense=1"])
 async def test_a_problem_names_the_trace_of_its_request(rig: MakeRig, spans: Spans, path: str) -> None:
     async with rig() as api:
@@ -83,7 +81,6 @@ async def test_a_problem_names_the_trace_of_its_request(rig: MakeRig, spans: Spa
         assert trace_of(last) == TRACE
 
 
-@pytest.mark.asyncio
 async def test_without_tracing_the_clients_trace_is_passed_on(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -95,7 +92,6 @@ async def test_without_tracing_the_clients_trace_is_passed_on(rig: MakeRig) -> N
         assert refused.json()["traceId"] == TRACE
 
 
-@pytest.mark.asyncio
 async def test_each_run_of_a_backfill_has_its_own_trace_linked_with_the_requests(rig: MakeRig, spans: Spans) -> None:
     async with rig() as api:
         await api.worker()
@@ -115,7 +111,6 @@ async def test_each_run_of_a_backfill_has_its_own_trace_linked_with_the_requests
     assert links_of(request) == {place(span) for span in created}
 
 
-@pytest.mark.asyncio
 async def test_what_an_edit_fires_has_traces_of_its_own_linked_with_the_edit(rig: MakeRig, spans: Spans) -> None:
     async with rig() as api:
         await api.worker()
@@ -137,7 +132,6 @@ async def test_what_an_edit_fires_has_traces_of_its_own_linked_with_the_edit(rig
         assert (place(created), links_of(created)) == (_place(event), {place(request)})
 
 
-@pytest.mark.asyncio
 async def test_a_run_that_is_retried_is_linked_with_the_first(rig: MakeRig, spans: Spans) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -155,7 +149,6 @@ async def test_a_run_that_is_retried_is_linked_with_the_first(rig: MakeRig, span
     assert _place(runs[answer.json()["runId"]]) == place(request)
 
 
-@pytest.mark.asyncio
 async def test_runs_that_are_retried_together_have_traces_of_their_own(rig: MakeRig, spans: Spans) -> None:
     async with rig() as api:
         worker = await api.worker()
@@ -176,7 +169,6 @@ async def test_runs_that_are_retried_together_have_traces_of_their_own(rig: Make
     assert links_of(request) == set(created)
 
 
-@pytest.mark.asyncio
 async def test_requests_are_measured_by_route_and_never_by_what_a_client_makes_up(rig: MakeRig) -> None:
     async with rig() as api:
         await api.worker()
@@ -201,7 +193,6 @@ async def test_requests_are_measured_by_route_and_never_by_what_a_client_makes_u
         }
 
 
-@pytest.mark.asyncio
 async def test_a_client_that_does_not_wait_is_no_fault_of_ours() -> None:
     begun = asyncio.Event()
 
@@ -221,7 +212,6 @@ async def test_a_client_that_does_not_wait_is_no_fault_of_ours() -> None:
     assert list(catalog.HTTP_DURATION.series) == [("GET", RUNS, "499")]
 
 
-@pytest.mark.asyncio
 async def test_metrics_have_exemplars_where_openmetrics_is_asked_for(rig: MakeRig, spans: Spans) -> None:
     async with rig() as api:
         catalog.HTTP_DURATION.series.clear()
@@ -238,7 +228,6 @@ async def test_metrics_have_exemplars_where_openmetrics_is_asked_for(rig: MakeRi
     assert f'# {{trace_id="{TRACE}",span_id="{place(request)[1]}"}}' in line
 
 
-@pytest.mark.asyncio
 async def test_log_lines_of_a_request_name_its_trace(
     rig: MakeRig, spans: Spans, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,12 +108,10 @@ def test_what_programs_send_of_themselves_is_let_in(name: str) -> None:
     check_direct(asked(name))
 
 
-@pytest.mark.asyncio
 async def test_a_name_that_means_this_machine_may_be_listed() -> None:
     await check_names(("localhost", "127.0.0.1", "[::1]"))
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("name", ["203.0.113.7", "nothing.invalid", "0.0.0.0", "[2001:db8::1]"])
 async def test_a_name_that_means_another_machine_is_a_gateways(name: str) -> None:
     with pytest.raises(SettingsError, match="WATERCLOCK_ALLOWED_HOSTS"):

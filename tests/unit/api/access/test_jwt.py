@@ -102,14 +102,12 @@ class Issuer:
         writer.close()
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("algorithm", SIGNERS)
 async def test_a_good_token_tells_who_asks_and_what_it_may(jwks: str, algorithm: str) -> None:
     found = await made(jwks).principal(token(algorithm))
     assert (found.name, found.scopes) == ("jwt:bob", {"list", "run"})
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("claim", "scopes"),
     [("list edit", ["edit", "list"]), (["run", 5], ["run"]), (None, []), (7, []), ("", [])],
@@ -129,7 +127,6 @@ def _forged() -> str:
     return f"{head}.{claims}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -156,7 +153,6 @@ async def test_a_token_that_is_not_good_is_refused(jwks: str, text: str, why: st
         await made(jwks).principal(text)
 
 
-@pytest.mark.asyncio
 async def test_a_clock_may_be_off_by_the_leeway(jwks: str) -> None:
     late = token(exp=int(time.time()) - 10)
     assert (await made(jwks).principal(late)).name == "jwt:bob"
@@ -164,13 +160,11 @@ async def test_a_clock_may_be_off_by_the_leeway(jwks: str) -> None:
         await made(jwks, jwt_leeway=0).principal(late)
 
 
-@pytest.mark.asyncio
 async def test_an_algorithm_that_is_not_listed_is_refused(jwks: str) -> None:
     with pytest.raises(Unauthenticated, match="none of ES256"):
         await made(jwks, jwt_algorithms=("ES256",)).principal(token("RS256"))
 
 
-@pytest.mark.asyncio
 async def test_a_new_key_of_the_issuer_is_looked_up_and_not_too_often() -> None:
     issuer, clock = Issuer(), Later()
     async with issuer.serving() as url:
@@ -191,7 +185,6 @@ async def test_a_new_key_of_the_issuer_is_looked_up_and_not_too_often() -> None:
         assert issuer.asked == 2
 
 
-@pytest.mark.asyncio
 async def test_what_was_checked_stays_so_for_as_long_as_the_issuer_shows_the_same_key() -> None:
     issuer, clock = Issuer(), Later()
     async with issuer.serving() as url:
@@ -224,7 +217,6 @@ HUGE = 10**400
 NO_TIMES: list[Any] = [HUGE, -HUGE, 1e300, -1, 253_402_300_800, True, "4102444800", [4_102_444_800], {}, "x"]
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
 @pytest.mark.parametrize("value", [*NO_TIMES, math.inf, -math.inf, math.nan], ids=lambda value: str(value)[:12])
 async def test_a_time_that_is_none_makes_a_token_no_good(jwks: str, name: str, value: Any) -> None:
@@ -232,13 +224,11 @@ async def test_a_time_that_is_none_makes_a_token_no_good(jwks: str, name: str, v
         await made(jwks).principal(token(**{name: value}))
 
 
-@pytest.mark.asyncio
 async def test_times_may_have_fractions_and_lie_far_ahead(jwks: str) -> None:
     for exp in (time.time() + 100.5, 253_402_300_799, 4_102_444_800.0):
         assert (await made(jwks).principal(token(exp=exp, nbf=0, iat=1.5))).name == "jwt:bob"
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "subject",
     [
@@ -264,13 +254,11 @@ async def test_a_subject_that_cannot_be_shown_is_none(jwks: str, subject: str) -
         await made(jwks).principal(token(sub=subject))
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("subject", ["bob@example.com", "Zoë", "山田", "auth0|5f7", "urn:uuid:0-1", "x" * 200, "🦊"])
 async def test_a_subject_in_any_script_is_one(jwks: str, subject: str) -> None:
     assert (await made(jwks).principal(token(sub=subject))).name == f"jwt:{subject}"
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "claim", ["list \u202e nothing", ["list", "x" * 3_000], ["list", ["run"], None], "list\trooms"]
 )
@@ -278,7 +266,6 @@ async def test_of_scopes_only_ours_are_taken(jwks: str, claim: Any) -> None:
     assert (await made(jwks).principal(token(scope=claim))).scopes == {"list"}
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "claims",
     [
@@ -298,7 +285,6 @@ async def test_a_token_with_claims_of_other_kinds_is_no_good(jwks: str, claims: 
         await made(jwks).principal(token(**claims))
 
 
-@pytest.mark.asyncio
 async def test_keys_are_read_by_tls_if_their_authority_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,7 +298,6 @@ async def test_keys_are_read_by_tls_if_their_authority_is_named(
         await made(url).principal(token("RS256"))
 
 
-@pytest.mark.asyncio
 async def test_an_issuer_that_is_away_is_done_without_for_a_time() -> None:
     issuer, clock = Issuer(), Later()
     async with issuer.serving() as url:
@@ -332,7 +317,6 @@ async def test_an_issuer_that_is_away_is_done_without_for_a_time() -> None:
             await tokens.principal(token())
 
 
-@pytest.mark.asyncio
 async def test_a_secret_in_a_key_set_is_no_key(tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "RS256"}]}))

@@ -17,8 +17,6 @@ from waterclock_api.dependencies import Dependencies
 from waterclock_api.http.caller import Caller, Patience
 from waterclock_api.validation.announced_places import Announced
 
-pytestmark = pytest.mark.asyncio
-
 
 class Registry:
     """What is known of executors: None while Postgres is away."""

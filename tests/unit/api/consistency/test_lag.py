@@ -33,7 +33,6 @@ async def found_at(monkeypatch: pytest.MonkeyPatch, looks: Iterable[Lag]) -> lis
     return [one async for one in archive_fit.of_both(cast("Log", OnePartition()), cast("Connection", None))]
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("seconds", "level", "words"),
     [

@@ -114,14 +114,12 @@ def test_nothing_is_guessed_for_long_names_or_among_many(compared: list[str]) ->
     assert guess("jobNam", ["jobName"], []) == "; did you mean jobName?"
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("body", [b"[" + b"0," * 400_000 + b"0]", b'{"a":"' + b"," * 900_000 + b'"}'])
 async def test_a_body_of_too_many_values_is_not_even_taken_apart(body: bytes) -> None:
     with pytest.raises(Invalid, match="holds more than"):
         await read_json(asked(body))
 
 
-@pytest.mark.asyncio
 async def test_a_deep_place_in_a_wide_body_is_named() -> None:
     deep = '{"a":' * 31 + "[[0]]" + "}" * 31
     body = '{"wide":[' + ",".join(["[]"] * 60_000) + f'],"x~/y":{deep}' + "}"

@@ -10,7 +10,6 @@ from waterclock_api.limits.memory_budget import Account, Budget, Crowded
 from waterclock_api.live.subscriptions import Batch
 
 
-@pytest.mark.asyncio
 async def test_who_comes_when_all_is_held_waits_until_some_is_given_back() -> None:
     account = Account(100)
     with account.hold("a") as first, account.hold("b") as second:
@@ -27,7 +26,6 @@ async def test_who_comes_when_all_is_held_waits_until_some_is_given_back() -> No
     assert account.held == 0
 
 
-@pytest.mark.asyncio
 async def test_who_waits_too_long_is_refused_and_holds_nothing() -> None:
     account = Account(100)
     with account.hold("a") as first, account.hold("b") as second:
@@ -38,7 +36,6 @@ async def test_who_waits_too_long_is_refused_and_holds_nothing() -> None:
     assert account.held == 0
 
 
-@pytest.mark.asyncio
 async def test_a_caller_has_half_at_most_and_others_need_not_wait_for_it() -> None:
     account = Account(100)
     with account.hold("a") as first, account.hold("a") as second:
@@ -52,7 +49,6 @@ async def test_a_caller_has_half_at_most_and_others_need_not_wait_for_it() -> No
         await waiting
 
 
-@pytest.mark.asyncio
 async def test_who_holds_nothing_gets_more_than_there_is() -> None:
     account = Account(100)
     with account.hold("a") as large:
@@ -67,7 +63,6 @@ async def test_who_holds_nothing_gets_more_than_there_is() -> None:
         second.resize(0)
 
 
-@pytest.mark.asyncio
 async def test_who_leaves_while_waiting_takes_nothing_along() -> None:
     account = Account(100)
     with account.hold("a") as first:

@@ -26,7 +26,6 @@ class Held:
         assert await asyncio.to_thread(self.begun.wait, 30)
 
 
-@pytest.mark.asyncio
 async def test_a_caller_computes_one_after_the_other_and_others_do_not_wait_for_it() -> None:
     lane, first, second = Offload(), Held(), Held()
     async with asyncio.TaskGroup() as tasks:
@@ -42,7 +41,6 @@ async def test_a_caller_computes_one_after_the_other_and_others_do_not_wait_for_
         assert await two == "done"
 
 
-@pytest.mark.asyncio
 async def test_who_asks_for_more_than_may_wait_is_refused_at_once() -> None:
     lane, held = Offload(), Held()
     async with asyncio.TaskGroup() as tasks:
@@ -56,7 +54,6 @@ async def test_who_asks_for_more_than_may_wait_is_refused_at_once() -> None:
         assert [await one for one in waiting] == [5] * (ASKED_MOST - 1)
 
 
-@pytest.mark.asyncio
 async def test_who_waits_for_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     lane, held = Offload(), [Held() for _ in range(AT_ONCE)]
     async with asyncio.TaskGroup() as tasks:
@@ -73,7 +70,6 @@ async def test_who_waits_for_too_long_is_refused(monkeypatch: pytest.MonkeyPatch
             each.free.set()
 
 
-@pytest.mark.asyncio
 async def test_who_leaves_keeps_its_turn_until_the_thread_has_ended() -> None:
     lane, held = Offload(), Held()
     gone = asyncio.ensure_future(lane.run("a", held))
@@ -88,7 +84,6 @@ async def test_who_leaves_keeps_its_turn_until_the_thread_has_ended() -> None:
     assert await next_one == 5
 
 
-@pytest.mark.asyncio
 async def test_what_a_computation_raises_is_raised_and_its_place_is_free_again() -> None:
     lane = Offload()
     for _ in range(3 * AT_ONCE):

@@ -9,7 +9,6 @@ import pytest
 from waterclock_api.limits.thread_turns import TURN, in_thread, short_turns
 
 
-@pytest.mark.asyncio
 async def test_turns_are_short_while_any_thread_computes_and_as_before_after_the_last() -> None:
     usual = sys.getswitchinterval()
     assert usual > TURN

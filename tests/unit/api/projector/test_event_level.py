@@ -9,8 +9,6 @@ from waterclock.wire.level import LEVEL
 from waterclock_api.projector import event_level
 from waterclock_api.projector.event_level import ALONE_FOR, Levels
 
-pytestmark = pytest.mark.asyncio
-
 
 class Time:
     def __init__(self) -> None:

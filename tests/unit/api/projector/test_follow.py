@@ -33,7 +33,6 @@ class Watching:
         self.reasons.append((partition, reason))
 
 
-@pytest.mark.asyncio
 async def test_an_outage_is_one_line_whatever_moves_in_its_reason(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

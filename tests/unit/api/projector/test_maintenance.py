@@ -38,7 +38,6 @@ def test_what_cannot_be_is_refused_by_name(events: str | None, runs: tuple[str, 
         kept(events, runs)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("servers", "postgres", "agreed"),
     [((50, 40), 60, 40), ((50, 40), 30, 30), ((10**12, 10**12), 30, 30), ((30, 10**12), 10**12, 30)],

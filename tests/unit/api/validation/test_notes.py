@@ -95,7 +95,6 @@ def test_notes_are_told_once_and_are_bounded_in_number_and_length() -> None:
     assert len(bounded(Note(pointer=f"/{place}", message="") for place in range(10_000))) == MOST
 
 
-@pytest.mark.asyncio
 async def test_a_schema_that_cannot_be_read_is_a_note_and_no_flaw() -> None:
     spec = msgspec.structs.replace(SPEC, params_schema={"type": 5})
     flaws: list[Flaw] = []

@@ -140,7 +140,6 @@ PROMETHEUS = (
         (PROMETHEUS, OPEN_METRICS),
     ],
 )
-@pytest.mark.asyncio
 async def test_the_kind_that_is_liked_better_is_told(accept: str, kind: str) -> None:
     text, told_as = await Exposition("api", [Gauge("things", "Things.", by="api")]).text(accept)
     assert told_as == kind
@@ -177,7 +176,6 @@ def test_what_is_no_traceparent_of_any_version_begins_a_trace_of_its_own(text: s
     assert given_trace(text) is None
 
 
-@pytest.mark.asyncio
 async def test_a_look_that_takes_too_long_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("waterclock.kit.telemetry.metrics.LOOK_MOST_S", 0.01)
     gauge = Gauge("things", "Things.", by="api")

@@ -9,7 +9,6 @@ from waterclock.log.connection.errors import LogUnfit
 from waterclock.store.connection.connect import reach
 from waterclock.store.connection.errors import StoreUnfit
 
-pytestmark = pytest.mark.asyncio
 PLACE = "127.0.0.1:1/0"
 
 

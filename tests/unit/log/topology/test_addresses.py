@@ -62,7 +62,6 @@ def test_a_url_that_cannot_be_followed_is_refused(url: str, said: str) -> None:
         deployment_of(url)
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "url",
     [
@@ -93,7 +92,6 @@ def test_an_address_is_mapped_by_its_port_or_by_its_host_alone(told: Address, re
     assert deployment_of("redis://a", MAP).reached(told) == reached
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("text", ["10.0.0.5", "a=b=c", "=b", "a=", "a:x=b", "a:0=b"])
 async def test_a_map_that_is_none_is_refused_by_its_name(text: str) -> None:
     with pytest.raises(LogUnfit, match=r"WATERCLOCK_REDIS_ADDRESS_MAP: .* is not like"):

@@ -14,8 +14,6 @@ from waterclock_worker.execution.async_loops import Loops
 from waterclock_worker.execution.guarded_loop import AsyncioLoop
 from waterclock_worker.execution.threads import Threads
 
-pytestmark = pytest.mark.asyncio
-
 
 class Heard:
     """Work that keeps what it is told of its loop."""
