@@ -3,6 +3,8 @@
 I/O loop       claims · doorbells · endings · records · timers of delayed runs · sweeps · children
 leases         a thread: renewals
 executors      a thread with a loop for `async def`, threads for `def`, processes for `subprocess=True`
+
+It is long: it wires all parts of a worker, and ends them in order.
 """
 
 from __future__ import annotations

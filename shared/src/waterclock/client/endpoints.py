@@ -2,6 +2,8 @@
 
 A job is named by `group/name` or by its id, wherever one is asked for; the client looks the id up. Where several values
 may be given, None stands for all; an empty list is a ValueError.
+
+It is long: one function for each route.
 """
 
 from __future__ import annotations

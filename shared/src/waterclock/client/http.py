@@ -1,4 +1,7 @@
-"""The two clients: what `talks` and `events` want done, done with httpx."""
+"""The two clients: what `talks` and `events` want done, done with httpx.
+
+It is long: the same client twice, sync and async, beside each other to be compared.
+"""
 
 from __future__ import annotations
 

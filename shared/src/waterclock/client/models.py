@@ -3,6 +3,8 @@
 The API's own shapes refuse nothing either, but they are of one version; a client may be older or newer than the API it
 asks. So words that may grow (a status, a trigger) are text here, members that an older API does not know have a
 default, and members that we do not know are skipped.
+
+It is long: one struct for each answer, and nothing else.
 """
 
 from __future__ import annotations

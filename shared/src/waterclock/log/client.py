@@ -5,6 +5,8 @@ repeated by whoever knows that it may be. *Control*: renewals, on connections of
 *Reader*: one connection for each blocking loop. Every script call names the server process that its connection
 reached, and the floor (`log/floors.py`). Before a connection is used for a partition it is asked whose that is
 (`log/handshake.py`).
+
+It is long: each way to call a script, with what is checked around it.
 """
 
 from __future__ import annotations

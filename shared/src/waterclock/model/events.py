@@ -3,6 +3,8 @@
 An event's body is written once by who knows it. What only the script knows that appends it (the attempt and fence of a
 grant, which run blocked, the state a run was put in) stands beside the body in the entry and is read back into the same
 struct: such fields are marked "from the script". Tags are never renamed or reused; a field added later has a default.
+
+It is long: all events in one table, with nothing but their fields.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""For authors of executors: running one in a test."""

@@ -2,6 +2,8 @@
 
 Faults that a client can do nothing about are logged here, once, with the trace id that the answer names; that a store
 is out of reach by `outages`, for all the requests that are refused for it.
+
+It is long: one row for each kind of refusal.
 """
 
 from __future__ import annotations

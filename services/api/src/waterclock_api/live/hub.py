@@ -4,6 +4,8 @@
 
 A client takes a seat before it reads history: what the channels read from then on waits in the seat, so nothing falls
 between. Where many listen, a channel rests a moment after each portion: what comes meanwhile goes out in one write.
+
+It is long: one reader of a partition and its clients, whose state is one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 `id` is the place, so a client that comes again goes on after the last event it saw. The order is join the hub,
 archive, stream, live; everything is freed when the client leaves, when it is too slow, and when the process stops.
+
+It is long: one stream from its beginning to its end, whose steps share its place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What clients read. A field without a value is null; times are RFC 3339 UTC, durations are seconds."""
+"""What clients read. A field without a value is null; times are RFC 3339 UTC, durations are seconds.
+
+It is long: one struct for each answer, and nothing else.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@
 
 Schema and parameters are others' work: each keyword, each error and each pattern pays for what it takes from a budget,
 in units of some 10 µs. What cannot be told here is never a flaw, for the worker checks again at each run.
+
+It is long: one walk through a schema, whose steps share its bounds.
 """
 
 from __future__ import annotations

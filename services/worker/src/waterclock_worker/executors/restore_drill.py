@@ -1,4 +1,7 @@
-"""`db.restore-drill`: the newest verified backup of a database, restored into a scratch database and counted."""
+"""`db.restore-drill`: the newest verified backup of a database, restored into a scratch database and counted.
+
+It is long: a drill from its parameters to its verdict, in order.
+"""
 
 from __future__ import annotations
 

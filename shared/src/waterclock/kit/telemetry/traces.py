@@ -3,6 +3,8 @@
 Their context travels in events as W3C `traceparent`. A run that shares its cause with others, or that a schedule names,
 has a trace of its own, whose id follows from the run's, as do the ids of its attempts: so a link can be made by whoever
 knows the run, without asking, and a decision made twice begins one trace.
+
+It is long: all that touches the SDK of OpenTelemetry is here.
 """
 
 from __future__ import annotations

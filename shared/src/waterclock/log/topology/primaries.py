@@ -2,6 +2,8 @@
 
 A plain URL's name is resolved anew at each connection. Every few seconds, and whenever a server was not the one to ask,
 it is looked who is: where that is another, the connections to the one before are dropped.
+
+It is long: three kinds of deployment behind one face.
 """
 
 from __future__ import annotations

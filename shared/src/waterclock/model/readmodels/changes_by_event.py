@@ -1,6 +1,8 @@
 """What each event changes in the read models.
 
 event ──project──► changes ──fold──► Batch ──waterclock.store.project──► rows
+
+It is long: one function for each event.
 """
 
 from __future__ import annotations

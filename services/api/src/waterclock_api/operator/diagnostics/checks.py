@@ -1,4 +1,7 @@
-"""What `waterclock doctor` looks at, each check by itself: what it found, in plain words, and what to do about it."""
+"""What `waterclock doctor` looks at, each check by itself: what it found, in plain words, and what to do about it.
+
+It is long: one check for each part of a deployment.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Routes of jobs."""
+"""Routes of jobs.
+
+It is long: the routes of one resource.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@
 Belongs to the worker's I/O loop. A look takes about as long as two no-op runs. Where few runs end there is one for
 each; where they come by the thousand, looks may use so much of the time and no more, and one serves many of them. What
 a witness has seen is looked at in any case.
+
+It is long: one watch, whose looks share what was seen.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Who changes what belongs to the whole process: the usual ways to do so say for which run they are called.
 
 What is changed otherwise is found all the same (state_watch.py), but then any run that ran meanwhile may have done it.
+
+It is long: one wrapper for each way to change a process.
 """
 
 from __future__ import annotations

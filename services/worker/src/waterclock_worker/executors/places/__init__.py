@@ -1,0 +1,1 @@
+"""Places: where executors that reach into systems may go, as the worker's configuration says."""
