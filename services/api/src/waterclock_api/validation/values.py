@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any, TypeVar, cast
-
-from jsonschema import exceptions
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from waterclock.kit.text.validation_messages import wrong_form
 from waterclock.model.definition import Definition
@@ -32,21 +29,17 @@ from waterclock_api.http.flaw_limits import MOST, full, guess
 from waterclock_api.http.request_body import pointer_to
 from waterclock_api.schemas.requests import JobWrite, RetryWrite
 from waterclock_api.schemas.responses import Note
-from waterclock_api.validation.parameters import (
-    Budget,
-    TooMuch,
-    errors_in,
-    extra_members,
-    left_to_worker,
-    prepared,
-)
+from waterclock_api.validation.budget import Budget, TooMuch, extra_members
+from waterclock_api.validation.parameters import errors_in, left_to_worker, prepared
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 T = TypeVar("T")
 
 AT_ONCE, BESIDE = 500, 20_000  # units of 10 µs, for a look at parameters before other requests and beside them
 Beside = Callable[..., Awaitable[Any]]
 """Calls a function where it holds nobody up."""
-_nearest: Callable[[list[ValidationError]], Any] = cast("Any", exceptions).best_match
 _NAMED = 20  # known executors named in a refusal
 
 
@@ -215,10 +208,16 @@ def _flaws_of(error: ValidationError, at: str) -> Iterable[Flaw]:
             return (Flaw(place + pointer_to(name), "is required") for name in missing)
         case "additionalProperties":
             return (Flaw(place + pointer_to(name), "is unknown") for name in extra_members(instance, schema))
-        case "anyOf" | "oneOf" if (nearest := _nearest([error])) not in (None, error):
+        case "anyOf" | "oneOf" if (nearest := _nearest(error)) not in (None, error):
             return _flaws_of(nearest, at)
         case _:
             return [Flaw(place, _said(error))]
+
+
+def _nearest(error: ValidationError) -> ValidationError | None:
+    from jsonschema import exceptions  # noqa: PLC0415 - see keywords.py
+
+    return cast("Any", exceptions).best_match([error])
 
 
 def _said(error: ValidationError) -> str:
