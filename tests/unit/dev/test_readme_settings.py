@@ -8,7 +8,7 @@ import msgspec
 from tests.support.readme import README
 from waterclock.cli.terminal import ClientSettings
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
-from waterclock_api.access.jwt import TokenSettings
+from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
 from waterclock_dev.servers.external import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings

@@ -17,7 +17,7 @@ from waterclock.kit.addresses import authority, listening_socket, served_host
 from waterclock.kit.health import Report, served
 from waterclock.kit.service import Unfit
 from waterclock.kit.settings import PREFIX, RedisSettings, SettingsError, TelemetrySettings, read
-from waterclock_api.access.jwt import TokenSettings
+from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.http.server import check_free
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, queues_of
 from waterclock_dev.servers.external import Elsewhere

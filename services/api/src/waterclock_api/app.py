@@ -25,8 +25,8 @@ from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api.access.api_keys import Keyring
 from waterclock_api.access.csrf import Sites
 from waterclock_api.access.guard import ACCESS, Access, Limits, admit
-from waterclock_api.access.jwt import TokenSettings, tokens_of
 from waterclock_api.access.proxies import Networks
+from waterclock_api.access.token_settings import TokenSettings, tokens_of
 from waterclock_api.commands.job_cache import JobMemory
 from waterclock_api.consistency.losses import Acknowledged, first_archived
 from waterclock_api.consistency.reachability import Reaching

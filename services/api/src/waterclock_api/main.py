@@ -33,8 +33,8 @@ from waterclock.store.partitioning import present
 from waterclock_api.access.anonymous import MEANS, SETTING, check_names, is_keyless, why_not
 from waterclock_api.access.csrf import Sites, allowed_hosts, cors_origins
 from waterclock_api.access.guard import Access, Limits
-from waterclock_api.access.jwt import TokenSettings
 from waterclock_api.access.proxies import trusted_networks
+from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.app import application, assembled
 from waterclock_api.consistency.identity import make_installation
 from waterclock_api.consistency.lag import Lags

@@ -24,7 +24,7 @@ from waterclock.log.recovery.opening import initialise
 from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import open_pool
 from waterclock_api.access import api_keys
-from waterclock_api.access.jwt import TokenSettings
+from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.app import application, assembled
 from waterclock_api.dependencies import Dependencies
 from waterclock_api.telemetry.instrumentation import Observed

@@ -30,8 +30,8 @@ from waterclock.store.connection.migrate import migrate
 from waterclock_api.access import api_keys as keyring
 from waterclock_api.access.guard import Limits
 from waterclock_api.access.jwks import FRESH
-from waterclock_api.access.jwt import TokenSettings
 from waterclock_api.access.secret import new_secret
+from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.live import hub
 from waterclock_api.queries import log_text
 

@@ -15,7 +15,7 @@ from tests.integration.api.access.test_access import bearer
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
 from tests.unit.api.access.test_jwt import AUDIENCE, ISSUER, KEYS, token
-from waterclock_api.access.jwt import TokenSettings
+from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.queries import events
 
 EVENTS = "/v1/monitor/events"

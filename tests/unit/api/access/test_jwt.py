@@ -25,7 +25,8 @@ from waterclock.kit.clock import SystemClock
 from waterclock.kit.settings import SettingsError
 from waterclock_api.access.credentials import CredentialsUnknown, Unauthenticated
 from waterclock_api.access.jwks import BOUND, FRESH, PAUSE
-from waterclock_api.access.jwt import Seen, Tokens, TokenSettings, tokens_of
+from waterclock_api.access.jwt import Seen, Tokens
+from waterclock_api.access.token_settings import TokenSettings, tokens_of
 
 ISSUER, AUDIENCE = "https://issuer.example", "waterclock"
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -24,12 +24,14 @@ from waterclock_api.access.credentials import (
     Unauthenticated,
 )
 from waterclock_api.access.csrf import Sites
-from waterclock_api.access.jwt import Tokens
 from waterclock_api.access.principal import ADDRESS, PRINCIPAL, SCOPE
 from waterclock_api.access.proxies import Networks, address
 from waterclock_api.access.rate_limit import Buckets, Pace, TooManyRequests, pace_of, whose
 from waterclock_api.access.scopes import Scope
 from waterclock_api.access.secret import PREFIX, read_secret
+
+if TYPE_CHECKING:
+    from waterclock_api.access.jwt import Tokens  # imported where an issuer is trusted
 
 ACCESS = "access"
 """Its name in the application's state."""

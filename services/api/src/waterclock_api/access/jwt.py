@@ -8,19 +8,17 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import jwt
 import msgspec
 
-from waterclock.kit.addresses import url_or_file
 from waterclock.kit.clock import Clock
-from waterclock.kit.settings import SettingsError, reading
 from waterclock_api.access.credentials import EndOfGrant, Principal, Unauthenticated
 from waterclock_api.access.jwks import KeySet
 from waterclock_api.access.scopes import SCOPES, Scope
+from waterclock_api.access.token_settings import TokenSettings
 
-ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 LONGEST = 8_192  # characters
 REMEMBERED = 10_000  # tokens
 LOOK_EVERY = 1.0  # s, whether the issuer's keys are due to be read again
@@ -41,17 +39,6 @@ _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.MissingRequiredClaimError, "The token lacks a claim: exp, iss, aud and sub are needed."),
     (jwt.InvalidSignatureError, "The token's signature is wrong."),
 )
-
-
-class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`jwt_jwks`: a URL, or a file."""
-
-    jwt_issuer: str | None = None
-    jwt_audience: str | None = None
-    jwt_jwks: Annotated[str, reading(url_or_file)] | None = None
-    jwt_algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
-    jwt_scope_claim: str = "scope"
-    jwt_leeway: Annotated[float, msgspec.Meta(ge=0, le=300)] = 30
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,24 +136,6 @@ class Tokens:
             principal=principal, until=until, kid=header.get("kid"), algorithm=algorithm, key=key
         )
         return principal
-
-
-def tokens_of(settings: TokenSettings, clock: Clock) -> Tokens | None:
-    """None where no issuer is trusted.
-
-    Raises:
-        SettingsError: the settings do not say whom to trust, or trust too many.
-    """
-    told = {name: getattr(settings, name) for name in ("jwt_issuer", "jwt_audience", "jwt_jwks")}
-    if not any(told.values()):
-        return None
-    lacking = next((name for name, value in told.items() if not value), None)
-    if lacking is not None:
-        raise SettingsError(f"WATERCLOCK_{lacking.upper()} is not set: tokens need issuer, audience and key set")
-    wrong = [one for one in settings.jwt_algorithms if one not in ASYMMETRIC]
-    if wrong or not settings.jwt_algorithms:
-        raise SettingsError(f"WATERCLOCK_JWT_ALGORITHMS: {', '.join(wrong) or 'none'}; take {', '.join(ASYMMETRIC)}")
-    return Tokens(settings, KeySet(str(settings.jwt_jwks), clock), clock)
 
 
 def _digest(text: str) -> bytes:

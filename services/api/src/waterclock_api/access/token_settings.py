@@ -1,0 +1,49 @@
+"""Whose tokens are taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from waterclock.kit.addresses import url_or_file
+from waterclock.kit.clock import Clock
+from waterclock.kit.settings import SettingsError, reading
+
+if TYPE_CHECKING:
+    from waterclock_api.access.jwt import Tokens
+
+ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+
+
+class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`jwt_jwks`: a URL, or a file."""
+
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_jwks: Annotated[str, reading(url_or_file)] | None = None
+    jwt_algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
+    jwt_scope_claim: str = "scope"
+    jwt_leeway: Annotated[float, msgspec.Meta(ge=0, le=300)] = 30
+
+
+def tokens_of(settings: TokenSettings, clock: Clock) -> Tokens | None:
+    """None where no issuer is trusted.
+
+    Raises:
+        SettingsError: the settings do not say whom to trust, or trust too many.
+    """
+    told = {name: getattr(settings, name) for name in ("jwt_issuer", "jwt_audience", "jwt_jwks")}
+    if not any(told.values()):
+        return None
+    lacking = next((name for name, value in told.items() if not value), None)
+    if lacking is not None:
+        raise SettingsError(f"WATERCLOCK_{lacking.upper()} is not set: tokens need issuer, audience and key set")
+    wrong = [one for one in settings.jwt_algorithms if one not in ASYMMETRIC]
+    if wrong or not settings.jwt_algorithms:
+        raise SettingsError(f"WATERCLOCK_JWT_ALGORITHMS: {', '.join(wrong) or 'none'}; take {', '.join(ASYMMETRIC)}")
+    # Imported where an issuer is trusted: the libraries take a quarter of the start.
+    from waterclock_api.access.jwks import KeySet  # noqa: PLC0415
+    from waterclock_api.access.jwt import Tokens  # noqa: PLC0415
+
+    return Tokens(settings, KeySet(str(settings.jwt_jwks), clock), clock)
