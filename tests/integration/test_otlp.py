@@ -12,10 +12,11 @@ import pytest
 from tests.support.certificates import Authority
 from tests.support.terminator import terminated
 from tests.support.traces import receiving
-from waterclock.kit.telemetry import catalog, otlp_metrics, span_sender, traces
+from waterclock.kit.telemetry import catalog, otlp_metrics, provider, span_sender, traces
 from waterclock.kit.telemetry.catalog import exposed
 from waterclock.kit.telemetry.metrics import Exposition, Gauge
 from waterclock.kit.telemetry.otlp_metrics import pushing
+from waterclock.kit.telemetry.provider import exporter_to
 from waterclock.kit.telemetry.span_sender import Sender
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -72,7 +73,7 @@ async def test_a_collector_is_reached_by_tls_with_a_certificate(
         with terminated(port, ca.issue("collector"), clients=ca.file) as before:
             url = f"https://127.0.0.1:{before.port}"
             async with pushing(Exposition("api", [yes]), url, instance="one"):
-                traces.install("test", Sender(traces.exporter_to(url)))
+                traces.install("test", Sender(exporter_to(url)))
                 traces.past("work", seconds=0, parent=PARENT)
                 traces.shutdown()
         assert set(before.peers) == {"client"}
@@ -89,7 +90,7 @@ def test_a_collector_that_hangs_holds_nobody_up_and_what_is_dropped_is_counted(
     most, made = 1_000, 5_000
     sent, before = catalog.SPANS_SENT.series.get((), 0), dropped("queue")
     with receiving(hanging=hanging) as receiver:
-        traces.install("test", Sender(traces.exporter_to(receiver.url), most=most))
+        traces.install("test", Sender(exporter_to(receiver.url), most=most))
         for _ in range(made):  # while nothing is answered: had one of them waited for that, it would for ever
             traces.past("work", seconds=0, parent=PARENT)
         traces.shutdown()
@@ -100,11 +101,11 @@ def test_a_collector_that_hangs_holds_nobody_up_and_what_is_dropped_is_counted(
 
 
 def test_a_collector_that_is_away_costs_its_spans_which_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traces, "SEND_MOST_S", 0.3)
+    monkeypatch.setattr(provider, "SEND_MOST_S", 0.3)
     with receiving() as receiver:
         nobody = receiver.url
     before = dropped("collector")
-    traces.install("test", Sender(traces.exporter_to(nobody)))
+    traces.install("test", Sender(exporter_to(nobody)))
     traces.past("work", seconds=0, parent=PARENT)
     traces.shutdown()
 
@@ -114,7 +115,7 @@ def test_a_collector_that_is_away_costs_its_spans_which_are_counted(monkeypatch:
 def test_what_is_sampled_follows_the_parent_then_the_links_then_the_share() -> None:
     unsampled = PARENT[:-2] + "00"
     with receiving() as receiver:
-        traces.install("test", traces.exporter_to(receiver.url), sample=0)
+        traces.install("test", exporter_to(receiver.url), sample=0)
         traces.past("by its parent", seconds=0, parent=PARENT)
         traces.past("by its link", seconds=0, parent=None, links=(PARENT,))
         traces.past("not by its parent", seconds=0, parent=unsampled)
@@ -128,7 +129,7 @@ def test_what_is_sampled_follows_the_parent_then_the_links_then_the_share() -> N
 
 def test_a_run_s_own_trace_begins_the_same_wherever_it_is_asked_for() -> None:
     with receiving() as receiver:
-        traces.install("test", traces.exporter_to(receiver.url), sample=0.5)
+        traces.install("test", exporter_to(receiver.url), sample=0.5)
         found = [traces.origin(f"run-{number}") for number in range(200)]
         again = [traces.origin(f"run-{number}") for number in range(200)]
         at = next(one for one in found if traces.sampled(one))

@@ -5,35 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk.metrics import Exemplar
-from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
-    Gauge,
-    Histogram,
-    HistogramDataPoint,
-    Metric,
-    MetricExporter,
-    MetricsData,
-    NumberDataPoint,
-    ResourceMetrics,
-    ScopeMetrics,
-    Sum,
-)
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry.metrics import Exposition
+from waterclock.kit.telemetry.sending_times import END_MOST_S, SEND_MOST_S
 
-from waterclock.kit.telemetry import metrics, traces
-from waterclock.kit.telemetry.metrics import AnyMetric, Exposition, Labels
-from waterclock.kit.telemetry.span_sender import END_MOST_S, SEND_MOST_S
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
 
 EVERY_S = 15.0
 _CLOSE_MOST_S = 0.1
-_CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 
 @asynccontextmanager
@@ -52,11 +37,15 @@ async def pushing(exposition: Exposition, endpoint: str | None, *, instance: str
     # Imported where it is needed: every start of every process would pay for it.
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
 
+    from waterclock.kit.telemetry.otlp_data import data_of, resource_of  # noqa: PLC0415
+
     with traces.settings_of_theirs():
         exporter = OTLPMetricExporter(endpoint=f"{endpoint.rstrip('/')}/v1/metrics", timeout=SEND_MOST_S)
     resource = resource_of(exposition.service, instance)
     async with asyncio.TaskGroup() as tasks:
-        sending = tasks.create_task(_for_ever(exposition, exporter, resource), name="send metrics")
+        sending = tasks.create_task(
+            _for_ever(exposition, exporter, partial(data_of, exposition, resource)), name="send metrics"
+        )
         try:
             yield
         finally:
@@ -70,15 +59,11 @@ async def pushing(exposition: Exposition, endpoint: str | None, *, instance: str
             await _aside(_close, exporter)
 
 
-def resource_of(service: str, instance: str) -> Resource:
-    return Resource.create({"service.name": f"waterclock-{service}", "service.instance.id": instance})
-
-
-async def _for_ever(exposition: Exposition, exporter: MetricExporter, resource: Resource) -> None:
+async def _for_ever(exposition: Exposition, exporter: MetricExporter, data: Callable[[], MetricsData]) -> None:
     while True:
         await asyncio.sleep(EVERY_S)
         await exposition.look()
-        await _aside(_send, exporter, data_of(exposition, resource))
+        await _aside(_send, exporter, data())
 
 
 async def _aside(do: Callable[..., None], *arguments: Any) -> None:
@@ -111,40 +96,3 @@ def _send(exporter: MetricExporter, data: MetricsData) -> None:
 
 def _close(exporter: MetricExporter) -> None:
     exporter.shutdown()  # pyright: ignore[reportUnknownMemberType]
-
-
-def data_of(exposition: Exposition, resource: Resource) -> MetricsData:
-    """What the process tells now, as the SDK's own values."""
-    began, now = exposition.began_ns, time.time_ns()
-    found = [_metric(metric, began, now) for metric in exposition.metrics if metric.series]
-    scope = InstrumentationScope("waterclock")
-    return MetricsData([ResourceMetrics(resource, [ScopeMetrics(scope, found, "")], "")])
-
-
-def _metric(metric: AnyMetric, began: int, now: int) -> Metric:
-    attributes: Callable[[Labels], dict[str, str]] = lambda labels: dict(zip(metric.labels, labels, strict=True))  # noqa: E731
-    if isinstance(metric, metrics.Histogram):
-        spreads = [
-            HistogramDataPoint(
-                attributes=attributes(labels),
-                start_time_unix_nano=began,
-                time_unix_nano=now,
-                count=sum(counts := list(spread.counts)),
-                sum=spread.total,
-                bucket_counts=counts,
-                explicit_bounds=metric.bounds,
-                min=0,
-                max=0,
-                exemplars=[_exemplar(one) for one in list(spread.exemplars.values())],
-            )
-            for labels, spread in list(metric.series.items())
-        ]
-        return Metric(metric.convention or metric.name, metric.text, metric.unit, Histogram(spreads, _CUMULATIVE))
-    points = [NumberDataPoint(attributes(labels), began, now, value) for labels, value in list(metric.series.items())]
-    if isinstance(metric, metrics.Counter):
-        return Metric(metric.name, metric.text, metric.unit, Sum(points, _CUMULATIVE, is_monotonic=True))
-    return Metric(metric.name, metric.text, metric.unit, Gauge(points))
-
-
-def _exemplar(one: metrics.Exemplar) -> Exemplar:
-    return Exemplar({}, one.value, int(one.at * 1e9), int(one.span_id, 16), int(one.trace_id, 16))

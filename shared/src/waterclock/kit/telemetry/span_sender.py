@@ -17,15 +17,12 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.sending_times import END_MOST_S
 
 WAITING_MOST = 4_096
 """Spans that may wait: with 4 KiB each 16 MiB. Further ones are dropped."""
 AT_ONCE = 512
 EVERY_S = 1.0
-SEND_MOST_S = 5.0
-"""For one batch, with whatever is tried again in it."""
-END_MOST_S = 3.0
-"""For what is left when the process ends."""
 
 log = logging.getLogger(__name__)
 

@@ -15,26 +15,24 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, Tracer, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from waterclock.kit.settings import SettingsError, TelemetrySettings
 from waterclock.kit.start import withheld
 from waterclock.kit.telemetry.log_lines import lead_lines
-from waterclock.kit.telemetry.sampling import Ids, Sampled
-from waterclock.kit.telemetry.span_sender import SEND_MOST_S, Sender
+
+if TYPE_CHECKING:  # what needs the SDK is imported where tracing is turned on
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from waterclock.kit.telemetry.provider import Made
 
 Attributes = Mapping[str, str | int | float | bool]
 
-LINKS_MOST = 1_000
-"""Of one span. Each of the many is linked to the one anyway."""
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _IDS = r"(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-)"
 _GIVEN = re.compile(rf"00{_IDS}[0-9a-f]{{2}}")
@@ -42,26 +40,26 @@ _LATER = re.compile(rf"(?!00|ff)[0-9a-f]{{2}}{_IDS}([0-9a-f]{{2}})(?:-.*)?")
 """Of a version to come (W3C Trace Context, 3.2.2.1): its first four fields are those of ours."""
 _LONG, _ODD = 55, "13579bdf"
 _LOW_64 = (1 << 64) - 1
+_LINKS_MOST = 1_000
+"""Of one span. Each of the many is linked to the one anyway."""
 _OFF = nullcontext(trace.INVALID_SPAN)
-_ids = Ids()
 
 
 class _Tracing:
-    """The provider in use; None while tracing is off."""
+    """What makes spans; None while tracing is off."""
 
-    provider: TracerProvider | None = None
-    tracer: Tracer | None = None
-    sender: Sender | None = None
-    below = 0  # of the low half of a trace's id: a trace that begins here is sampled
+    made: Made | None = None
 
 
 def setup(service: str, settings: TelemetrySettings) -> None:
     """Configure logging for the process, and tracing if an endpoint is set. Call once, in `main`."""
     lead_lines(service, settings)
     if settings.otlp_endpoint is not None:
+        from waterclock.kit.telemetry import provider as sdk  # noqa: PLC0415 - before what would end its import is back
+
         os.environ.update(withheld)
         with settings_of_theirs():
-            install(service, exporter_to(settings.otlp_endpoint), sample=settings.trace_sample)
+            install(service, sdk.exporter_to(settings.otlp_endpoint), sample=settings.trace_sample)
 
 
 def is_disabled(environment: Mapping[str, str]) -> bool:
@@ -83,13 +81,6 @@ def settings_of_theirs() -> Generator[None]:
         raise SettingsError(said if "OTEL_" in said else f"a variable OTEL_* does not fit: {said}") from error
 
 
-def exporter_to(endpoint: str) -> SpanExporter:
-    # Imported where it is needed: it takes 0.3 s, which every start of every process would pay.
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-
-    return OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=SEND_MOST_S)
-
-
 def install(service: str, processor: SpanProcessor | SpanExporter, *, sample: float = 1.0) -> None:
     """Turn tracing on, with spans going to `processor`; of the traces that begin here, this share is sampled.
 
@@ -97,39 +88,28 @@ def install(service: str, processor: SpanProcessor | SpanExporter, *, sample: fl
     """
     if is_disabled(os.environ):
         return
-    provider = TracerProvider(
-        resource=Resource.create({"service.name": f"waterclock-{service}"}),
-        sampler=Sampled(sample),
-        id_generator=_ids,
-        span_limits=SpanLimits(max_links=LINKS_MOST),
-    )
-    if isinstance(processor, SpanExporter):
-        processor = _Tracing.sender = Sender(processor)
-    provider.add_span_processor(processor)
-    tracer = provider.get_tracer("waterclock")
-    assert isinstance(tracer, Tracer)
-    _Tracing.below = TraceIdRatioBased.get_bound_for_rate(sample)
-    _Tracing.provider, _Tracing.tracer = provider, tracer
+    from waterclock.kit.telemetry import provider as sdk  # noqa: PLC0415 - it brings the SDK
+
+    _Tracing.made = sdk.made(service, processor, sample=sample, links_most=_LINKS_MOST)
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):  # nobody else has set one
         trace.set_tracer_provider(_Lent())
 
 
 def hurry() -> None:
     """The process is about to end: what is still held is sent while other things end, too."""
-    if _Tracing.sender is not None:
-        _Tracing.sender.hurry()
+    if _Tracing.made is not None and _Tracing.made.sender is not None:
+        _Tracing.made.sender.hurry()
 
 
 def shutdown() -> None:
     """Send what is still held, and turn tracing off."""
-    _Tracing.sender = None
-    if _Tracing.provider is not None:
-        _Tracing.provider.shutdown()
-        _Tracing.provider = _Tracing.tracer = None
+    if _Tracing.made is not None:
+        _Tracing.made.provider.shutdown()
+        _Tracing.made = None
 
 
 def tracing() -> bool:
-    return _Tracing.tracer is not None
+    return _Tracing.made is not None
 
 
 def span(
@@ -143,7 +123,7 @@ def span(
 
     What the work raises is told as `error.type`, without its text.
     """
-    if _Tracing.tracer is None:
+    if _Tracing.made is None:
         return _OFF
     return _working(begun(name, links=links, attributes=attributes, kind=kind))
 
@@ -173,13 +153,15 @@ def begun(
 
     `at`: the traceparent that it is to have. Of what is not sampled it records nothing, and is what it stands beneath.
     """
+    own = _Tracing.made
+    assert own is not None
     above = trace.get_current_span().get_span_context() if parent is None else _context_of(parent)
     if above.is_valid and not above.trace_flags.sampled:  # here, for the SDK takes four times as long for the same
         return trace.NonRecordingSpan(above)
     if not above.is_valid and at is None and not any(map(sampled, links)):
-        trace_id = _ids.generate_trace_id()
-        if trace_id & _LOW_64 >= _Tracing.below:
-            return trace.NonRecordingSpan(SpanContext(trace_id, _ids.generate_span_id(), is_remote=False))
+        trace_id = own.ids.generate_trace_id()
+        if trace_id & _LOW_64 >= own.below:
+            return trace.NonRecordingSpan(SpanContext(trace_id, own.ids.generate_span_id(), is_remote=False))
     context = None if parent is None else _beneath(parent)
     return _start(name, context, at=at, links=links, attributes=attributes, kind=kind)
 
@@ -204,7 +186,7 @@ def past(
 
     Of a trace that is not sampled nothing is told, and `parent` is returned.
     """
-    if _Tracing.tracer is None:
+    if _Tracing.made is None:
         return None
     if parent is not None and not sampled(parent):
         return parent
@@ -220,11 +202,11 @@ def past(
 
 def origin(run_id: str, links: Sequence[str] = ()) -> str | None:
     """The traceparent with which a run's own trace begins; None while off. It is sampled where a link of it is."""
-    if _Tracing.tracer is None:
+    if _Tracing.made is None:
         return None
     hashed = sha256(run_id.encode()).digest()
     trace_id = int.from_bytes(hashed[:16])
-    taken = trace_id & _LOW_64 < _Tracing.below or any(map(sampled, links))
+    taken = trace_id & _LOW_64 < _Tracing.made.below or any(map(sampled, links))
     return _told(SpanContext(trace_id, int.from_bytes(hashed[16:24]), is_remote=True, trace_flags=TraceFlags(taken)))
 
 
@@ -248,7 +230,7 @@ def given(text: str | None) -> str | None:
 
 def inject(current: Span | None = None) -> str | None:
     """A span, or the current one, as a traceparent, for an event or a request; None while tracing is off."""
-    if _Tracing.tracer is None:
+    if _Tracing.made is None:
         return None
     context = (current or trace.get_current_span()).get_span_context()
     return _told(context) if context.is_valid else None
@@ -286,15 +268,16 @@ def _start(
     kind: SpanKind,
     began: int | None = None,
 ) -> Span:
-    assert _Tracing.tracer is not None
-    linked = [trace.Link(_context_of(one)) for one in links[:LINKS_MOST]]
-    _ids.told = None if at is None else _context_of(at)
+    own = _Tracing.made
+    assert own is not None
+    linked = [trace.Link(_context_of(one)) for one in links[:_LINKS_MOST]]
+    own.ids.told = None if at is None else _context_of(at)
     try:
-        return _Tracing.tracer.start_span(
+        return own.tracer.start_span(
             name, context=context, kind=kind, links=linked, attributes=attributes, start_time=began
         )
     finally:
-        _ids.told = None
+        own.ids.told = None
 
 
 def _beneath(parent: str) -> Context:
@@ -315,7 +298,7 @@ def _told(context: SpanContext) -> str:
 
 def provider() -> trace.TracerProvider:
     """For spans that executors make: ours, while tracing is on."""
-    return _Tracing.provider or trace.NoOpTracerProvider()
+    return trace.NoOpTracerProvider() if _Tracing.made is None else _Tracing.made.provider
 
 
 class _Lent(trace.TracerProvider):

@@ -8,8 +8,6 @@ as chance) is rewritten or refused.
 import re
 from functools import lru_cache
 
-from croniter import croniter
-
 from waterclock.model.cron.days import DayRule, calendar
 from waterclock.model.cron.local_times import Beat, Local, Pattern, Times
 from waterclock.model.cron.parse import (
@@ -158,6 +156,8 @@ def _expanded(place: int, plain: str) -> tuple[int, ...]:
     """What croniter reads in the column at `place`, ascending; nothing stands for all. It takes about 0.1 ms."""
     columns = ["*"] * 7
     columns[place] = plain
+    from croniter import croniter  # noqa: PLC0415 - a twentieth of a start, for who reads expressions
+
     expanded, _ = croniter.expand(" ".join(columns))
     return () if expanded[place] == ["*"] else tuple(sorted(int(value) for value in expanded[place]))
 

@@ -62,6 +62,8 @@ def _provider() -> Any:
 
         endpoint = read(TelemetrySettings, os.environ).otlp_endpoint
         if endpoint is not None:
-            traces.install("worker", traces.exporter_to(endpoint))
+            from waterclock.kit.telemetry.provider import exporter_to  # noqa: PLC0415
+
+            traces.install("worker", exporter_to(endpoint))
         _made.append(traces.provider())
     return _made[0]
