@@ -44,9 +44,9 @@ async def durability_of(nodes: Nodes) -> Durability:
 
 
 async def _durability(node: Node) -> Durability:
-    if await _setting(node, "appendonly") != "yes":
+    if await setting_of(node, "appendonly") != "yes":
         return "none"
-    match await _setting(node, "appendfsync"):
+    match await setting_of(node, "appendfsync"):
         case "always":
             return "always"
         case "everysec":
@@ -55,7 +55,7 @@ async def _durability(node: Node) -> Durability:
             return "none"
 
 
-async def _setting(node: Node, name: str) -> str:
+async def setting_of(node: Node, name: str) -> str:
     """A setting of the server; empty where it does not tell."""
     try:
         async with node.writer.line() as line:

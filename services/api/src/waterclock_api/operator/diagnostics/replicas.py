@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator
 from typing import cast
 
-from redis.exceptions import ResponseError
-
 from waterclock.log.client import Log
 from waterclock.log.connection.connections import facts, pack
-from waterclock.log.connection.errors import NotPermitted
-from waterclock.log.topology.node import Node
+from waterclock.log.server_checks import setting_of
 from waterclock_api.operator.diagnostics.checks import Finding, ok, warning
 
 CHECK = "replicas"
@@ -41,7 +38,7 @@ async def of_replicas(log: Log, wanted: int) -> AsyncGenerator[Finding]:
         if connected == 0:
             yield ok(CHECK, f"{where} has none")
         else:
-            least, lag = await _setting(node, _WRITE), await _setting(node, _LAG)
+            least, lag = await setting_of(node, _WRITE), await setting_of(node, _LAG)
             yield _of_settings(where, connected, least, lag)
 
 
@@ -65,13 +62,3 @@ def _of_settings(where: str, connected: int, least: str, lag: str) -> Finding:
         said = f"{where} takes writes for {lag} s after it last heard of its replicas ({_LAG}): {_WHY}"
         return warning(CHECK, said, f"set {_LAG} to {LAG_MOST} or less")
     return ok(CHECK, f"{where} has {connected}, and takes writes only while it hears from {least} of them")
-
-
-async def _setting(node: Node, name: str) -> str:
-    """A setting of the server; empty where it does not tell."""
-    try:
-        async with node.writer.line() as line:
-            found = cast("list[bytes]", await line.ask(pack("CONFIG", "GET", name)))
-    except (ResponseError, NotPermitted):
-        return ""
-    return found[1].decode() if found else ""
