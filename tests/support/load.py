@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support.clients import MONITOR, Asking
 from tests.support.listening import Listener
 from waterclock.kit.randomness import token
 
@@ -74,19 +75,16 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 
 
-class Load:
+class Load(Asking):
     """`answered` and `unsure` are triggers by their key, which is also the reason that their runs carry."""
 
     def __init__(self, api_url: str, *, seed: int) -> None:
-        self.jobs: dict[str, str] = {}  # name → id
+        super().__init__(api_url, patience=ANSWER)
         self.answered: dict[str, str] = {}  # key → run
         self.unsure: set[str] = set()
         self.followed: dict[str, Listener] = {}  # run → who listened to its stream
         self.answers: Counter[int] = Counter()
-        self.surprises: list[str] = []
-        self._url = f"{api_url}/v1/monitor"
         self._seed = seed
-        self._over = asyncio.Event()
 
     @classmethod
     async def begin(cls, api_url: str, jobs: Mapping[str, Mapping[str, Any]] = JOBS, *, seed: int = 0) -> Self:
@@ -100,7 +98,7 @@ class Load:
 
     def stream_of(self, name: str, *, hangs_up_after: int | None = None) -> Listener:
         """Somebody who listens to a job from its first event on."""
-        url = f"{self._url}/jobs/{self.jobs[name]}/logs/stream"
+        url = f"{self._url}{MONITOR}/jobs/{self.jobs[name]}/logs/stream"
         return Listener(url, after="0", hangs_up_after=hangs_up_after)
 
     async def succeeded(self, run_id: str) -> bool:
@@ -122,16 +120,6 @@ class Load:
             clients.create_task(self._ask("by-hand-serial", 6, pause=0.6), name="client of by-hand-serial")
             clients.create_task(self._flip(), name="client of flipped")
             clients.create_task(self._follow(), name="client of long")
-
-    def stop(self) -> None:
-        self._over.set()
-
-    async def end_schedules(self) -> None:
-        """From now on no job names an instant; what was requested goes on to its end."""
-        async with self._client() as client:
-            for job_id in self.jobs.values():
-                job = await self._insist(client, "GET", f"/jobs/{job_id}")
-                await self._insist(client, "PUT", f"/jobs/{job_id}", {**job, "cronExpression": None})
 
     async def _ask(self, name: str, number: int, *, pause: float) -> None:
         """Trigger now and then; sometimes twice with one key, at a later time, without waiting, or to cancel it."""
@@ -177,7 +165,7 @@ class Load:
         async with self._client() as client:
             while not self._over.is_set():
                 run_id = await self._trigger(client, "long", {})
-                listener = self.followed[run_id] = Listener(f"{self._url}/runs/{run_id}/logs/stream")
+                listener = self.followed[run_id] = Listener(f"{self._url}{MONITOR}/runs/{run_id}/logs/stream")
                 async with asyncio.timeout(PATIENCE):
                     await listener.listen()
 
@@ -228,14 +216,3 @@ class Load:
         if answer.status_code not in AWAY:
             self.surprises.append(f"{method} {path}: {answer.status_code} {answer.text}")
         return None
-
-    async def _pause(self, seconds: float) -> None:
-        """The pace of a client, cut short when all is over."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._over.wait()
-        except TimeoutError:
-            return
-
-    def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self._url, timeout=ANSWER, trust_env=False)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
+from tests.support.clients import MONITOR, Asking
 from tests.support.listening import Listener
 from waterclock.kit.randomness import token
 
@@ -21,7 +22,6 @@ ANSWER = 15.0  # s that a client waits
 AGAIN = 0.1  # s
 PATIENCE = 90.0  # s that it asks for one run
 PROBE = 0.25  # s
-MONITOR = "/v1/monitor"
 EVERY_SECOND = {"cronExpression": "* * * * * *", "invokeTarget": "test.noted"}
 SERIAL = {**EVERY_SECOND, "concurrent": "1", "invokeParams": {"seconds": 0.4}}
 
@@ -59,19 +59,16 @@ class Reader(Listener):
         self._more.set()
 
 
-class Pressure:
+class Pressure(Asking):
     """`answered`: runs by the key they were asked with, which is also the reason that they carry."""
 
     def __init__(self, url: str) -> None:
-        self.jobs: dict[str, str] = {}  # name → id
+        super().__init__(url, patience=ANSWER)
         self.answered: dict[str, str] = {}
         self.asked: list[Asked] = []
         self.seen: list[Seen] = []
         self.readers = [Reader(url), Reader(url)]
-        self.surprises: list[str] = []
-        self._url = url
         self._refused = ""  # the last answer that was none
-        self._over = asyncio.Event()
 
     async def begin(self) -> None:
         """Create the jobs: some of each second, and one of them that never overlaps itself."""
@@ -91,16 +88,6 @@ class Pressure:
             tasks.create_task(self._probe(), name="probe")
             for reader in self.readers:
                 tasks.create_task(reader.listen(), name="reader")
-
-    def stop(self) -> None:
-        self._over.set()
-
-    async def end_schedules(self) -> None:
-        """From now on no job names an instant."""
-        async with self._client() as client:
-            for job_id in self.jobs.values():
-                job = await self._insist(client, "GET", f"/jobs/{job_id}")
-                await self._insist(client, "PUT", f"/jobs/{job_id}", {**job, "cronExpression": None})
 
     async def trigger(self, job: str, wish: Mapping[str, Any]) -> str:
         """One run more, as it is wished for; its id."""
@@ -203,13 +190,3 @@ class Pressure:
         if answer.status_code != UNAVAILABLE or "problem+json" not in told:
             self.surprises.append(f"{method} {path}: {answer.status_code} ({told}) {answer.text[:300]}")
         return None
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._over.wait()
-        except TimeoutError:
-            return
-
-    def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=f"{self._url}{MONITOR}", timeout=ANSWER, trust_env=False)
