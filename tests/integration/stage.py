@@ -1,6 +1,8 @@
 """A log, a store and projectors on them: what the tests of the projector stand on."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,6 +11,7 @@ from redis.asyncio import Redis
 
 from tests.contract.log import build
 from tests.support.histories import entries_of
+from waterclock.kit.settings import PREFIX
 from waterclock.log import tail
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.liveness import sessions
@@ -108,6 +111,20 @@ async def work(log: Log, *numbers: int, job: JobId = build.J) -> None:
     await sessions.join(log, session, body=None)
     claimed = await build.grab(log, 1, slots=len(numbers), session=session, partition=partition)
     await build.finish(log, *(build.ending(grant) for grant in claimed.grants), partition=partition)
+
+
+async def waterclock(*words: str, **settings: str) -> tuple[int | None, str, str]:
+    """A verb as operators run it: its exit code, what it printed, and what it said beside."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "waterclock.cli", *words),
+        env=env | {f"{PREFIX}{name}": value for name, value in settings.items()},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(DEADLINE):
+        out, said = await process.communicate()
+    return process.returncode, out.decode(), said.decode()
 
 
 async def append(stage: Stage, events: list[StoredEvent], partition: int = 0) -> None:

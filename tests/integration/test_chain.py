@@ -1,28 +1,14 @@
 """`waterclock ledger verify --chain` of what projectors archived."""
 
-import asyncio
-import os
-import sys
-
 import msgspec
 
 from tests.contract.log import build
-from tests.integration.stage import DEADLINE, staged, work
+from tests.integration.stage import staged, waterclock, work
 from tests.integration.test_projector import clear, write_lines
 
 
 async def verify(postgres_url: str, *options: str) -> tuple[int | None, str, str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "waterclock.cli", "ledger", "verify", "--chain", *options),
-        env=env | {"WATERCLOCK_POSTGRES_URL": postgres_url},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(DEADLINE):
-        out, said = await process.communicate()
-    return process.returncode, out.decode(), said.decode()
+    return await waterclock("ledger", "verify", "--chain", *options, POSTGRES_URL=postgres_url)
 
 
 async def test_an_auditor_notes_the_head_and_finds_it_again(

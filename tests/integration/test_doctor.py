@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
-
 import msgspec
 import pytest
 
 from tests.contract.log import build
-from tests.integration.stage import DEADLINE, Stage, staged
+from tests.integration.stage import Stage, staged, waterclock
 from tests.support.servers import OwnValkey
 from waterclock.log.commands.bodies import part
 from waterclock.log.liveness.leadership import lead
@@ -40,14 +36,9 @@ async def asked(redis_url: str, prefix: str, postgres_url: str, **more: str) -> 
 
 
 async def verb(redis_url: str, prefix: str, postgres_url: str) -> tuple[int | None, str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")}
-    env |= {"WATERCLOCK_REDIS_URL": redis_url, "WATERCLOCK_KEY_PREFIX": prefix, "WATERCLOCK_POSTGRES_URL": postgres_url}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *("-m", "waterclock.cli", "doctor", "--json"), env=env, stdout=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(DEADLINE):
-        out, _ = await process.communicate()
-    return process.returncode, out.decode()
+    settings = {"REDIS_URL": redis_url, "KEY_PREFIX": prefix, "POSTGRES_URL": postgres_url}
+    code, out, _ = await waterclock("doctor", "--json", **settings)
+    return code, out
 
 
 async def led(stage: Stage) -> None:

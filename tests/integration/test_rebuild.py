@@ -1,26 +1,14 @@
 """`waterclock rebuild` beside a projector that goes on."""
 
 import asyncio
-import os
-import sys
 
 from tests.contract.log import build
-from tests.integration.stage import DEADLINE, Stage, staged, work
+from tests.integration.stage import Stage, staged, waterclock, work
 from tests.integration.test_projector import clear, write_lines
 
 
 async def rebuild(postgres_url: str, *options: str) -> tuple[int | None, str, str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("WATERCLOCK_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "waterclock.cli", "rebuild", *options),
-        env=env | {"WATERCLOCK_POSTGRES_URL": postgres_url},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(DEADLINE):
-        out, said = await process.communicate()
-    return process.returncode, out.decode(), said.decode()
+    return await waterclock("rebuild", *options, POSTGRES_URL=postgres_url)
 
 
 async def test_a_rebuild_says_what_differs_and_replaces_it_under_live_writes(

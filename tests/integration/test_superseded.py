@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
@@ -108,6 +108,16 @@ async def places(tmp_path: Path, key_prefix: str, migrated_postgres_url: str) ->
         staged(f"redis://{LOOPBACK}:{relay.port}", key_prefix, migrated_postgres_url) as stage,
     ):
         yield Places(replicas, relay, stage)
+
+
+Lone: TypeAlias = tuple[Server[Valkey], Stage]
+
+
+@pytest_asyncio.fixture
+async def lone(own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str) -> AsyncIterator[Lone]:
+    server = await own_valkey()
+    async with staged(server.url, key_prefix, migrated_postgres_url) as stage:
+        yield server, stage
 
 
 @asynccontextmanager
@@ -303,15 +313,10 @@ async def test_only_the_projector_is_led_to_the_promoted_replica(places: Places)
             assert {grant.run_id for grant in grants} == places.acked
 
 
-async def test_a_live_process_keeps_an_epoch_from_beginning_again(
-    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str, tmp_path: Path
-) -> None:
+async def test_a_live_process_keeps_an_epoch_from_beginning_again(lone: Lone, tmp_path: Path) -> None:
     """E3: both stores are put back to one moment in epoch 1, after a restart had begun epoch 2."""
-    server = await own_valkey()
-    async with (
-        staged(server.url, key_prefix, migrated_postgres_url) as stage,
-        await connect_anew(stage.pool) as connection,
-    ):
+    server, stage = lone
+    async with await connect_anew(stage.pool) as connection:
         await ensure_open(stage.log, connection, 0)
         await build.create(stage.log)
         damage.copy(server.program.data, tmp_path / "copy")
@@ -327,7 +332,7 @@ async def test_a_live_process_keeps_an_epoch_from_beginning_again(
         await connection.execute("UPDATE partitions SET opening = 1, opened = 1")
         await connection.execute("UPDATE openings_of_names SET opening = 1, opened = 1")
         await refused(lambda: build.ask(stage.log, build.wish(2)))  # it tells the partition of epoch 2
-        fresh = await Log.connect(LogSettings(url=server.url, prefix=key_prefix), role="fresh")
+        fresh = await Log.connect(LogSettings(url=server.url, prefix=stage.log.keys.prefix), role="fresh")
         try:
             assert fresh.floors.of(0) == 0
             await ensure_open(fresh, connection, 0)
@@ -337,15 +342,10 @@ async def test_a_live_process_keeps_an_epoch_from_beginning_again(
             await fresh.close()
 
 
-async def test_an_opening_that_cannot_write_uses_up_no_epochs(
-    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
-) -> None:
+async def test_an_opening_that_cannot_write_uses_up_no_epochs(lone: Lone) -> None:
     """H2: the log takes no writes, and is tried again and again."""
-    server = await own_valkey()
-    async with (
-        staged(server.url, key_prefix, migrated_postgres_url) as stage,
-        await connect_anew(stage.pool) as connection,
-    ):
+    server, stage = lone
+    async with await connect_anew(stage.pool) as connection:
         await ensure_open(stage.log, connection, 0)
         await server.kill()
         await server.start()
@@ -382,15 +382,10 @@ async def test_a_repair_that_comes_to_nothing_reserves_anew_but_not_each_second(
         assert await reservations.take(connection, 0, None, above=4, server="another") == 5
 
 
-async def test_an_epoch_in_which_fences_would_collide_is_not_opened(
-    own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str
-) -> None:
+async def test_an_epoch_in_which_fences_would_collide_is_not_opened(lone: Lone) -> None:
     """H1: something has put an epoch far beyond what fences can tell apart."""
-    server = await own_valkey()
-    async with (
-        staged(server.url, key_prefix, migrated_postgres_url) as stage,
-        await connect_anew(stage.pool) as connection,
-    ):
+    server, stage = lone
+    async with await connect_anew(stage.pool) as connection:
         await ensure_open(stage.log, connection, 0)
         await connection.execute("UPDATE partitions SET opening = 9000")
         await server.kill()
