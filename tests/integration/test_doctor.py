@@ -9,7 +9,7 @@ from tests.contract.log import build
 from tests.integration.stage import Stage, staged, waterclock
 from tests.support.servers import OwnValkey
 from waterclock.log.commands.bodies import part
-from waterclock.log.liveness.leadership import lead
+from waterclock.log.liveness.leadership import acquire
 from waterclock.log.liveness.projector_end import telling
 from waterclock.log.liveness.sessions import join, leave
 from waterclock.log.recovery.lost_runs import say_lost
@@ -44,7 +44,7 @@ async def verb(redis_url: str, prefix: str, postgres_url: str) -> tuple[int | No
 async def led(stage: Stage) -> None:
     body = part(LeadershipTaken, scheduler="one")
     for partition in range(stage.log.partitions):
-        await lead(stage.log, partition, scheduler="one", ttl_ms=60_000, body=body, next_at=0)
+        await acquire(stage.log, partition, scheduler="one", ttl_ms=60_000, body=body, next_at=0)
 
 
 async def test_a_deployment_is_well_or_what_is_wrong_is_named(

@@ -138,7 +138,7 @@ def same(before: Held, after: Held) -> None:
 async def test_a_log_that_lost_everything_holds_again_what_it_held(
     own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_opening, "lose", lost_nothing)
+    monkeypatch.setattr(api_opening, "return_attempts", lost_nothing)
     async with installed(own_valkey, key_prefix, migrated_postgres_url) as one:
         play = TellingPlay(one.log, seed)
         await play.begin()
@@ -404,7 +404,7 @@ async def test_a_log_is_repaired_from_what_is_kept_of_the_archive(
     own_valkey: OwnValkey, key_prefix: str, migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All events are of a month that was dropped, but for what is needed."""
-    monkeypatch.setattr(api_opening, "lose", lost_nothing)
+    monkeypatch.setattr(api_opening, "return_attempts", lost_nothing)
     async with installed(own_valkey, key_prefix, migrated_postgres_url) as one:
         play = TellingPlay(one.log, 7)
         await play.begin()

@@ -66,7 +66,7 @@ async def usurper(name: str, log: Log, clock: VirtualClock) -> None:
 
 async def _usurp(name: str, log: Log, clock: VirtualClock, clocks: StoreClocks) -> None:
     sent_at = clock.monotonic()
-    lead = await leadership.lead(
+    lead = await leadership.acquire(
         log, 0, scheduler=name, ttl_ms=1000, body=part(LeadershipTaken, scheduler=name, actor="scheduler")
     )
     clocks.of(0).heard(lead.now)

@@ -43,16 +43,16 @@ from waterclock.store import api_keys
 from waterclock.store.connection.lanes import statement_seconds
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.readmodels.wait_for_position import wait_for
-from waterclock_api.access.csrf import Sites
+from waterclock_api.access.csrf import CsrfProtection
 from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.access.secret import new_secret
 from waterclock_api.app import application, assembled
 from waterclock_api.dependencies import Dependencies
-from waterclock_api.http.cors import Shared
-from waterclock_api.http.gateway import Fronted
+from waterclock_api.http.cors import CrossOrigin
+from waterclock_api.http.gateway import BehindGateway
 from waterclock_api.http.server import serve
 from waterclock_api.projector import service
-from waterclock_api.telemetry.instrumentation import Observed
+from waterclock_api.telemetry.instrumentation import Instrumented
 from waterclock_dev.servers.ports import LOOPBACK, free_port
 
 QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))
@@ -279,9 +279,13 @@ async def assembled_rig(
                 max_size=connections,
                 statement_timeout=statement_seconds(connections, read_timeout),
             ) as pool,
-            assembled(log, pool, proxies=trusted_networks(proxies), sites=Sites(hosts, origins), **more) as parts,
+            assembled(
+                log, pool, proxies=trusted_networks(proxies), csrf=CsrfProtection(hosts, origins), **more
+            ) as parts,
         ):
-            app = Fronted(Shared(Observed(application(parts)), origins), trusted_networks(proxies), path_prefix)
+            app = BehindGateway(
+                CrossOrigin(Instrumented(application(parts)), origins), trusted_networks(proxies), path_prefix
+            )
             transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
             async with (
                 httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,

@@ -25,7 +25,7 @@ from waterclock.log.connection.errors import Unreadable
 from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
 from waterclock.model.ids import JobId, due_run
 from waterclock.model.timestamps import millis, stamp
-from waterclock_scheduler.change_feed import Doorbell
+from waterclock_scheduler.change_feed import ChangeFeed
 
 EVERY_SECOND = "* * * * * *"
 
@@ -224,7 +224,7 @@ async def test_what_is_known_is_decided_while_the_rest_is_read(stage: Stage, mon
 async def test_a_job_that_is_gone_when_all_are_read_again_is_known_no_more(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Doorbell, "rung", _nothing)  # only a reading of all will tell
+    monkeypatch.setattr(ChangeFeed, "rung", _nothing)  # only a reading of all will tell
     caplog.set_level("INFO", "waterclock_scheduler.decider")
     kept = await stage.create(EVERY_SECOND)
     gone = await stage.create("0 0 1 1 *")
@@ -239,7 +239,7 @@ async def test_a_job_that_is_gone_when_all_are_read_again_is_known_no_more(
     assert_unbroken(kept, await stage.decisions(kept))
 
 
-async def _nothing(_: Doorbell) -> set[JobId]:
+async def _nothing(_: ChangeFeed) -> set[JobId]:
     return set()
 
 

@@ -111,7 +111,7 @@ async def test_the_result_of_a_worker_that_was_paused_too_long_is_refused(shop: 
         refused = await shop.event(ResultRefused, run)
         assert refused.attempt == 1
         await process.says("session lost")
-        joined = await shop.event(WorkerJoined, worker="p", count=2)  # it took a new seat
+        joined = await shop.event(WorkerJoined, worker="p", count=2)  # it took a new ours
         assert joined.session != (await shop.event(WorkerJoined, worker="p")).session
     assert [tag for tag in shop.story(run) if tag == "run.succeeded"] == ["run.succeeded"]
 
@@ -149,10 +149,10 @@ async def test_an_executor_that_blocks_its_loop_stops_no_one_else(shop: Shop) ->
 async def test_runs_held_in_its_name_that_a_worker_does_not_know_are_handed_back(shop: Shop) -> None:
     async with shop.worker(samples.hangs, slots=1, queues=("low",)) as worker:
         session = (await shop.event(WorkerJoined)).session
-        [seat] = worker._seats  # pyright: ignore[reportPrivateUsage]
-        while seat.claiming:  # noqa: ASYNC110 - there is no event for it, and it takes a millisecond
+        [ours] = worker._sessions  # pyright: ignore[reportPrivateUsage]
+        while ours.claiming:  # noqa: ASYNC110 - there is no event for it, and it takes a millisecond
             await asyncio.sleep(0)
-        seat.claims = 7
+        ours.claims = 7
         run = await shop.run("t.hang")
         claimed = await claim(
             shop.log, 0, session=session, number=7, slots=1, queues=[QueueCredit(name="default", weight=1)],

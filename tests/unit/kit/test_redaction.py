@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from waterclock.kit.redaction import SHOWN, Concealer, passwords
+from waterclock.kit.redaction import SHOWN, Redactor, passwords
 
 AWKWARD = "pa/ss%+&@\"w'o\\rd é€😀"
 
@@ -27,7 +27,7 @@ def test_it_is_found_in_every_common_spelling(secret: str) -> None:
         *(base64.b64encode(b"user:"[:n] + raw + b"tail"[:m]).decode() for n in range(6) for m in range(5)),
         base64.urlsafe_b64encode(raw).decode(),
     ]  # fmt: skip
-    concealed = Concealer([secret])
+    concealed = Redactor([secret])
     for way in ways:
         assert SHOWN in concealed(f"before {way} after"), way
 
@@ -44,7 +44,7 @@ def test_it_is_found_where_every_character_of_it_is_encoded(secret: str) -> None
         "".join(f"&#x{ord(sign):X};" for sign in secret),
         *(base64.b32encode(b"user:"[:n] + raw + b"tail"[:m]).decode() for n in range(6) for m in range(5)),
     ]  # fmt: skip
-    concealed = Concealer([secret])
+    concealed = Redactor([secret])
     for way in ways:
         assert SHOWN in concealed(f"before {way} after"), way
         assert secret not in concealed(way)
@@ -53,23 +53,23 @@ def test_it_is_found_where_every_character_of_it_is_encoded(secret: str) -> None
 @given(st.text(min_size=6, max_size=30))
 def test_what_is_told_holds_no_secret_whatever_it_is_made_of(secret: str) -> None:
     assume(set(secret) != {"a"})  # of which there would be one more
-    concealed = Concealer([secret])
+    concealed = Redactor([secret])
     assert concealed(f"a{secret}b") == f"a{SHOWN}b"
     assert secret not in concealed.known(json.dumps({"deep": [secret]}))
 
 
 def test_texts_without_a_secret_are_as_they_were() -> None:
     text = "http://host:80/x?at=a@b.example 'quoted' %2F 100% of https://user@host"
-    assert Concealer([AWKWARD])(text) == text
+    assert Redactor([AWKWARD])(text) == text
 
 
 def test_one_secret_within_another_leaves_no_rest() -> None:
-    concealed = Concealer(["hushed", "hushed-up"]).adding("all-hushed-up")
+    concealed = Redactor(["hushed", "hushed-up"]).adding("all-hushed-up")
     assert concealed("all-hushed-up hushed-up hushed") == f"{SHOWN} {SHOWN} {SHOWN}"
 
 
 def test_too_short_a_secret_would_be_everywhere() -> None:
-    assert Concealer(["a", ""])("a cat") == "a cat"
+    assert Redactor(["a", ""])("a cat") == "a cat"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_too_short_a_secret_would_be_everywhere() -> None:
     ],
 )
 def test_no_password_of_a_url_is_told(text: str, told: str) -> None:
-    assert Concealer()(text) == told
+    assert Redactor()(text) == told
 
 
 def test_a_process_knows_the_secrets_of_its_environment(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_process_knows_the_secrets_of_its_environment(tmp_path: Path) -> None:
 
 def test_a_secret_is_hidden_without_the_end_of_line_that_it_was_set_with() -> None:
     found = passwords({"WATERCLOCK_HTTP_REFERENCES": "env:BOOKS_TOKEN@books.example", "BOOKS_TOKEN": "hush-hush\n"})
-    assert Concealer(found).known("token hush-hush.") == f"token {SHOWN}."
+    assert Redactor(found).known("token hush-hush.") == f"token {SHOWN}."
 
 
 def test_headers_for_the_collector_are_secrets_also_where_they_cannot_be_read() -> None:
@@ -130,7 +130,7 @@ def test_headers_for_the_collector_are_secrets_also_where_they_cannot_be_read() 
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20hush-token-1, x-on=true",
         "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "hush-token-2: no header",
     }
-    concealed = Concealer(passwords(environment))
+    concealed = Redactor(passwords(environment))
 
     assert concealed("bad header Bearer hush-token-1, it is true") == f"bad header {SHOWN}, it is true"
     assert concealed("Header format invalid! hush-token-2: no header") == f"Header format invalid! {SHOWN}"

@@ -14,7 +14,7 @@ from litestar.datastructures import State
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.kit.telemetry.catalog import exposed
 from waterclock.log.client import Log
-from waterclock.log.commands.batching import Gathering
+from waterclock.log.commands.batching import RequestBatches
 from waterclock.log.liveness.store_clock import StoreClocks
 from waterclock.log.recovery.losses import Losses
 from waterclock.model.positions import Position
@@ -22,14 +22,14 @@ from waterclock.store.archive import ArchiveReader
 from waterclock.store.connection.lanes import lanes_of
 from waterclock.store.connection.pool import Pool
 from waterclock.store.readmodels.wait_for_position import Projected
-from waterclock_api.access.api_keys import Keyring
-from waterclock_api.access.csrf import Sites
+from waterclock_api.access.api_keys import ApiKeyCache
+from waterclock_api.access.csrf import CsrfProtection
 from waterclock_api.access.guard import ACCESS, Access, Limits, admit
 from waterclock_api.access.proxies import Networks
 from waterclock_api.access.token_settings import TokenSettings, tokens_of
-from waterclock_api.commands.job_cache import JobMemory
+from waterclock_api.commands.job_cache import JobCache
 from waterclock_api.consistency.losses import Acknowledged, first_archived
-from waterclock_api.consistency.reachability import Reaching
+from waterclock_api.consistency.reachability import Reachability
 from waterclock_api.dependencies import PARTS, Dependencies
 from waterclock_api.http.options import heads_of, options_of
 from waterclock_api.http.problems import OUTAGES, to_response
@@ -96,7 +96,7 @@ async def assembled(
     tokens: TokenSettings | None = None,
     proxies: Networks = (),
     limits: Limits | None = None,
-    sites: Sites | None = None,
+    csrf: CsrfProtection | None = None,
     closed: bool = False,
     budget: Budget | None = None,
 ) -> AsyncGenerator[Dependencies]:
@@ -111,14 +111,14 @@ async def assembled(
 
     projected, lanes = Projected(pool, opened), lanes_of(pool)
     store_clocks, outages = StoreClocks(clock), Outages(clock)
-    keyring = Keyring(lanes.own, clock)
+    keyring = ApiKeyCache(lanes.own, clock)
     await keyring.begin()
-    reaching = Reaching(log, lanes.own)
+    reaching = Reachability(log, lanes.own)
     await reaching.begin()
     registry = Registry(log, lanes.own, projected, clock)
     known = tokens_of(tokens or TokenSettings(), clock)
     access = Access(
-        keyring, known, proxies, clock=clock, closed=closed, limits=limits or Limits(), sites=sites or Sites()
+        keyring, known, proxies, clock=clock, closed=closed, limits=limits or Limits(), csrf=csrf or CsrfProtection()
     )
 
     def look(answers: bool) -> None:
@@ -142,14 +142,14 @@ async def assembled(
     )
     async with _at_work(works) as tasks, hub:
         exposition = exposed("api")
-        Measured(log, lanes.own, lambda: hub.seats, clock).told_by(exposition)
+        Measured(log, lanes.own, lambda: hub.subscriptions, clock).told_by(exposition)
         yield Dependencies(
             log=log,
-            gathering=Gathering(log, tasks, acknowledged.note),
+            gathering=RequestBatches(log, tasks, acknowledged.note),
             lanes=lanes,
             projected=projected,
             registry=registry,
-            memory=JobMemory(log),
+            memory=JobCache(log),
             notes=JobNotes(registry),
             hub=hub,
             clock=clock,

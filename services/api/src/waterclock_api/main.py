@@ -31,15 +31,15 @@ from waterclock.store.connection.pool import open_pool, unopened_pool
 from waterclock.store.connection.startup import open_or_stopped, soon_open
 from waterclock.store.partitioning import present
 from waterclock_api.access.anonymous import MEANS, SETTING, check_names, is_keyless, why_not
-from waterclock_api.access.csrf import Sites, allowed_hosts, cors_origins
+from waterclock_api.access.csrf import CsrfProtection, allowed_hosts, cors_origins
 from waterclock_api.access.guard import Access, Limits
 from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.app import application, assembled
 from waterclock_api.consistency.identity import make_installation
 from waterclock_api.consistency.lag import Lags
-from waterclock_api.http.cors import Shared
-from waterclock_api.http.gateway import Fronted, RequestIds, path_prefix
+from waterclock_api.http.cors import CrossOrigin
+from waterclock_api.http.gateway import BehindGateway, RequestIds, path_prefix
 from waterclock_api.http.server import CONNECTIONS, check_free, serve
 from waterclock_api.limits.client_connections import connections_at_most
 from waterclock_api.limits.memory_budget import Budget
@@ -55,7 +55,7 @@ from waterclock_api.settings import (
     log_settings,
     queues_of,
 )
-from waterclock_api.telemetry.instrumentation import Observed
+from waterclock_api.telemetry.instrumentation import Instrumented
 from waterclock_api.telemetry.metrics import tell_lags
 
 LOG_FAULTS = (LogUnfit, LogUnavailable)
@@ -114,7 +114,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 limits=Limits(caller=own.rate_limit, address=own.rate_limit_address),
                 budget=Budget(own.held_bytes),
                 closed=not is_keyless(own),
-                sites=Sites(hosts, origins),
+                csrf=CsrfProtection(hosts, origins),
             ) as parts,
             pushing(parts.exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}:{own.port}"),
         ):
@@ -124,7 +124,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 calm_collector()
                 _log.info("ready", extra={"url": f"http://{authority(own.host, own.port)}"})
 
-            app = Fronted(Shared(Observed(application(parts)), origins), proxies, prefix)
+            app = BehindGateway(CrossOrigin(Instrumented(application(parts)), origins), proxies, prefix)
             await serve(
                 app,
                 own.host,

@@ -1,7 +1,7 @@
 """What a scheduler hears and says by FastStream: what may be lost and heard again.
 
 Doorbells of changed jobs, word of other schedulers, words of an operator. No guarantee rests on them: the walk looks at
-its doorbell itself, and who hears of nobody leads what nobody leads.
+its change_feed itself, and who hears of nobody leads what nobody leads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from waterclock_scheduler.discovery import SAID_EVERY_S
 from waterclock_scheduler.leadership import wait
 from waterclock_scheduler.scheduler import Scheduler
 
-_TOGETHER = 500  # entries of a doorbell in one read
+_TOGETHER = 500  # entries of a change_feed in one read
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Messages:
 
     def _hear_doorbell(self, partition: int, since_ms: int) -> None:
         async def written(said: JobWritten) -> None:
-            """The doorbell `changes` of a partition."""
+            """The change_feed `changes` of a partition."""
             self._scheduler.changed(partition, JobId(said.job))
 
         changes = StreamSub(

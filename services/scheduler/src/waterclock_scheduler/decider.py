@@ -17,7 +17,7 @@ from contextlib import aclosing
 
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import catalog, traces
-from waterclock.kit.telemetry.log_lines import Outage, Sparing
+from waterclock.kit.telemetry.log_lines import Outage, Throttle
 from waterclock.log.client import Log
 from waterclock.log.commands import jobs, requests
 from waterclock.log.commands.jobs import StoredJob
@@ -29,11 +29,11 @@ from waterclock.model.timestamps import stamp
 from waterclock_scheduler import tracing
 from waterclock_scheduler.agenda import Agenda
 from waterclock_scheduler.batches import Batch, batches
-from waterclock_scheduler.change_feed import Doorbell
+from waterclock_scheduler.change_feed import ChangeFeed
 from waterclock_scheduler.leadership import Term, wait
 
 LOOK_S = 0.5
-"""How often the doorbell is looked at, whatever was heard; and so the longest rest."""
+"""How often the change_feed is looked at, whatever was heard; and so the longest rest."""
 BETWEEN_S = 0.25
 """How often what is due is decided while jobs are read: more calls of fewer jobs would keep the reading up."""
 LATE_MS = 5_000
@@ -53,14 +53,14 @@ class Walk:
         self._store_clock = term.store_clock
         self._clock = clock
         self._agenda = Agenda()
-        self._doorbell = Doorbell(log, term.partition)
+        self._doorbell = ChangeFeed(log, term.partition)
         self._changed: set[JobId] = set()  # jobs to be read again
         self._stale = False  # the agenda
         self._wake = asyncio.Event()
         self._looked_at = 0.0  # monotonic
         self._held_until = 0.0  # monotonic: the store would not decide
         self._able_since = 0  # ms, by the store's clock
-        self._sparing = Sparing(10)
+        self._sparing = Throttle(10)
         self._held = Outage(log_line, "nothing decided", "decided again", partition=term.partition)
 
     async def run(self) -> None:

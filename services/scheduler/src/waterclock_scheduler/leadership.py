@@ -58,7 +58,7 @@ class Term:
         self._trusted_until = sent_at + (lead.until - lead.now) / 1000 - MARGIN_S
 
 
-class Terms:
+class Leadership:
     """`work` is what a leader does, until its term is over or an error of the log ends both."""
 
     def __init__(
@@ -126,7 +126,7 @@ class Terms:
         finally:
             del self.held[partition]
         if not term.lost:
-            await leadership.resign(self._log, partition, scheduler=self._peers.scheduler, term=term.number)
+            await leadership.release(self._log, partition, scheduler=self._peers.scheduler, term=term.number)
             log_line.info("resigned", extra={"partition": partition, "term": term.number})
         return pause
 
@@ -160,7 +160,7 @@ class Terms:
         term.over.set()
 
     async def _lead(self, partition: int, next_at: int | None) -> Lead:
-        lead = await leadership.lead(
+        lead = await leadership.acquire(
             self._log,
             partition,
             scheduler=self._peers.scheduler,

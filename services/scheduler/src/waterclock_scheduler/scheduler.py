@@ -10,7 +10,7 @@ from waterclock.log.client import Log
 from waterclock.model.ids import JobId
 from waterclock_scheduler.decider import Walk
 from waterclock_scheduler.discovery import Peers
-from waterclock_scheduler.leadership import Term, Terms
+from waterclock_scheduler.leadership import Leadership, Term
 from waterclock_scheduler.pauses import keep_pauses
 
 
@@ -21,7 +21,7 @@ class Scheduler:
         self._ttl_s = ttl_s
         self._clock = clock
         self._walks: dict[int, Walk] = {}
-        self._terms: Terms | None = None
+        self._terms: Leadership | None = None
 
     async def run(self, log: Log, stop: asyncio.Event) -> None:
         """Lead and decide until `stop`; then hand over."""
@@ -36,7 +36,7 @@ class Scheduler:
             finally:
                 del self._walks[term.partition]
 
-        self._terms = Terms(log, self.peers, ttl_s=self._ttl_s, clock=self._clock, work=work)
+        self._terms = Leadership(log, self.peers, ttl_s=self._ttl_s, clock=self._clock, work=work)
         await self._terms.compete(stop)
 
     @property

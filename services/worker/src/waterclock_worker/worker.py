@@ -1,6 +1,6 @@
 """The worker: what it is made of, from its start to its drain.
 
-I/O loop       claims · doorbells · endings · records · timers of delayed runs · sweeps · children
+I/O loop       claims · wake_up · endings · records · timers of delayed runs · sweeps · children
 leases         a thread: renewals
 executors      a thread with a loop for `async def`, threads for `def`, processes for `subprocess=True`
 
@@ -30,16 +30,16 @@ from waterclock.model.ids import RunId
 from waterclock.model.names import normal
 from waterclock.model.stored_parameters import UnfitParams
 from waterclock_worker.announced_places import NOWHERE, Reach
-from waterclock_worker.claiming.claim import Claimer, Doorbell, listen
-from waterclock_worker.claiming.delayed import Promoter
+from waterclock_worker.claiming.claim import Claimer, WakeUp, listen
+from waterclock_worker.claiming.delayed import DelayedRuns
 from waterclock_worker.claiming.leases import Leases
-from waterclock_worker.claiming.poison import Suspects
-from waterclock_worker.claiming.sessions import Seat
+from waterclock_worker.claiming.poison import PoisonRuns
+from waterclock_worker.claiming.sessions import PartitionSession
 from waterclock_worker.claiming.store_clock import StoreClock
 from waterclock_worker.execution import metrics
 from waterclock_worker.execution.capture import captured
 from waterclock_worker.execution.guarded_loop import AsyncioLoop, NewLoop, own_tasks_told
-from waterclock_worker.execution.pool import Running
+from waterclock_worker.execution.pool import AttemptPool
 from waterclock_worker.registry import Registry
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.stored_parameters import unfit_jobs
@@ -74,10 +74,10 @@ class Worker:
         self._specs = registry.specs(reach.references)
         self._places = reach.places
         self._queues = _chosen(store.queues, settings)
-        self._suspects = Suspects()
-        self._seats = [Seat(partition) for partition in range(store.partitions)]
+        self._poison_runs = PoisonRuns()
+        self._sessions = [PartitionSession(partition) for partition in range(store.partitions)]
         self._drain = asyncio.Event()
-        self._running: Running | None = None
+        self._running: AttemptPool | None = None
         self._unfit: tuple[UnfitParams, ...] = ()
         self._claimers: list[Claimer] = []
         self.clock = StoreClock()
@@ -98,21 +98,21 @@ class Worker:
 
     def is_called(self, name: str) -> bool:
         """Whether an operator who says `name` means this worker: its name, or one of its sessions."""
-        return name == self._settings.name or any(seat.session == name for seat in self._seats)
+        return name == self._settings.name or any(ours.session == name for ours in self._sessions)
 
     def cancel(self, run_id: RunId) -> None:
         """The run's cancel is in the log: stop its attempt, if it is here."""
-        attempt = self._seats[self._log.partition_of(run_id)].attempt_of(run_id)
+        attempt = self._sessions[self._log.partition_of(run_id)].attempt_of(run_id)
         if attempt is not None:
             attempt.stop("cancelled")
 
     def report(self) -> Report:
         """Ready: it could start another run now. Unanswered: endings that the log has not answered."""
-        held = [attempt for seat in self._seats for attempt in seat.attempts.values()]
+        held = [attempt for ours in self._sessions for attempt in ours.attempts.values()]
         return Report(
             ready=self.ready.is_set() and not self._drain.is_set() and self._trusted(),
             said={
-                "session": self._seats[0].session,
+                "session": self._sessions[0].session,
                 "slots": self._settings.slots,
                 "running": sum(attempt.ending is None for attempt in held),
                 "unanswered": sum(attempt.ending is not None for attempt in held),
@@ -123,14 +123,14 @@ class Worker:
 
     async def look(self) -> None:
         """Set the gauges of what is so now."""
-        held = [attempt for seat in self._seats for attempt in seat.attempts.values()]
+        held = [attempt for ours in self._sessions for attempt in ours.attempts.values()]
         own_loops = 0 if self._running is None else len(self._running.alone)
         metrics.standing(self._settings.slots, held, own_loops=own_loops)
 
     async def _serve(self, tasks: asyncio.TaskGroup) -> None:
-        running = self._running = Running(
+        running = self._running = AttemptPool(
             self._log,
-            self._seats,
+            self._sessions,
             self._registry,
             slots=self._settings.slots,
             clock=self.clock,
@@ -139,7 +139,7 @@ class Worker:
             answered=self._answered,
         )
         leases = Leases(
-            self._seats,
+            self._sessions,
             self._log_settings,
             self._settings,
             self.clock,
@@ -164,19 +164,19 @@ class Worker:
 
     def _answered(self, grant: Grant) -> None:
         """The end of an attempt is answered. Of suspects another may be claimed then, which was not given before."""
-        if self._suspects.ended(grant):
+        if self._poison_runs.ended(grant):
             for claimer in self._claimers:
-                claimer.doorbell.knock()
+                claimer.wake_up.wake()
 
-    def _start(self, tasks: asyncio.TaskGroup, running: Running) -> None:
-        for seat in self._seats:
-            partition = seat.partition
-            promoter = Promoter(self._log, partition, self.clock)
+    def _start(self, tasks: asyncio.TaskGroup, running: AttemptPool) -> None:
+        for ours in self._sessions:
+            partition = ours.partition
+            promoter = DelayedRuns(self._log, partition, self.clock)
             claimer = Claimer(
                 self._log,
-                seat,
+                ours,
                 running,
-                self._suspects,
+                self._poison_runs,
                 worker=self._settings.name,
                 queues=self._queues,
                 strict=self._settings.strict,
@@ -192,13 +192,13 @@ class Worker:
             tasks.create_task(promoter.run(), name=f"promote in {partition}")
             tasks.create_task(sweeper.run(), name=f"sweep {partition}")
         for group in self._log.groups:
-            bells = {partition: self._claimers[partition].doorbell for partition in group}
-            hearing = listen(self._log, bells, cancel=self.cancel, back=lambda bells=bells: _knock(bells))
+            wake_ups = {partition: self._claimers[partition].wake_up for partition in group}
+            hearing = listen(self._log, wake_ups, cancel=self.cancel, back=lambda wake_ups=wake_ups: _wake(wake_ups))
             tasks.create_task(hearing, name=f"listen to {group}")
         tasks.create_task(self.clock.follow(self._log), name="follow the store's clock")
         tasks.create_task(Losses(self._log, actor="worker").keep(), name="tell losses")
 
-    async def _empty(self, running: Running) -> None:
+    async def _empty(self, running: AttemptPool) -> None:
         """Let what runs end, for a time; then ask it to stop; then give back what is left."""
         log.info("draining", extra={"running": len(running.active())})
         for claimer in self._claimers:
@@ -212,7 +212,7 @@ class Worker:
             log.error("endings were not answered; a sweeper will find the runs", extra=self.report().said)
 
     async def _leave(self) -> None:
-        for place, session in enumerate(dict.fromkeys(seat.session for seat in self._seats if seat.session)):
+        for place, session in enumerate(dict.fromkeys(ours.session for ours in self._sessions if ours.session)):
             left = WorkerLeft(session=session, worker=self._settings.name, reason="drained")
             try:
                 await leave(self._log, session, body=body_of(left) if place == 0 else None)
@@ -244,32 +244,32 @@ class Worker:
         )
 
     def _opened(self) -> None:
-        if all(seat.session for seat in self._seats) and not self.ready.is_set():
+        if all(ours.session for ours in self._sessions) and not self.ready.is_set():
             self.ready.set()
             log.info("ready", extra={"worker": self._settings.name, "slots": self._settings.slots})
 
     def _trusted(self) -> bool:
         now = self.clock.monotonic()
-        return all(seat.session and now < seat.trusted_until for seat in self._seats)
+        return all(ours.session and now < ours.trusted_until for ours in self._sessions)
 
-    def _lost(self, seat: Seat, session: str) -> None:
-        self._claimers[seat.partition].lost(session)
+    def _lost(self, ours: PartitionSession, session: str) -> None:
+        self._claimers[ours.partition].lost(session)
 
-    def _renewed(self, seat: Seat, session: str, asked_at: float, held: list[Held]) -> None:
+    def _renewed(self, ours: PartitionSession, session: str, asked_at: float, held: list[Held]) -> None:
         """What a renewal says: cancels, runs that were taken from us, and runs held in our name that we do not know."""
-        if seat.session != session:
+        if ours.session != session:
             return
         for one in held:
-            if one.cancel and one.fence in seat.attempts:
-                seat.attempts[one.fence].stop("cancelled")
-        for attempt in seat.bereft(held, asked_at=asked_at):
+            if one.cancel and one.fence in ours.attempts:
+                ours.attempts[one.fence].stop("cancelled")
+        for attempt in ours.bereft(held, asked_at=asked_at):
             log.warning("run was taken away", extra={"run": attempt.name})
             attempt.lose()
-            seat.bereaved = True
+            ours.bereaved = True
         assert self._running is not None
-        for one in seat.strangers(held):
+        for one in ours.strangers(held):
             log.warning("unknown run handed back", extra={"run": one.run_id})
-            self._running.endings[seat.partition].put(_returned(one))
+            self._running.endings[ours.partition].put(_returned(one))
 
 
 class _Drained(Exception):
@@ -311,9 +311,9 @@ def _unannounced(session: str) -> None:
     del session
 
 
-def _knock(bells: dict[int, Doorbell]) -> None:
-    for bell in bells.values():
-        bell.knock()
+def _wake(wake_ups: dict[int, WakeUp]) -> None:
+    for bell in wake_ups.values():
+        bell.wake()
 
 
 async def _within(seconds: float, work: Coroutine[Any, Any, None]) -> bool:

@@ -28,7 +28,7 @@ _SHORTEST_HEADER = 8  # the same of a header's value: many are words
 _SHORTEST_CORE = 6  # the same of Base64 and Base32
 
 
-class Concealer:
+class Redactor:
     """Takes secrets out of texts, and passwords out of URLs, whoever they belong to. Immutable."""
 
     __slots__ = ("_codes", "_patterns", "_secrets")
@@ -40,8 +40,8 @@ class Concealer:
         self._patterns = [re.compile("".join(map(_sign, secret))) for secret in longest_first]
         self._codes = _by_sign({code for secret in self._secrets for code in _encoded(secret)})
 
-    def adding(self, *secrets: str) -> Concealer:
-        return Concealer({*self._secrets, *secrets})
+    def adding(self, *secrets: str) -> Redactor:
+        return Redactor({*self._secrets, *secrets})
 
     def __call__(self, text: str) -> str:
         if "@" in text and "://" in text:
@@ -87,9 +87,9 @@ def passwords(environment: Mapping[str, str]) -> set[str]:
 
 
 @cache
-def own() -> Concealer:
+def own() -> Redactor:
     """Of what this process was told in its environment."""
-    return Concealer(passwords(os.environ))
+    return Redactor(passwords(os.environ))
 
 
 def _text_of(path: str | None) -> str:

@@ -14,7 +14,7 @@ class _Done(msgspec.Struct, frozen=True):
     status: Literal["done"]
 
 
-_ABLE = Script("able", _Done)
+_CHECK = Script("check_writable", _Done)
 
 
 async def check_writable(log: Log) -> None:
@@ -28,9 +28,9 @@ async def check_writable(log: Log) -> None:
     for partitions in log.groups:
         await check_server(log, partitions[0])
     if log.nodes.clustered:  # names may be on a server of their own
-        await log.call_names(_ABLE, {})
+        await log.call_names(_CHECK, {})
 
 
 async def check_server(log: Log, partition: int) -> None:
     """As `check_writable`, of the server that holds a partition."""
-    await log.call(_ABLE, partition, {})
+    await log.call(_CHECK, partition, {})

@@ -22,7 +22,7 @@ import msgspec
 from waterclock.executors.context import RunContext
 from waterclock.executors.definition import AnyExecutor, Executor
 from waterclock.executors.lifespans import AnyLifespan, LoopValues, ThreadValues
-from waterclock.kit.redaction import Concealer
+from waterclock.kit.redaction import Redactor
 from waterclock.model.events import Level, StepStatus
 
 
@@ -50,7 +50,7 @@ class Told:
         self.lines: list[ToldLine] = []
         self.result: Any = None
         self.cancelled = False
-        self._concealed = Concealer()
+        self._concealed = Redactor()
         self._lock = threading.Lock()
         self._began: dict[str, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -12,7 +12,7 @@ from tests.contract.log.build import QUEUES, create, events_of, open_all, run_of
 from tests.support.memory.connection import memory_log, wall_us
 from tests.support.memory.store import Store
 from waterclock.log.client import Log
-from waterclock.log.commands.batching import MOST, Gathering
+from waterclock.log.commands.batching import MOST, RequestBatches
 from waterclock.log.commands.idempotency import Command, KeyReused, Replayed
 from waterclock.log.commands.requests import (
     Blocked,
@@ -78,7 +78,7 @@ async def test_what_comes_at_once_goes_in_one_call(log: Log) -> None:
     wake = log.keys.partition(0, "wake")
     rung = await log.execute(wake, "XLEN", wake)
     async with asyncio.TaskGroup() as tasks:
-        gathering = Gathering(log, tasks)
+        gathering = RequestBatches(log, tasks)
         answers = [tasks.create_task(ask(gathering, number)) for number in range(50)]
     places = [place(answer.result()) for answer in answers]
     assert places == sorted(set(places))
@@ -87,7 +87,7 @@ async def test_what_comes_at_once_goes_in_one_call(log: Log) -> None:
 
 async def test_what_comes_while_a_call_is_under_way_goes_with_the_next() -> None:
     async with held() as (log, gate), asyncio.TaskGroup() as tasks:
-        gathering = Gathering(log, tasks)
+        gathering = RequestBatches(log, tasks)
         first = tasks.create_task(ask(gathering, 0))
         await gate.reached.wait()
         others = [tasks.create_task(ask(gathering, number)) for number in range(1, MOST + 11)]
@@ -106,7 +106,7 @@ async def test_what_comes_while_a_call_is_under_way_goes_with_the_next() -> None
 async def test_large_requests_go_alone() -> None:
     async with held() as (log, gate), asyncio.TaskGroup() as tasks:
         gate.opened.set()
-        gathering = Gathering(log, tasks)
+        gathering = RequestBatches(log, tasks)
         answers = [tasks.create_task(ask(gathering, number, padded=True)) for number in range(3)]
         assert len({place(await answer) for answer in answers}) == 3
         assert gate.calls == 3
@@ -114,7 +114,7 @@ async def test_large_requests_go_alone() -> None:
 
 async def test_a_call_without_an_answer_is_told_to_all_who_wait_and_the_next_is_sent() -> None:
     async with held() as (log, gate), asyncio.TaskGroup() as tasks:
-        gathering = Gathering(log, tasks)
+        gathering = RequestBatches(log, tasks)
         first = tasks.create_task(told(gathering, 0))
         await gate.reached.wait()
         second = tasks.create_task(told(gathering, 1))
@@ -164,7 +164,7 @@ async def held() -> AsyncGenerator[tuple[Log, Gate]]:
         await log.close()
 
 
-async def ask(gathering: Gathering, number: int, *, padded: bool = False) -> Granted:
+async def ask(gathering: RequestBatches, number: int, *, padded: bool = False) -> Granted:
     wanted = wish(number)
     if padded:
         wanted = msgspec.structs.replace(wanted, body=f"{wanted.body[:-1]}{LARGE}}}")
@@ -182,7 +182,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def told(gathering: Gathering, number: int) -> str:
+async def told(gathering: RequestBatches, number: int) -> str:
     try:
         await ask(gathering, number)
     except LogUnavailable:

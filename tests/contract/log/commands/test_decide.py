@@ -12,7 +12,7 @@ from waterclock.log.commands.jobs import Appended, load_job
 from waterclock.log.commands.requests import Decided, Item, Quiet, Request, Unit, decide
 from waterclock.log.commands.runs import LiveRun, find_run
 from waterclock.log.connection.errors import ClockAhead, StaleTerm
-from waterclock.log.liveness.leadership import lead
+from waterclock.log.liveness.leadership import acquire
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.ids import JobId, created_job
 
@@ -110,10 +110,10 @@ async def test_more_units_than_fit_a_call_are_all_decided(log: Log) -> None:
 async def test_an_old_term_is_refused(log: Log) -> None:
     mark = await created(log)
     body = part(LeadershipTaken, scheduler="s")
-    first = await lead(log, 0, scheduler="s", ttl_ms=1000, body=body)
+    first = await acquire(log, 0, scheduler="s", ttl_ms=1000, body=body)
     meta = log.keys.partition(0, "meta")
     await log.execute(meta, "HSET", meta, "leader_until", 0)
-    second = await lead(log, 0, scheduler="t", ttl_ms=1000, body=body)
+    second = await acquire(log, 0, scheduler="t", ttl_ms=1000, body=body)
     with pytest.raises(StaleTerm):
         await decided(log, unit(mark, await past(log, mark), wish(1)), term=first.term)
     assert (await decided(log, unit(mark, await past(log, mark), wish(1)), term=second.term)).results == ["done"]
@@ -130,7 +130,7 @@ async def test_only_what_moves_a_mark_writes_the_clock(log: Log) -> None:
     mark = await created(log)
     before = await log.execute(meta, "HGET", meta, "clock")
     await open_all(log, epoch=1)
-    await lead(log, 0, scheduler="s", ttl_ms=1000, body=part(LeadershipTaken, scheduler="s"))
+    await acquire(log, 0, scheduler="s", ttl_ms=1000, body=part(LeadershipTaken, scheduler="s"))
     assert await log.execute(meta, "HGET", meta, "clock") == before
     await decided(log, unit(mark, await past(log, mark)), term=1)
     assert await log.execute(meta, "HGET", meta, "clock") >= before

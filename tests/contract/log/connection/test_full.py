@@ -16,7 +16,7 @@ from waterclock.log.commands.queues import Paused, depths, set_paused
 from waterclock.log.commands.requests import request
 from waterclock.log.connection.errors import LogFull
 from waterclock.log.liveness import sessions
-from waterclock.log.liveness.leadership import lead, resign
+from waterclock.log.liveness.leadership import acquire, release
 from waterclock.log.recovery.opening import prepare
 from waterclock.model.events import JobChanged, JobDeleted, JobDisabled, LeadershipTaken, QueuePaused, QueueResumed
 
@@ -85,12 +85,12 @@ async def test_a_name_is_released_and_none_reserved(log: Log) -> None:
 async def test_a_scheduler_takes_keeps_and_gives_up_the_leadership(log: Log) -> None:
     body = part(LeadershipTaken, scheduler="one")
     async with full(log):
-        first = await lead(log, 0, scheduler="one", ttl_ms=60_000, body=body)
-        kept = await lead(log, 0, scheduler="one", ttl_ms=60_000, body=body, next_at=7)
+        first = await acquire(log, 0, scheduler="one", ttl_ms=60_000, body=body)
+        kept = await acquire(log, 0, scheduler="one", ttl_ms=60_000, body=body, next_at=7)
         assert (first.mine, kept.mine, kept.term) == (True, True, first.term)
-        await resign(log, 0, scheduler="one", term=first.term)
+        await release(log, 0, scheduler="one", term=first.term)
         other = part(LeadershipTaken, scheduler="two")
-        assert (await lead(log, 0, scheduler="two", ttl_ms=60_000, body=other)).mine
+        assert (await acquire(log, 0, scheduler="two", ttl_ms=60_000, body=other)).mine
 
 
 async def test_a_worker_that_starts_then_takes_what_waits_and_ends_it(log: Log) -> None:

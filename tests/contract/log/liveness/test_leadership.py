@@ -3,13 +3,13 @@
 from tests.contract.log.build import events_of, past, tags_of
 from waterclock.log.client import Log
 from waterclock.log.commands.bodies import part
-from waterclock.log.liveness.leadership import Lead, lead, resign, watch
+from waterclock.log.liveness.leadership import Lead, acquire, release, watch
 from waterclock.model.events import LeadershipTaken
 
 
 async def run_for(log: Log, scheduler: str, ttl_ms: int = 60_000, next_at: int | None = None) -> Lead:
     body = part(LeadershipTaken, scheduler=scheduler)
-    return await lead(log, 0, scheduler=scheduler, ttl_ms=ttl_ms, body=body, next_at=next_at)
+    return await acquire(log, 0, scheduler=scheduler, ttl_ms=ttl_ms, body=body, next_at=next_at)
 
 
 async def test_the_first_takes_it_and_keeps_it(log: Log) -> None:
@@ -55,16 +55,16 @@ async def test_who_comes_back_after_the_end_begins_a_new_term(log: Log) -> None:
 
 async def test_who_resigns_need_not_be_waited_for(log: Log) -> None:
     first = await run_for(log, "one")
-    await resign(log, 0, scheduler="one", term=first.term)
+    await release(log, 0, scheduler="one", term=first.term)
     assert (await run_for(log, "two")).mine
 
 
 async def test_a_late_resignation_takes_nothing_from_the_next(log: Log) -> None:
     first = await run_for(log, "one")
-    await resign(log, 0, scheduler="one", term=first.term)
+    await release(log, 0, scheduler="one", term=first.term)
     await run_for(log, "two")
-    await resign(log, 0, scheduler="one", term=first.term)
-    await resign(log, 0, scheduler="two", term=1)
+    await release(log, 0, scheduler="one", term=first.term)
+    await release(log, 0, scheduler="two", term=1)
     assert (await run_for(log, "two")).term == 2
 
 

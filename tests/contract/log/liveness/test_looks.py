@@ -8,7 +8,7 @@ from waterclock.log.clock import now
 from waterclock.log.commands.first_seen import Noted, first_heard
 from waterclock.log.commands.idempotency import Command, KeyReused
 from waterclock.log.commands.queues import depths, follow, set_paused
-from waterclock.log.liveness.sessions import join, leave, muster, renew
+from waterclock.log.liveness.sessions import join, leave, list_sessions, renew
 from waterclock.model.events import QueuePaused
 
 
@@ -38,16 +38,16 @@ async def test_a_muster_tells_of_the_living_and_of_the_gone(log: Log) -> None:
     await renew(log, 0, "b", 7)
     await leave(log, "a", body=None)  # which holds two runs: a sweeper empties it
 
-    told = await muster(log, 0, ["a", "b", "never"])
+    told = await list_sessions(log, 0, ["a", "b", "never"])
 
-    a, b, never = told.seats
+    a, b, never = told.sessions
     assert a is not None
     assert (a.renewal, a.running) == (-1, 2)
     assert b is not None
     assert (b.renewal, b.running, 0 < b.heard_at <= told.now) == (7, 0, True)
     assert never is None
     await finish(log, *(ending(grant) for grant in grants))
-    assert (await muster(log, 0, ["a"])).seats[0] == a.__class__(-1, a.heard_at, 0)
+    assert (await list_sessions(log, 0, ["a"])).sessions[0] == a.__class__(-1, a.heard_at, 0)
 
 
 async def test_a_command_is_noted_once(log: Log) -> None:

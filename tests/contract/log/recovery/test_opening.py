@@ -33,7 +33,7 @@ from waterclock.log.connection.errors import (
     TailMoved,
 )
 from waterclock.log.gates import gate_of, gate_of_names
-from waterclock.log.liveness.leadership import lead
+from waterclock.log.liveness.leadership import acquire
 from waterclock.log.liveness.sessions import join, renew
 from waterclock.log.recovery.opening import Opened, initialise, open_partition, server_state
 from waterclock.log.server_checks import durability_of
@@ -178,7 +178,7 @@ async def everything_is_refused(log: Log, grant: Grant) -> None:
         lambda: mop(log, 0),
         lambda: promote(log, 0, body_cancelled=body),
         lambda: ask(log, wish(5)),
-        lambda: lead(log, 0, scheduler="s", ttl_ms=1, body=part(LeadershipTaken, scheduler="s")),
+        lambda: acquire(log, 0, scheduler="s", ttl_ms=1, body=part(LeadershipTaken, scheduler="s")),
         lambda: reserve_name(log, "g", "n", grant.run_id, "c"),  # type: ignore[arg-type]
     )
     for attempt in attempts:

@@ -32,11 +32,11 @@ from waterclock.log.commands.requests import Unit, request
 from waterclock.log.commands.runs import cancel
 from waterclock.log.connection.errors import Halted, StaleRepair, StaleTerm, TailMoved
 from waterclock.log.gates import gate_of, gate_of_names
-from waterclock.log.liveness.leadership import lead
+from waterclock.log.liveness.leadership import acquire
 from waterclock.log.liveness.sessions import join
 from waterclock.log.records import End
 from waterclock.log.recovery.opening import initialise, open_partition
-from waterclock.log.recovery.repair import Repair, lose, record_for
+from waterclock.log.recovery.repair import Repair, record_for, return_attempts
 from waterclock.log.tail import entries_from
 from waterclock.model.events import (
     AnyJobEvent,
@@ -263,8 +263,8 @@ async def test_what_ran_when_the_log_was_lost_is_queued_again_for_free(log: Log)
     await halt(log)
     await repair_all(log, 3)
 
-    assert await lose(log, 0) == 1
-    assert await lose(log, 0) == 0
+    assert await return_attempts(log, 0) == 1
+    assert await return_attempts(log, 0) == 0
 
     after = (await held(log)).runs[running]
     assert (after.state, after.place, after.failures, after.losses) == ("queued", "again", 0, 0)
@@ -321,11 +321,11 @@ async def test_a_stream_that_moved_since_it_was_compared_is_not_replaced(log: Lo
 
 async def test_a_leader_of_an_earlier_epoch_is_stale_after_a_repair(log: Log) -> None:
     await create(log)
-    first = await lead(log, 0, scheduler="one", ttl_ms=60_000, body=part(LeadershipTaken, scheduler="one"))
+    first = await acquire(log, 0, scheduler="one", ttl_ms=60_000, body=part(LeadershipTaken, scheduler="one"))
     await halt(log)
     await repair_all(log, 3)
 
-    second = await lead(log, 0, scheduler="two", ttl_ms=60_000, body=part(LeadershipTaken, scheduler="two"))
+    second = await acquire(log, 0, scheduler="two", ttl_ms=60_000, body=part(LeadershipTaken, scheduler="two"))
 
     assert second.mine
     job = await load_job(log, J)

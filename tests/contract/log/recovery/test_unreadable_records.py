@@ -29,7 +29,7 @@ from waterclock.log.commands.requests import request
 from waterclock.log.commands.runs import Cancelled, EndedRun, cancel, find_run
 from waterclock.log.connection.errors import Unreadable
 from waterclock.log.liveness.sessions import join, renew
-from waterclock.log.recovery.repair import LOST_SESSION, lose
+from waterclock.log.recovery.repair import LOST_SESSION, return_attempts
 from waterclock.model.events import RunCancelled, RunDied
 from waterclock.model.ids import RunId, created_job, requested_run
 
@@ -194,7 +194,7 @@ async def test_what_ran_when_the_log_was_lost_does_not_die_twice(log: Log) -> No
     await grab(log, 1)
     await log.execute(held, "ZADD", held, 0, f"{LOST_SESSION}:{run_of(1)}")
     await ruin(log, run_of(1))
-    await lose(log, 0)
+    await return_attempts(log, 0)
     assert (await grab(log, 2)).grants == []
     assert await died(log) == [run_of(1)]
 

@@ -27,7 +27,7 @@ from waterclock_api.access import api_keys
 from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.app import application, assembled
 from waterclock_api.dependencies import Dependencies
-from waterclock_api.telemetry.instrumentation import Observed
+from waterclock_api.telemetry.instrumentation import Instrumented
 
 FORWARDED = (
     {"X-Forwarded-For": "203.0.113.7"},
@@ -117,7 +117,7 @@ async def test_keys_that_cannot_be_read_let_nobody_in(
 
 
 def calling(parts: Any) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=Observed(application(parts)))  # pyright: ignore[reportArgumentType]
+    transport = httpx.ASGITransport(app=Instrumented(application(parts)))  # pyright: ignore[reportArgumentType]
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 

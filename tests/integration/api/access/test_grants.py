@@ -124,14 +124,14 @@ async def test_streams_end_with_the_key_that_opened_them(
             stream(url + run_path, headers=key) as of_run,
             stream(url + events_path, headers=other) as others,
         ):
-            await eventually(lambda: api.parts.hub.seats == 4)
+            await eventually(lambda: api.parts.hub.subscriptions == 4)
             await done(api)
             for events in (all_events, of_job, of_run):
                 assert await closed(events) == Event(None, "closed", {"reason": reason})
             asked = await api.http.post(RUNS, json={"invokeTarget": "demo.noop"}, headers=other)
             assert asked.status_code == 202
             assert (await others.next()).data["runId"] == asked.json()["runId"], "it has a key of its own"
-        await eventually(lambda: (api.parts.hub.seats, api.parts.hub.readers) == (0, 0))
+        await eventually(lambda: (api.parts.hub.subscriptions, api.parts.hub.readers) == (0, 0))
 
 
 async def test_a_stream_goes_on_while_a_rotated_key_overlaps(rig: MakeRig) -> None:
@@ -139,7 +139,7 @@ async def test_a_stream_goes_on_while_a_rotated_key_overlaps(rig: MakeRig) -> No
         await api.worker()
         key = bearer(await api.key(*SCOPES))
         async with stream(url + EVENTS, headers=key) as events:
-            await eventually(lambda: api.parts.hub.seats == 1)
+            await eventually(lambda: api.parts.hub.subscriptions == 1)
             async with api.parts.reading() as connection:
                 await api_keys.retire(connection, "tester", timedelta(hours=1))
             await api.parts.access.keyring.read()
@@ -152,7 +152,7 @@ async def test_a_stream_that_nobody_was_asked_for_ends_with_the_first_key(rig: M
     async with rig() as api, served(api) as url:
         await api.worker()
         async with stream(url + EVENTS) as events:
-            await eventually(lambda: api.parts.hub.seats == 1)
+            await eventually(lambda: api.parts.hub.subscriptions == 1)
             await api.key("list")
             assert (await closed(events)).data == {"reason": "credentialsRequired"}
 
@@ -168,17 +168,17 @@ async def test_a_client_that_does_not_read_is_cut_soon_after_its_key_has_ended(
         grant = await worker.claim_one()
         key = bearer(await api.key("export"))
         async with httpx.AsyncClient() as http, http.stream("GET", url + EVENTS, headers=key):
-            await eventually(lambda: api.parts.hub.seats == 1)
+            await eventually(lambda: api.parts.hub.subscriptions == 1)
             number = 0
-            while not any(seat.sending and seat.size for seat in seats_of(api)):
+            while not any(subscription.sending and subscription.size for subscription in seats_of(api)):
                 number += 1
                 await worker.step(grant, "Talk", "x" * 60_000, number=number)
             await revoked(api)
-            await eventually(lambda: api.parts.hub.seats == 0)
+            await eventually(lambda: api.parts.hub.subscriptions == 0)
 
 
 def seats_of(api: Rig) -> list[Any]:
-    return [seat for group in api.parts.hub._groups.values() for seat in group.seats]  # pyright: ignore[reportPrivateUsage]
+    return [subscription for group in api.parts.hub._groups.values() for subscription in group.subscriptions]  # pyright: ignore[reportPrivateUsage]
 
 
 class Ahead(Later):
@@ -205,7 +205,7 @@ async def test_streams_end_with_their_token(rig: MakeRig, tmp_path: Path) -> Non
             stream(url + EVENTS, headers=bearer(ending)) as short,
             stream(url + EVENTS, headers=bearer(longer)) as long,
         ):
-            await eventually(lambda: api.parts.hub.seats == 2)
+            await eventually(lambda: api.parts.hub.subscriptions == 2)
             clock.ahead_ms = 3_601_000
             assert (await closed(short)).data == {"reason": "expired"}
             asked = await api.http.post(RUNS, json={"invokeTarget": "demo.noop"}, headers=bearer(longer))
@@ -225,7 +225,7 @@ async def test_streams_end_when_the_issuer_shows_the_key_no_more(
             stream(url + EVENTS, headers=gone) as first,
             stream(url + EVENTS, headers=stays) as second,
         ):
-            await eventually(lambda: api.parts.hub.seats == 2)
+            await eventually(lambda: api.parts.hub.subscriptions == 2)
             left = [one for one in KEYS["keys"] if one["kid"] != "RS256"]
             jwks.write_text(json.dumps({"keys": [shown(OTHER_RSA, "RS256", "RS256"), *left]}))
             clock.by += FRESH + 1
@@ -245,7 +245,7 @@ async def test_without_postgres_streams_go_on_for_as_long_as_their_keys_do(
         await api.worker()
         key = bearer(await api.key("export"))
         async with stream(url + EVENTS, headers=key) as events:
-            await eventually(lambda: api.parts.hub.seats == 1)
+            await eventually(lambda: api.parts.hub.subscriptions == 1)
             await postgres.kill()
             clock.by += keyring.BOUND - 100
             await api.worker(name="w2")
@@ -281,7 +281,7 @@ async def test_verbs_that_follow_say_that_the_key_has_ended_and_not_how_the_run_
 async def revoked_under(api: Rig, typed: Coroutine[Any, Any, Result]) -> Result:
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         asked = tasks.create_task(typed)
-        await eventually(lambda: api.parts.hub.seats == 1)
+        await eventually(lambda: api.parts.hub.subscriptions == 1)
         await revoked(api)
         return await asked
 
@@ -302,7 +302,7 @@ async def test_a_client_is_told_once_and_does_not_come_again(rig: MakeRig) -> No
 
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(asyncio.to_thread(follow))
-            await eventually(lambda: api.parts.hub.seats == 1)
+            await eventually(lambda: api.parts.hub.subscriptions == 1)
             await revoked(api)
         assert following.result() == ["closed", "keyRevoked"]
 

@@ -108,14 +108,14 @@ async def test_heartbeats_come_through_and_who_leaves_the_gateway_leaves_us(
             front.client(headers=api.credentials) as http,
             http.stream("GET", f"{front.url}{EVENTS}/stream") as answer,
         ):
-            await eventually(lambda: api.parts.hub.seats == 1, within=30)
+            await eventually(lambda: api.parts.hub.subscriptions == 1, within=30)
             heard = 0
             async with asyncio.timeout(30):
                 async for line in answer.aiter_lines():
                     heard += line == ":"
                     if heard == 4:  # nothing else is said
                         break
-        await eventually(lambda: api.parts.hub.seats == 0, within=30)
+        await eventually(lambda: api.parts.hub.subscriptions == 0, within=30)
 
 
 @pytest.mark.parametrize("kind", ["nginx", pytest.param("traefik", marks=pytest.mark.soak)])

@@ -20,7 +20,7 @@ import pytest
 
 from tests.support.waiting import until
 from waterclock_api.http import server
-from waterclock_api.http.gateway import Fronted
+from waterclock_api.http.gateway import BehindGateway
 from waterclock_api.http.server import serve
 from waterclock_api.limits import chunked_response, client_connections
 from waterclock_api.limits.chunked_response import STUCK
@@ -50,7 +50,7 @@ async def small(connections: int) -> AsyncGenerator[int]:
     port, stop, ready = free_port(), asyncio.Event(), asyncio.Event()
 
     async def run() -> None:
-        application: Any = Fronted(app)
+        application: Any = BehindGateway(app)
         ended = stop.set
         await serve(application, LOOPBACK, port, stop, ready=ready.set, ending=ended, connections=connections)
 

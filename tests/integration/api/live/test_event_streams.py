@@ -31,7 +31,7 @@ from waterclock_api.app import application, assembled
 from waterclock_api.limits.peer_state import connected
 from waterclock_api.live import hub
 from waterclock_api.live.subscriptions import SEAT_BYTES, Question
-from waterclock_api.telemetry.instrumentation import Observed
+from waterclock_api.telemetry.instrumentation import Instrumented
 
 EVENTS = "/v1/monitor/events/stream"
 PARTITIONS = 3
@@ -50,7 +50,7 @@ async def test_all_events_are_told_from_now_or_from_the_oldest_by_filter(rig: Ma
             stream(f"{url}{EVENTS}?type=job.created&type=job.deleted", after="0") as typed,
             stream(f"{url}{EVENTS}?jobId={one['id']}", after="0") as of_one,
         ):
-            await eventually(lambda: api.parts.hub.seats == 4)
+            await eventually(lambda: api.parts.hub.subscriptions == 4)
             other = await api.create(jobName="other")
             assert (await now.next()).data["jobId"] == other["id"]
             created = [(await typed.next()).data.get("jobId") for _ in range(2)]
@@ -64,7 +64,9 @@ async def test_all_events_are_told_from_now_or_from_the_oldest_by_filter(rig: Ma
         async with stream(f"{url}{EVENTS}?partition={partition}", after="0") as of_part:
             told = await of_part.until("run.requested")
             assert {parse_position(str(event.id)).partition for event in told} == {partition}
-        await eventually(lambda: (api.parts.hub.readers, api.parts.hub.seats, api.parts.hub.clients) == (0, 0, 0))
+        await eventually(
+            lambda: (api.parts.hub.readers, api.parts.hub.subscriptions, api.parts.hub.clients) == (0, 0, 0)
+        )
 
 
 async def test_a_question_that_cannot_be_is_refused(rig: MakeRig) -> None:
@@ -85,7 +87,7 @@ async def test_a_client_that_comes_again_all_the_time_at_any_replica_sees_each_e
         async with asyncio.TaskGroup() as tasks:
             steady = [tasks.create_task(_read_until(url, start, done)) for url in (one, two)]
             restless = tasks.create_task(_come_again([one, two], start, done))
-            await eventually(lambda: api.parts.hub.seats > 0 and second.parts.hub.seats > 0)
+            await eventually(lambda: api.parts.hub.subscriptions > 0 and second.parts.hub.subscriptions > 0)
             for number in range(1, STEPS, AT_ONCE):
                 await _steps(api, worker, grants[number // AT_ONCE % len(grants)], number)
                 await asyncio.sleep(0.02)  # or all is over before anybody has come twice
@@ -111,13 +113,13 @@ async def test_a_client_that_does_not_read_is_cut_and_goes_on_without_a_hole(rig
         grant = await worker.claim_one(partition)
         reader, writer = await _open(url, EVENTS)
         await reader.readuntil(b"\nid: ")
-        await eventually(lambda: api.parts.hub.seats == 1)
+        await eventually(lambda: api.parts.hub.subscriptions == 1)
         text = "x" * 60_000
         count = 12 * SEAT_BYTES // len(text)
         for number in range(1, count + 1):
             await worker.step(grant, "Talk", text, number=number)
         async with asyncio.timeout(10):
-            await eventually(lambda: api.parts.hub.seats == 0)
+            await eventually(lambda: api.parts.hub.subscriptions == 0)
             got = await _rest_of(reader)
         await _closed(writer)
         seen = [block for block in got.split(b"\n\n")[:-1] if b"event: " in block]
@@ -143,11 +145,11 @@ async def test_nothing_is_left_of_a_thousand_clients_that_vanished(
 
         async def wave(number: int) -> None:
             clients = [_vanishing(url, paths[place % 3]) for place in range(100)]
-            await eventually(lambda: api.parts.hub.seats > 50, within=30)
+            await eventually(lambda: api.parts.hub.subscriptions > 50, within=30)
             await worker.step(grant, "Work", "x" * 1000, number=number)
             for client in clients:
                 client.close()
-            await eventually(lambda: api.parts.hub.seats == 0, within=30)
+            await eventually(lambda: api.parts.hub.subscriptions == 0, within=30)
 
         await wave(1)
         await eventually(lambda: api.parts.hub.readers == 0 and _held(api) == (0, 0, 0), within=30)
@@ -170,9 +172,9 @@ async def test_no_more_streams_are_served_than_may_be(rig: MakeRig) -> None:
                 refused = await client.get(url + EVENTS)
                 assert (refused.status_code, refused.json()["type"]) == (503, "/problems#streams-full")
                 assert int(refused.headers["retry-after"]) > 0
-        await eventually(lambda: small.parts.hub.seats == 0)
+        await eventually(lambda: small.parts.hub.subscriptions == 0)
         async with stream(url + EVENTS):
-            await eventually(lambda: small.parts.hub.seats == 1)
+            await eventually(lambda: small.parts.hub.subscriptions == 1)
 
 
 async def test_a_quiet_stream_beats_and_says_where_it_is(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +208,7 @@ async def _replica(api: Rig, **limits: Any) -> AsyncGenerator[Rig]:
         ):
             url, postgres = api.redis_url, api.postgres_url
             yield Rig(
-                parts=parts, app=Observed(application(parts)), http=api.http, redis_url=url, postgres_url=postgres
+                parts=parts, app=Instrumented(application(parts)), http=api.http, redis_url=url, postgres_url=postgres
             )
     finally:
         await log.close()
@@ -328,7 +330,7 @@ def _vanishing(url: str, path: str) -> socket.socket:
 
 def _held(api: Rig) -> tuple[int, int, int]:
     streams = [task for task in asyncio.all_tasks() if "stream" in task.get_name().replace("tend streams", "")]
-    return len(streams), api.parts.hub.seats, api.parts.hub.clients
+    return len(streams), api.parts.hub.subscriptions, api.parts.hub.clients
 
 
 def _files() -> int:

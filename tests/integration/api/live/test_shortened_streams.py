@@ -95,7 +95,7 @@ async def test_who_has_not_come_so_far_is_told_of_no_gap(rig: MakeRig) -> None:
         ahead(rig) as (api, url, _, of_all, _, left),
         stream(f"{url}{EVENTS}?partition=1", after=str(await end_of(api, 1))) as elsewhere,
     ):
-        await eventually(lambda: api.parts.hub.seats == 3)
+        await eventually(lambda: api.parts.hub.subscriptions == 3)
         await lose_after(api.log, 0, left.seq)
         await open_partition(api.log, 0, epoch=left.epoch + 1, expect_tail=left.entry)
         assert (await of_all.next()).kind == "gap"

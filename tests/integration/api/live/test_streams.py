@@ -193,7 +193,7 @@ async def test_a_jobs_stream_without_a_live_run_begins_now_and_from_the_oldest_i
         await _run_at_once(api, worker, job_id)
         path = f"{url}{JOBS}/{job_id}/logs/stream"
         async with stream(path) as now, stream(path, after="0") as oldest:
-            await eventually(lambda: api.parts.hub.seats == 2)
+            await eventually(lambda: api.parts.hub.subscriptions == 2)
             run_id = await api.trigger(job_id)
             assert (await now.next()).data["runId"] == run_id
             whole = kinds(await oldest.until("run.succeeded"))
@@ -247,8 +247,8 @@ async def test_a_client_that_leaves_frees_its_seat_and_the_reader(rig: MakeRig) 
         ):
             await one.next()
             await two.next()
-            assert (api.parts.hub.readers, api.parts.hub.seats) == (1, 2)
-        await eventually(lambda: (api.parts.hub.readers, api.parts.hub.seats) == (0, 0))
+            assert (api.parts.hub.readers, api.parts.hub.subscriptions) == (1, 2)
+        await eventually(lambda: (api.parts.hub.readers, api.parts.hub.subscriptions) == (0, 0))
 
 
 async def test_a_client_that_does_not_read_is_cut_and_others_go_on(rig: MakeRig) -> None:
@@ -257,7 +257,7 @@ async def test_a_client_that_does_not_read_is_cut_and_others_go_on(rig: MakeRig)
         run_id = await api.trigger((await api.create())["id"])
         path = f"{RUNS}/{run_id}/logs/stream"
         with _deaf(url, path):
-            await eventually(lambda: api.parts.hub.seats == 1)
+            await eventually(lambda: api.parts.hub.subscriptions == 1)
             async with stream(f"{url}{path}") as events:
                 grant = await worker.claim_one()
                 text = "x" * 60_000
@@ -265,7 +265,7 @@ async def test_a_client_that_does_not_read_is_cut_and_others_go_on(rig: MakeRig)
                     await worker.step(grant, "Talk", text, number=number)
                     while (await events.next()).kind != "step.finished":
                         continue
-                await eventually(lambda: api.parts.hub.seats == 1)
+                await eventually(lambda: api.parts.hub.subscriptions == 1)
                 await worker.succeed(grant)
                 assert (await events.until("end"))[-1].kind == "end"
 

@@ -11,7 +11,7 @@ from tests.support import waiting
 from tests.support.leaps import leapt
 from waterclock.log import clock
 from waterclock.log.commands.bodies import part
-from waterclock.log.liveness.leadership import lead, resign, watch
+from waterclock.log.liveness.leadership import acquire, release, watch
 from waterclock.model.events import LeadershipTaken
 from waterclock.model.timestamps import stamp
 from waterclock_api.telemetry.schedule_watch import OVERDUE_S
@@ -29,7 +29,7 @@ async def said(api: Rig) -> str:
 
 async def led(api: Rig, **more: Any) -> int:
     body = part(LeadershipTaken, scheduler="one")
-    return (await lead(api.log, 0, scheduler="one", ttl_ms=60_000, body=body, **more)).term
+    return (await acquire(api.log, 0, scheduler="one", ttl_ms=60_000, body=body, **more)).term
 
 
 async def test_readiness_tells_when_nobody_decides(rig: MakeRig) -> None:
@@ -46,7 +46,7 @@ async def test_readiness_tells_when_nobody_decides(rig: MakeRig) -> None:
         late = await said(api)
         assert late.startswith(f"partition 0: the oldest undecided instant, {stamp(due)}, has been due for ")
 
-        await resign(api.log, 0, scheduler="one", term=term)
+        await release(api.log, 0, scheduler="one", term=term)
         assert (await said(api)).startswith("partition 0: no scheduler leads it; the oldest undecided instant, ")
 
 

@@ -20,7 +20,7 @@ from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.log_lines import lead_lines
 from waterclock.log.tail import read
 from waterclock.model.events import RunRequested
-from waterclock_api.telemetry.instrumentation import Observed
+from waterclock_api.telemetry.instrumentation import Instrumented
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADERS = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
@@ -202,7 +202,7 @@ async def test_a_client_that_does_not_wait_is_no_fault_of_ours() -> None:
 
     catalog.HTTP_DURATION.series.clear()
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": RUNS, "path_template": RUNS, "headers": []}
-    asking = asyncio.ensure_future(Observed(cast("Any", slow))(scope, None, None))
+    asking = asyncio.ensure_future(Instrumented(cast("Any", slow))(scope, None, None))
     async with asyncio.timeout(10):
         await begun.wait()
     asking.cancel()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from waterclock.kit.settings import SettingsError
-from waterclock_api.access.csrf import CrossSite, Misdirected, Sites, allowed_hosts, cors_origins
+from waterclock_api.access.csrf import CrossSite, CsrfProtection, Misdirected, allowed_hosts, cors_origins
 
-SITES = Sites(("scheduler.example", "[2001:db8::1]"), ("https://ops.example", "http://localhost:3000"))
+SITES = CsrfProtection(("scheduler.example", "[2001:db8::1]"), ("https://ops.example", "http://localhost:3000"))
 FOLLOWED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 

@@ -12,8 +12,9 @@ from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock_api.http.flaw_limits import MOST
 from waterclock_api.schemas.responses import Note
+from waterclock_api.validation.budget import Budget, TooMuch
 from waterclock_api.validation.notes import Subject, left_to_workers
-from waterclock_api.validation.parameters import Budget, TooMuch, errors_in, prepared
+from waterclock_api.validation.parameters import errors_in, prepared
 from waterclock_api.validation.values import check_params
 
 LOOK_AHEAD = {"type": "string", "pattern": "^(?=a)"}

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import pytest
 
 from tests.support.traces import collected, place
-from waterclock.kit.redaction import Concealer
+from waterclock.kit.redaction import Redactor
 from waterclock.kit.settings import TelemetrySettings
 from waterclock.kit.telemetry import log_lines, traces
-from waterclock.kit.telemetry.log_lines import Outage, Sparing, lead_lines
+from waterclock.kit.telemetry.log_lines import Outage, Throttle, lead_lines
 from waterclock.kit.telemetry.repeated_lines import tell_all
 from waterclock.kit.text.gist import gist
 
@@ -81,7 +81,7 @@ def test_a_line_in_text_names_its_trace_too(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_line_that_could_come_all_the_time_comes_once_in_a_while() -> None:
-    sparing = Sparing(10)
+    sparing = Throttle(10)
 
     assert [sparing.may(now) for now in (5.0, 5.1, 14.9, 15.0, 16.0, 30.0)] == [True, False, False, True, False, True]
 
@@ -284,7 +284,7 @@ def test_a_secret_is_not_shown_in_half_where_a_value_is_cut(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = "open-sesame-" * 20
-    monkeypatch.setattr(log_lines, "own", lambda: Concealer([secret]))
+    monkeypatch.setattr(log_lines, "own", lambda: Redactor([secret]))
     lead_lines("api", TelemetrySettings())
     for before in range(700, 1_100, 10):
         logging.getLogger("waterclock_api").info("refused", extra={"path": "x" * before + secret + "y" * 60_000})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waterclock.log.commands.attempts import SUSPECT_FROM, Grant
 from waterclock.model.ids import RunId
-from waterclock_worker.claiming.poison import Suspects
+from waterclock_worker.claiming.poison import PoisonRuns
 
 
 def grant(losses: int) -> Grant:
@@ -15,7 +15,7 @@ SUSPECT, FREE = grant(SUSPECT_FROM), grant(SUSPECT_FROM - 1)
 
 
 def test_while_one_is_held_no_claim_may_ask() -> None:
-    suspects = Suspects()
+    suspects = PoisonRuns()
     assert suspects.ask(0) == 1
     assert suspects.ask(1) == 0
     suspects.answered(1, [FREE])
@@ -27,7 +27,7 @@ def test_while_one_is_held_no_claim_may_ask() -> None:
 
 
 def test_a_partition_that_was_refused_comes_before_the_one_that_had_it() -> None:
-    suspects = Suspects()
+    suspects = PoisonRuns()
     assert suspects.ask(0) == 1
     assert suspects.ask(1) == 0
     suspects.answered(0, [])
@@ -38,7 +38,7 @@ def test_a_partition_that_was_refused_comes_before_the_one_that_had_it() -> None
 
 
 def test_a_claim_that_came_to_nothing_gives_it_back() -> None:
-    suspects = Suspects()
+    suspects = PoisonRuns()
     for _ in range(2):
         assert suspects.ask(0) == 1
         suspects.answered(0, [])

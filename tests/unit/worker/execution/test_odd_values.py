@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support import odd_values
 from waterclock.executors.context import Retry, RunContext
 from waterclock.kit.clock import SystemClock
-from waterclock.kit.redaction import Concealer
+from waterclock.kit.redaction import Redactor
 from waterclock.log.commands.attempts import Grant
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import RunId
@@ -84,7 +84,7 @@ def _check_result(data: st.DataObject) -> None:
     returned, secret = odd_values.value(picking(data)), data.draw(st.sampled_from(["", "nope", "soon"]))
     told: list[str] = []
     try:
-        body = result_of(returned, Concealer([secret]), told.append)
+        body = result_of(returned, Redactor([secret]), told.append)
     except BadResult as error:
         ended(bad_result(error))
         return
@@ -103,7 +103,7 @@ def _check_exception(data: st.DataObject) -> None:
     try:
         raise odd_values.error(picking(data), Retry)  # noqa: TRY301
     except Exception as raised:  # noqa: BLE001
-        outcome = outcome_of(raised, Concealer(["subclass"]))
+        outcome = outcome_of(raised, Redactor(["subclass"]))
     assert outcome.error is not None
     ended(outcome)
 

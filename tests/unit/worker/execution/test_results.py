@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from waterclock.kit.redaction import Concealer
+from waterclock.kit.redaction import Redactor
 from waterclock_worker.reporting.outcome import wait_of
 from waterclock_worker.reporting.results import (
     DIGITS_MOST,
@@ -235,7 +235,7 @@ def test_no_more_digits_are_kept_than_are_read_elsewhere(sign: int) -> None:
 
 
 def test_secrets_are_taken_out_of_what_is_kept() -> None:
-    assert result_of({"sesame": ["open sesame"]}, Concealer(["sesame"])) == b'{"[secret]":["open [secret]"]}'
+    assert result_of({"sesame": ["open sesame"]}, Redactor(["sesame"])) == b'{"[secret]":["open [secret]"]}'
 
 
 @pytest.mark.parametrize(

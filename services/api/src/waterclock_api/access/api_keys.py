@@ -37,7 +37,7 @@ _NO_HASH = bytes(32)
 _log = logging.getLogger(__name__)
 
 
-class Keyring:
+class ApiKeyCache:
     def __init__(self, pool: Connections, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock

@@ -39,7 +39,7 @@ class CrossSite(Refusal):
     """A page of another site asks, by a browser on this machine."""
 
 
-class Sites:
+class CsrfProtection:
     """`hosts`: names of this machine beside those of loopback; `origins`: pages that may ask besides our own."""
 
     def __init__(self, hosts: Sequence[str] = (), origins: Sequence[str] = ()) -> None:

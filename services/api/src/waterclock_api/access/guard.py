@@ -14,7 +14,7 @@ from litestar.types import Scope as AsgiScope
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry.repeated_lines import Repeats
 from waterclock_api.access.anonymous import check_direct
-from waterclock_api.access.api_keys import Keyring
+from waterclock_api.access.api_keys import ApiKeyCache
 from waterclock_api.access.credentials import (
     ANYBODY,
     EndOfGrant,
@@ -23,7 +23,7 @@ from waterclock_api.access.credentials import (
     Principal,
     Unauthenticated,
 )
-from waterclock_api.access.csrf import Sites
+from waterclock_api.access.csrf import CsrfProtection
 from waterclock_api.access.principal import ADDRESS, PRINCIPAL, SCOPE
 from waterclock_api.access.proxies import Networks, address
 from waterclock_api.access.rate_limit import Buckets, Pace, TooManyRequests, pace_of, whose
@@ -60,18 +60,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Access:
     def __init__(
         self,
-        keyring: Keyring,
+        keyring: ApiKeyCache,
         tokens: Tokens | None,
         trusted: Networks = (),
         *,
         clock: Clock,
         closed: bool,
         limits: Limits,
-        sites: Sites,
+        csrf: CsrfProtection,
     ) -> None:
         """`closed`: credentials are asked for even if nobody could show any."""
         self.keyring = keyring
-        self.sites = sites
+        self.csrf = csrf
         self._closed = closed
         self._tokens = tokens
         self._trusted = trusted
@@ -214,7 +214,7 @@ async def admit(connection: AnyConnection) -> None:
     access: Access = connection.app.state[ACCESS]
     if not access.asked_for:
         check_direct(connection.scope)
-        access.sites.check(connection.scope)
+        access.csrf.check(connection.scope)
     handler: BaseRouteHandler = connection.scope["route_handler"]
     spec: Declared | None = handler.opt.get("spec")
     where = access.address_of(connection)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from waterclock.log.commands.batching import Gathering
-from waterclock_api.commands.job_cache import JobMemory
+from waterclock.log.commands.batching import RequestBatches
+from waterclock_api.commands.job_cache import JobCache
 from waterclock_api.commands.names import OddNames
 from waterclock_api.queries.sources import Sources
 
 
 class CommandContext(Sources, frozen=True, kw_only=True):
-    gathering: Gathering
-    memory: JobMemory
+    gathering: RequestBatches
+    memory: JobCache
     odd_names: OddNames = msgspec.field(default_factory=OddNames)

@@ -15,7 +15,7 @@ from waterclock.model.ids import ID_PATTERN
 MOST = 10_000
 
 
-class JobMemory:
+class JobCache:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._jobs: OrderedDict[str, StoredJob] = OrderedDict()

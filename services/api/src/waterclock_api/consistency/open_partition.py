@@ -24,7 +24,7 @@ from waterclock.log.recovery.opening import (
     open_partition,
     prepare_again,
 )
-from waterclock.log.recovery.repair import lose
+from waterclock.log.recovery.repair import return_attempts
 from waterclock.model.positions import Position
 from waterclock.store import epochs
 from waterclock.store.connection.pool import Connection
@@ -149,7 +149,7 @@ class _Opening:
             raise ArchiveAhead(partition, ends.archived, ends.end)
         if gate.epoch > known.get(partition, 0):
             await epochs.note_opened(self._connection, partition, gate.epoch)
-        taken = await lose(log, partition)
+        taken = await return_attempts(log, partition)
         if taken:
             _log.warning("attempts lost with the log", extra={"partition": partition, "runs": taken})
         await self._open_names(known.get(NAMES, 0))

@@ -32,7 +32,7 @@ AWAY = (psycopg.Error, PoolTimeout)
 _log = logging.getLogger(__name__)
 
 
-class Reaching:
+class Reachability:
     """One process's."""
 
     def __init__(self, log: Log, connections: Connections) -> None:

@@ -39,7 +39,7 @@ _PREFLIGHT = [
 ]
 
 
-class Shared:
+class CrossOrigin:
     """An ASGI application: the given one, whose answers pages of `origins` may read."""
 
     def __init__(self, application: ASGIApp, origins: Sequence[str]) -> None:

@@ -55,7 +55,7 @@ def request_id_of(request: Request[Any, Any, Any]) -> str | None:
     return request.scope["state"].get(_ID_OF)
 
 
-class Fronted:
+class BehindGateway:
     """An ASGI application: the given one, behind gateways."""
 
     def __init__(self, application: ASGIApp, trusted: Networks = (), prefix: str = "") -> None:

@@ -1,10 +1,10 @@
-"""What a stream begins with: everything between the client's last position and where its seat begins.
+"""What a stream begins with: everything between the client's last position and where its subscription begins.
 
     X ─────────────── A ─────────────── H ───────────► live
-      archive (X, A]     stream (A, H]     the seat
+      archive (X, A]     stream (A, H]     the subscription
 
-A is read from the archive after the seat was taken, H is where the seat begins. Only entries that are archived are ever
-trimmed, so a stream that ends before H has been trimmed since, and the archive is asked again.
+A is read from the archive after the subscription was taken, H is where the subscription begins. Only entries that are
+archived are ever trimmed, so a stream that ends before H has been trimmed since, and the archive is asked again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Live events, from one reader for each partition to all clients of this process.
 
-    join ── the channel of a partition reads its stream from the end it found ──► groups ──► seats
+    join ── the channel of a partition reads its stream from the end it found ──► groups ──► subscriptions
 
-A client takes a seat before it reads history: what the channels read from then on waits in the seat, so nothing falls
-between. Where many listen, a channel rests a moment after each portion: what comes meanwhile goes out in one write.
+A client takes a subscription before it reads history: what the channels read from then on waits in the subscription,
+so nothing falls between. Where many listen, a channel rests a moment after each batch: what comes meanwhile goes out in
+one write.
 
 It is long: one reader of a partition and its clients, whose state is one.
 """
@@ -37,7 +38,7 @@ from waterclock_api.limits.memory_budget import HELD_BYTES, Account
 from waterclock_api.limits.peer_state import connected
 from waterclock_api.limits.thread_turns import in_thread
 from waterclock_api.live.lost_tail import check_latest, is_lost
-from waterclock_api.live.subscriptions import SEAT_BYTES, Channel, Group, Question, Seat
+from waterclock_api.live.subscriptions import SEAT_BYTES, Channel, Group, Question, Subscription
 
 PAGE = 200  # entries read at once, of some 100 kB at most
 HEARTBEAT_EVERY = 15.0  # s
@@ -48,7 +49,7 @@ STREAMS, STREAMS_PER_CLIENT = 2_000, 500
 _TEND_EVERY = 1.0  # s
 _PORTION = SEAT_BYTES // 4  # bytes handed out before clients get a chance to take them
 _REST = (50e-6, 0.05)  # s, for each listener and at most
-_DRAIN = 0.01  # s, where somebody's seat is half full
+_DRAIN = 0.01  # s, where somebody's subscription is half full
 _BACK_OFF = (0.1, 2.0)  # s, first and longest
 
 _log = logging.getLogger(__name__)
@@ -95,9 +96,9 @@ class Hub:
         return len(self._channels)
 
     @property
-    def seats(self) -> int:
+    def subscriptions(self) -> int:
         """How many streams are served now."""
-        return sum(len(group.seats) for group in self._groups.values())
+        return sum(len(group.subscriptions) for group in self._groups.values())
 
     @property
     def clients(self) -> int:
@@ -122,8 +123,8 @@ class Hub:
         client: str = "",
         end: str | None = None,
         ended: GrantEnded = lambda: None,
-    ) -> AsyncGenerator[Seat]:
-        """A seat for what the question asks for, from now on. `cut` is called when it is lost: stop sending.
+    ) -> AsyncGenerator[Subscription]:
+        """A subscription for what the question asks for, from now on. `cut` is called when it is lost: stop sending.
 
         `client` is who asks, as `caller_id` has it; `end` the far end of the connection; `ended` is asked each second.
 
@@ -137,8 +138,8 @@ class Hub:
                 for partition in question.partitions:
                     channels.append(await self._channel(partition))
                     channels[-1].users += 1
-                with self._seated(question, channels, cut, end, ended) as seat:
-                    yield seat
+                with self._seated(question, channels, cut, end, ended) as subscription:
+                    yield subscription
             finally:
                 for channel in channels:
                     channel.users -= 1
@@ -167,23 +168,23 @@ class Hub:
         cut: Callable[[], None],
         end: str | None,
         ended: GrantEnded,
-    ) -> Generator[Seat]:
+    ) -> Generator[Subscription]:
         group = self._groups.get(question)
         if group is None or list(group.channels) != channels:  # those it had were stopped
             group = self._groups[question] = Group(question, channels, self._held)
             for channel in channels:
                 channel.add(group)
         # no await up to the set: its place is where its frames begin
-        seat = Seat(group, cut, end, self._clock.monotonic(), ended)
+        subscription = Subscription(group, cut, end, self._clock.monotonic(), ended)
         if self._closing or any(self._channels.get(one.partition) is not one for one in channels):
-            seat.close()
-        group.seats.add(seat)
+            subscription.close()
+        group.subscriptions.add(subscription)
         try:
-            yield seat
+            yield subscription
         finally:
-            seat.close()
-            group.seats.discard(seat)
-            if not group.seats:
+            subscription.close()
+            group.subscriptions.discard(subscription)
+            if not group.subscriptions:
                 for channel in channels:
                     channel.remove(group)
                 if self._groups.get(question) is group:
@@ -280,38 +281,45 @@ class Hub:
                 looked_at = now
             self._end_ungranted(now)
             for group in tuple(self._groups.values()):
-                for seat in tuple(group.seats):
-                    if seat.sending and now - seat.sent_at > STUCK_AFTER:
-                        seat.cut()
-                    elif now - seat.sent_at >= HEARTBEAT_EVERY - _TEND_EVERY:
-                        seat.wake()
+                for subscription in tuple(group.subscriptions):
+                    if subscription.sending and now - subscription.sent_at > STUCK_AFTER:
+                        subscription.cut()
+                    elif now - subscription.sent_at >= HEARTBEAT_EVERY - _TEND_EVERY:
+                        subscription.wake()
 
     def _end_ungranted(self, now: float) -> None:
         ended: Counter[EndOfGrant] = Counter()
-        for seat in [seat for group in self._groups.values() for seat in group.seats]:
-            if seat.closed_by is not None:
-                if now - seat.closed_at > (LAST_WORD if seat.sending else STUCK_AFTER):
-                    seat.cut()
-            elif not seat.closed and (why := seat.ended()) is not None:
-                seat.end(why, now)
+        for subscription in [subscription for group in self._groups.values() for subscription in group.subscriptions]:
+            if subscription.closed_by is not None:
+                if now - subscription.closed_at > (LAST_WORD if subscription.sending else STUCK_AFTER):
+                    subscription.cut()
+            elif not subscription.closed and (why := subscription.ended()) is not None:
+                subscription.end(why, now)
                 ended[why] += 1
         for why, count in ended.items():
             _log.info("streams closed", extra={"reason": why, "streams": count})
 
     async def _cut_gone(self) -> None:
         """Cut those whose connections are no more."""
-        gone = [seat for group in self._groups.values() for seat in group.seats if seat.far_end is not None]
+        gone = [
+            subscription
+            for group in self._groups.values()
+            for subscription in group.subscriptions
+            if subscription.far_end is not None
+        ]
         for _ in range(2):  # while others come and go, a look may miss one that is there
             if gone:
                 there = await in_thread(connected)
-                gone = [seat for seat in gone if there is not None and seat.far_end not in there]
-        for seat in gone:
-            seat.cut()
+                gone = [
+                    subscription for subscription in gone if there is not None and subscription.far_end not in there
+                ]
+        for subscription in gone:
+            subscription.cut()
 
 
 def _rest(channel: Channel) -> float:
     """How long until the next portion; a reader that is alone waits for nothing."""
     rest = min(_REST[1], _REST[0] * (channel.listeners - 1))
-    if any(seat.size > SEAT_BYTES // 2 for group in channel.groups for seat in group.seats):
+    if any(subscription.size > SEAT_BYTES // 2 for group in channel.groups for subscription in group.subscriptions):
         rest = max(rest, _DRAIN)
     return max(0.0, rest)

@@ -43,7 +43,7 @@ from waterclock_api.live.sse import (
     place_only,
     placed,
 )
-from waterclock_api.live.subscriptions import Batch, Question, Seat, Shortening
+from waterclock_api.live.subscriptions import Batch, Question, Shortening, Subscription
 from waterclock_api.queries.sources import Sources
 from waterclock_api.telemetry.outages import Outages
 
@@ -89,7 +89,7 @@ class EventStream:
         sending: asyncio.Task[None] | None = None
 
         def cut() -> None:
-            """A client that does not read holds us in `send`. A library may swallow this; the seat is closed, too."""
+            """A client that does not read holds us in `send`. Libraries may swallow this: it is closed, too."""
             if sending is not None and not sending.done():
                 scope[STUCK] = True  # pyright: ignore[reportGeneralTypeIssues]  ours
                 sending.cancel()
@@ -98,36 +98,36 @@ class EventStream:
         end = far_end(host, int(port))  # a text from granian
         self._who = caller_id(scope)
         async with (
-            self._hub.join(self._question, cut, client=self._who, end=end, ended=grant_of(scope)) as seat,
+            self._hub.join(self._question, cut, client=self._who, end=end, ended=grant_of(scope)) as subscription,
             asyncio.TaskGroup() as tasks,
         ):
-            sending = tasks.create_task(self._serve(seat, send), name="stream")
+            sending = tasks.create_task(self._serve(subscription, send), name="stream")
             leaving = tasks.create_task(_left(receive), name="client of a stream")
             sending.add_done_callback(lambda _: leaving.cancel())
-            leaving.add_done_callback(lambda _: seat.cut())
+            leaving.add_done_callback(lambda _: subscription.cut())
 
     @property
     def _question(self) -> Question:
         return self._subjects[0].question
 
-    async def _serve(self, seat: Seat, send: Send) -> None:
-        stream = _Sending(send, self._subjects[0], seat, self._sources.clock)
-        await check_beyond(self._sources.log, self._after or {}, seat.joined_at)
+    async def _serve(self, subscription: Subscription, send: Send) -> None:
+        stream = _Sending(send, self._subjects[0], subscription, self._sources.clock)
+        await check_beyond(self._sources.log, self._after or {}, subscription.joined_at)
         await stream.begin()
         try:
-            await self._tell(seat, stream)
+            await self._tell(subscription, stream)
         except (LogUnavailable, Halted, psycopg.Error, PoolTimeout) as error:
             self._outages.refused(error)
         except Crowded:
             pass  # its client comes again, and goes on where it is
         except LogError as error:
             _log.warning("stream broken off", extra={"subject": self._subjects[0].id, "error": str(error)})
-        if seat.closed_by is not None:
-            await stream.close(seat.closed_by)
+        if subscription.closed_by is not None:
+            await stream.close(subscription.closed_by)
         await stream.finish()
 
-    async def _tell(self, seat: Seat, stream: _Sending) -> None:
-        stream.at = await self._beginning(seat, stream)
+    async def _tell(self, subscription: Subscription, stream: _Sending) -> None:
+        stream.at = await self._beginning(subscription, stream)
         one = self._subjects[0]
         if one.kind == "run" and (after := stream.at[one.partition]) is not None:
             status = await end_before(self._sources, one.id, after)
@@ -137,23 +137,23 @@ class EventStream:
         if one.kind == "log":
             await stream.say_place()
         while True:
-            if await self._tell_before(seat, stream):
+            if await self._tell_before(subscription, stream):
                 return
-            if not seat.missed:
+            if not subscription.missed:
                 break
-            seat.rejoin()
-        seat.live = True
-        while not seat.closed:
-            batches = await seat.take()
+            subscription.rejoin()
+        subscription.live = True
+        while not subscription.closed:
+            batches = await subscription.take()
             if batches:
                 if await stream.send(batches):
                     return
-            elif not seat.closed:
+            elif not subscription.closed:
                 await stream.beat()
 
-    async def _beginning(self, seat: Seat, stream: _Sending) -> dict[int, Position | None]:
+    async def _beginning(self, subscription: Subscription, stream: _Sending) -> dict[int, Position | None]:
         if self._after is not None:
-            settled = await settle(self._sources, self._after, seat.joined_at)
+            settled = await settle(self._sources, self._after, subscription.joined_at)
             stream.at = settled.at
             if settled.unknown:
                 await stream.say_unknown(self._subjects, self._after)
@@ -162,21 +162,23 @@ class EventStream:
             return settled.at
         one = self._subjects[0]
         if one.kind == "job":
-            return {one.partition: await start_of_live_run(self._sources, one, seat.joined_at[one.partition])}
-        return dict(seat.joined_at)
+            return {one.partition: await start_of_live_run(self._sources, one, subscription.joined_at[one.partition])}
+        return dict(subscription.joined_at)
 
-    async def _tell_before(self, seat: Seat, stream: _Sending) -> bool:
-        """Everything up to where the seat begins; whether nothing follows: the run has ended, or the seat is closed."""
+    async def _tell_before(self, subscription: Subscription, stream: _Sending) -> bool:
+        """Everything up to where the subscription begins; whether nothing follows: its run, or it, has ended."""
         for subject in self._subjects:
-            until = seat.joined_at[subject.partition]
+            until = subscription.joined_at[subject.partition]
             after = stream.at[subject.partition]
             async with aclosing(frames(self._sources, subject, after, until, who=self._who)) as pages:
                 async for page in pages:
-                    if seat.closed_by or await stream.send_own(subject.partition, page) or seat.closed:
+                    if subscription.closed_by or await stream.send_own(subject.partition, page) or subscription.closed:
                         return True
-                    if seat.beat:
+                    if subscription.beat:
                         await stream.beat()
-            told = stream.at[subject.partition]  # beyond where the seat begins, if the archive is ahead of the hub
+            told = stream.at[
+                subject.partition
+            ]  # beyond where the subscription begins, if the archive is ahead of the hub
             if until is not None and (told is None or until > told):
                 stream.at[subject.partition] = until
         return False
@@ -185,14 +187,14 @@ class EventStream:
 class _Sending:
     """What goes out: each event once, many in one write."""
 
-    def __init__(self, send: Send, subject: Subject, seat: Seat, clock: Clock) -> None:
+    def __init__(self, send: Send, subject: Subject, subscription: Subscription, clock: Clock) -> None:
         self.at: dict[int, Position | None] = {}  # what has been told
         self._shared = False  # the hub is where the client is, and its places are the client's
         self._send = send
         self._run = subject.id if subject.kind == "run" else None
         self._wide = subject.kind == "log"
         self._about = subject.told
-        self._seat = seat
+        self._seat = subscription
         self._clock = clock
 
     async def begin(self) -> None:
@@ -296,12 +298,12 @@ class _Sending:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, data: bytes) -> None:
-        seat = self._seat
-        if seat.closed_by is not None:
+        subscription = self._seat
+        if subscription.closed_by is not None:
             return
-        seat.beat, seat.sending, seat.sent_at = False, True, self._clock.monotonic()
+        subscription.beat, subscription.sending, subscription.sent_at = False, True, self._clock.monotonic()
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        seat.sending = False
+        subscription.sending = False
 
 
 def _joined(parts: Sequence[bytes]) -> Generator[bytes]:

@@ -1,9 +1,9 @@
 """Who listens, and what waits for them: those who ask the same question are one group, and share what is encoded.
 
-    channel (a partition) ── entries ──► group (a question) ── a batch, encoded once ──► seats (clients)
+    channel (a partition) ── entries ──► group (a question) ── a batch, encoded once ──► subscriptions (clients)
 
-A seat holds batches, not copies of them, and what all hold is counted. One that holds too much is cut, or, if it is
-still being told what was before, forgets them: it will read them from the log.
+A subscription holds batches, not copies of them, and what all hold is counted. One that holds too much is cut, or, if
+it is still being told what was before, forgets them: it will read them from the log.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Shortening(Batch):
         self.end = end
 
 
-class Seat:
+class Subscription:
     """One client's place: what it has not been sent yet, and where that begins."""
 
     def __init__(
@@ -160,13 +160,13 @@ class Seat:
 
 
 class Group:
-    """The seats of those who ask the same."""
+    """The subscriptions of those who ask the same."""
 
     def __init__(self, question: Question, channels: Sequence[Channel], held: Account) -> None:
         self.question = question
         self.held = held
         self.channels = channels
-        self.seats: set[Seat] = set()
+        self.subscriptions: set[Subscription] = set()
 
     def places(self) -> dict[int, Position | None]:
         return {channel.partition: channel.position for channel in self.channels}
@@ -178,8 +178,8 @@ class Group:
         return frame._replace(place=text_of(channel.position for channel in self.channels))
 
     def hand_out(self, batch: Batch) -> None:
-        for seat in tuple(self.seats):
-            seat.put(batch)
+        for subscription in tuple(self.subscriptions):
+            subscription.put(batch)
 
 
 class Channel:
@@ -199,7 +199,7 @@ class Channel:
 
     @property
     def listeners(self) -> int:
-        return sum(len(group.seats) for group in self.groups)
+        return sum(len(group.subscriptions) for group in self.groups)
 
     def add(self, group: Group) -> None:
         if group.question.subject is None:
@@ -233,8 +233,8 @@ class Channel:
 
     def cut_all(self) -> None:
         for group in self.groups:
-            for seat in group.seats:
-                seat.close()
+            for subscription in group.subscriptions:
+                subscription.close()
 
     def _concerned(self, entry: Entry) -> Generator[Group]:
         if self._of_subject:

@@ -26,7 +26,7 @@ from waterclock.store.retention import Keep
 from waterclock_api.consistency.identity import settle_installation
 from waterclock_api.consistency.lag import Lags, lags
 from waterclock_api.consistency.losses import first_archived
-from waterclock_api.consistency.reachability import Reaching
+from waterclock_api.consistency.reachability import Reachability
 from waterclock_api.projector.event_level import Levels
 from waterclock_api.projector.follow import BACK_OFF, follow
 from waterclock_api.projector.handover import connect_sharing
@@ -61,7 +61,7 @@ async def run(
     """
     if not await _settled(log, pool, stop, unready):
         return
-    reaching = Reaching(log, pool)
+    reaching = Reachability(log, pool)
     projector = Projector(log, pool, ready=ready, unready=unready, keeping=keeping or Keeping())
     losses = Losses(log, actor="projector", following=first_archived(pool))
     async with asyncio.TaskGroup() as tasks:

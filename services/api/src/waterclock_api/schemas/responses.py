@@ -12,7 +12,7 @@ import msgspec
 from waterclock.model.definition import Definition
 from waterclock.model.events import CancelReason, Level, StepStatus, Trigger
 from waterclock.model.ids import RunId
-from waterclock.model.instants.explain import Fate
+from waterclock.model.instants.table import Fate
 from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus, Unreadable
 from waterclock.model.places import Drills
 from waterclock.model.timestamps import Stamp

@@ -31,7 +31,7 @@ CLIENT_LEFT = 499
 _UNTRACED = nullcontext()
 
 
-class Observed:
+class Instrumented:
     """An ASGI application: the given one, observed."""
 
     def __init__(self, application: Litestar) -> None:

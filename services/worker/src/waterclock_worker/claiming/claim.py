@@ -1,6 +1,6 @@
 """Claiming: free slots → runs, one claim under way in each partition, never more than there are slots for.
 
-A claim follows while more is left, after each ring of the doorbell `wake`, when a delayed run is due, and at the latest
+A claim follows while more is left, after each ring of the wake_up `wake`, when a delayed run is due, and at the latest
 after a second. Rings are heard by one blocking read for all partitions of a server; what is not answered (the log away,
 halted) is asked again with the same number, so that no grant is lost.
 """
@@ -24,9 +24,9 @@ from waterclock.log.connection.transient import PASSES
 from waterclock.log.liveness.sessions import join_partition
 from waterclock.model.events import RunCancelled, RunStarted
 from waterclock.model.ids import RunId
-from waterclock_worker.claiming.poison import Suspects
-from waterclock_worker.claiming.sessions import Seat
-from waterclock_worker.execution.pool import Running
+from waterclock_worker.claiming.poison import PoisonRuns
+from waterclock_worker.claiming.sessions import PartitionSession
+from waterclock_worker.execution.pool import AttemptPool
 from waterclock_worker.retry import FIRST, LONGEST, until_answered
 
 IDLE = 1.0  # s until another claim, whatever was heard
@@ -36,7 +36,7 @@ HALVED_FROM = 50  # runs: a claim takes at most half of more slots, so that some
 log = logging.getLogger(__name__)
 
 
-class Doorbell:
+class WakeUp:
     """What was heard of one partition: the id of the last ring."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Doorbell:
         self.last = entry
         self._rung.set()
 
-    def knock(self) -> None:
+    def wake(self) -> None:
         """Ring without an entry: something else has changed."""
         self._rung.set()
 
@@ -66,9 +66,9 @@ class Claimer:
     def __init__(
         self,
         store: Log,
-        seat: Seat,
-        running: Running,
-        suspects: Suspects,
+        ours: PartitionSession,
+        running: AttemptPool,
+        suspects: PoisonRuns,
         *,
         worker: str,
         queues: Sequence[Queue],
@@ -81,11 +81,11 @@ class Claimer:
     ) -> None:
         """`lease`: s that a new session is trusted; `joined`: the WorkerJoined of a session, where it is announced;
         `opened`: called when there is one; `ready_at`: told when the next delayed run is due."""
-        self.doorbell = Doorbell()
+        self.wake_up = WakeUp()
         self._log = store
-        self._seat = seat
+        self._ours = ours
         self._running = running
-        self._suspects = suspects
+        self._poison_runs = suspects
         self._worker = worker
         self._credits = [QueueCredit(name=queue.name, weight=queue.weight) for queue in queues]
         self._strict = strict
@@ -101,16 +101,16 @@ class Claimer:
     def stop(self) -> None:
         """No further claim; one under way comes to its end, and what it grants is given back."""
         self._stopping = True
-        self.doorbell.knock()
+        self.wake_up.wake()
 
     async def run(self) -> None:
         more = True
         while not self._stopping:
-            if not self._seat.session:
+            if not self._ours.session:
                 await self.open()
                 more = True
             if not more:
-                await self.doorbell.wait(IDLE)
+                await self.wake_up.wait(IDLE)
             slots = await self._running.offer(self._most)
             grants: list[Grant] = []
             try:
@@ -119,54 +119,54 @@ class Claimer:
                     grants = claimed.grants
                     more = self._note(claimed)
                     stopped = "returned" if self._stopping else None
-                    self._running.begin(self._seat, grants, stopped=stopped)
+                    self._running.begin(self._ours, grants, stopped=stopped)
             except NoSession:
-                self.lost(self._seat.session)
+                self.lost(self._ours.session)
             finally:
-                self._seat.claiming = False
-                self._suspects.answered(self._seat.partition, grants)
+                self._ours.claiming = False
+                self._poison_runs.answered(self._ours.partition, grants)
                 self._running.give_back_slots(slots - len(grants))
 
     async def open(self) -> None:
-        """Take a seat in the partition: a session never used before."""
+        """Take a ours in the partition: a session never used before."""
         while True:
             session = f"{self._worker}-{token(8)}"
             asked_at = self._clock.monotonic()
             try:
                 await until_answered(
-                    lambda: join_partition(self._log, self._seat.partition, session, body=self._joined(session)),  # noqa: B023
+                    lambda: join_partition(self._log, self._ours.partition, session, body=self._joined(session)),  # noqa: B023
                     what="join",
                 )
             except NoSession:
                 continue
             self._body = part(RunStarted, worker=self._worker, session=session)
-            self._seat.opened(session, trusted_until=asked_at + self._lease)
-            log.info("session opened", extra={"partition": self._seat.partition, "session": session})
+            self._ours.opened(session, trusted_until=asked_at + self._lease)
+            log.info("session opened", extra={"partition": self._ours.partition, "session": session})
             self._opened()
             return
 
     def lost(self, session: str) -> None:
         """The session was found dead: its runs are other workers' now."""
-        attempts = self._seat.lost(session)
+        attempts = self._ours.lost(session)
         if session:
             catalog.SESSIONS_LOST.add(1)
-            log.warning("session lost", extra={"partition": self._seat.partition, "session": session})
+            log.warning("session lost", extra={"partition": self._ours.partition, "session": session})
         for attempt in attempts:
             attempt.lose()
-        self.doorbell.knock()
+        self.wake_up.wake()
 
     async def _claim(self, slots: int) -> Claimed:
         """One claim, asked until it is answered."""
-        seat = self._seat
-        number = seat.claims + 1
-        suspects = self._suspects.ask(seat.partition)
-        seat.claiming = True
+        ours = self._ours
+        number = ours.claims + 1
+        suspects = self._poison_runs.ask(ours.partition)
+        ours.claiming = True
 
         def ask():  # noqa: ANN202
             return claim(
                 self._log,
-                seat.partition,
-                session=seat.session,
+                ours.partition,
+                session=ours.session,
                 number=number,
                 slots=slots,
                 suspects=suspects,
@@ -176,9 +176,9 @@ class Claimer:
                 body_cancelled=_CANCELLED,
             )
 
-        seat.asked_at = self._clock.monotonic()
+        ours.asked_at = self._clock.monotonic()
         claimed = await until_answered(ask, what="claim")
-        seat.claims = number
+        ours.claims = number
         catalog.CLAIMS.add(1)
         return claimed
 
@@ -189,7 +189,7 @@ class Claimer:
             for queue, credit in zip(self._credits, claimed.credits, strict=True)
         ]
         self._ready_at(claimed.next_at)
-        return claimed.more or _entry(self.doorbell.last) > _entry(claimed.wake)
+        return claimed.more or _entry(self.wake_up.last) > _entry(claimed.wake)
 
 
 _CANCELLED = part(RunCancelled)
@@ -201,11 +201,11 @@ def _entry(text: str) -> tuple[int, int]:
 
 
 async def listen(
-    store: Log, doorbells: dict[int, Doorbell], *, cancel: Callable[[RunId], None], back: Callable[[], None]
+    store: Log, wake_up: dict[int, WakeUp], *, cancel: Callable[[RunId], None], back: Callable[[], None]
 ) -> None:
     """For ever: hear the rings of these partitions of one server. `back`: it answers again after it did not."""
     reader = store.reader()
-    after = dict.fromkeys(doorbells, "0-0")
+    after = dict.fromkeys(wake_up, "0-0")
     wait = 0.0
     try:
         while True:
@@ -220,7 +220,7 @@ async def listen(
                 back()
             after = woken.last
             for partition in woken.partitions:
-                doorbells[partition].ring(after[partition])
+                wake_up[partition].ring(after[partition])
             for run_id in woken.cancels:
                 cancel(run_id)
     finally:

@@ -15,7 +15,7 @@ _EARLY = 0.002  # s after the due time: the store's clock is known to about a mi
 _CANCELLED = part(RunCancelled)
 
 
-class Promoter:
+class DelayedRuns:
     """Of one partition."""
 
     def __init__(self, store: Log, partition: int, clock: Clock) -> None:

@@ -19,7 +19,7 @@ from waterclock.log.client import Log, LogSettings
 from waterclock.log.connection.errors import Halted, LogError, NoSession
 from waterclock.log.connection.transient import PASSES
 from waterclock.log.liveness.sessions import Held, renew
-from waterclock_worker.claiming.sessions import Seat
+from waterclock_worker.claiming.sessions import PartitionSession
 from waterclock_worker.execution.attempt import Attempt
 from waterclock_worker.settings import WorkerSettings
 
@@ -30,31 +30,31 @@ _LAST_WORDS = 2.0  # s for handing back before the process ends
 
 log = logging.getLogger(__name__)
 
-Renewed = Callable[[Seat, str, float, list[Held]], None]
+Renewed = Callable[[PartitionSession, str, float, list[Held]], None]
 
 
 class Leases:
-    """Renews the sessions of all seats until it is closed."""
+    """Renews the sessions of all sessions until it is closed."""
 
     def __init__(
         self,
-        seats: Sequence[Seat],
+        sessions: Sequence[PartitionSession],
         log_settings: LogSettings,
         settings: WorkerSettings,
         clock: Clock,
         *,
         beside: Log,
         renewed: Renewed,
-        lost: Callable[[Seat, str], None],
+        lost: Callable[[PartitionSession, str], None],
         hand_back: Callable[[], Awaitable[None]],
         end_process: Callable[[int], None],
     ) -> None:
         """`beside`: the process's log, on another thread; what one of the two has seen opened, both know.
 
-        `renewed` (seat, session, asked at, what it holds) and `lost` are called on the loop that makes this;
+        `renewed` (ours, session, asked at, what it holds) and `lost` are called on the loop that makes this;
         `hand_back` too, when the process has to end, by `end_process`.
         """
-        self._seats = seats
+        self._sessions = sessions
         self._log_settings = log_settings
         self._beside = beside
         self._settings = settings
@@ -69,8 +69,8 @@ class Leases:
         self._closing: asyncio.Event | None = None
         self._ready = threading.Event()
         self._outages = {
-            seat.partition: Outage(log, "lease not renewed", "lease renewed again", partition=seat.partition)
-            for seat in seats
+            ours.partition: Outage(log, "lease not renewed", "lease renewed again", partition=ours.partition)
+            for ours in sessions
         }
 
     def start(self) -> None:
@@ -102,9 +102,9 @@ class Leases:
             while True:
                 started = self._clock.monotonic()
                 async with asyncio.TaskGroup() as tasks:
-                    for seat in self._seats:
-                        if seat.session:
-                            tasks.create_task(self._renew(store, seat), name=f"renew in {seat.partition}")
+                    for ours in self._sessions:
+                        if ours.session:
+                            tasks.create_task(self._renew(store, ours), name=f"renew in {ours.partition}")
                 spent = self._clock.monotonic() - started
                 await asyncio.sleep(max(0.0, self._settings.renew_every - spent))
         finally:
@@ -122,45 +122,45 @@ class Leases:
                 outage.over()
                 return connected
 
-    async def _renew(self, store: Log, seat: Seat) -> None:
-        session, asked_at = seat.session, self._clock.monotonic()
-        seat.renewals += 1
+    async def _renew(self, store: Log, ours: PartitionSession) -> None:
+        session, asked_at = ours.session, self._clock.monotonic()
+        ours.renewals += 1
         try:
-            answer = await renew(store, seat.partition, session, seat.renewals)
+            answer = await renew(store, ours.partition, session, ours.renewals)
         except NoSession:
-            self._io.call_soon_threadsafe(self._lost, seat, session)
+            self._io.call_soon_threadsafe(self._lost, ours, session)
         except Halted:
-            self._trust(seat, session, asked_at)  # nobody sweeps a halted partition, and watches begin anew after it
+            self._trust(ours, session, asked_at)  # nobody sweeps a halted partition, and watches begin anew after it
         except PASSES as error:  # of no other answer a lease may be trusted
             catalog.RENEWALS_FAILED.add(1)
-            self._outages[seat.partition].failed(error)
+            self._outages[ours.partition].failed(error)
         else:
-            self._outages[seat.partition].over()
-            self._trust(seat, session, asked_at)
-            self._io.call_soon_threadsafe(self._renewed, seat, session, asked_at, answer.held)
+            self._outages[ours.partition].over()
+            self._trust(ours, session, asked_at)
+            self._io.call_soon_threadsafe(self._renewed, ours, session, asked_at, answer.held)
 
-    def _trust(self, seat: Seat, session: str, asked_at: float) -> None:
-        if seat.session == session:
-            seat.trusted_until = asked_at + self._settings.lease - self._settings.margin
+    def _trust(self, ours: PartitionSession, session: str, asked_at: float) -> None:
+        if ours.session == session:
+            ours.trusted_until = asked_at + self._settings.lease - self._settings.margin
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_WATCH_EVERY)
             now = self._clock.monotonic()
-            for seat in self._seats:
-                untrusted = bool(seat.session) and now > seat.trusted_until
-                if untrusted or seat.bereaved:
-                    await self._look_after(seat, now, untrusted=untrusted)
+            for ours in self._sessions:
+                untrusted = bool(ours.session) and now > ours.trusted_until
+                if untrusted or ours.bereaved:
+                    await self._look_after(ours, now, untrusted=untrusted)
 
-    async def _look_after(self, seat: Seat, now: float, *, untrusted: bool) -> None:
-        """Runs of this seat are or may soon be another's: those that must not overlap stop, or the process does."""
-        running = [one for one in list(seat.attempts.values()) if one.grant.serial and one.ending is None]
-        seat.bereaved = any(one.lost for one in running)
+    async def _look_after(self, ours: PartitionSession, now: float, *, untrusted: bool) -> None:
+        """Runs of this ours are or may soon be another's: those that must not overlap stop, or the process does."""
+        running = [one for one in list(ours.attempts.values()) if one.grant.serial and one.ending is None]
+        ours.bereaved = any(one.lost for one in running)
         for attempt in running if untrusted else ():
             if attempt.stopped is None:
                 log.warning("attempt stopped: lease not renewed", extra={"run": attempt.name})
             attempt.stop("returned")
-        over = untrusted and now > seat.trusted_until + self._settings.margin
+        over = untrusted and now > ours.trusted_until + self._settings.margin
         for attempt in running:
             if (over or attempt.lost) and now > attempt.stopped_at + STOPPING:
                 await self._end(attempt)

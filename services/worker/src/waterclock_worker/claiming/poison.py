@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from waterclock.log.commands.attempts import SUSPECT_FROM, Grant
 
 
-class Suspects:
+class PoisonRuns:
     """The right to hold such a run: lent to one claim at a time, and kept until the end of what it granted is answered.
 
     Not only until that has ended: if the next one kills the process at once, an end that was not answered is lost too.
@@ -30,17 +30,17 @@ class Suspects:
 
     def answered(self, partition: int, grants: Iterable[Grant]) -> None:
         """The claim is over; these were granted."""
-        self._held += sum(map(is_suspect, grants))
+        self._held += sum(map(is_poison, grants))
         if self._lent_to == partition:
             self._lent_to = None
 
     def ended(self, grant: Grant) -> bool:
         """The end of an attempt is answered; whether another suspect may be claimed now."""
-        if not is_suspect(grant):
+        if not is_poison(grant):
             return False
         self._held -= 1
         return not self._held
 
 
-def is_suspect(grant: Grant) -> bool:
+def is_poison(grant: Grant) -> bool:
     return grant.losses >= SUSPECT_FROM

@@ -12,7 +12,7 @@ from waterclock_worker.execution.attempt import Attempt
 from waterclock_worker.execution.held import HeldAttempts
 
 
-class Seat(HeldAttempts):
+class PartitionSession(HeldAttempts):
     def __init__(self, partition: int) -> None:
         super().__init__(partition)
         self.renewals = 0

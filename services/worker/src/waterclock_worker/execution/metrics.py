@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from waterclock.kit.telemetry import catalog
-from waterclock.kit.telemetry.log_lines import Sparing
+from waterclock.kit.telemetry.log_lines import Throttle
 from waterclock_worker.execution.attempt import Attempt
 
 LATE_MS = 5_000
 """A run that waited as long is worth a line."""
-_sparing = Sparing(10)
+_sparing = Throttle(10)
 _log = logging.getLogger(__name__)
 
 

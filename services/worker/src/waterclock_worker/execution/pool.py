@@ -30,7 +30,7 @@ from waterclock_worker import tracing
 from waterclock_worker.execution import capture, metrics
 from waterclock_worker.execution.async_loops import Loops
 from waterclock_worker.execution.attempt import Attempt
-from waterclock_worker.execution.children.supervisor import Children
+from waterclock_worker.execution.children.supervisor import ChildProcesses
 from waterclock_worker.execution.guarded_loop import NewLoop
 from waterclock_worker.execution.held import HeldAttempts
 from waterclock_worker.execution.missing_executor import unknown, unreadable
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(RunRequested).decode
 
 
-class Running:
+class AttemptPool:
     """Belongs to the I/O loop; only what attempts call comes from other threads."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Running:
         self._threads = Threads()
         self._thread_values = ThreadValues()
         self._deserted = False  # a thread was left to an attempt that goes on
-        self._children = Children(self._io)
+        self._children = ChildProcesses(self._io)
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
         self._some_answered = asyncio.Event()

@@ -11,7 +11,7 @@ import msgspec
 from waterclock.executors.context import LATEST_RETRY, GiveUp, Retry
 from waterclock.executors.definition import AnyExecutor
 from waterclock.executors.descriptions import number_of
-from waterclock.kit.redaction import Concealer
+from waterclock.kit.redaction import Redactor
 from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.events import Level
 from waterclock.model.outcomes import AttemptOutcome, Error
@@ -81,7 +81,7 @@ class Hearer(Protocol):
     """Who keeps the run's log."""
 
     @property
-    def concealed(self) -> Concealer: ...
+    def concealed(self) -> Redactor: ...
     def logged(self, step: int | None, level: Level, text: str) -> None: ...
 
 

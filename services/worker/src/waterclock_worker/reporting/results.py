@@ -16,7 +16,7 @@ from typing import Any, cast
 import msgspec
 
 from waterclock.executors.descriptions import written
-from waterclock.kit.redaction import Concealer
+from waterclock.kit.redaction import Redactor
 from waterclock.wire.nesting import nested_deeper
 
 RESULT_MOST = 64 * 1024  # bytes of JSON
@@ -37,7 +37,7 @@ class BadResult(Exception):
     """It cannot be kept; the message says why."""
 
 
-def result_of(returned: object, concealed: Concealer | None = None, tell: _Told | None = None) -> bytes:
+def result_of(returned: object, concealed: Redactor | None = None, tell: _Told | None = None) -> bytes:
     """The JSON of a returned value, without secrets. `tell` is told where null stands for a number that JSON has not.
 
     Raises:
@@ -202,7 +202,7 @@ def _too_deep() -> BadResult:
     return BadResult(f"the result is nested more than {NESTED_MOST} deep")
 
 
-def _without(result: Any, concealed: Concealer) -> Any:
+def _without(result: Any, concealed: Redactor) -> Any:
     """What JSON holds, without secrets in its texts."""
     match result:
         case str():

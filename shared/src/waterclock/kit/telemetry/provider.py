@@ -31,8 +31,11 @@ def made(service: str, processor: SpanProcessor | SpanExporter, *, sample: float
         id_generator=ids,
         span_limits=SpanLimits(max_links=links_most),
     )
-    sender = Sender(processor) if isinstance(processor, SpanExporter) else None
-    provider.add_span_processor(sender or processor)
+    if isinstance(processor, SpanProcessor):
+        sender, given = None, processor
+    else:
+        sender = given = Sender(processor)
+    provider.add_span_processor(given)
     tracer = provider.get_tracer("waterclock")
     assert isinstance(tracer, Tracer)
     return Made(provider, tracer, ids, sender, TraceIdRatioBased.get_bound_for_rate(sample))

@@ -31,7 +31,7 @@ class _Asked(NamedTuple):
     granted: asyncio.Future[Granted]
 
 
-class Gathering:
+class RequestBatches:
     """The requests of one process; `tasks` must outlive them."""
 
     def __init__(

@@ -22,8 +22,8 @@ class _Reply(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = False
 
 
-_NOTE = Script("note", _Reply)
-_RELIEVE = Script("note", _Reply, relieving=True)
+_NOTE = Script("note_command", _Reply)
+_RELIEVE = Script("note_command", _Reply, relieving=True)
 
 
 async def first_heard(log: Log, command: Command, *, partition: int = 0, relieving: bool = False) -> Noted | KeyReused:

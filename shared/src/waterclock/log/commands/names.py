@@ -68,16 +68,16 @@ class _Done(msgspec.Struct, frozen=True):
     status: Literal["done"]
 
 
-class _BurnReply(msgspec.Struct, frozen=True, kw_only=True):
+class _InvalidateReply(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["burnt", "done"]
     answer: AnswerGiven | None = None
 
 
-_NAME = Script("name", _NameReply)
-_RELEASE = Script("name", _NameReply, relieving=True)
+_NAME = Script("reserve_name", _NameReply)
+_RELEASE = Script("reserve_name", _NameReply, relieving=True)
 _PUT = Script("put_names", _Done)
 _OPEN = Script("open_names", _OpenReply)
-_BURN = Script("burn", _BurnReply)
+_INVALIDATE = Script("invalidate_command", _InvalidateReply)
 
 
 def spellings(group: str, name: str) -> tuple[tuple[str, str], ...]:
@@ -107,7 +107,7 @@ async def replace_name(
 async def burn_command(log: Log, job_id: JobId, command_id: str, *, client: bool = False) -> Burnt | AlreadyDone:
     """See to it that a command which has not been executed in that job's partition never will be."""
     partition = log.partition_of(job_id)
-    reply = await log.call(_BURN, partition, {"command": {"id": command_id, "fingerprint": "", "client": client}})
+    reply = await log.call(_INVALIDATE, partition, {"command": {"id": command_id, "fingerprint": "", "client": client}})
     if reply.status == "burnt":
         return Burnt()
     assert reply.answer is not None

@@ -34,12 +34,12 @@ class Watch(Told, frozen=True, kw_only=True):
     next_at: int | None = None
 
 
-_LEAD = Script("lead", Lead)
-_RESIGN = Script("resign", _Done)
+_ACQUIRE = Script("acquire_leadership", Lead)
+_RELEASE = Script("release_leadership", _Done)
 _WATCH = Script("watch", Watch)
 
 
-async def lead(
+async def acquire(
     log: Log, partition: int, *, scheduler: str, ttl_ms: int, body: Body, next_at: int | None = None
 ) -> Lead:
     """Take or keep the leadership for `ttl_ms`; not mine, if another has it. `body`: LeadershipTaken without term.
@@ -47,7 +47,7 @@ async def lead(
     `next_at`: the oldest undecided instant, past or to come, ms; 0: there is none; None: it is not known.
     """
     payload = {"scheduler": scheduler, "ttl": ttl_ms, "body": body, "next_at": next_at}
-    return await log.call(_LEAD, partition, payload, control=True)
+    return await log.call(_ACQUIRE, partition, payload, control=True)
 
 
 async def watch(log: Log, partition: int) -> Watch:
@@ -55,6 +55,6 @@ async def watch(log: Log, partition: int) -> Watch:
     return await log.call(_WATCH, partition, {})
 
 
-async def resign(log: Log, partition: int, *, scheduler: str, term: int) -> None:
+async def release(log: Log, partition: int, *, scheduler: str, term: int) -> None:
     """Give the leadership up, if it is still that term's."""
-    await log.call(_RESIGN, partition, {"scheduler": scheduler, "term": term}, control=True)
+    await log.call(_RELEASE, partition, {"scheduler": scheduler, "term": term}, control=True)

@@ -26,7 +26,7 @@ class Renewed(NamedTuple):
     held: list[Held]
 
 
-class Seat(msgspec.Struct, frozen=True, array_like=True):
+class SessionState(msgspec.Struct, frozen=True, array_like=True):
     """How a session stands in a partition."""
 
     renewal: int  # its number; -1: found dead, or closed with runs in hand: a sweeper empties it
@@ -34,11 +34,11 @@ class Seat(msgspec.Struct, frozen=True, array_like=True):
     running: int  # runs it holds
 
 
-class Muster(NamedTuple):
-    """`now`: the partition's clock, ms; a seat for each session, None where it has none."""
+class SessionList(NamedTuple):
+    """`now`: the partition's clock, ms; a state for each session, None where it has none."""
 
     now: int
-    seats: list[Seat | None]
+    sessions: list[SessionState | None]
 
 
 class Swept(NamedTuple):
@@ -64,14 +64,14 @@ class _SweepReply(msgspec.Struct, frozen=True, kw_only=True):
 
 class _MusterReply(msgspec.Struct, frozen=True, kw_only=True):
     now: int
-    seats: list[Seat | bool]
+    sessions: list[SessionState | bool]
 
 
 _JOIN = Script("join", _Status)
 _LEAVE = Script("leave", _Status)
 _RENEW = Script("renew", _RenewReply)
 _SWEEP = Script("sweep", _SweepReply)
-_MUSTER = Script("muster", _MusterReply)
+_MUSTER = Script("list_sessions", _MusterReply)
 
 
 async def join(log: Log, session: str, *, body: Body | None) -> None:
@@ -114,13 +114,13 @@ async def sessions(log: Log, partition: int) -> dict[str, int]:
     """Sessions and their renewal numbers; -1: found dead, and to be emptied on."""
     key = log.keys.partition(partition, "sessions")
     flat = cast("list[bytes]", await log.execute(key, "HGETALL", key, control=True))
-    return {name.decode(): int(seat.partition(b" ")[0]) for name, seat in zip(flat[::2], flat[1::2], strict=True)}
+    return {name.decode(): int(state.partition(b" ")[0]) for name, state in zip(flat[::2], flat[1::2], strict=True)}
 
 
-async def muster(log: Log, partition: int, sessions: Sequence[str]) -> Muster:
+async def list_sessions(log: Log, partition: int, sessions: Sequence[str]) -> SessionList:
     """How these sessions, at most a thousand, stand in a partition."""
     reply = await log.call(_MUSTER, partition, {"sessions": sessions})
-    return Muster(reply.now, [seat if isinstance(seat, Seat) else None for seat in reply.seats])
+    return SessionList(reply.now, [state if isinstance(state, SessionState) else None for state in reply.sessions])
 
 
 async def sweep(

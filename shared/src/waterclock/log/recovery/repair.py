@@ -4,8 +4,8 @@
     keys, a new epoch, `LogForked`, open ──► lose: what ran is queued again
 
 Until the fork nothing has changed. A repair that was left in its middle is void; another begins anew, under an epoch of
-its own, and makes every earlier one void. `lose` follows any opening: a repair that got no further than the fork left
-attempts to be taken back, whose workers may still end them.
+its own, and makes every earlier one void. `return_attempts` follows any opening: a repair that got no further than the
+fork left attempts to be taken back, whose workers may still end them.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class _Lost(msgspec.Struct, frozen=True):
 
 _REPAIR = Script("repair", _Put)
 _FORK = Script("fork", _Forked)
-_LOSE = Script("lose", _Lost)
+_RETURN = Script("return_attempts", _Lost)
 
 
 class Repair:
@@ -180,12 +180,12 @@ class Repair:
             raise StaleRepair(self._partition, reply.status)
 
 
-async def lose(log: Log, partition: int) -> int:
+async def return_attempts(log: Log, partition: int) -> int:
     """Take back the attempts that ran when the log was lost; how many there were. May be repeated."""
     total = 0
     payload = _Lose(session=LOST_SESSION, limit=AT_ONCE, body_lost=_LOST, body_cancelled=_CANCELLED)
     while True:
-        runs = (await log.call(_LOSE, partition, payload)).runs
+        runs = (await log.call(_RETURN, partition, payload)).runs
         total += runs
         if runs < AT_ONCE:
             return total

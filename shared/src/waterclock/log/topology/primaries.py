@@ -16,7 +16,7 @@ from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
 from waterclock.kit.randomness import fraction
-from waterclock.kit.telemetry.log_lines import Outage, Sparing
+from waterclock.kit.telemetry.log_lines import Outage, Throttle
 from waterclock.log.connection.addresses import Address, Deployment, Target
 from waterclock.log.connection.connections import Line, Server, pack
 from waterclock.log.connection.errors import (
@@ -68,7 +68,7 @@ class Nodes:
         self._wanted = asyncio.Event()
         self._outage = Outage(_log, "who holds the log is not known", "who holds the log is known again")
         self._discord = Outage(_log, "sentinels do not agree", "sentinels agree again")
-        self._refused = Sparing(_REFUSED_EVERY)
+        self._refused = Throttle(_REFUSED_EVERY)
 
     async def greet(self) -> Server:
         """Reach the servers of the URL, and find out which are to be asked.

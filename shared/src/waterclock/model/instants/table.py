@@ -269,12 +269,11 @@ def _following(standing: Standing | None, turning: Turning) -> Standing | None:
         assert standing is not None
         return msgspec.structs.replace(standing, state="deleted", since=turning)
     state: State = "enabled" if job.definition.enabled else "disabled"
-    goes_on = standing is not None and standing.state == state
     return Standing(
         state=state,
         job=job,
         named=named_by(job.job_id, job.definition),
-        since=standing.since if goes_on else turning,
+        since=standing.since if standing is not None and standing.state == state else turning,
     )
 
 

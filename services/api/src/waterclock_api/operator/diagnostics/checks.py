@@ -24,7 +24,7 @@ from waterclock.log.connection.errors import LogFull, LogRefuses
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.liveness import leadership
 from waterclock.log.liveness.projector_end import last_end
-from waterclock.log.liveness.sessions import muster, sessions
+from waterclock.log.liveness.sessions import list_sessions, sessions
 from waterclock.log.server_checks import Durability, durability_of
 from waterclock.log.topology.node import Node
 from waterclock.log.writable import check_writable
@@ -233,11 +233,11 @@ async def _of_partition(log: Log, partition: int, share: int) -> AsyncGenerator[
     if trouble is not None:
         yield problem("schedules", trouble, "start a scheduler, or see in the log of the one that leads why it waits")
     names = sorted(await sessions(log, partition))[:AT_ONCE]
-    stand = await muster(log, partition, names)
+    stand = await list_sessions(log, partition, names)
     silent = [
         name
-        for name, seat in zip(names, stand.seats, strict=True)
-        if seat is not None and stand.now - seat.heard_at > LEASE_MS
+        for name, state in zip(names, stand.sessions, strict=True)
+        if state is not None and stand.now - state.heard_at > LEASE_MS
     ]
     if silent:
         do = "they are dead or cut off; another worker takes their runs over, if one is there to sweep"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from litestar import get
 
-from waterclock.log.liveness.sessions import Muster, muster
+from waterclock.log.liveness.sessions import SessionList, list_sessions
 from waterclock.model.timestamps import stamp
 from waterclock_api.dependencies import dependencies_of
 from waterclock_api.http.request_query import read_query
@@ -34,8 +34,10 @@ async def list_workers(request: AnyRequest) -> Answer:
     async with parts.reading(listing(request)) as connection:
         rows, more = await read_models.workers(connection, query, hold)
     here = [row[0] for row in rows if row[6] is None]
-    musters = [await muster(parts.log, partition, here) for partition in range(parts.log.partitions)] if here else []
-    items = [_worker(row, musters, here.index(row[0]) if row[6] is None else None) for row in rows]
+    sessions_of_all = (
+        [await list_sessions(parts.log, partition, here) for partition in range(parts.log.partitions)] if here else []
+    )
+    items = [_worker(row, sessions_of_all, here.index(row[0]) if row[6] is None else None) for row in rows]
     return answer(Workers(items=items, next_cursor=more), hold=hold)
 
 
@@ -49,23 +51,27 @@ async def list_executors(request: AnyRequest) -> Answer:
         return answer(await read_models.executors(connection, query.cursor, hold), hold=hold)
 
 
-def _worker(row: Row, musters: Sequence[Muster], place: int | None) -> Worker:
+def _worker(row: Row, sessions_of_all: Sequence[SessionList], place: int | None) -> Worker:
     """`place`: of its session among those that were mustered."""
     session, name, queues, slots, executors, started_at, left_at, reason = row
-    seats = [(each.now, seat) for each in musters if place is not None and (seat := each.seats[place]) is not None]
-    alive = [(now, seat) for now, seat in seats if seat.renewal >= 0]
+    sessions = [
+        (each.now, state)
+        for each in sessions_of_all
+        if place is not None and (state := each.sessions[place]) is not None
+    ]
+    alive = [(now, state) for now, state in sessions if state.renewal >= 0]
     status: Literal["live", "silent", "gone", "left", "lost"] = "gone"
     if left_at is not None:
         status = _LEFT[reason]
     elif alive:
-        status = "live" if any(now - seat.heard_at <= LEASE_MS for now, seat in alive) else "silent"
-    heard_at = max((seat.heard_at for _, seat in seats), default=0)
+        status = "live" if any(now - state.heard_at <= LEASE_MS for now, state in alive) else "silent"
+    heard_at = max((state.heard_at for _, state in sessions), default=0)
     return Worker(
         id=session,
         name=name,
         queues=queues,
         slots=slots,
-        running=sum(seat.running for _, seat in seats),
+        running=sum(state.running for _, state in sessions),
         executors=executors,
         last_read_at=stamp(heard_at) if heard_at else None,
         started_at=stamp(started_at),

@@ -24,7 +24,7 @@ from waterclock.model.errors import Flaw, Invalid, KeyReused, NotFound, RunBlock
 from waterclock.model.events import RunRequested
 from waterclock.model.ids import backfilled_run
 from waterclock.model.instants.backfill import Backfill, plan, requested
-from waterclock.model.instants.explain import Fate
+from waterclock.model.instants.table import Fate
 from waterclock.model.job import Job
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp, millis, stamp

@@ -73,7 +73,7 @@ class PipeReport:
 
     def conceal(self, secret: str) -> None:
         self.concealed = self.concealed.adding(secret)
-        self.tell(words.Concealed(secret=secret[: words.SECRET_MOST]))
+        self.tell(words.Redacted(secret=secret[: words.SECRET_MOST]))
 
     def _write(self, line: bytes) -> None:
         if _identity(self._fd) != self._pipe:  # closed, and its number may be a file's by now

@@ -48,7 +48,7 @@ class Progressed(msgspec.Struct, frozen=True, kw_only=True, tag="progressed"):
     total: float | None
 
 
-class Concealed(msgspec.Struct, frozen=True, kw_only=True, tag="concealed"):
+class Redacted(msgspec.Struct, frozen=True, kw_only=True, tag="concealed"):
     """What the worker is to take out of lines that the child prints; the child does so with its own words."""
 
     secret: str
@@ -70,7 +70,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     after: float | None
 
 
-Word = Began | Said | Progressed | Concealed | Finished | Ended
+Word = Began | Said | Progressed | Redacted | Finished | Ended
 
 WORD_MOST = 1024 * 1024
 """Bytes of one word: an error with every character escaped takes a third of it."""

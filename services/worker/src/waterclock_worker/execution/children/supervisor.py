@@ -31,7 +31,7 @@ _CHUNK = 64 * 1024
 _LINGER = 1.0  # s for pipes that a descendant still holds after the child's end
 
 
-class Children:
+class ChildProcesses:
     """Runs attempts in child processes, from the I/O loop: what blocks the executors' loop does not reach them."""
 
     def __init__(self, io: asyncio.AbstractEventLoop) -> None:
@@ -165,7 +165,7 @@ class _Child:
                     steps.logged(step, level, text)
                 case words.Progressed(step=step, done=done, total=total):
                     steps.progressed(step, done, total)
-                case words.Concealed(secret=secret):
+                case words.Redacted(secret=secret):
                     steps.conceal(secret)
                 case words.Finished(step=step, status=status, error=error):
                     steps.step_ended(step, status, None if error is None else bounded(error))

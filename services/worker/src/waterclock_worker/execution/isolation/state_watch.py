@@ -24,7 +24,7 @@ from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from waterclock.kit.telemetry.log_lines import Sparing
+from waterclock.kit.telemetry.log_lines import Throttle
 from waterclock_worker.execution.isolation import watched_state
 from waterclock_worker.execution.isolation.state_kinds import Family, Faults, Umask
 from waterclock_worker.execution.isolation.state_members import Environment, Modules
@@ -96,7 +96,7 @@ class StateWatch:
         self._credit = _SAVED_MOST
         self._asked_at = self._looked_at = self._ended_at = 0.0
         self._ending = 0.0  # runs that have ended within about a second
-        self._sparing = Sparing(10)
+        self._sparing = Throttle(10)
         self._looking = threading.RLock()
 
     @contextmanager

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from waterclock.executors.context import GiveUp
-from waterclock.kit.redaction import Concealer
+from waterclock.kit.redaction import Redactor
 from waterclock.model.places import ReferenceSpec
 from waterclock.model.places import reference as plain_reference
 from waterclock_worker.executors.reach.hosts import Host, HostPattern, host_pattern, written
@@ -119,7 +119,7 @@ def secret_of(field: str, reference: str, environment: Mapping[str, str]) -> str
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """For a text that is cut before the run tells it: a part of a secret would not be found later."""
-    return Concealer(secrets).known(text)
+    return Redactor(secrets).known(text)
 
 
 def _plain_pattern(pattern: str) -> str:
