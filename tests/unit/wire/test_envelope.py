@@ -31,7 +31,6 @@ FACTS = f'"runId":"{R}","attempt":2,"fence":102'.encode()
 
 
 def test_what_the_script_knew_is_read_into_the_event() -> None:
-
     entry = read_entry(0, "1-7", {b"b": BODY_OF_STARTED, b"p": b"1-6", b"t": b"1774746000000", b"x": FACTS})
 
     assert entry.event == STARTED
@@ -39,7 +38,6 @@ def test_what_the_script_knew_is_read_into_the_event() -> None:
 
 
 def test_the_document_names_place_time_and_type_once_each() -> None:
-
     document = read_entry(0, "1-7", {b"b": BODY_OF_STARTED, b"p": b"1-6", b"t": b"1774746000000", b"x": FACTS}).document
 
     for name in (
@@ -84,7 +82,7 @@ def test_a_field_from_the_future_is_skipped() -> None:
     ],
 )
 def test_what_does_not_fit_is_parked_and_says_why(body: bytes, kind: str) -> None:
-    entry = read_entry(0, "1-7", {b"b": BODY_OF_STARTED, b"p": b"1-6", b"t": b"1774746000000"})
+    entry = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000"})
 
     assert (entry.type, entry.prev) == (kind, "1-6")
     assert isinstance(entry.event, UnknownEvent)
@@ -178,7 +176,7 @@ TOLD = b'{"type":"run.succeeded","runId":"a-1","jobId":"a","attempt":2,"fence":7
     ],
 )
 def test_of_an_end_that_cannot_be_read_its_tag_run_and_attempt_are_told(body: bytes) -> None:
-    entry = read_entry(0, "1-7", {b"b": BODY_OF_STARTED, b"p": b"1-6", b"t": b"1774746000000"})
+    entry = read_entry(0, "1-7", {b"b": body, b"p": b"1-6", b"t": b"1774746000000"})
 
     event = entry.event
     assert isinstance(event, UnknownEvent)
