@@ -6,7 +6,7 @@ from contextlib import aclosing
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from watchfiles import awatch
+from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]
 
 
 class NoExecutors(Exception):
