@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
 
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.kit.telemetry.catalog import exposed
@@ -71,10 +72,8 @@ ROUTES = (
 
 def application(parts: Dependencies) -> Litestar:
     """The routes over `parts`."""
-    told = (*ROUTES, *page_handlers(ROUTES))
-    routes = (*told, *heads_of(told))
     return Litestar(
-        route_handlers=[*options_of(routes), *routes],  # in this order: else Litestar adds its own
+        route_handlers=_handlers(),
         before_request=admit,  # which is for every route, and is cheaper than a guard: that takes a copy of its handler
         state=State(
             {PARTS: parts, ACCESS: parts.access, OUTAGES: parts.outages, BUDGET: parts.budget}, deep_copy=False
@@ -83,6 +82,14 @@ def application(parts: Dependencies) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
+
+
+@cache
+def _handlers() -> tuple[HTTPRouteHandler, ...]:
+    """All that is answered; Litestar takes copies. To draw the document of the routes takes as long as all else."""
+    told = (*ROUTES, *page_handlers(ROUTES))
+    routes = (*told, *heads_of(told))
+    return (*options_of(routes), *routes)  # in this order: else Litestar adds its own
 
 
 @asynccontextmanager
