@@ -75,7 +75,9 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return isinstance(other, Schedule) and self.identity == other.identity
 
     def __hash__(self) -> int:
-        return hash(self.identity)
+        return hash(
+            (self.expression, self.timezone)
+        )  # what mostly tells them apart: the scheduler asks for each decision
 
     @property
     def identity(self) -> tuple[str, str, str, str, str]:

@@ -9,13 +9,13 @@ follow from job and instant: whoever decides again names the same.
 
 import hashlib
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, assert_never
+from typing import Protocol, assert_never
 
 import msgspec
 
 from waterclock.model.cron.schedule import TZDATA_VERSION
 from waterclock.model.definition import Definition
-from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested
+from waterclock.model.events import FireCoalesced, FireSkipped, RunRequested, SkipReason
 from waterclock.model.ids import JobId, RunId, due_run
 from waterclock.model.instants.misfire import Coalesce, Decision, Fire, Settlement, Skip, digest
 from waterclock.model.timestamps import Stamp, stamp
@@ -87,7 +87,7 @@ def _end(decision: Decision) -> int:
     return decision.instant if isinstance(decision, Fire) else decision.last
 
 
-class _Part(NamedTuple):
+class _Part(msgspec.Struct, frozen=True, gc=False):
     """One decision's share of the interval, and what all its events carry."""
 
     job: Owing
@@ -131,46 +131,56 @@ class _Part(NamedTuple):
         )
         return Owed(event=requested, otherwise=self._blocked(fire.instant), ready_at=ready_at if delayed else 0)
 
-    def skipped(self, skip: Skip, policy: str | None = None) -> FireSkipped:
-        """By the overlap policy, if one is given."""
-        return FireSkipped(
-            job_id=self.job.job_id,
-            reason=skip.reason,
-            policy=policy or self.definition.misfire_policy,
-            first=stamp(skip.first),
-            last=stamp(skip.last),
-            count=skip.count,
-            digest=skip.digest,
-            tzdata=self.tzdata,
-            after=self.after,
-            through=self.through,
-            actor=self.actor,
-            command_id=self.command_id,
-        )
+    def skipped(self, skip: Skip) -> FireSkipped:
+        first, last, policy = stamp(skip.first), stamp(skip.last), self.definition.misfire_policy
+        return self._skipped(first, last, skip.count, skip.digest, skip.reason, policy)
 
-    def coalesced(self, one: Coalesce | Skip, policy: str | None = None) -> FireCoalesced:
-        """By the overlap policy, if one is given: then the script says into which run."""
-        return FireCoalesced(
-            job_id=self.job.job_id,
-            policy=policy or self.definition.misfire_policy,
-            first=stamp(one.first),
-            last=stamp(one.last),
-            count=one.count,
-            digest=one.digest,
-            into=due_run(self.job.job_id, one.into) if isinstance(one, Coalesce) else None,
-            tzdata=self.tzdata,
-            after=self.after,
-            through=self.through,
-            actor=self.actor,
-            command_id=self.command_id,
-        )
+    def coalesced(self, one: Coalesce) -> FireCoalesced:
+        first, last, policy = stamp(one.first), stamp(one.last), self.definition.misfire_policy
+        return self._coalesced(first, last, one.count, one.digest, due_run(self.job.job_id, one.into), policy)
 
     def _blocked(self, instant: int) -> FireSkipped | FireCoalesced | None:
         """What the instant becomes if an unfinished run of the job stands in the way."""
         overlap = self.definition.overlap
         if overlap == "allow":
             return None
-        reason = "overlap" if overlap == "skip" else "overflow"
-        alone = Skip(first=instant, last=instant, count=1, reason=reason, digest=digest((instant,)))
-        folds = overlap in {"buffer_one", "cancel_other"}  # into the run that waits already
-        return self.coalesced(alone, overlap) if folds else self.skipped(alone, overlap)
+        at, said = stamp(instant), digest((instant,))
+        if overlap == "buffer_one" or overlap == "cancel_other":  # into the run that waits already
+            return self._coalesced(at, at, 1, said, None, overlap)
+        return self._skipped(at, at, 1, said, "overlap" if overlap == "skip" else "overflow", overlap)
+
+    def _skipped(
+        self, first: Stamp, last: Stamp, count: int, said: str, reason: SkipReason, policy: str
+    ) -> FireSkipped:
+        return FireSkipped(
+            job_id=self.job.job_id,
+            reason=reason,
+            policy=policy,
+            first=first,
+            last=last,
+            count=count,
+            digest=said,
+            tzdata=self.tzdata,
+            after=self.after,
+            through=self.through,
+            actor=self.actor,
+            command_id=self.command_id,
+        )
+
+    def _coalesced(
+        self, first: Stamp, last: Stamp, count: int, said: str, into: RunId | None, policy: str
+    ) -> FireCoalesced:
+        return FireCoalesced(
+            job_id=self.job.job_id,
+            policy=policy,
+            first=first,
+            last=last,
+            count=count,
+            digest=said,
+            into=into,
+            tzdata=self.tzdata,
+            after=self.after,
+            through=self.through,
+            actor=self.actor,
+            command_id=self.command_id,
+        )

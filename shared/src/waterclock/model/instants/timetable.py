@@ -10,7 +10,7 @@ Moments are milliseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Literal
 
@@ -70,7 +70,7 @@ class Timetable(msgspec.Struct, frozen=True, kw_only=True):
 
     def count_between(self, after: int, through: int) -> int:
         """How many instants lie in (after, through], without listing them."""
-        return sum(schedule.count_between(low, high) for schedule, low, high in self._parts(after, through))
+        return sum([schedule.count_between(low, high) for schedule, low, high in self._parts(after, through)])
 
     def last_between(self, after: int, through: int, limit: int) -> list[int]:
         """The newest `limit` instants in (after, through], ascending."""
@@ -96,11 +96,10 @@ class Timetable(msgspec.Struct, frozen=True, kw_only=True):
                 return found[0]
         return None
 
-    def _parts(self, after: int, through: int) -> Iterator[tuple[Schedule, int, int]]:
+    def _parts(self, after: int, through: int) -> Iterable[tuple[Schedule, int, int]]:
         """The parts (low, high] of (after, through] in which instants are named, oldest first, and by what."""
         low, high = max(after, self.start - 1), min(through, self.end)
-        if self.schedule is not None and low < high:
-            yield self.schedule, low, high
+        return () if self.schedule is None or low >= high else ((self.schedule, low, high),)
 
 
 def schedule_of(job_id: JobId, definition: Definition) -> Timetable | None:
