@@ -12,10 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from waterclock.model.cron.schedule import described, local_time, shift_note
-from waterclock.model.cron.zones import FIRST, LAST
+from waterclock.model.cron.schedule import shift_note
 from waterclock.model.ids import RunId
-from waterclock.model.instants.not_due import why_unnamed
 from waterclock.model.instants.reasons import decided, now_is, stood, undecided
 from waterclock.model.instants.table import Fate, Recorded, Row, Standing, table
 from waterclock.model.instants.timetable import Timetable
@@ -150,7 +148,7 @@ def _idle(moment: int, standing: Standing) -> Explanation:
 
 def _not_due(moment: int, named: Timetable) -> Explanation:
     before, after = named.last_before(moment), named.after(moment)
-    reason, why = _why_not_due(moment, named)
+    reason, why = named.why_unnamed(moment)
     around = "" if named.schedule is None else _around(before, after)
     told = _told(moment, "notDue", reason, f"Not due: {why}.{around}")
     return msgspec.structs.replace(
@@ -177,20 +175,6 @@ def _told(
         position=None if position is None else str(position),
         text=text,
     )
-
-
-def _why_not_due(moment: int, named: Timetable) -> tuple[str, str]:
-    schedule = named.schedule
-    if schedule is None:
-        return "noSchedule", "the job had no schedule and ran on demand only"
-    if moment < named.start:
-        return "startAt", f"the job names no instant before its startAt, {stamp(named.start)}"
-    if moment > named.end:
-        return "endAt", f"the job names no instant after its endAt, {stamp(named.end)}"
-    if not FIRST <= moment // 1000 < LAST:
-        return "outOfRange", "schedules name instants from 1900 to 9989"
-    reason, why = why_unnamed(schedule, moment)
-    return reason, f"the schedule is {described(schedule)}; at {local_time(schedule, moment)} {why}"
 
 
 def _around(before: int | None, after: int | None) -> str:

@@ -4,8 +4,8 @@
                                     └── `_parts`: in which parts of time instants are named
 
 Whoever asks which instants a job has asks a timetable: the scheduler when it plans and settles, and each reader of
-`instants.table`. `_parts` is the one place where something is taken out of a schedule, as the bounds of the job are.
-Moments are milliseconds since the epoch.
+`instants.table`. What takes instants out of a schedule, as the bounds of the job do, has one place: `_parts`, and
+`why_unnamed` gives its reason. Moments are milliseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from typing import Literal
 import msgspec
 
 from waterclock.model.cron.parse import Dialect, is_seeded
-from waterclock.model.cron.schedule import Schedule, parse
+from waterclock.model.cron.schedule import Schedule, described, local_time, parse
+from waterclock.model.cron.zones import FIRST, LAST
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId
-from waterclock.model.timestamps import millis
+from waterclock.model.instants.not_due import why_unnamed
+from waterclock.model.timestamps import millis, stamp
 
 BEGINNING, FOREVER = -(1 << 60), 1 << 60
 
@@ -95,6 +97,20 @@ class Timetable(msgspec.Struct, frozen=True, kw_only=True):
             if found := self.last_between(through - back, through, 1):
                 return found[0]
         return None
+
+    def why_unnamed(self, moment: int) -> tuple[str, str]:
+        """What keeps the moment from being an instant, as one word and as a clause; it must not be one."""
+        schedule = self.schedule
+        if schedule is None:
+            return "noSchedule", "the job had no schedule and ran on demand only"
+        if moment < self.start:
+            return "startAt", f"the job names no instant before its startAt, {stamp(self.start)}"
+        if moment > self.end:
+            return "endAt", f"the job names no instant after its endAt, {stamp(self.end)}"
+        if not FIRST <= moment // 1000 < LAST:
+            return "outOfRange", "schedules name instants from 1900 to 9989"
+        reason, why = why_unnamed(schedule, moment)
+        return reason, f"the schedule is {described(schedule)}; at {local_time(schedule, moment)} {why}"
 
     def _parts(self, after: int, through: int) -> Iterable[tuple[Schedule, int, int]]:
         """The parts (low, high] of (after, through] in which instants are named, oldest first, and by what."""
