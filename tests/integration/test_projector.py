@@ -129,12 +129,12 @@ async def test_a_stream_that_loses_events_while_it_is_open_is_left_alone(
     before = await stage.rows("TABLE partitions")
 
     async with stage.projecting():
-        await eventually(lambda: _logged(caplog, "projection stands still"))
+        await eventually(lambda: _logged(caplog, "projection stopped"))
 
     assert not stage.ready.is_set()
     assert await tail.tail_of(stage.log, 0) is None
     assert await stage.rows("TABLE partitions") == before
-    (line,) = [record for record in caplog.records if record.message == "projection stands still"]
+    (line,) = [record for record in caplog.records if record.message == "projection stopped"]
     assert str(archived) in line.__dict__["reason"]
     assert line.levelno == logging.ERROR
 
@@ -323,7 +323,7 @@ async def test_projection_that_is_held_up_says_so_again_and_again(
     monkeypatch.setattr(follow, "TELL_EVERY", 0.05)
 
     async def told() -> bool:
-        said = [one.__dict__["reason"] for one in caplog.records if one.message == "projection stands still"]
+        said = [one.__dict__["reason"] for one in caplog.records if one.message == "projection stopped"]
         return sum("holds it up" in reason for reason in said) >= 3
 
     async with stage.projecting():
@@ -530,7 +530,7 @@ async def test_a_read_only_postgres_is_waited_for_and_told_once(stage: Stage, ca
             stop.set()
     assert not [record for record in caplog.records if record.exc_info]
     told = [record.getMessage() for record in caplog.records if "read-only" in str(vars(record).get("reason"))]
-    assert told.count("projection stands still") == 2
+    assert told.count("projection stopped") == 2
 
 
 END_OTHERS = """

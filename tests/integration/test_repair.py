@@ -307,7 +307,7 @@ async def test_a_stream_that_has_nothing_in_common_with_the_archive_is_left_alon
         await restarted(one, nothing_of_it)
 
         async with stage.projecting():
-            await eventually(lambda: logged(caplog, "projection stands still"))
+            await eventually(lambda: logged(caplog, "projection stopped"))
 
         assert await held(one.log) == theirs
         assert not stage.ready.is_set()

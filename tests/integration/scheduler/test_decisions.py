@@ -234,7 +234,7 @@ async def test_a_job_that_is_gone_when_all_are_read_again_is_known_no_more(
         running.scheduler.reload()
         await stage.until(lambda entry: is_decision_of(kept, entry), count=3)
 
-    known = [record.__dict__["jobs"] for record in caplog.records if record.message == "agenda read"]
+    known = [record.__dict__["jobs"] for record in caplog.records if record.message == "jobs loaded"]
     assert known == [2, 1]
     assert_unbroken(kept, await stage.decisions(kept))
 

@@ -169,7 +169,7 @@ async def test_a_process_whose_server_is_gone_says_so_in_lines_and_stops_when_as
     async with staged(server.url, key_prefix) as stage, process(server.url, key_prefix) as running:
         await stage.until(is_leadership)
         await server.kill()
-        await running.says("not leading")
+        await running.says("waiting for leadership")
         running.terminate()
         code, said = await running.end()
 

@@ -214,12 +214,12 @@ async def test_a_thread_that_goes_on_past_its_timeout_is_told_with_what_would_me
         assert worker.report().said["overdue"] == 1
         await shop.event(RunTimedOut, run)
         assert worker.report().said["overdue"] == 0
-        while not any(one.message == "attempt that went on has ended" for one in caplog.records):  # noqa: ASYNC110 - at the next look
+        while not any(one.message == "overdue attempt ended" for one in caplog.records):  # noqa: ASYNC110 - at the next look
             await asyncio.sleep(0.01)
         [_, line] = await shop.lines(run)
     assert line.startswith("this attempt is past its timeout of 0.3 s and goes on")
     assert "subprocess=True" in line
     assert "ctx.cancelled" in line
-    [told] = [vars(one) for one in caplog.records if one.message == "attempt goes on after it was asked to stop"]
+    [told] = [vars(one) for one in caplog.records if one.message == "attempt does not stop"]
     assert (told["run"], told["executor"], told["asked"]) == (run, "t.deaf", "timedOut")
-    assert [vars(one)["run"] for one in caplog.records if one.message == "attempt that went on has ended"] == [run]
+    assert [vars(one)["run"] for one in caplog.records if one.message == "overdue attempt ended"] == [run]

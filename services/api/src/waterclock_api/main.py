@@ -192,7 +192,7 @@ async def _check_access(own: ApiSettings, access: Access) -> None:
         raise SettingsError(refusal)
     await check_names(own.allowed_hosts)
     if not access.asked_for:
-        _log.warning("nobody is asked for credentials", extra={"setting": SETTING, "means": MEANS})
+        _log.warning("authentication is off", extra={"setting": SETTING, "means": MEANS})
 
 
 class _Readiness:

@@ -61,7 +61,7 @@ class Walk:
         self._held_until = 0.0  # monotonic: the store would not decide
         self._able_since = 0  # ms, by the store's clock
         self._sparing = Throttle(10)
-        self._held = Outage(log_line, "nothing decided", "decided again", partition=term.partition)
+        self._held = Outage(log_line, "decisions stopped", "decisions resumed", partition=term.partition)
 
     async def run(self) -> None:
         """Decide until the term is over.
@@ -138,7 +138,7 @@ class Walk:
                 decided_at = self._clock.monotonic()
         self._agenda.keep_only(read)
         self._able_since = self._store_clock.now()
-        log_line.info("agenda read", extra={"partition": self._term.partition, "jobs": len(self._agenda)})
+        log_line.info("jobs loaded", extra={"partition": self._term.partition, "jobs": len(self._agenda)})
 
     async def _take_in_changes(self) -> None:
         await self._look()
@@ -249,7 +249,7 @@ class Walk:
         )
         if firsts and (late_ms := decided.now - min(firsts)) >= LATE_MS and self._sparing.may(self._clock.monotonic()):
             told = {"partition": self._term.partition, "instant": stamp(min(firsts)), "late_ms": late_ms}
-            log_line.warning("decided late", extra=told | {"jobs": firsts.total()})
+            log_line.warning("schedule decision late", extra=told | {"jobs": firsts.total()})
         for first, times in firsts.items():
             catalog.DECISION_DELAY.observe(max(0, decided.now - first) / 1000, times=times)
         for result, times in Counter(results).items():

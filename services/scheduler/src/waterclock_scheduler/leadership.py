@@ -103,7 +103,7 @@ class Leadership:
                 pause = min(LONGEST_PAUSE_S, 0.1 * 2**failures) * (0.5 + fraction() / 2)
                 error = _first(errors)
                 if failures == 1 or error != told:  # an outage is one line for each thing that is wrong
-                    log_line.warning("not leading", extra={"partition": partition, "error": error})
+                    log_line.warning("waiting for leadership", extra={"partition": partition, "error": error})
                 told = error
             if not stop.is_set():
                 await wait(self._freed, pause)
@@ -127,7 +127,7 @@ class Leadership:
             del self.held[partition]
         if not term.lost:
             await leadership.release(self._log, partition, scheduler=self._peers.scheduler, term=term.number)
-            log_line.info("resigned", extra={"partition": partition, "term": term.number})
+            log_line.info("leadership released", extra={"partition": partition, "term": term.number})
         return pause
 
     async def _serve(self, term: Term) -> None:

@@ -27,10 +27,10 @@ async def until_answered(call: Callable[[], Awaitable[T]], *, what: str) -> T:
             answer = await call()
         except PASSES as error:
             if wait == FIRST:
-                log.warning("log does not answer", extra={"what": what, "error": str(error)})
+                log.warning("redis unavailable", extra={"what": what, "error": str(error)})
             await asyncio.sleep(wait * (0.5 + fraction() / 2))
             wait = min(wait * 2, LONGEST)
         else:
             if wait != FIRST:
-                log.info("log answers again", extra={"what": what})
+                log.info("redis available again", extra={"what": what})
             return answer

@@ -263,7 +263,7 @@ class Worker:
             if one.cancel and one.fence in ours.attempts:
                 ours.attempts[one.fence].stop("cancelled")
         for attempt in ours.bereft(held, asked_at=asked_at):
-            log.warning("run was taken away", extra={"run": attempt.name})
+            log.warning("run lost to another worker", extra={"run": attempt.name})
             attempt.lose()
             ours.bereaved = True
         assert self._running is not None

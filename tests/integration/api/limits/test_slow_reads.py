@@ -174,7 +174,7 @@ async def test_a_read_that_takes_too_long_says_what_makes_it_cheaper(
             refused = await api.http.get(path)
         assert (refused.status_code, refused.json()["type"]) == (503, "/problems#read-too-slow"), refused.text
         assert all(f"`{name}`" in refused.json()["detail"] for name in names)
-        assert "postgres out of reach" not in caplog.text
+        assert "postgres unreachable" not in caplog.text
         assert (await api.http.get(path)).status_code == 200
 
 

@@ -205,12 +205,12 @@ async def test_redis_down_refuses_commands_and_says_so_until_it_is_back(
             assert requested.data["runId"] == run_id
 
             async def is_over() -> bool:
-                return bool(_lines(caplog, "redis answers again"))
+                return bool(_lines(caplog, "redis reachable again"))
 
             async with asyncio.timeout(30):
                 await eventually(is_over)
-        assert len(_lines(caplog, "redis out of reach")) == 1
-        assert _lines(caplog, "redis answers again")[0].__dict__["failures"] >= 5
+        assert len(_lines(caplog, "redis unreachable")) == 1
+        assert _lines(caplog, "redis reachable again")[0].__dict__["failures"] >= 5
 
 
 async def test_a_command_outlives_a_short_restart_of_redis(

@@ -63,8 +63,8 @@ async def test_an_outage_is_one_line_whatever_moves_in_its_reason(
 
     told = [(record.levelname, record.message, record.__dict__["reason"]) for record in caplog.records]
     assert told == [
-        ("WARNING", "projection stands still", 'could not extend file "base/5/0": No space left'),
-        ("ERROR", "projection stands still", str(FAULTS[4])),
-        ("INFO", "projection goes on", str(FAULTS[5])),
+        ("WARNING", "projection stopped", 'could not extend file "base/5/0": No space left'),
+        ("ERROR", "projection stopped", str(FAULTS[4])),
+        ("INFO", "projection resumed", str(FAULTS[5])),
     ]
     assert len(watching.reasons) == len(FAULTS)

@@ -99,7 +99,7 @@ class _Read:
     def hear(self, line: str) -> None:
         if ": leading " in line:
             self._began = time.monotonic()
-        elif ": agenda read " in line:
+        elif ": jobs loaded " in line:
             self.took = time.monotonic() - self._began
             self._jobs = int(line.rpartition("jobs=")[2])
             self._loop.call_soon_threadsafe(self._done.set)

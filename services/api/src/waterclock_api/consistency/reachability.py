@@ -59,7 +59,7 @@ class Reachability:
         Raises:
             OtherInstallation: the database is not that of the log, and never was.
         """
-        outage = Outage(_log, "what is reached is not noted", "what is reached is noted again")
+        outage = Outage(_log, "reachability not recorded", "reachability recorded again")
         while True:
             try:
                 async with self._connections.connection() as connection:

@@ -210,7 +210,7 @@ class Hub:
 
     async def _follow(self, channel: Channel) -> None:
         reader = self._log.reader()
-        outage = Outage(_log, "live events stopped", "live events go on", partition=channel.partition)
+        outage = Outage(_log, "live events stopped", "live events resumed", partition=channel.partition)
         pause = _BACK_OFF[0]
         try:
             while True:
@@ -221,7 +221,7 @@ class Hub:
                     pause = _BACK_OFF[0]
                     outage.over()
                 except BrokenChain as error:
-                    _log.error("live events are missing", extra={"partition": channel.partition, "error": str(error)})
+                    _log.error("live events missing", extra={"partition": channel.partition, "error": str(error)})
                     channel.cut_all()
                     self._stop(channel)
                 except (LogError, psycopg.Error, PoolTimeout) as error:

@@ -115,7 +115,7 @@ class _Telling:
 
     def reached(self, partition: int, at: Position) -> None:
         if self._told:
-            _log.info("projection goes on", extra={"partition": partition, "reason": self._newest})
+            _log.info("projection resumed", extra={"partition": partition, "reason": self._newest})
             self._told = ""
         self._watcher.reached(partition, at)
 
@@ -124,7 +124,7 @@ class _Telling:
         if gist(reason) != self._told:
             self._told = gist(reason)
             level = logging.ERROR if broken else logging.WARNING
-            _log.log(level, "projection stands still", extra={"partition": partition, "reason": reason})
+            _log.log(level, "projection stopped", extra={"partition": partition, "reason": reason})
         self._watcher.stopped(partition, reason)
 
 
@@ -248,7 +248,7 @@ class _Follower:
         reason = (
             f"a batch is being written for {seconds:.0f} s: another session of Postgres holds it up, or its disk does"
         )
-        _log.warning("projection stands still", extra={"partition": self._partition, "reason": reason})
+        _log.warning("projection stopped", extra={"partition": self._partition, "reason": reason})
 
     async def _clear(self) -> None:
         """Delete log lines that are cleared, beside the projection: there may be millions."""

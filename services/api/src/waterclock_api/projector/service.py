@@ -79,7 +79,7 @@ async def run(
 
 async def _settled(log: Log, pool: Pool, stop: asyncio.Event, unready: Callable[[str], None] | None) -> bool:
     """See that log and database are of one installation, before anything is done; False: stopped before."""
-    outage = Outage(_log, "not known whose the database is", "it is known whose the database is")
+    outage = Outage(_log, "installation unknown", "installation known again")
     while not stop.is_set():
         try:
             async with await connect_anew(pool) as connection:
@@ -135,7 +135,7 @@ class Projector:
             pause = min(2 * pause, BACK_OFF[1])
 
     async def measure(self, behind: Callable[[Lags], None]) -> None:
-        """Say how far behind we are, until cancelled; nothing while the log does not answer."""
+        """Say how far behind we are, until cancelled; nothing while the redis unavailable."""
         while True:
             try:
                 behind(await lags(self._log, dict(self._places)))

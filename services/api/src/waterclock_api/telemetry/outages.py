@@ -25,10 +25,10 @@ class Outages:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._of = {
-            "redis": Outage(_log, "redis out of reach", "redis answers again"),
+            "redis": Outage(_log, "redis unreachable", "redis reachable again"),
             "writes": Outage(_log, "redis takes no writes", "redis takes writes again"),
             "halted": Outage(_log, "partitions are not open", "partitions are open again"),
-            "postgres": Outage(_log, "postgres out of reach", "postgres answers again"),
+            "postgres": Outage(_log, "postgres unreachable", "postgres reachable again"),
         }
         self._refused_at = dict.fromkeys(self._of, 0.0)  # monotonic
 

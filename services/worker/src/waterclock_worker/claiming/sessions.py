@@ -19,7 +19,7 @@ class PartitionSession(HeldAttempts):
         self.claims = 0  # number of the last claim
         self.claiming = False  # its answer has not come
         self.trusted_until = 0.0  # monotonic; until then nobody can have taken our runs
-        self.bereaved = False  # an attempt goes on although its run was taken away
+        self.bereaved = False  # an attempt goes on although its run lost to another worker
         self._strange: set[tuple[RunId, int]] = set()
 
     def opened(self, session: str, *, trusted_until: float) -> None:

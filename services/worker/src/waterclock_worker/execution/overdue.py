@@ -40,7 +40,7 @@ class Overdue:
         for attempt in self._known:
             if attempt.ending is not None:
                 told = {"run": attempt.name, "after_s": round(now - attempt.stopped_at, 1)}
-                log.info("attempt that went on has ended", extra=told)
+                log.info("overdue attempt ended", extra=told)
         self._known = [attempt for attempt in self._known if attempt.ending is None]
 
 
@@ -57,4 +57,4 @@ def _tell(attempt: Attempt) -> None:
         None, "warning", f"this attempt {asked} and goes on, and keeps its slot until it returns: {mend}"
     )
     told = {"run": attempt.name, "executor": attempt.key, "asked": attempt.stopped, "runs_in": attempt.executor.kind}
-    log.warning("attempt goes on after it was asked to stop", extra=told | {"mend": mend})
+    log.warning("attempt does not stop", extra=told | {"mend": mend})

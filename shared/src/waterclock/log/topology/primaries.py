@@ -66,7 +66,7 @@ class Nodes:
         self._looking: asyncio.Task[LogError | None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
-        self._outage = Outage(_log, "who holds the log is not known", "who holds the log is known again")
+        self._outage = Outage(_log, "redis primary unknown", "redis primary known again")
         self._discord = Outage(_log, "sentinels do not agree", "sentinels agree again")
         self._refused = Throttle(_REFUSED_EVERY)
 
@@ -139,7 +139,7 @@ class Nodes:
     async def refused(self, node: Node, error: LogUnfit) -> AccessLost:
         """Leave a server that refuses our user, or what that asks, though it let us in before; what to raise."""
         if self._refused.may(asyncio.get_running_loop().time()):
-            _log.error("the log refuses us", extra={"error": str(error)})
+            _log.error("redis refuses access", extra={"error": str(error)})
         await self.leave(node)
         return AccessLost(str(error))
 

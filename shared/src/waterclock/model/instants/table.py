@@ -16,7 +16,7 @@ rows follow the job's mark, leave nothing out, and overlap only where an event d
     the past     what was decided, from the entries: `explain`, `ledger` (they prove that nothing was left out)
     the present  `undecided`: what the scheduler settles next; its events are rows of the past thereafter
     the future   `future`: the fires that a plan compares, and a preview lists (by the timetable alone)
-    a what-if    `supposed` begins a past that never was: with another definition (a plan), with nothing decided (the
+    a what-if    `supposed` begins a past that never was: with another definition (a plan), with decisions stopped (the
                  dry run of a backfill), or with an outage and what `settle` makes of it (a simulation)
 
 How the job stood is read at the mark, too: the instants that an edit settles are those of the definition before it. All

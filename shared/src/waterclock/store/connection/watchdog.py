@@ -76,7 +76,7 @@ class WatchedPool(AsyncConnectionPool[_Connection]):
     async def _look(self) -> None:
         was, self._silent = self._silent, not await self._answers()
         if self._silent != was:
-            _log.warning("postgres says nothing" if self._silent else "postgres answers again")
+            _log.warning("postgres does not respond" if self._silent else "postgres reachable again")
         if self._silent:
             for connection in self._in_use:
                 hang_up(connection)

@@ -49,7 +49,7 @@ async def _of_lag(log: Log, connection: Connection, partitions: Container[int]) 
     await asyncio.sleep(LOOK_APART)
     then, said = await look()
     if then >= longest:
-        do = "see the projector's log, where `projection stands still` says why; start more of them for more partitions"
+        do = "see the projector's log, where `projection stopped` says why; start more of them for more partitions"
         return problem("projection", f"{said}, and it does not shrink", do)
     wait = "wait: a look later it had shrunk"
     return problem("projection", said, wait) if then > LAG_MOST_S else warning("projection", said, wait)

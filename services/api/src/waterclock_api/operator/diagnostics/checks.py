@@ -96,7 +96,7 @@ async def of_partitions(log: Log, stream_bytes: int) -> AsyncGenerator[Finding]:
     """Of what the log holds."""
     halted = [partition for partition in range(log.partitions) if not (await gate_of(log, partition)).opened]
     if halted:
-        do = "start a projector, or see in its log why it does not open them: `projection stands still`"
+        do = "start a projector, or see in its log why it does not open them: `projection stopped`"
         yield problem("halted", f"nothing is written to {_named(halted)}: not open on this server process", do)
     elif not (await gate_of_names(log)).opened:
         yield problem("halted", "the names of jobs are not open: no job can be created", "start a projector")
