@@ -219,6 +219,7 @@ class Log:
         way, meta = self._route(script, partition), self.keys.partition(partition, "meta")
         reply = await self._run(script, partition, meta, way, payload, control=control)
         if isinstance(reply, Told):
+            self.floors.seen(partition, reply.last[0])  # a halt that was over before we called was met by nobody here
             self.ends.heard(partition, reply.last)
         return reply
 

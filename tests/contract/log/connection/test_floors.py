@@ -94,6 +94,17 @@ async def test_the_floor_is_learnt_anew_after_a_halt(log: Log, others: Log) -> N
     assert others.floors.of(0) == 3
 
 
+async def test_the_floor_is_learnt_also_by_who_did_not_meet_the_halt(log: Log, others: Log) -> None:
+    await ask(others, wish(1))
+    assert await supersede(log, 0, await gate_of(log, 0), floor=4)
+    await open_partition(log, 0, epoch=6, expect_tail=None)
+    await ask(others, wish(2))
+    assert others.floors.of(0) == 6
+    await set_meta(log, epoch=5)  # as on a server that lives on in the epoch between
+    with pytest.raises(Superseded):
+        await ask(others, wish(3))
+
+
 async def test_a_floor_that_is_written_there_holds_for_who_knows_less(log: Log, others: Log) -> None:
     await now(others, 0)
     assert await supersede(log, 0, await gate_of(log, 0), floor=5)
