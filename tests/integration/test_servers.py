@@ -277,7 +277,7 @@ async def test_a_bucket_is_the_tests_own_and_takes_an_upload_in_parts(s3: Bucket
             }
             for n in (1, 2)
         ]
-        await client.complete_multipart_upload(**at, UploadId=upload, MultipartUpload={"Dependencies": sent})
+        await client.complete_multipart_upload(**at, UploadId=upload, MultipartUpload={"Parts": sent})
         assert (await client.head_object(**at))["ContentLength"] == 2 * len(part)
 
 

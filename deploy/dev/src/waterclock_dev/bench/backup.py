@@ -164,7 +164,7 @@ def _by_hand(database: str, s3: Server[S3], *, compress: bool) -> tuple[int, flo
     if dumping.returncode:
         raise ServerError(f"pg_dump exited with {dumping.returncode}")
     tags = [{"PartNumber": number, "ETag": one.result()} for number, one in enumerate(stored, start=1)]
-    client.complete_multipart_upload(Bucket=bucket, Key=_KEY, UploadId=upload, MultipartUpload={"Dependencies": tags})
+    client.complete_multipart_upload(Bucket=bucket, Key=_KEY, UploadId=upload, MultipartUpload={"Parts": tags})
     took = time.perf_counter() - began
     (s3.program.data / bucket / _KEY).unlink()
     return size, took

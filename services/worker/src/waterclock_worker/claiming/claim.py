@@ -128,7 +128,7 @@ class Claimer:
                 self._running.give_back_slots(slots - len(grants))
 
     async def open(self) -> None:
-        """Take a ours in the partition: a session never used before."""
+        """Open a session in the partition, one never used before."""
         while True:
             session = f"{self._worker}-{token(8)}"
             asked_at = self._clock.monotonic()

@@ -153,7 +153,7 @@ class Leases:
                     await self._look_after(ours, now, untrusted=untrusted)
 
     async def _look_after(self, ours: PartitionSession, now: float, *, untrusted: bool) -> None:
-        """Runs of this ours are or may soon be another's: those that must not overlap stop, or the process does."""
+        """Runs of this session are or may soon be another's: those that must not overlap stop, or the process does."""
         running = [one for one in list(ours.attempts.values()) if one.grant.serial and one.ending is None]
         ours.bereaved = any(one.lost for one in running)
         for attempt in running if untrusted else ():

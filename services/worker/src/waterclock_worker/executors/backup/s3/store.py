@@ -59,7 +59,7 @@ class Store:
     async def complete_upload(self, key: str, upload_id: str, tags: list[str]) -> None:
         """Make the object visible, unless one of that name is, where the store can tell."""
         parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, start=1)]
-        arguments: dict[str, Any] = {"UploadId": upload_id, "MultipartUpload": {"Dependencies": parts}}
+        arguments: dict[str, Any] = {"UploadId": upload_id, "MultipartUpload": {"Parts": parts}}
         try:
             await self._call("complete_multipart_upload", key, IfNoneMatch="*", **arguments)
         except StoreFault as fault:
