@@ -176,9 +176,8 @@ class EventStream:
                         return True
                     if subscription.beat:
                         await stream.beat()
-            told = stream.at[
-                subject.partition
-            ]  # beyond where the subscription begins, if the archive is ahead of the hub
+            # Beyond where the subscription begins, if the archive is ahead of the hub.
+            told = stream.at[subject.partition]
             if until is not None and (told is None or until > told):
                 stream.at[subject.partition] = until
         return False
