@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import AbstractContextManager
@@ -28,6 +29,7 @@ from waterclock_dev.servers.server import Program, Server
 from waterclock_dev.servers.valkey import Valkey
 from waterclock_dev.servers.wheels import program
 
+_MEMORY, _MEMORY_LEAST = "/dev/shm", 4 << 30
 T = TypeVar("T")
 P = TypeVar("P", bound=Program)
 
@@ -248,7 +250,15 @@ def _embedded(program: Program) -> Generator[str]:
         wait_for(server.kill())  # its data goes too, so there is nothing to finish
 
 
+def _in_memory() -> str | None:
+    """Where files are kept in memory, if there is room: what they hold outlives a killed server, as on a disk."""
+    with contextlib.suppress(OSError):
+        if os.environ.get("TMPDIR") is None and shutil.disk_usage(_MEMORY).free > _MEMORY_LEAST:
+            return _MEMORY
+    return None
+
+
 @contextlib.contextmanager
 def _folder() -> Generator[Path]:
-    with tempfile.TemporaryDirectory(prefix="waterclock-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="waterclock-", dir=_in_memory(), ignore_cleanup_errors=True) as folder:
         yield Path(folder)
