@@ -30,11 +30,16 @@ dev: $(SYNCED) ## Run all of it here, with embedded servers, until Ctrl-C
 	@$(RUN) waterclock dev
 
 .PHONY: check
-check: format lint types contracts lock security unit ## Format, lint, types, contracts, the lock, unit tests: under a minute
+check: abreast unit ## Format, lint, types, contracts, the lock, unit tests: under a minute
 
 .PHONY: test
-test: format lint types contracts lock security isolation ## All that CI runs: the checks, then every test but the soak
+test: abreast isolation ## All that CI runs: the checks, then every test but the soak
 	$(RUN) pytest -n 2 -m "not soak"
+
+# Types take a minute of one core, and all else fits beside them.
+.PHONY: abreast
+abreast: $(SYNCED)
+	@$(MAKE) --no-print-directory --jobs 2 types security format lint contracts lock
 
 .PHONY: format
 format: $(SYNCED)
