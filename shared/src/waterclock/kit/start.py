@@ -6,8 +6,6 @@ import os
 import signal
 from types import FrameType
 
-from waterclock.kit.left_out import leave_out
-
 _FIRST = 1
 _LOADED_BY_NAME = ("OTEL_PYTHON_CONTEXT", "OTEL_PYTHON_TRACER_PROVIDER")
 """Name plugins that OpenTelemetry would load in place of its own and ours, and fail with a traceback."""
@@ -23,7 +21,6 @@ def begin() -> None:
         os.environ.pop(name, None)
     if not os.environ.get(_READ_WHEN_LOADED, "0").strip().isdecimal():
         withheld[_READ_WHEN_LOADED] = os.environ.pop(_READ_WHEN_LOADED)
-    leave_out()
     if os.getpid() == _FIRST:  # for which the kernel drops what has no handler; all others it ends by itself
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _end)
