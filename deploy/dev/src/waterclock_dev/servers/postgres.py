@@ -98,7 +98,7 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
             *(str(postgres_program("initdb")), "-D", str(folder), "--username", USER),
             *("--auth", "scram-sha-256", "--pwfile", str(self._password_file)),
             *("--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
-            *("--set", "scram_iterations=1"),  # more protect passwords that can be guessed, and take 5 ms a connection
+            *("--set", "scram_iterations=1"),  # more protect passwords that can be guessed, and cost each connection
             *("--no-sync", "--no-instructions"),
         ]
         child = Child(_as_ordinary_user(ending_with_us(initdb)), name="initdb")
