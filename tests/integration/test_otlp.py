@@ -12,12 +12,12 @@ import pytest
 from tests.support.certificates import Authority
 from tests.support.terminator import terminated
 from tests.support.traces import receiving
-from waterclock.kit.telemetry import catalog, otlp_metrics, provider, span_sender, traces
+from waterclock.kit.telemetry import catalog, otlp_metrics, provider, span_processor, traces
 from waterclock.kit.telemetry.catalog import exposed
 from waterclock.kit.telemetry.metrics import Exposition, Gauge
 from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.kit.telemetry.provider import exporter_to
-from waterclock.kit.telemetry.span_sender import Sender
+from waterclock.kit.telemetry.span_processor import Sender
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -85,7 +85,7 @@ async def test_a_collector_is_reached_by_tls_with_a_certificate(
 def test_a_collector_that_hangs_holds_nobody_up_and_what_is_dropped_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(span_sender, "END_MOST_S", 0.2)
+    monkeypatch.setattr(span_processor, "END_MOST_S", 0.2)
     hanging = threading.Event()
     most, made = 1_000, 5_000
     sent, before = catalog.SPANS_SENT.series.get((), 0), dropped("queue")
@@ -97,7 +97,7 @@ def test_a_collector_that_hangs_holds_nobody_up_and_what_is_dropped_is_counted(
         assert catalog.SPANS_SENT.series.get((), 0) == sent
 
     # One batch at most was on its way. The others found no room, or waited and were given up in the end.
-    assert made - span_sender.AT_ONCE <= dropped("queue") - before <= made
+    assert made - span_processor.AT_ONCE <= dropped("queue") - before <= made
 
 
 def test_a_collector_that_is_away_costs_its_spans_which_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

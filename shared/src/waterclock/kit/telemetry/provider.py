@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
 from waterclock.kit.telemetry.sampling import Ids, Sampled
 from waterclock.kit.telemetry.sending_times import SEND_MOST_S
-from waterclock.kit.telemetry.span_sender import Sender
+from waterclock.kit.telemetry.span_processor import Sender
 
 
 class Made(NamedTuple):
