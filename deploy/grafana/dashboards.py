@@ -91,7 +91,7 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
         ("Jobs decided", "ops", [rate(f"{W}decided_jobs_total", "result")], DECISIONS),
         ("Partitions with a leader", "short", [greatest(f"{W}partition_has_leader", "partition")], None),
         ("Partitions led by each", "short", [(f"{W}partitions_led", "{{instance}}")], None),
-        ("Leadership taken", "ops", [rate(f"{W}terms_taken_total")], None),
+        ("Terms taken", "ops", [rate(f"{W}terms_taken_total")], None),
         ("Fired, skipped, coalesced", "ops",
          [rate(f"{W}events_projected_total", "type", where='{type=~"run.requested|fire.skipped|fire.coalesced"}')],
          DECISIONS),
