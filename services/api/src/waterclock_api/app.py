@@ -141,9 +141,8 @@ async def assembled(
         "keep the executors": registry.keep,
         "keep vigil over postgres": pool.keep_vigil,
         "tell losses": losses.keep,
+        **({} if known is None else {"keep the issuer's keys": known.keep_keys}),
     }
-    if known is not None:
-        works["keep the issuer's keys"] = known.keep_keys
     hub = Hub(
         log, ArchiveReader(lanes.streams), clock, most=streams, most_per_client=streams_per_client, held=budget.streams
     )

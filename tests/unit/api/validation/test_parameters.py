@@ -12,7 +12,7 @@ from waterclock.model.errors import Flaw
 from waterclock.model.events import ExecutorSpec
 from waterclock_api.http.flaw_limits import MOST
 from waterclock_api.schemas.responses import Note
-from waterclock_api.validation.budget import Budget, TooMuch
+from waterclock_api.validation.check_budget import CheckBudget, TooMuch
 from waterclock_api.validation.notes import Subject, left_to_workers
 from waterclock_api.validation.parameters import errors_in, prepared
 from waterclock_api.validation.values import check_params
@@ -46,7 +46,7 @@ def spent(spec: ExecutorSpec, params: dict[str, Any]) -> int:
     while most - least > 1:
         middle = (least + most) // 2
         try:
-            errors_in(prepared(spec), params, Budget(middle), 1 << 30)
+            errors_in(prepared(spec), params, CheckBudget(middle), 1 << 30)
             most = middle
         except TooMuch:
             least = middle
@@ -188,4 +188,4 @@ def test_a_look_pays_for_what_it_takes() -> None:
     written_out = of(x={"anyOf": [{"type": "null"}] * 100})
     assert spent(written_out, {"x": ["a" * 60_000]}) > 100 * 32
     with pytest.raises(TooMuch):
-        errors_in(prepared(many), {"x": [1] * 1_000}, Budget(500), MOST)
+        errors_in(prepared(many), {"x": [1] * 1_000}, CheckBudget(500), MOST)

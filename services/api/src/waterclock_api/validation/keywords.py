@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 from jsonschema_specifications import REGISTRY as SPECIFICATIONS
 
-from waterclock_api.validation.budget import CannotTell, current, extra_members, fits
+from waterclock_api.validation.check_budget import CannotTell, current, extra_members, fits
 
 _CONTAINER = 64  # units, for an error about an object or array: it is written out, at most 64 KiB
 

@@ -19,7 +19,7 @@ import msgspec
 
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.parameters.builtin_checks import Check, check_of
-from waterclock_api.validation.budget import Budget, TooMuch, current
+from waterclock_api.validation.check_budget import CheckBudget, TooMuch, current
 from waterclock_api.validation.regex import understood
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def prepared(spec: ExecutorSpec) -> Schema:
     return schema
 
 
-def errors_in(schema: Schema, params: Mapping[str, Any], budget: Budget, most: int) -> list[ValidationError]:
+def errors_in(schema: Schema, params: Mapping[str, Any], budget: CheckBudget, most: int) -> list[ValidationError]:
     """What does not fit, at most so many errors.
 
     Raises:
@@ -114,7 +114,7 @@ def _prepare(spec: ExecutorSpec) -> Schema:
     try:
         if len(msgspec.json.encode(schema)) > SCHEMA_BYTES_MOST or _is_deep(schema):
             return unread
-        token = current.set(Budget(PREPARING))
+        token = current.set(CheckBudget(PREPARING))
         try:
             if not of_schemas.is_valid(schema):
                 return unread

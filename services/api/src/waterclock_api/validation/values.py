@@ -29,7 +29,7 @@ from waterclock_api.http.flaw_limits import MOST, full, guess
 from waterclock_api.http.request_body import pointer_to
 from waterclock_api.schemas.requests import JobWrite, RetryWrite
 from waterclock_api.schemas.responses import Note
-from waterclock_api.validation.budget import Budget, TooMuch, extra_members
+from waterclock_api.validation.check_budget import CheckBudget, TooMuch, extra_members
 from waterclock_api.validation.parameters import errors_in, left_to_worker, prepared
 
 if TYPE_CHECKING:
@@ -139,11 +139,11 @@ async def check_params(
     """
     if spec is None or any(flaw.pointer.startswith(pointer_to(at)) for flaw in flaws):
         return
-    budget = Budget(AT_ONCE)
+    budget = CheckBudget(AT_ONCE)
     try:
         errors = errors_in(prepared(spec), params, budget, MOST)
     except TooMuch:
-        budget = Budget(BESIDE)
+        budget = CheckBudget(BESIDE)
         try:
             errors = await beside(errors_in, prepared(spec), params, budget, MOST)
         except TooMuch as error:

@@ -24,7 +24,7 @@ class CannotTell(Exception):
     pass
 
 
-class Budget:
+class CheckBudget:
     """`in_part`: something could not be told."""
 
     __slots__ = ("_units", "in_part", "strict")
@@ -50,7 +50,7 @@ class Budget:
             raise CannotTell
 
 
-current: ContextVar[Budget] = ContextVar("budget")
+current: ContextVar[CheckBudget] = ContextVar("budget")
 
 
 def extra_members(instance: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
