@@ -30,7 +30,7 @@ from waterclock.model.timestamps import stamp
 from waterclock_api.commands import edit_job
 from waterclock_api.dependencies import Dependencies
 from waterclock_api.http.caller import Caller, Patience
-from waterclock_scheduler.decider import Walk
+from waterclock_scheduler.decider import Decider
 from waterclock_scheduler.leadership import Term
 from waterclock_scheduler.scheduler import Scheduler
 
@@ -72,7 +72,7 @@ async def _usurp(name: str, log: Log, clock: VirtualClock, clocks: StoreClocks) 
     clocks.of(0).heard(lead.now)
     term = Term(0, lead.term, clock, clocks.of(0))
     term.extend(sent_at, msgspec.structs.replace(lead, mine=True, until=lead.now + 10**9))
-    await Walk(log, term, clock=clock).run()
+    await Decider(log, term, clock=clock).run()
 
 
 class Client:

@@ -35,7 +35,7 @@ BEGINNINGS = (
     Stamp("2026-10-03T15:10:00.000Z"),
 )
 LOOK_S = 20.0
-"""How often a scheduler looks at its change_feed here: half a second would fill every history with looks."""
+"""How often a scheduler looks at its change feed here: half a second would fill every history with looks."""
 PEACE_S = 400.0
 """How long all goes well at the end: long enough for a stepped clock to be believed, and to be caught up with."""
 
@@ -187,7 +187,7 @@ class History:
 
 @contextmanager
 def _simulated(chance: Random) -> Generator[None]:
-    """The scheduler's chance is the history's, and it looks at its change_feed less often."""
+    """The scheduler's chance is the history's, and it looks at its change feed less often."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("waterclock.kit.randomness._system", chance)
         patch.setattr("waterclock_scheduler.decider.LOOK_S", LOOK_S)

@@ -191,7 +191,7 @@ class Running:
 
 @asynccontextmanager
 async def scheduling(log: Log, name: str = "first", *, ttl_s: float = TTL_S) -> AsyncGenerator[Running]:
-    """A scheduler that hears no change_feed but looks at it; it leads soon, or when another no longer does."""
+    """A scheduler that hears no change feed but looks at it; it leads soon, or when another no longer does."""
     scheduler, stop = Scheduler(name, ttl_s=ttl_s, clock=SystemClock()), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         running = Running(scheduler, tasks.create_task(scheduler.run(log, stop), name=name), stop)

@@ -1,7 +1,7 @@
 """What a scheduler hears and says by FastStream: what may be lost and heard again.
 
 Doorbells of changed jobs, word of other schedulers, words of an operator. No guarantee rests on them: the walk looks at
-its change_feed itself, and who hears of nobody leads what nobody leads.
+its change feed itself, and who hears of nobody leads what nobody leads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from waterclock_scheduler.discovery import SAID_EVERY_S
 from waterclock_scheduler.leadership import wait
 from waterclock_scheduler.scheduler import Scheduler
 
-_TOGETHER = 500  # entries of a change_feed in one read
+_TOGETHER = 500  # entries of a change feed in one read
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Messages:
         self._broker.subscriber(self._keys.schedulers, title="schedulers")(self.spoken)
 
     def hear_streams(self, partitions: int, *, since_ms: int) -> None:
-        """Hear operators and all doorbells, from a moment of the server's clock on."""
+        """Hear operators and all change feeds, from a moment of the server's clock on."""
         for partition in range(partitions):
             self._hear_doorbell(partition, since_ms)
         control = control_stream(self._keys, since_ms=since_ms)
@@ -61,7 +61,7 @@ class Messages:
 
     def _hear_doorbell(self, partition: int, since_ms: int) -> None:
         async def written(said: JobWritten) -> None:
-            """The change_feed `changes` of a partition."""
+            """The change feed `changes` of a partition."""
             self._scheduler.changed(partition, JobId(said.job))
 
         changes = StreamSub(

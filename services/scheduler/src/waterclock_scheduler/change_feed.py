@@ -1,4 +1,4 @@
-"""The change_feed `changes` of a partition: which jobs were written, as long as nothing was missed.
+"""The change feed `changes` of a partition: which jobs were written, as long as nothing was missed.
 
 Two ways lead here. FastStream's subscriber says at once what it hears, and may miss something: while it reconnects, or
 before its first message. So the stream itself is looked at now and then; whoever knows its last entry knows that

@@ -33,7 +33,7 @@ from waterclock_scheduler.change_feed import ChangeFeed
 from waterclock_scheduler.leadership import Term, wait
 
 LOOK_S = 0.5
-"""How often the change_feed is looked at, whatever was heard; and so the longest rest."""
+"""How often the change feed is looked at, whatever was heard; and so the longest rest."""
 BETWEEN_S = 0.25
 """How often what is due is decided while jobs are read: more calls of fewer jobs would keep the reading up."""
 LATE_MS = 5_000
@@ -44,7 +44,7 @@ IN_FLIGHT = 2
 log_line = logging.getLogger(__name__)
 
 
-class Walk:
+class Decider:
     """Decides for one partition, during one term."""
 
     def __init__(self, log: Log, term: Term, *, clock: Clock) -> None:
@@ -53,14 +53,14 @@ class Walk:
         self._store_clock = term.store_clock
         self._clock = clock
         self._agenda = Agenda()
-        self._doorbell = ChangeFeed(log, term.partition)
+        self._change_feed = ChangeFeed(log, term.partition)
         self._changed: set[JobId] = set()  # jobs to be read again
         self._stale = False  # the agenda
         self._wake = asyncio.Event()
         self._looked_at = 0.0  # monotonic
         self._held_until = 0.0  # monotonic: the store would not decide
         self._able_since = 0  # ms, by the store's clock
-        self._sparing = Throttle(10)
+        self._throttle = Throttle(10)
         self._held = Outage(log_line, "decisions stopped", "decisions resumed", partition=term.partition)
 
     async def run(self) -> None:
@@ -118,7 +118,7 @@ class Walk:
 
     async def _read_all(self) -> None:
         """Read all jobs, which takes its time when there are a million; what is known is decided meanwhile."""
-        await self._doorbell.listen()
+        await self._change_feed.listen()
         self._looked_at = self._clock.monotonic()
         self._stale = False
         self._changed.clear()
@@ -160,7 +160,7 @@ class Walk:
         if now - self._looked_at < LOOK_S:
             return
         self._looked_at = now
-        rung = await self._doorbell.rung()
+        rung = await self._change_feed.rung()
         if rung is None:
             self._stale = True
         else:
@@ -247,7 +247,7 @@ class Walk:
         firsts = Counter(
             planned.next_at for (planned, _), result in zip(batch, results, strict=True) if result == "done"
         )
-        if firsts and (late_ms := decided.now - min(firsts)) >= LATE_MS and self._sparing.may(self._clock.monotonic()):
+        if firsts and (late_ms := decided.now - min(firsts)) >= LATE_MS and self._throttle.may(self._clock.monotonic()):
             told = {"partition": self._term.partition, "instant": stamp(min(firsts)), "late_ms": late_ms}
             log_line.warning("schedule decision late", extra=told | {"jobs": firsts.total()})
         for first, times in firsts.items():

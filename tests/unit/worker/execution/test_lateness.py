@@ -19,7 +19,7 @@ def attempt(name: str, waited_ms: int, traceparent: str | None = None) -> Any:
 
 @pytest.fixture(autouse=True)
 def unspared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_sparing", Throttle(10))
+    monkeypatch.setattr(metrics, "_throttle", Throttle(10))
 
 
 def test_of_the_runs_of_a_claim_the_latest_is_named(caplog: pytest.LogCaptureFixture) -> None:

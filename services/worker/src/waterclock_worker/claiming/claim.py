@@ -1,6 +1,6 @@
 """Claiming: free slots → runs, one claim under way in each partition, never more than there are slots for.
 
-A claim follows while more is left, after each ring of the wake_up `wake`, when a delayed run is due, and at the latest
+A claim follows while more is left, after each entry of the stream `wake`, when a delayed run is due, and at the latest
 after a second. Rings are heard by one blocking read for all partitions of a server; what is not answered (the log away,
 halted) is asked again with the same number, so that no grant is lost.
 """

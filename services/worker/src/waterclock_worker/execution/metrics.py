@@ -12,7 +12,7 @@ from waterclock_worker.execution.attempt import Attempt
 
 LATE_MS = 5_000
 """A run that waited as long is worth a line."""
-_sparing = Throttle(10)
+_throttle = Throttle(10)
 _log = logging.getLogger(__name__)
 
 
@@ -27,7 +27,7 @@ def claimed(attempts: Sequence[Attempt]) -> None:
 def tell_late(attempts: Sequence[Attempt], now: float) -> None:
     """Say of the run that has waited longest that it starts late, if it does; `now` in monotonic seconds."""
     late = max(attempts, key=lambda one: one.grant.waited, default=None)
-    if late is None or late.grant.waited < LATE_MS or not _sparing.may(now):
+    if late is None or late.grant.waited < LATE_MS or not _throttle.may(now):
         return
     beside = (
         {} if late.traceparent is None else {"trace_id": late.traceparent[3:35], "span_id": late.traceparent[36:52]}

@@ -155,14 +155,14 @@ class _Seldom(logging.Filter):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._sparing: dict[tuple[str, int], Throttle] = {}
+        self._throttle: dict[tuple[str, int], Throttle] = {}
         self._more: Counter[tuple[str, int]] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not super().filter(record):  # another's
             return True
         place = record.pathname, record.lineno
-        if not self._sparing.setdefault(place, Throttle(60)).may(time.monotonic()):
+        if not self._throttle.setdefault(place, Throttle(60)).may(time.monotonic()):
             self._more[place] += 1
             return False
         if more := self._more.pop(place, 0):

@@ -96,7 +96,7 @@ class StateWatch:
         self._credit = _SAVED_MOST
         self._asked_at = self._looked_at = self._ended_at = 0.0
         self._ending = 0.0  # runs that have ended within about a second
-        self._sparing = Throttle(10)
+        self._throttle = Throttle(10)
         self._looking = threading.RLock()
 
     @contextmanager
@@ -172,7 +172,7 @@ class StateWatch:
                     told.setdefault(one, {}).setdefault(_became(case, one, over=over, why=why), []).append(case.what)
                     case.gone.append(one.run_id)
                     del case.runs[one]
-            if over and self._sparing.may(time.monotonic()):
+            if over and self._throttle.may(time.monotonic()):
                 log.warning(
                     "run changed its worker's process",
                     extra={"what": case.what, "runs": case.gone[-_NAMED_MOST:], "error": why},

@@ -1,4 +1,4 @@
-"""What the change_feed of a partition tells who looks at it."""
+"""What the change feed of a partition tells who looks at it."""
 
 from __future__ import annotations
 
