@@ -1,10 +1,11 @@
 """Who survives an error still hears that he is to stop, and goes on as long as he is not."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
-from waterclock.kit.cancellation import apart, to_its_end
+from waterclock.kit.cancellation import apart, not_swallowed, to_its_end
 
 
 async def failing_when_stopped(begun: asyncio.Event) -> None:
@@ -93,3 +94,41 @@ async def test_what_ends_by_itself_gives_its_result_or_its_error() -> None:
     assert await to_its_end(asyncio.sleep(0, "done"), within=1, name="work") == "done"
     with pytest.raises(ExceptionGroup, match="unhandled"):
         await to_its_end(failing(), within=1, name="work")
+
+
+@pytest.mark.parametrize("ends", [None, OSError("gone")], ids=["well", "in an error"])
+async def test_a_cancellation_that_a_library_swallows_is_heeded(ends: Exception | None) -> None:
+    begun = asyncio.Event()
+
+    async def swallow() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if ends is not None:
+                raise ends from None
+
+    async def survive() -> None:
+        while True:
+            try:
+                with not_swallowed():
+                    await swallow()
+            except OSError:
+                pass
+
+    task = asyncio.create_task(survive())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=15)
+
+    assert task.cancelled()
+
+
+async def test_a_limit_on_time_that_a_library_swallows_is_told_as_such() -> None:
+    async def swallow() -> None:
+        async with asyncio.timeout(0.01):
+            with not_swallowed(), suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await swallow()

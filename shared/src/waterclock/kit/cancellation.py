@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,29 @@ async def apart(work: Coroutine[Any, Any, T], *, name: str) -> T:
             task.exception()  # looked at, for it changes nothing any more
         raise
     return task.result()
+
+
+@contextmanager
+def not_swallowed() -> Generator[None]:
+    """Raise the cancellation that came meanwhile, if what was awaited ended in any other way.
+
+    For libraries that wait by `asyncio.wait_for`: until Python 3.11 it gives the result that came in the same turn of
+    the loop as the cancellation, which is lost then, and who loops goes on for ever.
+
+    Raises:
+        CancelledError: we were told to stop.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    try:
+        yield
+    except Exception as error:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError from error
+        raise
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 async def to_its_end(work: Coroutine[Any, Any, T], *, within: float, name: str) -> T:

@@ -23,6 +23,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from waterclock.kit.cancellation import not_swallowed
+
 _Connection: TypeAlias = AsyncConnection[TupleRow]
 
 LOOK = 0.5  # s between two looks at the sessions in use
@@ -51,7 +53,14 @@ class WatchedPool(AsyncConnectionPool[_Connection]):
         """
         if self._silent:
             raise PoolTimeout("Postgres says nothing")
-        connection = await super().getconn(timeout)
+        connection = None
+        try:
+            with not_swallowed():
+                connection = await super().getconn(timeout)
+        except asyncio.CancelledError:
+            if connection is not None:
+                await super().putconn(connection)
+            raise
         self._in_use[connection] = asyncio.get_running_loop().time()
         return connection
 
