@@ -1,5 +1,6 @@
 """A session with Postgres is what the URL says, whatever the machine, the user and the database are set to."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -151,3 +152,19 @@ async def test_a_session_that_keeps_limits_keeps_the_databases_own(migrated_post
     for keeps, wanted in ((True, "4321ms"), (False, "0")):
         async with await Session.connect(migrated_postgres_url, autocommit=True, keeps_limits=keeps) as connection:
             assert await (await connection.execute("SHOW statement_timeout")).fetchone() == (wanted,)
+
+
+async def test_one_that_is_left_is_closed_whoever_is_cancelled(migrated_postgres_url: str) -> None:
+    connection = await Session.connect(migrated_postgres_url, autocommit=True)
+
+    async def leave() -> None:
+        async with connection:
+            pass
+
+    async with connection.lock:
+        leaving = asyncio.create_task(leave())
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+    assert leaving.cancelled()
+    assert connection.closed

@@ -9,6 +9,7 @@ environment  of libpq's variables those that say where and how are not read (`_N
 from __future__ import annotations
 
 import os
+from types import TracebackType
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -47,6 +48,17 @@ class Session(AsyncConnection[TupleRow]):
             await connection.close()
             raise
         return connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """One of no pool is closed, and its locks are free, also where we are cancelled in its last commit."""
+        try:
+            await super().__aexit__(kind, error, traceback)
+        except BaseException:
+            if not getattr(self, "_pool", None):
+                await self.close()
+            raise
 
 
 def forget_environment(*, named: bool) -> None:
