@@ -202,8 +202,9 @@ async def test_each_service_that_has_postgres_ends_with_one_line(
     for service in ("migrate", "projector", "api"):
         child = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-c",
-            f"from waterclock_api.main import {service}; {service}([])",
+            "-m",
+            "waterclock.cli",
+            service,
             env=env,
             stderr=asyncio.subprocess.PIPE,
         )

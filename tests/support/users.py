@@ -14,11 +14,11 @@ from tests.support.readme import README
 FOLDER = README.parent / "deploy/valkey"
 SERVICES = {
     "api": (Name("waterclock_api.main", "_serve_api"),),
-    "projector": (Name("waterclock_api.main", "_project"),),
+    "projector": (Name("waterclock_api.projector.main", "_project"),),
     "scheduler": (Name("waterclock_scheduler.main", "_serve"),),
     "worker": (Name("waterclock_worker.main", "serve"),),
     "operator": (
-        Name("waterclock_api.main", "_migrate"),
+        Name("waterclock_api.operator.migrate", "_migrate"),
         Name("waterclock_api.operator.doctor", "doctor"),
         Name("waterclock_api.operator.reconcile", "reconcile"),
         Name("waterclock_api.operator.restore", "restore"),

@@ -434,8 +434,7 @@ async def _start(
     stderr: int = asyncio.subprocess.PIPE,
     descriptors: int | None = None,
 ) -> asyncio.subprocess.Process:
-    module = "operator.api_keys" if verb == "key" else "main"
-    code = f"from waterclock_api.{module} import {verb}; {verb}({list(arguments)})"
+    code = f"import sys; sys.argv[1:] = {[verb, *arguments]}; from waterclock.cli.main import main; main()"
     if descriptors is not None:
         code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors})); {code}"
     return await asyncio.create_subprocess_exec(

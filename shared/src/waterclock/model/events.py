@@ -398,3 +398,5 @@ StoredEvent = (
     | ArchiveLost
     | LogTruncated
 )
+TAGS = tuple(str(kind.__struct_config__.tag) for kind in StoredEvent.__args__)
+"""What each kind of event is called where it is stored."""

@@ -320,8 +320,7 @@ def _environment(redis_url: str, store_url: str, key_prefix: str) -> dict[str, s
 
 
 def _process(verb: str, env: Mapping[str, str]) -> Child:
-    code = f"from waterclock_api.main import {verb}; {verb}([])"
-    return Child(ending_with_us([sys.executable, "-c", code]), name=verb, env=env)
+    return Child(ending_with_us([sys.executable, "-m", "waterclock.cli", verb]), name=verb, env=env)
 
 
 def _before(kind: Kind, folder: Path, url: str, changes: dict[str, str] | None = None) -> Any:

@@ -13,6 +13,9 @@ from waterclock.log.connection.errors import NoSession
 from waterclock.log.connection.scripts import Script
 from waterclock.model.ids import RunId
 
+LEASE_MS = 8_000
+"""Who was not heard for longer is silent: the default lease of workers."""
+
 
 class Held(msgspec.Struct, frozen=True, array_like=True):
     run_id: RunId

@@ -24,7 +24,7 @@ from waterclock.log.connection.errors import LogFull, LogRefuses
 from waterclock.log.gates import gate_of, gate_of_names
 from waterclock.log.liveness import leadership
 from waterclock.log.liveness.projector_end import last_end
-from waterclock.log.liveness.sessions import list_sessions, sessions
+from waterclock.log.liveness.sessions import LEASE_MS, list_sessions, sessions
 from waterclock.log.server_checks import Durability, durability_of
 from waterclock.log.topology.node import Node
 from waterclock.log.writable import check_writable
@@ -34,7 +34,6 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock_api.access.anonymous import MEANS, SETTING, why_not
 from waterclock_api.consistency.clocks import SKEW_MOST_MS, SKEW_MS, apart, offset_of_postgres
-from waterclock_api.routes.fleet.workers import LEASE_MS
 from waterclock_api.settings import ApiSettings
 from waterclock_api.telemetry.schedule_watch import overdue
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from litestar import get
 
-from waterclock.log.liveness.sessions import SessionList, list_sessions
+from waterclock.log.liveness.sessions import LEASE_MS, SessionList, list_sessions
 from waterclock.model.timestamps import stamp
 from waterclock_api.dependencies import dependencies_of
 from waterclock_api.http.request_query import read_query
@@ -20,8 +20,6 @@ from waterclock_api.queries.slow_reads import listing
 from waterclock_api.schemas.requests import ExecutorsQuery, PageQuery
 from waterclock_api.schemas.responses import Executors, Worker, Workers
 
-LEASE_MS = 8_000
-"""Who was not heard for longer is silent: the default lease of workers."""
 _LEFT: dict[str, Literal["left", "lost"]] = {"drained": "left", "lost": "lost"}
 
 

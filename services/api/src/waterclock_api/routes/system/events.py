@@ -9,7 +9,7 @@ import msgspec
 from litestar import get
 
 from waterclock.model.errors import Flaw, NotFound
-from waterclock.model.events import StoredEvent
+from waterclock.model.events import TAGS
 from waterclock.model.ids import ID_PATTERN
 from waterclock.model.timestamps import Stamp, stamp
 from waterclock.store.connection.pool import Connection
@@ -29,7 +29,6 @@ from waterclock_api.queries.slow_reads import listing, ranging, until_left
 from waterclock_api.queries.sources import Reading
 from waterclock_api.schemas.requests import Limit, Moment
 
-TAGS = tuple(str(kind.__struct_config__.tag) for kind in StoredEvent.__args__)
 FAMILIES = tuple(dict.fromkeys(tag.partition(".")[0] for tag in TAGS))
 
 EventType = Annotated[
