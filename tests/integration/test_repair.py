@@ -343,10 +343,19 @@ async def test_a_projector_may_die_anywhere_in_a_repair(
         async with stage.projecting():
             await stage.ready.wait()
             forked = await one.forked()
-            events = [entry.event for entry in await stage.archived()]
-            assert [event for event in events if isinstance(event, LogForked)] == [forked]
             assert forked.lost == archived.seq
-            assert sum(isinstance(e, RunLost) and e.reason == "storeLost" for e in events) == running
+
+            async def told() -> list[RunLost]:
+                events = [entry.event for entry in await stage.archived()]
+                assert [event for event in events if isinstance(event, LogForked)] == [forked]
+                return [event for event in events if isinstance(event, RunLost) and event.reason == "storeLost"]
+
+            async def all_told() -> bool:
+                return len(await told()) >= running
+
+            await eventually(all_told)
+            await stage.projected()
+            assert len(await told()) == running
             assert (await held(one.log)).jobs == before.jobs
             await one.assert_true_to_itself()
 
