@@ -12,6 +12,12 @@ SYNCED := .venv/.synced
 # An interpreter that fits is on the machine, so none is fetched; UV_PYTHON_DOWNLOADS=automatic lets uv do it.
 export UV_PYTHON_DOWNLOADS ?= never
 
+# Hundreds of processes are started; where this is set each of them compiles all that it imports, three times the work.
+export PYTHONDONTWRITEBYTECODE :=
+
+# Tests wait for half of their time, so two cores take four at once.
+WORKERS ?= 4
+
 # The first that fits of those on the path, by its real place rather than a shim's.
 FIND_PYTHON = python=$$(for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; (3, 11) <= sys.version_info < (3, 15) or sys.exit(1); print(sys.executable)' 2>/dev/null \
@@ -34,7 +40,7 @@ check: abreast unit ## Format, lint, types, contracts, the lock, unit tests: und
 
 .PHONY: test
 test: abreast isolation ## All that CI runs: the checks, then every test but the soak
-	$(RUN) pytest -n 2 -m "not soak"
+	$(RUN) pytest -n $(WORKERS) -m "not soak"
 
 # Types take a minute of one core, and all else fits beside them.
 .PHONY: abreast
@@ -72,7 +78,7 @@ security: $(SYNCED)
 
 .PHONY: unit
 unit: $(SYNCED)
-	$(RUN) pytest -n 2 tests/unit -m "not soak"
+	$(RUN) pytest -n $(WORKERS) tests/unit -m "not soak"
 
 # One environment for all hides what a service forgot to declare: each must start from its own dependencies alone.
 .PHONY: isolation
