@@ -14,7 +14,7 @@ from tests.support.readme import README
 FOLDER = README.parent / "deploy/valkey"
 SERVICES = {
     "api": (Name("waterclock_api.main", "_serve_api"),),
-    "projector": (Name("waterclock_api.projector.main", "_project"),),
+    "projector": (Name("waterclock_api.projector_main", "_project"),),
     "scheduler": (Name("waterclock_scheduler.main", "_serve"),),
     "worker": (Name("waterclock_worker.main", "serve"),),
     "operator": (
