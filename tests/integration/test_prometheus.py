@@ -27,7 +27,7 @@ from tests.unit.deploy.test_watching import RULES, queries, rules
 from waterclock.kit.health import Report, served
 from waterclock.kit.telemetry import catalog
 from waterclock.kit.telemetry.catalog import exposed
-from waterclock_api.routes.system.events import TAGS
+from waterclock.model.events import TAGS
 from waterclock_dev.servers.ports import LOOPBACK, free_port
 
 PATIENCE_S = 30.0

@@ -24,6 +24,7 @@ from waterclock.executors import definition
 from waterclock.log.client import LogSettings
 from waterclock.log.recovery.opening import initialise
 from waterclock_api import main as api
+from waterclock_api import projector_main as projector
 from waterclock_dev.servers.ports import LOOPBACK, free_port
 from waterclock_scheduler import main as scheduler
 from waterclock_worker import main as worker
@@ -153,7 +154,7 @@ async def running(
         all_of_them = Running(proxy, prefix, port)
         stop = all_of_them.stop
         serving: dict[str, Any] = {
-            "projector": api._project(stop),  # pyright: ignore[reportPrivateUsage]
+            "projector": projector._project(stop),  # pyright: ignore[reportPrivateUsage]
             "api": api._serve_api(stop),  # pyright: ignore[reportPrivateUsage]
             "scheduler": scheduler._serve(stop),  # pyright: ignore[reportPrivateUsage]
             "worker": worker.serve(stop, {}),

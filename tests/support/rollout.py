@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tomllib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -101,6 +102,8 @@ async def rolling(folder: Path, stores: Mapping[str, str], entrance: Entrance) -
     sources = folder / "previous"
     with tarfile.open(PREVIOUS) as archive:
         archive.extractall(sources, filter="data")
+    for package in (sources / "shared", *sources.glob("services/*")):
+        _tell_metadata(package)
     with (folder / "output.log").open("w") as file:
         said = Prefixed(file)
         rollout = Rollout(clean_environment() | dict(stores), sources, entrance, said)
@@ -114,3 +117,14 @@ async def rolling(folder: Path, stores: Mapping[str, str], entrance: Entrance) -
 
 def _services(sources: Path) -> list[str]:
     return [f"services/{each.name}/src" for each in sorted((sources / "services").iterdir())]
+
+
+def _tell_metadata(package: Path) -> None:
+    """Have the packages of a release found with its own verbs and executors, whatever is installed."""
+    told = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    folder = package / "src" / f"{told['name'].replace('-', '_')}-{told['version']}.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {told['name']}\nVersion: {told['version']}\n")
+    groups = told.get("entry-points", {})
+    lines = [f"[{group}]\n" + "".join(f"{name} = {at}\n" for name, at in of.items()) for group, of in groups.items()]
+    (folder / "entry_points.txt").write_text("\n".join(lines))
