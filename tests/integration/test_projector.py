@@ -205,6 +205,15 @@ async def test_two_followers_of_one_partition_count_each_event_once(stage: Stage
     await stage.assert_true_to_the_log()
 
 
+async def said(caplog: pytest.LogCaptureFixture, line: str, *, times: int = 1) -> None:
+    """Wait until a line is said: that comes after what it is about is stored."""
+
+    async def is_said() -> bool:
+        return sum(record.message == line for record in caplog.records) >= times
+
+    await eventually(is_said)
+
+
 async def test_events_of_an_unknown_type_are_parked(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     async with stage.projecting():
         await stage.ready.wait()
@@ -218,6 +227,7 @@ async def test_events_of_an_unknown_type_are_parked(stage: Stage, caplog: pytest
             key = stage.log.keys.partition(0, "events")
             await client.xadd(key, fields, id=f"{end.epoch}-{end.seq + 1}")
         await stage.projected()
+        await said(caplog, "events parked")
 
     assert (await stage.rows("SELECT type FROM events ORDER BY seq DESC LIMIT 1")) == [("job.levitated",)]
     (line,) = [record for record in caplog.records if record.message == "events parked"]
@@ -244,6 +254,7 @@ async def test_an_event_that_nobody_can_read_is_parked_and_named(
                 await client.hset(meta, "seq", str(end.seq + 1))
         await work(stage.log, 2)
         await stage.projected()
+        await said(caplog, "event unreadable", times=2)
 
     stored = await stage.rows("SELECT type FROM events WHERE at > '2027-01-01' ORDER BY seq")
     assert stored == [("run.started",), ("unreadable",)]

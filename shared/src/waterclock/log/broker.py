@@ -7,10 +7,12 @@ consumer group: every process hears everything from its own start on, and a dele
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
+from types import TracebackType
 from typing import Any, Literal, cast
 
 import msgspec
@@ -32,6 +34,7 @@ from waterclock.wire.keys import Keys
 BLOCK_MS = 2_000
 SOCKET_TIMEOUT = 5.0  # s; more than twice the block: silence is told from a dead server
 CONTROL_KEPT = 1_000  # entries of the control stream, about
+_START_AGAIN = 0.5  # s
 
 messages_log = logging.getLogger("waterclock.messages")
 
@@ -44,8 +47,9 @@ class _Useful(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        fetching = record.msg == _FETCH_ERROR and isinstance(error, RedisError | OSError)
-        if not fetching and not str(record.msg).startswith(_ENDING):
+        said = str(record.msg)
+        fetching = (said == _FETCH_ERROR or _RETRYING in said) and isinstance(error, RedisError | OSError)
+        if not fetching and not said.startswith(_ENDING):
             return True
         record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
         record.exc_info = None
@@ -53,7 +57,8 @@ class _Useful(logging.Filter):
         return messages_log.isEnabledFor(logging.DEBUG)
 
 
-_FETCH_ERROR, _ENDING = "Message fetch error", "callback for "  # as FastStream 0.7 says them
+_FETCH_ERROR, _RETRYING, _ENDING = "Message fetch error", " raised an exception, retrying", "callback for "
+"""As FastStream 0.7 says them."""
 messages_log.addFilter(_Useful())
 
 
@@ -101,6 +106,52 @@ async def decoded(message: StreamMessage[Any]) -> Any:
     return msgspec.json.decode(message.body)
 
 
+class _Patient(RedisBroker):
+    """A broker that has started also while the server is away: it begins to read when the server is there.
+
+    FastStream's own start fails after three seconds without an answer, and with it the service.
+    """
+
+    _starting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Wait for the first try; go on with the others beside what comes next."""
+        tried = asyncio.Event()
+        self._starting = asyncio.create_task(self._start_at_last(tried), name="begin to read messages")
+        waiting = asyncio.create_task(tried.wait(), name="wait for the first try")
+        try:
+            await asyncio.wait([self._starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if self._starting.done():
+            self._starting.result()
+
+    async def stop(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        await super().stop(exc_type, exc_val, exc_tb)
+
+    async def _start_at_last(self, tried: asyncio.Event) -> None:
+        while True:
+            try:
+                await (await self.connect()).ping()  # pyright: ignore[reportUnknownMemberType]
+                await super().start()
+            except (RedisError, OSError) as error:  # a TimeoutError is one
+                messages_log.debug("messages are not read yet", extra={"error": repr(error)})
+                for each in self.subscribers:
+                    await each.stop()
+            else:
+                return
+            tried.set()
+            await asyncio.sleep(_START_AGAIN)
+
+
 def broker_at(url: str) -> RedisBroker:
     """A broker at the first server that a URL names, not connected yet: for a document, or for a word by hand."""
     return _broker(target_of(url))
@@ -115,7 +166,7 @@ def broker_of(nodes: Nodes, key: str) -> RedisBroker:
 def _broker(target: Target) -> RedisBroker:
     ours = {"connection_class": target.kind, "socket_timeout": SOCKET_TIMEOUT, "specification_url": target.url}
     options = {name: value for name, value in target.options.items() if name != "protocol"} | ours
-    return RedisBroker(
+    return _Patient(
         "redis://",  # what it says is in the options
         message_format=Document,
         decoder=decoded,

@@ -1,0 +1,83 @@
+"""Services hear messages whenever the log is there, also where it was away when they started."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import pytest
+
+from tests.support.servers import OwnValkey
+from waterclock.log.broker import Control, broker_at, control_stream, messages_log, say
+from waterclock.wire.keys import Keys
+
+DEADLINE = 30.0  # s
+
+
+async def test_a_broker_starts_while_its_server_is_away_and_reads_when_it_is_there(
+    own_valkey: OwnValkey, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, keys = await own_valkey(), Keys("wc")
+    await server.kill()
+    broker = broker_at(server.url)
+    heard: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+
+    @broker.subscriber(stream=control_stream(keys, since_ms=0))
+    async def hear(word: dict[str, str]) -> None:
+        heard.put_nowait(word)
+
+    async with asyncio.timeout(DEADLINE):
+        await broker.start()
+        await server.start()
+        other = broker_at(server.url)
+        await other.connect()
+        await say(other, keys, Control("drain", worker="w"))
+        assert await heard.get() == {"say": "drain", "worker": "w"}
+        await other.stop()
+        await broker.stop()
+    assert not [record for record in caplog.records if record.levelno > logging.INFO or record.exc_info]
+
+
+async def test_a_broker_that_never_found_its_server_can_be_stopped(own_valkey: OwnValkey) -> None:
+    server = await own_valkey()
+    await server.kill()
+    broker = broker_at(server.url)
+    broker.subscriber(stream=control_stream(Keys("wc"), since_ms=0))(asyncio.sleep)
+    async with asyncio.timeout(DEADLINE):
+        await broker.start()
+        await broker.stop()
+
+
+async def test_a_server_that_goes_away_in_the_start_is_no_traceback(
+    own_valkey: OwnValkey, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our look whether it is there and FastStream's."""
+    server = await own_valkey()
+    broker = broker_at(server.url)
+    heard: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+
+    @broker.subscriber(stream=control_stream(Keys("wc"), since_ms=0))
+    async def hear(word: dict[str, str]) -> None:
+        heard.put_nowait(word)
+
+    client = await broker.connect()
+    looked, ping = 0, cast("Callable[[], Awaitable[bool]]", client.ping)  # pyright: ignore[reportUnknownMemberType]
+
+    async def once_there() -> bool:
+        nonlocal looked
+        looked += 1
+        answer = await ping()
+        if looked == 1:
+            await server.kill()
+            asyncio.get_running_loop().call_later(1, lambda: asyncio.ensure_future(server.start()))
+        return answer
+
+    monkeypatch.setattr(client, "ping", once_there)
+    async with asyncio.timeout(DEADLINE):
+        await broker.start()
+        await say(broker, Keys("wc"), Control("drain", worker="w"))
+        assert await heard.get() == {"say": "drain", "worker": "w"}
+        await broker.stop()
+    assert messages_log.name not in {record.name for record in caplog.records if record.exc_info}
