@@ -1,6 +1,7 @@
 """Servers as fixtures. One of each runs for a pytest process (a worker of xdist); what they hold is a test's own."""
 
 import secrets
+import signal
 from collections.abc import Generator, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,15 @@ hypothesis.settings.load_profile("ours")
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
     return with_bytes((yield))
+
+
+@pytest.fixture(autouse=True)
+def hangups() -> Iterator[None]:
+    """A service leaves SIGHUP ignored, as its process is about to end; that of the tests, and its children, are not."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    if signal.getsignal(signal.SIGHUP) is not before:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
