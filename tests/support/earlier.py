@@ -14,7 +14,7 @@ from waterclock.executors import RunContext, executor
 DEPTH = 200
 
 if os.environ.get("EARLIER_RESULTS"):
-    vars(import_module("waterclock_worker.results"))["NESTED_MOST"] = DEPTH  # where that release has it
+    vars(import_module("waterclock_worker.reporting.results"))["NESTED_MOST"] = DEPTH  # where that release has it
 
 
 @executor("earlier.deep")

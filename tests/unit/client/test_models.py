@@ -61,7 +61,7 @@ def test_the_client_reads_all_that_the_api_tells(ours: Any, told: Any) -> None:
 def told_before() -> dict[str, set[str]]:
     """The members of the shapes of the API of the release before, by their names in Python."""
     with tarfile.open(PREVIOUS) as sources:
-        found = sources.extractfile("services/api/src/waterclock_api/shapes.py")
+        found = sources.extractfile("services/api/src/waterclock_api/schemas/responses.py")
         assert found is not None
         classes = [node for node in ast.parse(found.read()).body if isinstance(node, ast.ClassDef)]
     return {
