@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from waterclock.cli.render.jobs import changed
 from waterclock.cli.render.runs import rows
 from waterclock.cli.tables import visible
 from waterclock.cli.verbs.explain import told as explanations_told
 from waterclock.cli.verbs.ledger import told as proof_told
 from waterclock.cli.verbs.workers import few
-from waterclock.client.models import Explanations, Proof, Run
+from waterclock.client.models import Explanations, Job, Note, Proof, Run
 from waterclock.model.ids import JobId
 from waterclock.model.instants.explain import Explanation
 from waterclock.model.instants.ledger import Breach
@@ -128,3 +129,12 @@ def test_a_run_that_was_handed_back_is_not_told_to_have_used_up_an_attempt() -> 
     }
     again, waiting = msgspec.convert([told, {**told, "status": "queued", "attempt": 0}], tuple[Run, Run])
     assert [line.split()[-2:] for line in rows((again, waiting))] == [["attempt", "worker"], ["2", "-"], ["-", "-"]]
+
+
+def test_what_is_to_be_known_of_a_job_stands_below_it() -> None:
+    at = "2026-11-23T10:00:00.000Z"
+    job = Job(job_name="nightly", invoke_target="demo.noop", id="abc", version=1, created_at=at, updated_at=at)
+    assert "notes" not in list(changed(job))
+    notes = (Note(pointer="/invokeParams/to", message="is unknown"), Note(pointer=None, message="so it is"))
+    said = list(changed(msgspec.structs.replace(job, notes=notes)))
+    assert said[-4:] == ["", "notes", "  /invokeParams/to is unknown", "  so it is"]

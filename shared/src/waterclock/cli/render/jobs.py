@@ -44,7 +44,7 @@ def listed(page: Jobs) -> Iterator[str]:
 
 
 def changed(one: Job) -> Iterator[str]:
-    """A job as it is now."""
+    """A job as it is now, and what is to be known of it."""
     yield from facts(
         {
             "job": named(one),
@@ -60,6 +60,10 @@ def changed(one: Job) -> Iterator[str]:
             "changed": one.updated_at,
         }
     )
+    if one.notes:
+        yield ""
+        yield "notes"
+        yield from (f"  {' '.join(filter(None, (note.pointer, note.message)))}" for note in one.notes)
 
 
 def detail(found: Detail) -> Iterator[str]:
