@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 import msgspec
 import psycopg
@@ -111,22 +112,30 @@ class Registry:
                 announced = await announced_by_workers(connection)
         if announced != self._announced:  # else the same object: what was found out about it is found by it
             self._announced = announced
-        known: dict[str, ExecutorSpec] = {}
+        specs: list[ExecutorSpec] = []
         for read in read_now:
             before = self.kept(read.key)
             if before is not None and before == read:
                 read = before
             else:
                 await in_thread(prepared, read)
-            known |= dict.fromkeys(read.aliases, read) | {read.key: read}
+            specs.append(read)
         self._read_at = self._clock.monotonic()
-        return known
+        return by_name(specs)
 
 
 async def executors_of_workers(connection: Connection) -> list[ExecutorSpec]:
     """What workers ever announced of their executors."""
     cursor = await connection.execute(statement("executors", "waterclock_api"), _ALL)
     return [msgspec.convert(spec, ExecutorSpec) for _, spec, _ in await cursor.fetchall()]
+
+
+def by_name(specs: Iterable[ExecutorSpec]) -> dict[str, ExecutorSpec]:
+    """Executors by key and by alias: of two that share a name, the later one has it."""
+    known: dict[str, ExecutorSpec] = {}
+    for one in specs:
+        known |= dict.fromkeys(one.aliases, one) | {one.key: one}
+    return known
 
 
 async def announced_by_workers(connection: Connection) -> tuple[Announced, ...]:

@@ -151,7 +151,7 @@ async def check_params(
     for error in errors:
         if full(flaws):
             return
-        flaws.extend(islice(_flaws_of(error, at), MOST))
+        flaws.extend(_named_by(error, at))
     schema = prepared(spec)
     if schema.check is not None and not errors:
         found = islice(new_flaws(schema.check, params, before), MOST)
@@ -159,6 +159,23 @@ async def check_params(
     if budget.in_part and schema.validator is not None and next(left_to_worker(schema, params), None) is None:
         said = f"not all of it can be checked here: the worker checks it by the schema of {spec.key} at each run"
         notes.append(Note(pointer=pointer_to(at), message=said))
+
+
+def stored_flaws(spec: ExecutorSpec, params: Mapping[str, Any], budget: CheckBudget, *, at: str) -> list[Flaw]:
+    """What of parameters that were stored before this schema a run fails for, as `check_params` would find it.
+
+    `budget.in_part`: not all of it could be told, which is no flaw.
+    """
+    schema = prepared(spec)
+    try:
+        errors = errors_in(schema, params, budget, MOST)
+    except TooMuch as error:
+        errors, budget.in_part = list(error.found), True
+    flaws = [flaw for error in errors for flaw in _named_by(error, at)]
+    if schema.check is not None and not errors:
+        found = islice(schema.check(params, stored=True), MOST)
+        flaws.extend(Flaw(pointer_to(at) + flaw.pointer, flaw.message) for flaw in found)
+    return flaws
 
 
 def check_params_size(params: Mapping[str, Any], flaws: list[Flaw], *, at: str) -> None:
@@ -196,6 +213,10 @@ def _read(reader: Callable[[Any], T], written: object, name: str, flaws: list[Fl
     except ValueError as error:
         flaws.append(Flaw(f"/{name}", str(error)))
         return None
+
+
+def _named_by(error: ValidationError, at: str) -> Iterable[Flaw]:
+    return islice(_flaws_of(error, at), MOST)
 
 
 def _flaws_of(error: ValidationError, at: str) -> Iterable[Flaw]:
