@@ -130,6 +130,7 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
         ("Streams", "bytes", [greatest(f"{W}stream_bytes", "partition")], None),
         MEMORY,
         ("Events that cannot be read", "short", [(f"max({W}events_quarantined)", "events")], None),
+        ("Jobs that do not fit their executor", "short", [greatest(f"{W}unfit_jobs", "executor")], None),
     ]),
 }  # fmt: skip
 

@@ -28,6 +28,7 @@ from waterclock_api.projector.service import run
 from waterclock_api.projector.trim import Keeping
 from waterclock_api.settings import ProjectorSettings, StoreSettings, log_settings
 from waterclock_api.telemetry.metrics import tell_lags
+from waterclock_api.validation.stored_jobs import StoredJobs
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ async def _project(stop: asyncio.Event) -> None:
                 behind=readiness.behind,
                 keeping=keeping,
                 keep=keep,
+                beside={"check stored jobs": StoredJobs(pool).keep},
             )
     finally:
         await log.close()

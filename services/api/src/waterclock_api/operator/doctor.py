@@ -29,6 +29,7 @@ from waterclock_api.operator.diagnostics import (
     overdue_runs,
     places,
     replicas,
+    schemas,
 )
 from waterclock_api.operator.diagnostics import (
     checks as findings,
@@ -84,7 +85,7 @@ async def examine() -> list[Finding]:
         if connection is not None:
             known = log if log is not None and log.partitions else None
             checks += [encryption.of_store(connection), findings.of_store(connection, clock, known)]
-            checks.append(places.of_jobs(connection))
+            checks += [places.of_jobs(connection), schemas.of_jobs(connection)]
             checks.append(findings.of_credentials(connection, os.environ, clock))
             checks.append(epochs.of_epochs(connection))
         if connection is not None and log is not None and log.partitions:

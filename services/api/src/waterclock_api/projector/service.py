@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from typing import Any
 
 from waterclock.kit.cancellation import apart
 from waterclock.kit.clock import SystemClock
@@ -49,12 +50,14 @@ async def run(
     behind: Callable[[Lags], None] | None = None,
     keeping: Keeping | None = None,
     keep: Keep | None = None,
+    beside: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] | None = None,
 ) -> None:
     """Project the partitions that fall to this process until `stop` is set.
 
     `ready` is called each time when all of them are followed, `unready` with the reason when one no longer is, `behind`
     each second with the lag of each that is followed. What is out of reach is waited for; of `pool` only the address
-    and, to fill gaps and tell others, a connection now and then are used.
+    and, to fill gaps and tell others, a connection now and then are used. What is to be done `beside`, by its name, is
+    no projector's work but goes with it: never-ending, begun when the database is known to be the log's.
 
     Raises:
         OtherInstallation: the database is not that of the log.
@@ -70,6 +73,7 @@ async def run(
         work.append(tasks.create_task(reaching.keep(), name="note what is reached"))
         work.append(tasks.create_task(projector.levels.keep(), name="tell the level"))
         work.append(tasks.create_task(losses.keep(), name="tell losses"))
+        work += [tasks.create_task(begin(), name=name) for name, begin in (beside or {}).items()]
         if behind is not None:
             work.append(tasks.create_task(projector.measure(behind), name="measure the lag"))
         await stop.wait()

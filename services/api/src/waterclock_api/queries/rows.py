@@ -26,19 +26,21 @@ from waterclock_api.schemas.responses import (
     Job,
     LastRun,
     LogLine,
+    Note,
     Place,
     Progress,
     Run,
     Step,
 )
 from waterclock_api.validation.announced_places import Announced, Target, places_of
+from waterclock_api.validation.notes import of_findings
 
 Row = Sequence[Any]
 
 
 def job_of(row: Row, now: int) -> Job:
     """`now`: ms, for the next instant; one through which the job is decided already does not come."""
-    job_id, version, definition, created_at, updated_at, is_running, mark, *last = row
+    job_id, version, definition, created_at, updated_at, is_running, mark, flaws, *last = row
     return _job(
         job_id,
         version,
@@ -48,6 +50,7 @@ def job_of(row: Row, now: int) -> Job:
         is_running=is_running,
         last_run=_last_run(last) if last[0] is not None else None,
         since=max(now, mark),
+        notes=of_findings(flaws or ()),
     )
 
 
@@ -168,6 +171,7 @@ def _job(
     is_running: bool | None,
     last_run: LastRun | None,
     since: int,
+    notes: tuple[Note, ...] = (),
 ) -> Job:
     fires = next_fires(job_id, definition, since, 1)
     return Job(
@@ -179,6 +183,7 @@ def _job(
         last_run=last_run,
         created_at=created_at,
         updated_at=updated_at,
+        notes=notes,
     )
 
 

@@ -1,4 +1,4 @@
--- Read one job that is not deleted, with its last run; times in ms.
+-- Read one job that is not deleted, with its last run and what of its parameters does not fit; times in ms.
 SELECT
     jobs.job_id, jobs.version, jobs.definition,
     (extract(epoch FROM jobs.created_at) * 1000)::bigint AS created_at,
@@ -7,6 +7,12 @@ SELECT
         SELECT FROM runs WHERE runs.job_id = jobs.job_id AND runs.finished_at IS NULL AND runs.status = 'running'
     ) AS is_running,
     coalesce((extract(epoch FROM jobs.mark) * 1000)::bigint, 0) AS mark,
+    (
+        SELECT found.flaws FROM unfit_jobs AS found
+        WHERE found.job_id = jobs.job_id
+          AND found.target = jobs.invoke_target
+          AND (found.version = jobs.version OR found.params_digest = params_digest_of(jobs.definition))
+    ) AS flaws,
     last.run_id,
     CASE WHEN last.status IN ('delayed', 'waiting') THEN standing_of(last, to_timestamp(%(now)s::bigint / 1000.0)) ELSE last.status END,
     last.trigger,

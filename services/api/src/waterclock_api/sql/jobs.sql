@@ -8,6 +8,12 @@ SELECT
         SELECT FROM runs WHERE runs.job_id = jobs.job_id AND runs.finished_at IS NULL AND runs.status = 'running'
     ) AS is_running,
     coalesce((extract(epoch FROM jobs.mark) * 1000)::bigint, 0) AS mark,
+    (
+        SELECT found.flaws FROM unfit_jobs AS found
+        WHERE found.job_id = jobs.job_id
+          AND found.target = jobs.invoke_target
+          AND (found.version = jobs.version OR found.params_digest = params_digest_of(jobs.definition))
+    ) AS flaws,
     last.run_id,
     CASE WHEN last.status IN ('delayed', 'waiting') THEN standing_of(last, to_timestamp(%(now)s::bigint / 1000.0)) ELSE last.status END,
     last.trigger,

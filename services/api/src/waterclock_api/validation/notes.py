@@ -20,8 +20,10 @@ from waterclock_api.http.flaw_limits import cut
 from waterclock_api.http.request_body import pointer_to
 from waterclock_api.schemas.responses import Job, Note
 from waterclock_api.validation.announced_places import Announced, Target, refused, restoring, told
+from waterclock_api.validation.check_budget import CheckBudget
 from waterclock_api.validation.executors import Registry
 from waterclock_api.validation.parameters import left_to_worker, prepared
+from waterclock_api.validation.values import AT_ONCE, stored_flaws
 
 KEPT = 10_000  # jobs
 MOST = 20  # notes of a job or a run
@@ -126,8 +128,17 @@ def notes_of_definition(registry: Registry, definition: Definition) -> tuple[Not
     )
 
 
+def of_findings(flaws: Iterable[Mapping[str, str]]) -> tuple[Note, ...]:
+    """What was found of a stored job when workers announced another schema, as `findings.py` wrote it."""
+    return bounded(_failing(one["pointer"], one["message"]) for one in flaws)
+
+
 class JobNotes:
-    """The notes of jobs as they were last found: the same until a job, or what workers announced, is another."""
+    """The notes of jobs as they were last found: the same until a job, or what workers announced, is another.
+
+    They are for a run that is asked for, so the parameters are looked at here: what was found in the read models is not
+    waited for.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -143,7 +154,8 @@ class JobNotes:
             and found.announced is announced
         ):
             return found.notes
-        notes = notes_of_definition(self._registry, stored.definition)
+        unfit = () if spec is None else _of_schema(spec, stored.definition)
+        notes = bounded((*unfit, *notes_of_definition(self._registry, stored.definition)))
         self._found[stored.job_id] = _Found(stored.version, spec, announced, notes)
         self._found.move_to_end(stored.job_id)
         if len(self._found) > KEPT:
@@ -158,9 +170,18 @@ class _Found(NamedTuple):
     notes: tuple[Note, ...]
 
 
+def _of_schema(spec: ExecutorSpec, definition: Definition) -> tuple[Note, ...]:
+    flaws = stored_flaws(spec, definition.invoke_params, CheckBudget(AT_ONCE), at="invokeParams")
+    return tuple(_failing(flaw.pointer, flaw.message) for flaw in flaws[:MOST])
+
+
+def _failing(pointer: str, message: str) -> Note:
+    return Note(pointer=pointer, message=f"a run fails for it: {message}")
+
+
 def with_notes(registry: Registry, job: Job, checked: Iterable[Note] = ()) -> Job:
-    """The job with its notes; `checked` are those that showed while it was written."""
-    notes = bounded((*checked, *notes_of_definition(registry, job)))
+    """The job with its notes, beside those that it has; `checked` are those that showed while it was written."""
+    notes = bounded((*checked, *job.notes, *notes_of_definition(registry, job)))
     return msgspec.structs.replace(job, notes=notes) if notes else job
 
 

@@ -151,6 +151,12 @@ PROJECTED = Counter(
     labels=("type",),
 )
 PROJECTION = Histogram("projection_seconds", "What one transaction of the projector took.", by="projector")
+UNFIT_JOBS = Gauge(
+    "unfit_jobs",
+    "Enabled jobs whose parameters do not fit what workers announced last of their executor; of the 50 with the most.",
+    by="projector",
+    labels=("executor",),
+)
 FOLLOWED = Gauge("partitions_followed", "Partitions that this projector follows.", by="projector")
 
 # worker
