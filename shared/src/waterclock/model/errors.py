@@ -99,3 +99,8 @@ class TryLater(Refusal):
     def __init__(self, message: str, *, after_s: float = 1) -> None:
         super().__init__(message)
         self.after_s = after_s
+
+
+def pointer_to(*parts: str | int) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)

@@ -9,13 +9,13 @@ import hypothesis.strategies as st
 import msgspec
 import pytest
 
-from waterclock.model.errors import Flaw, Invalid
+from waterclock.model.errors import Flaw, Invalid, pointer_to
 from waterclock_api.access.credentials import ANYBODY, Principal
 from waterclock_api.access.guard import ACCESS
 from waterclock_api.access.principal import ADDRESS, PRINCIPAL, SCOPE
 from waterclock_api.http.flaw_limits import GUESSES_MOST, MORE, MOST, bounded, guess
 from waterclock_api.http.problems import BadRequest
-from waterclock_api.http.request_body import pointer_to, read_json, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
 from waterclock_api.http.request_query import read_query
 from waterclock_api.limits.memory_budget import BUDGET, Budget
 from waterclock_api.schemas.requests import JobWrite, RunsQuery

@@ -7,9 +7,9 @@ import hypothesis.strategies as st
 import msgspec
 import pytest
 
-from waterclock.model.errors import Flaw, Invalid
+from waterclock.model.errors import Flaw, Invalid, pointer_to
 from waterclock_api.http.problems import BadRequest
-from waterclock_api.http.request_body import pointer_to, read_struct
+from waterclock_api.http.request_body import read_struct
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.schemas.requests import READ_ONLY, JobWrite
 

@@ -14,7 +14,7 @@ import msgspec
 from litestar import Request
 
 from waterclock.kit.text.validation_messages import message_of, pointer_of
-from waterclock.model.errors import Flaw, Invalid
+from waterclock.model.errors import Flaw, Invalid, pointer_to
 from waterclock.wire.doubles import doubles, may_have_doubles
 from waterclock_api.access.guard import admit_still
 from waterclock_api.http.flaw_limits import MOST, bounded, full, guess
@@ -98,11 +98,6 @@ def refuse(flaws: list[Flaw]) -> None:
     """
     if flaws:
         raise Invalid(*bounded(flaws))
-
-
-def pointer_to(*parts: str | int) -> str:
-    """A JSON pointer (RFC 6901)."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
 def _doubled(body: bytes) -> list[Flaw]:

@@ -15,9 +15,9 @@ import msgspec
 
 from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.definition import Definition
+from waterclock.model.errors import pointer_to
 from waterclock.model.events import ExecutorSpec
 from waterclock_api.http.flaw_limits import cut
-from waterclock_api.http.request_body import pointer_to
 from waterclock_api.schemas.responses import Job, Note
 from waterclock_api.validation.announced_places import Announced, Target, refused, restoring, told
 from waterclock_api.validation.check_budget import CheckBudget

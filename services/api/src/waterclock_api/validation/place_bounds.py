@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from waterclock.model.errors import Flaw
-from waterclock_api.http.request_body import pointer_to
+from waterclock.model.errors import Flaw, pointer_to
 from waterclock_api.validation.announced_places import Target, outside
 from waterclock_api.validation.executors import Registry
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from waterclock.kit.text.validation_messages import wrong_form
 from waterclock.model.definition import Definition
 from waterclock.model.durations import moment, seconds
-from waterclock.model.errors import Flaw
+from waterclock.model.errors import Flaw, pointer_to
 from waterclock.model.events import ExecutorSpec
 from waterclock.model.names import common, name_flaw, normal
 from waterclock.model.parameters.bounds import (
@@ -26,7 +26,6 @@ from waterclock.model.parameters.builtin_checks import new_flaws
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp
 from waterclock_api.http.flaw_limits import MOST, full, guess
-from waterclock_api.http.request_body import pointer_to
 from waterclock_api.schemas.requests import JobWrite, RetryWrite
 from waterclock_api.schemas.responses import Note
 from waterclock_api.validation.check_budget import CheckBudget, TooMuch, extra_members

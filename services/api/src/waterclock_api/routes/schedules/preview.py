@@ -18,13 +18,13 @@ from waterclock.model.cron.schedule import (
     shift_note,
 )
 from waterclock.model.definition import Definition
-from waterclock.model.errors import Flaw
+from waterclock.model.errors import Flaw, pointer_to
 from waterclock.model.ids import JobId
 from waterclock.model.instants.timetable import named_by
 from waterclock.model.timestamps import millis, stamp
 from waterclock_api.access.principal import caller_id
 from waterclock_api.dependencies import dependencies_of
-from waterclock_api.http.request_body import pointer_to, read_json, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
 from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Spec

@@ -12,7 +12,7 @@ from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.cron.zones import LAST
 from waterclock.model.definition import Definition, MisfirePolicy
-from waterclock.model.errors import Flaw, Invalid
+from waterclock.model.errors import Flaw, Invalid, pointer_to
 from waterclock.model.instants.simulate import Simulated, simulate
 from waterclock.model.instants.timetable import named_by
 from waterclock.model.job import Job
@@ -21,7 +21,7 @@ from waterclock_api.access.principal import caller_id
 from waterclock_api.commands import edit_job
 from waterclock_api.commands.definition import definition_in
 from waterclock_api.dependencies import Dependencies, dependencies_of
-from waterclock_api.http.request_body import pointer_to, read_json, read_struct, refuse
+from waterclock_api.http.request_body import read_json, read_struct, refuse
 from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
