@@ -142,6 +142,7 @@ def wish(
     folds: bool = False,
     refuses: bool = False,
     command_id: str | None = None,
+    target: str = "demo.noop",
 ) -> Request:
     """Request a run of the job's instant `number`."""
     run_id = run_id or run_of(number, job_id or J)
@@ -150,7 +151,7 @@ def wish(
         job_id=job_id,
         trigger="schedule",
         ready_at=stamp(ready_at) if ready_at else None,
-        invoke_target="demo.noop",
+        invoke_target=target,
         queue=queue,
         command_id=command_id,
     )
@@ -195,8 +196,10 @@ async def grab(
     credit: Sequence[float] = (0, 0, 0),
     strict: bool = False,
     suspects: int = 1,
+    executors: str | None = None,
+    looked: int = 0,
 ) -> Claimed:
-    """Claim from all queues."""
+    """Claim from all queues. `executors`: what the session says that it can run."""
     queues = [QueueCredit(name=q.name, weight=q.weight, credit=c) for q, c in zip(QUEUES, credit, strict=True)]
     return await claim(
         log,
@@ -205,6 +208,8 @@ async def grab(
         number=number,
         slots=slots,
         suspects=suspects,
+        executors=executors,
+        looked=looked,
         queues=queues,
         strict=strict,
         body=STARTED,

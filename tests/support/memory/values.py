@@ -94,10 +94,11 @@ class SortedSet:
         return True
 
     def by_name(self, low: bytes, high: bytes) -> list[bytes]:
-        """The members between two bounds, `[name` or `(name`; all scores are equal, else order means nothing."""
+        """The members between two bounds, `-`, `+`, `[name` or `(name`; all scores are equal."""
         names = [member for _, member in self.order]
         first = (bisect_right if low.startswith(b"(") else bisect_left)(names, low[1:])
         last = (bisect_left if high.startswith(b"(") else bisect_right)(names, high[1:])
+        last = len(names) if high == b"+" else last
         return names[first:last]
 
     def by_score(self, low: float, high: float) -> list[bytes]:

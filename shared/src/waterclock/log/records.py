@@ -28,6 +28,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     steps: int  # number of the attempt's last batch of step events
     settled: int  # fence of the last attempt that its worker ended itself
     requested_at: int = 0  # ms
+    aside: str = ""  # what names it in `aside`, where it lies there; place and entry are empty then
 
 
 class End(msgspec.Struct, frozen=True, array_like=True):

@@ -50,13 +50,17 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Claimed(NamedTuple):
-    """`credits` in the order of the queues; `wake`: the id to listen from; `next_at`: ms of the next delayed run."""
+    """`credits` in the order of the queues; `wake`: the id to listen from; `next_at`: ms of the next delayed run.
+
+    `looked`: for the next claim.
+    """
 
     grants: list[Grant]
     credits: list[float]
     wake: str
     next_at: int | None
     more: bool
+    looked: int = 0
 
 
 class RunEnding(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +117,8 @@ class _Claim(msgspec.Struct, frozen=True, kw_only=True):
     queues: Sequence[QueueCredit]
     strict: bool
     suspects: int
+    executors: str | None
+    looked: int
     body: Body
     body_cancelled: Body
     body_died: Body
@@ -124,6 +130,7 @@ class _ClaimReply(Told, frozen=True, kw_only=True):
     credits: list[float] = msgspec.field(default_factory=list[float])
     wake: str = ""
     next_at: int = 0
+    looked: int = 0
     more: bool = False
 
 
@@ -158,11 +165,16 @@ async def claim(
     body: Body,
     body_cancelled: Body,
     suspects: int = 1,
+    executors: str | None = None,
+    looked: int = 0,
 ) -> Claimed:
     """Take at most `slots` runs. With an earlier number, the grants of that claim that are still held.
 
     At most `suspects` of them are runs that were lost `SUSPECT_FROM` times or more: one of those may be what kills its
     worker, so a process holds one at a time.
+
+    `executors`: what the session can run (`commands.aside.announced`), else it may be granted anything; `looked`: as
+    the last claim returned it, 0 at first.
 
     Raises:
         NoSession: the session is not alive in this partition.
@@ -175,6 +187,8 @@ async def claim(
         queues=queues,
         strict=strict,
         suspects=suspects,
+        executors=executors,
+        looked=looked,
         body=body,
         body_cancelled=body_cancelled,
         body_died=_DIED,
@@ -182,7 +196,7 @@ async def claim(
     reply = await log.call(_CLAIM, partition, payload)
     if reply.status == "nosession":
         raise NoSession(session, partition)
-    return Claimed(reply.grants, reply.credits, reply.wake, reply.next_at or None, reply.more)
+    return Claimed(reply.grants, reply.credits, reply.wake, reply.next_at or None, reply.more, reply.looked)
 
 
 async def record(log: Log, partition: int, batches: Sequence[StepBatch]) -> list[Literal["done", "refused"]]:

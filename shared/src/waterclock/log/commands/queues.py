@@ -35,6 +35,7 @@ class Depth(msgspec.Struct, frozen=True, array_like=True):
     queued: int  # runs that could start now
     since: int  # ms: when the first of them began to wait; 0: there is none
     paused: str  # entry of the pause; empty: it is not paused
+    aside: int = 0  # runs that wait for a worker with their executor, beside the former
 
 
 class Depths(msgspec.Struct, frozen=True, kw_only=True):

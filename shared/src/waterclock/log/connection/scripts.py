@@ -21,7 +21,7 @@ from waterclock.wire.keys import SHADOW
 
 Reply = TypeVar("Reply")
 
-PRELUDE = ("gate", "records", "remembered", "standing", "jobs", "requesting", "finishing")
+PRELUDE = ("gate", "records", "remembered", "standing", "aside", "jobs", "requesting", "finishing")
 """The files of `lua/prelude/`, in the order in which they build on each other."""
 
 _AT_THE_LIMIT = "#!lua flags=allow-oom"

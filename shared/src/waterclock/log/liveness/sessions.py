@@ -55,6 +55,10 @@ class _Status(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["done", "nosession"]
 
 
+class _Left(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["done", "more"]
+
+
 class _RenewReply(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["done", "nosession"]
     held: list[Held] = []
@@ -71,26 +75,30 @@ class _MusterReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _JOIN = Script("join", _Status)
-_LEAVE = Script("leave", _Status)
+_LEAVE = Script("leave", _Left)
 _RENEW = Script("renew", _RenewReply)
 _SWEEP = Script("sweep", _SweepReply)
 _MUSTER = Script("list_sessions", _MusterReply)
 
 
-async def join(log: Log, session: str, *, body: Body | None) -> None:
+async def join(log: Log, session: str, *, body: Body | None, executors: str | None = None) -> None:
     """Open a session in every partition. `body`: WorkerJoined, announced in partition 0.
+
+    `executors`: what it can run, as in its claims (`commands.aside.announced`); None: it does not say.
 
     Raises:
         NoSession: it was found dead in a partition: take a new one.
     """
     assert ":" not in session
     for partition in range(log.partitions):
-        await join_partition(log, partition, session, body=body if partition == 0 else None)
+        await join_partition(log, partition, session, body=body if partition == 0 else None, executors=executors)
 
 
-async def join_partition(log: Log, partition: int, session: str, *, body: Body | None = None) -> None:
+async def join_partition(
+    log: Log, partition: int, session: str, *, body: Body | None = None, executors: str | None = None
+) -> None:
     """As `join`, in one partition: after a halt, or when the session was lost there."""
-    reply = await log.call(_JOIN, partition, {"session": session, "body": body})
+    reply = await log.call(_JOIN, partition, {"session": session, "body": body, "executors": executors})
     if reply.status == "nosession":
         raise NoSession(session, partition)
 
@@ -98,7 +106,9 @@ async def join_partition(log: Log, partition: int, session: str, *, body: Body |
 async def leave(log: Log, session: str, *, body: Body | None) -> None:
     """Close a session in every partition; what it still holds is left to a sweeper. `body`: WorkerLeft."""
     for partition in range(log.partitions):
-        await log.call(_LEAVE, partition, {"session": session, "body": body if partition == 0 else None})
+        payload = {"session": session, "body": body if partition == 0 else None}
+        while (await log.call(_LEAVE, partition, payload)).status == "more":
+            pass
 
 
 async def renew(log: Log, partition: int, session: str, number: int) -> Renewed:

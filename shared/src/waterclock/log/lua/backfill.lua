@@ -1,7 +1,7 @@
 #!lua
 -- Request many runs of a job by one command, in order, until one would be refused because too many wait already.
 --
---! keys: meta jobs events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake queues
+--! keys: meta jobs events runs specs active waiting delayed aside held ended0 ended1 commands0 commands1 wake queues
 --
 -- P.command  {id, fingerprint, client}
 -- P.job_id   the job

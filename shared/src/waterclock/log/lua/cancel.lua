@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Cancel a run: one that runs is asked to stop, any other ends at once.
 --
---! keys: meta events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake queues
+--! keys: meta events runs specs active waiting delayed aside held ended0 ended1 commands0 commands1 wake queues
 --
 -- P.run_id          the run
 -- P.command         {id, fingerprint, client}

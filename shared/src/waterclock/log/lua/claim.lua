@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Grant runs to a session: from each queue that is not paused, what was given back before what is due, oldest first; and
--- before either, of the runs that were lost often, one.
+-- Grant runs to a session: from each queue that is not paused, what lies aside for it, what was given back, what is due, in
+-- this order, oldest first; and before these, of the runs that were lost often, one. What it cannot run is set aside.
 --
---! keys: meta jobs successes events runs specs active waiting delayed sessions held ended0 ended1 wake queues
+--! keys: meta jobs successes events runs specs active waiting delayed aside sessions announced held ended0 ended1 wake queues
 --
 -- P.partition       number of this partition, for `cause`
 -- P.session         the claimant
@@ -10,6 +10,8 @@
 -- P.slots           runs wanted at most
 -- P.suspects        of these at most so many that were lost often: who holds one takes no other
 -- P.queues          {name, weight, credit}: the session's standing in the weighted round
+-- P.executors       names of those that it can run, as requests encode them, between bytes '\1'; nil: it does not say
+-- P.looked          how many of the members of `aside` were looked at, as the last claim returned it
 -- P.strict          true: the queues in the given order instead, each until it is empty
 -- P.body            of RunStarted, without runId, jobId, attempt, fence, cause
 -- P.body_cancelled  of RunCancelled, without runId, jobId, reason, attempt, fence
@@ -17,10 +19,16 @@
 --
 -- Returns {status}: 'nosession'; 'done' with grants {run, body, fence, attempt, failures, losses, entry of its
 -- RunRequested, cancelled, serial, previous (ms of the job's last success, 0 for none), waited (ms in its queue, -1 in an
--- answer given again), job}, credits, wake: last id of the doorbell, next_at: ms when the next delayed run
--- is ready, 0 for none, and more: whether anything is left.
+-- answer given again), job}, credits, looked, wake: last id of the doorbell, next_at: ms when the next delayed
+-- run is ready, 0 for none, and more: whether anything is left that the session can run, or that nobody has looked at.
 
 local VISITS = 1000 -- entries looked at beyond the slots: a purge of dropped ones goes on in the next claim
+
+local AHEAD = 50 -- entries read at once where some were set aside
+
+local GROUPS_MOST = 100 -- of `aside`, of each queue, before the session's own names are fewer to look up
+
+local LOOKED_AT = 10 -- members of `aside` that each claim looks at
 
 local seat = call('HGET', K.sessions, P.session)
 local renewal, claimed = string.match(seat or '-1 0', '^(%-?%d+) (%d+)')
@@ -50,15 +58,16 @@ local function tell_successes()
   end
 end
 
-local function close(credits, more)
+local credits, looked = {}, P.looked or 0
+
+local function close(more)
   tell_successes()
   local bell = call('XREVRANGE', K.wake, '+', '-', 'COUNT', 1)[1]
   local soonest = call('ZRANGE', K.delayed, 0, 0, 'WITHSCORES')
   return finish({status = 'done', grants = grants, credits = credits, wake = bell and bell[1] or '0-0',
-    next_at = tonumber(soonest[2] or 0), more = more})
+    next_at = tonumber(soonest[2] or 0), looked = looked, more = more})
 end
 
-local credits = {}
 for place, queue in ipairs(P.queues) do credits[place] = queue.credit end
 
 if P.number <= tonumber(claimed) then
@@ -72,21 +81,73 @@ if P.number <= tonumber(claimed) then
     local record = records[runs[place]]
     if record and spec and record[CLAIM] == P.number then grants[#grants + 1] = grant_of(runs[place], record, spec, -1) end
   end
-  return close(credits, true)
+  return close(true)
 end
 
-local contenders, total = {}, 0
-local names = {}
-for place, queue in ipairs(P.queues) do names[place] = 'paused:' .. queue.name end
+-- Beside sessions that do not say what they can run, and so look at nothing that lies aside, nothing does.
+local sorts = P.executors and all_announce(P.session, P.executors)
+if not sorts then return_aside(ASIDE_MOST) end
+local some_aside = sorts and call('EXISTS', K.aside) == 1
+
+local able = {} -- executor to whether the session has it
+
+local function can_run(executor)
+  local known = able[executor]
+  if known == nil then
+    known = string.find(P.executors, '\1' .. executor .. '\1', 1, true) ~= nil
+    able[executor] = known
+  end
+  return known
+end
+
+-- The executors of the session that runs of a queue lie aside for.
+local function executors_aside(queue)
+  local found, from, stop = {}, '[' .. queue .. '\1', '(' .. queue .. '\2'
+  for _ = 1, GROUPS_MOST do
+    local member = call('ZRANGEBYLEX', K.aside, from, stop, 'LIMIT', 0, 1)[1]
+    if not member then return found end
+    local executor = string.match(member, '\1([^\1]*)\1', #queue + 1)
+    if can_run(executor) then found[#found + 1] = executor end
+    from = '[' .. queue .. '\1' .. executor .. '\2'
+  end
+  found = {}
+  for executor in string.gmatch(P.executors, '[^\1]+') do
+    local prefix = group_prefix(queue, executor)
+    if #found < GROUPS_MOST and #call('ZRANGEBYLEX', K.aside, '[' .. prefix, stop, 'LIMIT', 0, 1) > 0 then
+      found[#found + 1] = executor
+    end
+  end
+  return found
+end
+
+local NONE_ASIDE = {groups = {}, suspects = 0, others = 0}
+
+-- What lies aside of a queue that the session can run: what its members begin with, and how many are suspects, and not.
+local function count_aside(queue)
+  local counted = {groups = {}, suspects = 0, others = 0}
+  for place, executor in ipairs(executors_aside(queue)) do
+    local prefix = group_prefix(queue, executor)
+    counted.groups[place] = prefix
+    counted.suspects = counted.suspects + call('ZLEXCOUNT', K.aside, '[' .. prefix .. '0', '(' .. prefix .. '1')
+    counted.others = counted.others + call('ZLEXCOUNT', K.aside, '[' .. prefix .. '1', '(' .. prefix .. '3')
+  end
+  return counted
+end
+
+local contenders, names = {}, {}
+for place, queue in ipairs(P.queues) do
+  names[place] = 'paused:' .. queue.name
+end
 local paused = read_fields(K.meta, names)
 for place, queue in ipairs(P.queues) do
   local streams = QUEUES[queue.name]
   if streams and not paused[place] then
-    local suspects = P.suspects > 0 and call('XLEN', streams.suspect) or 0
-    local left = call('XLEN', streams.again) + call('XLEN', streams.due)
+    local aside = some_aside and count_aside(queue.name) or NONE_ASIDE
+    local suspects = P.suspects > 0 and call('XLEN', streams.suspect) + aside.suspects or 0
+    local left = call('XLEN', streams.again) + call('XLEN', streams.due) + aside.others
     if left + suspects > 0 then
       contenders[#contenders + 1] = {place = place, streams = streams, weight = queue.weight, left = left,
-        suspects = suspects, wanted = 0, name = queue.name}
+        suspects = suspects, wanted = 0, most = math.huge, granted = 0, name = queue.name, groups = aside.groups}
     end
   end
 end
@@ -110,7 +171,7 @@ local function share_out(slots)
         end
         credits[one.place] = credits[one.place] + one.weight
         sum = sum + one.weight
-        if not best or credits[one.place] > credits[best.place] then best = one end
+        if one.wanted < one.most and (not best or credits[one.place] > credits[best.place]) then best = one end
       end
     end
     if not best then return end
@@ -119,20 +180,32 @@ local function share_out(slots)
   end
 end
 
+-- Share out again what a round has granted: as though that had been all, so that what was set aside has cost no credit.
+local function share_out_granted(before)
+  credits = before
+  local granted = 0
+  for _, one in ipairs(contenders) do
+    one.wanted, one.most, one.left = 0, one.granted, one.left + one.granted
+    granted = granted + one.granted
+  end
+  share_out(granted)
+  for _, one in ipairs(contenders) do one.wanted, one.most, one.left = 0, math.huge, one.left - one.granted end
+end
+
 local prefix_cause = ',"cause":"' .. P.partition .. '-'
 
-local function grant(run, record, spec)
+-- `since`: ms when it began to stand in its queue.
+local function grant(run, record, spec, since)
   fence = fence + 1
   if record[LOSSES] >= SUSPECT_FROM then suspects_wanted = suspects_wanted - 1 end
-  local waited = math.max(0, now - tonumber(string.match(record[ENTRY], '^%d+')))
-  record[STATE], record[PLACE], record[ENTRY] = 'running', '', ''
+  record[STATE], record[PLACE], record[ENTRY], record[ASIDE] = 'running', '', '', nil
   record[ATTEMPT], record[FENCE] = record[ATTEMPT] + 1, epoch * FENCES_PER_EPOCH + fence
   record[SESSION], record[CLAIM], record[STEP] = P.session, P.number, 0
   dirty[run] = true
   emit(P.body, run_facts(run, record[JOB]) .. ',' .. attempt_facts(record) .. prefix_cause .. record[REQUESTED] .. '"')
   held[#held + 1] = 0
   held[#held + 1] = P.session .. ':' .. run
-  grants[#grants + 1] = grant_of(run, record, spec, waited)
+  grants[#grants + 1] = grant_of(run, record, spec, math.max(0, now - since))
 end
 
 -- The request of a run is gone, or its record cannot be read: nobody could execute it, and it must not stand in the way
@@ -142,60 +215,138 @@ local function die_standing(run, record)
   finish_run(run, record, 'died', emit(P.body_died, facts))
 end
 
--- Take the oldest entries of a stream: grant what counts, end what cannot start, drop the rest.
-local function take(name, stream, place, wanted)
-  if wanted <= 0 then return 0 end
-  local entries = call('XRANGE', stream, '-', '+', 'COUNT', wanted)
+-- End a run of a queue that cannot start. Returns whether it was one.
+local function ends_unstarted(run, record, spec)
+  local reason = why_barred(record)
+  if not reason and spec then return false end
+  record[STATE] = 'leaving' -- its entry, or member, goes with the others
+  if reason then
+    cancel_standing(run, record, P.body_cancelled, reason)
+  else
+    die_standing(run, record)
+  end
+  return true
+end
+
+local parted, ahead = 0, 0 -- runs that were set aside; entries to be read beyond what is wanted, for some will be
+
+-- Take the oldest entries of a stream until so many are granted: set aside what the session cannot run, end what cannot
+-- start, drop what does not count. Returns how many entries went.
+local function take(one, place, wanted)
+  if wanted <= 0 or parted == ASIDE_MOST then return 0 end
+  local stream = one.streams[place]
+  local entries = call('XRANGE', stream, '-', '+', 'COUNT', math.max(wanted, ahead))
   if #entries == 0 then return 0 end
   local runs, ids = {}, {}
   for at, entry in ipairs(entries) do runs[at], ids[at] = entry[2][2], entry[1] end
   recall(runs)
-  local found = read_fields(K.specs, runs)
+  local found, most, taken = read_fields(K.specs, runs), #grants + wanted, 0
   for at, run in ipairs(runs) do
+    if #grants == most or parted == ASIDE_MOST then break end
+    taken = at
     local record = records[run]
     if record and ruined[run] then
       die_standing(run, record)
     elseif record and record[STATE] == 'queued' and record[ENTRY] == ids[at] and record[PLACE] == place
-      and record[QUEUE] == name then
-      local reason = why_barred(record)
-      if reason then
-        record[STATE] = 'leaving' -- its entry goes with the others
-        cancel_standing(run, record, P.body_cancelled, reason)
-      elseif not found[at] then
-        record[STATE] = 'leaving'
-        die_standing(run, record)
+      and record[QUEUE] == one.name and not ends_unstarted(run, record, found[at]) then
+      local executor = sorts and executor_in(found[at])
+      if executor and not can_run(executor) then
+        set_aside(run, record, executor)
+        parted, ahead = parted + 1, AHEAD
       else
-        grant(run, record, found[at])
+        grant(run, record, found[at], tonumber(string.match(ids[at], '^%d+')))
       end
     end
   end
   -- They were the first of the stream, so it can be cut: 0.05 us an entry, where XDEL takes 0.8 (Valkey) to 3 (Redis).
-  call('XTRIM', stream, 'MINID', '=', id_after(ids[#ids]))
-  return #ids
+  if taken > 0 then call('XTRIM', stream, 'MINID', '=', id_after(ids[taken])) end
+  return taken
+end
+
+-- The first members of the groups of a queue, at most so many: of its suspects, or of the others.
+local function first_aside(groups, suspects, wanted)
+  local low, high = suspects and '0' or '1', suspects and '1' or '3'
+  local each, found = math.min(wanted, math.max(1, math.floor(ASIDE_MOST / #groups))), {}
+  for _, prefix in ipairs(groups) do
+    local members = call('ZRANGEBYLEX', K.aside, '[' .. prefix .. low, '(' .. prefix .. high, 'LIMIT', 0, each)
+    for _, member in ipairs(members) do found[#found + 1] = {string.sub(member, #prefix + 1), member} end
+  end
+  if #groups > 1 then table.sort(found, function(one, other) return one[1] < other[1] end) end
+  local members = {}
+  for place = 1, math.min(wanted, #found) do members[place] = found[place][2] end
+  return members
+end
+
+-- As `take`, of what lies aside.
+local function take_aside(one, suspects, wanted)
+  if wanted <= 0 or #one.groups == 0 then return 0 end
+  local members = first_aside(one.groups, suspects, wanted)
+  local runs = recall_aside(members)
+  local found = read_fields(K.specs, runs)
+  for place, run in ipairs(runs) do
+    local record = records[run]
+    if is_aside(record, members[place]) and not ends_unstarted(run, record, found[place]) then
+      grant(run, record, found[place], aside_since(members[place]))
+    end
+  end
+  in_pieces('ZREM', K.aside, members)
+  return #members
+end
+
+-- Serve a queue what it was given of the slots. Returns how many entries and members went.
+local function serve(one)
+  local before = #grants
+  local most = before + one.wanted
+  local suspects = take_aside(one, true, math.min(one.suspects, suspects_wanted))
+  suspects = suspects + take(one, 'suspect', math.min(one.suspects - suspects, suspects_wanted))
+  local others = take_aside(one, false, most - #grants)
+  others = others + take(one, 'again', most - #grants)
+  others = others + take(one, 'due', most - #grants)
+  one.left, one.suspects, one.wanted, one.granted = one.left - others, one.suspects - suspects, 0, #grants - before
+  return suspects + others
 end
 
 local visits = 0
-while #grants < P.slots and visits < P.slots + VISITS do
-  local before = visits
+while #grants < P.slots and visits < P.slots + VISITS and parted < ASIDE_MOST do
+  local visits_before, parted_before, credits_before = visits, parted, {unpack(credits)}
   share_out(P.slots - #grants)
   for _, one in ipairs(contenders) do
-    if one.wanted > 0 then
-      local suspects = take(one.name, one.streams.suspect, 'suspect', math.min(one.suspects, suspects_wanted))
-      local again = take(one.name, one.streams.again, 'again', one.wanted - suspects)
-      local due = take(one.name, one.streams.due, 'due', one.wanted - suspects - again)
-      one.left, one.suspects, one.wanted = one.left - again - due, one.suspects - suspects, 0
-      visits = visits + suspects + again + due
-    end
+    one.granted = 0
+    if one.wanted > 0 then visits = visits + serve(one) end
   end
-  if visits == before then break end
+  if parted > parted_before and not P.strict then share_out_granted(credits_before) end
+  if visits == visits_before then break end
 end
 
+-- End those of some members of `aside` that nobody else may ever meet: barred, or not to be started by anybody.
+local function look_aside()
+  local count = call('ZLEXCOUNT', K.aside, '-', '+')
+  local from = looked < count and looked or 0
+  local members, gone_by = call('ZRANGE', K.aside, from, from + LOOKED_AT - 1), {}
+  local runs = recall_aside(members)
+  local found = read_fields(K.specs, runs)
+  for place, run in ipairs(runs) do
+    local record = records[run]
+    local stays = is_aside(record, members[place])
+    if record and ruined[run] then
+      die_standing(run, record)
+    elseif stays then
+      stays = not ends_unstarted(run, record, found[place])
+    end
+    if not stays then gone_by[#gone_by + 1] = members[place] end
+  end
+  in_pieces('ZREM', K.aside, gone_by)
+  looked = from + #members - #gone_by
+end
+
+if some_aside then look_aside() end
+in_pieces('ZADD', K.aside, shelved)
 if #grants > 0 then
   in_pieces('ZADD', K.held, held)
   call('HSET', K.sessions, P.session, string.format('%s %d %d', renewal, P.number, now))
   changed_meta[#changed_meta + 1] = 'fence'
   changed_meta[#changed_meta + 1] = fence
 end
-local more = woken
+local more = woken or parted == ASIDE_MOST
 for _, one in ipairs(contenders) do more = more or left_of(one) > 0 end
-return close(credits, more)
+return close(more)

@@ -1,7 +1,7 @@
 #!lua
 -- Append the decisions of many jobs and move their marks.
 --
---! keys: meta jobs marks events runs specs active waiting delayed held ended0 ended1 wake queues
+--! keys: meta jobs marks events runs specs active waiting delayed aside held ended0 ended1 wake queues
 --
 -- P.term          the caller's term as leader of this partition
 -- P.expected_now  ms, the caller's expectation of this clock

@@ -1,7 +1,7 @@
 #!lua
 -- Change a job: append what it still owes, then the event of the change, and move its mark.
 --
---! keys: meta jobs marks successes events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake changes queues
+--! keys: meta jobs marks successes events runs specs active waiting delayed aside held ended0 ended1 commands0 commands1 wake changes queues
 --
 -- P.job_id            the job
 -- P.command           {id, fingerprint, client}

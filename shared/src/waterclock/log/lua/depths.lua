@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- Tell what each queue of this partition holds that could start now.
 --
---! keys: meta runs active delayed queues
+--! keys: meta runs active delayed aside queues
 --
--- Returns {now, queues}: this clock, ms, and of each queue by name {queued, since, paused}: runs; when the first of them
--- began to wait, ms, 0 for none; entry of the pause, '' if it is not paused. Runs whose time has come count as queued
--- also before a worker's timer has moved them, up to a thousand of them.
+-- Returns {now, queues}: this clock, ms, and of each queue by name {queued, since, paused, aside}: runs; when the first of
+-- them began to wait, ms, 0 for none; entry of the pause, '' if it is not paused; runs that lie aside, which are not among
+-- the former. Runs whose time has come count as queued also before a worker's timer has moved them, up to a thousand.
 
-local found = {}
+local found, some_aside = {}, call('EXISTS', K.aside) == 1
 for name, streams in pairs(QUEUES) do
   local queued, since = 0, 0
   for _, stream in pairs(streams) do
@@ -16,7 +16,8 @@ for name, streams in pairs(QUEUES) do
     queued = queued + call('XLEN', stream)
     if at > 0 and (since == 0 or at < since) then since = at end
   end
-  found[name] = {queued, since, call('HGET', K.meta, 'paused:' .. name) or ''}
+  local aside = some_aside and call('ZLEXCOUNT', K.aside, '[' .. name .. '\1', '(' .. name .. '\2') or 0
+  found[name] = {queued, since, call('HGET', K.meta, 'paused:' .. name) or '', aside}
 end
 local late = call('ZRANGEBYSCORE', K.delayed, '-inf', now, 'LIMIT', 0, BATCH)
 recall(late)

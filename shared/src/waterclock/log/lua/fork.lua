@@ -2,7 +2,7 @@
 -- Open a partition whose stream lost its end: put what a repair gathered in place of its keys, and say what was lost.
 -- The stream begins anew after the archive's last entry; older entries are read from the archive.
 --
---! keys: meta events jobs marks successes runs specs active waiting delayed held sessions ended0 ended1 commands0 commands1 wake queues
+--! keys: meta events jobs marks successes runs specs active waiting delayed aside held sessions announced ended0 ended1 commands0 commands1 wake queues
 --! shadows: jobs marks successes runs specs active waiting delayed held ended0 commands0 queues
 --! ungated
 --
@@ -51,7 +51,7 @@ for name, streams in pairs(QUEUES) do
   replace(streams.suspect, SHADOWS[name].suspect)
   call('HDEL', K.meta, 'paused:' .. name)
 end
-call('UNLINK', K.events, K.sessions, K.ended1, K.commands1)
+call('UNLINK', K.events, K.sessions, K.announced, K.aside, K.ended1, K.commands1)
 
 now = math.max(now, P.clock)
 last, epoch, seq, head[2] = P.archived, P.epoch, 0, text(P.epoch)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Make the delayed runs due whose time has come.
 --
---! keys: meta jobs events runs specs active waiting delayed held ended0 ended1 wake queues
+--! keys: meta jobs events runs specs active waiting delayed aside held ended0 ended1 wake queues
 --
 -- P.limit           runs at most
 -- P.body_cancelled  of RunCancelled, without runId, jobId, reason, attempt, fence

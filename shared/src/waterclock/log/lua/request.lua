@@ -1,7 +1,7 @@
 #!lua
 -- Request runs by command: triggers, retries, runs without a job.
 --
---! keys: meta jobs events runs specs active waiting delayed held ended0 ended1 commands0 commands1 wake queues
+--! keys: meta jobs events runs specs active waiting delayed aside held ended0 ended1 commands0 commands1 wake queues
 --
 -- P.wishes  each {command, request, version}, apart from each other and in order:
 --           command: {id, fingerprint, client}; request: as an item of a unit; version: of the job as the caller saw it,

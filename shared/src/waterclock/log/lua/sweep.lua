@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Empty a session that was seen dead: its runs are queued again, or end.
 --
---! keys: meta jobs events runs specs active waiting delayed sessions held ended0 ended1 wake queues
+--! keys: meta jobs events runs specs active waiting delayed aside sessions announced held ended0 ended1 wake queues
 --
 -- P.session         the session
 -- P.number          its renewal number as the sweeper watched it for a whole lease; -1: found dead before
@@ -35,5 +35,9 @@ for place, run in ipairs(runs) do
 end
 if #held > 0 then in_pieces('ZREM', K.held, held) end
 local more = #held_by(P.session, 1) > 0
-if not more then call('HDEL', K.sessions, P.session) end
+if not more and alone_announces(P.session) then
+  local _, left = return_aside(ASIDE_MOST)
+  more = left
+end
+if not more then forget_session(P.session) end
 return finish({status = more and 'more' or 'emptied', runs = #runs})

@@ -14,7 +14,7 @@
 -- Records of runs are arrays, here and in `log/records.py`:
 local STATE, JOB, QUEUE, SERIAL, REQUESTED, READY_AT, PLACE, ENTRY = 1, 2, 3, 4, 5, 6, 7, 8
 local ATTEMPT, FENCE, FAILURES, LOSSES, SESSION, CLAIM, CANCEL, STEP, SETTLED = 9, 10, 11, 12, 13, 14, 15, 16, 17
-local REQUESTED_AT = 18
+local REQUESTED_AT, ASIDE = 18, 19
 
 local FENCES_PER_EPOCH = 1099511627776 -- 2^40
 

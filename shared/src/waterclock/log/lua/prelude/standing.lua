@@ -7,7 +7,7 @@ local function enqueue(run, record, place)
   if record[LOSSES] >= SUSPECT_FROM then place = 'suspect' end
   if not QUEUES[record[QUEUE]] then record[QUEUE] = first_queue end
   record[ENTRY] = call('XADD', QUEUES[record[QUEUE]][place], '*', 'r', run)
-  record[STATE], record[PLACE] = 'queued', place
+  record[STATE], record[PLACE], record[ASIDE] = 'queued', place, nil
   dirty[run] = true
   woken = true
 end
@@ -75,6 +75,7 @@ local function withdraw(run, record)
   if record[STATE] == 'queued' then
     local streams = QUEUES[record[QUEUE]]
     if streams and record[ENTRY] ~= '' then call('XDEL', streams[record[PLACE]], record[ENTRY]) end
+    if (record[ASIDE] or '') ~= '' then call('ZREM', K.aside, record[ASIDE]) end
   elseif record[STATE] == 'delayed' then
     call('ZREM', K.delayed, run)
   elseif record[STATE] == 'waiting' then
