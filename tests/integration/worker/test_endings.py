@@ -172,13 +172,6 @@ async def test_a_copy_that_an_executor_forks_has_no_say(shop: Shop, target: str)
                 assert os.waitstatus_to_exitcode((await asyncio.to_thread(os.waitpid, ended.result, 0))[1]) == 1
 
 
-async def test_an_executor_that_no_worker_has_fails(shop: Shop) -> None:
-    async with shop.worker(samples.echo):
-        run = await shop.run("t.nobody", retry=RetryPolicy(max_attempts=1))
-        ended = await shop.event(RunFailed, run)
-    assert ended.error.type == "UnknownExecutor"
-
-
 @pytest.mark.parametrize("target", ["t.hang", "t.stubborn", "t.patient", "t.child_polite"])
 async def test_what_runs_over_its_timeout_is_timed_out(shop: Shop, target: str) -> None:
     async with shop.worker(samples.hangs, samples.stubborn, samples.patient, samples.child_polite):

@@ -42,6 +42,11 @@ class Registry:
     def find(self, key: str) -> AnyExecutor | None:
         return self._by_key.get(key)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All keys and aliases."""
+        return tuple(self._by_key)
+
     def specs(
         self, references: Mapping[str, tuple[ReferenceSpec, ...]] = MappingProxyType({})
     ) -> tuple[ExecutorSpec, ...]:

@@ -19,6 +19,7 @@ from typing import Any
 from waterclock.kit.health import Report
 from waterclock.kit.service import Unfit
 from waterclock.log.client import Log, LogSettings, Queue
+from waterclock.log.commands.aside import announced
 from waterclock.log.commands.attempts import Grant, RunEnding
 from waterclock.log.commands.bodies import Body, body_of
 from waterclock.log.connection.errors import LogError
@@ -180,6 +181,7 @@ class Worker:
                 worker=self._settings.name,
                 queues=self._queues,
                 strict=self._settings.strict,
+                executors=announced(self._registry.names),
                 lease=self._settings.lease - self._settings.margin,
                 clock=self.clock,
                 joined=self._joined if partition == 0 else _unannounced,

@@ -212,6 +212,7 @@ class RunLost(RunEvent, frozen=True, kw_only=True, tag="run.lost"):
     reason: LostReason
     attempt: Number  # from the script, where a sweep finds it
     fence: Fence
+    ready_at: Stamped | None = None  # given back not to be ready before; None: it is at once
 
 
 class RunDied(RunEvent, frozen=True, kw_only=True, tag="run.died"):

@@ -129,6 +129,8 @@ def evolve(run: Unfinished | None, position: Position, event: StoredEvent, *, at
         case RunRetryScheduled(fence=fence, ready_at=ready_at):
             failures = run.failures + 1
             return replace(run, state="placed", ready_at=millis(ready_at), failures=failures, settled=fence)
+        case RunLost(reason="handedBack", fence=fence, ready_at=str(ready_at)):
+            return replace(run, state="placed", ready_at=millis(ready_at), settled=fence)
         case RunLost(reason="handedBack", fence=fence):
             return replace(run, state="placed", again=True, settled=fence)
         case RunLost(reason=reason):

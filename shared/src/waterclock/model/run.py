@@ -61,6 +61,8 @@ def evolve(run: Run | None, event: AnyRunEvent) -> Run:
             return msgspec.structs.replace(run, status="running", attempt=attempt, fence=fence)
         case RunRetryScheduled(ready_at=ready_at):
             return msgspec.structs.replace(run, status="delayed", ready_at=ready_at, failures=run.failures + 1)
+        case RunLost(reason="handedBack", ready_at=str(ready_at)):
+            return msgspec.structs.replace(run, status="delayed", ready_at=ready_at)
         case RunLost(reason=reason):
             return msgspec.structs.replace(run, status="queued", losses=run.losses + (reason == "leaseExpired"))
         case RunCancelRequested():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -23,8 +24,10 @@ from waterclock.model.events import (
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import Error
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import stamp
+from waterclock_worker.execution.missing_executor import unknown
 from waterclock_worker.reporting.ending import ending_of
-from waterclock_worker.reporting.outcome import BadParams, Outcome, outcome_of, succeeded
+from waterclock_worker.reporting.outcome import BadParams, HandedBack, Outcome, outcome_of, succeeded
 
 _decode = msgspec.json.Decoder(StoredEvent).decode
 WRONG = Error(type="ValueError", message="no")
@@ -113,3 +116,25 @@ def test_a_result_that_cannot_be_kept_is_a_failure_for_good(result: object) -> N
     assert (outcome.kind, outcome.final) == ("failed", True)
     assert outcome.error is not None
     assert outcome.error.type == "BadResult"
+
+
+def test_what_is_handed_back_for_a_while_uses_up_nothing_and_is_ready_later() -> None:
+    ending, event = told(outcome_of(HandedBack(5.0)), failures=1)
+    assert isinstance(event, RunLost)
+    assert (event.reason, event.ready_at) == ("handedBack", stamp(1_005_000))
+    assert (ending.ended, ending.counted, ending.give_back, ending.ready_at) == (None, False, False, 1_005_000)
+    assert ending.body_cancelled is not None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "failures", "losses", "after"),
+    [(1, 0, 0, 5), (2, 1, 0, 5), (2, 0, 0, 10), (5, 1, 1, 20), (99, 0, 0, 60)],
+)
+async def test_each_time_it_is_handed_back_for_longer(attempt: int, failures: int, losses: int, after: float) -> None:
+    grant = Grant(RunId("j-1"), "", 7, attempt, failures, losses, "1-1", False, True, 0, -1, None)
+    lines: list[str] = []
+    ctx: Any = SimpleNamespace(log=lambda text, *args, **_: lines.append(text % args))
+    with pytest.raises(HandedBack) as back:
+        await unknown("of others", grant).function(ctx, {})
+    assert back.value.after == after
+    assert lines == [f"this worker has no executor 'of others': handed back, to be ready in {after} s"]

@@ -73,14 +73,16 @@ class Claimer:
         worker: str,
         queues: Sequence[Queue],
         strict: bool,
+        executors: str,
         lease: float,
         clock: Clock,
         joined: Callable[[str], Body | None],
         opened: Callable[[], None],
         ready_at: Callable[[int | None], None],
     ) -> None:
-        """`lease`: s that a new session is trusted; `joined`: the WorkerJoined of a session, where it is announced;
-        `opened`: called when there is one; `ready_at`: told when the next delayed run is due."""
+        """`executors`: what this process can run, as it is announced; `lease`: s that a new session is trusted;
+        `joined`: the WorkerJoined of a session, where it is announced; `opened`: called when there is one;
+        `ready_at`: told when the next delayed run is due."""
         self.wake_up = WakeUp()
         self._log = store
         self._ours = ours
@@ -89,6 +91,8 @@ class Claimer:
         self._worker = worker
         self._credits = [QueueCredit(name=queue.name, weight=queue.weight) for queue in queues]
         self._strict = strict
+        self._executors = executors
+        self._looked = 0  # at runs that lie aside, in turn with each claim
         self._most = min(CLAIM_MOST, max(HALVED_FROM, running.slots // 2))
         self._lease = lease
         self._clock = clock
@@ -133,10 +137,7 @@ class Claimer:
             session = f"{self._worker}-{token(8)}"
             asked_at = self._clock.monotonic()
             try:
-                await until_answered(
-                    lambda: join_partition(self._log, self._ours.partition, session, body=self._joined(session)),  # noqa: B023
-                    what="join",
-                )
+                await until_answered(lambda: self._join(session), what="join")  # noqa: B023
             except NoSession:
                 continue
             self._body = part(RunStarted, worker=self._worker, session=session)
@@ -155,6 +156,10 @@ class Claimer:
             attempt.lose()
         self.wake_up.wake()
 
+    async def _join(self, session: str) -> None:
+        body = self._joined(session)
+        await join_partition(self._log, self._ours.partition, session, body=body, executors=self._executors)
+
     async def _claim(self, slots: int) -> Claimed:
         """One claim, asked until it is answered."""
         ours = self._ours
@@ -172,6 +177,8 @@ class Claimer:
                 suspects=suspects,
                 queues=self._credits,
                 strict=self._strict,
+                executors=self._executors,
+                looked=self._looked,
                 body=self._body,
                 body_cancelled=_CANCELLED,
             )
@@ -188,6 +195,7 @@ class Claimer:
             msgspec.structs.replace(queue, credit=credit)
             for queue, credit in zip(self._credits, claimed.credits, strict=True)
         ]
+        self._looked = claimed.looked
         self._ready_at(claimed.next_at)
         return claimed.more or _entry(self.wake_up.last) > _entry(claimed.wake)
 

@@ -187,13 +187,13 @@ class AttemptPool:
         )
 
     def _requested(self, grant: Grant) -> tuple[RunRequested, AnyExecutor]:
-        """What is to be run. Whatever is wrong with that fails the attempt, and neither the worker nor other runs."""
+        """What is to be run. Whatever is wrong with that ends the attempt, and neither the worker nor other runs."""
         try:
             request = _decode(grant.body)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             log.warning("request of a run cannot be read", extra={"run": grant.run_id, "error": str(error)})
             return unreadable(grant, str(error))
-        return request, self._registry.find(request.invoke_target) or unknown(request.invoke_target)
+        return request, self._registry.find(request.invoke_target) or unknown(request.invoke_target, grant)
 
     async def _look_for_overdue(self) -> None:
         overdue = Overdue()

@@ -57,7 +57,9 @@ def ending_of(
         case "cancelled":
             event = RunCancelled(**who)
         case "returned" | "lost":
-            event, ended = RunLost(**who, reason="handedBack"), None
+            ready_at = 0 if outcome.after is None else now_ms + int(outcome.after * 1000)
+            told_at = stamp(ready_at) if ready_at else None
+            event, ended = RunLost(**who, reason="handedBack", ready_at=told_at), None
         case _:
             assert outcome.error is not None
             if not outcome.final and may_retry(outcome.kind, failures=failures, policy=request.retry):
@@ -77,7 +79,7 @@ def ending_of(
         ready_at=ready_at,
         counted=row.counted,
         nominal_at=0 if request.nominal_at is None else millis(request.nominal_at),
-        give_back=outcome.kind in {"returned", "lost"},
+        give_back=outcome.kind in {"returned", "lost"} and outcome.after is None,
         body_cancelled=body_of(RunCancelled(**who)) if ended is None else None,
         body_refused=body_of(ResultRefused(**who, outcome=outcome.kind)),
     )

@@ -29,7 +29,15 @@ class Outcome(NamedTuple):
     result: bytes = b"null"  # JSON; of one that succeeded
     error: Error | None = None  # of one that went wrong
     final: bool = False  # no other attempt, whatever the table says
-    after: float | None = None  # seconds until the next attempt, where the executor chose
+    after: float | None = None  # seconds until the next attempt, where the executor, or who returns it, chose
+
+
+class HandedBack(Exception):
+    """The run is given back unused, and not to be ready again before `after` s."""
+
+    def __init__(self, after: float) -> None:
+        super().__init__(after)
+        self.after = after
 
 
 class BadParams(Exception):
@@ -114,6 +122,8 @@ def _outcome_of(error: BaseException, conceal: Callable[[str], str]) -> Outcome:
         case BadParams():
             message = cleaned(conceal(str(error)), LINE_MOST)
             return Outcome("badParams", error=Error(type="BadParams", message=message))
+        case HandedBack():
+            return Outcome("returned", after=error.after)
         case GiveUp():
             return Outcome("failed", error=error_of(error, skip=1, conceal=conceal), final=True)
         case Retry():

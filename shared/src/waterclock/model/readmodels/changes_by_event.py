@@ -101,8 +101,10 @@ def project(position: Position, at_ms: int, event: StoredEvent) -> tuple[Change,
         case RunRetryScheduled(run_id=run_id, attempt=attempt, outcome=outcome, error=error, ready_at=ready_at):
             run = RunChange(run_id=run_id, status="delayed", ready_at=ready_at, worker=None, error=error)
             return run, *_attempt_ended(run_id, attempt, at, outcome, error)
-        case RunLost(run_id=run_id, attempt=attempt, reason=reason):
+        case RunLost(run_id=run_id, attempt=attempt, reason=reason, ready_at=ready_at):
             run = RunChange(run_id=run_id, status="queued", worker=None, error=None)
+            if ready_at is not None:
+                run = RunChange(run_id=run_id, status="delayed", ready_at=ready_at, worker=None, error=None)
             return run, *_attempt_ended(run_id, attempt, at, "returned" if reason == "handedBack" else "lost")
         case RunDied(run_id=run_id, attempt=attempt):
             run = RunChange(run_id=run_id, status="died", finished_at=at, error=None)
