@@ -12,6 +12,8 @@ from tests.support.held import held
 from tests.support.servers import OwnValkey
 from waterclock.kit.clock import SystemClock
 from waterclock.log import clock
+from waterclock.log.commands.aside import announced
+from waterclock.log.commands.queues import depths
 from waterclock.log.connection.floors import NAMES
 from waterclock.log.gates import gate_of
 from waterclock.log.liveness import sessions
@@ -278,3 +280,28 @@ async def test_a_clock_is_set_back_to_its_servers(redis_url: str, key_prefix: st
             assert [one.check async for one in of_clocks(stage.log, SystemClock())] == ["clock of the store"]
         assert real <= await clock.now(stage.log, 0) < real + 10**8
         assert (await gate_of(stage.log, 0)).opened
+
+
+async def test_runs_that_wait_for_an_executor_are_put_back_into_their_queues_by_hand(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage:
+        async with stage.projecting():
+            await stage.ready.wait()
+        await build.create(stage.log)
+        await sessions.join(stage.log, "lacking", body=None, executors=announced(()))
+        await build.ask(stage.log, build.wish(1), build.wish(2))
+        await build.grab(stage.log, 1, session="lacking", executors=announced(()))
+        said: list[str] = []
+        for do in (False, True, True):
+            async with await connect_anew(stage.pool) as connection:
+                step = Reconcile(stage.log, connection, said.append, do=do, accept_loss=False)
+                assert await step.aside(0) is do
+        assert said == [
+            "partition 0: 2 runs of queue default wait for executor 'demo.noop'",
+            "  would be put back into their queues, for workers of a release before: --apply",
+            "partition 0: 2 runs of queue default wait for executor 'demo.noop'",
+            "  2 are in their queues again",
+            "partition 0: no run waits for an executor",
+        ]
+        assert (await depths(stage.log, 0)).queues["default"].queued == 2

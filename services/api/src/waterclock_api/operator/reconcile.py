@@ -22,6 +22,7 @@ from waterclock.kit.settings import TelemetrySettings, read
 from waterclock.kit.telemetry import traces
 from waterclock.log.client import Log
 from waterclock.log.clock import ahead_of_server, server_time, turn_back
+from waterclock.log.commands.aside import count_aside, return_aside
 from waterclock.log.connection.errors import BrokenChain, LogUnavailable, LogUnfit
 from waterclock.log.gates import gate_of
 from waterclock.log.recovery.clearance import halt
@@ -56,8 +57,9 @@ _CATCH_UP = 2.0  # s, for the archive
 @click.option(
     "--known", is_flag=True, help="Say that the events which nobody can read are known: they are told no more."
 )
+@click.option("--aside", is_flag=True, help="Put the runs that wait for a worker with their executor back into queues.")
 @click.option("--partition", type=click.IntRange(0), help="Only this one.")
-def reconcile(*, do: bool, accept_loss: bool, clock: bool, known: bool, partition: int | None) -> None:
+def reconcile(*, do: bool, accept_loss: bool, clock: bool, known: bool, aside: bool, partition: int | None) -> None:
     """Say where log and archive differ, what is lost, and what would mend it; exit code 1 if anything is to be done."""
 
     async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  each step may be repeated
@@ -73,7 +75,7 @@ def reconcile(*, do: bool, accept_loss: bool, clock: bool, known: bool, partitio
                 if partition is not None and partition >= log.partitions:
                     raise Unfit(f"There is no partition {partition}: the log has {log.partitions}.")
                 each = range(log.partitions) if partition is None else (partition,)
-                step = one.known if known else one.clock if clock else one.partition
+                step = one.known if known else one.clock if clock else one.aside if aside else one.partition
                 with rights(store.postgres_url):
                     await check_installation(log, connection)
                     left = [number for number in each if not await step(number)]
@@ -126,6 +128,20 @@ class Reconcile:
             self._say("  would be told no more: --apply")
             return False
         self._say(f"  {await quarantine.know(self._connection, partition)} are known from now on")
+        return True
+
+    async def aside(self, partition: int) -> bool:
+        """Put what lies aside back into its queues; whether nothing is left there."""
+        groups = (await count_aside(self._log, partition)).groups
+        for one in groups:
+            self._say(f"partition {partition}: {one.runs} runs of queue {one.queue} wait for executor {one.executor!r}")
+        if not groups:
+            self._say(f"partition {partition}: no run waits for an executor")
+            return True
+        if not self._do:
+            self._say("  would be put back into their queues, for workers of a release before: --apply")
+            return False
+        self._say(f"  {await return_aside(self._log, partition)} are in their queues again")
         return True
 
     async def _unread(self, partition: int) -> bool:
