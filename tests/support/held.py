@@ -68,6 +68,7 @@ def told(record: Record) -> Record:
         state="queued" if placed else record.state,
         place="again" if record.place == "again" and record.losses < SUSPECT_FROM else "",
         entry="",
+        aside="",
         session="",
         claim=0,
         steps=0,

@@ -20,10 +20,12 @@ from tests.contract.log.build import (
 )
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands.attempts import Grant, promote
+from waterclock.log.commands.aside import announced
+from waterclock.log.commands.attempts import SUSPECT_FROM, Grant, promote
 from waterclock.log.commands.bodies import body_of
 from waterclock.log.commands.idempotency import Command
 from waterclock.log.commands.jobs import load_job
+from waterclock.log.commands.queues import depths
 from waterclock.log.commands.runs import cancel
 from waterclock.log.liveness.sessions import join, leave, sessions
 from waterclock.log.records import Record, record_of
@@ -48,6 +50,7 @@ JOBS: dict[JobId, Overlap] = {
     created_job(overlap): overlap
     for overlap in ("allow", "skip", "buffer_one", "buffer_all", "cancel_other")  # type: ignore[misc]
 }
+TARGETS = ("demo.noop", "other", 'odd: "é"')
 ENDED = (RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
 
 
@@ -59,7 +62,10 @@ class Play:
         self.chance = Random(seed)
         self.requested = 0
         self.runs: list[RunId] = []
+        self.targets: dict[RunId, str] = {}
         self.sessions = {f"s{n}": 0 for n in range(3)}
+        self.says: dict[str, tuple[str, ...] | None] = {}  # None: of a release that does not say what it can run
+        self.looked = 0
         self.held: list[Grant] = []
         self.stale: list[Grant] = []
 
@@ -67,7 +73,16 @@ class Play:
         for job_id in JOBS:
             await create(self.log, job_id)
         for session in self.sessions:
-            await join(self.log, session, body=None)
+            await self.join(session)
+
+    async def join(self, session: str) -> None:
+        able = tuple(target for target in TARGETS if self.chance.random() < 0.6)
+        self.says[session] = None if self.chance.random() < 0.15 else able
+        await join(self.log, session, body=None, executors=self.said_by(session))
+
+    def said_by(self, session: str) -> str | None:
+        able = self.says[session]
+        return None if able is None else announced(able)
 
     async def deed(self) -> None:
         deeds = {
@@ -92,15 +107,46 @@ class Play:
         self.requested += 1
         queue = self.chance.choice(QUEUES).name
         folds = overlap in {"buffer_one", "cancel_other"}
-        one = wish(self.requested, job_id=job_id, queue=queue, overlap=overlap, ready_at=ready_at, folds=folds)
+        target = self.chance.choice(TARGETS)
+        one = wish(
+            self.requested,
+            job_id=job_id,
+            queue=queue,
+            overlap=overlap,
+            ready_at=ready_at,
+            folds=folds,
+            target=target,
+        )
         self.runs.append(one.run_id)
+        self.targets[one.run_id] = target
         await ask(self.log, one)
 
     async def claim(self) -> None:
         session = self.chance.choice(list(self.sessions))
         self.sessions[session] += 1
         slots = self.chance.randrange(1, 4)
-        self.held += (await grab(self.log, self.sessions[session], slots=slots, session=session)).grants
+        claimed = await grab(
+            self.log,
+            self.sessions[session],
+            slots=slots,
+            session=session,
+            executors=self.said_by(session),
+            looked=self.looked,
+        )
+        self.looked = claimed.looked
+        self.held += claimed.grants
+        able = self.says[session]
+        if None not in {self.says[one] for one in self.sessions} and able is not None:
+            assert {self.targets.get(grant.run_id, TARGETS[0]) for grant in claimed.grants} <= {*able}
+            if not claimed.more and len(claimed.grants) < slots:
+                await self.check_nothing_is_left_for(able)
+
+    async def check_nothing_is_left_for(self, able: tuple[str, ...]) -> None:
+        """Of what is queued and may start now, but suspects."""
+        paused = {queue for queue, depth in (await depths(self.log, 0)).queues.items() if depth.paused}
+        for run, one in (await records(self.log)).items():
+            startable = one.state == "queued" and one.queue not in paused and one.losses < SUSPECT_FROM
+            assert not (startable and self.targets.get(RunId(run), TARGETS[0]) in able), (run, one)
 
     def one_held(self) -> Grant | None:
         return self.held.pop(self.chance.randrange(len(self.held))) if self.held else None
@@ -150,7 +196,7 @@ class Play:
             pass
         fresh = f"s{self.chance.randrange(10**9)}"
         self.sessions[fresh] = 0
-        await join(self.log, fresh, body=None)
+        await self.join(fresh)
         # what it held is taken from it; its grants are stale now
         lost = await still_running(self.log)
         self.stale += [grant for grant in self.held if (grant.run_id, grant.fence) not in lost]
@@ -197,7 +243,10 @@ async def check_parts_agree(log: Log) -> None:
             key = log.keys.partition(0, f"{place}:{queue.name}")
             for entry, (_, run) in await log.execute(key, "XRANGE", key, "-", "+"):
                 queued[queue.name, place, entry.decode()] = run.decode()
-    assert queued == {(one.queue, one.place, one.entry): run for run, one in known.items() if one.state == "queued"}
+    streamed = {run: one for run, one in known.items() if one.state == "queued" and not one.aside}
+    assert queued == {(one.queue, one.place, one.entry): run for run, one in streamed.items()}
+    assert await members(log, "aside") == {one.aside for one in known.values() if one.aside}
+    assert all((one.place, one.entry, one.state) == ("", "", "queued") for one in known.values() if one.aside)
     standing = Counter(one.job_id for one in known.values() if one.serial and one.state != "waiting")
     assert all(count == 1 for count in standing.values()), standing
     held_up = {one.job_id for one in known.values() if one.state == "waiting"}

@@ -18,11 +18,13 @@ from tests.contract.log.build import (
     finish,
     grab,
     past,
+    run_of,
     wish,
 )
 from tests.contract.log.test_laws import JOBS, Play, check_parts_agree
 from tests.support.held import held, told
 from waterclock.log.client import Log, LogSettings
+from waterclock.log.commands.aside import announced, count_aside, executors_by_session
 from waterclock.log.commands.bodies import body_of, part
 from waterclock.log.commands.idempotency import Command
 from waterclock.log.commands.jobs import load_job
@@ -66,6 +68,7 @@ from waterclock.model.repair import (
     paused,
     waiting_from,
 )
+from waterclock.model.timestamps import stamp
 from waterclock.wire.envelope import Entry, UnknownEvent, request_body
 
 
@@ -368,3 +371,45 @@ async def test_a_log_that_lost_everything_is_halted_for_those_who_knew_it(log: L
         await load_job(log, J)
     with pytest.raises(Halted):
         await log.refresh()
+
+
+async def test_runs_that_lay_aside_are_in_their_queues_after_a_repair(log: Log) -> None:
+    await create(log)
+    nothing = announced(())
+    await join(log, "w", body=None, executors=nothing)
+    await ask(log, wish(1), wish(2, queue="low"))
+    assert (await grab(log, 1, session="w", executors=nothing)).grants == []
+    before = await held(log)
+    assert before.due == {"critical": [], "default": [], "low": []}
+    await halt(log)
+
+    await repair_all(log, epoch=2)
+
+    after = await held(log)
+    assert after.runs == before.runs
+    assert after.due == {"critical": [], "default": [run_of(1)], "low": [run_of(2)]}
+    assert (await count_aside(log, 0)).groups == []
+    assert await executors_by_session(log, 0) == {}
+    await join(log, "v", body=None, executors=announced(("demo.noop",)))
+    claimed = await grab(log, 1, session="v", executors=announced(("demo.noop",)))
+    assert {grant.run_id for grant in claimed.grants} == {run_of(1), run_of(2)}
+
+
+async def test_a_run_that_was_handed_back_for_a_while_is_put_back_for_the_rest_of_it(log: Log) -> None:
+    await create(log)
+    await join(log, "w", body=None)
+    await ask(log, wish(1))
+    [grant] = (await grab(log, 1, session="w")).grants
+    ready_at = 2_000_000_000_000
+    lost = RunLost(
+        run_id=grant.run_id, job_id=J, reason="handedBack", attempt=1, fence=grant.fence, ready_at=stamp(ready_at)
+    )
+    back = msgspec.structs.replace(ending(grant, back=True), give_back=False, ready_at=ready_at, body=body_of(lost))
+    assert await finish(log, back) == ["done"]
+    before = await held(log)
+    assert (before.runs[grant.run_id].failures, before.runs[grant.run_id].ready_at) == (0, ready_at)
+    await halt(log)
+
+    await repair_all(log, epoch=2)
+
+    assert (await held(log)).runs == before.runs
