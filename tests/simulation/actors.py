@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
-from itertools import count
 from random import Random  # noqa: TID251  a history is repeated from its seed
 from typing import Any, cast
 
 import msgspec
 
-from tests.contract.log.build import CANCELLED, ending, grab
 from tests.simulation.virtual import VirtualClock
+from tests.simulation.workers import EXECUTORS
 from waterclock.kit.cancellation import apart
 from waterclock.log.client import Log
-from waterclock.log.commands.attempts import Grant, end, promote
 from waterclock.log.commands.bodies import part
 from waterclock.log.commands.idempotency import Command
-from waterclock.log.connection.errors import LogError, LogUnavailable
+from waterclock.log.connection.errors import LogError
 from waterclock.log.liveness import leadership
-from waterclock.log.liveness.sessions import join
 from waterclock.log.liveness.store_clock import StoreClocks
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Refusal
@@ -154,7 +150,7 @@ class Client:
         now = self._clock.now_ms()
         return Definition(
             job_name=job_id,
-            invoke_target="demo.noop",
+            invoke_target=pick(EXECUTORS),
             cron_expression=pick(_EXPRESSIONS),
             timezone=pick(_ZONES),
             misfire_policy=pick(("1", "2", "3")),
@@ -169,32 +165,3 @@ class Client:
             end_at=pick((None, None, None, stamp(now + 1_200_000))),
             status=pick(("0", "0", "0", "0", "1")),
         )
-
-
-async def worker(log: Log, clock: VirtualClock, chance: Random) -> None:
-    """Claims runs and ends them some time later; a call without an answer is repeated."""
-    await _until_answered(lambda: join(log, "worker-1", body=None))
-    held: list[Grant] = []
-    for number in count(1):
-        claimed = await _until_answered(partial(grab, log, number, slots=3))
-        held += claimed.grants
-        await asyncio.sleep(chance.uniform(5.0, 120.0) if held else chance.uniform(30.0, 1200.0))
-        ready_at = clock.now_ms() + 20_000
-        endings = [
-            ending(grant, status=chance.choice(("succeeded", "failed", None)), ready_at=ready_at)
-            for grant in held
-            if chance.random() < 0.7
-        ]
-        if endings:
-            done = {one.run_id for one in endings}
-            held = [grant for grant in held if grant.run_id not in done]
-            await _until_answered(partial(end, log, 0, endings))
-        await _until_answered(lambda: promote(log, 0, body_cancelled=CANCELLED, limit=100))
-
-
-async def _until_answered(call: Any) -> Any:
-    while True:
-        try:
-            return await call()
-        except LogUnavailable:
-            await asyncio.sleep(1.0)

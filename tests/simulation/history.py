@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.actors import Client, lawful, usurper, worker
+from tests.simulation.actors import Client, lawful, usurper
 from tests.simulation.oracle import Oracle
 from tests.simulation.virtual import VirtualClock, VirtualLoop, play
 from tests.simulation.wire import Weather, Wire
+from tests.simulation.workers import EXECUTORS, Worker, sweeper
 from tests.support.memory.connection import memory_log
 from tests.support.memory.store import Store
 from waterclock.log.client import Log, Queue
@@ -38,6 +39,10 @@ LOOK_S = 20.0
 """How often a scheduler looks at its change feed here: half a second would fill every history with looks."""
 PEACE_S = 400.0
 """How long all goes well at the end: long enough for a stepped clock to be believed, and to be caught up with."""
+STARTED_WITHIN_MS = 120_000
+"""How long a run may be queued at the end, where a worker has all executors."""
+WORKERS = ("w1", "w2", "w3")
+NEVER_KILLED = ("sweeper",)
 
 Work = Callable[[Log], Coroutine[Any, Any, None]]
 
@@ -55,6 +60,8 @@ class History:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._dead: list[asyncio.Task[None]] = []
         self._wires: dict[str, Wire] = {}
+        self._workers: dict[str, Worker] = {}  # those that work, or are about to leave
+        self._starts = 0
 
     def play(self) -> None:
         """
@@ -78,12 +85,15 @@ class History:
         client_log = await self._log(Wire(self.chance, self.weather))
         client = Client(client_log, self.clock, self.chance)
         await client.create()
-        self._start("worker", lambda log: worker(log, self.clock, self.chance))
+        self._start("sweeper", lambda log: sweeper(log, self.chance, self._is_dead))
+        self._engage("w1")
         self._start("a", lambda log: lawful("a", log, self.clock))
         for _ in range(self.chance.randint(4, 14)):
             await asyncio.sleep(self._pause())
             await self._deed(client)
+            await self._staff()
             self._check_alive()
+            self.oracle.check_places()
         await self._peace()
         assert all(task.done() for task in self._dead), "a scheduler goes on that was told to end"
         for task in self._tasks.values():
@@ -122,22 +132,53 @@ class History:
             case _:
                 return
 
+    async def _staff(self) -> None:
+        """Workers come, leave and die, and have other executors when they come again."""
+        name = self.chance.choice(WORKERS)
+        match self.chance.choice(("come", "come", "leave", "die", "")):
+            case "come":
+                self._engage(name)
+            case "leave" if name in self._workers:
+                self._workers[name].leaving = True
+            case "die":
+                self._kill(name)
+            case _:
+                return
+
+    def _engage(self, name: str, *, all_of_them: bool = False) -> None:
+        if name in self._tasks and self._tasks[name].done():
+            del self._tasks[name]
+        if name in self._tasks:
+            return
+        self._starts += 1
+        has = frozenset(one for one in EXECUTORS if all_of_them or self.chance.random() < 0.5)
+        says = all_of_them or self.chance.random() < 0.75
+        made = self._workers[name] = Worker(f"{name}.{self._starts}", self.chance, self.clock, has=has, says=says)
+        self._start(name, lambda log: made.run(log, brisk=all_of_them))
+
+    def _is_dead(self, session: str) -> bool:
+        process = session.rpartition("-")[0]
+        return not any(made.name == process and name in self._tasks for name, made in self._workers.items())
+
     async def _peace(self) -> None:
         """Nothing fails any more, and one scheduler is alive: what is owed is decided."""
         self.weather.clear()
-        for name in ("a", "b", "c"):
+        for name in ("a", "b", "c", *WORKERS):
             self._kill(name)
+        self._engage(WORKERS[0], all_of_them=True)
         ahead = self.oracle.clock() - self.store.now_ms()
         self.stepped_ms += max(0, ahead)  # a clock set back is set right again
         self._start("a", lambda log: lawful("a", log, self.clock))
         await asyncio.sleep(PEACE_S)
         self._check_alive()
         self.oracle.check_settled(self.store.now_ms(), within_ms=60_000)
+        self.oracle.check_places()
+        self.oracle.check_started(self.store.now_ms(), within_ms=STARTED_WITHIN_MS)
 
     def _start(self, name: str, work: Work) -> None:
         if name in self._tasks:
             return
-        die = None if name == "worker" else lambda: self._kill(name)
+        die = None if name in NEVER_KILLED else lambda: self._kill(name)
         wire = self._wires[name] = Wire(self.chance, self.weather, die)
         self._tasks[name] = asyncio.create_task(self._run(wire, work), name=name)
 
@@ -157,7 +198,7 @@ class History:
 
     def _kill(self, name: str) -> None:
         task = self._tasks.get(name)
-        if task is not None and name != "worker":
+        if task is not None and name not in NEVER_KILLED:
             self._wires[name].cut = True
             del self._tasks[name]
             self._dead.append(task)

@@ -7,6 +7,7 @@ It reads calls, replies and events only. Laws:
     in time        no instant is decided before it was due
     edits          cause no catch-up, and settle what was owed
     overlap        what stands in the way of a run is there when an event says so
+    grants         (`granting`)
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from tests.simulation import rules
+from tests.simulation.granting import Granting
 from tests.support.memory.store import Store
 from tests.support.memory.values import Stream
 from waterclock.log.connection.scripts import Script
@@ -70,6 +72,7 @@ class Oracle:
         self.jobs: dict[str, Known] = {}
         self.broken: Broken | None = None
         """The first law that did not hold: who is told of it may be a process that nobody listens to."""
+        self.granting = Granting(store, keys)
         self.fates = {"fired": 0, "skipped": 0, "coalesced": 0}
         self._requested: set[str] = set()
         self._events = keys.partition(0, "events").encode()
@@ -80,8 +83,11 @@ class Oracle:
 
     def evaluate(self, words: list[bytes]) -> Any:
         """In the place of the store's own."""
+        self.granting.asked(words)
         reply = self._do(words)
         fresh = self._fresh()
+        wrong = self.granting.answered(words, reply, fresh)
+        self._expect(wrong is None, str(wrong))
         if words[0] == _DECIDE:
             self._decided(_unpack(words[-2]), _unpack(reply), fresh)
         elif words[0] in _DEFINE:
@@ -103,6 +109,15 @@ class Oracle:
             if job.alive and job.definition.enabled:
                 owed = self._instants(job_id, job.definition, job.mark, now - within_ms)
                 self._expect(not owed, f"{job_id} is owed {len(owed)} instants, the first at {owed and stamp(owed[0])}")
+
+    def check_places(self) -> None:
+        wrong = self.granting.check_places()
+        self._expect(wrong is None, str(wrong))
+
+    def check_started(self, now: int, within_ms: int) -> None:
+        """Every run was started that has been queued for so long."""
+        for run, (record, standing) in self.granting.standing().items():
+            self._expect(standing.ms > now - within_ms, f"{run} is queued since {stamp(standing.ms)}: {record}")
 
     def _fresh(self) -> list[Entry]:
         stream = self._store.value(self._events, Stream)

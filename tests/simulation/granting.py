@@ -1,0 +1,176 @@
+"""Looks at what claims grant. Laws, of a partition in which all live sessions say what they can run:
+
+    able           no run is granted to a session that lacks its executor
+    none starves   a claim that leaves a slot free, and nothing more, leaves no run that its session could start
+    in order       of a queue and an executor no run is granted before one that stands in front of it
+
+and of any:
+
+    once           a run that runs is not started
+    in one place   a run that is queued stands in its stream or lies aside, once; and only such runs do
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tests.support.memory.store import Store
+from tests.support.memory.values import SortedSet, Stream
+from waterclock.log.commands.aside import names_in
+from waterclock.log.commands.attempts import SUSPECT_FROM
+from waterclock.log.connection.scripts import Script
+from waterclock.log.records import Record, record_of
+from waterclock.model.events import (
+    RunCancelled,
+    RunDied,
+    RunFailed,
+    RunLost,
+    RunRequested,
+    RunRetryScheduled,
+    RunStarted,
+    RunSucceeded,
+    RunTimedOut,
+)
+from waterclock.wire.envelope import Entry
+from waterclock.wire.keys import STREAMS, Keys
+
+CLAIM, JOIN = (Script(name, object).source.sha for name in ("claim", "join"))
+_STOPPED = (RunLost, RunRetryScheduled, RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
+_CLASSES = "suspect", "again", "due"
+_unpack = msgspec.msgpack.decode
+
+
+class Standing(NamedTuple):
+    """Where a queued run stands: what goes before what, within a queue and an executor."""
+
+    streamed: bool  # what lies aside goes before
+    place: int  # of `_CLASSES`
+    ms: int
+    number: int
+
+
+class Granting:
+    def __init__(self, store: Store, keys: Keys) -> None:
+        self.granted = 0
+        self.set_aside = 0
+        self.beside_silent = 0
+        """Claims beside sessions that do not say what they can run."""
+        self._store = store
+        self._key = lambda name: keys.partition(0, name).encode()
+        self._keys = keys
+        self._executors: dict[str, str] = {}
+        self._running: set[str] = set()
+        self._says: dict[str, frozenset[str] | None] = {}
+        self._before: dict[str, tuple[Record, Standing]] = {}
+        self._aside_before: set[bytes] = set()
+
+    def asked(self, words: list[bytes]) -> None:
+        """A script is about to be executed."""
+        if words[0] == JOIN:
+            call = _unpack(words[-2])
+            said = call.get("executors")
+            self._says[call["session"]] = None if said is None else names_in(said)
+        elif words[0] == CLAIM:
+            self._before = self.standing()
+            self._aside_before = set(self._aside())
+
+    def answered(self, words: list[bytes], reply: Any, fresh: list[Entry]) -> str | None:
+        """A script was executed, and left these entries; what it should not have done."""
+        for entry in fresh:
+            event = entry.event
+            if isinstance(event, RunRequested):
+                self._executors[event.run_id] = event.invoke_target
+            elif isinstance(event, RunStarted):
+                if event.run_id in self._running:
+                    return f"{event.run_id} is started, and runs"
+                self._running.add(event.run_id)
+            elif isinstance(event, _STOPPED):
+                self._running.discard(event.run_id)
+        if words[0] == CLAIM:
+            return self._claimed(_unpack(words[-2]), _unpack(reply))
+        return None
+
+    def _claimed(self, call: dict[str, Any], reply: dict[str, Any]) -> str | None:
+        if reply["status"] != "done":
+            return None
+        able, grants = self._says[call["session"]], {grant[0] for grant in reply["grants"]}
+        self.granted += len(grants)
+        if able is None or any(self._says.get(session) is None for session in self._alive()):
+            self.beside_silent += 1
+            return None
+        self.set_aside += len(set(self._aside()) - self._aside_before)
+        for run in grants:
+            if self._executors[run] not in able:
+                return f"{run} is granted to {call['session']}, which lacks {self._executors[run]}"
+        after = self.standing()
+        if not reply["more"] and len(grants) < call["slots"]:
+            for run, (record, _) in after.items():
+                if self._executors[run] in able and record.losses < SUSPECT_FROM:
+                    return f"{run} is left, and {call['session']} has a free slot and {self._executors[run]}"
+        return self._out_of_order(grants, after)
+
+    def _out_of_order(self, grants: set[str], after: dict[str, tuple[Record, Standing]]) -> str | None:
+        last: dict[tuple[str, str], Standing] = {}
+        for run in grants & self._before.keys():
+            record, standing = self._before[run]
+            if record.losses < SUSPECT_FROM:
+                line = record.queue, self._executors[run]
+                last[line] = max(standing, last.get(line, standing))
+        for run in after.keys() & self._before.keys():
+            record, standing = self._before[run]
+            line = record.queue, self._executors[run]
+            if record.losses < SUSPECT_FROM and line in last and standing < last[line]:
+                return f"{run} stands in front of one that was granted"
+        return None
+
+    def standing(self) -> dict[str, tuple[Record, Standing]]:
+        """The runs that are queued, and where they stand."""
+        found: dict[str, tuple[Record, Standing]] = {}
+        for run, record in self.records().items():
+            if record.state != "queued":
+                continue
+            if record.aside:
+                told = record.aside.split("\1")[2]
+                found[run] = record, Standing(False, int(told[0]), int(told[1:16]), int(told[16:]))
+            else:
+                ms, number = record.entry.split("-")
+                found[run] = record, Standing(True, _CLASSES.index(record.place), int(ms), int(number))
+        return found
+
+    def records(self) -> dict[str, Record]:
+        packed = self._store.value(self._key("runs"), dict) or {}
+        return {run.decode(): record_of(record) for run, record in packed.items()}
+
+    def check_places(self) -> str | None:
+        """Every run stands where its record says, and nothing else stands anywhere."""
+        known = self.records()
+        queued = {run: one for run, one in known.items() if one.state == "queued"}
+        streamed: dict[str, tuple[str, str]] = {}
+        for key, value in self._store.keys.items():
+            kind, _, queue = key.decode().rpartition("}:")[2].partition(":")
+            if kind in STREAMS and isinstance(value, Stream):
+                for entry in value.between(b"-", b"+"):
+                    run = entry[1][1].decode()  # type: ignore[union-attr]
+                    record = known.get(run)
+                    if record is not None and record.entry == entry[0].decode():  # type: ignore[union-attr]
+                        streamed[run] = kind, queue
+        lie = {run for run, one in queued.items() if one.aside and one.aside.encode() in self._aside()}
+        lost = queued.keys() - streamed.keys() - lie
+        if lost:
+            return f"{lost} are queued, and stand nowhere"
+        if lie & streamed.keys() or streamed.keys() - queued.keys():
+            return f"{lie & streamed.keys()} stand twice, {streamed.keys() - queued.keys()} are not queued"
+        wrong = [
+            run for run, (kind, queue) in streamed.items() if (kind, queue) != (queued[run].place, queued[run].queue)
+        ]
+        return f"{wrong} stand elsewhere than their records say" if wrong else None
+
+    def _aside(self) -> list[bytes]:
+        found = self._store.value(self._key("aside"), SortedSet)
+        return [] if found is None else list(found.scores)
+
+    def _alive(self) -> list[str]:
+        seats = self._store.value(self._key("sessions"), dict) or {}
+        return [session.decode() for session, seat in seats.items() if not seat.startswith(b"-")]
