@@ -6,18 +6,19 @@
 
 and of any:
 
+    not hidden     beside a live session that does not say what it can run, a claim leaves nothing aside
     once           a run that runs is not started
     in one place   a run that is queued stands in its stream or lies aside, once; and only such runs do
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
 from tests.support.memory.store import Store
-from tests.support.memory.values import SortedSet, Stream
+from tests.support.memory.values import SortedSet, Stream, entry_id
 from waterclock.log.commands.aside import names_in
 from waterclock.log.commands.attempts import SUSPECT_FROM
 from waterclock.log.connection.scripts import Script
@@ -39,6 +40,8 @@ from waterclock.wire.keys import STREAMS, Keys
 CLAIM, JOIN = (Script(name, object).source.sha for name in ("claim", "join"))
 _STOPPED = (RunLost, RunRetryScheduled, RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
 _CLASSES = "suspect", "again", "due"
+LOOK_MS = 1000
+"""How long a claim may go by what it saw of the sessions, where their number is the same."""
 _unpack = msgspec.msgpack.decode
 
 
@@ -58,11 +61,11 @@ class Granting:
         self.beside_silent = 0
         """Claims beside sessions that do not say what they can run."""
         self._store = store
-        self._key = lambda name: keys.partition(0, name).encode()
         self._keys = keys
         self._executors: dict[str, str] = {}
         self._running: set[str] = set()
         self._says: dict[str, frozenset[str] | None] = {}
+        self._joined_at = 0
         self._before: dict[str, tuple[Record, Standing]] = {}
         self._aside_before: set[bytes] = set()
 
@@ -72,6 +75,7 @@ class Granting:
             call = _unpack(words[-2])
             said = call.get("executors")
             self._says[call["session"]] = None if said is None else names_in(said)
+            self._joined_at = self._store.now_ms()
         elif words[0] == CLAIM:
             self._before = self.standing()
             self._aside_before = set(self._aside())
@@ -99,7 +103,8 @@ class Granting:
         self.granted += len(grants)
         if able is None or any(self._says.get(session) is None for session in self._alive()):
             self.beside_silent += 1
-            return None
+            looked = abs(self._store.now_ms() - self._joined_at) > LOOK_MS
+            return f"{self._aside()} lie aside" if looked and self._aside() else None
         self.set_aside += len(set(self._aside()) - self._aside_before)
         for run in grants:
             if self._executors[run] not in able:
@@ -124,6 +129,10 @@ class Granting:
             if record.losses < SUSPECT_FROM and line in last and standing < last[line]:
                 return f"{run} stands in front of one that was granted"
         return None
+
+    def standing_for(self, has: frozenset[str]) -> dict[str, tuple[Record, Standing]]:
+        """Those that one of these executors is to run."""
+        return {run: found for run, found in self.standing().items() if self._executors[run] in has}
 
     def standing(self) -> dict[str, tuple[Record, Standing]]:
         """The runs that are queued, and where they stand."""
@@ -152,9 +161,10 @@ class Granting:
             kind, _, queue = key.decode().rpartition("}:")[2].partition(":")
             if kind in STREAMS and isinstance(value, Stream):
                 for entry in value.between(b"-", b"+"):
-                    run = entry[1][1].decode()  # type: ignore[union-attr]
+                    place, (_, name) = cast("tuple[bytes, list[bytes]]", entry)
+                    run = name.decode()
                     record = known.get(run)
-                    if record is not None and record.entry == entry[0].decode():  # type: ignore[union-attr]
+                    if record is not None and record.entry == place.decode():
                         streamed[run] = kind, queue
         lie = {run for run, one in queued.items() if one.aside and one.aside.encode() in self._aside()}
         lost = queued.keys() - streamed.keys() - lie
@@ -166,6 +176,19 @@ class Granting:
             run for run, (kind, queue) in streamed.items() if (kind, queue) != (queued[run].place, queued[run].queue)
         ]
         return f"{wrong} stand elsewhere than their records say" if wrong else None
+
+    def check_barred(self) -> str | None:
+        """No run lies aside whose job was disabled since, or is gone."""
+        jobs = self._store.value(self._key("jobs"), dict) or {}
+        for run, record in self.records().items():
+            job = jobs.get(record.job_id.encode())
+            barred = (0, 0) if job is None else entry_id(job.split(b" ")[1])
+            if record.aside and (job is None or entry_id(record.requested.encode()) < barred):
+                return f"{run} lies aside, and nobody may start it"
+        return None
+
+    def _key(self, name: str) -> bytes:
+        return self._keys.partition(0, name).encode()
 
     def _aside(self) -> list[bytes]:
         found = self._store.value(self._key("aside"), SortedSet)

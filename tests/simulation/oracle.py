@@ -114,10 +114,12 @@ class Oracle:
         wrong = self.granting.check_places()
         self._expect(wrong is None, str(wrong))
 
-    def check_started(self, now: int, within_ms: int) -> None:
-        """Every run was started that has been queued for so long."""
-        for run, (record, standing) in self.granting.standing().items():
+    def check_started(self, now: int, within_ms: int, has: frozenset[str]) -> None:
+        """Every run was started that has been queued for so long, and that one of these executors is to run."""
+        for run, (record, standing) in self.granting.standing_for(has).items():
             self._expect(standing.ms > now - within_ms, f"{run} is queued since {stamp(standing.ms)}: {record}")
+        wrong = self.granting.check_barred()
+        self._expect(wrong is None, str(wrong))
 
     def _fresh(self) -> list[Entry]:
         stream = self._store.value(self._events, Stream)

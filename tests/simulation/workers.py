@@ -65,8 +65,8 @@ class Worker:
                 continue
             if more and len(self._held) < SLOTS:
                 continue
-            longest = 120.0 if self._held else 900.0
-            await asyncio.sleep(self._chance.uniform(1.0, 3.0) if brisk else self._chance.uniform(3.0, longest))
+            longest = 120.0 if self._held else 600.0
+            await asyncio.sleep(self._chance.uniform(2.0, 8.0) if brisk else self._chance.uniform(3.0, longest))
             await self._end(log, all_of_them=brisk)
             await _answered(lambda: promote(log, 0, body_cancelled=CANCELLED, limit=100))
         await self._leave(log)
@@ -145,7 +145,7 @@ class Worker:
 async def sweeper(log: Log, chance: Random, is_dead: Callable[[str], bool]) -> None:
     """Empties the sessions of the dead, and now and then of one that lives; as this release does, or the one before."""
     for _ in count():
-        await asyncio.sleep(chance.uniform(10.0, 40.0))
+        await asyncio.sleep(chance.uniform(10.0, 150.0))
         found = await _answered(lambda: sessions(log, 0))
         for session, number in found.items():
             if number < 0 or is_dead(session) or chance.random() < 0.01:

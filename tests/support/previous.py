@@ -22,7 +22,8 @@ _FOLDER = "shared/src/waterclock/log/lua"
 def previous(name: str) -> Script[Any]:
     """A script as that release has it, called by a name of its own; its reply is read as it comes."""
     with TemporaryDirectory() as temporary, tarfile.open(ARCHIVE) as archive, pytest.MonkeyPatch.context() as patch:
-        archive.extractall(temporary, filter="data")
+        scripts_of_it = [one for one in archive.getmembers() if one.name.startswith(_FOLDER)]
+        archive.extractall(temporary, scripts_of_it, filter="data")
         folder = Path(temporary) / _FOLDER
         parts = tuple(part for part in scripts.PRELUDE if (folder / "prelude" / f"{part}.lua").exists())
         patch.setattr(scripts, "_folder", folder)

@@ -133,8 +133,12 @@ def test_what_is_handed_back_for_a_while_uses_up_nothing_and_is_ready_later() ->
 async def test_each_time_it_is_handed_back_for_longer(attempt: int, failures: int, losses: int, after: float) -> None:
     grant = Grant(RunId("j-1"), "", 7, attempt, failures, losses, "1-1", False, True, 0, -1, None)
     lines: list[str] = []
-    ctx: Any = SimpleNamespace(log=lambda text, *args, **_: lines.append(text % args))
+
+    def log(text: str, *args: object, level: str) -> None:
+        lines.append(f"{level}: {text % args}")
+
+    ctx: Any = SimpleNamespace(log=log)
     with pytest.raises(HandedBack) as back:
         await unknown("of others", grant).function(ctx, {})
     assert back.value.after == after
-    assert lines == [f"this worker has no executor 'of others': handed back, to be ready in {after} s"]
+    assert lines == [f"warning: this worker has no executor 'of others': handed back, to be ready in {after} s"]
