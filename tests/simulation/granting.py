@@ -19,6 +19,7 @@ import msgspec
 
 from tests.support.memory.store import Store
 from tests.support.memory.values import SortedSet, Stream, entry_id
+from tests.support.previous import previous
 from waterclock.log.commands.aside import names_in
 from waterclock.log.commands.attempts import SUSPECT_FROM
 from waterclock.log.connection.scripts import Script
@@ -38,6 +39,7 @@ from waterclock.wire.envelope import Entry
 from waterclock.wire.keys import STREAMS, Keys
 
 CLAIM, JOIN = (Script(name, object).source.sha for name in ("claim", "join"))
+LEAVE, SWEEP = (previous(name).source.sha for name in ("leave", "sweep"))
 _STOPPED = (RunLost, RunRetryScheduled, RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
 _CLASSES = "suspect", "again", "due"
 LOOK_MS = 1000
@@ -66,6 +68,7 @@ class Granting:
         self._running: set[str] = set()
         self._says: dict[str, frozenset[str] | None] = {}
         self._joined_at = 0
+        self._silent_at = 0
         self._before: dict[str, tuple[Record, Standing]] = {}
         self._aside_before: set[bytes] = set()
 
@@ -92,6 +95,8 @@ class Granting:
                 self._running.add(event.run_id)
             elif isinstance(event, _STOPPED):
                 self._running.discard(event.run_id)
+        if words[0] == LEAVE or words[0] == SWEEP:
+            self._silent_at = self._store.now_ms()  # it may have been such a one
         if words[0] == CLAIM:
             return self._claimed(_unpack(words[-2]), _unpack(reply))
         return None
@@ -101,10 +106,11 @@ class Granting:
             return None
         able, grants = self._says[call["session"]], {grant[0] for grant in reply["grants"]}
         self.granted += len(grants)
-        if able is None or any(self._says.get(session) is None for session in self._alive()):
+        silent = any(self._says.get(session) is None for session in self._alive())
+        if able is None or silent or abs(self._store.now_ms() - self._silent_at) <= LOOK_MS:
             self.beside_silent += 1
             looked = abs(self._store.now_ms() - self._joined_at) > LOOK_MS
-            return f"{self._aside()} lie aside" if looked and self._aside() else None
+            return f"{self._aside()} lie aside" if silent and looked and self._aside() else None
         self.set_aside += len(set(self._aside()) - self._aside_before)
         for run in grants:
             if self._executors[run] not in able:

@@ -84,10 +84,17 @@ if P.number <= tonumber(claimed) then
   return close(true)
 end
 
+local told = {'announcing', 'aside'} -- of `meta`
+for place, queue in ipairs(P.queues) do told[place + 2] = 'paused:' .. queue.name end
+told = read_fields(K.meta, told)
+
 -- Beside sessions that do not say what they can run, and so look at nothing that lies aside, nothing does.
-local sorts = P.executors and all_announce(P.session, P.executors)
-if not sorts then return_aside(ASIDE_MOST) end
-local some_aside = sorts and call('EXISTS', K.aside) == 1
+local sorts = P.executors and all_announce(P.session, P.executors, told[1])
+local some_aside = some_lie_aside(told[2])
+if some_aside and not sorts then
+  return_aside(ASIDE_MOST)
+  some_aside = false
+end
 
 local able = {} -- executor to whether the session has it
 
@@ -100,97 +107,7 @@ local function can_run(executor)
   return known
 end
 
--- The executors of the session that runs of a queue lie aside for.
-local function executors_aside(queue)
-  local found, from, stop = {}, '[' .. queue .. '\1', '(' .. queue .. '\2'
-  for _ = 1, GROUPS_MOST do
-    local member = call('ZRANGEBYLEX', K.aside, from, stop, 'LIMIT', 0, 1)[1]
-    if not member then return found end
-    local executor = string.match(member, '\1([^\1]*)\1', #queue + 1)
-    if can_run(executor) then found[#found + 1] = executor end
-    from = '[' .. queue .. '\1' .. executor .. '\2'
-  end
-  found = {}
-  for executor in string.gmatch(P.executors, '[^\1]+') do
-    local prefix = group_prefix(queue, executor)
-    if #found < GROUPS_MOST and #call('ZRANGEBYLEX', K.aside, '[' .. prefix, stop, 'LIMIT', 0, 1) > 0 then
-      found[#found + 1] = executor
-    end
-  end
-  return found
-end
-
-local NONE_ASIDE = {groups = {}, suspects = 0, others = 0}
-
--- What lies aside of a queue that the session can run: what its members begin with, and how many are suspects, and not.
-local function count_aside(queue)
-  local counted = {groups = {}, suspects = 0, others = 0}
-  for place, executor in ipairs(executors_aside(queue)) do
-    local prefix = group_prefix(queue, executor)
-    counted.groups[place] = prefix
-    counted.suspects = counted.suspects + call('ZLEXCOUNT', K.aside, '[' .. prefix .. '0', '(' .. prefix .. '1')
-    counted.others = counted.others + call('ZLEXCOUNT', K.aside, '[' .. prefix .. '1', '(' .. prefix .. '3')
-  end
-  return counted
-end
-
-local contenders, names = {}, {}
-for place, queue in ipairs(P.queues) do
-  names[place] = 'paused:' .. queue.name
-end
-local paused = read_fields(K.meta, names)
-for place, queue in ipairs(P.queues) do
-  local streams = QUEUES[queue.name]
-  if streams and not paused[place] then
-    local aside = some_aside and count_aside(queue.name) or NONE_ASIDE
-    local suspects = P.suspects > 0 and call('XLEN', streams.suspect) + aside.suspects or 0
-    local left = call('XLEN', streams.again) + call('XLEN', streams.due) + aside.others
-    if left + suspects > 0 then
-      contenders[#contenders + 1] = {place = place, streams = streams, weight = queue.weight, left = left,
-        suspects = suspects, wanted = 0, most = math.huge, granted = 0, name = queue.name, groups = aside.groups}
-    end
-  end
-end
-
 local suspects_wanted = P.suspects
-
--- How much a queue has that may be granted.
-local function left_of(one)
-  return one.left + math.min(one.suspects, math.max(suspects_wanted, 0))
-end
-
--- Smooth weighted round robin: each queue that has something gains its weight; the richest is served and pays the sum.
-local function share_out(slots)
-  for _ = 1, slots do
-    local best, sum = nil, 0
-    for _, one in ipairs(contenders) do
-      if left_of(one) > one.wanted then
-        if P.strict then
-          best = one
-          break
-        end
-        credits[one.place] = credits[one.place] + one.weight
-        sum = sum + one.weight
-        if one.wanted < one.most and (not best or credits[one.place] > credits[best.place]) then best = one end
-      end
-    end
-    if not best then return end
-    if not P.strict then credits[best.place] = credits[best.place] - sum end
-    best.wanted = best.wanted + 1
-  end
-end
-
--- Share out again what a round has granted: as though that had been all, so that what was set aside has cost no credit.
-local function share_out_granted(before)
-  credits = before
-  local granted = 0
-  for _, one in ipairs(contenders) do
-    one.wanted, one.most, one.left = 0, one.granted, one.left + one.granted
-    granted = granted + one.granted
-  end
-  share_out(granted)
-  for _, one in ipairs(contenders) do one.wanted, one.most, one.left = 0, math.huge, one.left - one.granted end
-end
 
 local prefix_cause = ',"cause":"' .. P.partition .. '-'
 
@@ -228,6 +145,133 @@ local function ends_unstarted(run, record, spec)
   return true
 end
 
+local NONE_ASIDE = {groups = {}, suspects = 0, others = 0}
+
+local count_aside, take_aside, look_aside -- made where anything lies aside: the others need not pay for them
+
+if some_aside then
+  -- The executors of the session that runs of a queue lie aside for.
+  local function executors_aside(queue)
+    local found, from, stop = {}, '[' .. queue .. '\1', '(' .. queue .. '\2'
+    for _ = 1, GROUPS_MOST do
+      local member = call('ZRANGEBYLEX', K.aside, from, stop, 'LIMIT', 0, 1)[1]
+      if not member then return found end
+      local executor = string.match(member, '\1([^\1]*)\1', #queue + 1)
+      if can_run(executor) then found[#found + 1] = executor end
+      from = '[' .. queue .. '\1' .. executor .. '\2'
+    end
+    found = {}
+    for executor in string.gmatch(P.executors, '[^\1]+') do
+      local first, beyond = '[' .. group_prefix(queue, executor), '(' .. queue .. '\1' .. executor .. '\2'
+      if #found < GROUPS_MOST and call('ZLEXCOUNT', K.aside, first, beyond) > 0 then found[#found + 1] = executor end
+    end
+    return found
+  end
+
+  -- What lies aside of a queue that the session can run: what its members begin with, how many are suspects, and not.
+  count_aside = function(queue)
+    local counted = {groups = {}, suspects = 0, others = 0}
+    for place, executor in ipairs(executors_aside(queue)) do
+      local prefix = group_prefix(queue, executor)
+      counted.groups[place] = prefix
+      counted.suspects = counted.suspects + call('ZLEXCOUNT', K.aside, '[' .. prefix .. '0', '(' .. prefix .. '1')
+      counted.others = counted.others + call('ZLEXCOUNT', K.aside, '[' .. prefix .. '1', '(' .. prefix .. '3')
+    end
+    return counted
+  end
+
+  -- The first members of the groups of a queue, at most so many: of its suspects, or of the others.
+  local function first_aside(groups, suspects, wanted)
+    local low, high = suspects and '0' or '1', suspects and '1' or '3'
+    local each, found = math.min(wanted, math.max(1, math.floor(ASIDE_MOST / #groups))), {}
+    for _, prefix in ipairs(groups) do
+      local members = call('ZRANGEBYLEX', K.aside, '[' .. prefix .. low, '(' .. prefix .. high, 'LIMIT', 0, each)
+      for _, member in ipairs(members) do found[#found + 1] = {string.sub(member, #prefix + 1), member} end
+    end
+    if #groups > 1 then table.sort(found, function(one, other) return one[1] < other[1] end) end
+    local members = {}
+    for place = 1, math.min(wanted, #found) do members[place] = found[place][2] end
+    return members
+  end
+
+  -- As `take`, of what lies aside: of suspects, or of the others.
+  take_aside = function(one, suspects, wanted)
+    if wanted <= 0 or #one.groups == 0 then return 0 end
+    local members = first_aside(one.groups, suspects, wanted)
+    local runs = recall_aside(members)
+    local found = read_fields(K.specs, runs)
+    for place, run in ipairs(runs) do
+      local record = records[run]
+      if is_aside(record, members[place]) and not ends_unstarted(run, record, found[place]) then
+        grant(run, record, found[place], aside_since(members[place]))
+      end
+    end
+    in_pieces('ZREM', K.aside, members)
+    return #members
+  end
+
+  -- End those of some members of `aside` that nobody else may ever meet: barred, or not to be started by anybody.
+  look_aside = function()
+    local count = call('ZLEXCOUNT', K.aside, '-', '+')
+    local from = looked < count and looked or 0
+    local members, gone_by = call('ZRANGE', K.aside, from, from + LOOKED_AT - 1), {}
+    local runs = recall_aside(members)
+    local found = read_fields(K.specs, runs)
+    for place, run in ipairs(runs) do
+      local record = records[run]
+      local stays = is_aside(record, members[place])
+      if record and ruined[run] then
+        die_standing(run, record)
+      elseif stays then
+        stays = not ends_unstarted(run, record, found[place])
+      end
+      if not stays then gone_by[#gone_by + 1] = members[place] end
+    end
+    in_pieces('ZREM', K.aside, gone_by)
+    looked = from + #members - #gone_by
+  end
+end
+
+local contenders = {}
+for place, queue in ipairs(P.queues) do
+  local streams = QUEUES[queue.name]
+  if streams and not told[place + 2] then
+    local aside = some_aside and count_aside(queue.name) or NONE_ASIDE
+    local suspects = P.suspects > 0 and call('XLEN', streams.suspect) + aside.suspects or 0
+    local left = call('XLEN', streams.again) + call('XLEN', streams.due) + aside.others
+    if left + suspects > 0 then
+      contenders[#contenders + 1] = {place = place, streams = streams, weight = queue.weight, left = left,
+        suspects = suspects, wanted = 0, most = math.huge, granted = 0, name = queue.name, groups = aside.groups}
+    end
+  end
+end
+
+-- How much a queue has that may be granted.
+local function left_of(one)
+  return one.left + math.min(one.suspects, math.max(suspects_wanted, 0))
+end
+
+-- Smooth weighted round robin: each queue that has something gains its weight; the richest is served and pays the sum.
+local function share_out(slots)
+  for _ = 1, slots do
+    local best, sum = nil, 0
+    for _, one in ipairs(contenders) do
+      if left_of(one) > one.wanted then
+        if P.strict then
+          best = one
+          break
+        end
+        credits[one.place] = credits[one.place] + one.weight
+        sum = sum + one.weight
+        if one.wanted < one.most and (not best or credits[one.place] > credits[best.place]) then best = one end
+      end
+    end
+    if not best then return end
+    if not P.strict then credits[best.place] = credits[best.place] - sum end
+    best.wanted = best.wanted + 1
+  end
+end
+
 local parted, ahead = 0, 0 -- runs that were set aside; entries to be read beyond what is wanted, for some will be
 
 -- Take the oldest entries of a stream until so many are granted: set aside what the session cannot run, end what cannot
@@ -263,84 +307,41 @@ local function take(one, place, wanted)
   return taken
 end
 
--- The first members of the groups of a queue, at most so many: of its suspects, or of the others.
-local function first_aside(groups, suspects, wanted)
-  local low, high = suspects and '0' or '1', suspects and '1' or '3'
-  local each, found = math.min(wanted, math.max(1, math.floor(ASIDE_MOST / #groups))), {}
-  for _, prefix in ipairs(groups) do
-    local members = call('ZRANGEBYLEX', K.aside, '[' .. prefix .. low, '(' .. prefix .. high, 'LIMIT', 0, each)
-    for _, member in ipairs(members) do found[#found + 1] = {string.sub(member, #prefix + 1), member} end
-  end
-  if #groups > 1 then table.sort(found, function(one, other) return one[1] < other[1] end) end
-  local members = {}
-  for place = 1, math.min(wanted, #found) do members[place] = found[place][2] end
-  return members
-end
-
--- As `take`, of what lies aside.
-local function take_aside(one, suspects, wanted)
-  if wanted <= 0 or #one.groups == 0 then return 0 end
-  local members = first_aside(one.groups, suspects, wanted)
-  local runs = recall_aside(members)
-  local found = read_fields(K.specs, runs)
-  for place, run in ipairs(runs) do
-    local record = records[run]
-    if is_aside(record, members[place]) and not ends_unstarted(run, record, found[place]) then
-      grant(run, record, found[place], aside_since(members[place]))
-    end
-  end
-  in_pieces('ZREM', K.aside, members)
-  return #members
-end
-
--- Serve a queue what it was given of the slots. Returns how many entries and members went.
-local function serve(one)
-  local before = #grants
-  local most = before + one.wanted
-  local suspects = take_aside(one, true, math.min(one.suspects, suspects_wanted))
-  suspects = suspects + take(one, 'suspect', math.min(one.suspects - suspects, suspects_wanted))
-  local others = take_aside(one, false, most - #grants)
-  others = others + take(one, 'again', most - #grants)
-  others = others + take(one, 'due', most - #grants)
-  one.left, one.suspects, one.wanted, one.granted = one.left - others, one.suspects - suspects, 0, #grants - before
-  return suspects + others
-end
-
 local visits = 0
 while #grants < P.slots and visits < P.slots + VISITS and parted < ASIDE_MOST do
-  local visits_before, parted_before, credits_before = visits, parted, {unpack(credits)}
+  local visits_before, parted_before, granted_before, credits_before = visits, parted, #grants, {unpack(credits)}
   share_out(P.slots - #grants)
   for _, one in ipairs(contenders) do
     one.granted = 0
-    if one.wanted > 0 then visits = visits + serve(one) end
+    if one.wanted > 0 then
+      local before, most, suspects, others = #grants, #grants + one.wanted, 0, 0
+      if some_aside then
+        suspects = take_aside(one, true, math.min(one.suspects, suspects_wanted))
+      end
+      suspects = suspects + take(one, 'suspect', math.min(one.suspects - suspects, suspects_wanted))
+      if some_aside then others = take_aside(one, false, most - #grants) end
+      others = others + take(one, 'again', most - #grants)
+      others = others + take(one, 'due', most - #grants)
+      one.left, one.suspects, one.wanted, one.granted = one.left - others, one.suspects - suspects, 0, #grants - before
+      visits = visits + suspects + others
+    end
   end
-  if parted > parted_before and not P.strict then share_out_granted(credits_before) end
+  if parted > parted_before and not P.strict then
+    -- As though what was granted had been all: what was set aside costs its queue no credit.
+    credits = credits_before
+    for _, one in ipairs(contenders) do one.most, one.left = one.granted, one.left + one.granted end
+    share_out(#grants - granted_before)
+    for _, one in ipairs(contenders) do one.wanted, one.most, one.left = 0, math.huge, one.left - one.granted end
+  end
   if visits == visits_before then break end
 end
 
--- End those of some members of `aside` that nobody else may ever meet: barred, or not to be started by anybody.
-local function look_aside()
-  local count = call('ZLEXCOUNT', K.aside, '-', '+')
-  local from = looked < count and looked or 0
-  local members, gone_by = call('ZRANGE', K.aside, from, from + LOOKED_AT - 1), {}
-  local runs = recall_aside(members)
-  local found = read_fields(K.specs, runs)
-  for place, run in ipairs(runs) do
-    local record = records[run]
-    local stays = is_aside(record, members[place])
-    if record and ruined[run] then
-      die_standing(run, record)
-    elseif stays then
-      stays = not ends_unstarted(run, record, found[place])
-    end
-    if not stays then gone_by[#gone_by + 1] = members[place] end
-  end
-  in_pieces('ZREM', K.aside, gone_by)
-  looked = from + #members - #gone_by
-end
-
 if some_aside then look_aside() end
-in_pieces('ZADD', K.aside, shelved)
+if parted > 0 then
+  in_pieces('ZADD', K.aside, shelved)
+  changed_meta[#changed_meta + 1] = 'aside'
+  changed_meta[#changed_meta + 1] = 1
+end
 if #grants > 0 then
   in_pieces('ZADD', K.held, held)
   call('HSET', K.sessions, P.session, string.format('%s %d %d', renewal, P.number, now))

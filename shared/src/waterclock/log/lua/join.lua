@@ -13,5 +13,6 @@ local seat = call('HGET', K.sessions, P.session)
 if seat then return cmsgpack.pack({status = string.sub(seat, 1, 1) == '-' and 'nosession' or 'done'}) end
 if P.body then emit(P.body) end
 call('HSET', K.sessions, P.session, '0 0 ' .. text(now))
-if P.executors then announce(P.session, P.executors) end
+if P.executors then call('ZADD', K.announced, 0, P.session .. P.executors) end
+look_again()
 return conclude({status = 'done'})

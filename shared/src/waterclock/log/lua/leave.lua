@@ -16,6 +16,7 @@ if alone_announces(P.session) then
   if left then return finish({status = 'more'}) end
 end
 if P.body then emit(P.body) end
+look_again()
 if call('ZLEXCOUNT', K.held, '[' .. P.session .. ':', '(' .. P.session .. ';') > 0 then
   call('HSET', K.sessions, P.session, '-1 0')
 else

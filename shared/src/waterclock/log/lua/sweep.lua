@@ -22,6 +22,7 @@ if renewal ~= -1 and renewal ~= P.number then return cmsgpack.pack({status = 'al
 
 if renewal ~= -1 and P.body_left then emit(P.body_left) end
 call('HSET', K.sessions, P.session, '-1 0')
+look_again()
 
 local runs, held = held_by(P.session, P.limit), {}
 recall(runs)

@@ -52,9 +52,18 @@ local function recall_aside(members)
   return runs
 end
 
+-- Whether anything lies aside. `noted`: what `meta` says, which is so from when something is set aside until a look finds
+-- nothing there; where it is not said, nothing does.
+local function some_lie_aside(noted)
+  if not noted or noted == '' then return false end
+  if call('EXISTS', K.aside) == 1 then return true end
+  changed_meta[#changed_meta + 1] = 'aside'
+  changed_meta[#changed_meta + 1] = ''
+  return false
+end
+
 -- Put what lies aside back into its queues, at most so many. Returns how many, and whether any is left.
 local function return_aside(most)
-  if call('EXISTS', K.aside) == 0 then return 0, false end
   local members = call('ZRANGE', K.aside, 0, most - 1)
   for place, run in ipairs(recall_aside(members)) do
     if is_aside(records[run], members[place]) then enqueue(run, records[run], 'again') end
@@ -67,17 +76,10 @@ local function is_alive(seat)
   return seat and string.sub(seat, 1, 1) ~= '-'
 end
 
--- Sessions that say what they can run, to whether they are alive; and the members of `announced` by session.
-local function read_announced()
-  local alive, members = {}, {}
-  for _, member in ipairs(call('ZRANGE', K.announced, 0, -1)) do members[string.match(member, '^[^\1]*')] = member end
-  for session in pairs(members) do alive[session] = is_alive(call('HGET', K.sessions, session)) end
-  return alive, members
-end
-
--- Note what a session can run: none may say it twice.
-local function announce(session, executors)
-  call('ZADD', K.announced, 0, session .. executors)
+-- Let the next claim look again at who says what it can run.
+local function look_again()
+  changed_meta[#changed_meta + 1] = 'announcing'
+  changed_meta[#changed_meta + 1] = ''
 end
 
 -- A session is gone: it says nothing any more.
@@ -87,40 +89,43 @@ local function forget_session(session)
   in_pieces('ZREM', K.announced, said)
 end
 
-local LOOK_MS = 1000 -- a session may have taken another's place, so that their numbers tell nothing
+local LOOK_MS = 1000 -- sessions of a release before come and go without a word
 
--- Whether every live session says what it can run, as the one that asks does. Those that others swept, who know of no
--- `announced`, are dropped from it.
-local function all_announce(session, executors)
-  local count = call('HLEN', K.sessions) .. ' ' .. call('ZLEXCOUNT', K.announced, '-', '+')
-  local seen, at, answer = string.match(call('HGET', K.meta, 'announcing') or '', '^(%d+ %d+) (%d+) ([01])$')
-  if seen == count and now >= tonumber(at) and now < at + LOOK_MS then return answer == '1' end
-  local _, members = read_announced()
+-- Whether every live session says what it can run, as the one that asks does. `seen`: what the last look saw, which is
+-- in `meta`. A look drops from `announced` whom others swept, who know of no such key.
+local function all_announce(session, executors, seen)
+  local at, answer = string.match(seen or '', '^(%d+) ([01])$')
+  if at and now >= tonumber(at) and now < at + LOOK_MS then return answer == '1' end
+  local members, dropped, all = {}, {}, 1
+  for _, member in ipairs(call('ZRANGE', K.announced, 0, -1)) do members[string.match(member, '^[^\1]*')] = member end
   if members[session] ~= session .. executors then
-    in_pieces('ZREM', K.announced, {members[session]})
-    announce(session, executors)
+    dropped[1] = members[session]
+    call('ZADD', K.announced, 0, session .. executors)
   end
   members[session] = nil
-  local seats, all = call('HGETALL', K.sessions), true
+  local seats = call('HGETALL', K.sessions)
   for place = 1, #seats, 2 do
     local other = seats[place]
-    if other ~= session and not members[other] and is_alive(seats[place + 1]) then all = false end
+    if other ~= session and not members[other] and is_alive(seats[place + 1]) then all = 0 end
     members[other] = nil
   end
-  local dropped = {}
   for _, member in pairs(members) do dropped[#dropped + 1] = member end
   in_pieces('ZREM', K.announced, dropped)
-  count = text(#seats / 2) .. ' ' .. call('ZLEXCOUNT', K.announced, '-', '+')
-  call('HSET', K.meta, 'announcing', string.format('%s %d %d', count, now, all and 1 or 0))
-  return all
+  changed_meta[#changed_meta + 1] = 'announcing'
+  changed_meta[#changed_meta + 1] = string.format('%d %d', now, all)
+  return all == 1
 end
 
 -- Whether a session says what it can run, and no other does that is alive: nobody would find what lies aside.
 local function alone_announces(session)
-  local alive, members = read_announced()
-  if not members[session] then return false end
-  for other, lives in pairs(alive) do
-    if lives and other ~= session then return false end
+  local announces = false
+  for _, member in ipairs(call('ZRANGE', K.announced, 0, -1)) do
+    local one = string.match(member, '^[^\1]*')
+    if one == session then
+      announces = true
+    elseif is_alive(call('HGET', K.sessions, one)) then
+      return false
+    end
   end
-  return true
+  return announces
 end
