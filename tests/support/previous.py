@@ -19,8 +19,8 @@ _FOLDER = "shared/src/waterclock/log/lua"
 
 
 @cache
-def previous(name: str) -> Script[Any]:
-    """A script as that release has it, called by a name of its own; its reply is read as it comes."""
+def previous(name: str, reply: type[Any] = object) -> Script[Any]:
+    """A script as that release has it, called by a name of its own; its reply is read as it comes, or as a type."""
     with TemporaryDirectory() as temporary, tarfile.open(ARCHIVE) as archive, pytest.MonkeyPatch.context() as patch:
         scripts_of_it = [one for one in archive.getmembers() if one.name.startswith(_FOLDER)]
         archive.extractall(temporary, scripts_of_it, filter="data")
@@ -29,7 +29,7 @@ def previous(name: str) -> Script[Any]:
         patch.setattr(scripts, "_folder", folder)
         patch.setattr(scripts, "PRELUDE", parts)
         scripts._prelude.cache_clear()  # pyright: ignore[reportPrivateUsage]
-        script = Script(name, object)
+        script = Script(name, reply)
         scripts._prelude.cache_clear()  # pyright: ignore[reportPrivateUsage]
     script.name = f"{name} of the release before"
     return script

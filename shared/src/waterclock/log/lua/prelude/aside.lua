@@ -7,12 +7,14 @@ local CLASSES = {suspect = '0', again = '1', due = '2'}
 -- The executor that a request names, as it is encoded there; nil: it names none.
 local function executor_in(body)
   local _, before = string.find(body, '"invokeTarget":"', 1, true)
-  local at = before and before + 1
-  while at do
+  if not before then return nil end
+  local plain, at = string.match(body, '^([^"\\]*)"', before + 1), before + 1
+  while not plain and at do
     at = string.find(body, '["\\]', at)
     if at and string.byte(body, at) == 34 then return string.sub(body, before + 1, at - 1) end
     at = at and at + 2
   end
+  return plain
 end
 
 -- What the members of a group begin with: the runs of a queue that one executor is to run.
