@@ -244,10 +244,10 @@ async def test_how_long_a_run_waited_counts_from_when_it_was_queued(log: Log) ->
 
 async def test_at_most_so_many_are_set_aside_in_a_claim_and_each_once(log: Log) -> None:
     reports = await session(log, "reports", REPORT)
-    await wishes(log, *[BACKUP] * 600, REPORT)
+    await wishes(log, *[BACKUP] * 350, REPORT)
     got = [await reports.claim(1) for _ in range(3)]
     assert [(len(one.grants), one.more) for one in got] == [(0, True), (0, True), (1, False)]
-    assert len(await members(log)) == 600
+    assert len(await members(log)) == 350
 
 
 async def test_an_idle_session_is_not_called_again_for_what_it_cannot_run(log: Log) -> None:
@@ -510,7 +510,7 @@ async def test_beside_a_session_that_does_not_say_what_it_can_run_claims_are_as_
     everything = await old(log)
     claimed = await reports.claim(1)
     assert (names(claimed), claimed.more) == ([asked[0]], True)
-    assert len(await members(log)) == 50
+    assert len(await members(log)) == 150
     assert names(await everything.claim(10)) == asked[1:11]
     await everything.leave()
     while (await reports.claim(1)).more:

@@ -1,6 +1,6 @@
 -- Runs that lie aside, since a session met them that lacked their executor; and which sessions say what they can run.
 
-local ASIDE_MOST = 250 -- set aside, or returned, in a call: about 2 ms
+local ASIDE_MOST = 150 -- set aside, or returned, in a call: less than 2 ms, beside what the call grants
 
 local CLASSES = {suspect = '0', again = '1', due = '2'}
 
