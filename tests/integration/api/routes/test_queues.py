@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.contract.log.build import grab
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig
+from waterclock.log.commands.aside import announced
 from waterclock.log.commands.attempts import wait_wake
+from waterclock.log.liveness.sessions import join, leave
 
 QUEUES = "/v1/monitor/queues"
 NOTHING: dict[str, Any] = {
@@ -62,6 +65,20 @@ async def test_a_run_whose_time_has_come_waits_though_no_worker_has_moved_it(rig
         await api.caught_up()
         queue = await _queue(api, "default")
         assert (queue["waiting"], queue["delayed"], queue["oldestWaitMs"] >= 0) == (1, 0, True)
+
+
+async def test_runs_that_no_worker_can_run_wait_and_call_for_no_worker_more(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        for _ in range(3):
+            await api.ask()
+        nothing = announced(())
+        await leave(api.log, worker.session, body=None)
+        await join(api.log, "lacking", body=None, executors=nothing)
+        assert (await grab(api.log, 1, session="lacking", executors=nothing)).grants == []
+        await api.caught_up()
+        queue = await _queue(api, "default")
+        assert (queue["waiting"], queue["demand"], queue["oldestWaitMs"]) == (3, 0, None)
 
 
 async def test_a_paused_queue_is_left_alone_at_once_and_resuming_it_wakes_workers(rig: MakeRig) -> None:

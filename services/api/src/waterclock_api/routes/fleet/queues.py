@@ -101,17 +101,17 @@ async def _append(
 def _queue(known: KnownQueue, partitions: list[Depths], count: QueueCount) -> Queue:
     found = [(each.now, each.queues[known.name]) for each in partitions if known.name in each.queues]
     waits = [now - depth.since for now, depth in found if depth.since]
-    waiting = sum(depth.queued for _, depth in found)
+    startable = sum(depth.queued for _, depth in found)
     paused = bool(partitions[TRUTH].queues[known.name].paused)
     return Queue(
         name=known.name,
         weight=known.weight,
         paused=paused,
-        waiting=waiting,
+        waiting=startable + sum(depth.aside for _, depth in found),
         delayed=count.delayed,
         blocked=count.blocked,
         running=count.running,
-        demand=count.running + (0 if paused else waiting),
+        demand=count.running + (0 if paused else startable),
         oldest_wait_ms=max(0, *waits) if waits else None,
         started_per_minute=count.started,
         ended_per_minute=count.ended,
