@@ -82,14 +82,16 @@ def test_a_run_that_is_tried_again_is_ready_at_its_time_and_one_given_back_goes_
     error = {"type": "E", "message": "no"}
     retried = after(REQUESTED, STARTED, RunRetryScheduled(**grant, outcome="failed", error=error, ready_at=READY))  # type: ignore[arg-type]
     returned = after(REQUESTED, STARTED, RunLost(**grant, reason="handedBack"))  # type: ignore[arg-type]
+    later = after(REQUESTED, STARTED, RunLost(**grant, reason="handedBack", ready_at=READY))  # type: ignore[arg-type]
     lost = after(REQUESTED, STARTED, RunLost(**grant, reason="leaseExpired"))  # type: ignore[arg-type]
     forked = after(REQUESTED, STARTED, RunLost(**grant, reason="storeLost"))  # type: ignore[arg-type]
 
     assert [
-        run and (run.ready_at, run.again, run.settled, run.failures, run.losses) for run in (retried, returned)
+        run and (run.ready_at, run.again, run.settled, run.failures, run.losses) for run in (retried, returned, later)
     ] == [
         (millis(READY), False, 7, 1, 0),
         (0, True, 7, 0, 0),
+        (millis(READY), False, 7, 0, 0),
     ]
     assert [run and (run.again, run.settled, run.losses) for run in (lost, forked)] == [(True, 0, 1), (True, 0, 0)]
 

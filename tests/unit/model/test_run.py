@@ -84,6 +84,15 @@ def test_a_run_given_back_is_not_counted_as_lost() -> None:
     assert given(REQUESTED, started(1), back).losses == 0
 
 
+def test_a_run_given_back_for_a_while_is_delayed_and_has_used_up_nothing() -> None:
+    ready_at = Stamp("2026-01-01T00:00:05.000Z")
+    back = RunLost(run_id=R, job_id=J, reason="handedBack", attempt=1, fence=101, ready_at=ready_at)
+
+    run = given(REQUESTED, started(1), back)
+
+    assert (run.status, run.ready_at, run.failures, run.losses) == ("delayed", ready_at, 0, 0)
+
+
 def test_a_cancel_request_leaves_the_run_running() -> None:
     run = given(REQUESTED, started(1), RunCancelRequested(run_id=R, job_id=J))
 

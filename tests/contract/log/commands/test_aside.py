@@ -31,6 +31,7 @@ from waterclock.log.commands.aside import (
     executors_by_session,
     names_in,
     return_aside,
+    waits_for,
 )
 from waterclock.log.commands.attempts import Claimed, promote, wait_wake
 from waterclock.log.commands.bodies import body_of
@@ -217,7 +218,10 @@ async def test_many_groups_are_told_page_by_page(log: Log) -> None:
     await wishes(log, *targets)
     while (await none.claim()).more:
         pass
-    assert [one.executor for one in (await count_aside(log, 0)).groups] == targets
+    told = await count_aside(log, 0)
+    assert ([one.executor for one in told.groups], told.more) == (targets, False)
+    part = await count_aside(log, 0, most=10)
+    assert (part.groups, part.more) == (told.groups[: len(part.groups)], True)
 
 
 async def test_one_of_many_executors_finds_its_run_among_those_of_many_others(log: Log) -> None:
@@ -330,6 +334,8 @@ async def test_a_run_that_lies_aside_is_a_queued_one(log: Log) -> None:
     assert isinstance(found, LiveRun)
     assert (found.record.state, found.record.place, found.record.entry) == ("queued", "", "")
     assert [found.record.aside] == await members(log)
+    [group] = (await count_aside(log, 0)).groups
+    assert waits_for(found.record) == (BACKUP, group.since)
 
 
 async def test_a_run_that_lies_aside_is_cancelled_at_once(log: Log) -> None:

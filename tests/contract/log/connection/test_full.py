@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 
-from tests.contract.log.build import QUEUES, J, create, ending, finish, grab, job_of, open_all, wish
+from tests.contract.log.build import QUEUES, J, create, ending, finish, grab, job_of, open_all, run_of, wish
 from waterclock.log.client import Log, LogSettings
 from waterclock.log.commands import first_seen, names
+from waterclock.log.commands.aside import announced
 from waterclock.log.commands.bodies import part
 from waterclock.log.commands.idempotency import Command, Replayed
 from waterclock.log.commands.jobs import Appended, define
@@ -106,6 +107,22 @@ async def test_a_worker_that_starts_then_takes_what_waits_and_ends_it(log: Log) 
         second = await grab(log, 2, slots=3, session="late")
         assert len(second.grants) == 1
         await sessions.leave(log, "late", body=None)
+
+
+async def test_a_worker_sets_aside_what_it_cannot_run_and_finds_what_it_can(log: Log) -> None:
+    await create(log, job_id=J, concurrent="0")
+    for number, target in enumerate(("of.others", "own")):
+        await request(log, wish(number, target=target), command=Command(id=f"ask {number}"))
+    own, others = announced(("own",)), announced(("of.others",))
+    async with full(log):
+        await sessions.join(log, "one", body=None, executors=own)
+        [grant] = (await grab(log, 1, session="one", executors=own)).grants
+        assert grant.run_id == run_of(1)
+        assert (await depths(log, 0)).queues["default"].aside == 1
+        await sessions.join(log, "other", body=None, executors=others)
+        [grant] = (await grab(log, 1, session="other", executors=others)).grants
+        assert grant.run_id == run_of(0)
+        await sessions.leave(log, "other", body=None)
 
 
 async def test_a_command_about_many_runs_is_noted_if_it_cancels(log: Log) -> None:

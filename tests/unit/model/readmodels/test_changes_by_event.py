@@ -124,6 +124,7 @@ def test_a_run_that_died_without_an_attempt_has_none() -> None:
         (RunLost(**FIRST, reason="leaseExpired"), "lost", "queued"),
         (RunLost(**FIRST, reason="storeLost"), "lost", "queued"),
         (RunLost(**FIRST, reason="handedBack"), "returned", "queued"),
+        (RunLost(**FIRST, reason="handedBack", ready_at=RETRIED.ready_at), "returned", "delayed"),
         (RETRIED, "failed", "delayed"),
     ],
 )

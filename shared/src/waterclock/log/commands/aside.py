@@ -9,9 +9,11 @@ import msgspec
 
 from waterclock.log.client import Log
 from waterclock.log.connection.scripts import Script
+from waterclock.log.records import Record
 
-AT_ONCE = 250
+AT_ONCE = 150
 """Runs that are returned in one call, and groups that are told in one."""
+GROUPS_MOST = 1_000
 
 _BETWEEN = "\1"  # no name holds it, once it is encoded
 
@@ -26,10 +28,18 @@ class Aside(NamedTuple):
 
 
 class AsideCounts(NamedTuple):
-    """`now`: the partition's clock, ms."""
+    """`now`: the partition's clock, ms; `more`: there are more groups than were asked for."""
 
     now: int
     groups: list[Aside]
+    more: bool = False
+
+
+class Waits(NamedTuple):
+    """What a run that lies aside waits for."""
+
+    executor: str
+    since: int  # ms: when it was queued
 
 
 class _Returned(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,16 +80,24 @@ async def executors_by_session(log: Log, partition: int) -> dict[str, frozenset[
     }
 
 
-async def count_aside(log: Log, partition: int) -> AsideCounts:
-    """The runs of a partition that lie aside, by queue and executor."""
+def waits_for(record: Record) -> Waits | None:
+    """The executor that a run waits for; None where it does not lie aside, and may just not have been looked at."""
+    if not record.aside:
+        return None
+    _, executor, place, _ = record.aside.split(_BETWEEN)
+    return Waits(_decoded(executor), int(place[1:16]))
+
+
+async def count_aside(log: Log, partition: int, *, most: int = GROUPS_MOST) -> AsideCounts:
+    """The runs of a partition that lie aside, by queue and executor, in that order; about so many groups at most."""
     groups: list[Aside] = []
-    after: str | None = ""
-    now = 0
-    while after is not None:
+    after = ""
+    while True:
         reply = await log.call(_COUNT, partition, {"after": after, "limit": AT_ONCE})
         groups += [one._replace(executor=_decoded(one.executor)) for one in reply.groups]
-        now, after = reply.now, reply.next
-    return AsideCounts(now, groups)
+        if reply.next is None or len(groups) >= most:
+            return AsideCounts(reply.now, groups, reply.next is not None)
+        after = reply.next
 
 
 async def return_aside(log: Log, partition: int) -> int:
