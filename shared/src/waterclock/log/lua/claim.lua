@@ -132,17 +132,15 @@ local function die_standing(run, record)
   finish_run(run, record, 'died', emit(P.body_died, facts))
 end
 
--- End a run of a queue that cannot start. Returns whether it was one.
-local function ends_unstarted(run, record, spec)
-  local reason = why_barred(record)
-  if not reason and spec then return false end
+-- End a run of a queue that is barred, or whose request is gone.
+local function end_unstarted(run, record)
   record[STATE] = 'leaving' -- its entry, or member, goes with the others
+  local reason = why_barred(record)
   if reason then
     cancel_standing(run, record, P.body_cancelled, reason)
   else
     die_standing(run, record)
   end
-  return true
 end
 
 local NONE_ASIDE = {groups = {}, suspects = 0, others = 0}
@@ -202,8 +200,12 @@ if some_aside then
     local found = read_fields(K.specs, runs)
     for place, run in ipairs(runs) do
       local record = records[run]
-      if is_aside(record, members[place]) and not ends_unstarted(run, record, found[place]) then
-        grant(run, record, found[place], aside_since(members[place]))
+      if is_aside(record, members[place]) then
+        if why_barred(record) or not found[place] then
+          end_unstarted(run, record)
+        else
+          grant(run, record, found[place], aside_since(members[place]))
+        end
       end
     end
     in_pieces('ZREM', K.aside, members)
@@ -219,11 +221,12 @@ if some_aside then
     local found = read_fields(K.specs, runs)
     for place, run in ipairs(runs) do
       local record = records[run]
-      local stays = is_aside(record, members[place])
+      local stays = false
       if record and ruined[run] then
         die_standing(run, record)
-      elseif stays then
-        stays = not ends_unstarted(run, record, found[place])
+      elseif is_aside(record, members[place]) then
+        stays = found[place] and not why_barred(record)
+        if not stays then end_unstarted(run, record) end
       end
       if not stays then gone_by[#gone_by + 1] = members[place] end
     end
@@ -292,13 +295,16 @@ local function take(one, place, wanted)
     if record and ruined[run] then
       die_standing(run, record)
     elseif record and record[STATE] == 'queued' and record[ENTRY] == ids[at] and record[PLACE] == place
-      and record[QUEUE] == one.name and not ends_unstarted(run, record, found[at]) then
-      local executor = sorts and executor_in(found[at])
-      if executor and not can_run(executor) then
+      and record[QUEUE] == one.name then
+      local spec = found[at]
+      local executor = sorts and spec and executor_in(spec)
+      if why_barred(record) or not spec then
+        end_unstarted(run, record)
+      elseif executor and not able[executor] and not can_run(executor) then
         set_aside(run, record, executor)
         parted, ahead = parted + 1, AHEAD
       else
-        grant(run, record, found[at], tonumber(string.match(ids[at], '^%d+')))
+        grant(run, record, spec, tonumber(string.match(ids[at], '^%d+')))
       end
     end
   end
