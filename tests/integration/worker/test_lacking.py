@@ -13,9 +13,10 @@ from waterclock.log.liveness.sessions import join, leave
 from waterclock.model.events import RunLost, RunStarted, RunSucceeded
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import stamp
-from waterclock_worker.execution.missing_executor import BACK_FIRST
+from waterclock_worker.execution import missing_executor
 
 ONCE = RetryPolicy(max_attempts=1)
+BACK_S = 0.5
 
 
 @executor("t.aliased", aliases=("t:former", 't."odd": Übung'))
@@ -64,7 +65,10 @@ async def test_what_lies_aside_is_queued_again_when_the_last_worker_leaves(shop:
         await shop.event(RunSucceeded, run)
 
 
-async def test_beside_a_session_that_does_not_say_what_it_can_run_a_run_is_handed_back_for_a_while(shop: Shop) -> None:
+async def test_beside_a_session_that_does_not_say_what_it_can_run_a_run_is_handed_back_for_a_while(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing_executor, "BACK_FIRST", BACK_S)
     await join(shop.log, "of-the-release-before", body=None)
     async with shop.worker(samples.raises, lease=10.0):
         run = await shop.run("t.echo", {"text": "hello"}, retry=ONCE)
@@ -72,7 +76,7 @@ async def test_beside_a_session_that_does_not_say_what_it_can_run_a_run_is_hande
         key = shop.log.keys.partition(0, "delayed")
         [_, ready_at] = cast("list[bytes]", await shop.log.execute(key, "ZRANGE", key, 0, -1, "WITHSCORES"))
         assert lost.ready_at == stamp(int(ready_at))
-        assert int(ready_at) >= await shop.requested_at(run) + BACK_FIRST * 1000
+        assert int(ready_at) >= await shop.requested_at(run) + BACK_S * 1000
         await leave(shop.log, "of-the-release-before", body=None)
         async with shop.worker(samples.echo, worker_name="having", lease=10.0):
             started = await shop.event(RunStarted, run, attempt=2)
