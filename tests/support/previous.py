@@ -18,6 +18,15 @@ ARCHIVE = ROOT / "tests" / "golden" / "previous.tar.gz"
 _FOLDER = "shared/src/waterclock/log/lua"
 
 
+def previous_sources(folder: Path) -> list[str]:
+    """Where the packages of that release are, below a folder that they are put into once."""
+    place = folder / "previous"
+    if not place.exists():
+        with tarfile.open(ARCHIVE) as archive:
+            archive.extractall(place, filter="data")
+    return [str(place / "shared" / "src"), *(str(each / "src") for each in sorted((place / "services").iterdir()))]
+
+
 @cache
 def previous(name: str, reply: type[Any] = object) -> Script[Any]:
     """A script as that release has it, called by a name of its own; its reply is read as it comes, or as a type."""
