@@ -27,6 +27,7 @@ OF_RUNS = {
     "waiting": "ZCARD",
     "delayed": "ZCARD",
     "held": "ZCARD",
+    "aside": "ZCARD",
 }
 """What a partition keeps of unfinished runs only, and how it is counted; beside the streams of queues."""
 
