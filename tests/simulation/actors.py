@@ -88,6 +88,7 @@ class Client:
             lanes=nothing,
             projected=nothing,
             registry=nothing,
+            live=nothing,
             memory=nothing,
             notes=nothing,
             hub=nothing,

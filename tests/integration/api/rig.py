@@ -17,6 +17,7 @@ from waterclock.kit.randomness import token
 from waterclock.log.client import Log, LogSettings, Queue
 from waterclock.log.clock import server_time
 from waterclock.log.commands import attempts
+from waterclock.log.commands.aside import announced
 from waterclock.log.commands.attempts import Grant, QueueCredit, RunEnding, StepBatch
 from waterclock.log.commands.bodies import body_of, part
 from waterclock.log.liveness import sessions
@@ -34,6 +35,7 @@ from waterclock.model.events import (
     StepLogged,
     StepStarted,
     WorkerJoined,
+    WorkerLeft,
 )
 from waterclock.model.ids import RunId
 from waterclock.model.outcomes import Error
@@ -86,6 +88,7 @@ class Worker:
         self._name = name
         self.session = f"{name}-{token(6)}"
         self._claims = 0
+        self._said: str | None = None
         self._batches: dict[str, int] = {}
 
     async def join(
@@ -94,11 +97,18 @@ class Worker:
         *,
         places: tuple[PlaceSpec, ...] | None = None,
         queues: tuple[str, ...] = ("default",),
+        announces: bool = False,
     ) -> None:
+        """`announces`: it says what it can run, as workers do; else it is granted whatever there is."""
         joined = WorkerJoined(
             worker=self._name, session=self.session, queues=queues, slots=10, executors=tuple(executors), places=places
         )
-        await sessions.join(self._log, self.session, body=body_of(joined))
+        self._said = announced(name for one in executors for name in (one.key, *one.aliases)) if announces else None
+        await sessions.join(self._log, self.session, body=body_of(joined), executors=self._said)
+
+    async def leave(self) -> None:
+        body = part(WorkerLeft, session=self.session, worker=self._name, reason="drained")
+        await sessions.leave(self._log, self.session, body=body)
 
     async def claim(self, partition: int = 0, *, slots: int = 10) -> list[Grant]:
         self._claims += 1
@@ -110,6 +120,7 @@ class Worker:
             slots=slots,
             queues=[QueueCredit(name=queue.name, weight=queue.weight) for queue in QUEUES],
             strict=False,
+            executors=self._said,
             body=part(RunStarted, worker=self._name, session=self.session),
             body_cancelled=part(RunCancelled),
         )

@@ -46,6 +46,7 @@ from waterclock_api.telemetry.metrics import Measured
 from waterclock_api.telemetry.outages import Outages
 from waterclock_api.telemetry.schedule_watch import keep_watch
 from waterclock_api.validation.executors import Registry
+from waterclock_api.validation.live_executors import LiveExecutors
 from waterclock_api.validation.notes import JobNotes
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -155,6 +156,7 @@ async def assembled(
             lanes=lanes,
             projected=projected,
             registry=registry,
+            live=LiveExecutors(log, lanes.own, clock),
             memory=JobCache(log),
             notes=JobNotes(registry),
             hub=hub,

@@ -88,6 +88,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     error: Error | None
 
 
+class WaitsFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An executor that no live worker of the run's queue has, and since when."""
+
+    executor: str
+    since: str
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One requested execution. `steps` are those of the last attempt."""
 
@@ -112,6 +119,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     result: Any
     error: Error | None
     waiting_on: str | None
+    waits_for: WaitsFor | None = None
     cancel_requested_at: str | None
     retry_of: str | None
     reason: str | None

@@ -25,6 +25,7 @@ from waterclock_api.http.problems import ReadTooSlow
 from waterclock_api.limits.memory_budget import Budget
 from waterclock_api.limits.offload import Offload
 from waterclock_api.validation.executors import Registry
+from waterclock_api.validation.live_executors import LiveExecutors
 
 READ_TIMEOUT = 2.0  # s, for a place and a connection
 DOWN_TIMEOUT = 0.25  # s, where the one that listens has been lost: Postgres is probably away
@@ -51,6 +52,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     lanes: Lanes
     projected: Projected
     registry: Registry
+    live: LiveExecutors
     clock: Clock
     store_clocks: StoreClocks
     budget: Budget = msgspec.field(default_factory=Budget)

@@ -82,8 +82,18 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     error: Error | None
 
 
+class WaitsFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An executor, by the name that the run has for it; `since`: when it could start and nobody had that any more."""
+
+    executor: str
+    since: Stamp
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One requested execution. `steps` are those of the last attempt."""
+    """One requested execution. `steps` are those of the last attempt.
+
+    `waitsFor`: it is queued, and no worker that is alive and serves its queue has its executor; as the log has it now.
+    """
 
     id: str
     job_id: str | None
@@ -106,6 +116,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     result: Any
     error: Error | None
     waiting_on: str | None
+    waits_for: WaitsFor | None = None
     cancel_requested_at: Stamp | None
     cancel_reason: CancelReason | None
     unreadable: Unreadable | None  # where nobody can read the event that ended it: what that held is not known

@@ -19,9 +19,11 @@ def told(page: Runs) -> Iterator[str]:
 
 
 def rows(runs: tuple[Run, ...]) -> Iterator[str]:
+    """A run a line; what runs wait for is a column only where one of them does."""
     heads = ("run", "job", "trigger", "status", "requested", "took", "attempt", "worker")
+    waiting = any(one.waits_for is not None for one in runs)
     yield from table(
-        heads,
+        (*heads, "waits for") if waiting else heads,
         [
             (
                 one.id,
@@ -32,10 +34,18 @@ def rows(runs: tuple[Run, ...]) -> Iterator[str]:
                 took(one.duration_ms),
                 str(one.attempt or ""),  # `max_attempts` bounds failures alone
                 one.worker,
+                *((None if one.waits_for is None else f"a worker with {one.waits_for.executor}",) if waiting else ()),
             )
             for one in runs
         ],
     )
+
+
+def awaited(one: Run) -> str | None:
+    """What a run waits for that no live worker can take."""
+    if one.waits_for is None:
+        return None
+    return f"a worker of queue {one.queue} with {one.waits_for.executor}, since {one.waits_for.since}"
 
 
 def whole(one: Run) -> Iterator[str]:
@@ -59,6 +69,7 @@ def whole(one: Run) -> Iterator[str]:
             "finished": one.finished_at,
             "took": took(one.duration_ms),
             "waits behind": one.waiting_on,
+            "waits for": awaited(one),
             "retry of": one.retry_of,
             "trace": one.trace_id,
             "reason": one.reason,

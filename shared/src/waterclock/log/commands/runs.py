@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Literal, NamedTuple, cast
 
 import msgspec
 
 from waterclock.log.client import Log
+from waterclock.log.commands.aside import waits_for
 from waterclock.log.commands.bodies import Body
 from waterclock.log.commands.idempotency import AnswerGiven, Command, KeyReused, Replayed
 from waterclock.log.connection.scripts import Script, always
@@ -61,6 +63,8 @@ class _Reply(msgspec.Struct, frozen=True, kw_only=True):
     answer: _CancelAnswer | None = None
 
 
+_AT_ONCE = 200  # records read in one call
+
 _CANCEL = Script("cancel", _Reply, acknowledges=always)
 
 
@@ -81,6 +85,36 @@ async def find_run(log: Log, run_id: str) -> LiveRun | EndedRun | None:
             end = end_of(found or b"")
             return EndedRun(run_id=RunId(run_id), status=end.status, position=at_entry(partition, end.entry))
     return None
+
+
+async def queued_since(log: Log, partition: int, run_ids: Sequence[str], *, now: int) -> Mapping[str, int]:
+    """Since when those of these runs of a partition that are queued stand in their queues, or lie aside, ms.
+
+    `now`: the partition's clock, ms: a run whose time has come is queued, also where nobody has moved it yet.
+    """
+    key, found = log.keys.partition(partition, "runs"), dict[str, int]()
+    for start in range(0, len(run_ids), _AT_ONCE):
+        batch = run_ids[start : start + _AT_ONCE]
+        for run_id, packed in zip(
+            batch, cast("list[bytes | None]", await log.execute(key, "HMGET", key, *batch)), strict=True
+        ):
+            with suppress(msgspec.DecodeError):
+                since = None if packed is None else _queued_since(record_of(packed), now)
+                if since is not None:
+                    found[run_id] = since
+    return found
+
+
+def _queued_since(record: Record, now: int) -> int | None:
+    match record.state:
+        case "queued" if (aside := waits_for(record)) is not None:
+            return aside.since
+        case "queued":
+            return int(record.entry.partition("-")[0] or record.requested.partition("-")[0])
+        case "delayed" if record.ready_at <= now:
+            return record.ready_at
+        case _:
+            return None
 
 
 async def cancel(

@@ -37,6 +37,7 @@ from waterclock_api.live.resume import resumed_at
 from waterclock_api.live.stream import EventStream
 from waterclock_api.queries import read_models
 from waterclock_api.queries.as_of import job_then
+from waterclock_api.queries.executor_waits import with_waits
 from waterclock_api.queries.lookup import job_or_refuse
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.read_models import query_moment
@@ -185,9 +186,10 @@ async def _detail(request: AnyRequest, job_id: str) -> Answer:
     async with parts.reading(listing(request)) as connection:
         runs = await read_models.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now, hold)
         lines = await read_models.job_lines(connection, job_id, DETAIL_LINES)
+    waiting = await with_waits(parts, listing(request), runs.items)
     since = now if job.next_fire_at is None else millis(job.next_fire_at) - 1
     fires = next_fires(job_id, job, since, DETAIL_FIRES)
-    detail = Detail(job=job, next_fires=fires, runs=runs.items, logs=lines)
+    detail = Detail(job=job, next_fires=fires, runs=waiting, logs=lines)
     return answer(detail, headers=_etag(job.version), hold=hold)
 
 

@@ -33,10 +33,12 @@ from waterclock_api.live.history import run_subject
 from waterclock_api.live.resume import resumed_at
 from waterclock_api.live.stream import EventStream
 from waterclock_api.queries import log_text, read_models
+from waterclock_api.queries.executor_waits import with_waits
 from waterclock_api.queries.log_text import Transcript, prefers_text
 from waterclock_api.queries.lookup import is_run, run_or_refuse
 from waterclock_api.queries.pages import room_for, room_if_large
 from waterclock_api.queries.slow_reads import listing, listing_runs, until_left
+from waterclock_api.queries.sources import ONE
 from waterclock_api.schemas.requests import (
     CancelWrite,
     LinesQuery,
@@ -97,9 +99,11 @@ async def list_runs(request: AnyRequest) -> Answer:
 
 async def _runs(request: AnyRequest, query: RunsQuery) -> Answer:
     parts = dependencies_of(request)
-    hold = await room_for(request)
-    async with parts.reading(listing_runs(request, query)) as connection:
-        return answer(await read_models.runs(connection, query, parts.now_ms(), hold), hold=hold)
+    hold, of = await room_for(request), listing_runs(request, query)
+    async with parts.reading(of) as connection:
+        page = await read_models.runs(connection, query, parts.now_ms(), hold)
+    items = await with_waits(parts, of, page.items)
+    return answer(Runs(items=items, next_cursor=page.next_cursor), hold=hold)
 
 
 @get(f"{PATH}/{{run_id:str}}", spec=Spec(scope="query", answers={200: Run}, refuses=(404,)))
@@ -108,7 +112,8 @@ async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     hold = room_if_large(request)
-    return answer(await run_or_refuse(parts, run_id, hold), hold=hold)
+    [run] = await with_waits(parts, ONE, [await run_or_refuse(parts, run_id, hold)])
+    return answer(run, hold=hold)
 
 
 @get(

@@ -1,0 +1,44 @@
+"""What verbs print of a run that no live worker can take, in words and as JSON."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.api.cli.test_verbs_of_jobs import read, typed
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import NOOP, SLEEP
+from tests.integration.api.terminal import told
+from waterclock_api.validation import live_executors
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_executors, "FRESH_FOR", -1.0)
+
+
+async def test_verbs_of_runs_and_jobs_say_what_a_run_waits_for(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        api = story.api
+        await api.worker(SLEEP, name="sleeper", announces=True)
+        having = await api.worker(NOOP, name="having", announces=True)
+        job = await api.create(jobName="nightly")
+        run_id = await api.trigger(job["id"])
+        await api.caught_up()
+        for verb in (("run", "list"), ("run", "show", run_id), ("job", "show", "DEFAULT/nightly")):
+            assert "waits for" not in (await typed(terminal, *verb)).output
+
+        await having.leave()
+        await api.caught_up()
+
+        heads, row = (await typed(terminal, "run", "list")).output.splitlines()
+        assert heads.endswith("worker  waits for")
+        assert row.endswith("a worker with demo.noop")
+        shown = read(await typed(terminal, "run", "show", run_id, "--json"))
+        since = shown["waitsFor"]["since"]
+        assert shown["waitsFor"] == {"executor": "demo.noop", "since": since}
+        assert since > shown["requestedAt"]
+        said = dict(line.split("  ", 1) for line in (await typed(terminal, "run", "show", run_id)).output.splitlines())
+        assert said["waits for"].strip() == f"a worker of queue default with demo.noop, since {since}"
+        assert "a worker with demo.noop" in (await typed(terminal, "job", "show", "DEFAULT/nightly")).output
+        [listed] = read(await typed(terminal, "run", "list", "--json"))["items"]
+        assert listed["waitsFor"] == shown["waitsFor"]

@@ -1,0 +1,183 @@
+"""A queued run that no live worker can take says which executor it waits for, and no longer once there is one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import JOBS, NOOP, RUNS, SLEEP, Rig, Worker
+from waterclock.log.client import Log
+from waterclock.log.commands.aside import count_aside
+from waterclock_api.validation import live_executors
+
+
+@pytest.fixture(name="rig")
+def rig_that_knows_executors(rig: MakeRig) -> MakeRig:
+    """A worker had them once: what nobody ever announced is refused."""
+
+    @asynccontextmanager
+    async def made(**how: Any) -> AsyncGenerator[Rig]:
+        async with rig(**how) as api:
+            before = await api.worker(SLEEP, NOOP, name="before", announces=True)
+            await before.leave()
+            await api.caught_up()
+            yield api
+
+    return made
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_executors, "FRESH_FOR", -1.0)
+
+
+async def read_run(api: Rig, run_id: str) -> dict[str, Any]:
+    response = await api.http.get(f"{RUNS}/{run_id}")
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def waits(api: Rig) -> dict[str, str | None]:
+    """The executor that each listed run waits for."""
+    await api.caught_up()
+    listed = (await api.http.get(RUNS)).json()["items"]
+    return {one["id"]: one["waitsFor"] and one["waitsFor"]["executor"] for one in listed}
+
+
+async def set_aside(log: Log, worker: Worker) -> int:
+    assert await worker.claim() == []
+    return sum(one.runs for one in (await count_aside(log, 0)).groups)
+
+
+async def test_a_run_waits_for_an_executor_until_a_worker_joins_that_has_it(rig: MakeRig) -> None:
+    async with rig() as api:
+        sleeper = await api.worker(SLEEP, name="sleeper", announces=True)
+        job = await api.create()
+        waiting, other = await api.trigger(job["id"]), await api.ask(invokeTarget="demo:sleep")
+        await api.caught_up()
+
+        run = await read_run(api, waiting)
+
+        assert run["waitsFor"] == {"executor": "demo.noop", "since": run["requestedAt"]}
+        assert (run["status"], run["waitingOn"]) == ("queued", None)
+        assert (await read_run(api, other))["waitsFor"] is None
+        assert await waits(api) == {waiting: "demo.noop", other: None}
+        detail = (await api.http.get(f"{JOBS}/{job['id']}/detail")).json()
+        assert [one["waitsFor"] for one in detail["runs"]] == [run["waitsFor"]]
+
+        assert [grant.run_id for grant in await sleeper.claim()] == [other]
+        assert await set_aside(api.log, sleeper) == 1
+        await api.caught_up()
+        assert (await read_run(api, waiting))["waitsFor"] == run["waitsFor"]  # the same where it lies aside
+
+        having = await api.worker(NOOP, name="having", announces=True)
+        assert await waits(api) == {waiting: None, other: None}
+        await having.succeed(await having.claim_one())
+        await api.caught_up()
+        assert (await read_run(api, waiting))["waitsFor"] is None
+
+
+async def test_it_waits_since_the_last_worker_left_that_had_the_executor(rig: MakeRig) -> None:
+    async with rig() as api:
+        having = await api.worker(SLEEP, announces=True)
+        early = await api.ask(invokeTarget="demo:sleep")  # by its alias
+        assert await waits(api) == {early: None}
+        await having.leave()
+        await api.caught_up()
+        left = (await api.http.get("/v1/monitor/workers")).json()["items"]
+        late = await api.ask(invokeTarget="demo:sleep")
+        await api.caught_up()
+
+        runs = [await read_run(api, run_id) for run_id in (early, late)]
+
+        assert left[0]["leftAt"] > runs[0]["requestedAt"]
+        assert [run["waitsFor"] for run in runs] == [
+            {"executor": "demo:sleep", "since": left[0]["leftAt"]},
+            {"executor": "demo:sleep", "since": runs[1]["requestedAt"]},
+        ]
+
+
+async def test_a_worker_of_another_queue_is_none_that_can_take_it(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker(NOOP, announces=True, queues=("critical", "low"))
+        run_id, other = await api.ask(queue="default"), await api.ask(queue="low")
+        assert await waits(api) == {run_id: "demo.noop", other: None}
+
+
+async def test_beside_a_worker_that_does_not_say_what_it_can_run_nothing_is_told(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker(SLEEP, announces=True)
+        before = await api.worker(SLEEP, name="of-the-release-before")
+        run_id = await api.ask()
+        assert await waits(api) == {run_id: None}
+        await before.leave()
+        assert await waits(api) == {run_id: "demo.noop"}
+
+
+async def test_only_what_is_queued_waits_for_an_executor(rig: MakeRig) -> None:
+    async with rig() as api:
+        job = await api.create(concurrent="1")
+        first = await api.trigger(job["id"])
+        behind = await api.trigger(job["id"], overlapPolicy="buffer_one")
+        later = await api.ask(delay=3600)
+        assert await waits(api) == {first: "demo.noop", behind: None, later: None}
+        assert (await read_run(api, behind))["waitingOn"] == first
+        await api.http.post(f"{RUNS}/{first}/cancel")
+        assert await waits(api) == {first: None, behind: "demo.noop", later: None}
+
+
+async def test_a_run_whose_time_has_come_waits_since_then(rig: MakeRig) -> None:
+    async with rig() as api:
+        run_id = await api.ask(delay=0.05)
+        async with asyncio.timeout(10):
+            while (run := await read_run(api, run_id))["status"] != "queued":
+                continue
+        assert run["waitsFor"] == {"executor": "demo.noop", "since": run["readyAt"]}
+
+
+async def test_a_long_list_asks_the_log_as_often_as_there_are_partitions(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_executors, "FRESH_FOR", 3600.0)
+    async with rig(partitions=2) as api:
+        runs = {await api.ask() for _ in range(30)}
+        for partition in (0, 1):
+            await api.caught_up(partition)
+        asked: Counter[str] = Counter()
+        execute = api.log.execute
+
+        async def counted(key: str, *words: Any, **how: Any) -> Any:
+            asked[str(words[0])] += 1
+            return await execute(key, *words, **how)
+
+        monkeypatch.setattr(api.log, "execute", counted)
+        for _ in range(3):
+            assert set(await waits(api)) == runs
+        told = Counter({word: asked[word] for word in ("HGETALL", "ZRANGE", "HMGET")})
+        assert told == {"HGETALL": 2, "ZRANGE": 2, "HMGET": 6}
+        monkeypatch.setattr(live_executors, "FRESH_FOR", -1.0)
+        assert (await api.http.get(RUNS, params={"status": "running"})).json()["items"] == []
+        assert Counter({word: asked[word] for word in told}) == told
+
+
+async def test_where_the_log_does_not_answer_runs_are_told_without_it(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig() as api:
+        run_id = await api.ask()
+        await api.caught_up()
+        assert await waits(api) == {run_id: "demo.noop"}
+
+        async def hangs(*_: Any, **__: Any) -> Any:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(live_executors, "PATIENCE", 0.0)
+        monkeypatch.setattr(api.log, "execute", hangs)
+        listed = (await api.http.get(RUNS)).json()["items"]
+        assert [(one["status"], one["waitsFor"]) for one in listed] == [("queued", None)]
