@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from tests.integration.api.conftest import MakeRig
-from tests.integration.api.deciding import HOUR, MINUTE, Story
-from tests.integration.api.rig import JOBS
+from tests.integration.api.deciding import HOUR, MINUTE, SECOND, Story
+from tests.integration.api.rig import JOBS, NOOP, RUNS, SLEEP
 from waterclock.model.ids import due_run
+from waterclock_api.validation import live_executors
 
 
 async def test_what_is_explained_is_what_is_proved(rig: MakeRig) -> None:
@@ -52,6 +55,32 @@ async def test_an_instant_that_fired_tells_its_run_and_where_that_stands(rig: Ma
         assert answer["nextCursor"] is None
         history = await api.http.get(f"{JOBS}/{job_id}/explain", params={"from": story.at(0)})
         assert history.json()["items"][0] == item
+
+
+async def test_instants_say_which_executor_the_run_waits_for_that_is_theirs_or_in_their_way(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_executors, "FRESH_FOR", -1.0)
+    async with rig() as api:
+        story = Story(api)
+        await api.worker(SLEEP, announces=True)
+        for overlap, said in (
+            ("skip", "That run is queued, and"),
+            ("buffer_one", "behind another run of the job, which"),
+        ):
+            job_id = await story.job(
+                owed=2 * MINUTE, concurrent="1", overlap_policy=overlap, misfire_threshold=HOUR / SECOND
+            )
+            await story.decide(job_id)
+            first, second = (await story.told(job_id, **{"from": story.at(MINUTE), "to": story.at(0)}))["items"]
+            run = (await api.http.get(f"{RUNS}/{first['runId']}")).json()
+            wait = f"has waited for a worker with the executor demo.noop since {run['waitsFor']['since']}."
+            assert first["text"].endswith(f"it is queued, and {wait}")
+            assert second["text"].endswith(f"{said} {wait}")
+        having = await api.worker(NOOP, announces=True)
+        (item,) = (await story.told(job_id, at=story.at(MINUTE)))["items"]
+        assert item["text"].endswith("it is queued.")
+        await having.leave()
 
 
 async def test_a_moment_that_is_no_instant_is_explained_too(rig: MakeRig) -> None:

@@ -16,7 +16,7 @@ from waterclock.model.definition import Definition
 from waterclock.model.ids import due_run
 from waterclock.model.instants.explain import Explanation, explain, explain_moment
 from waterclock.model.instants.ledger import verify
-from waterclock.model.instants.reasons import length
+from waterclock.model.instants.reasons import RunNow, length
 from waterclock.model.job import Create, Delete, Job, Replace, SetStatus
 from waterclock.model.timestamps import millis, stamp
 
@@ -72,7 +72,7 @@ def test_a_fire_says_where_its_run_stands_now() -> None:
     life.wait(50 * SECOND)
     life.decide()
     run = due_run(J, NEXT)
-    (item,) = told(life, runs={run: "timedOut"})
+    (item,) = told(life, runs={run: RunNow("timedOut")})
     assert item.text == (
         "Fired: it was 20.2 s late, less than the misfire threshold of 60 s. "
         f"Run {run} was requested; it ran over its time limit."
@@ -118,7 +118,7 @@ def test_an_instant_beyond_the_window_is_not_caught_up() -> None:
 
 def test_late_instants_are_folded_into_the_latest() -> None:
     life = late(misfire_policy="2")
-    *folded, latest, _ = told(life, limit=100, runs={due_run(J, NEXT + 58 * MINUTE): "running"})
+    *folded, latest, _ = told(life, limit=100, runs={due_run(J, NEXT + 58 * MINUTE): RunNow("running")})
     assert {(item.fate, item.reason, item.run_id) for item in folded} == {("coalesced", "misfire", latest.run_id)}
     assert folded[0].text.endswith(
         f"misfirePolicy 2 executes once, by run {latest.run_id} of the latest late instant. That run is running."
@@ -146,6 +146,31 @@ def test_an_instant_that_may_not_overlap_names_the_run_in_its_way(
     assert (other.fate, other.reason, other.policy, other.run_id) == (fate, reason, overlap, BLOCKING)
     assert rule in other.text
     assert BLOCKING in other.text
+
+
+def test_a_fire_says_which_executor_its_run_waits_for() -> None:
+    life = born(concurrent="1")
+    life.wait(30 * SECOND)
+    life.decide()
+    run, since = due_run(J, NEXT), stamp(life.now)
+    (queued,) = told(life, runs={run: RunNow("queued", "db.backup", since)})
+    wait = f"has waited for a worker with the executor db.backup since {since}."
+    assert queued.text.endswith(f"it is queued, and {wait}")
+    (behind,) = told(life, runs={run: RunNow("waiting", "db.backup", since)})
+    assert behind.text.endswith(f"it waits behind another run of the job, which {wait}")
+
+
+@pytest.mark.parametrize("overlap", ["skip", "buffer_all", "buffer_one", "cancel_other"])
+def test_an_instant_that_may_not_overlap_says_what_the_run_in_its_way_waits_for(overlap: str) -> None:
+    life = born(concurrent="1", overlap_policy=overlap, misfire_threshold=600)
+    life.wait(90 * SECOND)
+    life.decide(blocked=True)
+    since = stamp(life.now)
+    waits = f"That run is queued, and has waited for a worker with the executor db.backup since {since}."
+    _, other = told(life, runs={BLOCKING: RunNow("queued", "db.backup", since)})
+    assert other.text.endswith(f" {waits}")
+    _, other = told(life, runs={BLOCKING: RunNow("queued")})
+    assert "executor" not in other.text
 
 
 def test_an_edit_fires_what_is_on_time_and_skips_the_rest() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import NoReturn
 
@@ -12,15 +12,16 @@ from waterclock.model.ids import ID_PATTERN, RunId
 from waterclock.model.instants.explain import (
     Backfilled,
     Explanation,
-    Runs,
     explain,
     explain_moment,
     with_backfills,
     with_forgotten,
 )
+from waterclock.model.instants.reasons import RunNow, Runs
 from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry
+from waterclock_api.queries.executor_waits import Queued, waits_of
 from waterclock_api.queries.ledger import LedgerReader, caught_up, events_kept_from
 from waterclock_api.queries.read_models import PACKAGE
 from waterclock_api.queries.sources import Reading, Sources
@@ -91,7 +92,7 @@ async def _told_by(
         return tell(entries(), None)
 
     told = await sources.offload.run(of.who, listen)
-    runs = await _statuses(sources, of, {item.run_id for item in told if item.run_id is not None})
+    runs = await _runs(sources, of, job_id, {item.run_id for item in told if item.run_id is not None})
     return await sources.offload.run(of.who, tell, heard, runs) if runs else told
 
 
@@ -111,13 +112,21 @@ async def _backfills(
     return found
 
 
-async def _statuses(sources: Sources, of: Reading, run_ids: Iterable[RunId]) -> Runs:
-    wanted = {"run_ids": list(run_ids), "now": sources.now_ms()}
-    if not wanted["run_ids"]:
+async def _runs(sources: Sources, of: Reading, job_id: str, run_ids: Collection[RunId]) -> Runs:
+    """Where runs of the job stand; and which executor they wait for, or the first of the job's does."""
+    if not run_ids:
         return {}
+    wanted = {"run_ids": list(run_ids), "job_id": job_id, "now": sources.now_ms()}
     async with sources.reading(of) as connection:
-        cursor = await connection.execute(statement("run_statuses", PACKAGE), wanted)
-        return dict(await cursor.fetchall())
+        rows = await (await connection.execute(statement("run_statuses", PACKAGE), wanted)).fetchall()
+    queued = [Queued(run_id, executor, queue) for run_id, status, executor, queue, _ in rows if status == "queued"]
+    waits = await waits_of(sources, of, queued)
+    ahead = next((waits.get(run_id) for run_id, *_, is_first in rows if is_first), None)
+    found: dict[RunId, RunNow] = {}
+    for run_id, status, *_ in rows:
+        wait = ahead if status == "waiting" else waits.get(run_id)
+        found[run_id] = RunNow(status) if wait is None else RunNow(status, wait.executor, wait.since)
+    return found
 
 
 async def refuse_unheard(sources: Sources, job_id: str) -> NoReturn:

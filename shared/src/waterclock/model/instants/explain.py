@@ -7,21 +7,19 @@ All moments are milliseconds since the epoch, but those of an Explanation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from waterclock.model.cron.schedule import shift_note
 from waterclock.model.ids import RunId
-from waterclock.model.instants.reasons import decided, now_is, stood, undecided
+from waterclock.model.instants.reasons import RunNow, Runs, decided, now_is, stood, undecided
 from waterclock.model.instants.table import Fate, Recorded, Row, Standing, table
 from waterclock.model.instants.timetable import Timetable
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp, millis, stamp
-
-Runs = Mapping[RunId, RunStatus]
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -96,7 +94,8 @@ def explain_moment(
 def with_backfills(explanation: Explanation, runs: Sequence[Backfilled]) -> Explanation:
     """The same with the runs that were requested for the moment afterwards, in their order."""
     said = (
-        f"Backfilled by run {run_id}, requested at {stamp(at)}; it {now_is(status)}." for run_id, at, status in runs
+        f"Backfilled by run {run_id}, requested at {stamp(at)}; it {now_is(RunNow(status))}."
+        for run_id, at, status in runs
     )
     return msgspec.structs.replace(
         explanation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from waterclock.model.definition import Definition
 from waterclock.model.events import FireCoalesced, FireSkipped, JobCreated, RunRequested
@@ -11,7 +11,7 @@ from waterclock.model.ids import RunId
 from waterclock.model.instants.misfire import FOLD_LIMIT, ON_TIME_LIMIT
 from waterclock.model.instants.table import MISFIRE_POLICIES, Decided, Standing
 from waterclock.model.outcomes import RunStatus
-from waterclock.model.timestamps import stamp
+from waterclock.model.timestamps import Stamp, stamp
 
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 _IN_SECONDS = 120_000  # ms below which a length is told in seconds
@@ -29,9 +29,24 @@ _NOW: dict[RunStatus, str] = {
 }
 
 
-def now_is(status: RunStatus) -> str:
+class RunNow(NamedTuple):
+    """Where a run stands; it waits, or what is ahead of it does, for an `executor` that no worker has had `since`."""
+
+    status: RunStatus
+    executor: str | None = None
+    since: Stamp | None = None
+
+
+Runs = Mapping[RunId, RunNow]
+
+
+def now_is(run: RunNow) -> str:
     """Where a run stands, after "it"."""
-    return _NOW[status]
+    said = _NOW[run.status]
+    if run.executor is None:
+        return said
+    whose = "which" if run.status == "waiting" else "and"
+    return f"{said}, {whose} has waited for a worker with the executor {run.executor} since {run.since}"
 
 
 def length(ms: int) -> str:
@@ -50,14 +65,14 @@ def length(ms: int) -> str:
     return " ".join(parts[:2])
 
 
-def decided(instant: int, decision: Decided, definition: Definition, runs: Mapping[RunId, RunStatus] | None) -> str:
+def decided(instant: int, decision: Decided, definition: Definition, runs: Runs | None) -> str:
     """Why a decision gave the instant its fate."""
     event = decision.event
     match event:
         case RunRequested():
             return f"{_fired(instant, decision, event, definition)} {_run(event, runs)}"
         case FireSkipped():
-            return f"Skipped: {_skipped(instant, decision, event, definition)}"
+            return f"Skipped: {_skipped(instant, decision, event, definition)}{_blocking(event.blocked_by, runs)}"
         case FireCoalesced():
             return f"Folded into another run: {_coalesced(instant, decision, event, definition, runs)}"
         case _:
@@ -124,14 +139,20 @@ def _fired(instant: int, decision: Decided, event: RunRequested, definition: Def
     return f"Fired late: {past}, and misfirePolicy 2 executes once, for the latest late instant{others}."
 
 
-def _run(event: RunRequested, runs: Mapping[RunId, RunStatus] | None) -> str:
+def _run(event: RunRequested, runs: Runs | None) -> str:
     said = f"Run {event.run_id} was requested"
     if event.state == "waiting":
         said += f" to wait behind run {event.waiting_on}"
     elif event.ready_at is not None:
         said += f", not to start before {event.ready_at}"
-    status = None if runs is None else runs.get(event.run_id)
-    return f"{said}." if status is None else f"{said}; it {_NOW[status]}."
+    run = None if runs is None else runs.get(event.run_id)
+    return f"{said}." if run is None else f"{said}; it {now_is(run)}."
+
+
+def _blocking(blocked_by: RunId | None, runs: Runs | None) -> str:
+    """Of a run that stood in the way: that it still does, for no worker can take it."""
+    run = None if runs is None or blocked_by is None else runs.get(blocked_by)
+    return "" if run is None or run.executor is None else f" That run {now_is(run)}."
 
 
 def _skipped(instant: int, decision: Decided, event: FireSkipped, definition: Definition) -> str:
@@ -179,10 +200,10 @@ def _coalesced(
     decision: Decided,
     event: FireCoalesced,
     definition: Definition,
-    runs: Mapping[RunId, RunStatus] | None,
+    runs: Runs | None,
 ) -> str:
-    status = None if runs is None or event.into is None else runs.get(event.into)
-    now = "" if status is None else f" That run {_NOW[status]}."
+    run = None if runs is None or event.into is None else runs.get(event.into)
+    now = "" if run is None else f" That run {now_is(run)}."
     if event.policy in MISFIRE_POLICIES:
         past = _past(instant, decision, definition)
         return f"{past}, and misfirePolicy 2 executes once, by run {event.into} of the latest late instant.{now}"
