@@ -188,7 +188,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One start of a worker process."""
+    """One start of a worker process. `takes_any`: it is granted any run, for it does not say what it can run."""
 
     id: str
     name: str
@@ -200,6 +200,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     started_at: str
     left_at: str | None
     status: str
+    takes_any: bool | None = None
 
 
 class DroppedEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

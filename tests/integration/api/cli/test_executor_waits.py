@@ -42,3 +42,26 @@ async def test_verbs_of_runs_and_jobs_say_what_a_run_waits_for(rig: MakeRig) -> 
         assert "a worker with demo.noop" in (await typed(terminal, "job", "show", "DEFAULT/nightly")).output
         [listed] = read(await typed(terminal, "run", "list", "--json"))["items"]
         assert listed["waitsFor"] == shown["waitsFor"]
+
+
+async def test_verbs_of_the_fleet_say_who_has_which_executor_now(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        api = story.api
+        await api.worker(SLEEP, name="sleeper", announces=True)
+        having = await api.worker(NOOP, name="having", announces=True)
+        await api.worker(SLEEP, NOOP, name="before")
+        await api.caught_up()
+        lines = (await typed(terminal, "fleet", "executors")).output.splitlines()[1:]
+        assert [line.split()[:2] for line in lines] == [["demo.noop", "-"], ["demo.sleep", "demo:sleep"]]
+        assert [line.split()[2] for line in lines] == ["before,having", "before,sleeper"]
+        listed = {line.split()[0]: line for line in (await typed(terminal, "fleet", "workers")).output.splitlines()}
+        assert " demo.noop  " in listed["having"]
+        assert " demo.sleep,demo.noop (takes any run)  " in listed["before"]
+
+        await having.leave()
+        await api.caught_up()
+        executors = read(await typed(terminal, "fleet", "executors", "--json"))["items"]
+        assert {one["key"]: one["workers"] for one in executors} == {
+            "demo.noop": ["before"],
+            "demo.sleep": ["before", "sleeper"],
+        }

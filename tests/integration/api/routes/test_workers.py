@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import Rig, Worker
+from tests.integration.api.rig import NOOP, SLEEP, Rig, Worker
 from waterclock.log.commands.bodies import part
 from waterclock.log.liveness import sessions
 from waterclock.model.events import RunCancelled, RunDied, RunLost, WorkerLeft
 from waterclock_api.routes.fleet import workers
+from waterclock_api.validation import live_executors
 
 WORKERS = "/v1/monitor/workers"
 
@@ -27,6 +28,7 @@ async def test_workers_tell_what_they_do(rig: MakeRig, monkeypatch: pytest.Monke
         found = {one["name"]: one for one in await _workers(api)}
         assert set(found["w1"]) == {
             *("id", "name", "queues", "slots", "running", "executors", "lastReadAt", "startedAt", "leftAt", "status"),
+            "takesAny",
         }
         assert found["w1"]["id"].startswith("w1-")
         told = {name: found["w1"][name] for name in ("queues", "slots", "executors", "leftAt", "status", "running")}
@@ -90,6 +92,36 @@ async def test_a_renewal_shows_as_the_last_word_of_a_worker(rig: MakeRig) -> Non
             (after,) = await _workers(api)
             if after["lastReadAt"] > before["lastReadAt"]:
                 break
+
+
+async def test_only_workers_that_are_alive_in_the_log_have_an_executor(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_executors, "FRESH_FOR", -1.0)
+    async with rig(partitions=2) as api:
+        await api.worker(SLEEP, name="sleeper", announces=True)
+        await api.worker(SLEEP, NOOP, name="before")
+        gone = await api.worker(NOOP, name="gone", announces=True)
+        assert await _having(api) == {"demo.noop": ["before", "gone"], "demo.sleep": ["before", "sleeper"]}
+        await sessions.leave(api.log, gone.session, body=None)  # of which the archive does not hear
+        assert await _having(api) == {"demo.noop": ["before"], "demo.sleep": ["before", "sleeper"]}
+        found = {one["name"]: (one["executors"], one["takesAny"]) for one in await _workers(api)}
+        assert found == {
+            "sleeper": (["demo.sleep"], False),
+            "before": (["demo.sleep", "demo.noop"], True),
+            "gone": (["demo.noop"], None),
+        }
+
+        monkeypatch.setattr(
+            live_executors, "PATIENCE", -1.0
+        )  # where the log does not answer, what the archive says counts
+        assert await _having(api) == {"demo.noop": ["before", "gone"], "demo.sleep": ["before", "sleeper"]}
+
+
+async def _having(api: Rig) -> dict[str, list[str]]:
+    await api.caught_up()
+    answer = await api.http.get("/v1/monitor/executors")
+    return {one["key"]: one["workers"] for one in answer.json()["items"]}
 
 
 async def _workers(api: Rig) -> list[dict[str, Any]]:

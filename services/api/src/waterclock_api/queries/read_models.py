@@ -192,7 +192,10 @@ async def queues(connection: Connection, now: int) -> dict[str, QueueCount]:
     return {row[0]: QueueCount(*row[1:]) for row in await _all(connection, "queues", {"now": now})}
 
 
-async def executors(connection: Connection, cursor: str | None, hold: Hold | None = None) -> Executors:
+async def executors(
+    connection: Connection, cursor: str | None, alive: Sequence[str] | None, hold: Hold | None = None
+) -> Executors:
+    """`alive`: the sessions of workers that are; None: nobody knows, and the read models' word counts."""
     (key,) = read_cursor(cursor, tuple[str]) or (None,)
     announced = await announced_by_workers(connection)
 
@@ -200,7 +203,13 @@ async def executors(connection: Connection, cursor: str | None, hold: Hold | Non
         return {"after_key": row[0]}
 
     page, more = await rows_of(
-        connection, "executors", {"after_key": key}, _EXECUTORS, after=after, large=(1, 2), hold=hold
+        connection,
+        "executors",
+        {"after_key": key, "sessions": None if alive is None else list(alive)},
+        _EXECUTORS,
+        after=after,
+        large=(1, 2),
+        hold=hold,
     )
     items = [executor_of(row, announced) for row in page]
     return Executors(items=items, next_cursor=cursor_of(page[-1][0]) if more else None)

@@ -177,7 +177,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a worker announced; `workers` names those that run it now.
+    """What a worker announced; `workers` names those that run it now: whose sessions are alive in the log.
 
     `placed`: its parameter `place` names one of `places`, in which a name comes twice where workers differ.
     """
@@ -203,7 +203,8 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `live`; `silent`: not heard for longer than a lease, and not swept yet; `gone`: the log has no place for it any
     more, and what became of it is not known; `left`: it drained; `lost`: it was found dead, and its runs were given to
-    others.
+    others. `takesAny`: it does not say what it can run, as none did before, and is granted any run, and so are the
+    others while it is there; null: it is gone, or nobody knows.
     """
 
     id: str
@@ -216,6 +217,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     started_at: Stamp
     left_at: Stamp | None
     status: Literal["live", "silent", "gone", "left", "lost"]
+    takes_any: bool | None = None
 
 
 class Workers(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

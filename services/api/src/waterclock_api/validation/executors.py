@@ -28,7 +28,7 @@ from waterclock_api.validation.parameters import prepared
 
 FRESH_FOR = 2.0  # s
 CATCH_UP = 2.0  # s; how long an unknown executor is waited for, if the projection is behind
-_ALL = {"after_key": None, "limit": None}
+_ALL = {"after_key": None, "limit": None, "sessions": None}
 _FLEET_PARTITION = 0
 _TIMEOUT, _DOWN_TIMEOUT = 1.0, 0.25  # s, for a connection; where Postgres is probably away
 

@@ -64,14 +64,14 @@ class LiveExecutors:
                 kept = self._kept[partition] = _Kept(await self._read(partition), self._clock.monotonic())
         return kept.sessions
 
-    async def alive(self) -> list[str] | None:
-        """All live sessions; None: a partition does not answer."""
-        found: list[str] = []
+    async def all_sessions(self) -> Mapping[str, LiveSession] | None:
+        """The live sessions of all partitions; None: one does not answer."""
+        found: dict[str, LiveSession] = {}
         for partition in range(self._log.partitions):
             sessions = await self.sessions(partition)
             if sessions is None:
                 return None
-            found += sessions
+            found |= sessions
         return found
 
     async def _read(self, partition: int) -> Mapping[str, LiveSession] | None:

@@ -53,13 +53,14 @@ def executors(client: Client, *, as_json: bool) -> None:
 
 def told_workers(page: Page[Worker]) -> Iterator[str]:
     yield from table(
-        ("worker", "status", "running", "queues", "started", "heard", "left", "session"),
+        ("worker", "status", "running", "queues", "executors", "started", "heard", "left", "session"),
         [
             (
                 one.name,
                 one.status,
                 f"{one.running}/{one.slots}",
                 ",".join(one.queues),
+                few(list(one.executors)) + (" (takes any run)" if one.takes_any else ""),
                 one.started_at,
                 one.last_read_at,
                 one.left_at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from litestar import get
@@ -19,6 +19,7 @@ from waterclock_api.queries.rows import Row
 from waterclock_api.queries.slow_reads import listing
 from waterclock_api.schemas.requests import ExecutorsQuery, PageQuery
 from waterclock_api.schemas.responses import Executors, Worker, Workers
+from waterclock_api.validation.live_executors import LiveSession
 
 _LEFT: dict[str, Literal["left", "lost"]] = {"drained": "left", "lost": "lost"}
 
@@ -35,7 +36,8 @@ async def list_workers(request: AnyRequest) -> Answer:
     sessions_of_all = (
         [await list_sessions(parts.log, partition, here) for partition in range(parts.log.partitions)] if here else []
     )
-    items = [_worker(row, sessions_of_all, here.index(row[0]) if row[6] is None else None) for row in rows]
+    live = await parts.live.all_sessions() if here else None
+    items = [_worker(row, sessions_of_all, here.index(row[0]) if row[6] is None else None, live or {}) for row in rows]
     return answer(Workers(items=items, next_cursor=more), hold=hold)
 
 
@@ -45,11 +47,15 @@ async def list_executors(request: AnyRequest) -> Answer:
     parts = dependencies_of(request)
     query = read_query(request, ExecutorsQuery)
     hold = await room_for(request)
+    live = await parts.live.all_sessions()
+    alive = None if live is None else list(live)
     async with parts.reading(listing(request)) as connection:
-        return answer(await read_models.executors(connection, query.cursor, hold), hold=hold)
+        return answer(await read_models.executors(connection, query.cursor, alive, hold), hold=hold)
 
 
-def _worker(row: Row, sessions_of_all: Sequence[SessionList], place: int | None) -> Worker:
+def _worker(
+    row: Row, sessions_of_all: Sequence[SessionList], place: int | None, live: Mapping[str, LiveSession]
+) -> Worker:
     """`place`: of its session among those that were mustered."""
     session, name, queues, slots, executors, started_at, left_at, reason = row
     sessions = [
@@ -75,6 +81,7 @@ def _worker(row: Row, sessions_of_all: Sequence[SessionList], place: int | None)
         started_at=stamp(started_at),
         left_at=None if left_at is None else stamp(left_at),
         status=status,
+        takes_any=live[session].executors is None if session in live else None,
     )
 
 
