@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.integration.api.conftest import MakeRig
@@ -141,14 +142,11 @@ async def test_a_run_whose_time_has_come_waits_since_then(rig: MakeRig) -> None:
         assert run["waitsFor"] == {"executor": "demo.noop", "since": run["readyAt"]}
 
 
-async def test_a_long_list_asks_the_log_as_often_as_there_are_partitions(
+async def test_many_runs_ask_the_log_as_often_as_there_are_partitions(
     rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_executors, "FRESH_FOR", 3600.0)
     async with rig(partitions=2) as api:
-        runs = {await api.ask() for _ in range(30)}
-        for partition in (0, 1):
-            await api.caught_up(partition)
         asked: Counter[str] = Counter()
         execute = api.log.execute
 
@@ -157,6 +155,9 @@ async def test_a_long_list_asks_the_log_as_often_as_there_are_partitions(
             return await execute(key, *words, **how)
 
         monkeypatch.setattr(api.log, "execute", counted)
+        runs = {await api.ask() for _ in range(30)}
+        for partition in (0, 1):
+            await api.caught_up(partition)
         for _ in range(3):
             assert set(await waits(api)) == runs
         told = Counter({word: asked[word] for word in ("HGETALL", "ZRANGE", "HMGET")})
@@ -181,3 +182,32 @@ async def test_where_the_log_does_not_answer_runs_are_told_without_it(
         monkeypatch.setattr(api.log, "execute", hangs)
         listed = (await api.http.get(RUNS)).json()["items"]
         assert [(one["status"], one["waitsFor"]) for one in listed] == [("queued", None)]
+
+
+async def test_who_asks_for_a_run_is_told_that_no_worker_can_take_it(rig: MakeRig) -> None:
+    def notes(answer: httpx.Response) -> list[str]:
+        assert answer.status_code == 202, answer.text
+        return [note["message"] for note in answer.json()["notes"]]
+
+    async with rig() as api:
+        await api.worker(SLEEP, name="sleeper", announces=True)
+        having = await api.worker(NOOP, name="having", announces=True)
+        job = await api.create(concurrent="0")
+        trigger, noop = f"{JOBS}/{job['id']}/trigger", {"invokeTarget": "demo.noop"}
+        assert notes(await api.http.post(trigger)) == []
+        low = "no worker that is alive and serves queue low has demo.noop: its runs wait for one"
+        assert notes(await api.http.post(trigger, json={"queue": "low", "params": {}})) == [low]
+        ended = await having.claim()
+        for grant in ended:
+            await having.succeed(grant)
+        await having.leave()
+        await api.caught_up()
+
+        said = [low.replace("low", "default")]
+        key = {"Idempotency-Key": "once"}
+        assert notes(await api.http.post(trigger, headers=key)) == said
+        assert notes(await api.http.post(trigger, headers=key)) == said  # again
+        assert notes(await api.http.post(RUNS, json=noop)) == said
+        assert notes(await api.http.post(f"{RUNS}/{ended[0].run_id}/retry")) == said
+        assert notes(await api.http.post(f"{RUNS}/{ended[0].run_id}/retry", json={"queue": "low"})) == [low]
+        assert notes(await api.http.post(RUNS, json={"invokeTarget": "demo.sleep"})) == []

@@ -126,6 +126,14 @@ def _ready_at(write: TriggerWrite | RunWrite, now: int, flaws: list[Flaw]) -> in
     return at if at > now else 0
 
 
+async def executor_notes(context: CommandContext, run_id: str, executor: str, queue: str) -> tuple[Note, ...]:
+    """That runs wait where no live worker can take them; the id is one of a run, or of its job."""
+    if not await context.live.lacked(context.log.partition_of(run_id), executor, queue):
+        return ()
+    said = f"no worker that is alive and serves queue {queue} has {executor}: its runs wait for one"
+    return (Note(pointer=None, message=said),)
+
+
 def told_run(run_id: RunId, *, replayed: bool = False, notes: tuple[Note, ...] = ()) -> Answer:
     """202 with the run that the command is about."""
     headers = {"Location": f"{PATH}/{run_id}"} | (REPLAYED if replayed else {})

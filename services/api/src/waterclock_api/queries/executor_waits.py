@@ -65,14 +65,9 @@ async def waits_of(sources: Sources, of: Reading, queued: Iterable[Queued]) -> M
 
 async def _lacking(sources: Sources, partition: int, runs: Sequence[Queued]) -> list[Queued]:
     """Those that no live session of the partition can take."""
-    sessions = await sources.live.sessions(partition)
-    if sessions is None:
-        return []
-    lacks = {
-        (executor, queue): not any(one.can_run(executor, queue) for one in sessions.values())
-        for executor, queue in {(run.executor, run.queue) for run in runs}
-    }
-    return [run for run in runs if lacks[run.executor, run.queue]]
+    pairs = {(run.executor, run.queue) for run in runs}
+    lacked = {pair for pair in pairs if await sources.live.lacked(partition, *pair)}
+    return [run for run in runs if (run.executor, run.queue) in lacked]
 
 
 async def _queued_since(sources: Sources, partition: int, run_ids: Sequence[str]) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+import msgspec
 import psycopg
 from psycopg_pool import PoolTimeout
 
@@ -64,6 +65,11 @@ class LiveExecutors:
                 kept = self._kept[partition] = _Kept(await self._read(partition), self._clock.monotonic())
         return kept.sessions
 
+    async def lacked(self, partition: int, executor: str, queue: str) -> bool:
+        """Whether no live session of a partition can take runs of an executor in a queue, as far as is known."""
+        sessions = await self.sessions(partition)
+        return sessions is not None and not any(one.can_run(executor, queue) for one in sessions.values())
+
     async def all_sessions(self) -> Mapping[str, LiveSession] | None:
         """The live sessions of all partitions; None: one does not answer."""
         found: dict[str, LiveSession] = {}
@@ -78,7 +84,7 @@ class LiveExecutors:
         try:
             async with asyncio.timeout(PATIENCE):
                 found = await executors_by_session(self._log, partition)
-        except (LogError, TimeoutError):
+        except (LogError, TimeoutError, ValueError, msgspec.DecodeError):  # no answer, or one that nobody can read
             return None
         queues = await self._queues_of(partition, found)
         return {session: LiveSession(executors, queues.get(session)) for session, executors in found.items()}

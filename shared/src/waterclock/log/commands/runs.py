@@ -95,10 +95,9 @@ async def queued_since(log: Log, partition: int, run_ids: Sequence[str], *, now:
     key, found = log.keys.partition(partition, "runs"), dict[str, int]()
     for start in range(0, len(run_ids), _AT_ONCE):
         batch = run_ids[start : start + _AT_ONCE]
-        for run_id, packed in zip(
-            batch, cast("list[bytes | None]", await log.execute(key, "HMGET", key, *batch)), strict=True
-        ):
-            with suppress(msgspec.DecodeError):
+        records = cast("list[bytes | None]", await log.execute(key, "HMGET", key, *batch))
+        for run_id, packed in zip(batch, records, strict=True):
+            with suppress(msgspec.DecodeError, ValueError):  # nobody can read it
                 since = None if packed is None else _queued_since(record_of(packed), now)
                 if since is not None:
                     found[run_id] = since

@@ -25,7 +25,14 @@ from waterclock.wire.envelope import decode_document
 from waterclock_api.access.credentials import BeyondRun
 from waterclock_api.commands.idempotency import earlier_or_refuse
 from waterclock_api.commands.outage_retry import PATIENCE
-from waterclock_api.commands.request_run import PATH, Outcome, request_alone, request_of_job, told_run
+from waterclock_api.commands.request_run import (
+    PATH,
+    Outcome,
+    executor_notes,
+    request_alone,
+    request_of_job,
+    told_run,
+)
 from waterclock_api.commands.run_scope import asked_again, asked_by, hold, hold_without_job
 from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
@@ -88,7 +95,9 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
             traces.link(original.request.traceparent)
         traceparent = traces.inject() or caller.traceparent
         done = await request_again(parts, caller, original, again, caller.command, write, traceparent=traceparent)
-        notes = await _notes(parts, original.request.job_id)
+        queue = write.queue or original.request.queue
+        lacked = await executor_notes(parts, again, original.request.invoke_target, queue)
+        notes = (*lacked, *await _notes(parts, original.request.job_id))
         return told_run(done.run_id, replayed=done.replayed, notes=notes)
 
 

@@ -20,7 +20,7 @@ from waterclock.model.parameters.authority import Asked as AskedOf
 from waterclock.model.timestamps import stamp
 from waterclock_api.commands.cancel_run import cancel_one
 from waterclock_api.commands.idempotency import earlier_or_refuse
-from waterclock_api.commands.request_run import PATH, ready_at_of, request_of_job, told_run
+from waterclock_api.commands.request_run import PATH, executor_notes, ready_at_of, request_of_job, told_run
 from waterclock_api.commands.run_scope import asked_by, hold
 from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
@@ -83,7 +83,7 @@ async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
             nonlocal notes
             checked: list[Note] = []
             wanted = await _wish(parts, caller, stored, body, checked)
-            of_job = _notes(parts, stored, body)
+            of_job = await _notes(parts, stored, body)
             notes = bounded((*checked, *of_job)) if checked else of_job
             return wanted
 
@@ -250,13 +250,14 @@ def _request(caller: Caller, stored: StoredJob, write: TriggerWrite, *, queue: s
     )
 
 
-def _notes(parts: Dependencies, stored: StoredJob, body: Any) -> tuple[Note, ...]:
-    params = body.get("params")
-    if params is None:
-        return (*of_overlap(stored.definition), *parts.notes.of(stored))
+async def _notes(parts: Dependencies, stored: StoredJob, body: Any) -> tuple[Note, ...]:
+    target, params = stored.definition.invoke_target, body.get("params")
     queue = body.get("queue") or stored.definition.queue
-    found = notes_of(parts.registry, stored.definition.invoke_target, params, queue=queue, at="params")
-    return (*of_overlap(stored.definition), *found)
+    if params is None:
+        found = parts.notes.of(stored)
+    else:
+        found = notes_of(parts.registry, target, params, queue=queue, at="params")
+    return (*await executor_notes(parts, stored.job_id, target, queue), *of_overlap(stored.definition), *found)
 
 
 async def _notes_again(parts: Dependencies, job_id: str, body: Any) -> tuple[Note, ...]:
@@ -265,7 +266,7 @@ async def _notes_again(parts: Dependencies, job_id: str, body: Any) -> tuple[Not
         stored = await parts.memory.job(job_id)
     except NotFound:
         return ()
-    return _notes(parts, stored, body)
+    return await _notes(parts, stored, body)
 
 
 HANDLERS = (trigger_job, list_runs, get_run, list_lines, stream_run, cancel_run)

@@ -18,7 +18,7 @@ from waterclock.model.parameters.authority import Asked as AskedOf
 from waterclock.model.parameters.bounds import label_flaws
 from waterclock.model.timestamps import stamp
 from waterclock_api.commands.idempotency import earlier_or_refuse
-from waterclock_api.commands.request_run import PATH, ready_at_of, request_alone, told_run
+from waterclock_api.commands.request_run import PATH, executor_notes, ready_at_of, request_alone, told_run
 from waterclock_api.commands.run_scope import hold
 from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
@@ -54,11 +54,12 @@ async def request_run(request: AnyRequest) -> Answer:
     with asked(caller, "request run"):
         run_id = requested_run(None, caller.command.id)
         if await earlier_or_refuse(parts, caller, run_id) is not None:
-            return told_run(run_id, replayed=True, notes=_notes(parts, body))
+            return told_run(run_id, replayed=True, notes=await _notes(parts, run_id, body))
         checked: list[Note] = []
         wanted = await _wanted(parts, caller, run_id, body, checked, allow_unknown=query.allow_unknown_executor)
         done = await request_alone(parts, caller.command, wanted)
-        return told_run(done.run_id, replayed=done.replayed, notes=bounded((*checked, *_notes(parts, body))))
+        notes = bounded((*checked, *await _notes(parts, run_id, body)))
+        return told_run(done.run_id, replayed=done.replayed, notes=notes)
 
 
 async def _wanted(
@@ -107,11 +108,11 @@ async def _wanted(
     return Request(run_id=run_id, queue=write.queue, overlap="allow", ready_at=ready_at, body=body_of(event))
 
 
-def _notes(parts: Dependencies, body: Mapping[str, Any]) -> tuple[Note, ...]:
+async def _notes(parts: Dependencies, run_id: str, body: Mapping[str, Any]) -> tuple[Note, ...]:
     """Of a body that was checked."""
-    return notes_of(
-        parts.registry, body["invokeTarget"], body.get("params", {}), queue=body.get("queue", "default"), at="params"
-    )
+    target, queue = body["invokeTarget"], body.get("queue", "default")
+    found = notes_of(parts.registry, target, body.get("params", {}), queue=queue, at="params")
+    return (*await executor_notes(parts, run_id, target, queue), *found)
 
 
 HANDLERS = (request_run,)
