@@ -13,8 +13,14 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOBS, NOOP, RUNS, SLEEP, Rig, Worker
-from waterclock.log.client import Log
+from tests.integration.worker import samples
+from tests.integration.worker.shop import Shop
+from waterclock.log.client import Log, LogSettings
 from waterclock.log.commands.aside import count_aside
+from waterclock.log.commands.bodies import part
+from waterclock.log.liveness import sessions
+from waterclock.model.events import RunCancelled, RunDied, RunLost, RunSucceeded, WorkerLeft
+from waterclock.model.ids import RunId
 from waterclock_api.validation import live_executors
 
 
@@ -211,3 +217,46 @@ async def test_who_asks_for_a_run_is_told_that_no_worker_can_take_it(rig: MakeRi
         assert notes(await api.http.post(f"{RUNS}/{ended[0].run_id}/retry")) == said
         assert notes(await api.http.post(f"{RUNS}/{ended[0].run_id}/retry", json={"queue": "low"})) == [low]
         assert notes(await api.http.post(RUNS, json={"invokeTarget": "demo.sleep"})) == []
+
+
+async def test_a_worker_that_was_killed_has_its_executors_until_it_is_found_dead(rig: MakeRig) -> None:
+    async with rig() as api:
+        killed = await api.worker(NOOP, name="killed", announces=True)
+        run_id = await api.ask()
+        assert await waits(api) == {run_id: None}
+        await sessions.sweep(
+            api.log,
+            0,
+            session=killed.session,
+            number=0,
+            body_left=part(WorkerLeft, session=killed.session, reason="lost"),
+            body_lost=part(RunLost, reason="leaseExpired"),
+            body_died=part(RunDied, reason="leaseExpired"),
+            body_cancelled=part(RunCancelled),
+        )
+        assert await waits(api) == {run_id: "demo.noop"}
+        workers = (await api.http.get("/v1/monitor/workers")).json()["items"]
+        [found_dead] = [one["leftAt"] for one in workers if one["name"] == "killed"]
+        assert (await read_run(api, run_id))["waitsFor"]["since"] == found_dead
+
+
+async def test_what_real_workers_have_is_told_as_they_come_and_go(rig: MakeRig) -> None:
+    async with rig() as api:
+        settings = LogSettings(url=api.redis_url, prefix=api.log.keys.prefix)
+        shop = Shop(await Log.connect(settings, role="test"), settings)
+        try:
+            async with shop.worker(samples.raises, worker_name="lacking"):
+                async with shop.worker(samples.echo, worker_name="having"):
+                    job = await api.create(invokeTarget="t.echo", invokeParams={"text": "hello"})
+                run_id = RunId(await api.trigger(job["id"]))
+                await api.caught_up()
+                run = await read_run(api, run_id)
+                assert run["waitsFor"] == {"executor": "t.echo", "since": run["requestedAt"]}
+                async with shop.worker(samples.echo, worker_name="having"):
+                    await shop.event(RunSucceeded, run_id)
+                    await api.caught_up()
+                    run = await read_run(api, run_id)
+                    assert (run["status"], run["attempt"], run["worker"]) == ("succeeded", 1, "having")
+                    assert run["waitsFor"] is None
+        finally:
+            await shop.close()
