@@ -156,7 +156,7 @@ async def assembled(
             lanes=lanes,
             projected=projected,
             registry=registry,
-            live=LiveExecutors(log, lanes.own, clock),
+            live=LiveExecutors(log, lanes.own, projected, clock),
             memory=JobCache(log),
             notes=JobNotes(registry),
             hub=hub,

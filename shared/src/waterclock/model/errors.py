@@ -67,8 +67,11 @@ class VersionMismatch(Refusal):
 
 
 class RunBlocked(Refusal):
-    def __init__(self, by: RunId) -> None:
-        super().__init__(f"The job may not overlap, and its run {by} is not finished.")
+    """`executor`: what that run waits for, where no live worker has it."""
+
+    def __init__(self, by: RunId, executor: str | None = None) -> None:
+        why = "" if executor is None else f": it waits for a worker with the executor {executor}"
+        super().__init__(f"The job may not overlap, and its run {by} is not finished{why}.")
         self.by = by
 
 

@@ -219,6 +219,20 @@ async def test_who_asks_for_a_run_is_told_that_no_worker_can_take_it(rig: MakeRi
         assert notes(await api.http.post(RUNS, json={"invokeTarget": "demo.sleep"})) == []
 
 
+async def test_a_run_that_blocks_its_job_is_said_to_wait_for_an_executor(rig: MakeRig) -> None:
+    async with rig() as api:
+        job = await api.create(concurrent="1")
+        first = await api.trigger(job["id"])
+        blocked = await api.http.post(f"{JOBS}/{job['id']}/trigger")
+        said = f"The job may not overlap, and its run {first} is not finished"
+        waits = f"{said}: it waits for a worker with the executor demo.noop."
+        assert (blocked.status_code, blocked.json()["detail"]) == (409, waits)
+
+        having = await api.worker(NOOP, announces=True)
+        assert (await api.http.post(f"{JOBS}/{job['id']}/trigger")).json()["detail"] == f"{said}."
+        await having.succeed(await having.claim_one())
+
+
 async def test_a_worker_that_was_killed_has_its_executors_until_it_is_found_dead(rig: MakeRig) -> None:
     async with rig() as api:
         killed = await api.worker(NOOP, name="killed", announces=True)

@@ -17,6 +17,7 @@ from waterclock_api.commands.context import CommandContext
 from waterclock_api.commands.idempotency import REPLAYED
 from waterclock_api.commands.outage_retry import PATIENCE, appended
 from waterclock_api.http.response import Answer, answer
+from waterclock_api.queries.executor_waits import executor_awaited
 from waterclock_api.schemas.requests import RunWrite, TriggerWrite
 from waterclock_api.schemas.responses import Asked, Note
 from waterclock_api.telemetry import tracing
@@ -78,7 +79,7 @@ async def request_of_job(
             case Replayed(answer=given):
                 return Outcome(RunId(given.run_id or wanted.run_id), replayed=True)
             case Blocked(run_id=run_id):
-                raise RunBlocked(run_id)
+                raise RunBlocked(run_id, await executor_awaited(context, run_id))
             case NoJob():
                 context.memory.forget(job_id)
                 raise NotFound("job", job_id)

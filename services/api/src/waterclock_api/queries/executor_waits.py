@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from waterclock.log.commands.runs import queued_since
+from waterclock.log.commands.runs import LiveRun, find_run, queued_since
 from waterclock.log.connection.errors import LogError
+from waterclock.model.events import RunRequested
 from waterclock.model.timestamps import stamp
 from waterclock.store.connection.statements import statement
+from waterclock.wire.envelope import decode_document
 from waterclock_api.queries.sources import Reading, Sources
 from waterclock_api.schemas.responses import Run, WaitsFor
 from waterclock_api.validation.live_executors import PATIENCE
@@ -61,6 +63,23 @@ async def waits_of(sources: Sources, of: Reading, queued: Iterable[Queued]) -> M
         run_id: WaitsFor(executor=run.executor, since=stamp(max(since[run_id], left.get((run.executor, run.queue), 0))))
         for run_id, run in lacking.items()
     }
+
+
+async def executor_awaited(sources: Sources, run_id: str) -> str | None:
+    """The executor that a run waits for, asked of the log alone; None: it does not, or nobody knows."""
+    partition = sources.log.partition_of(run_id)
+    if not await _queued_since(sources, partition, [run_id]):
+        return None
+    try:
+        async with asyncio.timeout(PATIENCE):
+            known = await find_run(sources.log, run_id)
+    except (LogError, TimeoutError):
+        return None
+    request = None if not isinstance(known, LiveRun) else decode_document(known.body.encode())
+    if not isinstance(request, RunRequested):
+        return None
+    lacked = await sources.live.lacked(partition, request.invoke_target, request.queue)
+    return request.invoke_target if lacked else None
 
 
 async def _lacking(sources: Sources, partition: int, runs: Sequence[Queued]) -> list[Queued]:

@@ -23,6 +23,7 @@ from waterclock.log.connection.errors import LogError
 from waterclock.store.connection.lanes import Connections
 from waterclock.store.connection.statements import statement
 from waterclock.store.connection.watchdog import within
+from waterclock.store.readmodels.wait_for_position import Projected
 
 FRESH_FOR = 1.0  # s
 PATIENCE = 0.5  # s, with the log: what is read is told without it, too
@@ -49,9 +50,10 @@ class _Kept(NamedTuple):
 class LiveExecutors:
     """Read when somebody asks, and then at most once in `FRESH_FOR` for each partition."""
 
-    def __init__(self, log: Log, pool: Connections, clock: Clock) -> None:
+    def __init__(self, log: Log, pool: Connections, projected: Projected, clock: Clock) -> None:
         self._log = log
         self._pool = pool
+        self._projected = projected
         self._clock = clock
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._kept: dict[int, _Kept] = {}
@@ -94,7 +96,7 @@ class LiveExecutors:
         before = self._queues.get(partition, {})
         known = {session: before[session] for session in sessions if session in before}
         unknown = [session for session in sessions if session not in before]
-        if unknown:
+        if unknown and self._projected.listening.is_set():  # else Postgres is probably away
             try:
                 async with self._pool.connection(timeout=_POSTGRES) as connection:
                     with within(connection, _POSTGRES):

@@ -40,6 +40,7 @@ from waterclock_api.http.request_body import read_json, read_struct, refuse
 from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
+from waterclock_api.queries.executor_waits import executor_awaited
 from waterclock_api.queries.explain import explained
 from waterclock_api.queries.slow_reads import ranging, until_left
 from waterclock_api.queries.sources import Reading
@@ -150,7 +151,7 @@ async def _requested(parts: Dependencies, who: str, caller: Caller, job_id: str,
                 assert given.position is not None
                 return await _again(parts, who, caller, job_id, wanted, given.position)
             case Blocked(run_id=run_id):
-                raise RunBlocked(run_id)
+                raise RunBlocked(run_id, await executor_awaited(parts, run_id))
             case NoJob():
                 raise NotFound("job", job_id)
             case StaleJob():
