@@ -43,7 +43,10 @@ class LiveSession(NamedTuple):
 
 
 class _Kept(NamedTuple):
+    """`kinds`: the sessions that differ, of which there are few where there are many sessions."""
+
     sessions: Mapping[str, LiveSession] | None
+    kinds: Collection[LiveSession]
     read_at: float
 
 
@@ -61,16 +64,12 @@ class LiveExecutors:
 
     async def sessions(self, partition: int) -> Mapping[str, LiveSession] | None:
         """The live sessions of a partition; None: the log does not answer."""
-        async with self._locks[partition]:
-            kept = self._kept.get(partition)
-            if kept is None or self._clock.monotonic() - kept.read_at > FRESH_FOR:
-                kept = self._kept[partition] = _Kept(await self._read(partition), self._clock.monotonic())
-        return kept.sessions
+        return (await self._fresh(partition)).sessions
 
     async def lacked(self, partition: int, executor: str, queue: str) -> bool:
         """Whether no live session of a partition can take runs of an executor in a queue, as far as is known."""
-        sessions = await self.sessions(partition)
-        return sessions is not None and not any(one.can_run(executor, queue) for one in sessions.values())
+        kept = await self._fresh(partition)
+        return kept.sessions is not None and not any(one.can_run(executor, queue) for one in kept.kinds)
 
     async def all_sessions(self) -> Mapping[str, LiveSession] | None:
         """The live sessions of all partitions; None: one does not answer."""
@@ -81,6 +80,15 @@ class LiveExecutors:
                 return None
             found |= sessions
         return found
+
+    async def _fresh(self, partition: int) -> _Kept:
+        async with self._locks[partition]:
+            kept = self._kept.get(partition)
+            if kept is None or self._clock.monotonic() - kept.read_at > FRESH_FOR:
+                found = await self._read(partition)
+                kept = _Kept(found, set((found or {}).values()), self._clock.monotonic())
+                self._kept[partition] = kept
+        return kept
 
     async def _read(self, partition: int) -> Mapping[str, LiveSession] | None:
         try:
