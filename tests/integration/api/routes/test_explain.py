@@ -77,6 +77,15 @@ async def test_instants_say_which_executor_the_run_waits_for_that_is_theirs_or_i
             wait = f"has waited for a worker with the executor demo.noop since {run['waitsFor']['since']}."
             assert first["text"].endswith(f"it is queued, and {wait}")
             assert second["text"].endswith(f"{said} {wait}")
+        late = await story.job(misfire_policy="3")
+        await story.decide(late)
+        wanted = {"from": story.at(MINUTE), "to": story.at(MINUTE), "dryRun": False}
+        answer = await api.http.post(f"{JOBS}/{late}/backfill", json=wanted)
+        assert answer.status_code == 202, answer.text
+        await api.caught_up()
+        (item,) = (await story.told(late, at=story.at(MINUTE)))["items"]
+        assert "it is queued, and has waited for a worker with the executor demo.noop since " in item["text"]
+
         having = await api.worker(NOOP, announces=True)
         (item,) = (await story.told(job_id, at=story.at(MINUTE)))["items"]
         assert item["text"].endswith("it is queued.")

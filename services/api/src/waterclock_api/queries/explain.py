@@ -18,6 +18,7 @@ from waterclock.model.instants.explain import (
     with_forgotten,
 )
 from waterclock.model.instants.reasons import RunNow, Runs
+from waterclock.model.outcomes import RunStatus
 from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry
@@ -25,6 +26,7 @@ from waterclock_api.queries.executor_waits import Queued, waits_of
 from waterclock_api.queries.ledger import LedgerReader, caught_up, events_kept_from
 from waterclock_api.queries.read_models import PACKAGE
 from waterclock_api.queries.sources import Reading, Sources
+from waterclock_api.schemas.responses import WaitsFor
 
 BACKFILLS_MOST = 10
 """Runs that made up for one moment, told at most."""
@@ -106,9 +108,12 @@ async def _backfills(
     wanted |= {"now": sources.now_ms(), "limit": BACKFILLS_MOST}
     found: dict[Stamp, list[Backfilled]] = {}
     async with sources.reading(of) as connection:
-        cursor = await connection.execute(statement("backfills", PACKAGE), wanted)
-        for instant, run_id, requested_at, status in await cursor.fetchall():
-            found.setdefault(stamp(instant), []).append(Backfilled(run_id, requested_at, status))
+        rows = await (await connection.execute(statement("backfills", PACKAGE), wanted)).fetchall()
+    queued = [Queued(run_id, executor, queue) for _, run_id, _, status, executor, queue in rows if status == "queued"]
+    waits = await waits_of(sources, of, queued)
+    for instant, run_id, requested_at, status, *_ in rows:
+        now = _now(status, waits.get(run_id))
+        found.setdefault(stamp(instant), []).append(Backfilled(run_id, requested_at, now))
     return found
 
 
@@ -122,11 +127,11 @@ async def _runs(sources: Sources, of: Reading, job_id: str, run_ids: Collection[
     queued = [Queued(run_id, executor, queue) for run_id, status, executor, queue, _ in rows if status == "queued"]
     waits = await waits_of(sources, of, queued)
     ahead = next((waits.get(run_id) for run_id, *_, is_first in rows if is_first), None)
-    found: dict[RunId, RunNow] = {}
-    for run_id, status, *_ in rows:
-        wait = ahead if status == "waiting" else waits.get(run_id)
-        found[run_id] = RunNow(status) if wait is None else RunNow(status, wait.executor, wait.since)
-    return found
+    return {run_id: _now(status, ahead if status == "waiting" else waits.get(run_id)) for run_id, status, *_ in rows}
+
+
+def _now(status: RunStatus, wait: WaitsFor | None) -> RunNow:
+    return RunNow(status) if wait is None else RunNow(status, wait.executor, wait.since)
 
 
 async def refuse_unheard(sources: Sources, job_id: str) -> NoReturn:

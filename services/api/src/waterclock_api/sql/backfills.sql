@@ -4,12 +4,16 @@ SELECT
     nominal_at,
     run_id,
     requested_at,
-    CASE WHEN status = 'delayed' AND ready_at <= now THEN 'queued' ELSE status END AS status
+    CASE WHEN status = 'delayed' AND ready_at <= now THEN 'queued' ELSE status END AS status,
+    invoke_target,
+    queue
 FROM (
     SELECT
         run_id,
         status,
         ready_at,
+        invoke_target,
+        queue,
         to_timestamp(%(now)s::bigint / 1000.0) AS now,
         (extract(epoch FROM nominal_at) * 1000)::bigint AS nominal_at,
         (extract(epoch FROM requested_at) * 1000)::bigint AS requested_at,

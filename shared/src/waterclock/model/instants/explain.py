@@ -17,7 +17,6 @@ from waterclock.model.ids import RunId
 from waterclock.model.instants.reasons import RunNow, Runs, decided, now_is, stood, undecided
 from waterclock.model.instants.table import Fate, Recorded, Row, Standing, table
 from waterclock.model.instants.timetable import Timetable
-from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import Stamp, millis, stamp
 
@@ -49,7 +48,7 @@ class Backfilled(NamedTuple):
 
     run_id: RunId
     requested_at: int
-    status: RunStatus
+    now: RunNow
 
 
 def explain(
@@ -93,10 +92,7 @@ def explain_moment(
 
 def with_backfills(explanation: Explanation, runs: Sequence[Backfilled]) -> Explanation:
     """The same with the runs that were requested for the moment afterwards, in their order."""
-    said = (
-        f"Backfilled by run {run_id}, requested at {stamp(at)}; it {now_is(RunNow(status))}."
-        for run_id, at, status in runs
-    )
+    said = (f"Backfilled by run {run_id}, requested at {stamp(at)}; it {now_is(now)}." for run_id, at, now in runs)
     return msgspec.structs.replace(
         explanation,
         text=" ".join((explanation.text, *said)),
