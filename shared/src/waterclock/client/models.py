@@ -29,6 +29,13 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True, rename="camel"
     next_cursor: str | None = None
 
 
+class WaitsFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An executor that no live worker of the run's queue has, and since when."""
+
+    executor: str
+    since: str
+
+
 class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The run of a job that was requested last."""
 
@@ -40,6 +47,7 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     started_at: str | None
     finished_at: str | None
     duration_ms: int | None
+    waits_for: WaitsFor | None = None
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -86,13 +94,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     finished_at: str | None
     progress: Progress | None
     error: Error | None
-
-
-class WaitsFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An executor that no live worker of the run's queue has, and since when."""
-
-    executor: str
-    since: str
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

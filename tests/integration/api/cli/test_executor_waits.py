@@ -40,6 +40,7 @@ async def test_verbs_of_runs_and_jobs_say_what_a_run_waits_for(rig: MakeRig) -> 
         said = dict(line.split("  ", 1) for line in (await typed(terminal, "run", "show", run_id)).output.splitlines())
         assert said["waits for"].strip() == f"a worker of queue default with demo.noop, since {since}"
         assert "a worker with demo.noop" in (await typed(terminal, "job", "show", "DEFAULT/nightly")).output
+        assert " queued (no worker has demo.noop)  " in (await typed(terminal, "job", "list")).output
         asked = await typed(terminal, "job", "trigger", "DEFAULT/nightly", "--overlap", "buffer_one")
         assert (
             "note: no worker that is alive and serves queue default has demo.noop: its runs wait for one"

@@ -77,6 +77,9 @@ async def test_a_run_waits_for_an_executor_until_a_worker_joins_that_has_it(rig:
         assert await waits(api) == {waiting: "demo.noop", other: None}
         detail = (await api.http.get(f"{JOBS}/{job['id']}/detail")).json()
         assert [one["waitsFor"] for one in detail["runs"]] == [run["waitsFor"]]
+        [listed] = (await api.http.get(JOBS)).json()["items"]
+        read = (await api.http.get(f"{JOBS}/{job['id']}")).json()
+        assert [one["lastRun"]["waitsFor"] for one in (listed, read, detail["job"])] == [run["waitsFor"]] * 3
 
         assert [grant.run_id for grant in await sleeper.claim()] == [other]
         assert await set_aside(api.log, sleeper) == 1
@@ -88,6 +91,7 @@ async def test_a_run_waits_for_an_executor_until_a_worker_joins_that_has_it(rig:
         await having.succeed(await having.claim_one())
         await api.caught_up()
         assert (await read_run(api, waiting))["waitsFor"] is None
+        assert (await api.http.get(JOBS)).json()["items"][0]["lastRun"]["waitsFor"] is None
 
 
 async def test_it_waits_since_the_last_worker_left_that_had_the_executor(rig: MakeRig) -> None:

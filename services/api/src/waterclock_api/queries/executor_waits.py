@@ -21,7 +21,7 @@ from waterclock.model.timestamps import stamp
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import decode_document
 from waterclock_api.queries.sources import Reading, Sources
-from waterclock_api.schemas.responses import Run, WaitsFor
+from waterclock_api.schemas.responses import Job, Run, WaitsFor
 from waterclock_api.validation.live_executors import PATIENCE
 
 PAIRS_MOST = 100
@@ -43,6 +43,23 @@ async def with_waits(sources: Sources, of: Reading, runs: Sequence[Run]) -> list
     if not waits:
         return list(runs)
     return [msgspec.structs.replace(run, waits_for=waits.get(run.id)) for run in runs]
+
+
+async def with_last_waits(sources: Sources, of: Reading, jobs: Sequence[Job]) -> list[Job]:
+    """The same jobs; of those whose last run no live session can take, that run says what it waits for."""
+    runs = {job.id: job.last_run for job in jobs if job.last_run is not None and job.last_run.status == "queued"}
+    if not runs:
+        return list(jobs)
+    wanted = {"run_ids": [run.id for run in runs.values()], "job_id": "", "now": sources.now_ms()}
+    async with sources.reading(of) as connection:
+        rows = await (await connection.execute(statement("run_statuses", "waterclock_api"), wanted)).fetchall()
+    waits = await waits_of(sources, of, [Queued(run_id, executor, queue) for run_id, _, executor, queue, _ in rows])
+    return [
+        job
+        if (run := runs.get(job.id)) is None or (wait := waits.get(run.id)) is None
+        else msgspec.structs.replace(job, last_run=msgspec.structs.replace(run, waits_for=wait))
+        for job in jobs
+    ]
 
 
 async def waits_of(sources: Sources, of: Reading, queued: Iterable[Queued]) -> Mapping[str, WaitsFor]:

@@ -18,8 +18,15 @@ from waterclock.model.places import Drills
 from waterclock.model.timestamps import Stamp
 
 
+class WaitsFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An executor, by the name that the run has for it; `since`: when it could start and nobody had that any more."""
+
+    executor: str
+    since: Stamp
+
+
 class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The run of a job that was requested last."""
+    """The run of a job that was requested last; `waitsFor` as a run has it, where a job is read."""
 
     id: str
     status: RunStatus
@@ -29,6 +36,7 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     started_at: Stamp | None
     finished_at: Stamp | None
     duration_ms: int | None
+    waits_for: WaitsFor | None = None
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -80,13 +88,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     finished_at: Stamp | None
     progress: Progress | None
     error: Error | None
-
-
-class WaitsFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An executor, by the name that the run has for it; `since`: when it could start and nobody had that any more."""
-
-    executor: str
-    since: Stamp
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -33,7 +33,7 @@ def listed(page: Jobs) -> Iterator[str]:
                 one.invoke_target,
                 schedule(one),
                 one.next_fire_at,
-                None if one.last_run is None else one.last_run.status,
+                _last_run(one),
                 one.queue,
                 one.id,
             )
@@ -41,6 +41,13 @@ def listed(page: Jobs) -> Iterator[str]:
         ],
     )
     yield from more(page)
+
+
+def _last_run(one: Job) -> str | None:
+    if one.last_run is None:
+        return None
+    wait = one.last_run.waits_for
+    return one.last_run.status if wait is None else f"{one.last_run.status} (no worker has {wait.executor})"
 
 
 def changed(one: Job) -> Iterator[str]:

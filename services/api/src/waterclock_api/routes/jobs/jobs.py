@@ -37,13 +37,13 @@ from waterclock_api.live.resume import resumed_at
 from waterclock_api.live.stream import EventStream
 from waterclock_api.queries import read_models
 from waterclock_api.queries.as_of import job_then
-from waterclock_api.queries.executor_waits import with_waits
+from waterclock_api.queries.executor_waits import with_last_waits, with_waits
 from waterclock_api.queries.lookup import job_or_refuse
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.read_models import query_moment
 from waterclock_api.queries.rows import job_of_log, next_fires
 from waterclock_api.queries.slow_reads import listing, listing_jobs, until_left
-from waterclock_api.queries.sources import COMMAND
+from waterclock_api.queries.sources import COMMAND, ONE
 from waterclock_api.schemas.requests import (
     JobQuery,
     JobsQuery,
@@ -71,9 +71,10 @@ async def list_jobs(request: AnyRequest) -> Answer:
 async def _jobs(request: AnyRequest, query: JobsQuery) -> Answer:
     parts = dependencies_of(request)
     hold = await room_for(request)
-    async with parts.reading(listing_jobs(request, query)) as connection:
+    of = listing_jobs(request, query)
+    async with parts.reading(of) as connection:
         page = await read_models.jobs(connection, query, parts.now_ms(), hold)
-    items = await in_turns(page.items, partial(with_notes, parts.registry))
+    items = await in_turns(await with_last_waits(parts, of, page.items), partial(with_notes, parts.registry))
     return answer(Jobs(items=items, next_cursor=page.next_cursor), hold=hold)
 
 
@@ -117,7 +118,7 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
     then = query_moment("asOf", read_query(request, JobQuery).as_of)
     if then is not None:
         return await until_left(request, _job_then(request, job_id, then))
-    job = with_notes(parts.registry, await job_or_refuse(parts, job_id))
+    [job] = await with_last_waits(parts, ONE, [with_notes(parts.registry, await job_or_refuse(parts, job_id))])
     return answer(job, headers=_etag(job.version))
 
 
@@ -181,7 +182,7 @@ async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
 async def _detail(request: AnyRequest, job_id: str) -> Answer:
     parts = dependencies_of(request)
     now = parts.now_ms()
-    job = with_notes(parts.registry, await job_or_refuse(parts, job_id))
+    [job] = await with_last_waits(parts, ONE, [with_notes(parts.registry, await job_or_refuse(parts, job_id))])
     hold = await room_for(request)
     async with parts.reading(listing(request)) as connection:
         runs = await read_models.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now, hold)
