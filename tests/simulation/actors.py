@@ -95,6 +95,7 @@ class Client:
             exposition=nothing,
             access=nothing,
             outages=nothing,
+            waiting=nothing,
         )
 
     async def create(self) -> None:

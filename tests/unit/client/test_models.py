@@ -91,4 +91,4 @@ def test_a_list_of_queues_of_an_older_api_is_read() -> None:
 
     (queue,) = msgspec.json.decode(told, type=models.Page[models.Queue]).items
 
-    assert (queue.name, queue.waiting, queue.demand) == ("critical", 2, None)
+    assert (queue.name, queue.waiting, queue.aside, queue.demand) == ("critical", 2, None, None)

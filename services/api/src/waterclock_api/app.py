@@ -17,6 +17,7 @@ from waterclock.kit.telemetry.catalog import exposed
 from waterclock.log.client import Log
 from waterclock.log.commands.batching import RequestBatches
 from waterclock.log.liveness.store_clock import StoreClocks
+from waterclock.log.liveness.waiting import WaitingRuns
 from waterclock.log.recovery.losses import Losses
 from waterclock.model.positions import Position
 from waterclock.store.archive import ArchiveReader
@@ -149,6 +150,7 @@ async def assembled(
     )
     async with _at_work(works) as tasks, hub:
         exposition = exposed("api")
+        waiting = WaitingRuns(log, clock)
         Measured(log, lanes.own, lambda: hub.subscriptions, clock).told_by(exposition)
         yield Dependencies(
             log=log,
@@ -165,6 +167,7 @@ async def assembled(
             exposition=exposition,
             access=access,
             outages=outages,
+            waiting=waiting,
             budget=budget,
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request
 
 from waterclock.kit.telemetry.metrics import Exposition
+from waterclock.log.liveness.waiting import WaitingRuns
 from waterclock_api.access.guard import Access
 from waterclock_api.commands.context import CommandContext
 from waterclock_api.live.hub import Hub
@@ -23,6 +24,7 @@ class Dependencies(CommandContext, frozen=True, kw_only=True):
     exposition: Exposition
     access: Access
     outages: Outages
+    waiting: WaitingRuns
 
 
 def dependencies_of(request: Request[Any, Any, Any]) -> Dependencies:

@@ -276,8 +276,9 @@ def requeue_dropped(
     return Call(method="POST", path=("dropped", "requeue"), kind=models.Requeued, body=body, reads=dry_run)
 
 
-def list_queues() -> Call[Page[models.Queue]]:
-    return Call(path=("queues",), kind=Page[models.Queue])
+def list_queues(*, executor: str | Iterable[str] | None = None) -> Call[Page[models.Queue]]:
+    """What queues hold; `executor`: of runs of these executors alone, each by its key or an alias."""
+    return Call(path=("queues",), query={"executor": several(executor)}, kind=Page[models.Queue])
 
 
 def pause_queue(name: str, *, reason: str | None = None, key: str | None = None) -> Call[models.QueueState]:

@@ -242,6 +242,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     weight: int
     paused: bool
     waiting: int
+    aside: int | None = None  # None: an older API does not tell
     delayed: int
     blocked: int
     running: int

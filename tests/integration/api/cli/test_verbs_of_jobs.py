@@ -178,6 +178,15 @@ async def test_queues_are_held_and_the_fleet_is_told(rig: MakeRig) -> None:
         assert (await typed(terminal, "queue", "pause", "low", "--reason", "flood")).output == "low is paused\n"
         rows = [line.split()[:3] for line in (await typed(terminal, "queue", "list")).output.splitlines()[1:]]
         assert rows == [["critical", "6", "open"], ["default", "3", "open"], ["low", "1", "paused"]]
+        for _ in range(2):
+            await story.api.ask(invokeTarget="demo:sleep")
+        await story.api.ask()
+        for executors, wanted in (((), "3"), (("demo.sleep",), "2"), (("demo.sleep", "demo.noop"), "3"), (("x",), "0")):
+            options = [word for name in executors for word in ("--executor", name)]
+            head, *listed = (await typed(terminal, "queue", "list", *options)).output.splitlines()
+            default = dict(zip(head.split(), listed[1].split(), strict=False))
+            assert (default["waiting"], default["aside"]) == (wanted, "0")
+        assert read(await typed(terminal, "queue", "list", "--executor", "demo.sleep", "--json"))["demand"] == 2
         assert read(await typed(terminal, "queue", "resume", "low", "--json")) == {"name": "low", "paused": False}
         await typed(terminal, "queue", "pause", "lower", code=1)
         await story.api.caught_up()

@@ -116,6 +116,8 @@ async def test_lists_are_read_to_their_end_and_refusals_name_fields(rig: MakeRig
                     client.send(endpoints.create_job({"jobName": "l", "invokeTarget": "demo.noop"}, key="k"))
                 assert client.send(endpoints.pause_queue("low", reason="flood")).paused
                 assert [queue.paused for queue in client.each(endpoints.list_queues()) if queue.name == "low"] == [True]
+                demands = client.send(endpoints.list_queues(executor=["demo.noop", "nobody.has"])).items
+                assert [(queue.waiting, queue.aside, queue.demand) for queue in demands] == [(0, 0, 0)] * 3
                 assert {one.key for one in client.each(endpoints.list_executors())} >= {"demo.noop"}
                 assert [one.name for one in client.each(endpoints.list_workers())] == ["w1"]
                 assert client.send(endpoints.preview("0 4 * * *", count=2)).words == "at 04:00 every day, UTC"

@@ -7,14 +7,17 @@ from typing import Any
 from tests.contract.log.build import grab
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig
+from tests.support.hurrying import Hurrying
 from waterclock.log.commands.aside import announced
 from waterclock.log.commands.attempts import wait_wake
 from waterclock.log.liveness.sessions import join, leave
+from waterclock.log.liveness.waiting import FRESH_FOR
 
 QUEUES = "/v1/monitor/queues"
 NOTHING: dict[str, Any] = {
     "paused": False,
     "waiting": 0,
+    "aside": 0,
     "delayed": 0,
     "blocked": 0,
     "running": 0,
@@ -78,7 +81,11 @@ async def test_runs_that_no_worker_can_run_wait_and_call_for_no_worker_more(rig:
         assert (await grab(api.log, 1, session="lacking", executors=nothing)).grants == []
         await api.caught_up()
         queue = await _queue(api, "default")
-        assert (queue["waiting"], queue["demand"], queue["oldestWaitMs"]) == (3, 0, None)
+        assert (queue["waiting"], queue["aside"], queue["demand"], queue["oldestWaitMs"]) == (3, 3, 0, None)
+        await api.ask(queue="low")
+        await api.ask()
+        queue, told = await _queue(api, "default"), (await api.http.get(QUEUES)).json()
+        assert (queue["waiting"], queue["aside"], queue["demand"], told["demand"]) == (4, 3, 1, 2)
 
 
 async def test_a_paused_queue_is_left_alone_at_once_and_resuming_it_wakes_workers(rig: MakeRig) -> None:
@@ -122,8 +129,78 @@ async def test_a_pause_is_refused_where_there_is_no_such_queue_and_repeated_by_i
         assert (await api.http.post(f"{QUEUES}/low/pause", json={"reason": "x"}, headers=key)).status_code == 422
 
 
-async def _queue(api: Rig, name: str) -> dict[str, Any]:
-    response = await api.http.get(QUEUES)
+async def test_demand_of_executors_counts_what_waits_and_what_runs_of_them_by_any_name(rig: MakeRig) -> None:
+    clock = Hurrying()
+    async with rig(partitions=2, clock=clock) as api:
+        worker = await api.worker()
+        for number in range(4):
+            await api.ask(invokeTarget="demo.noop", queue="critical")
+            await api.ask(invokeTarget="demo.sleep" if number % 2 else "demo:sleep")
+        running = [one for partition in (0, 1) for one in await worker.claim(partition, slots=1)]
+        await _caught_up(api)
+        kinds = [(await api.http.get(f"/v1/monitor/runs/{one.run_id}")).json()["invokeTarget"] for one in running]
+        sleeping = sum(kind != "demo.noop" for kind in kinds)
+
+        for names in (("demo.sleep",), ("demo:sleep",), ("demo.sleep", "demo:sleep", "nobody.has")):
+            default = await _queue(api, "default", *names)
+            assert (default["waiting"], default["running"]) == (4 - sleeping, sleeping)
+            assert (default["demand"], default["aside"], default["oldestWaitMs"] is None) == (4, 0, sleeping == 4)
+            assert (await _queue(api, "critical", *names))["demand"] == 0
+        both = (await api.http.get(QUEUES, params={"executor": ["demo.noop", "demo.sleep"]})).json()
+        assert both["demand"] == 8
+
+        await api.http.post(f"{QUEUES}/default/pause")
+        default = await _queue(api, "default", "demo.sleep")
+        assert (default["paused"], default["waiting"], default["demand"]) == (True, 4 - sleeping, sleeping)
+        await api.ask(invokeTarget="demo:sleep")
+        clock.ahead += FRESH_FOR
+        assert (await _queue(api, "default", "demo.sleep"))["waiting"] == 5 - sleeping
+
+
+async def test_a_fleet_that_was_scaled_to_zero_is_wanted_for_what_lies_aside_and_no_other_is(rig: MakeRig) -> None:
+    async with rig() as api:
+        await lacking(api)
+        await request(api, "ml.train")
+        await lacks(api)
+        await api.caught_up()
+
+        trains, other = await _queue(api, "low", "ml.train"), await _queue(api, "low", "demo.noop", "ml.score")
+        assert (trains["waiting"], trains["aside"], trains["demand"]) == (1, 1, 1)
+        assert 0 <= trains["oldestWaitMs"] < 60_000
+        assert (other["waiting"], other["demand"], other["oldestWaitMs"]) == (0, 0, None)
+        assert (await _queue(api, "low"))["demand"] == 0
+
+
+async def test_the_executors_of_a_demand_are_checked_as_other_parameters(rig: MakeRig) -> None:
+    async with rig() as api:
+        refused = await api.http.get(QUEUES, params={"executors": "demo.noop"})
+        assert (refused.status_code, "executor" in refused.json()["detail"]) == (400, True)
+        assert (await api.http.get(f"{QUEUES}?executor=")).status_code == 400
+
+
+SAYS = announced(["demo.noop"])
+
+
+async def request(api: Rig, *executors: str) -> None:
+    """Runs in the queue `low` of executors that nobody need have announced."""
+    for executor in executors:
+        body = {"invokeTarget": executor, "queue": "low"}
+        asked = await api.http.post("/v1/monitor/runs", json=body, params={"allowUnknownExecutor": "true"})
+        assert asked.status_code == 202, asked.text
+
+
+async def lacking(api: Rig) -> None:
+    """A session that has no more than one executor."""
+    await join(api.log, "lacking", body=None, executors=SAYS)
+
+
+async def lacks(api: Rig) -> None:
+    """It meets what it cannot run."""
+    assert (await grab(api.log, 1, session="lacking", executors=SAYS)).grants == []
+
+
+async def _queue(api: Rig, name: str, *executors: str) -> dict[str, Any]:
+    response = await api.http.get(QUEUES, params={"executor": list(executors)})
     assert response.status_code == 200, response.text
     assert response.json()["nextCursor"] is None
     return next(item for item in response.json()["items"] if item["name"] == name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from psycopg.types.json import Jsonb
@@ -187,9 +187,10 @@ async def workers(
     return page, cursor_of(*after(page[-1]).values()) if more else None
 
 
-async def queues(connection: Connection, now: int) -> dict[str, QueueCount]:
-    """What the read models count of each queue that has any of it."""
-    return {row[0]: QueueCount(*row[1:]) for row in await _all(connection, "queues", {"now": now})}
+async def queues(connection: Connection, now: int, executors: Iterable[str] | None = None) -> dict[str, QueueCount]:
+    """What the read models count of each queue that has any of it: of all runs, or of those of these executors."""
+    values = {"now": now, "executors": None if executors is None else list(executors)}
+    return {row[0]: QueueCount(*row[1:]) for row in await _all(connection, "queues", values)}
 
 
 async def executors(

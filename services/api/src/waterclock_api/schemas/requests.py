@@ -271,6 +271,12 @@ class ExecutorsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cursor: Cursor | None = None
 
 
+class QueuesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`executor`: count only runs of these executors, each by its key or an alias, known or not."""
+
+    executor: tuple[str, ...] = ()
+
+
 class LinesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """`q`: part of the text, in any case. `limit`: 50 in JSON; in plain text all lines, if it is left out."""
 

@@ -229,15 +229,20 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A queue. Of its unfinished runs `waiting` could start now, `blocked` wait behind another run of their job.
 
-    `demand`: what workers are wanted for: those that run, and those waiting unless the queue is paused.
-    `oldestWaitMs`: since the first of those waiting could start. The rates are of the last minute: runs that began, and
-    runs that ended in any way.
+    `aside`: those of `waiting` that wait for a worker with their executor, since one that lacks it met them. `demand`:
+    what workers are wanted for: those that run, and those waiting unless the queue is paused; without those aside, for
+    which a worker more of those that are there would be of no use. `oldestWaitMs`: since the first that is not aside
+    could start. The rates are of the last minute: runs that began, and runs that ended in any way.
+
+    With `?executor=` all but `paused` is told of runs of these executors alone. Then those aside count in `demand` and
+    `oldestWaitMs`, too, and what waits is up to 5 s old; where more than 20 000 wait, each executor counts at least 1.
     """
 
     name: str
     weight: int
     paused: bool
     waiting: int
+    aside: int
     delayed: int
     blocked: int
     running: int
@@ -248,7 +253,10 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Queues(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`demand`: of all queues together."""
+
     items: list[Queue]
+    demand: int
     next_cursor: str | None
 
 

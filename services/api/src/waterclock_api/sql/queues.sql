@@ -1,4 +1,5 @@
--- Count the unfinished runs of each queue by where they stand, and what began and ended there in the minute before now (ms).
+-- Count the unfinished runs of each queue by where they stand, and what began and ended there in the minute before now (ms):
+-- of all runs (null), or of those that name these executors.
 WITH moment AS (SELECT to_timestamp(%(now)s::bigint / 1000.0) AS now)
 SELECT
     queue, sum(running)::bigint AS running, sum(delayed)::bigint AS delayed, sum(blocked)::bigint AS blocked,
@@ -12,7 +13,7 @@ FROM (
         count(*) FILTER (WHERE started_at > (SELECT now - interval '1 minute' FROM moment)) AS started,
         0 AS ended
     FROM runs
-    WHERE finished_at IS NULL
+    WHERE finished_at IS NULL AND (%(executors)s::text[] IS NULL OR invoke_target = ANY (%(executors)s::text[]))
     GROUP BY queue
     UNION ALL
     SELECT
@@ -21,6 +22,7 @@ FROM (
         count(*)
     FROM runs
     WHERE finished_at > (SELECT now - interval '1 minute' FROM moment)
+      AND (%(executors)s::text[] IS NULL OR invoke_target = ANY (%(executors)s::text[]))
     GROUP BY queue
 ) AS counted
 GROUP BY queue;

@@ -79,6 +79,11 @@ class Registry:
         """An executor by key or alias, as last read, without waiting; None: there was none, or nothing was read yet."""
         return None if self._known is None else self._known.get(name)
 
+    async def names_of(self, name: str) -> frozenset[str]:
+        """All names of an executor, of which this is one: its key and its aliases, as far as they are known."""
+        spec = (await self.known(name, patient=False) or {}).get(name)
+        return frozenset({name} if spec is None else {name, spec.key, *spec.aliases})
+
     async def keep(self) -> None:
         """Keep what is known fresh until cancelled."""
         while True:

@@ -20,11 +20,21 @@ def queue() -> None:
 
 
 @queue.command("list")
+@click.option(
+    "--executor",
+    "executors",
+    multiple=True,
+    help="Count only runs of this executor, by its key or an alias; may be given several times.",
+)
 @json_option
 @speaking
-def list_(client: Client, *, as_json: bool) -> None:
-    """List the queues: what waits, for how long, and how fast it goes."""
-    show(client, endpoints.list_queues(), told, as_json=as_json)
+def list_(client: Client, executors: tuple[str, ...], *, as_json: bool) -> None:
+    """List the queues: what waits, for how long, and how fast it goes.
+
+    `aside`: those of the waiting that were set aside for a worker with their executor. `demand`: what workers are
+    wanted for; with --executor what a fleet that has these is wanted for.
+    """
+    show(client, endpoints.list_queues(executor=executors or None), told, as_json=as_json)
 
 
 @queue.command()
@@ -51,23 +61,33 @@ def resume(client: Client, name: str, reason: str | None, key: str | None, *, as
 
 def told(page: Page[Queue]) -> Iterator[str]:
     yield from table(
-        ("queue", "weight", "state", "waiting", "oldest", "delayed", "blocked", "running", "starts/min", "ends/min"),
+        (
+            *("queue", "weight", "state", "waiting", "aside", "oldest", "delayed", "blocked", "running", "demand"),
+            *("starts/min", "ends/min"),
+        ),
         [
             (
                 one.name,
                 str(one.weight),
                 "paused" if one.paused else "open",
                 str(one.waiting),
+                told_number(one.aside),
                 took(one.oldest_wait_ms),
                 str(one.delayed),
                 str(one.blocked),
                 str(one.running),
+                told_number(one.demand),
                 str(one.started_per_minute),
                 str(one.ended_per_minute),
             )
             for one in page.items
         ],
     )
+
+
+def told_number(number: int | None) -> str:
+    """`-`: an older API does not tell it."""
+    return "-" if number is None else str(number)
 
 
 def state(found: QueueState) -> Iterator[str]:

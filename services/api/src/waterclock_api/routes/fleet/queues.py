@@ -11,6 +11,7 @@ from waterclock.log.commands.idempotency import Replayed
 from waterclock.log.commands.queues import TRUTH, Depths, depths, set_paused
 from waterclock.log.commands.requests import check_queue
 from waterclock.log.connection.errors import UnknownQueue
+from waterclock.log.liveness.waiting import Demand, demand_of
 from waterclock.model.errors import Flaw, KeyReused, NotFound
 from waterclock.model.events import QueuePaused, QueueResumed
 from waterclock_api.commands.idempotency import REPLAYED
@@ -24,7 +25,7 @@ from waterclock_api.http.route import AnyRequest, Id, Spec
 from waterclock_api.queries import read_models
 from waterclock_api.queries.read_models import QueueCount
 from waterclock_api.queries.slow_reads import listing
-from waterclock_api.schemas.requests import PauseWrite
+from waterclock_api.schemas.requests import PauseWrite, QueuesQuery
 from waterclock_api.schemas.responses import Queue, Queues, QueueState
 from waterclock_api.telemetry.tracing import asked
 
@@ -39,16 +40,37 @@ _COMMAND = Spec(
 )
 
 
-@get(PATH, spec=Spec(scope="list", answers={200: Queues}))
+@get(PATH, spec=Spec(scope="list", query=QueuesQuery, answers={200: Queues}))
 async def list_queues(request: AnyRequest) -> Answer:
-    """List the queues: what waits in the log now; what is delayed, blocked and running as the read models have it."""
+    """List the queues: what waits in the log now; what is delayed, blocked and running as the read models have it.
+
+    Or the same of runs of some executors: `demand` is then what a fleet of workers with these is wanted for, also one
+    that was scaled to zero.
+    """
     parts = dependencies_of(request)
-    read_query(request, NoQuery)
-    waiting = [await depths(parts.log, partition) for partition in range(parts.log.partitions)]
+    query = read_query(request, QueuesQuery)
+    held = [await depths(parts.log, partition) for partition in range(parts.log.partitions)]
+    demands = {known.name: _demand(held, known.name) for known in parts.log.queues}
+    wanted: list[frozenset[str]] | None = None
+    if query.executor:
+        wanted = [await parts.registry.names_of(executor) for executor in query.executor]
+        found = [await parts.waiting.of(partition) for partition in range(parts.log.partitions)]
+        demands = {queue: demand_of(found, queue, wanted) for queue in demands}
+    names = None if wanted is None else frozenset[str]().union(*wanted)
     async with parts.reading(listing(request)) as connection:
-        counts = await read_models.queues(connection, parts.now_ms())
-    items = [_queue(known, waiting, counts.get(known.name, QueueCount())) for known in parts.log.queues]
-    return answer(Queues(items=items, next_cursor=None))
+        counts = await read_models.queues(connection, parts.now_ms(), names)
+    paused = {name for name, depth in held[TRUTH].queues.items() if depth.paused}
+    items = [
+        _queue(
+            known,
+            demands[known.name],
+            counts.get(known.name, QueueCount()),
+            paused=known.name in paused,
+            with_aside=names is not None,
+        )
+        for known in parts.log.queues
+    ]
+    return answer(Queues(items=items, demand=sum(one.demand for one in items), next_cursor=None))
 
 
 @post(f"{PATH}/{{name:str}}/pause", status_code=200, spec=_COMMAND)
@@ -98,21 +120,27 @@ async def _append(
     return isinstance(done, Replayed) and caller.command.client
 
 
-def _queue(known: KnownQueue, partitions: list[Depths], count: QueueCount) -> Queue:
-    found = [(each.now, each.queues[known.name]) for each in partitions if known.name in each.queues]
-    waits = [now - depth.since for now, depth in found if depth.since]
-    startable = sum(depth.queued for _, depth in found)
-    paused = bool(partitions[TRUTH].queues[known.name].paused)
+def _demand(held: list[Depths], queue: str) -> Demand:
+    """What waits in a queue, whatever its executors."""
+    found = [(each.now, each.queues[queue]) for each in held if queue in each.queues]
+    ages = [now - depth.since for now, depth in found if depth.since]
+    aside = sum(depth.aside for _, depth in found)
+    return Demand(sum(depth.queued for _, depth in found) + aside, aside, max(0, *ages) if ages else None)
+
+
+def _queue(known: KnownQueue, demand: Demand, count: QueueCount, *, paused: bool, with_aside: bool) -> Queue:
+    wanted = demand.waiting - (0 if with_aside else demand.aside)
     return Queue(
         name=known.name,
         weight=known.weight,
         paused=paused,
-        waiting=startable + sum(depth.aside for _, depth in found),
+        waiting=demand.waiting,
+        aside=demand.aside,
         delayed=count.delayed,
         blocked=count.blocked,
         running=count.running,
-        demand=count.running + (0 if paused else startable),
-        oldest_wait_ms=max(0, *waits) if waits else None,
+        demand=count.running + (0 if paused else wanted),
+        oldest_wait_ms=demand.oldest_ms,
         started_per_minute=count.started,
         ended_per_minute=count.ended,
     )
