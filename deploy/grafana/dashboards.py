@@ -99,6 +99,8 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
     "queues": ("Queues", [
         WAITING,
         ("Oldest wait", "s", [greatest(f"{W}queue_oldest_age_seconds", "queue")], CLAIMS),
+        ("Runs that wait for an executor", "short", [greatest(f"{W}executor_waiting_runs", "executor")], None),
+        ("Oldest wait for an executor", "s", [greatest(f"{W}executor_oldest_age_seconds", "executor")], None),
         ("Paused", "short", [greatest(f"{W}queue_paused", "queue")], None),
         ("Starts", "ops", [rate(f"{W}runs_claimed_total", "queue")], CLAIMS),
         ("Starts after they could", "s", quantiles(f"{W}start_delay_seconds", "queue"), CLAIMS),

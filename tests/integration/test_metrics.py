@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import httpx
 
+from tests.integration.api.rig import RUNS
 from tests.integration.test_trace import ended, everything
 from waterclock.kit.health import Report, served
 from waterclock.kit.telemetry.catalog import ALL, exposed
 from waterclock.kit.telemetry.metrics import Counter
+from waterclock.log.commands.aside import count_aside
 from waterclock_dev.servers.ports import LOOPBACK
 
 
@@ -30,6 +32,11 @@ async def test_what_happened_is_counted_where_it_happened(
         job = await api.create(jobName="counted")
         for _ in range(3):
             await ended(api, await api.trigger(job["id"]))
+        lacked = {"invokeTarget": "nobody.has"}
+        await api.http.post(RUNS, json=lacked, params={"allowUnknownExecutor": "true"})
+        while not (await count_aside(api.log, 0)).groups:
+            continue
+        await api.caught_up()
         after = await http.get("/metrics")
         seen = await api.http.get("/metrics")
 
@@ -47,6 +54,8 @@ async def test_what_happened_is_counted_where_it_happened(
         'waterclock_partition_open{partition="0"}': 1,
         'waterclock_partition_has_leader{partition="0"}': 1,
         'waterclock_queue_runs{queue="default"}': 0,
+        'waterclock_queue_oldest_age_seconds{queue="default"}': 0,
+        'waterclock_executor_waiting_runs{executor="nobody.has"}': 1,
         'waterclock_queue_paused{queue="low"}': 0,
         'waterclock_store_up{store="log"}': 1,
         'waterclock_store_up{store="archive"}': 1,

@@ -20,6 +20,7 @@ import httpx
 import pytest
 from promql_parser import parse  # pyright: ignore[reportMissingModuleSource, reportUnknownVariableType]
 
+from tests.integration.api.rig import RUNS
 from tests.integration.api.rig import served as served_api
 from tests.integration.test_trace import ended, everything
 from tests.support.traces import collected, trace_of
@@ -111,6 +112,8 @@ async def test_prometheus_answers_every_query_and_evaluates_every_rule(
             targets.append(f"{LOOPBACK}:{await stack.enter_async_context(listening)}")
         job = await api.create(jobName="watched", cronExpression="* * * * * *")
         await ended(api, await api.trigger(job["id"]))
+        lacked = {"invokeTarget": "nobody.has"}
+        await api.http.post(RUNS, json=lacked, params={"allowUnknownExecutor": "true"})  # which the worker sets aside
         http = await stack.enter_async_context(watching(program, tmp_path, targets))
         await until_scraped(http, len(targets))
         for query in queries():

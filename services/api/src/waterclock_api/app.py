@@ -151,7 +151,7 @@ async def assembled(
     async with _at_work(works) as tasks, hub:
         exposition = exposed("api")
         waiting = WaitingRuns(log, clock)
-        Measured(log, lanes.own, lambda: hub.subscriptions, clock).told_by(exposition)
+        Measured(log, lanes.own, lambda: hub.subscriptions, clock, waiting).told_by(exposition)
         yield Dependencies(
             log=log,
             gathering=RequestBatches(log, tasks, acknowledged.note),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import cast
 
 import psycopg
@@ -15,6 +17,7 @@ from waterclock.log.client import Log
 from waterclock.log.commands.queues import TRUTH, Depths, depths
 from waterclock.log.connection.errors import Halted, LogError, LogFull, LogRefuses
 from waterclock.log.liveness import leadership
+from waterclock.log.liveness.waiting import Waiting, WaitingRuns
 from waterclock.log.memory import room_of
 from waterclock.log.recovery.opening import server_state
 from waterclock.log.writable import check_server
@@ -30,19 +33,23 @@ _OF_PARTITIONS = (
     catalog.LOG_CLOCK_OFFSET, catalog.CLOCK_AHEAD,
 )  # fmt: skip
 _POSTGRES_S = 1.5
+_EXECUTORS_MOST = 50
 
 
 class Measured:
     """The looks of an API process."""
 
-    def __init__(self, log: Log, pool: Connections, streams: Callable[[], int], clock: Clock) -> None:
+    def __init__(
+        self, log: Log, pool: Connections, streams: Callable[[], int], clock: Clock, waiting: WaitingRuns
+    ) -> None:
         self._log = log
+        self._waiting = waiting
         self._clock = clock
         self._pool = pool
         self._streams = streams
 
     def told_by(self, exposition: Exposition) -> None:
-        exposition.looks += [self._look_at_log, self._look_at_lag, self._look_at_streams]
+        exposition.looks += [self._look_at_log, self._look_at_executors, self._look_at_lag, self._look_at_streams]
 
     async def _look_at_streams(self) -> None:
         catalog.CLIENTS.set(self._streams())
@@ -59,6 +66,17 @@ class Measured:
             return
         catalog.STORE_UP.set(1, "log")
         tell_queues({partition: each for partition, each in found.items() if each is not None})
+
+    async def _look_at_executors(self) -> None:
+        tell_executors(())
+        found: list[Waiting] = []
+        try:
+            for partition in range(self._log.partitions):
+                with suppress(Halted):
+                    found.append(await self._waiting.of(partition))
+        except LogError:
+            return
+        tell_executors(found)
 
     async def _partition(self, partition: int) -> Depths | None:
         """Tell how a partition does; what its queues hold, None while it is halted."""
@@ -125,3 +143,20 @@ def tell_queues(found: Mapping[int, Depths]) -> None:
             catalog.QUEUE_AGE.set(max(catalog.QUEUE_AGE.series.get((queue,), 0), age), queue)
     if (truth := found.get(TRUTH)) is not None:
         catalog.QUEUE_PAUSED.replace({(queue,): bool(depth.paused) for queue, depth in truth.queues.items()})
+
+
+def tell_executors(found: Iterable[Waiting]) -> None:
+    """Tell for which executors runs wait that nobody is about to start; pauses are told by themselves."""
+    runs: Counter[str] = Counter()
+    ages: dict[str, float] = {}
+    for each in found:
+        for (queue, executor), group in each.groups.items():
+            lacked = group.queued if each.is_lacked(executor) else 0
+            if queue in each.paused or not lacked + group.aside:
+                continue
+            runs[executor] += lacked + group.aside
+            since = min(one for one in (group.since if lacked else 0, group.aside_since) if one)
+            ages[executor] = max(ages.get(executor, 0), (each.now - since) / 1000)
+    told = [executor for executor, _ in runs.most_common(_EXECUTORS_MOST)]
+    catalog.EXECUTOR_WAITING.replace({(executor,): runs[executor] for executor in told})
+    catalog.EXECUTOR_AGE.replace({(executor,): ages[executor] for executor in told})

@@ -84,6 +84,19 @@ QUEUE_AGE = Gauge(
     labels=("queue",),
 )
 QUEUE_PAUSED = Gauge("queue_paused", "1 while the queue is paused.", by="api", labels=("queue",))
+EXECUTOR_WAITING = Gauge(
+    "executor_waiting_runs",
+    "Runs that wait for an executor that no live worker has, or were set aside; of the 50 executors with the most.",
+    by="api",
+    labels=("executor",),
+)
+EXECUTOR_AGE = Gauge(
+    "executor_oldest_age_seconds",
+    "How long the first of them has waited for its executor.",
+    by="api",
+    unit="s",
+    labels=("executor",),
+)
 STREAM_BYTES = Gauge(
     "stream_bytes",
     "Memory of the partition's event stream, as the server estimates it.",
