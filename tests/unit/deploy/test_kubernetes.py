@@ -9,12 +9,13 @@ from importlib.metadata import entry_points
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
 import kubernetes_validate
 import msgspec
 import pytest
+import yaml
 
 from tests.unit.deploy.manifests import KUSTOMIZATIONS, environment, named, of_kind, ours, pods, rendered
 from tests.unit.deploy.stands import ROOT, archive_roles, known_settings, log_users
@@ -22,7 +23,8 @@ from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.http.gateway import path_prefix
 from waterclock_api.http.server import GRACE
-from waterclock_api.schemas.responses import Queue
+from waterclock_api.schemas.requests import QueuesQuery
+from waterclock_api.schemas.responses import Queue, Queues
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.settings import WorkerSettings
@@ -341,6 +343,61 @@ def test_keda_counts_what_waits_and_what_runs(queue: str) -> None:
     assert told["valueLocation"] == f'items.#(name=="{queue}").demand'
     assert (told["targetValue"], told["activationTargetValue"]) == (str(slots), "0")
     assert trigger["authenticationRef"]["name"] in named(where, "TriggerAuthentication")
+
+
+@pytest.fixture
+def with_fleet(tmp_path: Path) -> str:
+    """The overlay of production with a fleet by executor, as an operator would add it."""
+    production = ROOT / "deploy/k8s/overlays/production"
+    for path in production.iterdir():
+        (tmp_path / path.name).write_text(path.read_text())
+    k8s = os.path.relpath(ROOT / "deploy/k8s", tmp_path.resolve())
+    said = yaml.safe_load((production / "kustomization.yaml").read_text())
+    own = said | {name: [one.replace("../..", k8s, 1) for one in said[name]] for name in ("resources", "components")}
+    own["components"].insert(0, f"{k8s}/components/fleet-by-executor")
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(own))
+    return str(tmp_path)
+
+
+def test_a_fleet_by_executor_is_a_worker_as_the_others(with_fleet: str) -> None:
+    production = "overlays/production"
+    for kind in ("ConfigMap", "NetworkPolicy", "PodMonitor", "TriggerAuthentication"):
+        assert named(with_fleet, kind) == named(production, kind)
+    added = {name: template for name, template in ours(with_fleet).items() if name not in ours(production)}
+    assert added.keys() == {"worker-reports"}
+    for name, template in ours(production).items():
+        assert ours(with_fleet)[name] == template
+    for manifest in rendered(with_fleet):
+        if "waterclock/fleet" in manifest["metadata"].get("labels", {}) and manifest["kind"] not in FOREIGN:
+            for release in RELEASES:
+                kubernetes_validate.validate(manifest, release, strict=True)
+    test_every_pod_keeps_to_the_restricted_standard(with_fleet)
+    test_no_service_of_the_namespace_can_speak_by_our_settings(with_fleet)
+    test_each_process_can_read_its_settings(with_fleet)
+    test_what_watches_over_pods_finds_them(with_fleet)
+
+
+def test_a_fleet_by_executor_is_scaled_from_zero_by_the_runs_of_its_executors_alone(with_fleet: str) -> None:
+    scaled = named(with_fleet, "ScaledObject")["worker-reports"]
+    deployment = named(with_fleet, "Deployment")[scaled["spec"]["scaleTargetRef"]["name"]]
+    settings = read(WorkerSettings, environment(with_fleet, deployment["spec"]["template"]))
+    (trigger,) = scaled["spec"]["triggers"]
+    url = urlsplit(str(trigger["metadata"]["url"]))
+
+    jsonschema.validate(scaled, FOREIGN["ScaledObject"])
+    assert scaled["spec"]["minReplicaCount"] == 0
+    assert "replicas" not in deployment["spec"]
+    assert url._replace(query="").geturl() == "http://api.waterclock.svc:8080/v1/monitor/queues"
+    executors = msgspec.convert({name: tuple(each) for name, each in parse_qs(url.query).items()}, QueuesQuery).executor
+    assert executors == ("report.daily", "report.monthly")
+    assert trigger["metadata"]["valueLocation"] == "demand"
+    assert "demand" in {field.encode_name for field in msgspec.structs.fields(Queues)}
+    assert (trigger["metadata"]["targetValue"], trigger["metadata"]["activationTargetValue"]) == (
+        str(settings.slots),
+        "0",
+    )
+    assert settings.queues == ()
+    assert trigger["authenticationRef"]["name"] in named(with_fleet, "TriggerAuthentication")
 
 
 def test_delayed_runs_always_find_a_worker_that_makes_them_due() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
 
 from tests.contract.log.build import grab
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig
 from tests.support.hurrying import Hurrying
+from tests.support.repository import ROOT
 from waterclock.log.commands.aside import announced
 from waterclock.log.commands.attempts import wait_wake
 from waterclock.log.liveness.sessions import join, leave
@@ -160,15 +164,25 @@ async def test_demand_of_executors_counts_what_waits_and_what_runs_of_them_by_an
 async def test_a_fleet_that_was_scaled_to_zero_is_wanted_for_what_lies_aside_and_no_other_is(rig: MakeRig) -> None:
     async with rig() as api:
         await lacking(api)
-        await request(api, "ml.train")
+        await request(api, "report.daily")
         await lacks(api)
         await api.caught_up()
 
-        trains, other = await _queue(api, "low", "ml.train"), await _queue(api, "low", "demo.noop", "ml.score")
-        assert (trains["waiting"], trains["aside"], trains["demand"]) == (1, 1, 1)
-        assert 0 <= trains["oldestWaitMs"] < 60_000
+        asked = urlsplit(scaled("fleet-by-executor/scaled")["url"])
+        assert scaled("fleet-by-executor/scaled")["valueLocation"] == "demand"
+        assert (await api.http.get(asked.path, params=parse_qs(asked.query))).json()["demand"] == 1
+        daily, other = await _queue(api, "low", "report.daily"), await _queue(api, "low", "demo.noop", "ml.score")
+        assert (daily["waiting"], daily["aside"], daily["demand"]) == (1, 1, 1)
+        assert 0 <= daily["oldestWaitMs"] < 60_000
         assert (other["waiting"], other["demand"], other["oldestWaitMs"]) == (0, 0, None)
+        assert urlsplit(scaled("keda/low")["url"])._replace(netloc="", scheme="").geturl() == QUEUES
         assert (await _queue(api, "low"))["demand"] == 0
+
+
+def scaled(name: str) -> dict[str, str]:
+    """What KEDA is told to ask, by one of our components."""
+    told = yaml.safe_load((ROOT / "deploy/k8s/components" / f"{name}.yaml").read_text())
+    return told["spec"]["triggers"][0]["metadata"]
 
 
 async def test_the_executors_of_a_demand_are_checked_as_other_parameters(rig: MakeRig) -> None:
