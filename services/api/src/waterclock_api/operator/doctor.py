@@ -25,6 +25,7 @@ from waterclock_api.operator.diagnostics import (
     clocks,
     encryption,
     epochs,
+    executors,
     lost_runs,
     overdue_runs,
     places,
@@ -82,6 +83,7 @@ async def examine() -> list[Finding]:
         if log is not None and log.partitions:
             checks.append(clocks.of_clocks(log, clock))
             checks.append(findings.of_partitions(log, read(ProjectorSettings, os.environ).stream_bytes))
+            checks.append(executors.of_executors(log, connection))
         if connection is not None:
             known = log if log is not None and log.partitions else None
             checks += [encryption.of_store(connection), findings.of_store(connection, clock, known)]
