@@ -25,7 +25,7 @@ from waterclock.log.commands.queues import set_paused
 from waterclock.log.commands.requests import request
 from waterclock.log.connection.errors import LogUnavailable
 from waterclock.log.gates import gate_of
-from waterclock.log.liveness.sessions import join, sessions
+from waterclock.log.liveness.sessions import sessions
 from waterclock.log.recovery import opening
 from waterclock.log.topology.routing import Routing
 from waterclock.model.events import LogForked, QueuePaused, RunCancelled, RunLost, StepStarted
@@ -187,7 +187,7 @@ async def begin_again(play: Play) -> None:
     play.sessions.clear()
     for number in range(3):
         session = f"again-{number}-{play.chance.random()}"
-        await join(play.log, session, body=None)
+        await play.join(session)
         play.sessions[session] = 0
 
 
@@ -328,6 +328,10 @@ async def test_a_projector_may_die_anywhere_in_a_repair(
             play = Play(one.log, 3)
             await play.begin()
             for _ in range(80):
+                await play.deed()
+            while not any(
+                one.state == "running" and not one.cancel_requested for one in (await held(play.log)).runs.values()
+            ):
                 await play.deed()
             archived = await stage.projected()
             before = await held(one.log)

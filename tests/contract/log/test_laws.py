@@ -55,7 +55,12 @@ ENDED = (RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
 
 
 class Play:
-    """Random deeds of clients, workers, sweepers and timers."""
+    """Random deeds of clients, workers, sweepers and timers.
+
+    `alike`: all workers have all executors, so nothing lies aside, and where a run stands follows from events alone.
+    """
+
+    alike = False
 
     def __init__(self, log: Log, seed: int) -> None:
         self.log = log
@@ -76,8 +81,8 @@ class Play:
             await self.join(session)
 
     async def join(self, session: str) -> None:
-        able = tuple(target for target in TARGETS if self.chance.random() < 0.6)
-        self.says[session] = None if self.chance.random() < 0.15 else able
+        able = tuple(target for target in TARGETS if self.alike or self.chance.random() < 0.6)
+        self.says[session] = None if not self.alike and self.chance.random() < 0.15 else able
         await join(self.log, session, body=None, executors=self.said_by(session))
 
     def said_by(self, session: str) -> str | None:

@@ -91,7 +91,8 @@ def test_what_can_be_cancelled_is_found_among_what_is_unfinished(filled: psycopg
 
 
 def test_counting_queues_costs_what_is_unfinished_and_what_ended_in_a_minute(filled: psycopg.Connection) -> None:
-    assert _read(filled, "queues", {"now": NOW}) < 1_000
+    for executors in (None, ["demo.noop"]):
+        assert _read(filled, "queues", {"now": NOW, "executors": executors}) < 1_000
 
 
 def test_a_page_of_the_audit_costs_what_it_may_look_at(filled: psycopg.Connection) -> None:

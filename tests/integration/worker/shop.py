@@ -48,7 +48,7 @@ from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import Worker
 
 QUEUES = (Queue(name="critical", weight=6), Queue(name="default", weight=3), Queue(name="low", weight=1))
-LEASE = 1.2  # s: an eighth of ours is still longer than a hiccup of a busy machine
+LEASE = 2.4  # s: an eighth of ours is still longer than a hiccup of a busy machine
 PATIENCE = 40.0  # s: a process has taken more than 15 to start, on a machine that others kept busy
 AT_ONCE = RetryPolicy(max_attempts=3, backoff="fixed", initial=0, max=0)
 _ENDS = (RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)

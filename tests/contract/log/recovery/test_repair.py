@@ -75,6 +75,8 @@ from waterclock.wire.envelope import Entry, UnknownEvent, request_body
 class TellingPlay(Play):
     """As `Play`; and edits that let the runs of a job overlap, and clients whose keys and names stand in the events."""
 
+    alike = True
+
     async def deed(self) -> None:
         await (
             self.chance.choice((self.loosen, self.pause, self.trigger)) if self.chance.random() < 0.1 else super().deed
