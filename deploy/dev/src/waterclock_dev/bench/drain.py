@@ -2,19 +2,24 @@
 
 import asyncio
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, cast
 
 import msgspec
 
+from waterclock.log.commands.idempotency import Command
+from waterclock.log.commands.queues import set_paused
 from waterclock.log.reader import entry_of
 from waterclock.log.tail import tail_of
+from waterclock.model.events import QueuePaused, QueueResumed
 from waterclock_dev.bench import bare
-from waterclock_dev.bench.stage import Stage, staged
+from waterclock_dev.bench.stage import QUEUE, Stage, staged
 
 SENDERS = 16  # as many as the log's client has connections
 LOOK = 0.02  # s
 LONGEST = 120.0  # s
+OWN = "waterclock_dev.bench.noop"
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,12 +58,48 @@ async def measure(*, runs: int, slots: int, replicas: int = 0) -> Round:
         return Round(worker=runs / took, bare=runs / alone, batch=batch, events=events + 1)
 
 
-async def _request_all(stage: Stage, runs: int, *, name: str) -> None:
+class Mixed(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs a second of two worker processes, half of them for an executor of the bench's own."""
+
+    alike: float  # both have it
+    mixed: float  # one lacks it
+
+
+async def measure_mixed(*, runs: int, slots: int) -> Mixed:
+    """One round: two processes drain runs of two executors; in the second half of it one of them has but one."""
+    return Mixed(
+        alike=await _drained(runs, slots, ((OWN,), (OWN,))),
+        mixed=await _drained(runs, slots, ((OWN,), ())),
+    )
+
+
+async def _drained(runs: int, slots: int, fleet: Sequence[Sequence[str]]) -> float:
+    async with staged() as stage:
+        await _request_all(stage, runs, name="mixed", targets=("demo.noop", "bench.noop"))
+        first = await tail_of(stage.log, 0)
+        assert first is not None
+        await _tell(stage, QueuePaused)
+        async with AsyncExitStack() as working, asyncio.timeout(LONGEST):
+            for number, executors in enumerate(fleet):
+                named = {"WATERCLOCK_WORKER_NAME": f"bench-{number}"}
+                await working.enter_async_context(stage.worker(slots=slots, executors=executors, env=named))
+            await _tell(stage, QueueResumed)
+            await _emptied(stage)
+        took, _ = await _span(stage, first.seq, runs)
+        return runs / took
+
+
+async def _tell(stage: Stage, word: type[QueuePaused | QueueResumed]) -> None:
+    command = Command(id=word.__name__)
+    await set_paused(stage.log, command=command, event=word(queue=QUEUE.name, command_id=command.id))
+
+
+async def _request_all(stage: Stage, runs: int, *, name: str, targets: Sequence[str] = ("demo.noop",)) -> None:
     numbers = iter(range(runs))
 
     async def send(numbers: Iterator[int]) -> None:
         for number in numbers:
-            await stage.request("demo.noop", f"{name}-{number}")
+            await stage.request(targets[number % len(targets)], f"{name}-{number}")
 
     async with asyncio.TaskGroup() as tasks:
         for sender in range(SENDERS):

@@ -58,6 +58,14 @@ async def show_drain(*, runs: int, rounds: int, slots: int, replicas: int = 0) -
     click.echo(f"  budget: at least {SHARE:.0%} of the bare loop: {_verdict(met=found.ratio >= SHARE)}")
 
 
+async def show_mixed(*, runs: int, rounds: int, slots: int) -> None:
+    click.echo(f"\ndrain: {runs} no-op runs of two executors, two worker processes, {slots} slots each")
+    click.echo("  round   both have both runs/s   one lacks one runs/s   ratio")
+    for number in range(1, rounds + 1):
+        found = await drain.measure_mixed(runs=runs, slots=slots)
+        click.echo(f"  {number:<6}  {found.alike:20.0f}   {found.mixed:20.0f}   {found.mixed / found.alike:4.0%}")
+
+
 async def show_latency(*, samples: int, slots: int) -> None:
     click.echo(f"\nlatency: an idle worker, {samples} requests one after the other; request → executor starts")
     ours, bare = await latency.measure(samples=samples, slots=slots)

@@ -38,10 +38,14 @@ def bench(context: click.Context, quick: bool) -> None:
 @click.option("--rounds", type=click.IntRange(1), default=3)
 @click.option("--slots", type=click.IntRange(1), default=100, help="Of the worker.")
 @click.option("--replicas", type=click.IntRange(0, 4), default=0, help="That are to have what is acknowledged.")
+@click.option("--mixed", is_flag=True, help="Two processes, of which one lacks an executor of half of the runs.")
 @click.option("--quick", is_flag=True, help="One small round: to see that it works.")
-def drain(runs: int, rounds: int, slots: int, replicas: int, quick: bool) -> None:
+def drain(runs: int, rounds: int, slots: int, replicas: int, mixed: bool, quick: bool) -> None:
     """No-op runs drained by one worker process."""
     runs, rounds = (report.QUICK_RUNS, 1) if quick else (runs, rounds)
+    if mixed:
+        _measure(report.show_mixed(runs=runs, rounds=rounds, slots=slots))
+        return
     _measure(report.show_drain(runs=runs, rounds=rounds, slots=slots, replicas=replicas))
 
 
