@@ -19,6 +19,7 @@ from tests.contract.log.build import (
     finish,
     grab,
     mop,
+    past,
     run_of,
     tags_of,
     wish,
@@ -446,13 +447,12 @@ async def test_who_is_suspect_stays_so_and_one_is_granted_at_a_time(log: Log) ->
 
 async def test_a_run_that_is_given_back_tried_again_or_promoted_goes_to_who_has_its_executor(log: Log) -> None:
     reports, backups = await session(log, "reports", REPORT), await session(log, "backups", BACKUP)
-    start = await now(log, 0)
     asked = await wishes(log, BACKUP, BACKUP)
-    [late] = await wishes(log, BACKUP, first=3, ready_at=start + 5)
     one, other = (await backups.claim()).grants
-    await finish(log, ending(one, back=True), ending(other, status=None, ready_at=start + 5))
-    while await now(log, 0) < start + 10:
-        pass
+    ready_at = await now(log, 0) + 20
+    [late] = await wishes(log, BACKUP, first=3, ready_at=ready_at)
+    await finish(log, ending(one, back=True), ending(other, status=None, ready_at=ready_at))
+    await past(log, ready_at)
     await promote(log, 0, body_cancelled=CANCELLED)
     assert (await reports.claim()).grants == []
     assert len(await members(log)) == 3
