@@ -580,3 +580,27 @@ async def test_a_member_that_its_run_does_not_name_is_dropped(log: Log) -> None:
         await log.execute(key, "ZADD", key, 0, f"default\1{BACKUP}\1" + "2" + "0" * 25 + f"\1{run}")
     assert names(await backups.claim()) == [run_id]
     assert [one.split("\1")[1] for one in await members(log)] == [REPORT]
+
+
+async def test_what_was_given_back_comes_before_what_is_due_also_beyond_runs_of_others(log: Log) -> None:
+    reports, backups = await session(log, "reports", REPORT), await session(log, "backups", BACKUP)
+    first = await wishes(log, BACKUP, BACKUP, REPORT, BACKUP)
+    held = {grant.run_id: grant for grant in [*(await backups.claim()).grants, *(await reports.claim()).grants]}
+    for run_id in first:
+        await finish(log, ending(held[run_id], back=True))
+    await wishes(log, BACKUP, first=5)
+    given_back = [run_id for run_id in first if run_id != first[2]]
+    assert names(await backups.claim(3)) == given_back
+
+
+async def test_all_that_lies_aside_for_a_session_comes_before_what_is_due(log: Log) -> None:
+    """Of one executor there is more than its share of what a claim looks up at once."""
+    names_of = [f"e{number}" for number in range(30)]
+    nothing, all_of_them = await session(log, "nothing"), await session(log, "all", *names_of)
+    asked = await wishes(log, *["e0"] * 20, *names_of[1:])
+    await nothing.claim(100)
+    assert len(await members(log)) == len(asked)
+    late = await wishes(log, *["e0"] * 10, first=len(asked) + 1)
+    granted = names(await all_of_them.claim(len(asked) + 1))
+    assert set(granted) == {*asked, late[0]}
+    assert [run_id for run_id in granted if run_id in asked[:20]] == asked[:20]

@@ -22,7 +22,7 @@
 -- answer given again), job}, credits, looked, wake: last id of the doorbell, next_at: ms when the next delayed
 -- run is ready, 0 for none, and more: whether anything is left that the session can run, or that nobody has looked at.
 
-local VISITS = 1000 -- entries looked at beyond the slots: a purge of dropped ones goes on in the next claim
+local VISITS_MOST = P.slots + 1000 -- entries looked at: a purge of dropped ones goes on in the next claim
 
 local AHEAD = 50 -- entries read at once where some were set aside
 
@@ -109,6 +109,8 @@ end
 
 local suspects_wanted = P.suspects
 
+local visits = 0 -- entries, and members of `aside`, that were looked at
+
 local prefix_cause = ',"cause":"' .. P.partition .. '-'
 
 -- `since`: ms when it began to stand in its queue.
@@ -178,38 +180,43 @@ if some_aside then
     return counted
   end
 
-  -- The first members of the groups of a queue, at most so many: of its suspects, or of the others.
+  -- The first members of some groups, at most so many: of suspects, or of the others. And the groups that may have more.
   local function first_aside(groups, suspects, wanted)
     local low, high = suspects and '0' or '1', suspects and '1' or '3'
-    local each, found = math.min(wanted, math.max(1, math.floor(ASIDE_MOST / #groups))), {}
+    local each, found, fuller = math.min(wanted, math.max(1, math.floor(ASIDE_MOST / #groups))), {}, {}
     for _, prefix in ipairs(groups) do
       local members = call('ZRANGEBYLEX', K.aside, '[' .. prefix .. low, '(' .. prefix .. high, 'LIMIT', 0, each)
       for _, member in ipairs(members) do found[#found + 1] = {string.sub(member, #prefix + 1), member} end
+      if #members == each then fuller[#fuller + 1] = prefix end
     end
     if #groups > 1 then table.sort(found, function(one, other) return one[1] < other[1] end) end
     local members = {}
     for place = 1, math.min(wanted, #found) do members[place] = found[place][2] end
-    return members
+    return members, #found > wanted and groups or fuller
   end
 
   -- As `take`, of what lies aside: of suspects, or of the others.
   take_aside = function(one, suspects, wanted)
-    if wanted <= 0 or #one.groups == 0 then return 0 end
-    local members = first_aside(one.groups, suspects, wanted)
-    local runs = recall_aside(members)
-    local found = read_fields(K.specs, runs)
-    for place, run in ipairs(runs) do
-      local record = records[run]
-      if is_aside(record, members[place]) then
-        if why_barred(record) or not found[place] then
-          end_unstarted(run, record)
-        else
-          grant(run, record, found[place], aside_since(members[place]))
+    local most, gone, groups = #grants + wanted, 0, one.groups
+    while #grants < most and #groups > 0 and visits < VISITS_MOST do
+      local members
+      members, groups = first_aside(groups, suspects, most - #grants)
+      local runs = recall_aside(members)
+      local found = read_fields(K.specs, runs)
+      for place, run in ipairs(runs) do
+        local record = records[run]
+        if is_aside(record, members[place]) then
+          if why_barred(record) or not found[place] then
+            end_unstarted(run, record)
+          else
+            grant(run, record, found[place], aside_since(members[place]))
+          end
         end
       end
+      in_pieces('ZREM', K.aside, members)
+      gone, visits = gone + #members, visits + #members
     end
-    in_pieces('ZREM', K.aside, members)
-    return #members
+    return gone
   end
 
   -- End those of some members of `aside` that nobody else may ever meet: barred, or not to be started by anybody.
@@ -277,44 +284,47 @@ end
 
 local parted, ahead = 0, 0 -- runs that were set aside; entries to be read beyond what is wanted, for some will be
 
--- Take the oldest entries of a stream until so many are granted: set aside what the session cannot run, end what cannot
--- start, drop what does not count. Returns how many entries went.
+-- Take the oldest entries of a stream until so many are granted, or none is left: set aside what the session cannot run,
+-- end what cannot start, drop what does not count. Returns how many entries went.
 local function take(one, place, wanted)
-  if wanted <= 0 or parted == ASIDE_MOST then return 0 end
-  local stream = one.streams[place]
-  local entries = call('XRANGE', stream, '-', '+', 'COUNT', math.max(wanted, ahead))
-  if #entries == 0 then return 0 end
-  local runs, ids = {}, {}
-  for at, entry in ipairs(entries) do runs[at], ids[at] = entry[2][2], entry[1] end
-  recall(runs)
-  local found, most, taken = read_fields(K.specs, runs), #grants + wanted, 0
-  for at, run in ipairs(runs) do
-    if #grants == most or parted == ASIDE_MOST then break end
-    taken = at
-    local record = records[run]
-    if record and ruined[run] then
-      die_standing(run, record)
-    elseif record and record[STATE] == 'queued' and record[ENTRY] == ids[at] and record[PLACE] == place
-      and record[QUEUE] == one.name then
-      local spec = found[at]
-      local executor = sorts and spec and executor_in(spec)
-      if why_barred(record) or not spec then
-        end_unstarted(run, record)
-      elseif executor and not able[executor] and not can_run(executor) then
-        set_aside(run, record, executor)
-        parted, ahead = parted + 1, AHEAD
-      else
-        grant(run, record, spec, tonumber(string.match(ids[at], '^%d+')))
+  local stream, most, gone = one.streams[place], #grants + wanted, 0
+  while #grants < most and parted < ASIDE_MOST and visits < VISITS_MOST do
+    local count = math.max(most - #grants, ahead)
+    local entries = call('XRANGE', stream, '-', '+', 'COUNT', count)
+    if #entries == 0 then break end
+    local runs, ids = {}, {}
+    for at, entry in ipairs(entries) do runs[at], ids[at] = entry[2][2], entry[1] end
+    recall(runs)
+    local found, taken = read_fields(K.specs, runs), 0
+    for at, run in ipairs(runs) do
+      if #grants == most or parted == ASIDE_MOST then break end
+      taken = at
+      local record = records[run]
+      if record and ruined[run] then
+        die_standing(run, record)
+      elseif record and record[STATE] == 'queued' and record[ENTRY] == ids[at] and record[PLACE] == place
+        and record[QUEUE] == one.name then
+        local spec = found[at]
+        local executor = sorts and spec and executor_in(spec)
+        if why_barred(record) or not spec then
+          end_unstarted(run, record)
+        elseif executor and not able[executor] and not can_run(executor) then
+          set_aside(run, record, executor)
+          parted, ahead = parted + 1, AHEAD
+        else
+          grant(run, record, spec, tonumber(string.match(ids[at], '^%d+')))
+        end
       end
     end
+    -- The first of the stream can be cut: 0.05 us an entry, where XDEL takes 0.8 (Valkey) to 3 (Redis).
+    call('XTRIM', stream, 'MINID', '=', id_after(ids[taken]))
+    gone, visits = gone + taken, visits + taken
+    if #entries < count then break end
   end
-  -- They were the first of the stream, so it can be cut: 0.05 us an entry, where XDEL takes 0.8 (Valkey) to 3 (Redis).
-  if taken > 0 then call('XTRIM', stream, 'MINID', '=', id_after(ids[taken])) end
-  return taken
+  return gone
 end
 
-local visits = 0
-while #grants < P.slots and visits < P.slots + VISITS and parted < ASIDE_MOST do
+while #grants < P.slots and visits < VISITS_MOST and parted < ASIDE_MOST do
   local visits_before, parted_before, granted_before, credits_before = visits, parted, #grants, {unpack(credits)}
   share_out(P.slots - #grants)
   for _, one in ipairs(contenders) do
@@ -329,7 +339,6 @@ while #grants < P.slots and visits < P.slots + VISITS and parted < ASIDE_MOST do
       others = others + take(one, 'again', most - #grants)
       others = others + take(one, 'due', most - #grants)
       one.left, one.suspects, one.wanted, one.granted = one.left - others, one.suspects - suspects, 0, #grants - before
-      visits = visits + suspects + others
     end
   end
   if parted > parted_before and not P.strict then
