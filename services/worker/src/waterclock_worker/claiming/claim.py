@@ -92,7 +92,7 @@ class Claimer:
         self._credits = [QueueCredit(name=queue.name, weight=queue.weight) for queue in queues]
         self._strict = strict
         self._executors = executors
-        self._looked = 0  # at runs that lie aside, in turn with each claim
+        self._looked = int(fraction() * (1 << 30))  # at runs that lie aside, in turn with each claim; others elsewhere
         self._most = min(CLAIM_MOST, max(HALVED_FROM, running.slots // 2))
         self._lease = lease
         self._clock = clock

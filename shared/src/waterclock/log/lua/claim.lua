@@ -11,7 +11,7 @@
 -- P.suspects        of these at most so many that were lost often: who holds one takes no other
 -- P.queues          {name, weight, credit}: the session's standing in the weighted round
 -- P.executors       names of those that it can run, as requests encode them, between bytes '\1'; nil: it does not say
--- P.looked          how many of the members of `aside` were looked at, as the last claim returned it
+-- P.looked          where to look on at the members of `aside`, as the last claim returned it; anywhere at first
 -- P.strict          true: the queues in the given order instead, each until it is empty
 -- P.body            of RunStarted, without runId, jobId, attempt, fence, cause
 -- P.body_cancelled  of RunCancelled, without runId, jobId, reason, attempt, fence
@@ -24,11 +24,11 @@
 
 local VISITS_MOST = P.slots + 1000 -- entries looked at: a purge of dropped ones goes on in the next claim
 
-local AHEAD = 50 -- entries read at once where some were set aside
+local AHEAD = 50 -- entries read at once, at most, beyond what is wanted, where some were set aside
 
 local GROUPS_MOST = 100 -- of `aside`, of each queue, before the session's own names are fewer to look up
 
-local LOOKED_AT = 10 -- members of `aside` that each claim looks at
+local LOOKED_AT, LOOKED_AT_IDLE = 10, 50 -- members of `aside` that a claim looks at; one that has nothing else to do
 
 local seat = call('HGET', K.sessions, P.session)
 local renewal, claimed = string.match(seat or '-1 0', '^(%-?%d+) (%d+)')
@@ -220,10 +220,10 @@ if some_aside then
   end
 
   -- End those of some members of `aside` that nobody else may ever meet: barred, or not to be started by anybody.
-  look_aside = function()
+  look_aside = function(most)
     local count = call('ZLEXCOUNT', K.aside, '-', '+')
-    local from = looked < count and looked or 0
-    local members, gone_by = call('ZRANGE', K.aside, from, from + LOOKED_AT - 1), {}
+    local from = count > 0 and looked % count or 0
+    local members, gone_by = call('ZRANGE', K.aside, from, from + most - 1), {}
     local runs = recall_aside(members)
     local found = read_fields(K.specs, runs)
     for place, run in ipairs(runs) do
@@ -239,6 +239,7 @@ if some_aside then
     end
     in_pieces('ZREM', K.aside, gone_by)
     looked = from + #members - #gone_by
+    return #gone_by > 0
   end
 end
 
@@ -251,7 +252,7 @@ for place, queue in ipairs(P.queues) do
     local left = call('XLEN', streams.again) + call('XLEN', streams.due) + aside.others
     if left + suspects > 0 then
       contenders[#contenders + 1] = {place = place, streams = streams, weight = queue.weight, left = left,
-        suspects = suspects, wanted = 0, most = math.huge, granted = 0, name = queue.name, groups = aside.groups}
+        suspects = suspects, wanted = 0, most = math.huge, granted = 0, ahead = 0, name = queue.name, groups = aside.groups}
     end
   end
 end
@@ -282,22 +283,23 @@ local function share_out(slots)
   end
 end
 
-local parted, ahead = 0, 0 -- runs that were set aside; entries to be read beyond what is wanted, for some will be
+local parted, stuck = 0, 0 -- runs that were set aside; queues whose next run is to be, by a later claim
 
 -- Take the oldest entries of a stream until so many are granted, or none is left: set aside what the session cannot run,
 -- end what cannot start, drop what does not count. Returns how many entries went.
+-- A queue whose next run can only be set aside by a later claim is over for this one, and in strict order so are all.
 local function take(one, place, wanted)
   local stream, most, gone = one.streams[place], #grants + wanted, 0
-  while #grants < most and parted < ASIDE_MOST and visits < VISITS_MOST do
-    local count = math.max(most - #grants, ahead)
+  while #grants < most and visits < VISITS_MOST and not one.stuck and not (P.strict and stuck > 0) do
+    local count = math.max(most - #grants, one.ahead)
     local entries = call('XRANGE', stream, '-', '+', 'COUNT', count)
     if #entries == 0 then break end
     local runs, ids = {}, {}
     for at, entry in ipairs(entries) do runs[at], ids[at] = entry[2][2], entry[1] end
     recall(runs)
-    local found, taken = read_fields(K.specs, runs), 0
+    local found, taken, parted_before = read_fields(K.specs, runs), 0, parted
     for at, run in ipairs(runs) do
-      if #grants == most or parted == ASIDE_MOST then break end
+      if #grants == most then break end
       taken = at
       local record = records[run]
       if record and ruined[run] then
@@ -309,23 +311,28 @@ local function take(one, place, wanted)
         if why_barred(record) or not spec then
           end_unstarted(run, record)
         elseif executor and not able[executor] and not can_run(executor) then
+          if parted == ASIDE_MOST then
+            one.stuck, stuck, taken = true, stuck + 1, at - 1
+            break
+          end
           set_aside(run, record, executor)
-          parted, ahead = parted + 1, AHEAD
+          parted = parted + 1
         else
           grant(run, record, spec, tonumber(string.match(ids[at], '^%d+')))
         end
       end
     end
+    if parted > parted_before then one.ahead = math.min(AHEAD, 2 * taken) end -- of large requests half may be read in vain
     -- The first of the stream can be cut: 0.05 us an entry, where XDEL takes 0.8 (Valkey) to 3 (Redis).
-    call('XTRIM', stream, 'MINID', '=', id_after(ids[taken]))
+    if taken > 0 then call('XTRIM', stream, 'MINID', '=', id_after(ids[taken])) end
     gone, visits = gone + taken, visits + taken
     if #entries < count then break end
   end
   return gone
 end
 
-while #grants < P.slots and visits < VISITS_MOST and parted < ASIDE_MOST do
-  local visits_before, parted_before, granted_before, credits_before = visits, parted, #grants, {unpack(credits)}
+while #grants < P.slots and visits < VISITS_MOST do
+  local visits_before, unfit_before, granted_before, credits_before = visits, parted + stuck, #grants, {unpack(credits)}
   share_out(P.slots - #grants)
   for _, one in ipairs(contenders) do
     one.granted = 0
@@ -339,19 +346,20 @@ while #grants < P.slots and visits < VISITS_MOST and parted < ASIDE_MOST do
       others = others + take(one, 'again', most - #grants)
       others = others + take(one, 'due', most - #grants)
       one.left, one.suspects, one.wanted, one.granted = one.left - others, one.suspects - suspects, 0, #grants - before
+      if one.stuck then one.left, one.suspects = 0, 0 end
     end
   end
-  if parted > parted_before and not P.strict then
+  if parted + stuck > unfit_before and not P.strict then
     -- As though what was granted had been all: what was set aside costs its queue no credit.
     credits = credits_before
     for _, one in ipairs(contenders) do one.most, one.left = one.granted, one.left + one.granted end
     share_out(#grants - granted_before)
     for _, one in ipairs(contenders) do one.wanted, one.most, one.left = 0, math.huge, one.left - one.granted end
   end
-  if visits == visits_before then break end
+  if visits == visits_before or (P.strict and stuck > 0) then break end
 end
 
-if some_aside then look_aside() end
+local ended_aside = some_aside and look_aside(visits == 0 and LOOKED_AT_IDLE or LOOKED_AT)
 if parted > 0 then
   in_pieces('ZADD', K.aside, shelved)
   changed_meta[#changed_meta + 1] = 'aside'
@@ -363,6 +371,6 @@ if #grants > 0 then
   changed_meta[#changed_meta + 1] = 'fence'
   changed_meta[#changed_meta + 1] = fence
 end
-local more = woken or parted == ASIDE_MOST
+local more = woken or parted == ASIDE_MOST or ended_aside
 for _, one in ipairs(contenders) do more = more or left_of(one) > 0 end
 return close(more)
