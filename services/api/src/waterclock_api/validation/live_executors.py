@@ -100,9 +100,13 @@ class LiveExecutors:
         return {session: LiveSession(executors, queues.get(session)) for session, executors in found.items()}
 
     async def _queues_of(self, partition: int, sessions: Collection[str]) -> Mapping[str, frozenset[str]]:
-        """Which queues the sessions serve, which never changes; those that are not known yet are left out."""
+        """Which queues the sessions serve; those that are not known yet are left out.
+
+        What a session announced never changes; what is known by its worker's name is asked again each time.
+        """
         before = self._queues.get(partition, {})
         known = {session: before[session] for session in sessions if session in before}
+        by_name: dict[str, frozenset[str]] = {}
         unknown = [session for session in sessions if session not in before]
         if unknown and self._projected.listening.is_set():  # else Postgres is probably away
             try:
@@ -110,8 +114,10 @@ class LiveExecutors:
                     with within(connection, _POSTGRES):
                         asked = statement("session_queues", "waterclock_api")
                         cursor = await connection.execute(asked, {"sessions": unknown})
-                        known |= {session: frozenset(queues) for session, queues in await cursor.fetchall()}
+                        rows = await cursor.fetchall()
+                        known |= {session: frozenset(queues) for session, queues, announced in rows if announced}
+                        by_name = {session: frozenset(queues) for session, queues, announced in rows if not announced}
             except (psycopg.Error, PoolTimeout):
                 pass
         self._queues[partition] = known
-        return known
+        return known | by_name

@@ -86,7 +86,7 @@ def _is_had(
 async def _queues_of(connection: Connection, sessions: Mapping[str, object]) -> dict[str, frozenset[str]]:
     asked = statement("session_queues", "waterclock_api")
     rows = await (await connection.execute(asked, {"sessions": list(sessions)})).fetchall()
-    return {session: frozenset(queues) for session, queues in rows}
+    return {session: frozenset(queues) for session, queues, _ in rows}
 
 
 def _told(executor: str, one: _Lacked) -> str:
