@@ -1,6 +1,6 @@
 """Runs that lie aside, and the scripts of the release before: those know of no such place, and lose nothing there."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -10,6 +10,7 @@ from tests.contract.log.commands.test_aside import BACKUP, REPORT, members, name
 from tests.contract.log.recovery.test_repair import halt, repair_all
 from tests.support.previous import previous
 from waterclock.log.client import Log
+from waterclock.log.clock import now
 from waterclock.log.commands.aside import executors_by_session, return_aside
 from waterclock.log.commands.attempts import QueueCredit
 from waterclock.log.commands.bodies import body_of, part
@@ -140,3 +141,19 @@ async def test_a_repair_of_it_leaves_members_that_count_for_nothing(log: Log, mo
     assert await members(log) == []
     assert await executors_by_session(log, 0) == {"backups": {BACKUP}}
     assert {grant.attempt for grant in claimed.grants} == {1}
+
+
+async def test_one_of_the_release_before_is_seen_also_where_the_clock_was_set_back(log: Log) -> None:
+    """The partition's clock stands still then, until that of its server has caught up."""
+    meta = log.keys.partition(0, "meta")
+    await log.execute(meta, "HSET", meta, "clock", await now(log, 0) + 3_600_000)
+    reports = await session(log, "reports", REPORT)
+    await reports.claim()
+    await join_as_before(log)
+    [run_id] = await wishes(log, BACKUP)
+    seconds, micros = cast("list[bytes]", await log.execute(meta, "TIME"))
+    a_look_ago = int(seconds) * 1000 + int(micros) // 1000 - 1_001
+    at, _ = cast("bytes", await log.execute(meta, "HGET", meta, "announcing")).split()
+    assert int(at) <= a_look_ago + 60_000, "it is told by the server's clock"
+    await log.execute(meta, "HSET", meta, "announcing", f"{a_look_ago} 1")
+    assert names(await reports.claim()) == [run_id]

@@ -97,7 +97,8 @@ local LOOK_MS = 1000 -- sessions of a release before come and go without a word
 -- in `meta`. A look drops from `announced` whom others swept, who know of no such key.
 local function all_announce(session, executors, seen)
   local at, answer = string.match(seen or '', '^(%d+) ([01])$')
-  if at and now >= tonumber(at) and now < at + LOOK_MS then return answer == '1' end
+  local reading = time[1] * 1000 + math.floor(time[2] / 1000) -- `now` stands still where the clock was set back
+  if at and reading >= tonumber(at) and reading < at + LOOK_MS then return answer == '1' end
   local members, dropped, all = {}, {}, 1
   for _, member in ipairs(call('ZRANGE', K.announced, 0, -1)) do members[string.match(member, '^[^\1]*')] = member end
   if members[session] ~= session .. executors then
@@ -114,7 +115,7 @@ local function all_announce(session, executors, seen)
   for _, member in pairs(members) do dropped[#dropped + 1] = member end
   in_pieces('ZREM', K.announced, dropped)
   changed_meta[#changed_meta + 1] = 'announcing'
-  changed_meta[#changed_meta + 1] = string.format('%d %d', now, all)
+  changed_meta[#changed_meta + 1] = string.format('%d %d', reading, all)
   return all == 1
 end
 
