@@ -48,6 +48,7 @@ async def test_a_broker_that_never_found_its_server_can_be_stopped(own_valkey: O
     async with asyncio.timeout(DEADLINE):
         await broker.start()
         await broker.stop()
+    assert "begin to read messages" not in {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def test_a_server_that_goes_away_in_the_start_is_no_traceback(
