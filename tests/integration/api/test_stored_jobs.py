@@ -22,7 +22,7 @@ from waterclock.model.events import ExecutorSpec
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool
 from waterclock_api.operator.diagnostics import schemas
 from waterclock_api.operator.diagnostics.checks import Finding
-from waterclock_api.validation import findings, stored_jobs
+from waterclock_api.validation import stored_jobs, unfit_jobs
 from waterclock_api.validation.executors import executors_of_workers
 from waterclock_api.validation.stored_jobs import StoredJobs
 from waterclock_api.validation.values import stored_flaws
@@ -151,7 +151,7 @@ async def test_while_two_releases_announce_in_turn_nothing_is_checked_and_then_t
                 await api.worker(spec, NOOP, name=f"w{number}")
                 await api.caught_up()
                 await by[0].look(by[1])
-        assert (await findings.checks(by[1])).get("demo.sleep") is None
+        assert (await unfit_jobs.checks(by[1])).get("demo.sleep") is None
 
         await api.worker(SHORT, NOOP, name="new")
         await checked(api, by)
@@ -177,8 +177,8 @@ async def test_a_disabled_job_is_known_and_does_not_alarm_and_a_deleted_one_is_f
         assert (await api.http.delete(f"{JOBS}/{job_id}")).status_code == 204
         assert [one.level for one in await doctor(api)] == ["ok"]
         await checked(api, by)
-        assert await findings.changed(by[1], 10) == ([], [])
-        assert await findings.unfit_jobs(by[1]) == []
+        assert await unfit_jobs.changed(by[1], 10) == ([], [])
+        assert await unfit_jobs.page_of(by[1]) == []
 
 
 async def test_a_job_that_is_changed_and_still_does_not_fit_stays_found(rig: MakeRig) -> None:
@@ -208,7 +208,7 @@ async def test_many_jobs_are_checked_page_by_page_and_whoever_comes_next_goes_on
             connection.execute(MANY, [count])
         await by[0].look(by[1])
         assert await by[0].look(by[1])
-        (part,) = [one for one in (await findings.checks(by[1])).values() if one.executor == "demo.sleep"]
+        (part,) = [one for one in (await unfit_jobs.checks(by[1])).values() if one.executor == "demo.sleep"]
         assert (part.looked, part.has_ended) == (150, False)
 
         await checked(api, next_one)
@@ -221,10 +221,10 @@ async def test_many_jobs_are_checked_page_by_page_and_whoever_comes_next_goes_on
 
 async def test_of_two_who_check_the_same_page_one_gets_on(rig: MakeRig) -> None:
     async with rig() as api, checking(api) as by:
-        await findings.begin(by[1], "demo.sleep", "d")
-        of = (await findings.checks(by[1]))["demo.sleep"]
-        first = await findings.advance(by[1], of, "a", looked_at=["a"], found=[], untold=0)
-        second = await findings.advance(by[1], of, "a", looked_at=["a"], found=[], untold=0)
+        await unfit_jobs.begin(by[1], "demo.sleep", "d")
+        of = (await unfit_jobs.checks(by[1]))["demo.sleep"]
+        first = await unfit_jobs.advance(by[1], of, "a", looked_at=["a"], found=[], untold=0)
+        second = await unfit_jobs.advance(by[1], of, "a", looked_at=["a"], found=[], untold=0)
         assert (first is None, second is None) == (False, True)
 
 
@@ -292,7 +292,7 @@ async def test_a_parameter_that_nobody_takes_any_more_is_named_without_its_value
         assert ("/invokeParams/password" in said, SECRET in said) == (True, False)
 
 
-async def test_findings_go_with_the_executor_that_nobody_has_announced(rig: MakeRig) -> None:
+async def test_unfit_jobs_go_with_the_executor_that_nobody_has_announced(rig: MakeRig) -> None:
     """As after a restore from a time before it."""
     async with rig() as api, checking(api) as by:
         await _stored(api, seconds=5)
@@ -302,7 +302,7 @@ async def test_findings_go_with_the_executor_that_nobody_has_announced(rig: Make
             connection.execute("DELETE FROM executors WHERE key = 'demo.sleep'")
         await checked(api, by)
         assert [one.level for one in await doctor(api)] == ["ok"]
-        assert "demo.sleep" not in await findings.checks(by[1])
+        assert "demo.sleep" not in await unfit_jobs.checks(by[1])
 
 
 async def test_one_process_checks_and_another_does_when_that_one_ends(

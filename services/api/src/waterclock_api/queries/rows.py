@@ -33,7 +33,7 @@ from waterclock_api.schemas.responses import (
     Step,
 )
 from waterclock_api.validation.announced_places import Announced, Target, places_of
-from waterclock_api.validation.notes import of_findings
+from waterclock_api.validation.notes import of_unfit
 
 Row = Sequence[Any]
 
@@ -50,7 +50,7 @@ def job_of(row: Row, now: int) -> Job:
         is_running=is_running,
         last_run=_last_run(last) if last[0] is not None else None,
         since=max(now, mark),
-        notes=of_findings(flaws or ()),
+        notes=of_unfit(flaws or ()),
     )
 
 

@@ -128,8 +128,8 @@ def notes_of_definition(registry: Registry, definition: Definition) -> tuple[Not
     )
 
 
-def of_findings(flaws: Iterable[Mapping[str, str]]) -> tuple[Note, ...]:
-    """What was found of a stored job when workers announced another schema, as `findings.py` wrote it."""
+def of_unfit(flaws: Iterable[Mapping[str, str]]) -> tuple[Note, ...]:
+    """What was found of a stored job when workers announced another schema, as `unfit_jobs.py` wrote it."""
     return bounded(_failing(one["pointer"], one["message"]) for one in flaws)
 
 

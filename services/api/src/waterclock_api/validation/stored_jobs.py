@@ -1,7 +1,7 @@
 """Stored jobs beside the schemas that workers announce: each schema that is new is tried on them once.
 
-    executors, as announced ── the same at two looks ──► a check of its jobs, a page at a time ──► findings
-    jobs with findings that were changed ─────────────────────────────────────────────────────► looked at again
+    executors, as announced ── the same at two looks ──► a check of its jobs, a page at a time ──► unfit jobs
+    unfit jobs that were changed ─────────────────────────────────────────────────────────────► looked at again
 
 Of an executor counts what the last worker announced, as where a job is written. During a rollout both schemas may come
 in turn: what is not the same at two looks waits. Who checks is one process, as long as it holds a lock; where it
@@ -27,10 +27,10 @@ from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.statements import statement
 from waterclock_api.http.flaw_limits import bounded
 from waterclock_api.limits.thread_turns import in_thread
-from waterclock_api.validation import findings
+from waterclock_api.validation import unfit_jobs
 from waterclock_api.validation.check_budget import CheckBudget
 from waterclock_api.validation.executors import by_name, executors_of_workers
-from waterclock_api.validation.findings import Checked, Ended, Misfit, StoredParams
+from waterclock_api.validation.unfit_jobs import Checked, Ended, Misfit, StoredParams
 from waterclock_api.validation.values import AT_ONCE, BESIDE, stored_flaws
 
 LOOK_EVERY = (
@@ -46,7 +46,7 @@ FLAWS_KEPT = 20  # of a job
 LOGGED = 20  # jobs named in a line
 EXECUTORS_MOST = 50  # told by the metric
 _RULES = 1
-"""Raised when the same schema and parameters give other findings than before: all is checked again."""
+"""Raised when the same schema and parameters give another answer than before: all is checked again."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class StoredJobs:
             await asyncio.sleep(self._every)
 
     async def _keep(self, connection: Connection) -> None:
-        while not await findings.take(connection):
+        while not await unfit_jobs.take(connection):
             self._outage.over()
             await asyncio.sleep(self._every)
         while True:
@@ -103,19 +103,19 @@ class StoredJobs:
     async def look(self, connection: Connection) -> bool:
         """Check what there is to check, a bounded part of it; whether more is left."""
         await self._read(connection)
-        checked = await findings.checks(connection)
+        checked = await unfit_jobs.checks(connection)
         more = False
         for key, known in self._settled.items():
             of = checked.get(key)
             if of is None or of.digest != known.digest:
-                await findings.begin(connection, key, known.digest)
+                await unfit_jobs.begin(connection, key, known.digest)
                 of = Checked(key, known.digest, "", 0, 0, 0, 0, has_ended=False)
             if not of.has_ended:
                 more = await self._check(connection, known, of) or more
         if checked.keys() - {known.spec.key for known in self._names.values()}:
-            await findings.forget_others(connection)
+            await unfit_jobs.forget_others(connection)
         more = await self._look_again(connection) or more
-        told = await findings.counted(connection, EXECUTORS_MOST)
+        told = await unfit_jobs.counted(connection, EXECUTORS_MOST)
         catalog.UNFIT_JOBS.replace({(key,): count for key, count in told.items()})
         return more
 
@@ -133,12 +133,12 @@ class StoredJobs:
     async def _check(self, connection: Connection, known: _Known, of: Checked) -> bool:
         """Some pages of an executor's jobs; whether there are more."""
         for _ in range(PAGES):
-            jobs = await findings.jobs_to_check(connection, known.targets, of.reached, PAGE)
+            jobs = await unfit_jobs.jobs_to_check(connection, known.targets, of.reached, PAGE)
             units = BESIDE if of.untold < SLOW_MOST else AT_ONCE
             page = await in_thread(_looked, jobs, dict.fromkeys(known.targets, known), units)
             is_last = len(jobs) < PAGE and len(page.looked_at) == len(jobs)
             through = page.looked_at[-1] if page.looked_at else of.reached
-            stands = await findings.advance(
+            stands = await unfit_jobs.advance(
                 connection,
                 of,
                 through,
@@ -158,11 +158,11 @@ class StoredJobs:
 
     async def _look_again(self, connection: Connection) -> bool:
         """Look at jobs that were found, and have changed; whether there are more."""
-        jobs, gone = await findings.changed(connection, PAGE)
+        jobs, gone = await unfit_jobs.changed(connection, PAGE)
         if not jobs and not gone:
             return False
         page = await in_thread(_looked, jobs, self._names, BESIDE)
-        await findings.replace(connection, [*page.looked_at, *gone], page.found)
+        await unfit_jobs.replace(connection, [*page.looked_at, *gone], page.found)
         await asyncio.sleep(page.seconds)
         return len(jobs) + len(gone) == PAGE or len(page.looked_at) < len(jobs)
 
@@ -202,7 +202,7 @@ def _looked(jobs: Sequence[StoredParams], names: Mapping[str, _Known], units: in
             flaws, budget.in_part = (), True
         untold += budget.in_part
         if flaws:
-            found.append(findings.misfit(job, known.spec.key, flaws[:FLAWS_KEPT]))
+            found.append(unfit_jobs.misfit(job, known.spec.key, flaws[:FLAWS_KEPT]))
     if failed is not None:  # without the text of the error: it may hold parameters
         about = {"job": failed[0].job_id, "invokeTarget": failed[0].target, "error": type(failed[1]).__name__}
         _log.error("stored job not checked", extra=about)
@@ -213,7 +213,7 @@ async def _tell(connection: Connection, of: Checked, ended: Ended) -> None:
     """The one line of a schema that is checked; none where all fits, and did."""
     about = {"executor": of.executor, "schema": of.digest[:12], "looked_at": ended.looked}
     if ended.unfit:
-        named = await findings.unfit_jobs(connection, of.executor, limit=LOGGED)
+        named = await unfit_jobs.page_of(connection, of.executor, limit=LOGGED)
         told = sorted(
             f"{one.named}: {', '.join(dict.fromkeys(flaw['pointer'] for flaw in one.flaws))}" for one in named
         )

@@ -1,6 +1,6 @@
 """Stored jobs that a schema does not fit any more, and the checks that found them, in Postgres.
 
-A finding holds while its job names the same executor and has the same parameters: readers compare, so that an edit is
+An entry holds while its job names the same executor and has the same parameters: readers compare, so that an edit is
 seen at once. Whoever checks moves a check on from where it stood, in the transaction that writes what was found: of
 two who do the same only one gets on.
 """
@@ -16,7 +16,7 @@ from waterclock.model.errors import Flaw
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 
-NAMED = 1_000  # jobs in a page of findings
+NAMED = 1_000  # jobs in a page
 _PACKAGE = "waterclock_api"
 
 
@@ -140,14 +140,14 @@ async def advance(
 
 
 async def changed(connection: Connection, limit: int) -> tuple[list[StoredParams], list[str]]:
-    """Some of the jobs with findings that have changed since, as they are; and the ids of those that are gone."""
-    cursor = await connection.execute(statement("changed_findings", _PACKAGE), {"limit": limit})
+    """Some of the unfit jobs that have changed since, as they are; and the ids of those that are gone."""
+    cursor = await connection.execute(statement("changed_unfit", _PACKAGE), {"limit": limit})
     rows = await cursor.fetchall()
     return [StoredParams(*row) for row in rows if row[4] is not None], [row[0] for row in rows if row[4] is None]
 
 
 async def replace(connection: Connection, looked_at: Sequence[str], found: Sequence[Misfit]) -> None:
-    """Have these findings of some jobs, and no others."""
+    """Have of some jobs these as unfit, and no others."""
     async with connection.transaction():
         await _put(connection, looked_at, found)
 
@@ -162,7 +162,7 @@ async def counted(connection: Connection, limit: int) -> dict[str, int]:
     return dict(await (await connection.execute(statement("count_unfit", _PACKAGE), {"limit": limit})).fetchall())
 
 
-async def unfit_jobs(
+async def page_of(
     connection: Connection, executor: str | None = None, *, after: str = "", limit: int = NAMED
 ) -> list[UnfitJob]:
     wanted = {"executor": executor, "after": after, "limit": limit}
@@ -176,7 +176,7 @@ async def unfit_jobs(
 async def _put(connection: Connection, looked_at: Sequence[str], found: Sequence[Misfit]) -> None:
     unfit = {one.job_id for one in found}
     if fits := [job_id for job_id in looked_at if job_id not in unfit]:
-        await connection.execute(statement("forget_findings", _PACKAGE), {"job_ids": fits})
+        await connection.execute(statement("forget_unfit", _PACKAGE), {"job_ids": fits})
     if found:
         rows: dict[str, Any] = {"rows": msgspec.json.encode(found).decode()}
-        await connection.execute(statement("write_findings", _PACKAGE), rows)
+        await connection.execute(statement("write_unfit", _PACKAGE), rows)

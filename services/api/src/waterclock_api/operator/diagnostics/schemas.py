@@ -8,8 +8,8 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.store.readmodels.shadow_tables import home
 from waterclock_api.operator.diagnostics.checks import Finding, ok, problem, warning
-from waterclock_api.validation import findings
-from waterclock_api.validation.findings import UnfitJob
+from waterclock_api.validation import unfit_jobs
+from waterclock_api.validation.unfit_jobs import UnfitJob
 
 CHECK = "schemas"
 MOST = 1000  # jobs that are named
@@ -21,7 +21,7 @@ async def of_jobs(connection: Connection) -> AsyncGenerator[Finding]:
     if not await _is_migrated(connection):
         return
     named, more, disabled, after = 0, 0, 0, ""
-    while page := await findings.unfit_jobs(connection, after=after):
+    while page := await unfit_jobs.page_of(connection, after=after):
         after = page[-1].job_id
         for one in sorted(page, key=lambda one: one.named):
             if not one.enabled:
@@ -38,7 +38,7 @@ async def of_jobs(connection: Connection) -> AsyncGenerator[Finding]:
 
 async def _checked(connection: Connection, *, fits: bool, disabled: int) -> str:
     """How much was looked at, and by which schemas it cannot be told."""
-    checks = (await findings.checks(connection)).values()
+    checks = (await unfit_jobs.checks(connection)).values()
     said = f"{sum(one.looked for one in checks)} job(s) were checked by the schemas that workers announced last"
     parts = [said + (", and all fit" if fits and not disabled else "")]
     if disabled:
