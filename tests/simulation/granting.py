@@ -1,14 +1,18 @@
 """Looks at what claims grant. Laws, of a partition in which all live sessions say what they can run:
 
     able           no run is granted to a session that lacks its executor
-    none starves   a claim that leaves a slot free, and nothing more, leaves no run that its session could start
-    in order       of a queue and an executor no run is granted before one that stands in front of it
+    none starves   a claim that answers that there is no more leaves no run that its session could start
+    in order       of a queue no run is granted before one that stands in front of it, and that the session could start
 
 and of any:
 
+    goes on        claims do not answer again and again that there is more, and grant nothing
     not hidden     beside a live session that does not say what it can run, a claim leaves nothing aside
     once           a run that runs is not started
     in one place   a run that is queued stands in its stream or lies aside, once; and only such runs do
+
+A session could start a run if it has its executor and, where the run was lost often, holds no other such run. How long
+runs wait depends on what else is queued: one may wait for as long as each claim that could start it fills all slots.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from tests.support.memory.store import Store
 from tests.support.memory.values import SortedSet, Stream, entry_id
 from tests.support.previous import previous
 from waterclock.log.commands.aside import names_in
-from waterclock.log.commands.attempts import SUSPECT_FROM
+from waterclock.log.commands.attempts import SUSPECT_FROM, Grant
 from waterclock.log.connection.scripts import Script
 from waterclock.log.records import Record, record_of
 from waterclock.model.events import (
@@ -41,9 +45,12 @@ from waterclock.wire.keys import STREAMS, Keys
 CLAIM, JOIN = (Script(name, object).source.sha for name in ("claim", "join"))
 LEAVE, SWEEP = (previous(name).source.sha for name in ("leave", "sweep"))
 _STOPPED = (RunLost, RunRetryScheduled, RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
+_LOSSES = Grant.__struct_fields__.index("losses")
 _CLASSES = "suspect", "again", "due"
 LOOK_MS = 1000
 """How long a claim may go by what it saw of the sessions, where their number is the same."""
+IN_VAIN_MOST = 50
+"""Claims in a row that may grant nothing though there is more: each sets aside or ends many."""
 _unpack = msgspec.msgpack.decode
 
 
@@ -71,6 +78,8 @@ class Granting:
         self._silent_at = 0
         self._before: dict[str, tuple[Record, Standing]] = {}
         self._aside_before: set[bytes] = set()
+        self._filled: dict[str, int] = {}  # run → when a session that has its executor last filled its slots, ms
+        self._in_vain: dict[str, int] = {}  # session → claims in a row that granted nothing, though there is more
 
     def asked(self, words: list[bytes]) -> None:
         """A script is about to be executed."""
@@ -104,8 +113,18 @@ class Granting:
     def _claimed(self, call: dict[str, Any], reply: dict[str, Any]) -> str | None:
         if reply["status"] != "done":
             return None
-        able, grants = self._says[call["session"]], {grant[0] for grant in reply["grants"]}
+        session, more = call["session"], reply["more"]
+        able, grants = self._says[session], {grant[0] for grant in reply["grants"]}
         self.granted += len(grants)
+        self._in_vain[session] = self._in_vain.get(session, 0) + 1 if more and not grants else 0
+        if self._in_vain[session] > IN_VAIN_MOST:
+            return f"{session} is told again and again that there is more, and granted nothing"
+        after = self.standing()
+        wanted = {run for run in after if able is None or self._executors[run] in able}
+        left = wanted - _beside_suspects(after, call, reply)
+        full = wanted if len(grants) == call["slots"] else wanted - left
+        self._filled = {run: ms for run, ms in self._filled.items() if run in after}
+        self._filled |= dict.fromkeys(full, self._store.now_ms())
         silent = any(self._says.get(session) is None for session in self._alive())
         if able is None or silent or abs(self._store.now_ms() - self._silent_at) <= LOOK_MS:
             self.beside_silent += 1
@@ -114,31 +133,30 @@ class Granting:
         self.set_aside += len(set(self._aside()) - self._aside_before)
         for run in grants:
             if self._executors[run] not in able:
-                return f"{run} is granted to {call['session']}, which lacks {self._executors[run]}"
-        after = self.standing()
-        if not reply["more"] and len(grants) < call["slots"]:
-            for run, (record, _) in after.items():
-                if self._executors[run] in able and record.losses < SUSPECT_FROM:
-                    return f"{run} is left, and {call['session']} has a free slot and {self._executors[run]}"
-        return self._out_of_order(grants, after)
+                return f"{run} is granted to {session}, which lacks {self._executors[run]}"
+        if left and not more:
+            return f"{min(left)} is left without a word, and {session} has {self._executors[min(left)]}"
+        return self._out_of_order(grants, wanted)
 
-    def _out_of_order(self, grants: set[str], after: dict[str, tuple[Record, Standing]]) -> str | None:
-        last: dict[tuple[str, str], Standing] = {}
+    def _out_of_order(self, grants: set[str], left: set[str]) -> str | None:
+        last: dict[str, Standing] = {}
         for run in grants & self._before.keys():
             record, standing = self._before[run]
             if record.losses < SUSPECT_FROM:
-                line = record.queue, self._executors[run]
-                last[line] = max(standing, last.get(line, standing))
-        for run in after.keys() & self._before.keys():
+                last[record.queue] = max(standing, last.get(record.queue, standing))
+        for run in left & self._before.keys():
             record, standing = self._before[run]
-            line = record.queue, self._executors[run]
-            if record.losses < SUSPECT_FROM and line in last and standing < last[line]:
+            if record.losses < SUSPECT_FROM and record.queue in last and standing < last[record.queue]:
                 return f"{run} stands in front of one that was granted"
         return None
 
-    def standing_for(self, has: frozenset[str]) -> dict[str, tuple[Record, Standing]]:
-        """Those that one of these executors is to run."""
-        return {run: found for run, found in self.standing().items() if self._executors[run] in has}
+    def waits_since(self, has: frozenset[str]) -> dict[str, tuple[Record, int]]:
+        """The runs that one of these executors is to run, and since when they have not waited behind others, ms."""
+        return {
+            run: (record, max(standing.ms, self._filled.get(run, 0)))
+            for run, (record, standing) in self.standing().items()
+            if self._executors[run] in has
+        }
 
     def standing(self) -> dict[str, tuple[Record, Standing]]:
         """The runs that are queued, and where they stand."""
@@ -203,3 +221,13 @@ class Granting:
     def _alive(self) -> list[str]:
         seats = self._store.value(self._key("sessions"), dict) or {}
         return [session.decode() for session, seat in seats.items() if not seat.startswith(b"-")]
+
+
+def _beside_suspects(
+    standing: dict[str, tuple[Record, Standing]], call: dict[str, Any], reply: dict[str, Any]
+) -> set[str]:
+    """The runs that were lost often, if the claim granted as many of them as its session may hold."""
+    granted = sum(grant[_LOSSES] >= SUSPECT_FROM for grant in reply["grants"])
+    if granted < call["suspects"]:
+        return set()
+    return {run for run, (record, _) in standing.items() if record.losses >= SUSPECT_FROM}

@@ -40,7 +40,7 @@ LOOK_S = 20.0
 PEACE_S = 400.0
 """How long all goes well at the end: long enough for a stepped clock to be believed, and to be caught up with."""
 STARTED_WITHIN_MS = 120_000
-"""How long a run may be queued at the end, where a worker has its executor."""
+"""How long a run may wait at the end, where a worker has its executor and a slot for it."""
 WORKERS = ("w1", "w2", "w3")
 NEVER_KILLED = ("sweeper",)
 

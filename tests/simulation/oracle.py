@@ -115,9 +115,9 @@ class Oracle:
         self._expect(wrong is None, str(wrong))
 
     def check_started(self, now: int, within_ms: int, has: frozenset[str]) -> None:
-        """Every run was started that has been queued for so long, and that one of these executors is to run."""
-        for run, (record, standing) in self.granting.standing_for(has).items():
-            self._expect(standing.ms > now - within_ms, f"{run} is queued since {stamp(standing.ms)}: {record}")
+        """No run that one of these executors is to run has waited for so long, but behind others."""
+        for run, (record, since) in self.granting.waits_since(has).items():
+            self._expect(since > now - within_ms, f"{run} has waited since {stamp(since)}: {record}")
         wrong = self.granting.check_barred()
         self._expect(wrong is None, str(wrong))
 

@@ -13,6 +13,9 @@ import pytest
 from tests.simulation.history import History
 
 SEED = "WATERCLOCK_SEED"
+ONCE_BROKEN = (
+    614101055,  # a worker alone with a long backlog: runs wait behind others, and do not starve
+)
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +50,11 @@ def test_every_instant_is_decided_once_whatever_happens(share: int) -> None:
 
     fates = {fate: sum(history.oracle.fates[fate] for history in played) for fate in ("fired", "skipped", "coalesced")}
     assert SEED in os.environ or all(fates.values()), f"the histories have become too calm: {fates}"
+
+
+@pytest.mark.parametrize("seed", ONCE_BROKEN)
+def test_a_history_that_once_broke_is_whole(seed: int) -> None:
+    play([seed])
 
 
 def test_a_seed_is_one_history() -> None:
