@@ -7,7 +7,8 @@
 and of any:
 
     goes on        claims do not answer again and again that there is more, and grant nothing
-    not hidden     beside a live session that does not say what it can run, a claim leaves nothing aside
+    not hidden     beside a live session that does not say what it can run, no claim and no sweeper leaves any aside
+    left alone     where all say so, a sweeper returns nothing
     once           a run that runs is not started
     in one place   a run that is queued stands in its stream or lies aside, once; and only such runs do
 
@@ -42,8 +43,8 @@ from waterclock.model.events import (
 from waterclock.wire.envelope import Entry
 from waterclock.wire.keys import STREAMS, Keys
 
-CLAIM, JOIN = (Script(name, object).source.sha for name in ("claim", "join"))
-LEAVE, SWEEP = (previous(name).source.sha for name in ("leave", "sweep"))
+CLAIM, JOIN, RETURN = (Script(name, object).source.sha for name in ("claim", "join", "return_aside"))
+JOIN_BEFORE, LEAVE, SWEEP = (previous(name).source.sha for name in ("join", "leave", "sweep"))
 _STOPPED = (RunLost, RunRetryScheduled, RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
 _LOSSES = Grant.__struct_fields__.index("losses")
 _CLASSES = "suspect", "again", "due"
@@ -69,6 +70,8 @@ class Granting:
         self.set_aside = 0
         self.beside_silent = 0
         """Claims beside sessions that do not say what they can run."""
+        self.returned = 0
+        """Runs that lay aside, by a sweeper."""
         self._store = store
         self._keys = keys
         self._executors: dict[str, str] = {}
@@ -83,7 +86,7 @@ class Granting:
 
     def asked(self, words: list[bytes]) -> None:
         """A script is about to be executed."""
-        if words[0] == JOIN:
+        if words[0] == JOIN or words[0] == JOIN_BEFORE:
             call = _unpack(words[-2])
             said = call.get("executors")
             self._says[call["session"]] = None if said is None else names_in(said)
@@ -108,7 +111,22 @@ class Granting:
             self._silent_at = self._store.now_ms()  # it may have been such a one
         if words[0] == CLAIM:
             return self._claimed(_unpack(words[-2]), _unpack(reply))
+        if words[0] == RETURN:
+            return self._returned(_unpack(reply))
         return None
+
+    def _returned(self, reply: dict[str, Any]) -> str | None:
+        self.returned += reply["returned"]
+        looked = abs(self._store.now_ms() - self._joined_at) > LOOK_MS
+        if self._some_are_silent():
+            return f"{self._aside()} lie aside" if looked and not reply["more"] and self._aside() else None
+        known = abs(self._store.now_ms() - self._silent_at) > LOOK_MS
+        return (
+            f"{reply['returned']} are returned, and nobody is there for them" if known and reply["returned"] else None
+        )
+
+    def _some_are_silent(self) -> bool:
+        return any(self._says.get(session) is None for session in self._alive())
 
     def _claimed(self, call: dict[str, Any], reply: dict[str, Any]) -> str | None:
         if reply["status"] != "done":
@@ -125,7 +143,7 @@ class Granting:
         full = wanted if len(grants) == call["slots"] else wanted - left
         self._filled = {run: ms for run, ms in self._filled.items() if run in after}
         self._filled |= dict.fromkeys(full, self._store.now_ms())
-        silent = any(self._says.get(session) is None for session in self._alive())
+        silent = self._some_are_silent()
         if able is None or silent or abs(self._store.now_ms() - self._silent_at) <= LOOK_MS:
             self.beside_silent += 1
             looked = abs(self._store.now_ms() - self._joined_at) > LOOK_MS

@@ -18,7 +18,7 @@ from tests.contract.log.build import CANCELLED, DIED, LOST, QUEUES, STARTED, end
 from tests.simulation.virtual import VirtualClock
 from tests.support.previous import previous
 from waterclock.log.client import Log
-from waterclock.log.commands.aside import announced
+from waterclock.log.commands.aside import announced, return_aside, some_lie_aside
 from waterclock.log.commands.attempts import Claimed, Grant, QueueCredit, RunEnding, claim, end, promote
 from waterclock.log.commands.bodies import body_of, part
 from waterclock.log.connection.errors import LogUnavailable, NoSession
@@ -143,13 +143,18 @@ class Worker:
 
 
 async def sweeper(log: Log, chance: Random, is_dead: Callable[[str], bool]) -> None:
-    """Empties the sessions of the dead, and now and then of one that lives; as this release does, or the one before."""
+    """Empties the sessions of the dead, and now and then of one that lives; as this release does, or the one before.
+
+    As a scheduler's it returns what lies aside beside workers of the release before.
+    """
     for _ in count():
         await asyncio.sleep(chance.uniform(10.0, 150.0))
         found = await _answered(lambda: sessions(log, 0))
         for session, number in found.items():
             if number < 0 or is_dead(session) or chance.random() < 0.01:
                 await _swept(log, session, number, before=chance.random() < 0.3)
+        if await _answered(lambda: some_lie_aside(log, 0)):
+            await _answered(lambda: return_aside(log, 0, beside=True))
 
 
 async def _swept(log: Log, session: str, number: int, *, before: bool) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 from click.testing import CliRunner
 
 from tests.contract.log.build import CANCELLED, STARTED, WORKER, ask, create, run_of, wish
+from tests.contract.log.commands.test_aside import BACKUP, REPORT, session, wishes
+from tests.contract.log.commands.test_aside_beside_before import claim_as_before, join_as_before
 from tests.integration.scheduler.stage import Stage, is_leadership, process
 from waterclock.log.commands.attempts import QueueCredit, claim
 from waterclock.log.liveness.sessions import join
@@ -59,6 +61,21 @@ async def test_it_queues_the_runs_of_a_silent_worker_again_though_no_other_is_th
 
     assert isinstance(lost.event, RunLost)
     assert (lost.event.run_id, lost.event.attempt, lost.event.reason) == (run_of(1), 1, "leaseExpired")
+
+
+async def test_it_returns_what_lies_aside_beside_a_worker_of_the_release_before(
+    stage: Stage, redis_url: str, key_prefix: str
+) -> None:
+    await create(stage.log)
+    reports = await session(stage.log, "reports", REPORT)
+    [run_id] = await wishes(stage.log, BACKUP)
+    assert (await reports.claim()).grants == []
+    await join_as_before(stage.log)
+
+    async with process(redis_url, key_prefix) as running:
+        await running.says("runs returned to queues")
+
+    assert await claim_as_before(stage.log, 1) == [run_id]
 
 
 async def test_a_log_that_is_not_initialised_stops_the_start_with_one_line(redis_url: str, key_prefix: str) -> None:

@@ -103,7 +103,10 @@ async def _schedule(log: Log, own: SchedulerSettings, stop: asyncio.Event, told:
             handed_over = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(messages.speak(handed_over), name="speak to other schedulers")
-                sweepers = [Sweeper(log, partition, clock, lease=own.lease) for partition in range(log.partitions)]
+                sweepers = [
+                    Sweeper(log, partition, clock, lease=own.lease, returns_aside=True)
+                    for partition in range(log.partitions)
+                ]
                 sweeping = [tasks.create_task(each.run(), name="sweep") for each in sweepers]
                 sweeping.append(tasks.create_task(Losses(log, actor="scheduler").keep(), name="tell losses"))
                 await scheduler.run(log, stop)

@@ -9,6 +9,7 @@ from tests.contract.log.build import CANCELLED, DIED, LOST, QUEUES, STARTED, cre
 from tests.contract.log.commands.test_aside import BACKUP, REPORT, members, names, session, wishes
 from tests.contract.log.recovery.test_repair import halt, repair_all
 from tests.support.previous import previous
+from waterclock.kit.clock import SystemClock
 from waterclock.log.client import Log
 from waterclock.log.clock import now
 from waterclock.log.commands.aside import executors_by_session, return_aside
@@ -17,6 +18,7 @@ from waterclock.log.commands.bodies import body_of, part
 from waterclock.log.commands.idempotency import Command
 from waterclock.log.commands.runs import EndedRun, find_run
 from waterclock.log.liveness.sessions import sessions
+from waterclock.log.liveness.sweep import Sweeper
 from waterclock.log.recovery import repair
 from waterclock.model.events import RunCancelled, RunCancelRequested, RunDied
 from waterclock.model.ids import RunId
@@ -56,11 +58,19 @@ async def sweep_as_before(log: Log, session: str) -> None:
     assert (await log.call(previous("sweep"), 0, asked))["status"] == "emptied"
 
 
-async def until_it_looks_again(log: Log, reports: Any) -> None:
-    """A claim goes by what it saw of the sessions for a second; set that back."""
+async def a_second_later(log: Log) -> None:
+    """For so long a claim goes by what was seen of the sessions; set that back."""
     meta = log.keys.partition(0, "meta")
     await log.execute(meta, "HSET", meta, "announcing", "0 1")
+
+
+async def until_it_looks_again(log: Log, reports: Any) -> None:
+    await a_second_later(log)
     await reports.claim()
+
+
+def sweeper_of_a_scheduler(log: Log) -> Sweeper:
+    return Sweeper(log, 0, SystemClock(), lease=8, returns_aside=True)
 
 
 async def test_a_worker_of_the_release_before_gets_what_lay_aside_before_it_came(log: Log) -> None:
@@ -70,8 +80,7 @@ async def test_a_worker_of_the_release_before_gets_what_lay_aside_before_it_came
     await finish(log, ending(grant))
     await join_as_before(log)
     assert await claim_as_before(log, 1) == []
-    meta = log.keys.partition(0, "meta")
-    await log.execute(meta, "HSET", meta, "announcing", "0 1")  # that look is a second old
+    await a_second_later(log)
 
     claimed = await reports.claim(0)
 
@@ -157,3 +166,83 @@ async def test_one_of_the_release_before_is_seen_also_where_the_clock_was_set_ba
     assert int(at) <= a_look_ago + 60_000, "it is told by the server's clock"
     await log.execute(meta, "HSET", meta, "announcing", f"{a_look_ago} 1")
     assert names(await reports.claim()) == [run_id]
+
+
+async def test_it_gets_what_lies_aside_while_newer_workers_are_full(log: Log) -> None:
+    """Their claims are what returns it, and they claim nothing then; a scheduler's sweeper does it in their place."""
+    reports = await session(log, "reports", REPORT)
+    asked = await wishes(log, *[BACKUP] * 400)
+    while (await reports.claim()).more:
+        pass
+    assert len(await members(log)) == 400
+    await join_as_before(log)
+    await until_it_looks_again(log, reports)  # it returns a part, takes what it has slots for, and is full
+    assert len(await members(log)) == 250
+
+    await sweeper_of_a_scheduler(log).look()
+
+    assert await members(log) == []
+    assert await claim_as_before(log, 1, slots=400) == asked[10:]
+    await sweeper_of_a_scheduler(log).look()
+    assert await sessions(log, 0) == {OLD: 0, "reports": 0}
+
+
+async def test_a_sweeper_sees_one_that_came_after_the_last_claim_within_a_second(log: Log) -> None:
+    reports, sweeper = await session(log, "reports", REPORT), sweeper_of_a_scheduler(log)
+    asked = await wishes(log, BACKUP)
+    await reports.claim()
+    await join_as_before(log)
+    await sweeper.look()
+    assert len(await members(log)) == 1, "a claim would go by the same look, and set it aside again"
+    await a_second_later(log)
+    await sweeper.look()
+    assert await members(log) == []
+    assert names(await reports.claim(0)) == []
+    assert await members(log) == [], "what was seen is seen by claims, too"
+    assert await claim_as_before(log, 1) == asked
+
+
+async def test_a_sweeper_leaves_aside_what_only_newer_workers_could_take(log: Log) -> None:
+    reports, sweeper = await session(log, "reports", REPORT), sweeper_of_a_scheduler(log)
+    await wishes(log, BACKUP)
+    await reports.claim()
+    for _ in range(2):
+        await sweeper.look()
+        await a_second_later(log)
+    assert len(await members(log)) == 1
+    await join_as_before(log)
+    await sweep_as_before(log, OLD)
+    await a_second_later(log)
+    await sweeper.look()
+    assert len(await members(log)) == 1
+
+
+async def test_a_sweeper_returns_nothing_once_the_one_of_the_release_before_is_replaced(log: Log) -> None:
+    """One that joins and says what it can run, between its look and its call: the call looks itself."""
+    reports = await session(log, "reports", REPORT)
+    await wishes(log, BACKUP)
+    await reports.claim()
+    await join_as_before(log)
+    await a_second_later(log)
+    await sweep_as_before(log, OLD)
+    await session(log, "replaced", REPORT)
+    assert await return_aside(log, 0, beside=True) == 0
+    assert len(await members(log)) == 1
+
+
+async def test_a_sweeper_looks_for_nobody_where_nothing_lies_aside(log: Log) -> None:
+    await session(log, "reports", REPORT)
+    await join_as_before(log)
+    await sweeper_of_a_scheduler(log).look()
+    meta = log.keys.partition(0, "meta")
+    assert await log.execute(meta, "HGET", meta, "announcing") == b""
+
+
+async def test_the_sweeper_of_a_worker_leaves_it_to_schedulers(log: Log) -> None:
+    reports = await session(log, "reports", REPORT)
+    await wishes(log, BACKUP)
+    await reports.claim()
+    await join_as_before(log)
+    await a_second_later(log)
+    await Sweeper(log, 0, SystemClock(), lease=8).look()
+    assert len(await members(log)) == 1

@@ -100,11 +100,20 @@ async def count_aside(log: Log, partition: int, *, most: int = GROUPS_MOST) -> A
         after = reply.next
 
 
-async def return_aside(log: Log, partition: int) -> int:
-    """Put what lies aside in a partition back into its queues; how many runs it was."""
+async def some_lie_aside(log: Log, partition: int) -> bool:
+    """Whether any runs of a partition lie aside; cheap."""
+    key = log.keys.partition(partition, "aside")
+    return bool(await log.execute(key, "EXISTS", key))
+
+
+async def return_aside(log: Log, partition: int, *, beside: bool = False) -> int:
+    """Put what lies aside in a partition back into its queues; how many runs it was.
+
+    `beside`: only where a live session does not say what it can run, and so would not find them.
+    """
     total = 0
     while True:
-        reply = await log.call(_RETURN, partition, {"limit": AT_ONCE})
+        reply = await log.call(_RETURN, partition, {"limit": AT_ONCE, "beside": beside})
         total += reply.returned
         if not reply.more:
             return total

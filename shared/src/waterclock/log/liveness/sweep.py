@@ -2,7 +2,8 @@
 
 A session is dead when this process has itself seen its renewal number unchanged for a whole lease, by its own monotonic
 clock, with the store answering in between. No wall clock and no outage of the store kills a run. Schedulers sweep as
-workers do, so that the runs of the last worker do not hang where it does.
+workers do, so that the runs of the last worker do not hang where it does. They also return what lies aside beside
+workers of the release before, who do not look there: newer workers do so only when they claim.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
+from waterclock.log.commands.aside import return_aside, some_lie_aside
 from waterclock.log.commands.bodies import Body, part
 from waterclock.log.connection.transient import PASSES
 from waterclock.log.liveness.sessions import sessions, sweep
@@ -63,28 +65,37 @@ class Watch:
 class Sweeper:
     """Of one partition."""
 
-    def __init__(self, store: Log, partition: int, clock: Clock, *, lease: float) -> None:
-        """`lease` in seconds: that of the workers."""
+    def __init__(self, store: Log, partition: int, clock: Clock, *, lease: float, returns_aside: bool = False) -> None:
+        """`lease` in seconds: that of the workers. `returns_aside`: what older workers do not find."""
         self._log = store
         self._partition = partition
         self._every = lease / 8
         self._watch = Watch(lease=lease, late=lease / 4)
         self._clock = clock
+        self._returns_aside = returns_aside
 
     async def run(self) -> None:
         """For ever: look, and sweep up after the dead."""
         while True:
             started = self._clock.monotonic()
             try:
-                await self._look()
+                await self.look()
             except PASSES:
                 self._watch.restart()
             await asyncio.sleep(max(0.0, self._every - (self._clock.monotonic() - started)))
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """One turn."""
         found = await sessions(self._log, self._partition)
         for session, number in self._watch.look(found, now=self._clock.monotonic()).items():
             await self._sweep(session, number)
+        if self._returns_aside and await some_lie_aside(self._log, self._partition):
+            await self._return_aside()
+
+    async def _return_aside(self) -> None:
+        returned = await return_aside(self._log, self._partition, beside=True)
+        if returned:
+            log.info("runs returned to queues", extra={"partition": self._partition, "runs": returned})
 
     async def _sweep(self, session: str, number: int) -> None:
         runs = 0

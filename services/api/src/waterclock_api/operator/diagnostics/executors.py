@@ -21,7 +21,10 @@ _MEND = (
     "start a worker that has it and takes from there, and they start at once; or cancel them (`waterclock run cancel"
     " --status queued --search {} --dry-run`, then without the last), and change or disable the jobs that name it"
 )
-_PUT_BACK = "`waterclock reconcile --aside --apply` puts them back into their queues"
+_PUT_BACK = (
+    "a scheduler of this release puts them back into their queues; where none runs,"
+    " `waterclock reconcile --aside --apply` does"
+)
 
 
 class _Lacked(NamedTuple):
