@@ -13,7 +13,16 @@ from waterclock.log.commands.idempotency import Command
 from waterclock.log.commands.queues import set_paused
 from waterclock.log.liveness import waiting
 from waterclock.log.liveness.sessions import join, leave
-from waterclock.log.liveness.waiting import FRESH_FOR, Demand, Waiting, WaitingRuns, demand_of, waiting_in
+from waterclock.log.liveness.waiting import (
+    FRESH_FOR,
+    HEAD,
+    Demand,
+    Waiting,
+    WaitingRuns,
+    demand_of,
+    head_in,
+    waiting_in,
+)
 from waterclock.model.events import QueuePaused
 
 ODD = 'say "hi" \\ a:b Übung ⏰'
@@ -101,12 +110,43 @@ async def test_large_requests_are_read_in_smaller_pages_and_to_a_bound(
     assert (counts(found), found.beyond) == ({("default", "demo.noop"): (100, 0)}, {"default"})
 
 
+async def test_of_a_head_what_lies_aside_is_counted_whole_and_each_queue_to_a_bound(log: Log) -> None:
+    await create(log)
+    await join(log, "s", body=None, executors=announced(["b"]))
+    await ask(log, *(wish(number, target="a") for number in range(400)))
+    number = 0
+    while (await grab(log, number := number + 1, session="s", executors=announced(["b"]))).more:
+        pass
+    await ask(log, *(wish(number, target="c") for number in range(500, 501 + HEAD)), wish(999, target="d", queue="low"))
+
+    found = await head_in(log, 0)
+
+    assert counts(found) == {("default", "a"): (0, 400), ("default", "c"): (HEAD, 0), ("low", "d"): (1, 0)}
+    assert (found.beyond, found.executors) == ({"default"}, {"b"})
+
+
+async def test_of_a_head_no_queue_is_read_where_a_session_may_be_granted_anything(log: Log) -> None:
+    await create(log)
+    await join(log, "s", body=None, executors=announced(["b"]))
+    await ask(log, wish(1, target="a"))
+    await grab(log, 1, session="s", executors=announced(["b"]))
+    await ask(log, wish(2, target="a"))
+    await join(log, "old", body=None)  # of the release before
+
+    found = await head_in(log, 0)
+
+    assert counts(found) == {("default", "a"): (0, 1)}
+    assert (found.beyond, found.executors) == (frozenset(), None)
+
+
 async def test_a_partition_is_read_at_most_once_in_some_seconds(log: Log) -> None:
     clock = Hurrying()
     runs = WaitingRuns(log, clock)
     first = await runs.of(0)
     await ask(log, wish(1, job_id=None))
     assert await runs.of(0) is first
+    assert counts(head := await runs.head_of(0)) == {("default", "demo.noop"): (1, 0)}
+    assert await runs.head_of(0) is head
     clock.ahead = FRESH_FOR
     assert counts(await runs.of(0)) == {("default", "demo.noop"): (1, 0)}
 

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.routes.test_queues import lacking, lacks, request
 from waterclock.kit.telemetry import catalog
+from waterclock.log.liveness import waiting
 from waterclock.log.liveness.waiting import Group, Waiting
 from waterclock_api.telemetry.metrics import tell_executors
 
@@ -29,8 +30,8 @@ async def test_runs_that_lie_aside_or_that_no_session_can_take_are_told_by_execu
         await request(api, "ml.train", "demo.noop", "ml.score")
         told = (await api.http.get("/metrics")).text
 
-    waiting = {line for line in told.splitlines() if line.startswith("waterclock_executor_waiting_runs")}
-    assert waiting == {
+    lines = {line for line in told.splitlines() if line.startswith("waterclock_executor_waiting_runs")}
+    assert lines == {
         'waterclock_executor_waiting_runs{executor="ml.train"} 3.0',
         'waterclock_executor_waiting_runs{executor="ml.score"} 1.0',
         'waterclock_executor_waiting_runs{executor="say \\"hi\\""} 1.0',
@@ -39,6 +40,19 @@ async def test_runs_that_lie_aside_or_that_no_session_can_take_are_told_by_execu
     assert len(ages) == 3
     assert all(0 <= float(line.rpartition(" ")[2]) < 60 for line in ages)
     assert 'waterclock_queue_runs{queue="low"} 3.0' in told
+
+
+async def test_of_a_long_queue_the_gauge_counts_the_head_and_the_demand_all(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "HEAD", 2)
+    async with rig() as api:
+        await request(api, *["ml.train"] * 4)
+        told = (await api.http.get("/metrics")).text
+        queues = (await api.http.get("/v1/monitor/queues", params={"executor": "ml.train"})).json()
+
+    assert 'waterclock_executor_waiting_runs{executor="ml.train"} 2.0' in told
+    assert queues["demand"] == 4
 
 
 async def test_a_pause_is_no_wait_for_an_executor(rig: MakeRig) -> None:

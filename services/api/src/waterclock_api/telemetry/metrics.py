@@ -73,7 +73,7 @@ class Measured:
         try:
             for partition in range(self._log.partitions):
                 with suppress(Halted):
-                    found.append(await self._waiting.of(partition))
+                    found.append(await self._waiting.head_of(partition))
         except LogError:
             return
         tell_executors(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 import msgspec
@@ -14,6 +15,8 @@ from waterclock.log.records import Record
 AT_ONCE = 150
 """Runs that are returned in one call, and groups that are told in one."""
 GROUPS_MOST = 1_000
+
+_SAID_MOST = 256  # most sessions say the same
 
 _BETWEEN = "\1"  # no name holds it, once it is encoded
 
@@ -62,6 +65,7 @@ def announced(names: Iterable[str]) -> str:
     return "".join((_BETWEEN, *(f"{_encoded(name)}{_BETWEEN}" for name in dict.fromkeys(names))))
 
 
+@lru_cache(_SAID_MOST)
 def names_in(said: str) -> frozenset[str]:
     """The keys and aliases in what a session says."""
     return frozenset(_decoded(one) for one in said.split(_BETWEEN) if one)

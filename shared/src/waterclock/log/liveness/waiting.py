@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, cast
 
 import msgspec
@@ -19,6 +19,8 @@ from waterclock.wire.keys import STREAMS
 
 ENTRIES_MOST = 20_000
 """Of a queue, that are looked at in all partitions; in each at least a page."""
+HEAD = 300
+"""Of a queue in a partition, where only those are of interest that nobody can take: claims set aside what they meet."""
 FRESH_FOR = 5.0  # s
 _PAGE, _PAGE_FIRST, _PAGE_LEAST = 1_000, 100, 10
 _PAGE_BYTES, _BYTES_MOST = 2 << 20, 32 << 20  # of requests: in a page about, and of a queue in a partition
@@ -56,21 +58,32 @@ class Demand(NamedTuple):
     oldest_ms: int | None
 
 
+_Subject = tuple[Callable[[Log, int], Awaitable[Waiting]], int]
+
+
 class WaitingRuns:
     """What waits in each partition, read at most once in 5 s, whoever asks."""
 
     def __init__(self, log: Log, clock: Clock) -> None:
         self._log = log
         self._clock = clock
-        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._found: dict[int, tuple[float, Waiting]] = {}
+        self._turns: defaultdict[_Subject, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._found: dict[_Subject, tuple[float, Waiting]] = {}
 
     async def of(self, partition: int) -> Waiting:
-        async with self._turns[partition]:
-            read_at, found = self._found.get(partition, (0.0, None))
+        return await self._fresh((waiting_in, partition))
+
+    async def head_of(self, partition: int) -> Waiting:
+        """As `head_in`."""
+        return await self._fresh((head_in, partition))
+
+    async def _fresh(self, subject: _Subject) -> Waiting:
+        async with self._turns[subject]:
+            read_at, found = self._found.get(subject, (0.0, None))
             if found is None or self._clock.monotonic() - read_at >= FRESH_FOR:
-                found = await waiting_in(self._log, partition)
-                self._found[partition] = self._clock.monotonic(), found
+                look, partition = subject
+                found = await look(self._log, partition)
+                self._found[subject] = self._clock.monotonic(), found
             return found
 
 
@@ -98,25 +111,27 @@ async def waiting_in(log: Log, partition: int) -> Waiting:
 
     What is set aside meanwhile is counted twice, not left out.
     """
-    asked_at = await now(log, partition)
-    names = [queue.name for queue in log.queues]
-    tally = _Tally()
-    look = _Look(log, partition, tally)
-    most = max(_PAGE, ENTRIES_MOST // log.partitions)
-    beyond = {queue for queue in names if await look.through(queue, most)}
-    whole = await look.through_late(asked_at)
-    counted = await count_aside(log, partition)
-    tally.aside = {(one.queue, one.executor): (one.runs, one.since) for one in counted.groups}
-    said = (await executors_by_session(log, partition)).values()
-    meta = log.keys.partition(partition, "meta")
-    pauses = cast("list[bytes | None]", await log.execute(meta, "HMGET", meta, *(f"paused:{name}" for name in names)))
-    return Waiting(
-        now=counted.now,
-        groups=tally.groups(),
-        beyond=frozenset(beyond if whole and not counted.more else names),
-        paused=frozenset(name for name, pause in zip(names, pauses, strict=True) if pause),
-        executors=None if None in said else frozenset[str]().union(*(each for each in said if each is not None)),
-    )
+    executors = await _executors(log, partition)
+    look = _Look(log, partition, _PAGE, _BYTES_MOST)
+    whole = await look.through_queues(max(_PAGE, ENTRIES_MOST // log.partitions))
+    return await look.told(executors, whole=whole)
+
+
+async def head_in(log: Log, partition: int) -> Waiting:
+    """The same at little cost, for who asks what no live session can take.
+
+    What lies aside is counted as a whole; of what no session has met yet, `HEAD` of each queue at most, and none where
+    a session does not say what it can run, for it may be granted any.
+    """
+    executors = await _executors(log, partition)
+    look = _Look(log, partition, HEAD, _PAGE_BYTES)
+    whole = executors is None or await look.through_queues(HEAD)
+    return await look.told(executors, whole=whole)
+
+
+async def _executors(log: Log, partition: int) -> frozenset[str] | None:
+    said = set((await executors_by_session(log, partition)).values())
+    return None if None in said else frozenset[str]().union(*(each for each in said if each is not None))
 
 
 class _Tally:
@@ -142,15 +157,41 @@ class _Tally:
 class _Look:
     """One look at what stands in the streams of a partition, in pages."""
 
-    def __init__(self, log: Log, partition: int, tally: _Tally) -> None:
+    def __init__(self, log: Log, partition: int, late_most: int, bytes_most: int) -> None:
+        """`bytes_most`: of the requests in a queue, about."""
         self._log = log
         self._partition = partition
-        self._tally = tally
+        self._late_most = late_most
+        self._bytes_most = bytes_most
+        self._tally = _Tally()
         self._page = _PAGE_FIRST
+        self._queues = [queue.name for queue in log.queues]
+        self._beyond: set[str] = set()
 
-    async def through(self, queue: str, most: int) -> bool:
+    async def through_queues(self, most: int) -> bool:
+        """Count what could start now, of each queue at most so many; whether what is late is counted as a whole."""
+        asked_at = await now(self._log, self._partition)
+        self._beyond = {queue for queue in self._queues if await self._through(queue, most)}
+        return await self._through_late(asked_at)
+
+    async def told(self, executors: frozenset[str] | None, *, whole: bool) -> Waiting:
+        """What was found, beside what lies aside; not `whole`: any queue may hold more."""
+        counted = await count_aside(self._log, self._partition)
+        self._tally.aside = {(one.queue, one.executor): (one.runs, one.since) for one in counted.groups}
+        meta = self._key("meta")
+        fields = (f"paused:{name}" for name in self._queues)
+        pauses = cast("list[bytes | None]", await self._log.execute(meta, "HMGET", meta, *fields))
+        return Waiting(
+            now=counted.now,
+            groups=self._tally.groups(),
+            beyond=frozenset(self._beyond if whole and not counted.more else self._queues),
+            paused=frozenset(name for name, pause in zip(self._queues, pauses, strict=True) if pause),
+            executors=executors,
+        )
+
+    async def _through(self, queue: str, most: int) -> bool:
         """Count what stands in a queue, at most so many; whether there is more."""
-        left = _BYTES_MOST
+        left = self._bytes_most
         for stream in reversed(STREAMS):
             key, start = self._key(f"{stream}:{queue}"), "-"
             while entries := cast("list[tuple[bytes, list[bytes]]]", await self._page_of(key, start, most)):
@@ -161,29 +202,28 @@ class _Look:
                 start = f"({entries[-1][0].decode()}"
         return False
 
-    async def through_late(self, asked_at: int) -> bool:
+    async def _through_late(self, asked_at: int) -> bool:
         """Count the delayed whose time has come, as the depth of a queue does; whether these are all."""
-        key, records = self._key("delayed"), self._key("runs")
+        key, records, most = self._key("delayed"), self._key("runs"), self._late_most
         first = cast("list[bytes]", await self._log.execute(key, "ZRANGE", key, 0, 0, "WITHSCORES"))
         if not first or float(first[1]) > asked_at:
             return True
-        scored = cast("list[bytes]", await self._log.execute(key, "ZRANGE", key, 0, _PAGE - 1, "WITHSCORES"))
+        scored = cast("list[bytes]", await self._log.execute(key, "ZRANGE", key, 0, most - 1, "WITHSCORES"))
         late = [run for run, at in zip(scored[::2], scored[1::2], strict=True) if float(at) <= asked_at]
         if not late:
             return True
         packed = cast("list[bytes | None]", await self._log.execute(records, "HMGET", records, *late))
-        names = {queue.name for queue in self._log.queues}
         found: list[tuple[str, int, bytes]] = []
         for run, one in zip(late, packed, strict=True):
             try:
                 record = record_of(one or b"")
             except msgspec.MsgspecError:  # which `claim` ends
                 continue
-            found.append((record.queue if record.queue in names else self._log.queues[0].name, record.ready_at, run))
+            found.append((record.queue if record.queue in self._queues else self._queues[0], record.ready_at, run))
         while found:
             page, found = found[: self._page], found[self._page :]
             await self._count(page)
-        return len(late) < _PAGE
+        return len(late) < most
 
     async def _page_of(self, key: str, start: str, most: int) -> object:
         return await self._log.execute(key, "XRANGE", key, start, "+", "COUNT", min(self._page, max(most, 1)))
