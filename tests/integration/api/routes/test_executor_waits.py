@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.integration.api.conftest import MakeRig
+from tests.integration.api.limits.test_slow_reads import locked
 from tests.integration.api.rig import JOBS, NOOP, RUNS, SLEEP, Rig, Worker
 from tests.integration.worker import samples
 from tests.integration.worker.shop import Shop
@@ -92,6 +93,36 @@ async def test_a_run_waits_for_an_executor_until_a_worker_joins_that_has_it(rig:
         await api.caught_up()
         assert (await read_run(api, waiting))["waitsFor"] is None
         assert (await api.http.get(JOBS)).json()["items"][0]["lastRun"]["waitsFor"] is None
+
+
+async def test_the_answer_of_a_write_says_what_the_last_run_waits_for(rig: MakeRig) -> None:
+    async with rig() as api:
+        sleeper = await api.worker(SLEEP, name="sleeper", announces=True)
+        job = await api.create()
+        await api.trigger(job["id"])
+        await api.caught_up()
+        read = (await api.http.get(f"{JOBS}/{job['id']}")).json()
+        assert read["lastRun"]["waitsFor"]["executor"] == "demo.noop"
+
+        replaced = (await api.http.put(f"{JOBS}/{job['id']}", json=read | {"remark": "changed"})).json()
+        disabled = (await api.http.put(f"{JOBS}/{job['id']}/status", json={"status": "1"})).json()
+
+        assert [one["lastRun"] for one in (replaced, disabled)] == [read["lastRun"]] * 2
+        assert (replaced["remark"], disabled["status"]) == ("changed", "1")
+        await sleeper.leave()
+
+
+async def test_a_write_is_answered_also_where_what_the_last_run_waits_for_cannot_be_read(rig: MakeRig) -> None:
+    async with rig(read_timeout=0.3) as api:
+        job = await api.create()
+        await api.trigger(job["id"])
+        await api.caught_up()
+
+        async with locked(api, "workers"):
+            disabled = await api.http.put(f"{JOBS}/{job['id']}/status", json={"status": "1"})
+
+    assert (disabled.status_code, disabled.json()["status"]) == (200, "1")
+    assert (disabled.json()["lastRun"]["status"], disabled.json()["lastRun"]["waitsFor"]) == ("queued", None)
 
 
 async def test_it_waits_since_the_last_worker_left_that_had_the_executor(rig: MakeRig) -> None:

@@ -26,7 +26,7 @@ class WaitsFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The run of a job that was requested last; `waitsFor` as a run has it, where a job is read."""
+    """The run of a job that was requested last; `waitsFor` as a run has it, now: not of a job as it was."""
 
     id: str
     status: RunStatus

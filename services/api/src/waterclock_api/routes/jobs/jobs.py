@@ -28,6 +28,7 @@ from waterclock_api.commands.definition import definition_in
 from waterclock_api.commands.idempotency import REPLAYED, earlier_or_refuse
 from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
+from waterclock_api.http.problems import ReadTooSlow
 from waterclock_api.http.request_body import read_json, read_struct, refuse
 from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer, nothing
@@ -264,13 +265,14 @@ async def _changed(
     location = {"Location": f"{PATH}/{stored.job_id}"}
     now = parts.now_ms()
     position = change.position or await tail_of(parts.log, parts.log.partition_of(stored.job_id))
+    job = None
     if position is not None:
         async with parts.reading_after(position, caller.patience.wait) as connection:
             job = await _read(connection, stored, now)
-        if job is not None:
-            job = with_notes(parts.registry, job, notes)
-            headers = (location if status == 201 else {}) | caller.patience.headers
-            return answer(job, status=status, headers=headers | _etag(job.version))
+    if job is not None:
+        job = await _with_last_wait(parts, with_notes(parts.registry, job, notes))
+        headers = (location if status == 201 else {}) | caller.patience.headers
+        return answer(job, status=status, headers=headers | _etag(job.version))
     job = with_notes(parts.registry, job_of_log(stored, now, fresh=fresh), notes)
     return answer(job, status=202, headers=location | caller.patience.headers | _etag(job.version))
 
@@ -282,6 +284,15 @@ async def _read(connection: Connection | None, stored: StoredJob, now: int) -> J
         return await read_models.job(connection, stored.job_id, now)
     except psycopg.OperationalError:  # appended it is; the read models went away just now
         return None
+
+
+async def _with_last_wait(parts: Dependencies, job: Job) -> Job:
+    """As `with_last_waits`, where the read models answer: what was appended is not refused for this."""
+    try:
+        [job] = await with_last_waits(parts, COMMAND, [job])
+    except (psycopg.OperationalError, ReadTooSlow):
+        return job
+    return job
 
 
 async def _done(parts: Dependencies, caller: Caller, job_id: str, change: edit_job.Change) -> Answer:
