@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from tests.simulation import granting
 from tests.simulation.history import History
+from tests.support.narrowed import narrow_claims
 
 SEED = "WATERCLOCK_SEED"
 ONCE_BROKEN = (
@@ -55,6 +57,14 @@ def test_every_instant_is_decided_once_whatever_happens(share: int) -> None:
 @pytest.mark.parametrize("seed", ONCE_BROKEN)
 def test_a_history_that_once_broke_is_whole(seed: int) -> None:
     play([seed])
+
+
+def test_no_run_is_stranded_or_overtaken_where_a_claim_looks_up_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(granting, "CLAIM", narrow_claims(monkeypatch))
+
+    played = play(named(range(240, 260)))
+
+    assert SEED in os.environ or any(history.oracle.granting.set_aside for history in played)
 
 
 def test_a_seed_is_one_history() -> None:

@@ -50,6 +50,7 @@ class Worker:
         self._opened = 0
         self._claims = 0
         self._looked = 0
+        self._sought = ""
         self._credits = [QueueCredit(name=queue.name, weight=queue.weight) for queue in QUEUES]
 
     async def run(self, log: Log, *, brisk: bool = False) -> None:
@@ -78,7 +79,7 @@ class Worker:
             await _answered(lambda: log.call(previous("join"), 0, {"session": session, "body": None}))
         else:
             await _answered(lambda: join(log, session, body=None, executors=self._says))
-        self.session, self._claims, self._held = session, 0, []
+        self.session, self._claims, self._sought, self._held = session, 0, "", []
 
     async def _leave(self, log: Log) -> None:
         back = [ending(grant, back=True) for grant in self._held]
@@ -96,7 +97,7 @@ class Worker:
             return False
         self._claims += 1
         claimed = await _answered(lambda: self._ask(log, slots))
-        self._looked = claimed.looked
+        self._looked, self._sought = claimed.looked, claimed.sought
         self._credits = [
             msgspec.structs.replace(queue, credit=credit)
             for queue, credit in zip(self._credits, claimed.credits, strict=True)
@@ -116,7 +117,7 @@ class Worker:
             "body_cancelled": CANCELLED,
         }
         if self._says is not None:
-            return await claim(log, 0, **asked, executors=self._says, looked=self._looked)
+            return await claim(log, 0, **asked, executors=self._says, looked=self._looked, sought=self._sought)
         reply: Any = await log.call(previous("claim"), 0, asked | {"partition": 0, "body_died": _DIED})
         if reply["status"] == "nosession":
             raise NoSession(self.session, 0)

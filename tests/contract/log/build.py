@@ -198,6 +198,7 @@ async def grab(
     suspects: int = 1,
     executors: str | None = None,
     looked: int = 0,
+    sought: str = "",
 ) -> Claimed:
     """Claim from all queues. `executors`: what the session says that it can run."""
     queues = [QueueCredit(name=q.name, weight=q.weight, credit=c) for q, c in zip(QUEUES, credit, strict=True)]
@@ -210,6 +211,7 @@ async def grab(
         suspects=suspects,
         executors=executors,
         looked=looked,
+        sought=sought,
         queues=queues,
         strict=strict,
         body=STARTED,

@@ -71,6 +71,7 @@ class Play:
         self.sessions = {f"s{n}": 0 for n in range(3)}
         self.says: dict[str, tuple[str, ...] | None] = {}  # None: of a release that does not say what it can run
         self.looked = 0
+        self.sought: dict[str, str] = {}
         self.held: list[Grant] = []
         self.stale: list[Grant] = []
 
@@ -137,8 +138,9 @@ class Play:
             session=session,
             executors=self.said_by(session),
             looked=self.looked,
+            sought=self.sought.get(session, ""),
         )
-        self.looked = claimed.looked
+        self.looked, self.sought[session] = claimed.looked, claimed.sought
         self.held += claimed.grants
         able = self.says[session]
         if None not in {self.says[one] for one in self.sessions} and able is not None:

@@ -7,6 +7,7 @@ written again, and the log's own conformance suite runs on them beside Valkey an
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -26,6 +27,7 @@ class Store:
     def __init__(self, now_us: Callable[[], int], *, run_id: bytes = RUN_ID) -> None:
         self.keys: dict[bytes, Value] = {}
         self.run_id = run_id
+        self.calls: Counter[str] = Counter()  # of commands, by their names
         self._now_us = now_us
         self._scripts: dict[bytes, Any] = {}
         self._interpreter = Interpreter(self.do)
@@ -40,9 +42,11 @@ class Store:
         Raises:
             ResponseError: the command is refused, or not known here.
         """
-        command = _COMMANDS.get(name.upper())
+        name = name.upper()
+        command = _COMMANDS.get(name)
         if command is None:
             raise ResponseError(f"ERR unknown command {name.decode()!r}")
+        self.calls[name.decode().lower()] += 1
         return command(self, words)
 
     def evaluation(self, words: Words) -> Any:
@@ -263,7 +267,9 @@ def _script(store: Store, words: Words) -> bytes:
 _INFO = b"# Server\r\nredis_version:8.0.0\r\nredis_mode:standalone\r\nrun_id:%b\r\n"
 
 
-def _info(store: Store, _words: Words) -> bytes:
+def _info(store: Store, words: Words) -> bytes:
+    if words == [b"commandstats"]:
+        return "\r\n".join(f"cmdstat_{name}:calls={calls}" for name, calls in store.calls.items()).encode()
     return _INFO % store.run_id
 
 

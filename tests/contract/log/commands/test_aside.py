@@ -63,6 +63,7 @@ class Session:
         self.says = None if executors is None else announced(executors)
         self.claims = 0
         self.looked = 0
+        self.sought = ""
         self.credit: list[float] = [0, 0, 0]
 
     async def join(self) -> "Session":
@@ -78,10 +79,11 @@ class Session:
             session=self.name,
             executors=self.says,
             looked=self.looked,
+            sought=self.sought,
             credit=self.credit,
             **how,
         )
-        self.looked, self.credit = claimed.looked, claimed.credits
+        self.looked, self.sought, self.credit = claimed.looked, claimed.sought, claimed.credits
         return claimed
 
     async def leave(self) -> None:

@@ -93,6 +93,7 @@ class Claimer:
         self._strict = strict
         self._executors = executors
         self._looked = int(fraction() * (1 << 30))  # at runs that lie aside, in turn with each claim; others elsewhere
+        self._sought = ""
         self._most = min(CLAIM_MOST, max(HALVED_FROM, running.slots // 2))
         self._lease = lease
         self._clock = clock
@@ -140,6 +141,7 @@ class Claimer:
                 await until_answered(lambda: self._join(session), what="join")  # noqa: B023
             except NoSession:
                 continue
+            self._sought = ""
             self._body = part(RunStarted, worker=self._worker, session=session)
             self._ours.opened(session, trusted_until=asked_at + self._lease)
             log.info("session opened", extra={"partition": self._ours.partition, "session": session})
@@ -179,6 +181,7 @@ class Claimer:
                 strict=self._strict,
                 executors=self._executors,
                 looked=self._looked,
+                sought=self._sought,
                 body=self._body,
                 body_cancelled=_CANCELLED,
             )
@@ -195,7 +198,7 @@ class Claimer:
             msgspec.structs.replace(queue, credit=credit)
             for queue, credit in zip(self._credits, claimed.credits, strict=True)
         ]
-        self._looked = claimed.looked
+        self._looked, self._sought = claimed.looked, claimed.sought
         self._ready_at(claimed.next_at)
         return claimed.more or _entry(self.wake_up.last) > _entry(claimed.wake)
 

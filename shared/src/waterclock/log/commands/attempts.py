@@ -52,7 +52,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
 class Claimed(NamedTuple):
     """`credits` in the order of the queues; `wake`: the id to listen from; `next_at`: ms of the next delayed run.
 
-    `looked`: for the next claim.
+    `looked`, `sought`: for the next claim.
     """
 
     grants: list[Grant]
@@ -61,6 +61,7 @@ class Claimed(NamedTuple):
     next_at: int | None
     more: bool
     looked: int = 0
+    sought: str = ""
 
 
 class RunEnding(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +120,7 @@ class _Claim(msgspec.Struct, frozen=True, kw_only=True):
     suspects: int
     executors: str | None
     looked: int
+    sought: str
     body: Body
     body_cancelled: Body
     body_died: Body
@@ -131,6 +133,7 @@ class _ClaimReply(Told, frozen=True, kw_only=True):
     wake: str = ""
     next_at: int = 0
     looked: int = 0
+    sought: str = ""
     more: bool = False
 
 
@@ -167,14 +170,15 @@ async def claim(
     suspects: int = 1,
     executors: str | None = None,
     looked: int = 0,
+    sought: str = "",
 ) -> Claimed:
     """Take at most `slots` runs. With an earlier number, the grants of that claim that are still held.
 
     At most `suspects` of them are runs that were lost `SUSPECT_FROM` times or more: one of those may be what kills its
     worker, so a process holds one at a time.
 
-    `executors`: what the session can run (`commands.aside.announced`), else it may be granted anything; `looked`: as
-    the last claim returned it, 0 at first.
+    `executors`: what the session can run (`commands.aside.announced`), else it may be granted anything; `looked` and
+    `sought`: as the last claim returned them, 0 and empty at first.
 
     Raises:
         NoSession: the session is not alive in this partition.
@@ -189,6 +193,7 @@ async def claim(
         suspects=suspects,
         executors=executors,
         looked=looked,
+        sought=sought,
         body=body,
         body_cancelled=body_cancelled,
         body_died=_DIED,
@@ -196,7 +201,9 @@ async def claim(
     reply = await log.call(_CLAIM, partition, payload)
     if reply.status == "nosession":
         raise NoSession(session, partition)
-    return Claimed(reply.grants, reply.credits, reply.wake, reply.next_at or None, reply.more, reply.looked)
+    return Claimed(
+        reply.grants, reply.credits, reply.wake, reply.next_at or None, reply.more, reply.looked, reply.sought
+    )
 
 
 async def record(log: Log, partition: int, batches: Sequence[StepBatch]) -> list[Literal["done", "refused"]]:

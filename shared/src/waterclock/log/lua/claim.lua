@@ -12,6 +12,7 @@
 -- P.queues          {name, weight, credit}: the session's standing in the weighted round
 -- P.executors       names of those that it can run, as requests encode them, between bytes '\1'; nil: it does not say
 -- P.looked          where to look on at the members of `aside`, as the last claim returned it; anywhere at first
+-- P.sought          where to seek on for what lies aside for it, as the last claim returned it; '': at the beginning
 -- P.strict          true: the queues in the given order instead, each until it is empty
 -- P.body            of RunStarted, without runId, jobId, attempt, fence, cause
 -- P.body_cancelled  of RunCancelled, without runId, jobId, reason, attempt, fence
@@ -19,14 +20,16 @@
 --
 -- Returns {status}: 'nosession'; 'done' with grants {run, body, fence, attempt, failures, losses, entry of its
 -- RunRequested, cancelled, serial, previous (ms of the job's last success, 0 for none), waited (ms in its queue, -1 in an
--- answer given again), job}, credits, looked, wake: last id of the doorbell, next_at: ms when the next delayed
--- run is ready, 0 for none, and more: whether anything is left that the session can run, or that nobody has looked at.
+-- answer given again), job}, credits, looked, sought, wake: last id of the doorbell, next_at: ms when the next
+-- delayed run is ready, 0 for none, and more: whether anything is left that the session can run, or has not looked for.
 
 local VISITS_MOST = P.slots + 1000 -- entries looked at: a purge of dropped ones goes on in the next claim
 
 local AHEAD = 50 -- entries read at once, at most, beyond what is wanted, where some were set aside
 
-local GROUPS_MOST = 100 -- of `aside`, of each queue, before the session's own names are fewer to look up
+local LOOK_UPS_MOST = 1000 -- of groups of `aside`, over all queues: 1.5 ms
+
+local GROUPS_MOST, GROUPS_OF_QUEUE_MOST = 300, 100 -- that a session takes from at once, over all queues and of one
 
 local LOOKED_AT, LOOKED_AT_IDLE = 10, 50 -- members of `aside` that a claim looks at; one that has nothing else to do
 
@@ -60,12 +63,28 @@ end
 
 local credits, looked = {}, P.looked or 0
 
-local function close(more)
+-- The session's names are sought among what lies aside in turn, where they are too many for one claim. A round is over
+-- when each was, and nothing was left otherwise and no bell rang since it began: anything may have been set aside then.
+local names, seek_from, seek_rest, seek_bell = {}, 1, 0, ''
+
+local seek_next = nil -- the first name that was not sought in each queue; nil: all were
+
+local function seek_on(more, bell)
+  if not seek_next then return nil, more end
+  local done = seek_next - seek_from
+  local rest = more and #names or (seek_rest > 0 and bell == seek_bell and seek_rest or #names) - done
+  if rest <= 0 then return nil, more end
+  return string.format('%d %d %s', seek_next > #names and 1 or seek_next, rest, bell), true
+end
+
+local function close(more, sought)
   tell_successes()
   local bell = call('XREVRANGE', K.wake, '+', '-', 'COUNT', 1)[1]
   local soonest = call('ZRANGE', K.delayed, 0, 0, 'WITHSCORES')
-  return finish({status = 'done', grants = grants, credits = credits, wake = bell and bell[1] or '0-0',
-    next_at = tonumber(soonest[2] or 0), looked = looked, more = more})
+  bell = bell and bell[1] or '0-0'
+  if not sought then sought, more = seek_on(more, bell) end
+  return finish({status = 'done', grants = grants, credits = credits, wake = bell, next_at = tonumber(soonest[2] or 0),
+    looked = looked, sought = sought, more = more})
 end
 
 for place, queue in ipairs(P.queues) do credits[place] = queue.credit end
@@ -81,7 +100,7 @@ if P.number <= tonumber(claimed) then
     local record = records[runs[place]]
     if record and spec and record[CLAIM] == P.number then grants[#grants + 1] = grant_of(runs[place], record, spec, -1) end
   end
-  return close(true)
+  return close(true, P.sought)
 end
 
 local told = {'announcing', 'aside'} -- of `meta`
@@ -147,34 +166,68 @@ end
 
 local NONE_ASIDE = {groups = {}, suspects = 0, others = 0}
 
-local count_aside, take_aside, look_aside -- made where anything lies aside: the others need not pay for them
+local lies_aside, count_aside, take_aside, look_aside -- made where anything lies aside: the others need not pay for them
 
 if some_aside then
-  -- The executors of the session that runs of a queue lie aside for.
-  local function executors_aside(queue)
+  for executor in string.gmatch(P.executors, '[^\1]+') do names[#names + 1] = executor end
+  local from, rest, bell = string.match(P.sought or '', '^(%d+) (%d+) (.+)$')
+  if from and tonumber(from) <= #names then seek_from, seek_rest, seek_bell = tonumber(from), tonumber(rest), bell end
+
+  local queues_aside = {} -- those that are not paused
+  for place, queue in ipairs(P.queues) do
+    local some = QUEUES[queue.name] and not told[place + 2]
+      and call('ZLEXCOUNT', K.aside, '[' .. queue.name .. '\1', '(' .. queue.name .. '\2') > 0
+    if some then queues_aside[#queues_aside + 1] = queue.name end
+  end
+
+  lies_aside = {}
+  for _, queue in ipairs(queues_aside) do lies_aside[queue] = true end
+  local look_ups = math.max(1, math.floor(LOOK_UPS_MOST / #queues_aside)) -- in each queue
+  local most_groups = math.max(1, math.min(GROUPS_OF_QUEUE_MOST, math.floor(GROUPS_MOST / #queues_aside)))
+  -- A round begins with a step through the groups that there are, which may be fewer than the session's names.
+  local steps = seek_from == 1 and math.min(#names, math.floor(look_ups / 2)) or 0
+
+  -- The first members of all groups of a queue that the session can run; nil: they are too many.
+  local function step_through(queue)
     local found, from, stop = {}, '[' .. queue .. '\1', '(' .. queue .. '\2'
-    for _ = 1, GROUPS_MOST do
+    for _ = 1, steps do
       local member = call('ZRANGEBYLEX', K.aside, from, stop, 'LIMIT', 0, 1)[1]
       if not member then return found end
       local executor = string.match(member, '\1([^\1]*)\1', #queue + 1)
-      if can_run(executor) then found[#found + 1] = executor end
+      if can_run(executor) then
+        if #found == most_groups then return nil end
+        found[#found + 1] = member
+      end
       from = '[' .. queue .. '\1' .. executor .. '\2'
     end
-    found = {}
-    for executor in string.gmatch(P.executors, '[^\1]+') do
-      local first, beyond = '[' .. group_prefix(queue, executor), '(' .. queue .. '\1' .. executor .. '\2'
-      if #found < GROUPS_MOST and call('ZLEXCOUNT', K.aside, first, beyond) > 0 then found[#found + 1] = executor end
-    end
-    return found
+    return nil
   end
 
-  -- What lies aside of a queue that the session can run: what its members begin with, how many are suspects, and not.
+  -- The same of the names from `seek_from` on, and the first that was not sought.
+  local function seek(queue)
+    local found, place, beyond = {}, seek_from, math.min(#names + 1, seek_from + math.max(1, look_ups - steps))
+    while place < beyond and #found < most_groups do
+      local prefix = group_prefix(queue, names[place])
+      found[#found + 1] = call('ZRANGEBYLEX', K.aside, '[' .. prefix, '(' .. prefix .. '3', 'LIMIT', 0, 1)[1]
+      place = place + 1
+    end
+    return found, place
+  end
+
+  -- What lies aside of a queue that the session can run: what its members begin with, how many are suspects, and not;
+  -- and whether there may be more of it.
   count_aside = function(queue)
-    local counted = {groups = {}, suspects = 0, others = 0}
-    for place, executor in ipairs(executors_aside(queue)) do
-      local prefix = group_prefix(queue, executor)
-      counted.groups[place] = prefix
-      counted.suspects = counted.suspects + call('ZLEXCOUNT', K.aside, '[' .. prefix .. '0', '(' .. prefix .. '1')
+    local found, place = step_through(queue), nil
+    if not found then found, place = seek(queue) end
+    local partly = seek_from > 1 or (place or math.huge) <= #names
+    if partly then seek_next = math.min(seek_next or math.huge, place) end
+    local counted = {groups = {}, suspects = 0, others = 0, partly = partly}
+    for at, member in ipairs(found) do
+      local prefix = string.match(member, '^[^\1]*\1[^\1]*\1')
+      counted.groups[at] = prefix
+      if string.sub(member, #prefix + 1, #prefix + 1) == '0' then
+        counted.suspects = counted.suspects + call('ZLEXCOUNT', K.aside, '[' .. prefix .. '0', '(' .. prefix .. '1')
+      end
       counted.others = counted.others + call('ZLEXCOUNT', K.aside, '[' .. prefix .. '1', '(' .. prefix .. '3')
     end
     return counted
@@ -247,12 +300,13 @@ local contenders = {}
 for place, queue in ipairs(P.queues) do
   local streams = QUEUES[queue.name]
   if streams and not told[place + 2] then
-    local aside = some_aside and count_aside(queue.name) or NONE_ASIDE
+    local aside = some_aside and lies_aside[queue.name] and count_aside(queue.name) or NONE_ASIDE
     local suspects = P.suspects > 0 and call('XLEN', streams.suspect) + aside.suspects or 0
     local left = call('XLEN', streams.again) + call('XLEN', streams.due) + aside.others
     if left + suspects > 0 then
       contenders[#contenders + 1] = {place = place, streams = streams, weight = queue.weight, left = left,
-        suspects = suspects, wanted = 0, most = math.huge, granted = 0, ahead = 0, name = queue.name, groups = aside.groups}
+        suspects = suspects, wanted = 0, most = math.huge, granted = 0, ahead = 0, name = queue.name, groups = aside.groups,
+        partly = aside.partly, cleared = {}}
     end
   end
 end
@@ -284,6 +338,15 @@ local function share_out(slots)
 end
 
 local parted, stuck = 0, 0 -- runs that were set aside; queues whose next run is to be, by a later claim
+
+-- Take what lies aside for an executor in a queue of which not all was sought: it stood before what is in its streams.
+-- Whether that was all, and a slot is left.
+local function clear_before(one, executor, place, most)
+  if not one.partly or not executor or one.cleared[executor] then return true end
+  take_aside({groups = {group_prefix(one.name, executor)}}, place == 'suspect', most - #grants)
+  one.cleared[executor] = #grants < most and visits < VISITS_MOST
+  return one.cleared[executor]
+end
 
 -- Take the oldest entries of a stream until so many are granted, or none is left: set aside what the session cannot run,
 -- end what cannot start, drop what does not count. Returns how many entries went.
@@ -317,6 +380,9 @@ local function take(one, place, wanted)
           end
           set_aside(run, record, executor)
           parted = parted + 1
+        elseif not clear_before(one, executor, place, most) then
+          taken = at - 1
+          break
         else
           grant(run, record, spec, tonumber(string.match(ids[at], '^%d+')))
         end
