@@ -291,7 +291,7 @@ async def test_runs_that_wait_for_an_executor_are_put_back_into_their_queues_by_
         await build.create(stage.log)
         await sessions.join(stage.log, "lacking", body=None, executors=announced(()))
         await build.ask(stage.log, build.wish(1), build.wish(2))
-        await build.grab(stage.log, 1, session="lacking", executors=announced(()))
+        await build.grab(stage.log, 1, session="lacking")
         said: list[str] = []
         for do in (False, True, True):
             async with await connect_anew(stage.pool) as connection:

@@ -117,7 +117,7 @@ class Worker:
             "body_cancelled": CANCELLED,
         }
         if self._says is not None:
-            return await claim(log, 0, **asked, executors=self._says, looked=self._looked, sought=self._sought)
+            return await claim(log, 0, **asked, looked=self._looked, sought=self._sought)
         reply: Any = await log.call(previous("claim"), 0, asked | {"partition": 0, "body_died": _DIED})
         if reply["status"] == "nosession":
             raise NoSession(self.session, 0)

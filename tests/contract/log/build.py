@@ -196,11 +196,10 @@ async def grab(
     credit: Sequence[float] = (0, 0, 0),
     strict: bool = False,
     suspects: int = 1,
-    executors: str | None = None,
     looked: int = 0,
     sought: str = "",
 ) -> Claimed:
-    """Claim from all queues. `executors`: what the session says that it can run."""
+    """Claim from all queues."""
     queues = [QueueCredit(name=q.name, weight=q.weight, credit=c) for q, c in zip(QUEUES, credit, strict=True)]
     return await claim(
         log,
@@ -209,7 +208,6 @@ async def grab(
         number=number,
         slots=slots,
         suspects=suspects,
-        executors=executors,
         looked=looked,
         sought=sought,
         queues=queues,

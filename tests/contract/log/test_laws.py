@@ -136,7 +136,6 @@ class Play:
             self.sessions[session],
             slots=slots,
             session=session,
-            executors=self.said_by(session),
             looked=self.looked,
             sought=self.sought.get(session, ""),
         )

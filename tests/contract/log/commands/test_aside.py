@@ -77,7 +77,6 @@ class Session:
             self.claims,
             slots=slots,
             session=self.name,
-            executors=self.says,
             looked=self.looked,
             sought=self.sought,
             credit=self.credit,
@@ -558,14 +557,6 @@ async def test_a_repeated_claim_is_answered_again_from_what_it_took(log: Log) ->
         (one.run_id, one.fence) for one in first.grants
     ]
     assert len((await backups.claim(2)).grants) == 1
-
-
-async def test_a_session_may_gain_and_lack_executors(log: Log) -> None:
-    one = await session(log, "one", REPORT)
-    [backup, report] = await wishes(log, BACKUP, REPORT)
-    assert names(await one.claim()) == [report]
-    one.says = announced([BACKUP])
-    assert names(await one.claim()) == [backup]
 
 
 async def test_a_session_that_was_not_opened_claims_nothing(log: Log) -> None:

@@ -14,7 +14,7 @@ async def test_it_is_told_of_what_is_queued_and_of_nothing_else(log: Log) -> Non
     await join(log, "own", body=None, executors=announced(("own",)))
     due, aside, taken = run_of(1), run_of(2), run_of(3)
     await ask(log, wish(2, target="of others"), wish(3, target="own"))
-    [grant] = (await grab(log, 1, session="own", executors=announced(("own",)))).grants
+    [grant] = (await grab(log, 1, session="own")).grants
     assert grant.run_id == taken
     at = await now(log, 0)
     await ask(log, wish(1), wish(4, ready_at=at + 60_000), wish(5, ready_at=at + 3_600_000))

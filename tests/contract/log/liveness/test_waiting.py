@@ -63,7 +63,7 @@ async def test_what_lies_aside_is_counted_apart_and_what_sessions_have_is_told(l
     await create(log)
     await join(log, "s", body=None, executors=announced(["b", ODD]))
     await ask(log, wish(1, target="a"), wish(2, target="a"), wish(3, target=ODD))
-    await grab(log, 1, session="s", executors=announced(["b", ODD]))
+    await grab(log, 1, session="s")
     await ask(log, wish(4, target="a"), wish(5, target="b"))
 
     found = await waiting_in(log, 0)

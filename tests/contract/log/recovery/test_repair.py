@@ -380,7 +380,7 @@ async def test_runs_that_lay_aside_are_in_their_queues_after_a_repair(log: Log) 
     nothing = announced(())
     await join(log, "w", body=None, executors=nothing)
     await ask(log, wish(1), wish(2, queue="low"))
-    assert (await grab(log, 1, session="w", executors=nothing)).grants == []
+    assert (await grab(log, 1, session="w")).grants == []
     before = await held(log)
     assert before.due == {"critical": [], "default": [], "low": []}
     await halt(log)
@@ -393,7 +393,7 @@ async def test_runs_that_lay_aside_are_in_their_queues_after_a_repair(log: Log) 
     assert (await count_aside(log, 0)).groups == []
     assert await executors_by_session(log, 0) == {}
     await join(log, "v", body=None, executors=announced(("demo.noop",)))
-    claimed = await grab(log, 1, session="v", executors=announced(("demo.noop",)))
+    claimed = await grab(log, 1, session="v")
     assert {grant.run_id for grant in claimed.grants} == {run_of(1), run_of(2)}
 
 

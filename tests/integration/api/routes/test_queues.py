@@ -82,7 +82,7 @@ async def test_runs_that_no_worker_can_run_wait_and_call_for_no_worker_more(rig:
         nothing = announced(())
         await leave(api.log, worker.session, body=None)
         await join(api.log, "lacking", body=None, executors=nothing)
-        assert (await grab(api.log, 1, session="lacking", executors=nothing)).grants == []
+        assert (await grab(api.log, 1, session="lacking")).grants == []
         await api.caught_up()
         queue = await _queue(api, "default")
         assert (queue["waiting"], queue["aside"], queue["demand"], queue["oldestWaitMs"]) == (3, 3, 0, None)
@@ -210,7 +210,7 @@ async def lacking(api: Rig) -> None:
 
 async def lacks(api: Rig) -> None:
     """It meets what it cannot run."""
-    assert (await grab(api.log, 1, session="lacking", executors=SAYS)).grants == []
+    assert (await grab(api.log, 1, session="lacking")).grants == []
 
 
 async def _queue(api: Rig, name: str, *executors: str) -> dict[str, Any]:

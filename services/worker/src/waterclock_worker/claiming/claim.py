@@ -179,7 +179,6 @@ class Claimer:
                 suspects=suspects,
                 queues=self._credits,
                 strict=self._strict,
-                executors=self._executors,
                 looked=self._looked,
                 sought=self._sought,
                 body=self._body,

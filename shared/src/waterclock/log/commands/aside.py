@@ -61,7 +61,7 @@ _COUNT = Script("count_aside", _Counted)
 
 
 def announced(names: Iterable[str]) -> str:
-    """What a session says that it can run, by the keys and aliases of its executors: as `join` and `claim` take it."""
+    """What a session says that it can run, by the keys and aliases of its executors: as `join` takes it."""
     return "".join((_BETWEEN, *(f"{_encoded(name)}{_BETWEEN}" for name in dict.fromkeys(names))))
 
 

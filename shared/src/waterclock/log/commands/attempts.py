@@ -118,7 +118,6 @@ class _Claim(msgspec.Struct, frozen=True, kw_only=True):
     queues: Sequence[QueueCredit]
     strict: bool
     suspects: int
-    executors: str | None
     looked: int
     sought: str
     body: Body
@@ -168,7 +167,6 @@ async def claim(
     body: Body,
     body_cancelled: Body,
     suspects: int = 1,
-    executors: str | None = None,
     looked: int = 0,
     sought: str = "",
 ) -> Claimed:
@@ -177,8 +175,8 @@ async def claim(
     At most `suspects` of them are runs that were lost `SUSPECT_FROM` times or more: one of those may be what kills its
     worker, so a process holds one at a time.
 
-    `executors`: what the session can run (`commands.aside.announced`), else it may be granted anything; `looked` and
-    `sought`: as the last claim returned them, 0 and empty at first.
+    A session that said at its `join` what it can run is granted nothing else. `looked` and `sought`: as the last claim
+    returned them, 0 and empty at first.
 
     Raises:
         NoSession: the session is not alive in this partition.
@@ -191,7 +189,6 @@ async def claim(
         queues=queues,
         strict=strict,
         suspects=suspects,
-        executors=executors,
         looked=looked,
         sought=sought,
         body=body,

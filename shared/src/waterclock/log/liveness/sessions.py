@@ -84,7 +84,7 @@ _MUSTER = Script("list_sessions", _MusterReply)
 async def join(log: Log, session: str, *, body: Body | None, executors: str | None = None) -> None:
     """Open a session in every partition. `body`: WorkerJoined, announced in partition 0.
 
-    `executors`: what it can run, as in its claims (`commands.aside.announced`); None: it does not say.
+    `executors`: what it can run, as `commands.aside.announced` has it; None: it does not say.
 
     Raises:
         NoSession: it was found dead in a partition: take a new one.

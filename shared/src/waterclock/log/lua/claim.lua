@@ -10,7 +10,6 @@
 -- P.slots           runs wanted at most
 -- P.suspects        of these at most so many that were lost often: who holds one takes no other
 -- P.queues          {name, weight, credit}: the session's standing in the weighted round
--- P.executors       names of those that it can run, as requests encode them, between bytes '\1'; nil: it does not say
 -- P.looked          where to look on at the members of `aside`, as the last claim returned it; anywhere at first
 -- P.sought          where to seek on for what lies aside for it, as the last claim returned it; '': at the beginning
 -- P.strict          true: the queues in the given order instead, each until it is empty
@@ -108,7 +107,8 @@ for place, queue in ipairs(P.queues) do told[place + 2] = 'paused:' .. queue.nam
 told = read_fields(K.meta, told)
 
 -- Beside sessions that do not say what they can run, and so look at nothing that lies aside, nothing does.
-local sorts = P.executors and all_announce(P.session, P.executors, told[1])
+local executors = announced_by(P.session)
+local sorts = executors and all_announce(told[1])
 local some_aside = some_lie_aside(told[2])
 if some_aside and not sorts then
   return_aside(ASIDE_MOST)
@@ -120,7 +120,7 @@ local able = {} -- executor to whether the session has it
 local function can_run(executor)
   local known = able[executor]
   if known == nil then
-    known = string.find(P.executors, '\1' .. executor .. '\1', 1, true) ~= nil
+    known = string.find(executors, '\1' .. executor .. '\1', 1, true) ~= nil
     able[executor] = known
   end
   return known
@@ -169,7 +169,7 @@ local NONE_ASIDE = {groups = {}, suspects = 0, others = 0}
 local lies_aside, count_aside, take_aside, look_aside -- made where anything lies aside: the others need not pay for them
 
 if some_aside then
-  for executor in string.gmatch(P.executors, '[^\1]+') do names[#names + 1] = executor end
+  for executor in string.gmatch(executors, '[^\1]+') do names[#names + 1] = executor end
   local from, rest, bell = string.match(P.sought or '', '^(%d+) (%d+) (.+)$')
   if from and tonumber(from) <= #names then seek_from, seek_rest, seek_bell = tonumber(from), tonumber(rest), bell end
 

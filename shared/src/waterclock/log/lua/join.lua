@@ -5,7 +5,7 @@
 --
 -- P.session    never used before
 -- P.body       of WorkerJoined; nil: not announced in this partition
--- P.executors  names of those that it can run, as in its claims; nil: it does not say
+-- P.executors  names of those that it can run, as requests encode them, between bytes '\1'; nil: it does not say
 --
 -- Returns {status}: 'done', also when it is open already; 'nosession': it was found dead.
 

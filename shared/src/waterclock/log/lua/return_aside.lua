@@ -10,7 +10,7 @@
 --
 -- Returns {returned, more}: how many; whether to call again.
 
-if P.beside and all_announce(nil, nil, call('HGET', K.meta, 'announcing')) then
+if P.beside and all_announce(call('HGET', K.meta, 'announcing')) then
   return finish({returned = 0, more = false})
 end
 local returned, more = return_aside(P.limit)

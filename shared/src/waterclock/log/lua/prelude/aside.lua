@@ -93,26 +93,24 @@ end
 
 local LOOK_MS = 1000 -- sessions of a release before come and go without a word
 
--- Whether every live session says what it can run, as the one that asks does; nil: none of them asks. `seen`: what the last
--- look saw, which is in `meta`. A look drops from `announced` whom others swept, who know of no such key.
-local function all_announce(session, executors, seen)
+-- What a session says that it can run: names, as requests encode them, between bytes '\1'; nil: it does not say.
+local function announced_by(session)
+  local member = call('ZRANGEBYLEX', K.announced, '[' .. session .. '\1', '(' .. session .. '\2')[1]
+  return member and string.sub(member, #session + 1)
+end
+
+-- Whether every live session says what it can run. `seen`: what the last look saw, which is in `meta`. A look drops from
+-- `announced` whom others swept, who know of no such key.
+local function all_announce(seen)
   local at, answer = string.match(seen or '', '^(%d+) ([01])$')
   local reading = time[1] * 1000 + math.floor(time[2] / 1000) -- `now` stands still where the clock was set back
   if at and reading >= tonumber(at) and reading < at + LOOK_MS then return answer == '1' end
   local members, dropped, all = {}, {}, 1
   for _, member in ipairs(call('ZRANGE', K.announced, 0, -1)) do members[string.match(member, '^[^\1]*')] = member end
-  if session then
-    if members[session] ~= session .. executors then
-      dropped[1] = members[session]
-      call('ZADD', K.announced, 0, session .. executors)
-    end
-    members[session] = nil
-  end
   local seats = call('HGETALL', K.sessions)
   for place = 1, #seats, 2 do
-    local other = seats[place]
-    if other ~= session and not members[other] and is_alive(seats[place + 1]) then all = 0 end
-    members[other] = nil
+    if not members[seats[place]] and is_alive(seats[place + 1]) then all = 0 end
+    members[seats[place]] = nil
   end
   for _, member in pairs(members) do dropped[#dropped + 1] = member end
   in_pieces('ZREM', K.announced, dropped)
