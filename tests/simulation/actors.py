@@ -41,6 +41,7 @@ _EXPRESSIONS = (
     "H/10 * * * *",
     None,
 )
+_RARE = ("30 2,3 * * *", None)
 _ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe")
 
 
@@ -72,13 +73,14 @@ async def _usurp(name: str, log: Log, clock: VirtualClock, clocks: StoreClocks) 
 
 
 class Client:
-    """Creates jobs and changes them, through the code of the API."""
+    """Creates jobs and changes them, through the code of the API. `busy`: most of them have many runs."""
 
-    def __init__(self, log: Log, clock: VirtualClock, chance: Random) -> None:
+    def __init__(self, log: Log, clock: VirtualClock, chance: Random, *, busy: bool) -> None:
         self.job_ids: list[JobId] = []
         self._clock = clock
         self._chance = chance
         self._made = 0
+        self._busy = busy
         nothing = cast("Any", None)
         self._parts = Dependencies(
             log=log,
@@ -150,7 +152,7 @@ class Client:
     def _definition(self, job_id: JobId) -> Definition:
         pick = self._chance.choice
         now = self._clock.now_ms()
-        return Definition(
+        drawn = Definition(
             job_name=job_id,
             invoke_target=pick(EXECUTORS),
             cron_expression=pick(_EXPRESSIONS),
@@ -166,4 +168,9 @@ class Client:
             start_at=pick((None, None, None, stamp(now + 300_000), stamp(now - 300_000))),
             end_at=pick((None, None, None, stamp(now + 1_200_000))),
             status=pick(("0", "0", "0", "0", "1")),
+        )
+        if not self._busy or drawn.cron_expression in _RARE:
+            return drawn
+        return msgspec.structs.replace(
+            drawn, cron_expression="*/20 * * * * ?", misfire_policy="1", status="0", start_at=None, end_at=None
         )

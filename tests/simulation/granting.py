@@ -154,17 +154,23 @@ class Granting:
                 return f"{run} is granted to {session}, which lacks {self._executors[run]}"
         if left and not more:
             return f"{min(left)} is left without a word, and {session} has {self._executors[min(left)]}"
-        return self._out_of_order(grants, wanted)
+        return self._out_of_order(grants, wanted, in_a_round=bool(call["sought"] or reply["sought"]))
 
-    def _out_of_order(self, grants: set[str], left: set[str]) -> str | None:
-        last: dict[str, Standing] = {}
+    def _out_of_order(self, grants: set[str], left: set[str], *, in_a_round: bool) -> str | None:
+        """`in_a_round`: the names of the session were not all looked up, so only runs of one executor are in order."""
+        last: dict[tuple[str, str], Standing] = {}
+
+        def line(run: str, record: Record) -> tuple[str, str]:
+            return record.queue, self._executors[run] if in_a_round else ""
+
         for run in grants & self._before.keys():
             record, standing = self._before[run]
             if record.losses < SUSPECT_FROM:
-                last[record.queue] = max(standing, last.get(record.queue, standing))
+                last[line(run, record)] = max(standing, last.get(line(run, record), standing))
         for run in left & self._before.keys():
             record, standing = self._before[run]
-            if record.losses < SUSPECT_FROM and record.queue in last and standing < last[record.queue]:
+            ahead = last.get(line(run, record))
+            if record.losses < SUSPECT_FROM and ahead is not None and standing < ahead:
                 return f"{run} stands in front of one that was granted"
         return None
 

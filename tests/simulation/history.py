@@ -56,6 +56,8 @@ class History:
         self.store = Store(lambda: (self.clock.now_ms() + self.stepped_ms) * 1000)
         self.oracle = Oracle(self.store, Keys())
         self.weather = self._drawn_weather()
+        beside = Random(f"beside {seed}")  # the draws of `chance` stay as they were
+        self.busy, self._hasty = beside.random() < 0.25, beside.random() < 0.5
         self.told: list[str] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._dead: list[asyncio.Task[None]] = []
@@ -83,10 +85,10 @@ class History:
         await own.refresh()
         await open_partition(own, 0, epoch=1, expect_tail=None)
         client_log = await self._log(Wire(self.chance, self.weather))
-        client = Client(client_log, self.clock, self.chance)
+        client = Client(client_log, self.clock, self.chance, busy=self.busy)
         for _ in range(2):
             await client.create()
-        self._start("sweeper", lambda log: sweeper(log, self.chance, self._is_dead))
+        self._start("sweeper", lambda log: sweeper(log, self.chance, self._is_dead, hasty=self.busy and self._hasty))
         for name in WORKERS[:2]:
             self._engage(name)
         self._start("a", lambda log: lawful("a", log, self.clock))

@@ -38,11 +38,21 @@ FAULTS = {
     "leaves what lies aside": (
         "if some_aside then others = take_aside(one, false, most - #grants) end",
         "",
-        "stands in front of one that was granted",
+        "stands in front of one that was granted|told again and again that there is more",
+    ),
+    "leaves suspects": (
+        "suspects = suspects + take(one, 'suspect', math.min(one.suspects - suspects, suspects_wanted))",
+        "",
+        "told again and again that there is more",
+    ),
+    "leaves suspects that lie aside": (
+        "suspects = take_aside(one, true, math.min(one.suspects, suspects_wanted))",
+        "",
+        "told again and again that there is more",
     ),
     "leaves the last slot free": (
-        "while #grants < P.slots and",
-        "while #grants < P.slots - 1 and",
+        "share_out(P.slots - #grants)",
+        "share_out(P.slots - 1 - #grants)",
         "told again and again that there is more",
     ),
     "does not say that there is more": (
@@ -136,7 +146,7 @@ def test_a_claim_that_starves_runs_does_not_survive(
     monkeypatch.setattr(granting, "CLAIM", faulty.source.sha)
 
     with pytest.raises(Broken, match=said):
-        play(range(30))
+        play(range(5, 35))
 
 
 def _claim_with(right: str, wrong: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Script[object]:

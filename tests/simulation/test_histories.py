@@ -46,9 +46,9 @@ def named(otherwise: Iterable[int]) -> Iterable[int]:
     return [int(os.environ[SEED])] if SEED in os.environ else otherwise
 
 
-@pytest.mark.parametrize("share", range(4))
+@pytest.mark.parametrize("share", range(6))
 def test_every_instant_is_decided_once_whatever_happens(share: int) -> None:
-    played = play(named(range(share, 240, 4)))
+    played = play(named(range(share, 240, 6)))
 
     fates = {fate: sum(history.oracle.fates[fate] for history in played) for fate in ("fired", "skipped", "coalesced")}
     assert SEED in os.environ or all(fates.values()), f"the histories have become too calm: {fates}"

@@ -143,16 +143,18 @@ class Worker:
         return msgspec.structs.replace(back, give_back=False, ready_at=now + BACK_MS, body=body_of(lost))
 
 
-async def sweeper(log: Log, chance: Random, is_dead: Callable[[str], bool]) -> None:
-    """Empties the sessions of the dead, and now and then of one that lives; as this release does, or the one before.
+async def sweeper(log: Log, chance: Random, is_dead: Callable[[str], bool], *, hasty: bool) -> None:
+    """Empties sessions of the dead, as this release does, or the one before; and some of those that live.
 
-    As a scheduler's it returns what lies aside beside workers of the release before.
+    As a scheduler's it returns what lies aside beside workers of the release before. `hasty`: so often that runs die of
+    it.
     """
+    rest, errs = (0.25, 0.5) if hasty else (1.0, 0.01)
     for _ in count():
-        await asyncio.sleep(chance.uniform(10.0, 150.0))
+        await asyncio.sleep(chance.uniform(10.0, 150.0) * rest)
         found = await _answered(lambda: sessions(log, 0))
         for session, number in found.items():
-            if number < 0 or is_dead(session) or chance.random() < 0.01:
+            if number < 0 or is_dead(session) or chance.random() < errs:
                 await _swept(log, session, number, before=chance.random() < 0.3)
         if await _answered(lambda: some_lie_aside(log, 0)):
             await _answered(lambda: return_aside(log, 0, beside=True))
