@@ -154,7 +154,7 @@ class Granting:
                 return f"{run} is granted to {session}, which lacks {self._executors[run]}"
         if left and not more:
             return f"{min(left)} is left without a word, and {session} has {self._executors[min(left)]}"
-        return self._out_of_order(grants, wanted, in_a_round=bool(call["sought"] or reply["sought"]))
+        return self._out_of_order(grants, wanted, in_a_round=bool(call.get("sought") or reply.get("sought")))
 
     def _out_of_order(self, grants: set[str], left: set[str], *, in_a_round: bool) -> str | None:
         """`in_a_round`: the names of the session were not all looked up, so only runs of one executor are in order."""
