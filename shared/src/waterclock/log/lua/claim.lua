@@ -342,7 +342,7 @@ local parted, stuck = 0, 0 -- runs that were set aside; queues whose next run is
 -- Take what lies aside for an executor in a queue of which not all was sought: it stood before what is in its streams.
 -- Whether that was all, and a slot is left.
 local function clear_before(one, executor, place, most)
-  if not one.partly or not executor or one.cleared[executor] then return true end
+  if not executor or one.cleared[executor] then return true end
   take_aside({groups = {group_prefix(one.name, executor)}}, place == 'suspect', most - #grants)
   one.cleared[executor] = #grants < most and visits < VISITS_MOST
   return one.cleared[executor]
@@ -380,7 +380,7 @@ local function take(one, place, wanted)
           end
           set_aside(run, record, executor)
           parted = parted + 1
-        elseif not clear_before(one, executor, place, most) then
+        elseif one.partly and not clear_before(one, executor, place, most) then
           taken = at - 1
           break
         else
