@@ -105,7 +105,7 @@ async def test_a_run_may_wait_while_others_fill_the_slots_of_each_claim(rig: Rig
 
     for number in (1, 2):
         rig.clock[0] += 60_000
-        await grab(rig.log, number, slots=1, executors=REPORTS)
+        await grab(rig.log, number, slots=1)
         assert rig.waits_since() == set(rig.clock)
 
 
@@ -115,7 +115,7 @@ async def test_a_run_waits_since_it_was_queued_where_none_that_could_start_it_co
     await rig.request("report", "db.backup")
     rig.clock[0] += 60_000
 
-    granted = await grab(rig.log, 1, slots=1, session="other", executors=BACKUPS)
+    granted = await grab(rig.log, 1, slots=1, session="other")
 
     assert len(granted.grants) == 1
     assert rig.waits_since() == {queued}
@@ -125,12 +125,12 @@ async def test_a_suspect_waits_for_another_that_its_session_holds(rig: Rig) -> N
     await rig.request("report", "report")
     for losses in range(SUSPECT_FROM):
         await join(rig.log, f"lost {losses}", body=None, executors=REPORTS)
-        await grab(rig.log, 1, session=f"lost {losses}", executors=REPORTS)
+        await grab(rig.log, 1, session=f"lost {losses}")
         await mop(rig.log, 0, session=f"lost {losses}")
     rig.clock[0] += 60_000
     await join(rig.log, WORKER, body=None, executors=REPORTS)
 
-    granted = await grab(rig.log, 1, executors=REPORTS)
+    granted = await grab(rig.log, 1)
 
     assert len(granted.grants) == 1
     assert rig.waits_since() == set(rig.clock)
