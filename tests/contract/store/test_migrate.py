@@ -1,13 +1,16 @@
 """The schema: applied once, whoever applies it, and never silently another."""
 
 import asyncio
+import hashlib
+from pathlib import Path
 
 import psycopg
 import psycopg.conninfo
 import pytest
 
+from tests.support.previous import previous_sources
 from waterclock.store.connection.errors import StoreUnfit
-from waterclock.store.connection.migrate import migrate, migrations
+from waterclock.store.connection.migrate import foreign, migrate, migrations, pending
 from waterclock.store.connection.pool import open_pool
 
 NAMES = [each.name for each in migrations()]
@@ -16,6 +19,46 @@ NAMES = [each.name for each in migrations()]
 async def test_a_database_is_migrated_once(postgres_url: str) -> None:
     assert await migrate(postgres_url) == NAMES
     assert await migrate(postgres_url) == []
+
+
+def test_migrations_are_numbered_from_one_without_a_gap_or_a_double() -> None:
+    assert [int(name.partition("_")[0]) for name in NAMES] == list(range(1, len(NAMES) + 1))
+
+
+@pytest.mark.parametrize("renamed", ["0099_renamed", "0004_chain"])
+async def test_a_migration_that_was_applied_under_another_name_is_known_by_its_text(
+    renamed: str, postgres_url: str
+) -> None:
+    await migrate(postgres_url)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM migrations WHERE name = '0009_chain'")
+        connection.execute("UPDATE migrations SET name = %s WHERE name = '0010_chain'", [renamed])
+
+    assert await migrate(postgres_url) == []
+
+    async with await psycopg.AsyncConnection.connect(postgres_url) as connection:
+        assert await pending(connection) == []
+        assert await foreign(connection) == []
+
+
+async def test_the_release_before_and_this_one_know_what_the_other_has_applied(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    before = names_of_the_release_before(tmp_path)
+    await migrate(postgres_url)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        applied = dict(connection.execute("SELECT name, checksum FROM migrations").fetchall())
+        assert {name: applied[name] for name in before} == before
+        connection.execute("DELETE FROM migrations WHERE NOT name = ANY(%s)", [list(before)])
+
+    assert await migrate(postgres_url) == []
+
+
+async def test_a_migration_of_a_newer_release_is_foreign(postgres_url: str) -> None:
+    await migrate(postgres_url)
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as connection:
+        await connection.execute("INSERT INTO migrations (name, checksum) VALUES ('0500_later', 'later')")
+        assert await foreign(connection) == ["0500_later"]
 
 
 async def test_two_at_once_apply_each_migration_once(postgres_url: str) -> None:
@@ -85,3 +128,10 @@ def test_a_month_that_the_default_table_holds_already_is_left_there(migrated_pos
         connection.execute("UPDATE events SET at = '2031-06-01T00:00Z'")
         assert connection.execute("SELECT tableoid::regclass::text FROM events").fetchall() == [("events_2031_06",)]
     assert made == [(False,), (True,), (False,)]
+
+
+def names_of_the_release_before(folder: Path) -> dict[str, str]:
+    """Its migrations, with their checksums."""
+    shared, *_ = previous_sources(folder)
+    found = (Path(shared) / "waterclock/store/migrations").glob("*.sql")
+    return {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in found}

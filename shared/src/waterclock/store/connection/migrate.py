@@ -18,8 +18,26 @@ from waterclock.store.connection.statements import statement
 POSTGRES_FROM = 15
 _LOCK = 0x7761746572  # "water": held while the schema changes
 
+# Names under which the release before knows these files. It starts only where it finds them.
+_BEFORE = {
+    "0005_standing": "0004_standing",
+    "0010_chain": "0009_chain",
+    "0011_api_keys": "0010_api_keys",
+    "0012_key_changes": "0011_key_changes",
+    "0013_rights": "0012_rights",
+    "0014_cancel_reason": "0013_cancel_reason",
+    "0015_reach": "0014_reach",
+    "0016_months": "0015_months",
+    "0017_quarantine": "0016_quarantine",
+    "0018_places": "0017_places",
+    "0019_order": "0018_order",
+    "0020_schemas": "0019_schemas",
+}
+
 
 class Migration(NamedTuple):
+    """One file of the schema: an applied one is known by its name, a renamed one by its text."""
+
     name: str
     checksum: str
     text: bytes
@@ -61,9 +79,10 @@ async def pending(connection: AsyncConnection[TupleRow]) -> list[str]:
 
 async def foreign(connection: AsyncConnection[TupleRow]) -> list[str]:
     """Names of applied migrations that this release does not know: a newer one has been here."""
-    known = {each.name for each in migrations()}
-    cursor = await connection.execute(statement("applied_migrations"))
-    return sorted({name for name, _ in await cursor.fetchall()} - known)
+    known = {each.name for each in migrations()} | set(_BEFORE.values())
+    texts = {each.checksum for each in migrations()}
+    applied = await _applied(connection)
+    return sorted(name for name, checksum in applied.items() if name not in known and checksum not in texts)
 
 
 def check_server(connection: AsyncConnection[TupleRow]) -> None:
@@ -89,15 +108,23 @@ def migrations() -> list[Migration]:
 
 
 async def _missing(connection: AsyncConnection[TupleRow]) -> list[Migration]:
-    cursor = await connection.execute(statement("applied_migrations"))
-    applied: dict[str, str] = dict(await cursor.fetchall())
+    applied = await _applied(connection)
     for each in migrations():
-        if applied.get(each.name, each.checksum) != each.checksum:
-            raise StoreUnfit(f"Migration {each.name} was applied with another text than this release has.")
-    return [each for each in migrations() if each.name not in applied]
+        for name in (each.name, _BEFORE.get(each.name, each.name)):
+            if applied.get(name, each.checksum) != each.checksum:
+                raise StoreUnfit(f"Migration {name} was applied with another text than this release has.")
+    texts = set(applied.values())
+    return [each for each in migrations() if each.checksum not in texts]
+
+
+async def _applied(connection: AsyncConnection[TupleRow]) -> dict[str, str]:
+    """Checksums by the name under which each was applied."""
+    cursor = await connection.execute(statement("applied_migrations"))
+    return dict(await cursor.fetchall())
 
 
 async def _apply(connection: AsyncConnection[TupleRow], migration: Migration) -> None:
     async with connection.transaction():
         await connection.execute(migration.text)
-        await connection.execute(statement("note_migration"), {"name": migration.name, "checksum": migration.checksum})
+        for name in {migration.name, _BEFORE.get(migration.name, migration.name)}:
+            await connection.execute(statement("note_migration"), {"name": name, "checksum": migration.checksum})
