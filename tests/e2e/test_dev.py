@@ -1,6 +1,7 @@
 """`waterclock dev`: what it starts, keeps and stops."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -31,6 +32,7 @@ SURROUNDINGS = {
     "OTEL_PYTHON_TRACER_PROVIDER": "bogus",
 }
 """What a shell may say of other servers and programs."""
+ALARMING = re.compile(r"\b(warning|error|fatal|critical|traceback)\b", re.IGNORECASE)
 
 
 def accepted(answer: httpx.Response) -> dict[str, Any] | None:
@@ -39,6 +41,10 @@ def accepted(answer: httpx.Response) -> dict[str, Any] | None:
 
 def words_of(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
+def warnings_in(output: str) -> list[str]:
+    return [line for line in output.splitlines() if ALARMING.search(line)]
 
 
 def test_every_pid_in_dev_json_is_the_process_that_does_the_work(installation: Installation) -> None:
@@ -135,12 +141,15 @@ def test_it_leaves_no_process_behind_and_finds_its_data_again(tmp_path: Path) ->
         pids = first.record.pids
         names = {job["jobName"] for job in first.get("/jobs")["items"]}
         assert len(names) == 2, "two demo jobs on an empty store"
+        assert warnings_in(first.said) == [], "a first start"
         assert first.stop(signal.SIGHUP) == 0, first.said
         assert not [name for name, pid in pids.items() if is_alive(pid)]
         assert record.read(tmp_path / ".waterclock") is None
 
     with running(tmp_path) as second:
         assert {job["jobName"] for job in second.get("/jobs")["items"]} == names
+        told = [line for line in warnings_in(second.said) if "schedule decision late" not in line]  # nobody was there
+        assert told == [], "a start on data that is there"
         pids = second.record.pids
         wait_for(second.child.kill())
         second.until(lambda: not any(map(is_alive, pids.values())), timeout=10)

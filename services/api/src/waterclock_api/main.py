@@ -114,4 +114,4 @@ async def _check_access(own: ApiSettings, access: Access) -> None:
         raise SettingsError(refusal)
     await check_names(own.allowed_hosts)
     if not access.asked_for:
-        _log.warning("authentication is off", extra={"setting": SETTING, "means": MEANS})
+        _log.info("authentication is off", extra={"setting": SETTING, "means": MEANS})

@@ -21,6 +21,7 @@ from waterclock_dev.servers.wheels import program
 
 USER = "waterclock"
 DATABASE = "waterclock"
+READY = ("ready", "standby")  # of `postmaster.pid`
 
 
 def postgres_program(name: str) -> Path:
@@ -79,6 +80,8 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
         return self._url(port, DATABASE)
 
     async def ready(self, port: int, child: Child) -> bool:  # noqa: ARG002  only ours knows the password
+        if not self._takes_connections():  # one that it refuses is a FATAL in its log
+            return False
         try:
             connection = await psycopg.AsyncConnection.connect(
                 self._url(port, "postgres"), autocommit=True, connect_timeout=5
@@ -109,6 +112,14 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
             raise
         if code != 0:
             raise ServerError(f"initdb exited with {code}.\n{child.last_lines}{_remedy(child.last_lines)}")
+
+    def _takes_connections(self) -> bool:
+        """By the last line of its own file, as `pg_ctl` does."""
+        try:
+            *_, state = (self.data / "postmaster.pid").read_text("utf-8").splitlines()
+        except (FileNotFoundError, ValueError):  # not yet written
+            return False
+        return state.strip() in READY
 
     @property
     def _password_file(self) -> Path:

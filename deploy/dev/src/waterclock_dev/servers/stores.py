@@ -13,7 +13,7 @@ from waterclock_dev.servers.roles import Roles, made_roles
 from waterclock_dev.servers.s3 import S3
 from waterclock_dev.servers.server import Server
 from waterclock_dev.servers.supervise import together
-from waterclock_dev.servers.valkey import Valkey
+from waterclock_dev.servers.valkey import Valkey, without_advice
 
 DEADLINE = 120.0  # s; a large append-only file is read at the start
 
@@ -25,7 +25,7 @@ class Stores:
         """Without `durable` Postgres waits for no disk."""
         self._elsewhere = elsewhere
         self._valkey = (
-            Server(Valkey(data=data_dir / "redis", secured=True), on_line=output.of("redis"))
+            Server(Valkey(data=data_dir / "redis", secured=True), on_line=without_advice(output.of("redis")))
             if elsewhere.redis_url is None
             else None
         )

@@ -9,9 +9,26 @@ from typing import Literal
 
 import msgspec
 
-from waterclock_dev.servers.children import Child, ending_with_us
+from waterclock_dev.servers.children import Child, OnLine, ending_with_us
 from waterclock_dev.servers.ports import LOOPBACK
 from waterclock_dev.servers.wheels import program
+
+_ADVICE = (
+    "WARNING Memory overcommit must be enabled",
+    "WARNING You have Transparent Huge Pages",
+    "WARNING: The TCP backlog setting",
+)
+"""How to tune a machine that serves a store: of no use where somebody tries things out."""
+
+
+def without_advice(on_line: OnLine) -> OnLine:
+    """All lines but those on how to tune the machine."""
+
+    def pass_on(line: str) -> None:
+        if not any(each in line for each in _ADVICE):
+            on_line(line)
+
+    return pass_on
 
 
 class Valkey(msgspec.Struct, frozen=True, kw_only=True):
