@@ -53,6 +53,7 @@ def test_it_is_found_where_every_character_of_it_is_encoded(secret: str) -> None
 @given(st.text(min_size=6, max_size=30))
 def test_what_is_told_holds_no_secret_whatever_it_is_made_of(secret: str) -> None:
     assume(set(secret) != {"a"})  # of which there would be one more
+    assume(secret not in SHOWN)
     concealed = Redactor([secret])
     assert concealed(f"a{secret}b") == f"a{SHOWN}b"
     assert secret not in concealed.known(json.dumps({"deep": [secret]}))

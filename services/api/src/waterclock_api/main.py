@@ -9,11 +9,12 @@ import socket
 
 import click
 
+from waterclock.cli.setting_options import setting_options
 from waterclock.kit.addresses import authority
 from waterclock.kit.gc_tuning import calm_collector
 from waterclock.kit.heap import give_back, one_heap
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import SettingsError, TelemetrySettings, read
+from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.client import Log
@@ -38,6 +39,7 @@ from waterclock_api.telemetry.instrumentation import Instrumented
 _log = logging.getLogger(__name__)
 
 
+@setting_options(RedisSettings, StoreSettings, ApiSettings, TokenSettings, TelemetrySettings)
 @click.command(short_help="Serve the HTTP API.")
 def api() -> None:
     """Serve the HTTP API: commands to the log, reads from the read models, live streams."""

@@ -9,10 +9,11 @@ import socket
 
 import click
 
+from waterclock.cli.setting_options import setting_options
 from waterclock.kit.gc_tuning import calm_collector
 from waterclock.kit.health import Report, served
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import TelemetrySettings, read
+from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.telemetry.catalog import exposed
 from waterclock.kit.telemetry.otlp_metrics import pushing
@@ -33,6 +34,7 @@ from waterclock_api.validation.stored_jobs import StoredJobs
 _log = logging.getLogger(__name__)
 
 
+@setting_options(RedisSettings, StoreSettings, ProjectorSettings, TelemetrySettings)
 @click.command()
 def projector() -> None:
     """Copy every event into the archive and the read models."""

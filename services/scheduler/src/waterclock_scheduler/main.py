@@ -13,11 +13,12 @@ import msgspec
 from faststream import FastStream
 from redis.exceptions import RedisError
 
+from waterclock.cli.setting_options import setting_options
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.health import Report, served
 from waterclock.kit.randomness import token
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import NAME, Host, RedisSettings, Seconds, TelemetrySettings, read
+from waterclock.kit.settings import NAME, Host, RedisSettings, Seconds, TelemetrySettings, helps, read
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.catalog import exposed
 from waterclock.kit.telemetry.otlp_metrics import pushing
@@ -38,15 +39,26 @@ log_line = logging.getLogger(__name__)
 
 
 class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    scheduler_name: Annotated[str, msgspec.Meta(max_length=64), NAME] | None = None
-    scheduler_term: Annotated[float, msgspec.Meta(ge=1, le=60)] = (
-        3  # s; how long after the death of a leader another takes over
-    )
-    lease: Seconds = 8  # of the workers, whose sessions are swept
-    host: Host = "127.0.0.1"
-    health_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
+    scheduler_name: Annotated[
+        Annotated[str, msgspec.Meta(max_length=64), NAME] | None,
+        helps("Name shown in events; unset: host and process.", example="scheduler-1"),
+    ] = None
+    scheduler_term: Annotated[
+        float,
+        msgspec.Meta(ge=1, le=60),
+        helps("Seconds after the death of a leader until another takes over."),
+    ] = 3
+    lease: Annotated[
+        Seconds, helps("Seconds without a renewal after which a worker is dead; the same for all of them.")
+    ] = 8
+    host: Annotated[Host, helps("Address to serve health and metrics at.")] = "127.0.0.1"
+    health_port: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=65535)] | None,
+        helps("Port of /livez, /readyz and /metrics; none: they are not served.", example="9101"),
+    ] = None
 
 
+@setting_options(RedisSettings, SchedulerSettings, TelemetrySettings, also={"scheduler_name": "--name"})
 @click.command()
 @click.option("--asyncapi", is_flag=True, help="Print the AsyncAPI document and exit.")
 def scheduler(*, asyncapi: bool) -> None:

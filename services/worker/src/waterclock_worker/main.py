@@ -9,16 +9,16 @@ import sys
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import click
 import msgspec
 
+from waterclock.cli.setting_options import setting_options
 from waterclock.kit.gc_tuning import calm_collector
 from waterclock.kit.health import served
 from waterclock.kit.heap import one_heap
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, name_of, read
+from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
 from waterclock.kit.telemetry import log_lines, traces
 from waterclock.kit.telemetry.catalog import exposed
 from waterclock.kit.telemetry.metrics import Exposition
@@ -33,41 +33,34 @@ from waterclock_worker.announced_places import reach_of
 from waterclock_worker.control import app_of
 from waterclock_worker.execution.guarded_loop import UvLoop, own_tasks_told
 from waterclock_worker.registry import discover
-from waterclock_worker.settings import WorkerSettings
+from waterclock_worker.settings import ReachSettings, WorkerSettings
 from waterclock_worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
 
-def _called(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    try:
-        return None if text is None else name_of(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
+@setting_options(
+    *(RedisSettings, WorkerSettings, TelemetrySettings, ReachSettings),
+    also={"worker_name": "--name"},
+    but=("executors",),
+    of_process=(ReachSettings,),
+)
 @click.command()
-@click.option("--name", callback=_called, help="Name of this worker; the host's, if not given.")
-@click.option("--slots", type=click.IntRange(min=1), help="Runs at once.")
-@click.option("--queues", help="Queues to take runs from, with commas; all, if not given.")
-@click.option("--strict", is_flag=True, default=None, help="Empty each queue before the next, instead of by weight.")
-@click.option("--executors", multiple=True, metavar="MODULE|PATH", help="A module of executors, or a .py file.")
-@click.option("--drain-timeout", type=click.FloatRange(min=0), help="Seconds that running attempts get at the end.")
+@click.option(
+    "--executors",
+    multiple=True,
+    metavar="MODULE|PATH",
+    help="Modules or .py files of executors, beside the entry points; repeatable. [WATERCLOCK_EXECUTORS]",
+)
 @click.option("--asyncapi", is_flag=True, help="Print the AsyncAPI document and exit.")
-def worker(*, asyncapi: bool, executors: tuple[str, ...], queues: str | None, name: str | None, **given: Any) -> None:
+def worker(*, asyncapi: bool, executors: tuple[str, ...]) -> None:
     """Claim runs, execute them, tell how they ended."""
     if asyncapi:
         redis = read(RedisSettings, os.environ)
         click.echo(document_of(app_of(None, broker_at(redis.redis_url), Keys(redis.key_prefix), since_ms=0)))
         return
-    given |= {
-        "worker_name": name,
-        "executors": executors or None,
-        "queues": tuple(part.strip() for part in queues.split(",")) if queues else None,
-    }
-    chosen = {option: value for option, value in given.items() if value is not None}
     with own_tasks_told():  # before modules of executors are loaded, which may take it by its name
-        run_service(lambda stop: serve(stop, chosen), unfit=(LogUnfit, LogUnavailable), name="waterclock worker")
+        run_service(lambda stop: serve(stop, executors), unfit=(LogUnfit, LogUnavailable), name="waterclock worker")
     log_lines.flush()
     printing = threading.Thread(
         target=sys.stdout.flush, daemon=True
@@ -77,14 +70,16 @@ def worker(*, asyncapi: bool, executors: tuple[str, ...], queues: str | None, na
     os._exit(0)  # a thread of an executor that never returns must not keep a drained worker alive
 
 
-async def serve(stop: asyncio.Event, chosen: dict[str, Any]) -> None:
-    """Work until `stop` is set, then drain; `chosen` overrules the settings of the environment.
+async def serve(stop: asyncio.Event, executors: tuple[str, ...]) -> None:
+    """Work until `stop` is set, then drain; `executors`, where there are any, overrule those of the environment.
 
     Raises:
         SettingsError, Unfit, LogUnfit, LogUnavailable: it cannot start; the message is one line.
     """
     redis = read(RedisSettings, os.environ)
-    settings = msgspec.structs.replace(read(WorkerSettings, os.environ), **chosen)
+    settings = read(WorkerSettings, os.environ)
+    if executors:
+        settings = msgspec.structs.replace(settings, executors=executors)
     told = read(TelemetrySettings, os.environ)
     traces.setup("worker", told)
     if settings.lease < 1:

@@ -22,6 +22,8 @@ _LISTS = ("WATERCLOCK_HTTP_REFERENCES", "WATERCLOCK_BACKUP_REFERENCES")
 _PLACES = "WATERCLOCK_PLACES"
 _VARIABLES = re.compile(r"""["'](env:[^"'@]+)[@"']""")  # in a file of places
 _ACCESS_KEYS = re.compile(r"""^\s*accessKey\s*=\s*["']env:([^"'@]+)""", re.MULTILINE)
+_FILE = "_FILE"
+_OF_A_FILE = re.compile(rf"(?:WATERCLOCK_\w+|REDIS_URL){_FILE}")
 _HTML = {"&": "amp", '"': "quot", "'": "apos", "<": "lt", ">": "gt"}
 _SHORTEST = 4  # characters: what is shorter is everywhere, and no secret
 _SHORTEST_HEADER = 8  # the same of a header's value: many are words
@@ -67,10 +69,11 @@ def passwords(environment: Mapping[str, str]) -> set[str]:
     Not a password that is a word of its URL, as in `shop_owner:owner@db/shop`, or its own access key: lines would have
     holes.
     """
+    environment = _with_files(environment)
     found = {
         value
         for name, value in environment.items()
-        if _NAMED.fullmatch(name) and value != environment.get(name.replace("SECRET_KEY", "ACCESS_KEY"), "")
+        if _NAMED.fullmatch(name) and not ("SECRET_KEY" in name and value == _access_key(name, environment))
     }
     patterns = [entry.partition("@")[0].strip() for name in _LISTS for entry in environment.get(name, "").split(",")]
     places = _text_of(environment.get(_PLACES))
@@ -90,6 +93,16 @@ def passwords(environment: Mapping[str, str]) -> set[str]:
 def own() -> Redactor:
     """Of what this process was told in its environment."""
     return Redactor(passwords(os.environ))
+
+
+def _access_key(name: str, environment: Mapping[str, str]) -> str:
+    return environment.get(name.replace("SECRET_KEY", "ACCESS_KEY"), "")
+
+
+def _with_files(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """With what stands in files that variables of ours name by `_FILE`, as if it were in the variables themselves."""
+    files = {name.removesuffix(_FILE): path for name, path in environment.items() if _OF_A_FILE.fullmatch(name)}
+    return {**{name: _text_of(path).strip() for name, path in files.items()}, **environment}
 
 
 def _text_of(path: str | None) -> str:

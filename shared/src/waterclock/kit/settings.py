@@ -1,15 +1,19 @@
 """Settings: read once, in `main`, from the environment into frozen structs, and passed on as arguments.
 
-A struct names its variables by its fields: `redis_url` is read from `WATERCLOCK_REDIS_URL`. An empty variable is as one
-that is not set. A wrong value stops the start with one line that names the variable.
+A struct names its variables by its fields: `redis_url` is read from `WATERCLOCK_REDIS_URL`, or from the file that
+`WATERCLOCK_REDIS_URL_FILE` names. An empty variable is as one that is not set. A wrong value stops the start with one
+line that names the variable, what it should be, and an example.
 
-What a type alone cannot tell is read by a function: `Annotated[str, reading(served_host)]`.
+What a type alone cannot tell is read by a function: `Annotated[str, reading(served_host)]`. What `--help` says of it is
+`helps(…)`.
 """
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -23,14 +27,31 @@ PREFIX = "WATERCLOCK_"
 ALSO_READ_BARE = frozenset({"REDIS_URL"})
 """Variables that are read without the prefix too, when the prefixed one is not set."""
 
+FILE = "_FILE"
+"""Ends the name of a variable that names the file of a value."""
+
 T = TypeVar("T", bound=msgspec.Struct)
-_READER = "read"
+_READER, _HELP = "read", "help"
 _SHOWN = 40  # characters
+_LARGEST_FILE = 1 << 20  # bytes
+
+
+class Help(typing.NamedTuple):
+    """What people are told of a setting. A `secret` one, or a URL that may hold one, is no option of a command line."""
+
+    text: str
+    example: str = ""
+    secret: bool = False
 
 
 def reading(read: Callable[[str], str]) -> msgspec.Meta:
     """For a text that `read` understands, or refuses by a ValueError that goes on from the variable's name."""
     return msgspec.Meta(extra={_READER: read})
+
+
+def helps(text: str, *, example: str = "", secret: bool = False) -> msgspec.Meta:
+    """For what a setting is, as `--help` says it. Without an example the default is one."""
+    return msgspec.Meta(extra={_HELP: Help(text, example, secret)})
 
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -63,47 +84,96 @@ class SettingsError(Exception):
 class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a process reaches the log."""
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
-    redis_address_map: str = ""
+    redis_url: Annotated[str, helps("The server of the event log, Valkey or Redis.", secret=True)] = (
+        "redis://127.0.0.1:6379/0"
+    )
+    redis_address_map: Annotated[
+        str,
+        helps(
+            "Where servers are reached that name themselves otherwise.", example="10.0.0.5:6379=redis-1.example:6379"
+        ),
+    ] = ""
     key_prefix: Annotated[
         str,
         msgspec.Meta(pattern=r"^[a-z0-9_-]{1,32}\Z", description="1 to 32 of a-z, 0-9, - and _", examples=["staging"]),
+        helps("Tells installations on one server apart."),
     ] = "wc"
-    log_replicas: Annotated[int, msgspec.Meta(ge=0, le=16)] = 0
+    log_replicas: Annotated[
+        int, msgspec.Meta(ge=0, le=16), helps("Replicas that must have what is acknowledged before it is.")
+    ] = 0
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Traces are sent only where an OTLP endpoint is named; log lines go to standard error."""
 
-    otlp_endpoint: HttpUrl | None = None
-    trace_sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["text", "json"] = "text"
+    otlp_endpoint: Annotated[
+        HttpUrl | None,
+        helps("Where traces and metrics are sent by OTLP.", example="http://127.0.0.1:4318", secret=True),
+    ] = None
+    trace_sample: Annotated[
+        float, msgspec.Meta(ge=0, le=1), helps("Share of the traces that begin here which are recorded, 0 to 1.")
+    ] = 1.0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], helps("From which level on lines are written.")
+    ] = "info"
+    log_format: Annotated[Literal["text", "json"], helps("How lines are written.")] = "text"
 
 
 def read(kind: type[T], environment: Mapping[str, str]) -> T:
     """Build a settings struct from the environment.
 
     Raises:
-        SettingsError: a value does not fit, or a required one is missing.
+        SettingsError: a value does not fit, a required one is missing, or the file of one cannot be read.
     """
     found: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
-        name = field.name.upper()
-        text = _given(environment, PREFIX + name)
-        if text is None and name in ALSO_READ_BARE:
-            text = _given(environment, name)
+        name = PREFIX + field.name.upper()
+        text = given(environment, name)
+        if text is None and field.name.upper() in ALSO_READ_BARE:
+            text = given(environment, field.name.upper())
         if text is None:
             if field.required:
-                raise SettingsError(f"{PREFIX}{name} is not set")
+                raise SettingsError(f"{name} is not set{example_of(field, '; for example ' + name + '=')}")
             continue
-        found[field.name] = _read(PREFIX + name, text, field.type)
+        try:
+            found[field.name] = value_of(text, field.type)
+        except ValueError as error:
+            raise SettingsError(f"{name}: {_with_example(str(error), name, field)}") from None
     return kind(**found)
 
 
-def _given(environment: Mapping[str, str], name: str) -> str | None:
-    """What a variable says; None if it says nothing.
+def given(environment: Mapping[str, str], name: str) -> str | None:
+    """What a variable says, or the file that it names with `_FILE` behind its own name; None if neither is set.
 
+    Raises:
+        SettingsError: both are set, the file cannot be read, or one of them holds bytes that are no text.
+    """
+    text, path = _text_of(environment, name), _text_of(environment, name + FILE)
+    if path is None:
+        return text
+    if text is not None:
+        raise SettingsError(f"{name} and {name}{FILE} are both set: unset one of them")
+    try:
+        raw = _contents(Path(path))
+        text = raw.decode("utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}{FILE}: {path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}{FILE}: {path} holds bytes that are not UTF-8") from None
+    if len(raw) > _LARGEST_FILE:
+        raise SettingsError(f"{name}{FILE}: {path} is longer than {_LARGEST_FILE} bytes")
+    if not text:
+        raise SettingsError(f"{name}{FILE}: {path} is empty")
+    return text
+
+
+def _contents(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LARGEST_FILE + 1)
+
+
+def _text_of(environment: Mapping[str, str], name: str) -> str | None:
+    """
     Raises:
         SettingsError: it holds bytes that are no text.
     """
@@ -113,10 +183,11 @@ def _given(environment: Mapping[str, str], name: str) -> str | None:
     return text or None
 
 
-def _read(name: str, text: str, kind: Any) -> object:
-    """
+def value_of(text: str, kind: Any) -> object:
+    """The value that a text stands for.
+
     Raises:
-        SettingsError: the value does not fit.
+        ValueError: it does not fit; the message goes on from a name.
     """
     try:
         value: object = msgspec.convert(_split(text, kind), kind, strict=False)
@@ -126,23 +197,67 @@ def _read(name: str, text: str, kind: Any) -> object:
         said = message_of(error, kind)
         if said.startswith("expected ") and said.endswith(", got str"):  # what was to be read as a number
             said = f"{text[:_SHOWN]!r} is no {'whole number' if 'int' in said else 'number'}"
-        raise SettingsError(f"{name}: {said}") from None
-    except ValueError as error:
-        raise SettingsError(f"{name}: {error}") from None
+        raise ValueError(said) from None
     return value
+
+
+def help_of(field: msgspec.structs.FieldInfo) -> Help:
+    """What people are told of a setting."""
+    return next((meta.extra[_HELP] for meta in _metas(field.type) if meta.extra and _HELP in meta.extra), Help(""))
+
+
+def example_of(field: msgspec.structs.FieldInfo, before: str) -> str:
+    """`before` and a value that fits; nothing where none is known."""
+    shown = help_of(field).example or written(field.default)
+    return f"{before}{shown}" if shown else ""
+
+
+def written(value: object) -> str:
+    """A default as it would be written in a variable; nothing where there is none."""
+    if value is None or value is msgspec.NODEFAULT or value in ("", ()):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(str(one) for one in typing.cast("tuple[object, ...]", value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _with_example(said: str, name: str, field: msgspec.structs.FieldInfo) -> str:
+    if any(word in said for word in ("such as", "for example", "is none of", "not like")):
+        return said
+    return f"{said}{example_of(field, f'; for example {name}=')}"
 
 
 def _readers(kind: Any) -> Iterator[Callable[[str], str]]:
     """The functions that are named in a type, also where it may be None."""
-    for option in (kind, *typing.get_args(kind)):
-        if typing.get_origin(option) is Annotated:
-            for meta in typing.get_args(option)[1:]:
-                if isinstance(meta, msgspec.Meta) and meta.extra is not None and _READER in meta.extra:
-                    yield meta.extra[_READER]
+    return (meta.extra[_READER] for meta in _metas(kind) if meta.extra is not None and _READER in meta.extra)
+
+
+def _metas(kind: Any) -> Iterator[msgspec.Meta]:
+    """All that is said of a type beside it, also where it may be None."""
+    if typing.get_origin(kind) is Annotated:
+        bare, *metas = typing.get_args(kind)
+        yield from (meta for meta in metas if isinstance(meta, msgspec.Meta))
+        yield from _metas(bare)
+    elif typing.get_origin(kind) in (typing.Union, types.UnionType):
+        for option in typing.get_args(kind):
+            yield from _metas(option)
+
+
+def options_of(kind: Any) -> Iterator[Any]:
+    """The types that a value may be of, without what is said beside them."""
+    if typing.get_origin(kind) is Annotated:
+        yield from options_of(typing.get_args(kind)[0])
+    elif typing.get_origin(kind) in (typing.Union, types.UnionType):
+        for option in typing.get_args(kind):
+            yield from options_of(option)
+    else:
+        yield kind
 
 
 def _split(text: str, kind: object) -> object:
     """Lists are written with commas; durations may carry their unit, `s`."""
-    if str(kind).startswith("tuple"):
+    if any(typing.get_origin(option) is tuple for option in options_of(kind)):
         return [part.strip() for part in text.split(",") if part.strip()]
     return text

@@ -43,8 +43,23 @@ def test_sentinels_are_asked_by_tls_as_the_servers_are_unless_told_otherwise(opt
 
 
 @pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("valkey://u:p@a:1/2", "redis://u:p@a:1/2"),
+        ("valkeys://a:1", "rediss://a:1"),
+        ("valkey://a:1,b:2", "redis://a:1,b:2"),
+        ("valkeys+sentinel://a:1/m?sentinel_tls=yes", "rediss+sentinel://a:1/m?sentinel_tls=yes"),
+    ],
+)
+def test_the_schemes_of_valkey_say_the_same(url: str, same: str) -> None:
+    assert deployment_of(url) == deployment_of(same)
+
+
+@pytest.mark.parametrize(
     ("url", "said"),
     [
+        ("valkey+unix://a", "not like|must specify"),
+        ("valkeyx://a", "must specify"),
         ("redis+sentinel://a:26379", "master"),
         ("redis+sentinel://a:26379/", "master"),
         ("redis+sentinel://a:26379/m/x", "master"),

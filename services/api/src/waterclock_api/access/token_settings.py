@@ -8,7 +8,7 @@ import msgspec
 
 from waterclock.kit.addresses import url_or_file
 from waterclock.kit.clock import Clock
-from waterclock.kit.settings import SettingsError, reading
+from waterclock.kit.settings import SettingsError, helps, reading
 
 if TYPE_CHECKING:
     from waterclock_api.access.jwt import Tokens
@@ -19,12 +19,21 @@ ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`jwt_jwks`: a URL, or a file."""
 
-    jwt_issuer: str | None = None
-    jwt_audience: str | None = None
-    jwt_jwks: Annotated[str, reading(url_or_file)] | None = None
-    jwt_algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
-    jwt_scope_claim: str = "scope"
-    jwt_leeway: Annotated[float, msgspec.Meta(ge=0, le=300)] = 30
+    jwt_issuer: Annotated[str | None, helps("Whose tokens are taken.", example="https://login.example/ops")] = None
+    jwt_audience: Annotated[str | None, helps("For whom tokens must be made out.", example="waterclock")] = None
+    jwt_jwks: Annotated[
+        Annotated[str, reading(url_or_file)] | None,
+        helps(
+            "URL or file of the issuer's keys; unset: the issuer tells it.",
+            example="https://login.example/ops/keys",
+            secret=True,
+        ),
+    ] = None
+    jwt_algorithms: Annotated[tuple[str, ...], helps("Algorithms of signatures, asymmetric ones only.")] = (
+        *("RS256", "ES256", "EdDSA"),
+    )
+    jwt_scope_claim: Annotated[str, helps("The claim that holds the scopes.")] = "scope"
+    jwt_leeway: Annotated[float, msgspec.Meta(ge=0, le=300), helps("Seconds that clocks may be off.")] = 30
 
 
 def tokens_of(settings: TokenSettings, clock: Clock) -> Tokens | None:

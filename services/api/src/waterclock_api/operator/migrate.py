@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import click
 
+from waterclock.cli.setting_options import setting_options
 from waterclock.kit.elapsed import told_every
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import read
+from waterclock.kit.settings import RedisSettings, read
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit, NotInitialised
 from waterclock.log.recovery.opening import prepare
@@ -22,6 +23,7 @@ from waterclock_api.consistency.identity import make_installation
 from waterclock_api.settings import MigrateSettings, StoreSettings, log_settings, queues_of
 
 
+@setting_options(RedisSettings, StoreSettings, MigrateSettings)
 @click.command()
 def migrate() -> None:
     """Prepare Postgres and Redis for this release; may be repeated."""

@@ -1,6 +1,7 @@
 """Where the log's servers are, as a URL says it: one server, nodes of a cluster, or sentinels that know the primary.
 
     redis://user:password@host:6379/0                           rediss:// with TLS, unix:// for a socket
+    valkey://user:password@host:6379/0                          the same, and valkeys:// with TLS; also before +sentinel
     redis://user:password@a:6379,b:6379/0                       any nodes of a cluster; the others are found
     redis+sentinel://user:password@a:26379,b:26379,c:26379/name?sentinel_username=u&sentinel_password=p
 
@@ -29,6 +30,8 @@ _OPTIONS = {"host", "port", "path", "username", "password", "db", "protocol", "s
     "client_name",
 }
 _SENTINEL = "+sentinel"  # ends the scheme
+_VALKEY = {"valkey": "redis", "valkeys": "rediss"}
+"""What other clients of Valkey call the schemes."""
 _OF_SENTINELS = ("sentinel_username", "sentinel_password", "sentinel_tls")
 _SECRET = ("password=", "username=", "sentinel_password=", "sentinel_username=")
 _PASSWORD = "password="  # noqa: S105 # nosec B105 # how the option of a URL begins
@@ -115,8 +118,11 @@ def deployment_of(url: str, address_map: str = "") -> Deployment:
         ValueError: not a URL of Redis servers, or one with options that cannot be followed.
     """
     scheme, _, rest = url.partition("://")
+    family, plus, sentinel = scheme.partition("+")
+    if family in _VALKEY:
+        scheme = f"{_VALKEY[family]}{plus}{sentinel}"
     if not scheme.endswith(_SENTINEL):
-        target, seeds = _servers(url, PORT)
+        target, seeds = _servers(f"{scheme}://{rest}" if rest else url, PORT)
         return Deployment(target, seeds, remapped=_map_of(address_map))
     url, master, options = _without_sentinels(f"{scheme.removesuffix(_SENTINEL)}://{rest}")
     target, seeds = _servers(url, SENTINEL_PORT)

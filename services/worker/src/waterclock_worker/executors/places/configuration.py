@@ -60,7 +60,7 @@ def _announced(place: Place, environment: Mapping[str, str]) -> PlaceSpec:
         spec = place.spec(_databases(place, environment))
         msgspec.json.encode(spec)
     except UnicodeEncodeError as error:
-        unread = [name for name in variables.given(environment) if not _is_text(environment[name])]
+        unread = [name for name in variables.given(environment) if not _is_text(environment.get(name, ""))]
         where = ", ".join(unread) or place.setting
         raise SettingsError(f"{where}: the place {place.name!a} holds bytes that are not UTF-8") from error
     return spec

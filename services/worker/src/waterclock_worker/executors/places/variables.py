@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from waterclock.kit.settings import SettingsError
+from waterclock.kit.settings import FILE, SettingsError
 from waterclock.model.places import DEFAULT
 from waterclock_worker.executors.backup.params import ENDPOINT
 from waterclock_worker.executors.places.place import REGION, Place
@@ -22,12 +22,14 @@ _HINT = (
     f"(variables describe this place: {REFERENCES}=PATTERN@HOST lists references; a file that WATERCLOCK_PLACES names"
     " may describe it in their place)"
 )
+SECRETS = (DATABASE_URL, ACCESS_KEY, SECRET_KEY)
+"""Those that may stand in a file, which `_FILE` behind the name names, and which each run reads."""
 NAMES = (DATABASE_URL, BUCKET, ENDPOINT_URL, REGION_NAME, ACCESS_KEY, SECRET_KEY, REFERENCES)
 
 
 def given(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Those of the variables that say something."""
-    return tuple(name for name in NAMES if environment.get(name))
+    return tuple(name for name in NAMES if environment.get(name) or (name in SECRETS and environment.get(name + FILE)))
 
 
 def place_of_variables(environment: Mapping[str, str]) -> Place | None:
@@ -47,7 +49,16 @@ def place_of_variables(environment: Mapping[str, str]) -> Place | None:
         raise SettingsError(f"{REFERENCES}: {error}") from None
 
     def own(variable: str) -> Listed | None:
-        return Listed(pattern=f"env:{variable}") if environment.get(variable) else None
+        path = environment.get(variable + FILE)
+        if not path:
+            return Listed(pattern=f"env:{variable}") if environment.get(variable) else None
+        if environment.get(variable):
+            raise SettingsError(f"{variable} and {variable}{FILE} are both set: unset one of them")
+        if not path.startswith("/"):
+            raise SettingsError(
+                f"{variable}{FILE}: {path!r} is no path from the root, such as /run/secrets/{variable.lower()}"
+            )
+        return Listed(pattern=f"file:{path}")
 
     return Place(
         name=DEFAULT,
