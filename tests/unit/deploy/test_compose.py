@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from tests.unit.deploy.stands import DEPLOY, archive_roles, known_settings, log_users, program
+from waterclock.kit.addresses import is_loopback
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
-from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings, is_loopback
+from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.executors.backup.params import BackupParams
 from waterclock_worker.executors.places.configuration import read_places

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from typing import Annotated, Literal
 
@@ -85,14 +84,6 @@ class MigrateSettings(msgspec.Struct, frozen=True, kw_only=True):
     queue_weights: Annotated[tuple[str, ...], helps("Queues, and their shares when all are full.")] = (
         *("critical=6", "default=3", "low=1"),
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can ask what is served there."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def log_settings() -> LogSettings:

@@ -77,7 +77,7 @@ def connect(environment: Mapping[str, str] | None = None) -> Client:
     """
     try:
         own = read(ClientSettings, os.environ if environment is None else environment)
-        return Client(own.api_url, key=own.api_key, patience=PATIENCE)
+        return Client(own.api_url, key=own.api_key, patience=PATIENCE, proxies=True)
     except SettingsError as error:
         raise NotAsked(str(error)) from None
 

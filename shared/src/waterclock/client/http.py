@@ -32,6 +32,7 @@ from waterclock.client.exchange import (
 from waterclock.client.models import Condition, Page, Run
 from waterclock.client.request import Call, Stream
 from waterclock.client.sse import SILENCE, Event, Follower
+from waterclock.kit.addresses import uses_proxies
 from waterclock.kit.ca_certificates import authorities
 from waterclock.model.outcomes import ENDED
 
@@ -46,15 +47,22 @@ class Client:
     """Calls to a running API; `url` is its root (ValueError if it is no URL). It may be shared by threads.
 
     `key`: of the API, or a token. `timeout`: seconds of silence in one answer. `patience`: seconds that a call may be
-    put off and repeated.
+    put off and repeated. `proxies`: whether those of the environment (`HTTPS_PROXY`, `NO_PROXY`) are used, which never
+    are to this machine.
     """
 
     def __init__(
-        self, url: str, *, key: str | None = None, timeout: float = TIMEOUT, patience: float = PATIENCE
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float = TIMEOUT,
+        patience: float = PATIENCE,
+        proxies: bool = False,
     ) -> None:
         self.url = api_root(url)
         self._patience = patience
-        self._http = httpx.Client(**_options(self.url, key, timeout))
+        self._http = httpx.Client(**_options(self.url, key, timeout, proxies=proxies))
 
     def __enter__(self) -> Self:
         return self
@@ -171,11 +179,17 @@ class AsyncClient:
     """As `Client`, for asyncio."""
 
     def __init__(
-        self, url: str, *, key: str | None = None, timeout: float = TIMEOUT, patience: float = PATIENCE
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float = TIMEOUT,
+        patience: float = PATIENCE,
+        proxies: bool = False,
     ) -> None:
         self.url = api_root(url)
         self._patience = patience
-        self._http = httpx.AsyncClient(**_options(self.url, key, timeout))
+        self._http = httpx.AsyncClient(**_options(self.url, key, timeout, proxies=proxies))
 
     async def __aenter__(self) -> Self:
         return self
@@ -276,10 +290,10 @@ _LATE = 0.05  # s
 _STREAMING = httpx.Timeout(SILENCE, connect=10.0)
 
 
-def _options(url: str, key: str | None, timeout: float) -> dict[str, Any]:
-    """No proxies, and no certificates read where none are needed: that takes 20 ms."""
+def _options(url: str, key: str | None, timeout: float, *, proxies: bool) -> dict[str, Any]:
+    """No certificates are read where none are needed: that takes 20 ms."""
     return {
-        "trust_env": False,
+        "trust_env": proxies and uses_proxies(url),
         "verify": _authorities(url) if url.startswith("https:") else False,
         "timeout": httpx.Timeout(timeout, connect=10.0),
         "headers": {} if key is None else {"Authorization": f"Bearer {key}"},

@@ -43,6 +43,19 @@ def served_host(text: str) -> str:
     return addresses[0][1]
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def uses_proxies(url: str) -> bool:
+    """Whether a request there may go through a proxy that the environment names: not to this machine."""
+    return not is_loopback(urlsplit(url).hostname or "")
+
+
 def authority(host: str, port: int) -> str:
     """Host and port as a URL has them."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -330,7 +330,10 @@ async def test_a_secret_in_a_key_set_is_no_key(tmp_path: Path) -> None:
     [
         ({"jwt_audience": None}, "WATERCLOCK_JWT_AUDIENCE"),
         ({"jwt_issuer": None}, "WATERCLOCK_JWT_ISSUER"),
-        ({"jwt_jwks": ""}, "WATERCLOCK_JWT_JWKS"),
+        (
+            {"jwt_jwks": None, "jwt_issuer": "ops"},
+            "WATERCLOCK_JWT_ISSUER, which would tell it, does not begin",
+        ),
         ({"jwt_algorithms": ("HS256",)}, "HS256"),
         ({"jwt_algorithms": ("none",)}, "none"),
         ({"jwt_algorithms": ()}, "WATERCLOCK_JWT_ALGORITHMS"),

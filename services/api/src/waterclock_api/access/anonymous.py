@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from waterclock.kit.addresses import is_loopback
 from waterclock.kit.settings import SettingsError
 from waterclock.model.errors import Refusal
-from waterclock_api.settings import ApiSettings, is_loopback
+from waterclock_api.settings import ApiSettings
 
 SETTING = "WATERCLOCK_KEYLESS=loopback"
 MEANS = (

@@ -13,12 +13,12 @@ adds none of its own accord.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from waterclock.kit.addresses import is_loopback
 from waterclock.kit.settings import SettingsError
 from waterclock.model.errors import Refusal
 
@@ -122,12 +122,7 @@ def _shown(values: Sequence[str]) -> str:
 
 
 def _is_loopback(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):  # of which browsers ask nobody (RFC 6761)
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return name.endswith(".localhost") or is_loopback(name)  # of those names browsers ask nobody (RFC 6761)
 
 
 def _is_followed(method: str, told: dict[bytes, list[str]]) -> bool:

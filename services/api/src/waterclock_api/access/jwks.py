@@ -1,26 +1,23 @@
-"""The public keys of an issuer (JWKS, RFC 7517), from a URL or a file, kept for a time."""
+"""The public keys of an issuer (JWKS, RFC 7517), kept for a time."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import jwt
 import msgspec
 
-from waterclock.kit.ca_certificates import authorities
 from waterclock.kit.clock import Clock
 from waterclock_api.access.credentials import CredentialsUnknown
+from waterclock_api.access.key_sources import KeySource
 
 FRESH = 300.0  # s
 BOUND = 3600.0  # s that known keys are good for while the issuer does not answer
 PAUSE = 10.0  # s between two looks, whatever tokens come
-TIMEOUT = 3.0  # s
-LARGEST = 1 << 20  # bytes
 
 _log = logging.getLogger(__name__)
 
@@ -35,10 +32,9 @@ class _Built(NamedTuple):
 
 
 class KeySet:
-    def __init__(self, source: str, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, source: KeySource, clock: Clock) -> None:
         self._source = source
         self._clock = clock
-        self._transport = transport
         self._keys: tuple[Mapping[str, Any], ...] = ()
         self._built: dict[tuple[str | None, str], _Built] = {}
         self._read_at: float | None = None
@@ -102,28 +98,12 @@ class KeySet:
             return
         self._looked_at = now
         try:
-            document = msgspec.json.decode(await self._text(), type=_Document)
+            document = msgspec.json.decode(await self._source.read(), type=_Document)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, msgspec.MsgspecError, TimeoutError) as error:
             reason = type(error).__name__ if isinstance(error, httpx.InvalidURL) else f"{type(error).__name__}: {error}"
-            _log.warning("key set not read", extra={"source": self._source, "reason": reason})
+            _log.warning("key set not read", extra={"source": self._source.name, "reason": reason})
             return
         self._keys = tuple(key for key in document.keys if key.get("kty") != "oct" and key.get("use", "sig") == "sig")
         same = {name: one for name, one in self._built.items() if one.document in self._fitting(*name)}
         self._built = same  # so that what was checked with a key stays checked for as long as the issuer shows it
         self._read_at = now
-
-    async def _text(self) -> bytes:
-        if not self._source.startswith(("https://", "http://")):
-            return await asyncio.to_thread(Path(self._source).read_bytes)
-        async with (
-            asyncio.timeout(TIMEOUT),
-            httpx.AsyncClient(trust_env=False, verify=authorities(), transport=self._transport) as http,
-            http.stream("GET", self._source) as answer,
-        ):
-            answer.raise_for_status()
-            text = bytearray()
-            async for part in answer.aiter_bytes():
-                text += part
-                if len(text) > LARGEST:
-                    raise httpx.DecodingError(f"longer than {LARGEST} bytes")
-            return bytes(text)

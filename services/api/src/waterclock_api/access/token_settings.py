@@ -42,17 +42,23 @@ def tokens_of(settings: TokenSettings, clock: Clock) -> Tokens | None:
     Raises:
         SettingsError: the settings do not say whom to trust, or trust too many.
     """
-    told = {name: getattr(settings, name) for name in ("jwt_issuer", "jwt_audience", "jwt_jwks")}
-    if not any(told.values()):
+    if not (settings.jwt_issuer or settings.jwt_audience or settings.jwt_jwks):
         return None
-    lacking = next((name for name, value in told.items() if not value), None)
-    if lacking is not None:
-        raise SettingsError(f"WATERCLOCK_{lacking.upper()} is not set: tokens need issuer, audience and key set")
+    issuer = settings.jwt_issuer
+    if not issuer or not settings.jwt_audience:
+        lacking = "AUDIENCE" if issuer else "ISSUER"
+        raise SettingsError(f"WATERCLOCK_JWT_{lacking} is not set: tokens need issuer and audience")
     wrong = [one for one in settings.jwt_algorithms if one not in ASYMMETRIC]
     if wrong or not settings.jwt_algorithms:
         raise SettingsError(f"WATERCLOCK_JWT_ALGORITHMS: {', '.join(wrong) or 'none'}; take {', '.join(ASYMMETRIC)}")
     # Imported where an issuer is trusted: the libraries take a quarter of the start.
     from waterclock_api.access.jwks import KeySet  # noqa: PLC0415
     from waterclock_api.access.jwt import Tokens  # noqa: PLC0415
+    from waterclock_api.access.key_sources import key_source  # noqa: PLC0415
 
-    return Tokens(settings, KeySet(str(settings.jwt_jwks), clock), clock)
+    try:
+        source = key_source(settings.jwt_jwks or None, issuer)
+    except ValueError as error:
+        said = f"WATERCLOCK_JWT_JWKS is not set, and WATERCLOCK_JWT_ISSUER, which would tell it, {error}"
+        raise SettingsError(said) from None
+    return Tokens(settings, KeySet(source, clock), clock)
