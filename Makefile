@@ -96,6 +96,12 @@ bench: $(SYNCED) ## Measure, beside the bare figures of this machine
 soak: $(SYNCED) ## The tests that take minutes
 	$(RUN) pytest -m soak --timeout 3600
 
+DIST ?= dist
+.PHONY: wheels
+wheels: | $(UV) ## Build the five packages into dist/, to be installed as docs/install.md says
+	rm -f $(DIST)/waterclock*.whl
+	$(UV) build --all-packages --wheel --out-dir $(DIST)
+
 .PHONY: audit
 audit: $(SYNCED) ## Look up known vulnerabilities of what uv.lock names (asks PyPI, else osv.dev)
 	@$(UV) export --frozen --all-packages --all-groups --all-extras --no-emit-workspace --quiet --output-file .venv/audit.txt

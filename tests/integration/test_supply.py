@@ -1,81 +1,30 @@
 """The tools behind `make lock` and `make audit`, with services of our own: what they refuse, and cannot say."""
 
 import hashlib
-import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import threading
-import zipfile
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.support.repository import ROOT
+from tests.support.wheels import LONGEST, served, uv_program, wheel_of
 
 AUDIT = ROOT / "deploy" / "supply" / "audit.py"
-LONGEST = 60.0  # s
-Answer = Callable[[str, bytes], tuple[str, bytes]]  # path and body asked → content type and body answered
-
-
-@contextmanager
-def served(answer: Answer) -> Generator[str]:
-    """A server on a port of its own."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            kind, content = answer(self.path, body)
-            self.send_response(200)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
-
-        do_HEAD = do_POST = do_GET  # noqa: N815  the names that http.server asks for
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  as it is called
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    serving.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        serving.join()
 
 
 def uv(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = os.environ.get("UV") or shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "VIRTUAL_ENV"))}
     env |= {"UV_CACHE_DIR": str(folder / "cache"), "UV_PYTHON_DOWNLOADS": "never", "NO_PROXY": "127.0.0.1"}
-    command = [program, *arguments, "--no-config", "--python", sys.executable, "--project", str(folder)]
+    command = [uv_program(), *arguments, "--no-config", "--python", sys.executable, "--project", str(folder)]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=LONGEST)
 
 
-def wheel() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("tide.py", "")
-        archive.writestr("tide-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tide\nVersion: 1.0\n")
-        archive.writestr("tide-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr("tide-1.0.dist-info/RECORD", "tide.py,,\n")
-    return file.getvalue()
-
-
 def test_uv_installs_nothing_that_is_not_what_the_lock_names(tmp_path: Path) -> None:
-    content = wheel()
-    name = "tide-1.0-py3-none-any.whl"
+    name, content = wheel_of("tide", "1.0")
     page = f'<a href="/{name}#sha256={hashlib.sha256(content).hexdigest()}">{name}</a>'.encode()
 
     def index(path: str, body: bytes) -> tuple[str, bytes]:
