@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +21,8 @@ from waterclock_dev.servers.record import Record
 
 READY = 60.0  # s
 POLL = 0.02  # s
+OURS = (sys.executable, "-P", "-m", "waterclock.cli")
+"""The command of the environment that the tests run in."""
 ENDED = {"succeeded", "failed", "timedOut", "cancelled", "died"}
 
 
@@ -28,7 +30,12 @@ class Installation:
     """A running `waterclock dev` and a client of its API."""
 
     def __init__(
-        self, folder: Path, *arguments: str, port: int = 0, surroundings: Mapping[str, str] = MappingProxyType({})
+        self,
+        folder: Path,
+        *arguments: str,
+        port: int = 0,
+        surroundings: Mapping[str, str] = MappingProxyType({}),
+        program: Sequence[str] = OURS,
     ) -> None:
         """It runs in `folder`, its data lies in `.waterclock/`; `surroundings`: what else its environment says."""
         self.folder = folder
@@ -36,7 +43,7 @@ class Installation:
         self._ready = threading.Event()
         self.child = Child(
             [
-                *("env", "-C", str(folder), sys.executable, "-P", "-m", "waterclock.cli", "dev"),
+                *("env", "-C", str(folder), *program, "dev"),
                 *("--data-dir", str(folder / ".waterclock"), "--port", str(port), *arguments),
             ],
             name="dev",
@@ -109,10 +116,14 @@ class Installation:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *arguments: str, port: int = 0, surroundings: Mapping[str, str] = MappingProxyType({})
+    folder: Path,
+    *arguments: str,
+    port: int = 0,
+    surroundings: Mapping[str, str] = MappingProxyType({}),
+    program: Sequence[str] = OURS,
 ) -> Generator[Installation]:
     """A ready installation; it is stopped at the end."""
-    installation = Installation(folder, *arguments, port=port, surroundings=surroundings)
+    installation = Installation(folder, *arguments, port=port, surroundings=surroundings, program=program)
     try:
         installation.wait_ready()
         yield installation

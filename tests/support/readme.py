@@ -8,7 +8,8 @@ from tests.support.repository import ROOT
 
 README = ROOT / "README.md"
 BLOCK = re.compile(
-    r"(?:^<!-- test: (?P<test>.+?) -->\n)?^```(?P<language>sh|python)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?:^<!-- test: (?P<test>.+?) -->\n)?^```(?P<language>sh|python|toml)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 
 
@@ -26,5 +27,6 @@ def save(folder: Path, page: Path = README) -> list[Path]:
     shown = [block for block in blocks(page) if block.test.startswith("save as ")]
     files = [folder / block.test.removeprefix("save as ") for block in shown]
     for file, block in zip(files, shown, strict=True):
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(block.text)
     return files

@@ -77,6 +77,28 @@ def environment_at(folder: Path) -> Path:
     return folder
 
 
+def installed(folder: Path, wheels: Mapping[str, Path]) -> Path:
+    """A fresh environment with all of our wheels and what they ask for, by the lock and from uv's cache."""
+    env = plain_environment() | {"UV_PROJECT_ENVIRONMENT": str(folder), "UV_OFFLINE": "1"}
+    words = ("--no-dev", "--no-install-workspace", "--package", "waterclock-dev", "--python", sys.executable)
+    ran(uv_program(), "sync", "--quiet", "--frozen", *words, env=env)
+    python = folder / "bin" / "python"
+    ran(uv_program(), "pip", "install", "--quiet", "--no-deps", "--python", python, *wheels.values(), env=env)
+    ran(uv_program(), "pip", "check", "--python", python, env=env)
+    _take_bytecode(packages_of(Path(sys.prefix)), packages_of(folder))
+    return folder
+
+
+def _take_bytecode(ours: Path, theirs: Path) -> None:
+    """Spare an environment to compile what ours has compiled; where a source is another, Python sees it."""
+    for found in ours.glob("**/__pycache__"):
+        place = theirs / found.relative_to(ours)
+        if place.parent.is_dir() and not place.exists():
+            place.mkdir()
+            for each in found.iterdir():
+                (place / each.name).symlink_to(each)
+
+
 def packages_of(environment: Path) -> Path:
     (found,) = environment.glob("lib/python3*/site-packages")
     return found
