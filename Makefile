@@ -8,6 +8,9 @@ SHELL := /bin/sh
 UV := $(shell uv --version 2>/dev/null | grep -Eq '^uv (0\.(1[3-9]|[2-9][0-9])|[1-9])' && command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync --
 SYNCED := .venv/.synced
+# To see it work takes no linter, kubectl or traefik: of the environment only that part, and what is there beside it stays.
+RUNNABLE := .venv/.runnable
+MANIFESTS := uv.lock pyproject.toml $(wildcard shared/pyproject.toml services/*/pyproject.toml deploy/dev/pyproject.toml)
 
 # An interpreter that fits is on the machine, so none is fetched; UV_PYTHON_DOWNLOADS=automatic lets uv do it.
 export UV_PYTHON_DOWNLOADS ?= never
@@ -28,11 +31,11 @@ help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
-demo: $(SYNCED) ## See it work: everything on free ports, in a temporary folder
+demo: $(RUNNABLE) ## See it work: everything on free ports, in a temporary folder
 	@$(RUN) waterclock demo
 
 .PHONY: dev
-dev: $(SYNCED) ## Run all of it here, with embedded servers, until Ctrl-C
+dev: $(RUNNABLE) ## Run all of it here, with embedded servers, until Ctrl-C
 	@$(RUN) waterclock dev
 
 .PHONY: check
@@ -112,9 +115,14 @@ clean: ## Remove environments and caches; the data of `make dev` stays
 	rm -rf .venv .uv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(SYNCED): uv.lock pyproject.toml $(wildcard shared/pyproject.toml services/*/pyproject.toml deploy/dev/pyproject.toml) | $(UV)
+$(SYNCED): $(MANIFESTS) | $(UV)
 	@$(FIND_PYTHON); set -x; \
 	$(UV) sync --all-packages --all-groups --all-extras --frozen --python "$$python"
+	@touch $@ $(RUNNABLE)
+
+$(RUNNABLE): $(MANIFESTS) | $(UV)
+	@$(FIND_PYTHON); set -x; \
+	$(UV) sync --no-dev --inexact --frozen --python "$$python"
 	@touch $@
 
 .uv/bin/uv:

