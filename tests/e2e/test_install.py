@@ -50,6 +50,11 @@ def test_what_a_newcomer_does_works(project: Path) -> None:
         run = dev.until(lambda: ended_by_schedule(dev, job["id"]))
         assert (run["status"], run["result"]) == ("succeeded", "nothing is short")
 
+        for file, key in (("reports.py", "reports.weekly"), ("shop/src/shop_jobs/__init__.py", "shop.weekly")):
+            with (project / file).open("a") as code:
+                code.write(f"\n\n@executor({key!r})\ndef weekly(ctx: RunContext) -> None: ...\n")
+            dev.until(lambda key=key: key in executors(dev))
+
 
 def shell(dev: Installation, text: str) -> str:
     """What commands say in a terminal in which the environment is active."""

@@ -5,13 +5,21 @@ import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from shutil import move
 
 import pytest
 from watchfiles import main
 
-from waterclock_dev.reload import CannotWatch, NoExecutors, changed, located
+from waterclock_dev.reload import CannotWatch, NoExecutors, changed, installed, located, named
+
+
+def test_the_environment_names_executors_as_a_worker_reads_them() -> None:
+    assert named({"WATERCLOCK_EXECUTORS": "tides.py, flood.ebb"}) == ("tides.py", "flood.ebb")
+    assert named({"WATERCLOCK_EXECUTORS": ""}) == named({}) == ()
 
 
 def test_a_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,10 +38,73 @@ def test_a_module_of_the_current_folder_is_found_and_not_imported(
     assert "flood" not in sys.modules
 
 
-@pytest.mark.parametrize("name", ["no/such/file.py", "no_such_module"])
+@pytest.mark.parametrize("name", ["no/such/file.py", "no_such_module", "no_such.module", ".relative"])
 def test_what_is_not_there_is_named(name: str) -> None:
     with pytest.raises(NoExecutors, match=name):
         located(name)
+
+
+def test_a_folder_here_is_no_package_that_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "src" / "harbour").mkdir(parents=True)
+    (tmp_path / "src" / "harbour" / "__init__.py").write_text("")
+    (tmp_path / "harbour").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "src"), *sys.path])
+    assert located("harbour") == ("harbour", tmp_path / "src" / "harbour")
+
+
+def test_of_a_namespace_the_package_within_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for one in ("first", "second"):
+        (tmp_path / one / "estuary" / one).mkdir(parents=True)
+        (tmp_path / one / "estuary" / one / "__init__.py").write_text("raise SystemExit")
+        monkeypatch.setattr(sys, "path", [str(tmp_path / one), *sys.path])
+    assert located("estuary.first.tides")[1] == tmp_path / "first" / "estuary" / "first"
+    assert located("estuary.second")[1] == tmp_path / "second" / "estuary" / "second"
+
+
+class Finder(MetaPathFinder):
+    """As an editable install leaves one, for a package whose folder is on no path."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:  # noqa: ARG002
+        file = self._place / fullname / "__init__.py"
+        if not file.is_file():
+            return None
+        return spec_from_file_location(fullname, file, submodule_search_locations=[str(file.parent)])
+
+
+def test_a_package_is_found_whose_folder_is_on_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mudflat").mkdir()
+    (tmp_path / "mudflat" / "__init__.py").write_text("raise SystemExit")
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder(tmp_path)])
+    assert located("mudflat.crabs")[1] == tmp_path / "mudflat"
+
+
+def entry_point(folder: Path, value: str) -> None:
+    """An installed package with an entry point of executors."""
+    info = folder / "sands-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sands\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[waterclock.executors]\ndunes = {value}\n")
+
+
+def test_executors_by_entry_point_lie_in_their_package_and_ours_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sands").mkdir()
+    (tmp_path / "sands" / "__init__.py").write_text("raise SystemExit")
+    entry_point(tmp_path, "sands.dunes")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert list(installed()) == [tmp_path / "sands"]
+
+
+def test_an_entry_point_that_leads_nowhere_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry_point(tmp_path, "no_such_sands")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(NoExecutors, match="entry point dunes of sands: there is no module no_such_sands"):
+        list(installed())
 
 
 @asynccontextmanager

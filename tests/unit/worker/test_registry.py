@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from waterclock import RunContext, executor
 from waterclock.executors.definition import declared
 from waterclock.kit.service import Unfit
-from waterclock_worker.registry import Registry, load, schema_of, spec_of
+from waterclock_worker.registry import Registry, discover, load, schema_of, spec_of
 
 
 class Inner(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +91,25 @@ def test_a_file_of_executors_is_loaded_with_its_neighbours(tmp_path: Path) -> No
 def test_what_cannot_be_loaded_is_named(name: str) -> None:
     with pytest.raises(Unfit, match="cannot load the executors in no"):
         load(name)
+
+
+def test_a_module_without_executors_is_told_and_one_with_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shore_of_g").mkdir()
+    (tmp_path / "shore_of_g" / "__init__.py").write_text("from . import deep")
+    lines = "from waterclock import executor\n@executor('{}')\ndef f(ctx): ...\n"
+    (tmp_path / "shore_of_g" / "deep.py").write_text(lines.format("g.deep"))
+    (tmp_path / "empty_of_g.py").write_text("def f(ctx): ...\n")
+    (tmp_path / "full_of_g.py").write_text(lines.format("g.full"))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+
+    modules = ["json", str(tmp_path / "empty_of_g.py"), "shore_of_g", str(tmp_path / "full_of_g.py"), "shore_of_g"]
+    with pytest.raises(Unfit, match="two executors are called"):  # those of these tests
+        discover(modules)
+
+    said = [record for record in caplog.records if record.message == "module has no executors"]
+    assert [vars(record)["executors"] for record in said] == modules[:2]
 
 
 def test_a_type_without_a_schema_is_refused_in_one_line_that_names_it() -> None:

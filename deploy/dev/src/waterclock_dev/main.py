@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from waterclock.kit.service import run_service
+from waterclock.kit.settings import SettingsError
 from waterclock_dev.demo.screen import Screen
 from waterclock_dev.demo.show import show
 from waterclock_dev.dev import PortTaken, Wishes, serve
-from waterclock_dev.reload import NoExecutors, located
+from waterclock_dev.reload import NoExecutors, installed, located, named
 from waterclock_dev.servers.prefix import Prefixed
 from waterclock_dev.servers.record import FolderTaken
 from waterclock_dev.servers.server import ServerError
@@ -23,7 +24,11 @@ from waterclock_dev.servers.server import ServerError
 @click.option("--executors", "names", multiple=True, metavar="MODULE|PATH", help="Load executors; may be repeated.")
 @click.option("--workers", type=click.IntRange(1, 32), default=1, help="Worker processes.")
 @click.option("--schedulers", type=click.IntRange(1, 32), default=1, help="Scheduler processes.")
-@click.option("--reload", is_flag=True, help="Start workers again when an executor's file changes.")
+@click.option(
+    "--reload",
+    is_flag=True,
+    help="Restart workers when the code of executors changes.",
+)
 @click.option("--no-demo", is_flag=True, help="Leave an empty store empty.")
 def dev(
     data_dir: Path, port: int, names: tuple[str, ...], workers: int, schedulers: int, reload: bool, no_demo: bool
@@ -35,16 +40,22 @@ def dev(
     <data-dir>/dev.json.
     """
     try:
-        found = [located(name) for name in names]
+        found = [located(name) for name in names or named(os.environ)]
     except NoExecutors as error:
-        raise click.BadParameter(str(error), param_hint="--executors") from None
+        raise click.BadParameter(str(error), param_hint="--executors" if names else "WATERCLOCK_EXECUTORS") from None
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        by_entry_point = tuple(installed()) if reload else ()
+    except NoExecutors as error:
+        raise click.ClickException(str(error)) from None
     wishes = Wishes(
         data_dir=data_dir,
         port=port,
         workers=workers,
         schedulers=schedulers,
         executors=tuple(told for told, _ in found),
-        sources=tuple(place for _, place in found),
+        sources=(*(place for _, place in found), *by_entry_point),
         reload=reload,
         demo_jobs=not no_demo,
     )

@@ -1,12 +1,25 @@
 """Which files hold an executor, and when one of them changes."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]
+
+from waterclock.kit import settings
+from waterclock_worker.registry import GROUP
+
+OURS = "waterclock-worker"
+
+
+class Named(msgspec.Struct, frozen=True):
+    """Executors that the environment names, as a worker reads it."""
+
+    executors: tuple[str, ...] = ()
 
 
 class NoExecutors(Exception):
@@ -15,6 +28,15 @@ class NoExecutors(Exception):
 
 class CannotWatch(Exception):
     """Changes of files are not told."""
+
+
+def named(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The modules and files of WATERCLOCK_EXECUTORS.
+
+    Raises:
+        SettingsError: it is no text.
+    """
+    return settings.read(Named, environment).executors
 
 
 def located(name: str) -> tuple[str, Path]:
@@ -30,13 +52,42 @@ def located(name: str) -> tuple[str, Path]:
         if not path.exists():
             raise NoExecutors(f"there is no file {name}")
         return str(path.resolve()), path.resolve()
-    top = name.partition(".")[0]
-    spec = PathFinder.find_spec(top, [str(Path.cwd()), *sys.path])
+    spec = _spec(name)
     if spec is None:
         raise NoExecutors(f"there is no module {name}, neither in this folder nor installed")
     if spec.submodule_search_locations:
         return name, Path(next(iter(spec.submodule_search_locations)))
-    return name, Path(spec.origin or top)
+    return name, Path(spec.origin or name)
+
+
+def installed() -> Iterator[Path]:
+    """Where the code of executors lies that workers load by an entry point; Waterclock's own change with it alone.
+
+    Raises:
+        NoExecutors: an entry point names no module.
+    """
+    for point in entry_points(group=GROUP):
+        package = point.dist.name if point.dist is not None else ""
+        if package == OURS:
+            continue
+        try:
+            yield located(point.module)[1]
+        except NoExecutors as error:
+            raise NoExecutors(f"entry point {point.name} of {package}: {error}") from None
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """Of the outermost module or package that holds code: a namespace is shared by packages in several places."""
+    top, *inner = name.split(".")
+    here = PathFinder.find_spec(top, [str(Path.cwd())])
+    try:
+        spec = here if here is not None and here.loader is not None else find_spec(top)
+    except ValueError:  # no name of a module, or one without a file
+        return None
+    while spec is not None and spec.origin is None and spec.submodule_search_locations and inner:
+        top = f"{top}.{inner.pop(0)}"
+        spec = PathFinder.find_spec(top, list(spec.submodule_search_locations))
+    return spec
 
 
 async def changed(places: list[Path]) -> None:

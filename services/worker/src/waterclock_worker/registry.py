@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +20,8 @@ from waterclock.model.places import PLACED, ReferenceSpec
 from waterclock_worker.announcement import Unreadable, odd_defaults, readable
 from waterclock_worker.module_loader import load_file, look_here_for
 from waterclock_worker.reporting.bounds import LINE_MOST, cleaned, error_of
+
+log = logging.getLogger(__name__)
 
 GROUP = "waterclock.executors"
 _NOTHING: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
@@ -61,10 +65,22 @@ def discover(modules: Iterable[str]) -> Registry:
         Unfit: one cannot be loaded, or two claim one key.
     """
     for point in entry_points(group=GROUP):
-        _guarded(point.value, point.load)
+        with _told_if_empty(point.module):
+            _guarded(point.value, point.load)
     for module in modules:
-        load(module)
+        with _told_if_empty(module):
+            load(module)
     return Registry(declared())
+
+
+@contextmanager
+def _told_if_empty(module: str) -> Generator[None]:
+    """Say so where a module, loaded within, declares no executor: it is another than was meant."""
+    before = len(declared())
+    yield
+    name = Path(module).stem if module.endswith(".py") else module
+    if len(declared()) == before and not any(f"{one.module}.".startswith(f"{name}.") for one in declared()):
+        log.warning("module has no executors", extra={"executors": module, "expected": "a function with @executor"})
 
 
 def load(module: str) -> None:
