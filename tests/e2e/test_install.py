@@ -36,7 +36,7 @@ def project(tmp_path: Path) -> Path:
 def test_what_a_newcomer_does_works(project: Path) -> None:
     commands = project / ".venv" / "bin"
     told = ran(commands / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", folder=project)
-    assert "1 passed" in told
+    assert "2 passed" in told
 
     options = ("--no-demo", "--executors", "reports.py", "--reload")
     with running(project, *options, program=(str(commands / "waterclock"),)) as dev:
@@ -54,6 +54,13 @@ def test_what_a_newcomer_does_works(project: Path) -> None:
             with (project / file).open("a") as code:
                 code.write(f"\n\n@executor({key!r})\ndef weekly(ctx: RunContext) -> None: ...\n")
             dev.until(lambda key=key: key in executors(dev))
+
+
+def test_what_the_readme_shows_is_on_the_page() -> None:
+    (shown,) = [block.text for block in blocks() if "waterclock dev --executors reports.py" in block.text]
+    there = "".join(block.text for block in blocks(PAGE))
+
+    assert not [line for line in shown.splitlines() if line.startswith(("pip", "waterclock")) and line not in there]
 
 
 def shell(dev: Installation, text: str) -> str:

@@ -1,5 +1,6 @@
 """The wheels that `make wheels` builds, and what pip makes of the documented line where an index holds strangers'."""
 
+import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -16,11 +17,11 @@ from tests.support.wheels import (
     Index,
     built,
     environment_at,
-    packages_of,
     plain_environment,
     ran,
     served,
     uv_program,
+    wheel_of,
 )
 
 
@@ -90,47 +91,49 @@ def hostile_index(wheels: dict[str, Path]) -> Index:
     return index
 
 
-def installed_in(environment: Path) -> set[str]:
-    """The packages of ours that are there, each with what it came as."""
-    packages = packages_of(environment)
-    strangers = {each.stem.replace("_", "-") for each in packages.glob("from_the_index/waterclock*.py")}
-    ours = {each.name.partition("-")[0].replace("_", "-") for each in packages.glob("waterclock*.dist-info")}
-    return {f"{name} of a stranger" if name in strangers else name for name in ours}
+@pytest.fixture
+def folder(wheels: dict[str, Path], tmp_path: Path) -> Path:
+    """A project beside a clone, whose `dist` it has too, with a package of its own that needs ours."""
+    dist = tmp_path / "waterclock" / "dist"
+    dist.mkdir(parents=True)
+    for wheel in wheels.values():
+        (dist / wheel.name).symlink_to(wheel)
+    name, content = wheel_of("shop-jobs", "1.0.0", needs="waterclock==0.1.*")
+    (dist / name).write_bytes(content)
+    environment_at(tmp_path / "reports" / ".venv")
+    (tmp_path / "reports" / "dist").symlink_to(dist)
+    return tmp_path / "reports"
+
+
+def resolved(line: str, folder: Path, index: Index) -> dict[str, str]:
+    """What pip would install by a line, and where from."""
+    env = plain_environment()
+    with served(index) as url:
+        env |= {"PATH": f"{folder / '.venv' / 'bin'}:{env['PATH']}", "PIP_INDEX_URL": f"{url}/simple"}
+        env |= {"PIP_DRY_RUN": "1", "PIP_REPORT": str(folder / "report.json")}
+        ran("sh", "-ec", line, folder=folder, env=env)
+    told = json.loads((folder / "report.json").read_text())["install"]
+    return {one["metadata"]["name"]: one["download_info"]["url"] for one in told}
 
 
 def install_lines() -> list[str]:
-    """Those of the page that says how to install."""
-    return re.findall(r"^pip install .*waterclock.*$", (DOCS / "install.md").read_text(), re.MULTILINE)
+    """Those of the page that says how to install, by whichever `pip`."""
+    page = (DOCS / "install.md").read_text()
+    return [f"pip {line}" for line in re.findall(r"^\s*(?:\S+/)?pip (install .*waterclock.*)$", page, re.MULTILINE)]
 
 
-def shell(line: str, *, folder: Path, environment: Path, url: str) -> None:
-    env = plain_environment()
-    env |= {"PATH": f"{environment / 'bin'}:{env['PATH']}", "PIP_INDEX_URL": f"{url}/simple"}
-    ran("sh", "-ec", line, folder=folder, env=env)
+def test_the_index_is_one_that_takes_in_who_asks_it(hostile_index: Index, folder: Path) -> None:
+    found = resolved("pip install waterclock-dev", folder, hostile_index)
 
-
-def test_the_index_is_one_that_takes_in_who_asks_it(hostile_index: Index, tmp_path: Path) -> None:
-    environment = environment_at(tmp_path / "venv")
-
-    with served(hostile_index) as url:
-        shell("pip install waterclock-dev", folder=tmp_path, environment=environment, url=url)
-
-    assert installed_in(environment) == {"waterclock-dev of a stranger"}
+    assert re.fullmatch(r"http://127.0.0.1:\d+/.*/waterclock_dev-99.0-py3-none-any.whl", found["waterclock-dev"])
 
 
 @pytest.mark.parametrize("line", install_lines())
-def test_a_documented_line_asks_the_index_for_no_package_of_ours(
-    line: str, hostile_index: Index, wheels: dict[str, Path], tmp_path: Path
-) -> None:
-    (tmp_path / "waterclock").mkdir()
-    (tmp_path / "waterclock" / "dist").symlink_to(wheels["waterclock"].parent)
-    folder = tmp_path / "reports"
-    environment = environment_at(folder / ".venv")
+def test_a_documented_line_asks_the_index_for_no_package_of_ours(line: str, hostile_index: Index, folder: Path) -> None:
+    found = resolved(line, folder, hostile_index)
+    ours = {name: url for name, url in found.items() if name in {*PACKAGES, "shop-jobs"}}
 
-    with served(hostile_index) as url:
-        shell(line, folder=folder, environment=environment, url=url)
-
+    assert "waterclock" in ours
+    assert not [url for url in ours.values() if not url.startswith("file://")]
     assert "click" in hostile_index.asked
     assert not hostile_index.asked & PACKAGES.keys()
-    assert not [one for one in installed_in(environment) if one.endswith("of a stranger")]
-    assert "waterclock" in installed_in(environment)

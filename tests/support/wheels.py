@@ -104,13 +104,14 @@ def packages_of(environment: Path) -> Path:
     return found
 
 
-def wheel_of(name: str, version: str, build: str = "") -> tuple[str, bytes]:
-    """A package that holds nothing but a module of its name; and what its file is called."""
+def wheel_of(name: str, version: str, build: str = "", needs: str = "") -> tuple[str, bytes]:
+    """A package that holds nothing but a module of its name; before it what its file is called."""
     stem = name.replace("-", "_")
     info = f"{stem}-{version}.dist-info"
     files = {
-        f"from_the_index/{stem}.py": "",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{stem}_there.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + (f"Requires-Dist: {needs}\n" if needs else ""),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     files[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in (*files, f"{info}/RECORD"))
