@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from opentelemetry.sdk.trace.export import SpanExporter
 
 from tests.support.certificates import Authority
 from tests.support.terminator import terminated
-from tests.support.traces import receiving
-from waterclock.kit.telemetry import catalog, otlp_metrics, provider, span_processor, traces
+from tests.support.traces import GrpcReceiver, receiving, receiving_grpc
+from waterclock.kit.settings import TelemetrySettings
+from waterclock.kit.telemetry import catalog, span_processor, traces
 from waterclock.kit.telemetry.catalog import exposed
+from waterclock.kit.telemetry.exporters import span_exporter
 from waterclock.kit.telemetry.metrics import Exposition, Gauge
+from waterclock.kit.telemetry.otel_settings import Batching, OtelSettings, read_otel
 from waterclock.kit.telemetry.otlp_metrics import pushing
-from waterclock.kit.telemetry.provider import exporter_to
 from waterclock.kit.telemetry.span_processor import Sender
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def sent_to(url: str) -> OtelSettings:
+    return read_otel(TelemetrySettings(otlp_endpoint=url), instance="one")
+
+
+def exporter_to(url: str) -> SpanExporter:
+    traces = sent_to(url).traces
+    assert traces is not None
+    return span_exporter(traces)
 
 
 def dropped(reason: str) -> float:
@@ -30,7 +45,7 @@ async def test_a_gauge_that_says_yes_or_no_is_sent_with_the_others() -> None:
     yes = Gauge("open", "Whether it is.", by="api")
     yes.set(True)
     with receiving() as receiver:
-        async with pushing(Exposition("api", [yes]), receiver.url, instance="one"):
+        async with pushing(Exposition("api", [yes]), sent_to(receiver.url)):
             pass
 
     assert [point.as_double for point in receiver.metrics()["waterclock_open"].gauge.data_points] == [1.0]
@@ -41,7 +56,7 @@ async def test_a_receiver_finds_the_metrics_that_a_process_tells() -> None:
         exposition = exposed("worker")
         catalog.START_DELAY.observe(0.02, "q")
         catalog.START_DELAY.exemplify(PARENT, 0.02, "q")
-        async with pushing(exposition, receiver.url, instance="one"):
+        async with pushing(exposition, sent_to(receiver.url)):
             told = {metric.convention or metric.name for metric in exposition.metrics if metric.series}
 
     assert told
@@ -72,7 +87,7 @@ async def test_a_collector_is_reached_by_tls_with_a_certificate(
         port = urlsplit(receiver.url).port or 0
         with terminated(port, ca.issue("collector"), clients=ca.file) as before:
             url = f"https://127.0.0.1:{before.port}"
-            async with pushing(Exposition("api", [yes]), url, instance="one"):
+            async with pushing(Exposition("api", [yes]), sent_to(url)):
                 traces.install("test", Sender(exporter_to(url)))
                 traces.past("work", seconds=0, parent=PARENT)
                 traces.shutdown()
@@ -90,18 +105,18 @@ def test_a_collector_that_hangs_holds_nobody_up_and_what_is_dropped_is_counted(
     most, made = 1_000, 5_000
     sent, before = catalog.SPANS_SENT.series.get((), 0), dropped("queue")
     with receiving(hanging=hanging) as receiver:
-        traces.install("test", Sender(exporter_to(receiver.url), most=most))
+        traces.install("test", Sender(exporter_to(receiver.url), Batching(queue=most)))
         for _ in range(made):  # while nothing is answered: had one of them waited for that, it would for ever
             traces.past("work", seconds=0, parent=PARENT)
         traces.shutdown()
         assert catalog.SPANS_SENT.series.get((), 0) == sent
 
     # One batch at most was on its way. The others found no room, or waited and were given up in the end.
-    assert made - span_processor.AT_ONCE <= dropped("queue") - before <= made
+    assert made - Batching().batch <= dropped("queue") - before <= made
 
 
 def test_a_collector_that_is_away_costs_its_spans_which_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider, "SEND_MOST_S", 0.3)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.3")
     with receiving() as receiver:
         nobody = receiver.url
     before = dropped("collector")
@@ -115,7 +130,7 @@ def test_a_collector_that_is_away_costs_its_spans_which_are_counted(monkeypatch:
 def test_what_is_sampled_follows_the_parent_then_the_links_then_the_share() -> None:
     unsampled = PARENT[:-2] + "00"
     with receiving() as receiver:
-        traces.install("test", exporter_to(receiver.url), sample=0)
+        traces.install("test", exporter_to(receiver.url), OtelSettings(share=0))
         traces.past("by its parent", seconds=0, parent=PARENT)
         traces.past("by its link", seconds=0, parent=None, links=(PARENT,))
         traces.past("not by its parent", seconds=0, parent=unsampled)
@@ -129,7 +144,7 @@ def test_what_is_sampled_follows_the_parent_then_the_links_then_the_share() -> N
 
 def test_a_run_s_own_trace_begins_the_same_wherever_it_is_asked_for() -> None:
     with receiving() as receiver:
-        traces.install("test", exporter_to(receiver.url), sample=0.5)
+        traces.install("test", exporter_to(receiver.url), OtelSettings(share=0.5))
         found = [traces.origin(f"run-{number}") for number in range(200)]
         again = [traces.origin(f"run-{number}") for number in range(200)]
         at = next(one for one in found if traces.sampled(one))
@@ -144,9 +159,89 @@ def test_a_run_s_own_trace_begins_the_same_wherever_it_is_asked_for() -> None:
 
 
 async def test_metrics_do_not_wait_for_ever_for_a_collector_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_metrics, "SEND_MOST_S", 0.3)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.3")
     hanging = threading.Event()
     with receiving(hanging=hanging) as receiver:
-        async with asyncio.timeout(60), pushing(exposed("worker"), receiver.url, instance="one"):
+        async with asyncio.timeout(60), pushing(exposed("worker"), sent_to(receiver.url)):
             pass
         assert receiver.metrics() == {}
+
+
+@pytest.fixture
+def otlp_by_grpc() -> Iterator[GrpcReceiver]:
+    with receiving_grpc() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def nothing_of_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
+
+
+async def told_with(service: str) -> None:
+    """As a process tells of itself with what its environment says, and nothing else."""
+    otel = traces.setup(service, TelemetrySettings(), instance="one")
+    yes = Gauge("open", "Whether it is.", by=service)
+    yes.set(True)
+    async with pushing(Exposition(service, [yes]), otel):
+        with traces.span("work"):
+            pass
+    traces.shutdown()
+
+
+@pytest.mark.usefixtures("nothing_of_theirs")
+async def test_their_endpoint_alone_turns_traces_and_metrics_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiving() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "team=billing")
+        await told_with("api")
+
+    assert [span.name for span in receiver.spans()] == ["work"]
+    assert set(receiver.metrics()) == {"waterclock_open"}
+    traced, measured = receiver.resources("traces"), receiver.resources("metrics")
+    assert traced == measured == [traced[0]]
+    assert (traced[0]["service.name"], traced[0]["service.instance.id"], traced[0]["team"]) == (
+        "waterclock-api", "one", "billing",
+    )  # fmt: skip
+    assert traced[0]["service.version"]
+
+
+@pytest.mark.usefixtures("nothing_of_theirs")
+async def test_a_collector_is_reached_by_grpc(monkeypatch: pytest.MonkeyPatch, otlp_by_grpc: GrpcReceiver) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", otlp_by_grpc.url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=clock")
+    await told_with("worker")
+
+    assert [span.name for span in otlp_by_grpc.spans] == ["work"]
+    assert otlp_by_grpc.metrics == ["waterclock_open"]
+    assert otlp_by_grpc.tenants == {"clock"}
+
+
+@pytest.mark.usefixtures("nothing_of_theirs")
+async def test_what_is_told_to_the_console_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "console")
+    await told_with("api")
+    told = capsys.readouterr().out
+    assert '"name": "work"' in told
+    assert '"name": "waterclock_open"' in told
+
+
+def test_a_sampler_that_follows_no_parent_decides_for_every_trace() -> None:
+    unsampled = PARENT[:-2] + "00"
+    for share, told in ((1.0, ["a", "b"]), (0.0, [])):
+        with receiving() as receiver:
+            traces.install("test", exporter_to(receiver.url), OtelSettings(share=share, follows_parent=False))
+            given = [traces.past("a", seconds=0, parent=PARENT), traces.past("b", seconds=0, parent=unsampled)]
+            assert {traces.sampled(one) for one in (*given, PARENT, unsampled, traces.origin("r", (PARENT,)))} == {
+                bool(told)
+            }
+            assert {(one or "")[-2:] for one in given} == {"01" if told else "00"}
+            assert not traces.begun("c", parent=PARENT).is_recording() or told
+            traces.shutdown()
+        assert sorted(span.name for span in receiver.spans()) == told

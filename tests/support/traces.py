@@ -5,17 +5,29 @@ from __future__ import annotations
 import gzip
 import threading
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from typing import Any
 
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+import grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from waterclock.kit.telemetry import traces
+
+_TRACES: Any = import_module("opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc")  # they have no types
+_METRICS: Any = import_module("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc")
 
 
 class Spans:
@@ -91,6 +103,20 @@ class Receiver:
                 found += [span for one in request.resource_spans for scope in one.scope_spans for span in scope.spans]
         return found
 
+    def resources(self, signal: str) -> list[dict[str, str]]:
+        """What each process that has sent says of itself, once."""
+        kinds: dict[str, Any] = {"traces": ExportTraceServiceRequest, "metrics": ExportMetricsServiceRequest}
+        found: list[dict[str, str]] = []
+        for path, body in self.bodies:
+            if path != f"/v1/{signal}":
+                continue
+            request = kinds[signal].FromString(body)
+            for one in request.resource_spans if signal == "traces" else request.resource_metrics:
+                told = {each.key: each.value.string_value for each in one.resource.attributes}
+                if told not in found:
+                    found.append(told)
+        return found
+
     def metrics(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for path, body in self.bodies:
@@ -145,3 +171,44 @@ def receiving(*, hanging: threading.Event | None = None) -> Generator[Receiver]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class GrpcReceiver:
+    def __init__(self) -> None:
+        self.url = ""
+        self.spans: list[Any] = []
+        self.metrics: list[str] = []
+        self.tenants: set[str] = set()
+
+    def keep(self, request: Any, context: Any) -> None:
+        self.tenants |= {value for key, value in context.invocation_metadata() if key == "x-tenant"}
+        for one in getattr(request, "resource_spans", ()):
+            self.spans += [span for scope in one.scope_spans for span in scope.spans]
+        for one in getattr(request, "resource_metrics", ()):
+            self.metrics += [metric.name for scope in one.scope_metrics for metric in scope.metrics]
+
+
+@contextmanager
+def receiving_grpc() -> Generator[GrpcReceiver]:
+    """A receiver of OTLP over gRPC."""
+    receiver = GrpcReceiver()
+
+    class Traces(_TRACES.TraceServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - its name in the service
+            receiver.keep(request, context)
+            return ExportTraceServiceResponse()
+
+    class Metrics(_METRICS.MetricsServiceServicer):
+        def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - its name in the service
+            receiver.keep(request, context)
+            return ExportMetricsServiceResponse()
+
+    server: Any = grpc.server(ThreadPoolExecutor(2))
+    _TRACES.add_TraceServiceServicer_to_server(Traces(), server)
+    _METRICS.add_MetricsServiceServicer_to_server(Metrics(), server)
+    receiver.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        yield receiver
+    finally:
+        server.stop(None).wait(20)

@@ -52,8 +52,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
     prefix = path_prefix(own.path_prefix)
     hosts, origins = allowed_hosts(own.allowed_hosts), cors_origins(own.cors_origins)
     check_free(own.host, own.port)
-    told = read(TelemetrySettings, os.environ)
-    traces.setup("api", told)
+    otel = traces.setup("api", read(TelemetrySettings, os.environ), instance=f"{socket.gethostname()}:{own.port}")
     one_heap()
     give_back()
     for handler in logging.getLogger().handlers:
@@ -81,7 +80,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 closed=not is_keyless(own),
                 csrf=CsrfProtection(hosts, origins),
             ) as parts,
-            pushing(parts.exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}:{own.port}"),
+            pushing(parts.exposition, otel),
         ):
             await _check_access(own, parts.access)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 
 import click
 
@@ -44,8 +43,7 @@ def projector() -> None:
 async def _project(stop: asyncio.Event) -> None:
     own, store = read(ProjectorSettings, os.environ), read(StoreSettings, os.environ)
     keep = kept(own.keep_events, own.keep_runs)
-    told = read(TelemetrySettings, os.environ)
-    traces.setup("projector", told)
+    otel = traces.setup("projector", read(TelemetrySettings, os.environ))
     log = await Log.connect(log_settings(), role="projector")
     readiness, exposition = _Readiness(), exposed("projector")
     for tag in TAGS:
@@ -54,7 +52,7 @@ async def _project(stop: asyncio.Event) -> None:
         async with (
             telling(log),
             served(own.host, own.health_port, readiness.report, exposition),
-            pushing(exposition, told.otlp_endpoint, instance=f"{socket.gethostname()}-{os.getpid()}"),
+            pushing(exposition, otel),
             open_or_stopped(
                 unopened_pool(store.postgres_url, name="projector", max_size=4), stop, away=readiness.unready
             ) as pool,

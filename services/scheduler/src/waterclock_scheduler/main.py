@@ -21,6 +21,7 @@ from waterclock.kit.service import run_service
 from waterclock.kit.settings import NAME, Host, RedisSettings, Seconds, TelemetrySettings, helps, read
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.catalog import exposed
+from waterclock.kit.telemetry.otel_settings import OtelSettings
 from waterclock.kit.telemetry.otlp_metrics import pushing
 from waterclock.log.broker import asyncapi as drawn
 from waterclock.log.broker import broker_at, broker_of
@@ -80,8 +81,8 @@ def document(redis: RedisSettings) -> str:
 
 async def _serve(stop: asyncio.Event) -> None:
     redis, own = read(RedisSettings, os.environ), read(SchedulerSettings, os.environ)
-    told = read(TelemetrySettings, os.environ)
-    traces.setup("scheduler", told)
+    name = _name(own)
+    otel = traces.setup("scheduler", read(TelemetrySettings, os.environ), instance=name)
     settings = LogSettings(
         url=redis.redis_url,
         address_map=redis.redis_address_map,
@@ -90,14 +91,14 @@ async def _serve(stop: asyncio.Event) -> None:
     )
     log = await Log.connect(settings, role="scheduler")
     try:
-        await _schedule(log, own, stop, told)
+        await _schedule(log, own, stop, name=name, otel=otel)
     finally:
         await log.close()
 
 
-async def _schedule(log: Log, own: SchedulerSettings, stop: asyncio.Event, told: TelemetrySettings) -> None:
+async def _schedule(log: Log, own: SchedulerSettings, stop: asyncio.Event, *, name: str, otel: OtelSettings) -> None:
     clock = SystemClock()
-    scheduler = Scheduler(_name(own), ttl_s=own.scheduler_term, clock=clock)
+    scheduler = Scheduler(name, ttl_s=own.scheduler_term, clock=clock)
     broker = broker_of(log.nodes, log.keys.schedulers)
     messages = Messages(scheduler, broker, log.keys)
     messages.hear_schedulers()
@@ -107,7 +108,7 @@ async def _schedule(log: Log, own: SchedulerSettings, stop: asyncio.Event, told:
     exposition = exposed("scheduler", looks=[scheduler.look])
     async with (
         served(own.host, own.health_port, lambda: _report(scheduler), exposition),
-        pushing(exposition, told.otlp_endpoint, instance=scheduler.name),
+        pushing(exposition, otel),
     ):
         try:
             await app.start()

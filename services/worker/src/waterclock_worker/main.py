@@ -80,8 +80,7 @@ async def serve(stop: asyncio.Event, executors: tuple[str, ...]) -> None:
     settings = read(WorkerSettings, os.environ)
     if executors:
         settings = msgspec.structs.replace(settings, executors=executors)
-    told = read(TelemetrySettings, os.environ)
-    traces.setup("worker", told)
+    otel = traces.setup("worker", read(TelemetrySettings, os.environ), instance=settings.name)
     if settings.lease < 1:
         raise SettingsError("WATERCLOCK_LEASE: a lease under 1 s ends by any hiccup")
     one_heap()
@@ -99,7 +98,7 @@ async def serve(stop: asyncio.Event, executors: tuple[str, ...]) -> None:
     try:
         made = Worker(store, log_settings, registry, settings, reach=reach, new_loop=UvLoop)
         exposition = exposed("worker", looks=[made.look])
-        async with pushing(exposition, told.otlp_endpoint, instance=settings.name):
+        async with pushing(exposition, otel):
             await _host(made, store, settings, stop, exposition)
     finally:
         await store.close()

@@ -36,7 +36,10 @@ class Granted(Protocol):
 
 def claimed(attempts: Sequence[Granted], *, seconds: float, session: str) -> None:
     """Tell of a claim in the trace of each run that it granted, and once of all of them, where they are several."""
-    parents = [one.request.traceparent or traces.origin(one.grant.run_id) for one in attempts]
+    parents = [
+        traces.origin(one.grant.run_id) if one.request.traceparent is None else traces.decided(one.request.traceparent)
+        for one in attempts
+    ]
     whole = _whole(attempts, parents, seconds, session) if len(attempts) > 1 else None
     for attempt, parent in zip(attempts, parents, strict=True):
         if not traces.sampled(parent):

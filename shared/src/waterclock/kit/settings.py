@@ -104,15 +104,16 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Traces are sent only where an OTLP endpoint is named; log lines go to standard error."""
+    """Where traces and metrics go, beside OpenTelemetry's own variables; log lines go to standard error."""
 
     otlp_endpoint: Annotated[
         HttpUrl | None,
         helps("Where traces and metrics are sent by OTLP.", example="http://127.0.0.1:4318", secret=True),
     ] = None
     trace_sample: Annotated[
-        float, msgspec.Meta(ge=0, le=1), helps("Share of the traces that begin here which are recorded, 0 to 1.")
-    ] = 1.0
+        Annotated[float, msgspec.Meta(ge=0, le=1)] | None,
+        helps("Share of the traces that begin here which are recorded, 0 to 1; unset: all.", example="0.1"),
+    ] = None  # 1, unless OTEL_TRACES_SAMPLER says else
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], helps("From which level on lines are written.")
     ] = "info"

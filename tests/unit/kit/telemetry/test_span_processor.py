@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from waterclock.kit.settings import SettingsError, TelemetrySettings
 from waterclock.kit.telemetry import otlp_metrics, sending_times, traces
 from waterclock.kit.telemetry.metrics import Exposition
+from waterclock.kit.telemetry.otel_settings import OtelSettings, Sending
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -28,12 +29,12 @@ def off_at_the_end() -> Iterator[None]:
 @pytest.mark.parametrize("said", ["true", "TRUE", " true "])
 def test_disabled_means_no_traces_and_no_metrics(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", said)
-    traces.setup("api", TelemetrySettings(otlp_endpoint=NOBODY))
+    otel = traces.setup("api", TelemetrySettings(otlp_endpoint=NOBODY))
     assert not traces.tracing()
     monkeypatch.setattr(otlp_metrics, "_send", None)  # which would be called
 
     async def end() -> None:
-        async with otlp_metrics.pushing(Exposition("api", []), NOBODY, instance="one"):
+        async with otlp_metrics.pushing(Exposition("api", []), otel):
             pass
 
     asyncio.run(end())
@@ -133,7 +134,6 @@ def test_traces_and_metrics_have_one_end(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_end_waits_for_no_collector_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    monkeypatch.setattr(otlp_metrics, "EVERY_S", 0.0)
     monkeypatch.setattr(otlp_metrics, "END_MOST_S", 0.05)
     sent = threading.Event()
 
@@ -144,7 +144,8 @@ def test_the_end_waits_for_no_collector_that_says_nothing(monkeypatch: pytest.Mo
     monkeypatch.setattr(otlp_metrics, "_send", send)
 
     async def end() -> None:
-        async with otlp_metrics.pushing(Exposition("api", []), NOBODY, instance="one"):
+        otel = OtelSettings(metrics=Sending(endpoint=f"{NOBODY}/v1/metrics"), metrics_every=0)
+        async with otlp_metrics.pushing(Exposition("api", []), otel):
             assert await asyncio.to_thread(sent.wait, 20)
 
     asyncio.run(end())  # which waits for the threads of the loop, of which none sends

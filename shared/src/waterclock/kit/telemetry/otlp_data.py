@@ -27,10 +27,6 @@ from waterclock.kit.telemetry.metrics import AnyMetric, Exposition, Labels
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 
-def resource_of(service: str, instance: str) -> Resource:
-    return Resource.create({"service.name": f"waterclock-{service}", "service.instance.id": instance})
-
-
 def data_of(exposition: Exposition, resource: Resource) -> MetricsData:
     """What the process tells now, as the SDK's own values."""
     began, now = exposition.began_ns, time.time_ns()

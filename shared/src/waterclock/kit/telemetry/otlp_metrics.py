@@ -1,9 +1,8 @@
-"""Metrics by OTLP: the same numbers that `/metrics` tells, sent every 15 s where an endpoint is set."""
+"""Metrics by OTLP: the same numbers that `/metrics` tells, sent every 15 s where something asks for it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -12,39 +11,38 @@ from typing import TYPE_CHECKING, Any
 
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.metrics import Exposition
-from waterclock.kit.telemetry.sending_times import END_MOST_S, SEND_MOST_S
+from waterclock.kit.telemetry.otel_settings import OtelSettings
+from waterclock.kit.telemetry.sending_times import END_MOST_S
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
 
-EVERY_S = 15.0
 _CLOSE_MOST_S = 0.1
 
 
 @asynccontextmanager
-async def pushing(exposition: Exposition, endpoint: str | None, *, instance: str) -> AsyncGenerator[None]:
-    """Send while the context lasts, and once more at its end, for a bounded time, while traces are sent. Without an
-    endpoint nothing is sent.
-
-    `instance` tells processes of a service apart.
+async def pushing(exposition: Exposition, otel: OtelSettings) -> AsyncGenerator[None]:
+    """Send while the context lasts, and once more at its end, for a bounded time, while traces are sent; if anything
+    asks for it.
 
     Raises:
         SettingsError: a variable of OpenTelemetry does not fit.
     """
-    if endpoint is None or traces.is_disabled(os.environ):
+    if otel.metrics is None:
         yield
         return
     # Imported where it is needed: every start of every process would pay for it.
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
-
-    from waterclock.kit.telemetry.otlp_data import data_of, resource_of  # noqa: PLC0415
-
     with traces.settings_of_theirs():
-        exporter = OTLPMetricExporter(endpoint=f"{endpoint.rstrip('/')}/v1/metrics", timeout=SEND_MOST_S)
-    resource = resource_of(exposition.service, instance)
+        from waterclock.kit.telemetry.exporters import metric_exporter  # noqa: PLC0415
+        from waterclock.kit.telemetry.otlp_data import data_of  # noqa: PLC0415
+        from waterclock.kit.telemetry.provider import resource_of  # noqa: PLC0415
+
+        exporter = metric_exporter(otel.metrics)
+        resource = resource_of(exposition.service, otel.instance)
     async with asyncio.TaskGroup() as tasks:
         sending = tasks.create_task(
-            _for_ever(exposition, exporter, partial(data_of, exposition, resource)), name="send metrics"
+            _for_ever(exposition, exporter, partial(data_of, exposition, resource), every=otel.metrics_every),
+            name="send metrics",
         )
         try:
             yield
@@ -59,9 +57,11 @@ async def pushing(exposition: Exposition, endpoint: str | None, *, instance: str
             await _aside(_close, exporter)
 
 
-async def _for_ever(exposition: Exposition, exporter: MetricExporter, data: Callable[[], MetricsData]) -> None:
+async def _for_ever(
+    exposition: Exposition, exporter: MetricExporter, data: Callable[[], MetricsData], *, every: float
+) -> None:
     while True:
-        await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(every)
         await exposition.look()
         await _aside(_send, exporter, data())
 

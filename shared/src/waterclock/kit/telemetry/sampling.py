@@ -29,10 +29,14 @@ class Ids(threading.local, RandomIdGenerator):
 
 
 class Sampled(Sampler):
-    """As the parent was; without one, if anything that is linked was, else by share of the ids of traces."""
+    """As the parent was; without one, if anything that is linked was, else by share of the ids of traces.
 
-    def __init__(self, share: float) -> None:
+    Where parents are not followed: by that share alone.
+    """
+
+    def __init__(self, share: float, *, follows_parent: bool = True) -> None:
         self._share = TraceIdRatioBased(share)
+        self._follows_parent = follows_parent
 
     def should_sample(
         self,
@@ -45,13 +49,18 @@ class Sampled(Sampler):
         trace_state: trace.TraceState | None = None,
     ) -> SamplingResult:
         parent = trace.get_current_span(parent_context).get_span_context()
+        if not self._follows_parent:
+            return self._share.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         if parent.is_valid:
             taken = bool(parent.trace_flags.sampled)
         elif any(link.context.trace_flags.sampled for link in links or ()):
             taken = True
         else:
             return self._share.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
-        return SamplingResult(Decision.RECORD_AND_SAMPLE if taken else Decision.DROP, attributes)
+        return SamplingResult(
+            Decision.RECORD_AND_SAMPLE if taken else Decision.DROP, attributes, parent.trace_state or None
+        )
 
     def get_description(self) -> str:
-        return f"ParentOrLinkElse({self._share.get_description()})"
+        share = self._share.get_description()
+        return f"ParentOrLinkElse({share})" if self._follows_parent else share

@@ -17,12 +17,10 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from waterclock.kit.telemetry import catalog
+from waterclock.kit.telemetry.otel_settings import Batching
 from waterclock.kit.telemetry.sending_times import END_MOST_S
 
-WAITING_MOST = 4_096
-"""Spans that may wait: with 4 KiB each 16 MiB. Further ones are dropped."""
-AT_ONCE = 512
-EVERY_S = 1.0
+_USUAL = Batching()
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +28,9 @@ log = logging.getLogger(__name__)
 class Sender(SpanProcessor):
     """`on_end` may be called from any thread, and takes no longer whatever the collector does."""
 
-    def __init__(self, exporter: SpanExporter, *, most: int = WAITING_MOST) -> None:
+    def __init__(self, exporter: SpanExporter, batching: Batching = _USUAL) -> None:
         self._exporter = exporter
-        self._most = most
+        self._most, self._at_once, self._every = batching.queue, batching.batch, batching.delay_ms / 1000
         self._waiting: deque[ReadableSpan] = deque()
         self._counting = threading.Lock()
         self._wake = threading.Event()
@@ -56,7 +54,7 @@ class Sender(SpanProcessor):
             return
         self._waiting.append(span)
         self._idle.clear()
-        if len(self._waiting) >= AT_ONCE:
+        if len(self._waiting) >= self._at_once:
             self._wake.set()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -85,8 +83,8 @@ class Sender(SpanProcessor):
     def _send_on(self) -> None:
         began_at = time.monotonic()
         while True:
-            if len(self._waiting) < AT_ONCE and not self._ending:
-                self._wake.wait(max(0.0, began_at + EVERY_S - time.monotonic()))
+            if len(self._waiting) < self._at_once and not self._ending:
+                self._wake.wait(max(0.0, began_at + self._every - time.monotonic()))
             self._wake.clear()
             began_at = time.monotonic()
             if not self._waiting:
@@ -102,7 +100,7 @@ class Sender(SpanProcessor):
         """The oldest that wait; none where `shutdown` has given them up meanwhile."""
         taken: list[ReadableSpan] = []
         with suppress(IndexError):
-            while len(taken) < AT_ONCE:
+            while len(taken) < self._at_once:
                 taken.append(self._waiting.popleft())
         return taken
 

@@ -1,4 +1,4 @@
-"""Traces: made only where an OTLP endpoint is set (or a test installs an exporter); else a span costs one comparison.
+"""Traces: made only where something asks for them (or a test installs an exporter); else a span costs one comparison.
 
 Their context travels in events as W3C `traceparent`. A run that shares its cause with others, or that a schedule names,
 has a trace of its own, whose id follows from the run's, as do the ids of its attempts: so a link can be made by whoever
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,6 +25,7 @@ from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode,
 from waterclock.kit.settings import SettingsError, TelemetrySettings
 from waterclock.kit.start import withheld
 from waterclock.kit.telemetry.log_lines import lead_lines
+from waterclock.kit.telemetry.otel_settings import OtelSettings, read_otel
 
 if TYPE_CHECKING:  # what needs the SDK is imported where tracing is turned on
     from opentelemetry.sdk.trace import SpanProcessor
@@ -39,41 +41,57 @@ _GIVEN = re.compile(rf"00{_IDS}[0-9a-f]{{2}}")
 _LATER = re.compile(rf"(?!00|ff)[0-9a-f]{{2}}{_IDS}([0-9a-f]{{2}})(?:-.*)?")
 """Of a version to come (W3C Trace Context, 3.2.2.1): its first four fields are those of ours."""
 _LONG, _ODD = 55, "13579bdf"
+_LOW_HALF = slice(19, 35)  # of a trace's id, in a traceparent
 _LOW_64 = (1 << 64) - 1
 _LINKS_MOST = 1_000
 """Of one span. Each of the many is linked to the one anyway."""
 _OFF = nullcontext(trace.INVALID_SPAN)
+_EVERYTHING = OtelSettings()
 
 
 class _Tracing:
     """What makes spans; None while tracing is off."""
 
     made: Made | None = None
+    instance: str | None = None
 
 
-def setup(service: str, settings: TelemetrySettings) -> None:
-    """Configure logging for the process, and tracing if an endpoint is set. Call once, in `main`."""
+def setup(service: str, settings: TelemetrySettings, *, instance: str | None = None) -> OtelSettings:
+    """Configure logging for the process, and tracing if it is asked for. Call once, in `main`.
+
+    `instance` tells processes of the service apart, in traces and in metrics.
+
+    Raises:
+        SettingsError: a variable of OpenTelemetry does not fit.
+    """
     lead_lines(service, settings)
-    if settings.otlp_endpoint is not None:
-        from waterclock.kit.telemetry import provider as sdk  # noqa: PLC0415 - before what would end its import is back
-
-        os.environ.update(withheld)
-        with settings_of_theirs():
-            install(service, sdk.exporter_to(settings.otlp_endpoint), sample=settings.trace_sample)
+    otel = read_otel(settings, instance=instance or f"{socket.gethostname()}-{os.getpid()}")
+    send_spans(service, otel)
+    return otel
 
 
-def is_disabled(environment: Mapping[str, str]) -> bool:
-    """Whether OpenTelemetry's own switch says that nothing is to be sent."""
-    return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+def send_spans(service: str, otel: OtelSettings) -> None:
+    """Turn tracing on, if it is asked for.
+
+    Raises:
+        SettingsError: a variable of OpenTelemetry does not fit.
+    """
+    if otel.traces is None:
+        return
+    with settings_of_theirs():
+        from waterclock.kit.telemetry.exporters import span_exporter  # noqa: PLC0415
+
+        install(service, span_exporter(otel.traces), otel)
 
 
 @contextmanager
 def settings_of_theirs() -> Generator[None]:
-    """What is made meanwhile reads variables of OpenTelemetry (`OTEL_*`).
+    """What is imported and made meanwhile reads variables of OpenTelemetry (`OTEL_*`).
 
     Raises:
         SettingsError: the value of one does not fit.
     """
+    os.environ.update(withheld)
     try:
         yield
     except (ValueError, OSError) as error:
@@ -81,16 +99,19 @@ def settings_of_theirs() -> Generator[None]:
         raise SettingsError(said if "OTEL_" in said else f"a variable OTEL_* does not fit: {said}") from error
 
 
-def install(service: str, processor: SpanProcessor | SpanExporter, *, sample: float = 1.0) -> None:
-    """Turn tracing on, with spans going to `processor`; of the traces that begin here, this share is sampled.
-
-    Nothing, where OpenTelemetry is disabled.
-    """
-    if is_disabled(os.environ):
-        return
+def install(service: str, processor: SpanProcessor | SpanExporter, otel: OtelSettings = _EVERYTHING) -> None:
+    """Turn tracing on, with spans going to `processor`."""
     from waterclock.kit.telemetry import provider as sdk  # noqa: PLC0415 - it brings the SDK
 
-    _Tracing.made = sdk.made(service, processor, sample=sample, links_most=_LINKS_MOST)
+    _Tracing.made = sdk.made(
+        sdk.resource_of(service, otel.instance),
+        processor,
+        share=otel.share,
+        follows_parent=otel.follows_parent,
+        batching=otel.batching,
+        links_most=_LINKS_MOST,
+    )
+    _Tracing.instance = otel.instance
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):  # nobody else has set one
         trace.set_tracer_provider(_Lent())
 
@@ -110,6 +131,11 @@ def shutdown() -> None:
 
 def tracing() -> bool:
     return _Tracing.made is not None
+
+
+def instance() -> str | None:
+    """What tells this process apart in its traces, for those that tell of its work in its name."""
+    return _Tracing.instance
 
 
 def span(
@@ -189,7 +215,7 @@ def past(
     if _Tracing.made is None:
         return None
     if parent is not None and not sampled(parent):
-        return parent
+        return decided(parent)
     now = time.time_ns()
     context = _beneath(parent) if parent else Context()
     began = now - int(seconds * 1e9)
@@ -202,11 +228,12 @@ def past(
 
 def origin(run_id: str, links: Sequence[str] = ()) -> str | None:
     """The traceparent with which a run's own trace begins; None while off. It is sampled where a link of it is."""
-    if _Tracing.made is None:
+    own = _Tracing.made
+    if own is None:
         return None
     hashed = sha256(run_id.encode()).digest()
     trace_id = int.from_bytes(hashed[:16])
-    taken = trace_id & _LOW_64 < _Tracing.made.below or any(map(sampled, links))
+    taken = trace_id & _LOW_64 < own.below or (own.follows_parent and any(map(sampled, links)))
     return _told(SpanContext(trace_id, int.from_bytes(hashed[16:24]), is_remote=True, trace_flags=TraceFlags(taken)))
 
 
@@ -217,7 +244,20 @@ def of_attempt(traceparent: str, run_id: str, number: int) -> str:
 
 
 def sampled(traceparent: str | None) -> bool:
-    return traceparent is not None and len(traceparent) == _LONG and traceparent[-1] in _ODD
+    if traceparent is None or len(traceparent) != _LONG:
+        return False
+    own = _Tracing.made
+    if own is None or own.follows_parent:
+        return traceparent[-1] in _ODD
+    return int(traceparent[_LOW_HALF], 16) < own.below
+
+
+def decided(traceparent: str) -> str:
+    """A traceparent that says whether it is sampled here, where that is not for its parent to say."""
+    own = _Tracing.made
+    if own is None or own.follows_parent or len(traceparent) != _LONG:
+        return traceparent
+    return f"{traceparent[:-2]}{sampled(traceparent):02x}"
 
 
 def given(text: str | None) -> str | None:
@@ -285,7 +325,7 @@ def _beneath(parent: str) -> Context:
 
 
 def _context_of(traceparent: str) -> SpanContext:
-    found = _TRACEPARENT.fullmatch(traceparent)
+    found = _TRACEPARENT.fullmatch(decided(traceparent))
     if found is None:
         return trace.INVALID_SPAN_CONTEXT
     flags = TraceFlags(int(found[3], 16))

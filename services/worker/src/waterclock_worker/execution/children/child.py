@@ -114,7 +114,7 @@ def main(fd: int, line: bytes) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_PipeHandler(report)])
     whose = Whose(task.run_id, task.attempt, task.traceparent)
     logging.setLogRecordFactory(named(logging.getLogRecordFactory(), lambda: whose))
-    with beneath(task.traceparent):
+    with beneath(task.traceparent, instance=task.instance):
         outcome = _execute(task, report)
     if _getpid() != executing:
         os._exit(1)  # a copy that the executor forked and let return: it has no say

@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 
+from waterclock.kit.telemetry import traces
 from waterclock.model.events import Level
 from waterclock.model.outcomes import Error
 from waterclock.model.timestamps import millis
@@ -117,6 +118,7 @@ class _Child:
             nominal_ms=None if nominal_at is None else millis(nominal_at),
             previous_ms=attempt.grant.previous_success or None,
             traceparent=attempt.traceparent or attempt.request.traceparent,
+            instance=traces.instance(),
             deadline_ms=attempt.deadline_ms(),
         )
 

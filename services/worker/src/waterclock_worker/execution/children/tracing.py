@@ -12,7 +12,7 @@ from typing import Any
 
 
 @contextmanager
-def beneath(traceparent: str | None) -> Generator[None]:
+def beneath(traceparent: str | None, *, instance: str | None) -> Generator[None]:
     """Let the attempt's span be the current one, and at the end send what stands beneath it, for a bounded time."""
     if traceparent is None:
         yield
@@ -36,7 +36,7 @@ def beneath(traceparent: str | None) -> Generator[None]:
 
         def _real(self) -> trace.Tracer:
             args, kwargs = self._asked
-            return _provider().get_tracer(*args, **kwargs)
+            return _provider(instance).get_tracer(*args, **kwargs)
 
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         trace.set_tracer_provider(Late())
@@ -54,16 +54,13 @@ def beneath(traceparent: str | None) -> Generator[None]:
 _made: list[Any] = []
 
 
-def _provider() -> Any:
+def _provider(instance: str | None) -> Any:
     """Ours, made where the first span begins; one that makes none while there is nowhere to send them."""
     if not _made:
         from waterclock.kit.settings import TelemetrySettings, read  # noqa: PLC0415
         from waterclock.kit.telemetry import traces  # noqa: PLC0415
+        from waterclock.kit.telemetry.otel_settings import read_otel  # noqa: PLC0415
 
-        endpoint = read(TelemetrySettings, os.environ).otlp_endpoint
-        if endpoint is not None:
-            from waterclock.kit.telemetry.provider import exporter_to  # noqa: PLC0415
-
-            traces.install("worker", exporter_to(endpoint))
+        traces.send_spans("worker", read_otel(read(TelemetrySettings, os.environ), instance=instance))
         _made.append(traces.provider())
     return _made[0]
