@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from tests.support.certificates import Authority
 from tests.support.terminator import terminated
@@ -245,3 +246,69 @@ def test_a_sampler_that_follows_no_parent_decides_for_every_trace() -> None:
             assert not traces.begun("c", parent=PARENT).is_recording() or told
             traces.shutdown()
         assert sorted(span.name for span in receiver.spans()) == told
+
+
+def test_what_ends_is_sent_in_batches_of_the_size_that_is_set() -> None:
+    sizes: list[int] = []
+    full = threading.Event()
+
+    class Kept(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            sizes.append(len(spans))
+            full.set()
+            return SpanExportResult.SUCCESS
+
+    sent = catalog.SPANS_SENT.series.get((), 0)
+    traces.install("test", Kept(), OtelSettings(batching=Batching(queue=100, batch=3, delay_ms=3_600_000)))
+    for _ in range(3):
+        traces.past("work", seconds=0, parent=PARENT)
+    assert full.wait(20)  # at once, long before the delay has passed
+    traces.past("work", seconds=0, parent=PARENT)
+    traces.shutdown()
+    assert sizes == [3, 1]
+    assert catalog.SPANS_SENT.series.get((), 0) == sent + 4
+
+
+def test_an_exporter_that_breaks_costs_its_spans_which_are_counted() -> None:
+    class Broken(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002
+            raise RuntimeError("broken")
+
+    before = dropped("collector")
+    traces.install("test", Broken())
+    traces.past("work", seconds=0, parent=PARENT)
+    traces.shutdown()
+    assert dropped("collector") == before + 1
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_copy_has_all_the_room_and_sends_nothing_of_its_parent() -> None:
+    hanging, taken = threading.Event(), threading.Event()
+
+    class Hanging(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            names.extend(span.name for span in spans)
+            taken.set()
+            if os.getpid() == parent:
+                hanging.wait()
+            return SpanExportResult.SUCCESS
+
+    names: list[str] = []
+    parent = os.getpid()
+    traces.install("test", Hanging(), OtelSettings(batching=Batching(queue=2, batch=1, delay_ms=60_000)))
+    traces.past("sent", seconds=0, parent=PARENT)
+    assert taken.wait(20)
+    for _ in range(2):  # for which there is room, and then no more
+        traces.past("waits", seconds=0, parent=PARENT)
+    copy = os.fork()
+    if not copy:
+        names.clear()
+        for _ in range(2):
+            traces.past("of the copy", seconds=0, parent=PARENT)
+        traces.shutdown()
+        os._exit(0 if names == ["of the copy"] * 2 else 1)
+    _, status = os.waitpid(copy, 0)
+    hanging.set()
+    traces.shutdown()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert names == ["sent", "waits", "waits"]
