@@ -57,6 +57,12 @@ MEMORY = ("Memory of the log's server", "bytes",
     [greatest(f"{W}log_memory_used_bytes", "server"),
      (f"max by (server) ({W}log_memory_limit_bytes)", "limit {{server}}")], None)  # fmt: skip
 
+
+def of_process(expression: str) -> Query:
+    """What clients of Prometheus tell of any process, for ours."""
+    return f"{expression} and on (job, instance) {W}process_info", "{{job}} {{instance}}"
+
+
 BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = {
     "overview": ("Overview", [
         ("Processes", "short", [(f"count by (service) ({W}process_info)", "{{service}}")], None),
@@ -72,6 +78,10 @@ BOARDS: dict[str, tuple[str, list[tuple[str, str, list[Query], str | None]]]] = 
          [greatest(f"{W}partition_clock_ahead_seconds", "partition")], None),
         ("Losses of events that processes knew", "short",
          [(f"sum by (job) (increase({W}event_losses_total[1h]))", "{{job}}")], None),
+        ("Memory of each process", "bytes", [of_process("process_resident_memory_bytes")], None),
+        ("Cores that each process uses", "short",
+         [of_process("rate(process_cpu_seconds_total[$__rate_interval])")], None),
+        ("Descriptors in use", "percentunit", [of_process("process_open_fds / process_max_fds")], None),
     ]),
     "api": ("API", [
         ("Requests", "reqps", [rate(f"{HTTP}_count", "http_route")], REQUESTS),

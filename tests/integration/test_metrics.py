@@ -42,7 +42,7 @@ async def test_what_happened_is_counted_where_it_happened(
 
     assert after.headers["content-type"] == seen.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     for series, more in {
-        'waterclock_attempts_ended_total{queue="default",outcome="succeeded"}': 3,
+        'waterclock_attempts_ended_total{outcome="succeeded",queue="default"}': 3,
         'waterclock_runs_claimed_total{queue="default"}': 3,
         'waterclock_start_delay_seconds_count{queue="default"}': 3,
         'waterclock_attempt_duration_seconds_count{executor="demo.noop"}': 3,

@@ -225,7 +225,7 @@ async def test_metrics_have_exemplars_where_openmetrics_is_asked_for(rig: MakeRi
     assert told.text.endswith("# EOF\n")
     (line,) = [line for line in told.text.splitlines() if TRACE in line]
     assert line.startswith('http_server_request_duration_seconds_bucket{http_request_method="GET",')
-    assert f'# {{trace_id="{TRACE}",span_id="{place(request)[1]}"}}' in line
+    assert f'# {{span_id="{place(request)[1]}",trace_id="{TRACE}"}}' in line
 
 
 async def test_log_lines_of_a_request_name_its_trace(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.openmetrics import parser as open_metrics
+from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
 from tests.support.repository import DOCS
 from waterclock.kit.telemetry import catalog
@@ -26,10 +30,20 @@ TABLE = DOCS / "telemetry.md"
 
 
 def told(*metrics: AnyMetric) -> list[str]:
-    async def text() -> bytes:
-        return (await Exposition("api", metrics).text())[0]
+    """Of our own."""
+    return [
+        line for line in whole(*metrics).splitlines() if " process_" not in f" {line}" and " python_" not in f" {line}"
+    ]
 
-    return asyncio.run(text()).decode().splitlines()
+
+parse_open_metrics: Callable[[str], Iterable[Family]] = getattr(open_metrics, "text_string_to_metric_families")  # noqa: B009 - it has no types
+
+
+def whole(*metrics: AnyMetric, accept: str = "") -> str:
+    async def text() -> bytes:
+        return (await Exposition("api", metrics).text(accept))[0]
+
+    return asyncio.run(text()).decode()
 
 
 def row(metric: AnyMetric) -> str:
@@ -97,8 +111,41 @@ def test_every_value_falls_under_the_bounds_that_it_does_not_exceed(values: list
     for bound in (0.5, 1, 60, float("inf")):
         under = sum(times for value, times in values if value <= bound)
         name = "+Inf" if bound == float("inf") else float(bound)
-        assert not values or f'waterclock_delay_seconds_bucket{{le="{name}"}} {under}' in lines
-    assert not values or f"waterclock_delay_seconds_count {sum(times for _, times in values)}" in lines
+        assert not values or f'waterclock_delay_seconds_bucket{{le="{name}"}} {under}.0' in lines
+    assert not values or f"waterclock_delay_seconds_count {sum(times for _, times in values)}.0" in lines
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+def test_memory_processor_time_and_descriptors_are_told_under_the_names_that_all_have(accept: str) -> None:
+    text = whole(accept=accept)
+
+    families = parse_open_metrics(text) if accept else parse_plain(text)
+    found = {sample.name: sample.value for family in families for sample in family.samples}
+    assert {
+        "process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes",
+        "process_start_time_seconds", "process_open_fds", "process_max_fds", "python_info",
+        "python_gc_collections_total", "python_gc_objects_collected_total", "python_gc_objects_uncollectable_total",
+    } == set(found)  # fmt: skip
+    assert found["process_resident_memory_bytes"] > 1 << 20
+
+
+def test_open_metrics_has_exemplars_and_no_lines_of_when_series_began() -> None:
+    histogram = Histogram("delay_seconds", "Delay.", by="api", labels=("queue",), bounds=(0.5, 1))
+    histogram.observe(0.7, 'a"b', times=3)
+    histogram.exemplify(f"00-{_IDS}-01", 0.7, 'a"b')
+    counter = Counter("things_total", "Things.", by="api")
+
+    text = whole(histogram, counter, accept="application/openmetrics-text")
+
+    families = {family.name: family for family in parse_open_metrics(text)}
+    samples = families["waterclock_delay_seconds"].samples
+    assert [(sample.labels.get("le"), sample.value) for sample in samples] == [
+        ("0.5", 0), ("1.0", 3), ("+Inf", 3), (None, 3), (None, 0.7 * 3),
+    ]  # fmt: skip
+    (shown,) = [sample.exemplar for sample in samples if sample.exemplar is not None]
+    assert shown.labels == {"trace_id": _IDS[:32], "span_id": _IDS[33:]}
+    assert [sample.name for sample in families["waterclock_things"].samples] == ["waterclock_things_total"]
+    assert "_created" not in text
 
 
 def test_series_beyond_the_bound_are_counted_together() -> None:

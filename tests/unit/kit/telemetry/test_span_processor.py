@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from waterclock.kit.settings import SettingsError, TelemetrySettings
-from waterclock.kit.telemetry import otlp_metrics, sending_times, traces
+from waterclock.kit.telemetry import otel_settings, otlp_metrics, traces
 from waterclock.kit.telemetry.metrics import Exposition
 from waterclock.kit.telemetry.otel_settings import OtelSettings, Sending
 
@@ -130,7 +130,7 @@ def test_traces_and_metrics_have_one_end(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(threading.Thread, "join", join)
     traces.shutdown()
-    assert waited == [pytest.approx(sending_times.END_MOST_S - 2.0)]
+    assert waited == [pytest.approx(otel_settings.END_MOST_S - 2.0)]
 
 
 def test_the_end_waits_for_no_collector_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,12 @@ import msgspec
 
 from waterclock.kit.addresses import http_url
 from waterclock.kit.settings import SettingsError, TelemetrySettings
-from waterclock.kit.telemetry.sending_times import SEND_MOST_S
 from waterclock.kit.text.output_encoding import input_encoding
+
+SEND_MOST_S = 5.0
+"""For one batch, with whatever is tried again in it."""
+END_MOST_S = 3.0
+"""For what is left when the process ends, of traces and of metrics."""
 
 Signal = Literal["traces", "metrics"]
 Protocol = Literal["http/protobuf", "grpc"]

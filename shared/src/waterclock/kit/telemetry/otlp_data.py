@@ -20,6 +20,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from prometheus_client.metrics_core import Metric as Family
 
 from waterclock.kit.telemetry import metrics
 from waterclock.kit.telemetry.metrics import AnyMetric, Exposition, Labels
@@ -31,6 +32,7 @@ def data_of(exposition: Exposition, resource: Resource) -> MetricsData:
     """What the process tells now, as the SDK's own values."""
     began, now = exposition.began_ns, time.time_ns()
     found = [_metric(metric, began, now) for metric in exposition.metrics if metric.series]
+    found += [_of_process(family, began, now) for family in exposition.of_process.collect()]
     scope = InstrumentationScope("waterclock")
     return MetricsData([ResourceMetrics(resource, [ScopeMetrics(scope, found, "")], "")])
 
@@ -58,6 +60,15 @@ def _metric(metric: AnyMetric, began: int, now: int) -> Metric:
     if isinstance(metric, metrics.Counter):
         return Metric(metric.name, metric.text, metric.unit, Sum(points, _CUMULATIVE, is_monotonic=True))
     return Metric(metric.name, metric.text, metric.unit, Gauge(points))
+
+
+def _of_process(family: Family, began: int, now: int) -> Metric:
+    points = [NumberDataPoint(sample.labels, began, now, sample.value) for sample in family.samples]
+    name = family.samples[0].name if family.samples else family.name
+    counts = family.type == "counter"
+    return Metric(
+        name, family.documentation, "", Sum(points, _CUMULATIVE, is_monotonic=True) if counts else Gauge(points)
+    )
 
 
 def _exemplar(one: metrics.Exemplar) -> Exemplar:

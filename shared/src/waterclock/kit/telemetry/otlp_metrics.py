@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.metrics import Exposition
-from waterclock.kit.telemetry.otel_settings import OtelSettings
-from waterclock.kit.telemetry.sending_times import END_MOST_S
+from waterclock.kit.telemetry.otel_settings import END_MOST_S, OtelSettings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData

@@ -20,8 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from waterclock.kit.telemetry import catalog
-from waterclock.kit.telemetry.otel_settings import Batching
-from waterclock.kit.telemetry.sending_times import END_MOST_S
+from waterclock.kit.telemetry.otel_settings import END_MOST_S, Batching
 
 _USUAL = Batching()
 
