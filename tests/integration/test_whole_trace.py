@@ -14,6 +14,7 @@ from tests.support.traces import receiving
 
 CLIENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE, PARENT = CLIENT[3:35], CLIENT[36:52]
+STATE = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
 OTHER = CLIENT.replace(TRACE, "1af7651916cd43dd8448eb211c80319c")
 TOLD = Path(__file__).with_name("worker") / "told.py"
 RETRY = {"maxAttempts": 2, "initial": 0, "max": 0}
@@ -93,7 +94,9 @@ async def test_a_trace_is_whole_from_its_cause_to_its_projected_outcome(
             runs: list[str] = []
             for target, traceparent in (("told.here", CLIENT), ("told.child", OTHER)):
                 body = {"invokeTarget": target, "retry": RETRY}
-                answer = await services.http.post("/runs", json=body, headers={"traceparent": traceparent})
+                answer = await services.http.post(
+                    "/runs", json=body, headers={"traceparent": traceparent, "tracestate": STATE}
+                )
                 runs.append(answer.json()["runId"])
             definition = {
                 "jobName": "tide",
@@ -108,6 +111,16 @@ async def test_a_trace_is_whole_from_its_cause_to_its_projected_outcome(
         lines = services.running["worker"].lines
     spans = receiver.spans()
 
+    named = {
+        (told["service.name"], told["service.instance.id"])
+        for signal in ("traces", "metrics")
+        for told in receiver.resources(signal)
+    }  # of each process one, a worker's children's too
+    assert sorted(name for name, _ in named) == [
+        "waterclock-api", "waterclock-projector", "waterclock-scheduler", "waterclock-worker",
+    ]  # fmt: skip
+    for trace in (TRACE, OTHER[3:35]):  # from the request through the log to what an executor and a projector tell
+        assert {span.trace_state for span in Whole(spans, trace).spans.values()} == {STATE}
     whole = Whole(spans, TRACE)
     assert here["traceId"] == TRACE
     assert whole.orphans(PARENT) == []

@@ -125,13 +125,14 @@ async def test_a_request_tells_the_server_who_asks_and_the_result_what_it_said(s
          "keepHeaders": ["X-Kept"]},
         told=told,
         traceparent=TRACE,
+        tracestate="rojo=1,congo=2",
     )  # fmt: skip
 
     (seen,) = server.seen
     assert (seen.method, seen.path, json.loads(seen.body)) == ("POST", "/hook?x=1", {"n": 1})
     wanted = {"idempotency-key": "job-run", "waterclock-run": "job-run", "waterclock-attempt": "2",
               "waterclock-fence": "7", "content-type": "application/json", "x-mine": "m",
-              "traceparent": TRACE}  # fmt: skip
+              "traceparent": TRACE, "tracestate": "rojo=1,congo=2"}  # fmt: skip
     assert wanted.items() <= seen.headers.items()
     assert seen.headers["user-agent"].startswith("waterclock/")
     assert (result.status, result.body, result.size, result.cut) == (201, '{"id": 7}', 9, False)

@@ -49,6 +49,7 @@ def claimed(attempts: Sequence[Granted], *, seconds: float, session: str) -> Non
             f"claim {attempt.request.queue}",
             seconds=seconds,
             parent=parent,
+            state=attempt.request.tracestate,
             links=() if whole is None else (whole,),
             kind=SpanKind.CLIENT,
             attributes=messaging(
@@ -96,10 +97,11 @@ def begun(attempt: Granted, *, executor: str) -> Span:
     parent = attempt.traceparent
     assert parent is not None
     if not traces.sampled(parent):
-        return traces.begun("", parent=parent)
+        return traces.begun("", parent=parent, state=attempt.request.tracestate)
     span = traces.begun(
         f"attempt {queue}",
         parent=parent,
+        state=attempt.request.tracestate,
         at=traces.of_attempt(parent, grant.run_id, grant.attempt),
         links=() if grant.attempt == 1 else (traces.of_attempt(parent, grant.run_id, grant.attempt - 1),),
         kind=SpanKind.CONSUMER,
@@ -128,12 +130,15 @@ def ended(span: Span, outcome: str, error: Error | None) -> None:
     span.end()
 
 
-def step(traceparent: str, name: str, number: int, *, seconds: float, status: str, error: str | None) -> None:
+def step(
+    traceparent: str, tracestate: str | None, name: str, number: int, *, seconds: float, status: str, error: str | None
+) -> None:
     """Tell of a step that has ended now."""
     traces.past(
         f"step {name}",
         seconds=seconds,
         parent=traceparent,
+        state=tracestate,
         attributes={"waterclock.step": number, "waterclock.status": status},
         error=error,
     )

@@ -118,7 +118,7 @@ class RunContext:
 
     __slots__ = (
         "_deadline_ms", "_nominal_ms", "_previous_ms", "_report", "_values", "attempt", "fence", "params", "run_id",
-        "traceparent",
+        "traceparent", "tracestate",
     )  # fmt: skip
 
     def __init__(
@@ -132,6 +132,7 @@ class RunContext:
         nominal_ms: int | None = None,
         previous_ms: int | None = None,
         traceparent: str | None = None,
+        tracestate: str | None = None,
         deadline_ms: int | None = None,
         values: Values | None = None,
     ) -> None:
@@ -143,6 +144,7 @@ class RunContext:
         self._nominal_ms = nominal_ms
         self._previous_ms = previous_ms
         self.traceparent = traceparent  # W3C trace context, for what the executor calls; None: the run is in no trace
+        self.tracestate = tracestate  # to be passed on beside it; None: who began the trace said nothing
         self._deadline_ms = deadline_ms
         self._values = values
 

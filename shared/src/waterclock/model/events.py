@@ -46,6 +46,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field
     command_id: str | None = None
     fingerprint: str | None = None  # from the script, where the command's id is a client's key: of what it asked for
     traceparent: str | None = None  # W3C
+    tracestate: str | None = None  # W3C; of whoever began the trace
 
 
 # --- jobs ---------------------------------------------------------------------------------------------------------

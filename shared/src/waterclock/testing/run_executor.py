@@ -131,6 +131,7 @@ async def run_executor(
     nominal_at: datetime | None = None,
     previous_success: datetime | None = None,
     traceparent: str | None = None,
+    tracestate: str | None = None,
     deadline: datetime | None = None,
     values: Mapping[AnyLifespan, Any] | None = None,
 ) -> Told:
@@ -162,6 +163,7 @@ async def run_executor(
         nominal_ms=_ms(nominal_at),
         previous_ms=_ms(previous_success),
         traceparent=traceparent,
+        tracestate=tracestate,
         deadline_ms=_ms(deadline),
         values=(kept := LoopValues(values) if declared.is_async else ThreadValues(values)),
     )

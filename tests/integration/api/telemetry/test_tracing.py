@@ -88,6 +88,14 @@ async def test_without_tracing_the_clients_trace_is_passed_on(rig: MakeRig) -> N
         assert created.status_code == 201
         *_, last = await read(api.log, 0, None, count=1000, block=None, archive=None)
         assert getattr(last.event, "traceparent", None) == HEADERS["traceparent"]
+        with_state = HEADERS | {"tracestate": "rojo=1, congo=2"}
+        for path, body in (
+            (f"{JOBS}/{created.json()['id']}/trigger", {}),
+            (RUNS, {"invokeTarget": "demo.noop"}),
+        ):
+            answer = await api.http.post(path, json=body, headers=with_state)
+            event = (await requested(api))[answer.json()["runId"]]
+            assert (event.traceparent, event.tracestate) == (HEADERS["traceparent"], "rojo=1,congo=2")
         refused = await api.http.get(f"{RUNS}/none", headers=HEADERS)
         assert refused.json()["traceId"] == TRACE
 

@@ -10,12 +10,12 @@ import msgspec
 from litestar import Request
 
 from waterclock.kit.randomness import token
-from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry import propagation
 from waterclock.log.commands.idempotency import Command
 from waterclock.model.ids import digest
 from waterclock_api.access.guard import asker, may
 from waterclock_api.access.principal import caller_id
-from waterclock_api.http.headers import header, sole_header
+from waterclock_api.http.headers import sole_header
 from waterclock_api.http.problems import BadRequest
 from waterclock_api.http.request_query import query_pairs
 
@@ -53,6 +53,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None
     patience: Patience
     versions: frozenset[int] | None
+    tracestate: str | None = None
     who: str = ""  # whose requests are counted together
 
 
@@ -62,12 +63,14 @@ def caller_of(request: Request[Any, Any, Any], body: Any = None) -> Caller:
         BadRequest: a header cannot be read.
     """
     who, address = asker(request)
+    trace = propagation.incoming(request.scope["headers"])
     return Caller(
         who=caller_id(request.scope),
         may_edit=may(request, "edit"),
         actor=f"{who}@{address or NOWHERE}",  # what follows the last @ is no part of the name
         command=_command(request, who, body),
-        traceparent=traces.given(header(request, b"traceparent")),
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
         patience=patience_of(request),
         versions=_versions(sole_header(request, b"if-match")),
     )

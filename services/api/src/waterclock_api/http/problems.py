@@ -20,7 +20,7 @@ from litestar.exceptions import HTTPException
 from psycopg_pool import PoolTimeout
 
 from waterclock.kit.randomness import token
-from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry import propagation, traces
 from waterclock.kit.telemetry.repeated_lines import Repeats
 from waterclock.log.connection.errors import (
     ClockAhead,
@@ -201,8 +201,7 @@ def _trace_of(request: Request[Any, Any, Any]) -> str | None:
     """The request's trace: ours, or its client's where we make none."""
     if (ours := traces.trace_id()) is not None:
         return ours
-    texts = (value.decode("latin-1") for name, value in request.scope["headers"] if name == b"traceparent")
-    given = traces.given(next(texts, None))
+    given = propagation.incoming(request.scope["headers"]).traceparent
     return given and given[3:35]
 
 

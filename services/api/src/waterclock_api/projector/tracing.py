@@ -77,6 +77,7 @@ class Traced(AbstractContextManager["Traced"]):
                 _NAME,
                 seconds=seconds,
                 parent=parent,
+                state=entry.event.tracestate,
                 links=(whole,),
                 kind=SpanKind.CONSUMER,
                 attributes=messaging(

@@ -17,7 +17,7 @@ from typing import Any
 from litestar import Litestar
 from opentelemetry.trace import Span, SpanKind
 
-from waterclock.kit.telemetry import catalog, traces
+from waterclock.kit.telemetry import catalog, propagation, traces
 
 Scope = dict[str, Any]
 Send = Callable[[Any], Awaitable[None]]
@@ -100,8 +100,8 @@ def _begun(scope: Scope) -> Span:
         attributes |= {"server.address": server[0]} | ({} if server[1] is None else {"server.port": server[1]})
     if (agent := headers.get(b"user-agent")) is not None:
         attributes["user_agent.original"] = agent.decode("latin-1")[:200]
-    parent = traces.given(headers.get(b"traceparent", b"").decode("latin-1"))
-    return traces.begun(_method(scope), parent=parent, kind=SpanKind.SERVER, attributes=attributes)
+    parent, state = propagation.incoming(scope["headers"])
+    return traces.begun(_method(scope), parent=parent, state=state, kind=SpanKind.SERVER, attributes=attributes)
 
 
 def _describe(span: Span, scope: Scope, answer: _Answer) -> None:

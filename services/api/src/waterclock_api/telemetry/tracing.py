@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from opentelemetry.trace import SpanKind
 
 from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry.propagation import Given
 from waterclock.kit.telemetry.semantics import messaging
 from waterclock.model.ids import RunId
 from waterclock_api.http.caller import Caller
@@ -43,6 +44,12 @@ def became(run_id: RunId, state: str) -> None:
 def apart(run_id: RunId) -> str | None:
     """Where the trace of one of many runs begins; None while tracing is off."""
     return traces.origin(run_id, _cause())
+
+
+def apart_or_of(caller: Caller, run_id: RunId) -> Given:
+    """The trace of one of many runs: its own, or while tracing is off its request's."""
+    own = apart(run_id)
+    return Given(caller.traceparent, caller.tracestate) if own is None else Given(own)
 
 
 def created(run_id: RunId, queue: str, *, job: str | None, like: str | None = None) -> None:

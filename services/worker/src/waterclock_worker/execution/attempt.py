@@ -210,6 +210,7 @@ class Attempt:
             nominal_ms=None if request.nominal_at is None else millis(request.nominal_at),
             previous_ms=grant.previous_success or None,
             traceparent=self.traceparent or request.traceparent,
+            tracestate=request.tracestate,
             deadline_ms=self.deadline_ms(),
             values=values,
         )
@@ -224,7 +225,7 @@ class Attempt:
             return _UNTRACED
         self.span = tracing.begun(self, executor=self.executor.key)
         if traces.sampled(self.traceparent):
-            self.steps.traceparent = self.traceparent
+            self.steps.traceparent, self.steps.tracestate = self.traceparent, self.request.tracestate
         return traces.under(self.span)
 
     def _over(self, loop: asyncio.AbstractEventLoop, due: float) -> None:

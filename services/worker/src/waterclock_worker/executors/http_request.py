@@ -19,6 +19,7 @@ from waterclock.executors.context import GiveUp, Retry, RunContext, Step
 from waterclock.executors.definition import executor
 from waterclock.executors.lifespans import lifespan
 from waterclock.kit.clock import Clock, SystemClock
+from waterclock.kit.telemetry.propagation import outgoing
 from waterclock.model.parameters.http_url import http_url
 from waterclock_worker.executors.http.exchange import Answer, BrokenAnswer, Heard, NoAnswer, Request
 from waterclock_worker.executors.http.guard import ALLOW, Guard, Refused
@@ -134,8 +135,7 @@ def _request(ctx: RunContext, params: HttpParams, environment: Mapping[str, str]
     }
     if body is not None:
         headers["Content-Type"] = "text/plain; charset=utf-8" if params.text is not None else "application/json"
-    if ctx.traceparent is not None:
-        headers["traceparent"] = ctx.traceparent
+    headers |= outgoing(ctx.traceparent, ctx.tracestate)
     secrets: list[str] = []
     private: set[str] = set()
 

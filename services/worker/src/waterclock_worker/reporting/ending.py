@@ -33,6 +33,7 @@ class _Identity(TypedDict):
     attempt: int
     fence: int
     traceparent: str | None
+    tracestate: str | None
 
 
 def ending_of(
@@ -45,6 +46,7 @@ def ending_of(
         attempt=grant.attempt,
         fence=grant.fence,
         traceparent=traceparent,
+        tracestate=None if traceparent is None else request.tracestate,
     )
     row = ENDINGS[outcome.kind]
     failures = grant.failures + row.counted

@@ -48,7 +48,7 @@ class StepLog:
 
     __slots__ = (
         "_announced", "_begun", "_clock", "_job_id", "_lock", "_pending", "_steps", "_tell", "_traced", "attempt",
-        "cancelled", "concealed", "fence", "partition", "run_id", "traceparent",
+        "cancelled", "concealed", "fence", "partition", "run_id", "traceparent", "tracestate",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +80,7 @@ class StepLog:
         self.cancelled = False
         self.concealed = own()
         self.traceparent: str | None = None  # of the attempt, where it is traced
+        self.tracestate: str | None = None
 
     @property
     def has_pending(self) -> bool:
@@ -144,7 +145,7 @@ class StepLog:
             name, began_at = traced
             seconds = self._clock.monotonic() - began_at
             kind = None if error is None else error.type
-            tracing.step(self.traceparent, name, step, seconds=seconds, status=status, error=kind)
+            tracing.step(self.traceparent, self.tracestate, name, step, seconds=seconds, status=status, error=kind)
         self._announce()
 
     def printed(self, step: int | None, level: Level, text: str) -> None:

@@ -214,7 +214,7 @@ def _endpoint(name: str, text: str, protocol: Protocol, signal: Signal) -> str:
             raise SettingsError(f"{name}: names no host; {_like(name, _LOCAL[protocol])}")
         return text
     try:
-        root = http_url(text.partition("?")[0])
+        root = http_url(text)  # without a query: what fails to be sent is told with its URL
     except ValueError as error:
         raise SettingsError(f"{name}: {error}; {_like(name, _LOCAL[protocol])}") from None
     if protocol == "grpc":

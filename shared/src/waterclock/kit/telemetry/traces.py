@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from waterclock.kit.settings import SettingsError, TelemetrySettings
 from waterclock.kit.start import withheld
@@ -65,6 +65,9 @@ def setup(service: str, settings: TelemetrySettings, *, instance: str | None = N
         SettingsError: a variable of OpenTelemetry does not fit.
     """
     lead_lines(service, settings)
+    from waterclock.kit.telemetry import propagation  # noqa: PLC0415 - it stands on this module
+
+    propagation.choose(os.environ)
     otel = read_otel(settings, instance=instance or f"{socket.gethostname()}-{os.getpid()}")
     send_spans(service, otel)
     return otel
@@ -170,6 +173,7 @@ def begun(
     name: str,
     *,
     parent: str | None = None,
+    state: str | None = None,
     at: str | None = None,
     links: Sequence[str] = (),
     attributes: Attributes | None = None,
@@ -177,18 +181,20 @@ def begun(
 ) -> Span:
     """A span that the caller ends, beneath `parent`, a traceparent, or the current one; only while tracing is on.
 
+    `state`: the tracestate of the parent.
+
     `at`: the traceparent that it is to have. Of what is not sampled it records nothing, and is what it stands beneath.
     """
     own = _Tracing.made
     assert own is not None
-    above = trace.get_current_span().get_span_context() if parent is None else _context_of(parent)
+    above = trace.get_current_span().get_span_context() if parent is None else _context_of(parent, state)
     if above.is_valid and not above.trace_flags.sampled:  # here, for the SDK takes four times as long for the same
         return trace.NonRecordingSpan(above)
     if not above.is_valid and at is None and not any(map(sampled, links)):
         trace_id = own.ids.generate_trace_id()
         if trace_id & _LOW_64 >= own.below:
             return trace.NonRecordingSpan(SpanContext(trace_id, own.ids.generate_span_id(), is_remote=False))
-    context = None if parent is None else _beneath(parent)
+    context = None if parent is None else beneath(parent, state)
     return _start(name, context, at=at, links=links, attributes=attributes, kind=kind)
 
 
@@ -202,6 +208,7 @@ def past(
     *,
     seconds: float,
     parent: str | None,
+    state: str | None = None,
     at: str | None = None,
     links: Sequence[str] = (),
     attributes: Attributes | None = None,
@@ -217,7 +224,7 @@ def past(
     if parent is not None and not sampled(parent):
         return decided(parent)
     now = time.time_ns()
-    context = _beneath(parent) if parent else Context()
+    context = beneath(parent, state) if parent else Context()
     began = now - int(seconds * 1e9)
     done = _start(name, context, at=at, links=links, attributes=attributes, kind=kind, began=began)
     if error is not None:
@@ -320,16 +327,24 @@ def _start(
         own.ids.told = None
 
 
-def _beneath(parent: str) -> Context:
-    return trace.set_span_in_context(trace.NonRecordingSpan(_context_of(parent)), Context())
+def beneath(traceparent: str, tracestate: str | None = None) -> Context:
+    """What stands beneath the span of another process."""
+    return trace.set_span_in_context(trace.NonRecordingSpan(_context_of(traceparent, tracestate)), Context())
 
 
-def _context_of(traceparent: str) -> SpanContext:
+def told_by(context: Context) -> tuple[str, str | None] | None:
+    """The traceparent and the tracestate of what a context says to stand beneath; None for nothing."""
+    found = trace.get_current_span(context).get_span_context()
+    return (_told(found), found.trace_state.to_header() or None) if found.is_valid else None
+
+
+def _context_of(traceparent: str, tracestate: str | None = None) -> SpanContext:
     found = _TRACEPARENT.fullmatch(decided(traceparent))
     if found is None:
         return trace.INVALID_SPAN_CONTEXT
     flags = TraceFlags(int(found[3], 16))
-    return SpanContext(int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=flags)
+    state = None if tracestate is None else TraceState.from_header([tracestate])
+    return SpanContext(int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=flags, trace_state=state)
 
 
 def _told(context: SpanContext) -> str:

@@ -58,6 +58,7 @@ def requested(
     actor: str,
     reason: str | None = None,
     traceparent: str | None = None,
+    tracestate: str | None = None,
 ) -> RunRequested:
     """The run that makes up for an instant. It decides nothing: it has neither `after` nor `through`."""
     definition = job.definition
@@ -81,4 +82,5 @@ def requested(
         actor=actor,
         command_id=command_id,
         traceparent=traceparent,
+        tracestate=tracestate,
     )

@@ -46,7 +46,7 @@ from waterclock_api.queries.slow_reads import ranging, until_left
 from waterclock_api.queries.sources import Reading
 from waterclock_api.schemas.requests import BackfillWrite
 from waterclock_api.schemas.responses import BackfillAnswer, BackfillItem
-from waterclock_api.telemetry.tracing import apart, asked, created
+from waterclock_api.telemetry.tracing import apart_or_of, asked, created
 from waterclock_api.validation.values import duration, instant
 
 BYTES_MOST = 2 << 20
@@ -207,7 +207,7 @@ def _runs(now: int, caller: Caller, stored: StoredJob, wanted: _Wanted, found: B
             command_id=caller.command.id,
             actor=caller.actor,
             reason=wanted.write.reason,
-            traceparent=apart(backfilled_run(stored.job_id, caller.command.id, one)) or caller.traceparent,
+            **apart_or_of(caller, backfilled_run(stored.job_id, caller.command.id, one))._asdict(),
         )
         for place, one in enumerate(found.instants)
     ]

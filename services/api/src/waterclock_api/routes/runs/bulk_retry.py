@@ -30,7 +30,7 @@ from waterclock_api.queries.sources import COMMAND
 from waterclock_api.routes.runs.retry import Original, originals_of, request_again, why_not
 from waterclock_api.schemas.requests import AgainWrite, EndedStatus, RetryRunsWrite
 from waterclock_api.schemas.responses import Retried, RetriedRun
-from waterclock_api.telemetry.tracing import apart, asked, created
+from waterclock_api.telemetry.tracing import apart_or_of, asked, created
 
 BADLY: tuple[EndedStatus, ...] = ("failed", "timedOut", "died")
 """What is retried where no status is asked for: what ended badly, and was not cancelled by someone."""
@@ -108,9 +108,9 @@ async def _again(
     command = command_for(caller, run_id)
     wanted = AgainWrite(overlap_policy=write.overlap_policy, reason=write.reason)
     again = retried_run(run_id, caller.command.id)
-    traceparent = apart(again) or caller.traceparent
+    trace = apart_or_of(caller, again)
     try:
-        outcome = await request_again(parts, caller, original, again, command, wanted, traceparent=traceparent)
+        outcome = await request_again(parts, caller, original, again, command, wanted, trace=trace)
     except (RunBlocked, JobGone, UnknownQueue, BeyondRun) as refusal:
         return RetriedRun(run_id=run_id, retried_as=None, refused=str(refusal))
     if not outcome.replayed:

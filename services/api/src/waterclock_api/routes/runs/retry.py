@@ -8,6 +8,7 @@ from typing import NamedTuple
 from litestar import post
 
 from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry.propagation import Given
 from waterclock.log.commands.bodies import body_of
 from waterclock.log.commands.idempotency import Command
 from waterclock.log.commands.jobs import StoredJob, load_job
@@ -93,8 +94,8 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
         original = originals[run_id]
         if original.request.traceparent is not None and traces.tracing():
             traces.link(original.request.traceparent)
-        traceparent = traces.inject() or caller.traceparent
-        done = await request_again(parts, caller, original, again, caller.command, write, traceparent=traceparent)
+        trace = Given(traces.inject() or caller.traceparent, caller.tracestate)
+        done = await request_again(parts, caller, original, again, caller.command, write, trace=trace)
         queue = write.queue or original.request.queue
         lacked = await executor_notes(parts, again, original.request.invoke_target, queue)
         notes = (*lacked, *await _notes(parts, original.request.job_id))
@@ -130,7 +131,7 @@ async def request_again(
     command: Command,
     write: AgainWrite,
     *,
-    traceparent: str | None,
+    trace: Given,
 ) -> Outcome:
     """Request an ended run again under that id, by that command, in that trace.
 
@@ -140,7 +141,7 @@ async def request_again(
         BeyondRun: it asked for more than its job does by now, and the caller may only run.
     """
     job_id = original.request.job_id
-    event = _request(caller, original, run_id, command, write, traceparent)
+    event = _request(caller, original, run_id, command, write, trace)
     asked = asked_again(event)
     if job_id is None:
         await hold(parts, caller, asked, None)
@@ -194,7 +195,7 @@ async def _until_readable(parts: Dependencies, run_id: str) -> None:
 
 
 def _request(
-    caller: Caller, original: Original, run_id: RunId, command: Command, write: AgainWrite, traceparent: str | None
+    caller: Caller, original: Original, run_id: RunId, command: Command, write: AgainWrite, trace: Given
 ) -> RunRequested:
     """What was requested, again; what the decision about its instant said is left out, for nothing is decided here."""
     first = original.request
@@ -217,7 +218,8 @@ def _request(
         cause=str(original.ended),
         actor=caller.actor,
         command_id=command.id,
-        traceparent=traceparent,
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
     )
 
 

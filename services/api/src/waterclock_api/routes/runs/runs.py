@@ -243,6 +243,7 @@ def _request(caller: Caller, stored: StoredJob, write: TriggerWrite, *, queue: s
         actor=caller.actor,
         command_id=caller.command.id,
         traceparent=traces.inject() or caller.traceparent,
+        tracestate=caller.tracestate,
     )
     overlap: Overlap = "allow" if definition.concurrent == "0" else write.overlap_policy or definition.overlap
     return Request(

@@ -104,6 +104,7 @@ async def _wanted(
         actor=caller.actor,
         command_id=caller.command.id,
         traceparent=traces.inject() or caller.traceparent,
+        tracestate=caller.tracestate,
     )
     return Request(run_id=run_id, queue=write.queue, overlap="allow", ready_at=ready_at, body=body_of(event))
 

@@ -114,7 +114,7 @@ def main(fd: int, line: bytes) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_PipeHandler(report)])
     whose = Whose(task.run_id, task.attempt, task.traceparent)
     logging.setLogRecordFactory(named(logging.getLogRecordFactory(), lambda: whose))
-    with beneath(task.traceparent, instance=task.instance):
+    with beneath(task.traceparent, task.tracestate, instance=task.instance):
         outcome = _execute(task, report)
     if _getpid() != executing:
         os._exit(1)  # a copy that the executor forked and let return: it has no say
@@ -168,6 +168,7 @@ def _execute(task: words.Task, report: PipeReport) -> Outcome:
             nominal_ms=task.nominal_ms,
             previous_ms=task.previous_ms,
             traceparent=task.traceparent,
+            tracestate=task.tracestate,
             deadline_ms=task.deadline_ms,
             values=values,
         )

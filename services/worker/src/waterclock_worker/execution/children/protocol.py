@@ -29,6 +29,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     nominal_ms: int | None
     previous_ms: int | None
     traceparent: str | None
+    tracestate: str | None
     instance: str | None  # of the worker, by which its spans and the child's are known
     deadline_ms: int | None
 

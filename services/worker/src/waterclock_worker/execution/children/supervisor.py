@@ -118,6 +118,7 @@ class _Child:
             nominal_ms=None if nominal_at is None else millis(nominal_at),
             previous_ms=attempt.grant.previous_success or None,
             traceparent=attempt.traceparent or attempt.request.traceparent,
+            tracestate=attempt.request.tracestate,
             instance=traces.instance(),
             deadline_ms=attempt.deadline_ms(),
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 
 @contextmanager
-def beneath(traceparent: str | None, *, instance: str | None) -> Generator[None]:
+def beneath(traceparent: str | None, tracestate: str | None, *, instance: str | None) -> Generator[None]:
     """Let the attempt's span be the current one, and at the end send what stands beneath it, for a bounded time."""
     if traceparent is None:
         yield
@@ -40,7 +40,8 @@ def beneath(traceparent: str | None, *, instance: str | None) -> Generator[None]
 
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         trace.set_tracer_provider(Late())
-    context = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
+    told = {"traceparent": traceparent} | ({} if tracestate is None else {"tracestate": tracestate})
+    context = TraceContextTextMapPropagator().extract(told)
     try:
         with trace.use_span(trace.get_current_span(context), record_exception=False, set_status_on_exception=False):
             yield
