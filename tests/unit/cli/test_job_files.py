@@ -90,7 +90,7 @@ def test_the_schema_for_editors_is_the_one_of_the_code() -> None:
         ("owner: [a]\njobs: []", ["/owner must be text"]),
         ("jobs: [{jobNam: a}]", ["/jobs/0/jobNam is unknown; did you mean jobName?"]),
         ("jobs: [{jobName: a, jobName: b}]", ["/jobs/0/jobName is given twice"]),
-        ("jobs: [{jobName: a, invokeTarget: t, misfirePolicy: 9}]", ["/jobs/0/misfirePolicy is none of 1, 2, 3"]),
+        ("jobs: [{jobName: a, invokeTarget: t, misfirePolicy: 9}]", ['/jobs/0/misfirePolicy must be "1"/"runAll", ']),
         (
             "jobs: [{jobName: a, invokeTarget: t, labels: {x: 1}}]",
             ["/jobs/0/labels expected str, got int: what YAML reads as something else is text in quotes"],

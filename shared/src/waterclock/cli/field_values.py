@@ -9,13 +9,14 @@ import click
 import msgspec
 
 from waterclock.model.definition import Definition
+from waterclock.model.words import CODED, code_of
 from waterclock.wire.doubles import doubles, may_have_doubles
 
 _KINDS = {field.encode_name: field.type for field in msgspec.structs.fields(Definition)}
 
 
 def assigned(pairs: Iterable[str]) -> dict[str, Any]:
-    """`misfirePolicy=1` → a member. The API refuses what does not fit, and names it.
+    """`misfirePolicy=skip` → a member. The API refuses what does not fit, and names it.
 
     Raises:
         UsageError: there is no `=`.
@@ -73,6 +74,8 @@ def _value(name: str, text: str) -> Any:
         return text
     if text == "null":
         return None
+    if name in CODED and (code := code_of(CODED[name], text)) is not None:
+        return code  # an API of an earlier release reads no words
     try:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:

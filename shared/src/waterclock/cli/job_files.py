@@ -23,7 +23,7 @@ import yaml
 
 from waterclock.cli.yaml_values import FORMS, BadFile, pointer, read_yaml, text_of
 from waterclock.client.errors import FieldProblem
-from waterclock.kit.text.validation_messages import message_of, pointer_of
+from waterclock.kit.text.validation_messages import message_of, none_of_codes, pointer_of
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.durations import moment, seconds
@@ -31,18 +31,21 @@ from waterclock.model.ids import JobId
 from waterclock.model.instants.timetable import schedule_of
 from waterclock.model.parameters.bounds import LABEL_MOST, bound_flaws
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.words import CODED, code_of, worded
 
 OWNER = "waterclock/owner"
 """The label by which a file's jobs are known, and pruned."""
 
 _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(Definition)}
 _RETRY = {field.encode_name for field in msgspec.structs.fields(RetryPolicy)}
-_WORDS = frozenset({"status", "misfirePolicy", "concurrent"})  # digits that are text: YAML reads a bare 1 as a number
 _DURATIONS = frozenset(
     {"misfireThreshold", "catchupWindow", "catchupPace", "jitter", "timeout", "retry/initial", "retry/max"}
 )
 _MOMENTS = frozenset({"startAt", "endAt"})
 _ONE_LINE = frozenset({"jobName", "jobGroup", "invokeTarget", "cronExpression", "queue", "timezone"})
+_ALWAYS = frozenset({"misfirePolicy", "concurrent", "timezone"})
+"""Written also at their defaults: an installation, and `job create`, may have others. `status` is not: a file that says
+it enables whatever somebody has disabled."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +91,7 @@ def read_file(written: bytes | str) -> File:
 
 
 def write_file(definitions: Iterable[Definition], *, shown: bool = False) -> str:
-    """What `read_file` reads as these: members that are not at their defaults, and one owner at the head.
+    """What `read_file` reads as these: members that are not at their defaults, `_ALWAYS`, and one owner at the head.
 
     `shown`: with escapes for what a terminal would obey or not show.
     """
@@ -113,8 +116,12 @@ def schema() -> dict[str, Any]:
         properties[name] = {"type": ["number", "string", "null"], "description": "Seconds, or ISO 8601."}
     for name in _MOMENTS:  # of which a stored one has a form of its own
         properties[name]["anyOf"] = [{"type": "string"}, {"type": "null"}]
-    for name in _WORDS:
-        properties[name]["enum"] += [int(word) for word in properties[name]["enum"]]
+    for name, words in CODED.items():
+        properties[name] |= {
+            "enum": [*words.values(), *words, *map(int, words)],
+            "default": words[properties[name]["default"]],
+            "description": "; ".join(f"{word}: code {code}" for code, word in words.items()),
+        }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Jobs of Waterclock",
@@ -169,8 +176,8 @@ def _read(name: str, value: Any, at: str, flaws: list[FieldProblem]) -> Any:
         )
         return value
     try:
-        if name in _WORDS and isinstance(value, int):
-            return str(value)
+        if name in CODED:
+            return _code(name, value, at, flaws)
         if name in _DURATIONS and isinstance(value, str | int | float):
             return seconds(value)
         if name in _MOMENTS and isinstance(value, str):
@@ -178,6 +185,13 @@ def _read(name: str, value: Any, at: str, flaws: list[FieldProblem]) -> Any:
     except ValueError as error:
         flaws.append(FieldProblem(at, str(error)))
     return value
+
+
+def _code(name: str, value: Any, at: str, flaws: list[FieldProblem]) -> Any:
+    code = code_of(CODED[name], value)
+    if code is None:
+        flaws.append(FieldProblem(at, none_of_codes(CODED[name], value if isinstance(value, str) else "")))
+    return code
 
 
 def _doubles(wanted: Iterable[Wanted | None]) -> Iterator[FieldProblem]:
@@ -197,8 +211,8 @@ def _members(one: Definition, *, without: str | None) -> dict[str, Any]:
     bare = msgspec.structs.replace(one, labels=labels)
     for name, field in _FIELDS.items():
         value = getattr(bare, field.name)
-        if field.required or value != default_of(field):
-            found[name] = value if name == "invokeParams" else _plain(msgspec.to_builtins(value))
+        if field.required or name in _ALWAYS or value != default_of(field):
+            found[name] = value if name == "invokeParams" else _plain(worded(name, msgspec.to_builtins(value)))
     if "retry" in found:
         usual = msgspec.to_builtins(default_of(_FIELDS["retry"]))
         found["retry"] = {name: value for name, value in found["retry"].items() if value != usual[name]}

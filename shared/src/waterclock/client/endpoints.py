@@ -15,6 +15,7 @@ from waterclock.client import models
 from waterclock.client.models import Page
 from waterclock.client.request import Body, Call, Named, Stream, members, several
 from waterclock.model.definition import Definition
+from waterclock.model.words import STATUS, code_of
 
 
 def list_jobs(
@@ -28,8 +29,11 @@ def list_jobs(
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Call[Page[models.Job]]:
-    """Oldest first. `name` matches a part of it, in any case; `label` is `key` or `key=value`."""
-    query = {"jobName": name, "jobGroup": several(group), "status": status, "invokeTarget": several(target)}
+    """Oldest first. `name` matches a part of it, in any case; `label` is `key` or `key=value`.
+
+    `status`: `enabled` or `disabled`, or the code, as for `set_status`.
+    """
+    query = {"jobName": name, "jobGroup": several(group), "status": _code(status), "invokeTarget": several(target)}
     query |= {"queue": several(queue), "label": several(label), "limit": limit, "cursor": cursor}
     return Call(path=("jobs",), kind=Page[models.Job], query=query)
 
@@ -94,10 +98,14 @@ def replace_job(
 
 
 def set_status(
-    job: str, status: Literal["0", "1"], *, reason: str | None = None, version: int | None = None
+    job: str,
+    status: Literal["enabled", "disabled", "0", "1"],
+    *,
+    reason: str | None = None,
+    version: int | None = None,
 ) -> Call[models.Job]:
-    """`"0"` enables, `"1"` disables."""
-    body = {"status": status, "reason": reason}
+    """`"0"` is the code for enabled, `"1"` for disabled."""
+    body = {"status": _code(status), "reason": reason}
     return Call(method="PUT", path=("jobs", Named(job), "status"), kind=models.Job, body=body, version=version)
 
 
@@ -315,6 +323,11 @@ def all_events(
     """Of all jobs or some, from now; it does not end. `kind`: `run.failed`, or what stands before its dot."""
     query = {"type": several(kind), "jobId": _named(job)}
     return Stream(subject="all", path=("events", "stream"), query=query, after=after)
+
+
+def _code(status: str | None) -> str | None:
+    """As an API of an earlier release reads it, too; what is none goes as it is, to be refused."""
+    return code_of(STATUS, status) or status
 
 
 def _named(jobs: str | Iterable[str] | None) -> list[Named] | None:

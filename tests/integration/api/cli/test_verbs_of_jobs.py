@@ -43,13 +43,14 @@ async def worked(worker: Worker, *, fails: bool = False) -> str:
 async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         await story.api.worker()
-        options = ("--cron", "0 4 * * *", "--zone", "Europe/Berlin", "--param", "seconds=2", "--set", "misfirePolicy=1")
+        when = ("--cron", "0 4 * * *", "--zone", "Europe/Berlin")
+        options = (*when, "--param", "seconds=2", "--set", "misfirePolicy=runAll")
         done = await typed(terminal, "job", "create", "demo/tide", "demo.sleep", *options, "--set", "jitter=5")
         said = dict(line.split("  ", 1) for line in done.output.splitlines())
         assert {name: said[name].strip() for name in ("schedule", "parameters", "misfirePolicy")} == {
             "schedule": "0 4 * * * (Europe/Berlin)",
             "parameters": '{"seconds":2}',
-            "misfirePolicy": "1",
+            "misfirePolicy": "runAll",
         }
         lines = (await typed(terminal, "job", "list", "--label", "none")).output.splitlines()
         assert lines == ["No job fits."]

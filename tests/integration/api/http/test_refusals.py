@@ -52,10 +52,13 @@ BODIES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"cronExpression": "@daily", "timezone": "Mars/Base"}, "/timezone", "Mars/Base"),
     ({"timezone": "Mars/Base"}, "/timezone", "Mars/Base"),
     ({"cronExpression": "CRON_TZ=UTC 0 0 * * *", "timezone": "Europe/Berlin"}, "/cronExpression", "CRON_TZ"),
-    ({"status": "2"}, "/status", "is none of 0, 1"),
-    ({"status": 0}, "/status", 'it is one of "0", "1"'),
-    ({"misfirePolicy": "4"}, "/misfirePolicy", "is none of 1, 2, 3"),
-    ({"concurrent": True}, "/concurrent", "expected str"),
+    ({"status": "2"}, "/status", 'must be "0"/"enabled" or "1"/"disabled"'),
+    ({"status": 2}, "/status", 'must be "0"/"enabled" or "1"/"disabled"'),
+    ({"status": "Disable"}, "/status", "did you mean disabled?"),
+    ({"misfirePolicy": "4"}, "/misfirePolicy", 'must be "1"/"runAll", "2"/"runOnce" or "3"/"skip"'),
+    ({"misfirePolicy": None}, "/misfirePolicy", 'or "3"/"skip"'),
+    ({"concurrent": True}, "/concurrent", 'must be "0"/"allow" or "1"/"forbid"'),
+    ({"cronDialect": 5}, "/cronDialect", 'one of "unix", "quartz"'),
     ({"queue": "urgent"}, "/queue", "critical, default, low"),
     ({"overlapPolicy": "Buffer_One"}, "/overlapPolicy", "did you mean buffer_one?"),
     ({"misfireThreshold": -1}, "/misfireThreshold", "from 0"),
@@ -89,7 +92,7 @@ SAID: tuple[tuple[bytes, str], ...] = (
     (b"{", "breaks off before its end"),
 )
 QUERIES = (
-    (JOBS, "status", "enabled", "is none of 0, 1"),
+    (JOBS, "status", "on", 'must be "0"/"enabled" or "1"/"disabled"'),
     (RUNS, "status", "Succeeded", "did you mean succeeded?"),
     (RUNS, "trigger", "cron", "is none of schedule, catchup, backfill, manual, retry"),
     (RUNS, "from", "2026-11-28T10:00+24:00", "an offset of 24 hours or more"),
@@ -238,7 +241,7 @@ async def test_what_is_wrong_in_a_trigger_or_a_status_is_named(rig: MakeRig) -> 
             problem = _problem(await api.http.post(f"{JOBS}/{job_id}/trigger", json=body), 422)
             assert [error["pointer"] for error in problem["errors"]] == [pointer], body
         assert (await api.http.get(RUNS)).json()["items"] == []
-        for body, pointer in (({}, "/status"), ({"status": 1}, "/status"), ({"status": "0", "why": ""}, "/why")):
+        for body, pointer in (({}, "/status"), ({"status": 2}, "/status"), ({"status": "0", "why": ""}, "/why")):
             problem = _problem(await api.http.put(f"{JOBS}/{job_id}/status", json=body), 422)
             assert [error["pointer"] for error in problem["errors"]] == [pointer]
 

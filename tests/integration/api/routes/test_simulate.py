@@ -45,7 +45,7 @@ async def test_an_outage_is_told_under_each_policy_and_nothing_is_stored(rig: Ma
         assert once["unfired"][0]["runId"] == once["runs"][0]["runId"]
         assert [nothing[name] for name in ("fired", "skipped", "coalesced")] == [0, 4, 0]
         assert nothing["firstRunAt"] is None
-        assert nothing["unfired"][0]["text"].endswith("and misfirePolicy 3 does nothing.")
+        assert nothing["unfired"][0]["text"].endswith("and misfirePolicy skip does nothing.")
         assert await tail_of(api.log, 0) == end
 
 

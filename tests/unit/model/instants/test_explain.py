@@ -86,7 +86,7 @@ def test_a_late_instant_is_skipped_by_the_policy_that_does_nothing() -> None:
     first, second = told(life)
     assert (first.fate, first.reason, first.policy, first.run_id) == ("skipped", "misfire", "3", None)
     assert first.text == (
-        "Skipped: it was 73 s late, past the misfire threshold of 60 s, and misfirePolicy 3 does nothing."
+        "Skipped: it was 73 s late, past the misfire threshold of 60 s, and misfirePolicy skip does nothing."
     )
     assert second.fate == "fired"
 
@@ -102,10 +102,10 @@ def test_a_range_is_told_instant_by_instant() -> None:
 def test_a_caught_up_instant_fires_late_at_its_pace() -> None:
     life = late(misfire_policy="1", catchup_limit=3, catchup_pace=10)
     *_, cut, first, second, _, on_time = told(life, limit=100)
-    assert "misfirePolicy 1 executes at most the newest 3 (catchupLimit)." in cut.text
+    assert "misfirePolicy runAll executes at most the newest 3 (catchupLimit)." in cut.text
     assert (first.fate, first.reason, first.policy) == ("fired", "catchup", "1")
     assert first.text.startswith("Fired late: it was 3 min 30 s late, past the misfire threshold of 60 s, and ")
-    assert "misfirePolicy 1 executes every late instant of the last 1 d." in first.text
+    assert "misfirePolicy runAll executes every late instant of the last 1 d." in first.text
     assert f"not to start before {stamp(life.now + 10 * SECOND)}" in second.text
     assert on_time.reason == "schedule"
 
@@ -121,7 +121,7 @@ def test_late_instants_are_folded_into_the_latest() -> None:
     *folded, latest, _ = told(life, limit=100, runs={due_run(J, NEXT + 58 * MINUTE): RunNow("running")})
     assert {(item.fate, item.reason, item.run_id) for item in folded} == {("coalesced", "misfire", latest.run_id)}
     assert folded[0].text.endswith(
-        f"misfirePolicy 2 executes once, by run {latest.run_id} of the latest late instant. That run is running."
+        f"misfirePolicy runOnce executes once, by run {latest.run_id} of the latest late instant. That run is running."
     )
     assert f"with 58 older since {stamp(NEXT)} folded into it." in latest.text
 

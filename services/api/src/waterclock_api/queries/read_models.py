@@ -12,6 +12,7 @@ from waterclock.log.batches import AT_ONCE, in_turns
 from waterclock.model.durations import query_moment_ms
 from waterclock.model.errors import Flaw
 from waterclock.model.outcomes import ENDED, RunStatus
+from waterclock.model.words import STATUS, coded
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock_api.http.problems import BadRequest
@@ -53,7 +54,7 @@ async def jobs(connection: Connection, query: JobsQuery, now: int, hold: Hold | 
         "now": now,
         "job_name": query.job_name,
         "job_groups": list(query.job_group),
-        "statuses": list(query.status),
+        "statuses": [coded(STATUS, status) for status in query.status],
         "invoke_targets": list(query.invoke_target),
         "queues": list(query.queue),
         "after_at": after_at,

@@ -7,16 +7,22 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from waterclock.model.definition import Concurrent, MisfirePolicy, OverlapPolicy, Status
+from waterclock.kit.text.validation_messages import worded
+from waterclock.model.definition import OverlapPolicy
 from waterclock.model.events import Level, Trigger
 from waterclock.model.names import LONGEST
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.parameters.bounds import COUNT_MOST, LABEL_MOST, TARGET_MOST, TEXT_MOST
+from waterclock.model.words import CONCURRENT, MISFIRE, STATUS
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
 Target = Annotated[str, msgspec.Meta(min_length=1, max_length=TARGET_MOST)]
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_MOST)]
 Label = Annotated[str, msgspec.Meta(max_length=LABEL_MOST)]
+Status = Annotated[Literal["0", "1", "enabled", "disabled", 0, 1], worded(STATUS)]
+MisfirePolicy = Annotated[Literal["1", "2", "3", "runAll", "runOnce", "skip", 1, 2, 3], worded(MISFIRE)]
+Concurrent = Annotated[Literal["0", "1", "allow", "forbid", 0, 1], worded(CONCURRENT)]
+"""A code, the word for it, or its digit as a number; what is answered is the code."""
 Duration = Annotated[
     float | str,
     msgspec.Meta(description="Seconds, fractions allowed, or an ISO 8601 duration of weeks to seconds: PT1M30S."),

@@ -25,6 +25,7 @@ from waterclock.model.parameters.bounds import (
 from waterclock.model.parameters.builtin_checks import new_flaws
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp
+from waterclock.model.words import CONCURRENT, MISFIRE, STATUS, coded
 from waterclock_api.http.flaw_limits import MOST, full, guess
 from waterclock_api.schemas.requests import JobWrite, RetryWrite
 from waterclock_api.schemas.responses import Note
@@ -61,9 +62,9 @@ def definition_of(write: JobWrite, flaws: list[Flaw], *, before: Definition | No
         invoke_target=write.invoke_target,
         invoke_params=write.invoke_params,
         cron_expression=write.cron_expression,
-        status=write.status,
-        misfire_policy=write.misfire_policy,
-        concurrent=write.concurrent,
+        status=coded(STATUS, write.status),
+        misfire_policy=coded(MISFIRE, write.misfire_policy),
+        concurrent=coded(CONCURRENT, write.concurrent),
         remark=write.remark,
         queue=write.queue,
         timezone=write.timezone,

@@ -14,6 +14,7 @@ from waterclock.cli.tables import facts, table
 from waterclock.cli.terminal import more
 from waterclock.client.models import Detail, History, Job, Jobs
 from waterclock.model.definition import Definition
+from waterclock.model.words import worded
 
 _DEFAULTS = {field.encode_name: field for field in msgspec.structs.fields(Definition)}
 _SHOWN = frozenset({"jobName", "jobGroup", "invokeTarget", "invokeParams", "cronExpression", "timezone", "status"})
@@ -116,7 +117,7 @@ def special(one: Definition) -> dict[str, Any]:
     for name, field in _DEFAULTS.items():
         value = getattr(one, field.name)
         if name not in _SHOWN and value != default_of(field):
-            found[name] = msgspec.to_builtins(value)
+            found[name] = worded(name, msgspec.to_builtins(value))
     return found
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from waterclock.cli.job_plan import DAYS, Change, Fires, Plan
+from waterclock.cli.job_plan import DAYS, Change, FieldChange, Fires, Plan
+from waterclock.model.words import worded
 
 SIGNS = {"create": "+", "change": "~", "delete": "-", "foreign": "!", "orphan": "?"}
 COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "magenta", "?": "magenta"}
@@ -44,9 +45,9 @@ def _told(change: Change) -> Iterator[str]:
     yield f"{SIGNS[change.action]} {change.name}  {words.get(change.action, change.action)}"
     for field in change.fields:
         if change.action == "create":
-            yield f"    {field.pointer}  {_value(field.after)}"
+            yield f"    {field.pointer}  {_value(field, field.after)}"
         else:
-            yield f"    {field.pointer}  {_value(field.before)} → {_value(field.after)}"
+            yield f"    {field.pointer}  {_value(field, field.before)} → {_value(field, field.after)}"
     if change.fires is not None and change.action != "foreign":
         yield f"    {_fires(change.fires)}"
 
@@ -70,5 +71,6 @@ def _some(count: int, what: str, examples: tuple[str, ...]) -> str:
     return f"{count} {what}: {', '.join(examples)}{more}"
 
 
-def _value(value: Any) -> str:
-    return "-" if value is None else msgspec.json.encode(value).decode()
+def _value(field: FieldChange, value: Any) -> str:
+    said = worded(field.pointer.removeprefix("/"), value)
+    return "-" if said is None else msgspec.json.encode(said).decode()

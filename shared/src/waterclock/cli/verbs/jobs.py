@@ -36,6 +36,7 @@ from waterclock.client.http import Client
 
 _job = click.argument("job", metavar="JOB", type=JOB)
 _set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help="Any member of a job; repeatable.")
+_MISFIRE = "2"  # runOnce, in the code that every API reads
 _version = click.option("--version", type=int, help="Only if the job still has this version.")
 
 
@@ -69,11 +70,10 @@ def list_(
     as_json: bool,
 ) -> None:
     """List jobs, oldest first."""
-    wanted = {None: None, "enabled": "0", "disabled": "1"}[status]
     call = endpoints.list_jobs(
         name=name,
         group=group or None,
-        status=wanted,
+        status=status,
         target=executor or None,
         queue=queue or None,
         label=label or None,
@@ -96,7 +96,7 @@ def show_(client: Client, job: str, as_of: str | None, *, as_json: bool) -> None
     show(client, endpoints.get_detail(job), detail, as_json=as_json)
 
 
-@job.command()
+@job.command(short_help="Create a job that executes EXECUTOR.")
 @click.argument("name", metavar="GROUP/NAME")
 @click.argument("executor", metavar="EXECUTOR")
 @click.option("--cron", metavar="EXPRESSION", help="When; without it the job runs on demand only.")
@@ -126,13 +126,17 @@ def create(
     allow_unknown: bool,
     as_json: bool,
 ) -> None:
-    """Create a job that executes EXECUTOR."""
+    """Create a job that executes EXECUTOR.
+
+    Its misfirePolicy is runOnce: of the instants that are decided late the last one runs, once. The API itself, and a
+    file of jobs, have skip where nothing is said: `--set misfirePolicy=skip`, or runAll.
+    """
     group, slash, bare = name.partition("/")
     body: dict[str, Any] = {"jobName": bare if slash else name, "invokeTarget": executor}
     body |= {"jobGroup": group} if slash else {}
     body |= {"status": "1"} if disabled else {}
     body |= _options(cron=cron, zone=zone, queue=queue, params=parameters(whole, given))
-    body = merged(body, assigned(pairs))
+    body = {"misfirePolicy": _MISFIRE} | merged(body, assigned(pairs))
     show(client, endpoints.create_job(body, key=key, allow_unknown=allow_unknown), changed, as_json=as_json)
 
 
@@ -189,7 +193,7 @@ def edit(
 @speaking
 def enable(client: Client, job: str, reason: str | None, version: int | None, *, as_json: bool) -> None:
     """Let the schedule of a job fire from now on."""
-    show(client, endpoints.set_status(job, "0", reason=reason, version=version), changed, as_json=as_json)
+    show(client, endpoints.set_status(job, "enabled", reason=reason, version=version), changed, as_json=as_json)
 
 
 @job.command(short_help="Let the schedule of a job fire no more.")
@@ -200,7 +204,7 @@ def enable(client: Client, job: str, reason: str | None, version: int | None, *,
 @speaking
 def disable(client: Client, job: str, reason: str | None, version: int | None, *, as_json: bool) -> None:
     """Let the schedule of a job fire no more; what is queued and has not started is cancelled."""
-    show(client, endpoints.set_status(job, "1", reason=reason, version=version), changed, as_json=as_json)
+    show(client, endpoints.set_status(job, "disabled", reason=reason, version=version), changed, as_json=as_json)
 
 
 @job.command(short_help="Request a run of a job, enabled or not.")

@@ -12,8 +12,7 @@ from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Simulation
 from waterclock.model.instants.simulate import Simulated
-
-_POLICIES = {"1": "1, run each", "2": "2, run one for all", "3": "3, skip"}
+from waterclock.model.words import worded
 
 
 @click.command(short_help="Say what would run after an outage.")
@@ -38,7 +37,8 @@ def told(found: Simulation) -> Iterator[str]:
         ("misfire policy", *counts, "first run", "last run"),
         [
             [
-                _POLICIES[one.misfire_policy] + (" (its own)" if one.misfire_policy == found.misfire_policy else ""),
+                worded("misfirePolicy", one.misfire_policy)
+                + (" (its own)" if one.misfire_policy == found.misfire_policy else ""),
                 *(str(getattr(one, name)) for name in counts),
                 one.first_run_at,
                 one.last_run_at,

@@ -1,6 +1,7 @@
 """What a value should have been, in words: no pattern, no name of a type's library, but the values or an example.
 
-A type says what it wants by `msgspec.Meta`: `description` (a phrase after "must be", or sentences) and `examples`.
+A type says what it wants by `msgspec.Meta`: `description` (a phrase after "must be", or sentences) and `examples`; one
+whose values are codes that have words, by `worded`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
@@ -19,6 +20,8 @@ _PART = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _ENUM = "Invalid enum value "
 _PATTERN = re.compile(r"^Expected `str` matching regex ", re.DOTALL)
 _CLOSE = 0.6
+_WORDS = "words"
+_WRONG_TYPE = re.compile(r"Expected [^,]+, got ")
 
 
 class _Kind(NamedTuple):
@@ -29,6 +32,10 @@ class _Kind(NamedTuple):
 def message_of(error: msgspec.ValidationError, kind: Any) -> str:
     """What is wrong with a value that was to be converted to `kind`, without the place."""
     said = _PATH.sub("", str(error))
+    if said.startswith(_ENUM) or _WRONG_TYPE.match(said):
+        words = next(iter(_words_at(kind, error)), None)
+        if words is not None:
+            return none_of_codes(words, said.removeprefix(_ENUM).strip("'\"") if said.startswith(_ENUM) else "")
     if said.startswith(_ENUM):
         values = [value for one in _at(kind, error) for value in _values_of(one.bare)]
         return none_of(values, said.removeprefix(_ENUM).strip("'\""))
@@ -38,7 +45,7 @@ def message_of(error: msgspec.ValidationError, kind: Any) -> str:
         examples = next((meta.examples for meta in metas if meta.examples), None)
         return wrong_form(description, examples or ())
     said = said.replace("`", "")
-    if said.startswith("Expected str, got"):
+    if _WRONG_TYPE.match(said):
         values = dict.fromkeys(f'"{value}"' for one in _at(kind, error) for value in _values_of(one.bare))
         said = f"{said}; it is one of {', '.join(values)}" if values else said
     return f"{said[0].lower()}{said[1:]}"
@@ -62,10 +69,28 @@ def none_of(values: Iterable[object], given: str = "") -> str:
     known = [str(value) for value in dict.fromkeys(values)]
     if not known:
         return "is none of the values that there are"
-    folded = {value.casefold(): value for value in known}
+    return f"is none of {', '.join(known)}{_hint(known, given)}"
+
+
+def worded(words: Mapping[Any, str]) -> msgspec.Meta:
+    """For a type whose values are codes, the words for them, and their digits as numbers."""
+    return msgspec.Meta(description=_either(words), extra={_WORDS: words})
+
+
+def none_of_codes(words: Mapping[Any, str], given: str = "") -> str:
+    """Of a value that is no code, and no word for one."""
+    return f"must be {_either(words)}{_hint(words.values(), given)}"
+
+
+def _either(words: Mapping[Any, str]) -> str:
+    *others, last = [f'"{code}"/"{word}"' for code, word in words.items()]
+    return f"{', '.join(others)} or {last}"
+
+
+def _hint(values: Iterable[str], given: str) -> str:
+    folded = {value.casefold(): value for value in values}
     close = difflib.get_close_matches(given.casefold(), folded, n=1, cutoff=_CLOSE) if len(given) <= 64 else []
-    hint = f"; did you mean {folded[close[0]]}?" if close else ""
-    return f"is none of {', '.join(known)}{hint}"
+    return f"; did you mean {folded[close[0]]}?" if close else ""
 
 
 def _path(error: msgspec.ValidationError) -> list[str]:
@@ -81,6 +106,12 @@ def _at(kind: Any, error: msgspec.ValidationError) -> list[_Kind]:
     if "`key` in " in str(error):
         found = [inner for one in found for inner in _keys(one.bare)]
     return found
+
+
+def _words_at(kind: Any, error: msgspec.ValidationError) -> Iterator[Mapping[Any, str]]:
+    for meta in (meta for one in _at(kind, error) for meta in one.metas):
+        if meta.extra is not None and _WORDS in meta.extra:
+            yield meta.extra[_WORDS]
 
 
 def _options(kind: Any, metas: tuple[msgspec.Meta, ...] = ()) -> Iterator[_Kind]:

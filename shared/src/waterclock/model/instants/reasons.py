@@ -134,9 +134,9 @@ def _fired(instant: int, decision: Decided, event: RunRequested, definition: Def
     past = _past(instant, decision, definition)
     if event.policy == "1":
         window = length(round(definition.catchup_window * 1000))
-        return f"Fired late: {past}, and misfirePolicy 1 executes every late instant of the last {window}."
+        return f"Fired late: {past}, and misfirePolicy runAll executes every late instant of the last {window}."
     others = f", with {event.folded} older since {event.folded_first} folded into it" if event.folded else ""
-    return f"Fired late: {past}, and misfirePolicy 2 executes once, for the latest late instant{others}."
+    return f"Fired late: {past}, and misfirePolicy runOnce executes once, for the latest late instant{others}."
 
 
 def _run(event: RunRequested, runs: Runs | None) -> str:
@@ -160,10 +160,10 @@ def _skipped(instant: int, decision: Decided, event: FireSkipped, definition: De
     by = _by(event.actor)
     match event.reason:
         case "misfire":
-            return f"{past}, and misfirePolicy 3 does nothing."
+            return f"{past}, and misfirePolicy skip does nothing."
         case "window":
             window = length(round(definition.catchup_window * 1000))
-            return f"{past}, and misfirePolicy 1 goes back no further than the catchupWindow of {window}."
+            return f"{past}, and misfirePolicy runAll goes back no further than the catchupWindow of {window}."
         case "overflow":
             return _overflow(past, instant, decision, event, definition)
         case "overlap":
@@ -191,8 +191,8 @@ def _overflow(past: str, instant: int, decision: Decided, event: FireSkipped, de
     if event.policy == "3" or _is_on_time(instant, decision, definition):
         return f"more than {ON_TIME_LIMIT} instants were owed at once, and of those only the newest are executed."
     if event.policy == "2":
-        return f"{past}, and misfirePolicy 2 folds at most the newest {FOLD_LIMIT} late instants into a run."
-    return f"{past}, and misfirePolicy 1 executes at most the newest {definition.catchup_limit} (catchupLimit)."
+        return f"{past}, and misfirePolicy runOnce folds at most the newest {FOLD_LIMIT} late instants into a run."
+    return f"{past}, and misfirePolicy runAll executes at most the newest {definition.catchup_limit} (catchupLimit)."
 
 
 def _coalesced(
@@ -206,7 +206,7 @@ def _coalesced(
     now = "" if run is None else f" That run {now_is(run)}."
     if event.policy in MISFIRE_POLICIES:
         past = _past(instant, decision, definition)
-        return f"{past}, and misfirePolicy 2 executes once, by run {event.into} of the latest late instant.{now}"
+        return f"{past}, and misfirePolicy runOnce executes once, by run {event.into} of the latest late instant.{now}"
     return (
         f"runs of the job may not overlap, and under overlapPolicy {event.policy} "
         f"run {event.into}, which waited already, answers for it.{now}"

@@ -22,6 +22,7 @@ from waterclock.model.ids import JobId, created_job
 from waterclock.model.job import ClearLogs, Delete, Replace, SetStatus
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import millis, stamp
+from waterclock.model.words import STATUS, coded
 from waterclock.store.connection.pool import Connection
 from waterclock_api.commands import edit_job
 from waterclock_api.commands.definition import definition_in
@@ -207,7 +208,7 @@ async def _detail(request: AnyRequest, job_id: str) -> Answer:
     ),
 )
 async def set_status(request: AnyRequest, job_id: Id) -> Answer:
-    """Enable ("0") or disable ("1") a job."""
+    """Enable or disable a job."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)
@@ -216,7 +217,8 @@ async def set_status(request: AnyRequest, job_id: Id) -> Answer:
         flaws: list[Flaw] = []
         write = read_struct(StatusWrite, body, flaws, stand_ins={"status": "0"})
         refuse(flaws)
-        change = await edit_job.edit(parts, caller, job_id, SetStatus(status=write.status, reason=write.reason))
+        command = SetStatus(status=coded(STATUS, write.status), reason=write.reason)
+        change = await edit_job.edit(parts, caller, job_id, command)
         return await _changed(parts, caller, change)
 
 
