@@ -18,6 +18,7 @@ from waterclock.model.instants.explain import Explanation
 from waterclock.model.instants.ledger import Breach
 from waterclock.model.instants.simulate import Simulated
 from waterclock.model.outcomes import Error, Unreadable
+from waterclock.model.retry import RetryPolicy
 
 T = TypeVar("T")
 
@@ -57,6 +58,15 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     message: str
 
 
+class InForce(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What bounds the attempts of a job's next run. `timeout` is seconds, 0: no bound; None: nobody knows."""
+
+    timeout: float | None = None
+    timeout_from: str | None = None
+    retry: RetryPolicy = RetryPolicy()
+    retry_from: str = "default"
+
+
 class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     """A definition, and what is known of its job."""
 
@@ -68,6 +78,7 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     created_at: str
     updated_at: str
     notes: tuple[Note, ...] = ()
+    in_force: InForce | None = None  # None: an older API does not tell
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -11,7 +11,7 @@ _CEILING = 64
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`max_attempts` bounds the attempts that failed, timed out or crashed; `initial` and `max` are seconds."""
+    """`maxAttempts` bounds the attempts that failed, timed out or crashed; `initial` and `max` are seconds."""
 
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
     backoff: Literal["exponential", "fixed"] = "exponential"

@@ -41,7 +41,9 @@ UnfinishedStatus = Literal["delayed", "waiting", "queued", "running"]
 EndedStatus = Literal["succeeded", "failed", "timedOut", "cancelled", "died"]
 Cursor = Annotated[str, msgspec.Meta(max_length=256, description="`nextCursor` of the page before.")]
 
-READ_ONLY = frozenset({"id", "version", "nextFireAt", "isRunning", "lastRun", "createdAt", "updatedAt", "notes"})
+READ_ONLY = frozenset(
+    {"id", "version", "nextFireAt", "isRunning", "lastRun", "createdAt", "updatedAt", "notes", "inForce"}
+)
 """Members of a job that nobody writes; a body may hold them, so that a job that was read can be sent back."""
 
 

@@ -15,6 +15,7 @@ from waterclock.model.ids import RunId
 from waterclock.model.instants.table import Fate
 from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus, Unreadable
 from waterclock.model.places import Drills
+from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp
 
 
@@ -46,8 +47,24 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     message: str
 
 
+class InForce(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What bounds the attempts of the job's next run, and who says it.
+
+    `timeout`: seconds of each attempt, 0: no bound; the job's, else its executor's, else the default. Null: the job
+    says nothing, and no worker has announced the executor. `retryFrom` is `default` where the policy is the usual one.
+    """
+
+    timeout: float | None
+    timeout_from: Literal["job", "executor", "default"] | None
+    retry: RetryPolicy
+    retry_from: Literal["job", "default"]
+
+
 class Job(Definition, frozen=True, kw_only=True, rename="camel"):
-    """A job: its definition and what is known of it. `isRunning` is null where the read models have not caught up."""
+    """A job: its definition and what is known of it. `isRunning` is null where the read models have not caught up.
+
+    `inForce`: the timeout and retries that its next run will have.
+    """
 
     id: str
     version: int
@@ -57,6 +74,7 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     created_at: Stamp
     updated_at: Stamp
     notes: tuple[Note, ...] = ()
+    in_force: InForce | None = None
 
 
 class Jobs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

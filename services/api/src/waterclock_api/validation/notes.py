@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from waterclock.log.commands.jobs import StoredJob
-from waterclock.model.definition import Definition
+from waterclock.model.definition import DEFAULT_TIMEOUT, Definition
 from waterclock.model.errors import pointer_to
 from waterclock.model.events import ExecutorSpec
+from waterclock.model.retry import RetryPolicy
 from waterclock_api.http.flaw_limits import cut
-from waterclock_api.schemas.responses import Job, Note
+from waterclock_api.schemas.responses import InForce, Job, Note
 from waterclock_api.validation.announced_places import Announced, Target, refused, restoring, told
 from waterclock_api.validation.check_budget import CheckBudget
 from waterclock_api.validation.executors import Registry
@@ -179,10 +180,33 @@ def _failing(pointer: str, message: str) -> Note:
     return Note(pointer=pointer, message=f"a run fails for it: {message}")
 
 
-def with_notes(registry: Registry, job: Job, checked: Iterable[Note] = ()) -> Job:
-    """The job with its notes, beside those that it has; `checked` are those that showed while it was written."""
+def completed(registry: Registry, job: Job, checked: Iterable[Note] = ()) -> Job:
+    """The job with what follows from what workers announced: its notes, beside those that it has, and what is in force.
+
+    `checked` are notes that showed while it was written.
+    """
     notes = bounded((*checked, *job.notes, *notes_of_definition(registry, job)))
-    return msgspec.structs.replace(job, notes=notes) if notes else job
+    return msgspec.structs.replace(job, notes=notes, in_force=in_force(job, registry.kept(job.invoke_target)))
+
+
+def in_force(definition: Definition, spec: ExecutorSpec | None) -> InForce:
+    """The timeout and retries of the job's next run; `spec` None: no worker has announced its executor."""
+    timeout, whose = _timeout(definition, spec)
+    usual = definition.retry == RetryPolicy()
+    return InForce(
+        timeout=timeout, timeout_from=whose, retry=definition.retry, retry_from="default" if usual else "job"
+    )
+
+
+def _timeout(
+    definition: Definition, spec: ExecutorSpec | None
+) -> tuple[float | None, Literal["job", "executor", "default"] | None]:
+    """As a worker finds it (`execution/attempt.py`), and who says it."""
+    if definition.timeout is not None:
+        return definition.timeout, "job"
+    if spec is None:
+        return None, None
+    return (DEFAULT_TIMEOUT, "default") if spec.timeout is None else (spec.timeout, "executor")
 
 
 def bounded(notes: Iterable[Note]) -> tuple[Note, ...]:

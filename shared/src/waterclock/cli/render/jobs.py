@@ -64,6 +64,7 @@ def changed(one: Job) -> Iterator[str]:
             "schedule": schedule(one),
             "next instant": one.next_fire_at,
             **special(one),
+            **bounds(one),
             "created": one.created_at,
             "changed": one.updated_at,
         }
@@ -119,6 +120,21 @@ def special(one: Definition) -> dict[str, Any]:
         if name not in _SHOWN and value != default_of(field):
             found[name] = worded(name, msgspec.to_builtins(value))
     return found
+
+
+def bounds(one: Job) -> dict[str, str]:
+    """What is in force where the job does not say it itself, and whose it is."""
+    found = one.in_force
+    if found is None:
+        return {}
+    retry = found.retry
+    spacing = f"{retry.initial:g} s" if retry.backoff == "fixed" else f"{retry.initial:g} s to {retry.max:g} s"
+    tries = "1 attempt" if retry.max_attempts == 1 else f"{retry.max_attempts} attempts, {retry.backoff}, {spacing}"
+    told = {"retries in force": f"{tries} ({found.retry_from})"}
+    if found.timeout is None:
+        return {"timeout in force": "not known: no worker has announced the executor", **told}
+    timeout = "none" if found.timeout == 0 else f"{found.timeout:g} s"
+    return {"timeout in force": f"{timeout} ({found.timeout_from})", **told}
 
 
 def _text(event: dict[str, Any], name: str) -> str | None:

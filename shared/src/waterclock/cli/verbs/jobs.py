@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from waterclock.cli.field_values import assigned, duration, merged, parameters
+from waterclock.cli.job_plan import definition_of
 from waterclock.cli.output import say
 from waterclock.cli.render.jobs import changed, detail, events, listed
 from waterclock.cli.tables import visible
@@ -170,7 +171,7 @@ def edit(
 ) -> None:
     """Change members of a job, and leave the others as they are; refused if somebody changes it meanwhile."""
     found = client.send(endpoints.get_job(job))
-    body: dict[str, Any] = msgspec.to_builtins(found)
+    body: dict[str, Any] = msgspec.to_builtins(definition_of(found))
     params = parameters(whole, given)
     if whole is None and params is not None:
         params = body["invokeParams"] | params

@@ -57,7 +57,7 @@ from waterclock_api.schemas.requests import (
 )
 from waterclock_api.schemas.responses import Detail, Job, Jobs, Note
 from waterclock_api.telemetry.tracing import asked
-from waterclock_api.validation.notes import with_notes
+from waterclock_api.validation.notes import completed
 
 PATH = "/v1/monitor/jobs"
 DETAIL_FIRES, DETAIL_RUNS, DETAIL_LINES = 10, 20, 200
@@ -76,7 +76,7 @@ async def _jobs(request: AnyRequest, query: JobsQuery) -> Answer:
     of = listing_jobs(request, query)
     async with parts.reading(of) as connection:
         page = await read_models.jobs(connection, query, parts.now_ms(), hold)
-    items = await in_turns(await with_last_waits(parts, of, page.items), partial(with_notes, parts.registry))
+    items = await in_turns(await with_last_waits(parts, of, page.items), partial(completed, parts.registry))
     return answer(Jobs(items=items, next_cursor=page.next_cursor), hold=hold)
 
 
@@ -120,14 +120,14 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
     then = query_moment("asOf", read_query(request, JobQuery).as_of)
     if then is not None:
         return await until_left(request, _job_then(request, job_id, then))
-    [job] = await with_last_waits(parts, ONE, [with_notes(parts.registry, await job_or_refuse(parts, job_id))])
+    [job] = await with_last_waits(parts, ONE, [completed(parts.registry, await job_or_refuse(parts, job_id))])
     return answer(job, headers=_etag(job.version))
 
 
 async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:
     of = listing(request)._replace(lane="searches", cheaper="Ask for a later `asOf`.")
     parts = dependencies_of(request)
-    return answer(with_notes(parts.registry, await job_then(parts, of, job_id, then)))
+    return answer(completed(parts.registry, await job_then(parts, of, job_id, then)))
 
 
 @put(
@@ -184,7 +184,7 @@ async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
 async def _detail(request: AnyRequest, job_id: str) -> Answer:
     parts = dependencies_of(request)
     now = parts.now_ms()
-    [job] = await with_last_waits(parts, ONE, [with_notes(parts.registry, await job_or_refuse(parts, job_id))])
+    [job] = await with_last_waits(parts, ONE, [completed(parts.registry, await job_or_refuse(parts, job_id))])
     hold = await room_for(request)
     async with parts.reading(listing(request)) as connection:
         runs = await read_models.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now, hold)
@@ -272,10 +272,10 @@ async def _changed(
         async with parts.reading_after(position, caller.patience.wait) as connection:
             job = await _read(connection, stored, now)
     if job is not None:
-        job = await _with_last_wait(parts, with_notes(parts.registry, job, notes))
+        job = await _with_last_wait(parts, completed(parts.registry, job, notes))
         headers = (location if status == 201 else {}) | caller.patience.headers
         return answer(job, status=status, headers=headers | _etag(job.version))
-    job = with_notes(parts.registry, job_of_log(stored, now, fresh=fresh), notes)
+    job = completed(parts.registry, job_of_log(stored, now, fresh=fresh), notes)
     return answer(job, status=202, headers=location | caller.patience.headers | _etag(job.version))
 
 
@@ -315,7 +315,7 @@ async def _created_before(parts: Dependencies, job_id: JobId, given: Earlier, bo
         job_id=job_id, version=1, definition=event.definition, created_at=stamp(at), updated_at=stamp(at)
     )
     headers = {"Location": f"{PATH}/{job_id}"} | REPLAYED | _etag(1)
-    job = with_notes(parts.registry, job_of_log(stored, parts.now_ms(), fresh=True))
+    job = completed(parts.registry, job_of_log(stored, parts.now_ms(), fresh=True))
     return answer(job, status=201, headers=headers)
 
 
