@@ -95,6 +95,39 @@ def test_who_disabled_a_job_keeps_it_so_unless_the_file_says_otherwise() -> None
     assert (change.fires.before, change.fires.after) == (0, 30)
 
 
+def unzoned(*definitions: Definition) -> File:
+    return File(owner=None, jobs=tuple(Wanted(definition=one, settled=False, zoned=False) for one in definitions))
+
+
+def test_where_the_installation_has_a_zone_a_job_of_which_the_file_names_none_keeps_its_own() -> None:
+    there = job(changed(timezone="Asia/Tokyo"))
+    same = planned(unzoned(TIDE), [there], now=NOW, zone="Europe/Berlin")
+    assert (same.changes, summed(same)) == ((), "0 to create, 0 to change, 0 to delete, 1 as wanted, 1 zone kept")
+    plan = planned(unzoned(changed(remark="new")), [there], now=NOW, zone="Europe/Berlin")
+    change = only(plan)
+    assert change.definition is not None
+    assert (change.definition.timezone, change.zone_kept) == ("Asia/Tokyo", "Asia/Tokyo")
+    assert [field.pointer for field in change.fields] == ["/remark"]
+    assert "    zone kept  Asia/Tokyo" in list(told(plan))
+
+    new = only(planned(unzoned(TIDE), [], now=NOW, zone="Europe/Berlin"))
+    assert new.definition is not None
+    assert (new.definition.timezone, new.zone_kept) == ("Europe/Berlin", None)
+    assert new.fires is not None
+    assert new.fires.appearing[0] == "2026-11-24T03:00:00.000Z"
+
+
+def test_without_such_a_zone_or_with_one_in_the_file_the_file_decides() -> None:
+    there = job(changed(timezone="Asia/Tokyo"))
+    for plan in (
+        planned(unzoned(TIDE), [there], now=NOW),
+        planned(file(TIDE), [there], now=NOW, zone="Europe/Berlin"),
+    ):
+        change = only(plan)
+        assert [(field.pointer, field.after) for field in change.fields] == [("/timezone", "UTC")]
+        assert (change.zone_kept, plan.zones_kept) == (None, 0)
+
+
 def test_jobs_of_the_owner_that_are_not_in_the_file_are_deleted_only_where_it_is_asked_for() -> None:
     old, other = job(changed(job_name="old"), owner="o", version=3), job(changed(job_name="free"))
     known = [job(owner="o"), old, other]

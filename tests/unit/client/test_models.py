@@ -43,7 +43,7 @@ PAIRS: list[tuple[Any, Any]] = [
     )
 ] + [
     (models.Backfill, responses.BackfillAnswer),
-    (models.Page[models.Job], responses.Jobs),
+    (models.Jobs, responses.Jobs),
     (models.Proof, ledger.Ledger),
     (models.Simulation, simulate.Simulation),
 ]

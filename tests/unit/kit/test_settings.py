@@ -89,6 +89,13 @@ def said(kind: type[msgspec.Struct], environment: dict[str, str]) -> str | None:
         (TelemetrySettings, "TRACE_SAMPLE", "half", "'half' is no number"),
         (RedisSettings, "KEY_PREFIX", "A b", "1 to 32 of a-z, 0-9, - and _; for example staging"),
         (ApiSettings, "PORT", "none", "'none' is no whole number"),
+        (
+            ApiSettings,
+            "TIMEZONE",
+            "Berlin",
+            "'Berlin' is not a zone of the IANA tz database; did you mean Europe/Berlin",
+        ),
+        (ApiSettings, "TIMEZONE", "CET-1CEST", "is not a zone of the IANA tz database"),
         (ApiSettings, "PORT", "99999", "expected int <= 65535"),
         (WorkerSettings, "HEALTH_PORT", "x", "'x' is no whole number"),
         (TokenSettings, "JWT_JWKS", "ftp://issuer/keys", "does not begin with http:// or https://"),

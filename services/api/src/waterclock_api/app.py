@@ -108,10 +108,11 @@ async def assembled(
     csrf: CsrfProtection | None = None,
     closed: bool = False,
     budget: Budget | None = None,
+    zone: str | None = None,
 ) -> AsyncGenerator[Dependencies]:
     """The parts of an application, alive while the context lasts. `log` and `pool` stay the caller's to close.
 
-    `closed`: credentials are asked for even if nobody could show any.
+    `closed`: credentials are asked for even if nobody could show any. `zone`: of a job that names none.
     """
     clock, budget = clock or SystemClock(), budget or Budget()
 
@@ -169,6 +170,7 @@ async def assembled(
             outages=outages,
             waiting=waiting,
             budget=budget,
+            zone=zone,
         )
 
 

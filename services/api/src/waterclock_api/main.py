@@ -28,6 +28,7 @@ from waterclock_api.access.guard import Access, Limits
 from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.app import application, assembled
+from waterclock_api.consistency.default_zone import session_of
 from waterclock_api.http.cors import CrossOrigin
 from waterclock_api.http.gateway import BehindGateway, RequestIds, path_prefix
 from waterclock_api.http.server import CONNECTIONS, check_free, serve
@@ -64,6 +65,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 unopened_pool(
                     store.postgres_url,
                     name="api",
+                    said=session_of(own.timezone),
                     max_size=own.postgres_connections,
                     statement_timeout=statement_seconds(own.postgres_connections, own.read_timeout),
                 )
@@ -78,6 +80,7 @@ async def _serve_api(stop: asyncio.Event) -> None:
                 limits=Limits(caller=own.rate_limit, address=own.rate_limit_address),
                 budget=Budget(own.held_bytes),
                 closed=not is_keyless(own),
+                zone=own.timezone,
                 csrf=CsrfProtection(hosts, origins),
             ) as parts,
             pushing(parts.exposition, otel),

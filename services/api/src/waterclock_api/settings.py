@@ -7,13 +7,25 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from waterclock.kit.settings import Count, Host, RedisSettings, Seconds, SettingsError, helps, read
+from waterclock.kit.settings import Count, Host, RedisSettings, Seconds, SettingsError, helps, read, reading
 from waterclock.log.client import LogSettings, Queue
+from waterclock.model.cron.zones import zone
 from waterclock_api.limits.memory_budget import HELD_BYTES
 
 Rate = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 """Requests a second; 0: no limit."""
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+def zone_name(text: str) -> str:
+    """
+    Raises:
+        ValueError: there is no such zone; with the closest names.
+    """
+    return zone(text).name
+
+
+TimeZone = Annotated[str, reading(zone_name)]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +38,9 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[Host, helps("Address to serve at.")] = "127.0.0.1"
     port: Annotated[Port, helps("Port to serve at.")] = 8080
+    timezone: Annotated[
+        TimeZone | None, helps("Zone of a job that is created without one; unset: UTC.", example="Europe/Berlin")
+    ] = None
     postgres_connections: Annotated[Count, helps("Connections to Postgres, at most.")] = 10
     read_timeout: Annotated[
         float, msgspec.Meta(ge=0.1, le=3_600), helps("Seconds that a read may take in Postgres.")

@@ -24,6 +24,7 @@ import yaml
 from waterclock.cli.yaml_values import FORMS, BadFile, pointer, read_yaml, text_of
 from waterclock.client.errors import FieldProblem
 from waterclock.kit.text.validation_messages import message_of, none_of_codes, pointer_of
+from waterclock.model.cron.parse import names_zone
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.durations import moment, seconds
@@ -49,10 +50,11 @@ it enables whatever somebody has disabled."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as a file has it. `settled`: the file says whether it is enabled."""
+    """A job as a file has it. `settled`: the file says whether it is enabled; `zoned`: the file says its zone."""
 
     definition: Definition
     settled: bool
+    zoned: bool = True
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +163,8 @@ def _wanted(item: Any, at: str, owner: str | None, flaws: list[FieldProblem]) ->
             flaws.append(FieldProblem(f"{at}/labels", f"name another {OWNER} than the file's owner, {owner}"))
         definition = msgspec.structs.replace(definition, labels={**definition.labels, OWNER: owner})
     flaws += [FieldProblem(at + flaw.pointer, flaw.message) for flaw in bound_flaws(definition)]
-    return Wanted(definition=definition, settled="status" in members)
+    zoned = "timezone" in members or names_zone(definition.cron_expression)
+    return Wanted(definition=definition, settled="status" in members, zoned=zoned)
 
 
 def _read(name: str, value: Any, at: str, flaws: list[FieldProblem]) -> Any:

@@ -62,6 +62,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     fields: tuple[FieldChange, ...] = ()
     fires: Fires | None = None
     owner: str | None = None
+    zone_kept: str | None = None  # the job's own, where the file names none and the API keeps it
     definition: Definition | None = None  # to write
 
 
@@ -70,6 +71,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     changes: tuple[Change, ...]
     same: int
+    zones_kept: int = 0
 
     def of(self, *actions: str) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action in actions)
@@ -79,22 +81,61 @@ def name_of(definition: Definition) -> str:
     return f"{definition.job_group}/{definition.job_name}"
 
 
-def planned(file: File, known: Iterable[Job], *, now: int, prune: bool = False, take_over: bool = False) -> Plan:
+def planned(
+    file: File,
+    known: Iterable[Job],
+    *,
+    now: int,
+    zone: str | None = None,
+    prune: bool = False,
+    take_over: bool = False,
+) -> Plan:
     """What makes the jobs those of the file. `known`: those of its names, and of its owner.
 
+    `zone`: the installation's, for jobs of which the file names none: a new one gets it, one that is keeps its own.
     `prune`: delete what has the file's owner and is not in it. `take_over`: change jobs of other owners too.
     """
     found = {(job.job_group, job.job_name): job for job in known}
+    file = in_zones(file, found.values(), zone)
     paired = _paired(file, found)
+    keeping = [
+        zone is not None and job is not None and not one.zoned for one, job in zip(file.jobs, paired, strict=True)
+    ]
     wanted = [_towards(one, job, file.owner, now, take_over) for one, job in zip(file.jobs, paired, strict=True)]
     kept = {job.id for job in paired if job is not None}
     rest = [job for job in found.values() if job.id not in kept and _owner(job) == file.owner is not None]
     gone = [_without(job, now, prune=prune) for job in rest]
-    return Plan(changes=(*filter(None, wanted), *gone), same=wanted.count(None))
+    told = [
+        msgspec.structs.replace(change, zone_kept=change.definition.timezone)
+        if change is not None and change.definition is not None and keeps
+        else change
+        for change, keeps in zip(wanted, keeping, strict=True)
+    ]
+    return Plan(changes=(*filter(None, told), *gone), same=wanted.count(None), zones_kept=sum(keeping))
 
 
-def flaws_of(file: File, known: Iterable[Job], *, now: int) -> list[FieldProblem]:
-    """What the API would refuse of what is newly written, by the bounds that it keeps; `known` as for `planned`."""
+def in_zones(file: File, known: Iterable[Job], zone: str | None) -> File:
+    """The file with the zones of those of its jobs that name none, where the installation has one."""
+    if zone is None:
+        return file
+    paired = _paired(file, {(job.job_group, job.job_name): job for job in known})
+    return msgspec.structs.replace(
+        file,
+        jobs=tuple(
+            one if one.zoned else msgspec.structs.replace(one, definition=_in_zone(one.definition, job, zone))
+            for one, job in zip(file.jobs, paired, strict=True)
+        ),
+    )
+
+
+def _in_zone(definition: Definition, job: Job | None, zone: str) -> Definition:
+    return msgspec.structs.replace(definition, timezone=zone if job is None else job.timezone)
+
+
+def flaws_of(file: File, known: Iterable[Job], *, now: int, zone: str | None = None) -> list[FieldProblem]:
+    """What the API would refuse of what is newly written, by the bounds that it keeps; `known`, `zone` as `planned`."""
+    known = list(known)
+    file = in_zones(file, known, zone)
     paired = _paired(file, {(job.job_group, job.job_name): job for job in known})
     owners = f"/labels/{OWNER.replace('/', '~1')}"
     found: dict[FieldProblem, None] = {}

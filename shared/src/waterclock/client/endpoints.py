@@ -35,7 +35,12 @@ def list_jobs(
     """
     query = {"jobName": name, "jobGroup": several(group), "status": _code(status), "invokeTarget": several(target)}
     query |= {"queue": several(queue), "label": several(label), "limit": limit, "cursor": cursor}
-    return Call(path=("jobs",), kind=Page[models.Job], query=query)
+    return Call(path=("jobs",), kind=models.Jobs, query=query)
+
+
+def job_defaults() -> Call[models.Jobs]:
+    """A list for the sake of its `default_timezone`: the zone of a job that names none."""
+    return Call(path=("jobs",), kind=models.Jobs, query={"limit": 1})
 
 
 def get_job(job: str, *, as_of: str | None = None) -> Call[models.Job]:

@@ -81,6 +81,12 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     in_force: InForce | None = None  # None: an older API does not tell
 
 
+class Jobs(Page[Job], frozen=True, kw_only=True, rename="camel"):
+    """`default_timezone`: of a job that is created without one; None: UTC, for the API has none set, or is older."""
+
+    default_timezone: str | None = None
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     number: int
     fence: int
@@ -375,7 +381,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
 
 
-Jobs = Page[Job]
 Runs = Page[Run]
 Lines = Page[LogLine]
 Explanations = Page[Explanation]

@@ -13,4 +13,6 @@ from waterclock_api.queries.sources import Sources
 class CommandContext(Sources, frozen=True, kw_only=True):
     gathering: RequestBatches
     memory: JobCache
+    zone: str | None = None
+    """Of a job that names none, where the installation has one."""
     odd_names: OddNames = msgspec.field(default_factory=OddNames)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import msgspec
+
+from waterclock.model.cron.parse import names_zone
 from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
@@ -34,6 +37,7 @@ async def definition_in(
 
     Whose computations it counts among says `who`.
 
+    Where the installation has a zone (`WATERCLOCK_TIMEZONE`), a body without one gets it, or keeps that of `before`.
     A schedule that `before` had too need not name a future instant: a job whose last has passed can still be edited.
 
     Raises:
@@ -41,6 +45,9 @@ async def definition_in(
     """
     flaws: list[Flaw] = []
     write = read_struct(JobWrite, body, flaws, ignored=READ_ONLY, stand_ins=_STAND_INS)
+    if context.zone is not None and "timezone" not in body and not names_zone(write.cron_expression):
+        write = msgspec.structs.replace(write, timezone=before.timezone if before is not None else context.zone)
+        notes += [] if before is not None else [_resolved(context.zone)]
     definition = definition_of(write, flaws, before=before)
     if before is None or not same_schedule(before, definition):
         now = await context.decisive_now(context.log.partition_of(job_id))
@@ -68,3 +75,8 @@ async def definition_in(
         )
     refuse(flaws)
     return definition
+
+
+def _resolved(zone: str) -> Note:
+    said = f"none was given: it is {zone}, by WATERCLOCK_TIMEZONE of the API, and stays so whatever becomes of that"
+    return Note(pointer="/timezone", message=said)

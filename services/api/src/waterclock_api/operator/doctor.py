@@ -23,6 +23,7 @@ from waterclock.store.connection.pool import Connection, open_pool
 from waterclock_api.operator.diagnostics import (
     archive_fit,
     clocks,
+    default_zone,
     encryption,
     epochs,
     executors,
@@ -89,7 +90,7 @@ async def examine() -> list[Finding]:
             checks += [encryption.of_store(connection), findings.of_store(connection, clock, known)]
             checks += [places.of_jobs(connection), schemas.of_jobs(connection)]
             checks.append(findings.of_credentials(connection, os.environ, clock))
-            checks.append(epochs.of_epochs(connection))
+            checks += [epochs.of_epochs(connection), default_zone.of_apis(connection)]
         if connection is not None and log is not None and log.partitions:
             checks += [epochs.of_installation(log, connection)]
             checks += [archive_fit.of_both(log, connection), overdue_runs.of_runs(log, connection)]

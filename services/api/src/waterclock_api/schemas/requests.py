@@ -1,4 +1,7 @@
-"""What clients write: bodies and query parameters. Unknown members are refused; `checks` reads moments."""
+"""What clients write: bodies and query parameters. Unknown members are refused; `checks` reads moments.
+
+It is long: one struct for each body and query, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,11 @@ class RetryWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class JobWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A whole definition: what is left out takes its default."""
+    """A whole definition: what is left out takes its default.
+
+    `timezone`: where the API has `WATERCLOCK_TIMEZONE`, a new job that names none gets that one, and a job that is
+    replaced keeps its own.
+    """
 
     job_name: Name
     invoke_target: Target
@@ -177,6 +184,7 @@ class CancelWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class PreviewWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Instants are strictly after `from`, which is now if it is left out.
 
+    `timezone`: left out, it is the zone that a new job without one gets: UTC, or `WATERCLOCK_TIMEZONE` of the API.
     `jobId`: whose, where they follow from the job's id (`H`, `@every`).
     """
 
@@ -192,7 +200,7 @@ class PreviewWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         ]
         | None
     ) = None
-    timezone: Name = "UTC"
+    timezone: Name | UnsetType = UNSET
     cron_dialect: Literal["unix", "quartz"] | None = None
     dst_gap: Literal["shift", "skip"] = "shift"
     dst_fold: Literal["first", "both"] = "first"

@@ -78,8 +78,11 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
 
 
 class Jobs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`defaultTimezone`: of a job that is created without one, where the API has one set; else null, and it is UTC."""
+
     items: list[Job]
     next_cursor: str | None
+    default_timezone: str | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

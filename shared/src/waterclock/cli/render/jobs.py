@@ -12,7 +12,7 @@ from waterclock.cli.render.events import words
 from waterclock.cli.render.runs import rows
 from waterclock.cli.tables import facts, table
 from waterclock.cli.terminal import more
-from waterclock.client.models import Detail, History, Job, Jobs
+from waterclock.client.models import Detail, History, Job, Page
 from waterclock.model.definition import Definition
 from waterclock.model.words import worded
 
@@ -21,7 +21,7 @@ _SHOWN = frozenset({"jobName", "jobGroup", "invokeTarget", "invokeParams", "cron
 _LAST_RUNS = 5
 
 
-def listed(page: Jobs) -> Iterator[str]:
+def listed(page: Page[Job]) -> Iterator[str]:
     if not page.items:
         yield "No job fits."
         return

@@ -34,6 +34,8 @@ def summed(plan: Plan) -> str:
         counts.append(f"{foreign} of another owner (--take-over)")
     if orphans := len(plan.of("orphan")):
         counts.append(f"{orphans} no longer in the file (--prune)")
+    if plan.zones_kept:
+        counts.append(f"{plan.zones_kept} zone kept" if plan.zones_kept == 1 else f"{plan.zones_kept} zones kept")
     return ", ".join(counts)
 
 
@@ -48,6 +50,8 @@ def _told(change: Change) -> Iterator[str]:
             yield f"    {field.pointer}  {_value(field, field.after)}"
         else:
             yield f"    {field.pointer}  {_value(field, field.before)} → {_value(field, field.after)}"
+    if change.zone_kept is not None:
+        yield f"    zone kept  {change.zone_kept}"
     if change.fires is not None and change.action != "foreign":
         yield f"    {_fires(change.fires)}"
 

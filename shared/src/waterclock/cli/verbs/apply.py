@@ -170,9 +170,11 @@ def _plan(client: Client, path: str, *, prune: bool, take_over: bool) -> Plan:
         owned = endpoints.list_jobs(label=f"{OWNER}={file.owner}", limit=1000)
         known |= {job.id: job for job in client.each(owned)}
     now = SystemClock().now_ms()
-    if flaws := flaws_of(file, known.values(), now=now):
+    zoned = all(one.zoned for one in file.jobs)
+    zone = None if zoned else client.send(endpoints.job_defaults()).default_timezone
+    if flaws := flaws_of(file, known.values(), now=now, zone=zone):
         raise _wrong(path, flaws)
-    return planned(file, known.values(), now=now, prune=prune, take_over=take_over)
+    return planned(file, known.values(), now=now, zone=zone, prune=prune, take_over=take_over)
 
 
 def _show(found: Plan, *, as_json: bool) -> None:

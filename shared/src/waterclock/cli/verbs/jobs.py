@@ -129,8 +129,7 @@ def create(
 ) -> None:
     """Create a job that executes EXECUTOR.
 
-    Its misfirePolicy is runOnce: of the instants that are decided late the last one runs, once. The API itself, and a
-    file of jobs, have skip where nothing is said: `--set misfirePolicy=skip`, or runAll.
+    Its misfirePolicy is runOnce (one run for all that an outage missed), unless `--set misfirePolicy=skip` or runAll.
     """
     group, slash, bare = name.partition("/")
     body: dict[str, Any] = {"jobName": bare if slash else name, "invokeTarget": executor}
@@ -179,6 +178,8 @@ def edit(
     if not change and not unset:
         raise click.UsageError("nothing to change: give --cron, --zone, --queue, --param, --set or --unset")
     body = {name: value for name, value in (body | change).items() if name not in unset}
+    if "timezone" in unset:  # which the API would keep
+        body["timezone"] = client.send(endpoints.job_defaults()).default_timezone or "UTC"
     call = endpoints.replace_job(found.id, body, version=version or found.version, allow_unknown=allow_unknown)
     try:
         show(client, call, changed, as_json=as_json)

@@ -15,7 +15,7 @@ from waterclock.client.models import Preview
 
 @click.command(short_help="Say what a cron expression means, and its instants.")
 @click.argument("expression", metavar="EXPRESSION")
-@click.option("--zone", metavar="ZONE", default="UTC", show_default=True, help="IANA name, such as Europe/Berlin.")
+@click.option("--zone", metavar="ZONE", help="IANA name, such as Europe/Berlin; by default that of a new job.")
 @click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Instants.")
 @click.option("--from", "from_", metavar="MOMENT", help="RFC 3339; they are after it. By default now.")
 @click.option("--dialect", type=click.Choice(["unix", "quartz"]), help="How numbered days of the week are meant.")
@@ -27,7 +27,7 @@ from waterclock.client.models import Preview
 def preview(
     client: Client,
     expression: str,
-    zone: str,
+    zone: str | None,
     count: int,
     from_: str | None,
     dialect: str | None,

@@ -100,6 +100,14 @@ def split_zone(text: str) -> tuple[str | None, str]:
     return zone, rest[0] if rest else ""
 
 
+def names_zone(expression: str | None) -> bool:
+    """Whether an expression has a `CRON_TZ=` prefix; false for what cannot be read."""
+    try:
+        return expression is not None and split_zone(expression)[0] is not None
+    except Unreadable:
+        return False
+
+
 def _odd_said(sign: str) -> str:
     if sign in "\n\r\x0b\x0c\x85\u2028\u2029":
         return "holds a line break (in YAML a block, | or >, keeps one): an expression stands in one line"

@@ -50,13 +50,22 @@ async def open_pool(
 
 
 def unopened_pool(
-    url: str, *, name: str, min_size: int = 1, max_size: int = 10, statement_timeout: float | None = None
+    url: str,
+    *,
+    name: str,
+    said: str = "",
+    min_size: int = 1,
+    max_size: int = 10,
+    statement_timeout: float | None = None,
 ) -> Pool:
-    """As `open_pool` makes it; until it is opened it gives no connection, as if the server were away."""
+    """As `open_pool` makes it; until it is opened it gives no connection, as if the server were away.
+
+    `said`: what the server's lists of sessions show after the name.
+    """
     return Pool(
         url,
         connection_class=Session,
-        kwargs=_arguments(name) | {"keeps_limits": statement_timeout is not None},
+        kwargs=_arguments(f"{name} {said}".rstrip()) | {"keeps_limits": statement_timeout is not None},
         min_size=min_size,
         max_size=max_size,
         name=name,

@@ -77,7 +77,7 @@ async def _jobs(request: AnyRequest, query: JobsQuery) -> Answer:
     async with parts.reading(of) as connection:
         page = await read_models.jobs(connection, query, parts.now_ms(), hold)
     items = await in_turns(await with_last_waits(parts, of, page.items), partial(completed, parts.registry))
-    return answer(Jobs(items=items, next_cursor=page.next_cursor), hold=hold)
+    return answer(Jobs(items=items, next_cursor=page.next_cursor, default_timezone=parts.zone), hold=hold)
 
 
 @post(

@@ -7,8 +7,9 @@ from itertools import islice
 
 import msgspec
 from litestar import post
+from msgspec import UNSET
 
-from waterclock.model.cron.parse import is_seeded
+from waterclock.model.cron.parse import is_seeded, names_zone
 from waterclock.model.cron.schedule import (
     BadSchedule,
     Schedule,
@@ -44,6 +45,9 @@ async def preview_schedule(request: AnyRequest) -> Answer:
     read_query(request, NoQuery)
     flaws: list[Flaw] = []
     write = read_struct(PreviewWrite, await read_json(request), flaws, stand_ins={"cron_expression": "@daily"})
+    if write.timezone is UNSET:
+        zone = "UTC" if parts.zone is None or names_zone(write.cron_expression) else parts.zone
+        write = msgspec.structs.replace(write, timezone=zone)
     written = instant("from", write.from_, flaws)
     after = parts.now_ms() if written is None else millis(written)
     preview = await parts.offload.run(caller_id(request.scope), _preview, write, after, flaws)
@@ -52,6 +56,7 @@ async def preview_schedule(request: AnyRequest) -> Answer:
 
 
 def _preview(write: PreviewWrite, after: int, flaws: list[Flaw]) -> Preview | None:
+    assert write.timezone is not UNSET
     job_id = JobId(write.job_id or "")
     definition = Definition(
         job_name="",
