@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from psycopg.types.json import Jsonb
 
 from tests.contract.store.test_project import project
-from tests.support.histories import entries_of
+from tests.support.histories import BEGAN, entries_of
 from waterclock.model.definition import Definition
 from waterclock.model.events import JobCreated, RunRequested, RunSucceeded
 from waterclock.model.ids import JobId, RunId
+from waterclock.store import retention
 from waterclock.store.connection.pool import Connection
 from waterclock.store.readmodels import partition_state
+from waterclock.store.retention import Keep
 
 LOOKED_AT = 3
+DAY = 86_400_000
 FATES = {"s": ("succeeded", "schedule"), "f": ("failed", "schedule"), "b": ("succeeded", "backfill")}
 STORIES = ["".join(story) for length in range(6) for story in itertools.product("sfb", repeat=length)]
 """Of a job, by its runs' fates, oldest first."""
@@ -51,9 +55,11 @@ def at(place: int) -> str:
     return f"2027-01-15T{place:02}:00:00Z"
 
 
+@pytest.mark.parametrize("forgotten", [False, True])
 async def test_a_success_is_found_however_long_ago_it_was(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, *, forgotten: bool
 ) -> None:
+    """Also where the runs are not kept any more."""
     monkeypatch.setattr(partition_state, "LOOKED_AT", LOOKED_AT)
     monkeypatch.setattr(partition_state, "_AT_ONCE", 100)
     await put(connection)
@@ -64,6 +70,10 @@ async def test_a_success_is_found_however_long_ago_it_was(
         )
     ).fetchall()
     expected = dict(rows)
+    if forgotten:
+        await retention.forget(connection, Keep(runs={"succeeded": timedelta(days=2)}), BEGAN + 100 * DAY)
+        left = await (await connection.execute("SELECT count(*) FROM runs WHERE status = 'succeeded'")).fetchone()
+        assert left == (0,)
 
     async with partition_state.known(connection, 0, partitions=1) as known:
         found = {job.job_id: job.last_success async for jobs in known.jobs() for job in jobs}

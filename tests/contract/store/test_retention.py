@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.contract.store.test_project import project, runs
@@ -30,7 +31,8 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.store.readmodels.rebuild import compare
 from waterclock.store.readmodels.shadow_tables import READ_MODELS
-from waterclock.store.retention import EVENTS, Keep, horizons
+from waterclock.store.retention import ENDED, EVENTS, Keep, horizons
+from waterclock_api.projector.maintenance import in_force, kept
 
 J = JobId("j")
 DAY = 86_400_000
@@ -162,6 +164,25 @@ async def test_what_began_to_be_forgotten_is_finished_by_the_next(connection: Co
     assert await rebuilt(connection, swap=False) == dict.fromkeys(READ_MODELS, True)
 
     assert await left(connection, "runs") == ["j-live"]
+
+
+async def test_a_new_store_says_that_ended_runs_are_kept_for_90_days(connection: Connection) -> None:
+    assert await retention.age_of_runs(connection) == "90d"
+    by_store = await in_force(connection, kept("365d", ()))
+    assert by_store == Keep(events=timedelta(days=365), runs=dict.fromkeys(ENDED, timedelta(days=90)))
+    for said in (("forever",), ("30d", "failed=180d")):
+        assert await in_force(connection, kept(None, said)) == kept(None, said), "the setting overrules it"
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await connection.execute("UPDATE retention SET age = 'soon'")
+
+
+async def test_what_ended_runs_take_is_counted(connection: Connection) -> None:
+    await project(connection, None, runs(40))
+    older = "UPDATE runs SET finished_at = now() - interval '2 days' WHERE run_id IN (SELECT run_id FROM runs LIMIT 30)"
+    await connection.execute(older)
+    found = await retention.ended_runs(connection)
+    assert (found.ended, found.lately) == (40, 10)
+    assert found.bytes > 0
 
 
 async def test_many_runs_go_page_by_page(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import msgspec
 import psycopg
@@ -31,10 +31,31 @@ _OF_REBUILT = ("runs", "attempts", "steps", "jobs", "decisions")
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
-    """For how long; None, or a status that is not named: for ever."""
+    """For how long; None, or a status that is not named: for ever. `by_store`: runs are kept as the store says."""
 
     events: timedelta | None = None
     runs: Mapping[RunStatus, timedelta] = {}
+    by_store: bool = False
+
+
+class EndedRuns(NamedTuple):
+    """How many there are, the bytes of them and all that belongs to them, how many ended in the last day."""
+
+    ended: int
+    bytes: int
+    lately: int
+
+
+async def age_of_runs(connection: Connection) -> str | None:
+    """For how long this store keeps ended runs where no setting says, written as the setting is; None: for ever."""
+    row = await (await connection.execute(statement("retention"))).fetchone()
+    return None if row is None else row[0]
+
+
+async def ended_runs(connection: Connection) -> EndedRuns:
+    row = await (await connection.execute(statement("ended_runs"))).fetchone()
+    assert row is not None
+    return EndedRuns(*map(int, row))
 
 
 async def take(connection: Connection) -> bool:

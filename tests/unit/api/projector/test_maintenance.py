@@ -9,7 +9,7 @@ import pytest
 from waterclock.kit.settings import SettingsError
 from waterclock.log.client import Log
 from waterclock.store.connection.pool import Connection
-from waterclock.store.retention import ENDED
+from waterclock.store.retention import ENDED, Keep
 from waterclock.wire.keys import Keys
 from waterclock_api.projector import maintenance
 from waterclock_api.projector.maintenance import agreed_time, kept
@@ -17,6 +17,11 @@ from waterclock_api.projector.maintenance import agreed_time, kept
 
 def test_without_a_word_everything_is_kept() -> None:
     assert (kept(None, ()).events, dict(kept(None, ()).runs)) == (None, {})
+
+
+def test_where_the_setting_says_nothing_the_store_has_the_say() -> None:
+    assert [kept(None, runs).by_store for runs in ((), ("forever",), ("30d",))] == [True, False, False]
+    assert kept("forever", ("forever", "failed=90d")) == Keep(runs={"failed": timedelta(days=90)})
 
 
 def test_a_status_that_is_named_has_its_own_age() -> None:

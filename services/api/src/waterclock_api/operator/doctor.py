@@ -31,6 +31,7 @@ from waterclock_api.operator.diagnostics import (
     overdue_runs,
     places,
     replicas,
+    retention,
     schemas,
 )
 from waterclock_api.operator.diagnostics import (
@@ -91,6 +92,7 @@ async def examine() -> list[Finding]:
             checks += [places.of_jobs(connection), schemas.of_jobs(connection)]
             checks.append(findings.of_credentials(connection, os.environ, clock))
             checks += [epochs.of_epochs(connection), default_zone.of_apis(connection)]
+            checks.append(retention.of_runs(connection, os.environ))
         if connection is not None and log is not None and log.partitions:
             checks += [epochs.of_installation(log, connection)]
             checks += [archive_fit.of_both(log, connection), overdue_runs.of_runs(log, connection)]

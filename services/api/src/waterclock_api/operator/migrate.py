@@ -19,8 +19,12 @@ from waterclock.store.connection.migrate import migrate as migrate_store
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import open_pool
 from waterclock.store.partitioning import present
+from waterclock.store.retention import age_of_runs
 from waterclock_api.consistency.identity import make_installation
 from waterclock_api.settings import MigrateSettings, StoreSettings, log_settings, queues_of
+
+RETENTION = "0022_retention"
+"""The migration that says of a new store for how long it keeps ended runs."""
 
 
 @setting_options(RedisSettings, StoreSettings, MigrateSettings)
@@ -44,6 +48,7 @@ async def _migrate(_: asyncio.Event) -> None:
             with suppress(NotInitialised):
                 await log.refresh()
             known = await present(connection)
+            age = await age_of_runs(connection)
             with rights(store.postgres_url):
                 identity = await make_installation(log, connection)
         await prepare(
@@ -57,6 +62,8 @@ async def _migrate(_: asyncio.Event) -> None:
     finally:
         await log.close()
     click.echo(f"Postgres: {', '.join(applied) or 'nothing to do'}. Redis: {own.partitions} partition(s), ready.")
+    if age is not None and RETENTION in applied:
+        click.echo(f"Ended runs are kept for {age}; WATERCLOCK_KEEP_RUNS of the projectors overrules it.")
 
 
 def _tell_migrating(seconds: float) -> None:

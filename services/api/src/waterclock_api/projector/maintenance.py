@@ -25,6 +25,7 @@ from waterclock_api.consistency.clocks import postgres_time
 EVERY = 3600.0  # s
 AGAIN = 60.0  # s, after a failure
 SHORTEST = timedelta(days=2)  # what a repair and a repeated call need is a day old at most
+FOREVER = "forever"
 _UNITS = {"d": "days", "h": "hours"}
 
 _log = logging.getLogger(__name__)
@@ -38,11 +39,18 @@ async def keep_house(log: Log, pool: Pool, keep: Keep) -> None:
             async with await connect_anew(pool, work="keeping") as connection:
                 await _make_months(connection)
                 if await retention.take(connection):
-                    await retention.forget(connection, keep, await agreed_time(log, connection))
+                    wanted = await in_force(connection, keep)
+                    await retention.forget(connection, wanted, await agreed_time(log, connection))
         except (*PASSES, LogError) as error:
             _log.warning("nothing forgotten", extra={"reason": " ".join(str(error).split())})
             pause = AGAIN
         await asyncio.sleep(pause)
+
+
+async def in_force(connection: Connection, keep: Keep) -> Keep:
+    """What is to be kept, where the store has a say in it by what that says now."""
+    age = await retention.age_of_runs(connection) if keep.by_store else None
+    return keep if age is None else Keep(events=keep.events, runs=_runs([age]))
 
 
 async def agreed_time(log: Log, connection: Connection) -> int:
@@ -64,25 +72,38 @@ async def _make_months(connection: Connection) -> None:
 
 
 def kept(events: str | None, runs: Sequence[str]) -> Keep:
-    """What the settings say: `90d` or `36h`; of runs for all, or by `status=age`, the more special first.
+    """What the settings say: `90d`, `36h` or `forever`; of runs for all, or by `status=age`, the more special first.
+
+    Without a word on runs the store has the say.
 
     Raises:
         SettingsError: that cannot be read, or is less than two days.
     """
-    of_runs: dict[RunStatus, timedelta] = {}
+    of_events = None if events is None else _age("WATERCLOCK_KEEP_EVENTS", events)
+    return Keep(events=of_events, runs=_runs(runs), by_store=not runs)
+
+
+def _runs(runs: Sequence[str]) -> dict[RunStatus, timedelta]:
+    """
+    Raises:
+        SettingsError: that cannot be read, or is less than two days.
+    """
+    of_runs: dict[RunStatus, timedelta | None] = {}
     for text in sorted(runs, key=lambda text: "=" in text):
         name, given, age = text.rpartition("=")
         if given and name not in ENDED:
             raise SettingsError(f"WATERCLOCK_KEEP_RUNS: {name!r} is none of {', '.join(ENDED)}")
         found = _age("WATERCLOCK_KEEP_RUNS", age)
         of_runs |= {status: found for status in ENDED if not given or status == name}
-    return Keep(events=None if events is None else _age("WATERCLOCK_KEEP_EVENTS", events), runs=of_runs)
+    return {status: age for status, age in of_runs.items() if age is not None}
 
 
-def _age(setting: str, text: str) -> timedelta:
+def _age(setting: str, text: str) -> timedelta | None:
+    if text == FOREVER:
+        return None
     match = re.fullmatch(r"(\d{1,5})([dh])", text)
     if match is None:
-        raise SettingsError(f"{setting}: {text!r} is no age such as 90d or 72h")
+        raise SettingsError(f"{setting}: {text!r} is no age such as 90d, 72h or {FOREVER}")
     age = timedelta(**{_UNITS[match[2]]: int(match[1])})
     if age < SHORTEST:
         raise SettingsError(f"{setting}: {text} is less than {SHORTEST.days} days")
