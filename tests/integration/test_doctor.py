@@ -64,7 +64,7 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
         async with await connect_anew(stage.pool) as connection:
             await make_installation(stage.log, connection)
         said = (await asked(*place))[1]
-        assert ("not open" in said["halted"], "the last one ended" in said["projectors"]) == (True, False)
+        assert ("not open" in said["partitions"], "the last one ended" in said["projectors"]) == (True, False)
         with pytest.raises(ExceptionGroup):
             async with telling(stage.log):
                 raise ExceptionGroup("unhandled", [ExceptionGroup("", [RecursionError("maximum depth\nexceeded")])])

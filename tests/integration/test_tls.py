@@ -211,7 +211,7 @@ async def test_what_is_wrong_with_tls_to_postgres_is_said(
     found = await unfitness(url)
 
     assert said in found
-    assert found.startswith("Postgres is out of reach (WATERCLOCK_POSTGRES_URL): ")
+    assert found.startswith("Cannot connect to Postgres (WATERCLOCK_POSTGRES_URL): ")
     assert str(urlsplit(database).password) not in found
     assert "\n" not in found
 
@@ -266,8 +266,8 @@ async def test_doctor_says_whom_the_stores_are_believed_to_be(
 @pytest.mark.parametrize(
     ("verb", "options", "said"),
     [
-        ("worker", "ssl_ca_certs={other}", f"The log of WATERCLOCK_REDIS_URL is out of reach: .* {REFUSED}"),
-        ("migrate", VERIFYING, "Postgres is out of reach (WATERCLOCK_POSTGRES_URL): .* certificate verify failed: "),
+        ("worker", "ssl_ca_certs={other}", f"Cannot connect to Redis (WATERCLOCK_REDIS_URL): .* {REFUSED}"),
+        ("migrate", VERIFYING, "Cannot connect to Postgres (WATERCLOCK_POSTGRES_URL): .* certificate verify failed: "),
     ],
 )
 async def test_a_process_that_refuses_a_store_says_one_line_and_ends(

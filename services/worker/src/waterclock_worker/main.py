@@ -82,7 +82,7 @@ async def serve(stop: asyncio.Event, executors: tuple[str, ...]) -> None:
         settings = msgspec.structs.replace(settings, executors=executors)
     otel = traces.setup("worker", read(TelemetrySettings, os.environ), instance=settings.name)
     if settings.lease < 1:
-        raise SettingsError("WATERCLOCK_LEASE: a lease under 1 s ends by any hiccup")
+        raise SettingsError("WATERCLOCK_LEASE: must be at least 1 second")
     one_heap()
     registry = discover(settings.executors)
     reach = reach_of(os.environ)

@@ -102,7 +102,7 @@ class BadRequest(Refused):
 
 
 class Unauthenticated(Refused):
-    """There are no credentials, or they are not good."""
+    """Credentials are missing or invalid."""
 
 
 class Forbidden(Refused):

@@ -36,7 +36,9 @@ from waterclock.wire.keys import STREAMS, Keys
 Reply = TypeVar("Reply")
 Word = str | bytes | int | float
 
-_NOT_INITIALISED = "The log {} is not initialised: run `waterclock migrate`."
+_NOT_INITIALISED = (
+    "There is no event log under the prefix {!r} in Redis (WATERCLOCK_KEY_PREFIX): run `waterclock migrate`."
+)
 _encoder = msgspec.msgpack.Encoder()
 _NOTHING = pack_word(_encoder.encode({}))
 
@@ -123,7 +125,7 @@ class Log:
             raise LogUnfit(f"The server refuses us: {error}") from error
         except LogUnavailable as error:
             await log.close()
-            raise LogUnavailable(f"The log of WATERCLOCK_REDIS_URL is out of reach: {error}") from error
+            raise LogUnavailable(f"Cannot connect to Redis (WATERCLOCK_REDIS_URL): {error}") from error
         except BaseException:
             await log.close()
             raise

@@ -81,7 +81,7 @@ async def test_every_route_is_for_those_who_have_its_scope(rig: MakeRig) -> None
                     assert answer.status_code not in {401, 403, 500, 503}, where
                 else:
                     assert answer.status_code == 403, where
-                    assert method == "HEAD" or f"scope {scope}" in answer.json()["detail"]
+                    assert method == "HEAD" or f"scope '{scope}'" in answer.json()["detail"]
                     assert f'error="insufficient_scope", scope="{scope}"' in answer.headers["WWW-Authenticate"]
         assert walked == {None, *SCOPES}
         for path in ASSETS:
@@ -272,7 +272,7 @@ async def test_a_verb_and_doctor_say_what_is_wrong_with_the_key(rig: MakeRig, mo
             (None, "The API asks who calls: set WATERCLOCK_API_KEY"),
             (WRONG, "The key is not known. (WATERCLOCK_API_KEY)"),
             (expired, "The key has expired. (WATERCLOCK_API_KEY)"),
-            (reader, "key:reader may not: this takes the scope list. (WATERCLOCK_API_KEY)"),
+            (reader, "Forbidden: API key 'reader' lacks the scope 'list'. (WATERCLOCK_API_KEY)"),
         ):
             monkeypatch.delenv("WATERCLOCK_API_KEY", raising=False)
             if secret is not None:
@@ -284,8 +284,8 @@ async def test_a_verb_and_doctor_say_what_is_wrong_with_the_key(rig: MakeRig, mo
         for secret, level, said in (
             (None, "warning", "none is set"),
             (expired, "problem", "The key has expired."),
-            (reader, "ok", "has not the scope list"),
-            (lister, "ok", "it is taken"),
+            (reader, "ok", "it lacks the scope list"),
+            (lister, "ok", "accepted, or"),
         ):
-            (found,) = [one async for one in of_api(url, secret) if one.check == "key of the API"]
+            (found,) = [one async for one in of_api(url, secret) if one.check == "API key"]
             assert (found.level, said in found.said) == (level, True), found

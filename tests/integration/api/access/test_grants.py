@@ -362,7 +362,7 @@ async def less(api: Rig) -> None:
         (revoked, 401, "The key was revoked."),
         (expired, 401, "The key has expired."),
         (removed, 401, "The key is not known."),
-        (narrowed, 403, "key:tester may not: this takes the scope run."),
+        (narrowed, 403, "Forbidden: API key 'tester' lacks the scope 'run'."),
         (less, 403, "this takes the scope edit."),
     ],
 )

@@ -33,6 +33,9 @@ GrantEnded: TypeAlias = "Callable[[], EndOfGrant | None]"
 """Looks again at what a caller has shown: None while that is as good as it was."""
 
 
+_KINDS = {"key": "API key", "jwt": "token"}
+
+
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """`name` is how events call it: `key:<name>`, `jwt:<subject>`. `id` tells it from all others, also of that name.
 
@@ -64,7 +67,7 @@ class Forbidden(Refusal):
     """It is known who asks, and it may not."""
 
     def __init__(self, principal: Principal, scope: Scope) -> None:
-        super().__init__(f"{principal.name} may not: this takes the scope {scope}.")
+        super().__init__(f"Forbidden: {_who(principal.name)} lacks the scope '{scope}'.")
         self.scope = scope
 
 
@@ -80,6 +83,12 @@ class BeyondRun(Refusal):
             f"{actor} may run what the job says, not {named}{more} beyond it: this takes the scope {self.scope}."
         )
         self.flaws = tuple(flaws)
+
+
+def _who(actor: str) -> str:
+    """`key:viewer` in words."""
+    kind, _, name = actor.partition(":")
+    return f"{_KINDS[kind]} '{name}'" if kind in _KINDS else actor
 
 
 def _short(pointer: str) -> str:

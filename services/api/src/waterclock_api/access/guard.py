@@ -158,7 +158,9 @@ class Access:
     async def _shown(self, connection: AnyConnection, where: str | None) -> Principal:
         given = [value for name, value in connection.scope["headers"] if name == b"authorization"]
         if not given:
-            raise self._refused("Say who you are: Authorization: Bearer, and a key or a token.", given=False)
+            raise self._refused(
+                "Missing credentials: send Authorization: Bearer and an API key or a token.", given=False
+            )
         scheme, _, text = given[0].decode("latin-1").partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
             raise self._refused("There must be one Authorization, of the kind Bearer.")

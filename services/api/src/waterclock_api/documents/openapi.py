@@ -21,19 +21,19 @@ _PARAMETER = re.compile(r"\{(\w+):str\}")
 _REFUSED_ALWAYS = (400, 500, 503)
 _REFUSALS = {
     400: "Not JSON, or a query parameter that is unknown or wrong",
-    401: "There are no credentials, or they are not good",
-    403: "The caller lacks the scope",
+    401: "Unauthorized: missing or invalid credentials",
+    403: "Forbidden: the caller lacks the scope",
     404: "Not found",
     408: "The body did not come in time",
     409: "It conflicts with what there is",
-    410: "What would tell is no longer kept",
+    410: "This history has been deleted by the retention policy",
     412: "The job has another version than If-Match says",
     413: "The body is too large",
     415: "The body is not JSON",
     422: "The body is not valid: every flaw is named by a JSON pointer",
     429: "The caller asks too often, or has too many streams or slow reads; try again after Retry-After",
     500: "A fault of the server",
-    503: "Something is out of reach; try again after Retry-After",
+    503: "Redis, Postgres or another dependency is unavailable; try again after Retry-After",
 }
 _ANSWERS = {
     200: "OK",

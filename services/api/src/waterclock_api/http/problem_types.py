@@ -32,9 +32,9 @@ _ALL = (
     Kind(
         401,
         "unauthenticated",
-        "It is not known who asks",
-        "There are no credentials, or they are not good: `detail` says why. Send `Authorization: Bearer` and a key or "
-        "a token. Nothing was done.",
+        "Unauthorized",
+        "Credentials are missing or invalid: `detail` says why. Send `Authorization: Bearer` and an API key or a "
+        "token. Nothing was done.",
     ),
     Kind(
         403,
@@ -47,7 +47,7 @@ _ALL = (
     Kind(
         403,
         "cross-site",
-        "A page of another site asks",
+        "Cross-site request refused",
         "Nobody is asked for credentials here, so only pages of this API's own may ask through a browser: `detail` has "
         "the headers that tell of another. List its origin in `WATERCLOCK_CORS_ORIGINS`, or make a key. Nothing was "
         "done.",
@@ -55,7 +55,7 @@ _ALL = (
     Kind(
         403,
         "proxied",
-        "Through a proxy, and without a key",
+        "Request through a proxy without a key",
         "Nobody is asked for credentials here (`WATERCLOCK_KEYLESS`), which is for programs on this machine alone, and "
         "the request says that it came through a proxy: `detail` has what tells. Make a key before anything stands in "
         "front. Nothing was done.",
@@ -105,7 +105,7 @@ _ALL = (
         410,
         "history-gone",
         "The history is no longer kept",
-        "The archive does not reach back to what is asked. Nothing brings it back.",
+        "This history has been deleted by the retention policy (`WATERCLOCK_KEEP_EVENTS`). It cannot be restored.",
     ),
     Kind(
         412,
@@ -118,7 +118,7 @@ _ALL = (
     Kind(
         421,
         "misdirected",
-        "Not by this name",
+        "Host name not allowed",
         "Nobody is asked for credentials here, so the API answers only to names that mean this machine everywhere, "
         "such as `localhost` and `127.0.0.1`: any other may be a page's. `detail` has the `Host` that was sent. Make "
         "a key, or, if the name means this machine by its hosts file, list it in `WATERCLOCK_ALLOWED_HOSTS`. Nothing "
@@ -162,23 +162,23 @@ _ALL = (
     Kind(
         500,
         "internal",
-        "Something went wrong here",
+        "Internal server error",
         "A fault of the server. `traceId` finds it in its log. Whether a change was made is not known: repeat it with "
         "the same `Idempotency-Key`.",
     ),
     Kind(
         503,
         "try-later",
-        "Not just now",
+        "Try again later",
         "Nothing was stored: others change the same thing, the log is not open, or the read models are "
         "behind. Ask again after `Retry-After` seconds.",
     ),
     Kind(
         503,
         "log-full",
-        "The log is full",
-        "Redis is at its memory limit: no new runs, jobs or changes until there is room. What runs, ends, and cancel, "
-        "delete, disable, pause and resume go on. Nothing was stored. Ask again after `Retry-After` seconds.",
+        "Redis is at its memory limit",
+        "No new runs, jobs or changes until there is room in Redis. What runs, ends, and cancel, delete, disable, "
+        "pause and resume go on. Nothing was stored. Ask again after `Retry-After` seconds.",
     ),
     Kind(
         503,
@@ -220,15 +220,16 @@ _ALL = (
     Kind(
         503,
         "log-unavailable",
-        "The log is out of reach",
+        "Redis is unavailable",
         "Redis does not answer. Whether a change was made is not known: repeat it with the same `Idempotency-Key`. "
         "Reads go on.",
     ),
     Kind(
         503,
         "store-unavailable",
-        "The read models are out of reach",
-        "Postgres does not answer. Reads wait for it; commands are still accepted, with 202.",
+        "Postgres is unavailable",
+        "Postgres does not answer, or its schema is missing: `detail` says which. Reads wait for it; commands are "
+        "still accepted, with 202.",
     ),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

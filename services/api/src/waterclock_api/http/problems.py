@@ -47,6 +47,7 @@ from waterclock.model.errors import (
     TryLater,
     VersionMismatch,
 )
+from waterclock.store.connection.errors import LACKS_SCHEMA, SCHEMA_MISSING
 from waterclock.store.connection.lanes import LaneFull, ShareTaken
 from waterclock_api.access.anonymous import Proxied
 from waterclock_api.access.credentials import (
@@ -251,6 +252,8 @@ def _detail(error: Exception, row: Kind) -> str:
     """What happened, in the error's own words; of the store's faults one general line, for theirs name our insides."""
     if isinstance(error, LaneFull):
         return f"The read was not begun: {error}."
+    if isinstance(error, LACKS_SCHEMA):
+        return f"Postgres answers, and {SCHEMA_MISSING}. Commands are still accepted."
     if isinstance(error, psycopg.Error | PoolTimeout):
         return "Postgres does not answer. Commands are still accepted."
     if isinstance(error, Unreadable):

@@ -178,7 +178,7 @@ class PauseWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class CancelWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Nothing can be said yet."""
+    """Reserved; the body must be empty."""
 
 
 class PreviewWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -57,7 +57,7 @@ async def reach(url: str, **arguments: Any) -> AsyncConnection[TupleRow]:
         if _REFUSED in said:
             said = f"{said}: {await _flaw(error) or 'not by the authorities we know'} (see sslrootcert)"
         kind = StoreUnfit if lasts(said) or not isinstance(error, PASSES) else StoreAway
-        raise kind(f"Postgres is out of reach ({_SETTING}): {said}") from error
+        raise kind(f"Cannot connect to Postgres ({_SETTING}): {said}") from error
     try:
         await check_schema(connection)
     except BaseException:

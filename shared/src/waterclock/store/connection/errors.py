@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from psycopg.errors import InvalidSchemaName, UndefinedTable
+
 from waterclock.kit.service import Unfit
+
+LACKS_SCHEMA = (UndefinedTable, InvalidSchemaName)
+"""What the server answers where our tables are not there: nobody has migrated, or a dump is being restored."""
+SCHEMA_MISSING = "the schema is missing: run `waterclock migrate`, or finish the restore"
 
 
 class StoreUnfit(Unfit):

@@ -77,6 +77,12 @@ async def pending(connection: AsyncConnection[TupleRow]) -> list[str]:
         return [each.name for each in migrations()]
 
 
+async def has_schema(connection: AsyncConnection[TupleRow]) -> bool:
+    """Whether our tables are there, of whatever release."""
+    row = await (await connection.execute(statement("has_schema"))).fetchone()
+    return row is not None and row[0]
+
+
 async def foreign(connection: AsyncConnection[TupleRow]) -> list[str]:
     """Names of applied migrations that this release does not know: a newer one has been here."""
     known = {each.name for each in migrations()} | set(_BEFORE.values())

@@ -12,8 +12,8 @@ from psycopg.rows import TupleRow
 from psycopg_pool import PoolTimeout
 
 from waterclock.store.connection.connect import reach
-from waterclock.store.connection.errors import StoreAway, StoreUnfit
-from waterclock.store.connection.migrate import check_server, pending
+from waterclock.store.connection.errors import SCHEMA_MISSING, StoreAway, StoreUnfit
+from waterclock.store.connection.migrate import check_server, migrations, pending
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.session import Session
 from waterclock.store.connection.statements import statement
@@ -104,6 +104,8 @@ async def check_usable(url: str, name: str) -> None:
         check_server(connection)
         with rights(url):
             missing = await pending(connection)
+    if len(missing) == len(migrations()):
+        raise StoreUnfit(f"The database holds nothing of ours; {SCHEMA_MISSING}.")
     if missing:
         raise StoreUnfit(f"The database lacks {', '.join(missing)}: run `waterclock migrate`.")
 

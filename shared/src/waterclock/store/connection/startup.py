@@ -95,7 +95,7 @@ async def _open(pool: Pool) -> None:
     try:
         await check_usable(pool.conninfo, pool.name)
     except PASSES as error:  # it went away between two questions
-        raise StoreAway(f"Postgres is out of reach: {line_of(error)}") from error
+        raise StoreAway(f"Cannot connect to Postgres: {line_of(error)}") from error
     await pool.open()
 
 

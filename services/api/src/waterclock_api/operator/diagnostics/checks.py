@@ -96,11 +96,11 @@ async def of_partitions(log: Log, stream_bytes: int) -> AsyncGenerator[Finding]:
     halted = [partition for partition in range(log.partitions) if not (await gate_of(log, partition)).opened]
     if halted:
         do = "start a projector, or see in its log why it does not open them: `projection stopped`"
-        yield problem("halted", f"nothing is written to {_named(halted)}: not open on this server process", do)
+        yield problem("partitions", f"nothing is written to {_named(halted)}: not open on this server process", do)
     elif not (await gate_of_names(log)).opened:
-        yield problem("halted", "the names of jobs are not open: no job can be created", "start a projector")
+        yield problem("partitions", "the names of jobs are not open: no job can be created", "start a projector")
     else:
-        yield ok("halted", f"{log.partitions} partition(s), all open")
+        yield ok("partitions", f"{log.partitions} of {log.partitions} open")
     for partition in range(log.partitions):
         if partition in halted:
             continue
@@ -201,17 +201,17 @@ async def of_api(url: str, key: str | None) -> AsyncGenerator[Finding]:
 
 
 def _of_key(status: int, body: str, *, given: bool) -> Finding:
-    check = "key of the API"
+    check = "API key"
     match status, given:
         case (200, True):
-            return ok(check, "it is taken, or nobody is asked for one")
+            return ok(check, "accepted, or authentication is off")
         case (200, False):
-            return ok(check, "nobody is asked for one")
+            return ok(check, "none is needed: authentication is off")
         case (403, True):
-            return ok(check, "it is known, and has not the scope list")
+            return ok(check, "accepted; it lacks the scope list")
         case (401, False):
             do = "set WATERCLOCK_API_KEY, for the verbs and for doctor"
-            return warning(check, "the API asks who calls, and none is set", do)
+            return warning(check, "the API requires credentials, and none is set", do)
         case (401, True):
             do = "correct WATERCLOCK_API_KEY; `waterclock key list` tells of all, `waterclock key rotate` makes another"
             return problem(check, _detail(body), do)

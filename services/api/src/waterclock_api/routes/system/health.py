@@ -16,6 +16,8 @@ from waterclock.log.recovery.opening import server_state
 from waterclock.log.writable import check_writable
 from waterclock.model.errors import Flaw
 from waterclock.store import quarantine
+from waterclock.store.connection.errors import SCHEMA_MISSING
+from waterclock.store.connection.migrate import has_schema
 from waterclock.store.connection.watchdog import within
 from waterclock_api.consistency.clocks import Clocks, look, offset_of_postgres
 from waterclock_api.consistency.clocks import told as clocks_told
@@ -130,7 +132,8 @@ async def _store(parts: Dependencies) -> _Store:
     try:
         async with parts.lanes.own.connection(timeout=LOOK) as connection:
             with within(connection, LOOK):
-                return _Store(offset=await offset_of_postgres(parts.clock, connection))
+                offset = await offset_of_postgres(parts.clock, connection)
+                return _Store(FINE if await has_schema(connection) else SCHEMA_MISSING, offset)
     except PoolTimeout:
         return _Store("does not answer")
     except psycopg.Error as error:
@@ -181,7 +184,7 @@ async def _events(parts: Dependencies) -> str:
 
 @get("/metrics", spec=Spec(scope="list", answers={200: "text"}))
 async def metrics(request: AnyRequest) -> Answer:
-    """Tell the metrics of this process, and what it sees of the log, as Prometheus reads them."""
+    """Prometheus metrics of this process, and of the event log as it sees it."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     accepted = ",".join(value.decode("latin-1") for name, value in request.scope["headers"] if name == b"accept")
