@@ -9,7 +9,7 @@ import pytest
 
 from waterclock.cli.render.jobs import changed
 from waterclock.cli.render.runs import rows
-from waterclock.cli.tables import visible
+from waterclock.cli.tables import lines, visible
 from waterclock.cli.verbs.explain import told as explanations_told
 from waterclock.cli.verbs.ledger import told as proof_told
 from waterclock.cli.verbs.workers import few
@@ -42,7 +42,7 @@ FIRED = Explanation(
 
 
 def test_a_sound_ledger_is_told_in_three_lines_and_ok() -> None:
-    assert list(proof_told(PROOF)) == [
+    assert list(lines(proof_told(PROOF))) == [
         "2026-11-23T10:00:00.000Z to 2026-11-23T11:00:00.000Z",
         "jobs  instants  fired  skipped  coalesced  pending",
         "2     120       100    20       0          0",
@@ -52,7 +52,7 @@ def test_a_sound_ledger_is_told_in_three_lines_and_ok() -> None:
 
 def test_what_is_pending_or_decided_by_other_rules_is_said() -> None:
     proof = msgspec.structs.replace(PROOF, pending=1, oldest_pending=TO, tzdata_changed=("2026a", "2026b"))
-    assert list(proof_told(proof))[3:5] == [
+    assert list(lines(proof_told(proof)))[3:5] == [
         "pending: the oldest was due at 2026-11-23T11:00:00.000Z and is not decided yet",
         "decided by other zone rules than today's: 2026a, 2026b",
     ]
@@ -61,7 +61,7 @@ def test_what_is_pending_or_decided_by_other_rules_is_said() -> None:
 def test_every_breach_has_its_row_and_each_reason_is_told_once() -> None:
     second = msgspec.structs.replace(HOLE, position="0-1-9")
     proof = msgspec.structs.replace(PROOF, holes=(HOLE, second), strays=(HOLE,), ok=False)
-    assert list(proof_told(proof))[3:] == [
+    assert list(lines(proof_told(proof)))[3:] == [
         "breach  job  after                     through                   instants  position",
         "hole    abc  2026-11-23T10:00:00.000Z  2026-11-23T11:00:00.000Z  3         -",
         "hole    abc  2026-11-23T10:00:00.000Z  2026-11-23T11:00:00.000Z  3         0-1-9",
@@ -73,7 +73,7 @@ def test_every_breach_has_its_row_and_each_reason_is_told_once() -> None:
 
 
 def test_instants_are_told_with_their_fate_and_why() -> None:
-    assert list(explanations_told(Explanations(items=(FIRED,), next_cursor="abc"))) == [
+    assert list(lines(explanations_told(Explanations(items=(FIRED,), next_cursor="abc")))) == [
         "instant                   fate   why",
         "2026-11-23T10:00:00.000Z  fired  Fired on time.",
         "There are more: the same with --cursor abc",
@@ -128,13 +128,17 @@ def test_a_run_that_was_handed_back_is_not_told_to_have_used_up_an_attempt() -> 
         "steps": [],
     }
     again, waiting = msgspec.convert([told, {**told, "status": "queued", "attempt": 0}], tuple[Run, Run])
-    assert [line.split()[-2:] for line in rows((again, waiting))] == [["attempt", "worker"], ["2", "-"], ["-", "-"]]
+    assert [line.split()[-2:] for line in lines(rows((again, waiting)))] == [
+        ["attempt", "worker"],
+        ["2", "-"],
+        ["-", "-"],
+    ]
 
 
 def test_what_is_to_be_known_of_a_job_stands_below_it() -> None:
     at = "2026-11-23T10:00:00.000Z"
     job = Job(job_name="nightly", invoke_target="demo.noop", id="abc", version=1, created_at=at, updated_at=at)
-    assert "notes" not in list(changed(job))
+    assert "notes" not in list(lines(changed(job)))
     notes = (Note(pointer="/invokeParams/to", message="is unknown"), Note(pointer=None, message="so it is"))
-    said = list(changed(msgspec.structs.replace(job, notes=notes)))
+    said = list(lines(changed(msgspec.structs.replace(job, notes=notes))))
     assert said[-4:] == ["", "notes", "  /invokeParams/to is unknown", "  so it is"]

@@ -6,6 +6,7 @@ from waterclock.kit import start
 
 start.begin()  # before the imports below, and all that they bring
 
+import sys  # noqa: E402
 from collections.abc import Iterable  # noqa: E402
 from functools import cached_property  # noqa: E402
 from importlib.metadata import EntryPoint, entry_points  # noqa: E402
@@ -23,6 +24,8 @@ GROUP = "waterclock.commands"
 CLIENT = frozenset({"httpx", "yaml"})
 """Modules of the extra `client`, which the images of schedulers and workers do without."""
 _OF_CLIENT = "waterclock.cli.verbs."
+_OWN_COMMAND_OF_HTTPX = "httpx._main"
+"""httpx imports its own command line where that can be: 60 ms, for rich and a highlighter. None keeps it out."""
 _LACKING = "Needs waterclock[client]."
 
 
@@ -40,6 +43,7 @@ class Verbs(click.Group):
         entry = self._found.get(cmd_name)
         if entry is None:
             return None
+        cast("dict[str, Any]", sys.modules).setdefault(_OWN_COMMAND_OF_HTTPX, None)
         try:
             return strict(entry.load())
         except ModuleNotFoundError as error:

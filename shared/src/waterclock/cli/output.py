@@ -1,15 +1,20 @@
-"""What verbs write: lines for people, and answers for programs; a terminal obeys nothing in either."""
+"""What verbs write: lines and tables for people, and answers for programs; a terminal obeys nothing in either.
+
+Where a program reads, lines are plain and the same at any width. `NO_COLOR` takes the colours off a terminal,
+`FORCE_COLOR` has a pipe written to as a terminal.
+"""
 
 from __future__ import annotations
 
 import codecs
 import json
+import os
 import sys
 from collections.abc import Iterable
 
 import click
 
-from waterclock.cli.tables import visible
+from waterclock.cli.tables import Part, Table, lines, visible
 from waterclock.kit.text.escaping import escaped
 
 
@@ -25,13 +30,29 @@ def _for_terminal(answer: bytes) -> str:
     return "".join([sign if sign.isascii() else json.dumps(sign)[1:-1] for sign in text])
 
 
-def tell(line: str) -> None:
-    click.echo(visible(line))
+def tell(line: str, colour: str | None = None) -> None:
+    shown = visible(line)
+    if colour is None or not coloured():
+        click.echo(shown)
+    else:
+        click.echo(click.style(shown, fg=colour), color=True)
 
 
-def say(lines: Iterable[str]) -> None:
-    for line in lines:
-        tell(line)
+def say(parts: Iterable[Part]) -> None:
+    for part in parts:
+        if isinstance(part, str) or not (as_at_terminal() and _drawn(part)):
+            for line in lines([part]):
+                tell(line)
+
+
+def _drawn(table: Table) -> bool:
+    """Whether it could be drawn: the library is installed without what does it, too."""
+    try:
+        from waterclock.cli.display import drawn  # noqa: PLC0415 - takes 60 ms
+    except ModuleNotFoundError:
+        return False
+    click.echo(drawn(table, sys.stdout), color=True)
+    return True
 
 
 def complain(text: str) -> None:
@@ -41,3 +62,12 @@ def complain(text: str) -> None:
 
 def at_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison] - if closed
+
+
+def as_at_terminal() -> bool:
+    """Whether to write as at a terminal, be it one or not."""
+    return at_terminal() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def coloured() -> bool:
+    return as_at_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import click
 import msgspec
@@ -28,17 +28,67 @@ def _shown(sign: str) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Iterator[str]:
-    """The lines of a table; what has no value is a dash."""
-    cells = [list(heads), *([cell or "-" for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
-    for row in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+class Table(msgspec.Struct, frozen=True):
+    """Cells in columns; without `heads` a list of names and values.
+
+    At a terminal the columns `wraps` break their text, and those of `spare` are left out, the first of them first,
+    where the others would not fit. Iterated over, it is its lines as a program reads them: a row a line at any width.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    wraps: Collection[str] = ()
+    spare: Sequence[str] = ()
+
+    def __iter__(self) -> Iterator[str]:
+        cells = [[_in_a_line(cell) for cell in row] for row in (self.heads, *self.rows) if row]
+        widths = [max(map(cells_of, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            yield "  ".join(
+                cell + " " * (width - cells_of(cell)) for cell, width in zip(row, widths, strict=True)
+            ).rstrip()
 
 
-def facts(known: Mapping[str, Any]) -> Iterator[str]:
+Part: TypeAlias = str | Table
+"""A line, or lines that belong together."""
+
+
+def table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str | None]],
+    *,
+    wraps: Collection[str] = (),
+    spare: Sequence[str] = (),
+) -> Table:
+    """As `Table`; what has no value is a dash."""
+    return Table(heads, [[cell or "-" for cell in row] for row in rows], wraps, spare)
+
+
+def lines(parts: Iterable[Part]) -> Iterator[str]:
+    """Lines as a program reads them."""
+    for part in parts:
+        yield from (part,) if isinstance(part, str) else part
+
+
+def facts(known: Mapping[str, Any]) -> Table:
     """Names and values, one a line; what has no value is left out, what is no text is JSON."""
-    told = {name: value for name, value in known.items() if value is not None}
-    width = max((len(name) for name in told), default=0)
-    for name, value in told.items():
-        yield f"{name.ljust(width)}  {value if isinstance(value, str) else msgspec.json.encode(value).decode()}"
+    told = ((name, value) for name, value in known.items() if value is not None)
+    return Table(
+        (),
+        [(name, value if isinstance(value, str) else msgspec.json.encode(value).decode()) for name, value in told],
+    )
+
+
+def cells_of(text: str) -> int:
+    """How many cells of a terminal it takes: signs of East Asia and emoji take two, accents that combine none."""
+    if text.isascii():
+        return len(text)
+    try:
+        from rich.cells import cell_len  # noqa: PLC0415 - 15 ms, and of the extra `client`
+    except ModuleNotFoundError:
+        return len(text)
+    return cell_len(text)
+
+
+def _in_a_line(cell: str) -> str:
+    return " ".join(cell.split("\n"))

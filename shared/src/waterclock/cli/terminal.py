@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from waterclock.cli.output import put_json, say
+from waterclock.cli.tables import Part
 from waterclock.client.errors import (
     Ambiguous,
     ApiError,
@@ -112,7 +113,7 @@ def unlocked(error: Unauthenticated | Forbidden) -> str:
     return f"{error} ({PREFIX}API_KEY)"
 
 
-def show(client: Client, call: Call[T], told: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
+def show(client: Client, call: Call[T], told: Callable[[T], Iterable[Part]], *, as_json: bool) -> None:
     """Print an answer as it is, or in the lines that tell it."""
     if as_json:
         put_json(client.fetch(call))

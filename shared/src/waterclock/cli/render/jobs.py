@@ -10,7 +10,7 @@ import msgspec
 from waterclock.cli.job_files import default_of
 from waterclock.cli.render.events import words
 from waterclock.cli.render.runs import rows
-from waterclock.cli.tables import facts, table
+from waterclock.cli.tables import Part, facts, table
 from waterclock.cli.terminal import more
 from waterclock.client.models import Detail, History, Job, Page
 from waterclock.model.definition import Definition
@@ -21,11 +21,11 @@ _SHOWN = frozenset({"jobName", "jobGroup", "invokeTarget", "invokeParams", "cron
 _LAST_RUNS = 5
 
 
-def listed(page: Page[Job]) -> Iterator[str]:
+def listed(page: Page[Job]) -> Iterator[Part]:
     if not page.items:
         yield "No job fits."
         return
-    yield from table(
+    yield table(
         ("job", "status", "executes", "schedule", "next instant", "last run", "queue", "id"),
         [
             (
@@ -40,6 +40,8 @@ def listed(page: Page[Job]) -> Iterator[str]:
             )
             for one in page.items
         ],
+        wraps={"job", "schedule", "last run"},
+        spare=("id", "queue", "executes"),
     )
     yield from more(page)
 
@@ -51,9 +53,9 @@ def _last_run(one: Job) -> str | None:
     return one.last_run.status if wait is None else f"{one.last_run.status} (no worker has {wait.executor})"
 
 
-def changed(one: Job) -> Iterator[str]:
+def changed(one: Job) -> Iterator[Part]:
     """A job as it is now, and what is to be known of it."""
-    yield from facts(
+    yield facts(
         {
             "job": named(one),
             "id": one.id,
@@ -75,7 +77,7 @@ def changed(one: Job) -> Iterator[str]:
         yield from (f"  {' '.join(filter(None, (note.pointer, note.message)))}" for note in one.notes)
 
 
-def detail(found: Detail) -> Iterator[str]:
+def detail(found: Detail) -> Iterator[Part]:
     """A job with its next instants and its last runs."""
     yield from changed(found.job)
     if found.next_fires:
@@ -87,11 +89,13 @@ def detail(found: Detail) -> Iterator[str]:
         yield from rows(found.runs[:_LAST_RUNS])
 
 
-def events(page: History) -> Iterator[str]:
+def events(page: History) -> Iterator[Part]:
     if page.items:
-        yield from table(
+        yield table(
             ("at", "event", "by", "what"),
             [(_text(one, "at"), _text(one, "type"), _text(one, "actor"), _what(one)) for one in page.items],
+            wraps={"what"},
+            spare=("by",),
         )
     elif page.next_cursor is None:
         yield "Nothing happened that fits."

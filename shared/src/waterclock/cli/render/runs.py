@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waterclock.cli.render.events import took
-from waterclock.cli.tables import facts, table
+from waterclock.cli.tables import Part, facts, table
 from waterclock.cli.terminal import more
 from waterclock.client.models import Run, Runs
 
 
-def told(page: Runs) -> Iterator[str]:
+def told(page: Runs) -> Iterator[Part]:
     if not page.items:
         yield "No run fits."
         return
@@ -18,11 +18,11 @@ def told(page: Runs) -> Iterator[str]:
     yield from more(page)
 
 
-def rows(runs: tuple[Run, ...]) -> Iterator[str]:
+def rows(runs: tuple[Run, ...]) -> Iterator[Part]:
     """A run a line; what runs wait for is a column only where one of them does."""
     heads = ("run", "job", "trigger", "status", "requested", "took", "attempt", "worker")
     waiting = any(one.waits_for is not None for one in runs)
-    yield from table(
+    yield table(
         (*heads, "waits for") if waiting else heads,
         [
             (
@@ -38,6 +38,8 @@ def rows(runs: tuple[Run, ...]) -> Iterator[str]:
             )
             for one in runs
         ],
+        wraps={"job", "waits for"},
+        spare=("worker", "attempt", "trigger", "took"),
     )
 
 
@@ -48,13 +50,13 @@ def awaited(one: Run) -> str | None:
     return f"a worker of queue {one.queue} with {one.waits_for.executor}, since {one.waits_for.since}"
 
 
-def whole(one: Run) -> Iterator[str]:
+def whole(one: Run) -> Iterator[Part]:
     """A run, its attempts and steps."""
     error = None if one.error is None else f"{one.error.type}: {one.error.message}"
     unreadable = None
     if one.unreadable is not None:
         unreadable = f"how it ended, at {one.unreadable.position}, cannot be read: {one.unreadable.reason}"
-    yield from facts(
+    yield facts(
         {
             "run": one.id,
             "job": one.named,
@@ -82,7 +84,7 @@ def whole(one: Run) -> Iterator[str]:
     )
     if one.attempts:
         yield ""
-        yield from table(
+        yield table(
             ("attempt", "worker", "started", "finished", "outcome", "error"),
             [
                 (
@@ -95,10 +97,14 @@ def whole(one: Run) -> Iterator[str]:
                 )
                 for each in one.attempts
             ],
+            wraps={"error"},
+            spare=("finished", "worker"),
         )
     if one.steps:
         yield ""
-        yield from table(
+        yield table(
             ("step", "name", "status", "started", "finished"),
             [(str(each.number), each.name, each.status, each.started_at, each.finished_at) for each in one.steps],
+            wraps={"name"},
+            spare=("finished",),
         )

@@ -11,9 +11,8 @@ import msgspec
 
 from waterclock.cli.job_files import OWNER, File, read_file, write_file
 from waterclock.cli.job_plan import Change, Plan, definition_of, flaws_of, planned
-from waterclock.cli.output import at_terminal, complain, put_json
+from waterclock.cli.output import at_terminal, complain, put_json, tell
 from waterclock.cli.render.plan import COLOURS, told
-from waterclock.cli.tables import visible
 from waterclock.cli.terminal import JOB, NO, NotAsked, speaking
 from waterclock.cli.yaml_values import BYTES_MOST, BadFile
 from waterclock.client import endpoints
@@ -182,7 +181,7 @@ def _show(found: Plan, *, as_json: bool) -> None:
         put_json(msgspec.json.encode(found))
         return
     for line in told(found):
-        click.secho(visible(line), fg=COLOURS.get(line[:1]))
+        tell(line, COLOURS.get(line[:1]))
 
 
 def _carry_out(client: Client, change: Change, *, allow_unknown: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from waterclock.cli.tables import table
+from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import JOB, json_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
@@ -42,14 +42,14 @@ def backfill(
     show(client, call, told, as_json=as_json)
 
 
-def told(found: Backfill) -> Iterator[str]:
+def told(found: Backfill) -> Iterator[Part]:
     """The backfill in lines."""
     if found.items and found.dry_run:
         rows = [(item.instant, item.fate, item.ready_at or "at once") for item in found.items]
-        yield from table(("instant", "was", "would start"), rows)
+        yield table(("instant", "was", "would start"), rows)
     elif found.items:
         rows = [(item.instant, item.run_id, item.state, item.ready_at or "at once") for item in found.items]
-        yield from table(("instant", "run", "state", "starts"), rows)
+        yield table(("instant", "run", "state", "starts"), rows)
     yield from found.notes
     runs = f"{found.runs} of {found.instants} instants"
     if found.dry_run:

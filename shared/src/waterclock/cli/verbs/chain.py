@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 
 from waterclock.cli.output import put_json, say
-from waterclock.cli.tables import table
+from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import NO, NotAsked
 from waterclock.kit.settings import SettingsError, read
 from waterclock.model.positions import Position, parse_position
@@ -57,10 +57,10 @@ def anchors_of(texts: Sequence[str]) -> Mapping[Position, str]:
     return noted
 
 
-def told(found: Sequence[Chained], *, ok: bool) -> Iterator[str]:
+def told(found: Sequence[Chained], *, ok: bool) -> Iterator[Part]:
     """The proof in lines."""
     heads = ("partition", "covers after", "through", "entries", "not kept", "blocks")
-    yield from table(
+    yield table(
         heads,
         [
             (

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from waterclock.cli.output import put_json, say
-from waterclock.cli.tables import table
+from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import NO, cursor_option, json_option, limit_option, more, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.exchange import decode
@@ -67,12 +67,12 @@ def requeue(client: Client, *, runs: bool, executed: bool, as_json: bool) -> Non
         raise click.exceptions.Exit(NO)
 
 
-def told(page: Page[DroppedEvent]) -> Iterator[str]:
+def told(page: Page[DroppedEvent]) -> Iterator[Part]:
     rows = [
         (one.event.get("id"), one.event.get("type"), _about(one.event), one.event.get("at"), str(one.fork))
         for one in page.items
     ]
-    yield from table(("event", "type", "of", "at", "dropped in epoch"), rows)
+    yield table(("event", "type", "of", "at", "dropped in epoch"), rows, spare=("dropped in epoch", "of"))
     yield from more(page)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from waterclock.cli.tables import table
+from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import JOB, cursor_option, json_option, more, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
@@ -38,10 +38,12 @@ def explain(
     show(client, call, told, as_json=as_json)
 
 
-def told(page: Explanations) -> Iterator[str]:
+def told(page: Explanations) -> Iterator[Part]:
     """A page of explanations in lines."""
     if not page.items:
         yield "The job names no instant there."
         return
-    yield from table(("instant", "fate", "why"), [(item.instant, item.fate, item.text) for item in page.items])
+    yield table(
+        ("instant", "fate", "why"), [(item.instant, item.fate, item.text) for item in page.items], wraps={"why"}
+    )
     yield from more(page)

@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from waterclock.cli.output import put_json, say
-from waterclock.cli.tables import table
+from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import JOB, NO, NotAsked, json_option, speaking
 from waterclock.client import endpoints
 from waterclock.client.errors import Refused
@@ -70,11 +70,11 @@ def prove_chain(anchors: tuple[str, ...], *, as_json: bool) -> None:
     prove(anchors, as_json=as_json)
 
 
-def told(proof: Proof) -> Iterator[str]:
+def told(proof: Proof) -> Iterator[Part]:
     """The proof in lines."""
     counts = ("jobs", "instants", "fired", "skipped", "coalesced", "pending")
     yield f"{proof.from_} to {proof.to}"
-    yield from table(counts, [[str(getattr(proof, name)) for name in counts]])
+    yield table(counts, [[str(getattr(proof, name)) for name in counts]])
     if proof.oldest_pending is not None:
         yield f"pending: the oldest was due at {proof.oldest_pending} and is not decided yet"
     if proof.tzdata_changed:
@@ -85,7 +85,7 @@ def told(proof: Proof) -> Iterator[str]:
         yield "ok: each instant has one decision, and each decision its instant"
         return
     kinds = (("hole", proof.holes), ("double", proof.doubles), ("stray", proof.strays))
-    yield from table(
+    yield table(
         ("breach", "job", "after", "through", "instants", "position"),
         [
             (kind, breach.job_id, breach.after, breach.through, str(breach.instants), breach.position)

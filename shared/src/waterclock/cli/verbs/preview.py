@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from waterclock.cli.tables import table
+from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import JOB, json_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
@@ -51,11 +51,11 @@ def preview(
     show(client, call, told, as_json=as_json)
 
 
-def told(found: Preview) -> Iterator[str]:
+def told(found: Preview) -> Iterator[Part]:
     """The schedule in lines; what is left out stands among the rest, in its place."""
     yield found.words
     rows = [(item.at, item.local, item.note) for item in found.items]
     rows += [(item.at, item.local, f"left out: {item.note}") for item in found.left_out]
     if rows:
-        yield from table(("instant", "local time", "note"), sorted(rows, key=lambda row: row[0]))
+        yield table(("instant", "local time", "note"), sorted(rows, key=lambda row: row[0]), wraps={"note"})
     yield from found.notes

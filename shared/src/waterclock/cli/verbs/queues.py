@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from waterclock.cli.render.events import took
-from waterclock.cli.tables import table
+from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import json_option, key_option, reason_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
@@ -59,8 +59,8 @@ def resume(client: Client, name: str, reason: str | None, key: str | None, *, as
     show(client, endpoints.resume_queue(name, reason=reason, key=key), state, as_json=as_json)
 
 
-def told(page: Page[Queue]) -> Iterator[str]:
-    yield from table(
+def told(page: Page[Queue]) -> Iterator[Part]:
+    yield table(
         (
             *("queue", "weight", "state", "waiting", "aside", "oldest", "delayed", "blocked", "running", "demand"),
             *("starts/min", "ends/min"),
@@ -82,6 +82,7 @@ def told(page: Page[Queue]) -> Iterator[str]:
             )
             for one in page.items
         ],
+        spare=("ends/min", "starts/min", "weight", "aside", "blocked", "demand"),
     )
 
 

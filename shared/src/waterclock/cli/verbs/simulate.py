@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from waterclock.cli.tables import table
+from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import JOB, json_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
@@ -29,11 +29,11 @@ def simulate(client: Client, job: str, from_: str, to: str, limit: int, *, runni
     show(client, call, told, as_json=as_json)
 
 
-def told(found: Simulation) -> Iterator[str]:
+def told(found: Simulation) -> Iterator[Part]:
     """The outage in lines: the policies side by side, then the runs of the job's own."""
     yield from found.assumed
     counts = ("instants", "fired", "skipped", "coalesced")
-    yield from table(
+    yield table(
         ("misfire policy", *counts, "first run", "last run"),
         [
             [
@@ -45,18 +45,20 @@ def told(found: Simulation) -> Iterator[str]:
             ]
             for one in found.policies
         ],
+        wraps={"misfire policy"},
+        spare=("last run", "first run"),
     )
     for one in found.policies:
         if one.misfire_policy == found.misfire_policy:
             yield from _listed(one)
 
 
-def _listed(one: Simulated) -> Iterator[str]:
+def _listed(one: Simulated) -> Iterator[Part]:
     if one.runs:
         rows = [(run.nominal_at, run.trigger, run.ready_at or "at once", run.waiting_on) for run in one.runs]
-        yield from table(("run for", "trigger", "starts", "waits behind"), rows)
+        yield table(("run for", "trigger", "starts", "waits behind"), rows)
     if one.unfired:
         rows = [(part.first, part.last, str(part.count), part.fate, part.text) for part in one.unfired]
-        yield from table(("from", "to", "instants", "fate", "why"), rows)
+        yield table(("from", "to", "instants", "fate", "why"), rows, wraps={"why"})
     if one.truncated:
         yield f"There are more than {max(len(one.runs), len(one.unfired))}: --limit lists up to 1000."

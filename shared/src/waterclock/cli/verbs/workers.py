@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from waterclock.cli.output import say
-from waterclock.cli.tables import table
+from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import (
     cursor_option,
     json_option,
@@ -51,8 +51,8 @@ def executors(client: Client, *, as_json: bool) -> None:
         say(told_executors(client.each(call)))
 
 
-def told_workers(page: Page[Worker]) -> Iterator[str]:
-    yield from table(
+def told_workers(page: Page[Worker]) -> Iterator[Part]:
+    yield table(
         ("worker", "status", "running", "queues", "executors", "started", "heard", "left", "session"),
         [
             (
@@ -68,12 +68,14 @@ def told_workers(page: Page[Worker]) -> Iterator[str]:
             )
             for one in page.items
         ],
+        wraps={"queues", "executors"},
+        spare=("session", "left", "started", "heard"),
     )
     yield from more(page)
 
 
-def told_executors(executors: Iterable[Executor]) -> Iterator[str]:
-    yield from table(
+def told_executors(executors: Iterable[Executor]) -> Iterator[Part]:
+    yield table(
         ("executor", "also", "workers", "parameters", "what"),
         [
             (
@@ -85,6 +87,8 @@ def told_executors(executors: Iterable[Executor]) -> Iterator[str]:
             )
             for one in executors
         ],
+        wraps={"also", "workers", "parameters", "what"},
+        spare=("also", "parameters"),
     )
 
 
