@@ -14,13 +14,18 @@ from tests.integration.api.deciding import Story
 from tests.integration.api.rig import served
 
 
+def brief(at: str) -> str:
+    """A moment as verbs show it in UTC."""
+    return at.replace(".000Z", "Z")
+
+
 class Terminal:
     def __init__(self, url: str) -> None:
         self._url = url
 
     async def run(self, verb: click.Command, *arguments: str) -> Result:
         """A verb, in a thread: the API is served by this loop."""
-        runner = CliRunner(env={"WATERCLOCK_API_URL": self._url})
+        runner = CliRunner(env={"WATERCLOCK_API_URL": self._url, "TZ": "UTC"})
         return await asyncio.to_thread(runner.invoke, verb, list(arguments))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import hypothesis
 import msgspec
+import pytest
 from hypothesis import strategies as st
 
 from waterclock.cli.job_files import OWNER, File, Wanted
@@ -170,14 +171,15 @@ def test_a_new_job_with_h_is_told_by_an_example() -> None:
     assert fires.example
 
 
-def test_the_plan_is_told_in_signs_members_and_a_sum() -> None:
+def test_the_plan_is_told_in_signs_members_and_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
     known = [job(owner="o"), job(changed(job_name="old"), owner="o")]
     plan = planned(file(changed(queue="low"), changed(job_name="new"), owner="o"), known, now=NOW, prune=True)
     lines = list(told(plan))
     signed = ["~ sea/tide  change", "+ sea/new  create", "- sea/old  delete"]
     assert [line for line in lines if line.startswith(("+", "~", "-"))] == signed
     assert '    /queue  "default" → "low"' in lines
-    assert lines[-3].startswith("    fires of the next 30 days: 30 now, 0 then; 30 vanish: 2026-11-24T04:00:00.000Z, ")
+    assert lines[-3].startswith("    fires of the next 30 days: 30 now, 0 then; 30 vanish: 2026-11-24T04:00:00Z, ")
     assert lines[-1] == summed(plan) == "1 to create, 1 to change, 1 to delete, 0 as wanted"
 
 

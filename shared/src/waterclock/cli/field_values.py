@@ -8,10 +8,12 @@ from typing import Any
 import click
 import msgspec
 
+from waterclock.cli.moments import moment, seconds
 from waterclock.model.definition import Definition
 from waterclock.model.words import CODED, code_of
 from waterclock.wire.doubles import doubles, may_have_doubles
 
+_MOMENTS = frozenset({"startAt", "endAt", "runAt"})
 _KINDS = {field.encode_name: field.type for field in msgspec.structs.fields(Definition)}
 
 
@@ -63,13 +65,18 @@ def merged(options: Mapping[str, Any], assigned: Mapping[str, Any]) -> dict[str,
 
 
 def duration(text: str | None) -> float | str | None:
-    """A number of seconds as one; anything else as it is, for the API to read."""
-    return float(text) if text is not None and text.isascii() and text.replace(".", "", 1).isdigit() else text
+    """A number of seconds, or a span such as `1h30m`, as one; anything else as it is, for the API to read."""
+    if text is None or (text.isascii() and text.replace(".", "", 1).isdigit()):
+        return None if text is None else float(text)
+    found = seconds(text)
+    return text if found is None else found
 
 
 def _value(name: str, text: str) -> Any:
     """As the field's type wants it; what does not fit goes as it is, for the API to say so."""
     kind = _KINDS.get(name)
+    if name in _MOMENTS and text != "null":
+        return _moment(text)
     if kind is None:
         return text
     if text == "null":
@@ -80,6 +87,13 @@ def _value(name: str, text: str) -> Any:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
         return _json_or_text(text)
+
+
+def _moment(text: str) -> str:
+    try:
+        return moment(text, ahead=True)
+    except ValueError:
+        return text
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import click
 import msgspec
 
+from waterclock.cli.moments import moment, use_zone, zone_named
 from waterclock.cli.output import put_json, say
 from waterclock.cli.tables import Part
 from waterclock.client.errors import (
@@ -29,6 +30,7 @@ from waterclock.kit.settings import PREFIX, SettingsError, read, reading
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 NO = 1
 """Exit code where the API was asked, and the answer is no: it refused, or a run did not succeed."""
@@ -149,6 +151,67 @@ class JobName(click.ParamType[str]):
         return value
 
 
+class Option(Protocol):
+    """Puts an option to a verb."""
+
+    def __call__(self, verb: F, /) -> F: ...
+
+
+class Moment(click.ParamType[str]):
+    """As `moments.moment` reads it."""
+
+    name = "time"
+
+    def __init__(self, *, end: bool = False, ahead: bool = False) -> None:
+        self._end, self._ahead = end, ahead
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return moment(str(value), end=self._end, ahead=self._ahead)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+
+
+def _zone(ctx: click.Context, _param: click.Parameter, name: str | None) -> None:
+    if name is None:
+        return
+    try:
+        use_zone(ctx, zone_named(name))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def times(verb: F) -> F:
+    """Options that say in which zone moments are read and shown."""
+    in_zone = click.option(
+        "--zone",
+        metavar="ZONE",
+        is_eager=True,
+        expose_value=False,
+        callback=_zone,
+        help="Read and show times in this zone; by default in this machine's, or that of TZ.",
+    )
+    return in_zone(utc_option(verb))
+
+
+def moments(*names: str, wanted: str, end: bool = False, ahead: bool = False, required: bool = False) -> Option:
+    """An option that takes a moment."""
+    kind = Moment(end=end, ahead=ahead)
+    return click.option(*names, metavar="TIME", type=kind, required=required, help=wanted)
+
+
+def since(wanted: str, *, required: bool = False) -> Option:
+    how = f"{wanted} Such as 1h, yesterday, '2026-11-28 03:00' or RFC 3339."
+    return moments("--from", "--since", "from_", wanted=how, required=required)
+
+
+def until(wanted: str, *, required: bool = False) -> Option:
+    return moments("--to", "--until", "to", wanted=wanted, end=True, required=required)
+
+
+utc_option = click.option(
+    "--utc", flag_value="UTC", is_eager=True, expose_value=False, callback=_zone, help="Read and show times in UTC."
+)
 JOB = JobName()
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
 limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most.")
@@ -158,7 +221,9 @@ key_option = click.option("--key", help="A name for the command: repeated with t
 param_option = click.option("--param", "given", metavar="NAME=VALUE", multiple=True, help="A parameter; repeatable.")
 params_option = click.option("--params", "whole", metavar="JSON", help="All parameters, as a JSON object.")
 unknown_option = click.option("--allow-unknown", is_flag=True, help="Also an executor that no worker ever announced.")
-delay_option = click.option("--delay", metavar="SECONDS", help="How long after now; ISO 8601 is read too.")
-at_option = click.option("--at", "run_at", metavar="MOMENT", help="When, RFC 3339.")
+delay_option = click.option("--delay", metavar="DURATION", help="How long after now: seconds, 1h30m, or ISO 8601.")
+at_option = moments("--at", "run_at", wanted="When: 1h is in an hour, 03:00 the next, or a date and time.", ahead=True)
 wait_option = click.option("--wait", is_flag=True, help="Wait for its end; exit code 1 if it does not succeed.")
 follow_option = click.option("--follow", is_flag=True, help="Follow it to its end; exit code 1 if it does not succeed.")
+job_argument = click.argument("job", metavar="JOB", type=JOB)
+version_option = click.option("--version", type=int, help="Only if the job still has this version.")

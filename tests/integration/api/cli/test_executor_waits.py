@@ -7,7 +7,7 @@ import pytest
 from tests.integration.api.cli.test_verbs_of_jobs import read, typed
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import NOOP, SLEEP
-from tests.integration.api.terminal import told
+from tests.integration.api.terminal import brief, told
 from waterclock_api.validation import live_executors
 
 
@@ -38,7 +38,7 @@ async def test_verbs_of_runs_and_jobs_say_what_a_run_waits_for(rig: MakeRig) -> 
         assert shown["waitsFor"] == {"executor": "demo.noop", "since": since}
         assert since > shown["requestedAt"]
         said = dict(line.split("  ", 1) for line in (await typed(terminal, "run", "show", run_id)).output.splitlines())
-        assert said["waits for"].strip() == f"a worker of queue default with demo.noop, since {since}"
+        assert said["waits for"].strip() == f"a worker of queue default with demo.noop, since {brief(since)}"
         assert "a worker with demo.noop" in (await typed(terminal, "job", "show", "DEFAULT/nightly")).output
         assert " queued (no worker has demo.noop)  " in (await typed(terminal, "job", "list")).output
         asked = await typed(terminal, "job", "trigger", "DEFAULT/nightly", "--overlap", "buffer_one")

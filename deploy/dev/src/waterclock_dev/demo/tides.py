@@ -3,6 +3,7 @@
 from contextlib import aclosing
 from typing import Any
 
+from waterclock.cli.moments import shown
 from waterclock.client import AsyncClient, Event, endpoints
 from waterclock.client.models import Job
 from waterclock.model.outcomes import STATUS_OF_TAG
@@ -85,7 +86,7 @@ async def _prove(api: AsyncClient, job: Job, last: str, screen: Screen) -> None:
         if one.run_id is not None:
             run = await api.wait(one.run_id)
             status, took = run.status, f"{run.duration_ms} ms"
-        rows.append([one.instant, one.fate, one.run_id or "", status, took])
+        rows.append([shown(one.instant) or one.instant, one.fate, one.run_id or "", status, took])
         if one.fate == "fired" and status != "succeeded":
             raise DemoFailed(f"run {one.run_id} is {status}")
     screen.table(["instant", "decision", "run", "status", "took"], rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from waterclock.cli.moments import shown
 from waterclock.client.sse import Event
 
 BAR = 10  # signs
@@ -17,9 +18,8 @@ _ENDS = {
 }
 
 
-def told(event: Event, *, whose: bool) -> Iterator[str]:
-    """The lines of an event; with `whose`, each begins with the run or the job that it is about."""
-    at = str(event.data.get("at", "-" * 24))[11:23]
+def told(event: Event, *, whose: bool, at: str) -> Iterator[str]:
+    """The lines of an event, each with its time; with `whose` also with the run or the job that it is about."""
     about = f"{event.run_id or event.job_id or event.data.get('queue') or '-'}  " if whose else ""
     for line in words(event.kind, event.data):
         yield f"{at}  {about}{line}"
@@ -29,14 +29,15 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
     """What happened, without when and to whom."""
     match kind:
         case "run.requested":
-            nominal, behind, ready = data.get("nominalAt"), data.get("waitingOn"), data.get("readyAt")
+            nominal, behind, ready = shown(data.get("nominalAt")), data.get("waitingOn"), shown(data.get("readyAt"))
             what = f"fired for {nominal}" if nominal else f"requested ({data.get('trigger')})"
             why = f", to start at {ready}" if ready else ""
             yield what + (f", to wait behind run {behind}" if behind else why)
         case "run.started":
             yield f"started by {data.get('worker')}, attempt {data.get('attempt')}"
         case "run.retryScheduled":
-            yield f"attempt {data.get('attempt')} {data.get('outcome', 'failed')}; another at {data.get('readyAt')}"
+            again = shown(data.get("readyAt"))
+            yield f"attempt {data.get('attempt')} {data.get('outcome', 'failed')}; another at {again}"
         case "run.lost":
             yield f"attempt {data.get('attempt')} lost: {data.get('reason')}"
         case "step.started":
@@ -48,9 +49,9 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
         case "step.finished":
             yield f"{'✓' if data.get('status') == 'succeeded' else '✗'} step {data.get('number')} {data.get('status')}"
         case "fire.skipped":
-            yield f"skipped {data.get('count')} until {data.get('last')}: {data.get('reason')}"
+            yield f"skipped {data.get('count')} until {shown(data.get('last'))}: {data.get('reason')}"
         case "fire.coalesced":
-            yield f"folded {data.get('count')} until {data.get('last')} into {data.get('into')}"
+            yield f"folded {data.get('count')} until {shown(data.get('last'))} into {data.get('into')}"
         case "log.truncated":
             yield f"events after {data.get('endedAt') or 'the start'} are lost, through {data.get('knownThrough')}"
         case "gap":

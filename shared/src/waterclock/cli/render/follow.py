@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from typing import cast
 
 import click
 import msgspec
 
+from waterclock.cli.moments import shown
 from waterclock.cli.output import put_json, say
 from waterclock.cli.render.events import because, told
 from waterclock.cli.tables import visible
@@ -19,6 +21,7 @@ from waterclock.client.models import Run
 from waterclock.client.request import Stream
 from waterclock.client.sse import END, Event
 
+_UNKNOWN = "-" * len("2026-11-28T03:00:00.000Z")
 _PROGRESS = "step.progress"
 
 
@@ -30,6 +33,7 @@ class Lines:
         self._as_json = as_json
         self._live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self._passing = False  # whether the line above may be written over
+        self._day = ""
 
     def write(self, event: Event) -> None:
         if self._as_json:
@@ -38,10 +42,21 @@ class Lines:
         passing = event.kind == _PROGRESS
         if passing and not self._live:
             return
-        for line in told(event, whose=self._whose):
+        for line in told(event, whose=self._whose, at=self._at(event)):
             over = "\x1b[1A\x1b[2K" if passing and self._passing else ""
             click.echo(over + visible(line))
             self._passing = passing
+
+    def _at(self, event: Event) -> str:
+        """When it was; on a terminal the time of the day, below a line that says which day, in which zone."""
+        at = shown(cast("str | None", event.data.get("at")), exact=True) or _UNKNOWN
+        if not self._live or at == _UNKNOWN:
+            return at
+        day = f"{at[:10]}, times in UTC{at[23:].removesuffix('Z')}"
+        if day != self._day:
+            click.echo(day)
+            self._day, self._passing = day, False
+        return at[11:23]
 
 
 def watch(client: Client, stream: Stream, write: Callable[[Event], None]) -> str | None:

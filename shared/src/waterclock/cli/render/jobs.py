@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from waterclock.cli.job_files import default_of
+from waterclock.cli.moments import retold, shown
 from waterclock.cli.render.events import words
 from waterclock.cli.render.runs import rows
 from waterclock.cli.tables import Part, facts, table
@@ -33,7 +34,7 @@ def listed(page: Page[Job]) -> Iterator[Part]:
                 status(one),
                 one.invoke_target,
                 schedule(one),
-                one.next_fire_at,
+                shown(one.next_fire_at),
                 _last_run(one),
                 one.queue,
                 one.id,
@@ -64,17 +65,17 @@ def changed(one: Job) -> Iterator[Part]:
             "executes": one.invoke_target,
             "parameters": one.invoke_params or None,
             "schedule": schedule(one),
-            "next instant": one.next_fire_at,
+            "next instant": shown(one.next_fire_at),
             **special(one),
             **bounds(one),
-            "created": one.created_at,
-            "changed": one.updated_at,
+            "created": shown(one.created_at, exact=True),
+            "changed": shown(one.updated_at, exact=True),
         }
     )
     if one.notes:
         yield ""
         yield "notes"
-        yield from (f"  {' '.join(filter(None, (note.pointer, note.message)))}" for note in one.notes)
+        yield from (f"  {' '.join(filter(None, (note.pointer, retold(note.message))))}" for note in one.notes)
 
 
 def detail(found: Detail) -> Iterator[Part]:
@@ -83,7 +84,7 @@ def detail(found: Detail) -> Iterator[Part]:
     if found.next_fires:
         yield ""
         yield "next instants"
-        yield from (f"  {instant}" for instant in found.next_fires)
+        yield from (f"  {shown(instant)}" for instant in found.next_fires)
     if found.runs:
         yield ""
         yield from rows(found.runs[:_LAST_RUNS])
@@ -93,7 +94,7 @@ def events(page: History) -> Iterator[Part]:
     if page.items:
         yield table(
             ("at", "event", "by", "what"),
-            [(_text(one, "at"), _text(one, "type"), _text(one, "actor"), _what(one)) for one in page.items],
+            [(shown(_text(one, "at"), exact=False), _text(one, "type"), _text(one, "actor"), _what(one)) for one in page.items],
             wraps={"what"},
             spare=("by",),
         )

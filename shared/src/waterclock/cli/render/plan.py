@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from waterclock.cli.job_plan import DAYS, Change, FieldChange, Fires, Plan
+from waterclock.cli.moments import shown
 from waterclock.model.words import worded
 
 SIGNS = {"create": "+", "change": "~", "delete": "-", "foreign": "!", "orphan": "?"}
@@ -64,7 +65,7 @@ def _fires(fires: Fires) -> str:
     said = "; ".join(part for part in parts if part) or "none appear, none vanish"
     whole = f"fires of the next {DAYS} days: {fires.before} now, {fires.after} then; {said}"
     if fires.compared != fires.through:
-        whole += f" (compared through {fires.compared})"
+        whole += f" (compared through {shown(fires.compared)})"
     return whole + (" (an example: H and @every follow from the id)" if fires.example else "")
 
 
@@ -72,7 +73,7 @@ def _some(count: int, what: str, examples: tuple[str, ...]) -> str:
     if not count:
         return ""
     more = ", …" if count > len(examples) else ""
-    return f"{count} {what}: {', '.join(examples)}{more}"
+    return f"{count} {what}: {', '.join(shown(each) or each for each in examples)}{more}"
 
 
 def _value(field: FieldChange, value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from waterclock.cli.moments import shown
 from waterclock.cli.render.events import took
 from waterclock.cli.tables import Part, facts, table
 from waterclock.cli.terminal import more
@@ -30,7 +31,7 @@ def rows(runs: tuple[Run, ...]) -> Iterator[Part]:
                 one.named,
                 one.trigger,
                 one.status,
-                one.requested_at,
+                shown(one.requested_at, exact=False),
                 took(one.duration_ms),
                 str(one.attempt or ""),  # `max_attempts` bounds failures alone
                 one.worker,
@@ -47,7 +48,7 @@ def awaited(one: Run) -> str | None:
     """What a run waits for that no live worker can take."""
     if one.waits_for is None:
         return None
-    return f"a worker of queue {one.queue} with {one.waits_for.executor}, since {one.waits_for.since}"
+    return f"a worker of queue {one.queue} with {one.waits_for.executor}, since {shown(one.waits_for.since)}"
 
 
 def whole(one: Run) -> Iterator[Part]:
@@ -64,11 +65,11 @@ def whole(one: Run) -> Iterator[Part]:
             "trigger": one.trigger,
             "status": one.status,
             "queue": one.queue,
-            "instant": one.nominal_at,
-            "requested": one.requested_at,
-            "ready": one.ready_at,
-            "started": one.started_at,
-            "finished": one.finished_at,
+            "instant": shown(one.nominal_at),
+            "requested": shown(one.requested_at, exact=True),
+            "ready": shown(one.ready_at, exact=True),
+            "started": shown(one.started_at, exact=True),
+            "finished": shown(one.finished_at, exact=True),
             "took": took(one.duration_ms),
             "waits behind": one.waiting_on,
             "waits for": awaited(one),
@@ -90,8 +91,8 @@ def whole(one: Run) -> Iterator[Part]:
                 (
                     str(each.number),
                     each.worker,
-                    each.started_at,
-                    each.finished_at,
+                    shown(each.started_at),
+                    shown(each.finished_at),
                     each.outcome,
                     None if each.error is None else each.error.message.partition("\n")[0],
                 )
@@ -104,7 +105,10 @@ def whole(one: Run) -> Iterator[Part]:
         yield ""
         yield table(
             ("step", "name", "status", "started", "finished"),
-            [(str(each.number), each.name, each.status, each.started_at, each.finished_at) for each in one.steps],
+            [
+                (str(each.number), each.name, each.status, shown(each.started_at), shown(each.finished_at))
+                for each in one.steps
+            ],
             wraps={"name"},
             spare=("finished",),
         )

@@ -13,7 +13,7 @@ from waterclock.cli.job_files import OWNER, File, read_file, write_file
 from waterclock.cli.job_plan import Change, Plan, definition_of, flaws_of, planned
 from waterclock.cli.output import at_terminal, complain, put_json, tell
 from waterclock.cli.render.plan import COLOURS, told
-from waterclock.cli.terminal import JOB, NO, NotAsked, speaking
+from waterclock.cli.terminal import JOB, NO, NotAsked, speaking, times
 from waterclock.cli.yaml_values import BYTES_MOST, BadFile
 from waterclock.client import endpoints
 from waterclock.client.errors import (
@@ -44,6 +44,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the plan as 
 @_prune
 @_take_over
 @_json
+@times
 @speaking
 def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bool) -> None:
     """Say what `apply` would do: which jobs and members change, and which fires appear and vanish."""
@@ -56,6 +57,7 @@ def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bo
 @_take_over
 @click.option("--stop", is_flag=True, help="Stop at the first that is refused; by default the others are tried.")
 @click.option("--allow-unknown", is_flag=True, help="Also executors that no worker ever announced.")
+@times
 @speaking
 def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool, allow_unknown: bool) -> None:
     """Make the jobs those of a file. A job that somebody changes meanwhile is not overwritten; exit code 1 says so."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import click
 
+from waterclock.cli.moments import retold, shown
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import JOB, json_option, show, speaking
+from waterclock.cli.terminal import JOB, json_option, show, since, speaking, times, until
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Backfill
@@ -15,14 +16,15 @@ from waterclock.client.models import Backfill
 
 @click.command(short_help="Request runs for the instants of a past range.")
 @click.argument("job", metavar="JOB", type=JOB)
-@click.option("--from", "from_", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")
-@click.option("--to", metavar="MOMENT", required=True, help="RFC 3339, inclusive.")
+@since("Inclusive.", required=True)
+@until("Inclusive.", required=True)
 @click.option("--run", "runs", is_flag=True, help="Request the runs. Without it, only say which they would be.")
 @click.option("--pace", type=click.FloatRange(0, 3600), help="Seconds between the starts. By default the job's.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Runs at most.")
 @click.option("--reason", help="Why; kept with the runs.")
 @click.option("--key", help="A name for the command: who repeats it with the same name requests nothing more.")
 @json_option
+@times
 @speaking
 def backfill(
     client: Client,
@@ -45,12 +47,14 @@ def backfill(
 def told(found: Backfill) -> Iterator[Part]:
     """The backfill in lines."""
     if found.items and found.dry_run:
-        rows = [(item.instant, item.fate, item.ready_at or "at once") for item in found.items]
+        rows = [(shown(item.instant), item.fate, shown(item.ready_at) or "at once") for item in found.items]
         yield table(("instant", "was", "would start"), rows)
     elif found.items:
-        rows = [(item.instant, item.run_id, item.state, item.ready_at or "at once") for item in found.items]
+        rows = [
+            (shown(item.instant), item.run_id, item.state, shown(item.ready_at) or "at once") for item in found.items
+        ]
         yield table(("instant", "run", "state", "starts"), rows)
-    yield from found.notes
+    yield from map(retold, found.notes)
     runs = f"{found.runs} of {found.instants} instants"
     if found.dry_run:
         yield f"{runs} would get a run; nothing was stored: the same with --run requests them"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from waterclock.cli.output import put_json, say
-from waterclock.cli.terminal import JOB
+from waterclock.cli.terminal import JOB, since, until
 from waterclock.client import endpoints
 from waterclock.client.exchange import decode
 from waterclock.client.http import Client
@@ -32,8 +32,8 @@ def filters(*statuses: str) -> Callable[[F], F]:
         click.option("--of-queue", metavar="QUEUE", multiple=True, help="Those of a queue; repeatable."),
         click.option("--status", type=click.Choice(statuses), multiple=True),
         click.option("--label", multiple=True, help="key or key=value; repeatable."),
-        click.option("--from", "from_", metavar="MOMENT", help="Requested then or later; RFC 3339."),
-        click.option("--to", metavar="MOMENT", help="Requested then or before; RFC 3339."),
+        since("Requested then or later."),
+        until("Requested then or before."),
         click.option("--search", metavar="TEXT", help="Part of an id, name, target, reason or error."),
         click.option("--dry-run", is_flag=True, help="Only say which they would be."),
     ]

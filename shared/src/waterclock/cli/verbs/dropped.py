@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from waterclock.cli.moments import shown
 from waterclock.cli.output import put_json, say
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import NO, cursor_option, json_option, limit_option, more, show, speaking
+from waterclock.cli.terminal import NO, cursor_option, json_option, limit_option, more, show, speaking, times
 from waterclock.client import endpoints
 from waterclock.client.exchange import decode
 from waterclock.client.http import Client
@@ -35,6 +36,7 @@ def dropped() -> None:
 @limit_option
 @cursor_option
 @json_option
+@times
 @speaking
 def list_(client: Client, kind: tuple[str, ...], limit: int, cursor: str | None, *, as_json: bool) -> None:
     """List events that only a log knew which another has taken the place of; a repair has dropped and kept them."""
@@ -69,7 +71,7 @@ def requeue(client: Client, *, runs: bool, executed: bool, as_json: bool) -> Non
 
 def told(page: Page[DroppedEvent]) -> Iterator[Part]:
     rows = [
-        (one.event.get("id"), one.event.get("type"), _about(one.event), one.event.get("at"), str(one.fork))
+        (one.event.get("id"), one.event.get("type"), _about(one.event), shown(one.event.get("at")), str(one.fork))
         for one in page.items
     ]
     yield table(("event", "type", "of", "at", "dropped in epoch"), rows, spare=("dropped in epoch", "of"))

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import click
 
+from waterclock.cli.moments import retold, shown
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import JOB, cursor_option, json_option, more, show, speaking
+from waterclock.cli.terminal import JOB, cursor_option, json_option, moments, more, show, since, speaking, times, until
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Explanations
@@ -15,12 +16,13 @@ from waterclock.client.models import Explanations
 
 @click.command(short_help="Say what became of the instants of a job, and why.")
 @click.argument("job", metavar="JOB", type=JOB)
-@click.option("--at", metavar="MOMENT", help="One moment, RFC 3339, be it an instant or not.")
-@click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default a day before --to.")
-@click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive. By default now.")
+@moments("--at", wanted="One moment, be it an instant or not.")
+@since("Inclusive. By default a day before --to.")
+@until("Inclusive. By default now.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Instants at most.")
 @cursor_option
 @json_option
+@times
 @speaking
 def explain(
     client: Client,
@@ -44,6 +46,8 @@ def told(page: Explanations) -> Iterator[Part]:
         yield "The job names no instant there."
         return
     yield table(
-        ("instant", "fate", "why"), [(item.instant, item.fate, item.text) for item in page.items], wraps={"why"}
+        ("instant", "fate", "why"),
+        [(shown(item.instant), item.fate, retold(item.text)) for item in page.items],
+        wraps={"why"},
     )
     yield from more(page)

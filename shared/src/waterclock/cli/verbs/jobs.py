@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
-import msgspec
 
-from waterclock.cli.field_values import assigned, duration, merged, parameters
-from waterclock.cli.job_plan import definition_of
+from waterclock.cli.field_values import duration, parameters
 from waterclock.cli.output import say
 from waterclock.cli.render.jobs import changed, detail, events, listed
 from waterclock.cli.tables import visible
 from waterclock.cli.terminal import (
-    JOB,
-    Failure,
     at_option,
     cursor_option,
     delay_option,
     follow_option,
+    job_argument,
     json_option,
     key_option,
     limit_option,
+    moments,
     param_option,
     params_option,
     reason_option,
     show,
+    since,
     speaking,
-    unknown_option,
+    times,
+    until,
+    version_option,
     wait_option,
 )
+from waterclock.cli.verbs.job_definitions import create, edit
 from waterclock.cli.verbs.runs import asked
 from waterclock.client import endpoints
-from waterclock.client.errors import VersionMismatch
 from waterclock.client.http import Client
-
-_job = click.argument("job", metavar="JOB", type=JOB)
-_set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help="Any member of a job; repeatable.")
-_MISFIRE = "2"  # runOnce, in the code that every API reads
-_version = click.option("--version", type=int, help="Only if the job still has this version.")
 
 
 @click.group(short_help="Jobs: list, show, create, edit, trigger, delete.")
@@ -56,6 +50,7 @@ def job() -> None:
 @limit_option
 @cursor_option
 @json_option
+@times
 @speaking
 def list_(
     client: Client,
@@ -85,9 +80,10 @@ def list_(
 
 
 @job.command("show")
-@_job
-@click.option("--as-of", metavar="MOMENT", help="As it was then, RFC 3339.")
+@job_argument
+@moments("--as-of", wanted="As it was then.")
 @json_option
+@times
 @speaking
 def show_(client: Client, job: str, as_of: str | None, *, as_json: bool) -> None:
     """Show a job: its definition, next instants and last runs."""
@@ -97,101 +93,12 @@ def show_(client: Client, job: str, as_of: str | None, *, as_json: bool) -> None
     show(client, endpoints.get_detail(job), detail, as_json=as_json)
 
 
-@job.command(short_help="Create a job that executes EXECUTOR.")
-@click.argument("name", metavar="GROUP/NAME")
-@click.argument("executor", metavar="EXECUTOR")
-@click.option("--cron", metavar="EXPRESSION", help="When; without it the job runs on demand only.")
-@click.option("--zone", metavar="ZONE", help="IANA name, such as Europe/Berlin.")
-@click.option("--queue")
-@click.option("--disabled", is_flag=True, help="Create it disabled.")
-@param_option
-@params_option
-@_set
-@unknown_option
-@key_option
-@json_option
-@speaking
-def create(
-    client: Client,
-    name: str,
-    executor: str,
-    cron: str | None,
-    zone: str | None,
-    queue: str | None,
-    given: tuple[str, ...],
-    whole: str | None,
-    pairs: tuple[str, ...],
-    key: str | None,
-    *,
-    disabled: bool,
-    allow_unknown: bool,
-    as_json: bool,
-) -> None:
-    """Create a job that executes EXECUTOR.
-
-    Its misfirePolicy is runOnce (one run for all that an outage missed), unless `--set misfirePolicy=skip` or runAll.
-    """
-    group, slash, bare = name.partition("/")
-    body: dict[str, Any] = {"jobName": bare if slash else name, "invokeTarget": executor}
-    body |= {"jobGroup": group} if slash else {}
-    body |= {"status": "1"} if disabled else {}
-    body |= _options(cron=cron, zone=zone, queue=queue, params=parameters(whole, given))
-    body = {"misfirePolicy": _MISFIRE} | merged(body, assigned(pairs))
-    show(client, endpoints.create_job(body, key=key, allow_unknown=allow_unknown), changed, as_json=as_json)
-
-
-@job.command(short_help="Change members of a job, and leave the others.")
-@_job
-@click.option("--cron", metavar="EXPRESSION")
-@click.option("--zone", metavar="ZONE")
-@click.option("--queue")
-@click.option("--unset", metavar="FIELD", multiple=True, help="Back to its default; repeatable.")
-@param_option
-@params_option
-@_set
-@unknown_option
-@_version
-@json_option
-@speaking
-def edit(
-    client: Client,
-    job: str,
-    cron: str | None,
-    zone: str | None,
-    queue: str | None,
-    unset: tuple[str, ...],
-    given: tuple[str, ...],
-    whole: str | None,
-    pairs: tuple[str, ...],
-    version: int | None,
-    *,
-    allow_unknown: bool,
-    as_json: bool,
-) -> None:
-    """Change members of a job, and leave the others as they are; refused if somebody changes it meanwhile."""
-    found = client.send(endpoints.get_job(job))
-    body: dict[str, Any] = msgspec.to_builtins(definition_of(found))
-    params = parameters(whole, given)
-    if whole is None and params is not None:
-        params = body["invokeParams"] | params
-    change = merged(_options(cron=cron, zone=zone, queue=queue, params=params), assigned(pairs))
-    if not change and not unset:
-        raise click.UsageError("nothing to change: give --cron, --zone, --queue, --param, --set or --unset")
-    body = {name: value for name, value in (body | change).items() if name not in unset}
-    if "timezone" in unset:  # which the API would keep
-        body["timezone"] = client.send(endpoints.job_defaults()).default_timezone or "UTC"
-    call = endpoints.replace_job(found.id, body, version=version or found.version, allow_unknown=allow_unknown)
-    try:
-        show(client, call, changed, as_json=as_json)
-    except VersionMismatch as error:
-        raise Failure(f"somebody changed the job, it has version {error.version}: look, and edit it again") from None
-
-
 @job.command()
-@_job
+@job_argument
 @reason_option
-@_version
+@version_option
 @json_option
+@times
 @speaking
 def enable(client: Client, job: str, reason: str | None, version: int | None, *, as_json: bool) -> None:
     """Let the schedule of a job fire from now on."""
@@ -199,10 +106,11 @@ def enable(client: Client, job: str, reason: str | None, version: int | None, *,
 
 
 @job.command(short_help="Let the schedule of a job fire no more.")
-@_job
+@job_argument
 @reason_option
-@_version
+@version_option
 @json_option
+@times
 @speaking
 def disable(client: Client, job: str, reason: str | None, version: int | None, *, as_json: bool) -> None:
     """Let the schedule of a job fire no more; what is queued and has not started is cancelled."""
@@ -210,7 +118,7 @@ def disable(client: Client, job: str, reason: str | None, version: int | None, *
 
 
 @job.command(short_help="Request a run of a job, enabled or not.")
-@_job
+@job_argument
 @click.option("--queue", help="Another queue than the job's.")
 @delay_option
 @at_option
@@ -222,6 +130,7 @@ def disable(client: Client, job: str, reason: str | None, version: int | None, *
 @reason_option
 @key_option
 @json_option
+@times
 @speaking
 def trigger(
     client: Client,
@@ -254,9 +163,9 @@ def trigger(
 
 
 @job.command()
-@_job
+@job_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_version
+@version_option
 @speaking
 def delete(client: Client, job: str, version: int | None, *, yes: bool) -> None:
     """Delete a job; its runs and its history stay readable."""
@@ -268,14 +177,15 @@ def delete(client: Client, job: str, version: int | None, *, yes: bool) -> None:
 
 
 @job.command(short_help="List what happened to a job, newest first.")
-@_job
+@job_argument
 @click.option("--type", "kinds", metavar="TYPE", multiple=True, help="job.changed, or what stands before its dot.")
 @click.option("--actor", metavar="NAME", help="Who did it, with or without the address.")
-@click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive.")
-@click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive.")
+@since("Then or later.")
+@until("Then or before.")
 @limit_option
 @cursor_option
 @json_option
+@times
 @speaking
 def history(
     client: Client,
@@ -294,6 +204,5 @@ def history(
     show(client, call, events, as_json=as_json)
 
 
-def _options(*, cron: str | None, zone: str | None, queue: str | None, params: Any) -> dict[str, Any]:
-    given = {"cronExpression": cron, "timezone": zone, "queue": queue, "invokeParams": params}
-    return {name: value for name, value in given.items() if value is not None}
+for _each in (create, edit):
+    job.add_command(_each)

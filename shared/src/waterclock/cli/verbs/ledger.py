@@ -7,9 +7,10 @@ from importlib import import_module
 
 import click
 
+from waterclock.cli.moments import retold, shown
 from waterclock.cli.output import put_json, say
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import JOB, NO, NotAsked, json_option, speaking
+from waterclock.cli.terminal import JOB, NO, NotAsked, json_option, since, speaking, times, until
 from waterclock.client import endpoints
 from waterclock.client.errors import Refused
 from waterclock.client.exchange import decode
@@ -23,8 +24,8 @@ def ledger() -> None:
 
 
 @ledger.command(short_help="Prove that each instant has one decision.")
-@click.option("--from", "from_", metavar="MOMENT", help="RFC 3339, inclusive. By default an hour before --to.")
-@click.option("--to", metavar="MOMENT", help="RFC 3339, inclusive. By default now.")
+@since("Inclusive. By default an hour before --to.")
+@until("Inclusive. By default now.")
 @click.option(
     "--job", "jobs", metavar="JOB", type=JOB, multiple=True, help="group/name or id, repeatable. By default all jobs."
 )
@@ -33,6 +34,7 @@ def ledger() -> None:
 )
 @click.option("--anchor", "anchors", metavar="POSITION=HEAD", multiple=True, help="With --chain: a head noted before.")
 @json_option
+@times
 @speaking
 def verify(
     client: Client,
@@ -73,14 +75,15 @@ def prove_chain(anchors: tuple[str, ...], *, as_json: bool) -> None:
 def told(proof: Proof) -> Iterator[Part]:
     """The proof in lines."""
     counts = ("jobs", "instants", "fired", "skipped", "coalesced", "pending")
-    yield f"{proof.from_} to {proof.to}"
+    yield f"{shown(proof.from_)} to {shown(proof.to)}"
     yield table(counts, [[str(getattr(proof, name)) for name in counts]])
     if proof.oldest_pending is not None:
-        yield f"pending: the oldest was due at {proof.oldest_pending} and is not decided yet"
+        yield f"pending: the oldest was due at {shown(proof.oldest_pending)} and is not decided yet"
     if proof.tzdata_changed:
         yield f"decided by other zone rules than today's: {', '.join(proof.tzdata_changed)}"
     if proof.forgotten_before is not None:
-        yield f"forgotten: nothing is said of what was decided before {proof.forgotten_before}, which is not kept"
+        kept_from = shown(proof.forgotten_before)
+        yield f"forgotten: nothing is said of what was decided before {kept_from}, which is not kept"
     if proof.ok:
         yield "ok: each instant has one decision, and each decision its instant"
         return
@@ -88,10 +91,10 @@ def told(proof: Proof) -> Iterator[Part]:
     yield table(
         ("breach", "job", "after", "through", "instants", "position"),
         [
-            (kind, breach.job_id, breach.after, breach.through, str(breach.instants), breach.position)
+            (kind, breach.job_id, shown(breach.after), shown(breach.through), str(breach.instants), breach.position)
             for kind, breaches in kinds
             for breach in breaches
         ],
     )
-    yield from sorted({f"{kind}: {breach.text}" for kind, breaches in kinds for breach in breaches})
+    yield from sorted({f"{kind}: {retold(breach.text)}" for kind, breaches in kinds for breach in breaches})
     yield f"NOT ok: {', '.join(f'{len(breaches)} {kind}s' for kind, breaches in kinds)}"

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import click
 
+from waterclock.cli.moments import shown
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import JOB, json_option, show, speaking
+from waterclock.cli.terminal import JOB, json_option, show, since, speaking, utc_option
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Preview
@@ -17,12 +18,13 @@ from waterclock.client.models import Preview
 @click.argument("expression", metavar="EXPRESSION")
 @click.option("--zone", metavar="ZONE", help="IANA name, such as Europe/Berlin; by default that of a new job.")
 @click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Instants.")
-@click.option("--from", "from_", metavar="MOMENT", help="RFC 3339; they are after it. By default now.")
+@since("They are after this. By default now.")
 @click.option("--dialect", type=click.Choice(["unix", "quartz"]), help="How numbered days of the week are meant.")
 @click.option("--dst-gap", type=click.Choice(["shift", "skip"]), default="shift", show_default=True)
 @click.option("--dst-fold", type=click.Choice(["first", "both"]), default="first", show_default=True)
 @click.option("--job", metavar="JOB", type=JOB, help="group/name or id, whose H and phase of @every are meant.")
 @json_option
+@utc_option
 @speaking
 def preview(
     client: Client,
@@ -54,8 +56,9 @@ def preview(
 def told(found: Preview) -> Iterator[Part]:
     """The schedule in lines; what is left out stands among the rest, in its place."""
     yield found.words
-    rows = [(item.at, item.local, item.note) for item in found.items]
-    rows += [(item.at, item.local, f"left out: {item.note}") for item in found.left_out]
-    if rows:
-        yield table(("instant", "local time", "note"), sorted(rows, key=lambda row: row[0]), wraps={"note"})
+    notes = [(item, item.note) for item in found.items]
+    notes += [(item, f"left out: {item.note}") for item in found.left_out]
+    if notes:
+        rows = [(shown(item.at), item.local, note) for item, note in sorted(notes, key=lambda each: each[0].at)]
+        yield table(("instant", "local time", "note"), rows, wraps={"note"})
     yield from found.notes

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from waterclock.cli.field_values import assigned, duration, merged, parameters
+from waterclock.cli.moments import retold, shown
 from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.render.follow import await_run, follow_run
 from waterclock.cli.render.runs import told, whole
@@ -25,8 +26,11 @@ from waterclock.cli.terminal import (
     reason_option,
     show,
     show_pages,
+    since,
     speaking,
+    times,
     unknown_option,
+    until,
     wait_option,
 )
 from waterclock.cli.verbs.bulk_runs import ALL, cancel_many, check, chosen, filters, retry_many
@@ -63,6 +67,7 @@ def run() -> None:
 @reason_option
 @key_option
 @json_option
+@times
 @speaking
 def start(
     client: Client,
@@ -99,12 +104,13 @@ def start(
 @click.option("--queue", multiple=True)
 @click.option("--status", type=click.Choice(STATUSES), multiple=True)
 @click.option("--trigger", type=click.Choice(TRIGGERS), multiple=True)
-@click.option("--from", "from_", metavar="MOMENT", help="Requested then or later; RFC 3339.")
-@click.option("--to", metavar="MOMENT", help="Requested then or before; RFC 3339.")
+@since("Requested then or later.")
+@until("Requested then or before.")
 @click.option("--search", metavar="TEXT", help="Part of an id, name, target, reason or error.")
 @limit_option
 @cursor_option
 @json_option
+@times
 @speaking
 def list_(
     client: Client,
@@ -138,6 +144,7 @@ def list_(
 @run.command("show")
 @click.argument("run_id", metavar="RUN")
 @json_option
+@times
 @speaking
 def show_(client: Client, run_id: str, *, as_json: bool) -> None:
     """Show a run with its attempts and steps."""
@@ -148,6 +155,7 @@ def show_(client: Client, run_id: str, *, as_json: bool) -> None:
 @click.argument("run_id", metavar="RUN")
 @click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
 @json_option
+@times
 @speaking
 def logs(client: Client, run_id: str, *, follow: bool, as_json: bool) -> None:
     """Print the log lines of a run, all of them, oldest first; with --json a page of the API's answer a line."""
@@ -158,12 +166,13 @@ def logs(client: Client, run_id: str, *, follow: bool, as_json: bool) -> None:
     if as_json:
         show_pages(client, call)
         return
-    say(f"{line.at}  {line.level:<7}  {line.text}" for line in client.each(call))
+    say(f"{shown(line.at, exact=True)}  {line.level:<7}  {line.text}" for line in client.each(call))
 
 
 @run.command(short_help="Follow a run from its first event to its end.")
 @click.argument("run_id", metavar="RUN")
 @json_option
+@times
 @speaking
 def follow(client: Client, run_id: str, *, as_json: bool) -> None:
     """Follow a run from its first event to its end; exit code 1 if it does not succeed."""
@@ -176,6 +185,7 @@ def follow(client: Client, run_id: str, *, as_json: bool) -> None:
 @filters(*UNFINISHED)
 @key_option
 @json_option
+@times
 @speaking
 def cancel(
     client: Client,
@@ -227,6 +237,7 @@ def _cancelled(client: Client, run_id: str, *, as_json: bool) -> bool:
 @reason_option
 @key_option
 @json_option
+@times
 @speaking
 def retry(
     client: Client,
@@ -270,7 +281,7 @@ def asked(client: Client, call: Call[Asked], *, wait: bool, follow: bool, as_jso
         return
     known = decode(answer, call.kind)
     for note in known.notes:
-        complain(f"note: {note.pointer or ''} {note.message}".replace("  ", " "))
+        complain(f"note: {note.pointer or ''} {retold(note.message)}".replace("  ", " "))
     if follow:
         follow_run(client, known.run_id, as_json=as_json)
     elif wait:

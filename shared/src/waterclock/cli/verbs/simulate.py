@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import click
 
+from waterclock.cli.moments import retold, shown
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import JOB, json_option, show, speaking
+from waterclock.cli.terminal import JOB, json_option, show, since, speaking, times, until
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Simulation
@@ -17,11 +18,12 @@ from waterclock.model.words import worded
 
 @click.command(short_help="Say what would run after an outage.")
 @click.argument("job", metavar="JOB", type=JOB)
-@click.option("--from", "from_", metavar="MOMENT", required=True, help="The last one decided before it, RFC 3339.")
-@click.option("--to", metavar="MOMENT", required=True, help="When a scheduler is back, RFC 3339.")
+@since("The last one decided before it.", required=True)
+@until("When a scheduler is back.", required=True)
 @click.option("--running", is_flag=True, help="A run of the job is unfinished then.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Runs listed at most.")
 @json_option
+@times
 @speaking
 def simulate(client: Client, job: str, from_: str, to: str, limit: int, *, running: bool, as_json: bool) -> None:
     """Say what would run of JOB, group/name or id, had no scheduler decided anything in a time. Nothing is stored."""
@@ -31,7 +33,7 @@ def simulate(client: Client, job: str, from_: str, to: str, limit: int, *, runni
 
 def told(found: Simulation) -> Iterator[Part]:
     """The outage in lines: the policies side by side, then the runs of the job's own."""
-    yield from found.assumed
+    yield from map(retold, found.assumed)
     counts = ("instants", "fired", "skipped", "coalesced")
     yield table(
         ("misfire policy", *counts, "first run", "last run"),
@@ -40,8 +42,8 @@ def told(found: Simulation) -> Iterator[Part]:
                 worded("misfirePolicy", one.misfire_policy)
                 + (" (its own)" if one.misfire_policy == found.misfire_policy else ""),
                 *(str(getattr(one, name)) for name in counts),
-                one.first_run_at,
-                one.last_run_at,
+                shown(one.first_run_at),
+                shown(one.last_run_at),
             ]
             for one in found.policies
         ],
@@ -55,10 +57,14 @@ def told(found: Simulation) -> Iterator[Part]:
 
 def _listed(one: Simulated) -> Iterator[Part]:
     if one.runs:
-        rows = [(run.nominal_at, run.trigger, run.ready_at or "at once", run.waiting_on) for run in one.runs]
+        rows = [
+            (shown(run.nominal_at), run.trigger, shown(run.ready_at) or "at once", run.waiting_on) for run in one.runs
+        ]
         yield table(("run for", "trigger", "starts", "waits behind"), rows)
     if one.unfired:
-        rows = [(part.first, part.last, str(part.count), part.fate, part.text) for part in one.unfired]
+        rows = [
+            (shown(part.first), shown(part.last), str(part.count), part.fate, retold(part.text)) for part in one.unfired
+        ]
         yield table(("from", "to", "instants", "fate", "why"), rows, wraps={"why"})
     if one.truncated:
         yield f"There are more than {max(len(one.runs), len(one.unfired))}: --limit lists up to 1000."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from waterclock.cli.render.follow import Lines, leave_with, watch
-from waterclock.cli.terminal import JOB, speaking
+from waterclock.cli.terminal import JOB, speaking, times
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 
@@ -16,6 +16,7 @@ from waterclock.client.http import Client
 @click.option("--after", metavar="POSITION", help="Go on after this event; 0: from the oldest kept.")
 @click.option("--type", "kinds", metavar="TYPE", multiple=True, help="Of everything: run.failed, or before its dot.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line, as JSON.")
+@times
 @speaking
 def tail(
     client: Client, job: str | None, run_id: str | None, after: str | None, kinds: tuple[str, ...], *, as_json: bool

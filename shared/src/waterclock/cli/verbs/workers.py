@@ -6,17 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from waterclock.cli.moments import shown
 from waterclock.cli.output import say
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import (
-    cursor_option,
-    json_option,
-    limit_option,
-    more,
-    show,
-    show_pages,
-    speaking,
-)
+from waterclock.cli.terminal import cursor_option, json_option, limit_option, more, show, show_pages, speaking, times
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Executor, Page, Worker
@@ -33,6 +26,7 @@ def fleet() -> None:
 @limit_option
 @cursor_option
 @json_option
+@times
 @speaking
 def workers(client: Client, limit: int, cursor: str | None, *, as_json: bool) -> None:
     """List the starts of worker processes, those that have not left first."""
@@ -61,9 +55,9 @@ def told_workers(page: Page[Worker]) -> Iterator[Part]:
                 f"{one.running}/{one.slots}",
                 ",".join(one.queues),
                 few(list(one.executors)) + (" (takes any run)" if one.takes_any else ""),
-                one.started_at,
-                one.last_read_at,
-                one.left_at,
+                shown(one.started_at, exact=False),
+                shown(one.last_read_at, exact=False),
+                shown(one.left_at, exact=False),
                 one.id,
             )
             for one in page.items

@@ -1,0 +1,128 @@
+"""`waterclock job create` and `job edit`: what a job is, member by member."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from waterclock.cli.field_values import assigned, merged, parameters
+from waterclock.cli.job_plan import definition_of
+from waterclock.cli.render.jobs import changed
+from waterclock.cli.terminal import (
+    Failure,
+    job_argument,
+    json_option,
+    key_option,
+    param_option,
+    params_option,
+    show,
+    speaking,
+    unknown_option,
+    utc_option,
+    version_option,
+)
+from waterclock.client import endpoints
+from waterclock.client.errors import VersionMismatch
+from waterclock.client.http import Client
+
+_set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help="Any member of a job; repeatable.")
+_MISFIRE = "2"  # runOnce, in the code that every API reads
+
+
+@click.command(short_help="Create a job that executes EXECUTOR.")
+@click.argument("name", metavar="GROUP/NAME")
+@click.argument("executor", metavar="EXECUTOR")
+@click.option("--cron", metavar="EXPRESSION", help="When; without it the job runs on demand only.")
+@click.option("--zone", metavar="ZONE", help="IANA name, such as Europe/Berlin.")
+@click.option("--queue")
+@click.option("--disabled", is_flag=True, help="Create it disabled.")
+@param_option
+@params_option
+@_set
+@unknown_option
+@key_option
+@json_option
+@utc_option
+@speaking
+def create(
+    client: Client,
+    name: str,
+    executor: str,
+    cron: str | None,
+    zone: str | None,
+    queue: str | None,
+    given: tuple[str, ...],
+    whole: str | None,
+    pairs: tuple[str, ...],
+    key: str | None,
+    *,
+    disabled: bool,
+    allow_unknown: bool,
+    as_json: bool,
+) -> None:
+    """Create a job that executes EXECUTOR.
+
+    Its misfirePolicy is runOnce (one run for all that an outage missed), unless `--set misfirePolicy=skip` or runAll.
+    """
+    group, slash, bare = name.partition("/")
+    body: dict[str, Any] = {"jobName": bare if slash else name, "invokeTarget": executor}
+    body |= {"jobGroup": group} if slash else {}
+    body |= {"status": "1"} if disabled else {}
+    body |= _options(cron=cron, zone=zone, queue=queue, params=parameters(whole, given))
+    body = {"misfirePolicy": _MISFIRE} | merged(body, assigned(pairs))
+    show(client, endpoints.create_job(body, key=key, allow_unknown=allow_unknown), changed, as_json=as_json)
+
+
+@click.command(short_help="Change members of a job, and leave the others.")
+@job_argument
+@click.option("--cron", metavar="EXPRESSION")
+@click.option("--zone", metavar="ZONE")
+@click.option("--queue")
+@click.option("--unset", metavar="FIELD", multiple=True, help="Back to its default; repeatable.")
+@param_option
+@params_option
+@_set
+@unknown_option
+@version_option
+@json_option
+@utc_option
+@speaking
+def edit(
+    client: Client,
+    job: str,
+    cron: str | None,
+    zone: str | None,
+    queue: str | None,
+    unset: tuple[str, ...],
+    given: tuple[str, ...],
+    whole: str | None,
+    pairs: tuple[str, ...],
+    version: int | None,
+    *,
+    allow_unknown: bool,
+    as_json: bool,
+) -> None:
+    """Change members of a job, and leave the others as they are; refused if somebody changes it meanwhile."""
+    found = client.send(endpoints.get_job(job))
+    body: dict[str, Any] = msgspec.to_builtins(definition_of(found))
+    params = parameters(whole, given)
+    if whole is None and params is not None:
+        params = body["invokeParams"] | params
+    change = merged(_options(cron=cron, zone=zone, queue=queue, params=params), assigned(pairs))
+    if not change and not unset:
+        raise click.UsageError("nothing to change: give --cron, --zone, --queue, --param, --set or --unset")
+    body = {name: value for name, value in (body | change).items() if name not in unset}
+    if "timezone" in unset:  # which the API would keep
+        body["timezone"] = client.send(endpoints.job_defaults()).default_timezone or "UTC"
+    call = endpoints.replace_job(found.id, body, version=version or found.version, allow_unknown=allow_unknown)
+    try:
+        show(client, call, changed, as_json=as_json)
+    except VersionMismatch as error:
+        raise Failure(f"somebody changed the job, it has version {error.version}: look, and edit it again") from None
+
+
+def _options(*, cron: str | None, zone: str | None, queue: str | None, params: Any) -> dict[str, Any]:
+    given = {"cronExpression": cron, "timezone": zone, "queue": queue, "invokeParams": params}
+    return {name: value for name, value in given.items() if value is not None}
