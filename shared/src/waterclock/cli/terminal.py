@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
 import click
 import msgspec
 
 from waterclock.cli.moments import moment, use_zone, zone_named
-from waterclock.cli.output import put_json, say
+from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.tables import Part
 from waterclock.client.errors import (
     Ambiguous,
     ApiError,
+    BadRequest,
     Closed,
     Forbidden,
     Refused,
@@ -34,6 +35,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 NO = 1
 """Exit code where the API was asked, and the answer is no: it refused, or a run did not succeed."""
+Order: TypeAlias = Literal["oldest", "newest"]
 PATIENCE = 2.0  # s; who waits at a terminal would rather know
 
 
@@ -121,6 +123,24 @@ def show(client: Client, call: Call[T], told: Callable[[T], Iterable[Part]], *, 
         put_json(client.fetch(call))
         return
     say(told(client.send(call)))
+
+
+def show_newest(
+    client: Client,
+    call: Callable[[Order | None], Call[T]],
+    told: Callable[[T], Iterable[Part]],
+    *,
+    as_json: bool,
+    oldest: bool = False,
+) -> None:
+    """As `show`, newest first; an API of an earlier release knows one order, and that is said."""
+    try:
+        show(client, call(None if oldest else "newest"), told, as_json=as_json)
+    except BadRequest as error:
+        if oldest or all(flaw.pointer != "?order" for flaw in error.errors):
+            raise
+        complain("note: this API lists the oldest first")
+        show(client, call(None), told, as_json=as_json)
 
 
 def show_pages(client: Client, call: Call[Page[Any]]) -> None:

@@ -26,15 +26,16 @@ def list_jobs(
     target: str | Iterable[str] | None = None,
     queue: str | Iterable[str] | None = None,
     label: str | Iterable[str] | None = None,
+    order: Literal["oldest", "newest"] | None = None,
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Call[Page[models.Job]]:
-    """Oldest first. `name` matches a part of it, in any case; `label` is `key` or `key=value`.
+    """By creation, oldest first unless `order` says otherwise. `name` matches a part of it, in any case.
 
-    `status`: `enabled` or `disabled`, or the code, as for `set_status`.
+    `label` is `key` or `key=value`; `status`: `enabled` or `disabled`, or the code, as for `set_status`.
     """
     query = {"jobName": name, "jobGroup": several(group), "status": _code(status), "invokeTarget": several(target)}
-    query |= {"queue": several(queue), "label": several(label), "limit": limit, "cursor": cursor}
+    query |= {"queue": several(queue), "label": several(label), "order": order, "limit": limit, "cursor": cursor}
     return Call(path=("jobs",), kind=models.Jobs, query=query)
 
 
@@ -145,10 +146,12 @@ def explain(
     at: str | None = None,
     from_: str | None = None,
     to: str | None = None,
+    order: Literal["oldest", "newest"] | None = None,
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Call[models.Explanations]:
-    query = {"at": at, "from": from_, "to": to, "limit": limit, "cursor": cursor}
+    """Oldest first unless `order` says otherwise; newest first begins no earlier than the job."""
+    query = {"at": at, "from": from_, "to": to, "order": order, "limit": limit, "cursor": cursor}
     return Call(path=("jobs", Named(job), "explain"), kind=models.Explanations, query=query)
 
 

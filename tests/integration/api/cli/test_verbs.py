@@ -49,13 +49,20 @@ async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) 
         await story.decide(job_id, every=MINUTE)
         range_ = ("demo/tide", "--from", story.at(HOUR - 1), "--to", story.at(0), "--limit", "40")
 
-        done = await terminal.run(explain, *range_)
+        done = await terminal.run(explain, *range_, "--oldest")
         assert done.exit_code == 0, done.output
         lines = done.output.splitlines()
         assert len(lines) == 1 + 40 + 1
         assert lines[1].startswith(f"{brief(story.at(59 * MINUTE))}  fired  Fired")
-        done = await terminal.run(explain, *range_, *lines[-1].split()[-2:])
+        done = await terminal.run(explain, *range_, "--oldest", *lines[-1].split()[-2:])
         assert len(done.output.splitlines()) == 1 + 20
+
+        done = await terminal.run(explain, *range_)
+        lines = done.output.splitlines()
+        assert [line.split()[0] for line in lines[1:3]] == [brief(story.at(0)), brief(story.at(MINUTE))]
+        done = await terminal.run(explain, *range_, *lines[-1].split()[-2:])
+        lines = done.output.splitlines()
+        assert [line.split()[0] for line in lines[-2:]] == [brief(story.at(58 * MINUTE)), brief(story.at(59 * MINUTE))]
 
         done = await terminal.run(explain, job_id, "--at", story.at(MINUTE // 2), "--json")
         (item,) = msgspec.json.decode(done.output)["items"]

@@ -160,6 +160,33 @@ async def test_what_cannot_be_asked_is_refused_by_name(rig: MakeRig) -> None:
             assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
+async def test_the_newest_come_first_and_none_is_from_before_the_job(rig: MakeRig) -> None:
+    async with rig() as api:
+        story = Story(api)
+        job_id = await story.job()
+        await story.decide(job_id, every=MINUTE)
+
+        to = story.at(0)
+        everything = await _pages(story, job_id, **{"from": story.at(40 * HOUR)}, to=to, limit="1000")
+        wanted = [item for item in everything if item["fate"] != "notYetCreated"][::-1]
+
+        assert len(everything) > len(wanted) > 50
+        assert await _pages(story, job_id, order="newest", to=to, limit="7") == wanted
+        assert await _pages(story, job_id, order="newest", to=to, **{"from": story.at(5 * MINUTE)}) == wanted[:6]
+        newest = await story.told(job_id, order="newest", limit="1")
+        response = await api.http.get(f"{JOBS}/{job_id}/explain", params={"cursor": newest["nextCursor"]})
+        assert response.status_code == 400, "a cursor of the other order"
+
+
+async def test_the_newest_of_a_job_that_seldom_fires_are_found_however_old(rig: MakeRig) -> None:
+    async with rig() as api:
+        story = Story(api)
+        job_id = await story.job("0 0 1 * *", owed=400 * 24 * HOUR)
+        items = await _pages(story, job_id, order="newest", limit="3")
+        assert 13 <= len(items) <= 14
+        assert items == sorted(items, key=lambda item: item["instant"], reverse=True)
+
+
 async def _pages(story: Story, job_id: str, **query: str) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     cursor: str | None = None

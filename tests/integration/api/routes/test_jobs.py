@@ -367,6 +367,7 @@ async def test_jobs_are_listed_in_pages_and_by_filter(rig: MakeRig) -> None:
 
         everything = await names()
         assert everything == [*(f"Report {number}" for number in range(5)), "Backup"]
+        assert await names(order="newest") == everything[::-1]
         assert await names(jobName="port") == everything[:5]
         assert await names(jobGroup="NIGHT") == ["Backup"]
         assert await names(status="1") == ["Backup"]
@@ -374,13 +375,14 @@ async def test_jobs_are_listed_in_pages_and_by_filter(rig: MakeRig) -> None:
         assert await names(invokeTarget="demo.sleep") == ["Backup"]
         assert await names(label="team") == everything[:5]
         assert await names(label=["team=ops", "n=3"]) == ["Report 3"]
-        pages: list[str] = []
-        cursor: str | None = None
-        while not pages or cursor is not None:
-            page = (await api.http.get(JOBS, params={"limit": 4} | ({"cursor": cursor} if cursor else {}))).json()
-            pages += [job["jobName"] for job in page["items"]]
-            cursor = page["nextCursor"]
-        assert pages == everything
+        for order, wanted in (("oldest", everything), ("newest", everything[::-1])):
+            pages: list[str] = []
+            query = {"limit": "4", "order": order}
+            while not pages or query.get("cursor"):
+                page = (await api.http.get(JOBS, params=query)).json()
+                pages += [job["jobName"] for job in page["items"]]
+                query["cursor"] = page["nextCursor"]
+            assert pages == wanted
 
 
 async def test_the_detail_shows_next_instants_last_runs_and_their_lines(rig: MakeRig) -> None:

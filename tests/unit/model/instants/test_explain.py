@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.lives import BEGAN, BLOCKING, DAY, HOUR, MINUTE, SECOND, J, Life, lives
 from waterclock.model.definition import Definition
 from waterclock.model.ids import due_run
-from waterclock.model.instants.explain import Explanation, explain, explain_moment
+from waterclock.model.instants.explain import Explanation, explain, explain_moment, explain_newest
 from waterclock.model.instants.ledger import verify
 from waterclock.model.instants.reasons import RunNow, length
 from waterclock.model.job import Create, Delete, Job, Replace, SetStatus
@@ -231,6 +231,14 @@ def test_instants_come_in_pages() -> None:
     assert tuple(found) == whole
 
 
+def test_the_newest_come_first_and_none_is_from_before_the_job_was_created() -> None:
+    life = late(away=3 * MINUTE)
+    found = explain_newest(life.entries, from_ms=BEGAN - DAY, to_ms=life.now, now_ms=life.now)
+    assert [item.instant for item in found] == [stamp(NEXT + n * MINUTE) for n in (2, 1, 0)]
+    assert found == tuple(reversed(told(life)))
+    assert explain_newest([], from_ms=0, to_ms=BEGAN, now_ms=BEGAN) == ()
+
+
 def test_both_ends_belong_to_the_interval() -> None:
     life = late()
     items = told(life, low=NEXT, high=NEXT + 2 * MINUTE)
@@ -429,3 +437,18 @@ def test_a_job_is_explained_as_it_was_at_the_time() -> None:
     assert isinstance(life.job, Job)
     assert asked(life, NEXT + 15 * MINUTE).fate == "skipped"
     assert asked(life, NEXT + 75 * MINUTE).fate == "notDue"
+
+
+@LAWS
+@given(life=lives(), began=st.integers(-DAY, 5 * DAY), span=st.integers(0, 8 * HOUR), limit=st.integers(100, 3000))
+def test_the_newest_are_the_last_of_all_that_are_told(life: Life, began: int, span: int, limit: int) -> None:
+    low, high = BEGAN + began, BEGAN + began + span
+    everything = told(life, low=low, high=high, limit=100_000)
+    wanted = [item for item in everything if item.fate != "notYetCreated"][::-1]
+    found: list[Explanation] = []
+    while page := explain_newest(life.entries, from_ms=low, to_ms=high, now_ms=life.now, limit=limit):
+        found += page
+        high = millis(page[-1].instant) - 1
+        if high < low:
+            break
+    assert found == wanted

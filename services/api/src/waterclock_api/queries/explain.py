@@ -14,6 +14,7 @@ from waterclock.model.instants.explain import (
     Explanation,
     explain,
     explain_moment,
+    explain_newest,
     with_backfills,
     with_forgotten,
 )
@@ -35,9 +36,9 @@ Telling = Callable[[Iterable[Entry], Runs | None], Sequence[Explanation]]
 
 
 async def explained(
-    sources: Sources, of: Reading, job_id: str, from_ms: int, to_ms: int, limit: int
+    sources: Sources, of: Reading, job_id: str, from_ms: int, to_ms: int, limit: int, *, newest: bool = False
 ) -> Sequence[Explanation]:
-    """The first `limit` instants of the job in [from, to], oldest first.
+    """The first `limit` instants of the job in [from, to], oldest first; or the `newest`, newest first.
 
     Raises:
         NotFound: there never was such a job.
@@ -46,7 +47,8 @@ async def explained(
     now = sources.now_ms()
 
     def tell(entries: Iterable[Entry], runs: Runs | None) -> Sequence[Explanation]:
-        return explain(entries, from_ms=from_ms, to_ms=to_ms, now_ms=now, runs=runs, limit=limit)
+        told = explain_newest if newest else explain
+        return told(entries, from_ms=from_ms, to_ms=to_ms, now_ms=now, runs=runs, limit=limit)
 
     return await _told(sources, of, job_id, from_ms, to_ms, tell)
 
@@ -104,7 +106,8 @@ async def _backfills(
     """The runs that were requested afterwards for moments that are told of; of each the oldest few."""
     if not told:
         return {}
-    wanted = {"job_id": job_id, "first": millis(told[0].instant), "last": millis(told[-1].instant)}
+    first, last = sorted((millis(told[0].instant), millis(told[-1].instant)))
+    wanted = {"job_id": job_id, "first": first, "last": last}
     wanted |= {"now": sources.now_ms(), "limit": BACKFILLS_MOST}
     found: dict[Stamp, list[Backfilled]] = {}
     async with sources.reading(of) as connection:

@@ -64,7 +64,8 @@ async def jobs(connection: Connection, query: JobsQuery, now: int, hold: Hold | 
     def after(row: Row) -> dict[str, Any]:
         return {"after_at": row[3], "after_id": row[0]}
 
-    page, more = await rows_of(connection, "jobs", arguments, query.limit, after=after, large=(2,), hold=hold)
+    name = "newest_jobs" if query.order == "newest" else "jobs"
+    page, more = await rows_of(connection, name, arguments, query.limit, after=after, large=(2,), hold=hold)
     following = cursor_of(page[-1][3], page[-1][0]) if more else None
     return Jobs(items=await in_turns(page, lambda row: job_of(row, now)), next_cursor=following)
 

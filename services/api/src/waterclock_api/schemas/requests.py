@@ -42,6 +42,7 @@ Some = OneText | Annotated[tuple[OneText, ...], FEW]
 All = Annotated[bool, msgspec.Meta(description="All of them, in place of a filter.")]
 UnfinishedStatus = Literal["delayed", "waiting", "queued", "running"]
 EndedStatus = Literal["succeeded", "failed", "timedOut", "cancelled", "died"]
+Order = Literal["oldest", "newest"]
 Cursor = Annotated[str, msgspec.Meta(max_length=256, description="`nextCursor` of the page before.")]
 
 READ_ONLY = frozenset(
@@ -246,7 +247,7 @@ class JobQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class JobsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`jobName` matches a part of the name, in any case; `label` is `key` or `key=value`."""
+    """`jobName` matches a part of the name, in any case; `label` is `key` or `key=value`. `order` is by creation."""
 
     job_name: Part | None = None
     job_group: tuple[str, ...] = ()
@@ -254,6 +255,7 @@ class JobsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     invoke_target: tuple[str, ...] = ()
     queue: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
+    order: Order = "oldest"
     limit: Limit = 50
     cursor: Cursor | None = None
 

@@ -33,7 +33,7 @@ class Lines:
         self._as_json = as_json
         self._live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self._passing = False  # whether the line above may be written over
-        self._day = ""
+        self._day: str = ""
 
     def write(self, event: Event) -> None:
         if self._as_json:

@@ -94,13 +94,17 @@ def events(page: History) -> Iterator[Part]:
     if page.items:
         yield table(
             ("at", "event", "by", "what"),
-            [(shown(_text(one, "at"), exact=False), _text(one, "type"), _text(one, "actor"), _what(one)) for one in page.items],
+            [_happened(one) for one in page.items],
             wraps={"what"},
             spare=("by",),
         )
     elif page.next_cursor is None:
         yield "Nothing happened that fits."
     yield from more(page)
+
+
+def _happened(one: dict[str, Any]) -> tuple[str | None, ...]:
+    return shown(_text(one, "at"), exact=False), _text(one, "type"), _text(one, "actor"), _what(one)
 
 
 def named(one: Definition) -> str:

@@ -8,17 +8,31 @@ import click
 
 from waterclock.cli.moments import retold, shown
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import JOB, cursor_option, json_option, moments, more, show, since, speaking, times, until
+from waterclock.cli.terminal import (
+    JOB,
+    Order,
+    cursor_option,
+    json_option,
+    moments,
+    more,
+    show_newest,
+    since,
+    speaking,
+    times,
+    until,
+)
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Explanations
+from waterclock.client.request import Call
 
 
 @click.command(short_help="Say what became of the instants of a job, and why.")
 @click.argument("job", metavar="JOB", type=JOB)
 @moments("--at", wanted="One moment, be it an instant or not.")
-@since("Inclusive. By default a day before --to.")
+@since("Inclusive. By default as far back as it takes.")
 @until("Inclusive. By default now.")
+@click.option("--oldest", is_flag=True, help="Oldest first; by default the newest.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Instants at most.")
 @cursor_option
 @json_option
@@ -33,11 +47,15 @@ def explain(
     limit: int,
     cursor: str | None,
     *,
+    oldest: bool,
     as_json: bool,
 ) -> None:
-    """Say what became of the instants of JOB, group/name or id, or why a moment was never due."""
-    call = endpoints.explain(job, at=at, from_=from_, to=to, limit=limit, cursor=cursor)
-    show(client, call, told, as_json=as_json)
+    """Say what became of the instants of JOB, group/name or id, newest first, or why a moment was never due."""
+
+    def call(order: Order | None) -> Call[Explanations]:
+        return endpoints.explain(job, at=at, from_=from_, to=to, order=order, limit=limit, cursor=cursor)
+
+    show_newest(client, call, told, oldest=oldest or at is not None, as_json=as_json)
 
 
 def told(page: Explanations) -> Iterator[Part]:

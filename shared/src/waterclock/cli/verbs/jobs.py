@@ -9,6 +9,7 @@ from waterclock.cli.output import say
 from waterclock.cli.render.jobs import changed, detail, events, listed
 from waterclock.cli.tables import visible
 from waterclock.cli.terminal import (
+    Order,
     at_option,
     cursor_option,
     delay_option,
@@ -22,6 +23,7 @@ from waterclock.cli.terminal import (
     params_option,
     reason_option,
     show,
+    show_newest,
     since,
     speaking,
     times,
@@ -33,6 +35,8 @@ from waterclock.cli.verbs.job_definitions import create, edit
 from waterclock.cli.verbs.runs import asked
 from waterclock.client import endpoints
 from waterclock.client.http import Client
+from waterclock.client.models import Job, Page
+from waterclock.client.request import Call
 
 
 @click.group(short_help="Jobs: list, show, create, edit, trigger, delete.")
@@ -65,18 +69,21 @@ def list_(
     *,
     as_json: bool,
 ) -> None:
-    """List jobs, oldest first."""
-    call = endpoints.list_jobs(
-        name=name,
-        group=group or None,
-        status=status,
-        target=executor or None,
-        queue=queue or None,
-        label=label or None,
-        limit=limit,
-        cursor=cursor,
-    )
-    show(client, call, listed, as_json=as_json)
+    """List jobs, newest first."""
+    def call(order: Order | None) -> Call[Page[Job]]:
+        return endpoints.list_jobs(
+            name=name,
+            group=group or None,
+            status=status,
+            target=executor or None,
+            queue=queue or None,
+            label=label or None,
+            order=order,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    show_newest(client, call, listed, as_json=as_json)
 
 
 @job.command("show")

@@ -7,6 +7,7 @@ All moments are milliseconds since the epoch, but those of an Explanation.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -69,6 +70,42 @@ def explain(
         if len(found) >= limit or row.after >= to_ms:
             break
     return tuple(found)
+
+
+def explain_newest(
+    entries: Iterable[Recorded], *, from_ms: int, to_ms: int, now_ms: int, runs: Runs | None = None, limit: int = 50
+) -> tuple[Explanation, ...]:
+    """As `explain`, the last `limit` instants, newest first, and none from before the job was created.
+
+    To go on, ask to the millisecond before the last.
+    """
+    found: list[tuple[int, Row]] = []
+    for row in reversed(_last_rows(entries, from_ms, to_ms, now_ms, limit)):
+        instants = row.newest(from_ms - 1, to_ms, limit - len(found))
+        found += [(instant, row) for instant in reversed(instants)]
+        if len(found) >= limit:
+            break
+    return tuple(_explained(row, instant, now_ms, runs) for instant, row in found)
+
+
+def _last_rows(entries: Iterable[Recorded], from_ms: int, to_ms: int, now_ms: int, limit: int) -> deque[Row]:
+    """The rows that the last `limit` instants of a range are in; a decision is about one at least."""
+    rows: deque[Row] = deque()
+    decided = 0
+    for row in table(entries, now=now_ms):
+        if row.after >= to_ms:
+            break
+        if row.through < from_ms or row.standing.state == "notYetCreated":
+            continue
+        rows.append(row)
+        decided += _is_about(row, from_ms, to_ms)
+        while decided > limit:
+            decided -= _is_about(rows.popleft(), from_ms, to_ms)
+    return rows
+
+
+def _is_about(row: Row, from_ms: int, to_ms: int) -> bool:
+    return row.decision is not None and from_ms <= row.decision.last <= to_ms
 
 
 def explain_moment(

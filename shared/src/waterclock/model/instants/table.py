@@ -135,11 +135,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def instants(self, low: int, high: int, limit: int | None = None) -> list[int]:
         """The first `limit` in (low, high]: all that are named, and the ends of what the decision says it is about."""
         low, high = max(low, self.after), min(high, self.through)
-        found = self.standing.named.between(low, high, limit)
+        return self._with_ends(self.standing.named.between(low, high, limit), low, high)[:limit]
+
+    def newest(self, low: int, high: int, limit: int) -> list[int]:
+        """As `instants`, the last `limit` of them, ascending."""
+        low, high = max(low, self.after), min(high, self.through)
+        found = self.standing.named.last_between(low, high, limit) if low < high else []
+        return self._with_ends(found, low, high)[-limit:]
+
+    def _with_ends(self, found: list[int], low: int, high: int) -> list[int]:
         if self.decision is None:
             return found
         said = (one for one in (self.decision.first, self.decision.last) if low < one <= high)
-        return sorted({*found, *said})[:limit]
+        return sorted({*found, *said})
 
 
 def table(past: Iterable[Recorded], *, now: int) -> Iterator[Row]:

@@ -65,7 +65,7 @@ DETAIL_FIRES, DETAIL_RUNS, DETAIL_LINES = 10, 20, 200
 
 @get(PATH, spec=Spec(scope="list", query=JobsQuery, answers={200: Jobs}))
 async def list_jobs(request: AnyRequest) -> Answer:
-    """List jobs, oldest first."""
+    """List jobs, oldest first, or newest first by `order`."""
     query = read_query(request, JobsQuery)
     return await until_left(request, _jobs(request, query))
 

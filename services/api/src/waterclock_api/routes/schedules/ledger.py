@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 from litestar import get
@@ -13,7 +14,7 @@ from waterclock.model.errors import Flaw, Invalid
 from waterclock.model.instants.explain import Explanation
 from waterclock.model.instants.ledger import Breach
 from waterclock.model.timestamps import Stamp, millis, stamp
-from waterclock_api.dependencies import dependencies_of
+from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.request_body import refuse
 from waterclock_api.http.request_query import read_query
 from waterclock_api.http.response import Answer, answer
@@ -23,12 +24,15 @@ from waterclock_api.queries.explain import explained, explained_moment
 from waterclock_api.queries.ledger import events_kept_from
 from waterclock_api.queries.proof import prove
 from waterclock_api.queries.slow_reads import ranging, until_left
-from waterclock_api.schemas.requests import Cursor, Limit, Moment
+from waterclock_api.queries.sources import Reading
+from waterclock_api.schemas.requests import Cursor, Limit, Moment, Order
 
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 LONGEST_PROOF = 31 * _DAY  # ms: ten seconds and more for a job of each second
 LONGEST_TOLD = 100 * 366 * _DAY  # ms: a schedule is walked through it, even where it names little
+_LOOKS_BACK = (_DAY, 31 * _DAY, 366 * _DAY, LONGEST_TOLD)
+"""How far the newest instants are sought, one after the other: where there are many, the first will do."""
 
 
 class LedgerQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -40,11 +44,16 @@ class LedgerQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ExplainQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Either `at`, or `from` and `to`, both inclusive; left out: the last day."""
+    """Either `at`, or `from` and `to`, both inclusive; left out: the last day.
+
+    `order=newest`: newest first, and none from before the job was created; without `from` as far back as it takes to
+    fill the page.
+    """
 
     at: Moment | None = None
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None
+    order: Order = "oldest"
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -116,6 +125,8 @@ async def _explained(request: AnyRequest, job_id: str) -> Answer:
             told = await explained_moment(parts, of, job_id, _at(query.at, query))
             return answer(Explanations(items=list(told), next_cursor=None))
         asked = _range(query.from_, query.to, parts.now_ms(), usual=_DAY, longest=LONGEST_TOLD)
+        if query.order == "newest":
+            return await _newest(parts, of, job_id, query, asked)
         before = read_cursor(query.cursor, tuple[int])
         from_ms = asked.from_ms if before is None else max(asked.from_ms, before[0] + 1)
         told = await explained(parts, of, job_id, from_ms, asked.to_ms, query.limit + 1)
@@ -123,6 +134,21 @@ async def _explained(request: AnyRequest, job_id: str) -> Answer:
         raise Invalid(Flaw("", f"a definition of the job cannot be read: {error}")) from error
     page = list(told[: query.limit])
     more = cursor_of(millis(page[-1].instant)) if len(told) > len(page) else None
+    return answer(Explanations(items=page, next_cursor=more))
+
+
+async def _newest(parts: Dependencies, of: Reading, job_id: str, query: ExplainQuery, asked: _Range) -> Answer:
+    before = read_cursor(query.cursor, tuple[int, Literal["newest"]])
+    to_ms = asked.to_ms if before is None else min(asked.to_ms, before[0] - 1)
+    told: Sequence[Explanation] = ()
+    for back in _LOOKS_BACK if query.from_ is None else (None,):
+        from_ms = asked.from_ms if back is None else max(0, to_ms - back)
+        if from_ms <= to_ms:
+            told = await explained(parts, of, job_id, from_ms, to_ms, query.limit + 1, newest=True)
+        if len(told) > query.limit:
+            break
+    page = list(told[: query.limit])
+    more = cursor_of(millis(page[-1].instant), "newest") if len(told) > len(page) else None
     return answer(Explanations(items=page, next_cursor=more))
 
 
