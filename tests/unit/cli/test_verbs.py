@@ -70,10 +70,10 @@ def test_a_request_tells_what_its_run_waits_for(data: dict[str, str], said: str)
 def test_events_are_told_with_their_moment_and_whose_they_are() -> None:
     data = {"at": "2026-11-23T10:00:01.250Z", "runId": "r", "done": 3, "total": 10}
     event = Event(kind="step.progress", position="0-1-1", data=data)
-    assert list(told(event, whose=True, at="10:00:01.250")) == ["10:00:01.250  r      ▰▰▰▱▱▱▱▱▱▱ 3 of 10"]
+    assert list(told(event, of="r", at="10:00:01.250")) == ["10:00:01.250  r      ▰▰▰▱▱▱▱▱▱▱ 3 of 10"]
     assert progress(7, None) == "7"
     unknown = Event(kind="brand.new", position="0-1-2", data={"reason": "why"})
-    assert list(told(unknown, whose=False, at="------------")) == ["------------  brand.new: why"]
+    assert list(told(unknown, at="------------")) == ["------------  brand.new: why"]
 
 
 def test_every_verb_is_completed_by_the_shell() -> None:

@@ -15,6 +15,7 @@ SHORT_HELP = {
     "dev": "Run all of Waterclock on this machine until Ctrl-C.",
     "doctor": "Say what is wrong, and what to do.",
     "dropped": "What repairs of the log have dropped: list, requeue.",
+    "events": "List what has happened, newest first.",
     "explain": "Say what became of the instants of a job, and why.",
     "export": "Write jobs as a file that `plan` and `apply` read.",
     "fleet": "The fleet: workers, executors.",

@@ -215,6 +215,8 @@ def list_runs(
     queue: str | Iterable[str] | None = None,
     status: str | Iterable[str] | None = None,
     trigger: str | Iterable[str] | None = None,
+    target: str | Iterable[str] | None = None,
+    label: str | Iterable[str] | None = None,
     from_: str | None = None,
     to: str | None = None,
     q: str | None = None,
@@ -223,7 +225,8 @@ def list_runs(
 ) -> Call[Page[models.Run]]:
     """Newest first. `from_` and `to` bound when they were requested; `q`: part of an id, name, target or error."""
     query = {"jobId": _named(job), "queue": several(queue), "status": several(status), "trigger": several(trigger)}
-    query |= {"from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor}
+    query |= {"invokeTarget": several(target), "label": several(label), "from": from_, "to": to, "q": q}
+    query |= {"limit": limit, "cursor": cursor}
     return Call(path=("runs",), kind=Page[models.Run], query=query)
 
 
@@ -231,9 +234,17 @@ def get_run(run_id: str) -> Call[models.Run]:
     return Call(path=("runs", run_id), kind=models.Run)
 
 
-def run_lines(run_id: str, *, limit: int | None = None, cursor: str | None = None) -> Call[Page[models.LogLine]]:
+def run_lines(
+    run_id: str,
+    *,
+    attempt: int | None = None,
+    level: str | Iterable[str] | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[models.LogLine]]:
     """Oldest first."""
-    return Call(path=("runs", run_id, "logs"), kind=Page[models.LogLine], query={"limit": limit, "cursor": cursor})
+    query = {"attempt": attempt, "level": several(level), "limit": limit, "cursor": cursor}
+    return Call(path=("runs", run_id, "logs"), kind=Page[models.LogLine], query=query)
 
 
 def request_run(target: str, *, key: str | None = None, allow_unknown: bool = False, **more: Any) -> Call[models.Asked]:

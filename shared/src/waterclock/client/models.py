@@ -79,6 +79,7 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     updated_at: str
     notes: tuple[Note, ...] = ()
     in_force: InForce | None = None  # None: an older API does not tell
+    last_success_at: str | None = None
 
 
 class Jobs(Page[Job], frozen=True, kw_only=True, rename="camel"):

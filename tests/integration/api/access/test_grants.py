@@ -21,8 +21,8 @@ from tests.integration.api.sse import Event, Stream, eventually, stream
 from tests.integration.api.terminal import Terminal
 from tests.support.servers import OwnPostgres
 from tests.unit.api.access.test_jwt import AUDIENCE, ISSUER, KEYS, OTHER_RSA, shown, token
+from waterclock.cli.verbs.events import tail
 from waterclock.cli.verbs.runs import run as run_verbs
-from waterclock.cli.verbs.tail import tail
 from waterclock.client import Client, endpoints
 from waterclock.client.errors import Closed
 from waterclock.store import api_keys

@@ -18,6 +18,7 @@ from tests.integration.api.rig import Rig, projected, served
 from tests.integration.api.terminal import Terminal
 from tests.support import poison
 from waterclock.cli.verbs.apply import export
+from waterclock.cli.verbs.events import tail
 from waterclock.cli.verbs.explain import explain
 from waterclock.cli.verbs.jobs import job
 from waterclock.cli.verbs.ledger import ledger
@@ -25,7 +26,6 @@ from waterclock.cli.verbs.preview import preview
 from waterclock.cli.verbs.queues import queue
 from waterclock.cli.verbs.runs import run
 from waterclock.cli.verbs.simulate import simulate
-from waterclock.cli.verbs.tail import tail
 from waterclock.cli.verbs.workers import fleet
 from waterclock.kit.clock import SystemClock
 from waterclock.log.tail import tail_of

@@ -22,6 +22,7 @@ VERBS = (
     ("job", "list"),
     ("job", "show", "JOB"),
     ("job", "history", "JOB"),
+    ("events",),
     ("run", "list"),
     ("run", "show", "RUN"),
     ("run", "logs", "RUN"),

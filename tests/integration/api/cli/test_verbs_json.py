@@ -36,6 +36,7 @@ VERBS = (
     ("run", "cancel", "LATER"),
     ("preview", "0 4 * * *"),
     ("explain", "JOB"),
+    ("events",),
     ("simulate", "JOB", "--from", "FROM", "--to", "TO"),
     ("backfill", "JOB", "--from", "FROM", "--to", "TO"),
     ("ledger", "verify"),
@@ -76,7 +77,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 async def test_every_verb_prints_the_answer_as_it_is(rig: MakeRig, answers: list[bytes]) -> None:
-    known = {tuple(verb[: 1 if verb[0] in {"preview", "explain", "simulate", "backfill"} else 2]) for verb in VERBS}
+    known = {
+        tuple(verb[: 1 if verb[0] in {"preview", "explain", "events", "simulate", "backfill"} else 2]) for verb in VERBS
+    }
     async with told(rig) as (story, terminal):
         assert set(with_json(main)) == known | OWN
         worker = await story.api.worker()

@@ -13,7 +13,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Worker
 from tests.integration.api.terminal import Terminal, told
 from waterclock.cli.main import main
-from waterclock.cli.verbs import runs
+from waterclock.cli.verbs import read_runs
 
 
 async def typed(terminal: Terminal, *arguments: str, code: int = 0) -> Result:
@@ -259,7 +259,7 @@ async def test_which_runs_are_meant_is_never_guessed(words: tuple[str, ...], sai
 
 
 async def test_all_pages_of_a_log_are_printed_as_they_are(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "LINES", 2)
+    monkeypatch.setattr(read_runs, "LINES", 2)
     async with told(rig) as (story, terminal):
         worker = await story.api.worker()
         await typed(terminal, "job", "create", "demo/tide", "demo.noop")

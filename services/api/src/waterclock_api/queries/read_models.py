@@ -144,6 +144,7 @@ def _filters(query: RunsQuery, now: int) -> dict[str, Any]:
         "job_ids": list(query.job_id),
         "queues": list(query.queue),
         "triggers": list(query.trigger),
+        "invoke_targets": list(query.invoke_target),
         "statuses": list(query.status),
         "from": query_moment("from", query.from_),
         "to": query_moment("to", query.to),

@@ -270,6 +270,7 @@ class RunsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     queue: tuple[str, ...] = ()
     status: tuple[RunStatus, ...] = ()
     trigger: tuple[Trigger, ...] = ()
+    invoke_target: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
     from_: Moment | None = msgspec.field(default=None, name="from")
     to: Moment | None = None

@@ -63,7 +63,8 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     """A job: its definition and what is known of it. `isRunning` is null where the read models have not caught up.
 
-    `inForce`: the timeout and retries that its next run will have.
+    `inForce`: the timeout and retries that its next run will have. `lastSuccessAt`: when the newest run that succeeded
+    ended; null where none of the last 1000 runs did, and in answers to writes.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     updated_at: Stamp
     notes: tuple[Note, ...] = ()
     in_force: InForce | None = None
+    last_success_at: Stamp | None = None
 
 
 class Jobs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -19,6 +19,7 @@ FROM runs
 WHERE (cardinality(%(job_ids)s::text[]) = 0 OR job_id = ANY (%(job_ids)s::text[]))
   AND (cardinality(%(queues)s::text[]) = 0 OR queue = ANY (%(queues)s::text[]))
   AND (cardinality(%(triggers)s::text[]) = 0 OR trigger = ANY (%(triggers)s::text[]))
+  AND (cardinality(%(invoke_targets)s::text[]) = 0 OR invoke_target = ANY (%(invoke_targets)s::text[]))
   AND (
       cardinality(%(statuses)s::text[]) = 0
       OR CASE WHEN status IN ('delayed', 'waiting') THEN standing_of(runs, to_timestamp(%(now)s::bigint / 1000.0)) ELSE status END

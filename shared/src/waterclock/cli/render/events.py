@@ -18,9 +18,9 @@ _ENDS = {
 }
 
 
-def told(event: Event, *, whose: bool, at: str) -> Iterator[str]:
-    """The lines of an event, each with its time; with `whose` also with the run or the job that it is about."""
-    about = f"{event.run_id or event.job_id or event.data.get('queue') or '-'}  " if whose else ""
+def told(event: Event, *, at: str, of: str | None = None) -> Iterator[str]:
+    """The lines of an event, each with its time, and `of` what it is, where that is to be said."""
+    about = "" if of is None else f"{of}  "
     for line in words(event.kind, event.data):
         yield f"{at}  {about}{line}"
 

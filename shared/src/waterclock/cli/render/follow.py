@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import click
 import msgspec
@@ -26,10 +26,13 @@ _PROGRESS = "step.progress"
 
 
 class Lines:
-    """Writes events; on a terminal progress replaces the progress before it, elsewhere it is left out."""
+    """Writes events, and `of` what they are, where that is given.
 
-    def __init__(self, *, whose: bool = False, as_json: bool = False) -> None:
-        self._whose = whose
+    On a terminal progress replaces the progress before it, elsewhere it is left out.
+    """
+
+    def __init__(self, *, of: Callable[[dict[str, Any]], str] | None = None, as_json: bool = False) -> None:
+        self._of = of
         self._as_json = as_json
         self._live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self._passing = False  # whether the line above may be written over
@@ -42,7 +45,7 @@ class Lines:
         passing = event.kind == _PROGRESS
         if passing and not self._live:
             return
-        for line in told(event, whose=self._whose, at=self._at(event)):
+        for line in told(event, at=self._at(event), of=None if self._of is None else self._of(event.data)):
             over = "\x1b[1A\x1b[2K" if passing and self._passing else ""
             click.echo(over + visible(line))
             self._passing = passing

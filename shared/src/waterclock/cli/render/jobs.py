@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ def listed(page: Page[Job]) -> Iterator[Part]:
         yield "No job fits."
         return
     yield table(
-        ("job", "status", "executes", "schedule", "next instant", "last run", "queue", "id"),
+        ("job", "status", "executes", "schedule", "next instant", "last run", "last success", "queue", "id"),
         [
             (
                 named(one),
@@ -36,13 +36,14 @@ def listed(page: Page[Job]) -> Iterator[Part]:
                 schedule(one),
                 shown(one.next_fire_at),
                 _last_run(one),
+                shown(one.last_success_at, exact=False),
                 one.queue,
                 one.id,
             )
             for one in page.items
         ],
         wraps={"job", "schedule", "last run"},
-        spare=("id", "queue", "executes"),
+        spare=("id", "queue", "executes", "schedule", "status"),
     )
     yield from more(page)
 
@@ -50,8 +51,10 @@ def listed(page: Page[Job]) -> Iterator[Part]:
 def _last_run(one: Job) -> str | None:
     if one.last_run is None:
         return None
-    wait = one.last_run.waits_for
-    return one.last_run.status if wait is None else f"{one.last_run.status} (no worker has {wait.executor})"
+    last, wait = one.last_run, one.last_run.waits_for
+    if wait is not None:
+        return f"{last.status} (no worker has {wait.executor})"
+    return f"{last.status} {shown(last.finished_at or last.started_at or last.requested_at, exact=False)}"
 
 
 def changed(one: Job) -> Iterator[Part]:
@@ -68,6 +71,8 @@ def changed(one: Job) -> Iterator[Part]:
             "next instant": shown(one.next_fire_at),
             **special(one),
             **bounds(one),
+            "last run": _last_run(one),
+            "last success": shown(one.last_success_at, exact=True),
             "created": shown(one.created_at, exact=True),
             "changed": shown(one.updated_at, exact=True),
         }
@@ -90,21 +95,21 @@ def detail(found: Detail) -> Iterator[Part]:
         yield from rows(found.runs[:_LAST_RUNS])
 
 
-def events(page: History) -> Iterator[Part]:
+def events(page: History, *, of: Callable[[dict[str, Any]], str] | None = None) -> Iterator[Part]:
+    """Events in lines; `of` says whose each is, where they are not all of one job."""
     if page.items:
-        yield table(
-            ("at", "event", "by", "what"),
-            [_happened(one) for one in page.items],
-            wraps={"what"},
-            spare=("by",),
-        )
+        heads = ("at", "event", "by", "what") if of is None else ("at", "event", "of", "by", "what")
+        yield table(heads, [_happened(one, of) for one in page.items], wraps={"what", "of"}, spare=("by",))
     elif page.next_cursor is None:
         yield "Nothing happened that fits."
     yield from more(page)
 
 
-def _happened(one: dict[str, Any]) -> tuple[str | None, ...]:
-    return shown(_text(one, "at"), exact=False), _text(one, "type"), _text(one, "actor"), _what(one)
+def _happened(one: dict[str, Any], of: Callable[[dict[str, Any]], str] | None) -> tuple[str | None, ...]:
+    at, kind, actor = shown(_text(one, "at"), exact=False), _text(one, "type"), _text(one, "actor")
+    if of is None:
+        return at, kind, actor, _what(one, about=_text(one, "runId"))
+    return at, kind, of(one), actor, _what(one)
 
 
 def named(one: Definition) -> str:
@@ -151,10 +156,7 @@ def _text(event: dict[str, Any], name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _what(event: dict[str, Any]) -> str | None:
+def _what(event: dict[str, Any], about: str | None = None) -> str | None:
     kind = str(event.get("type"))
     said = next(iter(words(kind, event)), kind).strip()
-    about = event.get("runId")
-    if said == kind:
-        said = ""
-    return "  ".join(part for part in (about, said) if part) or None
+    return "  ".join(part for part in (about, "" if said == kind else said) if part) or None

@@ -7,50 +7,42 @@ from typing import Any
 import click
 
 from waterclock.cli.field_values import assigned, duration, merged, parameters
-from waterclock.cli.moments import retold, shown
+from waterclock.cli.moments import retold
 from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.render.follow import await_run, follow_run
-from waterclock.cli.render.runs import told, whole
+from waterclock.cli.run_names import LIST, RUN, named_run, run_id_of
 from waterclock.cli.terminal import (
-    JOB,
     NO,
     at_option,
-    cursor_option,
     delay_option,
     follow_option,
     json_option,
     key_option,
-    limit_option,
     param_option,
     params_option,
     reason_option,
-    show,
-    show_pages,
-    since,
     speaking,
     times,
     unknown_option,
-    until,
     wait_option,
 )
 from waterclock.cli.verbs.bulk_runs import ALL, cancel_many, check, chosen, filters, retry_many
+from waterclock.cli.verbs.read_runs import ENDED, UNFINISHED, follow, list_, logs, show_
 from waterclock.client import endpoints
-from waterclock.client.errors import Refused
+from waterclock.client.errors import NotFound, Refused
 from waterclock.client.exchange import decode
 from waterclock.client.http import Client
 from waterclock.client.models import Asked
 from waterclock.client.request import Call
 
-UNFINISHED = ("delayed", "waiting", "queued", "running")
-ENDED = ("succeeded", "failed", "timedOut", "cancelled", "died")
-STATUSES = (*UNFINISHED, *ENDED)
-LINES = 1000  # in a request
-TRIGGERS = ("schedule", "catchup", "backfill", "manual", "retry")
 
-
-@click.group()
+@click.group(short_help="Runs: start, list, read, follow, cancel, retry.")
 def run() -> None:
-    """Runs: start, list, read, follow, cancel, retry."""
+    """Runs: start, list, read, follow, cancel, retry. RUN is an id, or group/name for the last run of a job."""
+
+
+for _each in (list_, show_, logs, follow):
+    run.add_command(_each)
 
 
 @run.command(short_help="Request a run of an executor, without a job.")
@@ -99,88 +91,8 @@ def start(
     asked(client, call, wait=wait, follow=follow, as_json=as_json)
 
 
-@run.command("list")
-@click.option("--job", metavar="JOB", type=JOB, multiple=True, help="group/name or id; repeatable.")
-@click.option("--queue", multiple=True)
-@click.option("--status", type=click.Choice(STATUSES), multiple=True)
-@click.option("--trigger", type=click.Choice(TRIGGERS), multiple=True)
-@since("Requested then or later.")
-@until("Requested then or before.")
-@click.option("--search", metavar="TEXT", help="Part of an id, name, target, reason or error.")
-@limit_option
-@cursor_option
-@json_option
-@times
-@speaking
-def list_(
-    client: Client,
-    job: tuple[str, ...],
-    queue: tuple[str, ...],
-    status: tuple[str, ...],
-    trigger: tuple[str, ...],
-    from_: str | None,
-    to: str | None,
-    search: str | None,
-    limit: int,
-    cursor: str | None,
-    *,
-    as_json: bool,
-) -> None:
-    """List runs, newest first."""
-    call = endpoints.list_runs(
-        job=job or None,
-        queue=queue or None,
-        status=status or None,
-        trigger=trigger or None,
-        from_=from_,
-        to=to,
-        q=search,
-        limit=limit,
-        cursor=cursor,
-    )
-    show(client, call, told, as_json=as_json)
-
-
-@run.command("show")
-@click.argument("run_id", metavar="RUN")
-@json_option
-@times
-@speaking
-def show_(client: Client, run_id: str, *, as_json: bool) -> None:
-    """Show a run with its attempts and steps."""
-    show(client, endpoints.get_run(run_id), whole, as_json=as_json)
-
-
-@run.command(short_help="Print the log lines of a run, oldest first.")
-@click.argument("run_id", metavar="RUN")
-@click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
-@json_option
-@times
-@speaking
-def logs(client: Client, run_id: str, *, follow: bool, as_json: bool) -> None:
-    """Print the log lines of a run, all of them, oldest first; with --json a page of the API's answer a line."""
-    if follow:
-        follow_run(client, run_id, as_json=as_json)
-        return
-    call = endpoints.run_lines(run_id, limit=LINES)
-    if as_json:
-        show_pages(client, call)
-        return
-    say(f"{shown(line.at, exact=True)}  {line.level:<7}  {line.text}" for line in client.each(call))
-
-
-@run.command(short_help="Follow a run from its first event to its end.")
-@click.argument("run_id", metavar="RUN")
-@json_option
-@times
-@speaking
-def follow(client: Client, run_id: str, *, as_json: bool) -> None:
-    """Follow a run from its first event to its end; exit code 1 if it does not succeed."""
-    follow_run(client, run_id, as_json=as_json)
-
-
 @run.command()
-@click.argument("run_ids", metavar="[RUN...]", nargs=-1)
+@click.argument("run_ids", metavar="[RUN...]", nargs=-1, type=RUN)
 @click.option("--all", "every", is_flag=True, help="All that have not ended.")
 @filters(*UNFINISHED)
 @key_option
@@ -213,9 +125,14 @@ def cancel(
         click.get_current_context().exit(NO)
 
 
-def _cancelled(client: Client, run_id: str, *, as_json: bool) -> bool:
+def _cancelled(client: Client, named: str, *, as_json: bool) -> bool:
+    run_id = named
     try:
+        run_id = run_id_of(client, named)
         answer = client.fetch(endpoints.cancel_run(run_id))
+    except NotFound as error:
+        complain(f"{run_id} refused: {error if '/' in named else f'no such run. {LIST}.'}")
+        return False
     except Refused as error:
         complain(f"{run_id} refused: {error}")
         return False
@@ -227,7 +144,7 @@ def _cancelled(client: Client, run_id: str, *, as_json: bool) -> bool:
 
 
 @run.command(short_help="Run ended runs again, as new runs.")
-@click.argument("run_ids", metavar="[RUN]", nargs=-1)
+@click.argument("run_ids", metavar="[RUN]", nargs=-1, type=RUN)
 @click.option("--failed", "every", is_flag=True, help="All that failed, timed out or died.")
 @filters(*ENDED)
 @click.option("--queue", help="Another queue than that of the ended run.")
@@ -269,8 +186,9 @@ def retry(
     run_id, *others = run_ids
     if others:
         raise click.UsageError("One run at a time, or all that fit a filter.")
-    call = endpoints.retry_run(run_id, queue=queue, overlap_policy=overlap, reason=reason, key=key)
-    asked(client, call, wait=wait, follow=follow, as_json=as_json)
+    with named_run(client, run_id, aloud=True) as found:
+        call = endpoints.retry_run(found, queue=queue, overlap_policy=overlap, reason=reason, key=key)
+        asked(client, call, wait=wait, follow=follow, as_json=as_json)
 
 
 def asked(client: Client, call: Call[Asked], *, wait: bool, follow: bool, as_json: bool) -> None:

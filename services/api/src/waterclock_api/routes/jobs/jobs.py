@@ -40,6 +40,7 @@ from waterclock_api.live.stream import EventStream
 from waterclock_api.queries import read_models
 from waterclock_api.queries.as_of import job_then
 from waterclock_api.queries.executor_waits import with_last_waits, with_waits
+from waterclock_api.queries.last_successes import with_last_successes
 from waterclock_api.queries.lookup import job_or_refuse
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.read_models import query_moment
@@ -76,7 +77,8 @@ async def _jobs(request: AnyRequest, query: JobsQuery) -> Answer:
     of = listing_jobs(request, query)
     async with parts.reading(of) as connection:
         page = await read_models.jobs(connection, query, parts.now_ms(), hold)
-    items = await in_turns(await with_last_waits(parts, of, page.items), partial(completed, parts.registry))
+    known = await with_last_successes(parts, of, await with_last_waits(parts, of, page.items))
+    items = await in_turns(known, partial(completed, parts.registry))
     return answer(Jobs(items=items, next_cursor=page.next_cursor, default_timezone=parts.zone), hold=hold)
 
 
@@ -120,8 +122,14 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
     then = query_moment("asOf", read_query(request, JobQuery).as_of)
     if then is not None:
         return await until_left(request, _job_then(request, job_id, then))
-    [job] = await with_last_waits(parts, ONE, [completed(parts.registry, await job_or_refuse(parts, job_id))])
+    job = await _job_known(parts, job_id)
     return answer(job, headers=_etag(job.version))
+
+
+async def _job_known(parts: Dependencies, job_id: str) -> Job:
+    found = [completed(parts.registry, await job_or_refuse(parts, job_id))]
+    [job] = await with_last_successes(parts, ONE, await with_last_waits(parts, ONE, found))
+    return job
 
 
 async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:
@@ -184,7 +192,7 @@ async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
 async def _detail(request: AnyRequest, job_id: str) -> Answer:
     parts = dependencies_of(request)
     now = parts.now_ms()
-    [job] = await with_last_waits(parts, ONE, [completed(parts.registry, await job_or_refuse(parts, job_id))])
+    job = await _job_known(parts, job_id)
     hold = await room_for(request)
     async with parts.reading(listing(request)) as connection:
         runs = await read_models.runs(connection, RunsQuery(job_id=(job_id,), limit=DETAIL_RUNS), now, hold)

@@ -1,0 +1,92 @@
+"""`waterclock events` and `tail`: what has happened and who did it, and what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from waterclock.cli.render.follow import Lines, leave_with, watch
+from waterclock.cli.render.jobs import events as told
+from waterclock.cli.run_names import RUN, Subjects, named_run, run_id_of
+from waterclock.cli.tables import Part
+from waterclock.cli.terminal import JOB, cursor_option, json_option, limit_option, show, since, speaking, times, until
+from waterclock.client import endpoints
+from waterclock.client.http import Client
+from waterclock.client.models import History
+
+
+@click.command(short_help="List what has happened, newest first.")
+@click.option("--type", "kinds", metavar="TYPE", multiple=True, help="queue.paused, or what stands before its dot.")
+@click.option("--job", metavar="JOB", type=JOB, help="Those of a job, group/name or id.")
+@click.option("--run", "run_id", metavar="RUN", type=RUN, help="Those of a run, by its id or of a job the last.")
+@click.option("--actor", metavar="NAME", help="Who did it, with or without the address.")
+@since("Then or later.")
+@until("Then or before.")
+@limit_option
+@cursor_option
+@json_option
+@times
+@speaking
+def events(
+    client: Client,
+    kinds: tuple[str, ...],
+    job: str | None,
+    run_id: str | None,
+    actor: str | None,
+    from_: str | None,
+    to: str | None,
+    limit: int,
+    cursor: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """List what has happened, newest first: changes of jobs, queues and the fleet, decisions, runs."""
+    call = endpoints.list_events(
+        kind=kinds or None,
+        job=job,
+        run_id=None if run_id is None else run_id_of(client, run_id),
+        actor=actor,
+        from_=from_,
+        to=to,
+        limit=limit,
+        cursor=cursor,
+    )
+    subjects = Subjects(client)
+
+    def lines(page: History) -> Iterator[Part]:
+        return told(page, of=subjects.of)
+
+    show(client, call, lines, as_json=as_json)
+
+
+@click.command(short_help="Follow events as they happen.")
+@click.argument("job", metavar="[JOB]", type=JOB, required=False)
+@click.option("--run", "run_id", metavar="RUN", type=RUN, help="Events of a run (id, or of a job the last) to its end.")
+@click.option("--after", metavar="POSITION", help="Go on after this event; 0: from the oldest kept.")
+@click.option("--type", "kinds", metavar="TYPE", multiple=True, help="Of everything: run.failed, or before its dot.")
+@click.option("--json", "as_json", is_flag=True, help="One event a line, as JSON.")
+@times
+@speaking
+def tail(
+    client: Client, job: str | None, run_id: str | None, after: str | None, kinds: tuple[str, ...], *, as_json: bool
+) -> None:
+    """Follow the events of JOB (group/name or id), of one run, or of everything, until Ctrl-C."""
+    if job is not None and run_id is not None:
+        raise click.UsageError("give a job or --run, not both")
+    if kinds and (job or run_id):
+        raise click.UsageError("--type is for the events of everything")
+    if run_id is not None:
+        with named_run(client, run_id, aloud=True) as found:
+            leave_with(watch(client, endpoints.run_events(found, after=after), Lines(as_json=as_json).write))
+        return
+    if job is not None:
+        watch(client, endpoints.job_events(job, after=after), Lines(of=_run, as_json=as_json).write)
+        return
+    stream = endpoints.all_events(kind=kinds or None, after=after)
+    watch(client, stream, Lines(of=Subjects(client).of, as_json=as_json).write)
+
+
+def _run(data: Mapping[str, Any]) -> str:
+    return str(data.get("runId") or data.get("jobId") or "-")

@@ -1,0 +1,150 @@
+"""`waterclock run list`, `show`, `logs` and `follow`: what was executed, and how it went."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+import click
+
+from waterclock.cli.moments import shown
+from waterclock.cli.output import say
+from waterclock.cli.render.follow import follow_run
+from waterclock.cli.render.runs import told, whole
+from waterclock.cli.run_names import named_run, run_argument
+from waterclock.cli.terminal import (
+    JOB,
+    cursor_option,
+    json_option,
+    limit_option,
+    show,
+    show_pages,
+    since,
+    speaking,
+    times,
+    until,
+)
+from waterclock.client import endpoints
+from waterclock.client.http import Client
+from waterclock.client.models import LogLine
+
+UNFINISHED = ("delayed", "waiting", "queued", "running")
+ENDED = ("succeeded", "failed", "timedOut", "cancelled", "died")
+STATUSES = (*UNFINISHED, *ENDED)
+LINES = 1000  # in a request
+TRIGGERS = ("schedule", "catchup", "backfill", "manual", "retry")
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@click.command("list")
+@click.option("--job", metavar="JOB", type=JOB, multiple=True, help="group/name or id; repeatable.")
+@click.option("--queue", multiple=True)
+@click.option("--status", type=click.Choice(STATUSES), multiple=True)
+@click.option("--trigger", type=click.Choice(TRIGGERS), multiple=True)
+@click.option("--executor", multiple=True, help="What they execute; repeatable.")
+@click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Those with a label; of several with all of them.")
+@since("Requested then or later.")
+@until("Requested then or before.")
+@click.option("--search", metavar="TEXT", help="Part of an id, name, target, reason or error.")
+@limit_option
+@cursor_option
+@json_option
+@times
+@speaking
+def list_(
+    client: Client,
+    job: tuple[str, ...],
+    queue: tuple[str, ...],
+    status: tuple[str, ...],
+    trigger: tuple[str, ...],
+    executor: tuple[str, ...],
+    label: tuple[str, ...],
+    from_: str | None,
+    to: str | None,
+    search: str | None,
+    limit: int,
+    cursor: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """List runs, newest first."""
+    call = endpoints.list_runs(
+        job=job or None,
+        queue=queue or None,
+        status=status or None,
+        trigger=trigger or None,
+        target=executor or None,
+        label=label or None,
+        from_=from_,
+        to=to,
+        q=search,
+        limit=limit,
+        cursor=cursor,
+    )
+    show(client, call, told, as_json=as_json)
+
+
+@click.command("show", short_help="Show a run with its attempts and steps.")
+@run_argument
+@json_option
+@times
+@speaking
+def show_(client: Client, run_id: str, *, as_json: bool) -> None:
+    """Show a run with its attempts and steps. RUN is an id, or group/name for the last run of a job."""
+    with named_run(client, run_id) as found:
+        show(client, endpoints.get_run(found), whole, as_json=as_json)
+
+
+@click.command(short_help="Print the log lines of a run, oldest first.")
+@run_argument
+@click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
+@click.option("--attempt", type=click.IntRange(0), help="Those of one attempt; the first is 1.")
+@click.option("--level", type=click.Choice(LEVELS), multiple=True, help="Those of a level; repeatable.")
+@click.option("--tail", metavar="N", type=click.IntRange(1), help="Only the last N of them.")
+@json_option
+@times
+@speaking
+def logs(
+    client: Client,
+    run_id: str,
+    attempt: int | None,
+    level: tuple[str, ...],
+    tail: int | None,
+    *,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Print the log lines of a run, all of them, oldest first; with --json a page of the API's answer a line.
+
+    RUN is an id, or group/name for the last run of a job.
+    """
+    if follow and (attempt is not None or level or tail is not None):
+        raise click.UsageError("--follow prints all that happens: leave out --attempt, --level and --tail")
+    if as_json and tail is not None:
+        raise click.UsageError("--json prints the API's pages, which begin with the oldest: leave out --tail")
+    with named_run(client, run_id, aloud=True) as found:
+        if follow:
+            follow_run(client, found, as_json=as_json)
+            return
+        call = endpoints.run_lines(found, attempt=attempt, level=level or None, limit=LINES)
+        if as_json:
+            show_pages(client, call)
+            return
+        wanted: Iterable[LogLine] = client.each(call)
+        if tail is not None:
+            wanted = deque(wanted, tail)
+        say(f"{shown(line.at, exact=True)}  {line.level:<7}  {line.text}" for line in wanted)
+
+
+@click.command(short_help="Follow a run from its first event to its end.")
+@run_argument
+@json_option
+@times
+@speaking
+def follow(client: Client, run_id: str, *, as_json: bool) -> None:
+    """Follow a run from its first event to its end; exit code 1 if it does not succeed.
+
+    RUN is an id, or group/name for the last run of a job.
+    """
+    with named_run(client, run_id, aloud=True) as found:
+        follow_run(client, found, as_json=as_json)
