@@ -21,11 +21,11 @@ def brief(at: str) -> str:
 
 class Terminal:
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     async def run(self, verb: click.Command, *arguments: str) -> Result:
         """A verb, in a thread: the API is served by this loop."""
-        runner = CliRunner(env={"WATERCLOCK_API_URL": self._url, "TZ": "UTC"})
+        runner = CliRunner(env={"WATERCLOCK_API_URL": self.url, "TZ": "UTC"})
         return await asyncio.to_thread(runner.invoke, verb, list(arguments))
 
 

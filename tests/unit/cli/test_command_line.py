@@ -78,6 +78,8 @@ def test_the_options_that_were_looked_at_are_those_of_all_packages() -> None:
         (("job", "create", "g/n", "t", "--set", "queue=a", "--queue", "b"), "queue is given by an option of its own"),
         (("job", "create", "g/n", "t", "--disabled", "--set", "status=0"), "status is given by an option of its own"),
         (("run", "start", "t", "--queue", "a", "--set", "queue=b"), "queue is given by an option of its own"),
+        (("job", "create", "g/n", "t", "--set", "retry.max=1", "--set", "retry.max=2"), "retry.max is given twice"),
+        (("job", "create", "g/n", "t", "--set", "retry={}", "--set", "retry.max=2"), "retry is given as a whole"),
     ],
 )
 def test_what_is_said_twice_is_refused(arguments: tuple[str, ...], said: str) -> None:
@@ -155,6 +157,26 @@ def test_a_file_is_read_as_utf_8_whatever_the_machine_is_set_to(
 
 def _latin_1(*_: object) -> str:
     return "latin-1"
+
+
+@pytest.mark.parametrize("option", ["--idempotency-key", "--key"])
+@pytest.mark.parametrize(
+    "secret", ["wck_" + "a" * 12, "eyJhbGciOi.eyJzdWIi." + "s" * 43, "Bearer x", "the key of this shell"]
+)
+def test_a_credential_is_no_idempotency_key_and_is_not_repeated(option: str, secret: str) -> None:
+    code, said = typed("job", "trigger", "a/b", option, secret, env={"WATERCLOCK_API_KEY": "the-key"})
+    if secret == "the key of this shell":
+        code, said = typed("job", "trigger", "a/b", option, "the-key", env={"WATERCLOCK_API_KEY": "the-key"})
+    assert (code, "belongs into WATERCLOCK_API_KEY" in last(said)) == (2, True), said
+    assert secret not in said
+
+
+def test_the_former_name_of_the_idempotency_key_is_read_and_says_so_once() -> None:
+    code, said = typed("job", "trigger", "a/b", "--key", "nightly")
+    assert (code, said.count("note: --key is --idempotency-key now")) == (2, 1), said
+    assert "no answer from" in last(said)
+    code, said = typed("job", "trigger", "a/b", "--key", "nightly", "--idempotency-key", "nightly")
+    assert (code, "give one of them" in last(said)) == (2, True)
 
 
 @pytest.mark.parametrize("written", ["no such file", ""])

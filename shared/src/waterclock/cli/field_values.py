@@ -10,27 +10,47 @@ import msgspec
 
 from waterclock.cli.moments import moment, seconds
 from waterclock.model.definition import Definition
+from waterclock.model.retry import RetryPolicy
 from waterclock.model.words import CODED, code_of
 from waterclock.wire.doubles import doubles, may_have_doubles
 
+_PARTS = {"retry": {field.encode_name: field.type for field in msgspec.structs.fields(RetryPolicy)}}
 _MOMENTS = frozenset({"startAt", "endAt", "runAt"})
 _KINDS = {field.encode_name: field.type for field in msgspec.structs.fields(Definition)}
 
 
+class Parts(dict[str, Any]):
+    """Some members of a member, such as `retry.maxAttempts`."""
+
+
 def assigned(pairs: Iterable[str]) -> dict[str, Any]:
-    """`misfirePolicy=skip` → a member. The API refuses what does not fit, and names it.
+    """`misfirePolicy=skip` and `retry.maxAttempts=2` → members. The API refuses what does not fit, and names it.
 
     Raises:
-        UsageError: there is no `=`.
+        UsageError: there is no `=`, or a member is given twice.
     """
     found: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise click.UsageError(f"{pair!r} is not FIELD=VALUE")
-        if name in found:
+        if name in found or name in parts:
             raise click.UsageError(f"{name} is given twice: {pair!r} is the second")
-        found[name] = _value(name, text)
+        (parts if "." in name else found)[name] = text if "." in name else _value(name, text)
+    for name, text in parts.items():
+        whole, _, part = name.partition(".")
+        if not isinstance(found.setdefault(whole, Parts()), Parts):
+            raise click.UsageError(f"{whole} is given as a whole, and {name} beside it: give one of them")
+        found[whole][part] = _part(whole, part, text)
+    return found
+
+
+def changed_in(stored: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a stored job with the change; of one that is given in parts the other parts stay."""
+    found = dict(stored)
+    for name, value in change.items():
+        found[name] = {**(stored.get(name) or {}), **value} if isinstance(value, Parts) else value
     return found
 
 
@@ -86,6 +106,19 @@ def _value(name: str, text: str) -> Any:
     try:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
+        return _json_or_text(text)
+
+
+def _part(whole: str, part: str, text: str) -> Any:
+    """As `_value`, of a part: members of parameters are as `--param` has them, those of labels are text."""
+    if text == "null":
+        return None
+    kinds = _PARTS.get(whole)
+    if kinds is None:
+        return text if whole == "labels" else _json_or_text(text)
+    try:
+        return msgspec.convert(text, kinds[part], strict=False)
+    except (KeyError, msgspec.ValidationError):
         return _json_or_text(text)
 
 

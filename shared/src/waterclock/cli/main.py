@@ -23,6 +23,8 @@ from waterclock.kit.text.output_encoding import input_encoding, show_what_cannot
 GROUP = "waterclock.commands"
 CLIENT = frozenset({"httpx", "yaml"})
 """Modules of the extra `client`, which the images of schedulers and workers do without."""
+INTERRUPTED = 128 + 2
+"""Exit code after Ctrl-C, as shells have it."""
 _OF_CLIENT = "waterclock.cli.verbs."
 _OWN_COMMAND_OF_HTTPX = "httpx._main"
 """httpx imports its own command line where that can be: 60 ms, for rich and a highlighter. None keeps it out."""
@@ -76,6 +78,10 @@ class Verbs(click.Group):
         except click.ClickException as error:
             vars(error)["message"] = escaped(error.message, keep="\n\t")  # it may name what others have written
             raise
+        except KeyboardInterrupt as stopped:
+            if not stopped.args:  # nothing was said of it
+                click.echo(err=True)  # the terminal shows ^C
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def strict(command: click.Command) -> click.Command:

@@ -237,7 +237,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the AP
 limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most.")
 cursor_option = click.option("--cursor", help="Where the page before ended.")
 reason_option = click.option("--reason", help="Why; kept in the log.")
-key_option = click.option("--key", help="A name for the command: repeated with the same name it is done once.")
 param_option = click.option("--param", "given", metavar="NAME=VALUE", multiple=True, help="A parameter; repeatable.")
 params_option = click.option("--params", "whole", metavar="JSON", help="All parameters, as a JSON object.")
 unknown_option = click.option("--allow-unknown", is_flag=True, help="Also an executor that no worker ever announced.")

@@ -27,7 +27,7 @@ VERBS = (
     ("run", "show", "RUN"),
     ("run", "logs", "RUN"),
     ("run", "follow", "RUN"),
-    ("run", "retry", "RUN", "--key", "odd"),
+    ("run", "retry", "RUN", "--idempotency-key", "odd"),
     ("explain", "JOB", "--from", "2026-11-01T00:00:00Z", "--to", "2026-11-03T00:00:00Z"),
     ("preview", "0 4 * * *"),
     ("simulate", "JOB", "--from", "2026-11-01T00:00:00Z", "--to", "2026-11-03T00:00:00Z"),

@@ -117,9 +117,9 @@ async def test_a_backfill_is_told_first_and_done_once(rig: MakeRig) -> None:
         assert lines[1].split() == [brief(story.at(9 * MINUTE)), "skipped", "at", "once"]
         assert lines[-2].startswith("4 of 10 instants would get a run; nothing was stored")
         assert lines[-1] == f"There are more: the same with --from {story.at(6 * MINUTE)[:-4]}001Z"
-        done = await terminal.run(backfill, *range_, "--run", "--key", "mend")
+        done = await terminal.run(backfill, *range_, "--run", "--idempotency-key", "mend")
         assert "4 of 10 instants got a run" in done.output
-        assert (await terminal.run(backfill, *range_, "--run", "--key", "mend")).output == done.output
+        assert (await terminal.run(backfill, *range_, "--run", "--idempotency-key", "mend")).output == done.output
 
 
 async def test_a_refusal_is_one_line_and_exit_code_1(rig: MakeRig) -> None:

@@ -121,14 +121,29 @@ async def test_a_run_without_a_job_is_started_and_awaited(rig: MakeRig) -> None:
             None, "demo.sleep", {"seconds": 0.5}, {"team": "sea"}, "ebb", "succeeded",
         )  # fmt: skip
 
-        later = await typed(terminal, "run", "start", "demo.noop", "--queue", "low", "--delay", "90", "--key", "once")
-        again = await typed(terminal, "run", "start", "demo.noop", "--queue", "low", "--delay", "90", "--key", "once")
+        once = ("run", "start", "demo.noop", "--queue", "low", "--delay", "1m30s", "--idempotency-key", "once")
+        later = await typed(terminal, *once)
+        again = await typed(terminal, *once)
         assert later.output == again.output
         shown = read(await typed(terminal, "run", "show", later.output.strip(), "--json"))
         assert (shown["status"], shown["queue"]) == ("delayed", "low")
         done = await typed(terminal, "run", "start", "demo.nop", code=1)
         assert "/invokeTarget" in done.output
         await typed(terminal, "run", "start", "demo.nop", "--allow-unknown", "--set", "nonsense=1", code=1)
+
+
+async def test_a_part_of_a_member_is_set_and_the_others_stay(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        await story.api.worker()
+        parts = ("--set", "retry.maxAttempts=2", "--set", "labels.team=sea", "--set", "labels.a.b/c=1")
+        made = read(await typed(terminal, "job", "create", "demo/tide", "demo.sleep", *parts, "--json"))
+        assert (made["retry"]["maxAttempts"], made["labels"]) == (2, {"team": "sea", "a.b/c": "1"})
+        parts = ("--set", "retry.backoff=fixed", "--set", "labels.team=air", "--set", "invokeParams.seconds=2")
+        kept = read(await typed(terminal, "job", "edit", "demo/tide", *parts, "--json"))
+        assert kept["retry"] == {**made["retry"], "backoff": "fixed"}
+        assert (kept["labels"], kept["invokeParams"]) == ({"team": "air", "a.b/c": "1"}, {"seconds": 2})
+        done = await typed(terminal, "job", "edit", "demo/tide", "--set", "retry.most=2", code=1)
+        assert "/retry/most" in done.output
 
 
 async def test_a_run_is_followed_to_its_end_and_the_exit_code_says_how_it_ended(rig: MakeRig) -> None:
@@ -226,9 +241,9 @@ async def test_runs_that_fit_a_filter_are_run_again_and_cancelled(rig: MakeRig) 
         *named, said = done.output.splitlines()
         assert sorted(named) == sorted(failed)
         assert said == "2 would be run again; nothing was done: the same without --dry-run does it"
-        done = await typed(terminal, *again, "--key", "once")
+        done = await typed(terminal, *again, "--idempotency-key", "once")
         assert done.output.endswith("2 of 2 run again, 0 refused\n")
-        assert (await typed(terminal, *again, "--key", "once")).output == done.output
+        assert (await typed(terminal, *again, "--idempotency-key", "once")).output == done.output
         await typed(terminal, "job", "trigger", "demo/ebb")
 
         done = await typed(terminal, "run", "cancel", "--job", "demo/tide", "--dry-run", "--json")

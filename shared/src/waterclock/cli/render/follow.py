@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import click
 import msgspec
 
 from waterclock.cli.moments import shown
-from waterclock.cli.output import put_json, say
+from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.render.events import because, told
 from waterclock.cli.tables import visible
 from waterclock.cli.terminal import NO
@@ -74,18 +75,31 @@ def watch(client: Client, stream: Stream, write: Callable[[Event], None]) -> str
 
 def follow_run(client: Client, run_id: str, *, as_json: bool) -> None:
     """Follow a run from its first event to its end; the exit code says how it ended."""
-    status = watch(client, endpoints.run_events(run_id), Lines(as_json=as_json).write)
+    with _going_on(run_id):
+        status = watch(client, endpoints.run_events(run_id), Lines(as_json=as_json).write)
     leave_with(status)
 
 
 def await_run(client: Client, run_id: str, *, as_json: bool) -> None:
     """Wait for a run's end, and say it in a line, or as the run's JSON."""
-    run = client.wait(run_id)
+    with _going_on(run_id):
+        run = client.wait(run_id)
     if as_json:
         put_json(client.fetch(endpoints.get_run(run_id)))
     else:
         say([ended(run)])
     leave_with(run.status)
+
+
+@contextmanager
+def _going_on(run_id: str) -> Generator[None]:
+    """Ctrl-C ends the following, and not the run: that is said."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = f"run {run_id} goes on: `waterclock run follow {run_id}`; to stop it `waterclock run cancel {run_id}`"
+        complain(f"\n{said}")
+        raise KeyboardInterrupt(said) from None
 
 
 def ended(run: Run) -> str:

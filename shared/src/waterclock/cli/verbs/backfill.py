@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 
+from waterclock.cli.idempotency import key_option
 from waterclock.cli.moments import retold, shown
 from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import JOB, json_option, show, since, speaking, times, until
@@ -22,7 +23,7 @@ from waterclock.client.models import Backfill
 @click.option("--pace", type=click.FloatRange(0, 3600), help="Seconds between the starts. By default the job's.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Runs at most.")
 @click.option("--reason", help="Why; kept with the runs.")
-@click.option("--key", help="A name for the command: who repeats it with the same name requests nothing more.")
+@key_option
 @json_option
 @times
 @speaking

@@ -7,14 +7,14 @@ from typing import Any
 import click
 import msgspec
 
-from waterclock.cli.field_values import assigned, merged, parameters
+from waterclock.cli.field_values import assigned, changed_in, merged, parameters
+from waterclock.cli.idempotency import key_option
 from waterclock.cli.job_plan import definition_of
 from waterclock.cli.render.jobs import changed
 from waterclock.cli.terminal import (
     Failure,
     job_argument,
     json_option,
-    key_option,
     param_option,
     params_option,
     show,
@@ -27,7 +27,8 @@ from waterclock.client import endpoints
 from waterclock.client.errors import VersionMismatch
 from waterclock.client.http import Client
 
-_set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help="Any member of a job; repeatable.")
+_SET = "Any member of a job, or a part of one: retry.maxAttempts=2, labels.team=sea; repeatable."
+_set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help=_SET)
 _MISFIRE = "2"  # runOnce, in the code that every API reads
 
 
@@ -113,7 +114,7 @@ def edit(
     change = merged(_options(cron=cron, zone=zone, queue=queue, params=params), assigned(pairs))
     if not change and not unset:
         raise click.UsageError("nothing to change: give --cron, --zone, --queue, --param, --set or --unset")
-    body = {name: value for name, value in (body | change).items() if name not in unset}
+    body = {name: value for name, value in changed_in(body, change).items() if name not in unset}
     if "timezone" in unset:  # which the API would keep
         body["timezone"] = client.send(endpoints.job_defaults()).default_timezone or "UTC"
     call = endpoints.replace_job(found.id, body, version=version or found.version, allow_unknown=allow_unknown)

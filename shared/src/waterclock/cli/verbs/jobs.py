@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from waterclock.cli.field_values import duration, parameters
+from waterclock.cli.idempotency import key_option
 from waterclock.cli.output import say
 from waterclock.cli.render.jobs import changed, detail, events, listed
 from waterclock.cli.tables import visible
@@ -16,7 +17,6 @@ from waterclock.cli.terminal import (
     follow_option,
     job_argument,
     json_option,
-    key_option,
     limit_option,
     moments,
     param_option,

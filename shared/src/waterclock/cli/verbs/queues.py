@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import click
 
+from waterclock.cli.idempotency import key_option
 from waterclock.cli.render.events import took
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import json_option, key_option, reason_option, show, speaking
+from waterclock.cli.terminal import json_option, reason_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Page, Queue, QueueState

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from waterclock.cli.field_values import assigned, duration, merged, parameters
+from waterclock.cli.idempotency import key_option
 from waterclock.cli.moments import retold
 from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.render.follow import await_run, follow_run
@@ -17,7 +18,6 @@ from waterclock.cli.terminal import (
     delay_option,
     follow_option,
     json_option,
-    key_option,
     param_option,
     params_option,
     reason_option,
@@ -52,7 +52,13 @@ for _each in (list_, show_, logs, follow):
 @at_option
 @param_option
 @params_option
-@click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help="timeout, retry or labels; repeatable.")
+@click.option(
+    "--set",
+    "pairs",
+    metavar="FIELD=VALUE",
+    multiple=True,
+    help="Such as timeout, retry.maxAttempts or labels.NAME.",
+)
 @unknown_option
 @wait_option
 @follow_option

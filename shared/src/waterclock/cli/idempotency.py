@@ -1,0 +1,62 @@
+"""`--idempotency-key`, which was `--key`: the word by which the API knows a request that is repeated."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from waterclock.cli.output import complain
+from waterclock.kit.settings import PREFIX
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FORMER = "waterclock.former_key"
+_CREDENTIAL = re.compile(r"\s*(?:wck_|Bearer\s|[\w-]+\.[\w-]+\.[\w-]{20})")
+"""How keys of the API and tokens begin."""
+
+
+def key_option(verb: F) -> F:
+    """The option `key` of a verb; its former name is still read."""
+    name = click.option(
+        "--idempotency-key",
+        "key",
+        metavar="KEY",
+        callback=_key,
+        help="Idempotency key: a repeated request with the same key has no effect.",
+    )
+    former = click.option("--key", "former", hidden=True, is_eager=True, expose_value=False, callback=_former)
+    return name(former(verb))
+
+
+def _former(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    _check(value)
+    complain("note: --key is --idempotency-key now")
+    ctx.meta[_FORMER] = value
+
+
+def _key(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    former: str | None = ctx.meta.get(_FORMER)
+    if value is None:
+        return former
+    if former is not None:
+        raise click.BadParameter("--key is its former name: give one of them")
+    _check(value)
+    return value
+
+
+def _check(value: str) -> None:
+    """
+    Raises:
+        BadParameter: somebody mistakes it for the credential; it is not repeated.
+    """
+    if _CREDENTIAL.match(value) or value == os.environ.get(f"{PREFIX}API_KEY"):
+        raise click.BadParameter(
+            f"this looks like a key of the API or a token, which belongs into {PREFIX}API_KEY; an idempotency key is a"
+            " word of your own, such as nightly-2026-11-28"
+        )
