@@ -338,6 +338,13 @@ async def waits(ctx: RunContext) -> None:
         raise
 
 
+@executor("t.waits_and_fails")
+async def waits_and_fails(ctx: RunContext) -> None:
+    """Until `go_on`; then it raises."""
+    await gate(ctx.run_id)
+    raise RuntimeError("no more")
+
+
 async def gate(run_id: str) -> None:
     """Wait until `go_on`."""
     await asyncio.to_thread(_gates.setdefault(run_id, threading.Event()).wait)

@@ -26,6 +26,7 @@ from waterclock.log.tail import read
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
     JobCreated,
+    JobDeleted,
     RunCancelled,
     RunCancelRequested,
     RunDied,
@@ -75,6 +76,7 @@ class Shop:
         *,
         run_id: RunId | None = None,
         job: JobId | None = None,
+        named: tuple[str, str] | None = None,
         retry: RetryPolicy = AT_ONCE,
         timeout: float | None = None,
         queue: str = "default",
@@ -82,12 +84,14 @@ class Shop:
         delay_ms: int = 0,
         traceparent: str | None = None,
     ) -> RunId:
-        """Request a run."""
+        """Request a run. `named`: the group and the name of its job."""
         ready_at = delay_ms and delay_ms + await self.now_ms()
         run_id = run_id or self.some_run_id(job)
         body = RunRequested(
             run_id=run_id,
             job_id=job,
+            job_group=named and named[0],
+            job_name=named and named[1],
             trigger="manual",
             invoke_target=target,
             params=params or {},
@@ -122,6 +126,20 @@ class Shop:
             job=stored,
         )
         return job_id
+
+    async def delete(self, job_id: JobId) -> None:
+        """A job as `job` made it."""
+        await define(
+            self.log,
+            job_id,
+            command=Command(id=token()),
+            expected_version=1,
+            expected_mark=None,
+            through=None,
+            units=(),
+            event=JobDeleted(job_id=job_id, version=2),
+            job=None,
+        )
 
     async def cancel(self, run_id: RunId) -> None:
         answer = await cancel(

@@ -24,7 +24,7 @@ from waterclock.log.commands.bodies import body_of, part
 from waterclock.log.commands.idempotency import Command
 from waterclock.log.commands.runs import EndedRun, cancel, find_run
 from waterclock.log.connection.errors import NoSession
-from waterclock.log.liveness.sessions import Swept, join, leave, renew, sessions
+from waterclock.log.liveness.sessions import LostAttempt, Swept, join, leave, renew, sessions
 from waterclock.model.events import (
     RunCancelled,
     RunCancelRequested,
@@ -78,14 +78,15 @@ async def test_a_session_that_renewed_meanwhile_is_not_swept(log: Log) -> None:
     await ask(log, wish(1))
     await grab(log, 1)
     await renew(log, 0, WORKER, 1)
-    assert await mop(log, 0) == Swept("alive", 0)
+    assert (await mop(log, 0))[:2] == ("alive", 0)
     assert len((await renew(log, 0, WORKER, 2)).held) == 1
 
 
 async def test_a_dead_sessions_runs_are_queued_again_first(log: Log) -> None:
     await ask(log, wish(1), wish(2), wish(3))
     grants = (await grab(log, 1, slots=2)).grants
-    assert await mop(log, 0) == Swept("emptied", 2)
+    taken = [LostAttempt(grant.run_id, J, 1, "again") for grant in grants]
+    assert await mop(log, 0) == Swept("emptied", 2, taken)
     left, *losses = (await events_of(log))[-3:]
     assert isinstance(left, WorkerLeft)
     for lost, grant in zip(losses, grants, strict=True):
@@ -113,15 +114,15 @@ async def test_a_swept_session_can_do_nothing_more(log: Log) -> None:
 async def test_a_session_is_emptied_in_batches_by_whoever_comes(log: Log) -> None:
     await ask(log, *(wish(n) for n in range(5)))
     await grab(log, 1)
-    assert await mop(log, 0, limit=2) == Swept("more", 2)
+    assert (await mop(log, 0, limit=2))[:2] == ("more", 2)
     assert await sessions(log, 0) == {WORKER: -1}
     with pytest.raises(NoSession):
         await renew(log, 0, WORKER, 1)
     with pytest.raises(NoSession):
         await join(log, WORKER, body=JOINED)
-    assert await mop(log, -1, limit=2) == Swept("more", 2)
-    assert await mop(log, -1, limit=2) == Swept("emptied", 1)
-    assert await mop(log, -1) == Swept("emptied", 0)
+    assert (await mop(log, -1, limit=2))[:2] == ("more", 2)
+    assert (await mop(log, -1, limit=2))[:2] == ("emptied", 1)
+    assert (await mop(log, -1))[:2] == ("emptied", 0)
     tags = await tags_of(log)
     assert (tags.count("worker.left"), tags.count("run.lost")) == (1, 5)
 
@@ -132,7 +133,8 @@ async def test_a_run_that_is_lost_too_often_dies(log: Log) -> None:
         session = f"start-{start}"
         await join(log, session, body=None)
         assert len((await grab(log, 1, session=session)).grants) == 1
-        await mop(log, 0, session=session)
+        [lost] = (await mop(log, 0, session=session)).lost
+        assert lost == LostAttempt(run_of(1), J, start + 1, "again" if start < 3 else "died")
     died = (await events_of(log))[-1]
     assert isinstance(died, RunDied)
     assert (died.run_id, died.attempt) == (run_of(1), 4)
@@ -146,7 +148,7 @@ async def test_a_run_that_was_to_be_cancelled_is_not_tried_again(log: Log) -> No
     [grant] = (await grab(log, 1)).grants
     body = body_of(RunCancelRequested(run_id=run_of(1), job_id=J))
     await cancel(log, run_of(1), command=Command(id="c"), body_requested=body, body_cancelled=body)
-    await mop(log, 0)
+    assert (await mop(log, 0)).lost == [LostAttempt(run_of(1), J, 1, "cancelled")]
     ended = (await events_of(log))[-1]
     assert isinstance(ended, RunCancelled)
     assert (ended.reason, ended.attempt, ended.fence) == ("requested", 1, grant.fence)
@@ -175,7 +177,7 @@ async def test_what_is_left_behind_is_swept(log: Log) -> None:
     await grab(log, 1)
     await leave(log, WORKER, body=None)
     assert await sessions(log, 0) == {WORKER: -1}
-    assert await mop(log, -1) == Swept("emptied", 1)
+    assert (await mop(log, -1))[:2] == ("emptied", 1)
     assert (await tags_of(log)).count("worker.left") == 0
 
 

@@ -268,6 +268,19 @@ def test_of_lines_that_repeat_one_a_second_is_told_and_the_others_are_counted(
     assert len(repeats) == 0
 
 
+def test_many_alike_are_said_at_once_and_counted_alike(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    hand = Hand()
+    repeats = Repeats(logging.getLogger("waterclock_api"), now=hand, every=1)
+    for times in (1, 5, 40):
+        repeats.say("ended", "a", {"address": "a", "path": times}, times=times)
+    repeats.say("ended", "b", {"address": "b"}, times=7)
+    hand.now = 1.0
+    repeats.say("ended", "a", {"address": "a", "path": "next"}, times=3)
+
+    assert said(caplog) == [("ended", "a", 1, None), ("ended", "b", None, 6), ("ended", "a", "next", 47)]
+
+
 def test_callers_beyond_the_bound_share_a_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     hand = Hand()

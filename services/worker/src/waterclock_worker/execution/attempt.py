@@ -42,9 +42,9 @@ class Attempt:
     """A granted attempt in this process."""
 
     __slots__ = (
-        "_clock", "_done", "_ended", "_interrupt", "_process", "claimed_at", "ending", "executor", "grant", "held_up",
-        "limit", "lost", "outcome", "overdue", "partition", "request", "span", "steps", "stopped", "stopped_at",
-        "timer", "traceparent",
+        "_clock", "_done", "_ended", "_interrupt", "_process", "claimed_at", "ending", "error", "executor", "grant",
+        "held_up", "limit", "lost", "outcome", "overdue", "partition", "request", "span", "steps", "stopped",
+        "stopped_at", "timer", "took", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +76,9 @@ class Attempt:
         self.claimed_at = clock.monotonic()
         self.stopped: Stop | None = None
         self.ending: RunEnding | None = None  # once it has ended
-        self.outcome: AttemptOutcome = "returned"  # once it has ended
+        self.outcome: AttemptOutcome = "returned"  # once it has ended; so are the next two
+        self.error: Error | None = None
+        self.took = 0.0  # s, since it was claimed
         self.traceparent: str | None = None  # of its claim, then its own; None while tracing is off
         self.span: Span | None = None  # where it is traced, from its start to its end
         self.stopped_at = 0.0  # monotonic; when it was asked to stop
@@ -147,7 +149,7 @@ class Attempt:
             return False
         if self.stopped is not None:
             outcome = self._as_asked(self.stopped, outcome)
-        self.outcome = outcome.kind
+        self.outcome, self.error = outcome.kind, outcome.error
         if self.span is not None:
             tracing.ended(self.span, outcome.kind, outcome.error)
         left(self.steps)

@@ -39,7 +39,8 @@ def tell_late(attempts: Sequence[Attempt], now: float) -> None:
 def ended(attempts: Sequence[Attempt], now: float) -> None:
     """Count ends, and how long they took until `now`, a monotonic second."""
     for attempt in attempts:
-        took, key = now - attempt.claimed_at, attempt.executor.key
+        took = attempt.took = now - attempt.claimed_at
+        key = attempt.executor.key
         catalog.DURATION.observe(took, key)
         if attempt.traceparent is not None:
             catalog.DURATION.exemplify(attempt.traceparent, took, key)

@@ -24,10 +24,10 @@ from waterclock.executors.lifespans import ThreadValues
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry import traces
 from waterclock.log.client import Log
-from waterclock.log.commands.attempts import Grant, RunEnding
+from waterclock.log.commands.attempts import EndResult, Grant, RunEnding
 from waterclock.model.events import RunRequested
 from waterclock_worker import tracing
-from waterclock_worker.execution import capture, metrics
+from waterclock_worker.execution import capture, end_lines, metrics
 from waterclock_worker.execution.async_loops import Loops
 from waterclock_worker.execution.attempt import Attempt
 from waterclock_worker.execution.children.supervisor import ChildProcesses
@@ -235,10 +235,12 @@ class AttemptPool:
                 self.endings[attempt.partition].put(ending)
         self.give_back_slots(len(ended))
 
-    def _answered(self, held: HeldAttempts, ending: RunEnding) -> None:
-        attempt = held.attempts.pop(ending.fence, None)
-        if attempt is not None:
-            self._tell_answered(attempt.grant)
+    def _answered(self, held: HeldAttempts, endings: Sequence[RunEnding], results: Sequence[EndResult]) -> None:
+        attempts = [held.attempts.pop(ending.fence, None) for ending in endings]
+        for attempt in attempts:
+            if attempt is not None:
+                self._tell_answered(attempt.grant)
+        end_lines.tell(attempts, results)
         self._some_answered.set()
         self._freed.set()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
-from waterclock.log.commands.attempts import IN_A_CALL, RunEnding, end
+from waterclock.log.commands.attempts import IN_A_CALL, EndResult, RunEnding, end
 from waterclock_worker.retry import until_answered
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 class Endings:
     """Of one partition. Nothing is lost while the process lives: an ending leaves only when it is answered."""
 
-    def __init__(self, store: Log, partition: int, *, answered: Callable[[RunEnding], None]) -> None:
+    def __init__(
+        self, store: Log, partition: int, *, answered: Callable[[Sequence[RunEnding], Sequence[EndResult]], None]
+    ) -> None:
+        """`answered`: called with the endings that were, and how each was taken."""
         self._log = store
         self._partition = partition
         self._answered = answered
@@ -46,7 +49,7 @@ class Endings:
                 if result == "refused":
                     catalog.REFUSED.add(1)
                     log.warning("end refused", extra={"run": ending.run_id, "attempt": ending.attempt})
-                self._answered(ending)
+            self._answered(batch, results)
             if not self._waiting:
                 self._some.clear()
                 self._none.set()

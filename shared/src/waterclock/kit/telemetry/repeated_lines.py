@@ -19,15 +19,17 @@ EVERY = 1.0  # s
 _OTHERS = "others"
 
 Fields = Mapping[str, object]
+Lazily = Callable[[], Fields]
 
 
 class _Told(msgspec.Struct, kw_only=True):
-    """Of one kind and caller. `pending`: how many were not told; `level`, `fields`: of the last of them."""
+    """Of one kind and caller. `pending`: how many were not told; the rest of the last of them."""
 
     again_at: float
     pending: int = 0
+    event: str = ""
     level: int = logging.INFO
-    fields: Fields = {}
+    fields: Fields | Lazily = {}
 
 
 class Repeats:
@@ -49,11 +51,19 @@ class Repeats:
         return len(self._told)
 
     def say(
-        self, event: str, who: object, fields: Fields, *, level: int = logging.INFO, error: Exception | None = None
+        self,
+        event: str,
+        who: object,
+        fields: Fields | Lazily,
+        *,
+        level: int = logging.INFO,
+        error: Exception | None = None,
+        times: int = 1,
     ) -> None:
         """Write a line, or count it as one more like the last; `more` in a line says how many were counted.
 
-        Of an error the traceback is written where the line is; its class is told apart as the event is.
+        `fields`: also what makes them, called if they are written. `times`: of how many alike they are the last. Of an
+        error the traceback is written where the line is; its class is told apart as the event is.
         """
         if not self._log.isEnabledFor(level):
             return
@@ -64,10 +74,10 @@ class Repeats:
                 key = key[0], _OTHERS
             told = self._told.get(key)
             if told is not None and now < told.again_at:
-                told.pending, told.level, told.fields = told.pending + 1, level, {**fields, "event": event}
+                told.pending, told.event, told.level, told.fields = told.pending + times, event, level, fields
                 self._tell_later()
                 return
-            more = 0 if told is None else told.pending
+            more = times - 1 if told is None else told.pending + times - 1
             self._told[key] = _Told(again_at=now + self._every)
             self._tell_later()
         self._write(event, level, fields, more, error)
@@ -89,10 +99,12 @@ class Repeats:
             if self._told:
                 self._tell_later()
         for told in due:
-            fields = dict(told.fields)
-            self._write(str(fields.pop("event")), told.level, fields, told.pending - 1)
+            self._write(told.event, told.level, told.fields, told.pending - 1)
 
-    def _write(self, event: str, level: int, fields: Fields, more: int, error: Exception | None = None) -> None:
+    def _write(
+        self, event: str, level: int, fields: Fields | Lazily, more: int, error: Exception | None = None
+    ) -> None:
+        fields = fields() if callable(fields) else fields
         self._log.log(level, event, exc_info=error, extra={**fields, "more": more} if more else fields)
 
     def _tell_later(self) -> None:

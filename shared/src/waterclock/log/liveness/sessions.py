@@ -11,7 +11,7 @@ from waterclock.log.client import Log
 from waterclock.log.commands.bodies import Body
 from waterclock.log.connection.errors import NoSession
 from waterclock.log.connection.scripts import Script
-from waterclock.model.ids import RunId
+from waterclock.model.ids import JobId, RunId
 
 LEASE_MS = 8_000
 """Who was not heard for longer is silent: the default lease of workers."""
@@ -44,11 +44,21 @@ class SessionList(NamedTuple):
     sessions: list[SessionState | None]
 
 
+class LostAttempt(msgspec.Struct, frozen=True, array_like=True):
+    """An attempt that ended without a word, and what became of its run."""
+
+    run_id: RunId
+    job_id: JobId  # empty: the run has none
+    attempt: int
+    fate: Literal["again", "cancelled", "died"]
+
+
 class Swept(NamedTuple):
     """`alive`: the session renewed meanwhile; `more`: call again; `emptied`: nothing is left of it."""
 
     state: Literal["alive", "emptied", "more"]
     runs: int
+    lost: list[LostAttempt]
 
 
 class _Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +77,7 @@ class _RenewReply(msgspec.Struct, frozen=True, kw_only=True):
 class _SweepReply(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["alive", "emptied", "more"]
     runs: int = 0
+    lost: list[LostAttempt] = []
 
 
 class _MusterReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,4 +173,4 @@ async def sweep(
         "body_cancelled": body_cancelled,
     }
     reply = await log.call(_SWEEP, partition, payload)
-    return Swept(reply.status, reply.runs)
+    return Swept(reply.status, reply.runs, reply.lost)

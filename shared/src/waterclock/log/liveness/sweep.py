@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from waterclock.kit.clock import Clock
@@ -17,9 +18,11 @@ from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
 from waterclock.log.commands.aside import return_aside, some_lie_aside
 from waterclock.log.commands.bodies import Body, part
+from waterclock.log.commands.jobs import StoredJob, load_jobs
 from waterclock.log.connection.transient import PASSES
-from waterclock.log.liveness.sessions import sessions, sweep
+from waterclock.log.liveness.sessions import LostAttempt, sessions, sweep
 from waterclock.model.events import RunCancelled, RunDied, RunLost, WorkerLeft
+from waterclock.model.ids import JobId
 
 DEAD = -1  # the renewal number of a session that was found dead and is not emptied yet
 
@@ -111,6 +114,7 @@ class Sweeper:
                 body_cancelled=_CANCELLED,
             )
             runs += swept.runs
+            await self._tell(session, swept.lost)
             if swept.state != "more":
                 break
         if swept.state == "emptied":
@@ -118,11 +122,38 @@ class Sweeper:
             catalog.RUNS_SWEPT.add(runs)
             log.warning("session swept", extra={"partition": self._partition, "session": session, "runs": runs})
 
+    async def _tell(self, session: str, lost: Sequence[LostAttempt]) -> None:
+        """A line for each, as of other attempts that went wrong; their worker cannot write it."""
+        if not lost:
+            return
+        names = await self._names({one.job_id for one in lost if one.job_id})
+        for one in lost:
+            told: dict[str, object] = {"job": names.get(one.job_id, one.job_id)} if one.job_id else {}
+            told |= {"run": one.run_id, "attempt": one.attempt, "outcome": "lost"}
+            told |= {"error": f"worker {_worker_of(session)} did not renew its lease"}
+            if one.fate == "again":
+                log.warning("attempt failed", extra=told | {"next": "queued again"})
+            else:
+                log.error("run ended", extra=told | {"run_status": one.fate})
+
+    async def _names(self, jobs: Iterable[JobId]) -> dict[JobId, str]:
+        """The names of those that there are and that can be read now."""
+        try:
+            found = await load_jobs(self._log, list(jobs))
+        except PASSES:
+            return {}
+        definitions = {one.job_id: one.definition for one in found if isinstance(one, StoredJob)}
+        return {job: f"{one.job_group}/{one.job_name}" for job, one in definitions.items()}
+
     def _left(self, session: str) -> Body | None:
         """Told once, in partition 0, where the fleet is folded."""
         if self._partition != 0:
             return None
-        return part(WorkerLeft, session=session, worker=session.rpartition("-")[0], reason="lost")
+        return part(WorkerLeft, session=session, worker=_worker_of(session), reason="lost")
+
+
+def _worker_of(session: str) -> str:
+    return session.rpartition("-")[0]
 
 
 _LOST = part(RunLost, reason="leaseExpired")

@@ -11,7 +11,8 @@
 -- P.body_died       of RunDied
 -- P.body_cancelled  of RunCancelled, also without reason
 --
--- Returns {status, runs}: 'alive': it has renewed; 'more': call again; 'emptied'. runs: how many were taken from it.
+-- Returns {status, runs, lost}: 'alive': it has renewed; 'more': call again; 'emptied'. runs: how many were taken from it;
+-- lost: those whose attempts were under way, each [run, job or '', attempt, what became of it: see `take_back`].
 
 local LOSSES_MOST = 3
 
@@ -24,14 +25,15 @@ if renewal ~= -1 and P.body_left then emit(P.body_left) end
 call('HSET', K.sessions, P.session, '-1 0')
 look_again()
 
-local runs, held = held_by(P.session, P.limit), {}
+local runs, held, lost = held_by(P.session, P.limit), {}, {}
 recall(runs)
 for place, run in ipairs(runs) do
   local record = records[run]
   held[place] = P.session .. ':' .. run
   if record and record[STATE] == 'running' and record[SESSION] == P.session then
     record[LOSSES] = record[LOSSES] + 1
-    take_back(run, record, record[LOSSES] > LOSSES_MOST)
+    local attempt = record[ATTEMPT]
+    lost[#lost + 1] = {run, record[JOB], attempt, take_back(run, record, record[LOSSES] > LOSSES_MOST)}
   end
 end
 if #held > 0 then in_pieces('ZREM', K.held, held) end
@@ -41,4 +43,4 @@ if not more and alone_announces(P.session) then
   more = left
 end
 if not more then forget_session(P.session) end
-return finish({status = more and 'more' or 'emptied', runs = #runs})
+return finish({status = more and 'more' or 'emptied', runs = #runs, lost = lost})

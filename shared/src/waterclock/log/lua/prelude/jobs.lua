@@ -38,6 +38,7 @@ local function cancel_standing(run, record, body, reason)
 end
 
 -- Take a run from an attempt that ended without a word: it is queued again, or ends. `over`: it was lost too often.
+-- Returns 'again', 'died' or 'cancelled'.
 local function take_back(run, record, over)
   local facts = run_facts(run, record[JOB]) .. ',' .. attempt_facts(record)
   local told_settled = ',"settled":' .. text(record[SETTLED]) -- its own worker's end would be a late one
@@ -49,11 +50,14 @@ local function take_back(run, record, over)
     finish_run(run, record, 'cancelled', emit(P.body_cancelled, facts))
   elseif over then
     finish_run(run, record, 'died', emit(P.body_died, facts .. told_settled))
+    return 'died'
   else
     emit(P.body_lost, facts)
     record[SESSION], record[CLAIM] = '', 0
     enqueue(run, record, 'again')
+    return 'again'
   end
+  return 'cancelled'
 end
 
 -- The runs that a session holds, at most so many.
