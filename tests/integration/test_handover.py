@@ -41,6 +41,10 @@ class Projector:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self._service.pid, number)
 
+    async def metrics(self) -> str:
+        async with httpx.AsyncClient() as http:
+            return (await http.get(f"http://127.0.0.1:{self._port}/metrics")).text
+
     async def lags(self) -> dict[str, dict[str, float]]:
         async with httpx.AsyncClient() as http:
             return (await http.get(f"http://127.0.0.1:{self._port}/readyz")).json()["lag"]

@@ -76,8 +76,8 @@ async def tags_of(log: Log, partition: int = 0) -> list[str]:
     return [event.__struct_config__.tag for event in await events_of(log, partition)]  # type: ignore[misc]
 
 
-def job_of(job_id: JobId = J, *, version: int = 1, **fields: Any) -> StoredJob:
-    definition = Definition(job_name="report", invoke_target="demo.noop", **fields)
+def job_of(job_id: JobId = J, *, version: int = 1, job_name: str = "report", **fields: Any) -> StoredJob:
+    definition = Definition(job_name=job_name, invoke_target="demo.noop", **fields)
     return StoredJob(job_id=job_id, version=version, definition=definition, created_at=AT, updated_at=AT)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Collection
 
 import click
 
@@ -24,6 +25,7 @@ from waterclock.store.connection.pool import unopened_pool
 from waterclock.store.connection.startup import open_or_stopped
 from waterclock_api.consistency.lag import Lags
 from waterclock_api.projector.maintenance import kept
+from waterclock_api.projector.monitored_jobs import MonitoredJobs
 from waterclock_api.projector.service import run
 from waterclock_api.projector.trim import Keeping
 from waterclock_api.settings import ProjectorSettings, StoreSettings, log_settings
@@ -64,6 +66,7 @@ async def _project(stop: asyncio.Event) -> None:
 
             if pool is None:
                 return
+            exposition.looks.append(MonitoredJobs(pool, lambda: readiness.followed).look)
             keeping = Keeping(keep_bytes=own.stream_bytes, trim_after=own.trim_after)
             calm_collector()
             await run(
@@ -85,6 +88,11 @@ class _Readiness:
     def __init__(self) -> None:
         self.lacking: str | None = "starting"
         self._lags: Lags = {}
+
+    @property
+    def followed(self) -> Collection[int]:
+        """Partitions that this projector follows."""
+        return self._lags.keys()
 
     def unready(self, reason: str) -> None:
         self.lacking = reason

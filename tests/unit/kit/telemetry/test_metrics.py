@@ -65,7 +65,8 @@ def test_a_metric_is_declared_once_and_its_name_says_its_unit() -> None:
         assert metric.name.endswith("_total") is (metric.kind == "counter")
         ends = {"s": "_seconds", "By": "_bytes"}
         assert metric.unit not in ends or metric.name.endswith(ends[metric.unit])
-        assert not {"run", "job", "run_id", "job_id"} & set(metric.labels)
+        assert not {"run", "run_id", "job_id"} & set(metric.labels)
+        assert ("job" in metric.labels) is metric.name.startswith("waterclock_job_"), "monitored ones alone"
 
 
 def test_a_counter_is_told_before_it_counts() -> None:

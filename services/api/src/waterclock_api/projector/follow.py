@@ -25,6 +25,7 @@ from waterclock.log.connection.transient import PASSES as PASSES_OF_LOG
 from waterclock.log.recovery.opening import server_state
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.merge import Batch
+from waterclock.store import job_ends
 from waterclock.store.archive import ArchiveReader
 from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.transient import PASSES
@@ -146,6 +147,8 @@ class _Follower:
         async with await connect_following(self._pool, self._partition) as connection:
             opening = ensure_open(self._log, connection, self._partition, reservations=self._reservations)
             at = await unblocked(self._pool, connection, self._partition, opening)
+            counting = job_ends.catch_up(connection, self._partition)
+            await unblocked(self._pool, connection, self._partition, counting)
             watcher.following(self._partition, at)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_on(at), name=f"read {self._partition}")

@@ -1,6 +1,7 @@
 """Every metric, declared once. docs/telemetry.md holds the same as a table; a test compares them.
 
-Labels have few values, known beforehand: services, queues, executors, partitions, types of event; never a run or a job.
+Labels have few values, known beforehand: services, queues, executors, partitions, types of event; never a run, and a
+job only where an operator has said so by its label `monitor`.
 """
 
 from __future__ import annotations
@@ -171,6 +172,53 @@ UNFIT_JOBS = Gauge(
     labels=("executor",),
 )
 FOLLOWED = Gauge("partitions_followed", "Partitions that this projector follows.", by="projector")
+
+# jobs with the label `monitor`: each is told by the projector that follows its partition
+MONITORED_MOST = 500
+JOB_SUCCESS = Gauge(
+    "job_last_success_timestamp_seconds",
+    "When a run of the job succeeded last; left out where none has.",
+    by="projector",
+    unit="s",
+    labels=("job",),
+    most=MONITORED_MOST,
+)
+JOB_FAILURE = Gauge(
+    "job_last_failure_timestamp_seconds",
+    "When a run of the job failed, timed out or died last; left out where none has.",
+    by="projector",
+    unit="s",
+    labels=("job",),
+    most=MONITORED_MOST,
+)
+JOB_END = Gauge(
+    "job_last_end_timestamp_seconds",
+    "When a run of the job ended last, however it did; left out where none has.",
+    by="projector",
+    unit="s",
+    labels=("job",),
+    most=MONITORED_MOST,
+)
+JOB_ENDED = Counter(
+    "job_ended_total",
+    "Runs of the job that ended: succeeded, failed, timedOut, cancelled, died.",
+    by="projector",
+    labels=("job", "outcome"),
+    most=5 * MONITORED_MOST,
+)
+JOB_NEXT = Gauge(
+    "job_next_fire_timestamp_seconds",
+    "The job's first scheduled time that is not decided yet; left out of a job that is disabled, or has none to come.",
+    by="projector",
+    unit="s",
+    labels=("job",),
+    most=MONITORED_MOST,
+)
+UNMONITORED = Gauge(
+    "unmonitored_jobs",
+    "Jobs with the label `monitor` that are not told, for there are 500 that were created before.",
+    by="projector",
+)
 
 # worker
 CLAIMS = Counter("claims_total", "Claims that were answered.", by="worker")

@@ -44,21 +44,33 @@ class Metric(Generic[Value]):
     kind = "untyped"
 
     def __init__(
-        self, name: str, text: str, *, by: str, unit: str = "1", labels: Labels = (), convention: str | None = None
+        self,
+        name: str,
+        text: str,
+        *,
+        by: str,
+        unit: str = "1",
+        labels: Labels = (),
+        convention: str | None = None,
+        most: int = SERIES_MOST,
     ) -> None:
-        """`convention`: what OpenTelemetry calls it, where it has a convention; its labels are then named so too."""
+        """`convention`: what OpenTelemetry calls it, where it has a convention; its labels are then named so too.
+
+        `most`: series that are told apart.
+        """
         self.name = f"waterclock_{name}" if convention is None else name
         self.convention = convention
         self.text = text
         self.by = frozenset(by.split())
         self.unit = unit
         self.labels = labels
+        self.most = most
         self.series: dict[Labels, Value] = {}
 
     def _placed(self, labels: Labels) -> Labels:
         """The labels of the series that counts: a new one has its bound."""
         assert len(labels) == len(self.labels), f"{self.name} has the labels {self.labels}"
-        return labels if len(self.series) < SERIES_MOST else ("other",) * len(labels)
+        return labels if len(self.series) < self.most else ("other",) * len(labels)
 
 
 class Counter(Metric[float]):
@@ -70,6 +82,12 @@ class Counter(Metric[float]):
         if labels not in self.series:
             labels = self._placed(labels)
         self.series[labels] = self.series.get(labels, 0) + count
+
+    def replace(self, values: Mapping[Labels, float]) -> None:
+        """Tell these counts and no others: a store keeps them, and they grow there."""
+        self.series = {}
+        for labels, value in values.items():
+            self.add(value, *labels)
 
 
 class Gauge(Metric[float]):

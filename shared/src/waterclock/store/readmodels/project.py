@@ -18,7 +18,7 @@ from waterclock.model.positions import Position
 from waterclock.model.readmodels.change_types import Change
 from waterclock.model.readmodels.changes_by_event import ended_unreadably, project
 from waterclock.model.readmodels.merge import Batch, fold
-from waterclock.store import archive, quarantine
+from waterclock.store import archive, job_ends, quarantine
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry, UnknownEvent
@@ -64,6 +64,7 @@ async def apply(connection: Connection, after: Position | None, entries: Sequenc
             if batch.cleared:
                 rows = Jsonb(batch.cleared, dumps=_encode)
                 await connection.execute(statement("note_clearings"), {"rows": rows})
+            await job_ends.count(connection, entries[-1].position.partition)
             await archive.link(connection, entries, leaves)
             await connection.execute(statement("notify_projected"), {"position": str(entries[-1].position)})
         return True
