@@ -157,7 +157,7 @@ async def running(
             "projector": projector._project(stop),  # pyright: ignore[reportPrivateUsage]
             "api": api._serve_api(stop),  # pyright: ignore[reportPrivateUsage]
             "scheduler": scheduler._serve(stop),  # pyright: ignore[reportPrivateUsage]
-            "worker": worker.serve(stop, {}),
+            "worker": worker.serve(stop, ()),
         }
         all_of_them.tasks = {name: asyncio.create_task(work, name=name) for name, work in serving.items()}
         try:

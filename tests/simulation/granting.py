@@ -46,7 +46,7 @@ from waterclock.wire.keys import STREAMS, Keys
 CLAIM, JOIN, RETURN = (Script(name, object).source.sha for name in ("claim", "join", "return_aside"))
 JOIN_BEFORE, LEAVE, SWEEP = (previous(name).source.sha for name in ("join", "leave", "sweep"))
 _STOPPED = (RunLost, RunRetryScheduled, RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
-_LOSSES = Grant.__struct_fields__.index("losses")
+_LOSSES, _WAITED = (Grant.__struct_fields__.index(name) for name in ("losses", "waited"))
 _CLASSES = "suspect", "again", "due"
 LOOK_MS = 1000
 """How long a claim may go by what it saw of the sessions, where their number is the same."""
@@ -149,7 +149,7 @@ class Granting:
             looked = abs(self._store.now_ms() - self._joined_at) > LOOK_MS
             return f"{self._aside()} lie aside" if silent and looked and self._aside() else None
         self.set_aside += len(set(self._aside()) - self._aside_before)
-        for run in grants:
+        for run in {grant[0] for grant in reply["grants"] if grant[_WAITED] >= 0}:  # not in an answer given again
             if self._executors[run] not in able:
                 return f"{run} is granted to {session}, which lacks {self._executors[run]}"
         if left and not more:

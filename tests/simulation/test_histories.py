@@ -16,6 +16,7 @@ from tests.support.narrowed import narrow_claims
 
 SEED = "WATERCLOCK_SEED"
 ONCE_BROKEN = (
+    800000345,  # what was granted beside a session that says nothing is told again when that is gone
     614101055,  # a worker alone with a long backlog: runs wait behind others, and do not starve
 )
 

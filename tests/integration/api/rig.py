@@ -88,7 +88,6 @@ class Worker:
         self._name = name
         self.session = f"{name}-{token(6)}"
         self._claims = 0
-        self._said: str | None = None
         self._batches: dict[str, int] = {}
 
     async def join(
@@ -103,8 +102,8 @@ class Worker:
         joined = WorkerJoined(
             worker=self._name, session=self.session, queues=queues, slots=10, executors=tuple(executors), places=places
         )
-        self._said = announced(name for one in executors for name in (one.key, *one.aliases)) if announces else None
-        await sessions.join(self._log, self.session, body=body_of(joined), executors=self._said)
+        said = announced(name for one in executors for name in (one.key, *one.aliases)) if announces else None
+        await sessions.join(self._log, self.session, body=body_of(joined), executors=said)
 
     async def leave(self) -> None:
         body = part(WorkerLeft, session=self.session, worker=self._name, reason="drained")
@@ -120,7 +119,6 @@ class Worker:
             slots=slots,
             queues=[QueueCredit(name=queue.name, weight=queue.weight) for queue in QUEUES],
             strict=False,
-            executors=self._said,
             body=part(RunStarted, worker=self._name, session=self.session),
             body_cancelled=part(RunCancelled),
         )

@@ -173,7 +173,7 @@ async def test_a_wrong_setting_stops_the_start(
     for name, value in environment.items():
         monkeypatch.setenv(f"WATERCLOCK_{name}", value)
     with pytest.raises(kind) as refused:
-        await main.serve(asyncio.Event(), {})
+        await main.serve(asyncio.Event(), ())
     assert named in str(refused.value)
     assert "\n" not in str(refused.value)
 

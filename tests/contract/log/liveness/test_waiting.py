@@ -115,7 +115,7 @@ async def test_of_a_head_what_lies_aside_is_counted_whole_and_each_queue_to_a_bo
     await join(log, "s", body=None, executors=announced(["b"]))
     await ask(log, *(wish(number, target="a") for number in range(400)))
     number = 0
-    while (await grab(log, number := number + 1, session="s", executors=announced(["b"]))).more:
+    while (await grab(log, number := number + 1, session="s")).more:
         pass
     await ask(log, *(wish(number, target="c") for number in range(500, 501 + HEAD)), wish(999, target="d", queue="low"))
 
@@ -129,7 +129,7 @@ async def test_of_a_head_no_queue_is_read_where_a_session_may_be_granted_anythin
     await create(log)
     await join(log, "s", body=None, executors=announced(["b"]))
     await ask(log, wish(1, target="a"))
-    await grab(log, 1, session="s", executors=announced(["b"]))
+    await grab(log, 1, session="s")
     await ask(log, wish(2, target="a"))
     await join(log, "old", body=None)  # of the release before
 

@@ -70,6 +70,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """List jobs, newest first."""
+
     def call(order: Order | None) -> Call[Page[Job]]:
         return endpoints.list_jobs(
             name=name,
