@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer, git and make. All else comes from uv.lock into .venv/, by the uv on the path or, if there
+# Needs Python 3.11 to 3.14, git and make. All else comes from uv.lock into .venv/, by the uv on the path or, if there
 # is none, by one of our own in .uv/.
 
 SHELL := /bin/sh

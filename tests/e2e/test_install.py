@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Path:
     for name in PYTEST:
         if not (packages_of(environment) / name).exists():
             (packages_of(environment) / name).symlink_to(packages_of(Path(sys.prefix)) / name)
-    words = ("pip", "install", "--quiet", "--offline", "--no-deps", "--python", environment / "bin" / "python")
+    words = ("pip", "install", "--quiet", "--no-deps", "--python", environment / "bin" / "python")
     ran(uv_program(), *words, "--editable", folder / "shop")
     return folder
 

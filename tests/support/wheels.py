@@ -37,11 +37,11 @@ def uv_program() -> str:
 
 
 def plain_environment() -> dict[str, str]:
-    """Ours without what names an index, an environment or the make that runs the tests."""
-    foreign = ("PIP_", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_PROJECT", "VIRTUAL_ENV", "MAKE", "MFLAGS", "PYTHON")
+    """Ours without what names an environment, pip's index or the make that runs the tests; uv finds its cache by it."""
+    foreign = ("MAKE", "MFLAGS", "PIP_", "PYTHON", "UV_PROJECT", "VIRTUAL_ENV")
     said = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    quick = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_COMPILE": "1"}
-    return said | quick | {"PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1"}
+    pip = {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_COMPILE": "1"}
+    return said | pip | {"NO_PROXY": ",".join(("127.0.0.1", said.get("NO_PROXY", "")))}
 
 
 def ran(*words: str | Path, folder: Path = ROOT, env: Mapping[str, str] | None = None) -> str:
@@ -78,8 +78,8 @@ def environment_at(folder: Path) -> Path:
 
 
 def installed(folder: Path, wheels: Mapping[str, Path]) -> Path:
-    """A fresh environment with all of our wheels and what they ask for, by the lock and from uv's cache."""
-    env = plain_environment() | {"UV_PROJECT_ENVIRONMENT": str(folder), "UV_OFFLINE": "1"}
+    """A fresh environment with all of our wheels and what they ask for, by the lock: what uv has in its cache."""
+    env = plain_environment() | {"UV_PROJECT_ENVIRONMENT": str(folder)}
     words = ("--no-dev", "--no-install-workspace", "--package", "waterclock-dev", "--python", sys.executable)
     ran(uv_program(), "sync", "--quiet", "--frozen", *words, env=env)
     python = folder / "bin" / "python"

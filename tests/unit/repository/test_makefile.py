@@ -44,7 +44,7 @@ def stamp(clone: Path, name: str, at: int) -> None:
 
 def installs(clone: Path, options: list[str]) -> set[str]:
     """What a sync with these options would bring into an empty environment."""
-    env = plain_environment() | {"UV_PROJECT_ENVIRONMENT": str(clone / "none"), "UV_OFFLINE": "1"}
+    env = plain_environment() | {"UV_PROJECT_ENVIRONMENT": str(clone / "none")}
     done = subprocess.run(
         [uv_program(), "sync", "--dry-run", *options],
         cwd=ROOT,
