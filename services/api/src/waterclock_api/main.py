@@ -9,11 +9,11 @@ import socket
 
 import click
 
-from waterclock.cli.setting_options import setting_options
 from waterclock.kit.addresses import authority
 from waterclock.kit.gc_tuning import calm_collector
 from waterclock.kit.heap import give_back, one_heap
 from waterclock.kit.service import run_service
+from waterclock.kit.setting_options import setting_options
 from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.otlp_metrics import pushing

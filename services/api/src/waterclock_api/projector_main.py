@@ -9,10 +9,10 @@ from collections.abc import Collection
 
 import click
 
-from waterclock.cli.setting_options import setting_options
 from waterclock.kit.gc_tuning import calm_collector
 from waterclock.kit.health import Report, served
 from waterclock.kit.service import run_service
+from waterclock.kit.setting_options import setting_options
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
 from waterclock.kit.telemetry import catalog, traces
 from waterclock.kit.telemetry.catalog import exposed

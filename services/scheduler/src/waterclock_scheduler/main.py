@@ -13,11 +13,11 @@ import msgspec
 from faststream import FastStream
 from redis.exceptions import RedisError
 
-from waterclock.cli.setting_options import setting_options
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.health import Report, served
 from waterclock.kit.randomness import token
 from waterclock.kit.service import run_service
+from waterclock.kit.setting_options import setting_options
 from waterclock.kit.settings import NAME, Host, RedisSettings, Seconds, TelemetrySettings, helps, read
 from waterclock.kit.telemetry import traces
 from waterclock.kit.telemetry.catalog import exposed

@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 import click
 import msgspec
 
-from waterclock.cli.setting_options import setting_options
 from waterclock.kit.gc_tuning import calm_collector
 from waterclock.kit.health import served
 from waterclock.kit.heap import one_heap
 from waterclock.kit.service import run_service
+from waterclock.kit.setting_options import setting_options
 from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, read
 from waterclock.kit.telemetry import log_lines, traces
 from waterclock.kit.telemetry.catalog import exposed

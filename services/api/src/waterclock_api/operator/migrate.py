@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import click
 
-from waterclock.cli.setting_options import setting_options
 from waterclock.kit.elapsed import told_every
 from waterclock.kit.service import run_service
+from waterclock.kit.setting_options import setting_options
 from waterclock.kit.settings import RedisSettings, read
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit, NotInitialised

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from waterclock.cli.setting_options import setting_options, variable_of
 from waterclock.kit.redaction import passwords
+from waterclock.kit.setting_options import setting_options, variable_of
 from waterclock.kit.settings import RedisSettings, SettingsError, TelemetrySettings, help_of, read, value_of
 from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.main import api
