@@ -12,7 +12,17 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from tests.integration.worker import samples, traced
 from tests.integration.worker.shop import Shop
-from tests.support.traces import Spans, collected, id_of, links_of, parent_of, place, receiving, trace_of
+from tests.support.traces import (
+    Spans,
+    collected,
+    id_of,
+    links_of,
+    parent_of,
+    place,
+    receiving,
+    receiving_grpc,
+    trace_of,
+)
 from waterclock.kit.telemetry import traces
 from waterclock.model.events import RunFailed, RunStarted, RunSucceeded
 
@@ -116,6 +126,21 @@ async def test_spans_that_an_executor_makes_in_a_child_process_stand_beneath_the
     (own,) = receiver.spans()
     assert (own.name, own.trace_id.hex(), own.parent_span_id.hex()) == ("own work", TRACE, id_of(attempt))
     assert await shop.lines(run) == [f"{run} 1 {TRACE} {own.span_id.hex()}"]
+
+
+async def test_spans_of_a_child_process_are_sent_by_grpc_where_the_workers_are(
+    shop: Shop, spans: Spans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving_grpc() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        async with shop.worker(traced.tells_in_child):
+            run = await shop.run("t.tells.child", traceparent=REQUESTED)
+            await shop.event(RunSucceeded, run)
+
+    attempt = spans.one("attempt", run=run)
+    (own,) = receiver.spans
+    assert (own.name, own.trace_id.hex(), own.parent_span_id.hex()) == ("own work", TRACE, id_of(attempt))
 
 
 async def test_of_a_trace_that_is_not_sampled_nothing_is_told_and_it_goes_on_unsampled(
