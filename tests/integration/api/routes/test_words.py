@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.integration.api.cli.test_verbs_of_jobs import read, typed
 from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import JOB, JOBS, Rig
+from tests.integration.api.rig import JOB, JOBS, Rig, served
 from tests.integration.api.terminal import told
 from tests.support.previous import previous_sources
 from waterclock.log.commands.jobs import load_job
@@ -121,3 +121,32 @@ async def test_a_client_of_the_release_before_reads_the_answers(rig: MakeRig, tm
             check=True,
         )
         assert said.stdout.decode().strip() == str([("1", "2", "0")] * 3)
+
+
+async def test_what_the_release_before_stored_and_exported_keeps_its_meaning(rig: MakeRig, tmp_path: Path) -> None:
+    """Its command line, against this API: jobs keep its defaults, and its files mean here what they meant there."""
+    async with told(rig) as (story, terminal), served(story.api) as url:
+        await story.api.worker()
+        before = os.environ | {"WATERCLOCK_API_URL": url, "PYTHONPATH": os.pathsep.join(previous_sources(tmp_path))}
+
+        async def earlier(*arguments: str) -> str:
+            verb = [sys.executable, "-m", "waterclock.cli", *arguments]
+            done = await asyncio.to_thread(subprocess.run, verb, env=before, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr.decode()
+            return done.stdout.decode()
+
+        await earlier("job", "create", "old/nightly", "demo.noop", "--cron", "0 2 * * *")
+        await earlier("job", "create", "old/paused", "demo.noop", "--set", "misfirePolicy=1", "--set", "concurrent=0")
+        await earlier("job", "disable", "old/paused")
+        await earlier("job", "edit", "old/nightly", "--set", "remark=by hand")
+        jobs = {one["jobName"]: one for one in (await story.api.http.get(JOBS)).json()["items"]}
+        assert {name: (*codes_of(one).values(), one["timezone"]) for name, one in jobs.items()} == {
+            "nightly": ("0", "3", "1", "UTC"),
+            "paused": ("1", "1", "0", "UTC"),
+        }
+        file = tmp_path / "old.yaml"
+        file.write_text(await earlier("export"))
+        assert "misfirePolicy: '1'" in file.read_text()
+        assert (await typed(terminal, "plan", "-f", str(file))).output.endswith(", 0 to delete, 2 as wanted\n")
+        shown = (await typed(terminal, "job", "show", "old/paused")).output
+        assert all(word in shown for word in ("disabled", "runAll", "allow"))
