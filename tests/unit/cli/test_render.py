@@ -47,13 +47,17 @@ FIRED = Explanation(
 )
 
 
-def test_a_sound_ledger_is_told_in_three_lines_and_ok() -> None:
+def test_a_sound_ledger_is_told_in_three_lines_and_ok_and_says_what_it_does_not_prove() -> None:
     assert list(lines(proof_told(PROOF))) == [
         "2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z",
         "jobs  instants  fired  skipped  coalesced  pending",
         "2     120       100    20       0          0",
         "ok: each instant has one decision, and each decision its instant",
+        "(says nothing about whether runs succeeded)",
     ]
+    for failed, said in ((0, "none failed"), (3, "3 failed")):
+        told = list(proof_told(msgspec.structs.replace(PROOF, failed_runs=failed)))
+        assert told[-1] == f"(says nothing about whether runs succeeded: {said})"
 
 
 def test_what_is_pending_or_decided_by_other_rules_is_said() -> None:

@@ -363,7 +363,10 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the ledger's check found; `ok` is that nothing is amiss."""
+    """What the ledger's check found; `ok` is that nothing is amiss.
+
+    `failed_runs`: of those that were requested in the range; None: the API is of a release that does not say.
+    """
 
     from_: str = msgspec.field(name="from")
     to: str
@@ -378,6 +381,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     doubles: tuple[Breach, ...]
     strays: tuple[Breach, ...]
     tzdata_changed: tuple[str, ...] = ()
+    failed_runs: int | None = None
     forgotten_before: str | None = None
     ok: bool
 

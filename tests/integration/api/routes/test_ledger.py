@@ -33,6 +33,26 @@ async def test_every_instant_of_every_job_is_accounted_for(rig: MakeRig) -> None
         assert [proof[breaches] for breaches in BREACHES] == [[], [], []]
 
 
+async def test_beside_the_proof_stands_how_many_runs_failed(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        jobs = [(await api.create(jobName=name))["id"] for name in ("a", "b", "c")]
+        for job_id in (*jobs, jobs[0]):
+            await api.trigger(job_id)
+            grant = await worker.claim_one()
+            await (worker.succeed(grant) if job_id == jobs[2] else worker.fail(grant, "no"))
+        await api.ask(invokeTarget="demo.noop")
+        await worker.fail(await worker.claim_one(), "of no job")
+        await api.caught_up()
+
+        proof = (await api.http.get(VERIFY)).json()
+        assert (proof["ok"], proof["failedRuns"]) == (True, 3)
+        of_one = (await api.http.get(VERIFY, params={"jobId": jobs[1]})).json()
+        assert of_one["failedRuns"] == 1
+        past = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+        assert (await api.http.get(VERIFY, params=past)).json()["failedRuns"] == 0
+
+
 async def test_what_was_due_and_is_not_decided_is_pending(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)

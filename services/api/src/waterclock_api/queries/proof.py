@@ -47,6 +47,15 @@ async def prove(sources: Sources, of: Reading, from_ms: int, to_ms: int, job_ids
     return found
 
 
+async def failed_runs(sources: Sources, of: Reading, from_ms: int, to_ms: int, job_ids: Sequence[str]) -> int:
+    """How many runs of all jobs, or of those named, were requested in [from, to] and failed, timed out or died."""
+    asked = {"from": from_ms, "to": to_ms, "job_ids": list(job_ids), "all": not job_ids}
+    async with sources.reading(of) as connection:
+        row = await (await connection.execute(statement("failed_runs", PACKAGE), asked)).fetchone()
+    assert row is not None
+    return row[0]
+
+
 class _Asked(NamedTuple):
     reader: LedgerReader
     from_ms: int

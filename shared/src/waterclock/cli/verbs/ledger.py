@@ -85,7 +85,9 @@ def told(proof: Proof) -> Iterator[Part]:
         kept_from = shown(proof.forgotten_before)
         yield f"forgotten: nothing is said of what was decided before {kept_from}, which is not kept"
     if proof.ok:
+        failed = "" if proof.failed_runs is None else f": {proof.failed_runs or 'none'} failed"
         yield "ok: each instant has one decision, and each decision its instant"
+        yield f"(says nothing about whether runs succeeded{failed})"
         return
     kinds = (("hole", proof.holes), ("double", proof.doubles), ("stray", proof.strays))
     yield table(

@@ -22,7 +22,7 @@ from waterclock_api.http.route import AnyRequest, Id, Spec
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.queries.explain import explained, explained_moment
 from waterclock_api.queries.ledger import events_kept_from
-from waterclock_api.queries.proof import prove
+from waterclock_api.queries.proof import failed_runs, prove
 from waterclock_api.queries.slow_reads import ranging, until_left
 from waterclock_api.queries.sources import Reading
 from waterclock_api.schemas.requests import Cursor, Limit, Moment, Order
@@ -63,8 +63,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `instants` are those that were to be decided: as many as fired, were skipped or coalesced. Those that are due and
     not decided yet are `pending`. `tzdataChanged` names zone rules by which some were decided that would be others
-    today. What was decided before `forgottenBefore` is not kept any more, and nothing is said of that part; null where
-    all of the range is.
+    today. `failedRuns` are the runs of these jobs that were requested in the range and failed, timed out or died: the
+    proof says nothing about whether runs succeed. What was decided before `forgottenBefore` is not kept any more, and
+    nothing is said of that part; null where all of the range is.
     """
 
     from_: Stamp = msgspec.field(name="from")
@@ -80,6 +81,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     doubles: tuple[Breach, ...]
     strays: tuple[Breach, ...]
     tzdata_changed: tuple[str, ...]
+    failed_runs: int
     forgotten_before: Stamp | None
     ok: bool
 
@@ -104,6 +106,7 @@ async def _verified(request: AnyRequest) -> Answer:
     kept_from = await events_kept_from(parts, of)
     jobs, verdict = await prove(parts, of, max(asked.from_ms, kept_from), asked.to_ms, query.job_id)
     found = msgspec.structs.asdict(verdict)
+    found["failed_runs"] = await failed_runs(parts, of, asked.from_ms, asked.to_ms, query.job_id)
     found["forgotten_before"] = stamp(kept_from) if asked.from_ms < kept_from else None
     return answer(Ledger(from_=stamp(asked.from_ms), to=stamp(asked.to_ms), jobs=jobs, ok=verdict.ok, **found))
 
