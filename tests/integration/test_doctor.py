@@ -114,6 +114,9 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
             assert (await asked(*place))[0] == 0
             async with stage.pool.connection() as connection:  # as if it had begun long ago
                 await connection.execute("UPDATE runs SET started_at = started_at - interval '2 hours'")
+            assert (await asked(*place))[0] == 0, "it may have been tried again since"
+            async with stage.pool.connection() as connection:
+                await connection.execute("UPDATE attempts SET started_at = started_at - interval '2 hours'")
             code, troubles, out = await asked(*place)
             assert (code, list(troubles)) == (1, ["timeouts"]), out
             assert f"run {grant.run_id} of " in troubles["timeouts"]

@@ -92,6 +92,61 @@ async def test_instants_say_which_executor_the_run_waits_for_that_is_theirs_or_i
         await having.leave()
 
 
+async def test_an_instant_says_that_the_queue_of_its_run_is_paused(rig: MakeRig) -> None:
+    async with rig(partitions=2) as api:
+        story = Story(api)
+        await api.worker(NOOP, announces=True)
+        job_id = await story.job(owed=MINUTE, queue="low", partition=1)
+        await story.decide(job_id)
+        pause = await api.http.post("/v1/monitor/queues/low/pause", json={"reason": "new disk"})
+        assert pause.status_code == 200
+        await api.caught_up()
+
+        (item,) = (await story.told(job_id, at=story.at(0)))["items"]
+        assert "and its queue low has been paused by anonymous@127.0.0.1 since" in item["text"]
+        assert item["text"].endswith("(new disk).")
+        told = (await api.http.get("/v1/monitor/events", params={"type": "queue.paused"})).json()["items"]
+        (first,) = (one["at"] for one in told if one["id"].startswith("0-"))
+        assert f"since {first}" in item["text"]
+
+        assert (await api.http.post("/v1/monitor/queues/low/resume")).status_code == 200
+        (item,) = (await story.told(job_id, at=story.at(0)))["items"]
+        assert "it is queued" in item["text"]
+        assert "paused" not in item["text"]
+
+
+async def test_an_instant_says_that_the_run_in_its_way_is_past_its_timeout(rig: MakeRig) -> None:
+    async with rig() as api:
+        story = Story(api)
+        worker = await api.worker(NOOP, announces=True)
+        job_id = await story.job(
+            owed=2 * MINUTE, concurrent="1", overlap_policy="skip", misfire_threshold=HOUR / SECOND, timeout=60
+        )
+        await story.decide(job_id)
+        await worker.claim_one()
+        await api.caught_up()
+        async with api.parts.reading() as connection:
+            await connection.execute("UPDATE attempts SET started_at = now() - interval '11 minutes'")
+        first, second = (await story.told(job_id, **{"from": story.at(MINUTE), "to": story.at(0)}))["items"]
+        said = "is running, and goes on 10 min past its timeout of 60 s: its code does not stop when it is asked to."
+        assert first["text"].endswith(f"it {said}")
+        assert second["text"].endswith(f"That run {said}")
+
+
+async def test_a_run_that_is_tried_again_is_not_late_for_its_earlier_attempts(rig: MakeRig) -> None:
+    async with rig() as api:
+        story = Story(api)
+        worker = await api.worker(NOOP, announces=True)
+        job_id = await story.job(owed=MINUTE, timeout=60)
+        await story.decide(job_id)
+        await worker.claim_one()
+        await api.caught_up()
+        async with api.parts.reading() as connection:
+            await connection.execute("UPDATE runs SET started_at = now() - interval '11 minutes'")
+        (item,) = (await story.told(job_id, at=story.at(0)))["items"]
+        assert item["text"].endswith("it is running.")
+
+
 async def test_a_moment_that_is_no_instant_is_explained_too(rig: MakeRig) -> None:
     async with rig() as api:
         story = Story(api)

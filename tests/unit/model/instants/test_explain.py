@@ -16,7 +16,7 @@ from waterclock.model.definition import Definition
 from waterclock.model.ids import due_run
 from waterclock.model.instants.explain import Explanation, explain, explain_moment, explain_newest
 from waterclock.model.instants.ledger import verify
-from waterclock.model.instants.reasons import RunNow, length
+from waterclock.model.instants.reasons import Overdue, Paused, RunNow, length
 from waterclock.model.job import Create, Delete, Job, Replace, SetStatus
 from waterclock.model.timestamps import millis, stamp
 
@@ -158,6 +158,36 @@ def test_a_fire_says_which_executor_its_run_waits_for() -> None:
     assert queued.text.endswith(f"it is queued, and {wait}")
     (behind,) = told(life, runs={run: RunNow("waiting", "db.backup", since)})
     assert behind.text.endswith(f"it waits behind another run of the job, which {wait}")
+
+
+def test_a_fire_says_that_the_queue_of_its_run_is_paused_by_whom_and_since_when() -> None:
+    life = born(concurrent="1")
+    life.wait(30 * SECOND)
+    life.decide()
+    run, since = due_run(J, NEXT), stamp(life.now)
+    for pause, said in (
+        (Paused("low", since, "key:ops", "new disk"), f"has been paused by key:ops since {since} (new disk)."),
+        (Paused("low", since), f"has been paused since {since}."),
+        (Paused("low"), "is paused."),
+    ):
+        (queued,) = told(life, runs={run: RunNow("queued", paused=pause)})
+        assert queued.text.endswith(f"it is queued, and its queue low {said}")
+    (behind,) = told(life, runs={run: RunNow("waiting", paused=Paused("low"))})
+    assert behind.text.endswith("it waits behind another run of the job, whose queue low is paused.")
+    (both,) = told(life, runs={run: RunNow("queued", "db.backup", since, Paused("low"))})
+    assert both.text.endswith(f"with the executor db.backup since {since}, and its queue low is paused.")
+
+
+def test_what_a_run_past_its_timeout_holds_up_says_so() -> None:
+    life = born(concurrent="1", overlap_policy="skip", misfire_threshold=600)
+    life.wait(90 * SECOND)
+    life.decide(blocked=True)
+    hanging = RunNow("running", overdue=Overdue(limit=60, past=240.4))
+    said = "goes on 4 min past its timeout of 60 s: its code does not stop when it is asked to."
+    _, skipped = told(life, runs={BLOCKING: hanging})
+    assert skipped.text.endswith(f"That run is running, and {said}")
+    fired, _ = told(life, runs={due_run(J, NEXT): hanging._replace(status="waiting")})
+    assert fired.text.endswith(f"it waits behind another run of the job, which {said}")
 
 
 @pytest.mark.parametrize("overlap", ["skip", "buffer_all", "buffer_one", "cancel_other"])

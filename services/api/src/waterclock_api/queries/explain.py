@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from waterclock.log.commands.jobs import load_job
 from waterclock.model.errors import NotFound, TryLater
@@ -18,8 +18,7 @@ from waterclock.model.instants.explain import (
     with_backfills,
     with_forgotten,
 )
-from waterclock.model.instants.reasons import RunNow, Runs
-from waterclock.model.outcomes import RunStatus
+from waterclock.model.instants.reasons import Overdue, RunNow, Runs
 from waterclock.model.timestamps import Stamp, millis, stamp
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry
@@ -27,7 +26,7 @@ from waterclock_api.queries.executor_waits import Queued, waits_of
 from waterclock_api.queries.ledger import LedgerReader, caught_up, events_kept_from
 from waterclock_api.queries.read_models import PACKAGE
 from waterclock_api.queries.sources import Reading, Sources
-from waterclock_api.schemas.responses import WaitsFor
+from waterclock_api.queries.stuck_runs import overdue_of, pauses_of
 
 BACKFILLS_MOST = 10
 """Runs that made up for one moment, told at most."""
@@ -112,29 +111,49 @@ async def _backfills(
     found: dict[Stamp, list[Backfilled]] = {}
     async with sources.reading(of) as connection:
         rows = await (await connection.execute(statement("backfills", PACKAGE), wanted)).fetchall()
-    queued = [Queued(run_id, executor, queue) for _, run_id, _, status, executor, queue in rows if status == "queued"]
-    waits = await waits_of(sources, of, queued)
-    for instant, run_id, requested_at, status, *_ in rows:
-        now = _now(status, waits.get(run_id))
-        found.setdefault(stamp(instant), []).append(Backfilled(run_id, requested_at, now))
+    now = await _now(sources, of, [(run_id, *stands) for _, run_id, _, *stands in rows])
+    for instant, run_id, requested_at, *_ in rows:
+        found.setdefault(stamp(instant), []).append(Backfilled(run_id, requested_at, now[run_id]))
     return found
 
 
 async def _runs(sources: Sources, of: Reading, job_id: str, run_ids: Collection[RunId]) -> Runs:
-    """Where runs of the job stand; and which executor they wait for, or the first of the job's does."""
+    """Where runs of the job stand, and what keeps them from going on; of those that wait behind others, the first."""
     if not run_ids:
         return {}
     wanted = {"run_ids": list(run_ids), "job_id": job_id, "now": sources.now_ms()}
     async with sources.reading(of) as connection:
         rows = await (await connection.execute(statement("run_statuses", PACKAGE), wanted)).fetchall()
-    queued = [Queued(run_id, executor, queue) for run_id, status, executor, queue, _ in rows if status == "queued"]
+    now = await _now(sources, of, [(run_id, *stands) for run_id, *stands, _ in rows])
+    ahead = next((now[run_id] for run_id, *_, is_first in rows if is_first), None)
+    if ahead is None:
+        return now
+    return {run_id: ahead._replace(status="waiting") if one.status == "waiting" else one for run_id, one in now.items()}
+
+
+async def _now(sources: Sources, of: Reading, runs: Sequence[tuple[Any, ...]]) -> dict[RunId, RunNow]:
+    """Where runs stand, each given as id, status, executor and queue, and what keeps them from going on."""
+    queued = [Queued(run_id, executor, queue) for run_id, status, executor, queue in runs if status == "queued"]
+    running = [run_id for run_id, status, *_ in runs if status == "running"]
     waits = await waits_of(sources, of, queued)
-    ahead = next((waits.get(run_id) for run_id, *_, is_first in rows if is_first), None)
-    return {run_id: _now(status, ahead if status == "waiting" else waits.get(run_id)) for run_id, status, *_ in rows}
+    pauses = await pauses_of(sources, of, {one.queue for one in queued})
+    overdue = await _overdue(sources, of, running)
+    found: dict[RunId, RunNow] = {}
+    for run_id, status, _, queue in runs:
+        wait, pause = waits.get(run_id), pauses.get(queue) if status == "queued" else None
+        executor, since = (None, None) if wait is None else (wait.executor, wait.since)
+        found[run_id] = RunNow(status, executor, since, paused=pause, overdue=overdue.get(run_id))
+    return found
 
 
-def _now(status: RunStatus, wait: WaitsFor | None) -> RunNow:
-    return RunNow(status) if wait is None else RunNow(status, wait.executor, wait.since)
+async def _overdue(sources: Sources, of: Reading, running: Sequence[str]) -> Mapping[str, Overdue]:
+    """Those of the runs that go on past their timeout."""
+    if not running:
+        return {}
+    executors = await sources.registry.known("", patient=False) or {}
+    async with sources.reading(of) as connection:
+        found = await overdue_of(connection, running, executors)
+    return {one.run_id: Overdue(one.limit, one.past) for one in found}
 
 
 async def refuse_unheard(sources: Sources, job_id: str) -> NoReturn:

@@ -29,12 +29,38 @@ _NOW: dict[RunStatus, str] = {
 }
 
 
+class Paused(NamedTuple):
+    """A queue that is paused; what is None is not known."""
+
+    queue: str
+    since: Stamp | None = None
+    by: str | None = None
+    reason: str | None = None
+
+
+class Overdue(NamedTuple):
+    """An attempt that goes on `past` its timeout; both in seconds."""
+
+    limit: float
+    past: float
+
+
 class RunNow(NamedTuple):
-    """Where a run stands; it waits, or what is ahead of it does, for an `executor` that no worker has had `since`."""
+    """Where a run stands, and what is wrong with it, or with what it waits behind.
+
+    It waits for an `executor` that no worker has had `since`; its queue is `paused`; its attempt is `overdue`.
+    """
 
     status: RunStatus
     executor: str | None = None
     since: Stamp | None = None
+    paused: Paused | None = None
+    overdue: Overdue | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it does not go on by itself."""
+        return self.executor is not None or self.paused is not None or self.overdue is not None
 
 
 Runs = Mapping[RunId, RunNow]
@@ -43,10 +69,22 @@ Runs = Mapping[RunId, RunNow]
 def now_is(run: RunNow) -> str:
     """Where a run stands, after "it"."""
     said = _NOW[run.status]
-    if run.executor is None:
-        return said
-    whose = "which" if run.status == "waiting" else "and"
-    return f"{said}, {whose} has waited for a worker with the executor {run.executor} since {run.since}"
+    it, its = ("which", "whose") if run.status == "waiting" else ("and", "and its")
+    if run.executor is not None:
+        said += f", {it} has waited for a worker with the executor {run.executor} since {run.since}"
+    if run.paused is not None:
+        said += f", {its} queue {run.paused.queue} {_paused(run.paused)}"
+    if run.overdue is not None:
+        limit, past = length(round(run.overdue.limit * 1000)), length(round(run.overdue.past * 1000))
+        said += f", {it} goes on {past} past its timeout of {limit}: its code does not stop when it is asked to"
+    return said
+
+
+def _paused(pause: Paused) -> str:
+    why = f" ({pause.reason})" if pause.reason else ""
+    if pause.since is None:
+        return f"is paused{why}"
+    return f"has been paused{_by(pause.by)} since {pause.since}{why}"
 
 
 def length(ms: int) -> str:
@@ -150,9 +188,9 @@ def _run(event: RunRequested, runs: Runs | None) -> str:
 
 
 def _blocking(blocked_by: RunId | None, runs: Runs | None) -> str:
-    """Of a run that stood in the way: that it still does, for no worker can take it."""
+    """Of a run that stood in the way: that it still does, and why it does not go on."""
     run = None if runs is None or blocked_by is None else runs.get(blocked_by)
-    return "" if run is None or run.executor is None else f" That run {now_is(run)}."
+    return "" if run is None or not run.is_stuck else f" That run {now_is(run)}."
 
 
 def _skipped(instant: int, decision: Decided, event: FireSkipped, definition: Definition) -> str:
