@@ -40,8 +40,7 @@ from waterclock_api.live.stream import EventStream
 from waterclock_api.queries import read_models
 from waterclock_api.queries.as_of import job_then
 from waterclock_api.queries.executor_waits import with_last_waits, with_waits
-from waterclock_api.queries.last_successes import with_last_successes
-from waterclock_api.queries.lookup import job_or_refuse
+from waterclock_api.queries.lookup import job_or_refuse, with_last_successes
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.read_models import query_moment
 from waterclock_api.queries.rows import job_of_log, next_fires
