@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from hypothesis import strategies as st
 
 from tests.unit.cli.test_command_line import last, typed
-from waterclock.cli.moments import moment, retold, seconds, shown, use_zone, zone_named
-from waterclock.cli.terminal import at_option, since, times, until
+from waterclock.cli.options.arguments import at_option, since, times, until
+from waterclock.cli.options.moments import moment, retold, seconds, shown, use_zone, zone_named
 from waterclock.model.durations import query_moment_ms
 from waterclock.model.timestamps import Stamp, millis, stamp
 

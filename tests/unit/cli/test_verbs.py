@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from waterclock.cli import main
 from waterclock.cli.field_values import assigned, parameters
 from waterclock.cli.render.events import progress, told, took, words
-from waterclock.cli.short_help import SHORT_HELP
+from waterclock.cli.short_help import SECTIONS, SHORT_HELP
 from waterclock.cli.tables import facts, table
 from waterclock.client.sse import Event
 
@@ -107,6 +107,15 @@ def test_help_tells_of_each_verb_what_the_verb_says_itself_without_importing_it(
     told = run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (0, "")
     assert all(text in told.stdout for text in SHORT_HELP.values())
+
+
+def test_help_sorts_every_verb_into_one_section() -> None:
+    sorted_in = [name for names in SECTIONS.values() for name in names]
+    assert sorted(sorted_in) == sorted(SHORT_HELP)
+    told = CliRunner().invoke(main.main, ["--help"]).output
+    assert [line for line in told.splitlines() if line.removesuffix(":") in SECTIONS] == [
+        f"{name}:" for name in SECTIONS
+    ]
 
 
 def test_a_shell_is_told_of_each_verb_and_option() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from waterclock.cli.moments import moment, seconds
+from waterclock.cli.options.moments import moment, seconds
 from waterclock.model.definition import Definition
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.words import CODED, code_of

@@ -16,7 +16,7 @@ from typing import Any, cast  # noqa: E402
 import click  # noqa: E402
 from click.shell_completion import CompletionItem  # noqa: E402
 
-from waterclock.cli.short_help import SHORT_HELP  # noqa: E402
+from waterclock.cli.short_help import SECTIONS, SHORT_HELP  # noqa: E402
 from waterclock.kit.text.escaping import escaped  # noqa: E402
 from waterclock.kit.text.output_encoding import input_encoding, show_what_cannot_be_shown  # noqa: E402
 
@@ -55,7 +55,14 @@ class Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         told = {name: self._told(ctx, name) for name in self.list_commands(ctx)}
-        click.Group(commands=told).format_commands(ctx, formatter)
+        widest = max(map(len, told))
+        room = formatter.width - 6 - widest
+        others = told.keys() - {name for names in SECTIONS.values() for name in names}
+        for title, names in {**SECTIONS, "Others": tuple(sorted(others))}.items():
+            rows = [(name.ljust(widest), told[name].get_short_help_str(room)) for name in names if name in told]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
@@ -95,7 +102,8 @@ def strict(command: click.Command) -> click.Command:
     parse = command.parse_args
 
     def parse_args(ctx: click.Context, args: list[str]) -> list[str]:
-        _check(command, ctx, args)
+        if not ctx.resilient_parsing:  # a shell completes what is not whole yet
+            _check(command, ctx, args)
         return parse(ctx, args)
 
     vars(command)["parse_args"] = parse_args

@@ -6,8 +6,6 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import click
-
 from waterclock.cli.output import complain
 from waterclock.cli.terminal import Failure
 from waterclock.client import endpoints
@@ -16,21 +14,6 @@ from waterclock.client.http import Client
 from waterclock.model.ids import ID_PATTERN
 
 LIST = "Runs have ids; list them with `waterclock run list`, or give group/name for the last run of a job"
-
-
-class RunName(click.ParamType[str]):
-    """An id, or group/name."""
-
-    name = "run"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not str(value).strip():
-            self.fail("an empty name is no run: give an id, or group/name for the last run of a job", param, ctx)
-        return value
-
-
-RUN = RunName()
-run_argument = click.argument("run_id", metavar="RUN", type=RUN)
 
 
 def run_id_of(client: Client, named: str, *, aloud: bool = False) -> str:

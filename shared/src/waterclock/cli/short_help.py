@@ -5,6 +5,16 @@ A test compares it with the verbs. A verb of another's package is not in it, and
 
 from __future__ import annotations
 
+SECTIONS = {
+    "Jobs and runs": (
+        *("job", "run", "explain", "events", "tail", "queue", "fleet", "backfill", "preview", "simulate"),
+        *("plan", "apply", "export"),
+    ),
+    "Run the services": ("migrate", "api", "projector", "scheduler", "worker"),
+    "Operate": ("doctor", "ledger", "key", "reconcile", "rebuild", "restore", "dropped"),
+    "Develop": ("dev", "demo", "bench", "completion"),
+}
+"""The verbs as help sorts them; of another's package they come last."""
 SHORT_HELP = {
     "api": "Serve the HTTP API.",
     "apply": "Make the jobs those of a file.",

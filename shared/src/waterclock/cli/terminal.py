@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 import click
 import msgspec
 
-from waterclock.cli.moments import moment, use_zone, zone_named
 from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.tables import Part
 from waterclock.client.errors import (
@@ -24,14 +23,13 @@ from waterclock.client.errors import (
     Unreachable,
 )
 from waterclock.client.exchange import api_root, decode, following
-from waterclock.client.http import Client
+from waterclock.client.http import TIMEOUT, Client
 from waterclock.client.models import Page
 from waterclock.client.request import Call
 from waterclock.kit.settings import PREFIX, SettingsError, read, reading
 
 P = ParamSpec("P")
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
 
 NO = 1
 """Exit code where the API was asked, and the answer is no: it refused, or a run did not succeed."""
@@ -74,7 +72,9 @@ class NotTold(Failure):
     exit_code = 3
 
 
-def connect(environment: Mapping[str, str] | None = None) -> Client:
+def connect(
+    environment: Mapping[str, str] | None = None, *, timeout: float = TIMEOUT, patience: float = PATIENCE
+) -> Client:
     """The API that the environment names.
 
     Raises:
@@ -82,7 +82,7 @@ def connect(environment: Mapping[str, str] | None = None) -> Client:
     """
     try:
         own = read(ClientSettings, os.environ if environment is None else environment)
-        return Client(own.api_url, key=own.api_key, patience=PATIENCE, proxies=True)
+        return Client(own.api_url, key=own.api_key, timeout=timeout, patience=patience, proxies=True)
     except SettingsError as error:
         raise NotAsked(str(error)) from None
 
@@ -160,79 +160,6 @@ def more(page: Page[Any]) -> Iterable[str]:
         yield f"There are more: the same with --cursor {page.next_cursor}"
 
 
-class JobName(click.ParamType[str]):
-    """group/name, or an id."""
-
-    name = "job"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not str(value).strip():
-            self.fail("an empty name is no job: give group/name, such as reports/nightly, or an id", param, ctx)
-        return value
-
-
-class Option(Protocol):
-    """Puts an option to a verb."""
-
-    def __call__(self, verb: F, /) -> F: ...
-
-
-class Moment(click.ParamType[str]):
-    """As `moments.moment` reads it."""
-
-    name = "time"
-
-    def __init__(self, *, end: bool = False, ahead: bool = False) -> None:
-        self._end, self._ahead = end, ahead
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return moment(str(value), end=self._end, ahead=self._ahead)
-        except ValueError as error:
-            self.fail(f"{value!r} {error}", param, ctx)
-
-
-def _zone(ctx: click.Context, _param: click.Parameter, name: str | None) -> None:
-    if name is None:
-        return
-    try:
-        use_zone(ctx, zone_named(name))
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def times(verb: F) -> F:
-    """Options that say in which zone moments are read and shown."""
-    in_zone = click.option(
-        "--zone",
-        metavar="ZONE",
-        is_eager=True,
-        expose_value=False,
-        callback=_zone,
-        help="Read and show times in this zone; by default in this machine's, or that of TZ.",
-    )
-    return in_zone(utc_option(verb))
-
-
-def moments(*names: str, wanted: str, end: bool = False, ahead: bool = False, required: bool = False) -> Option:
-    """An option that takes a moment."""
-    kind = Moment(end=end, ahead=ahead)
-    return click.option(*names, metavar="TIME", type=kind, required=required, help=wanted)
-
-
-def since(wanted: str, *, required: bool = False) -> Option:
-    how = f"{wanted} Such as 1h, yesterday, '2026-11-28 03:00' or RFC 3339."
-    return moments("--from", "--since", "from_", wanted=how, required=required)
-
-
-def until(wanted: str, *, required: bool = False) -> Option:
-    return moments("--to", "--until", "to", wanted=wanted, end=True, required=required)
-
-
-utc_option = click.option(
-    "--utc", flag_value="UTC", is_eager=True, expose_value=False, callback=_zone, help="Read and show times in UTC."
-)
-JOB = JobName()
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
 limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most.")
 cursor_option = click.option("--cursor", help="Where the page before ended.")
@@ -241,8 +168,6 @@ param_option = click.option("--param", "given", metavar="NAME=VALUE", multiple=T
 params_option = click.option("--params", "whole", metavar="JSON", help="All parameters, as a JSON object.")
 unknown_option = click.option("--allow-unknown", is_flag=True, help="Also an executor that no worker ever announced.")
 delay_option = click.option("--delay", metavar="DURATION", help="How long after now: seconds, 1h30m, or ISO 8601.")
-at_option = moments("--at", "run_at", wanted="When: 1h is in an hour, 03:00 the next, or a date and time.", ahead=True)
 wait_option = click.option("--wait", is_flag=True, help="Wait for its end; exit code 1 if it does not succeed.")
 follow_option = click.option("--follow", is_flag=True, help="Follow it to its end; exit code 1 if it does not succeed.")
-job_argument = click.argument("job", metavar="JOB", type=JOB)
 version_option = click.option("--version", type=int, help="Only if the job still has this version.")

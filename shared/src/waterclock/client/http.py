@@ -295,7 +295,7 @@ def _options(url: str, key: str | None, timeout: float, *, proxies: bool) -> dic
     return {
         "trust_env": proxies and uses_proxies(url),
         "verify": _authorities(url) if url.startswith("https:") else False,
-        "timeout": httpx.Timeout(timeout, connect=10.0),
+        "timeout": httpx.Timeout(timeout, connect=min(timeout, 10.0)),
         "headers": {} if key is None else {"Authorization": f"Bearer {key}"},
     }
 

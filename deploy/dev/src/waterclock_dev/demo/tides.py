@@ -3,7 +3,7 @@
 from contextlib import aclosing
 from typing import Any
 
-from waterclock.cli.moments import shown
+from waterclock.cli.options.moments import shown
 from waterclock.client import AsyncClient, Event, endpoints
 from waterclock.client.models import Job
 from waterclock.model.outcomes import STATUS_OF_TAG

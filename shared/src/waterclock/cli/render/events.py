@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from waterclock.cli.moments import shown
+from waterclock.cli.options.moments import shown
 from waterclock.client.sse import Event
 
 BAR = 10  # signs

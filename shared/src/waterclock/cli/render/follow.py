@@ -11,7 +11,7 @@ from typing import Any, cast
 import click
 import msgspec
 
-from waterclock.cli.moments import shown
+from waterclock.cli.options.moments import shown
 from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.render.events import because, told
 from waterclock.cli.tables import visible

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from waterclock.cli.job_files import default_of
-from waterclock.cli.moments import retold, shown
+from waterclock.cli.options.moments import retold, shown
 from waterclock.cli.render.events import words
 from waterclock.cli.render.runs import rows
 from waterclock.cli.tables import Part, facts, table

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from waterclock.cli.job_plan import DAYS, Change, FieldChange, Fires, Plan
-from waterclock.cli.moments import shown
+from waterclock.cli.options.moments import shown
 from waterclock.model.words import worded
 
 SIGNS = {"create": "+", "change": "~", "delete": "-", "foreign": "!", "orphan": "?"}

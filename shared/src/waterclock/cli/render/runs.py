@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waterclock.cli.moments import shown
+from waterclock.cli.options.moments import shown
 from waterclock.cli.render.events import took
 from waterclock.cli.tables import Part, facts, table
 from waterclock.cli.terminal import more

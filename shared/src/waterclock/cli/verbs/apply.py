@@ -11,9 +11,10 @@ import msgspec
 
 from waterclock.cli.job_files import OWNER, File, read_file, write_file
 from waterclock.cli.job_plan import Change, Plan, definition_of, flaws_of, planned
+from waterclock.cli.options.arguments import JOB, times
 from waterclock.cli.output import at_terminal, complain, put_json, tell
 from waterclock.cli.render.plan import COLOURS, told
-from waterclock.cli.terminal import JOB, NO, NotAsked, speaking, times
+from waterclock.cli.terminal import NO, NotAsked, speaking
 from waterclock.cli.yaml_values import BYTES_MOST, BadFile
 from waterclock.client import endpoints
 from waterclock.client.errors import (

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import click
 
-from waterclock.cli.idempotency import key_option
-from waterclock.cli.moments import retold, shown
+from waterclock.cli.options.arguments import JOB, since, times, until
+from waterclock.cli.options.idempotency import key_option
+from waterclock.cli.options.moments import retold, shown
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import JOB, json_option, show, since, speaking, times, until
+from waterclock.cli.terminal import json_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Backfill

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from waterclock.cli.options.arguments import JOB, QUEUE, since, until
 from waterclock.cli.output import put_json, say
-from waterclock.cli.terminal import JOB, since, until
 from waterclock.client import endpoints
 from waterclock.client.exchange import decode
 from waterclock.client.http import Client
@@ -29,7 +29,7 @@ def filters(*statuses: str) -> Callable[[F], F]:
         click.option(
             "--job", metavar="JOB", type=JOB, multiple=True, help="Those of a job, group/name or id; repeatable."
         ),
-        click.option("--of-queue", metavar="QUEUE", multiple=True, help="Those of a queue; repeatable."),
+        click.option("--of-queue", metavar="QUEUE", type=QUEUE, multiple=True, help="Those of a queue; repeatable."),
         click.option("--status", type=click.Choice(statuses), multiple=True),
         click.option("--label", multiple=True, help="key or key=value; repeatable."),
         since("Requested then or later."),

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from waterclock.cli.moments import shown
+from waterclock.cli.options.arguments import times
+from waterclock.cli.options.moments import shown
 from waterclock.cli.output import put_json, say
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import NO, cursor_option, json_option, limit_option, more, show, speaking, times
+from waterclock.cli.terminal import NO, cursor_option, json_option, limit_option, more, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.exchange import decode
 from waterclock.client.http import Client

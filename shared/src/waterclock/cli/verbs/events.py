@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from waterclock.cli.options.arguments import JOB, RUN, since, times, until
 from waterclock.cli.render.follow import Lines, leave_with, watch
 from waterclock.cli.render.jobs import events as told
-from waterclock.cli.run_names import RUN, Subjects, named_run, run_id_of
+from waterclock.cli.run_names import Subjects, named_run, run_id_of
 from waterclock.cli.tables import Part
-from waterclock.cli.terminal import JOB, cursor_option, json_option, limit_option, show, since, speaking, times, until
+from waterclock.cli.terminal import cursor_option, json_option, limit_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import History

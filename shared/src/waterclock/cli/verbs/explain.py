@@ -6,21 +6,10 @@ from collections.abc import Iterator
 
 import click
 
-from waterclock.cli.moments import retold, shown
+from waterclock.cli.options.arguments import JOB, moments, since, times, until
+from waterclock.cli.options.moments import retold, shown
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import (
-    JOB,
-    Order,
-    cursor_option,
-    json_option,
-    moments,
-    more,
-    show_newest,
-    since,
-    speaking,
-    times,
-    until,
-)
+from waterclock.cli.terminal import Order, cursor_option, json_option, more, show_newest, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Explanations

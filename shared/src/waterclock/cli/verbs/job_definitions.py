@@ -8,19 +8,18 @@ import click
 import msgspec
 
 from waterclock.cli.field_values import assigned, changed_in, merged, parameters
-from waterclock.cli.idempotency import key_option
 from waterclock.cli.job_plan import definition_of
+from waterclock.cli.options.arguments import EXECUTOR, QUEUE, ZONE, job_argument, utc_option
+from waterclock.cli.options.idempotency import key_option
 from waterclock.cli.render.jobs import changed
 from waterclock.cli.terminal import (
     Failure,
-    job_argument,
     json_option,
     param_option,
     params_option,
     show,
     speaking,
     unknown_option,
-    utc_option,
     version_option,
 )
 from waterclock.client import endpoints
@@ -34,10 +33,10 @@ _MISFIRE = "2"  # runOnce, in the code that every API reads
 
 @click.command(short_help="Create a job that executes EXECUTOR.")
 @click.argument("name", metavar="GROUP/NAME")
-@click.argument("executor", metavar="EXECUTOR")
+@click.argument("executor", metavar="EXECUTOR", type=EXECUTOR)
 @click.option("--cron", metavar="EXPRESSION", help="When; without it the job runs on demand only.")
-@click.option("--zone", metavar="ZONE", help="IANA name, such as Europe/Berlin.")
-@click.option("--queue")
+@click.option("--zone", metavar="ZONE", type=ZONE, help="IANA name, such as Europe/Berlin.")
+@click.option("--queue", type=QUEUE)
 @click.option("--disabled", is_flag=True, help="Create it disabled.")
 @param_option
 @params_option
@@ -79,8 +78,8 @@ def create(
 @click.command(short_help="Change members of a job, and leave the others.")
 @job_argument
 @click.option("--cron", metavar="EXPRESSION")
-@click.option("--zone", metavar="ZONE")
-@click.option("--queue")
+@click.option("--zone", metavar="ZONE", type=ZONE)
+@click.option("--queue", type=QUEUE)
 @click.option("--unset", metavar="FIELD", multiple=True, help="Back to its default; repeatable.")
 @param_option
 @params_option

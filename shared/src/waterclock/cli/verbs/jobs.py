@@ -5,29 +5,24 @@ from __future__ import annotations
 import click
 
 from waterclock.cli.field_values import duration, parameters
-from waterclock.cli.idempotency import key_option
+from waterclock.cli.options.arguments import EXECUTOR, QUEUE, at_option, job_argument, moments, since, times, until
+from waterclock.cli.options.idempotency import key_option
 from waterclock.cli.output import say
 from waterclock.cli.render.jobs import changed, detail, events, listed
 from waterclock.cli.tables import visible
 from waterclock.cli.terminal import (
     Order,
-    at_option,
     cursor_option,
     delay_option,
     follow_option,
-    job_argument,
     json_option,
     limit_option,
-    moments,
     param_option,
     params_option,
     reason_option,
     show,
     show_newest,
-    since,
     speaking,
-    times,
-    until,
     version_option,
     wait_option,
 )
@@ -48,8 +43,8 @@ def job() -> None:
 @click.option("--name", metavar="TEXT", help="Part of the name, in any case.")
 @click.option("--group", multiple=True)
 @click.option("--status", type=click.Choice(["enabled", "disabled"]))
-@click.option("--executor", multiple=True)
-@click.option("--queue", multiple=True)
+@click.option("--executor", type=EXECUTOR, multiple=True)
+@click.option("--queue", type=QUEUE, multiple=True)
 @click.option("--label", metavar="KEY[=VALUE]", multiple=True)
 @limit_option
 @cursor_option
@@ -127,7 +122,7 @@ def disable(client: Client, job: str, reason: str | None, version: int | None, *
 
 @job.command(short_help="Request a run of a job, enabled or not.")
 @job_argument
-@click.option("--queue", help="Another queue than the job's.")
+@click.option("--queue", type=QUEUE, help="Another queue than the job's.")
 @delay_option
 @at_option
 @click.option("--overlap", type=click.Choice(["skip", "buffer_one", "buffer_all", "cancel_other"]))

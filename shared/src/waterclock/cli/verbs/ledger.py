@@ -7,10 +7,11 @@ from importlib import import_module
 
 import click
 
-from waterclock.cli.moments import retold, shown
+from waterclock.cli.options.arguments import JOB, since, times, until
+from waterclock.cli.options.moments import retold, shown
 from waterclock.cli.output import put_json, say
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import JOB, NO, NotAsked, json_option, since, speaking, times, until
+from waterclock.cli.terminal import NO, NotAsked, json_option, speaking
 from waterclock.client import endpoints
 from waterclock.client.errors import Refused
 from waterclock.client.exchange import decode

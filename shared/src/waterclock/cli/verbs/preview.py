@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import click
 
-from waterclock.cli.moments import shown
+from waterclock.cli.options.arguments import JOB, ZONE, since, utc_option
+from waterclock.cli.options.moments import shown
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import JOB, json_option, show, since, speaking, utc_option
+from waterclock.cli.terminal import json_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Preview
@@ -16,7 +17,9 @@ from waterclock.client.models import Preview
 
 @click.command(short_help="Say what a cron expression means, and its instants.")
 @click.argument("expression", metavar="EXPRESSION")
-@click.option("--zone", metavar="ZONE", help="IANA name, such as Europe/Berlin; by default that of a new job.")
+@click.option(
+    "--zone", metavar="ZONE", type=ZONE, help="IANA name, such as Europe/Berlin; by default that of a new job."
+)
 @click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Instants.")
 @since("They are after this. By default now.")
 @click.option("--dialect", type=click.Choice(["unix", "quartz"]), help="How numbered days of the week are meant.")

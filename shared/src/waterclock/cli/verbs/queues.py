@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import click
 
-from waterclock.cli.idempotency import key_option
+from waterclock.cli.options.arguments import EXECUTOR, QUEUE
+from waterclock.cli.options.idempotency import key_option
 from waterclock.cli.render.events import took
 from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import json_option, reason_option, show, speaking
@@ -24,6 +25,7 @@ def queue() -> None:
 @click.option(
     "--executor",
     "executors",
+    type=EXECUTOR,
     multiple=True,
     help="Count only runs of this executor, by its key or an alias; may be given several times.",
 )
@@ -39,7 +41,7 @@ def list_(client: Client, executors: tuple[str, ...], *, as_json: bool) -> None:
 
 
 @queue.command()
-@click.argument("name", metavar="QUEUE")
+@click.argument("name", metavar="QUEUE", type=QUEUE)
 @reason_option
 @key_option
 @json_option
@@ -50,7 +52,7 @@ def pause(client: Client, name: str, reason: str | None, key: str | None, *, as_
 
 
 @queue.command()
-@click.argument("name", metavar="QUEUE")
+@click.argument("name", metavar="QUEUE", type=QUEUE)
 @reason_option
 @key_option
 @json_option

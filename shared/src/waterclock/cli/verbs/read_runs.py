@@ -7,23 +7,13 @@ from collections.abc import Iterable
 
 import click
 
-from waterclock.cli.moments import shown
+from waterclock.cli.options.arguments import EXECUTOR, JOB, QUEUE, run_argument, since, times, until
+from waterclock.cli.options.moments import shown
 from waterclock.cli.output import say
 from waterclock.cli.render.follow import follow_run
 from waterclock.cli.render.runs import told, whole
-from waterclock.cli.run_names import named_run, run_argument
-from waterclock.cli.terminal import (
-    JOB,
-    cursor_option,
-    json_option,
-    limit_option,
-    show,
-    show_pages,
-    since,
-    speaking,
-    times,
-    until,
-)
+from waterclock.cli.run_names import named_run
+from waterclock.cli.terminal import cursor_option, json_option, limit_option, show, show_pages, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import LogLine
@@ -38,10 +28,10 @@ LEVELS = ("debug", "info", "warning", "error")
 
 @click.command("list")
 @click.option("--job", metavar="JOB", type=JOB, multiple=True, help="group/name or id; repeatable.")
-@click.option("--queue", multiple=True)
+@click.option("--queue", type=QUEUE, multiple=True)
 @click.option("--status", type=click.Choice(STATUSES), multiple=True)
 @click.option("--trigger", type=click.Choice(TRIGGERS), multiple=True)
-@click.option("--executor", multiple=True, help="What they execute; repeatable.")
+@click.option("--executor", type=EXECUTOR, multiple=True, help="What they execute; repeatable.")
 @click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Those with a label; of several with all of them.")
 @since("Requested then or later.")
 @until("Requested then or before.")

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from waterclock.cli.field_values import assigned, duration, merged, parameters
-from waterclock.cli.idempotency import key_option
-from waterclock.cli.moments import retold
+from waterclock.cli.options.arguments import EXECUTOR, QUEUE, RUN, at_option, times
+from waterclock.cli.options.idempotency import key_option
+from waterclock.cli.options.moments import retold
 from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.render.follow import await_run, follow_run
-from waterclock.cli.run_names import LIST, RUN, named_run, run_id_of
+from waterclock.cli.run_names import LIST, named_run, run_id_of
 from waterclock.cli.terminal import (
     NO,
-    at_option,
     delay_option,
     follow_option,
     json_option,
@@ -22,7 +22,6 @@ from waterclock.cli.terminal import (
     params_option,
     reason_option,
     speaking,
-    times,
     unknown_option,
     wait_option,
 )
@@ -46,8 +45,8 @@ for _each in (list_, show_, logs, follow):
 
 
 @run.command(short_help="Request a run of an executor, without a job.")
-@click.argument("executor", metavar="EXECUTOR")
-@click.option("--queue")
+@click.argument("executor", metavar="EXECUTOR", type=EXECUTOR)
+@click.option("--queue", type=QUEUE)
 @delay_option
 @at_option
 @param_option
@@ -153,7 +152,7 @@ def _cancelled(client: Client, named: str, *, as_json: bool) -> bool:
 @click.argument("run_ids", metavar="[RUN]", nargs=-1, type=RUN)
 @click.option("--failed", "every", is_flag=True, help="All that failed, timed out or died.")
 @filters(*ENDED)
-@click.option("--queue", help="Another queue than that of the ended run.")
+@click.option("--queue", type=QUEUE, help="Another queue than that of the ended run.")
 @click.option("--overlap", type=click.Choice(["skip", "buffer_one", "buffer_all", "cancel_other"]))
 @wait_option
 @follow_option

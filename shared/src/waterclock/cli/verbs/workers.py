@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from waterclock.cli.moments import shown
+from waterclock.cli.options.arguments import times
+from waterclock.cli.options.moments import shown
 from waterclock.cli.output import say
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import cursor_option, json_option, limit_option, more, show, show_pages, speaking, times
+from waterclock.cli.terminal import cursor_option, json_option, limit_option, more, show, show_pages, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
 from waterclock.client.models import Executor, Page, Worker

@@ -1,0 +1,1 @@
+"""What verbs take on a command line, and in which words."""
