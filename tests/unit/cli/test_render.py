@@ -86,12 +86,12 @@ def test_instants_are_told_with_their_fate_and_why() -> None:
     assert list(lines(explanations_told(Explanations(items=(FIRED,), next_cursor="abc")))) == [
         "instant               fate   why",
         "2026-11-23T10:00:00Z  fired  Fired on time.",
-        "There are more: the same with --cursor abc",
+        "More results: add --cursor abc",
     ]
 
 
 def test_a_range_without_instants_says_so() -> None:
-    assert list(explanations_told(Explanations(items=(), next_cursor=None))) == ["The job names no instant there."]
+    assert list(explanations_told(Explanations(items=(), next_cursor=None))) == ["No scheduled times found."]
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def dev(
     run_service(run, name="waterclock dev")
 
 
-@click.command(short_help="Show it all in half a minute, and clean up.")
+@click.command(short_help="Run a demo of half a minute, and clean up.")
 def demo() -> None:
     """Show it all in half a minute, on servers of its own in a temporary folder; leave nothing behind."""
 

@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 @setting_options(RedisSettings, StoreSettings, ProjectorSettings, TelemetrySettings)
 @click.command()
 def projector() -> None:
-    """Copy every event into the archive and the read models."""
+    """Run a projector: it copies events into archive and read models."""
     run_service(_project, unfit=(LogUnfit, LogUnavailable), name="waterclock projector")
 
 

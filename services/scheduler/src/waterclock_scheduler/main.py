@@ -63,7 +63,7 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
 @click.command()
 @click.option("--asyncapi", is_flag=True, help="Print the AsyncAPI document and exit.")
 def scheduler(*, asyncapi: bool) -> None:
-    """Decide what is due: every instant of every job, once."""
+    """Run a scheduler."""
     if asyncapi:
         click.echo(document(read(RedisSettings, os.environ)))
         return

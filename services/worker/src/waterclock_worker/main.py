@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 )
 @click.option("--asyncapi", is_flag=True, help="Print the AsyncAPI document and exit.")
 def worker(*, asyncapi: bool, executors: tuple[str, ...]) -> None:
-    """Claim runs, execute them, tell how they ended."""
+    """Run a worker."""
     if asyncapi:
         redis = read(RedisSettings, os.environ)
         click.echo(document_of(app_of(None, broker_at(redis.redis_url), Keys(redis.key_prefix), since_ms=0)))

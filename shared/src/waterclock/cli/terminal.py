@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
@@ -110,10 +111,19 @@ def speaking(verb: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
     return spoken
 
 
+_LACKING = re.compile(r"(?P<who>.+) may not: this takes the scope (?P<scope>\w+)\.")
+"""How an API says it; one of another release may have other words, which are repeated."""
+
+
 def unlocked(error: Unauthenticated | Forbidden) -> str:
     """What is wrong with the key, and where it comes from."""
     if isinstance(error, Unauthenticated) and not os.environ.get(f"{PREFIX}API_KEY"):
         return f"The API asks who calls: set {PREFIX}API_KEY to a key (`waterclock key create`) or a token."
+    lacking = _LACKING.fullmatch(str(error)) if isinstance(error, Forbidden) else None
+    if lacking is not None:
+        who = lacking["who"].removeprefix("key:")
+        who = repr(who) if who == lacking["who"] else f"API key {who!r}"
+        return f"Forbidden: {who} lacks the scope {lacking['scope']!r} ({PREFIX}API_KEY)"
     return f"{error} ({PREFIX}API_KEY)"
 
 
@@ -157,12 +167,12 @@ def show_pages(client: Client, call: Call[Page[Any]]) -> None:
 def more(page: Page[Any]) -> Iterable[str]:
     """Says how to ask for what follows a page, if anything does."""
     if page.next_cursor is not None:
-        yield f"There are more: the same with --cursor {page.next_cursor}"
+        yield f"More results: add --cursor {page.next_cursor}"
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
 limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most.")
-cursor_option = click.option("--cursor", help="Where the page before ended.")
+cursor_option = click.option("--cursor", help="Cursor from the previous page.")
 reason_option = click.option("--reason", help="Why; kept in the log.")
 param_option = click.option("--param", "given", metavar="NAME=VALUE", multiple=True, help="A parameter; repeatable.")
 params_option = click.option("--params", "whole", metavar="JSON", help="All parameters, as a JSON object.")

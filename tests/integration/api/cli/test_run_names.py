@@ -122,4 +122,4 @@ async def test_events_name_their_jobs_and_who_did_it(rig: MakeRig) -> None:
         done = await typed(terminal, "events", "--type", "run.failed", "--run", "demo/tide")
         assert len(done.output.splitlines()) == 2
         done = await typed(terminal, "events", "--job", "demo/tide", "--until", "1h")
-        assert done.output == "Nothing happened that fits.\n"
+        assert done.output == "No events found.\n"

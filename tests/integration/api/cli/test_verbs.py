@@ -101,7 +101,7 @@ async def test_an_outage_is_foretold_policy_by_policy(rig: MakeRig) -> None:
         assert lines[0].startswith("The job is decided through")
         assert [line.split()[:2] for line in lines[2:5]] == [["1,", "run"], ["2,", "run"], ["3,", "skip"]]
         assert [line.split("  ")[1].strip() for line in lines if "(its own)" in line] == ["60"]
-        assert lines[-1].startswith("There are more than 10")
+        assert lines[-1].startswith("More than 10 results")
         done = await terminal.run(simulate, *outage, "--json")
         assert [one["fired"] for one in msgspec.json.decode(done.output)["policies"]] == [60, 2, 1]
 
@@ -117,7 +117,7 @@ async def test_a_backfill_is_told_first_and_done_once(rig: MakeRig) -> None:
         lines = done.output.splitlines()
         assert lines[1].split() == [brief(story.at(9 * MINUTE)), "skipped", "at", "once"]
         assert lines[-2].startswith("4 of 10 instants would get a run; nothing was stored")
-        assert lines[-1] == f"There are more: the same with --from {story.at(6 * MINUTE)[:-4]}001Z"
+        assert lines[-1] == f"More results: add --from {story.at(6 * MINUTE)[:-4]}001Z"
         done = await terminal.run(backfill, *range_, "--run", "--idempotency-key", "mend")
         assert "4 of 10 instants got a run" in done.output
         assert (await terminal.run(backfill, *range_, "--run", "--idempotency-key", "mend")).output == done.output

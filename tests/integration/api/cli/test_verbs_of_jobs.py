@@ -53,7 +53,7 @@ async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig)
             "misfirePolicy": "runAll",
         }
         lines = (await typed(terminal, "job", "list", "--label", "none")).output.splitlines()
-        assert lines == ["No job fits."]
+        assert lines == ["No jobs found."]
         heads, row = (await typed(terminal, "job", "list", "--group", "demo")).output.splitlines()
         assert heads.split("  ")[0] == "job"
         assert row.split()[:3] == ["demo/tide", "enabled", "demo.sleep"]
@@ -84,7 +84,7 @@ async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig)
             again = ("run", "retry", "--failed", "--job", named, "--dry-run")
             assert "0 would be run again" in (await typed(terminal, *again)).output
             assert "at 09:00 every day" in (await typed(terminal, "preview", "0 9 * * *", "--job", named)).output
-            assert (await typed(terminal, "run", "list", "--job", named)).output == "No run fits.\n"
+            assert (await typed(terminal, "run", "list", "--job", named)).output == "No runs found.\n"
             await typed(terminal, "ledger", "verify", "--job", named)
             assert "jobName: tide" in (await typed(terminal, "export", named)).output
         await typed(terminal, "run", "cancel", "--job", "", "--dry-run", code=2)

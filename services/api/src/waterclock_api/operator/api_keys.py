@@ -68,7 +68,7 @@ _expires = click.option("--expires", type=_Age(), help="Good for so long, such a
 _reason = click.option("--reason", type=_Reason(), help="Why; kept in its history.")
 
 
-@click.group(short_help="Keys of the API: make, list, rotate, revoke.")
+@click.group(short_help="API keys: create, list, rotate, revoke.")
 def key() -> None:
     """Make, list, rotate and revoke the keys of the API, and tell what was done with them."""
 

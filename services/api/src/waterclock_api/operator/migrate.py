@@ -30,7 +30,7 @@ RETENTION = "0022_retention"
 @setting_options(RedisSettings, StoreSettings, MigrateSettings)
 @click.command()
 def migrate() -> None:
-    """Prepare Postgres and Redis for this release; may be repeated."""
+    """Migrate Postgres and Redis to this release; may be repeated."""
     run_service(_migrate, unfit=(LogUnfit, LogUnavailable), name="waterclock migrate")
 
 

@@ -25,7 +25,7 @@ DIFFERENT = 1
 TELL_EVERY = 2.0  # s
 
 
-@click.command(short_help="Fold the archive into read models, and compare them.")
+@click.command(short_help="Rebuild the read models from the event archive.")
 @click.option("--swap", is_flag=True, help="Make the live read models what the rebuilt ones are.")
 def rebuild(swap: bool) -> None:
     """Fold the archive into read models beside the live ones, and compare; everything else goes on meanwhile.

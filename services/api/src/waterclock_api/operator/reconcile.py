@@ -50,7 +50,7 @@ _TOLD = 20  # of dropped entries, unreadable events, lost runs, by name
 _CATCH_UP = 2.0  # s, for the archive
 
 
-@click.command(short_help="Say where log and archive differ, or mend it.")
+@click.command(short_help="Compare the event log with the archive, or repair it.")
 @click.option("--apply", "do", is_flag=True, help="Do what is said; else nothing is changed.")
 @click.option("--accept-loss", is_flag=True, help="Where the archive lacks what was trimmed: record that, and go on.")
 @click.option("--clock", is_flag=True, help="Set the clocks of partitions back to their server's.")

@@ -47,7 +47,7 @@ Say = Callable[[str], None]
 @click.option("--replace", is_flag=True, help="Remove first what the store holds of this log.")
 @click.option("--accept-loss", is_flag=True, help="Remove also events that are not archived.")
 def restore(partitions: int | None, *, replace: bool, accept_loss: bool) -> None:
-    """Fill an empty store from the archive. No projector may run; may be stopped and repeated."""
+    """Restore an empty event log from the archive. No projector may run; may be stopped and repeated."""
 
     async def work(stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -24,7 +24,7 @@ _LAST_RUNS = 5
 
 def listed(page: Page[Job]) -> Iterator[Part]:
     if not page.items:
-        yield "No job fits."
+        yield "No jobs found."
         return
     yield table(
         ("job", "status", "executes", "schedule", "next instant", "last run", "last success", "queue", "id"),
@@ -101,7 +101,7 @@ def events(page: History, *, of: Callable[[dict[str, Any]], str] | None = None) 
         heads = ("at", "event", "by", "what") if of is None else ("at", "event", "of", "by", "what")
         yield table(heads, [_happened(one, of) for one in page.items], wraps={"what", "of"}, spare=("by",))
     elif page.next_cursor is None:
-        yield "Nothing happened that fits."
+        yield "No events found."
     yield from more(page)
 
 

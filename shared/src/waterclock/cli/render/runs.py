@@ -13,7 +13,7 @@ from waterclock.client.models import Run, Runs
 
 def told(page: Runs) -> Iterator[Part]:
     if not page.items:
-        yield "No run fits."
+        yield "No runs found."
         return
     yield from rows(page.items)
     yield from more(page)

@@ -40,7 +40,7 @@ _take_over = click.option("--take-over", is_flag=True, help="Change jobs of othe
 _json = click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 
 
-@click.command(short_help="Say what `apply` would do.")
+@click.command(short_help="Show what `apply` would do.")
 @_file
 @_prune
 @_take_over
@@ -48,11 +48,11 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the plan as 
 @times
 @speaking
 def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bool) -> None:
-    """Say what `apply` would do: which jobs and members change, and which fires appear and vanish."""
+    """Show what `apply` would do: which jobs and members change, and which fires appear and vanish."""
     _show(_plan(client, path, prune=prune, take_over=take_over), as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Create, change and delete jobs as a file says.")
 @_file
 @_prune
 @_take_over
@@ -61,7 +61,7 @@ def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bo
 @times
 @speaking
 def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool, allow_unknown: bool) -> None:
-    """Make the jobs those of a file. A job that somebody changes meanwhile is not overwritten; exit code 1 says so."""
+    """Create, change and delete jobs as a file says. A job that somebody changes meanwhile is left: exit code 1."""
     wanted = _plan(client, path, prune=prune, take_over=take_over)
     _show(wanted, as_json=False)
     todo = wanted.of("create", "change", "delete")

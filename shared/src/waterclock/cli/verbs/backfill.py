@@ -16,7 +16,7 @@ from waterclock.client.http import Client
 from waterclock.client.models import Backfill
 
 
-@click.command(short_help="Request runs for the instants of a past range.")
+@click.command(short_help="Request runs for the scheduled times of a past range.")
 @click.argument("job", metavar="JOB", type=JOB)
 @since("Inclusive.", required=True)
 @until("Inclusive.", required=True)
@@ -41,7 +41,7 @@ def backfill(
     runs: bool,
     as_json: bool,
 ) -> None:
-    """Request a run of JOB, group/name or id, for each instant of a past range; first say which."""
+    """Request a run of JOB, group/name or id, for each scheduled time of a past range; show them first."""
     call = endpoints.backfill(job, from_=from_, to=to, dry_run=not runs, pace=pace, limit=limit, reason=reason, key=key)
     show(client, call, told, as_json=as_json)
 
@@ -63,4 +63,4 @@ def told(found: Backfill) -> Iterator[Part]:
     else:
         yield f"{runs} got a run"
     if found.next_from is not None:
-        yield f"There are more: the same with --from {found.next_from}"
+        yield f"More results: add --from {found.next_from}"

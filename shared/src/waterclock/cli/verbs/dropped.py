@@ -29,7 +29,7 @@ _LEFT = {
 
 @click.group()
 def dropped() -> None:
-    """What repairs of the log have dropped: list, requeue."""
+    """Events dropped by repairs of the event log: list, requeue."""
 
 
 @dropped.command("list", short_help="List events that a repair has dropped.")

@@ -16,13 +16,13 @@ from waterclock.client.models import Explanations
 from waterclock.client.request import Call
 
 
-@click.command(short_help="Say what became of the instants of a job, and why.")
+@click.command(short_help="Explain what became of each scheduled time of a job.")
 @click.argument("job", metavar="JOB", type=JOB)
-@moments("--at", wanted="One moment, be it an instant or not.")
+@moments("--at", wanted="One time, scheduled or not.")
 @since("Inclusive. By default as far back as it takes.")
 @until("Inclusive. By default now.")
 @click.option("--oldest", is_flag=True, help="Oldest first; by default the newest.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Instants at most.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most.")
 @cursor_option
 @json_option
 @times
@@ -39,7 +39,7 @@ def explain(
     oldest: bool,
     as_json: bool,
 ) -> None:
-    """Say what became of the instants of JOB, group/name or id, newest first, or why a moment was never due."""
+    """Explain what became of each scheduled time of JOB, group/name or id, newest first; or why a time was not due."""
 
     def call(order: Order | None) -> Call[Explanations]:
         return endpoints.explain(job, at=at, from_=from_, to=to, order=order, limit=limit, cursor=cursor)
@@ -50,7 +50,7 @@ def explain(
 def told(page: Explanations) -> Iterator[Part]:
     """A page of explanations in lines."""
     if not page.items:
-        yield "The job names no instant there."
+        yield "No scheduled times found."
         return
     yield table(
         ("instant", "fate", "why"),

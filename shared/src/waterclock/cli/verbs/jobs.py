@@ -104,11 +104,11 @@ def show_(client: Client, job: str, as_of: str | None, *, as_json: bool) -> None
 @times
 @speaking
 def enable(client: Client, job: str, reason: str | None, version: int | None, *, as_json: bool) -> None:
-    """Let the schedule of a job fire from now on."""
+    """Start the schedule of a job, from now on."""
     show(client, endpoints.set_status(job, "enabled", reason=reason, version=version), changed, as_json=as_json)
 
 
-@job.command(short_help="Let the schedule of a job fire no more.")
+@job.command(short_help="Stop the schedule of a job.")
 @job_argument
 @reason_option
 @version_option
@@ -116,7 +116,7 @@ def enable(client: Client, job: str, reason: str | None, version: int | None, *,
 @times
 @speaking
 def disable(client: Client, job: str, reason: str | None, version: int | None, *, as_json: bool) -> None:
-    """Let the schedule of a job fire no more; what is queued and has not started is cancelled."""
+    """Stop the schedule of a job; runs that are queued and have not started are cancelled."""
     show(client, endpoints.set_status(job, "disabled", reason=reason, version=version), changed, as_json=as_json)
 
 

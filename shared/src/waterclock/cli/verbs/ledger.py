@@ -21,10 +21,10 @@ from waterclock.client.models import Proof
 
 @click.group()
 def ledger() -> None:
-    """Every instant and its decision."""
+    """Verify that each scheduled time has one decision."""
 
 
-@ledger.command(short_help="Prove that each instant has one decision.")
+@ledger.command(short_help="Verify that each scheduled time has one decision.")
 @since("Inclusive. By default an hour before --to.")
 @until("Inclusive. By default now.")
 @click.option(

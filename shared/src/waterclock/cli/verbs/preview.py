@@ -15,7 +15,7 @@ from waterclock.client.http import Client
 from waterclock.client.models import Preview
 
 
-@click.command(short_help="Say what a cron expression means, and its instants.")
+@click.command(short_help="Show what a cron expression means, and its times.")
 @click.argument("expression", metavar="EXPRESSION")
 @click.option(
     "--zone", metavar="ZONE", type=ZONE, help="IANA name, such as Europe/Berlin; by default that of a new job."
@@ -42,7 +42,7 @@ def preview(
     *,
     as_json: bool,
 ) -> None:
-    """Say in words what EXPRESSION means, and name its next instants, with what a change of the clock does to them."""
+    """Show what EXPRESSION means in words, and its next times, with what a change of the clock does to them."""
     call = endpoints.preview(
         expression,
         timezone=zone,

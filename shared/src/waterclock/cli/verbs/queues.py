@@ -47,7 +47,7 @@ def list_(client: Client, executors: tuple[str, ...], *, as_json: bool) -> None:
 @json_option
 @speaking
 def pause(client: Client, name: str, reason: str | None, key: str | None, *, as_json: bool) -> None:
-    """Let no worker take from QUEUE any more; what runs goes on."""
+    """Stop starting runs from QUEUE; what runs goes on."""
     show(client, endpoints.pause_queue(name, reason=reason, key=key), state, as_json=as_json)
 
 
@@ -58,7 +58,7 @@ def pause(client: Client, name: str, reason: str | None, key: str | None, *, as_
 @json_option
 @speaking
 def resume(client: Client, name: str, reason: str | None, key: str | None, *, as_json: bool) -> None:
-    """Let workers take from QUEUE again."""
+    """Start runs from QUEUE again."""
     show(client, endpoints.resume_queue(name, reason=reason, key=key), state, as_json=as_json)
 
 

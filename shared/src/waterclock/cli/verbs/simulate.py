@@ -17,7 +17,7 @@ from waterclock.model.instants.simulate import Simulated
 from waterclock.model.words import worded
 
 
-@click.command(short_help="Say what would run after an outage.")
+@click.command(short_help="Show what would run after an outage.")
 @click.argument("job", metavar="JOB", type=JOB)
 @since("The last one decided before it.", required=True)
 @until("When a scheduler is back.", required=True)
@@ -68,4 +68,4 @@ def _listed(one: Simulated) -> Iterator[Part]:
         ]
         yield table(("from", "to", "instants", "fate", "why"), rows, wraps={"why"})
     if one.truncated:
-        yield f"There are more than {max(len(one.runs), len(one.unfired))}: --limit lists up to 1000."
+        yield f"More than {max(len(one.runs), len(one.unfired))} results: --limit lists up to 1000."

@@ -20,10 +20,10 @@ _ROOM = 40  # characters for the names of parameters
 
 @click.group()
 def fleet() -> None:
-    """The fleet: workers, executors."""
+    """Workers and executors: list."""
 
 
-@fleet.command(short_help="List the starts of worker processes.")
+@fleet.command(short_help="List workers.")
 @limit_option
 @cursor_option
 @json_option
@@ -34,7 +34,7 @@ def workers(client: Client, limit: int, cursor: str | None, *, as_json: bool) ->
     show(client, endpoints.list_workers(limit=limit, cursor=cursor), told_workers, as_json=as_json)
 
 
-@fleet.command(short_help="List what workers can do.")
+@fleet.command(short_help="List executors, and the workers that have them.")
 @json_option
 @speaking
 def executors(client: Client, *, as_json: bool) -> None:
