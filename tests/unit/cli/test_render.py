@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from waterclock.cli.render.jobs import changed
-from waterclock.cli.render.runs import rows
+from waterclock.cli.render.runs import rows, whole
 from waterclock.cli.tables import lines, visible
 from waterclock.cli.verbs.explain import told as explanations_told
 from waterclock.cli.verbs.ledger import told as proof_told
@@ -119,24 +119,72 @@ def test_a_column_of_names_has_an_end() -> None:
     assert few([f"name-{number}" for number in range(18)]) == "name-0,name-1,name-2,name-3,name-4 and 13 more"
 
 
+REQUESTED: dict[str, Any] = {
+    **dict.fromkeys(Run.__struct_encode_fields__),
+    "id": "abc-1",
+    "invokeTarget": "demo.noop",
+    "params": {},
+    "queue": "default",
+    "trigger": "manual",
+    "status": "failed",
+    "requestedAt": "2026-11-23T10:00:00.001Z",
+    "attempt": 2,
+    "maxAttempts": 2,
+    "labels": {},
+    "folded": 0,
+    "attempts": [],
+    "steps": [],
+}
+
+
+def attempt(number: int, second: int, **error: str) -> dict[str, Any]:
+    begun, ended = f"2026-11-23T10:00:{second:02}.002Z", f"2026-11-23T10:00:{second:02}.500Z"
+    times = {"startedAt": begun, "finishedAt": ended}
+    return {"number": number, "fence": number, "worker": "w", **times, "outcome": "failed", "error": error}
+
+
+def test_a_run_shows_the_type_of_each_error_and_the_traceback_of_the_last_attempt() -> None:
+    attempts = [
+        attempt(1, 0, type="KeyError", message="'DSN'\nand more", traceback="Traceback\n  at 1\n"),
+        attempt(2, 20, type="OSError", message="no route", traceback="Traceback\n  at 2\n"),
+    ]
+    run = msgspec.convert(
+        {
+            **REQUESTED,
+            "attempts": attempts,
+            "error": attempts[1]["error"],
+            "startedAt": "2026-11-23T10:00:00.002Z",
+            "readyAt": "2026-11-23T10:00:20.001Z",
+            "finishedAt": "2026-11-23T10:00:20.500Z",
+        },
+        Run,
+    )
+
+    said = list(lines(whole(run)))
+    assert [line.split("failed   ")[-1] for line in said if line[:1] in {"1", "2"}] == [
+        "KeyError: 'DSN'",
+        "OSError: no route",
+    ]
+    assert said[-4:] == ["", "traceback of attempt 2", "  Traceback", "    at 2"]
+    every = list(lines(whole(run, every=True)))
+    assert every[-8:] == ["", "traceback of attempt 1", "  Traceback", "    at 1", *said[-4:]]
+
+    told = dict(line.split("  ", 1) for line in said if "  " in line.strip())
+    moments = [told[name].strip() for name in ("requested", "first started", "ready", "started", "finished")]
+    assert moments == sorted(moments), "each after the one above it"
+    assert moments[3] == "2026-11-23T10:00:20.002Z"
+
+
+def test_a_run_of_one_attempt_says_once_when_it_started() -> None:
+    run = msgspec.convert({**REQUESTED, "startedAt": FROM, "attempts": [attempt(1, 0, type="E", message="m")]}, Run)
+    said = list(lines(whole(run)))
+    assert [line for line in said if line.partition("  ")[0].endswith("started")] == [
+        "started    2026-11-23T10:00:00.000Z"
+    ]
+
+
 def test_a_run_that_was_handed_back_is_not_told_to_have_used_up_an_attempt() -> None:
-    known = dict.fromkeys(Run.__struct_encode_fields__)
-    told: dict[str, Any] = {
-        **known,
-        "id": "abc-1",
-        "invokeTarget": "demo.noop",
-        "params": {},
-        "queue": "default",
-        "trigger": "manual",
-        "status": "succeeded",
-        "requestedAt": FROM,
-        "attempt": 2,
-        "maxAttempts": 1,
-        "labels": {},
-        "folded": 0,
-        "attempts": [],
-        "steps": [],
-    }
+    told: dict[str, Any] = {**REQUESTED, "status": "succeeded", "maxAttempts": 1}
     again, waiting = msgspec.convert([told, {**told, "status": "queued", "attempt": 0}], tuple[Run, Run])
     assert [line.split()[-2:] for line in lines(rows((again, waiting)))] == [
         ["attempt", "worker"],

@@ -67,6 +67,11 @@ def test_a_request_tells_what_its_run_waits_for(data: dict[str, str], said: str)
     assert list(words("run.requested", data)) == [said]
 
 
+def test_an_attempt_that_failed_says_why() -> None:
+    data = {"attempt": 1, "outcome": "failed", "readyAt": "12:00", "error": {"type": "KeyError", "message": "'DSN'"}}
+    assert list(words("run.retryScheduled", data)) == ["attempt 1 failed, another at 12:00: KeyError: 'DSN'"]
+
+
 def test_events_are_told_with_their_moment_and_whose_they_are() -> None:
     data = {"at": "2026-11-23T10:00:01.250Z", "runId": "r", "done": 3, "total": 10}
     event = Event(kind="step.progress", position="0-1-1", data=data)

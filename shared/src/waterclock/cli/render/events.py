@@ -37,7 +37,8 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
             yield f"started by {data.get('worker')}, attempt {data.get('attempt')}"
         case "run.retryScheduled":
             again = shown(data.get("readyAt"))
-            yield f"attempt {data.get('attempt')} {data.get('outcome', 'failed')}; another at {again}"
+            ended = f"attempt {data.get('attempt')} {data.get('outcome', 'failed')}, another at {again}"
+            yield ended + because(data.get("error"), None)
         case "run.lost":
             yield f"attempt {data.get('attempt')} lost: {data.get('reason')}"
         case "step.started":

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from waterclock.cli.options.moments import shown
-from waterclock.cli.output import complain, put_json, say
+from waterclock.cli.output import coloured, complain, put_json, say
 from waterclock.cli.render.events import because, told
 from waterclock.cli.tables import visible
 from waterclock.cli.terminal import NO
@@ -24,6 +24,11 @@ from waterclock.client.sse import END, Event
 
 _UNKNOWN = "-" * len("2026-11-28T03:00:00.000Z")
 _PROGRESS = "step.progress"
+_COLOURS = {
+    "run.succeeded": "green",
+    **dict.fromkeys(("run.failed", "run.timedOut", "run.died"), "red"),
+    **dict.fromkeys(("run.retryScheduled", "run.lost", "fire.skipped"), "yellow"),
+}
 
 
 class Lines:
@@ -48,7 +53,10 @@ class Lines:
             return
         for line in told(event, at=self._at(event), of=None if self._of is None else self._of(event.data)):
             over = "\x1b[1A\x1b[2K" if passing and self._passing else ""
-            click.echo(over + visible(line))
+            shown_line, colour = visible(line), _COLOURS.get(event.kind)
+            if colour is not None and coloured():
+                shown_line = click.style(shown_line, fg=colour)
+            click.echo(over + shown_line, color=coloured())
             self._passing = passing
 
     def _at(self, event: Event) -> str:

@@ -9,6 +9,7 @@ from waterclock.cli.render.events import took
 from waterclock.cli.tables import Part, facts, table
 from waterclock.cli.terminal import more
 from waterclock.client.models import Run, Runs
+from waterclock.model.outcomes import Error
 
 
 def told(page: Runs) -> Iterator[Part]:
@@ -51,8 +52,12 @@ def awaited(one: Run) -> str | None:
     return f"a worker of queue {one.queue} with {one.waits_for.executor}, since {shown(one.waits_for.since)}"
 
 
-def whole(one: Run) -> Iterator[Part]:
-    """A run, its attempts and steps."""
+def whole(one: Run, *, every: bool = False) -> Iterator[Part]:
+    """A run, its attempts and steps, and the traceback of its last attempt, or of `every` one.
+
+    Its times are in their order: of several attempts `ready`, `started` and `finished` are those of the last.
+    """
+    last = one.attempts[-1] if len(one.attempts) > 1 else None
     error = None if one.error is None else f"{one.error.type}: {one.error.message}"
     unreadable = None
     if one.unreadable is not None:
@@ -67,8 +72,9 @@ def whole(one: Run) -> Iterator[Part]:
             "queue": one.queue,
             "instant": shown(one.nominal_at),
             "requested": shown(one.requested_at, exact=True),
+            "first started": None if last is None else shown(one.started_at, exact=True),
             "ready": shown(one.ready_at, exact=True),
-            "started": shown(one.started_at, exact=True),
+            "started": shown(one.started_at if last is None else last.started_at, exact=True),
             "finished": shown(one.finished_at, exact=True),
             "took": took(one.duration_ms),
             "waits behind": one.waiting_on,
@@ -94,13 +100,14 @@ def whole(one: Run) -> Iterator[Part]:
                     shown(each.started_at),
                     shown(each.finished_at),
                     each.outcome,
-                    None if each.error is None else each.error.message.partition("\n")[0],
+                    None if each.error is None else _brief(each.error),
                 )
                 for each in one.attempts
             ],
             wraps={"error"},
             spare=("finished", "worker"),
         )
+    yield from _tracebacks(one, every=every)
     if one.steps:
         yield ""
         yield table(
@@ -112,3 +119,19 @@ def whole(one: Run) -> Iterator[Part]:
             wraps={"name"},
             spare=("finished",),
         )
+
+
+def _brief(error: Error) -> str:
+    return f"{error.type}: {error.message.partition(chr(10))[0]}"
+
+
+def _tracebacks(one: Run, *, every: bool) -> Iterator[Part]:
+    """Those of the attempts, or of the run itself, where an earlier release stored none with them."""
+    errors = [(each.number, each.error) for each in (one.attempts if every else one.attempts[-1:])]
+    if not any(error is not None and error.traceback for _, error in errors):
+        errors = [(one.attempt, one.error)]
+    for number, error in errors:
+        if error is not None and error.traceback:
+            yield ""
+            yield f"traceback of attempt {number}"
+            yield from (f"  {line}" for line in error.traceback.rstrip().splitlines())

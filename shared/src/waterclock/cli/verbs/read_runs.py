@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 
 import click
 
@@ -76,13 +77,14 @@ def list_(
 
 @click.command("show", short_help="Show a run with its attempts and steps.")
 @run_argument
+@click.option("--all", "every", is_flag=True, help="The traceback of each attempt; by default of the last.")
 @json_option
 @times
 @speaking
-def show_(client: Client, run_id: str, *, as_json: bool) -> None:
+def show_(client: Client, run_id: str, *, every: bool, as_json: bool) -> None:
     """Show a run with its attempts and steps. RUN is an id, or group/name for the last run of a job."""
     with named_run(client, run_id) as found:
-        show(client, endpoints.get_run(found), whole, as_json=as_json)
+        show(client, endpoints.get_run(found), partial(whole, every=every), as_json=as_json)
 
 
 @click.command(short_help="Print the log lines of a run, oldest first.")
