@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
@@ -111,19 +110,10 @@ def speaking(verb: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
     return spoken
 
 
-_LACKING = re.compile(r"(?P<who>.+) may not: this takes the scope (?P<scope>\w+)\.")
-"""How an API says it; one of another release may have other words, which are repeated."""
-
-
 def unlocked(error: Unauthenticated | Forbidden) -> str:
     """What is wrong with the key, and where it comes from."""
     if isinstance(error, Unauthenticated) and not os.environ.get(f"{PREFIX}API_KEY"):
         return f"The API asks who calls: set {PREFIX}API_KEY to a key (`waterclock key create`) or a token."
-    lacking = _LACKING.fullmatch(str(error)) if isinstance(error, Forbidden) else None
-    if lacking is not None:
-        who = lacking["who"].removeprefix("key:")
-        who = repr(who) if who == lacking["who"] else f"API key {who!r}"
-        return f"Forbidden: {who} lacks the scope {lacking['scope']!r} ({PREFIX}API_KEY)"
     return f"{error} ({PREFIX}API_KEY)"
 
 
