@@ -98,6 +98,8 @@ async def test_a_list_of_jobs_has_their_last_run_and_last_success(rig: MakeRig) 
             (job,) = (await story.api.http.get(JOBS)).json()["items"]
             assert job["lastSuccessAt"] == ended[0]
         assert (await story.api.http.get(f"{JOBS}/{job_id}")).json()["lastSuccessAt"] == ended[0]
+        assert (await story.api.http.put(f"{JOBS}/{job_id}", json=job)).status_code == 200, "what is known is no member"
+        await typed(terminal, "job", "edit", "demo/tide", "--queue", "low")
         heads, row = (await typed(terminal, "job", "list")).output.splitlines()
         columns = {name: row[heads.index(name) :].split("  ")[0] for name in ("last run", "last success")}
         assert columns == {"last run": f"failed {ended[1][:19]}Z", "last success": f"{ended[0][:19]}Z"}

@@ -44,6 +44,7 @@ def is_shown(text: str) -> bool:
 
 
 async def test_no_verb_lets_others_rule_the_terminal(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")  # whose marks are ours
     async with rig() as api, served(api) as url:
         worker = await api.worker(BAD, name=ODD)
         params = {ODD: [ODD]}

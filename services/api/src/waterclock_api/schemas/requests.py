@@ -46,7 +46,8 @@ Order = Literal["oldest", "newest"]
 Cursor = Annotated[str, msgspec.Meta(max_length=256, description="`nextCursor` of the page before.")]
 
 READ_ONLY = frozenset(
-    {"id", "version", "nextFireAt", "isRunning", "lastRun", "createdAt", "updatedAt", "notes", "inForce"}
+    {"id", "version", "nextFireAt", "isRunning", "lastRun", "lastSuccessAt", "createdAt", "updatedAt", "notes"}
+    | {"inForce"}
 )
 """Members of a job that nobody writes; a body may hold them, so that a job that was read can be sent back."""
 

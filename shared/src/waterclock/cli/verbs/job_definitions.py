@@ -106,7 +106,7 @@ def edit(
 ) -> None:
     """Change members of a job, and leave the others as they are; refused if somebody changes it meanwhile."""
     found = client.send(endpoints.get_job(job))
-    body: dict[str, Any] = msgspec.to_builtins(definition_of(found))
+    body: dict[str, Any] = msgspec.to_builtins(definition_of(found))  # without what is known of it
     params = parameters(whole, given)
     if whole is None and params is not None:
         params = body["invokeParams"] | params
