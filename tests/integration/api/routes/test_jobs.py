@@ -73,6 +73,12 @@ async def test_a_created_job_is_answered_whole_and_read_the_same(rig: MakeRig) -
             "createdAt": job["createdAt"],
             "updatedAt": job["createdAt"],
             "notes": [],
+            "inForce": {
+                "timeout": job["timeout"],
+                "timeoutFrom": "job",
+                "retry": job["retry"],
+                "retryFrom": "job",
+            },
         }
         read_back = await api.http.get(f"{JOBS}/{job['id']}")
         assert (read_back.json(), read_back.headers["etag"]) == (job, '"1"')
