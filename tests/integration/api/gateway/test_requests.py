@@ -146,7 +146,7 @@ async def test_no_request_comes_in_within_another(rig: MakeRig, tmp_path: Path) 
             answer = await sent(front.origin, start + shape, front.tls)
             assert answer.count(b"HTTP/1.1 ") == 1, (shape, answer)
             assert answer.split(b" ")[1] in (b"400", b"501"), (shape, answer)
-            assert (await http.get(JOBS)).json() == {"items": [], "nextCursor": None}
+            assert (await http.get(JOBS)).json()["items"] == []
 
 
 @both
