@@ -47,6 +47,21 @@ def warnings_in(output: str) -> list[str]:
     return [line for line in output.splitlines() if ALARMING.search(line)]
 
 
+def test_a_job_that_fails_is_told_by_the_metrics_that_dev_json_names(installation: Installation) -> None:
+    job = {"jobName": "watched", "invokeTarget": "demo.fail", "labels": {"monitor": ""}, "retry": {"maxAttempts": 1}}
+    made = installation.api.post("/jobs", json=job)
+    assert made.status_code == 201, made.text
+    installation.api.post(f"/jobs/{made.json()['id']}/trigger")
+    failed = 'waterclock_job_ended_total{job="DEFAULT/watched",outcome="failed"} 1.0'
+
+    def told() -> bool:
+        return failed in httpx.get(installation.record.metrics["projector"], trust_env=False).text
+
+    installation.until(told)
+    assert httpx.get(installation.record.metrics["api"], trust_env=False).is_success
+    assert any("run ended job=DEFAULT/watched" in line for line in installation.lines)
+
+
 def test_every_pid_in_dev_json_is_the_process_that_does_the_work(installation: Installation) -> None:
     found = installation.record
     assert found.pids.keys() == SERVICES | SERVERS

@@ -136,6 +136,7 @@ def _say_where(installation: Installation) -> None:
         f"  Redis     {_without_password(found.redis)}",
         f"  Postgres  {_without_password(found.postgres)}",
         f"  S3        {found.s3.endpoint}/{found.s3.bucket}",
+        f"  Metrics   {' '.join(found.metrics.values())}",
         f"  all of it, with passwords and pids: {installation.record_file}",
     )
     installation.tell("\n".join(lines))

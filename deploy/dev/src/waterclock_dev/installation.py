@@ -12,7 +12,7 @@ import msgspec
 from waterclock_dev.places import reach
 from waterclock_dev.servers import record
 from waterclock_dev.servers.external import Elsewhere
-from waterclock_dev.servers.ports import LOOPBACK
+from waterclock_dev.servers.ports import LOOPBACK, free_port
 from waterclock_dev.servers.prefix import Prefixed
 from waterclock_dev.servers.record import Record
 from waterclock_dev.servers.server import ServerError
@@ -53,6 +53,7 @@ class Installation:
         self._output = output
         self._stores = Stores(plan.data_dir, elsewhere, output, durable=plan.durable)
         self._waves: list[list[Service]] = []  # in the order in which they stop
+        self._projector_port = free_port()  # for its metrics, among which are those of jobs
 
     @property
     def api_url(self) -> str:
@@ -71,6 +72,10 @@ class Installation:
             postgres=self._stores.postgres_url,
             s3=self._stores.bucket,
             pids={part.name: part.pid for part in self._parts},
+            metrics={
+                "api": f"{self.api_url}/metrics",
+                "projector": f"http://{LOOPBACK}:{self._projector_port}/metrics",
+            },
         )
 
     @property
@@ -152,7 +157,8 @@ class Installation:
         }
         stored = stores.known_to(env)
         api = self._service("api", "api", {**stored, **listen, "WATERCLOCK_KEYLESS": "loopback"})
-        projector = self._service("projector", "projector", stored)
+        watched = {"WATERCLOCK_HOST": LOOPBACK, "WATERCLOCK_HEALTH_PORT": str(self._projector_port)}
+        projector = self._service("projector", "projector", {**stored, **watched})
         schedulers = [
             self._service(f"scheduler-{n}", "scheduler", {**env, "WATERCLOCK_SCHEDULER_NAME": f"scheduler-{n}"})
             for n in range(1, plan.schedulers + 1)

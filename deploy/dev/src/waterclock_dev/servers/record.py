@@ -25,13 +25,17 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """URLs, and the pid of each process that we started; a server named by the environment has none."""
+    """URLs, and the pid of each process that we started; a server named by the environment has none.
+
+    `metrics`: where Prometheus reads the metrics of services, by the name of each.
+    """
 
     api: str
     redis: str
     postgres: str
     s3: Bucket
     pids: dict[str, int]
+    metrics: dict[str, str] = {}
 
 
 def write(data_dir: Path, record: Record) -> None:
