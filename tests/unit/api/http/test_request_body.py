@@ -12,6 +12,7 @@ from waterclock_api.http.problems import BadRequest
 from waterclock_api.http.request_body import read_struct
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.schemas.requests import READ_ONLY, JobWrite
+from waterclock_api.schemas.responses import Job
 
 STAND_INS = {"job_name": "-", "invoke_target": ""}
 
@@ -78,3 +79,9 @@ def test_any_other_text_is_no_cursor_or_a_key_of_the_right_kind(text: str) -> No
     except BadRequest:
         return
     assert found is None or msgspec.convert(found, tuple[int, str]) == found
+
+
+def test_each_member_of_a_job_that_is_read_can_be_sent_back() -> None:
+    read, written = (set(kind.__struct_encode_fields__) for kind in (Job, JobWrite))
+
+    assert read - written == READ_ONLY
