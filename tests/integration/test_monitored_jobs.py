@@ -23,6 +23,7 @@ from waterclock_api.projector.monitored_jobs import MonitoredJobs
 NIGHTLY = "0 2 * * *"
 Series = tuple[str, str]
 """Metric and labels."""
+UNMONITORED: Series = ("waterclock_unmonitored_jobs", "")
 _LINE = re.compile(r"(waterclock_(?:job_|unmonitored_)\w+)(?:\{(.*)\})? (\S+)")
 
 
@@ -55,7 +56,7 @@ async def test_each_job_is_told_by_one_projector_and_the_counts_stay_when_anothe
                 await fail(stage, 3, job)
             await stage.projected()
 
-            both = await until(all_told(killed, other), within=DEADLINE, what="both jobs are told")
+            both = await until(all_told(2, killed, other), within=DEADLINE, what="both jobs are told")
             for name in ("first", "second"):
                 found = counts(both, name)
                 assert found == {"succeeded": 2, "failed": 1, "timedOut": 0, "cancelled": 0, "died": 0}
@@ -64,7 +65,7 @@ async def test_each_job_is_told_by_one_projector_and_the_counts_stay_when_anothe
             await until(lambda: one_owner(stage), within=DEADLINE, what="one has all partitions")
             await work(stage.log, 4, job=jobs(stage)[0])
             await stage.projected()
-            left = await until(all_told(other), within=DEADLINE, what="one tells both jobs")
+            left = await until(all_told(3, other), within=DEADLINE, what="one tells both jobs")
             assert counts(left, "first") == counts(both, "first") | {"succeeded": 3}
             assert counts(left, "second") == counts(both, "second")
             kept = ("waterclock_job_last_end_timestamp_seconds", 'job="DEFAULT/second"')
@@ -136,17 +137,20 @@ async def test_jobs_beyond_the_bound_are_counted(
         assert catalog.UNMONITORED.series == {(): 2}
 
 
-def all_told(*projectors: Projector) -> Callable[[], Awaitable[dict[Series, float] | None]]:
-    """What these tell together, once both jobs have ended; no series is told by two."""
+def all_told(succeeded: int, *projectors: Projector) -> Callable[[], Awaitable[dict[Series, float] | None]]:
+    """What these tell together: both jobs, each by one, when the first has succeeded so often.
+
+    For a moment it may be otherwise: one that hands over tells by what it followed a second ago.
+    """
 
     async def look() -> dict[Series, float] | None:
         by_each = [told(await one.metrics()) for one in projectors]
-        found = {series: number for one in by_each for series, number in one.items()}
-        ended = [series for series in found if series[0] == "waterclock_job_last_failure_timestamp_seconds"]
-        if len(ended) < 2:
+        series = [one for by_one in by_each for one in by_one if one != UNMONITORED]
+        found = {series: number for by_one in by_each for series, number in by_one.items()}
+        ended = [one for one in series if one[0] == "waterclock_job_last_failure_timestamp_seconds"]
+        if len(ended) != 2 or len(series) != len(set(series)) or counts(found, "first")["succeeded"] != succeeded:
             return None
-        assert found.pop(("waterclock_unmonitored_jobs", "")) == 0
-        assert sum(series != ("waterclock_unmonitored_jobs", "") for one in by_each for series in one) == len(found)
+        assert found[UNMONITORED] == 0
         return found
 
     return look
