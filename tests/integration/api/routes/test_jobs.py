@@ -70,6 +70,7 @@ async def test_a_created_job_is_answered_whole_and_read_the_same(rig: MakeRig) -
             "nextFireAt": None,
             "isRunning": False,
             "lastRun": None,
+            "lastSuccessAt": None,
             "createdAt": job["createdAt"],
             "updatedAt": job["createdAt"],
             "notes": [],
