@@ -24,7 +24,7 @@ import msgspec
 
 from tests.support.memory.store import Store
 from tests.support.memory.values import SortedSet, Stream, entry_id
-from tests.support.previous import previous
+from tests.support.previous import unannounced
 from waterclock.log.commands.aside import names_in
 from waterclock.log.commands.attempts import SUSPECT_FROM, Grant
 from waterclock.log.connection.scripts import Script
@@ -44,7 +44,7 @@ from waterclock.wire.envelope import Entry
 from waterclock.wire.keys import STREAMS, Keys
 
 CLAIM, JOIN, RETURN = (Script(name, object).source.sha for name in ("claim", "join", "return_aside"))
-JOIN_BEFORE, LEAVE, SWEEP = (previous(name).source.sha for name in ("join", "leave", "sweep"))
+JOIN_BEFORE, LEAVE, SWEEP = (unannounced(name).source.sha for name in ("join", "leave", "sweep"))
 _STOPPED = (RunLost, RunRetryScheduled, RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunDied)
 _LOSSES, _WAITED = (Grant.__struct_fields__.index(name) for name in ("losses", "waited"))
 _CLASSES = "suspect", "again", "due"

@@ -16,7 +16,7 @@ import msgspec
 
 from tests.contract.log.build import CANCELLED, DIED, LOST, QUEUES, STARTED, ending
 from tests.simulation.virtual import VirtualClock
-from tests.support.previous import previous
+from tests.support.previous import unannounced
 from waterclock.log.client import Log
 from waterclock.log.commands.aside import announced, return_aside, some_lie_aside
 from waterclock.log.commands.attempts import Claimed, Grant, QueueCredit, RunEnding, claim, end, promote
@@ -76,7 +76,7 @@ class Worker:
         self._opened += 1
         session = f"{self.name}-{self._opened}"
         if self._says is None:
-            await _answered(lambda: log.call(previous("join"), 0, {"session": session, "body": None}))
+            await _answered(lambda: log.call(unannounced("join"), 0, {"session": session, "body": None}))
         else:
             await _answered(lambda: join(log, session, body=None, executors=self._says))
         self.session, self._claims, self._sought, self._held = session, 0, "", []
@@ -86,7 +86,7 @@ class Worker:
         if back:
             await _answered(lambda: end(log, 0, back))
         if self.session and self._says is None:
-            await _answered(lambda: log.call(previous("leave"), 0, {"session": self.session, "body": None}))
+            await _answered(lambda: log.call(unannounced("leave"), 0, {"session": self.session, "body": None}))
         elif self.session:
             await _answered(lambda: leave(log, self.session, body=None))
         self.session = ""
@@ -118,7 +118,7 @@ class Worker:
         }
         if self._says is not None:
             return await claim(log, 0, **asked, looked=self._looked, sought=self._sought)
-        reply: Any = await log.call(previous("claim"), 0, asked | {"partition": 0, "body_died": _DIED})
+        reply: Any = await log.call(unannounced("claim"), 0, asked | {"partition": 0, "body_died": _DIED})
         if reply["status"] == "nosession":
             raise NoSession(self.session, 0)
         grants = _grants(reply["grants"])
@@ -166,7 +166,7 @@ async def _swept(log: Log, session: str, number: int, *, before: bool) -> None:
     state = "more"
     while state == "more":
         if before:
-            reply: Any = await _answered(lambda: log.call(previous("sweep"), 0, asked))
+            reply: Any = await _answered(lambda: log.call(unannounced("sweep"), 0, asked))
             state = reply["status"]
         else:
             state = (await _answered(lambda: sweep(log, 0, **asked))).state

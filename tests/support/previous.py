@@ -1,4 +1,4 @@
-"""Scripts of the release before this one, to be called beside those of this one."""
+"""Scripts of releases before this one, to be called beside those of this one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.repository import ROOT
+from tests.support.repository import GOLDEN
 from waterclock.log.connection import scripts
 from waterclock.log.connection.scripts import Script
 
-ARCHIVE = ROOT / "tests" / "golden" / "previous.tar.gz"
+ARCHIVE = GOLDEN / "previous.tar.gz"
+UNANNOUNCED = GOLDEN / "unannounced.tar.gz"
 _FOLDER = "shared/src/waterclock/log/lua"
 
 
@@ -28,9 +29,12 @@ def previous_sources(folder: Path) -> list[str]:
 
 
 @cache
-def previous(name: str, reply: type[Any] = object) -> Script[Any]:
-    """A script as that release has it, called by a name of its own; its reply is read as it comes, or as a type."""
-    with TemporaryDirectory() as temporary, tarfile.open(ARCHIVE) as archive, pytest.MonkeyPatch.context() as patch:
+def unannounced(name: str, reply: type[Any] = object) -> Script[Any]:
+    """A script of the last release whose sessions do not say what they can run, and which knows no runs aside.
+
+    It is called by a name of its own; its reply is read as it comes, or as a type.
+    """
+    with TemporaryDirectory() as temporary, tarfile.open(UNANNOUNCED) as archive, pytest.MonkeyPatch.context() as patch:
         scripts_of_it = [one for one in archive.getmembers() if one.name.startswith(_FOLDER)]
         archive.extractall(temporary, scripts_of_it, filter="data")
         folder = Path(temporary) / _FOLDER
@@ -40,5 +44,5 @@ def previous(name: str, reply: type[Any] = object) -> Script[Any]:
         scripts._prelude.cache_clear()  # pyright: ignore[reportPrivateUsage]
         script = Script(name, reply)
         scripts._prelude.cache_clear()  # pyright: ignore[reportPrivateUsage]
-    script.name = f"{name} of the release before"
+    script.name = f"{name} of a release before"
     return script

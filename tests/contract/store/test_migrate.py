@@ -49,7 +49,9 @@ async def test_the_release_before_and_this_one_know_what_the_other_has_applied(
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         applied = dict(connection.execute("SELECT name, checksum FROM migrations").fetchall())
         assert {name: applied[name] for name in before} == before
-        connection.execute("DELETE FROM migrations WHERE NOT name = ANY(%s)", [list(before)])
+        connection.execute(
+            "DELETE FROM migrations WHERE NOT name = ANY(%s) AND checksum = ANY(%s)", [list(before), [*before.values()]]
+        )
 
     assert await migrate(postgres_url) == []
 

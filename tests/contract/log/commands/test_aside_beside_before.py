@@ -8,7 +8,7 @@ import pytest_asyncio
 from tests.contract.log.build import CANCELLED, DIED, LOST, QUEUES, STARTED, create, ending, finish
 from tests.contract.log.commands.test_aside import BACKUP, REPORT, members, names, session, wishes
 from tests.contract.log.recovery.test_repair import halt, repair_all
-from tests.support.previous import previous
+from tests.support.previous import unannounced
 from waterclock.kit.clock import SystemClock
 from waterclock.log.client import Log
 from waterclock.log.clock import now
@@ -32,7 +32,7 @@ async def at_work(log: Log) -> None:
 
 
 async def join_as_before(log: Log) -> None:
-    assert (await log.call(previous("join"), 0, {"session": OLD, "body": None}))["status"] == "done"
+    assert (await log.call(unannounced("join"), 0, {"session": OLD, "body": None}))["status"] == "done"
 
 
 async def claim_as_before(log: Log, number: int, slots: int = 10) -> list[Any]:
@@ -48,14 +48,14 @@ async def claim_as_before(log: Log, number: int, slots: int = 10) -> list[Any]:
         "body_cancelled": CANCELLED,
         "body_died": part(RunDied, reason="storeLost"),
     }
-    reply: Any = await log.call(previous("claim"), 0, asked)
+    reply: Any = await log.call(unannounced("claim"), 0, asked)
     return [grant[0] for grant in reply["grants"]]
 
 
 async def sweep_as_before(log: Log, session: str) -> None:
     bodies = {"body_left": None, "body_lost": LOST, "body_died": DIED, "body_cancelled": CANCELLED}
     asked = {"session": session, "number": 0, "limit": 100, **bodies}
-    assert (await log.call(previous("sweep"), 0, asked))["status"] == "emptied"
+    assert (await log.call(unannounced("sweep"), 0, asked))["status"] == "emptied"
 
 
 async def a_second_later(log: Log) -> None:
@@ -94,7 +94,7 @@ async def test_it_may_cancel_one_and_a_later_claim_drops_what_it_left(log: Log) 
     gone, other = await wishes(log, BACKUP, BACKUP)
     await reports.claim()
     reply: Any = await log.call(
-        previous("cancel"),
+        unannounced("cancel"),
         0,
         {
             "run_id": gone,
@@ -137,8 +137,8 @@ async def test_a_repair_of_it_leaves_members_that_count_for_nothing(log: Log, mo
     reports = await session(log, "reports", REPORT)
     asked = await wishes(log, BACKUP, BACKUP)
     await reports.claim()
-    monkeypatch.setattr(repair, "_FORK", previous("fork", repair._Forked))  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(repair, "_REPAIR", previous("repair", repair._Put))  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(repair, "_FORK", unannounced("fork", repair._Forked))  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(repair, "_REPAIR", unannounced("repair", repair._Put))  # pyright: ignore[reportPrivateUsage]
     await halt(log)
     await repair_all(log, 2)
     assert len(await members(log)) == 2
