@@ -30,16 +30,31 @@ def bare_environment(**more: str) -> dict[str, str]:
     return {**kept, "TERM": "xterm", **more}
 
 
+FOLLOW = """
+from waterclock.cli.render.follow import Lines
+from waterclock.client.sse import Event
+lines = Lines()
+data = {"at": "2026-11-23T10:00:01.250Z", "total": 2}
+for done in (1, 2):
+    lines.write(Event(kind="step.progress", position="0-1-1", data=data | {"done": done}))
+lines.write(Event(kind="run.failed", position="0-1-2", data=data))
+"""
+
+
 def piped(name: str, **more: str) -> str:
     command = [sys.executable, "-c", PRINT.format(name=name)]
     return subprocess.run(command, env=bare_environment(**more), capture_output=True, text=True, check=True).stdout
 
 
 def at_a_terminal(name: str, **more: str) -> str:
+    return written_at_a_terminal(PRINT.format(name=name), **more)
+
+
+def written_at_a_terminal(code: str, **more: str) -> str:
     """What a child writes whose standard output is a terminal."""
     master, slave = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-c", PRINT.format(name=name)], env=bare_environment(**more), stdout=slave, close_fds=True
+        [sys.executable, "-c", code], env=bare_environment(**more), stdout=slave, close_fds=True
     ) as child:
         os.close(slave)
         written = b""
@@ -132,3 +147,14 @@ def test_rich_is_not_imported_until_something_is_drawn(arguments: list[str]) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "False"
+
+
+@pytest.mark.parametrize(("more", "colour"), [({}, "\x1b[31m"), ({"NO_COLOR": "1"}, "")])
+def test_progress_takes_the_place_of_the_progress_before_it_with_colours_or_without(
+    more: dict[str, str], colour: str
+) -> None:
+    day, first, second, failed = written_at_a_terminal(FOLLOW, TZ="UTC", **more).splitlines()
+    assert day == "2026-11-23, times in UTC"
+    assert first.endswith("▰▰▰▰▰▱▱▱▱▱ 1 of 2")
+    assert second.startswith("\x1b[1A\x1b[2K10:00:01.250  ")
+    assert failed == f"{colour}10:00:01.250  failed" + ("\x1b[0m" if colour else "")

@@ -56,7 +56,7 @@ class Lines:
             shown_line, colour = visible(line), _COLOURS.get(event.kind)
             if colour is not None and coloured():
                 shown_line = click.style(shown_line, fg=colour)
-            click.echo(over + shown_line, color=coloured())
+            click.echo(over + shown_line, color=self._live or coloured())  # what moves the cursor is no colour
             self._passing = passing
 
     def _at(self, event: Event) -> str:
