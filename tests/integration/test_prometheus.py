@@ -132,7 +132,7 @@ async def test_prometheus_answers_every_query_and_evaluates_every_rule(
 
 UNSET = {
     "waterclock_partitions_led", "waterclock_partitions_followed", "waterclock_worker_", "waterclock_job_",
-    "waterclock_unmonitored_jobs",
+    "waterclock_unmonitored_jobs", "waterclock_unfit_jobs",
 }  # fmt: skip
 """Set by the looks of `main`, which do not run here."""
 
