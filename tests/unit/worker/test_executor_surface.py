@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 import pytest
@@ -88,6 +88,35 @@ def test_a_function_of_another_shape_is_refused_when_it_is_declared() -> None:
 
         @executor("u.bad")
         def untyped(ctx: RunContext, params) -> None: ...  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
+
+
+class Steps(Protocol):
+    def step(self, name: str) -> Any: ...
+
+
+def test_a_function_whose_context_is_annotated_as_something_else_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"first parameter .table. is the RunContext, and is annotated as str: write"):
+
+        @executor("u.bad")
+        def of_a_table(table: str) -> None: ...
+
+    with pytest.raises(TypeError, match="annotated as Table"):
+
+        @executor("u.bad")
+        def turned_round(params: Table, ctx: RunContext) -> None: ...
+
+
+def test_the_context_needs_no_annotation_of_its_own_class() -> None:
+    @executor("u.steps")
+    def steps(ctx: Steps) -> None: ...
+
+    @executor("u.any")
+    def anything(ctx: Any) -> None: ...
+
+    @executor("u.object")
+    def thing(ctx: object) -> None: ...
+
+    assert {steps, anything, thing} <= set(declared())
 
 
 def test_a_generator_is_refused_by_what_it_is() -> None:

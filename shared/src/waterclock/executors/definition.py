@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_type_hints
 
-from waterclock.executors.context import LONGEST_TIMEOUT
+from waterclock.executors.context import LONGEST_TIMEOUT, RunContext
 from waterclock.executors.descriptions import number_of, written
 from waterclock.model.names import name_flaw, normal
 
@@ -164,6 +164,12 @@ def _types(key: str, function: Callable[..., Any]) -> tuple[Any, Any]:
         hints = get_type_hints(function)
     except NameError as error:
         raise TypeError(f"executor {key}: cannot read its annotations: {error}") from error
+    first = hints.get(names[0], RunContext)
+    if isinstance(first, type) and not getattr(first, "_is_protocol", False) and not issubclass(RunContext, first):
+        raise TypeError(
+            f"executor {key}: its first parameter {names[0]!r} is the RunContext, and is annotated as"
+            f" {first.__qualname__}: write (ctx: RunContext, params: SomeStruct)"
+        )
     if len(names) == 1:
         return None, hints.get("return", NO_RESULT)
     if names[1] not in hints:
