@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -20,8 +21,10 @@ from tests.integration.scheduler.stage import (
 )
 from tests.support.servers import OwnValkey
 from waterclock.log import broker as messages
+from waterclock.log.connection.errors import Halted, LogUnavailable
 from waterclock.model.events import LeadershipTaken
 from waterclock_scheduler.app import Messages, application
+from waterclock_scheduler.leadership import OPENED_WITHIN_S, level_of
 from waterclock_scheduler.scheduler import Scheduler
 
 EVERY_SECOND = "* * * * * *"
@@ -160,6 +163,24 @@ async def test_a_process_that_is_asked_to_stop_is_replaced_long_before_others_lo
             _, taken = await stage.until(is_leadership, count=2)
 
     assert taken.at - stopped_at < 5_000
+
+
+async def test_a_process_that_starts_before_a_partition_is_open_warns_of_nothing(
+    redis_url: str, key_prefix: str
+) -> None:
+    async with staged(redis_url, key_prefix, opened=False) as stage, process(redis_url, key_prefix) as running:
+        await running.says("info    scheduler: waiting for leadership")
+        await stage.open(epoch=1)
+        await stage.until(is_leadership)
+        running.terminate()
+        code, said = await running.end()
+
+    assert (code, "warning" in said) == (0, False), said
+
+
+def test_a_partition_that_stays_closed_and_a_server_that_is_gone_are_warnings() -> None:
+    assert level_of(Halted("not open"), OPENED_WITHIN_S) == logging.WARNING
+    assert level_of(LogUnavailable("gone"), 0) == logging.WARNING
 
 
 async def test_a_process_whose_server_is_gone_says_so_in_lines_and_stops_when_asked(

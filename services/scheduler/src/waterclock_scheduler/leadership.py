@@ -19,7 +19,7 @@ from waterclock.kit.randomness import fraction
 from waterclock.kit.telemetry import catalog
 from waterclock.log.client import Log
 from waterclock.log.commands.bodies import part
-from waterclock.log.connection.errors import LogError, LogFull, LogUnavailable
+from waterclock.log.connection.errors import Halted, LogError, LogFull, LogUnavailable
 from waterclock.log.liveness import leadership
 from waterclock.log.liveness.leadership import Lead
 from waterclock.log.liveness.store_clock import StoreClock, StoreClocks
@@ -30,6 +30,8 @@ MARGIN_S = 0.3
 LONGEST_PAUSE_S = 2.0
 LONG_S = 10.0
 """What went well for so long has nothing to do with the failure before."""
+OPENED_WITHIN_S = 5.0
+"""At a start a projector opens the partitions in this time; until then it is no warning that they are closed."""
 ABANDONED_AFTER_S = 6.0
 """A partition that nobody has led for so long is taken also by a scheduler that leads its share."""
 
@@ -92,19 +94,22 @@ class Leadership:
 
     async def _compete(self, partition: int, stop: asyncio.Event) -> None:
         failures = 0  # one soon after the other
-        pause, told = 0.0, ""
+        started_at = self._clock.monotonic()
+        pause, told = 0.0, ("", 0)
         while not stop.is_set():
             began_at = self._clock.monotonic()
             try:
                 pause = await apart(self._take(partition, stop), name=f"take {partition}")
-                failures, told = 0, ""
+                failures, told = 0, ("", 0)
             except* LogError as errors:
                 failures = 1 if self._clock.monotonic() - began_at > LONG_S else failures + 1
                 pause = min(LONGEST_PAUSE_S, 0.1 * 2**failures) * (0.5 + fraction() / 2)
-                error = _first(errors)
-                if failures == 1 or error != told:  # an outage is one line for each thing that is wrong
-                    log_line.warning("waiting for leadership", extra={"partition": partition, "error": error})
-                told = error
+                found = _first(errors)
+                error = f"{type(found).__name__}: {found}"
+                level = level_of(found, self._clock.monotonic() - started_at)
+                if failures == 1 or (error, level) != told:  # an outage is one line for each thing that is wrong
+                    log_line.log(level, "waiting for leadership", extra={"partition": partition, "error": error})
+                told = error, level
             if not stop.is_set():
                 await wait(self._freed, pause)
 
@@ -198,6 +203,12 @@ async def wait(event: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _first(errors: BaseExceptionGroup[LogError]) -> str:
+def level_of(error: LogError, since_start_s: float) -> int:
+    """How loud it is that a partition cannot be led."""
+    expected = isinstance(error, Halted) and since_start_s < OPENED_WITHIN_S
+    return logging.INFO if expected else logging.WARNING
+
+
+def _first(errors: BaseExceptionGroup[LogError]) -> LogError:
     error = errors.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else f"{type(error).__name__}: {error}"
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
