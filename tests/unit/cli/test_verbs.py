@@ -70,6 +70,9 @@ def test_a_request_tells_what_its_run_waits_for(data: dict[str, str], said: str)
 def test_an_attempt_that_failed_says_why() -> None:
     data = {"attempt": 1, "outcome": "failed", "readyAt": "12:00", "error": {"type": "KeyError", "message": "'DSN'"}}
     assert list(words("run.retryScheduled", data)) == ["attempt 1 failed, another at 12:00: KeyError: 'DSN'"]
+    data |= {"outcome": "timedOut", "error": {"type": "Timeout", "message": "ran longer than 30 s"}}
+    said = "attempt 1 timed out, another at 12:00: Timeout: ran longer than 30 s"
+    assert list(words("run.retryScheduled", data)) == [said]
 
 
 def test_events_are_told_with_their_moment_and_whose_they_are() -> None:

@@ -37,7 +37,8 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
             yield f"started by {data.get('worker')}, attempt {data.get('attempt')}"
         case "run.retryScheduled":
             again = shown(data.get("readyAt"))
-            ended = f"attempt {data.get('attempt')} {data.get('outcome', 'failed')}, another at {again}"
+            outcome = _ENDS.get(f"run.{data.get('outcome')}", "failed")
+            ended = f"attempt {data.get('attempt')} {outcome}, another at {again}"
             yield ended + because(data.get("error"), None)
         case "run.lost":
             yield f"attempt {data.get('attempt')} lost: {data.get('reason')}"
