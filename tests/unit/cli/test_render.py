@@ -10,10 +10,11 @@ import pytest
 from waterclock.cli.render.jobs import changed
 from waterclock.cli.render.runs import rows, whole
 from waterclock.cli.tables import lines, visible
+from waterclock.cli.verbs.explain import nothing
 from waterclock.cli.verbs.explain import told as explanations_told
 from waterclock.cli.verbs.ledger import told as proof_told
 from waterclock.cli.verbs.workers import few
-from waterclock.client.models import Explanations, Job, Note, Proof, Run
+from waterclock.client.models import Explanations, Job, LastRun, Note, Proof, Run
 from waterclock.model.ids import JobId
 from waterclock.model.instants.explain import Explanation
 from waterclock.model.instants.ledger import Breach
@@ -90,8 +91,17 @@ def test_instants_are_told_with_their_fate_and_why() -> None:
     ]
 
 
-def test_a_range_without_instants_says_so() -> None:
-    assert list(explanations_told(Explanations(items=(), next_cursor=None))) == ["No scheduled times found."]
+def test_where_there_is_nothing_to_explain_it_is_said_why() -> None:
+    at = "2026-11-23T10:00:00.000Z"
+    job = Job(job_name="n", invoke_target="demo.noop", id="abc", version=1, created_at=at, updated_at=at)
+    ended: dict[str, Any] = {"nominal_at": None, "started_at": at, "finished_at": at, "duration_ms": 0}
+    run = LastRun(id="r", status="succeeded", trigger="manual", requested_at=at, **ended)
+    assert nothing(None) == "No scheduled times found."
+    assert nothing(job) == "No scheduled times found: the job has no schedule, it runs on demand only."
+    due = msgspec.structs.replace(job, cron_expression="0 2 * * *", next_fire_at="2026-12-01T02:00:00Z", last_run=run)
+    assert nothing(due) == (
+        "No scheduled times found; the next is 2026-12-01T02:00:00Z. Its runs: `waterclock run list --job DEFAULT/n`."
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,10 @@ async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) 
         (item,) = msgspec.json.decode(done.output)["items"]
         assert item["fate"] == "notDue"
 
+        on_demand = await story.job(None)
+        done = await terminal.run(explain, on_demand)
+        assert done.output == "No scheduled times found: the job has no schedule, it runs on demand only.\n"
+
 
 async def test_an_expression_is_previewed_with_what_the_clock_does(rig: MakeRig) -> None:
     async with told(rig) as (_, terminal):

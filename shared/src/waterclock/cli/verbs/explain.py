@@ -8,11 +8,13 @@ import click
 
 from waterclock.cli.options.arguments import JOB, moments, since, times, until
 from waterclock.cli.options.moments import retold, shown
+from waterclock.cli.render.jobs import named
 from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import Order, cursor_option, json_option, more, show_newest, speaking
 from waterclock.client import endpoints
+from waterclock.client.errors import Refused
 from waterclock.client.http import Client
-from waterclock.client.models import Explanations
+from waterclock.client.models import Explanations, Job
 from waterclock.client.request import Call
 
 
@@ -44,14 +46,34 @@ def explain(
     def call(order: Order | None) -> Call[Explanations]:
         return endpoints.explain(job, at=at, from_=from_, to=to, order=order, limit=limit, cursor=cursor)
 
-    show_newest(client, call, told, oldest=oldest or at is not None, as_json=as_json)
+    def lines(page: Explanations) -> Iterator[Part]:
+        yield from told(page) if page.items else (nothing(_found(client, job)),)
+
+    show_newest(client, call, lines, oldest=oldest or at is not None, as_json=as_json)
+
+
+def _found(client: Client, job: str) -> Job | None:
+    """The job; None: it is deleted, or this caller may not read it."""
+    try:
+        return client.send(endpoints.get_job(job))
+    except Refused:
+        return None
+
+
+def nothing(job: Job | None) -> str:
+    """Why there is nothing to explain."""
+    said = "No scheduled times found"
+    if job is None:
+        return f"{said}."
+    ahead = "" if job.next_fire_at is None else f"; the next is {shown(job.next_fire_at)}"
+    if job.cron_expression is None:
+        ahead = ": the job has no schedule, it runs on demand only"
+    by_hand = f" Its runs: `waterclock run list --job {named(job)}`." if job.last_run is not None else ""
+    return f"{said}{ahead}.{by_hand}"
 
 
 def told(page: Explanations) -> Iterator[Part]:
     """A page of explanations in lines."""
-    if not page.items:
-        yield "No scheduled times found."
-        return
     yield table(
         ("instant", "fate", "why"),
         [(shown(item.instant), item.fate, retold(item.text)) for item in page.items],
