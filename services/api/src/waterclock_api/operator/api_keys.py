@@ -82,7 +82,7 @@ def key() -> None:
 def create(
     name: str, scopes: tuple[str, ...], rate: float | None, expires: timedelta | None, reason: str | None
 ) -> None:
-    """Make a key and show it, this once: only its hash is stored. The API knows it a second later."""
+    """Make a key and show it, this once: only its hash is stored. The API knows it within 2 seconds."""
 
     async def work(connection: Connection) -> None:
         await _made(connection, name, tuple(dict.fromkeys(scopes)), rate, expires)
