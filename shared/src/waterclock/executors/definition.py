@@ -146,6 +146,13 @@ def _kind(function: Callable[..., Any]) -> Kind:
     return "async" if inspect.iscoroutinefunction(function) else "thread"
 
 
+def _takes_context(annotated: Any) -> bool:
+    """Whether a parameter that is annotated so may be a RunContext; what is no plain class is believed."""
+    if annotated is Any or not isinstance(annotated, type) or getattr(annotated, "_is_protocol", False):
+        return True
+    return issubclass(RunContext, annotated)
+
+
 def _types(key: str, function: Callable[..., Any]) -> tuple[Any, Any]:
     """The type of `params` (None without them) and of the result.
 
@@ -165,7 +172,7 @@ def _types(key: str, function: Callable[..., Any]) -> tuple[Any, Any]:
     except NameError as error:
         raise TypeError(f"executor {key}: cannot read its annotations: {error}") from error
     first = hints.get(names[0], RunContext)
-    if isinstance(first, type) and not getattr(first, "_is_protocol", False) and not issubclass(RunContext, first):
+    if not _takes_context(first):
         raise TypeError(
             f"executor {key}: its first parameter {names[0]!r} is the RunContext, and is annotated as"
             f" {first.__qualname__}: write (ctx: RunContext, params: SomeStruct)"
