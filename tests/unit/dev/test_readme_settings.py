@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tests.support.readme import README
-from waterclock.cli.terminal import ClientSettings
+from waterclock.cli.connection.resolve import ClientSettings
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from waterclock.cli.terminal import ClientSettings
+from waterclock.cli.connection.resolve import ClientSettings
 from waterclock.kit.addresses import authority, listening_socket, served_host
 from waterclock.kit.health import Report, served
 from waterclock.kit.service import Unfit

@@ -16,7 +16,8 @@ from typing import Any, cast  # noqa: E402
 import click  # noqa: E402
 from click.shell_completion import CompletionItem  # noqa: E402
 
-from waterclock.cli.short_help import SECTIONS, SHORT_HELP  # noqa: E402
+from waterclock.cli.connection.options import chosen, connection_options  # noqa: E402
+from waterclock.cli.short_help import ASK_NO_API, SECTIONS, SHORT_HELP  # noqa: E402
 from waterclock.kit.text.escaping import escaped  # noqa: E402
 from waterclock.kit.text.output_encoding import input_encoding, show_what_cannot_be_shown  # noqa: E402
 
@@ -25,7 +26,7 @@ CLIENT = frozenset({"httpx", "yaml"})
 """Modules of the extra `client`, which the images of schedulers and workers do without."""
 INTERRUPTED = 128 + 2
 """Exit code after Ctrl-C, as shells have it."""
-_OF_CLIENT = "waterclock.cli.verbs."
+_OF_CLIENT = ("waterclock.cli.verbs.", "waterclock.cli.context:")
 _OWN_COMMAND_OF_HTTPX = "httpx._main"
 """httpx imports its own command line where that can be: 60 ms, for rich and a highlighter. None keeps it out."""
 _LACKING = "Needs waterclock[client]."
@@ -166,7 +167,15 @@ def _lacking(verb: str, module: str) -> click.Command:
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="waterclock", prog_name="waterclock")
-def main() -> None:
+@connection_options
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Waterclock: an event-sourced job scheduler and runner. Every instant is accounted for."""
+    given, verb = chosen(), ctx.invoked_subcommand
+    if given and verb in ASK_NO_API:
+        raise click.UsageError(f"`waterclock {verb}` asks no API: leave {' and '.join(given)} out")
     if not __debug__:
         raise click.UsageError("Python strips asserts here (-O, PYTHONOPTIMIZE), and Waterclock relies on its own")
+
+
+strict(main)

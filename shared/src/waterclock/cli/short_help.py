@@ -11,16 +11,24 @@ SECTIONS = {
         *("plan", "apply", "export"),
     ),
     "Run the services": ("migrate", "api", "projector", "scheduler", "worker"),
-    "Operate": ("doctor", "ledger", "key", "reconcile", "rebuild", "restore", "dropped"),
+    "Operate": ("context", "doctor", "ledger", "key", "reconcile", "rebuild", "restore", "dropped"),
     "Develop": ("dev", "demo", "bench", "completion"),
 }
 """The verbs as help sorts them; of another's package they come last."""
+ASK_NO_API = frozenset(
+    {
+        *("api", "bench", "completion", "context", "demo", "dev", "key", "migrate", "projector", "rebuild"),
+        *("reconcile", "restore", "scheduler", "worker"),
+    }
+)
+"""Verbs that take no option for the API; a test compares it with them, too."""
 SHORT_HELP = {
     "api": "Serve the HTTP API.",
     "apply": "Create, change and delete jobs as a file says.",
     "backfill": "Request runs for the scheduled times of a past range.",
     "bench": "Measure this machine: all of it, or one part.",
     "completion": "Print the completion script of a shell.",
+    "context": "Contexts: add, list, use, show, remove.",
     "demo": "Run a demo of half a minute, and clean up.",
     "dev": "Run all of Waterclock on this machine until Ctrl-C.",
     "doctor": "Say what is wrong, and what to do.",

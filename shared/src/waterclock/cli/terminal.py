@@ -1,15 +1,16 @@
-"""What all verbs share: the API that the environment names, errors as one line and an exit code, answers as lines."""
+"""What all verbs share: the API that is named, errors as one line and an exit code, answers as lines."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from functools import wraps
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 import click
-import msgspec
 
+from waterclock.cli.connection.options import KEY_FILE, connection_options
+from waterclock.cli.connection.resolve import KEY_VARIABLE, Connection, resolve
 from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.tables import Part
 from waterclock.client.errors import (
@@ -22,11 +23,11 @@ from waterclock.client.errors import (
     Unauthenticated,
     Unreachable,
 )
-from waterclock.client.exchange import api_root, decode, following
+from waterclock.client.exchange import decode, following
 from waterclock.client.http import TIMEOUT, Client
 from waterclock.client.models import Page
 from waterclock.client.request import Call
-from waterclock.kit.settings import PREFIX, SettingsError, read, reading
+from waterclock.kit.settings import SettingsError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,23 +36,6 @@ NO = 1
 """Exit code where the API was asked, and the answer is no: it refused, or a run did not succeed."""
 Order: TypeAlias = Literal["oldest", "newest"]
 PATIENCE = 2.0  # s; who waits at a terminal would rather know
-
-
-def _key(text: str) -> str:
-    """
-    Raises:
-        ValueError: no header can hold it; no part of it is repeated.
-    """
-    for place, sign in enumerate(text):
-        if not "!" <= sign <= "~":
-            what = "a blank" if sign.isspace() else "a character that is not ASCII" if sign > "~" else "a control"
-            raise ValueError(f"holds {what} as character {place + 1} of {len(text)}: a key or token is one word")
-    return text
-
-
-class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    api_url: Annotated[str, reading(api_root)] = "http://127.0.0.1:8080"
-    api_key: Annotated[str, reading(_key)] | None = None
 
 
 class Failure(click.ClickException):
@@ -75,46 +59,64 @@ class NotTold(Failure):
 def connect(
     environment: Mapping[str, str] | None = None, *, timeout: float = TIMEOUT, patience: float = PATIENCE
 ) -> Client:
-    """The API that the environment names.
+    """The API that options, the environment or a context name.
 
     Raises:
-        NotAsked: the setting is wrong.
+        NotAsked: one of them is wrong.
     """
+    return client_of(connected(environment), timeout=timeout, patience=patience)
+
+
+def connected(environment: Mapping[str, str] | None = None) -> Connection:
+    """As `connect`, what names the API."""
     try:
-        own = read(ClientSettings, os.environ if environment is None else environment)
-        return Client(own.api_url, key=own.api_key, timeout=timeout, patience=patience, proxies=True)
+        return resolve(environment)
     except SettingsError as error:
         raise NotAsked(str(error)) from None
 
 
-def speaking(verb: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
-    """A verb that is given the API first; what that refuses ends the verb."""
+def client_of(own: Connection, *, timeout: float = TIMEOUT, patience: float = PATIENCE) -> Client:
+    return Client(own.url, key=own.key, timeout=timeout, patience=patience, proxies=True)
 
+
+def speaking(verb: Callable[Concatenate[Client, P], None]) -> Callable[P, None]:
+    """A verb that is given the API first; what that refuses ends the verb. It takes the options that name the API."""
+
+    @connection_options
     @wraps(verb)
     def spoken(*args: P.args, **kwargs: P.kwargs) -> None:
-        with connect() as client:
-            try:
-                verb(client, *args, **kwargs)
-            except (Unauthenticated, Forbidden) as error:
-                raise Failure(unlocked(error)) from None
-            except (Refused, Ambiguous) as error:
-                raise Failure(str(error)) from None
-            except Unreachable as error:
-                message = str(error).replace(client.url, f"{client.url} ({PREFIX}API_URL)", 1)
-                raise NotAsked(message) from None
-            except Closed as error:
-                raise NotTold(f"{error} ({PREFIX}API_KEY)") from None
-            except ApiError as error:
-                raise NotAsked(f"{error} ({PREFIX}API_URL)") from None
+        own = connected()
+        with client_of(own) as client, told_apart(own):
+            verb(client, *args, **kwargs)
 
     return spoken
 
 
-def unlocked(error: Unauthenticated | Forbidden) -> str:
+@contextmanager
+def told_apart(own: Connection) -> Generator[None]:
+    """What an API refuses, or that it does not answer, ends the verb in a line that says where its name comes from."""
+    try:
+        yield
+    except (Unauthenticated, Forbidden) as error:
+        raise Failure(unlocked(error, own)) from None
+    except (Refused, Ambiguous) as error:
+        raise Failure(str(error)) from None
+    except Unreachable as error:
+        raise NotAsked(str(error).replace(own.url, f"{own.url} ({own.url_from})", 1)) from None
+    except Closed as error:
+        raise NotTold(f"{error} ({own.key_from})") from None
+    except ApiError as error:
+        raise NotAsked(f"{error} ({own.url_from})") from None
+
+
+def unlocked(error: Unauthenticated | Forbidden, own: Connection) -> str:
     """What is wrong with the key, and where it comes from."""
-    if isinstance(error, Unauthenticated) and not os.environ.get(f"{PREFIX}API_KEY"):
-        return f"The API asks who calls: set {PREFIX}API_KEY to a key (`waterclock key create`) or a token."
-    return f"{error} ({PREFIX}API_KEY)"
+    if isinstance(error, Unauthenticated) and own.key is None:
+        return (
+            f"The API asks who calls: set {KEY_VARIABLE} to a key (`waterclock key create`) or a token, or name its"
+            f" file by {KEY_FILE}."
+        )
+    return f"{error} ({own.key_from})"
 
 
 def show(client: Client, call: Call[T], told: Callable[[T], Iterable[Part]], *, as_json: bool) -> None:

@@ -155,22 +155,30 @@ def given(environment: Mapping[str, str], name: str) -> str | None:
     if text is not None:
         raise SettingsError(f"{name} and {name}{FILE} are both set: unset one of them")
     try:
-        raw = _contents(Path(path))
+        return text_of_file(path)
+    except ValueError as error:
+        raise SettingsError(f"{name}{FILE}: {error}") from None
+
+
+def text_of_file(path: str) -> str:
+    """What a file holds for a setting, without what is blank at its ends.
+
+    Raises:
+        ValueError: it cannot be read, is empty or too long, or is no text; the message goes on from a name for it.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(_LARGEST_FILE + 1)
         text = raw.decode("utf-8").strip()
     except OSError as error:
-        raise SettingsError(f"{name}{FILE}: {path} cannot be read: {error.strerror or error}") from None
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{name}{FILE}: {path} holds bytes that are not UTF-8") from None
+        raise ValueError(f"{path} holds bytes that are not UTF-8") from None
     if len(raw) > _LARGEST_FILE:
-        raise SettingsError(f"{name}{FILE}: {path} is longer than {_LARGEST_FILE} bytes")
+        raise ValueError(f"{path} is longer than {_LARGEST_FILE} bytes")
     if not text:
-        raise SettingsError(f"{name}{FILE}: {path} is empty")
+        raise ValueError(f"{path} is empty")
     return text
-
-
-def _contents(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_LARGEST_FILE + 1)
 
 
 def _text_of(environment: Mapping[str, str], name: str) -> str | None:

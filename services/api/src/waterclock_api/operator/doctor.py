@@ -11,11 +11,12 @@ import click
 import msgspec
 import psycopg
 
+from waterclock.cli.connection.options import connection_options
+from waterclock.cli.connection.resolve import resolve
 from waterclock.cli.output import put_json, say
-from waterclock.cli.terminal import ClientSettings
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import PREFIX, read
+from waterclock.kit.settings import read
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.store.connection.errors import StoreUnfit
@@ -47,11 +48,12 @@ LOOK = 30.0  # s, for all of it
 
 @click.command(short_help="Say what is wrong, and what to do.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@connection_options
 def doctor(*, as_json: bool) -> None:
     """Say what is wrong, and what to do; exit code 0: nothing, 1: something is worth a look, 2: something is wrong.
 
-    Asks the servers that WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL name, and the API of WATERCLOCK_API_URL if it
-    is set, with the key or token of WATERCLOCK_API_KEY. Changes nothing.
+    Asks the servers that WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL name, and the API that options,
+    WATERCLOCK_API_URL or a context name, if one does. Changes nothing.
     """
 
     async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  all of it has a bound
@@ -97,9 +99,8 @@ async def examine() -> list[Finding]:
             checks += [epochs.of_installation(log, connection)]
             checks += [archive_fit.of_both(log, connection), overdue_runs.of_runs(log, connection)]
             checks.append(lost_runs.of_runs(log, connection))
-        if os.environ.get(f"{PREFIX}API_URL", "").strip():
-            own = read(ClientSettings, os.environ)
-            checks.append(findings.of_api(own.api_url, own.api_key))
+        if not (own := resolve()).is_default:
+            checks.append(findings.of_api(own.url, own.key))
         for check in checks:
             await _made(check, found)
     order = ("problem", "warning", "ok")

@@ -30,7 +30,8 @@ class Named(click.ParamType[str]):
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
-        return self._suggest(incomplete)
+        with ctx.scope(cleanup=False):  # what is typed so far may name the API
+            return self._suggest(incomplete)
 
 
 JOB = Named(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from waterclock.cli.connection.resolve import resolve
 from waterclock.cli.output import complain
-from waterclock.kit.settings import PREFIX
+from waterclock.kit.settings import PREFIX, SettingsError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,8 +55,16 @@ def _check(value: str) -> None:
     Raises:
         BadParameter: somebody mistakes it for the credential; it is not repeated.
     """
-    if _CREDENTIAL.match(value) or value == os.environ.get(f"{PREFIX}API_KEY"):
+    if _CREDENTIAL.match(value) or value == _shown():
         raise click.BadParameter(
             f"this looks like a key of the API or a token, which belongs into {PREFIX}API_KEY; an idempotency key is a"
             " word of your own, such as nightly-2026-11-28"
         )
+
+
+def _shown() -> str | None:
+    """The key that the verb shows, if that can be told."""
+    try:
+        return resolve().key
+    except SettingsError:  # the verb says so
+        return None

@@ -1,0 +1,1 @@
+"""Which API a verb speaks to: options, variables, contexts."""

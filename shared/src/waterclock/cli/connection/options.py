@@ -1,0 +1,59 @@
+"""`--url`, `--api-key-file` and `--context`: which API a verb speaks to. They stand before the verb or behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import click
+from click.shell_completion import CompletionItem
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+URL, KEY_FILE, CONTEXT = "--url", "--api-key-file", "--context"
+_CHOSEN = "waterclock.connection"
+"""Where the context of a command keeps what was chosen."""
+
+
+def chosen() -> Mapping[str, str]:
+    """What the command that is executed was given, by the option."""
+    ctx = click.get_current_context(silent=True)
+    return {} if ctx is None else cast("dict[str, str]", ctx.meta.get(_CHOSEN, {}))
+
+
+def connection_options(verb: F) -> F:
+    url = _option(URL, metavar="URL", help="The API to ask, such as https://waterclock.example.")
+    key = _option(
+        KEY_FILE,
+        metavar="FILE",
+        type=click.Path(dir_okay=False),
+        help="File of the key or token to show: a secret itself has no option.",
+    )
+    context = _option(
+        CONTEXT, metavar="NAME", shell_complete=_contexts, help="The API and key of `waterclock context add NAME`."
+    )
+    return url(key(context(verb)))
+
+
+def _option(name: str, **more: Any) -> Callable[[F], F]:
+    return click.option(name, is_eager=True, expose_value=False, callback=_choose, **more)
+
+
+def _choose(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    if not value.strip():
+        raise click.BadParameter("is empty: leave it out, or say which")
+    name = param.opts[0]
+    found = cast("dict[str, str]", ctx.meta.setdefault(_CHOSEN, {}))
+    if name in found:
+        raise click.BadParameter("stands before the verb and behind it: give it once")
+    found[name] = value.strip()
+    if URL in found and CONTEXT in found:
+        raise click.BadParameter(f"{URL} and {CONTEXT}: give one of them")
+
+
+def _contexts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from waterclock.cli.connection import contexts  # noqa: PLC0415 - every process of ours imports this module
+
+    return [CompletionItem(name) for name in contexts.names() if name.startswith(incomplete)]

@@ -1,0 +1,167 @@
+"""`waterclock context`: APIs by name, so that a verb needs no more than `--context prod`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, ParamSpec
+
+import click
+import msgspec
+from click.shell_completion import CompletionItem
+
+from waterclock.cli.connection import contexts
+from waterclock.cli.connection.contexts import Context, ContextError
+from waterclock.cli.connection.resolve import key_text, resolve, url_text
+from waterclock.cli.output import complain, put_json, say
+from waterclock.cli.tables import Part, facts, table
+from waterclock.cli.terminal import NotAsked, json_option
+from waterclock.kit.settings import SettingsError, text_of_file
+
+P = ParamSpec("P")
+
+_LONGEST = 1 << 20  # bytes of a key
+
+
+class _Name(click.ParamType[str]):
+    name = "name"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        return [CompletionItem(name) for name in contexts.names() if name.startswith(incomplete)]
+
+
+def _local(verb: Callable[P, None]) -> Callable[P, None]:
+    """A verb that asks nobody; what is wrong with a context ends it."""
+
+    @wraps(verb)
+    def done(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            verb(*args, **kwargs)
+        except (ContextError, SettingsError) as error:
+            raise NotAsked(str(error)) from None
+
+    return done
+
+
+def _url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+    try:
+        return url_text(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+_name = click.argument("name", metavar="NAME", type=_Name())
+
+
+@click.group()
+def context() -> None:
+    """Contexts: add, list, use, show, remove."""
+
+
+@context.command(short_help="Keep URL and key of an API under a name.")
+@click.argument("name", metavar="NAME")
+@click.option("--url", required=True, callback=_url, help="The API, such as https://waterclock.example.")
+@click.option("--api-key-file", "path", type=click.Path(dir_okay=False), metavar="FILE", help="Copy the key from here.")
+@click.option("--no-key", is_flag=True, help="It is asked without a key, or with that of WATERCLOCK_API_KEY.")
+@click.option("--replace", is_flag=True, help="Also if there is one of the name.")
+@_local
+def add(name: str, url: str, path: str | None, *, no_key: bool, replace: bool) -> None:
+    """Keep URL and key of an API under a name. Without --api-key-file the key is asked for, or read from a pipe.
+
+    They are kept in your folder for configuration, for nobody else to read. The key is a key of the API or a token.
+    """
+    if no_key and path is not None:
+        raise click.UsageError("--api-key-file and --no-key: give one of them")
+    kept = contexts.path_of(name)
+    if not replace and name in contexts.names():
+        raise ContextError(f"there is a context {name} already: --replace overwrites it")
+    contexts.save(name, Context(url=url, key=None if no_key else _key(path)))
+    complain(f"Kept in {kept}. `waterclock context use {name}` has all verbs ask it.")
+
+
+def _key(path: str | None) -> str:
+    """
+    Raises:
+        NotAsked: there is none, or it is no key.
+    """
+    where = "standard input" if path is None else "--api-key-file"
+    try:
+        if path is not None:
+            return key_text(text_of_file(path))
+        closed = sys.stdin is None  # pyright: ignore[reportUnnecessaryComparison] - at the start
+        if not closed and sys.stdin.isatty():
+            return key_text(click.prompt("Key or token", hide_input=True, err=True).strip())
+        text = "" if closed else sys.stdin.buffer.read(_LONGEST).decode("ascii", errors="replace").strip()
+        if not text:
+            raise NotAsked("standard input holds no key: pipe it in, name its file by --api-key-file, or say --no-key")
+        return key_text(text)
+    except ValueError as error:
+        raise NotAsked(f"{where}: {error}") from None
+
+
+@context.command("list")
+@json_option
+@_local
+def list_(*, as_json: bool) -> None:
+    """List the contexts; a star marks the one in use."""
+    found = [_told(name) for name in contexts.names()]
+    if as_json:
+        put_json(msgspec.json.encode({"items": found}))
+    else:
+        say(_table(found))
+
+
+def _told(name: str) -> dict[str, Any]:
+    """What is shown of a context: never its key."""
+    told: dict[str, Any] = {"name": name, "inUse": contexts.in_use() == name}
+    try:
+        found = contexts.load(name)
+    except ContextError as error:
+        return told | {"url": None, "hasKey": None, "flaw": str(error)}
+    return told | {"url": found.url, "hasKey": found.key is not None, "flaw": None}
+
+
+def _table(found: list[dict[str, Any]]) -> Iterator[Part]:
+    keys = {None: None, True: "kept", False: "none"}
+    rows = [("*" if one["inUse"] else " ", one["name"], one["url"], keys[one["hasKey"]], one["flaw"]) for one in found]
+    yield table((" ", "context", "url", "key", "flaw"), rows, wraps={"flaw"})
+
+
+@context.command(short_help="Have all verbs ask an API by its context.")
+@click.argument("name", metavar="[NAME]", type=_Name(), required=False)
+@click.option("--none", "nothing", is_flag=True, help="Use none any more.")
+@_local
+def use(name: str | None, *, nothing: bool) -> None:
+    """Have all verbs ask NAME, unless an option or a variable says otherwise."""
+    if nothing == (name is not None):
+        raise click.UsageError("name one context, or --none")
+    contexts.use(name)
+
+
+@context.command(short_help="Show a context, or what verbs ask now.")
+@click.argument("name", metavar="[NAME]", type=_Name(), required=False)
+@json_option
+@_local
+def show(name: str | None, *, as_json: bool) -> None:
+    """Show a context, or which API verbs ask now and what says so; never a key."""
+    if name is not None:
+        found = contexts.load(name)
+        told: dict[str, Any] = {"name": name, "url": found.url, "hasKey": found.key is not None}
+        told["file"] = str(contexts.path_of(name))
+    else:
+        own = resolve()
+        told = {"url": own.url, "urlFrom": own.url_from, "hasKey": own.key is not None}
+        told["keyFrom"] = None if own.key is None else own.key_from
+    if as_json:
+        put_json(msgspec.json.encode(told))
+    else:
+        say([facts(told)])
+
+
+@context.command(short_help="Forget a context and its key.")
+@_name
+@_local
+def remove(name: str) -> None:
+    """Forget a context and its key. The key itself goes on: `waterclock key revoke` ends it."""
+    contexts.remove(name)
