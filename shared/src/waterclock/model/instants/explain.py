@@ -26,7 +26,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The fate of a moment.
 
     `reason` is the rule in one word: of a fire its trigger, of a skip its reason, of a moment that is not due what
-    keeps it from being so. `run_id` is the run that it fired, that answers for it or that stood in its way. `position`
+    keeps it from being so. `runId` is the run that it fired, that answers for it or that stood in its way. `position`
     is that of the event which decided it, or which left the job as it stood. `backfills` are runs that were requested
     for it later, and change nothing of its fate. `before` and `after` are the nearest instants around a moment that is
     not due.

@@ -39,7 +39,7 @@ class PlannedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Unfired(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Instants that would fire nothing; `run_id`: the run that blocks them, or answers for them."""
+    """Instants that would fire nothing; `runId`: the run that blocks them, or answers for them."""
 
     fate: Literal["skipped", "coalesced"]
     reason: str
