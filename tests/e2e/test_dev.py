@@ -157,6 +157,7 @@ def test_it_leaves_no_process_behind_and_finds_its_data_again(tmp_path: Path) ->
         names = {job["jobName"] for job in first.get("/jobs")["items"]}
         assert len(names) == 2, "two demo jobs on an empty store"
         assert warnings_in(first.said) == [], "a first start"
+        assert f"export WATERCLOCK_API_URL={first.record.api}\n" in first.said
         assert first.stop(signal.SIGHUP) == 0, first.said
         assert not [name for name, pid in pids.items() if is_alive(pid)]
         assert record.read(tmp_path / ".waterclock") is None

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from waterclock.cli.terminal import ClientSettings
 from waterclock.client import ApiError, AsyncClient, endpoints
 from waterclock.kit import settings
 from waterclock_dev.installation import Installation, Plan
@@ -133,6 +134,7 @@ def _say_where(installation: Installation) -> None:
     lines = (
         "ready; Ctrl-C stops everything",
         f"  API       {found.api}/v1/monitor/jobs   (page: {found.api}/)",
+        *how_to_ask(found.api),
         f"  Redis     {_without_password(found.redis)}",
         f"  Postgres  {_without_password(found.postgres)}",
         f"  S3        {found.s3.endpoint}/{found.s3.bucket}",
@@ -140,6 +142,11 @@ def _say_where(installation: Installation) -> None:
         f"  all of it, with passwords and pids: {installation.record_file}",
     )
     installation.tell("\n".join(lines))
+
+
+def how_to_ask(url: str) -> tuple[str, ...]:
+    """What verbs in another terminal need, where they would ask another API by default."""
+    return () if url == ClientSettings().api_url else (f"  Verbs     export {settings.PREFIX}API_URL={url}",)
 
 
 def _without_password(url: str) -> str:

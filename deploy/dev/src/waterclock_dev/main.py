@@ -19,7 +19,13 @@ from waterclock_dev.servers.server import ServerError
 
 
 @click.command()
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), default=Path(".waterclock"))
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".waterclock"),
+    show_default=True,
+    help="Folder of the servers' data.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Of the API; 0 for any free one.")
 @click.option("--executors", "names", multiple=True, metavar="MODULE|PATH", help="Load executors; may be repeated.")
 @click.option("--workers", type=click.IntRange(1, 32), default=1, help="Worker processes.")
@@ -36,8 +42,8 @@ def dev(
     """Run all of Waterclock on this machine until Ctrl-C.
 
     Servers come from wheels, their data lies in the data folder; those that WATERCLOCK_REDIS_URL,
-    WATERCLOCK_POSTGRES_URL or WATERCLOCK_S3_ENDPOINT name are used instead. Where everything is stands in
-    <data-dir>/dev.json.
+    WATERCLOCK_POSTGRES_URL or WATERCLOCK_S3_ENDPOINT name are used instead. URLs, passwords and pids are written
+    to <data-dir>/dev.json.
     """
     try:
         found = [located(name) for name in names or named(os.environ)]
