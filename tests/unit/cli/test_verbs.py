@@ -35,6 +35,18 @@ def test_fields_are_read_as_their_types_want_them() -> None:
         assigned(["nothing"])
 
 
+def test_spans_are_read_where_a_number_of_seconds_is_wanted() -> None:
+    pairs = ["timeout=15m", "jitter=1h30m", "retry.initial=10s", "retry.maxAttempts=2", "catchupLimit=5m", "remark=1h"]
+    assert assigned(pairs) == {
+        "timeout": 900.0,
+        "jitter": 5400.0,
+        "retry": {"initial": 10.0, "maxAttempts": 2},
+        "catchupLimit": "5m",
+        "remark": "1h",
+    }
+    assert assigned(["timeout=PT1M", "timeouts=15m"]) == {"timeout": "PT1M", "timeouts": "15m"}
+
+
 def test_parameters_are_json_where_they_are_and_text_elsewhere() -> None:
     assert parameters(None, []) is None
     assert parameters('{"a": 1, "b": 2}', ["b=x y", "c=[1]", "d="]) == {"a": 1, "b": "x y", "c": [1], "d": ""}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import click
 import msgspec
@@ -103,10 +103,15 @@ def _value(name: str, text: str) -> Any:
         return None
     if name in CODED and (code := code_of(CODED[name], text)) is not None:
         return code  # an API of an earlier release reads no words
+    return _fitted(kind, text)
+
+
+def _fitted(kind: Any, text: str) -> Any:
     try:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
-        return _json_or_text(text)
+        span = seconds(text) if float in (kind, *get_args(kind)) else None  # all that are no whole numbers are seconds
+        return _json_or_text(text) if span is None else span
 
 
 def _part(whole: str, part: str, text: str) -> Any:
@@ -116,10 +121,7 @@ def _part(whole: str, part: str, text: str) -> Any:
     kinds = _PARTS.get(whole)
     if kinds is None:
         return text if whole == "labels" else _json_or_text(text)
-    try:
-        return msgspec.convert(text, kinds[part], strict=False)
-    except (KeyError, msgspec.ValidationError):
-        return _json_or_text(text)
+    return _fitted(kinds[part], text) if part in kinds else _json_or_text(text)
 
 
 def _moment(text: str) -> str:

@@ -26,7 +26,7 @@ from waterclock.client import endpoints
 from waterclock.client.errors import VersionMismatch
 from waterclock.client.http import Client
 
-_SET = "Any member of a job, or a part of one: retry.maxAttempts=2, labels.team=sea; repeatable."
+_SET = "Any member of a job, or a part of one: timeout=15m, retry.maxAttempts=2, labels.team=sea; repeatable."
 _set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help=_SET)
 _MISFIRE = "2"  # runOnce, in the code that every API reads
 
