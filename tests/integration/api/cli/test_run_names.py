@@ -105,6 +105,20 @@ async def test_a_list_of_jobs_has_their_last_run_and_last_success(rig: MakeRig) 
         assert columns == {"last run": f"failed {ended[1][:19]}Z", "last success": f"{ended[0][:19]}Z"}
 
 
+async def test_a_run_in_a_paused_queue_says_so_until_it_starts(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        await story.api.worker()
+        await typed(terminal, "job", "create", "demo/tide", "demo.noop", *ONCE)
+        await typed(terminal, "job", "trigger", "demo/tide")
+        said = []
+        for verb in ("pause", "resume"):
+            await typed(terminal, "queue", verb, "default")
+            await story.api.caught_up()
+            lines = (await typed(terminal, "run", "show", "demo/tide")).output.splitlines()
+            said += [line.split(maxsplit=1)[1] for line in lines if line.startswith("queue ")]
+        assert said == ["default (paused)", "default"]
+
+
 async def test_events_name_their_jobs_and_who_did_it(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         worker = await story.api.worker()

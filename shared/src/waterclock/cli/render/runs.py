@@ -52,8 +52,8 @@ def awaited(one: Run) -> str | None:
     return f"a worker of queue {one.queue} with {one.waits_for.executor}, since {shown(one.waits_for.since)}"
 
 
-def whole(one: Run, *, every: bool = False) -> Iterator[Part]:
-    """A run, its attempts and steps, and the traceback of its last attempt, or of `every` one.
+def whole(one: Run, *, every: bool = False, paused: bool = False) -> Iterator[Part]:
+    """A run, its attempts and steps, and the traceback of its last attempt, or of `every` one; `paused` is its queue.
 
     Its times are in their order: of several attempts `ready`, `started` and `finished` are those of the last.
     """
@@ -69,7 +69,7 @@ def whole(one: Run, *, every: bool = False) -> Iterator[Part]:
             "executes": one.invoke_target,
             "trigger": one.trigger,
             "status": one.status,
-            "queue": one.queue,
+            "queue": f"{one.queue} (paused)" if paused else one.queue,
             "instant": shown(one.nominal_at),
             "requested": shown(one.requested_at, exact=True),
             "first started": None if last is None else shown(one.started_at, exact=True),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -14,10 +13,12 @@ from waterclock.cli.output import say
 from waterclock.cli.render.follow import follow_run
 from waterclock.cli.render.runs import told, whole
 from waterclock.cli.run_names import named_run
+from waterclock.cli.tables import Part
 from waterclock.cli.terminal import cursor_option, json_option, limit_option, show, show_pages, speaking
 from waterclock.client import endpoints
+from waterclock.client.errors import Refused
 from waterclock.client.http import Client
-from waterclock.client.models import LogLine
+from waterclock.client.models import LogLine, Run
 
 UNFINISHED = ("delayed", "waiting", "queued", "running")
 ENDED = ("succeeded", "failed", "timedOut", "cancelled", "died")
@@ -83,8 +84,20 @@ def list_(
 @speaking
 def show_(client: Client, run_id: str, *, every: bool, as_json: bool) -> None:
     """Show a run with its attempts and steps. RUN is an id, or group/name for the last run of a job."""
+
+    def lines(run: Run) -> Iterator[Part]:
+        return whole(run, every=every, paused=run.status == "queued" and _is_paused(client, run.queue))
+
     with named_run(client, run_id) as found:
-        show(client, endpoints.get_run(found), partial(whole, every=every), as_json=as_json)
+        show(client, endpoints.get_run(found), lines, as_json=as_json)
+
+
+def _is_paused(client: Client, queue: str) -> bool:
+    """Whether nothing starts from it; False too where this caller may not ask."""
+    try:
+        return any(one.paused for one in client.send(endpoints.list_queues()).items if one.name == queue)
+    except Refused:
+        return False
 
 
 @click.command(short_help="Print the log lines of a run, oldest first.")
