@@ -71,3 +71,4 @@ async def test_the_command_line_shows_them(rig: MakeRig) -> None:
             "90 s (executor)",
             "3 attempts, fixed, 5 s (job)",
         ]
+        assert not {"retry", "timeout"} & {line.split("  ")[0] for line in said}, "they are told once"

@@ -19,6 +19,8 @@ from waterclock.model.words import worded
 
 _DEFAULTS = {field.encode_name: field for field in msgspec.structs.fields(Definition)}
 _SHOWN = frozenset({"jobName", "jobGroup", "invokeTarget", "invokeParams", "cronExpression", "timezone", "status"})
+_IN_FORCE = frozenset({"timeout", "retry"})
+"""Told by what is in force, with whose it is, where the API tells that."""
 _LAST_RUNS = 5
 
 
@@ -69,7 +71,7 @@ def changed(one: Job) -> Iterator[Part]:
             "parameters": one.invoke_params or None,
             "schedule": schedule(one),
             "next instant": shown(one.next_fire_at),
-            **special(one),
+            **{name: value for name, value in special(one).items() if one.in_force is None or name not in _IN_FORCE},
             **bounds(one),
             "last run": _last_run(one),
             "last success": shown(one.last_success_at, exact=True),
