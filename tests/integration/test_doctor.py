@@ -59,6 +59,10 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
         out
     )
 
+    code, troubles, out = await asked(server.url, key_prefix, "")
+    assert (code, troubles["Postgres"].startswith("skipped: not looked at: migrations")) == (2, True), out
+    assert "waterclock migrate" in troubles["log"]
+
     async with staged(*place) as stage:
         assert "neither log nor database" in (await asked(*place))[1]["installation"]
         async with await connect_anew(stage.pool) as connection:

@@ -26,7 +26,7 @@ CLIENT = frozenset({"httpx", "yaml"})
 """Modules of the extra `client`, which the images of schedulers and workers do without."""
 INTERRUPTED = 128 + 2
 """Exit code after Ctrl-C, as shells have it."""
-_OF_CLIENT = ("waterclock.cli.verbs.", "waterclock.cli.context:")
+_OF_CLIENT = ("waterclock.cli.verbs.", "waterclock.cli.context:", "waterclock.cli.status:")
 _OWN_COMMAND_OF_HTTPX = "httpx._main"
 """httpx imports its own command line where that can be: 60 ms, for rich and a highlighter. None keeps it out."""
 _LACKING = "Needs waterclock[client]."

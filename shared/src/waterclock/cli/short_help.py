@@ -11,7 +11,7 @@ SECTIONS = {
         *("plan", "apply", "export"),
     ),
     "Run the services": ("migrate", "api", "projector", "scheduler", "worker"),
-    "Operate": ("context", "doctor", "ledger", "key", "reconcile", "rebuild", "restore", "dropped"),
+    "Operate": ("context", "status", "doctor", "ledger", "key", "reconcile", "rebuild", "restore", "dropped"),
     "Develop": ("dev", "demo", "bench", "completion"),
 }
 """The verbs as help sorts them; of another's package they come last."""
@@ -51,6 +51,7 @@ SHORT_HELP = {
     "run": "Runs: start, list, read, follow, cancel, retry.",
     "scheduler": "Run a scheduler.",
     "simulate": "Show what would run after an outage.",
+    "status": "Say whether the clock runs, by the API alone.",
     "tail": "Follow events as they happen.",
     "worker": "Run a worker.",
 }

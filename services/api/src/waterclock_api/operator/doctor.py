@@ -16,12 +16,13 @@ from waterclock.cli.connection.resolve import resolve
 from waterclock.cli.output import put_json, say
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import run_service
-from waterclock.kit.settings import read
+from waterclock.kit.settings import given, read
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError, LogUnavailable, LogUnfit, NotInitialised
 from waterclock.store.connection.errors import StoreUnfit
 from waterclock.store.connection.pool import Connection, open_pool
 from waterclock_api.operator.diagnostics import (
+    api_alone,
     archive_fit,
     clocks,
     default_zone,
@@ -53,7 +54,8 @@ def doctor(*, as_json: bool) -> None:
     """Say what is wrong, and what to do; exit code 0: nothing, 1: something is worth a look, 2: something is wrong.
 
     Asks the servers that WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL name, and the API that options,
-    WATERCLOCK_API_URL or a context name, if one does. Changes nothing.
+    WATERCLOCK_API_URL or a context name, if one does. Where it is told of no server, the API alone, and says what it
+    takes the servers to see. Changes nothing.
     """
 
     async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  all of it has a bound
@@ -75,10 +77,13 @@ def exit_code(found: Sequence[Finding]) -> int:
 
 async def examine() -> list[Finding]:
     """All findings, those that are wrong first."""
-    found: list[Finding] = []
+    own = resolve()
+    has_archive = given(os.environ, "WATERCLOCK_POSTGRES_URL") is not None
+    has_log = has_archive or any(given(os.environ, name) is not None for name in ("WATERCLOCK_REDIS_URL", "REDIS_URL"))
+    found = api_alone.without_stores(log=not has_log, archive=not has_archive)
     async with AsyncExitStack() as held:
-        log = await _log(held, found)
-        connection = await _store(held, found)
+        log = await _log(held, found) if has_log else None
+        connection = await _store(held, found) if has_archive else None
         clock = SystemClock()
         checks: list[AsyncGenerator[Finding]] = []
         if log is not None:
@@ -99,11 +104,13 @@ async def examine() -> list[Finding]:
             checks += [epochs.of_installation(log, connection)]
             checks += [archive_fit.of_both(log, connection), overdue_runs.of_runs(log, connection)]
             checks.append(lost_runs.of_runs(log, connection))
-        if not (own := resolve()).is_default:
+        if not (has_log or has_archive):
+            checks.append(api_alone.of_installation(own))
+        elif not own.is_default:
             checks.append(findings.of_api(own.url, own.key))
         for check in checks:
             await _made(check, found)
-    order = ("problem", "warning", "ok")
+    order = ("problem", "warning", "ok", "skipped")
     return sorted(found, key=lambda one: order.index(one.level))
 
 
@@ -113,8 +120,12 @@ def told(found: Sequence[Finding]) -> Iterator[str]:
         yield f"{one.level:<8} {one.check}: {one.said}"
         if one.do:
             yield f"         → {one.do}"
-    wrong = sum(one.level != "ok" for one in found)
-    yield "All is well." if wrong == 0 else f"{wrong} of {len(found)} findings want attention."
+    wrong = sum(one.level in ("warning", "problem") for one in found)
+    whole = all(one.level != "skipped" for one in found)
+    if wrong:
+        yield f"{wrong} of {len(found)} findings want attention."
+    else:
+        yield "All is well." if whole else "All that was looked at is well."
 
 
 async def _made(check: AsyncGenerator[Finding], found: list[Finding]) -> None:

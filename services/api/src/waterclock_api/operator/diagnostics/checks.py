@@ -37,7 +37,7 @@ from waterclock_api.consistency.clocks import SKEW_MOST_MS, SKEW_MS, apart, offs
 from waterclock_api.settings import ApiSettings
 from waterclock_api.telemetry.schedule_watch import overdue
 
-Level = Literal["ok", "warning", "problem"]
+Level = Literal["ok", "warning", "problem", "skipped"]
 
 FULL, FULL_MOST = 0.75, 0.9
 """Of `maxmemory`: told; new runs are soon refused."""
@@ -61,6 +61,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def ok(check: str, said: str) -> Finding:
     return Finding(level="ok", check=check, said=said)
+
+
+def skipped(check: str, what: str, setting: str) -> Finding:
+    """What was not looked at, for a setting that is not there."""
+    return Finding(
+        level="skipped", check=check, said=f"not looked at: {what}", do=f"set {setting} to have it seen, too"
+    )
 
 
 def warning(check: str, said: str, do: str) -> Finding:
@@ -192,7 +199,9 @@ async def of_api(url: str, key: str | None) -> AsyncGenerator[Finding]:
     if status == 200:
         yield ok("api", f"{url} is ready")
     elif status == 0:
-        yield problem("api", f"{url} does not answer: {body}", "start it, or correct WATERCLOCK_API_URL")
+        yield problem(
+            "api", f"{url} does not answer: {body}", "start it, or correct WATERCLOCK_API_URL, --url or the context"
+        )
     else:
         yield problem("api", f"{url} is not ready: {body[:500]}", "what it names is out of reach for it")
     if status != 0:
