@@ -21,7 +21,7 @@ from waterclock.store import api_keys
 from waterclock.store.api_keys import KeyChange, StoredKey
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import Connection, open_pool
-from waterclock_api.access.scopes import SCOPES
+from waterclock_api.access.scopes import PRESETS, SCOPES, Preset
 from waterclock_api.access.secret import new_secret
 from waterclock_api.settings import StoreSettings
 
@@ -75,17 +75,30 @@ def key() -> None:
 
 @key.command()
 @_name
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="May be repeated.")
+@click.option(
+    "--preset",
+    type=click.Choice(tuple(PRESETS)),
+    help="viewer: reads all; operator: runs, cancels, enables and disables, too; admin: everything.",
+)
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="Beside the preset; may be repeated.")
 @click.option("--rate", type=_RATE, help="Requests a second, of each API process; else as WATERCLOCK_RATE_LIMIT says.")
 @_expires
 @_reason
 def create(
-    name: str, scopes: tuple[str, ...], rate: float | None, expires: timedelta | None, reason: str | None
+    name: str,
+    preset: Preset | None,
+    scopes: tuple[str, ...],
+    rate: float | None,
+    expires: timedelta | None,
+    reason: str | None,
 ) -> None:
     """Make a key and show it, this once: only its hash is stored. The API knows it within 2 seconds."""
+    wanted = (*(() if preset is None else PRESETS[preset]), *scopes)
+    if not wanted:
+        raise click.UsageError("say what it may do: --preset viewer, operator or admin, or --scope")
 
     async def work(connection: Connection) -> None:
-        await _made(connection, name, tuple(dict.fromkeys(scopes)), rate, expires)
+        await _made(connection, name, tuple(dict.fromkeys(wanted)), rate, expires)
 
     _change("create", reason, work)
 
