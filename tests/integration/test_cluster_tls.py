@@ -13,8 +13,9 @@ from tests.support import waiting
 from tests.support.certificates import Authority
 from tests.support.cluster import start_cluster
 from tests.support.terminator import terminated
-from waterclock.log.broker import Control, application, broker_of, control_stream, hosted, say
+from waterclock.log.broker import application, broker_of, control_stream, hosted
 from waterclock.log.client import Log, LogSettings
+from waterclock.log.control import Control, say
 from waterclock.log.recovery.opening import initialise
 from waterclock.log.tail import tail_of
 from waterclock_dev.servers.ports import LOOPBACK
@@ -67,11 +68,11 @@ async def announce(ports: dict[int, int]) -> None:
 
 
 async def heard_by_the_broker(log: Log) -> None:
-    """A word said through FastStream's broker, as a worker on a cluster hears it."""
+    """A word to workers, as one on a cluster hears it by FastStream's broker."""
     broker = broker_of(log.nodes, log.keys.control)
     heard: asyncio.Queue[Control] = asyncio.Queue()
     broker.subscriber(stream=control_stream(log.keys, since_ms=0))(heard.put)
     async with hosted(application(broker, title="test", version="1", description="hears")):
-        await say(broker, log.keys, Control(say="reload"))
+        await say(log, Control(say="drain", worker="w"))
         async with asyncio.timeout(30):
             assert await heard.get() is not None

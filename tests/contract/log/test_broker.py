@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
 
 from tests.support.servers import OwnValkey
-from waterclock.log.broker import Control, broker_at, control_stream, messages_log, say
+from waterclock.log.broker import broker_at, control_stream, messages_log
+from waterclock.log.client import Log, LogSettings
+from waterclock.log.control import Control, say
 from waterclock.wire.keys import Keys
 
 DEADLINE = 30.0  # s
+
+
+@asynccontextmanager
+async def reached(url: str) -> AsyncGenerator[Log]:
+    log = await Log.reach(LogSettings(url=url), role="test")
+    try:
+        yield log
+    finally:
+        await log.close()
 
 
 async def test_a_broker_starts_while_its_server_is_away_and_reads_when_it_is_there(
@@ -31,11 +43,9 @@ async def test_a_broker_starts_while_its_server_is_away_and_reads_when_it_is_the
     async with asyncio.timeout(DEADLINE):
         await broker.start()
         await server.start()
-        other = broker_at(server.url)
-        await other.connect()
-        await say(other, keys, Control("drain", worker="w"))
+        async with reached(server.url) as log:
+            await say(log, Control("drain", worker="w"))
         assert await heard.get() == {"say": "drain", "worker": "w"}
-        await other.stop()
         await broker.stop()
     assert not [record for record in caplog.records if record.levelno > logging.INFO or record.exc_info]
 
@@ -78,7 +88,8 @@ async def test_a_server_that_goes_away_in_the_start_is_no_traceback(
     monkeypatch.setattr(client, "ping", once_there)
     async with asyncio.timeout(DEADLINE):
         await broker.start()
-        await say(broker, Keys("wc"), Control("drain", worker="w"))
+        async with reached(server.url) as log:
+            await say(log, Control("drain", worker="w"))
         assert await heard.get() == {"say": "drain", "worker": "w"}
         await broker.stop()
     assert messages_log.name not in {record.name for record in caplog.records if record.exc_info}

@@ -224,23 +224,25 @@ async def test_what_is_known_is_decided_while_the_rest_is_read(stage: Stage, mon
 async def test_a_job_that_is_gone_when_all_are_read_again_is_known_no_more(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ChangeFeed, "rung", _nothing)  # only a reading of all will tell
+    heard: list[set[JobId] | None] = [set()]
+
+    async def rung(_: ChangeFeed) -> set[JobId] | None:
+        """Nothing of any job; once that entries are missing, after which only a reading of all will tell."""
+        return heard.pop() if heard else set()
+
+    monkeypatch.setattr(ChangeFeed, "rung", rung)
     caplog.set_level("INFO", "waterclock_scheduler.decider")
     kept = await stage.create(EVERY_SECOND)
     gone = await stage.create("0 0 1 1 *")
-    async with scheduling(stage.log) as running:
+    async with scheduling(stage.log):
         await stage.until(lambda entry: is_decision_of(kept, entry))
         await stage.delete(gone)
-        running.scheduler.reload()
+        heard.append(None)
         await stage.until(lambda entry: is_decision_of(kept, entry), count=3)
 
     known = [record.__dict__["jobs"] for record in caplog.records if record.message == "jobs loaded"]
     assert known == [2, 1]
     assert_unbroken(kept, await stage.decisions(kept))
-
-
-async def _nothing(_: ChangeFeed) -> set[JobId]:
-    return set()
 
 
 async def test_a_job_that_nobody_can_read_is_named_and_the_others_are_decided(

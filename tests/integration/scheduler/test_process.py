@@ -96,7 +96,7 @@ def test_the_asyncapi_document_needs_no_server() -> None:
     document = json.loads(result.output)
     assert document["asyncapi"].startswith("3.")
     addresses = {channel["address"] for channel in document["channels"].values()}
-    assert addresses == {"{wc:0}:changes", "{wc:control}:messages", "{wc:control}:schedulers"}
+    assert addresses == {"{wc:0}:changes", "{wc:control}:schedulers"}
 
 
 def free_port() -> int:

@@ -115,6 +115,8 @@ async def test_services_need_no_more_than_their_users_and_roles(
             return (await services.http.get("/jobs", headers=bearer)).is_success
 
         await until(admitted, within=30, what="the key is known")
+        assert (await services.http.post("/workers/w/drain")).status_code == 202
+        assert await services.running["worker"].child.exited() == 0
         async with Redis.from_url(users.url(server.url, "admin")) as admin:  # pyright: ignore[reportUnknownMemberType]
             assert await refused(admin) == []
     assert [line for line in services.said.splitlines() if any(words in line for words in NO_RIGHT)] == []

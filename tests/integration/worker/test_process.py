@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 
 import msgspec
@@ -15,10 +16,22 @@ from waterclock.executors import definition
 from waterclock.kit.service import Unfit
 from waterclock.kit.settings import SettingsError
 from waterclock.kit.telemetry import traces
-from waterclock.log.broker import Control, asyncapi, broker_at, say
+from waterclock.log.broker import asyncapi, broker_at
 from waterclock.log.clock import server_time
+from waterclock.log.commands.bodies import part
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit
-from waterclock.model.events import RunFailed, RunRetryScheduled, RunSucceeded, WorkerJoined
+from waterclock.log.control import DATA, Control, say
+from waterclock.log.liveness.sessions import sessions, sweep
+from waterclock.model.events import (
+    RunCancelled,
+    RunDied,
+    RunFailed,
+    RunLost,
+    RunRetryScheduled,
+    RunSucceeded,
+    WorkerJoined,
+    WorkerLeft,
+)
 from waterclock.model.places import ReferenceSpec
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import stamp
@@ -96,16 +109,43 @@ async def test_a_worker_announces_where_it_reaches_and_neither_connections_nor_k
 async def test_a_worker_drains_when_an_operator_says_so(shop: Shop) -> None:
     key = shop.log.keys.control
     async with a_process(shop) as process:
-        broker = broker_at(shop.settings.url)
-        await broker.connect()
-        try:
-            await say(broker, shop.log.keys, Control(say="drain", worker="another"))
-            await say(broker, shop.log.keys, Control(say="logLevel", level="debug"))
-            await shop.log.execute(key, "XADD", key, "*", "say", "nothing of ours")
-            await say(broker, shop.log.keys, Control(say="drain", worker="p"))
-        finally:
-            await broker.stop()
+        await say(shop.log, Control(say="drain", worker="another"))
+        await shop.log.execute(key, "XADD", key, "*", "say", "nothing of ours")
+        await shop.log.execute(key, "XADD", key, "*", DATA, '{"say": "logLevel", "level": "debug"}')
+        await say(shop.log, Control(say="drain", worker="p", by="ops"))
+        assert "by=ops" in await process.says("asked to drain")
         assert await process.ended() == 0
+    assert (await shop.event(WorkerLeft)).reason == "drained"
+
+
+async def test_a_worker_hears_what_is_said_to_a_session_that_it_has_lost_since(shop: Shop) -> None:
+    """Of a worker that was silent, an operator reads the session that it had."""
+    async with a_process(shop) as process:
+        first = (await shop.event(WorkerJoined)).session
+        process.signal(signal.SIGSTOP)
+        await _swept(shop, first)
+        process.signal(signal.SIGCONT)
+        assert (await shop.event(WorkerJoined, count=2)).session != first
+        await say(shop.log, Control(say="drain", worker=first))
+        assert await process.ended() == 0
+
+
+async def _swept(shop: Shop, session: str) -> None:
+    """As another worker's sweeper does it, when the lease is over."""
+    number = (await sessions(shop.log, 0))[session]
+    lost, died, cancelled = (
+        part(RunLost, reason="leaseExpired"),
+        part(RunDied, reason="leaseExpired"),
+        part(RunCancelled),
+    )
+    while True:
+        swept = await sweep(
+            *(shop.log, 0), session=session, number=number, body_left=part(WorkerLeft, session=session, reason="lost"),
+            body_lost=lost, body_died=died, body_cancelled=cancelled,
+        )  # fmt: skip
+        if swept.state == "emptied":
+            return
+        number = (await sessions(shop.log, 0))[session]
 
 
 OFF = "import time\nreal = time.time\ntime.time = lambda: real() + {}\n"
@@ -115,17 +155,12 @@ OFF = "import time\nreal = time.time\ntime.time = lambda: real() + {}\n"
 async def test_a_worker_hears_and_tries_again_by_the_clock_of_the_store(shop: Shop, tmp_path: Path, by_s: int) -> None:
     """Whatever its machine's says: not what was said before it began, and all that was said since."""
     (tmp_path / "sitecustomize.py").write_text(OFF.format(by_s), "utf-8")
-    broker = broker_at(shop.settings.url)
-    await broker.connect()
-    try:
-        await say(broker, shop.log.keys, Control(say="drain", worker="p"))
-        async with a_process(shop, PYTHONPATH=str(tmp_path)) as process:
-            run = await shop.run("t.raise", retry=RetryPolicy(max_attempts=2, initial=60))
-            again = await shop.event(RunRetryScheduled, run)
-            await say(broker, shop.log.keys, Control(say="drain", worker="p"))
-            assert await process.ended() == 0
-    finally:
-        await broker.stop()
+    await say(shop.log, Control(say="drain", worker="p"))
+    async with a_process(shop, PYTHONPATH=str(tmp_path)) as process:
+        run = await shop.run("t.raise", retry=RetryPolicy(max_attempts=2, initial=60))
+        again = await shop.event(RunRetryScheduled, run)
+        await say(shop.log, Control(say="drain", worker="p"))
+        assert await process.ended() == 0
     now = await server_time(shop.log, shop.log.keys.partition(0, "meta"))
     assert stamp(now - 60_000) < again.ready_at <= stamp(now + 60_000)
 
@@ -178,7 +213,7 @@ async def test_a_wrong_setting_stops_the_start(
     assert "\n" not in str(refused.value)
 
 
-def _not_set_up(service: str, settings: object) -> None:
+def _not_set_up(service: str, settings: object, *, instance: str | None) -> None:
     """The test's own logging stays."""
 
 
@@ -203,4 +238,4 @@ async def test_executors_that_cannot_be_announced_stop_the_start(
 async def test_the_asyncapi_document_names_the_control_messages(shop: Shop) -> None:
     document = json.loads(asyncapi(app_of(None, broker_at(shop.settings.url), shop.log.keys, since_ms=0)))
     assert "control" in json.dumps(document["channels"])
-    assert "logLevel" in json.dumps(document["components"])
+    assert "drain" in json.dumps(document["components"])

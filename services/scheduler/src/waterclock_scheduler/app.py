@@ -1,13 +1,12 @@
 """What a scheduler hears and says by FastStream: what may be lost and heard again.
 
-Doorbells of changed jobs, word of other schedulers, words of an operator. No guarantee rests on them: the walk looks at
+Doorbells of changed jobs, and word of other schedulers. No guarantee rests on them: the walk looks at
 its change feed itself, and who hears of nobody leads what nobody leads.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -16,7 +15,7 @@ from faststream.redis import RedisBroker, StreamSub
 from redis.exceptions import RedisError
 
 from waterclock.log import broker as messages
-from waterclock.log.broker import BLOCK_MS, Control, control_stream
+from waterclock.log.broker import BLOCK_MS
 from waterclock.model.ids import JobId
 from waterclock.wire.keys import Keys
 from waterclock_scheduler.discovery import SAID_EVERY_S
@@ -53,11 +52,9 @@ class Messages:
         self._broker.subscriber(self._keys.schedulers, title="schedulers")(self.spoken)
 
     def hear_streams(self, partitions: int, *, since_ms: int) -> None:
-        """Hear operators and all change feeds, from a moment of the server's clock on."""
+        """Hear all change feeds, from a moment of the server's clock on."""
         for partition in range(partitions):
             self._hear_doorbell(partition, since_ms)
-        control = control_stream(self._keys, since_ms=since_ms)
-        self._broker.subscriber(stream=control, title="control", ack_policy=AckPolicy.MANUAL)(self.controlled)
 
     def _hear_doorbell(self, partition: int, since_ms: int) -> None:
         async def written(said: JobWritten) -> None:
@@ -72,14 +69,6 @@ class Messages:
         )
         title = f"changes of partition {partition}"
         self._broker.subscriber(stream=changes, title=title, ack_policy=AckPolicy.MANUAL)(written)
-
-    async def controlled(self, said: Control) -> None:
-        """Read all jobs again (`reload`), or log more or less (`logLevel`)."""
-        if said.say == "reload":
-            self._scheduler.reload()
-        elif said.say == "logLevel" and said.level is not None:
-            for name in ("waterclock", "waterclock_scheduler"):
-                logging.getLogger(name).setLevel(said.level.upper())
 
     async def spoken(self, said: SchedulerSpoke) -> None:
         """Another scheduler is alive, or leaves: how many there are decides how many partitions each leads."""

@@ -83,11 +83,6 @@ class Decider:
         self._changed.add(job_id)
         self._wake.set()
 
-    def reload(self) -> None:
-        """Read all jobs again, soon."""
-        self._stale = True
-        self._wake.set()
-
     def oldest_undecided_s(self) -> float:
         """How long the oldest undecided instant has been due, s; 0 when nothing is."""
         return self._since(0)

@@ -55,11 +55,6 @@ class Scheduler:
         if self._terms is not None:
             self._terms.look()
 
-    def reload(self) -> None:
-        """Read all jobs again."""
-        for decider in self._deciders.values():
-            decider.reload()
-
     def oldest_undecided_s(self) -> dict[int, float]:
         """Of each partition led: how long its oldest undecided instant has been due, s; 0 when none is. A gauge."""
         return {partition: self._deciders[partition].oldest_undecided_s() for partition in self.leads}

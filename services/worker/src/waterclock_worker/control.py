@@ -10,10 +10,12 @@ from importlib.metadata import version
 from faststream import AckPolicy, FastStream
 from faststream.redis import RedisBroker
 
-from waterclock.log.broker import Control, application, control_stream
-from waterclock.model.ids import RunId
+from waterclock.log.broker import application, control_stream
+from waterclock.log.control import Control
 from waterclock.wire.keys import Keys
 from waterclock_worker.worker import Worker
+
+log = logging.getLogger(__name__)
 
 Host = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -45,23 +47,10 @@ def _subscribe(broker: RedisBroker, worker: Worker | None, keys: Keys, *, since_
 
     @broker.subscriber(stream=stream, title="control", ack_policy=AckPolicy.MANUAL)
     async def control(said: Control) -> None:  # pyright: ignore[reportUnusedFunction]
-        """Stop an attempt whose cancel is in the log (`cancel`), drain (`drain`), log more or less (`logLevel`)."""
-        if worker is not None:
-            obey(worker, said)
-
-
-def obey(worker: Worker, said: Control) -> None:
-    """Do what concerns this worker."""
-    match said:
-        case Control(say="cancel", run=str(run)):
-            worker.cancel(RunId(run))
-        case Control(say="drain", worker=str(name)) if worker.is_called(name):
+        """Drain, where this worker is the one that is named."""
+        if worker is not None and worker.is_called(said.worker):
+            log.info("asked to drain", extra={"by": said.by})
             worker.drain()
-        case Control(say="logLevel", level=str(level)):
-            for name in ("waterclock", "waterclock_worker"):
-                logging.getLogger(name).setLevel(level.upper())
-        case _:
-            return
 
 
 @asynccontextmanager

@@ -98,8 +98,8 @@ class Worker:
         self._drain.set()
 
     def is_called(self, name: str) -> bool:
-        """Whether an operator who says `name` means this worker: its name, or one of its sessions."""
-        return name == self._settings.name or any(ours.session == name for ours in self._sessions)
+        """Whether an operator who says `name` means this worker: its name, or a session that it has or had."""
+        return name == self._settings.name or any(name in ours.named for ours in self._sessions)
 
     def cancel(self, run_id: RunId) -> None:
         """The run's cancel is in the log: stop its attempt, if it is here."""

@@ -36,7 +36,7 @@ SHORT_HELP = {
     "events": "List what has happened, newest first.",
     "explain": "Explain what became of each scheduled time of a job.",
     "export": "Write jobs as a file that `plan` and `apply` read.",
-    "fleet": "Workers and executors: list.",
+    "fleet": "Workers and executors: list; drain a worker.",
     "job": "Jobs: list, show, create, edit, trigger, delete.",
     "key": "API keys: create, list, rotate, revoke.",
     "ledger": "Verify that each scheduled time has one decision.",

@@ -322,6 +322,11 @@ def list_workers(*, limit: int | None = None, cursor: str | None = None) -> Call
     return Call(path=("workers",), kind=Page[models.Worker], query={"limit": limit, "cursor": cursor})
 
 
+def drain_worker(worker: str, *, reason: str | None = None) -> Call[Page[models.Worker]]:
+    """Ask a worker, by its name or its id, to take no more runs and to leave; answers whom that asked."""
+    return Call(method="POST", path=("workers", worker, "drain"), kind=Page[models.Worker], body={"reason": reason})
+
+
 def list_executors(*, cursor: str | None = None) -> Call[Page[models.Executor]]:
     return Call(path=("executors",), kind=Page[models.Executor], query={"cursor": cursor})
 

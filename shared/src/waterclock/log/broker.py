@@ -11,9 +11,8 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import msgspec
 from faststream import FastStream
@@ -28,12 +27,12 @@ from redis.exceptions import RedisError
 from waterclock.log.connection.addresses import Target, target_of
 from waterclock.log.connection.errors import LogUnavailable
 from waterclock.log.connection.transient import MOVED, NO_ACCESS, NOT_THE_ONE, code_of
+from waterclock.log.control import KEPT
 from waterclock.log.topology.primaries import Nodes
 from waterclock.wire.keys import Keys
 
 BLOCK_MS = 2_000
 SOCKET_TIMEOUT = 5.0  # s; more than twice the block: silence is told from a dead server
-CONTROL_KEPT = 1_000  # entries of the control stream, about
 _START_AGAIN = 0.5  # s
 
 messages_log = logging.getLogger("waterclock.messages")
@@ -60,19 +59,6 @@ class _Useful(logging.Filter):
 _FETCH_ERROR, _RETRYING, _ENDING = "Message fetch error", " raised an exception, retrying", "callback for "
 """As FastStream 0.7 says them."""
 messages_log.addFilter(_Useful())
-
-
-# A dataclass, not a struct: FastStream draws its document through pydantic, which knows no structs.
-
-
-@dataclass(frozen=True)
-class Control:
-    """What an operator says to all services; each takes what concerns it, and none relies on hearing it."""
-
-    say: Literal["cancel", "drain", "logLevel", "reload"]
-    run: str | None = None  # of `cancel`: the run whose cancel is in the log
-    worker: str | None = None  # of `drain`: a worker's name or session
-    level: Literal["debug", "info", "warning", "error"] | None = None
 
 
 class Document(MessageFormat):
@@ -153,7 +139,7 @@ class _Patient(RedisBroker):
 
 
 def broker_at(url: str) -> RedisBroker:
-    """A broker at the first server that a URL names, not connected yet: for a document, or for a word by hand."""
+    """A broker at the first server that a URL names, not connected yet: for a document."""
     return _broker(target_of(url))
 
 
@@ -204,13 +190,7 @@ def _following(kind: type[AbstractConnection], nodes: Nodes, key: str) -> type[A
 
 def control_stream(keys: Keys, *, since_ms: int) -> StreamSub:
     """The control stream from a moment on, by the store's clock. `$` would miss what comes between two reads."""
-    return StreamSub(keys.control, last_id=f"{since_ms}-0", polling_interval=BLOCK_MS, maxlen=CONTROL_KEPT)
-
-
-async def say(broker: RedisBroker, keys: Keys, word: Control) -> None:
-    """Tell all services."""
-    document = {name: value for name, value in asdict(word).items() if value is not None}
-    await broker.publish(document, stream=keys.control, maxlen=CONTROL_KEPT)
+    return StreamSub(keys.control, last_id=f"{since_ms}-0", polling_interval=BLOCK_MS, maxlen=KEPT)
 
 
 def application(broker: RedisBroker, *, title: str, version: str, description: str, **hooks: Any) -> FastStream:

@@ -70,7 +70,7 @@ class Keys(NamedTuple):
 
     @property
     def control(self) -> str:
-        """Control messages to services (drain, log level), a stream that may be lost and heard again."""
+        """What operators say to workers (drain), a stream that may be lost and heard again."""
         return f"{{{self.prefix}:control}}:messages"
 
     @property

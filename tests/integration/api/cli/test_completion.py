@@ -44,6 +44,7 @@ async def test_names_that_the_api_knows_are_completed(rig: MakeRig) -> None:
         assert await completed(url, "run", "show", "rep") == ["plain,reports/nightly"]
         assert await completed(url, "run", "logs", run_id[:5]) == [f"plain,{run_id}"]
         assert await completed(url, "queue", "pause", "l") == ["plain,low"]
+        assert await completed(url, "fleet", "drain", "w") == ["plain,w1"]
         assert await completed(url, "run", "list", "--queue", "c") == ["plain,critical"]
         assert await completed(url, "job", "create", "a/b", "t.") == ["plain,t.odd"]
         assert await completed(url, "job", "list", "--zone", "Europe/Berl") == ["plain,Europe/Berlin"]

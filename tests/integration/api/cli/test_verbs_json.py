@@ -45,6 +45,7 @@ VERBS = (
     ("queue", "resume", "low"),
     ("fleet", "workers"),
     ("fleet", "executors"),
+    ("fleet", "drain", "w1"),
     ("dropped", "list"),
     ("dropped", "requeue"),
 )

@@ -167,6 +167,13 @@ _ALL = (
         "the same `Idempotency-Key`.",
     ),
     Kind(
+        500,
+        "log-not-permitted",
+        "The API's user at Redis may not do it",
+        "Redis refuses what the API asked for this request: its user lacks a right. Lay `deploy/valkey/users.acl` of "
+        "this release out anew; the log of the API names the user and the command. Nothing was done.",
+    ),
+    Kind(
         503,
         "try-later",
         "Try again later",

@@ -29,6 +29,7 @@ from waterclock.log.connection.errors import (
     LogFull,
     LogRefuses,
     LogUnavailable,
+    NotPermitted,
     UnknownQueue,
     Unreadable,
 )
@@ -171,6 +172,7 @@ _TABLE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] =
     (Unready, KINDS["unready"]),
     (CredentialsUnknown, KINDS["credentials-unknown"]),
     (Unreadable, KINDS["internal"]),
+    (NotPermitted, KINDS["log-not-permitted"]),
     (LogError, KINDS["log-unavailable"]),
     (ReadTooSlow, KINDS["read-too-slow"]),
     (ShareTaken, KINDS["too-many-reads"]),
@@ -212,6 +214,8 @@ def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
             if isinstance(error, Unreadable):
                 about = {error.kind: error.name, "error": str(error)}
                 _repeats.say("log unreadable", _from(request), about, level=logging.ERROR)
+            if isinstance(error, NotPermitted):
+                _repeats.say("redis refuses access", _from(request), {"error": str(error)}, level=logging.ERROR)
             if isinstance(error, BeyondRun):  # other refusals of callers are told where they are made
                 where = request.scope["state"].get(ADDRESS)
                 about = {"reason": str(error), "address": where, "path": request.url.path}
@@ -258,6 +262,8 @@ def _detail(error: Exception, row: Kind) -> str:
         return "Postgres does not answer. Commands are still accepted."
     if isinstance(error, Unreadable):
         return f"What the log holds of the {error.kind} {error.name} cannot be read."
+    if isinstance(error, NotPermitted):
+        return "The API's user at Redis lacks a right; nothing was done. Lay `deploy/valkey/users.acl` out anew."
     if isinstance(error, LogRefuses):
         return "Redis takes no writes now; nothing was changed."
     if isinstance(error, LogUnavailable):

@@ -190,6 +190,12 @@ async def workers(
     return page, cursor_of(*after(page[-1]).values()) if more else None
 
 
+async def workers_called(connection: Connection, called: str) -> Sequence[Row]:
+    """Rows of the workers with that session, or else with that name, that have not left."""
+    rows = await _all(connection, "workers_called", {"called": called})
+    return [row for row in rows if row[0] == called] or rows
+
+
 async def queues(connection: Connection, now: int, executors: Iterable[str] | None = None) -> dict[str, QueueCount]:
     """What the read models count of each queue that has any of it: of all runs, or of those of these executors."""
     values = {"now": now, "executors": None if executors is None else list(executors)}

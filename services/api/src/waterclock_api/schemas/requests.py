@@ -179,6 +179,12 @@ class PauseWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: Text | None = None
 
 
+class DrainWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`reason` is logged, with who asked."""
+
+    reason: Text | None = None
+
+
 class CancelWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Reserved; the body must be empty."""
 

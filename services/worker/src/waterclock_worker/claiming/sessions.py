@@ -19,11 +19,13 @@ class PartitionSession(HeldAttempts):
         self.claims = 0  # number of the last claim
         self.claiming = False  # its answer has not come
         self.trusted_until = 0.0  # monotonic; until then nobody can have taken our runs
+        self.named: set[str] = set()  # all sessions so far: an operator may have read of one that was lost since
         self.bereaved = False  # an attempt goes on although its run lost to another worker
         self._strange: set[tuple[RunId, int]] = set()
 
     def opened(self, session: str, *, trusted_until: float) -> None:
         self.session = session
+        self.named.add(session)
         self.renewals = self.claims = 0
         self.trusted_until = trusted_until
 

@@ -41,6 +41,7 @@ RUN = Named(
     "run", suggestions.runs, empty="an empty name is no run: give an id, or group/name for the last run of a job"
 )
 QUEUE = Named("queue", suggestions.queues)
+WORKER = Named("worker", suggestions.workers)
 EXECUTOR = Named("executor", suggestions.executors)
 ZONE = Named("zone", suggestions.zones)
 

@@ -60,6 +60,13 @@ def queues(client: Client, _incomplete: str) -> Iterable[Suggestion]:
 
 
 @_asking
+def workers(client: Client, _incomplete: str) -> Iterable[Suggestion]:
+    for worker in client.send(endpoints.list_workers(limit=RUNS)).items:
+        if worker.left_at is None:
+            yield worker.name, f"{worker.status}, runs {worker.running}"
+
+
+@_asking
 def executors(client: Client, _incomplete: str) -> Iterable[Suggestion]:
     for executor in client.send(endpoints.list_executors()).items:
         yield executor.key, executor.description.partition("\n")[0]

@@ -1,17 +1,30 @@
-"""`waterclock fleet`: who works, and what can be executed."""
+"""`waterclock fleet`: who works, what can be executed, and who is to leave."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 import click
+import msgspec
 
-from waterclock.cli.options.arguments import times
+from waterclock.cli.options.arguments import WORKER, times
 from waterclock.cli.options.moments import shown
-from waterclock.cli.output import say
+from waterclock.cli.output import put_json, say
+from waterclock.cli.render.drain import BECAME, all_left, drain_goes_on, drain_told, runs_of
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import cursor_option, json_option, limit_option, more, show, show_pages, speaking
+from waterclock.cli.terminal import (
+    NO,
+    cursor_option,
+    json_option,
+    limit_option,
+    more,
+    reason_option,
+    show,
+    show_pages,
+    speaking,
+)
 from waterclock.client import endpoints
+from waterclock.client.exchange import decode
 from waterclock.client.http import Client
 from waterclock.client.models import Executor, Page, Worker
 
@@ -20,7 +33,7 @@ _ROOM = 40  # characters for the names of parameters
 
 @click.group()
 def fleet() -> None:
-    """Workers and executors: list."""
+    """Workers and executors: list; drain a worker."""
 
 
 @fleet.command(short_help="List workers.")
@@ -44,6 +57,37 @@ def executors(client: Client, *, as_json: bool) -> None:
         show_pages(client, call)
     else:
         say(told_executors(client.each(call)))
+
+
+@fleet.command(short_help="Ask a worker to take no more runs, and to leave.")
+@click.argument("name", metavar="WORKER", type=WORKER)
+@click.option("--wait", is_flag=True, help="Wait until it has left; exit code 1 if it was lost instead.")
+@reason_option
+@json_option
+@times
+@speaking
+def drain(client: Client, name: str, reason: str | None, *, wait: bool, as_json: bool) -> None:
+    """Ask WORKER, a name or a session, to take no more runs, end or hand back those it has, and leave.
+
+    All processes of that name are asked; one that starts later is not concerned.
+    """
+    call = endpoints.drain_worker(name, reason=reason)
+    answer = client.fetch(call)
+    asked = decode(answer, call.kind).items
+    with drain_goes_on(asked):
+        if as_json and not wait:
+            put_json(answer)
+        elif not as_json:
+            say(drain_told(asked, list(runs_of(client, asked))))
+        found = all_left(client, asked) if wait else ()
+    if not found:
+        return
+    if as_json:
+        put_json(msgspec.json.encode(Page(items=tuple(found))))
+    else:
+        say(f"{one.name} ({one.id}) {BECAME.get(one.status, one.status)}" for one in found)
+    if any(one.status == "lost" for one in found):
+        click.get_current_context().exit(NO)
 
 
 def told_workers(page: Page[Worker]) -> Iterator[Part]:
