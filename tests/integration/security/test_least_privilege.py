@@ -106,6 +106,8 @@ async def test_services_need_no_more_than_their_users_and_roles(
         await services.scheduled(job_id, since=max(since, opened[0]["at"]))
         code, said = await place.ended("doctor")
         assert code != 2, said
+        assert (await services.http.post("/workers/w/drain")).status_code == 202
+        assert await services.running["worker"].child.exited() == 0
         code, key = await place.ended("key", "create", "--name", "ops", "--scope", "list")
         assert code == 0, key
         await refused_by_rights(place)
@@ -115,8 +117,6 @@ async def test_services_need_no_more_than_their_users_and_roles(
             return (await services.http.get("/jobs", headers=bearer)).is_success
 
         await until(admitted, within=30, what="the key is known")
-        assert (await services.http.post("/workers/w/drain")).status_code == 202
-        assert await services.running["worker"].child.exited() == 0
         async with Redis.from_url(users.url(server.url, "admin")) as admin:  # pyright: ignore[reportUnknownMemberType]
             assert await refused(admin) == []
     assert [line for line in services.said.splitlines() if any(words in line for words in NO_RIGHT)] == []
