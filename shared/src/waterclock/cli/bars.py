@@ -34,6 +34,7 @@ def bar() -> Generator[Tell]:
         task = shown.add_task("", total=None)
 
         def tell(line: str, done: int | None = None, total: int | None = None) -> None:
-            shown.update(task, description=visible(line), completed=done, total=total)
+            first = not shown.tasks[0].description
+            shown.update(task, description=visible(line), completed=done, total=total, refresh=first)
 
         yield tell

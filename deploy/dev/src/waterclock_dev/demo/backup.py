@@ -7,6 +7,7 @@ database stays as it was dumped, but for the table `reached`, and all others can
 from pathlib import Path
 from typing import Any
 
+from waterclock.cli.progress import waiting_for
 from waterclock.client import AsyncClient, endpoints
 from waterclock_dev.demo.compare import Table, different, tables
 from waterclock_dev.demo.live import DemoFailed, run_by_hand
@@ -38,7 +39,8 @@ async def play(installation: Installation, api: AsyncClient, folder: Path, scree
     dump = await fetched(installation.record.s3, ended["result"], folder)
     screen.say(f"fetched {ended['result']['object']}")
     screen.say(f"{dump.size:,} bytes, SHA-256 {dump.sha256[:16]}…: as its manifest says")
-    copy = await tables(await restored(dump.file, postgres, installation.restorer))
+    with waiting_for("pg_restore"):
+        copy = await tables(await restored(dump.file, postgres, installation.restorer))
     screen.say("restored by pg_restore into an empty database, and compared with the one that was dumped:")
     _compare(dumped, copy, screen)
     run = await api.wait(ended["runId"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 
+from waterclock.cli.progress import waiting_for
 from waterclock.client import ApiError, AsyncClient
 from waterclock.kit.settings import PREFIX
 from waterclock_dev.demo import backup, tides
@@ -46,7 +47,8 @@ async def show(environment: Mapping[str, str], screen: Screen, stop: asyncio.Eve
             reason = f"not done within {PATIENCE:g} s"
         finally:
             screen.say("stopping everything")
-            await installation.stop()
+            with waiting_for("until all processes are gone"):
+                await installation.stop()
     if reason is None:
         screen.done("done: all processes are gone, and so are their data")
         return True
@@ -59,7 +61,8 @@ async def show(environment: Mapping[str, str], screen: Screen, stop: asyncio.Eve
 async def _acts(installation: Installation, folder: Path, screen: Screen) -> None:
     screen.title("Waterclock: every instant is accounted for")
     screen.say("starting Valkey, Postgres, S3, then api, projector, scheduler, worker")
-    await installation.start()
+    with waiting_for("until all are ready"):
+        await installation.start()
     screen.say(f"all ready; the API is at {installation.api_url}")
     async with asyncio.timeout(PATIENCE), AsyncClient(installation.api_url) as api:
         await tides.play(api, screen)

@@ -1,23 +1,26 @@
-"""What a repair has put back, told on standard error now and then."""
+"""What a repair has put back, told on standard error while it goes on."""
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
-TELL_EVERY = 2.0  # s
+from waterclock.cli.progress import progress
 
 
-class Progress:
-    """A line on standard error now and then."""
+@contextmanager
+def put_back(partition: int, *, of: int | None = None) -> Generator[Callable[[int], None]]:
+    """A bar at a terminal, elsewhere a line now and then, while a partition is repaired.
 
-    def __init__(self, partition: int) -> None:
-        self._partition = partition
-        self._began = self._told = time.monotonic()
+    `of`: so many partitions are repaired, one after the other.
+    """
+    began = time.monotonic()
+    with progress() as tell:
+        tell(f"partition {partition}: to be opened", of and partition, of)
 
-    def tell(self, put: int) -> None:
-        now = time.monotonic()
-        if now - self._told >= TELL_EVERY:
-            self._told = now
-            rate = put / max(0.001, now - self._began)
-            sys.stderr.write(f"partition {self._partition}: {put} jobs and runs put back, {rate:.0f} a second\n")
+        def told(put: int) -> None:
+            rate = put / max(0.001, time.monotonic() - began)
+            tell(f"partition {partition}: {put} jobs and runs put back, {rate:.0f} a second", of and partition, of)
+
+        yield told

@@ -6,11 +6,12 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
 from waterclock.cli.output import say
+from waterclock.cli.progress import Tell, progress, waiting_for
 from waterclock.cli.tables import table
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import TelemetrySettings, read
@@ -22,7 +23,6 @@ from waterclock_api.settings import StoreSettings
 
 DIFFERENT = 1
 """Exit code where the live read models are not those that the archive tells, and stay."""
-TELL_EVERY = 2.0  # s
 
 
 @click.command(short_help="Rebuild the read models from the event archive.")
@@ -61,8 +61,10 @@ async def _rebuild(*, swap: bool) -> bool:
 async def _compared(connection: Connection, *, swap: bool) -> bool:
     work = await Rebuild.begin(connection)
     try:
-        await work.fold(_Progress().tell)
-        compared = await work.compare()
+        with progress() as tell:
+            await work.fold(_folded(tell))
+        with waiting_for("comparing the rebuilt read models with the live ones"):
+            compared = await work.compare()
         say(told(compared))
         if swap:
             stood = await work.swap(_tell_standing)
@@ -108,16 +110,11 @@ def _apart(live: dict[str, object] | None, rebuilt: dict[str, object] | None) ->
     return "differs in " + ", ".join(name for name, value in live.items() if rebuilt.get(name) != value)
 
 
-class _Progress:
-    """A line on standard error now and then."""
+def _folded(tell: Tell) -> Callable[[int, int], None]:
+    began = time.monotonic()
 
-    def __init__(self) -> None:
-        self._began = self._told = time.monotonic()
+    def told(folded: int, total: int) -> None:
+        rate = folded / max(0.001, time.monotonic() - began)
+        tell(f"{folded} of {total} events folded, {rate:.0f} a second", folded, total)
 
-    def tell(self, folded: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._told < TELL_EVERY and folded < total:
-            return
-        self._told = now
-        rate = folded / max(0.001, now - self._began)
-        sys.stderr.write(f"{folded} of {total} events folded, {rate:.0f} a second\n")
+    return told

@@ -39,7 +39,7 @@ from waterclock_api.consistency.compare import Ends, Strangers, compare, fork_of
 from waterclock_api.consistency.fit import gap_after
 from waterclock_api.consistency.identity import check_installation
 from waterclock_api.consistency.open_partition import ensure_open
-from waterclock_api.consistency.progress import Progress
+from waterclock_api.consistency.progress import put_back
 from waterclock_api.consistency.settle_runs import CAUGHT_UP, settle_lost
 from waterclock_api.consistency.silent_jobs import named, silent_jobs
 from waterclock_api.settings import StoreSettings, log_settings
@@ -238,8 +238,7 @@ class Reconcile:
             return False
         if (await gate_of(self._log, partition)).opened:
             await halt(self._log, partition)
-        with told_every(partial(_tell_standing, partition)):
-            told = Progress(partition).tell
+        with put_back(partition) as told, told_every(partial(_tell_standing, partition)):
             await ensure_open(
                 self._log, self._connection, partition, tell=told, careful=False, give_up=self._accept_loss
             )

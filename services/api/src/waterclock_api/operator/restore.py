@@ -34,7 +34,7 @@ from waterclock.store.installation import Installation, installation, move
 from waterclock.store.installation import found as say
 from waterclock.store.partitioning import Partitioning, present, repartition
 from waterclock_api.consistency.open_partition import ensure_open
-from waterclock_api.consistency.progress import Progress
+from waterclock_api.consistency.progress import put_back
 from waterclock_api.settings import MigrateSettings, StoreSettings, log_settings, queues_of
 
 Say = Callable[[str], None]
@@ -120,8 +120,8 @@ class Restore:
         )
         await self._log.refresh()
         for partition in range(wanted):
-            told = Progress(partition).tell
-            await ensure_open(self._log, self._connection, partition, tell=told, careful=False)
+            with put_back(partition, of=wanted) as told:
+                await ensure_open(self._log, self._connection, partition, tell=told, careful=False)
             epoch = (await gate_of(self._log, partition)).epoch
             self._say(f"partition {partition}: open in epoch {epoch}")
         if count := await quarantine.count(self._connection):

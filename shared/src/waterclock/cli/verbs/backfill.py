@@ -9,9 +9,12 @@ import click
 from waterclock.cli.options.arguments import JOB, since, times, until
 from waterclock.cli.options.idempotency import key_option
 from waterclock.cli.options.moments import retold, shown
+from waterclock.cli.output import put_json, say
+from waterclock.cli.progress import waiting_for
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import json_option, show, speaking
+from waterclock.cli.terminal import json_option, speaking
 from waterclock.client import endpoints
+from waterclock.client.exchange import decode
 from waterclock.client.http import Client
 from waterclock.client.models import Backfill
 
@@ -43,7 +46,12 @@ def backfill(
 ) -> None:
     """Request a run of JOB, group/name or id, for each scheduled time of a past range; show them first."""
     call = endpoints.backfill(job, from_=from_, to=to, dry_run=not runs, pace=pace, limit=limit, reason=reason, key=key)
-    show(client, call, told, as_json=as_json)
+    with waiting_for("requesting the runs" if runs else "looking at the scheduled times"):
+        answer = client.fetch(call)
+    if as_json:
+        put_json(answer)
+    else:
+        say(told(decode(answer, call.kind)))
 
 
 def told(found: Backfill) -> Iterator[Part]:
