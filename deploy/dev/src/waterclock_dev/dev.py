@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from waterclock.cli.terminal import ClientSettings
+from waterclock.cli.connection.resolve import ClientSettings
 from waterclock.client import ApiError, AsyncClient, endpoints
 from waterclock.kit import settings
 from waterclock_dev.installation import Installation, Plan

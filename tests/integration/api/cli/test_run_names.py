@@ -110,7 +110,7 @@ async def test_a_run_in_a_paused_queue_says_so_until_it_starts(rig: MakeRig) -> 
         await story.api.worker()
         await typed(terminal, "job", "create", "demo/tide", "demo.noop", *ONCE)
         await typed(terminal, "job", "trigger", "demo/tide")
-        said = []
+        said: list[str] = []
         for verb in ("pause", "resume"):
             await typed(terminal, "queue", verb, "default")
             await story.api.caught_up()
