@@ -18,6 +18,7 @@ NOW = 1_800_000_000_000  # ms
 FILTERS: dict[str, Any] = {
     "now": NOW,
     "job_ids": [],
+    "invoke_targets": [],
     "queues": [],
     "triggers": [],
     "statuses": [],
