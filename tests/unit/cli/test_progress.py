@@ -10,11 +10,11 @@ import sys
 import pytest
 
 from tests.unit.cli.test_display import bare_environment
-from waterclock.cli.progress import progress, waiting_for
+from waterclock.cli.progress.lines import progress, waiting_for
 
 SHOWS = """
 import sys
-from waterclock.cli.progress import progress, waiting_for
+from waterclock.cli.progress.lines import progress, waiting_for
 with progress() as tell:
     tell("1 of 4 events\x1b[31m [red]folded", 1, 4)
     print("said meanwhile")

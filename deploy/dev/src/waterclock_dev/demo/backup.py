@@ -7,7 +7,7 @@ database stays as it was dumped, but for the table `reached`, and all others can
 from pathlib import Path
 from typing import Any
 
-from waterclock.cli.progress import waiting_for
+from waterclock.cli.progress.lines import waiting_for
 from waterclock.client import AsyncClient, endpoints
 from waterclock_dev.demo.compare import Table, different, tables
 from waterclock_dev.demo.live import DemoFailed, run_by_hand

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from waterclock.cli.progress import waiting_for
+from waterclock.cli.progress.lines import waiting_for
 from waterclock.client import ApiError, AsyncClient
 from waterclock.kit.settings import PREFIX
 from waterclock_dev.demo import backup, tides

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from waterclock.cli.progress import progress
+from waterclock.cli.progress.lines import progress
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import click
 
 from waterclock.cli.output import say
-from waterclock.cli.progress import Tell, progress, waiting_for
+from waterclock.cli.progress.lines import Tell, progress, waiting_for
 from waterclock.cli.tables import table
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import TelemetrySettings, read

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from waterclock.cli.options.moments import shown
 from waterclock.cli.output import complain
-from waterclock.cli.progress import progress
+from waterclock.cli.progress.lines import progress
 from waterclock.cli.tables import Part, table
 from waterclock.client import endpoints
 from waterclock.client.http import Client

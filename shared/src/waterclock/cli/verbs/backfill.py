@@ -10,7 +10,7 @@ from waterclock.cli.options.arguments import JOB, since, times, until
 from waterclock.cli.options.idempotency import key_option
 from waterclock.cli.options.moments import retold, shown
 from waterclock.cli.output import put_json, say
-from waterclock.cli.progress import waiting_for
+from waterclock.cli.progress.lines import waiting_for
 from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import json_option, speaking
 from waterclock.client import endpoints

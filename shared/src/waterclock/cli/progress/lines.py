@@ -28,7 +28,7 @@ def progress(*, every: float = EVERY) -> Generator[Tell]:
     """
     if _shows_bars():
         try:
-            from waterclock.cli.bars import bar  # noqa: PLC0415 - rich takes 60 ms, and is of the extra `client`
+            from waterclock.cli.progress.bars import bar  # noqa: PLC0415 - rich takes 60 ms, and is of the extra `client`
         except ModuleNotFoundError:
             pass
         else:

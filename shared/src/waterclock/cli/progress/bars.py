@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from waterclock.cli.progress import Tell
+from waterclock.cli.progress.lines import Tell
 from waterclock.cli.tables import visible
 
 _WIDE = 24  # cells
