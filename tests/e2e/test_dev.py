@@ -32,7 +32,8 @@ SURROUNDINGS = {
     "OTEL_PYTHON_TRACER_PROVIDER": "bogus",
 }
 """What a shell may say of other servers and programs."""
-ALARMING = re.compile(r"\b(warning|error|fatal|critical|traceback)\b", re.IGNORECASE)
+ALARMING = re.compile(r"Z (warning|error|critical) |\b(WARNING|ERROR|FATAL|PANIC|Traceback)\b")
+"""A level of ours, or a server's."""
 
 
 def accepted(answer: httpx.Response) -> dict[str, Any] | None:

@@ -14,14 +14,18 @@ from waterclock.cli.main import main
 
 
 class Earlier(BaseHTTPRequestHandler):
-    """Has no jobs, and refuses the parameter `order` as every API refuses what it does not know."""
+    """Has no jobs, of which it can explain nothing, and refuses the parameter `order`, which it does not know."""
 
     def do_GET(self) -> None:
-        refused = "order=" in self.path
-        flaw = {"pointer": "?order", "message": "is unknown"}
-        problem = {"type": "/problems#bad-request", "title": "Bad request", "status": 400, "errors": [flaw]}
-        body = msgspec.json.encode(problem if refused else {"items": [], "nextCursor": None})
-        self.send_response(400 if refused else 200)
+        status, body = 200, msgspec.json.encode({"items": [], "nextCursor": None})
+        if "order=" in self.path:
+            flaw = {"pointer": "?order", "message": "is unknown"}
+            problem = {"type": "/problems#bad-request", "title": "Bad request", "status": 400, "errors": [flaw]}
+            status, body = 400, msgspec.json.encode(problem)
+        elif self.path.endswith("/jobs/abc"):
+            problem = {"type": "/problems#not-found", "title": "Not found", "status": 404}
+            status, body = 404, msgspec.json.encode(problem)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -15,8 +15,8 @@ from tests.integration.api.terminal import told
 from waterclock.cli.main import main
 from waterclock.client.http import Client
 
-OWN = {("plan",), ("tail",), ("run", "follow"), ("doctor",)}
-"""What they print is no single answer of the API: a plan, events, findings."""
+OWN = {("plan",), ("tail",), ("run", "follow"), ("doctor",), ("status",), ("context", "list"), ("context", "show")}
+"""What they print is no single answer of the API: a plan, events, findings, what this machine knows."""
 VERBS = (
     ("job", "create", "demo/other", "demo.noop", "--set", "remark=\u202e"),
     ("job", "list"),

@@ -37,6 +37,7 @@ def test_the_client_knows_every_kind_that_a_program_decides_by() -> None:
         "method-not-allowed",
         "unsupported-body",
         "internal",
+        "log-not-permitted",
         "unready",
     }
     for kind in KINDS.values():
