@@ -1,4 +1,4 @@
-"""One job or run, also where the read models do not know it yet.
+"""Jobs and runs that the read models do not know yet.
 
 A read that finds nothing waits until the read models have reached the partition's present end, as it was then. What is
 still unknown is asked of the partition itself, so that whatever was answered 2xx can be read at once.
@@ -6,23 +6,19 @@ still unknown is asked of the partition itself, so that whatever was answered 2x
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
-
-import msgspec
 
 from waterclock.log.commands.jobs import load_job
 from waterclock.log.commands.runs import find_run
 from waterclock.log.tail import tail_of
 from waterclock.model.errors import NotFound
 from waterclock.model.ids import ID_PATTERN
-from waterclock.model.timestamps import Stamp, stamp
 from waterclock.store.connection.pool import Connection
-from waterclock.store.connection.statements import statement
 from waterclock_api.limits.memory_budget import Hold
 from waterclock_api.queries import read_models
 from waterclock_api.queries.rows import job_of_log
-from waterclock_api.queries.sources import ONE, Reading, Sources
+from waterclock_api.queries.sources import ONE, Sources
 from waterclock_api.queries.unprojected_run import fold_run
 from waterclock_api.schemas.responses import Job, Run
 
@@ -46,22 +42,6 @@ async def job_or_refuse(sources: Sources, job_id: str) -> Job:
         return stored and job_of_log(stored, now)
 
     return await _found(sources, "job", job_id, look, ask)
-
-
-async def with_last_successes(sources: Sources, of: Reading, jobs: Sequence[Job]) -> list[Job]:
-    """The same jobs, with the end of the newest run that succeeded; asked only of those whose last run did not."""
-    found: dict[str, Stamp | None] = {
-        job.id: job.last_run.finished_at
-        for job in jobs
-        if job.last_run is not None and job.last_run.status == "succeeded"
-    }
-    others = [job.id for job in jobs if job.id not in found]
-    if others:
-        async with sources.reading(of) as connection:
-            wanted = {"job_ids": others}
-            rows = await (await connection.execute(statement("last_succeeded", "waterclock_api"), wanted)).fetchall()
-        found |= {job_id: stamp(at) for job_id, at in rows}
-    return [msgspec.structs.replace(job, last_success_at=found.get(job.id)) for job in jobs]
 
 
 async def run_or_refuse(sources: Sources, run_id: str, hold: Hold | None = None) -> Run:

@@ -40,7 +40,7 @@ Row = Sequence[Any]
 
 def job_of(row: Row, now: int) -> Job:
     """`now`: ms, for the next instant; one through which the job is decided already does not come."""
-    job_id, version, definition, created_at, updated_at, is_running, mark, flaws, *last = row
+    job_id, version, definition, created_at, updated_at, is_running, mark, flaws, last_success_at, *last = row
     return _job(
         job_id,
         version,
@@ -49,6 +49,7 @@ def job_of(row: Row, now: int) -> Job:
         updated_at=stamp(updated_at),
         is_running=is_running,
         last_run=_last_run(last) if last[0] is not None else None,
+        last_success_at=_stamp(last_success_at),
         since=max(now, mark),
         notes=of_unfit(flaws or ()),
     )
@@ -171,6 +172,7 @@ def _job(
     is_running: bool | None,
     last_run: LastRun | None,
     since: int,
+    last_success_at: Stamp | None = None,
     notes: tuple[Note, ...] = (),
 ) -> Job:
     fires = next_fires(job_id, definition, since, 1)
@@ -181,6 +183,7 @@ def _job(
         next_fire_at=fires[0] if fires else None,
         is_running=is_running,
         last_run=last_run,
+        last_success_at=last_success_at,
         created_at=created_at,
         updated_at=updated_at,
         notes=notes,

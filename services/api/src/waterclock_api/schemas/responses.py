@@ -64,7 +64,7 @@ class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     """A job: its definition and what is known of it. `isRunning` is null where the read models have not caught up.
 
     `inForce`: the timeout and retries that its next run will have. `lastSuccessAt`: when the newest run that succeeded
-    ended; null where none did, and in answers to writes. Retention does not forget it.
+    ended, which retention does not forget; null where none did, or the read models have not caught up.
     """
 
     id: str

@@ -13,6 +13,10 @@ SELECT
           AND found.target = jobs.invoke_target
           AND (found.version = jobs.version OR found.params_digest = params_digest_of(jobs.definition))
     ) AS flaws,
+    (extract(epoch FROM greatest(  -- what retention has forgotten counts; and what an earlier release projects just now
+        (SELECT ends.last_success_at FROM job_ends AS ends WHERE ends.job_id = jobs.job_id),
+        CASE WHEN last.status = 'succeeded' THEN last.finished_at END
+    )) * 1000)::bigint AS last_success_at,
     last.run_id,
     CASE WHEN last.status IN ('delayed', 'waiting') THEN standing_of(last, to_timestamp(%(now)s::bigint / 1000.0)) ELSE last.status END,
     last.trigger,

@@ -40,7 +40,7 @@ from waterclock_api.live.stream import EventStream
 from waterclock_api.queries import read_models
 from waterclock_api.queries.as_of import job_then
 from waterclock_api.queries.executor_waits import with_last_waits, with_waits
-from waterclock_api.queries.lookup import job_or_refuse, with_last_successes
+from waterclock_api.queries.lookup import job_or_refuse
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.read_models import query_moment
 from waterclock_api.queries.rows import job_of_log, next_fires
@@ -76,8 +76,7 @@ async def _jobs(request: AnyRequest, query: JobsQuery) -> Answer:
     of = listing_jobs(request, query)
     async with parts.reading(of) as connection:
         page = await read_models.jobs(connection, query, parts.now_ms(), hold)
-    known = await with_last_successes(parts, of, await with_last_waits(parts, of, page.items))
-    items = await in_turns(known, partial(completed, parts.registry))
+    items = await in_turns(await with_last_waits(parts, of, page.items), partial(completed, parts.registry))
     return answer(Jobs(items=items, next_cursor=page.next_cursor, default_timezone=parts.zone), hold=hold)
 
 
@@ -126,8 +125,7 @@ async def get_job(request: AnyRequest, job_id: Id) -> Answer:
 
 
 async def _job_known(parts: Dependencies, job_id: str) -> Job:
-    found = [completed(parts.registry, await job_or_refuse(parts, job_id))]
-    [job] = await with_last_successes(parts, ONE, await with_last_waits(parts, ONE, found))
+    [job] = await with_last_waits(parts, ONE, [completed(parts.registry, await job_or_refuse(parts, job_id))])
     return job
 
 
