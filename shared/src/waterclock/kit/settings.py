@@ -149,7 +149,7 @@ def given(environment: Mapping[str, str], name: str) -> str | None:
     Raises:
         SettingsError: both are set, the file cannot be read, or one of them holds bytes that are no text.
     """
-    text, path = _text_of(environment, name), _text_of(environment, name + FILE)
+    text, path = variable(environment, name), variable(environment, name + FILE)
     if path is None:
         return text
     if text is not None:
@@ -181,8 +181,9 @@ def text_of_file(path: str) -> str:
     return text
 
 
-def _text_of(environment: Mapping[str, str], name: str) -> str | None:
-    """
+def variable(environment: Mapping[str, str], name: str) -> str | None:
+    """What a variable says; None if it says nothing.
+
     Raises:
         SettingsError: it holds bytes that are no text.
     """

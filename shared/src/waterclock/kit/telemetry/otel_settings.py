@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from waterclock.kit.addresses import http_url
-from waterclock.kit.settings import SettingsError, TelemetrySettings
-from waterclock.kit.text.output_encoding import input_encoding
+from waterclock.kit.settings import SettingsError, TelemetrySettings, variable
 
 SEND_MOST_S = 5.0
 """For one batch, with whatever is tried again in it."""
@@ -107,10 +106,7 @@ class _Variables:
         self._environment = environment
 
     def text(self, name: str) -> str | None:
-        found = self._environment.get(name, "").strip()
-        if any("\ud800" <= sign <= "\udfff" for sign in found):
-            raise SettingsError(f"{name}: holds bytes that are no text in {input_encoding()}")
-        return found or None
+        return variable(self._environment, name)
 
     def first(self, *names: str) -> str | None:
         """The name of the first that is set."""
