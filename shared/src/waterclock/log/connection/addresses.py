@@ -117,12 +117,11 @@ def deployment_of(url: str, address_map: str = "") -> Deployment:
     Raises:
         ValueError: not a URL of Redis servers, or one with options that cannot be followed.
     """
+    family = url.partition("://")[0].partition("+")[0]
+    url = _VALKEY.get(family, family) + url.removeprefix(family)
     scheme, _, rest = url.partition("://")
-    family, plus, sentinel = scheme.partition("+")
-    if family in _VALKEY:
-        scheme = f"{_VALKEY[family]}{plus}{sentinel}"
     if not scheme.endswith(_SENTINEL):
-        target, seeds = _servers(f"{scheme}://{rest}" if rest else url, PORT)
+        target, seeds = _servers(url, PORT)
         return Deployment(target, seeds, remapped=_map_of(address_map))
     url, master, options = _without_sentinels(f"{scheme.removesuffix(_SENTINEL)}://{rest}")
     target, seeds = _servers(url, SENTINEL_PORT)
