@@ -97,7 +97,9 @@ class MigrateSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, msgspec.Meta(ge=1, le=1024), helps("Partitions of the event log; the first migration fixes them.")
     ] = 1
     queue_weights: Annotated[tuple[str, ...], helps("Queues, and their shares when all are full.")] = (
-        *("critical=6", "default=3", "low=1"),
+        "critical=6",
+        "default=3",
+        "low=1",
     )
 
 

@@ -30,7 +30,9 @@ class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     jwt_algorithms: Annotated[tuple[str, ...], helps("Algorithms of signatures, asymmetric ones only.")] = (
-        *("RS256", "ES256", "EdDSA"),
+        "RS256",
+        "ES256",
+        "EdDSA",
     )
     jwt_scope_claim: Annotated[str, helps("The claim that holds the scopes.")] = "scope"
     jwt_leeway: Annotated[float, msgspec.Meta(ge=0, le=300), helps("Seconds that clocks may be off.")] = 30

@@ -1,5 +1,5 @@
--- Delete some ended runs with all that belongs to them, and note the last success that they were. Assumes that no one else writes these rows meanwhile: the caller
--- holds the positions.
+-- Delete some ended runs with all that belongs to them, and note the last success that they were. Assumes that no one else
+-- writes these rows meanwhile: the caller holds the positions.
 WITH gone AS (
     DELETE FROM runs
     USING forgotten

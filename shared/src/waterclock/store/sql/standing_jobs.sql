@@ -1,7 +1,8 @@
 -- Read the jobs of a partition, or of all, that exist; times in ms. A job that no event moved the mark of has its creation's.
 -- No run is requested before its instant but for a clock that was wrong, so the last success is among those that were requested
 -- since the instant of the newest one that is no backfill. That one is looked for among the job's newest runs: a job of which more
--- have not succeeded is said to be `unsettled`, and has no last success here (`last_successes.sql`). What of it was forgotten is in `kept_successes`.
+-- have not succeeded is said to be `unsettled`, and has no last success here (`last_successes.sql`). What of it was forgotten
+-- is in `kept_successes`.
 SELECT
     job_id, version, definition::text,
     (extract(epoch FROM created_at) * 1000)::bigint AS created_at,
