@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.integration.scheduler.stage import (
     Stage,
@@ -23,6 +25,7 @@ from tests.support.servers import OwnValkey
 from waterclock.log import broker as messages
 from waterclock.log.connection.errors import Halted, LogUnavailable
 from waterclock.model.events import LeadershipTaken
+from waterclock.wire.keys import Keys
 from waterclock_scheduler.app import Messages, application
 from waterclock_scheduler.leadership import OPENED_WITHIN_S, level_of
 from waterclock_scheduler.scheduler import Scheduler
@@ -157,12 +160,22 @@ async def test_a_process_that_is_asked_to_stop_is_replaced_long_before_others_lo
         await stage.until(is_leadership)
         async with process(redis_url, key_prefix, **term) as second:
             await second.ready()
+            await heard_by_both(redis_url, key_prefix)
             first.terminate()
             await first.end()
             stopped_at = await stage.now()
             _, taken = await stage.until(is_leadership, count=2)
 
     assert taken.at - stopped_at < 5_000
+
+
+async def heard_by_both(redis_url: str, key_prefix: str) -> None:
+    """Until two processes hear what schedulers say: one is ready a moment before its subscription is."""
+    channel = Keys(key_prefix).schedulers
+    untyped: Any = Redis
+    async with asyncio.timeout(30), untyped.from_url(redis_url) as redis:
+        while await redis.execute_command("PUBSUB", "NUMSUB", channel) != [channel.encode(), 2]:  # noqa: ASYNC110  only asking tells
+            await asyncio.sleep(0.05)
 
 
 async def test_a_process_that_starts_before_a_partition_is_open_warns_of_nothing(

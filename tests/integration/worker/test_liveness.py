@@ -21,6 +21,7 @@ from waterclock.model.events import (
     ResultRefused,
     RunCancelled,
     RunLost,
+    RunRequested,
     RunStarted,
     RunSucceeded,
     StepLogged,
@@ -30,6 +31,7 @@ from waterclock.model.events import (
 )
 from waterclock.model.ids import RunId
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.timestamps import millis
 from waterclock_worker.claiming.leases import LEASE_LOST
 from waterclock_worker.reporting.pending import CAPPED
 
@@ -229,7 +231,9 @@ async def open_when_reached(shop: Shop) -> None:
 async def test_a_delayed_run_never_starts_early(shop: Shop) -> None:
     async with shop.worker(samples.notes_time):
         run = await shop.run("t.time", delay_ms=400)
-        due = await shop.now_ms() + 400
+        request = await shop.event(RunRequested, run)
+        assert request.ready_at is not None
+        due = millis(request.ready_at)
         started = (await shop.event(RunSucceeded, run)).result
     assert started >= due - 20  # two readings of the store's clock
 
