@@ -35,9 +35,13 @@ async def test_a_worker_is_asked_to_drain_and_what_it_still_runs_is_told(rig: Ma
         assert waiting.returncode == 130
         assert "the drain goes on: `waterclock fleet workers` shows p until it has left" in said.decode()
 
-        ending = asyncio.create_task(typed(terminal, "fleet", "drain", "p", "--wait"))
+        ending = await started(terminal.url, "fleet", "drain", "p", "--wait")
+        assert ending.stdout is not None
+        async with asyncio.timeout(60):
+            await ending.stdout.readline()  # it has asked: there is nobody to ask once the worker has left
         await story.api.http.post(f"/v1/monitor/runs/{run}/cancel")
-        assert (await ending).output.splitlines()[-1].endswith(") has left")
+        told_of, _ = await ending.communicate()
+        assert (ending.returncode, told_of.decode().splitlines()[-1].endswith(") has left")) == (0, True), told_of
         assert await process.ended() == 0
         assert (await shop.event(WorkerLeft)).reason == "drained"
         refused = await typed(terminal, "fleet", "drain", "p", code=1)
