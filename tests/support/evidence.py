@@ -19,6 +19,8 @@ from waterclock.store.readmodels.shadow_tables import Difference
 from waterclock.wire.envelope import Entry
 from waterclock.wire.keys import STREAMS
 
+AGAIN = 20
+"""Times that both are read, at most, until nothing happens meanwhile."""
 EVERYTHING = 1_000_000  # entries
 OF_RUNS = {
     "runs": "HLEN",
@@ -59,6 +61,25 @@ class Stores(NamedTuple):
     connection: Connection
 
     async def gather(self) -> Evidence:
+        """What both stores hold at one moment: read again where something happened meanwhile, `AGAIN` times at most.
+
+        What is told late, such as the end of a session, would else be in one of them only.
+        """
+        for _ in range(AGAIN):
+            before = await self._ends()
+            found = await self._gathered()
+            if await self._ends() == before and all(archived == end for archived, end in before):
+                return found
+        return await self._gathered()
+
+    async def _ends(self) -> list[tuple[Position | None, Position | None]]:
+        """Where the archive and the stream of each partition end."""
+        return [
+            (await archive.position(self.connection, one), await tail_of(self.log, one))
+            for one in range(self.log.partitions)
+        ]
+
+    async def _gathered(self) -> Evidence:
         partitions = range(self.log.partitions)
         return Evidence(
             archives={one: await self.archived(one) for one in partitions},
