@@ -101,7 +101,7 @@ soak: $(SYNCED) ## The tests that take minutes
 
 DIST ?= dist
 .PHONY: wheels
-wheels: | $(UV) ## Build the five packages into dist/, to be installed as docs/install.md says
+wheels: | $(UV) ## Build the five packages into dist/, to be installed as docs/how-to/install.md says
 	rm -f $(DIST)/waterclock*.whl
 	$(UV) build --all-packages --wheel --out-dir $(DIST)
 

@@ -1,4 +1,4 @@
-"""The wheels in an environment of their own, in a folder of one's own, and there what docs/install.md shows."""
+"""The wheels in an environment of their own, in a folder of one's own, and there what docs/how-to/install.md shows."""
 
 import json
 import os
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.support.installation import Installation, clean_environment, running
-from tests.support.readme import blocks, save
+from tests.support.pages import blocks, save
 from tests.support.repository import DOCS
 from tests.support.wheels import built, installed, packages_of, ran, uv_program
 
-PAGE = DOCS / "install.md"
+PAGE = DOCS / "how-to/install.md"
 PYTEST = ("_pytest", "iniconfig", "packaging", "pluggy", "py.py", "pygments", "pytest")
 """What `pip install pytest` brings."""
 

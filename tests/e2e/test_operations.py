@@ -1,10 +1,9 @@
-"""The commands of docs/operations.md, in one shell and in order, beside servers that nobody else started.
+"""The commands of pages for operators, in one shell and in order, beside servers that nobody else started.
 
-The comment before a block says what becomes of it, as in the README; `each in a terminal` are processes that stay, each
-waited for until it is ready, and what runs `with the projector stopped` finds it so, and started again at its end.
+Of `each in a terminal` each is waited for until it is ready; what runs `with the projector stopped` finds it so, and
+started again at its end.
 """
 
-import re
 import shlex
 import subprocess
 import sys
@@ -14,12 +13,14 @@ import pytest
 
 from tests.support.commands import path_with_commands
 from tests.support.installation import clean_environment
-from tests.support.readme import README, Block, blocks
+from tests.support.pages import Block, blocks, checked, staged
+from tests.support.repository import DOCS
 from tests.support.servers import OwnServers, wait_for
 from waterclock_dev.servers.ports import free_port
 from waterclock_dev.servers.postgres import postgres_program
 
-PAGE = README.parent / "docs" / "operations.md"
+FIRST = DOCS / "reference" / "operations.md"
+"""Starts what the other pages find."""
 LONGEST = 240.0  # s, all of it
 PRELUDE = """set -eo pipefail
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
@@ -34,15 +35,8 @@ end() { eval "kill \\$pid_$1; wait \\$pid_$1"; }
 STOPPED = " with the projector stopped"
 
 
-@pytest.mark.parametrize("block", blocks(PAGE), ids=lambda block: block.text.splitlines()[0])
-def test_every_block_says_how_it_is_tested(block: Block) -> None:
-    assert re.match(r"run\b|each in a terminal$|elsewhere\b", block.test), (
-        f"no `<!-- test: … -->` before:\n{block.text}"
-    )
-
-
 @pytest.mark.timeout(300)
-def test_an_operator_gets_by_with_the_page_alone(own_servers: OwnServers, tmp_path: Path) -> None:
+def test_an_operator_gets_by_with_the_pages_alone(own_servers: OwnServers, tmp_path: Path) -> None:
     valkey = wait_for(own_servers.valkey(settings={"maxmemory": "1gb"}))
     postgres = wait_for(own_servers.postgres())
     port = free_port()
@@ -55,7 +49,9 @@ def test_an_operator_gets_by_with_the_page_alone(own_servers: OwnServers, tmp_pa
         "WATERCLOCK_PORT": str(port),
         "PYTHONUNBUFFERED": "1",
     }
-    script = PRELUDE + "".join(_script(block) for block in blocks(PAGE) if not block.test.startswith("elsewhere"))
+    script = PRELUDE + "".join(
+        _script(block) for page in order() for block in blocks(page) if block.test.startswith(("run", "each"))
+    )
 
     done = subprocess.run(
         ["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=LONGEST, check=False
@@ -65,6 +61,10 @@ def test_an_operator_gets_by_with_the_page_alone(own_servers: OwnServers, tmp_pa
     assert done.returncode == 0, said
     for word in ("All is well.", "succeeded", "Fired", "ends at", "operator"):
         assert word in done.stdout, f"{word!r} is not in\n{said}"
+
+
+def order() -> list[Path]:
+    return [FIRST, *(page for page in staged("operator") if page != FIRST)]
 
 
 def _patient(text: str) -> str:
@@ -82,4 +82,4 @@ def _script(block: Block) -> str:
         return "".join(f"begin {verb}\n" for _, verb in words)
     if block.test.endswith(STOPPED):
         return f"end projector\n{block.text}begin projector\n"
-    return _patient(block.text)
+    return _patient(checked(block))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest_asyncio
 
 from tests.support.asking import ask
-from tests.support.readme import README
+from tests.support.pages import README
 from tests.support.replicas import Replicas, replicated
 from tests.support.waiting import until
 from waterclock.log.client import Log, LogSettings

@@ -118,7 +118,7 @@ def resolved(line: str, folder: Path, index: Index) -> dict[str, str]:
 
 def install_lines() -> list[str]:
     """Those of the page that says how to install, by whichever `pip`."""
-    page = (DOCS / "install.md").read_text()
+    page = (DOCS / "how-to/install.md").read_text()
     return [f"pip {line}" for line in re.findall(r"^\s*(?:\S+/)?pip (install .*waterclock.*)$", page, re.MULTILINE)]
 
 

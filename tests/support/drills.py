@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from tests.support.readme import README
+from tests.support.pages import README
 from tests.support.servers import lone_postgres
 from waterclock_dev.servers.postgres import postgres_program
 from waterclock_worker.executors.backup.s3.manifest import Manifest

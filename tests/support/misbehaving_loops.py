@@ -1,7 +1,7 @@
 """Executors that do to their event loop, or to their thread, what would harm the runs beside them: one for each way.
 
-`WAYS` says in which column of docs/isolation.md each stands and how its own run ends, so that a load can be mixed of
-them. None of them waits for another, and each ends within a few seconds by itself or by its timeout.
+`WAYS` says in which column of docs/explanation/isolation.md each stands and how its own run ends, so that a load
+can be mixed of them. None of them waits for another, and each ends within a few seconds by itself or by its timeout.
 """
 
 # ruff: noqa: TID251 - `asyncio.gather`: what others write is what is tested

@@ -1,7 +1,7 @@
 """Executors that do to the process of their worker what would harm the runs beside and after them: one for each way.
 
-`WAYS` says in which column of docs/isolation.md each stands and what the log of its own run then says. Each ends at
-once, and leaves what it has changed to the worker.
+`WAYS` says in which column of docs/explanation/isolation.md each stands and what the log of its own run then says.
+Each ends at once, and leaves what it has changed to the worker.
 """
 
 # ruff: noqa: T201, TID251, PTH109, PTH123 - what others write is what is tested

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from tests.support.readme import README
+from tests.support.pages import README
 from tests.support.servers import Shared, fresh_database
 from waterclock_dev.servers.postgres import postgres_program
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from tests.support.pages import README
 from tests.support.reach import Name, Reach, reach
-from tests.support.readme import README
 
 FOLDER = README.parent / "deploy/valkey"
 SERVICES = {

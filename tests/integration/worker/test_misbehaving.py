@@ -1,4 +1,4 @@
-"""Mixed load in which a fifth of the runs misbehave, in every way of the table in docs/isolation.md."""
+"""Mixed load in which a fifth of the runs misbehave, in every way of the table in docs/explanation/isolation.md."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_panels_lead_to_traces_by_spans_that_we_make() -> None:
 
 
 def test_each_alert_has_its_runbook_and_says_whom_to_wake() -> None:
-    runbook = (ROOT / "docs" / "operations.md").read_text()
+    runbook = (ROOT / "docs" / "reference/operations.md").read_text()
     tested = (RULES.parent / "rules_test.yaml").read_text()
 
     for rule in rules():

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tests.support.readme import README
+from tests.support.pages import README
 from waterclock.cli.connection.resolve import ClientSettings
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.access.token_settings import TokenSettings

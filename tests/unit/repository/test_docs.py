@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.readme import README, save
+from tests.support.pages import README, save
 
 DOCS = README.parent / "docs"
 ANNOUNCE = "import {modules}; from waterclock_worker.registry import discover; print(len(discover([]).specs()))"
@@ -24,13 +24,13 @@ def python(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("page", ["writing-executors.md", "http.md"])
+@pytest.mark.parametrize("page", ["reference/executors.md", "reference/http-request.md"])
 def test_every_block_of_python_is_saved_by_a_name(page: str, tmp_path: Path) -> None:
     assert len(save(tmp_path, DOCS / page)) == (DOCS / page).read_text().count("```python")
 
 
 def test_what_the_guide_to_executors_shows_works(tmp_path: Path) -> None:
-    files = save(tmp_path, DOCS / "writing-executors.md")
+    files = save(tmp_path, DOCS / "reference/executors.md")
     tests = [file.name for file in files if file.name.startswith("test_")]
     modules = [file.stem for file in files if file.name not in tests]
 
@@ -40,7 +40,7 @@ def test_what_the_guide_to_executors_shows_works(tmp_path: Path) -> None:
 
 
 def test_a_receiver_can_check_a_signature_as_it_is_shown(tmp_path: Path) -> None:
-    save(tmp_path, DOCS / "http.md")
+    save(tmp_path, DOCS / "reference/http-request.md")
     check = """
 import time
 from hooks import is_genuine

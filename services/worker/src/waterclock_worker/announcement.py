@@ -1,4 +1,4 @@
-"""A JSON Schema as every reader of what a worker announces can read it (docs/limits.md).
+"""A JSON Schema as every reader of what a worker announces can read it (docs/reference/limits.md).
 
 Words for people (titles, descriptions, defaults, examples) are cleaned. What is compared with parameters is not: a rule
 that nobody can read as it is meant is refused.

@@ -16,7 +16,7 @@ from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, Rig, assembled_rig, served
 from tests.integration.api.sse import stream
 from tests.integration.api.terminal import Terminal
-from tests.support.readme import README
+from tests.support.pages import README
 from tests.support.servers import OwnPostgres
 from tests.support.waiting import until
 from waterclock.cli.verbs.jobs import job
@@ -110,7 +110,7 @@ async def test_a_route_that_declares_no_scope_is_for_administrators(rig: MakeRig
 
 
 def test_the_docs_tell_the_scope_of_every_route() -> None:
-    text = (README.parent / "docs/access.md").read_text()
+    text = (README.parent / "docs/reference/access.md").read_text()
     told = {
         (method, path): scope
         for scope, method, path in re.findall(r"^\| `(\w+)` \| `(\w+) (\S+)` \|", text, re.MULTILINE)

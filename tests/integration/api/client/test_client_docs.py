@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Worker, served
-from tests.support.readme import README, save
+from tests.support.pages import README, save
 
-PAGE = README.parent / "docs" / "client.md"
+PAGE = README.parent / "docs" / "reference/python-client.md"
 SAID = {
     "tide.py": ["tide 1 None", "succeeded 1 ['Measure']", "info high water"],
     "watch.py": ["high water", "it succeeded"],

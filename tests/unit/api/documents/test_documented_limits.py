@@ -17,7 +17,7 @@ def _meta(kind: Any) -> Any:
     return kind.__metadata__[0]
 
 
-GUIDE = DOCS / "api.md"
+GUIDE = DOCS / "reference/http-api.md"
 LIMITS = {
     "a body": f"{receive_body.BODY_LIMIT >> 20} MiB",
     "depth of a body": str(request_body.DEPTH_LIMIT),

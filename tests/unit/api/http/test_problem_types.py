@@ -11,7 +11,7 @@ from waterclock_api.http import problems
 from waterclock_api.http.problem_types import KINDS, TYPES
 
 SOURCES = Path(problems.__file__).parent
-PAGE = DOCS / "problems.md"
+PAGE = DOCS / "reference/problems.md"
 
 
 def test_the_page_explains_every_kind_in_its_words() -> None:
@@ -46,7 +46,7 @@ def test_the_client_knows_every_kind_that_a_program_decides_by() -> None:
 
 
 def test_the_guide_lists_every_kind_by_its_status() -> None:
-    guide = (PAGE.parent / "api.md").read_text()
+    guide = (PAGE.parent / "http-api.md").read_text()
     table = guide[guide.index("after `/problems#`") :].split("\n\n")[0]
     for kind in KINDS.values():
         (row,) = [line for line in table.splitlines() if f"`{kind.name}`" in line]

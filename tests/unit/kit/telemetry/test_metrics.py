@@ -26,7 +26,7 @@ from waterclock.kit.telemetry.metrics import (
 )
 from waterclock.kit.telemetry.traces import given as given_trace
 
-TABLE = DOCS / "telemetry.md"
+TABLE = DOCS / "reference/telemetry.md"
 
 
 def told(*metrics: AnyMetric) -> list[str]:

@@ -1,7 +1,7 @@
 """What an executor returned, as JSON that every reader of a run can read.
 
-The limits are those of `docs/limits.md`. They do not hang on what the process at hand is set to: not on its recursion
-limit, nor on how many digits it reads, nor on what a subclass says of itself.
+The limits are those of `docs/reference/limits.md`. They do not hang on what the process at hand is set to: not on
+its recursion limit, nor on how many digits it reads, nor on what a subclass says of itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every metric, declared once. docs/telemetry.md holds the same as a table; a test compares them.
+"""Every metric, declared once. docs/reference/telemetry.md holds the same as a table; a test compares them.
 
 Labels have few values, known beforehand: services, queues, executors, partitions, types of event; never a run, and a
 job only where an operator has said so by its label `monitor`.

@@ -1,0 +1,54 @@
+"""Every command of a page that is run beside `waterclock dev` works, in order and in one shell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.installation import Installation, answered
+from tests.support.pages import README, run_beside, staged
+from tests.support.repository import DOCS, ROOT
+
+GUIDE = DOCS / "reference" / "http-api.md"
+VERBS = {"get", "post", "put", "delete"}
+ROOTED = {"GET /", "GET /livez", "GET /readyz", "GET /metrics", "GET /schema/openapi.json", "GET /schema/asyncapi.json"}
+SAID = {
+    "README.md": (
+        "event: run.succeeded",
+        "Emden stands at 1.5 m",
+        "/cronExpression",
+        '"status":"succeeded"',
+        "not in */5",
+        "left out: second pass",
+        "would get a run",
+    )
+}
+"""What is looked for in what they say, page by page."""
+
+
+@pytest.mark.parametrize("page", staged("dev"), ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_work_one_after_the_other(page: Path, installation: Installation, tmp_path: Path) -> None:
+    told = run_beside(installation, page, tmp_path)
+    for word in SAID.get(str(page.relative_to(ROOT)), ()):
+        assert word in told, f"{word!r} is not in\n{told}"
+
+
+def test_a_page_of_which_answers_are_expected_is_run() -> None:
+    assert SAID.keys() <= {str(page.relative_to(ROOT)) for page in staged("dev")}
+    assert README in staged("dev")
+
+
+def test_the_guide_names_every_route(installation: Installation) -> None:
+    served = answered(httpx.get(f"{installation.record.api}/schema/openapi.json"))["paths"]
+    operations = {f"{verb.upper()} {path}" for path, verbs in served.items() for verb in verbs if verb in VERBS}
+    named = re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`?]*)`", GUIDE.read_text())
+    table = {name if name in ROOTED else name.replace(" /", " /v1/monitor/", 1) for name in named}
+    assert _plain(operations | ROOTED) == _plain(table)
+
+
+def _plain(routes: set[str]) -> set[str]:
+    """The routes, whatever their parameters are called."""
+    return {re.sub(r"\{\w+\}", "{id}", each) for each in routes}

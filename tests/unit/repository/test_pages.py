@@ -1,0 +1,64 @@
+"""Each block that a reader types or saves says how it is tested; links of README and docs lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.pages import COMMENT, NEEDS, blocks, every_block, pages, stage
+from tests.support.repository import ROOT
+
+STAGES = ("dev", "operator", "project")
+YET = {
+    "docs/architecture.md",
+    "docs/explanation/failover.md",
+    "docs/how-to/gateway.md",
+    "docs/how-to/install.md",
+    "docs/how-to/jobs-as-code.md",
+    "docs/how-to/kubernetes.md",
+    "docs/reference/access.md",
+    "docs/reference/db-backup.md",
+    "docs/reference/executors.md",
+    "docs/reference/http-api.md",
+    "docs/reference/operations.md",
+    "docs/reference/store-security.md",
+    "docs/reference/telemetry.md",
+}
+"""Pages with blocks of which nothing is said yet."""
+MARKED = [page for page in pages() if str(page.relative_to(ROOT)) not in YET]
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", MARKED, ids=named)
+def test_every_block_says_how_it_is_tested(page: Path) -> None:
+    silent = [block.text.splitlines()[0] for block in blocks(page) if not COMMENT.fullmatch(block.test)]
+    assert not silent, "no `<!-- test: … -->` before, or none that tests/support/pages.py knows"
+
+
+@pytest.mark.parametrize("page", MARKED, ids=named)
+def test_every_block_names_its_language(page: Path) -> None:
+    assert [block.text.splitlines()[0] for block in every_block(page) if not block.language] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_a_test_that_is_named_is_there_and_reads_the_page_or_does_the_same(page: Path) -> None:
+    tests = [test for block in blocks(page) for test in re.findall(r"tests/[\w./-]+\.py", block.test)]
+    assert [test for test in tests if not (ROOT / test).is_file()] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_a_page_with_commands_says_beside_what_they_are_run(page: Path) -> None:
+    runs = any(block.test.startswith(("run", "each in")) for block in blocks(page))
+    assert stage(page) in (STAGES if runs else ("", *STAGES))
+
+
+def test_what_is_checked_by_its_form_alone_says_what_it_would_need() -> None:
+    by_form = [block.test for page in pages() for block in blocks(page) if block.test.startswith("by form")]
+    needed = Counter(test.partition(": ")[2] for test in by_form)
+    assert needed.keys() <= set(NEEDS)
