@@ -1,4 +1,4 @@
-"""The kinds of problem documents: one row each; `docs/reference/problems.md` and the page at `/problems` repeat them."""
+"""The kinds of problem documents: one row each; `docs/reference/problems.md` and the page at `/problems` repeat it."""
 
 from __future__ import annotations
 
