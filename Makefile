@@ -99,6 +99,10 @@ bench: $(SYNCED) ## Measure, beside the bare figures of this machine
 soak: $(SYNCED) ## The tests that take minutes
 	$(RUN) pytest -m soak --timeout 3600
 
+.PHONY: docs
+docs: $(SYNCED) ## Build the documentation into build/site/: a static site, searchable, of no other host
+	@$(RUN) python deploy/docs/site.py
+
 DIST ?= dist
 .PHONY: wheels
 wheels: | $(UV) ## Build the five packages into dist/, to be installed as docs/how-to/install.md says
