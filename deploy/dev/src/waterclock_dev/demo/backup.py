@@ -44,7 +44,7 @@ async def play(installation: Installation, api: AsyncClient, folder: Path, scree
     screen.say("restored by pg_restore into an empty database, and compared with the one that was dumped:")
     _compare(dumped, copy, screen)
     run = await api.wait(ended["runId"])
-    screen.say(f"the projector is back and has read on: run {run.id} {run.status} after {run.duration_ms} ms")
+    screen.say(f"the projector is back and has caught up: run {run.id} {run.status} after {run.duration_ms} ms")
 
 
 def _compare(dumped: dict[str, Table], copy: dict[str, Table], screen: Screen) -> None:

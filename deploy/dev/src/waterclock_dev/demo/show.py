@@ -59,7 +59,7 @@ async def show(environment: Mapping[str, str], screen: Screen, stop: asyncio.Eve
 
 
 async def _acts(installation: Installation, folder: Path, screen: Screen) -> None:
-    screen.title("Waterclock: every instant is accounted for")
+    screen.title("Waterclock: every scheduled time is accounted for")
     screen.say("starting Valkey, Postgres, S3, then api, projector, scheduler, worker")
     with waiting_for("until all are ready"):
         await installation.start()

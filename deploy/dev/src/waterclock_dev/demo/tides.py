@@ -40,7 +40,7 @@ async def play(api: AsyncClient, screen: Screen) -> None:
     screen.say(f"created demo/tide ({tide.id}) and demo/by-hand ({by_hand.id})")
     watched = _Watched()
     await together(_watch(api, tide.id, watched, screen), run_by_hand(api, by_hand, screen))
-    screen.title("The ledger of demo/tide")
+    screen.title("The audit of demo/tide")
     await _prove(api, tide, watched.last, screen)
     await api.send(endpoints.set_status(tide.id, "1"))
 
@@ -89,10 +89,10 @@ async def _prove(api: AsyncClient, job: Job, last: str, screen: Screen) -> None:
         rows.append([shown(one.instant) or one.instant, one.fate, one.run_id or "", status, took])
         if one.fate == "fired" and status != "succeeded":
             raise DemoFailed(f"run {one.run_id} is {status}")
-    screen.table(["instant", "decision", "run", "status", "took"], rows)
+    screen.table(["scheduled time", "outcome", "run", "status", "took"], rows)
     decided = proof.fired + proof.skipped + proof.coalesced
     if not proof.ok or proof.pending or not decided == proof.instants == len(rows):
-        raise DemoFailed(f"the ledger does not add up: {proof}")
+        raise DemoFailed(f"the audit found a fault: {proof}")
     if decided < FIRES:
-        raise DemoFailed(f"only {decided} instants were decided")
-    screen.say(f"{proof.instants} instants, {decided} decisions: none is missing, none is double")
+        raise DemoFailed(f"only {decided} scheduled times have an outcome")
+    screen.say(f"{proof.instants} scheduled times, {decided} outcomes: none is missing, none is double")

@@ -35,6 +35,7 @@ from waterclock_worker.executors.backup.s3 import manifest as manifests
 from waterclock_worker.executors.backup.s3.keys import DUMP, MANIFEST, folder_of, ours, stem_of
 from waterclock_worker.executors.backup.s3.manifest import Manifest
 from waterclock_worker.executors.backup.s3.retention import Cleaning
+from waterclock_worker.executors.backup.s3.sdk import sdk_in_process
 from waterclock_worker.executors.backup.s3.store import Store, open_store
 from waterclock_worker.executors.backup.s3.upload import Upload, part_size_for
 from waterclock_worker.executors.places.configuration import places_of_process, read_places
@@ -48,6 +49,7 @@ _DELETED_SHOWN = 200
 @executor("db.backup", timeout=timedelta(hours=6), aliases=("db:backup",))
 async def db_backup(ctx: RunContext, params: BackupParams) -> BackupResult:
     """Back up a PostgreSQL database to S3: dumped, verified, retained, without a temporary file."""
+    await ctx.use(sdk_in_process)
     return await back_up(
         ctx, params, environment=os.environ, limits=Limits(), clock=SystemClock(), places=places_of_process()
     )

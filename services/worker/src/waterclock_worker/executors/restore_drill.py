@@ -38,6 +38,7 @@ from waterclock_worker.executors.backup.s3 import manifest as manifests
 from waterclock_worker.executors.backup.s3.keys import DUMP, MANIFEST, folder_of
 from waterclock_worker.executors.backup.s3.manifest import Manifest
 from waterclock_worker.executors.backup.s3.retention import found_in
+from waterclock_worker.executors.backup.s3.sdk import sdk_in_process
 from waterclock_worker.executors.backup.s3.store import Store, open_store
 from waterclock_worker.executors.places.configuration import places_of_process, read_places
 from waterclock_worker.executors.places.place import Places
@@ -95,6 +96,7 @@ class CountsDiffer(Exception):
 @executor("db.restore-drill", timeout=timedelta(hours=6), aliases=("db:restore-drill",))
 async def restore_drill(ctx: RunContext, params: DrillParams) -> DrillResult:
     """Restore the newest verified backup of a PostgreSQL database into a scratch database, and count its rows."""
+    await ctx.use(sdk_in_process)
     return await drill(
         ctx, params, environment=os.environ, limits=Limits(), clock=SystemClock(), places=places_of_process()
     )

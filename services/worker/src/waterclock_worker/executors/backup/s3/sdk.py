@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import os
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+from waterclock.executors.lifespans import lifespan
 from waterclock_worker.executors.backup.place import Place
 
 _USUAL = frozenset({"v4", "s3v4"})
@@ -41,6 +44,12 @@ def loaded() -> Sdk:
         loader=loader,
         errors=(errors.ClientError, errors.BotoCoreError, http.ClientError, OSError),
     )
+
+
+@lifespan
+async def sdk_in_process() -> AsyncIterator[Sdk]:
+    """Loaded outside any run: it sets importers, filters of warnings and loggers of the whole process, for good."""
+    yield await asyncio.to_thread(loaded)
 
 
 def variables_of(place: Place) -> dict[str, tuple[Any, ...]]:
