@@ -24,7 +24,9 @@ SAID = {
         "not in */5",
         "left out: second pass",
         "would get a run",
-    )
+    ),
+    "docs/explanation/ledger.md": ('"after":"', '"fate":"fired"', '"reason":"hour"', '"ok":true'),
+    "docs/explanation/misfires.md": ('"instants":3,"fired":1,"skipped":0,"coalesced":2',),
 }
 """What is looked for in what they say, page by page."""
 
