@@ -25,6 +25,10 @@ SAID = {
         "left out: second pass",
         "would get a run",
     ),
+    "docs/coming-from/asynq.md": ("2 ",),
+    "docs/coming-from/celery-beat.md": ("succeeded",),
+    "docs/coming-from/cronjobs.md": ("deleting carts older than 30 days",),
+    "docs/coming-from/quartz.md": ("refused", "from Monday to Friday"),
     "docs/explanation/ledger.md": ('"after":"', '"fate":"fired"', '"reason":"hour"', '"ok":true'),
     "docs/explanation/misfires.md": ('"instants":3,"fired":1,"skipped":0,"coalesced":2',),
 }
