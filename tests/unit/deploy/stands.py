@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from tests.support.repository import ROOT
+from tests.support.repository import DOCS, ROOT
 
 DEPLOY = ROOT / "deploy"
 
@@ -33,5 +33,5 @@ def archive_roles() -> frozenset[str]:
 
 @functools.cache
 def known_settings() -> frozenset[str]:
-    """Every variable that the README's table names; that table is tested against the code."""
-    return frozenset(re.findall(r"`(WATERCLOCK_[A-Z0-9_]+)`", (ROOT / "README.md").read_text()))
+    """Every variable that the page of settings names; that page is made from the code."""
+    return frozenset(re.findall(r"`(WATERCLOCK_[A-Z0-9_]+)`", (DOCS / "reference" / "settings.md").read_text()))

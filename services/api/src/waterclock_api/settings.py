@@ -31,62 +31,162 @@ TimeZone = Annotated[str, reading(zone_name)]
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_url: Annotated[
         str,
-        helps("The database.", example="postgresql://waterclock:password@127.0.0.1:5432/waterclock", secret=True),
+        helps(
+            "URL of the Postgres database.",
+            example="postgresql://waterclock:password@127.0.0.1:5432/waterclock",
+            secret=True,
+            more="Postgres must be 15 or later. `?sslmode=verify-full` uses TLS and checks the certificate.",
+        ),
     ]
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
-    host: Annotated[Host, helps("Address to serve at.")] = "127.0.0.1"
-    port: Annotated[Port, helps("Port to serve at.")] = 8080
+    host: Annotated[
+        Host,
+        helps(
+            "Address to listen on.",
+            more="The API serves HTTP there. The other services serve health checks and metrics there, if "
+            "`WATERCLOCK_HEALTH_PORT` is set.",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[Port, helps("Port of the HTTP API.")] = 8080
     timezone: Annotated[
-        TimeZone | None, helps("Zone of a job that is created without one; unset: UTC.", example="Europe/Berlin")
+        TimeZone | None,
+        helps(
+            "Time zone of jobs that are created without one; unset: UTC.",
+            example="Europe/Berlin",
+            more="Set it to the same value for all replicas of the API.",
+        ),
     ] = None
-    postgres_connections: Annotated[Count, helps("Connections to Postgres, at most.")] = 10
+    postgres_connections: Annotated[
+        Count,
+        helps(
+            "Most connections to Postgres.",
+            more="Searches, lists, streams, single reads and commands each have a share, so that none blocks the "
+            "others. That takes 5 connections or more. With 2, commands are kept apart from slow reads. With 1, "
+            "nothing is.",
+        ),
+    ] = 10
     read_timeout: Annotated[
-        float, msgspec.Meta(ge=0.1, le=3_600), helps("Seconds that a read may take in Postgres.")
+        float,
+        msgspec.Meta(ge=0.1, le=3_600),
+        helps("Seconds that a read may take in Postgres.", more="With a single connection it is 1 second at most."),
     ] = 10
     keep_alive: Annotated[
-        float, msgspec.Meta(ge=10, le=86_400), helps("Seconds that a connection may rest between two requests.")
+        float,
+        msgspec.Meta(ge=10, le=86_400),
+        helps(
+            "Seconds that a connection may be idle between two requests.",
+            more="Set it longer than the keep-alive time of the gateway in front.",
+        ),
     ] = 95
-    streams: Annotated[Count, helps("Event streams served at once.")] = 2_000
-    streams_per_client: Annotated[Count, helps("Of these, to one caller.")] = 500
+    streams: Annotated[
+        Count, helps("Most event streams at once in this process.", more="Further ones are answered with 503.")
+    ] = 2_000
+    streams_per_client: Annotated[
+        Count,
+        helps(
+            "Most event streams of one caller.",
+            more="Further ones are answered with 429. Without authentication a caller is an address.",
+        ),
+    ] = 500
     held_bytes: Annotated[
-        int, msgspec.Meta(ge=16 << 20), helps("Bytes held at once for bodies, lists and streams.")
+        int,
+        msgspec.Meta(ge=16 << 20),
+        helps(
+            "Memory in bytes for request bodies, lists and streams.",
+            more="Each of the three may use a third. Beyond it, requests are answered with 503.",
+        ),
     ] = HELD_BYTES
     keyless: Annotated[
         Literal["loopback", ""],
-        helps("loopback: start without key or issuer, and ask nobody.", example="loopback"),
+        helps(
+            "loopback: start without an API key or a token issuer, and authenticate nobody.",
+            example="loopback",
+            more="Every program on this machine may then do everything, and so may everybody who comes through a proxy "
+            "on it. `waterclock dev` and `waterclock demo` set it.",
+        ),
     ] = ""
     trusted_proxies: Annotated[
-        tuple[str, ...], helps("Networks whose X-Forwarded-… are believed.", example="10.0.0.0/8")
+        tuple[str, ...],
+        helps(
+            "Networks of proxies whose X-Forwarded-… headers are trusted.",
+            example="10.0.0.0/8",
+            more="The headers are `X-Forwarded-For`, `X-Forwarded-Prefix` and `X-Request-Id`. From other addresses "
+            "they are ignored.",
+        ),
     ] = ()
-    path_prefix: Annotated[str | None, helps("What a gateway leaves before the paths.", example="/scheduler")] = None
+    path_prefix: Annotated[
+        str | None,
+        helps(
+            "Path prefix that a gateway does not strip.",
+            example="/scheduler",
+            more="All routes are then also served below it.",
+        ),
+    ] = None
     allowed_hosts: Annotated[
-        tuple[str, ...], helps("Names beside loopback's that mean this machine.", example="scheduler.example")
+        tuple[str, ...],
+        helps(
+            "Host names of this machine, beside localhost, that requests without authentication may use.",
+            example="scheduler.example",
+            more="It matters only with `WATERCLOCK_KEYLESS`.",
+        ),
     ] = ()
     cors_origins: Annotated[
-        tuple[str, ...], helps("Origins whose pages may call the API.", example="https://ops.example")
+        tuple[str, ...],
+        helps(
+            "Origins whose web pages may call the API (CORS).",
+            example="https://ops.example",
+            more="Exact origins, without patterns.",
+        ),
     ] = ()
-    rate_limit: Annotated[Rate, helps("Requests a second of one caller; 0: no limit.")] = 1_000
-    rate_limit_address: Annotated[Rate, helps("The same of one address without credentials.")] = 20
+    rate_limit: Annotated[
+        Rate,
+        helps(
+            "Requests a second of one caller; 0: no limit.",
+            more="It holds where requests are authenticated. A key made with `--rate` has its own limit.",
+        ),
+    ] = 1_000
+    rate_limit_address: Annotated[
+        Rate,
+        helps(
+            "Requests a second of one address, with missing or invalid credentials; 0: no limit.",
+        ),
+    ] = 20
 
 
 class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Ages are written `90d` or `36h`; those of runs for all, or `succeeded=7d,failed=90d`."""
 
-    host: Annotated[Host, helps("Address to serve health and metrics at.")] = "127.0.0.1"
+    host: Annotated[Host, helps("Address to serve health checks and metrics on.")] = "127.0.0.1"
     health_port: Annotated[
-        Port | None, helps("Port of /livez, /readyz and /metrics; none: they are not served.", example="9100")
+        Port | None,
+        helps("Port of /livez, /readyz and /metrics; unset: they are not served.", example="9100"),
     ] = None
     stream_bytes: Annotated[
-        Count, helps("Bytes that the event streams may take before what is archived is trimmed.")
+        Count,
+        helps(
+            "Memory in bytes that the event streams may use in Redis before archived events are trimmed.",
+            more="All partitions share it.",
+        ),
     ] = 256 * 1024 * 1024
-    trim_after: Annotated[Seconds, helps("Seconds for which events are never trimmed.")] = 3600
+    trim_after: Annotated[Seconds, helps("Age in seconds below which an event is never trimmed.")] = 3600
     keep_events: Annotated[
-        str | None, helps("For how long the archive keeps events; unset: for ever.", example="90d")
+        str | None,
+        helps(
+            "How long the archive keeps events; unset: forever.",
+            example="90d",
+            more="At least two days. Whole months (UTC) are deleted, once all of a month is older.",
+        ),
     ] = None
     keep_runs: Annotated[
-        tuple[str, ...], helps("For how long ended runs are kept, also by status.", example="30d,failed=180d")
+        tuple[str, ...],
+        helps(
+            "How long ended runs are kept, for all or by status.",
+            example="30d,failed=180d",
+            more="At least two days, or `forever`. If it is unset, the store decides: `90d` in a store that this "
+            "release made, and forever in one that an earlier release made.",
+        ),
     ] = ()
 
 
@@ -94,9 +194,20 @@ class MigrateSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Queues are written `critical=6,default=3,low=1`."""
 
     partitions: Annotated[
-        int, msgspec.Meta(ge=1, le=1024), helps("Partitions of the event log; the first migration fixes them.")
+        int,
+        msgspec.Meta(ge=1, le=1024),
+        helps(
+            "Partitions of the event log; the first migration fixes their number.",
+            more="`waterclock restore --partitions` changes it later.",
+        ),
     ] = 1
-    queue_weights: Annotated[tuple[str, ...], helps("Queues, and their shares when all are full.")] = (
+    queue_weights: Annotated[
+        tuple[str, ...],
+        helps(
+            "Queues, and their shares of the workers when all have runs to start.",
+            more="`waterclock restore` reads it too.",
+        ),
+    ] = (
         "critical=6",
         "default=3",
         "low=1",

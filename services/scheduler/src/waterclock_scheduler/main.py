@@ -42,20 +42,28 @@ log_line = logging.getLogger(__name__)
 class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
     scheduler_name: Annotated[
         Annotated[str, msgspec.Meta(max_length=64), NAME] | None,
-        helps("Name shown in events; unset: host and process.", example="scheduler-1"),
+        helps(
+            "Name shown in events; unset: host name and process id.",
+            example="scheduler-1",
+            more="A random suffix is added, so that no two processes share a name.",
+        ),
     ] = None
     scheduler_term: Annotated[
         float,
         msgspec.Meta(ge=1, le=60),
-        helps("Seconds after the death of a leader until another takes over."),
+        helps("Seconds until another scheduler takes over from a leader that died."),
     ] = 3
     lease: Annotated[
-        Seconds, helps("Seconds without a renewal after which a worker is dead; the same for all of them.")
+        Seconds,
+        helps(
+            "Seconds without a renewal after which a worker counts as dead.",
+            more="Set it to the same value for all workers and schedulers.",
+        ),
     ] = 8
-    host: Annotated[Host, helps("Address to serve health and metrics at.")] = "127.0.0.1"
+    host: Annotated[Host, helps("Address to serve health checks and metrics on.")] = "127.0.0.1"
     health_port: Annotated[
         Annotated[int, msgspec.Meta(ge=1, le=65535)] | None,
-        helps("Port of /livez, /readyz and /metrics; none: they are not served.", example="9101"),
+        helps("Port of /livez, /readyz and /metrics; unset: they are not served.", example="9101"),
     ] = None
 
 

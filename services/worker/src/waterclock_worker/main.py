@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
     "--executors",
     multiple=True,
     metavar="MODULE|PATH",
-    help="Modules or .py files of executors, beside the entry points; repeatable. [WATERCLOCK_EXECUTORS]",
+    help="Modules or .py files of executors, beside those of entry points; repeatable. [WATERCLOCK_EXECUTORS]",
 )
 @click.option("--asyncapi", is_flag=True, help="Print the AsyncAPI document and exit.")
 def worker(*, asyncapi: bool, executors: tuple[str, ...]) -> None:

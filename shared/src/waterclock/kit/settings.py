@@ -5,7 +5,9 @@ A struct names its variables by its fields: `redis_url` is read from `WATERCLOCK
 line that names the variable, what it should be, and an example.
 
 What a type alone cannot tell is read by a function: `Annotated[str, reading(served_host)]`. What `--help` says of it is
-`helps(…)`.
+`helps(…)`; the page `docs/reference/settings.md` is made from the same words.
+
+long: the structs that every service reads, with what is said of each, lie beside what reads them.
 """
 
 from __future__ import annotations
@@ -37,11 +39,15 @@ _LARGEST_FILE = 1 << 20  # bytes
 
 
 class Help(typing.NamedTuple):
-    """What people are told of a setting. A `secret` one, or a URL that may hold one, is no option of a command line."""
+    """What people are told of a setting. A `secret` one, or a URL that may hold one, is no option of a command line.
+
+    `text` is one sentence, for `--help`. `more` is what the reference page says beside it, in Markdown.
+    """
 
     text: str
     example: str = ""
     secret: bool = False
+    more: str = ""
 
 
 def reading(read: Callable[[str], str]) -> msgspec.Meta:
@@ -49,9 +55,9 @@ def reading(read: Callable[[str], str]) -> msgspec.Meta:
     return msgspec.Meta(extra={_READER: read})
 
 
-def helps(text: str, *, example: str = "", secret: bool = False) -> msgspec.Meta:
-    """For what a setting is, as `--help` says it. Without an example the default is one."""
-    return msgspec.Meta(extra={_HELP: Help(text, example, secret)})
+def helps(text: str, *, example: str = "", secret: bool = False, more: str = "") -> msgspec.Meta:
+    """For what a setting is, as `--help` and the reference page say it. Without an example the default is one."""
+    return msgspec.Meta(extra={_HELP: Help(text, example, secret, more)})
 
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -84,22 +90,43 @@ class SettingsError(Exception):
 class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a process reaches the log."""
 
-    redis_url: Annotated[str, helps("The server of the event log, Valkey or Redis.", secret=True)] = (
-        "redis://127.0.0.1:6379/0"
-    )
+    redis_url: Annotated[
+        str,
+        helps(
+            "URL of the Redis or Valkey server that holds the event log.",
+            example="rediss://waterclock-api:password@redis.example:6379/0",
+            secret=True,
+            more="Redis must be 7.0 or later, Valkey 7.2 or later, with `maxmemory-policy noeviction`. `valkey://` is "
+            "the same as `redis://`. `rediss://` and `valkeys://` use TLS. For a cluster, list several nodes: "
+            "`redis://a:6379,b:6379/0`. For Sentinel, list all sentinels and the name of the master: "
+            "`redis+sentinel://a:26379,b:26379,c:26379/mymaster`. If this variable is not set, `REDIS_URL` is read.",
+        ),
+    ] = "redis://127.0.0.1:6379/0"
     redis_address_map: Annotated[
         str,
         helps(
-            "Where servers are reached that name themselves otherwise.", example="10.0.0.5:6379=redis-1.example:6379"
+            "Addresses to use instead of those that sentinels and cluster nodes announce.",
+            example="10.0.0.5:6379=redis-1.example:6379",
+            more="Each entry is `ANNOUNCED=REACHABLE`. Separate several with commas. An entry without a port holds for "
+            "every port.",
         ),
     ] = ""
     key_prefix: Annotated[
         str,
         msgspec.Meta(pattern=r"^[a-z0-9_-]{1,32}\Z", description="1 to 32 of a-z, 0-9, - and _", examples=["staging"]),
-        helps("Tells installations on one server apart."),
+        helps(
+            "Prefix of all keys in Redis; tells installations on one server apart.",
+            example="staging",
+            more="It has 1 to 32 characters of `a-z`, `0-9`, `-` and `_`.",
+        ),
     ] = "wc"
     log_replicas: Annotated[
-        int, msgspec.Meta(ge=0, le=16), helps("Replicas that must have what is acknowledged before it is.")
+        int,
+        msgspec.Meta(ge=0, le=16),
+        helps(
+            "Redis replicas that must have a write before it is acknowledged.",
+            more="With `0`, a write is acknowledged as soon as the server itself has it.",
+        ),
     ] = 0
 
 
@@ -108,16 +135,27 @@ class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     otlp_endpoint: Annotated[
         HttpUrl | None,
-        helps("Where traces and metrics are sent by OTLP.", example="http://127.0.0.1:4318", secret=True),
+        helps(
+            "URL of the collector that traces and metrics are sent to, by OTLP over HTTP.",
+            example="http://127.0.0.1:4318",
+            secret=True,
+            more="The variables of OpenTelemetry (`OTEL_…`) are read too. Where both are set, this one wins.",
+        ),
     ] = None
     trace_sample: Annotated[
         Annotated[float, msgspec.Meta(ge=0, le=1)] | None,
-        helps("Share of the traces that begin here which are recorded, 0 to 1; unset: all.", example="0.1"),
+        helps(
+            "Share of new traces that are recorded, 0 to 1; unset: all.",
+            example="0.1",
+            more="If it is unset, `OTEL_TRACES_SAMPLER` decides. A trace that a client began follows the client's own "
+            "decision.",
+        ),
     ] = None  # 1, unless OTEL_TRACES_SAMPLER says else
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], helps("From which level on lines are written.")
+        Literal["debug", "info", "warning", "error"],
+        helps("Lowest level of log lines that are written.", more="Under `waterclock dev` it is at least `info`."),
     ] = "info"
-    log_format: Annotated[Literal["text", "json"], helps("How lines are written.")] = "text"
+    log_format: Annotated[Literal["text", "json"], helps("Format of log lines.")] = "text"
 
 
 def read(kind: type[T], environment: Mapping[str, str]) -> T:

@@ -19,23 +19,39 @@ ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`jwt_jwks`: a URL, or a file."""
 
-    jwt_issuer: Annotated[str | None, helps("Whose tokens are taken.", example="https://login.example/ops")] = None
-    jwt_audience: Annotated[str | None, helps("For whom tokens must be made out.", example="waterclock")] = None
+    jwt_issuer: Annotated[
+        str | None,
+        helps(
+            "Issuer (iss) of tokens that are accepted.",
+            example="https://login.example/ops",
+            more="Exactly as the tokens have it.",
+        ),
+    ] = None
+    jwt_audience: Annotated[
+        str | None,
+        helps("Audience (aud) that tokens must have.", example="waterclock", more="Required where an issuer is set."),
+    ] = None
     jwt_jwks: Annotated[
         Annotated[str, reading(url_or_file)] | None,
         helps(
-            "URL or file of the issuer's keys; unset: the issuer tells it.",
+            "URL or file of the issuer's key set (JWKS); unset: by OpenID Connect Discovery.",
             example="https://login.example/ops/keys",
             secret=True,
         ),
     ] = None
-    jwt_algorithms: Annotated[tuple[str, ...], helps("Algorithms of signatures, asymmetric ones only.")] = (
+    jwt_algorithms: Annotated[
+        tuple[str, ...],
+        helps(
+            "Signature algorithms that are accepted, asymmetric ones only.",
+            more=f"Any of {', '.join(f'`{one}`' for one in ASYMMETRIC)}.",
+        ),
+    ] = (
         "RS256",
         "ES256",
         "EdDSA",
     )
-    jwt_scope_claim: Annotated[str, helps("The claim that holds the scopes.")] = "scope"
-    jwt_leeway: Annotated[float, msgspec.Meta(ge=0, le=300), helps("Seconds that clocks may be off.")] = 30
+    jwt_scope_claim: Annotated[str, helps("Claim that holds the scopes.")] = "scope"
+    jwt_leeway: Annotated[float, msgspec.Meta(ge=0, le=300), helps("Seconds by which clocks may differ.")] = 30
 
 
 def tokens_of(settings: TokenSettings, clock: Clock) -> Tokens | None:

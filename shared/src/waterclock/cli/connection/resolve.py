@@ -16,7 +16,7 @@ from waterclock.cli.connection import contexts
 from waterclock.cli.connection.contexts import ContextError
 from waterclock.cli.connection.options import CONTEXT, KEY_FILE, URL, chosen
 from waterclock.client.exchange import api_root
-from waterclock.kit.settings import FILE, PREFIX, SettingsError, given, reading, text_of_file
+from waterclock.kit.settings import FILE, PREFIX, SettingsError, given, helps, reading, text_of_file
 
 
 def key_text(text: str) -> str:
@@ -44,9 +44,23 @@ def url_text(text: str) -> str:
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    api_url: Annotated[str, reading(api_root)] = "http://127.0.0.1:8080"
-    api_key: Annotated[str, reading(key_text)] | None = None
-    context: str | None = None
+    api_url: Annotated[
+        str,
+        reading(api_root),
+        helps("URL of the API.", example="https://waterclock.example", more="`--url` overrides it."),
+    ] = "http://127.0.0.1:8080"
+    api_key: Annotated[
+        Annotated[str, reading(key_text)] | None,
+        helps("API key or token to authenticate with.", secret=True, more="`--api-key-file` overrides it."),
+    ] = None
+    context: Annotated[
+        str | None,
+        helps(
+            "Context that names the URL and the key; unset: the one in use.",
+            example="staging",
+            more="`--context` overrides it. It cannot be combined with `WATERCLOCK_API_URL`.",
+        ),
+    ] = None
 
 
 DEFAULT = ClientSettings()
