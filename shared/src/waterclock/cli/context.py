@@ -13,10 +13,11 @@ from click.shell_completion import CompletionItem
 
 from waterclock.cli.connection import contexts
 from waterclock.cli.connection.contexts import Context, ContextError
-from waterclock.cli.connection.resolve import key_text, resolve, url_text
+from waterclock.cli.connection.resolve import resolve, url_text
 from waterclock.cli.output import complain, put_json, say
 from waterclock.cli.tables import Part, facts, table
 from waterclock.cli.terminal import NotAsked, json_option
+from waterclock.client.environment import key_text
 from waterclock.kit.settings import SettingsError, text_of_file
 
 P = ParamSpec("P")

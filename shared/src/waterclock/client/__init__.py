@@ -1,4 +1,4 @@
-"""The typed Python client of the API, sync and async: `Client`, `AsyncClient`, and the endpoints that both call."""
+"""The typed Python client of the API: `Client` and `AsyncClient`, what they call, and runs in one line."""
 
 import warnings
 
@@ -7,7 +7,9 @@ from waterclock.client.errors import ApiError, Refused, Unreachable, Unreadable
 from waterclock.client.http import AsyncClient, Client
 from waterclock.client.models import Page
 from waterclock.client.request import Call, Stream
+from waterclock.client.shortcuts import enqueue, trigger
 from waterclock.client.sse import Event
+from waterclock.kit.settings import SettingsError
 
 __all__ = [
     "ApiError",
@@ -17,11 +19,14 @@ __all__ = [
     "Event",
     "Page",
     "Refused",
+    "SettingsError",
     "Stream",
     "Unreachable",
     "Unreadable",
     "endpoints",
+    "enqueue",
     "errors",
+    "trigger",
 ]
 
 _RENAMED = {"calls": endpoints, "problems": errors}

@@ -9,11 +9,20 @@ It is long: one function for each route.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from waterclock.client import models
 from waterclock.client.models import Page
-from waterclock.client.request import Body, Call, Named, Stream, members, several
+from waterclock.client.request import (
+    Body,
+    Call,
+    CommonRunOptions,
+    CommonTriggerOptions,
+    Named,
+    Stream,
+    members,
+    several,
+)
 from waterclock.model.definition import Definition
 from waterclock.model.words import STATUS, code_of
 
@@ -140,6 +149,13 @@ def trigger_job(
     return Call(method="POST", path=path, kind=models.Asked, body=body, keyed=True, key=key)
 
 
+def triggered(
+    job: str, params: Body | None, *, idempotency_key: str | None = None, **more: Unpack[CommonTriggerOptions]
+) -> Call[models.Asked]:
+    """What `Client.trigger` sends."""
+    return trigger_job(job, params=params, key=idempotency_key, **more)
+
+
 def explain(
     job: str,
     *,
@@ -252,6 +268,22 @@ def request_run(target: str, *, key: str | None = None, allow_unknown: bool = Fa
     query = {"allowUnknownExecutor": "true" if allow_unknown else None}
     body = {"invokeTarget": target} | more
     return Call(method="POST", path=("runs",), kind=models.Asked, query=query, body=body, keyed=True, key=key)
+
+
+def enqueued(
+    executor: str,
+    params: Body | None,
+    *,
+    idempotency_key: str | None = None,
+    allow_unknown: bool = False,
+    run_at: str | None = None,
+    **more: Unpack[CommonRunOptions],
+) -> Call[models.Asked]:
+    """What `Client.enqueue` sends."""
+    if unknown := more.keys() - CommonRunOptions.__annotations__:
+        raise TypeError(f"enqueue() has no option {min(unknown)!r}: parameters of the executor go into a mapping")
+    body = {"params": params, "runAt": run_at} | more
+    return request_run(executor, key=idempotency_key, allow_unknown=allow_unknown, **body)
 
 
 def cancel_run(run_id: str, *, key: str | None = None) -> Call[models.Asked]:

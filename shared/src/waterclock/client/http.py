@@ -1,4 +1,4 @@
-"""The two clients: what `talks` and `events` want done, done with httpx.
+"""The two clients: what `exchange` and `sse` want done, done with httpx.
 
 It is long: the same client twice, sync and async, beside each other to be compared.
 """
@@ -11,11 +11,12 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
 from waterclock.client import endpoints
+from waterclock.client.environment import caller_settings
 from waterclock.client.errors import Closed, Forbidden, Refused, Unauthenticated, Unreachable, refusal
 from waterclock.client.exchange import (
     Pause,
@@ -30,7 +31,7 @@ from waterclock.client.exchange import (
     named_by_id,
 )
 from waterclock.client.models import Condition, Page, Run
-from waterclock.client.request import Call, Stream
+from waterclock.client.request import Body, Call, RunOptions, Stream, TriggerOptions
 from waterclock.client.sse import SILENCE, Event, Follower
 from waterclock.kit.addresses import uses_proxies
 from waterclock.kit.ca_certificates import authorities
@@ -64,6 +65,16 @@ class Client:
         self._patience = patience
         self._http = httpx.Client(**_options(self.url, key, timeout, proxies=proxies))
 
+    @classmethod
+    def from_environment(cls, *, timeout: float = TIMEOUT, patience: float = PATIENCE, proxies: bool = False) -> Self:
+        """A client of the API that `WATERCLOCK_API_URL` and `WATERCLOCK_API_KEY` name, or the files of `…_FILE`.
+
+        Raises:
+            SettingsError: one of them is wrong.
+        """
+        found = caller_settings()
+        return cls(found.api_url, key=found.api_key, timeout=timeout, patience=patience, proxies=proxies)
+
     def __enter__(self) -> Self:
         return self
 
@@ -79,6 +90,22 @@ class Client:
             ApiError: it was refused, or no answer came.
         """
         return decode(self.fetch(call), call.kind)
+
+    def trigger(self, job: str, params: Body | None = None, **options: Unpack[TriggerOptions]) -> str:
+        """Request a run of a job, named by `group/name` or id; the id of the run.
+
+        Raises:
+            ApiError: it was refused, or no answer came.
+        """
+        return self.send(endpoints.triggered(job, params, **options)).run_id
+
+    def enqueue(self, executor: str, params: Body | None = None, **options: Unpack[RunOptions]) -> str:
+        """Request a run of an executor, without a job; the id of the run.
+
+        Raises:
+            ApiError: it was refused, or no answer came.
+        """
+        return self.send(endpoints.enqueued(executor, params, **options)).run_id
 
     def fetch(self, call: Call[Any]) -> bytes:
         """As `send`, the answer's bytes as they came."""
@@ -191,6 +218,12 @@ class AsyncClient:
         self._patience = patience
         self._http = httpx.AsyncClient(**_options(self.url, key, timeout, proxies=proxies))
 
+    @classmethod
+    def from_environment(cls, *, timeout: float = TIMEOUT, patience: float = PATIENCE, proxies: bool = False) -> Self:
+        """As `Client.from_environment`."""
+        found = caller_settings()
+        return cls(found.api_url, key=found.api_key, timeout=timeout, patience=patience, proxies=proxies)
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -205,6 +238,14 @@ class AsyncClient:
     async def send(self, call: Call[T]) -> T:
         """As `Client.send`."""
         return decode(await self.fetch(call), call.kind)
+
+    async def trigger(self, job: str, params: Body | None = None, **options: Unpack[TriggerOptions]) -> str:
+        """As `Client.trigger`."""
+        return (await self.send(endpoints.triggered(job, params, **options))).run_id
+
+    async def enqueue(self, executor: str, params: Body | None = None, **options: Unpack[RunOptions]) -> str:
+        """As `Client.enqueue`."""
+        return (await self.send(endpoints.enqueued(executor, params, **options))).run_id
 
     async def fetch(self, call: Call[Any]) -> bytes:
         """As `Client.fetch`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 import msgspec
 
@@ -17,6 +17,39 @@ class Named(str):
     """A job, by `group/name` or id."""
 
     __slots__ = ()
+
+
+class CommonTriggerOptions(TypedDict, total=False):
+    """Of a run of a job; of `delay` (seconds) and `run_at` (RFC 3339) at most one."""
+
+    queue: str | None
+    delay: float | str | None
+    run_at: str | None
+    overlap_policy: str | None
+    reason: str | None
+
+
+class TriggerOptions(CommonTriggerOptions, total=False):
+    idempotency_key: str | None
+
+
+class CommonRunOptions(TypedDict, total=False):
+    """Of a run without a job."""
+
+    queue: str | None
+    delay: float | str | None
+    timeout: float | str | None
+    retry: Body | None
+    labels: Mapping[str, str] | None
+    reason: str | None
+
+
+class RunOptions(CommonRunOptions, total=False):
+    """Of `delay` (seconds) and `run_at` (RFC 3339) at most one."""
+
+    run_at: str | None
+    allow_unknown: bool
+    idempotency_key: str | None
 
 
 class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -15,20 +15,9 @@ import msgspec
 from waterclock.cli.connection import contexts
 from waterclock.cli.connection.contexts import ContextError
 from waterclock.cli.connection.options import CONTEXT, KEY_FILE, URL, chosen
+from waterclock.client.environment import CallerSettings, key_text
 from waterclock.client.exchange import api_root
-from waterclock.kit.settings import FILE, PREFIX, SettingsError, given, helps, reading, text_of_file
-
-
-def key_text(text: str) -> str:
-    """
-    Raises:
-        ValueError: no header can hold it; no part of it is repeated.
-    """
-    for place, sign in enumerate(text):
-        if not "!" <= sign <= "~":
-            what = "a blank" if sign.isspace() else "a character that is not ASCII" if sign > "~" else "a control"
-            raise ValueError(f"holds {what} as character {place + 1} of {len(text)}: a key or token is one word")
-    return text
+from waterclock.kit.settings import FILE, PREFIX, SettingsError, given, helps, text_of_file
 
 
 def url_text(text: str) -> str:
@@ -43,16 +32,7 @@ def url_text(text: str) -> str:
     return root
 
 
-class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    api_url: Annotated[
-        str,
-        reading(api_root),
-        helps("URL of the API.", example="https://waterclock.example", more="`--url` overrides it."),
-    ] = "http://127.0.0.1:8080"
-    api_key: Annotated[
-        Annotated[str, reading(key_text)] | None,
-        helps("API key or token to authenticate with.", secret=True, more="`--api-key-file` overrides it."),
-    ] = None
+class ClientSettings(CallerSettings, frozen=True, kw_only=True):
     context: Annotated[
         str | None,
         helps(
