@@ -31,6 +31,7 @@ SAID = {
     "docs/coming-from/quartz.md": ("refused", "from Monday to Friday"),
     "docs/explanation/ledger.md": ('"after":"', '"fate":"fired"', '"reason":"hour"', '"ok":true'),
     "docs/explanation/misfires.md": ('"instants":3,"fired":1,"skipped":0,"coalesced":2',),
+    "docs/how-to/call-from-python.md": ("mail for order A-17", "succeeded"),
 }
 """What is looked for in what they say, page by page."""
 
