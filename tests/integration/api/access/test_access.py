@@ -32,7 +32,7 @@ from waterclock_api.http.route import Spec
 from waterclock_api.operator.diagnostics.checks import of_api
 
 OPEN = {"/livez", "/readyz", "/schema/openapi.json", "/schema/asyncapi.json"}
-ASSETS = ("/", "/page.css", "/page.js", "/problems")
+ASSETS = ("/", "/api", "/page.css", "/page.js", "/problems", "/swagger-ui-5.35.0.css", "/swagger-ui-5.35.0.js")
 WRONG = "wck_" + "0" * 12 + "_" + "0" * 52
 
 

@@ -111,6 +111,14 @@ def test_descriptions_name_members_as_they_are_written() -> None:
         assert {word for word in snakes if f'"{word}"' not in text} == set(), "that are neither members nor values"
 
 
+def test_every_tag_is_described_once_and_used() -> None:
+    document = openapi.document(ROUTES)
+    used = {tag for operations in document["paths"].values() for each in operations.values() for tag in each["tags"]}
+    described = [tag["name"] for tag in document["tags"]]
+    assert set(described) == used
+    assert len(described) == len(used)
+
+
 async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
     async with rig() as api:
         page = await api.http.get("/")
@@ -119,10 +127,20 @@ async def test_the_page_and_all_it_needs_come_from_here(rig: MakeRig) -> None:
         assert 'rel="icon" href="data:' in page.text
         assert "img-src data:" in page.headers["content-security-policy"]  # what it refers to it may load
         assets = re.findall(r'(?:href|src)="([a-z][^":]+)"', page.text)
-        assert set(assets) == {"page.css", "page.js", "schema/openapi.json", "schema/asyncapi.json", "problems"}
+        vendored = {"swagger-ui-5.35.0.css", "swagger-ui-5.35.0.js"}
+        ours = {"page.css", "page.js", "schema/openapi.json", "schema/asyncapi.json", "problems"}
+        assert set(assets) == ours | vendored
+        assert (await api.http.get("/api")).content == page.content
         for asset in assets:
             answer = await api.http.get(f"/{asset}")
             assert answer.status_code == 200
+            if asset in vendored:
+                assert "immutable" in answer.headers["cache-control"]
+                assert answer.headers["content-encoding"] == "gzip"
+                plain = await api.http.get(f"/{asset}", headers={"Accept-Encoding": "identity"})
+                assert "content-encoding" not in plain.headers
+                assert plain.content == answer.content
+                continue
             assert "//" not in re.sub(r"^\s*//.*", "", answer.text, flags=re.MULTILINE)
 
 

@@ -62,6 +62,18 @@ _EVENTS = (
     "Events as they happen. `gap` stands where something is missing; `closed`, with a `reason`, is the last one if the "
     "credential that the stream was opened with has ended"
 )
+_TAGS = {
+    "jobs": "Create, change, trigger and backfill jobs; explain what became of each scheduled time.",
+    "runs": "Read, start, cancel and retry runs; read and follow their logs.",
+    "schedules": "Preview a schedule before a job uses it.",
+    "queues": "Read, pause and resume queues.",
+    "workers": "See workers, and drain one.",
+    "executors": "The executors that workers have announced, with their parameters.",
+    "events": "Read events, and follow them live.",
+    "ledger": "Prove that every scheduled time has exactly one outcome.",
+    "dropped": "What repairs of the event log have dropped.",
+    "process": "Health and metrics of this API process.",
+}
 _BEARER = "bearer"
 _SCHEME = {
     "type": "http",
@@ -89,10 +101,11 @@ def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str
         "info": {
             "title": "Waterclock",
             "version": version("waterclock-api"),
-            "description": "An event-sourced job scheduler and runner. Every instant is accounted for.",
+            "description": "An event-sourced job scheduler. Every scheduled time has exactly one recorded outcome.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": prefix or "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": components, "securitySchemes": {_BEARER: _SCHEME}},
     }

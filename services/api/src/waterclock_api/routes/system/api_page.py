@@ -1,7 +1,9 @@
-"""The API page at `/` and the OpenAPI document it is drawn from. Every asset is served from here."""
+"""The API reference at `/` and `/api`: Swagger UI over our OpenAPI document. Every asset is served from here."""
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -21,6 +23,9 @@ from waterclock_api.http.route import AnyRequest, Spec
 
 Draw = Callable[[tuple[HTTPRouteHandler, ...], str], dict[str, Any]]
 HTML = b"text/html; charset=utf-8"
+CSS = b"text/css; charset=utf-8"
+JAVASCRIPT = b"text/javascript; charset=utf-8"
+VENDORED = "5.35.0"  # of swagger-ui-dist, in assets/swagger-ui; the paths hold it, so browsers may keep the files
 _SAFE = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -47,7 +52,7 @@ def page_handlers(routes: tuple[HTTPRouteHandler, ...]) -> tuple[HTTPRouteHandle
     async def asyncapi_document(request: AnyRequest) -> Answer:
         return Answer(drawn(asyncapi.document, prefix_of(request)), headers={"Cache-Control": "no-cache"})
 
-    return (openapi_document, asyncapi_document, _asset("/", "page.html", HTML), _problems(), *_ASSETS)
+    return (openapi_document, asyncapi_document, _problems(), *_ASSETS)
 
 
 def _problems() -> HTTPRouteHandler:
@@ -78,14 +83,36 @@ def _marked(text: str) -> str:
 def _asset(path: str, name: str, kind: bytes) -> HTTPRouteHandler:
     body = (files("waterclock_api") / "assets" / name).read_bytes()
 
-    @get(path, name=name, scope="open")
+    @get(path, name=path, scope="open")
     async def asset(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001
         return Answer(body, headers=_SAFE, kind=kind)
 
     return asset
 
 
+def _vendored(path: str, name: str, kind: bytes) -> HTTPRouteHandler:
+    """A large file of others: compressed for who takes that, and kept by browsers for a year."""
+    kept = {**_SAFE, "Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+
+    @lru_cache(maxsize=2)
+    def body(*, compressed: bool) -> bytes:
+        plain = (files("waterclock_api") / "assets" / "swagger-ui" / name).read_bytes()
+        return gzip.compress(plain, mtime=0) if compressed else plain
+
+    @get(path, name=name, scope="open")
+    async def vendored(request: AnyRequest) -> Answer:
+        compressed = "gzip" in request.headers.get("accept-encoding", "")
+        coding = {"Content-Encoding": "gzip"} if compressed else {}
+        return Answer(await asyncio.to_thread(body, compressed=compressed), headers={**kept, **coding}, kind=kind)
+
+    return vendored
+
+
 _ASSETS = (
-    _asset("/page.css", "page.css", b"text/css; charset=utf-8"),
-    _asset("/page.js", "page.js", b"text/javascript; charset=utf-8"),
+    _asset("/", "page.html", HTML),
+    _asset("/api", "page.html", HTML),
+    _asset("/page.css", "page.css", CSS),
+    _asset("/page.js", "page.js", JAVASCRIPT),
+    _vendored(f"/swagger-ui-{VENDORED}.css", "swagger-ui.css", CSS),
+    _vendored(f"/swagger-ui-{VENDORED}.js", "swagger-ui-bundle.js", JAVASCRIPT),
 )
