@@ -13,7 +13,6 @@ from tests.support.repository import ROOT
 
 STAGES = ("dev", "operator", "project")
 YET = {
-    "docs/architecture.md",
     "docs/explanation/failover.md",
     "docs/how-to/gateway.md",
     "docs/how-to/install.md",
