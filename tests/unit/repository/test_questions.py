@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TypedDict
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.support.repository import DOCS, GOLDEN
 
-Question = TypedDict("Question", {"ask": str, "page": str, "heading": str, "from": str})
+Question = dict[str, Any]
 QUESTIONS: list[Question] = yaml.safe_load((GOLDEN / "questions.yaml").read_text())
 SOURCE = re.compile(r"first-week|[\w.-]+/[\w.-]+#\d+")
 
@@ -23,7 +23,9 @@ def headings(page: str) -> set[str]:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one["ask"])
 def test_a_question_is_answered_where_it_says(question: Question) -> None:
-    assert question["heading"] in headings(question["page"])
+    found, heading = headings(question["page"]), question.get("heading")
+    assert found
+    assert heading is None or heading in found
     assert SOURCE.fullmatch(question["from"])
 
 
