@@ -286,12 +286,12 @@ def _legend(marks: Sequence[Mark], height: int) -> list[str]:
 
 def main(*options: str) -> int:
     drawn = {PICTURES / f"{name}.svg": draw(name) for name in DRAWN}
-    stale = [file for file, text in drawn.items() if not file.is_file() or file.read_text() != text]
+    stale = [file for file, text in drawn.items() if not file.is_file() or file.read_text("utf-8") != text]
     for file in stale:
         if "--check" in options:
             print(f"{file.name} is out of date: run `python deploy/docs/timelines.py`")
         else:
-            file.write_text(drawn[file])
+            file.write_text(drawn[file], "utf-8")
     return 1 if stale and "--check" in options else 0
 
 
