@@ -24,18 +24,20 @@ from waterclock_dev.servers.server import ServerError
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".waterclock"),
     show_default=True,
-    help="Folder of the servers' data.",
+    help="Folder for the data of the servers.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Of the API; 0 for any free one.")
-@click.option("--executors", "names", multiple=True, metavar="MODULE|PATH", help="Load executors; may be repeated.")
-@click.option("--workers", type=click.IntRange(1, 32), default=1, help="Worker processes.")
-@click.option("--schedulers", type=click.IntRange(1, 32), default=1, help="Scheduler processes.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Port of the API; 0: any free port.")
+@click.option(
+    "--executors", "names", multiple=True, metavar="MODULE|PATH", help="Module or .py file of executors; repeatable."
+)
+@click.option("--workers", type=click.IntRange(1, 32), default=1, help="Number of workers.")
+@click.option("--schedulers", type=click.IntRange(1, 32), default=1, help="Number of schedulers.")
 @click.option(
     "--reload",
     is_flag=True,
     help="Restart workers when the code of executors changes.",
 )
-@click.option("--no-demo", is_flag=True, help="Leave an empty store empty.")
+@click.option("--no-demo", is_flag=True, help="Create no demo jobs in a new installation.")
 def dev(
     data_dir: Path, port: int, names: tuple[str, ...], workers: int, schedulers: int, reload: bool, no_demo: bool
 ) -> None:
@@ -80,7 +82,7 @@ def dev(
 
 @click.command(short_help="Run a demo of half a minute, and clean up.")
 def demo() -> None:
-    """Show it all in half a minute, on servers of its own in a temporary folder; leave nothing behind."""
+    """Run a demo of half a minute, on servers of its own in a temporary folder, and clean up."""
 
     async def run(stop: asyncio.Event) -> None:
         if not await show(os.environ, Screen(sys.stdout), stop):

@@ -12,7 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the completion script for SHELL: eval "$(waterclock completion bash)" in its start-up file."""
+    """Print the completion script for SHELL. In its start-up file: eval "$(waterclock completion bash)"."""
     kind = get_completion_class(shell)
     assert kind is not None
     main = ctx.find_root().command

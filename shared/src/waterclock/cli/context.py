@@ -60,17 +60,19 @@ def context() -> None:
     """Contexts: add, list, use, show, remove."""
 
 
-@context.command(short_help="Keep URL and key of an API under a name.")
+@context.command(short_help="Store the URL and the key of an API under a name.")
 @click.argument("name", metavar="NAME")
-@click.option("--url", required=True, callback=_url, help="The API, such as https://waterclock.example.")
-@click.option("--api-key-file", "path", type=click.Path(dir_okay=False), metavar="FILE", help="Copy the key from here.")
-@click.option("--no-key", is_flag=True, help="It is asked without a key, or with that of WATERCLOCK_API_KEY.")
-@click.option("--replace", is_flag=True, help="Also if there is one of the name.")
+@click.option("--url", required=True, callback=_url, help="URL of the API, such as https://waterclock.example.")
+@click.option(
+    "--api-key-file", "path", type=click.Path(dir_okay=False), metavar="FILE", help="File to copy the key from."
+)
+@click.option("--no-key", is_flag=True, help="Store no key; WATERCLOCK_API_KEY is used if it is set.")
+@click.option("--replace", is_flag=True, help="Overwrite a context of this name.")
 @_local
 def add(name: str, url: str, path: str | None, *, no_key: bool, replace: bool) -> None:
-    """Keep URL and key of an API under a name. Without --api-key-file the key is asked for, or read from a pipe.
+    """Store the URL and the key of an API under a name. Without --api-key-file it asks for the key, or reads a pipe.
 
-    They are kept in your folder for configuration, for nobody else to read. The key is a key of the API or a token.
+    They are stored in your configuration folder, readable only by you. The key is an API key or a token.
     """
     if no_key and path is not None:
         raise click.UsageError("--api-key-file and --no-key: give one of them")
@@ -129,23 +131,23 @@ def _table(found: list[dict[str, Any]]) -> Iterator[Part]:
     yield table((" ", "context", "url", "key", "flaw"), rows, wraps={"flaw"})
 
 
-@context.command(short_help="Have all verbs ask an API by its context.")
+@context.command(short_help="Use a context in all commands.")
 @click.argument("name", metavar="[NAME]", type=_Name(), required=False)
-@click.option("--none", "nothing", is_flag=True, help="Use none any more.")
+@click.option("--none", "nothing", is_flag=True, help="Use no context.")
 @_local
 def use(name: str | None, *, nothing: bool) -> None:
-    """Have all verbs ask NAME, unless an option or a variable says otherwise."""
+    """Use the context NAME in all commands, unless an option or a variable says otherwise."""
     if nothing == (name is not None):
         raise click.UsageError("name one context, or --none")
     contexts.use(name)
 
 
-@context.command(short_help="Show a context, or what verbs ask now.")
+@context.command(short_help="Show a context, or what commands use now.")
 @click.argument("name", metavar="[NAME]", type=_Name(), required=False)
 @json_option
 @_local
 def show(name: str | None, *, as_json: bool) -> None:
-    """Show a context, or which API verbs ask now and what says so; never a key."""
+    """Show a context, or without NAME the URL that commands use now and where it comes from. Keys are not shown."""
     if name is not None:
         found = contexts.load(name)
         told: dict[str, Any] = {"name": name, "url": found.url, "hasKey": found.key is not None}
@@ -160,9 +162,9 @@ def show(name: str | None, *, as_json: bool) -> None:
         say([facts(told)])
 
 
-@context.command(short_help="Forget a context and its key.")
+@context.command(short_help="Remove a context.")
 @_name
 @_local
 def remove(name: str) -> None:
-    """Forget a context and its key. The key itself goes on: `waterclock key revoke` ends it."""
+    """Remove a context. Its key stays valid: `waterclock key revoke` revokes it."""
     contexts.remove(name)

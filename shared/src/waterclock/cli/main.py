@@ -170,7 +170,7 @@ def _lacking(verb: str, module: str) -> click.Command:
 @connection_options
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Waterclock: an event-sourced job scheduler and runner. Every instant is accounted for."""
+    """Waterclock: an event-sourced job scheduler and runner."""
     given, verb = chosen(), ctx.invoked_subcommand
     if given and verb in ASK_NO_API:
         raise click.UsageError(f"`waterclock {verb}` asks no API: leave {' and '.join(given)} out")

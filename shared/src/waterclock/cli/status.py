@@ -28,22 +28,22 @@ def _since(ctx: click.Context, param: click.Parameter, text: str) -> str:
     return text
 
 
-@click.command(short_help="Say whether the clock runs, by the API alone.")
+@click.command(short_help="Say whether scheduling and execution are healthy.")
 @click.option(
     "--since",
     metavar="SPAN",
     default=LATELY,
     show_default=True,
     callback=_since,
-    help="Tell of failed runs requested within.",
+    help="List failed runs requested within this time.",
 )
 @json_option
 @times
 @connection_options
 def status(*, since: str, as_json: bool) -> None:
-    """Say whether what is due is decided and started; exit code 0: it is, 1: it is not, 2: the API does not say.
+    """Say whether scheduled times are decided and runs are started. Exit code 0: yes, 1: no, 2: no answer from the API.
 
-    Runs that failed are told, and leave the code as it is. Takes the scope `list`.
+    Failed runs are listed and do not change the exit code. It needs the scope `list`.
     """
     own = connected()
     with client_of(own, timeout=TIMEOUT, patience=0) as client, told_apart(own):

@@ -162,14 +162,20 @@ def more(page: Page[Any]) -> Iterable[str]:
         yield f"More results: add --cursor {page.next_cursor}"
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")
-limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON response.")
+limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most items.")
 cursor_option = click.option("--cursor", help="Cursor from the previous page.")
-reason_option = click.option("--reason", help="Why; kept in the log.")
-param_option = click.option("--param", "given", metavar="NAME=VALUE", multiple=True, help="A parameter; repeatable.")
-params_option = click.option("--params", "whole", metavar="JSON", help="All parameters, as a JSON object.")
-unknown_option = click.option("--allow-unknown", is_flag=True, help="Also an executor that no worker ever announced.")
-delay_option = click.option("--delay", metavar="DURATION", help="How long after now: seconds, 1h30m, or ISO 8601.")
-wait_option = click.option("--wait", is_flag=True, help="Wait for its end; exit code 1 if it does not succeed.")
-follow_option = click.option("--follow", is_flag=True, help="Follow it to its end; exit code 1 if it does not succeed.")
-version_option = click.option("--version", type=int, help="Only if the job still has this version.")
+reason_option = click.option("--reason", help="Reason; stored in the event.")
+param_option = click.option(
+    "--param", "given", metavar="NAME=VALUE", multiple=True, help="Parameter of the executor; repeatable."
+)
+params_option = click.option("--params", "whole", metavar="JSON", help="All parameters as a JSON object.")
+unknown_option = click.option(
+    "--allow-unknown", is_flag=True, help="Accept an executor that no worker has ever announced."
+)
+delay_option = click.option("--delay", metavar="DURATION", help="Start after this time: seconds, 1h30m, or ISO 8601.")
+wait_option = click.option("--wait", is_flag=True, help="Wait until the run ends; exit code 1 if it does not succeed.")
+follow_option = click.option(
+    "--follow", is_flag=True, help="Follow the run until it ends; exit code 1 if it does not succeed."
+)
+version_option = click.option("--version", type=int, help="Only if the job has this version.")

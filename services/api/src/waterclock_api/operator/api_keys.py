@@ -63,14 +63,16 @@ class _Reason(click.ParamType[str]):
 
 
 _RATE = click.FloatRange(min=0, min_open=True, max=FASTEST)
-_name = click.option("--name", required=True, type=_Name(), help="Who will call; events name it key:<name>.")
-_expires = click.option("--expires", type=_Age(), help="Good for so long, such as 90d, 12h or 30m; else for ever.")
-_reason = click.option("--reason", type=_Reason(), help="Why; kept in its history.")
+_name = click.option("--name", required=True, type=_Name(), help="Name of the caller; events show it as key:<name>.")
+_expires = click.option(
+    "--expires", type=_Age(), help="Lifetime, such as 90d, 12h or 30m; by default it does not expire."
+)
+_reason = click.option("--reason", type=_Reason(), help="Reason; stored in the history of the key.")
 
 
 @click.group(short_help="API keys: create, list, rotate, revoke.")
 def key() -> None:
-    """Make, list, rotate and revoke the keys of the API, and tell what was done with them."""
+    """Create, list, rotate and revoke API keys, and show their history."""
 
 
 @key.command()
@@ -78,10 +80,12 @@ def key() -> None:
 @click.option(
     "--preset",
     type=click.Choice(tuple(PRESETS)),
-    help="viewer: reads all; operator: runs, cancels, enables and disables, too; admin: everything.",
+    help="Scopes by role. viewer: read; operator: also run, cancel, enable and disable; admin: everything.",
 )
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="Beside the preset; may be repeated.")
-@click.option("--rate", type=_RATE, help="Requests a second, of each API process; else as WATERCLOCK_RATE_LIMIT says.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="Scope, in addition to the preset; repeatable."
+)
+@click.option("--rate", type=_RATE, help="Requests a second, at each API process; by default WATERCLOCK_RATE_LIMIT.")
 @_expires
 @_reason
 def create(
@@ -92,7 +96,7 @@ def create(
     expires: timedelta | None,
     reason: str | None,
 ) -> None:
-    """Make a key and show it, this once: only its hash is stored. The API knows it within 2 seconds."""
+    """Create an API key and print it once: only its hash is stored. The API accepts it within 2 seconds."""
     wanted = (*(() if preset is None else PRESETS[preset]), *scopes)
     if not wanted:
         raise click.UsageError("say what it may do: --preset viewer, operator or admin, or --scope")
@@ -105,7 +109,7 @@ def create(
 
 @key.command(name="list")
 def list_keys() -> None:
-    """List all keys that there ever were, oldest first."""
+    """List all keys, also expired and revoked ones, oldest first."""
 
     async def work(connection: Connection) -> None:
         say(told(await api_keys.all_keys(connection), SystemClock().now_ms()))
@@ -113,10 +117,10 @@ def list_keys() -> None:
     _run(work)
 
 
-@key.command(short_help="Tell what was done with keys, by whom and why.")
+@key.command(short_help="Show the history of keys: who did what, and why.")
 @click.argument("which", required=False)
 def history(which: str | None) -> None:
-    """Tell what was done with keys, oldest first, by whom and why: with all, or with those of an id or a name."""
+    """Show the history of keys, oldest first: who did what, and why. WHICH is an id or a name; by default all keys."""
 
     async def work(connection: Connection) -> None:
         found = await api_keys.changes(connection, which)
@@ -131,7 +135,7 @@ def history(which: str | None) -> None:
 @click.argument("which")
 @_reason
 def revoke(which: str, reason: str | None) -> None:
-    """End a key at once, by its id, or all keys of a name."""
+    """Revoke a key by its id, or all keys of a name."""
 
     async def work(connection: Connection) -> None:
         ended = await api_keys.revoke(connection, which)
@@ -142,13 +146,13 @@ def revoke(which: str, reason: str | None) -> None:
     _change("revoke", reason, work)
 
 
-@key.command(short_help="Make the successor of a key.")
+@key.command(short_help="Replace a key by a new one.")
 @_name
-@click.option("--overlap", type=_Age(), default="24h", show_default=True, help="The keys before are good for so long.")
+@click.option("--overlap", type=_Age(), default="24h", show_default=True, help="How long the older keys stay valid.")
 @_expires
 @_reason
 def rotate(name: str, overlap: timedelta, expires: timedelta | None, reason: str | None) -> None:
-    """Make another key of a name, with scopes and rate of its last, and let those before go on for a while only."""
+    """Create a new key with the name, scopes and rate of the last one. The older keys expire after --overlap."""
 
     async def work(connection: Connection) -> None:
         last = await api_keys.retire(connection, name, overlap)

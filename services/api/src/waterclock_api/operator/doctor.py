@@ -47,11 +47,11 @@ WARNED, WRONG = 1, 2
 LOOK = 30.0  # s, for all of it
 
 
-@click.command(short_help="Say what is wrong, and what to do.")
+@click.command(short_help="Check the installation, and say what to do.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @connection_options
 def doctor(*, as_json: bool) -> None:
-    """Say what is wrong, and what to do; exit code 0: nothing, 1: something is worth a look, 2: something is wrong.
+    """Check the installation. Exit code 0: no findings, 1: warnings, 2: errors.
 
     Asks the servers that WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL name, and the API that options,
     WATERCLOCK_API_URL or a context name, if one does. Where it is told of no server, the API alone, and says what it

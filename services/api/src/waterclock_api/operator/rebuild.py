@@ -26,11 +26,11 @@ DIFFERENT = 1
 
 
 @click.command(short_help="Rebuild the read models from the event archive.")
-@click.option("--swap", is_flag=True, help="Make the live read models what the rebuilt ones are.")
+@click.option("--swap", is_flag=True, help="Replace the live read models by the rebuilt ones.")
 def rebuild(swap: bool) -> None:
-    """Fold the archive into read models beside the live ones, and compare; everything else goes on meanwhile.
+    """Rebuild the read models from the archive, beside the live ones, and compare. All services keep running.
 
-    Exits with 1 if a table differs and was not replaced, or if it was stopped.
+    Exit code 1: a table differs and was not replaced, or it was stopped.
     """
 
     async def work(stop: asyncio.Event) -> None:

@@ -51,16 +51,16 @@ _CATCH_UP = 2.0  # s, for the archive
 
 
 @click.command(short_help="Compare the event log with the archive, or repair it.")
-@click.option("--apply", "do", is_flag=True, help="Do what is said; else nothing is changed.")
-@click.option("--accept-loss", is_flag=True, help="Where the archive lacks what was trimmed: record that, and go on.")
-@click.option("--clock", is_flag=True, help="Set the clocks of partitions back to their server's.")
+@click.option("--apply", "do", is_flag=True, help="Carry out the repairs; without it nothing changes.")
 @click.option(
-    "--known", is_flag=True, help="Say that the events which nobody can read are known: they are told no more."
+    "--accept-loss", is_flag=True, help="Record the loss of trimmed events that the archive lacks, and go on."
 )
-@click.option("--aside", is_flag=True, help="Put the runs that wait for a worker with their executor back into queues.")
-@click.option("--partition", type=click.IntRange(0), help="Only this one.")
+@click.option("--clock", is_flag=True, help="Set the clocks of partitions back to those of their servers.")
+@click.option("--known", is_flag=True, help="Acknowledge unreadable events: they are not reported any more.")
+@click.option("--aside", is_flag=True, help="Return runs that wait for an executor to their queues.")
+@click.option("--partition", type=click.IntRange(0), help="Only this partition.")
 def reconcile(*, do: bool, accept_loss: bool, clock: bool, known: bool, aside: bool, partition: int | None) -> None:
-    """Say where log and archive differ, what is lost, and what would mend it; exit code 1 if anything is to be done."""
+    """Compare the event log with the archive: differences, losses, repairs. Exit code 1: something is to be done."""
 
     async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  each step may be repeated
         store = read(StoreSettings, os.environ)

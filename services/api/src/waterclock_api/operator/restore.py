@@ -41,13 +41,11 @@ Say = Callable[[str], None]
 
 
 @click.command()
-@click.option(
-    "--partitions", type=click.IntRange(1, 1024), help="How many there are to be; by default as many as were."
-)
-@click.option("--replace", is_flag=True, help="Remove first what the store holds of this log.")
-@click.option("--accept-loss", is_flag=True, help="Remove also events that are not archived.")
+@click.option("--partitions", type=click.IntRange(1, 1024), help="Number of partitions; by default as before.")
+@click.option("--replace", is_flag=True, help="Remove first what Redis holds of this installation.")
+@click.option("--accept-loss", is_flag=True, help="Also remove events that are not archived.")
 def restore(partitions: int | None, *, replace: bool, accept_loss: bool) -> None:
-    """Restore an empty event log from the archive. No projector may run; may be stopped and repeated."""
+    """Restore an empty event log from the archive. Stop all projectors first. It may be interrupted and repeated."""
 
     async def work(stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -22,15 +22,18 @@ def chosen() -> Mapping[str, str]:
 
 
 def connection_options(verb: F) -> F:
-    url = _option(URL, metavar="URL", help="The API to ask, such as https://waterclock.example.")
+    url = _option(URL, metavar="URL", help="URL of the API, such as https://waterclock.example.")
     key = _option(
         KEY_FILE,
         metavar="FILE",
         type=click.Path(dir_okay=False),
-        help="File of the key or token to show: a secret itself has no option.",
+        help="File with the API key or token. There is no option for the key itself.",
     )
     context = _option(
-        CONTEXT, metavar="NAME", shell_complete=_contexts, help="The API and key of `waterclock context add NAME`."
+        CONTEXT,
+        metavar="NAME",
+        shell_complete=_contexts,
+        help="Use the URL and key of a context (`waterclock context add`).",
     )
     return url(key(context(verb)))
 

@@ -85,7 +85,7 @@ def times(verb: F) -> F:
         is_eager=True,
         expose_value=False,
         callback=_zone,
-        help="Read and show times in this zone; by default in this machine's, or that of TZ.",
+        help="Time zone for times read and shown; by default that of TZ, else of this machine.",
     )
     return in_zone(utc_option(verb))
 
@@ -108,6 +108,8 @@ def until(wanted: str, *, required: bool = False) -> Option:
 utc_option = click.option(
     "--utc", flag_value="UTC", is_eager=True, expose_value=False, callback=_zone, help="Read and show times in UTC."
 )
-at_option = moments("--at", "run_at", wanted="When: 1h is in an hour, 03:00 the next, or a date and time.", ahead=True)
+at_option = moments(
+    "--at", "run_at", wanted="Start at: 1h is in an hour, 03:00 is the next one, or a date and time.", ahead=True
+)
 job_argument = click.argument("job", metavar="JOB", type=JOB)
 run_argument = click.argument("run_id", metavar="RUN", type=RUN)

@@ -33,10 +33,10 @@ from waterclock.model.names import normal
 _GROUPS = 50  # named in one request; of more, all jobs are read
 
 _file = click.option(
-    "-f", "--file", "path", type=click.Path(), metavar="FILE", required=True, help="YAML; - is standard input."
+    "-f", "--file", "path", type=click.Path(), metavar="FILE", required=True, help="YAML file; - is standard input."
 )
-_prune = click.option("--prune", is_flag=True, help="Delete jobs of the file's owner that are not in it.")
-_take_over = click.option("--take-over", is_flag=True, help="Change jobs of other owners too.")
+_prune = click.option("--prune", is_flag=True, help="Delete jobs of the file's owner that the file does not have.")
+_take_over = click.option("--take-over", is_flag=True, help="Also change jobs of other owners.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 
 
@@ -48,7 +48,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the plan as 
 @times
 @speaking
 def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bool) -> None:
-    """Show what `apply` would do: which jobs and members change, and which fires appear and vanish."""
+    """Show what `apply` would do: which jobs and fields change, which scheduled times are added or removed."""
     _show(_plan(client, path, prune=prune, take_over=take_over), as_json=as_json)
 
 
@@ -56,12 +56,12 @@ def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bo
 @_file
 @_prune
 @_take_over
-@click.option("--stop", is_flag=True, help="Stop at the first that is refused; by default the others are tried.")
-@click.option("--allow-unknown", is_flag=True, help="Also executors that no worker ever announced.")
+@click.option("--stop", is_flag=True, help="Stop at the first refused job; by default go on with the others.")
+@click.option("--allow-unknown", is_flag=True, help="Accept executors that no worker has ever announced.")
 @times
 @speaking
 def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool, allow_unknown: bool) -> None:
-    """Create, change and delete jobs as a file says. A job that somebody changes meanwhile is left: exit code 1."""
+    """Create, change and delete jobs as a file says. A job that changed in the meantime is skipped: exit code 1."""
     wanted = _plan(client, path, prune=prune, take_over=take_over)
     _show(wanted, as_json=False)
     todo = wanted.of("create", "change", "delete")
@@ -80,10 +80,12 @@ def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool
 
 @click.command(short_help="Write jobs as a file that `plan` and `apply` read.")
 @click.argument("jobs", metavar="[JOB]...", type=JOB, nargs=-1)
-@click.option("--group", multiple=True, help="Those of a group; repeatable.")
-@click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Those with a label.")
-@click.option("--owner", help="Those of an owner.")
-@click.option("-o", "--output", "path", type=click.Path(), metavar="FILE", help="By default standard output.")
+@click.option("--group", multiple=True, help="Jobs of this group; repeatable.")
+@click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Jobs with this label; repeatable: all must match.")
+@click.option("--owner", help="Jobs of this owner.")
+@click.option(
+    "-o", "--output", "path", type=click.Path(), metavar="FILE", help="Output file; by default standard output."
+)
 @speaking
 def export(
     client: Client,
@@ -93,7 +95,7 @@ def export(
     owner: str | None,
     path: str | None,
 ) -> None:
-    """Write jobs, all or some, as a file that `plan` and `apply` read."""
+    """Write jobs as a file that `plan` and `apply` read; by default all jobs."""
     labels = [*label, *([] if owner is None else [f"{OWNER}={owner}"])]
     found: Iterator[Job]
     if jobs:

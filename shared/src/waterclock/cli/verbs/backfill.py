@@ -21,12 +21,12 @@ from waterclock.client.models import Backfill
 
 @click.command(short_help="Request runs for the scheduled times of a past range.")
 @click.argument("job", metavar="JOB", type=JOB)
-@since("Inclusive.", required=True)
-@until("Inclusive.", required=True)
-@click.option("--run", "runs", is_flag=True, help="Request the runs. Without it, only say which they would be.")
-@click.option("--pace", type=click.FloatRange(0, 3600), help="Seconds between the starts. By default the job's.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Runs at most.")
-@click.option("--reason", help="Why; kept with the runs.")
+@since("Start of the range, inclusive.", required=True)
+@until("End of the range, inclusive.", required=True)
+@click.option("--run", "runs", is_flag=True, help="Request the runs; without it, only list them.")
+@click.option("--pace", type=click.FloatRange(0, 3600), help="Seconds between starts; by default as the job says.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Most runs.")
+@click.option("--reason", help="Reason; stored with the runs.")
 @key_option
 @json_option
 @times
@@ -44,7 +44,10 @@ def backfill(
     runs: bool,
     as_json: bool,
 ) -> None:
-    """Request a run of JOB, group/name or id, for each scheduled time of a past range; show them first."""
+    """Request a run of JOB for each scheduled time of a past range; without --run it is a dry run.
+
+    JOB is group/name or an id.
+    """
     call = endpoints.backfill(job, from_=from_, to=to, dry_run=not runs, pace=pace, limit=limit, reason=reason, key=key)
     with waiting_for("requesting the runs" if runs else "looking at the scheduled times"):
         answer = client.fetch(call)

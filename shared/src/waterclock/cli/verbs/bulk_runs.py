@@ -27,15 +27,15 @@ def filters(*statuses: str) -> Callable[[F], F]:
     """The options that say which runs; `chosen` reads them."""
     options = [
         click.option(
-            "--job", metavar="JOB", type=JOB, multiple=True, help="Those of a job, group/name or id; repeatable."
+            "--job", metavar="JOB", type=JOB, multiple=True, help="Runs of this job, group/name or id; repeatable."
         ),
-        click.option("--of-queue", metavar="QUEUE", type=QUEUE, multiple=True, help="Those of a queue; repeatable."),
-        click.option("--status", type=click.Choice(statuses), multiple=True),
-        click.option("--label", multiple=True, help="key or key=value; repeatable."),
-        since("Requested then or later."),
-        until("Requested then or before."),
-        click.option("--search", metavar="TEXT", help="Part of an id, name, target, reason or error."),
-        click.option("--dry-run", is_flag=True, help="Only say which they would be."),
+        click.option("--of-queue", metavar="QUEUE", type=QUEUE, multiple=True, help="Runs of this queue; repeatable."),
+        click.option("--status", type=click.Choice(statuses), multiple=True, help="Runs with this status; repeatable."),
+        click.option("--label", multiple=True, help="Runs with this label, key or key=value; repeatable."),
+        since("Requested at or after this time."),
+        until("Requested at or before this time."),
+        click.option("--search", metavar="TEXT", help="Part of an id, name, executor, reason or error."),
+        click.option("--dry-run", is_flag=True, help="Only list the runs."),
     ]
 
     def with_options(verb: F) -> F:

@@ -32,25 +32,28 @@ def dropped() -> None:
     """Events dropped by repairs of the event log: list, requeue."""
 
 
-@dropped.command("list", short_help="List events that a repair has dropped.")
-@click.option("--type", "kind", multiple=True, help="Of a type, or what stands before its dot; repeatable.")
+@dropped.command("list", short_help="List events that a repair of the event log dropped and set aside.")
+@click.option("--type", "kind", multiple=True, help="Event type, or the part before its dot; repeatable.")
 @limit_option
 @cursor_option
 @json_option
 @times
 @speaking
 def list_(client: Client, kind: tuple[str, ...], limit: int, cursor: str | None, *, as_json: bool) -> None:
-    """List events that only a log knew which another has taken the place of; a repair has dropped and kept them."""
+    """List events that a repair of the event log dropped and set aside."""
     show(client, endpoints.list_dropped(kind=kind or None, limit=limit, cursor=cursor), told, as_json=as_json)
 
 
-@dropped.command(short_help="Ask again for the runs among what was dropped.")
-@click.option("--run", "runs", is_flag=True, help="Ask for them. Without it, only say what would become of each.")
-@click.option("--executed", is_flag=True, help="Also those that had ended: they are executed a second time.")
+@dropped.command(short_help="Request the dropped runs again.")
+@click.option("--run", "runs", is_flag=True, help="Request them; without it, only say what would happen to each.")
+@click.option("--executed", is_flag=True, help="Include runs that had ended: they are executed a second time.")
 @json_option
 @speaking
 def requeue(client: Client, *, runs: bool, executed: bool, as_json: bool) -> None:
-    """Ask again for the runs whose requests were dropped, each under its own idempotency key; first say which."""
+    """Request again the runs whose requests were dropped; without --run it is a dry run.
+
+    Each is requested with its own idempotency key.
+    """
     cursor, counted = None, {"wouldRequeue": 0, "requeued": 0, "refused": 0, "ended": 0, "forgotten": 0, "all": 0}
     while True:
         call = endpoints.requeue_dropped(dry_run=not runs, executed=executed, limit=PAGE, cursor=cursor)

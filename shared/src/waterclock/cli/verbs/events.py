@@ -18,13 +18,25 @@ from waterclock.client.http import Client
 from waterclock.client.models import History
 
 
-@click.command(short_help="List what has happened, newest first.")
-@click.option("--type", "kinds", metavar="TYPE", multiple=True, help="queue.paused, or what stands before its dot.")
-@click.option("--job", metavar="JOB", type=JOB, help="Those of a job, group/name or id.")
-@click.option("--run", "run_id", metavar="RUN", type=RUN, help="Those of a run, by its id or of a job the last.")
-@click.option("--actor", metavar="NAME", help="Who did it, with or without the address.")
-@since("Then or later.")
-@until("Then or before.")
+@click.command(short_help="List events, newest first.")
+@click.option(
+    "--type",
+    "kinds",
+    metavar="TYPE",
+    multiple=True,
+    help="Event type such as queue.paused, or the part before the dot.",
+)
+@click.option("--job", metavar="JOB", type=JOB, help="Events of this job, group/name or id.")
+@click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    type=RUN,
+    help="Events of this run: its id, or group/name for the last run of a job.",
+)
+@click.option("--actor", metavar="NAME", help="Events caused by this actor, with or without its address.")
+@since("At or after this time.")
+@until("At or before this time.")
 @limit_option
 @cursor_option
 @json_option
@@ -43,7 +55,7 @@ def events(
     *,
     as_json: bool,
 ) -> None:
-    """List what has happened, newest first: changes of jobs, queues and the fleet, decisions, runs."""
+    """List events, newest first: changes of jobs, queues and workers, decisions, runs."""
     call = endpoints.list_events(
         kind=kinds or None,
         job=job,
@@ -64,16 +76,28 @@ def events(
 
 @click.command(short_help="Follow events as they happen.")
 @click.argument("job", metavar="[JOB]", type=JOB, required=False)
-@click.option("--run", "run_id", metavar="RUN", type=RUN, help="Events of a run (id, or of a job the last) to its end.")
-@click.option("--after", metavar="POSITION", help="Go on after this event; 0: from the oldest kept.")
-@click.option("--type", "kinds", metavar="TYPE", multiple=True, help="Of everything: run.failed, or before its dot.")
+@click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    type=RUN,
+    help="Follow this run until it ends: its id, or group/name for the last run of a job.",
+)
+@click.option("--after", metavar="POSITION", help="Start after this event; 0: from the oldest that is kept.")
+@click.option(
+    "--type",
+    "kinds",
+    metavar="TYPE",
+    multiple=True,
+    help="Event type such as run.failed, or the part before the dot; repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One event a line, as JSON.")
 @times
 @speaking
 def tail(
     client: Client, job: str | None, run_id: str | None, after: str | None, kinds: tuple[str, ...], *, as_json: bool
 ) -> None:
-    """Follow the events of JOB (group/name or id), of one run, or of everything, until Ctrl-C."""
+    """Follow events until Ctrl-C: of JOB (group/name or id), of one run, or all."""
     if job is not None and run_id is not None:
         raise click.UsageError("give a job or --run, not both")
     if kinds and (job or run_id):

@@ -18,13 +18,13 @@ from waterclock.client.models import Explanations, Job
 from waterclock.client.request import Call
 
 
-@click.command(short_help="Explain what became of each scheduled time of a job.")
+@click.command(short_help="Explain the outcome of each scheduled time of a job.")
 @click.argument("job", metavar="JOB", type=JOB)
-@moments("--at", wanted="One time, scheduled or not.")
-@since("Inclusive. By default as far back as it takes.")
-@until("Inclusive. By default now.")
-@click.option("--oldest", is_flag=True, help="Oldest first; by default the newest.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most.")
+@moments("--at", wanted="Explain this one time, scheduled or not.")
+@since("Start of the range, inclusive; by default as far back as --limit reaches.")
+@until("End of the range, inclusive; by default now.")
+@click.option("--oldest", is_flag=True, help="Oldest first; by default newest first.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most items.")
 @cursor_option
 @json_option
 @times
@@ -41,7 +41,10 @@ def explain(
     oldest: bool,
     as_json: bool,
 ) -> None:
-    """Explain what became of each scheduled time of JOB, group/name or id, newest first; or why a time was not due."""
+    """Explain the outcome of each scheduled time of JOB, newest first, or why a time was not due.
+
+    JOB is group/name or an id.
+    """
 
     def call(order: Order | None) -> Call[Explanations]:
         return endpoints.explain(job, at=at, from_=from_, to=to, order=order, limit=limit, cursor=cursor)

@@ -26,7 +26,7 @@ from waterclock.client import endpoints
 from waterclock.client.errors import VersionMismatch
 from waterclock.client.http import Client
 
-_SET = "Any member of a job, or a part of one: timeout=15m, retry.maxAttempts=2, labels.team=sea; repeatable."
+_SET = "Any field of a job: timeout=15m, retry.maxAttempts=2, labels.team=sea; repeatable."
 _set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help=_SET)
 _MISFIRE = "2"  # runOnce, in the code that every API reads
 
@@ -34,10 +34,10 @@ _MISFIRE = "2"  # runOnce, in the code that every API reads
 @click.command(short_help="Create a job that executes EXECUTOR.")
 @click.argument("name", metavar="GROUP/NAME")
 @click.argument("executor", metavar="EXECUTOR", type=EXECUTOR)
-@click.option("--cron", metavar="EXPRESSION", help="When; without it the job runs on demand only.")
-@click.option("--zone", metavar="ZONE", type=ZONE, help="IANA name, such as Europe/Berlin.")
-@click.option("--queue", type=QUEUE)
-@click.option("--disabled", is_flag=True, help="Create it disabled.")
+@click.option("--cron", metavar="EXPRESSION", help="Cron expression; without it the job runs on demand only.")
+@click.option("--zone", metavar="ZONE", type=ZONE, help="Time zone, such as Europe/Berlin.")
+@click.option("--queue", type=QUEUE, help="Queue of its runs.")
+@click.option("--disabled", is_flag=True, help="Create the job disabled.")
 @param_option
 @params_option
 @_set
@@ -64,7 +64,8 @@ def create(
 ) -> None:
     """Create a job that executes EXECUTOR.
 
-    Its misfirePolicy is runOnce (one run for all that an outage missed), unless `--set misfirePolicy=skip` or runAll.
+    Its misfirePolicy is runOnce: one run for all scheduled times that an outage missed. `--set misfirePolicy=skip` or
+    `=runAll` changes that.
     """
     group, slash, bare = name.partition("/")
     body: dict[str, Any] = {"jobName": bare if slash else name, "invokeTarget": executor}
@@ -75,12 +76,12 @@ def create(
     show(client, endpoints.create_job(body, key=key, allow_unknown=allow_unknown), changed, as_json=as_json)
 
 
-@click.command(short_help="Change members of a job, and leave the others.")
+@click.command(short_help="Change fields of a job and keep the others.")
 @job_argument
-@click.option("--cron", metavar="EXPRESSION")
-@click.option("--zone", metavar="ZONE", type=ZONE)
-@click.option("--queue", type=QUEUE)
-@click.option("--unset", metavar="FIELD", multiple=True, help="Back to its default; repeatable.")
+@click.option("--cron", metavar="EXPRESSION", help="Cron expression.")
+@click.option("--zone", metavar="ZONE", type=ZONE, help="Time zone, such as Europe/Berlin.")
+@click.option("--queue", type=QUEUE, help="Queue of its runs.")
+@click.option("--unset", metavar="FIELD", multiple=True, help="Reset a field to its default; repeatable.")
 @param_option
 @params_option
 @_set
@@ -104,7 +105,7 @@ def edit(
     allow_unknown: bool,
     as_json: bool,
 ) -> None:
-    """Change members of a job, and leave the others as they are; refused if somebody changes it meanwhile."""
+    """Change fields of a job and keep the others. It is refused if somebody else changes the job at the same time."""
     found = client.send(endpoints.get_job(job))
     body: dict[str, Any] = msgspec.to_builtins(definition_of(found))  # without what is known of it
     params = parameters(whole, given)

@@ -40,12 +40,12 @@ def job() -> None:
 
 
 @job.command("list")
-@click.option("--name", metavar="TEXT", help="Part of the name, in any case.")
-@click.option("--group", multiple=True)
-@click.option("--status", type=click.Choice(["enabled", "disabled"]))
-@click.option("--executor", type=EXECUTOR, multiple=True)
-@click.option("--queue", type=QUEUE, multiple=True)
-@click.option("--label", metavar="KEY[=VALUE]", multiple=True)
+@click.option("--name", metavar="TEXT", help="Part of the name; upper and lower case are the same.")
+@click.option("--group", multiple=True, help="Jobs of this group; repeatable.")
+@click.option("--status", type=click.Choice(["enabled", "disabled"]), help="Jobs with this status.")
+@click.option("--executor", type=EXECUTOR, multiple=True, help="Jobs of this executor; repeatable.")
+@click.option("--queue", type=QUEUE, multiple=True, help="Jobs of this queue; repeatable.")
+@click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Jobs with this label; repeatable: all must match.")
 @limit_option
 @cursor_option
 @json_option
@@ -84,12 +84,12 @@ def list_(
 
 @job.command("show")
 @job_argument
-@moments("--as-of", wanted="As it was then.")
+@moments("--as-of", wanted="Show it as it was at this time.")
 @json_option
 @times
 @speaking
 def show_(client: Client, job: str, as_of: str | None, *, as_json: bool) -> None:
-    """Show a job: its definition, next instants and last runs."""
+    """Show a job: its definition, next scheduled times and last runs."""
     if as_of is not None:
         show(client, endpoints.get_job(job, as_of=as_of), changed, as_json=as_json)
         return
@@ -116,16 +116,20 @@ def enable(client: Client, job: str, reason: str | None, version: int | None, *,
 @times
 @speaking
 def disable(client: Client, job: str, reason: str | None, version: int | None, *, as_json: bool) -> None:
-    """Stop the schedule of a job; runs that are queued and have not started are cancelled."""
+    """Stop the schedule of a job. Its queued runs that have not started are cancelled."""
     show(client, endpoints.set_status(job, "disabled", reason=reason, version=version), changed, as_json=as_json)
 
 
 @job.command(short_help="Request a run of a job, enabled or not.")
 @job_argument
-@click.option("--queue", type=QUEUE, help="Another queue than the job's.")
+@click.option("--queue", type=QUEUE, help="Queue to use instead of the job's.")
 @delay_option
 @at_option
-@click.option("--overlap", type=click.Choice(["skip", "buffer_one", "buffer_all", "cancel_other"]))
+@click.option(
+    "--overlap",
+    type=click.Choice(["skip", "buffer_one", "buffer_all", "cancel_other"]),
+    help="What to do if a run of the job is unfinished; by default as the job says.",
+)
 @param_option
 @params_option
 @wait_option
@@ -151,7 +155,7 @@ def trigger(
     follow: bool,
     as_json: bool,
 ) -> None:
-    """Request a run of a job, be it enabled or not; given parameters replace the job's."""
+    """Request a run of a job, enabled or not. Given parameters replace those of the job."""
     call = endpoints.trigger_job(
         job,
         params=parameters(whole, given),
@@ -167,7 +171,7 @@ def trigger(
 
 @job.command()
 @job_argument
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @version_option
 @speaking
 def delete(client: Client, job: str, version: int | None, *, yes: bool) -> None:
@@ -181,10 +185,12 @@ def delete(client: Client, job: str, version: int | None, *, yes: bool) -> None:
 
 @job.command(short_help="List what happened to a job, newest first.")
 @job_argument
-@click.option("--type", "kinds", metavar="TYPE", multiple=True, help="job.changed, or what stands before its dot.")
-@click.option("--actor", metavar="NAME", help="Who did it, with or without the address.")
-@since("Then or later.")
-@until("Then or before.")
+@click.option(
+    "--type", "kinds", metavar="TYPE", multiple=True, help="Event type such as job.changed, or the part before the dot."
+)
+@click.option("--actor", metavar="NAME", help="Events caused by this actor, with or without its address.")
+@since("At or after this time.")
+@until("At or before this time.")
 @limit_option
 @cursor_option
 @json_option
@@ -202,7 +208,7 @@ def history(
     *,
     as_json: bool,
 ) -> None:
-    """List what happened to a job, newest first; a deleted one is named by its id."""
+    """List what happened to a job, newest first. Name a deleted job by its id."""
     call = endpoints.job_history(job, kind=kinds or None, actor=actor, from_=from_, to=to, limit=limit, cursor=cursor)
     show(client, call, events, as_json=as_json)
 

@@ -21,19 +21,28 @@ from waterclock.client.models import Proof
 
 @click.group()
 def ledger() -> None:
-    """Verify that each scheduled time has one decision."""
+    """Verify that each scheduled time has exactly one decision."""
 
 
-@ledger.command(short_help="Verify that each scheduled time has one decision.")
-@since("Inclusive. By default an hour before --to.")
-@until("Inclusive. By default now.")
+@ledger.command(short_help="Verify that each scheduled time has exactly one decision.")
+@since("Start of the range, inclusive; by default an hour before --to.")
+@until("End of the range, inclusive; by default now.")
 @click.option(
-    "--job", "jobs", metavar="JOB", type=JOB, multiple=True, help="group/name or id, repeatable. By default all jobs."
+    "--job",
+    "jobs",
+    metavar="JOB",
+    type=JOB,
+    multiple=True,
+    help="Job, group/name or id; repeatable; by default all jobs.",
 )
+@click.option("--chain", is_flag=True, help="Verify the hash chain of the archive instead, directly in Postgres.")
 @click.option(
-    "--chain", is_flag=True, help="Prove instead, from Postgres itself, that the archive is as it was written."
+    "--anchor",
+    "anchors",
+    metavar="POSITION=HEAD",
+    multiple=True,
+    help="With --chain: a head that you noted earlier; repeatable.",
 )
-@click.option("--anchor", "anchors", metavar="POSITION=HEAD", multiple=True, help="With --chain: a head noted before.")
 @json_option
 @times
 @speaking
@@ -47,7 +56,7 @@ def verify(
     chain: bool,
     as_json: bool,
 ) -> None:
-    """Prove that each instant of a range has one decision; exit code 1 if not, 2 without an answer."""
+    """Verify that each scheduled time of a range has exactly one decision. Exit code 1: not so; 2: no answer."""
     if chain:
         prove_chain(anchors, as_json=as_json)
         return

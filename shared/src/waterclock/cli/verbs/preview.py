@@ -15,17 +15,33 @@ from waterclock.client.http import Client
 from waterclock.client.models import Preview
 
 
-@click.command(short_help="Show what a cron expression means, and its times.")
+@click.command(short_help="Describe a cron expression, and list its next times.")
 @click.argument("expression", metavar="EXPRESSION")
 @click.option(
-    "--zone", metavar="ZONE", type=ZONE, help="IANA name, such as Europe/Berlin; by default that of a new job."
+    "--zone", metavar="ZONE", type=ZONE, help="Time zone, such as Europe/Berlin; by default that of a new job."
 )
-@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Instants.")
-@since("They are after this. By default now.")
-@click.option("--dialect", type=click.Choice(["unix", "quartz"]), help="How numbered days of the week are meant.")
-@click.option("--dst-gap", type=click.Choice(["shift", "skip"]), default="shift", show_default=True)
-@click.option("--dst-fold", type=click.Choice(["first", "both"]), default="first", show_default=True)
-@click.option("--job", metavar="JOB", type=JOB, help="group/name or id, whose H and phase of @every are meant.")
+@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of times.")
+@since("List times after this one; by default now.")
+@click.option(
+    "--dialect",
+    type=click.Choice(["unix", "quartz"]),
+    help="Numbers of weekdays: unix: Sunday is 0; quartz: Sunday is 1.",
+)
+@click.option(
+    "--dst-gap",
+    type=click.Choice(["shift", "skip"]),
+    default="shift",
+    show_default=True,
+    help="Times in the hour that is skipped in spring: run later, or not at all.",
+)
+@click.option(
+    "--dst-fold",
+    type=click.Choice(["first", "both"]),
+    default="first",
+    show_default=True,
+    help="Times in the hour that is repeated in autumn: once, or twice.",
+)
+@click.option("--job", metavar="JOB", type=JOB, help="Job (group/name or id) that H and @every are resolved for.")
 @json_option
 @utc_option
 @speaking
@@ -42,7 +58,10 @@ def preview(
     *,
     as_json: bool,
 ) -> None:
-    """Show what EXPRESSION means in words, and its next times, with what a change of the clock does to them."""
+    """Describe a cron expression in words, and list its next times.
+
+    Times that a change of the clock moves, skips or repeats are marked.
+    """
     call = endpoints.preview(
         expression,
         timezone=zone,

@@ -27,15 +27,15 @@ def queue() -> None:
     "executors",
     type=EXECUTOR,
     multiple=True,
-    help="Count only runs of this executor, by its key or an alias; may be given several times.",
+    help="Count only runs of this executor (key or alias); repeatable.",
 )
 @json_option
 @speaking
 def list_(client: Client, executors: tuple[str, ...], *, as_json: bool) -> None:
-    """List the queues: what waits, for how long, and how fast it goes.
+    """List queues: waiting runs, longest wait, throughput.
 
-    `aside`: those of the waiting that were set aside for a worker with their executor. `demand`: what workers are
-    wanted for; with --executor what a fleet that has these is wanted for.
+    `aside`: runs that wait for a worker with their executor. `demand`: runs that run or wait for a
+    worker; with --executor those of these executors, whether aside or not.
     """
     show(client, endpoints.list_queues(executor=executors or None), told, as_json=as_json)
 
@@ -47,7 +47,7 @@ def list_(client: Client, executors: tuple[str, ...], *, as_json: bool) -> None:
 @json_option
 @speaking
 def pause(client: Client, name: str, reason: str | None, key: str | None, *, as_json: bool) -> None:
-    """Stop starting runs from QUEUE; what runs goes on."""
+    """Stop starting runs from QUEUE. Running ones go on."""
     show(client, endpoints.pause_queue(name, reason=reason, key=key), state, as_json=as_json)
 
 

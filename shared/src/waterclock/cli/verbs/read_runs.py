@@ -29,15 +29,20 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 @click.command("list")
-@click.option("--job", metavar="JOB", type=JOB, multiple=True, help="group/name or id; repeatable.")
-@click.option("--queue", type=QUEUE, multiple=True)
-@click.option("--status", type=click.Choice(STATUSES), multiple=True)
-@click.option("--trigger", type=click.Choice(TRIGGERS), multiple=True)
-@click.option("--executor", type=EXECUTOR, multiple=True, help="What they execute; repeatable.")
-@click.option("--label", metavar="KEY[=VALUE]", multiple=True, help="Those with a label; of several with all of them.")
-@since("Requested then or later.")
-@until("Requested then or before.")
-@click.option("--search", metavar="TEXT", help="Part of an id, name, target, reason or error.")
+@click.option("--job", metavar="JOB", type=JOB, multiple=True, help="Runs of this job, group/name or id; repeatable.")
+@click.option("--queue", type=QUEUE, multiple=True, help="Runs of this queue; repeatable.")
+@click.option("--status", type=click.Choice(STATUSES), multiple=True, help="Runs with this status; repeatable.")
+@click.option("--trigger", type=click.Choice(TRIGGERS), multiple=True, help="Runs with this trigger; repeatable.")
+@click.option("--executor", type=EXECUTOR, multiple=True, help="Runs of this executor; repeatable.")
+@click.option(
+    "--label",
+    metavar="KEY[=VALUE]",
+    multiple=True,
+    help="With this label, key or key=value; repeatable: all must match.",
+)
+@since("Requested at or after this time.")
+@until("Requested at or before this time.")
+@click.option("--search", metavar="TEXT", help="Part of an id, name, executor, reason or error.")
 @limit_option
 @cursor_option
 @json_option
@@ -78,7 +83,7 @@ def list_(
 
 @click.command("show", short_help="Show a run with its attempts and steps.")
 @run_argument
-@click.option("--all", "every", is_flag=True, help="The traceback of each attempt; by default of the last.")
+@click.option("--all", "every", is_flag=True, help="Show the traceback of every attempt; by default of the last.")
 @json_option
 @times
 @speaking
@@ -102,10 +107,10 @@ def _is_paused(client: Client, queue: str) -> bool:
 
 @click.command(short_help="Print the log lines of a run, oldest first.")
 @run_argument
-@click.option("--follow", is_flag=True, help="Go on until the run ends; exit code 1 if it does not succeed.")
-@click.option("--attempt", type=click.IntRange(0), help="Those of one attempt; the first is 1.")
-@click.option("--level", type=click.Choice(LEVELS), multiple=True, help="Those of a level; repeatable.")
-@click.option("--tail", metavar="N", type=click.IntRange(1), help="Only the last N of them.")
+@click.option("--follow", is_flag=True, help="Follow until the run ends; exit code 1 if it does not succeed.")
+@click.option("--attempt", type=click.IntRange(0), help="Lines of this attempt; the first is 1.")
+@click.option("--level", type=click.Choice(LEVELS), multiple=True, help="Lines of this level; repeatable.")
+@click.option("--tail", metavar="N", type=click.IntRange(1), help="Only the last N lines.")
 @json_option
 @times
 @speaking
@@ -119,7 +124,7 @@ def logs(
     follow: bool,
     as_json: bool,
 ) -> None:
-    """Print the log lines of a run, all of them, oldest first; with --json a page of the API's answer a line.
+    """Print the log lines of a run, oldest first. With --json one page of the API's response a line.
 
     RUN is an id, or group/name for the last run of a job.
     """
@@ -141,13 +146,13 @@ def logs(
         say(f"{shown(line.at, exact=True)}  {line.level:<7}  {line.text}" for line in wanted)
 
 
-@click.command(short_help="Follow a run from its first event to its end.")
+@click.command(short_help="Follow a run from its first event until it ends.")
 @run_argument
 @json_option
 @times
 @speaking
 def follow(client: Client, run_id: str, *, as_json: bool) -> None:
-    """Follow a run from its first event to its end; exit code 1 if it does not succeed.
+    """Follow a run from its first event until it ends; exit code 1 if it does not succeed.
 
     RUN is an id, or group/name for the last run of a job.
     """

@@ -46,7 +46,7 @@ for _each in (list_, show_, logs, follow):
 
 @run.command(short_help="Request a run of an executor, without a job.")
 @click.argument("executor", metavar="EXECUTOR", type=EXECUTOR)
-@click.option("--queue", type=QUEUE)
+@click.option("--queue", type=QUEUE, help="Queue of the run.")
 @delay_option
 @at_option
 @param_option
@@ -56,7 +56,7 @@ for _each in (list_, show_, logs, follow):
     "pairs",
     metavar="FIELD=VALUE",
     multiple=True,
-    help="Such as timeout, retry.maxAttempts or labels.NAME.",
+    help="Field of the run: timeout, retry.maxAttempts, labels.NAME; repeatable.",
 )
 @unknown_option
 @wait_option
@@ -98,7 +98,7 @@ def start(
 
 @run.command()
 @click.argument("run_ids", metavar="[RUN...]", nargs=-1, type=RUN)
-@click.option("--all", "every", is_flag=True, help="All that have not ended.")
+@click.option("--all", "every", is_flag=True, help="All unfinished runs.")
 @filters(*UNFINISHED)
 @key_option
 @json_option
@@ -114,9 +114,9 @@ def cancel(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Ask that runs be stopped, by id or all that fit, the newest first.
+    """Cancel runs, by id or by filter, newest first.
 
-    Exit code 1 if one was refused; the others are asked all the same.
+    Exit code 1: one was refused. The others are cancelled all the same.
     """
     wanted = chosen(**given)
     if wanted and every:
@@ -150,10 +150,14 @@ def _cancelled(client: Client, named: str, *, as_json: bool) -> bool:
 
 @run.command(short_help="Run ended runs again, as new runs.")
 @click.argument("run_ids", metavar="[RUN]", nargs=-1, type=RUN)
-@click.option("--failed", "every", is_flag=True, help="All that failed, timed out or died.")
+@click.option("--failed", "every", is_flag=True, help="All runs that failed, timed out or died.")
 @filters(*ENDED)
-@click.option("--queue", type=QUEUE, help="Another queue than that of the ended run.")
-@click.option("--overlap", type=click.Choice(["skip", "buffer_one", "buffer_all", "cancel_other"]))
+@click.option("--queue", type=QUEUE, help="Queue to use instead of the ended run's.")
+@click.option(
+    "--overlap",
+    type=click.Choice(["skip", "buffer_one", "buffer_all", "cancel_other"]),
+    help="What to do if a run of the job is unfinished; by default as the job says.",
+)
 @wait_option
 @follow_option
 @reason_option
@@ -176,9 +180,9 @@ def retry(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Run an ended run again, as a new run with the same parameters; or all that fit, the newest first.
+    """Run ended runs again, by id or by filter, newest first. Each becomes a new run with the same parameters.
 
-    By filter, without --status, those that failed, timed out or died; exit code 1 if one was refused.
+    A filter without --status means runs that failed, timed out or died. Exit code 1: one was refused.
     """
     wanted = chosen(**given)
     if check(run_ids, wanted, "--failed", every=every, dry_run=dry_run):

@@ -19,15 +19,18 @@ from waterclock.model.words import worded
 
 @click.command(short_help="Show what would run after an outage.")
 @click.argument("job", metavar="JOB", type=JOB)
-@since("The last one decided before it.", required=True)
-@until("When a scheduler is back.", required=True)
-@click.option("--running", is_flag=True, help="A run of the job is unfinished then.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Runs listed at most.")
+@since("Start of the outage.", required=True)
+@until("End of the outage.", required=True)
+@click.option("--running", is_flag=True, help="Assume that a run of the job is unfinished at the end.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Most runs to list.")
 @json_option
 @times
 @speaking
 def simulate(client: Client, job: str, from_: str, to: str, limit: int, *, running: bool, as_json: bool) -> None:
-    """Say what would run of JOB, group/name or id, had no scheduler decided anything in a time. Nothing is stored."""
+    """Show which runs JOB would get after an outage of all schedulers, under each misfire policy.
+
+    Nothing is stored. JOB is group/name or an id.
+    """
     call = endpoints.simulate(job, from_=from_, to=to, running=running, limit=limit)
     show(client, call, told, as_json=as_json)
 

@@ -43,7 +43,7 @@ def fleet() -> None:
 @times
 @speaking
 def workers(client: Client, limit: int, cursor: str | None, *, as_json: bool) -> None:
-    """List the starts of worker processes, those that have not left first."""
+    """List workers, one row per start of a process; those that have not left come first."""
     show(client, endpoints.list_workers(limit=limit, cursor=cursor), told_workers, as_json=as_json)
 
 
@@ -51,7 +51,10 @@ def workers(client: Client, limit: int, cursor: str | None, *, as_json: bool) ->
 @json_option
 @speaking
 def executors(client: Client, *, as_json: bool) -> None:
-    """List what workers can do; --json has the schemas of parameters and results, a page of the API's answer a line."""
+    """List executors, and the workers that have them.
+
+    --json prints the schemas of parameters and results too, one page of the API's response a line.
+    """
     call = endpoints.list_executors()
     if as_json:
         show_pages(client, call)
@@ -59,7 +62,7 @@ def executors(client: Client, *, as_json: bool) -> None:
         say(told_executors(client.each(call)))
 
 
-@fleet.command(short_help="Ask a worker to take no more runs, and to leave.")
+@fleet.command(short_help="Ask a worker to finish its runs and exit.")
 @click.argument("name", metavar="WORKER", type=WORKER)
 @click.option("--wait", is_flag=True, help="Wait until it has left; exit code 1 if it was lost instead.")
 @reason_option
@@ -67,9 +70,9 @@ def executors(client: Client, *, as_json: bool) -> None:
 @times
 @speaking
 def drain(client: Client, name: str, reason: str | None, *, wait: bool, as_json: bool) -> None:
-    """Ask WORKER, a name or a session, to take no more runs, end or hand back those it has, and leave.
+    """Ask WORKER, a name or a session id, to take no more runs, to finish or return those it has, and to exit.
 
-    All processes of that name are asked; one that starts later is not concerned.
+    All processes of that name are asked. One that starts later is not affected.
     """
     call = endpoints.drain_worker(name, reason=reason)
     answer = client.fetch(call)
