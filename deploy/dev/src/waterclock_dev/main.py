@@ -43,9 +43,9 @@ def dev(
 ) -> None:
     """Run all of Waterclock on this machine until Ctrl-C.
 
-    Servers come from wheels, their data lies in the data folder; those that WATERCLOCK_REDIS_URL,
-    WATERCLOCK_POSTGRES_URL or WATERCLOCK_S3_ENDPOINT name are used instead. URLs, passwords and pids are written
-    to <data-dir>/dev.json.
+    It starts Redis, Postgres and an S3 server, and keeps their data in the data folder. To use another server, set
+    WATERCLOCK_REDIS_URL, WATERCLOCK_POSTGRES_URL or WATERCLOCK_S3_ENDPOINT. URLs, passwords and process ids are
+    written to <data-dir>/dev.json.
     """
     try:
         found = [located(name) for name in names or named(os.environ)]

@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 @setting_options(RedisSettings, StoreSettings, ApiSettings, TokenSettings, TelemetrySettings)
 @click.command(short_help="Serve the HTTP API.")
 def api() -> None:
-    """Serve the HTTP API: commands to the log, reads from the read models, live streams."""
+    """Serve the HTTP API: commands, reads and live streams."""
     run_service(_serve_api, unfit=(LogUnfit, LogUnavailable), name="waterclock api")
 
 

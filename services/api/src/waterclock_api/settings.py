@@ -61,7 +61,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_connections: Annotated[
         Count,
         helps(
-            "Most connections to Postgres.",
+            "Maximum number of connections to Postgres.",
             more="Searches, lists, streams, single reads and commands each have a share, so that none blocks the "
             "others. That takes 5 connections or more. With 2, commands are kept apart from slow reads. With 1, "
             "nothing is.",
@@ -81,12 +81,13 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 95
     streams: Annotated[
-        Count, helps("Most event streams at once in this process.", more="Further ones are answered with 503.")
+        Count,
+        helps("Maximum number of event streams at once in this process.", more="Further ones are answered with 503."),
     ] = 2_000
     streams_per_client: Annotated[
         Count,
         helps(
-            "Most event streams of one caller.",
+            "Maximum number of event streams of one caller.",
             more="Further ones are answered with 429. Without authentication a caller is an address.",
         ),
     ] = 500

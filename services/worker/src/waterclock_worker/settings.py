@@ -20,7 +20,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, msgspec.Meta(max_length=200), NAME] | None,
         helps("Name shown in runs and events; unset: the host name.", example="worker-1"),
     ] = None
-    slots: Annotated[Count, helps("Most runs at once in this worker.")] = 10
+    slots: Annotated[Count, helps("Maximum number of runs at once in this worker.")] = 10
     queues: Annotated[
         tuple[str, ...], helps("Queues that this worker takes runs from; unset: all.", example="critical,default")
     ] = ()

@@ -26,7 +26,7 @@ SHORT_HELP = {
     "api": "Serve the HTTP API.",
     "apply": "Create, change and delete jobs as a file says.",
     "backfill": "Request runs for the scheduled times of a past range.",
-    "bench": "Measure this machine: all of it, or one part.",
+    "bench": "Run benchmarks on this machine: all, or one.",
     "completion": "Print the completion script of a shell.",
     "context": "Contexts: add, list, use, show, remove.",
     "demo": "Run a demo of half a minute, and clean up.",

@@ -163,7 +163,9 @@ def more(page: Page[Any]) -> Iterable[str]:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON response.")
-limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most items.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Maximum number of items."
+)
 cursor_option = click.option("--cursor", help="Cursor from the previous page.")
 reason_option = click.option("--reason", help="Reason; stored in the event.")
 param_option = click.option(

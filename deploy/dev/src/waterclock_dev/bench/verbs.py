@@ -13,10 +13,10 @@ from waterclock_dev.servers.supervise import until
 
 
 @click.group(invoke_without_command=True)
-@click.option("--quick", is_flag=True, help="Small measurements: to see that it works.")
+@click.option("--quick", is_flag=True, help="Small measurements, as a smoke test.")
 @click.pass_context
 def bench(context: click.Context, quick: bool) -> None:
-    """Measure this machine: all of it, or one part. A bare loop stands beside each figure."""
+    """Run benchmarks on this machine: all, or one. Each is compared with a bare loop."""
     report.show_machine()
     if context.invoked_subcommand is None:
         context.invoke(drain, quick=quick)
@@ -34,14 +34,14 @@ def bench(context: click.Context, quick: bool) -> None:
 
 
 @bench.command()
-@click.option("--runs", type=click.IntRange(100), default=20_000, help="In each round.")
+@click.option("--runs", type=click.IntRange(100), default=20_000, help="Per round.")
 @click.option("--rounds", type=click.IntRange(1), default=3)
-@click.option("--slots", type=click.IntRange(1), default=100, help="Of the worker.")
-@click.option("--replicas", type=click.IntRange(0, 4), default=0, help="That are to have what is acknowledged.")
-@click.option("--mixed", is_flag=True, help="Two processes, of which one lacks an executor of half of the runs.")
-@click.option("--quick", is_flag=True, help="One small round: to see that it works.")
+@click.option("--slots", type=click.IntRange(1), default=100, help="Slots of the worker.")
+@click.option("--replicas", type=click.IntRange(0, 4), default=0, help="Replicas that must confirm a write.")
+@click.option("--mixed", is_flag=True, help="Two workers, one of which lacks the executor of half of the runs.")
+@click.option("--quick", is_flag=True, help="One small round, as a smoke test.")
 def drain(runs: int, rounds: int, slots: int, replicas: int, mixed: bool, quick: bool) -> None:
-    """No-op runs drained by one worker process."""
+    """Throughput of one worker process with no-op runs."""
     runs, rounds = (report.QUICK_RUNS, 1) if quick else (runs, rounds)
     if mixed:
         _measure(report.show_mixed(runs=runs, rounds=rounds, slots=slots))
@@ -51,32 +51,32 @@ def drain(runs: int, rounds: int, slots: int, replicas: int, mixed: bool, quick:
 
 @bench.command()
 @click.option("--samples", type=click.IntRange(2), default=500)
-@click.option("--slots", type=click.IntRange(1), default=10, help="Of the worker.")
-@click.option("--quick", is_flag=True, help="A few samples: to see that it works.")
+@click.option("--slots", type=click.IntRange(1), default=10, help="Slots of the worker.")
+@click.option("--quick", is_flag=True, help="A few samples, as a smoke test.")
 def latency(samples: int, slots: int, quick: bool) -> None:
-    """From a request to the start of its executor, on an idle worker."""
+    """Latency from a request to the start of its executor, on an idle worker."""
     samples = report.QUICK_SAMPLES if quick else samples
     _measure(report.show_latency(samples=samples, slots=slots))
 
 
 @bench.command()
 @click.option("--samples", type=click.IntRange(2, 1000), default=500)
-@click.option("--slots", type=click.IntRange(1), default=10, help="Of the worker.")
-@click.option("--quick", is_flag=True, help="A few samples: to see that it works.")
+@click.option("--slots", type=click.IntRange(1), default=10, help="Slots of the worker.")
+@click.option("--quick", is_flag=True, help="A few samples, as a smoke test.")
 def delayed(samples: int, slots: int, quick: bool) -> None:
-    """How late delayed runs start, and how soon those that waited for another of their job."""
+    """Delay of delayed runs, and of runs that waited for another run of their job."""
     samples = report.QUICK_SAMPLES if quick else samples
     _measure(report.show_delayed(samples=samples, slots=slots))
 
 
 @bench.command()
-@click.option("--crowd", type=click.IntRange(1), default=10_000, help="Jobs that are due at one second.")
-@click.option("--rounds", type=click.IntRange(1), default=3, help="Of the crowd.")
-@click.option("--jobs", type=click.IntRange(5_000), default=1_000_000, help="Of 5000 schedules.")
+@click.option("--crowd", type=click.IntRange(1), default=10_000, help="Jobs that are due in the same second.")
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Rounds with these jobs.")
+@click.option("--jobs", type=click.IntRange(5_000), default=1_000_000, help="Jobs, with 5000 different schedules.")
 @click.option("--seconds", type=click.FloatRange(1), default=30.0, help="How long they are watched.")
-@click.option("--quick", is_flag=True, help="A few jobs: to see that it works.")
+@click.option("--quick", is_flag=True, help="A few jobs, as a smoke test.")
 def schedule(crowd: int, rounds: int, jobs: int, seconds: float, quick: bool) -> None:
-    """How late a scheduler decides, and how long it takes to take over."""
+    """Delay of decisions, and time to take over from a dead leader."""
     if quick:
         crowd, rounds, jobs, seconds = report.QUICK_CROWD, 1, report.QUICK_JOBS, report.QUICK_SECONDS
     _measure(report.show_crowd(jobs=crowd, rounds=rounds))
@@ -84,33 +84,33 @@ def schedule(crowd: int, rounds: int, jobs: int, seconds: float, quick: bool) ->
 
 
 @bench.command()
-@click.option("--steps", type=click.IntRange(1, 1_000), default=200, help="In each round.")
+@click.option("--steps", type=click.IntRange(1, 1_000), default=200, help="Per round.")
 @click.option("--rounds", type=click.IntRange(1), default=5)
-@click.option("--quick", is_flag=True, help="A few steps: to see that it works.")
+@click.option("--quick", is_flag=True, help="A few steps, as a smoke test.")
 def cron(steps: int, rounds: int, quick: bool) -> None:
-    """The next instant of a cached expression, beside croniter and cronsim."""
+    """Next time of a cron expression, beside croniter and cronsim."""
     steps, rounds = (report.QUICK_STEPS, 1) if quick else (steps, rounds)
     report.show_cron(steps=steps, rounds=rounds)
 
 
 @bench.command()
-@click.option("--mib", type=click.IntRange(1), default=300, help="Of the database.")
+@click.option("--mib", type=click.IntRange(1), default=300, help="Size of the database.")
 @click.option("--rounds", type=click.IntRange(1), default=3)
-@click.option("--compress", is_flag=True, help="Let pg_dump compress: then that is what takes the time.")
-@click.option("--quick", is_flag=True, help="One round of a small database: to see that it works.")
+@click.option("--compress", is_flag=True, help="Let pg_dump compress.")
+@click.option("--quick", is_flag=True, help="One round with a small database, as a smoke test.")
 def backup(mib: int, rounds: int, compress: bool, quick: bool) -> None:
-    """A database streamed by db.backup, and by pg_dump into the same parts by hand; the worker's memory."""
+    """Throughput of db.backup beside plain pg_dump, and memory of the worker."""
     mib, rounds = (report.QUICK_MIB, 1) if quick else (mib, rounds)
     _measure(report.show_backup(mib=mib, rounds=rounds, compress=compress))
 
 
 @bench.command()
-@click.option("--events", type=click.IntRange(1_000), default=150_000, help="In each round.")
+@click.option("--events", type=click.IntRange(1_000), default=150_000, help="Per round.")
 @click.option("--rounds", type=click.IntRange(1), default=3)
-@click.option("--seconds", type=click.FloatRange(1), default=10.0, help="How long runs are requested for.")
-@click.option("--quick", is_flag=True, help="A few events: to see that it works.")
+@click.option("--seconds", type=click.FloatRange(1), default=10.0, help="How long runs are requested.")
+@click.option("--quick", is_flag=True, help="A few events, as a smoke test.")
 def project(events: int, rounds: int, seconds: float, quick: bool) -> None:
-    """How fast events become rows, and how soon a fresh one is readable."""
+    """Throughput and latency of the projector."""
     if quick:
         events, rounds, seconds = report.QUICK_EVENTS, 1, report.QUICK_READ
     _measure(report.show_projection(events=events, rounds=rounds, seconds=seconds))
@@ -120,31 +120,31 @@ def project(events: int, rounds: int, seconds: float, quick: bool) -> None:
 @click.option("--clients", type=click.IntRange(2, 10_000), default=1_000)
 @click.option("--rate", type=click.IntRange(20), default=120, help="Events a second; each goes to all clients.")
 @click.option("--seconds", type=click.FloatRange(1), default=10.0)
-@click.option("--quick", is_flag=True, help="A few clients: to see that it works.")
+@click.option("--quick", is_flag=True, help="A few clients, as a smoke test.")
 def sse(clients: int, rate: int, seconds: float, quick: bool) -> None:
-    """Live events delivered to many streams, how soon, and what is left when they have gone."""
+    """Latency of live events with many streams, and memory left afterwards."""
     if quick:
         clients, seconds = report.QUICK_STREAMS, report.QUICK_STREAMED
     _measure(report.show_streams(clients=clients, rate=rate, seconds=seconds))
 
 
 @bench.command()
-@click.option("--requests", type=click.IntRange(100), default=10_000, help="In each round.")
+@click.option("--requests", type=click.IntRange(100), default=10_000, help="Per round.")
 @click.option("--rounds", type=click.IntRange(1), default=3)
-@click.option("--replicas", type=click.IntRange(0, 4), default=0, help="That are to have what is acknowledged.")
-@click.option("--quick", is_flag=True, help="One small round: to see that it works.")
+@click.option("--replicas", type=click.IntRange(0, 4), default=0, help="Replicas that must confirm a write.")
+@click.option("--quick", is_flag=True, help="One small round, as a smoke test.")
 def trigger(requests: int, rounds: int, replicas: int, quick: bool) -> None:
-    """Triggers of a job over HTTP, beside a bare handler that appends once."""
+    """Throughput of triggers over HTTP, beside a bare handler."""
     requests, rounds = (report.QUICK_REQUESTS, 1) if quick else (requests, rounds)
     _measure(report.show_trigger(requests=requests, rounds=rounds, replicas=replicas))
 
 
 @bench.command()
-@click.option("--requests", type=click.IntRange(100), default=5_000, help="Of each kind of caller in each round.")
+@click.option("--requests", type=click.IntRange(100), default=5_000, help="Requests per kind of caller and round.")
 @click.option("--rounds", type=click.IntRange(1), default=5)
-@click.option("--quick", is_flag=True, help="One small round: to see that it works.")
+@click.option("--quick", is_flag=True, help="One small round, as a smoke test.")
 def access(requests: int, rounds: int, quick: bool) -> None:
-    """What it costs the API to know who asks: nobody, a key, limits, a token."""
+    """Cost of authentication: none, API key, rate limit, token."""
     requests, rounds = (report.QUICK_REQUESTS, 1) if quick else (requests, rounds)
     _measure(report.show_access(requests=requests, rounds=rounds))
 
@@ -152,9 +152,9 @@ def access(requests: int, rounds: int, quick: bool) -> None:
 @bench.command()
 @click.option("--rate", type=click.FloatRange(1), default=4_000.0, help="Triggers a second.")
 @click.option("--seconds", type=click.FloatRange(1), default=10.0)
-@click.option("--quick", is_flag=True, help="Few runs: to see that it works.")
+@click.option("--quick", is_flag=True, help="Few runs, as a smoke test.")
 def path(rate: float, seconds: float, quick: bool) -> None:
-    """The whole path at a rate: trigger over HTTP, worker, read models."""
+    """The whole path at a fixed rate: HTTP trigger, worker, read models."""
     rate, seconds = (report.QUICK_RATE, report.QUICK_READ) if quick else (rate, seconds)
     _measure(report.show_path(rate=rate, seconds=seconds))
 
@@ -162,9 +162,9 @@ def path(rate: float, seconds: float, quick: bool) -> None:
 @bench.command()
 @click.option("--rate", type=click.FloatRange(1), default=500.0, help="Triggers a second.")
 @click.option("--seconds", type=click.FloatRange(1), default=10.0)
-@click.option("--quick", is_flag=True, help="Few runs: to see that it works.")
+@click.option("--quick", is_flag=True, help="Few runs, as a smoke test.")
 def tracing(rate: float, seconds: float, quick: bool) -> None:
-    """What traces cost each process a run: none of them, one in a hundred, all."""
+    """Cost of traces per run: none, one in a hundred, all."""
     rate, seconds = (report.QUICK_RATE, report.QUICK_READ) if quick else (rate, seconds)
     _measure(report.show_tracing(rate=rate, seconds=seconds))
 

@@ -53,9 +53,9 @@ LOOK = 30.0  # s, for all of it
 def doctor(*, as_json: bool) -> None:
     """Check the installation. Exit code 0: no findings, 1: warnings, 2: errors.
 
-    Asks the servers that WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL name, and the API that options,
-    WATERCLOCK_API_URL or a context name, if one does. Where it is told of no server, the API alone, and says what it
-    takes the servers to see. Changes nothing.
+    It checks Redis and Postgres if WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL are set, and the API that an
+    option, WATERCLOCK_API_URL or a context names. Without Redis and Postgres it checks the API alone, and says which
+    checks it left out. It changes nothing.
     """
 
     async def work(stop: asyncio.Event) -> None:  # noqa: ARG001  all of it has a bound

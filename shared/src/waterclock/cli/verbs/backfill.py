@@ -25,7 +25,7 @@ from waterclock.client.models import Backfill
 @until("End of the range, inclusive.", required=True)
 @click.option("--run", "runs", is_flag=True, help="Request the runs; without it, only list them.")
 @click.option("--pace", type=click.FloatRange(0, 3600), help="Seconds between starts; by default as the job says.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Most runs.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Maximum number of runs.")
 @click.option("--reason", help="Reason; stored with the runs.")
 @key_option
 @json_option

@@ -24,7 +24,7 @@ from waterclock.client.models import History
     "kinds",
     metavar="TYPE",
     multiple=True,
-    help="Event type such as queue.paused, or the part before the dot.",
+    help="Event type such as queue.paused, or the part before the dot; repeatable.",
 )
 @click.option("--job", metavar="JOB", type=JOB, help="Events of this job, group/name or id.")
 @click.option(

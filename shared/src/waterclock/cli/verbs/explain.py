@@ -24,7 +24,7 @@ from waterclock.client.request import Call
 @since("Start of the range, inclusive; by default as far back as --limit reaches.")
 @until("End of the range, inclusive; by default now.")
 @click.option("--oldest", is_flag=True, help="Oldest first; by default newest first.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most items.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Maximum number of items.")
 @cursor_option
 @json_option
 @times

@@ -186,7 +186,11 @@ def delete(client: Client, job: str, version: int | None, *, yes: bool) -> None:
 @job.command(short_help="List what happened to a job, newest first.")
 @job_argument
 @click.option(
-    "--type", "kinds", metavar="TYPE", multiple=True, help="Event type such as job.changed, or the part before the dot."
+    "--type",
+    "kinds",
+    metavar="TYPE",
+    multiple=True,
+    help="Event type such as job.changed, or the part before the dot; repeatable.",
 )
 @click.option("--actor", metavar="NAME", help="Events caused by this actor, with or without its address.")
 @since("At or after this time.")

@@ -38,7 +38,7 @@ LEVELS = ("debug", "info", "warning", "error")
     "--label",
     metavar="KEY[=VALUE]",
     multiple=True,
-    help="With this label, key or key=value; repeatable: all must match.",
+    help="Runs with this label, key or key=value; repeatable: all must match.",
 )
 @since("Requested at or after this time.")
 @until("Requested at or before this time.")

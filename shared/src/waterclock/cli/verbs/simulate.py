@@ -22,7 +22,9 @@ from waterclock.model.words import worded
 @since("Start of the outage.", required=True)
 @until("End of the outage.", required=True)
 @click.option("--running", is_flag=True, help="Assume that a run of the job is unfinished at the end.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Most runs to list.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="Maximum number of runs to list."
+)
 @json_option
 @times
 @speaking
