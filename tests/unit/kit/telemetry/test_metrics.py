@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -26,7 +27,7 @@ from waterclock.kit.telemetry.metrics import (
 )
 from waterclock.kit.telemetry.traces import given as given_trace
 
-TABLE = DOCS / "reference/telemetry.md"
+PAGE = DOCS / "reference" / "metrics.md"
 
 
 def told(*metrics: AnyMetric) -> list[str]:
@@ -46,16 +47,9 @@ def whole(*metrics: AnyMetric, accept: str = "") -> str:
     return asyncio.run(text()).decode()
 
 
-def row(metric: AnyMetric) -> str:
-    labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
-    by = ", ".join(sorted(metric.by))
-    return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | {by} | {metric.text} |"
-
-
-def test_the_table_in_the_docs_is_what_is_declared() -> None:
-    table = TABLE.read_text().partition("|---|---|---|---|---|---|\n")[2].partition("<!-- end")[0]
-
-    assert table.splitlines() == [row(metric) for metric in catalog.ALL]
+def test_the_docs_have_a_row_for_each_metric() -> None:
+    rows = re.findall(r"^\| `((?:waterclock|http)_\w+)` \|", PAGE.read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(metric.name for metric in catalog.ALL)
 
 
 def test_a_metric_is_declared_once_and_its_name_says_its_unit() -> None:

@@ -1,4 +1,4 @@
-"""Every metric, declared once. docs/reference/telemetry.md holds the same as a table; a test compares them.
+"""Every metric, declared once; `docs/reference/metrics.md` is made from it.
 
 Labels have few values, known beforehand: services, queues, executors, partitions, types of event; never a run, and a
 job only where an operator has said so by its label `monitor`.
@@ -12,45 +12,48 @@ from importlib.metadata import version
 from waterclock.kit.telemetry.metrics import AnyMetric, Counter, Exposition, Gauge, Histogram, Look
 
 PROCESS = Gauge(
-    "process_info", "1 while the process lives.", by="api projector scheduler worker", labels=("service", "version")
+    "process_info",
+    "Always 1; its labels name the service and its version.",
+    by="api projector scheduler worker",
+    labels=("service", "version"),
 )
 
 # traces
 _ALL = "api projector scheduler worker"
-SPANS_SENT = Counter("spans_sent_total", "Spans that a collector has taken.", by=_ALL)
+SPANS_SENT = Counter("spans_sent_total", "Spans that the collector accepted.", by=_ALL)
 SPANS_DROPPED = Counter(
     "spans_dropped_total",
-    "Spans that were not sent: too many waited (queue), or they were not taken in time (collector).",
+    "Spans that were dropped, by reason: too many waited (queue), or the collector did not accept them (collector).",
     by=_ALL,
     labels=("reason",),
 )
 
 LINES_LOST = Counter(
-    "log_lines_lost_total", "Log lines that were not written: nobody read them, and too many waited.", by=_ALL
+    "log_lines_lost_total", "Log lines that were dropped because standard error was not read fast enough.", by=_ALL
 )
 LOSSES = Counter(
     "event_losses_total",
-    "Times that this process knew events of an earlier epoch that are in the log no more, nor kept by a repair.",
+    "Times that this process noticed that the event log had lost events that it knew, without a repair.",
     by=_ALL,
 )
 
 # scheduler
 DECISION_DELAY = Histogram(
     "decision_delay_seconds",
-    "From the oldest instant that a job owed to its decision, by the store's clock.",
+    "Time from the oldest undecided scheduled time of a job to its decision, by the clock of Redis.",
     by="scheduler",
 )
 DECISIONS = Counter(
     "decided_jobs_total",
-    "Jobs whose owed instants were decided (done), or were refused (raced, future) and are decided again.",
+    "Jobs decided by this scheduler, by result: done, or refused and decided again (raced, future).",
     by="scheduler",
     labels=("result",),
 )
 LED = Gauge("partitions_led", "Partitions that this scheduler leads.", by="scheduler")
-TERMS = Counter("terms_taken_total", "Leaderships of a partition that this scheduler has taken.", by="scheduler")
+TERMS = Counter("terms_taken_total", "Times that this scheduler became the leader of a partition.", by="scheduler")
 UNDECIDED = Gauge(
     "oldest_undecided_seconds",
-    "How long the oldest undecided instant has been due: of partitions led, and as their leaders said last, of all.",
+    "Age of the oldest undecided scheduled time. A scheduler tells it of partitions that it leads, the API of all.",
     by="scheduler api",
     unit="s",
     labels=("partition",),
@@ -59,7 +62,7 @@ UNDECIDED = Gauge(
 # api
 HTTP_DURATION = Histogram(
     "http_server_request_duration_seconds",
-    "From a request to the end of its answer, live streams left out.",
+    "Duration of HTTP requests, without event streams.",
     by="api",
     labels=("http.request.method", "http.route", "http.response.status_code"),
     bounds=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
@@ -69,17 +72,17 @@ HTTP_DURATION = Histogram(
 # seen from the api
 OPEN = Gauge(
     "partition_open",
-    "1 if a projector has opened the partition on the server that now answers, else 0.",
+    "1 if a projector has opened the partition on the Redis server in use, else 0.",
     by="api",
     labels=("partition",),
 )
 HAS_LEADER = Gauge(
-    "partition_has_leader", "1 if the term of a scheduler is under way, else 0.", by="api", labels=("partition",)
+    "partition_has_leader", "1 if a scheduler leads the partition, else 0.", by="api", labels=("partition",)
 )
 QUEUED = Gauge("queue_runs", "Runs that could start now.", by="api", labels=("queue",))
 QUEUE_AGE = Gauge(
     "queue_oldest_age_seconds",
-    "How long the first of them has waited; 0 when there is none.",
+    "How long the oldest of these runs has waited; 0 if there is none.",
     by="api",
     unit="s",
     labels=("queue",),
@@ -87,87 +90,87 @@ QUEUE_AGE = Gauge(
 QUEUE_PAUSED = Gauge("queue_paused", "1 while the queue is paused.", by="api", labels=("queue",))
 EXECUTOR_WAITING = Gauge(
     "executor_waiting_runs",
-    "Runs that wait for an executor that no live worker has, or were set aside; of the 50 executors with the most.",
+    "Runs that wait for a worker with their executor; of the 50 executors with the most.",
     by="api",
     labels=("executor",),
 )
 EXECUTOR_AGE = Gauge(
     "executor_oldest_age_seconds",
-    "How long the first of them has waited for its executor.",
+    "How long the oldest of these runs has waited for its executor.",
     by="api",
     unit="s",
     labels=("executor",),
 )
 STREAM_BYTES = Gauge(
     "stream_bytes",
-    "Memory of the partition's event stream, as the server estimates it.",
+    "Memory of the partition's event stream, as Redis estimates it.",
     by="api",
     unit="By",
     labels=("partition",),
 )
 MEMORY_USED = Gauge(
-    "log_memory_used_bytes", "Memory that the server of the log uses.", by="api", unit="By", labels=("server",)
+    "log_memory_used_bytes", "Memory that the Redis server uses.", by="api", unit="By", labels=("server",)
 )
 MEMORY_LIMIT = Gauge(
     "log_memory_limit_bytes",
-    "Its maxmemory, at which new runs are refused; left out where none is set.",
+    "maxmemory of the Redis server, at which new runs are refused; absent if it is not set.",
     by="api",
     unit="By",
     labels=("server",),
 )
 LOG_WRITABLE = Gauge(
     "log_writable",
-    "1 if the server of the log takes writes, else 0: its disk or replicas keep it from them, or its memory is full.",
+    "1 if the Redis server accepts writes, else 0: disk, replicas or memory prevent them.",
     by="api",
     labels=("server",),
 )
 LOG_CLOCK_OFFSET = Gauge(
     "log_clock_offset_seconds",
-    "By how much the clock of the log's server is ahead of this process's; below 0 it is behind.",
+    "How far the clock of the Redis server is ahead of this process; negative: behind.",
     by="api",
     unit="s",
     labels=("server",),
 )
 CLOCK_AHEAD = Gauge(
     "partition_clock_ahead_seconds",
-    "By how much the partition's clock is ahead of its server's, which was set back; 0 where it was not.",
+    "How far the partition's clock is ahead of its Redis server, whose clock was set back; 0 if it was not.",
     by="api",
     unit="s",
     labels=("partition",),
 )
-STORE_UP = Gauge("store_up", "1 if the store answers (log, archive), else 0.", by="api", labels=("store",))
-QUARANTINED = Gauge(
-    "events_quarantined", "Events that nobody can read, but for those that an operator said are known.", by="api"
+STORE_UP = Gauge(
+    "store_up", "1 if the store responds, else 0: Redis (log) or Postgres (archive).", by="api", labels=("store",)
 )
-CLIENTS = Gauge("sse_clients", "Live streams that are served.", by="api")
+QUARANTINED = Gauge("events_quarantined", "Unreadable events, without those that an operator acknowledged.", by="api")
+CLIENTS = Gauge("sse_clients", "Open event streams.", by="api")
 
 # projector
 LAG_EVENTS = Gauge(
-    "projection_lag_events", "Events in the log that are not projected yet.", by="projector api", labels=("partition",)
+    "projection_lag_events", "Events in Redis that are not projected yet.", by="projector api", labels=("partition",)
 )
 LAG_SECONDS = Gauge(
     "projection_lag_seconds",
-    "Age of the oldest of them; 0 when there is none.",
+    "Age of the oldest event that is not projected yet; 0 if there is none.",
     by="projector api",
     unit="s",
     labels=("partition",),
 )
 ARCHIVE_AHEAD = Gauge(
     "archive_ahead_events",
-    "Events that are archived and that the stream lacks at its end, at least; 0 where it has them.",
+    "Events at least that the archive has and the end of the Redis stream lacks; 0 if none.",
     by="projector api",
     labels=("partition",),
 )
 PROJECTED = Counter(
     "events_projected_total",
-    "Events projected, by type: endings, losses (run.lost), refused late writes (result.refused), and all others.",
+    "Projected events, by type: ends of runs, run.lost, result.refused, and other.",
     by="projector",
     labels=("type",),
 )
-PROJECTION = Histogram("projection_seconds", "What one transaction of the projector took.", by="projector")
+PROJECTION = Histogram("projection_seconds", "Duration of a transaction of the projector.", by="projector")
 UNFIT_JOBS = Gauge(
     "unfit_jobs",
-    "Enabled jobs whose parameters do not fit what workers announced last of their executor; of the 50 with the most.",
+    "Enabled jobs whose parameters do not match the schema of their executor; of the 50 executors with the most.",
     by="projector",
     labels=("executor",),
 )
@@ -177,7 +180,7 @@ FOLLOWED = Gauge("partitions_followed", "Partitions that this projector follows.
 MONITORED_MOST = 500
 JOB_SUCCESS = Gauge(
     "job_last_success_timestamp_seconds",
-    "When a run of the job succeeded last; left out where none has.",
+    "When a run of the job last succeeded; absent if none has.",
     by="projector",
     unit="s",
     labels=("job",),
@@ -185,7 +188,7 @@ JOB_SUCCESS = Gauge(
 )
 JOB_FAILURE = Gauge(
     "job_last_failure_timestamp_seconds",
-    "When a run of the job failed, timed out or died last; left out where none has.",
+    "When a run of the job last failed, timed out or died; absent if none has.",
     by="projector",
     unit="s",
     labels=("job",),
@@ -193,7 +196,7 @@ JOB_FAILURE = Gauge(
 )
 JOB_END = Gauge(
     "job_last_end_timestamp_seconds",
-    "When a run of the job ended last, however it did; left out where none has.",
+    "When a run of the job last ended, with any status; absent if none has.",
     by="projector",
     unit="s",
     labels=("job",),
@@ -201,14 +204,14 @@ JOB_END = Gauge(
 )
 JOB_ENDED = Counter(
     "job_ended_total",
-    "Runs of the job that ended: succeeded, failed, timedOut, cancelled, died.",
+    "Ended runs of the job, by outcome: succeeded, failed, timedOut, cancelled, died.",
     by="projector",
     labels=("job", "outcome"),
     most=5 * MONITORED_MOST,
 )
 JOB_NEXT = Gauge(
     "job_next_fire_timestamp_seconds",
-    "The job's first scheduled time that is not decided yet; left out of a job that is disabled, or has none to come.",
+    "First undecided scheduled time of the job; absent if it is disabled or has none to come.",
     by="projector",
     unit="s",
     labels=("job",),
@@ -216,45 +219,41 @@ JOB_NEXT = Gauge(
 )
 UNMONITORED = Gauge(
     "unmonitored_jobs",
-    "Jobs with the label `monitor` that are not told, for there are 500 that were created before.",
+    "Jobs with the label `monitor` beyond the first 500: they have no metrics.",
     by="projector",
 )
 
 # worker
 CLAIMS = Counter("claims_total", "Claims that were answered.", by="worker")
-CLAIMED = Counter("runs_claimed_total", "Attempts granted to this worker.", by="worker", labels=("queue",))
+CLAIMED = Counter("runs_claimed_total", "Attempts that this worker was given.", by="worker", labels=("queue",))
 START_DELAY = Histogram(
     "start_delay_seconds",
-    "From when a run could start to its grant, by the store's clock.",
+    "Time from when a run could start until a worker was given it, by the clock of Redis.",
     by="worker",
     labels=("queue",),
 )
-DURATION = Histogram(
-    "attempt_duration_seconds", "From the grant of an attempt to its end.", by="worker", labels=("executor",)
-)
-ENDED = Counter("attempts_ended_total", "Attempts that ended, by how.", by="worker", labels=("queue", "outcome"))
+DURATION = Histogram("attempt_duration_seconds", "Duration of attempts.", by="worker", labels=("executor",))
+ENDED = Counter("attempts_ended_total", "Ended attempts, by outcome.", by="worker", labels=("queue", "outcome"))
 REFUSED = Counter(
-    "late_writes_refused_total", "Ends of attempts that had lost their run: they changed nothing.", by="worker"
+    "late_writes_refused_total", "Results of attempts that had lost their run: they were refused.", by="worker"
 )
-RENEWALS_FAILED = Counter("renewals_failed_total", "Renewals of a lease that were not answered.", by="worker")
+RENEWALS_FAILED = Counter("renewals_failed_total", "Renewals of the lease that failed.", by="worker")
 SESSIONS_LOST = Counter(
-    "sessions_lost_total", "Times that this worker was found dead, and went on as a new one.", by="worker"
+    "sessions_lost_total", "Times that this worker counted as dead, and went on with a new session.", by="worker"
 )
-SWEPT = Counter("workers_swept_total", "Dead workers' sessions that this process swept up.", by="worker scheduler")
-RUNS_SWEPT = Counter("runs_swept_total", "Runs that were taken from them.", by="worker scheduler")
-SLOTS = Gauge("worker_slots", "Runs that this worker executes at once.", by="worker")
-EXECUTING = Gauge("worker_attempts", "Attempts that execute.", by="worker")
-UNANSWERED = Gauge(
-    "worker_unanswered_ends", "Attempts that have ended, and whose end the log has not answered.", by="worker"
-)
+SWEPT = Counter("workers_swept_total", "Sessions of dead workers that this process cleaned up.", by="worker scheduler")
+RUNS_SWEPT = Counter("runs_swept_total", "Runs that this process took from dead workers.", by="worker scheduler")
+SLOTS = Gauge("worker_slots", "Maximum number of runs at once in this worker.", by="worker")
+EXECUTING = Gauge("worker_attempts", "Running attempts.", by="worker")
+UNANSWERED = Gauge("worker_unanswered_ends", "Ended attempts whose result Redis has not confirmed yet.", by="worker")
 OVERDUE = Gauge(
     "worker_overdue_attempts",
-    "Attempts that go on although they were asked to stop: threads that do not return, each with its slot.",
+    "Attempts that keep running after they were asked to stop; each occupies its slot.",
     by="worker",
 )
 OWN_LOOPS = Gauge(
     "worker_own_loops",
-    "Executors that have an event loop of their own here, for they have ended that of all twice, or held it up.",
+    "Executors that have their own event loop, because they ended or blocked the shared one.",
     by="worker",
 )
 
@@ -264,7 +263,7 @@ ALL: tuple[AnyMetric, ...] = tuple(
 
 
 def exposed(service: str, *, looks: Iterable[Look] = ()) -> Exposition:
-    """What a process of this service tells."""
+    """What a process of this service exposes."""
     exposition = Exposition(service, ALL)
     exposition.looks.extend(looks)
     PROCESS.set(1, service, version("waterclock"))
