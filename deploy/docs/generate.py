@@ -1,7 +1,8 @@
 """Write the parts of pages that are made from the code: `python deploy/docs/generate.py`.
 
 A part lies between `<!-- generated: NAME -->` and `<!-- end generated -->`; what makes it is `text` of the module
-`parts/NAME.py` (with `_` for `-`). `--check` changes nothing, names the pages that are out of date and ends with 1.
+`parts/NAME.py` (with `_` for `-`); words after NAME are its arguments. `--check` changes nothing, names the pages that
+are out of date and ends with 1.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from importlib import import_module
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
-PART = re.compile(r"(?<=^<!-- generated: )([\w-]+)( -->\n).*?(?=^<!-- end generated -->$)", re.MULTILINE | re.DOTALL)
+PART = re.compile(
+    r"(?<=^<!-- generated: )([\w-]+)((?: [\w-]+)*)( -->\n).*?(?=^<!-- end generated -->$)", re.MULTILINE | re.DOTALL
+)
 
 
 def generated(page: str) -> str:
     """The page with its generated parts as the code has them now."""
 
     def part(found: re.Match[str]) -> str:
-        text: str = import_module(f"parts.{found[1].replace('-', '_')}").text()
-        return f"{found[1]}{found[2]}\n{text.strip()}\n\n"
+        text: str = import_module(f"parts.{found[1].replace('-', '_')}").text(*found[2].split())
+        return f"{found[1]}{found[2]}{found[3]}\n{text.strip()}\n\n"
 
     return PART.sub(part, page)
 

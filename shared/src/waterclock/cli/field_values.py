@@ -9,14 +9,15 @@ import click
 import msgspec
 
 from waterclock.cli.options.moments import moment, seconds
+from waterclock.kit.text.members import members
 from waterclock.model.definition import Definition
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.words import CODED, code_of
 from waterclock.wire.doubles import doubles, may_have_doubles
 
-_PARTS = {"retry": {field.encode_name: field.type for field in msgspec.structs.fields(RetryPolicy)}}
+_PARTS = {"retry": {member.name: member.type for member in members(RetryPolicy)}}
 _MOMENTS = frozenset({"startAt", "endAt", "runAt"})
-_KINDS = {field.encode_name: field.type for field in msgspec.structs.fields(Definition)}
+_KINDS = {member.name: member.type for member in members(Definition)}
 
 
 class Parts(dict[str, Any]):

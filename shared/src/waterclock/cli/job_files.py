@@ -23,6 +23,7 @@ import yaml
 
 from waterclock.cli.yaml_values import FORMS, BadFile, pointer, read_yaml, text_of
 from waterclock.client.errors import FieldProblem
+from waterclock.kit.text.members import as_in
 from waterclock.kit.text.validation_messages import message_of, none_of_codes, pointer_of
 from waterclock.model.cron.parse import names_zone
 from waterclock.model.cron.schedule import BadSchedule
@@ -114,21 +115,34 @@ def schema() -> dict[str, Any]:
     for part in components.values():
         part["additionalProperties"] = False
     properties = components["Definition"]["properties"]
-    for name in _DURATIONS & set(properties):
-        properties[name] = {"type": ["number", "string", "null"], "description": "Seconds, or ISO 8601."}
+    retry = components["RetryPolicy"]["properties"]
+    for path in _DURATIONS:
+        part = path.removeprefix("retry/")
+        kind, of = (Definition, properties) if part == path else (RetryPolicy, retry)
+        bounds = {name: value for name, value in of[part].items() if name in {"minimum", "maximum", "default"}}
+        said = {"description": as_in(kind, part).description, "examples": of[part]["examples"]}
+        of[part] = said | {"type": ["number", "string", *(["null"] if part == "timeout" else [])]} | bounds
     for name in _MOMENTS:  # of which a stored one has a form of its own
         properties[name]["anyOf"] = [{"type": "string"}, {"type": "null"}]
     for name, words in CODED.items():
         properties[name] |= {
             "enum": [*words.values(), *words, *map(int, words)],
             "default": words[properties[name]["default"]],
-            "description": "; ".join(f"{word}: code {code}" for code, word in words.items()),
         }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Jobs of Waterclock",
         "type": "object",
-        "properties": {"owner": {"type": "string", "minLength": 1}, "jobs": {"type": "array", "items": job}},
+        "properties": {
+            "owner": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": LABEL_MOST,
+                "description": f"Owner of the jobs. Each job gets it as the label `{OWNER}`.",
+                "examples": ["team-sea"],
+            },
+            "jobs": {"type": "array", "items": job, "description": "The jobs of the file."},
+        },
         "required": ["jobs"],
         "additionalProperties": False,
         "$defs": components,

@@ -1,8 +1,12 @@
-"""What a job is told to do: the part of it that its owner writes."""
+"""What a job is told to do: the part of it that its owner writes.
+
+What the members mean is said here, once: the OpenAPI document, the schema of job files, the command line and the page
+`docs/reference/job.md` show these sentences. The first of each can stand alone.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -25,34 +29,158 @@ DEFAULT_TIMEOUT = 3600.0
 _OVERLAP_OF_MISFIRE: dict[MisfirePolicy, OverlapPolicy] = {"1": "buffer_all", "2": "buffer_one", "3": "skip"}
 
 
-class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Durations are seconds."""
+def _said(description: str, *examples: object) -> msgspec.Meta:
+    return msgspec.Meta(description=description, examples=list(examples) or None)
 
-    job_name: str
-    invoke_target: str
-    job_group: str = "DEFAULT"
-    invoke_params: dict[str, Any] = {}
-    cron_expression: str | None = None
-    status: Status = "0"
-    misfire_policy: MisfirePolicy = "3"
-    concurrent: Concurrent = "1"
-    remark: str | None = None
-    queue: str = "default"
-    timezone: str = "UTC"
-    cron_dialect: Literal["unix", "quartz"] | None = None
-    dst_gap: Literal["shift", "skip"] = "shift"
-    dst_fold: Literal["first", "both"] = "first"
-    overlap_policy: OverlapPolicy | None = None
-    misfire_threshold: float = 60
-    catchup_window: float = 86400
-    catchup_limit: int = 100
-    catchup_pace: float = 0.1
-    jitter: float = 0
-    start_at: Stamped | None = None
-    end_at: Stamped | None = None
-    timeout: float | None = None
-    retry: RetryPolicy = RetryPolicy()
-    labels: dict[str, str] = {}
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a job runs, and when. Durations are seconds."""
+
+    job_name: Annotated[
+        str,
+        _said("Name of the job, unique within its group. 1 to 64 visible characters on one line.", "nightly"),
+    ]
+    invoke_target: Annotated[
+        str,
+        _said(
+            "Executor that the job runs, by its name or an alias. A worker must have announced it, unless you allow "
+            "unknown executors.",
+            "report.daily",
+        ),
+    ]
+    job_group: Annotated[
+        str,
+        _said(
+            "Group of the job. Group and name together identify it: `group/name`. A group has no slash.",
+            "reports",
+        ),
+    ] = "DEFAULT"
+    invoke_params: Annotated[
+        dict[str, Any],
+        _said(
+            "Parameters that the executor gets in each run. The JSON Schema that workers announce for the executor "
+            "checks them; at most 64 KiB of JSON.",
+            {"table": "orders"},
+        ),
+    ] = {}
+    cron_expression: Annotated[
+        str | None,
+        _said("Schedule, as a cron expression. Without one the job runs on demand only.", "0 2 * * *"),
+    ] = None
+    status: Annotated[
+        Status,
+        _said(
+            "Whether the schedule is active: `enabled` (code 0) or `disabled` (code 1). You can still trigger a "
+            "disabled job."
+        ),
+    ] = "0"
+    misfire_policy: Annotated[
+        MisfirePolicy,
+        _said(
+            "What to do with scheduled times that are late by `misfireThreshold` or more. `skip` (code 3) runs none of "
+            "them, `runOnce` (code 2) starts one run for all of them, `runAll` (code 1) starts one run for each."
+        ),
+    ] = "3"
+    concurrent: Annotated[
+        Concurrent,
+        _said("Whether runs of the job may overlap: `allow` (code 0) or `forbid` (code 1)."),
+    ] = "1"
+    remark: Annotated[str | None, _said("Free text about the job, at most 1000 characters.", "Owner: team-data")] = None
+    queue: Annotated[
+        str,
+        _said("Queue that runs of the job wait in. It must be one of the installation's queues.", "critical"),
+    ] = "default"
+    timezone: Annotated[
+        str,
+        _said(
+            "IANA time zone of the schedule. A new job without one gets `WATERCLOCK_TIMEZONE` of the API, or UTC if "
+            "that is not set.",
+            "Europe/Berlin",
+        ),
+    ] = "UTC"
+    cron_dialect: Annotated[
+        Literal["unix", "quartz"] | None,
+        _said(
+            "How numbers in the day-of-week field are read: `unix` (Sunday is 0 or 7) or `quartz` (Sunday is 1). "
+            "Without it, 5 fields are read as `unix`; 6 or 7 fields must name the day, as in `MON`.",
+            "quartz",
+        ),
+    ] = None
+    dst_gap: Annotated[
+        Literal["shift", "skip"],
+        _said(
+            "What to do with a time of day that the local clock leaves out when it goes forward. `shift` runs at the "
+            "first moment after the gap, `skip` does not run.",
+            "skip",
+        ),
+    ] = "shift"
+    dst_fold: Annotated[
+        Literal["first", "both"],
+        _said(
+            "What to do with a time of day that the local clock shows twice when it goes back. `first` runs on the "
+            "first pass only, `both` runs on each pass.",
+            "both",
+        ),
+    ] = "first"
+    overlap_policy: Annotated[
+        OverlapPolicy | None,
+        _said(
+            "What to do with a run that meets an unfinished run of its job, where `concurrent` is `forbid`. `skip` "
+            "drops it, `buffer_one` lets one run wait, `buffer_all` lets up to 1000 wait, `cancel_other` cancels the "
+            "unfinished ones. By default it follows from `misfirePolicy`: `skip` gives `skip`, `runOnce` gives "
+            "`buffer_one`, `runAll` gives `buffer_all`.",
+            "buffer_one",
+        ),
+    ] = None
+    misfire_threshold: Annotated[
+        float,
+        _said("Delay from which a scheduled time is late. Below it the run starts as usual. In seconds.", 300),
+    ] = 60
+    catchup_window: Annotated[
+        float,
+        _said("How far back `runAll` goes. It skips late scheduled times that are older. In seconds.", 3600),
+    ] = 86400
+    catchup_limit: Annotated[
+        int,
+        _said("How many late scheduled times `runAll` runs at most. It runs the newest and skips the others.", 10),
+    ] = 100
+    catchup_pace: Annotated[
+        float,
+        _said("Time between the starts of late runs, under `runAll` and in a backfill. In seconds.", 5),
+    ] = 0.1
+    jitter: Annotated[
+        float,
+        _said(
+            "Upper limit of a random delay of each scheduled run. One scheduled time always gets the same delay. In "
+            "seconds.",
+            30,
+        ),
+    ] = 0
+    start_at: Annotated[
+        Stamped | None,
+        _said("First moment at which the schedule counts, inclusive. RFC 3339.", "2026-07-01T00:00:00.000Z"),
+    ] = None
+    end_at: Annotated[
+        Stamped | None,
+        _said("Last moment at which the schedule counts, inclusive. RFC 3339.", "2026-12-31T23:59:59.000Z"),
+    ] = None
+    timeout: Annotated[
+        float | None,
+        _said(
+            "Time limit of each attempt; 0 is no limit. By default that of the executor, or 1 hour if it has none. In "
+            "seconds.",
+            900,
+        ),
+    ] = None
+    retry: Annotated[RetryPolicy, _said("How often and when a run is tried again.")] = RetryPolicy()
+    labels: Annotated[
+        dict[str, str],
+        _said(
+            "Names and values to find jobs and runs by. At most 32; a name has 1 to 64 of letters, digits and `-_./`, "
+            "a value at most 256 characters.",
+            {"team": "data"},
+        ),
+    ] = {}
 
     @property
     def enabled(self) -> bool:

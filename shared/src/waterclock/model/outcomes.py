@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 AttemptOutcome = Literal["succeeded", "failed", "timedOut", "crashed", "badParams", "cancelled", "lost", "returned"]
 RunStatus = Literal["delayed", "waiting", "queued", "running", "succeeded", "failed", "timedOut", "cancelled", "died"]
@@ -12,18 +13,24 @@ ENDED: frozenset[RunStatus] = frozenset({"succeeded", "failed", "timedOut", "can
 
 
 class Error(msgspec.Struct, frozen=True, kw_only=True):
-    """`type` is a class name (ValueError), or ChildExit, ChildSignal, ChildOutOfMemory with the code in the message."""
+    """Why an attempt or a step failed."""
 
-    type: str
-    message: str
-    traceback: str | None = None
+    type: Annotated[
+        str,
+        Meta(
+            description="Name of the exception's class, such as `ValueError`. Of a child process that ended by itself: "
+            "`ChildExit`, `ChildSignal` or `ChildOutOfMemory`."
+        ),
+    ]
+    message: Annotated[str, Meta(description="The message.")]
+    traceback: Annotated[str | None, Meta(description="The traceback, if there is one.")] = None
 
 
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
-    """The event that ended a run, where nobody can read it: its position, and why."""
+    """An event that cannot be read: the one that ended a run."""
 
-    position: str
-    reason: str
+    position: Annotated[str, Meta(description="Position of the event.")]
+    reason: Annotated[str, Meta(description="Why it cannot be read.")]
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

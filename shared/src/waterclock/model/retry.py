@@ -11,12 +11,38 @@ _CEILING = 64
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`maxAttempts` bounds the attempts that failed, timed out or crashed; `initial` and `max` are seconds."""
+    """How often and when a run is tried again."""
 
-    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
-    backoff: Literal["exponential", "fixed"] = "exponential"
-    initial: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 10
-    max: Annotated[float, msgspec.Meta(ge=0, le=604800)] = 3600
+    max_attempts: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=1000,
+            description="How many attempts may fail, time out or crash, the first one included. 1: no retry.",
+            examples=[1],
+        ),
+    ] = 3
+    backoff: Annotated[
+        Literal["exponential", "fixed"],
+        msgspec.Meta(
+            description="How the wait grows. `exponential`: a random wait between 0 and a bound that begins at "
+            "`initial` and doubles with each failure (full jitter). `fixed`: always `initial`.",
+            examples=["fixed"],
+        ),
+    ] = "exponential"
+    initial: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            le=86400,
+            description="Wait after the first failure; its bound, if `backoff` is `exponential`. In seconds.",
+            examples=[60],
+        ),
+    ] = 10
+    max: Annotated[
+        float,
+        msgspec.Meta(ge=0, le=604800, description="Upper bound of each wait. In seconds.", examples=[600]),
+    ] = 3600
 
 
 def delay(policy: RetryPolicy, failures: int, chance: float) -> float:

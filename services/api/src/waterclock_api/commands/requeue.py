@@ -7,10 +7,11 @@ again by itself, for the marks of jobs went back with the log.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
+from waterclock.kit.text.members import said
 from waterclock.log.commands.idempotency import Command
 from waterclock.log.commands.jobs import StoredJob
 from waterclock.log.commands.requests import Request
@@ -35,34 +36,37 @@ _SCHEDULED: tuple[Trigger, ...] = ("schedule", "catchup")
 
 
 class RequeuedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A run whose request was dropped.
+    """A run whose request was dropped."""
 
-    `fate`: `known`, it was asked for again and is there; `scheduled`, its schedule decides it again; `ended`, it had
-    ended, as `ended` says, and is not executed twice; `refused`, why, is in `detail`. `keyForgotten`: its key is older
-    than keys are kept, so whoever asks again with it asks for another run.
-    """
-
-    run_id: str | None
-    job_id: str | None
-    fork: int
-    position: str
-    requested_at: Stamp
-    trigger: str | None
-    ended: RunStatus | None
-    key_forgotten: bool
-    fate: DroppedFate
-    detail: str | None = None
+    run_id: Annotated[str | None, said("Id of the run.")]
+    job_id: Annotated[str | None, said("Id of its job.")]
+    fork: Annotated[int, said("Epoch of the repair that dropped the request.")]
+    position: Annotated[str, said("Position of the dropped event.")]
+    requested_at: Annotated[Stamp, said("When the run was requested.")]
+    trigger: Annotated[str | None, said("Origin of the run.")]
+    ended: Annotated[RunStatus | None, said("How it had ended, if it had.")]
+    key_forgotten: Annotated[
+        bool, said("Whether its idempotency key has expired: the same request would start another run.")
+    ]
+    fate: Annotated[
+        DroppedFate,
+        said(
+            "`wouldRequeue` (dry run) or `requeued`; `known`: the run exists again; `scheduled`: the scheduler decides "
+            "it again; `ended`: it had ended and is not executed twice; `refused`: see `detail`."
+        ),
+    ]
+    detail: Annotated[str | None, said("Why it was refused.")] = None
 
 
 class Requeued(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Of this page: how many requests were dropped, how many were asked for again, how many were refused."""
+    """A page of dropped requests."""
 
-    dry_run: bool
-    matched: int
-    requeued: int
-    refused: int
-    items: list[RequeuedRun]
-    next_cursor: str | None
+    dry_run: Annotated[bool, said("Whether this is only a report.")]
+    matched: Annotated[int, said("Dropped requests on this page.")]
+    requeued: Annotated[int, said("Runs that were requested again.")]
+    refused: Annotated[int, said("Requests that were refused.")]
+    items: Annotated[list[RequeuedRun], said("The requests.")]
+    next_cursor: Annotated[str | None, said("`cursor` of the next page; null on the last.")]
 
 
 class DroppedEntry(NamedTuple):

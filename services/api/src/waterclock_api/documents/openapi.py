@@ -20,36 +20,36 @@ from waterclock_api.schemas.responses import Asked, Job
 _PARAMETER = re.compile(r"\{(\w+):str\}")
 _REFUSED_ALWAYS = (400, 500, 503)
 _REFUSALS = {
-    400: "Not JSON, or a query parameter that is unknown or wrong",
+    400: "The body is not JSON, or a query parameter is unknown or wrong",
     401: "Unauthorized: missing or invalid credentials",
     403: "Forbidden: the caller lacks the scope",
     404: "Not found",
-    408: "The body did not come in time",
-    409: "It conflicts with what there is",
+    408: "The body did not arrive in time",
+    409: "Conflict with the present state",
     410: "This history has been deleted by the retention policy",
-    412: "The job has another version than If-Match says",
+    412: "The job has another version than `If-Match`",
     413: "The body is too large",
     415: "The body is not JSON",
-    422: "The body is not valid: every flaw is named by a JSON pointer",
-    429: "The caller asks too often, or has too many streams or slow reads; try again after Retry-After",
-    500: "A fault of the server",
-    503: "Redis, Postgres or another dependency is unavailable; try again after Retry-After",
+    422: "The body is not valid; `errors` names every flaw by a JSON pointer",
+    429: "Too many requests, streams or slow reads of this caller; retry after `Retry-After`",
+    500: "Internal error",
+    503: "Redis, Postgres or another dependency is unavailable; retry after `Retry-After`",
 }
 _ANSWERS = {
     200: "OK",
     201: "Created",
-    202: "Accepted: stored, and not, or not yet, in the read models",
+    202: "Accepted and stored; the read models may not show it yet",
     204: "Done",
 }
 _HEADERS = {
     "ETag": "The version of the job.",
     "Location": "Where the job or the run can be read.",
-    "Preference-Applied": "Which wish of Prefer was heeded.",
-    "Idempotency-Replayed": "`true`: the key came before, and this is the first answer again.",
-    "RateLimit": "How many requests are left, and in how many seconds there is another.",
-    "RateLimit-Policy": "How many requests there may be in how many seconds.",
-    "Retry-After": "Seconds.",
-    "WWW-Authenticate": "Bearer, with what is wrong with the credentials, or the scope that it takes.",
+    "Preference-Applied": "The preference of `Prefer` that was applied.",
+    "Idempotency-Replayed": "`true`: the answer repeats that of the first request with this key.",
+    "RateLimit": "How many requests are left, and in how many seconds the next one is allowed.",
+    "RateLimit-Policy": "How many requests are allowed in how many seconds.",
+    "Retry-After": "Seconds until the request may be repeated.",
+    "WWW-Authenticate": "`Bearer`, with what is wrong with the credentials, or the scope that is missing.",
 }
 _BESIDE_REFUSALS = {
     "ETag": (412,),
@@ -59,8 +59,8 @@ _BESIDE_REFUSALS = {
     "WWW-Authenticate": (401, 403),
 }
 _EVENTS = (
-    "Events as they happen. `gap` stands where something is missing; `closed`, with a `reason`, is the last one if the "
-    "credential that the stream was opened with has ended"
+    "Server-sent events. `gap` marks where events are missing. `closed` is the last event if the credential of the "
+    "stream has expired or was revoked"
 )
 _TAGS = {
     "jobs": "Create, change, trigger and backfill jobs; explain what became of each scheduled time.",
@@ -74,18 +74,24 @@ _TAGS = {
     "dropped": "What repairs of the event log have dropped.",
     "process": "Health and metrics of this API process.",
 }
+_IDS = {
+    "jobs": "Id of the job.",
+    "queues": "Name of the queue.",
+    "runs": "Id of the run.",
+    "workers": "Name of the worker, or the id of one start of it.",
+}
 _BEARER = "bearer"
 _SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A key (`wck_…`, by `waterclock key create`) or a JWT of the configured issuer. Nobody is asked for "
-    "one where `WATERCLOCK_KEYLESS` says so and no key was made.",
+    "description": "An API key (`wck_…`, made by `waterclock key create`) or a JWT of the configured issuer. None is "
+    "needed where `WATERCLOCK_KEYLESS` allows that and no key was ever made.",
 }
 _PLAIN = {"events": "text/event-stream", "html": "text/html", "text": "text/plain"}
 
 
 def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str, Any]:
-    """`prefix`: what a gateway has put before our paths."""
+    """`prefix`: the path under which a gateway serves the API."""
     routes = [(handler, handler.opt["spec"]) for handler in handlers if "spec" in handler.opt]
     schemas, components = _schemas([spec for _, spec in routes])
     paths: dict[str, dict[str, Any]] = {}
@@ -123,7 +129,7 @@ def _schemas(specs: Iterable[Spec]) -> tuple[Mapping[type[Any], Any], dict[str, 
 def stored_events(components: Mapping[str, Any]) -> dict[str, Any]:
     """The schemas of events as they are stored and sent: with their place and time; `Event` is any of them."""
     place = {"type": "string", "description": "The position: <partition>-<epoch>-<seq>.", "pattern": r"^\d+-\d+-\d+$"}
-    at = {"type": "string", "description": "When it was stored, by the partition's clock.", "format": "date-time"}
+    at = {"type": "string", "description": "When it was stored, by the clock of the partition.", "format": "date-time"}
     found: dict[str, Any] = {}
     for kind in StoredEvent.__args__:
         own = components[kind.__name__]
@@ -133,7 +139,7 @@ def stored_events(components: Mapping[str, Any]) -> dict[str, Any]:
     choice = [{"$ref": name} for name in tags.values()]
     found["Event"] = {
         "title": "Event",
-        "description": "A stored event. More types may come: skip those that are not known.",
+        "description": "A stored event. Later releases may add types: skip those that you do not know.",
         "anyOf": choice,
         "discriminator": {"propertyName": "type", "mapping": tags},
     }
@@ -145,7 +151,13 @@ def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mappin
     name = _camel(str(function.__name__))
     summary, _, more = (inspect.getdoc(function) or "").partition("\n\n")
     parameters = [
-        {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-z-]{1,64}$"}}
+        {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "description": _IDS[_tag(path)],
+            "schema": {"type": "string", "pattern": "^[0-9a-z-]{1,64}$"},
+        }
         for _ in _PARAMETER.findall(path)
     ]
     operation: dict[str, Any] = {
@@ -170,7 +182,7 @@ def _head_of(operation: dict[str, Any]) -> dict[str, Any]:
         status: {name: value for name, value in each.items() if name != "content"}
         for status, each in operation["responses"].items()
     }
-    said = {"summary": f"As GET, without a body: {operation['summary']}", "responses": responses}
+    said = {"summary": f"Like GET, without a body: {operation['summary']}", "responses": responses}
     return operation | said | {"operationId": f"{operation['operationId']}Head"}
 
 
@@ -178,9 +190,13 @@ def _query(spec: Spec) -> list[dict[str, Any]]:
     schema = msgspec.json.schema(spec.query)
     own = schema["$defs"][spec.query.__name__]
     return [
-        {"name": name, "in": "query", "required": False, "schema": _plain(each)}
+        {"name": name, "in": "query", "required": False} | _said(each) | {"schema": _plain(each)}
         for name, each in own["properties"].items()
     ]
+
+
+def _said(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": schema["description"]} if "description" in schema else {}
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
@@ -193,13 +209,13 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 def _headers(spec: Spec) -> list[dict[str, Any]]:
     found: list[tuple[str, str]] = []
     if spec.if_match:
-        found.append(("If-Match", "The ETag of the version that was seen; another one answers 412."))
+        found.append(("If-Match", "`ETag` of the version that you saw; 412 if the job has another one."))
     if spec.command:
-        found.append(("Prefer", "`wait=n`: seconds to wait for the read models (2); `respond-async`: do not wait."))
+        found.append(("Prefer", "`wait=n`: wait up to n seconds (2) for the read models; `respond-async`: do not."))
     if spec.keyed:
-        found.append(("Idempotency-Key", "The same key gives the first answer again, for 24 hours."))
+        found.append(("Idempotency-Key", "A repeat with the same key gets the first answer again, for 24 hours."))
     if "events" in spec.answers.values():
-        found.append(("Last-Event-ID", "The position after which to go on."))
+        found.append(("Last-Event-ID", "Position after which the stream continues."))
     return [
         {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
         for name, text in found

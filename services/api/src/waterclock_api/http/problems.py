@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import psycopg
@@ -22,6 +22,7 @@ from psycopg_pool import PoolTimeout
 from waterclock.kit.randomness import token
 from waterclock.kit.telemetry import propagation, traces
 from waterclock.kit.telemetry.repeated_lines import Repeats
+from waterclock.kit.text.members import said
 from waterclock.log.connection.errors import (
     ClockAhead,
     Halted,
@@ -79,20 +80,22 @@ _encoder = msgspec.json.Encoder()
 
 
 class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
-    pointer: str  # RFC 6901, into the body; for a query parameter `?name`
-    message: str
+    """What is wrong with one member or parameter."""
+
+    pointer: Annotated[str, said("JSON pointer (RFC 6901) into the body, or `?name` for a query parameter.")]
+    message: Annotated[str, said("What is wrong.")]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An answer that is an error (RFC 9457)."""
+    """An error (RFC 9457)."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: tuple[FieldProblem, ...] = ()
-    trace_id: str | None = None
-    request_id: str | None = None
+    type: Annotated[str, said("Kind of the problem, as a link to its explanation.", "/problems#invalid")]
+    title: Annotated[str, said("The kind in words.")]
+    status: Annotated[int, said("HTTP status.")]
+    detail: Annotated[str, said("What is wrong with this request.")]
+    errors: Annotated[tuple[FieldProblem, ...], said("Every flaw of the request.")] = ()
+    trace_id: Annotated[str | None, said("Trace id of the request.")] = None
+    request_id: Annotated[str | None, said("Id of the request, as in the header `X-Request-Id`.")] = None
 
 
 class BadRequest(Refusal):

@@ -1,6 +1,7 @@
-"""What clients write: bodies and query parameters. Unknown members are refused; `checks` reads moments.
+"""What clients write: bodies and query parameters. Unknown members are refused.
 
-It is long: one struct for each body and query, and nothing else.
+What members of a job mean is said in `waterclock.model.definition`. It is long: one struct for each body and query, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from waterclock.kit.text.members import as_in, said
 from waterclock.kit.text.validation_messages import worded
-from waterclock.model.definition import OverlapPolicy
+from waterclock.model.definition import Definition, OverlapPolicy
 from waterclock.model.events import Level, Trigger
 from waterclock.model.names import LONGEST
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.parameters.bounds import COUNT_MOST, LABEL_MOST, TARGET_MOST, TEXT_MOST
+from waterclock.model.retry import RetryPolicy
 from waterclock.model.words import CONCURRENT, MISFIRE, STATUS
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
@@ -28,22 +31,22 @@ Concurrent = Annotated[Literal["0", "1", "allow", "forbid", 0, 1], worded(CONCUR
 """A code, the word for it, or its digit as a number; what is answered is the code."""
 Duration = Annotated[
     float | str,
-    msgspec.Meta(description="Seconds, fractions allowed, or an ISO 8601 duration of weeks to seconds: PT1M30S."),
+    msgspec.Meta(description="Seconds, with fractions, or an ISO 8601 duration of weeks to seconds, such as PT1M30S."),
 ]
 Moment = Annotated[
-    str, msgspec.Meta(description="RFC 3339, with any offset.", extra_json_schema={"format": "date-time"})
+    str, msgspec.Meta(description="An RFC 3339 time, with any offset.", extra_json_schema={"format": "date-time"})
 ]
-Part = Annotated[str, msgspec.Meta(max_length=256, description="A part of it, in any case.")]
-Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Part = Annotated[str, msgspec.Meta(max_length=256, description="Part of the text; upper and lower case are equal.")]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="Items on a page, at most.")]
 OneText = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
 FEW = msgspec.Meta(extra_json_schema={"minItems": 1})
 Some = OneText | Annotated[tuple[OneText, ...], FEW]
 """One value of a filter or several; that there is one is checked by `by_filter`, in words."""
-All = Annotated[bool, msgspec.Meta(description="All of them, in place of a filter.")]
+All = Annotated[bool, msgspec.Meta(description="`true`: all runs, instead of a filter.")]
 UnfinishedStatus = Literal["delayed", "waiting", "queued", "running"]
 EndedStatus = Literal["succeeded", "failed", "timedOut", "cancelled", "died"]
 Order = Literal["oldest", "newest"]
-Cursor = Annotated[str, msgspec.Meta(max_length=256, description="`nextCursor` of the page before.")]
+Cursor = Annotated[Annotated[str, msgspec.Meta(max_length=256)] | None, said("`nextCursor` of the previous page.")]
 
 READ_ONLY = frozenset(
     {"id", "version", "nextFireAt", "isRunning", "lastRun", "lastSuccessAt", "createdAt", "updatedAt", "notes"}
@@ -52,137 +55,175 @@ READ_ONLY = frozenset(
 """Members of a job that nobody writes; a body may hold them, so that a job that was read can be sent back."""
 
 
-class RetryWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Missing members take the defaults."""
+_REASON = said("Why, in your words. It is stored with the event.", "INC-4711")
+_DRY_RUN = said("`true`: only report what would happen, and answer 200.")
+_DELAY = said("Start the run after this time. Not together with `runAt`.", 300)
+_RUN_AT = said("Start the run at this time. Not together with `delay`.", "2026-03-01T08:00:00Z")
+_JOB_IDS = said("Runs of these jobs, by id.")
+_QUEUES = said("Runs in these queues.")
+_TRIGGERS = said("Runs with this origin: `schedule`, `catchup`, `backfill`, `manual` or `retry`.")
+_LABELS = said("Runs with this label: `name`, or `name=value`.")
+_SINCE = said("Runs requested at this time or later.")
+_UNTIL = said("Runs requested at this time or before.")
+_TEXT = said("Part of the run's id, job name, executor, reason or error.")
+_OVERLAP = said(
+    "What to do if another run of the job is unfinished. By default what the job says. `skip` refuses the request with "
+    "409. `buffer_one` lets this run wait, or refuses it if a run waits already. `buffer_all` lets it wait. "
+    "`cancel_other` cancels the unfinished runs."
+)
 
-    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=COUNT_MOST)] = 3
-    backoff: Literal["exponential", "fixed"] = "exponential"
-    initial: Duration = 10
-    max: Duration = 3600
+
+def _job(name: str) -> msgspec.Meta:
+    return as_in(Definition, name)
+
+
+class RetryWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How often and when a run is tried again. Members that you leave out take their defaults."""
+
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=COUNT_MOST), as_in(RetryPolicy, "maxAttempts")] = 3
+    backoff: Annotated[Literal["exponential", "fixed"], as_in(RetryPolicy, "backoff")] = "exponential"
+    initial: Annotated[Duration, as_in(RetryPolicy, "initial")] = 10
+    max: Annotated[Duration, as_in(RetryPolicy, "max")] = 3600
 
 
 class JobWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A whole definition: what is left out takes its default.
+    """A whole definition of a job. Members that you leave out take their defaults.
 
-    `timezone`: where the API has `WATERCLOCK_TIMEZONE`, a new job that names none gets that one, and a job that is
-    replaced keeps its own.
+    One exception: where `WATERCLOCK_TIMEZONE` of the API is set, a new job without `timezone` gets that zone, and a job
+    that is replaced keeps its own.
     """
 
-    job_name: Name
-    invoke_target: Target
-    job_group: Name = "DEFAULT"
-    invoke_params: dict[str, Any] = {}
-    cron_expression: str | None = None
-    status: Status = "0"
-    misfire_policy: MisfirePolicy = "3"
-    concurrent: Concurrent = "1"
-    remark: Text | None = None
-    queue: Name = "default"
-    timezone: Name = "UTC"
-    cron_dialect: Literal["unix", "quartz"] | None = None
-    dst_gap: Literal["shift", "skip"] = "shift"
-    dst_fold: Literal["first", "both"] = "first"
-    overlap_policy: OverlapPolicy | None = None
-    misfire_threshold: Duration = 60
-    catchup_window: Duration = 86400
-    catchup_limit: Annotated[int, msgspec.Meta(ge=0, le=COUNT_MOST)] = 100
-    catchup_pace: Duration = 0.1
-    jitter: Duration = 0
-    start_at: Moment | None = None
-    end_at: Moment | None = None
-    timeout: Duration | None = None
-    retry: RetryWrite = RetryWrite()
-    labels: dict[str, Label] = {}
+    job_name: Annotated[Name, _job("jobName")]
+    invoke_target: Annotated[Target, _job("invokeTarget")]
+    job_group: Annotated[Name, _job("jobGroup")] = "DEFAULT"
+    invoke_params: Annotated[dict[str, Any], _job("invokeParams")] = {}
+    cron_expression: Annotated[str | None, _job("cronExpression")] = None
+    status: Annotated[Status, _job("status")] = "0"
+    misfire_policy: Annotated[MisfirePolicy, _job("misfirePolicy")] = "3"
+    concurrent: Annotated[Concurrent, _job("concurrent")] = "1"
+    remark: Annotated[Text | None, _job("remark")] = None
+    queue: Annotated[Name, _job("queue")] = "default"
+    timezone: Annotated[Name, _job("timezone")] = "UTC"
+    cron_dialect: Annotated[Literal["unix", "quartz"] | None, _job("cronDialect")] = None
+    dst_gap: Annotated[Literal["shift", "skip"], _job("dstGap")] = "shift"
+    dst_fold: Annotated[Literal["first", "both"], _job("dstFold")] = "first"
+    overlap_policy: Annotated[OverlapPolicy | None, _job("overlapPolicy")] = None
+    misfire_threshold: Annotated[Duration, _job("misfireThreshold")] = 60
+    catchup_window: Annotated[Duration, _job("catchupWindow")] = 86400
+    catchup_limit: Annotated[Annotated[int, msgspec.Meta(ge=0, le=COUNT_MOST)], _job("catchupLimit")] = 100
+    catchup_pace: Annotated[Duration, _job("catchupPace")] = 0.1
+    jitter: Annotated[Duration, _job("jitter")] = 0
+    start_at: Annotated[Moment | None, _job("startAt")] = None
+    end_at: Annotated[Moment | None, _job("endAt")] = None
+    timeout: Annotated[Duration | None, _job("timeout")] = None
+    retry: Annotated[RetryWrite, _job("retry")] = RetryWrite()
+    labels: Annotated[dict[str, Label], _job("labels")] = {}
 
 
 class StatusWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    status: Status
-    reason: Text | None = None
+    """A new status of a job."""
+
+    status: Annotated[Status, _job("status")]
+    reason: Annotated[Text | None, _REASON] = None
 
 
 class TriggerWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`params` replaces the job's invokeParams whole; of `delay` and `runAt` at most one."""
+    """A run of a job by hand."""
 
-    params: dict[str, Any] | None = None
-    queue: Name | None = None
-    delay: Duration | None = None
-    run_at: Moment | None = None
-    overlap_policy: OverlapPolicy | None = None
-    reason: Text | None = None
+    params: Annotated[
+        dict[str, Any] | None,
+        said("Parameters of this run. They replace all of the job's `invokeParams`.", {"table": "orders"}),
+    ] = None
+    queue: Annotated[Name | None, said("Queue of this run. By default that of the job.", "critical")] = None
+    delay: Annotated[Duration | None, _DELAY] = None
+    run_at: Annotated[Moment | None, _RUN_AT] = None
+    overlap_policy: Annotated[OverlapPolicy | None, _OVERLAP] = None
+    reason: Annotated[Text | None, _REASON] = None
 
 
 class RunWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A run without a job; of `delay` and `runAt` at most one."""
+    """A run without a job."""
 
-    invoke_target: Target
-    params: dict[str, Any] = {}
-    queue: Name = "default"
-    delay: Duration | None = None
-    run_at: Moment | None = None
-    timeout: Duration | None = None
-    retry: RetryWrite = RetryWrite()
-    labels: dict[str, Label] = {}
-    reason: Text | None = None
+    invoke_target: Annotated[Target, said("Executor that the run executes, by its name or an alias.", "report.daily")]
+    params: Annotated[
+        dict[str, Any],
+        said("Parameters for the executor, at most 64 KiB of JSON.", {"table": "orders"}),
+    ] = {}
+    queue: Annotated[Name, said("Queue that the run waits in.", "critical")] = "default"
+    delay: Annotated[Duration | None, _DELAY] = None
+    run_at: Annotated[Moment | None, _RUN_AT] = None
+    timeout: Annotated[Duration | None, _job("timeout")] = None
+    retry: Annotated[RetryWrite, _job("retry")] = RetryWrite()
+    labels: Annotated[dict[str, Label], _job("labels")] = {}
+    reason: Annotated[Text | None, _REASON] = None
 
 
 class AgainWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An ended run again: as it was requested, but in another `queue` if wanted; `overlapPolicy` null: the job's."""
+    """A new run with what an ended run was requested with."""
 
-    queue: Name | None = None
-    overlap_policy: OverlapPolicy | None = None
-    reason: Text | None = None
+    queue: Annotated[Name | None, said("Queue of the new run. By default that of the ended one.", "low")] = None
+    overlap_policy: Annotated[OverlapPolicy | None, _OVERLAP] = None
+    reason: Annotated[Text | None, _REASON] = None
 
 
 class RetryRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Which ended runs to run again, by the filters of `GET /runs`, each one value or several, or `all`.
+    """Which ended runs to retry: the filters of `GET /runs`, each with one value or several, or `all`."""
 
-    At most `limit`; without `status` those that failed, timed out or died. `overlapPolicy` null: as each job has it.
-    """
-
-    job_id: Some | UnsetType = UNSET
-    queue: Some | UnsetType = UNSET
-    status: EndedStatus | Annotated[tuple[EndedStatus, ...], FEW] | UnsetType = UNSET
-    trigger: Trigger | Annotated[tuple[Trigger, ...], FEW] | UnsetType = UNSET
-    label: Some | UnsetType = UNSET
-    from_: Moment | None = msgspec.field(default=None, name="from")
-    to: Moment | None = None
-    q: Annotated[Part, msgspec.Meta(extra_json_schema={"minLength": 1})] | None = None
+    job_id: Annotated[Some | UnsetType, _JOB_IDS] = UNSET
+    queue: Annotated[Some | UnsetType, _QUEUES] = UNSET
+    status: Annotated[
+        EndedStatus | Annotated[tuple[EndedStatus, ...], FEW] | UnsetType,
+        said("Runs that ended like this. By default `failed`, `timedOut` and `died`."),
+    ] = UNSET
+    trigger: Annotated[Trigger | Annotated[tuple[Trigger, ...], FEW] | UnsetType, _TRIGGERS] = UNSET
+    label: Annotated[Some | UnsetType, _LABELS] = UNSET
+    from_: Annotated[Moment | None, _SINCE] = msgspec.field(default=None, name="from")
+    to: Annotated[Moment | None, _UNTIL] = None
+    q: Annotated[Annotated[Part, msgspec.Meta(extra_json_schema={"minLength": 1})] | None, _TEXT] = None
     all_: All = msgspec.field(default=False, name="all")
-    dry_run: bool = False
-    overlap_policy: OverlapPolicy | None = None
-    reason: Text | None = None
-    limit: Limit = 100
-    cursor: Cursor | None = None
+    dry_run: Annotated[bool, _DRY_RUN] = False
+    overlap_policy: Annotated[
+        OverlapPolicy | None,
+        said(
+            "What to do with a run whose job has another unfinished run. By default the policy of each job. A run "
+            "that may not start is listed with the reason in `refused`."
+        ),
+    ] = None
+    reason: Annotated[Text | None, _REASON] = None
+    limit: Annotated[Limit, said("Runs to retry in this call, at most.")] = 100
+    cursor: Cursor = None
 
 
 class CancelRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Which unfinished runs to cancel, by the filters of `GET /runs`, each one value or several, or `all`.
+    """Which unfinished runs to cancel: the filters of `GET /runs`, each with one value or several, or `all`."""
 
-    At most `limit`.
-    """
-
-    job_id: Some | UnsetType = UNSET
-    queue: Some | UnsetType = UNSET
-    status: UnfinishedStatus | Annotated[tuple[UnfinishedStatus, ...], FEW] | UnsetType = UNSET
-    trigger: Trigger | Annotated[tuple[Trigger, ...], FEW] | UnsetType = UNSET
-    label: Some | UnsetType = UNSET
-    from_: Moment | None = msgspec.field(default=None, name="from")
-    to: Moment | None = None
-    q: Annotated[Part, msgspec.Meta(extra_json_schema={"minLength": 1})] | None = None
+    job_id: Annotated[Some | UnsetType, _JOB_IDS] = UNSET
+    queue: Annotated[Some | UnsetType, _QUEUES] = UNSET
+    status: Annotated[
+        UnfinishedStatus | Annotated[tuple[UnfinishedStatus, ...], FEW] | UnsetType,
+        said("Runs with this status. By default all unfinished runs."),
+    ] = UNSET
+    trigger: Annotated[Trigger | Annotated[tuple[Trigger, ...], FEW] | UnsetType, _TRIGGERS] = UNSET
+    label: Annotated[Some | UnsetType, _LABELS] = UNSET
+    from_: Annotated[Moment | None, _SINCE] = msgspec.field(default=None, name="from")
+    to: Annotated[Moment | None, _UNTIL] = None
+    q: Annotated[Annotated[Part, msgspec.Meta(extra_json_schema={"minLength": 1})] | None, _TEXT] = None
     all_: All = msgspec.field(default=False, name="all")
-    dry_run: bool = False
-    limit: Limit = 100
-    cursor: Cursor | None = None
+    dry_run: Annotated[bool, _DRY_RUN] = False
+    limit: Annotated[Limit, said("Runs to cancel in this call, at most.")] = 100
+    cursor: Cursor = None
 
 
 class PauseWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    reason: Text | None = None
+    """Why a queue is paused or resumed."""
+
+    reason: Annotated[Text | None, _REASON] = None
 
 
 class DrainWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`reason` is logged, with who asked."""
+    """Why a worker is drained."""
 
-    reason: Text | None = None
+    reason: Annotated[Text | None, said("Why, in your words. It is logged, with who asked.", "kernel update")] = None
 
 
 class CancelWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -190,14 +231,10 @@ class CancelWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PreviewWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Instants are strictly after `from`, which is now if it is left out.
+    """An expression to preview."""
 
-    `timezone`: left out, it is the zone that a new job without one gets: UTC, or `WATERCLOCK_TIMEZONE` of the API.
-    `jobId`: whose, where they follow from the job's id (`H`, `@every`).
-    """
-
-    cron_expression: str
-    job_id: (
+    cron_expression: Annotated[str, said("Cron expression to preview.", "0 2 * * *")]
+    job_id: Annotated[
         Annotated[
             str,
             msgspec.Meta(
@@ -206,115 +243,145 @@ class PreviewWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
                 examples=["11vfgjg4rore22hm"],
             ),
         ]
-        | None
-    ) = None
-    timezone: Name | UnsetType = UNSET
-    cron_dialect: Literal["unix", "quartz"] | None = None
-    dst_gap: Literal["shift", "skip"] = "shift"
-    dst_fold: Literal["first", "both"] = "first"
-    from_: Moment | None = msgspec.field(default=None, name="from")
-    count: Limit = 10
+        | None,
+        said("Id of the job whose times to show. `H` and the phase of `@every` depend on it."),
+    ] = None
+    timezone: Annotated[
+        Name | UnsetType,
+        said(
+            "IANA time zone. By default that of a new job: `WATERCLOCK_TIMEZONE` of the API, or UTC.",
+            "Europe/Berlin",
+        ),
+    ] = UNSET
+    cron_dialect: Annotated[Literal["unix", "quartz"] | None, _job("cronDialect")] = None
+    dst_gap: Annotated[Literal["shift", "skip"], _job("dstGap")] = "shift"
+    dst_fold: Annotated[Literal["first", "both"], _job("dstFold")] = "first"
+    from_: Annotated[
+        Moment | None, said("Show scheduled times after this time. By default now.", "2026-03-28T00:00:00Z")
+    ] = msgspec.field(default=None, name="from")
+    count: Annotated[Limit, said("Scheduled times to show.")] = 10
 
 
 class SimulateWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An outage of all schedulers after `from`, until `to`. Members of `definition` stand in for those of the job.
+    """An outage of all schedulers, to simulate."""
 
-    `running`: a run of the job is unfinished when a scheduler is back. `limit`: of the runs listed.
-    """
-
-    from_: Moment = msgspec.field(name="from")
-    to: Moment
-    definition: dict[str, Any] | None = None
-    running: bool = False
-    limit: Limit = 50
+    from_: Annotated[Moment, said("Begin of the outage: nothing later is decided.", "2026-03-01T01:58:00Z")] = (
+        msgspec.field(name="from")
+    )
+    to: Annotated[Moment, said("End of the outage: a scheduler is back.", "2026-03-01T02:02:00Z")]
+    definition: Annotated[
+        dict[str, Any] | None,
+        said("Members of a job that replace those of this one, to try a change.", {"misfirePolicy": "runOnce"}),
+    ] = None
+    running: Annotated[bool, said("`true`: assume that a run of the job is unfinished at `to`.")] = False
+    limit: Annotated[Limit, said("Runs to list for each policy, at most.")] = 50
 
 
 class BackfillWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A run for each instant from `from` to `to`, both inclusive; `dryRun` only says which.
+    """A past range to run again: one more run for each scheduled time."""
 
-    `pace`: between the starts, the job's `catchupPace` if left out. `limit`: of the runs of this call.
-    """
-
-    from_: Moment = msgspec.field(name="from")
-    to: Moment
-    dry_run: bool = True
-    pace: Duration | None = None
-    limit: Limit = 1000
-    reason: Text | None = None
+    from_: Annotated[Moment, said("First scheduled time, inclusive.", "2026-03-01T00:00:00Z")] = msgspec.field(
+        name="from"
+    )
+    to: Annotated[Moment, said("Last scheduled time, inclusive. In the past.", "2026-03-07T23:59:59Z")]
+    dry_run: Annotated[bool, said("`true`: only report which runs there would be. `false`: request them.")] = True
+    pace: Annotated[Duration | None, said("Time between the starts. By default `catchupPace` of the job.", 60)] = None
+    limit: Annotated[Limit, said("Runs to request in this call, at most.")] = 1000
+    reason: Annotated[Text | None, _REASON] = None
 
 
 class WriteQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    allow_unknown_executor: bool = False
+    """How to check a definition."""
+
+    allow_unknown_executor: Annotated[
+        bool, said("`true`: also accept an executor that no worker has ever announced.")
+    ] = False
 
 
 class JobQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`asOf`: as the job was then, folded from its events."""
+    """Which state of a job."""
 
-    as_of: Moment | None = None
+    as_of: Annotated[Moment | None, said("The job as it was at this time, rebuilt from its events.")] = None
 
 
 class JobsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`jobName` matches a part of the name, in any case; `label` is `key` or `key=value`. `order` is by creation."""
+    """Which jobs to list."""
 
-    job_name: Part | None = None
-    job_group: tuple[str, ...] = ()
-    status: tuple[Status, ...] = ()
-    invoke_target: tuple[str, ...] = ()
-    queue: tuple[str, ...] = ()
-    label: tuple[str, ...] = ()
-    order: Order = "oldest"
+    job_name: Annotated[Part | None, said("Part of the job's name; upper and lower case are equal.")] = None
+    job_group: Annotated[tuple[str, ...], said("Jobs of this group. Repeatable.")] = ()
+    status: Annotated[tuple[Status, ...], said("Jobs with this status. Repeatable.")] = ()
+    invoke_target: Annotated[tuple[str, ...], said("Jobs that run this executor. Repeatable.")] = ()
+    queue: Annotated[tuple[str, ...], said("Jobs with this queue. Repeatable.")] = ()
+    label: Annotated[tuple[str, ...], said("Jobs with this label: `name`, or `name=value`. Repeatable.")] = ()
+    order: Annotated[Order, said("Oldest or newest job first.")] = "oldest"
     limit: Limit = 50
-    cursor: Cursor | None = None
+    cursor: Cursor = None
 
 
 class RunsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`from` and `to` bound `requestedAt`, both inclusive; `q`: part of an id, name, target, reason or error.
+    """Which runs to list."""
 
-    `label` is `key` or `key=value`.
-    """
-
-    job_id: tuple[str, ...] = ()
-    queue: tuple[str, ...] = ()
-    status: tuple[RunStatus, ...] = ()
-    trigger: tuple[Trigger, ...] = ()
-    invoke_target: tuple[str, ...] = ()
-    label: tuple[str, ...] = ()
-    from_: Moment | None = msgspec.field(default=None, name="from")
-    to: Moment | None = None
-    q: Part | None = None
+    job_id: Annotated[tuple[str, ...], said("Runs of this job, by its id. Repeatable.")] = ()
+    queue: Annotated[tuple[str, ...], said("Runs in this queue. Repeatable.")] = ()
+    status: Annotated[tuple[RunStatus, ...], said("Runs with this status. Repeatable.")] = ()
+    trigger: Annotated[
+        tuple[Trigger, ...],
+        said("Runs with this origin: `schedule`, `catchup`, `backfill`, `manual` or `retry`. Repeatable."),
+    ] = ()
+    invoke_target: Annotated[tuple[str, ...], said("Runs of this executor. Repeatable.")] = ()
+    label: Annotated[tuple[str, ...], said("Runs with this label: `name`, or `name=value`. Repeatable.")] = ()
+    from_: Annotated[Moment | None, _SINCE] = msgspec.field(default=None, name="from")
+    to: Annotated[Moment | None, _UNTIL] = None
+    q: Annotated[Part | None, _TEXT] = None
     limit: Limit = 50
-    cursor: Cursor | None = None
+    cursor: Cursor = None
 
 
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which page."""
+
     limit: Limit = 50
-    cursor: Cursor | None = None
+    cursor: Cursor = None
 
 
 class ExecutorsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Without `cursor` from the first; all fit on one page but where their schemas are very large."""
+    """Which page. All executors fit on one, unless their schemas are very large."""
 
-    cursor: Cursor | None = None
+    cursor: Cursor = None
 
 
 class QueuesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`executor`: count only runs of these executors, each by its key or an alias, known or not."""
+    """Which runs to count."""
 
-    executor: tuple[str, ...] = ()
+    executor: Annotated[
+        tuple[str, ...],
+        said("Count only runs of this executor, by its name or an alias. It need not be known. Repeatable."),
+    ] = ()
 
 
 class LinesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`q`: part of the text, in any case. `limit`: 50 in JSON; in plain text all lines, if it is left out."""
+    """Which lines of a log."""
 
-    attempt: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None = None
-    step: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None = None
-    level: tuple[Level, ...] = ()
-    q: Part | None = None
-    limit: Limit | None = None
-    cursor: Cursor | None = None
+    attempt: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None, said("Lines of this attempt. The first is 1.")
+    ] = None
+    step: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None, said("Lines of this step, by its number.")
+    ] = None
+    level: Annotated[tuple[Level, ...], said("Lines of this level. Repeatable.")] = ()
+    q: Annotated[Part | None, said("Part of the line; upper and lower case are equal.")] = None
+    limit: Annotated[Limit | None, said("Lines, at most. By default 50 in JSON, and all in plain text.")] = None
+    cursor: Cursor = None
 
 
 class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`after` is a position, or 0 for the oldest kept; the header Last-Event-ID goes before it."""
+    """Where to resume a stream."""
 
-    after: str | None = None
+    after: Annotated[
+        str | None,
+        said(
+            "Position after which the stream continues; 0: from the oldest event kept. The header `Last-Event-ID` "
+            "takes precedence.",
+            "0-1-42",
+        ),
+    ] = None

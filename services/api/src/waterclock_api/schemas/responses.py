@@ -5,10 +5,11 @@ It is long: one struct for each answer, and nothing else.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from waterclock.kit.text.members import said
 from waterclock.model.definition import Definition
 from waterclock.model.events import CancelReason, Level, StepStatus, Trigger
 from waterclock.model.ids import RunId
@@ -18,374 +19,417 @@ from waterclock.model.places import Drills
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp
 
+NextCursor = Annotated[str | None, said("`cursor` of the next page; null on the last.")]
+DryRun = Annotated[bool, said("Whether this is only a report.")]
+Matched = Annotated[int, said("Runs on this page that match the filter.")]
+_LABELS = said("Labels, as the job had them when the run was requested.")
+
 
 class WaitsFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An executor, by the name that the run has for it; `since`: when it could start and nobody had that any more."""
+    """An executor that no live worker of the run's queue has."""
 
-    executor: str
-    since: Stamp
+    executor: Annotated[str, said("Name of the executor, as the run has it.")]
+    since: Annotated[Stamp, said("Since when the run has been ready and no worker has had the executor.")]
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The run of a job that was requested last; `waitsFor` as a run has it, now: not of a job as it was."""
+    """The newest run of a job."""
 
-    id: str
-    status: RunStatus
-    trigger: Trigger
-    nominal_at: Stamp | None
-    requested_at: Stamp
-    started_at: Stamp | None
-    finished_at: Stamp | None
-    duration_ms: int | None
-    waits_for: WaitsFor | None = None
+    id: Annotated[str, said("Id of the run.")]
+    status: Annotated[RunStatus, said("Status of the run.")]
+    trigger: Annotated[Trigger, said("Origin of the run.")]
+    nominal_at: Annotated[Stamp | None, said("Scheduled time; null if the run was requested by hand.")]
+    requested_at: Annotated[Stamp, said("When the run was requested.")]
+    started_at: Annotated[Stamp | None, said("When the first attempt started.")]
+    finished_at: Annotated[Stamp | None, said("When the run ended.")]
+    duration_ms: Annotated[int | None, said("Time from `startedAt` to `finishedAt`, in milliseconds.")]
+    waits_for: Annotated[
+        WaitsFor | None, said("The executor that no live worker has, if the run waits for one. Not with `asOf`.")
+    ] = None
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is to be known, though nothing is wrong. `pointer`: the member that it is about; null: no single one."""
+    """What you should know, though nothing is wrong."""
 
-    pointer: str | None
-    message: str
+    pointer: Annotated[str | None, said("JSON pointer to the member; null: no single one.", "/invokeParams/url")]
+    message: Annotated[str, said("The text.")]
+
+
+Notes = Annotated[tuple[Note, ...], said("What you should know, though nothing is wrong. Read-only.")]
 
 
 class InForce(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What bounds the attempts of the job's next run, and who says it.
+    """Timeout and retry policy of the job's next run, and where they come from."""
 
-    `timeout`: seconds of each attempt, 0: no bound; the job's, else its executor's, else the default. Null: the job
-    says nothing, and no worker has announced the executor. `retryFrom` is `default` where the policy is the usual one.
-    """
-
-    timeout: float | None
-    timeout_from: Literal["job", "executor", "default"] | None
-    retry: RetryPolicy
-    retry_from: Literal["job", "default"]
+    timeout: Annotated[
+        float | None,
+        said(
+            "Time limit of each attempt, in seconds; 0 is no limit. Null: the job has none, and no worker has "
+            "announced the executor."
+        ),
+    ]
+    timeout_from: Annotated[Literal["job", "executor", "default"] | None, said("Where the timeout comes from.")]
+    retry: Annotated[RetryPolicy, said("The retry policy.")]
+    retry_from: Annotated[Literal["job", "default"], said("`default` if the policy equals the default.")]
 
 
 class Job(Definition, frozen=True, kw_only=True, rename="camel"):
-    """A job: its definition and what is known of it. `isRunning` is null where the read models have not caught up.
+    """A job: its definition, and read-only members about it."""
 
-    `inForce`: the timeout and retries that its next run will have. `lastSuccessAt`: when the newest run that succeeded
-    ended, which retention does not forget; null where none did, or the read models have not caught up.
-    """
-
-    id: str
-    version: int
-    next_fire_at: Stamp | None
-    is_running: bool | None
-    last_run: LastRun | None
-    created_at: Stamp
-    updated_at: Stamp
-    notes: tuple[Note, ...] = ()
-    in_force: InForce | None = None
-    last_success_at: Stamp | None = None
+    id: Annotated[str, said("Id of the job, made by the server.")]
+    version: Annotated[int, said("Grows by 1 with each change of the definition or status. The `ETag` is the same.")]
+    next_fire_at: Annotated[
+        Stamp | None, said("Next scheduled time. Null: disabled, on demand only, or no scheduled time is left.")
+    ]
+    is_running: Annotated[
+        bool | None, said("Whether a run of the job is in progress. Null: the read models are behind.")
+    ]
+    last_run: Annotated[LastRun | None, said("The newest run.")]
+    created_at: Annotated[Stamp, said("When the job was created.")]
+    updated_at: Annotated[Stamp, said("When the definition or status last changed.")]
+    notes: Notes = ()
+    in_force: Annotated[InForce | None, said("Timeout and retry policy of the next run.")] = None
+    last_success_at: Annotated[
+        Stamp | None,
+        said("End of the newest successful run, also after retention deleted it. Null: none, or read models behind."),
+    ] = None
 
 
 class Jobs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`defaultTimezone`: of a job that is created without one, where the API has one set; else null, and it is UTC."""
+    """A page of jobs."""
 
-    items: list[Job]
-    next_cursor: str | None
-    default_timezone: str | None = None
+    items: Annotated[list[Job], said("The jobs.")]
+    next_cursor: NextCursor
+    default_timezone: Annotated[
+        str | None, said("`WATERCLOCK_TIMEZONE` of the API: the zone of a new job without one. Null: UTC.")
+    ] = None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    number: int
-    fence: int
-    worker: str
-    started_at: Stamp
-    finished_at: Stamp | None
-    outcome: AttemptOutcome | None
-    error: Error | None
+    """One attempt of a run."""
+
+    number: Annotated[int, said("Number of the attempt. The first is 1.")]
+    fence: Annotated[int, said("Fencing token: greater than that of any earlier attempt.")]
+    worker: Annotated[str, said("Name of the worker.")]
+    started_at: Annotated[Stamp, said("When the attempt started.")]
+    finished_at: Annotated[Stamp | None, said("When the attempt ended.")]
+    outcome: Annotated[AttemptOutcome | None, said("How the attempt ended; null while it runs.")]
+    error: Annotated[Error | None, said("The error, if it failed.")]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    done: float
-    total: float | None
+    """Progress of a step."""
+
+    done: Annotated[float, said("How much is done.")]
+    total: Annotated[float | None, said("How much there is; null: not known.")]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    number: int
-    attempt: int
-    name: str
-    status: StepStatus
-    started_at: Stamp
-    finished_at: Stamp | None
-    progress: Progress | None
-    error: Error | None
+    """A named part of an attempt."""
+
+    number: Annotated[int, said("Number of the step in its attempt. The first is 1.")]
+    attempt: Annotated[int, said("Number of the attempt.")]
+    name: Annotated[str, said("Name of the step.")]
+    status: Annotated[StepStatus, said("Status of the step.")]
+    started_at: Annotated[Stamp, said("When the step started.")]
+    finished_at: Annotated[Stamp | None, said("When the step ended.")]
+    progress: Annotated[Progress | None, said("The latest progress that the executor reported.")]
+    error: Annotated[Error | None, said("The error, if it failed.")]
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One requested execution. `steps` are those of the last attempt.
+    """One requested execution."""
 
-    `waitsFor`: it is queued, and no worker that is alive and serves its queue has its executor; as the log has it now.
-    """
-
-    id: str
-    job_id: str | None
-    job_name: str | None
-    job_group: str | None
-    invoke_target: str
-    params: dict[str, Any]
-    queue: str
-    trigger: Trigger
-    status: RunStatus
-    nominal_at: Stamp | None
-    requested_at: Stamp
-    ready_at: Stamp | None
-    started_at: Stamp | None
-    finished_at: Stamp | None
-    duration_ms: int | None
-    attempt: int
-    max_attempts: int
-    worker: str | None
-    result: Any
-    error: Error | None
-    waiting_on: str | None
-    waits_for: WaitsFor | None = None
-    cancel_requested_at: Stamp | None
-    cancel_reason: CancelReason | None
-    unreadable: Unreadable | None  # where nobody can read the event that ended it: what that held is not known
-    retry_of: str | None
-    reason: str | None
-    labels: dict[str, str]
-    folded: int
-    folded_first: Stamp | None
-    trace_id: str | None  # of the run, where it is traced or its request was
-    attempts: list[Attempt]
-    steps: list[Step]
+    id: Annotated[str, said("Id of the run. It begins with the id of its job.")]
+    job_id: Annotated[str | None, said("Id of the job; null: a run without a job.")]
+    job_name: Annotated[str | None, said("Name of the job when the run was requested.")]
+    job_group: Annotated[str | None, said("Group of the job when the run was requested.")]
+    invoke_target: Annotated[str, said("Executor of the run.")]
+    params: Annotated[dict[str, Any], said("Parameters of the run.")]
+    queue: Annotated[str, said("Queue of the run.")]
+    trigger: Annotated[
+        Trigger,
+        said(
+            "Origin of the run: its `schedule`, a `catchup` of a late scheduled time, a `backfill`, a `manual` request "
+            "or a `retry` of an ended run."
+        ),
+    ]
+    status: Annotated[RunStatus, said("Status of the run.")]
+    nominal_at: Annotated[Stamp | None, said("Scheduled time that the run is for; null if requested by hand.")]
+    requested_at: Annotated[Stamp, said("When the run was requested.")]
+    ready_at: Annotated[Stamp | None, said("Earliest start of the last attempt, if it was delayed.")]
+    started_at: Annotated[Stamp | None, said("When the first attempt started.")]
+    finished_at: Annotated[Stamp | None, said("When the run ended.")]
+    duration_ms: Annotated[int | None, said("Time from `startedAt` to `finishedAt`, in milliseconds.")]
+    attempt: Annotated[int, said("Number of the last attempt; 0: none has started.")]
+    max_attempts: Annotated[int, said("Attempts that may fail before the run fails.")]
+    worker: Annotated[
+        str | None, said("Name of the worker of the last attempt; null while the run waits for another one.")
+    ]
+    result: Annotated[Any, said("What the executor returned, as JSON.")]
+    error: Annotated[Error | None, said("The error of the last attempt, if it failed.")]
+    waiting_on: Annotated[str | None, said("Id of the run that a `waiting` run is behind.")]
+    waits_for: Annotated[
+        WaitsFor | None, said("The executor that no live worker of the queue has, if the run waits for one.")
+    ] = None
+    cancel_requested_at: Annotated[Stamp | None, said("When somebody asked to stop the run.")]
+    cancel_reason: Annotated[
+        CancelReason | None,
+        said(
+            "Why the run was cancelled or asked to stop: on request (`requested`), by a newer run under `cancel_other` "
+            "(`replaced`), or because its job was disabled (`jobDisabled`) or deleted (`jobDeleted`)."
+        ),
+    ]
+    unreadable: Annotated[
+        Unreadable | None, said("The event that ended the run, if it cannot be read: `result` and `error` are null.")
+    ]
+    retry_of: Annotated[str | None, said("Id of the ended run that this run repeats.")]
+    reason: Annotated[str | None, said("Why the run was requested, in the client's words.")]
+    labels: Annotated[dict[str, str], _LABELS]
+    folded: Annotated[int, said("Late scheduled times that were merged into this run.")]
+    folded_first: Annotated[Stamp | None, said("The oldest of the merged scheduled times.")]
+    trace_id: Annotated[str | None, said("Trace id of the run, or of the request for it.")]
+    attempts: Annotated[list[Attempt], said("All attempts.")]
+    steps: Annotated[list[Step], said("Steps of the last attempt.")]
 
 
 class Runs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    items: list[Run]
-    next_cursor: str | None
+    """A page of runs."""
+
+    items: Annotated[list[Run], said("The runs.")]
+    next_cursor: NextCursor
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    position: str
-    at: Stamp
-    run_id: str
-    attempt: int
-    step: int | None
-    level: Level
-    text: str
+    """A line of a run's log."""
+
+    position: Annotated[str, said("Position of the event that brought the line.")]
+    at: Annotated[Stamp, said("When the line was written, by the worker's clock.")]
+    run_id: Annotated[str, said("Id of the run.")]
+    attempt: Annotated[int, said("Number of the attempt.")]
+    step: Annotated[int | None, said("Number of the step; null: outside any step.")]
+    level: Annotated[Level, said("Level of the line.")]
+    text: Annotated[str, said("The line.")]
 
 
 class Lines(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    items: list[LogLine]
-    next_cursor: str | None
+    """A page of lines."""
+
+    items: Annotated[list[LogLine], said("The lines, oldest first.")]
+    next_cursor: NextCursor
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A job with its next 10 instants, its last 20 runs, newest first, and its last 200 lines, oldest first."""
+    """A job with what happened last and what comes next."""
 
-    job: Job
-    next_fires: list[Stamp]
-    runs: list[Run]
-    logs: list[LogLine]
+    job: Annotated[Job, said("The job.")]
+    next_fires: Annotated[list[Stamp], said("The next 10 scheduled times.")]
+    runs: Annotated[list[Run], said("The last 20 runs, newest first.")]
+    logs: Annotated[list[LogLine], said("The last 200 lines of the job's runs, oldest first.")]
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a job may ask for that names this place; null: not bounded, or not known before a run.
+    """What a job that names this place may ask for."""
 
-    `retentionDays` and `keepLast` are floors. `free` are the members that a caller with the scope `run` alone may set;
-    `adhoc`: it may ask for runs without a job here. `drills`: where one without a target restores.
-    """
-
-    name: str
-    databases: tuple[str, ...] | None
-    prefix: str | None
-    retention_days: int
-    keep_last: int
-    free: tuple[str, ...]
-    adhoc: bool
-    drills: Drills
+    name: Annotated[str, said("Name of the place.")]
+    databases: Annotated[tuple[str, ...] | None, said("Databases that a job may name; null: not known before a run.")]
+    prefix: Annotated[str | None, said("Folder that the job's own `prefix` must lie in; null: any folder.")]
+    retention_days: Annotated[int, said("Lowest `retentionDays` that a job may set.")]
+    keep_last: Annotated[int, said("Lowest `keepLast` that a job may set.")]
+    free: Annotated[tuple[str, ...], said("Parameters that a caller with the scope `run` alone may set.")]
+    adhoc: Annotated[bool, said("Whether such a caller may start runs without a job here.")]
+    drills: Annotated[Drills, said("Where a restore drill without a target restores.")]
 
 
 class Executor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a worker announced; `workers` names those that run it now: whose sessions are alive in the log.
+    """An executor, as workers announced it."""
 
-    `placed`: its parameter `place` names one of `places`, in which a name comes twice where workers differ.
-    """
-
-    key: str
-    description: str
-    params_schema: dict[str, Any]
-    result_schema: dict[str, Any] | None
-    timeout: float | None
-    aliases: tuple[str, ...]
-    workers: list[str]
-    placed: bool
-    places: list[Place]
+    key: Annotated[str, said("Name of the executor.")]
+    description: Annotated[str, said("What it does.")]
+    params_schema: Annotated[dict[str, Any], said("JSON Schema of its parameters.")]
+    result_schema: Annotated[dict[str, Any] | None, said("JSON Schema of its result.")]
+    timeout: Annotated[float | None, said("Its time limit for an attempt, in seconds; null: none of its own.")]
+    aliases: Annotated[tuple[str, ...], said("Its other names.")]
+    workers: Annotated[list[str], said("Names of the live workers that have it.")]
+    placed: Annotated[bool, said("Whether its parameter `place` names one of `places`.")]
+    places: Annotated[list[Place], said("Its places. A name comes twice if workers differ.")]
 
 
 class Executors(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    items: list[Executor]
-    next_cursor: str | None
+    """A page of executors."""
+
+    items: Annotated[list[Executor], said("The executors.")]
+    next_cursor: NextCursor
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One start of a worker process: `id` is its session, `name` what its runs show.
+    """One start of a worker process."""
 
-    `live`; `silent`: not heard for longer than a lease, and not swept yet; `gone`: the log has no place for it any
-    more, and what became of it is not known; `left`: it drained; `lost`: it was found dead, and its runs were given to
-    others. `takesAny`: it does not say what it can run, as none did before, and is granted any run, and so are the
-    others while it is there; null: it is gone, or nobody knows.
-    """
-
-    id: str
-    name: str
-    queues: list[str]
-    slots: int
-    running: int
-    executors: list[str]
-    last_read_at: Stamp | None
-    started_at: Stamp
-    left_at: Stamp | None
-    status: Literal["live", "silent", "gone", "left", "lost"]
-    takes_any: bool | None = None
+    id: Annotated[str, said("Id of this start: its session.")]
+    name: Annotated[str, said("Name of the worker, which its runs show.")]
+    queues: Annotated[list[str], said("Queues that it serves.")]
+    slots: Annotated[int, said("Runs that it executes at a time, at most.")]
+    running: Annotated[int, said("Runs that it holds now.")]
+    executors: Annotated[list[str], said("Executors that it announced.")]
+    last_read_at: Annotated[Stamp | None, said("When it last renewed its lease or claimed runs.")]
+    started_at: Annotated[Stamp, said("When it started.")]
+    left_at: Annotated[Stamp | None, said("When it left.")]
+    status: Annotated[
+        Literal["live", "silent", "gone", "left", "lost"],
+        said(
+            "`live`; `silent`: not heard from for longer than a lease; `left`: drained; `lost`: found dead, its runs "
+            "were given to other workers; `gone`: no longer in the event log, and its end is not known."
+        ),
+    ]
+    takes_any: Annotated[
+        bool | None,
+        said(
+            "Whether it accepts any run, because it does not announce what it can run (an older release). Null: it is "
+            "not alive, or Redis does not answer."
+        ),
+    ] = None
 
 
 class Workers(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    items: list[Worker]
-    next_cursor: str | None
+    """A page of workers."""
+
+    items: Annotated[list[Worker], said("The workers: live ones first, then newest first.")]
+    next_cursor: NextCursor
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A queue. Of its unfinished runs `waiting` could start now, `blocked` wait behind another run of their job.
+    """A queue and its unfinished runs. With `executor` in the query, all but `paused` counts runs of these only."""
 
-    `aside`: those of `waiting` that wait for a worker with their executor, since one that lacks it met them. `demand`:
-    what workers are wanted for: those that run, and those waiting unless the queue is paused; without those aside, for
-    which a worker more of those that are there would be of no use. `oldestWaitMs`: since the first that is not aside
-    could start. The rates are of the last minute: runs that began, and runs that ended in any way.
-
-    With `?executor=` all but `paused` is told of runs of these executors alone. Then those aside count in `demand` and
-    `oldestWaitMs`, too, and what waits is up to 5 s old; where more than 20 000 wait, each executor counts at least 1.
-    """
-
-    name: str
-    weight: int
-    paused: bool
-    waiting: int
-    aside: int
-    delayed: int
-    blocked: int
-    running: int
-    demand: int
-    oldest_wait_ms: int | None
-    started_per_minute: int
-    ended_per_minute: int
+    name: Annotated[str, said("Name of the queue.")]
+    weight: Annotated[int, said("Its share of the workers' slots, relative to the other queues.")]
+    paused: Annotated[bool, said("Whether it is paused.")]
+    waiting: Annotated[int, said("Runs that could start now.")]
+    aside: Annotated[int, said("Runs among `waiting` whose executor the workers that met them lack.")]
+    delayed: Annotated[int, said("Runs that wait for their time.")]
+    blocked: Annotated[int, said("Runs that wait behind another run of their job.")]
+    running: Annotated[int, said("Runs in progress.")]
+    demand: Annotated[
+        int,
+        said(
+            "Runs that workers are needed for: `running`, and `waiting` without `aside` unless the queue is paused. "
+            "With `executor` in the query, `aside` counts, too."
+        ),
+    ]
+    oldest_wait_ms: Annotated[
+        int | None, said("How long the oldest run that could start has waited, in milliseconds. Without `aside`.")
+    ]
+    started_per_minute: Annotated[int, said("Runs that started in the last minute.")]
+    ended_per_minute: Annotated[int, said("Runs that ended in the last minute, in any way.")]
 
 
 class Queues(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`demand`: of all queues together."""
+    """All queues."""
 
-    items: list[Queue]
-    demand: int
-    next_cursor: str | None
+    items: Annotated[list[Queue], said("The queues.")]
+    demand: Annotated[int, said("`demand` of all queues together.")]
+    next_cursor: NextCursor
 
 
 class QueueState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a command made of a queue."""
+    """A queue after a command."""
 
-    name: str
-    paused: bool
+    name: Annotated[str, said("Name of the queue.")]
+    paused: Annotated[bool, said("Whether it is paused.")]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The run that a command is about."""
+    """The run of a command."""
 
-    run_id: str
-    notes: tuple[Note, ...] = ()
+    run_id: Annotated[str, said("Id of the run.")]
+    notes: Notes = ()
 
 
 class RetriedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An ended run that fits: the run that was requested in its place, or why none was.
+    """An ended run that matches."""
 
-    A dry run tells only what takes the scope `edit`.
-    """
-
-    run_id: str
-    retried_as: str | None
-    refused: str | None
+    run_id: Annotated[str, said("Id of the ended run.")]
+    retried_as: Annotated[str | None, said("Id of the new run; null: refused, or a dry run.")]
+    refused: Annotated[str | None, said("Why it was not retried. A dry run reports only what takes the scope `edit`.")]
 
 
 class Retried(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Of this page: how many fit, how many were requested again, how many were refused."""
+    """A page of runs to retry."""
 
-    dry_run: bool
-    matched: int
-    retried: int
-    refused: int
-    items: list[RetriedRun]
-    next_cursor: str | None
+    dry_run: DryRun
+    matched: Matched
+    retried: Annotated[int, said("Runs that were requested again.")]
+    refused: Annotated[int, said("Runs that were refused.")]
+    items: Annotated[list[RetriedRun], said("The runs, newest request first.")]
+    next_cursor: NextCursor
 
 
 class CancelledRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An unfinished run that fits; `refused`: why it was not cancelled."""
+    """An unfinished run that matches."""
 
-    run_id: str
-    refused: str | None
+    run_id: Annotated[str, said("Id of the run.")]
+    refused: Annotated[str | None, said("Why it was not cancelled.")]
 
 
 class CancelledRuns(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Of this page: how many fit, how many are or will be cancelled, how many were refused."""
+    """A page of runs to cancel."""
 
-    dry_run: bool
-    matched: int
-    cancelled: int
-    refused: int
-    items: list[CancelledRun]
-    next_cursor: str | None
+    dry_run: DryRun
+    matched: Matched
+    cancelled: Annotated[int, said("Runs that are or will be cancelled.")]
+    refused: Annotated[int, said("Runs that were refused.")]
+    items: Annotated[list[CancelledRun], said("The runs, newest request first.")]
+    next_cursor: NextCursor
 
 
 class PreviewItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    at: Stamp
-    local: str
-    note: str | None
+    """A scheduled time."""
+
+    at: Annotated[Stamp, said("The time in UTC.")]
+    local: Annotated[str, said("The time on the clock of the zone, with its offset.")]
+    note: Annotated[str | None, said("What a change of the local clock did to it.")]
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`words` say the schedule; `local` is the zone's own clock; a `note` marks what a change of that clock did.
+    """What an expression means."""
 
-    `leftOut` are what `dstGap: shift` and `dstFold: both` would name besides, as far as `items` reach. `notes` say what
-    else is to be known.
-    """
-
-    words: str
-    dialect: str
-    timezone: str
-    items: list[PreviewItem]
-    left_out: list[PreviewItem]
-    notes: list[str]
+    words: Annotated[str, said("The schedule in words.", "at 02:00 every day, Europe/Berlin")]
+    dialect: Annotated[str, said("The dialect by which it was read.")]
+    timezone: Annotated[str, said("The zone by which it was read.")]
+    items: Annotated[list[PreviewItem], said("The next scheduled times.")]
+    left_out: Annotated[
+        list[PreviewItem],
+        said("Times that `dstGap: skip` and `dstFold: first` leave out, up to the last of `items`."),
+    ]
+    notes: Annotated[list[str], said("What else you should know.")]
 
 
 class BackfillItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A run for an instant. `fate`: what was decided of the instant before, in a dry run; then there is no run yet."""
+    """A scheduled time of the range."""
 
-    instant: Stamp
-    run_id: RunId | None
-    ready_at: Stamp | None
-    state: str | None
-    fate: Fate | None
+    instant: Annotated[Stamp, said("The scheduled time.")]
+    run_id: Annotated[RunId | None, said("Id of the new run; null in a dry run.")]
+    ready_at: Annotated[Stamp | None, said("When the run may start at the earliest; null: at once, or a dry run.")]
+    state: Annotated[str | None, said("Status of the new run; null in a dry run.")]
+    fate: Annotated[Fate | None, said("Outcome that was recorded for the scheduled time, in a dry run.")]
 
 
 class BackfillAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Of the `instants` of the range `runs` are requested, and `left` are left: go on with `from` = `nextFrom`.
+    """What a backfill requested, or would request."""
 
-    `pending` more are not decided yet, and a scheduler's.
-    """
-
-    dry_run: bool
-    from_: Stamp = msgspec.field(name="from")
-    to: Stamp
-    instants: int
-    runs: int
-    left: int
-    next_from: Stamp | None
-    pending: int
-    notes: tuple[str, ...]
-    items: tuple[BackfillItem, ...]
+    dry_run: DryRun
+    from_: Annotated[Stamp, said("First scheduled time, inclusive.")] = msgspec.field(name="from")
+    to: Annotated[Stamp, said("Last scheduled time, inclusive.")]
+    instants: Annotated[int, said("Scheduled times in the range.")]
+    runs: Annotated[int, said("Runs that this call requested, or would request.")]
+    left: Annotated[int, said("Scheduled times that are left for further calls.")]
+    next_from: Annotated[Stamp | None, said("`from` of the next call; null: none is left.")]
+    pending: Annotated[int, said("Due scheduled times that are left to the scheduler, which has not decided them yet.")]
+    notes: Annotated[tuple[str, ...], said("What else you should know.")]
+    items: Annotated[tuple[BackfillItem, ...], said("The scheduled times of this call, oldest first.")]
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    status: str
-    checks: dict[str, str]
+    """Whether the process can serve requests."""
+
+    status: Annotated[str, said("`alive` of `/livez`, `ready` of `/readyz`.")]
+    checks: Annotated[dict[str, str], said("Each check by its name, and what it found.")]

@@ -25,13 +25,31 @@ from waterclock.cli.terminal import (
 from waterclock.client import endpoints
 from waterclock.client.errors import VersionMismatch
 from waterclock.client.http import Client
+from waterclock.kit.text.members import members
+from waterclock.model.definition import Definition
+from waterclock.model.retry import RetryPolicy
 
-_SET = "Any field of a job: timeout=15m, retry.maxAttempts=2, labels.team=sea; repeatable."
+_SET = (
+    "A field of the job (listed below), or a part of one: timeout=15m, retry.maxAttempts=2, labels.team=sea. "
+    "Repeatable."
+)
 _set = click.option("--set", "pairs", metavar="FIELD=VALUE", multiple=True, help=_SET)
 _MISFIRE = "2"  # runOnce, in the code that every API reads
 
 
-@click.command(short_help="Create a job that executes EXECUTOR.")
+class _WithMembers(click.Command):
+    """A command that lists at the end of its help what `--set` takes."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_epilog(ctx, formatter)
+        parts = {member.name: member.summary for member in members(Definition)}
+        del parts["retry"]
+        parts |= {f"retry.{part.name}": part.summary for part in members(RetryPolicy)}
+        with formatter.section("Fields of a job, for --set"):
+            formatter.write_dl([(name, said.replace("`", "")) for name, said in parts.items()])
+
+
+@click.command(cls=_WithMembers, short_help="Create a job that executes EXECUTOR.")
 @click.argument("name", metavar="GROUP/NAME")
 @click.argument("executor", metavar="EXECUTOR", type=EXECUTOR)
 @click.option("--cron", metavar="EXPRESSION", help="Cron expression; without it the job runs on demand only.")
@@ -76,7 +94,7 @@ def create(
     show(client, endpoints.create_job(body, key=key, allow_unknown=allow_unknown), changed, as_json=as_json)
 
 
-@click.command(short_help="Change fields of a job and keep the others.")
+@click.command(cls=_WithMembers, short_help="Change fields of a job and keep the others.")
 @job_argument
 @click.option("--cron", metavar="EXPRESSION", help="Cron expression.")
 @click.option("--zone", metavar="ZONE", type=ZONE, help="Time zone, such as Europe/Berlin.")

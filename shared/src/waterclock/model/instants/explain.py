@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from waterclock.model.cron.schedule import shift_note
 from waterclock.model.ids import RunId
@@ -23,25 +24,30 @@ from waterclock.model.timestamps import Stamp, millis, stamp
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The fate of a moment.
+    """What became of a scheduled time, or why a time was not scheduled."""
 
-    `reason` is the rule in one word: of a fire its trigger, of a skip its reason, of a moment that is not due what
-    keeps it from being so. `runId` is the run that it fired, that answers for it or that stood in its way. `position`
-    is that of the event which decided it, or which left the job as it stood. `backfills` are runs that were requested
-    for it later, and change nothing of its fate. `before` and `after` are the nearest instants around a moment that is
-    not due.
-    """
-
-    instant: Stamp
-    fate: Fate
-    reason: str | None
-    run_id: RunId | None
-    policy: str | None
-    position: str | None
-    text: str
-    before: Stamp | None = None
-    after: Stamp | None = None
-    backfills: tuple[RunId, ...] = ()
+    instant: Annotated[Stamp, Meta(description="The scheduled time, or the time that was asked for.")]
+    fate: Annotated[Fate, Meta(description="The outcome.")]
+    reason: Annotated[
+        str | None,
+        Meta(
+            description="The rule in one word: of a run its trigger, of a skip its reason, of `notDue` what does not "
+            "match, such as `minute`."
+        ),
+    ]
+    run_id: Annotated[
+        RunId | None, Meta(description="Id of the run that it started, was merged into, or was blocked by.")
+    ]
+    policy: Annotated[str | None, Meta(description="The policy that decided.")]
+    position: Annotated[
+        str | None, Meta(description="Position of the event that decided it, or that left the job as it was.")
+    ]
+    text: Annotated[str, Meta(description="The outcome in a sentence, with the rule that led to it.")]
+    before: Annotated[Stamp | None, Meta(description="Of `notDue`: the scheduled time before it.")] = None
+    after: Annotated[Stamp | None, Meta(description="Of `notDue`: the scheduled time after it.")] = None
+    backfills: Annotated[
+        tuple[RunId, ...], Meta(description="Runs that backfills requested for it. The outcome stays as it was.")
+    ] = ()
 
 
 class Backfilled(NamedTuple):

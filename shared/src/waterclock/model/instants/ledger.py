@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from waterclock.model.cron.schedule import TZDATA_VERSION
 from waterclock.model.events import RunRequested
@@ -34,14 +36,16 @@ _HOUR = 3_600_000
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A part (after, through] of a job's time that the ledger does not account for as it should."""
+    """A fault: a part of a job's time whose scheduled times and outcomes do not match."""
 
-    job_id: JobId
-    after: Stamp
-    through: Stamp
-    instants: int  # concerned; 0 where only the chain is broken
-    position: str | None  # of the decision at fault, or of the one before which something is missing
-    text: str
+    job_id: Annotated[JobId, Meta(description="Id of the job.")]
+    after: Annotated[Stamp, Meta(description="Start of the part, exclusive.")]
+    through: Annotated[Stamp, Meta(description="End of the part, inclusive.")]
+    instants: Annotated[int, Meta(description="Scheduled times concerned; 0: only the chain of decisions is broken.")]
+    position: Annotated[
+        str | None, Meta(description="Position of the decision at fault, or of the one that follows a hole.")
+    ]
+    text: Annotated[str, Meta(description="The fault in words.")]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from waterclock.model.definition import Definition, MisfirePolicy, Overlap
 from waterclock.model.events import RequestedState, RunRequested, Trigger
@@ -28,47 +29,46 @@ from waterclock.model.timestamps import Stamp, stamp
 class PlannedRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A run that would be requested. `replaced`: a later one would end it before it starts."""
 
-    run_id: RunId
-    nominal_at: Stamp
-    trigger: Trigger
-    state: RequestedState
-    ready_at: Stamp | None
-    waiting_on: RunId | None
-    folded: int
-    replaced: bool
+    run_id: Annotated[RunId, Meta(description="Id that the run would have.")]
+    nominal_at: Annotated[Stamp, Meta(description="Scheduled time.")]
+    trigger: Annotated[Trigger, Meta(description="`schedule`, or `catchup` if it was late.")]
+    state: Annotated[RequestedState, Meta(description="Status in which the run would begin.")]
+    ready_at: Annotated[Stamp | None, Meta(description="Earliest start; null: at once.")]
+    waiting_on: Annotated[RunId | None, Meta(description="Id of the run that it would wait behind.")]
+    folded: Annotated[int, Meta(description="Late scheduled times that would be merged into it.")]
+    replaced: Annotated[bool, Meta(description="Whether a later run would cancel it before it starts.")]
 
 
 class Unfired(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Instants that would fire nothing; `runId`: the run that blocks them, or answers for them."""
+    """Scheduled times that would start no run of their own."""
 
-    fate: Literal["skipped", "coalesced"]
-    reason: str
-    first: Stamp
-    last: Stamp
-    count: int
-    run_id: RunId | None
-    text: str
+    fate: Annotated[Literal["skipped", "coalesced"], Meta(description="Outcome: skipped, or merged (`coalesced`).")]
+    reason: Annotated[str, Meta(description="The rule in one word.")]
+    first: Annotated[Stamp, Meta(description="The first of them.")]
+    last: Annotated[Stamp, Meta(description="The last of them.")]
+    count: Annotated[int, Meta(description="How many there are.")]
+    run_id: Annotated[RunId | None, Meta(description="Id of the run that blocks them, or that they are merged into.")]
+    text: Annotated[str, Meta(description="The reason in a sentence.")]
 
 
 class Simulated(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The end of an outage under one policy: `instants` = `fired` + `skipped` + `coalesced`.
+    """The end of an outage under one misfire policy."""
 
-    `replaced` of the runs would end before they start. `runs` and `unfired`, oldest first, are cut where `truncated`.
-    """
-
-    misfire_policy: MisfirePolicy
-    overlap_policy: Overlap
-    instants: int
-    fired: int
-    skipped: int
-    coalesced: int
-    replaced: int
-    first_run_at: Stamp | None
-    last_run_at: Stamp | None
-    last_ready_at: Stamp | None
-    runs: tuple[PlannedRun, ...]
-    unfired: tuple[Unfired, ...]
-    truncated: bool
+    misfire_policy: Annotated[MisfirePolicy, Meta(description="The misfire policy.")]
+    overlap_policy: Annotated[Overlap, Meta(description="The overlap policy that goes with it.")]
+    instants: Annotated[int, Meta(description="Scheduled times in the outage: `fired` + `skipped` + `coalesced`.")]
+    fired: Annotated[int, Meta(description="Runs that would be requested.")]
+    skipped: Annotated[int, Meta(description="Scheduled times that would be skipped.")]
+    coalesced: Annotated[int, Meta(description="Scheduled times that would be merged into another run.")]
+    replaced: Annotated[int, Meta(description="Runs that later ones would cancel before they start.")]
+    first_run_at: Annotated[Stamp | None, Meta(description="Scheduled time of the first run.")]
+    last_run_at: Annotated[Stamp | None, Meta(description="Scheduled time of the last run.")]
+    last_ready_at: Annotated[Stamp | None, Meta(description="Latest of the earliest starts.")]
+    runs: Annotated[tuple[PlannedRun, ...], Meta(description="The runs, oldest first, at most `limit`.")]
+    unfired: Annotated[
+        tuple[Unfired, ...], Meta(description="The scheduled times without a run, oldest first, at most `limit`.")
+    ]
+    truncated: Annotated[bool, Meta(description="Whether `runs` or `unfired` leave some out.")]
 
 
 def simulate(job: Owing, *, from_ms: int, to_ms: int, running: bool = False, limit: int = 50) -> Simulated:

@@ -42,10 +42,11 @@ _COMMAND = Spec(
 
 @get(PATH, spec=Spec(scope="list", query=QueuesQuery, answers={200: Queues}))
 async def list_queues(request: AnyRequest) -> Answer:
-    """List the queues: what waits in the log now; what is delayed, blocked and running as the read models have it.
+    """List the queues and count their unfinished runs.
 
-    Or the same of runs of some executors: `demand` is then what a fleet of workers with these is wanted for, also one
-    that was scaled to zero.
+    `waiting` and `oldestWaitMs` are read from the event log; `delayed`, `blocked`, `running` and the rates come from
+    the read models. With `executor`, only runs of these executors count: scale the workers that have them by `demand`,
+    also from zero.
     """
     parts = dependencies_of(request)
     query = read_query(request, QueuesQuery)
@@ -75,13 +76,13 @@ async def list_queues(request: AnyRequest) -> Answer:
 
 @post(f"{PATH}/{{name:str}}/pause", status_code=200, spec=_COMMAND)
 async def pause_queue(request: AnyRequest, name: Id) -> Answer:
-    """Pause a queue: no worker takes from it any more; what runs goes on. A paused one stays so."""
+    """Pause a queue: workers start no more runs from it. Runs in progress continue."""
     return await _set(request, name, QueuePaused)
 
 
 @post(f"{PATH}/{{name:str}}/resume", status_code=200, spec=_COMMAND)
 async def resume_queue(request: AnyRequest, name: Id) -> Answer:
-    """Let workers take from a queue again, at once."""
+    """Resume a paused queue."""
     return await _set(request, name, QueueResumed)
 
 

@@ -36,7 +36,7 @@ _LEFT: dict[str, Literal["left", "lost"]] = {"drained": "left", "lost": "lost"}
 
 @get("/v1/monitor/workers", spec=Spec(scope="list", query=PageQuery, answers={200: Workers}))
 async def list_workers(request: AnyRequest) -> Answer:
-    """List the starts of worker processes, those that have not left first, each newest first."""
+    """List workers: one item for each start of a process, live ones first."""
     parts = dependencies_of(request)
     query = read_query(request, PageQuery)
     hold = await room_for(request)
@@ -51,9 +51,9 @@ async def list_workers(request: AnyRequest) -> Answer:
     spec=Spec(scope="admin", body=DrainWrite, body_optional=True, answers={202: Workers}, refuses=(404, 413, 415, 422)),
 )
 async def drain_worker(request: AnyRequest, name: Id) -> Answer:
-    """Ask a worker, by its name or its `id`, to drain: take no more runs, end or hand back those it has, and leave.
+    """Drain a worker: it takes no more runs, finishes or hands back those it has, and stops.
 
-    All processes of that name are asked, and answered as they were then; those that start later are not concerned.
+    A name means all live processes with that name. Processes that start later are not affected.
     """
     parts = dependencies_of(request)
     read_query(request, NoQuery)
@@ -74,7 +74,7 @@ async def drain_worker(request: AnyRequest, name: Id) -> Answer:
 
 @get("/v1/monitor/executors", spec=Spec(scope="list", query=ExecutorsQuery, answers={200: Executors}))
 async def list_executors(request: AnyRequest) -> Answer:
-    """List every executor that a worker ever announced, with the schemas of its parameters and its result."""
+    """List all executors that workers have announced, with their JSON Schemas."""
     parts = dependencies_of(request)
     query = read_query(request, ExecutorsQuery)
     hold = await room_for(request)

@@ -74,7 +74,7 @@ class _Wanted(NamedTuple):
     ),
 )
 async def backfill_job(request: AnyRequest, job_id: Id) -> Answer:
-    """Request a run for each instant of a past range, or, unless `dryRun` is false, only say which that would be."""
+    """Run a past range again: one run for each scheduled time. By default a dry run."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)

@@ -65,7 +65,7 @@ DETAIL_FIRES, DETAIL_RUNS, DETAIL_LINES = 10, 20, 200
 
 @get(PATH, spec=Spec(scope="list", query=JobsQuery, answers={200: Jobs}))
 async def list_jobs(request: AnyRequest) -> Answer:
-    """List jobs, oldest first, or newest first by `order`."""
+    """List jobs."""
     query = read_query(request, JobsQuery)
     return await until_left(request, _jobs(request, query))
 
@@ -115,7 +115,7 @@ async def create_job(request: AnyRequest) -> Answer:
 
 @get(f"{PATH}/{{job_id:str}}", spec=Spec(scope="query", query=JobQuery, answers={200: Job}, refuses=(404, 410)))
 async def get_job(request: AnyRequest, job_id: Id) -> Answer:
-    """Read a job, as it is or as it was at a time."""
+    """Get a job, as it is or as it was at a time."""
     parts = dependencies_of(request)
     then = query_moment("asOf", read_query(request, JobQuery).as_of)
     if then is not None:
@@ -148,7 +148,7 @@ async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:
     ),
 )
 async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
-    """Replace a job's whole definition: what is left out takes its default, read-only members are ignored."""
+    """Replace the definition of a job. Members that you leave out take their defaults."""
     parts = dependencies_of(request)
     query = read_query(request, WriteQuery)
     body = await read_json(request)
@@ -170,7 +170,7 @@ async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
     status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
 )
 async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
-    """Delete a job; its runs and history stay readable, and an attempt that runs goes on to its end."""
+    """Delete a job. Its runs and history stay readable; a running attempt continues to its end."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     caller = caller_of(request)
@@ -181,7 +181,7 @@ async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
 
 @get(f"{PATH}/{{job_id:str}}/detail", spec=Spec(scope="query", answers={200: Detail}, refuses=(404,)))
 async def get_detail(request: AnyRequest, job_id: Id) -> Answer:
-    """Read a job with its next instants, its last runs and their last lines."""
+    """Get a job with its next scheduled times, last runs and last log lines."""
     read_query(request, NoQuery)
     return await until_left(request, _detail(request, job_id))
 
@@ -233,7 +233,7 @@ async def set_status(request: AnyRequest, job_id: Id) -> Answer:
     status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
 )
 async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
-    """Delete the log lines of a job's runs for good; runs, steps and decisions stay."""
+    """Delete the log lines of a job's runs permanently. Runs and steps stay."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     caller = caller_of(request)
@@ -247,7 +247,7 @@ async def clear_logs(request: AnyRequest, job_id: Id) -> Answer:
     spec=Spec(scope="query", query=StreamQuery, answers={200: "events"}, refuses=(404,)),
 )
 async def stream_job(request: AnyRequest, job_id: Id) -> EventStream:
-    """Follow a job's events: from its live run's first, else from now; it does not end."""
+    """Stream the events of a job, from the start of its unfinished run or from now. It does not end."""
     parts = dependencies_of(request)
     partition = parts.log.partition_of(job_id)
     resumed, after = resumed_at(request, partition, there_are=parts.log.partitions, restored=parts.log.restored)

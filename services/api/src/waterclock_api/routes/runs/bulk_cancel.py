@@ -33,7 +33,7 @@ from waterclock_api.telemetry.tracing import asked
     ),
 )
 async def cancel_runs(request: AnyRequest) -> Answer:
-    """Cancel unfinished runs that fit a filter, newest request first; `dryRun`, answered 200, only tells which."""
+    """Cancel the unfinished runs that match a filter."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)

@@ -44,7 +44,7 @@ _AT_ONCE = 100  # requests read from the archive at a time: each may hold 64 KiB
     ),
 )
 async def retry_runs(request: AnyRequest) -> Answer:
-    """Run again what has ended and fits a filter, newest request first; `dryRun`, answered 200, only tells it."""
+    """Retry the ended runs that match a filter."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)

@@ -70,7 +70,7 @@ class Original(NamedTuple):
     ),
 )
 async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
-    """Run an ended run again, as a new run with what the first was requested with."""
+    """Retry an ended run: a new run with the same parameters."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)

@@ -67,7 +67,7 @@ LINES = 50  # of a page
     ),
 )
 async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
-    """Request a run of a job, enabled or not; answered as soon as the request is stored."""
+    """Run a job now or later, also if it is disabled."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)
@@ -93,7 +93,7 @@ async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
 
 @get(PATH, spec=Spec(scope="list", query=RunsQuery, answers={200: Runs}))
 async def list_runs(request: AnyRequest) -> Answer:
-    """List runs, newest first; a filter may be repeated for several values."""
+    """List runs, newest first."""
     return await until_left(request, _runs(request, read_query(request, RunsQuery)))
 
 
@@ -108,7 +108,7 @@ async def _runs(request: AnyRequest, query: RunsQuery) -> Answer:
 
 @get(f"{PATH}/{{run_id:str}}", spec=Spec(scope="query", answers={200: Run}, refuses=(404,)))
 async def get_run(request: AnyRequest, run_id: Id) -> Answer:
-    """Read a run with its attempts and steps."""
+    """Get a run with its attempts and steps."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     hold = room_if_large(request)
@@ -121,7 +121,7 @@ async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     spec=Spec(scope="query", query=LinesQuery, answers={200: Lines}, refuses=(404,), text=True),
 )
 async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
-    """List a run's log lines, oldest first; as plain text to whoever accepts that rather than JSON."""
+    """List the log lines of a run, oldest first, as JSON or plain text."""
     parts = dependencies_of(request)
     query = read_query(request, LinesQuery)
     await run_or_refuse(parts, run_id)
@@ -146,7 +146,7 @@ async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
     spec=Spec(scope="query", query=StreamQuery, answers={200: "events"}, refuses=(404,)),
 )
 async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
-    """Follow a run's events, from its first; the stream ends after `end`."""
+    """Stream the events of a run from its first one. The stream ends after `end`."""
     parts = dependencies_of(request)
     partition = parts.log.partition_of(run_id)
     _, after = resumed_at(request, partition, there_are=parts.log.partitions, restored=parts.log.restored)
@@ -167,7 +167,7 @@ async def stream_run(request: AnyRequest, run_id: Id) -> EventStream:
     ),
 )
 async def cancel_run(request: AnyRequest, run_id: Id) -> Answer:
-    """Ask that a run be stopped; one that has not started ends at once."""
+    """Cancel a run. One that has not started ends at once; a running one is asked to stop."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)

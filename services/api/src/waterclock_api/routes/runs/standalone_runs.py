@@ -46,7 +46,7 @@ from waterclock_api.validation.values import (
     spec=Spec(scope="run", body=RunWrite, query=WriteQuery, answers={202: Asked}, refuses=(413, 415, 422), keyed=True),
 )
 async def request_run(request: AnyRequest) -> Answer:
-    """Request a run without a job; answered as soon as the request is stored."""
+    """Start a run without a job."""
     parts = dependencies_of(request)
     query = read_query(request, WriteQuery)
     body = await read_json(request)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from litestar import get
 
+from waterclock.kit.text.members import said
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.durations import LATEST, query_moment_ms
 from waterclock.model.errors import Flaw, Invalid
@@ -26,6 +27,7 @@ from waterclock_api.queries.proof import failed_runs, prove
 from waterclock_api.queries.slow_reads import ranging, until_left
 from waterclock_api.queries.sources import Reading
 from waterclock_api.schemas.requests import Cursor, Limit, Moment, Order
+from waterclock_api.schemas.responses import NextCursor
 
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
@@ -36,66 +38,75 @@ _LOOKS_BACK = (_DAY, 31 * _DAY, 366 * _DAY, LONGEST_TOLD)
 
 
 class LedgerQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`from` and `to`, both inclusive, are at most 31 days apart; left out: the last hour. `jobId` may be repeated."""
+    """Which scheduled times to verify."""
 
-    from_: Moment | None = msgspec.field(default=None, name="from")
-    to: Moment | None = None
-    job_id: tuple[str, ...] = ()
+    from_: Annotated[Moment | None, said("Start of the range, inclusive. By default an hour before `to`.")] = (
+        msgspec.field(default=None, name="from")
+    )
+    to: Annotated[Moment | None, said("End of the range, inclusive. By default now. At most 31 days after `from`.")] = (
+        None
+    )
+    job_id: Annotated[tuple[str, ...], said("Only this job, by its id. Repeatable.")] = ()
 
 
 class ExplainQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Either `at`, or `from` and `to`, both inclusive; left out: the last day.
+    """Which scheduled times to explain: that of one moment, or those of a range."""
 
-    `order=newest`: newest first, and none from before the job was created; without `from` as far back as it takes to
-    fill the page.
-    """
-
-    at: Moment | None = None
-    from_: Moment | None = msgspec.field(default=None, name="from")
-    to: Moment | None = None
-    order: Order = "oldest"
+    at: Annotated[Moment | None, said("One moment, scheduled or not. Not together with `from` and `to`.")] = None
+    from_: Annotated[
+        Moment | None,
+        said(
+            "Start of the range, inclusive. By default a day before `to`; with `order=newest` as far back as it takes "
+            "to fill the page."
+        ),
+    ] = msgspec.field(default=None, name="from")
+    to: Annotated[Moment | None, said("End of the range, inclusive. By default now.")] = None
+    order: Annotated[
+        Order, said("Oldest or newest first. `newest` leaves out the time before the job was created.")
+    ] = "oldest"
     limit: Limit = 50
-    cursor: Cursor | None = None
+    cursor: Cursor = None
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the decisions about a range add up to. `ok`: no holes, doubles or strays.
+    """The outcomes recorded in a range, held against the scheduled times."""
 
-    `instants` are those that were to be decided: as many as fired, were skipped or coalesced. Those that are due and
-    not decided yet are `pending`. `tzdataChanged` names zone rules by which some were decided that would be others
-    today. `failedRuns` are the runs of these jobs that were requested in the range and failed, timed out or died: the
-    proof says nothing about whether runs succeed. What was decided before `forgottenBefore` is not kept any more, and
-    nothing is said of that part; null where all of the range is.
-    """
-
-    from_: Stamp = msgspec.field(name="from")
-    to: Stamp
-    jobs: int
-    instants: int
-    fired: int
-    skipped: int
-    coalesced: int
-    pending: int
-    oldest_pending: Stamp | None
-    holes: tuple[Breach, ...]
-    doubles: tuple[Breach, ...]
-    strays: tuple[Breach, ...]
-    tzdata_changed: tuple[str, ...]
-    failed_runs: int
-    forgotten_before: Stamp | None
-    ok: bool
+    from_: Annotated[Stamp, said("Start of the range, inclusive.")] = msgspec.field(name="from")
+    to: Annotated[Stamp, said("End of the range, inclusive.")]
+    jobs: Annotated[int, said("Jobs that were verified, deleted ones included.")]
+    instants: Annotated[int, said("Scheduled times with an outcome: `fired` + `skipped` + `coalesced`.")]
+    fired: Annotated[int, said("Scheduled times with a run of their own.")]
+    skipped: Annotated[int, said("Scheduled times that were skipped.")]
+    coalesced: Annotated[int, said("Scheduled times that were merged into another run.")]
+    pending: Annotated[int, said("Scheduled times that are due and not decided yet. No fault.")]
+    oldest_pending: Annotated[Stamp | None, said("The oldest of them.")]
+    holes: Annotated[tuple[Breach, ...], said("Scheduled times, or parts of the range, without an outcome.")]
+    doubles: Annotated[tuple[Breach, ...], said("Parts of the range with more than one outcome.")]
+    strays: Annotated[tuple[Breach, ...], said("Outcomes of what is no scheduled time.")]
+    tzdata_changed: Annotated[
+        tuple[str, ...], said("Versions of the time zone rules by which other times were scheduled than by today's.")
+    ]
+    failed_runs: Annotated[
+        int, said("Runs of these jobs, requested in the range, that failed, timed out or died. `ok` ignores them.")
+    ]
+    forgotten_before: Annotated[
+        Stamp | None, said("Retention deleted the events before this time, so they are not verified. Null: none.")
+    ]
+    ok: Annotated[bool, said("Whether there are no holes, doubles or strays.")]
 
 
 class Explanations(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    items: list[Explanation]
-    next_cursor: str | None
+    """A page of explanations."""
+
+    items: Annotated[list[Explanation], said("One for each scheduled time.")]
+    next_cursor: NextCursor
 
 
 @get(
     "/v1/monitor/ledger/verify", spec=Spec(scope="query", query=LedgerQuery, answers={200: Ledger}, refuses=(404, 422))
 )
 async def verify_ledger(request: AnyRequest) -> Answer:
-    """Prove that each instant of a range has one decision, and each decision its instant."""
+    """Verify that each scheduled time of a range has exactly one outcome."""
     return await until_left(request, _verified(request))
 
 
@@ -116,7 +127,7 @@ async def _verified(request: AnyRequest) -> Answer:
     spec=Spec(scope="query", query=ExplainQuery, answers={200: Explanations}, refuses=(404, 422)),
 )
 async def explain_job(request: AnyRequest, job_id: Id) -> Answer:
-    """Say what became of each instant in a range and why, or of one moment; of deleted jobs, too."""
+    """Explain what became of each scheduled time, and why. Works for deleted jobs, too."""
     return await until_left(request, _explained(request, job_id))
 
 

@@ -40,7 +40,7 @@ from waterclock_api.validation.values import instant
     status_code=200,
 )
 async def preview_schedule(request: AnyRequest) -> Answer:
-    """Say in words what an expression means, and name its next instants."""
+    """Show what a cron expression means, and its next scheduled times."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     flaws: list[Flaw] = []

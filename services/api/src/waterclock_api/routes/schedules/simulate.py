@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
 from litestar import post
 from msgspec.structs import replace
 
+from waterclock.kit.text.members import said
 from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.cron.zones import LAST
@@ -37,14 +38,14 @@ _UNSAID = "1970-01-01T00:00:00Z"
 
 
 class Simulation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The same outage under each misfire policy; `misfirePolicy` is the job's own. `assumed`: what is not known."""
+    """An outage of all schedulers under each misfire policy."""
 
-    from_: Stamp = msgspec.field(name="from")
-    to: Stamp
-    instants: int
-    misfire_policy: MisfirePolicy
-    assumed: tuple[str, ...]
-    policies: tuple[Simulated, ...]
+    from_: Annotated[Stamp, said("Begin of the outage.")] = msgspec.field(name="from")
+    to: Annotated[Stamp, said("End of the outage.")]
+    instants: Annotated[int, said("Scheduled times in the outage.")]
+    misfire_policy: Annotated[MisfirePolicy, said("The job's own misfire policy.")]
+    assumed: Annotated[tuple[str, ...], said("What the simulation assumes, because nobody can know it.")]
+    policies: Annotated[tuple[Simulated, ...], said("What would happen under each misfire policy.")]
 
 
 @post(
@@ -53,7 +54,7 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status_code=200,
 )
 async def simulate_job(request: AnyRequest, job_id: Id) -> Answer:
-    """Say what would run after an outage of all schedulers, under each misfire policy; nothing is stored."""
+    """Simulate an outage of all schedulers under each misfire policy. Nothing is stored."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request)

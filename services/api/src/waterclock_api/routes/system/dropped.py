@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from litestar import get, post
 
+from waterclock.kit.text.members import said
 from waterclock.model.errors import Flaw
 from waterclock.model.positions import Position
 from waterclock.store.connection.pool import Connection
@@ -27,6 +28,7 @@ from waterclock_api.queries.slow_reads import listing
 from waterclock_api.queries.sources import COMMAND
 from waterclock_api.routes.system.events import EventType, StoredDocument, tags_named
 from waterclock_api.schemas.requests import Cursor, Limit
+from waterclock_api.schemas.responses import NextCursor
 from waterclock_api.telemetry.tracing import asked
 
 PATH = "/v1/monitor/dropped"
@@ -36,39 +38,41 @@ _BEGINNING = {"partition": -1, "fork": 0, "after_epoch": 0, "after_seq": 0}
 
 
 class DroppedQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`type` may be repeated."""
+    """Which dropped events to list."""
 
-    type: tuple[EventType, ...] = ()
+    type: Annotated[
+        tuple[EventType, ...], said("Events of this type, such as `run.requested` or `run`. Repeatable.")
+    ] = ()
     limit: Limit = 50
-    cursor: Cursor | None = None
+    cursor: Cursor = None
 
 
 class DroppedEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`event`: as it was stored; `fork`: the epoch whose `log.forked` tells of the repair."""
+    """An event that a repair of the event log dropped."""
 
-    fork: int
-    event: StoredDocument
+    fork: Annotated[int, said("Epoch of the repair: that of its event `log.forked`.")]
+    event: Annotated[StoredDocument, said("The event, as it was stored.")]
 
 
 class DroppedEvents(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """By partition and repair, oldest first."""
+    """A page of dropped events."""
 
-    items: list[DroppedEvent]
-    next_cursor: str | None
+    items: Annotated[list[DroppedEvent], said("The events by partition and repair, oldest first.")]
+    next_cursor: NextCursor
 
 
 class RequeueWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`dryRun`: only tell. `executed`: also what had ended among what was dropped, and so is executed twice."""
+    """Which dropped requests to repeat."""
 
-    dry_run: bool = True
-    executed: bool = False
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    cursor: Cursor | None = None
+    dry_run: Annotated[bool, said("`true`: only report. `false`: request the runs.")] = True
+    executed: Annotated[bool, said("`true`: also runs that had ended. They are executed twice.")] = False
+    limit: Annotated[Limit, said("Requests to look at in this call, at most.")] = 100
+    cursor: Cursor = None
 
 
 @get(PATH, spec=Spec(scope="admin", query=DroppedQuery, answers={200: DroppedEvents}))
 async def list_dropped(request: AnyRequest) -> Answer:
-    """List what repairs have dropped: entries that only a log knew which another has taken the place of."""
+    """List the events that repairs of the event log dropped."""
     parts = dependencies_of(request)
     query = read_query(request, DroppedQuery)
     hold = await room_for(request)
@@ -89,7 +93,7 @@ async def list_dropped(request: AnyRequest) -> Answer:
     ),
 )
 async def requeue_dropped(request: AnyRequest) -> Answer:
-    """Ask again for the runs among what was dropped, each under its own key; `dryRun`, answered 200, only tells."""
+    """Repeat the run requests among the dropped events, each with its own idempotency key. By default a dry run."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     body = await read_json(request, optional=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from litestar import get
 
+from waterclock.kit.text.members import said
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import ID_PATTERN
 from waterclock_api.dependencies import Dependencies, dependencies_of
@@ -23,15 +24,20 @@ Partition = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
 
 
 class EventsStreamQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`after` is the id of an event of this stream, or 0 for the oldest kept; the header Last-Event-ID goes before it.
+    """Which events to send, and where to resume."""
 
-    `type`, `jobId` and `partition` may be repeated.
-    """
-
-    type: tuple[EventType, ...] = ()
-    job_id: tuple[str, ...] = ()
-    partition: tuple[Partition, ...] = ()
-    after: str | None = None
+    type: Annotated[
+        tuple[EventType, ...], said("Events of this type, such as `job.changed` or `job`. Repeatable.")
+    ] = ()
+    job_id: Annotated[tuple[str, ...], said("Events of this job, by its id. Repeatable.")] = ()
+    partition: Annotated[tuple[Partition, ...], said("Events of this partition. Repeatable.")] = ()
+    after: Annotated[
+        str | None,
+        said(
+            "`id` of an event of this stream, after which it continues; 0: from the oldest event kept. The header "
+            "`Last-Event-ID` takes precedence."
+        ),
+    ] = None
 
 
 @get(
@@ -39,7 +45,7 @@ class EventsStreamQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     spec=Spec(scope="export", query=EventsStreamQuery, answers={200: "events"}),
 )
 async def stream_events(request: AnyRequest) -> EventStream:
-    """Follow all events, or those of some types, jobs or partitions, from now on; it does not end."""
+    """Stream all events, or those of some types, jobs or partitions, from now on. It does not end."""
     parts = dependencies_of(request)
     query = read_query(request, EventsStreamQuery)
     question = _question(parts, query)

@@ -8,6 +8,7 @@ from typing import Annotated, cast
 import msgspec
 from litestar import get
 
+from waterclock.kit.text.members import said
 from waterclock.model.errors import Flaw, NotFound
 from waterclock.model.events import TAGS
 from waterclock.model.ids import ID_PATTERN
@@ -28,6 +29,7 @@ from waterclock_api.queries.read_models import PACKAGE, query_moment
 from waterclock_api.queries.slow_reads import listing, ranging, until_left
 from waterclock_api.queries.sources import Reading
 from waterclock_api.schemas.requests import Limit, Moment
+from waterclock_api.schemas.responses import NextCursor
 
 FAMILIES = tuple(dict.fromkeys(tag.partition(".")[0] for tag in TAGS))
 
@@ -46,42 +48,53 @@ Actor = Annotated[
         "`a@10.0.0.1`, is asked for with an `@` behind it.",
     ),
 ]
-Places_ = Annotated[str, msgspec.Meta(max_length=5_000, description="`nextCursor` of the page before.")]
+Places_ = Annotated[Annotated[str, msgspec.Meta(max_length=5_000)] | None, said("`nextCursor` of the previous page.")]
 StoredDocument = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"$ref": "#/components/schemas/Event"})]
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`from` and `to` bound the time of the event, both inclusive; `type` may be repeated."""
+    """Which events to list."""
 
-    type: tuple[EventType, ...] = ()
-    actor: Actor | None = None
-    from_: Moment | None = msgspec.field(default=None, name="from")
-    to: Moment | None = None
+    type: Annotated[
+        tuple[EventType, ...], said("Events of this type, such as `job.changed` or `job`. Repeatable.")
+    ] = ()
+    actor: Annotated[
+        Actor | None,
+        said(
+            "Events that this caller caused, with or without `@` and the address. Append an `@` to a name that itself "
+            "ends like an address, such as `a@10.0.0.1`."
+        ),
+    ] = None
+    from_: Annotated[Moment | None, said("Events at this time or later.")] = msgspec.field(default=None, name="from")
+    to: Annotated[Moment | None, said("Events at this time or before.")] = None
     limit: Limit = 50
-    cursor: Places_ | None = None
+    cursor: Places_ = None
 
 
 class EventsQuery(HistoryQuery, frozen=True, kw_only=True, rename="camel"):
-    """Of one job or one run, if wanted."""
+    """Which events to list."""
 
-    job_id: str | None = None
-    run_id: str | None = None
+    job_id: Annotated[str | None, said("Events of this job, by its id. Not together with `runId`.")] = None
+    run_id: Annotated[str | None, said("Events of this run, by its id.")] = None
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Newest first. A page may hold less than was asked for, or nothing, and a cursor: it had looked at enough.
+    """A page of events."""
 
-    `keptFrom`: of what is older only what defines jobs, queues and the fleet is kept for sure; null: all of it is.
-    """
-
-    items: list[StoredDocument]
-    kept_from: Stamp | None
-    next_cursor: str | None
+    items: Annotated[
+        list[StoredDocument],
+        said("The events, newest first. A page may hold fewer than `limit`, or none, and still have a `nextCursor`."),
+    ]
+    kept_from: Annotated[
+        Stamp | None,
+        said("Since when all events are kept. Of older ones only those of jobs, queues and workers are; null: all."),
+    ]
+    next_cursor: NextCursor
 
 
 @get("/v1/monitor/events", spec=Spec(scope="export", query=EventsQuery, answers={200: Events}))
 async def list_events(request: AnyRequest) -> Answer:
-    """List what has happened, newest first: every event, as it is stored."""
+    """List all events as they are stored, newest first: the audit log."""
     return await until_left(request, _listed(request))
 
 
@@ -99,7 +112,7 @@ async def _listed(request: AnyRequest) -> Answer:
     spec=Spec(scope="query", query=HistoryQuery, answers={200: Events}, refuses=(404,)),
 )
 async def list_history(request: AnyRequest, job_id: Id) -> Answer:
-    """List what happened to a job, newest first: changes, decisions, runs with their steps; also once it is deleted."""
+    """List the events of a job and its runs, newest first. Works for deleted jobs, too."""
     query = read_query(request, HistoryQuery)
     told = _told(request, _reading(request, query), query, Wanted(job_id=job_id), known=job_id)
     return await until_left(request, told)

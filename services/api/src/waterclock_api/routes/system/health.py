@@ -37,19 +37,18 @@ FINE = "ok"
 
 @get("/livez", spec=Spec(scope="probe", answers={200: Condition}))
 async def livez(request: AnyRequest) -> Answer:
-    """Say that the process lives."""
+    """Liveness probe."""
     read_query(request, NoQuery)
     return answer(Condition(status="alive", checks={}))
 
 
 @get("/readyz", spec=Spec(scope="probe", answers={200: Condition}))
 async def readyz(request: AnyRequest) -> Answer:
-    """Say whether commands and reads can be answered, and if not, what is out of reach.
+    """Readiness probe: whether commands and reads can be served, and if not, what is unavailable.
 
-    `schedules` says whether what is due is decided: others' work, so it does not make this process unready. Nor does a
-    log at its memory limit, told by `writes`: what relieves it must still get here. `projection` says how log and
-    archive fit and how far reads are behind, `clocks` whether the log's clock was set back or is apart from this
-    process's, `events` whether there are some that nobody can read.
+    Some checks report without making the process unready: `schedules`, whether due jobs are decided; `writes`, whether
+    Redis is at its memory limit; `projection`, whether event log and archive fit and how far the read models are
+    behind; `clocks`, whether the clock of Redis is off; `events`, whether some events cannot be read.
     """
     parts = dependencies_of(request)
     read_query(request, NoQuery)
@@ -184,7 +183,7 @@ async def _events(parts: Dependencies) -> str:
 
 @get("/metrics", spec=Spec(scope="list", answers={200: "text"}))
 async def metrics(request: AnyRequest) -> Answer:
-    """Prometheus metrics of this process, and of the event log as it sees it."""
+    """Prometheus metrics."""
     parts = dependencies_of(request)
     read_query(request, NoQuery)
     accepted = ",".join(value.decode("latin-1") for name, value in request.scope["headers"] if name == b"accept")
