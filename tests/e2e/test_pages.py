@@ -32,6 +32,7 @@ SAID = {
     "docs/explanation/ledger.md": ('"after":"', '"fate":"fired"', '"reason":"hour"', '"ok":true'),
     "docs/explanation/misfires.md": ('"instants":3,"fired":1,"skipped":0,"coalesced":2',),
     "docs/how-to/call-from-python.md": ("mail for order A-17", "succeeded"),
+    "docs/how-to/write-an-executor.md": ("exported 240 rows", '{"rows":240}'),
 }
 """What is looked for in what they say, page by page."""
 

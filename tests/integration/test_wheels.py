@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.support.repository import DOCS, ROOT
+from tests.support.pages import blocks, pages
+from tests.support.repository import ROOT
 from tests.support.wheels import (
     PACKAGES,
     Index,
@@ -83,6 +84,7 @@ def third_parties() -> Iterator[tuple[str, str]]:
 def hostile_index(wheels: dict[str, Path]) -> Index:
     """Holds third parties' packages, and of each name of ours a newer one, and one of the very version."""
     index = Index()
+    index.add("pytest", "9.0")
     for name, version in third_parties():
         index.add(name, version)
     for name, wheel in wheels.items():
@@ -117,9 +119,14 @@ def resolved(line: str, folder: Path, index: Index) -> dict[str, str]:
 
 
 def install_lines() -> list[str]:
-    """Those of the page that says how to install, by whichever `pip`."""
-    page = (DOCS / "how-to/install.md").read_text()
-    return [f"pip {line}" for line in re.findall(r"^\s*(?:\S+/)?pip (install .*waterclock.*)$", page, re.MULTILINE)]
+    """Those of all pages, by whichever `pip`."""
+    found = [
+        line
+        for page in pages()
+        for block in blocks(page)
+        for line in re.findall(r"^(?:\S+/)?pip (install .*waterclock.*)$", block.text, re.MULTILINE)
+    ]
+    return [f"pip {line}" for line in dict.fromkeys(found)]
 
 
 def test_the_index_is_one_that_takes_in_who_asks_it(hostile_index: Index, folder: Path) -> None:

@@ -30,6 +30,7 @@ from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.settings import WorkerSettings
 from waterclock_worker.worker import FAREWELL, STOPPING
 
+PAGE = ROOT / "docs/reference/deployment.md"
 RELEASES = ("1.35", "1.36", "1.37")
 FOREIGN = {
     path.stem: json.loads(path.read_text())
@@ -472,3 +473,26 @@ def test_every_manifest_is_named_by_a_kustomization() -> None:
     lost = [path for path in folder.rglob("*.yaml") if path.name != "kustomization.yaml" and path.name not in said]
 
     assert lost == list[Path]()
+
+
+def test_the_page_has_the_sizes_of_production() -> None:
+    rows = re.findall(r"^\| ([\w, -]+) \| [^|]+ \| (\w+) \| (\w+) \| (\w+) \|$", PAGE.read_text(), re.MULTILINE)
+    shown = {name: tuple(sizes) for names, *sizes in rows for name in names.split(", ")}
+    resources = {
+        name: template["spec"]["containers"][0]["resources"] for name, template in ours("overlays/production").items()
+    }
+
+    assert shown == {
+        name: (one["requests"]["cpu"], one["requests"]["memory"], one["limits"]["memory"])
+        for name, one in resources.items()
+    }
+
+
+def test_the_page_names_every_component_and_every_secret() -> None:
+    page = PAGE.read_text()
+    for folder in (*(ROOT / "deploy/k8s/components").iterdir(), *(ROOT / "deploy/k8s/overlays").iterdir()):
+        assert f"`{folder.relative_to(ROOT / 'deploy/k8s')}`" in page
+    for template in ours("overlays/production").values():
+        for one in template["spec"]["containers"][0].get("env", []):
+            if "secretKeyRef" in one.get("valueFrom", {}):
+                assert f"`{one['valueFrom']['secretKeyRef']['name']}`" in page

@@ -122,7 +122,7 @@ def test_every_variable_is_a_setting(unit: Path) -> None:
 
 
 def test_the_page_says_where_each_file_goes() -> None:
-    page = (DOCS / "how-to/install.md").read_text()
+    page = (DOCS / "how-to/install-vm.md").read_text()
     credentials = {value.split("/")[-1] for unit in UNITS for value in assigned(unit.read_text())["LoadCredential"]}
 
     assert not {name for name in credentials if name not in page}

@@ -15,6 +15,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from promql_parser import parse  # pyright: ignore[reportMissingModuleSource, reportUnknownVariableType]
 
+from tests.support.pages import blocks
+from tests.support.repository import DOCS
 from tests.unit.deploy.stands import DEPLOY, ROOT
 from waterclock.kit.telemetry.catalog import ALL
 from waterclock.kit.telemetry.metrics import Histogram
@@ -109,6 +111,24 @@ def test_panels_lead_to_traces_by_spans_that_we_make() -> None:
     assert asked == {"attempt", "claim", "decide", "project"}
     for name in asked:
         assert re.search(rf'messaging\(\s*"\w+",\s*"{name}"', code), name
+
+
+@pytest.mark.parametrize("page", ["how-to/alert.md", "tutorial/nightly-report.md"])
+def test_what_a_page_shows_for_prometheus_is_read_by_it(page: str) -> None:
+    shown = [yaml.safe_load(block.text) for block in blocks(DOCS / page) if "test_watching.py" in block.test]
+    own: list[dict[str, Any]] = [rule for each in shown if isinstance(each, list) for rule in each]  # pyright: ignore[reportUnknownVariableType]
+    configured: list[Any] = [one for each in shown if isinstance(each, dict) for one in each["scrape_configs"]]  # pyright: ignore[reportUnknownVariableType]
+
+    assert own
+    for rule in own:
+        parse(rule["expr"])
+        assert names(rule["expr"])
+        assert names(rule["expr"]) <= told()
+        assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+    for one in configured:
+        assert one["honor_labels"] is True
+    known = {rule["alert"] for rule in rules()} | {rule["alert"] for rule in own}
+    assert set(re.findall(r"`(Waterclock[A-Z]\w+)`", (DOCS / page).read_text())) <= known
 
 
 def test_each_alert_has_its_runbook_and_says_whom_to_wake() -> None:

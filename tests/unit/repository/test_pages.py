@@ -14,13 +14,9 @@ from tests.support.repository import ROOT
 STAGES = ("dev", "operator", "project")
 YET = {
     "docs/explanation/failover.md",
-    "docs/how-to/gateway.md",
-    "docs/how-to/install.md",
     "docs/how-to/jobs-as-code.md",
-    "docs/how-to/kubernetes.md",
     "docs/reference/access.md",
     "docs/reference/db-backup.md",
-    "docs/reference/executors.md",
     "docs/reference/http-api.md",
     "docs/reference/operations.md",
     "docs/reference/store-security.md",

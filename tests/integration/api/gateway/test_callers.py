@@ -113,7 +113,7 @@ async def _sign_in(token_of_bob: str) -> AsyncGenerator[str]:
 
 
 def _by_nginx(where: str) -> dict[str, str]:
-    """As docs/how-to/gateway.md has it."""
+    """As docs/reference/gateway.md has it."""
     own = "location = /scheduler {"
     return {
         'proxy_set_header Connection "";': 'proxy_set_header Connection ""; proxy_set_header Authorization $bearer;',
