@@ -16,15 +16,7 @@ GUIDE = DOCS / "reference" / "http-api.md"
 VERBS = {"get", "post", "put", "delete"}
 ROOTED = {"GET /", "GET /livez", "GET /readyz", "GET /metrics", "GET /schema/openapi.json", "GET /schema/asyncapi.json"}
 SAID = {
-    "README.md": (
-        "event: run.succeeded",
-        "Emden stands at 1.5 m",
-        "/cronExpression",
-        '"status":"succeeded"',
-        "not in */5",
-        "left out: second pass",
-        "would get a run",
-    ),
+    "README.md": ("/cronExpression", "did you mean demo.noop?"),
     "docs/coming-from/asynq.md": ("2 ",),
     "docs/coming-from/celery-beat.md": ("succeeded",),
     "docs/coming-from/cronjobs.md": ("deleting carts older than 30 days",),

@@ -1,4 +1,7 @@
-"""Each block that a reader types or saves says how it is tested; links of README and docs lead somewhere."""
+"""Each block that a reader types or saves says how it is tested; links of README lead somewhere.
+
+Links between pages of docs/ are checked by the builder of the site.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pages import COMMENT, NEEDS, blocks, every_block, pages, stage
+from tests.support.pages import COMMENT, NEEDS, README, blocks, every_block, pages, stage
 from tests.support.repository import ROOT
 
 STAGES = ("dev", "operator", "project")
@@ -57,3 +60,25 @@ def test_what_is_checked_by_its_form_alone_says_what_it_would_need() -> None:
     by_form = [block.test for page in pages() for block in blocks(page) if block.test.startswith("by form")]
     needed = Counter(test.partition(": ")[2] for test in by_form)
     assert needed.keys() <= set(NEEDS)
+
+
+def anchors(page: Path) -> set[str]:
+    heads = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def test_links_of_the_readme_lead_to_a_page_and_its_heading() -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", README.read_text())
+    local = [link for link in links if not link.startswith("http")]
+    assert len(local) > 20
+    broken = [
+        link
+        for link in local
+        for path, _, anchor in [link.partition("#")]
+        if not (ROOT / path).is_file() or (anchor and anchor not in anchors(ROOT / path))
+    ]
+    assert not broken
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 200
