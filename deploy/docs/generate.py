@@ -29,10 +29,12 @@ def generated(page: str) -> str:
 
 
 def main(*options: str) -> int:
-    stale = [page for page in sorted(DOCS.rglob("*.md")) if generated(page.read_text()) != page.read_text()]
+    stale = [
+        page for page in sorted(DOCS.rglob("*.md")) if generated(page.read_text("utf-8")) != page.read_text("utf-8")
+    ]
     if "--check" not in options:
         for page in stale:
-            page.write_text(generated(page.read_text()))
+            page.write_text(generated(page.read_text("utf-8")), "utf-8")
         return 0
     for page in stale:
         print(f"{page.relative_to(DOCS.parent)} is out of date: run `python deploy/docs/generate.py`")

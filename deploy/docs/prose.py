@@ -37,7 +37,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
 
 def prose(page: Path) -> str:
     """The page without code blocks, comments, tags and targets of links; a code span is one word."""
-    text = page.read_text()
+    text = page.read_text("utf-8")
     for cut in _CUT:
         text = cut.sub("\n", text)
     text = _LINK.sub(lambda found: found[1] or found[2] or "", _CODE.sub(" CODE ", text))
@@ -57,7 +57,7 @@ def length(page: Path) -> int:
 
 def misspelt(pages: list[Path]) -> Iterator[tuple[Path, str]]:
     """Words that are neither English nor in the list, and the page that has them first."""
-    known = {line.strip().lower() for line in WORDS.read_text().splitlines() if not line.startswith("#")}
+    known = {line.strip().lower() for line in WORDS.read_text("utf-8").splitlines() if not line.startswith("#")}
     english = SpellChecker(language="en", distance=1)
     seen: set[str] = set()
     for page in pages:

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "build" / "site"
 CONFIGURATION = ROOT / "zensical.toml"
-VERSION = ".".join(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"].split(".")[:2])
+VERSION = ".".join(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"].split(".")[:2])
 # The theme loads these only where a page asks for a feature of which we have none, or has its own of already.
 UNUSED = re.compile(rb"https://(?:unpkg\.com|cdn\.jsdelivr\.net|api\.github\.com)[\w./@-]*")
 LOADS = re.compile(
@@ -40,10 +40,10 @@ ENTRY = """<!doctype html>
 def build() -> Path:
     """The folder of this version, built anew."""
     folder = SITE / VERSION
-    if tomllib.loads(CONFIGURATION.read_text())["project"]["site_dir"] != str(folder.relative_to(ROOT)):
+    if tomllib.loads(CONFIGURATION.read_text("utf-8"))["project"]["site_dir"] != str(folder.relative_to(ROOT)):
         sys.exit(f"zensical.toml: site_dir must be {folder.relative_to(ROOT)}")
     words = ["zensical", "build", "--strict", "--clean", "--config-file", str(CONFIGURATION)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         print(re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr).partition("Traceback")[0])
         sys.exit("The site was not built: mend the links above.")
@@ -70,8 +70,8 @@ def publish(folder: Path) -> None:
     shutil.copytree(SITE / versions[-1], latest)
     aliases = {versions[-1]: ["latest"]}
     listed = [{"version": one, "title": one, "aliases": aliases.get(one, [])} for one in reversed(versions)]
-    (SITE / "versions.json").write_text(json.dumps(listed, indent=2) + "\n")
-    (SITE / "index.html").write_text(ENTRY)
+    (SITE / "versions.json").write_text(json.dumps(listed, indent=2) + "\n", "utf-8")
+    (SITE / "index.html").write_text(ENTRY, "utf-8")
     print(
         f"{len(list(folder.rglob('*.html')))} pages in {folder.relative_to(ROOT)}, the site is {SITE.relative_to(ROOT)}"
     )

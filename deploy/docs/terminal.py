@@ -114,7 +114,7 @@ def _name(style: str) -> str:
 def main() -> None:
     lines = paced(recorded())
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_text("\n".join(drawn(lines)) + "\n")
+    PICTURE.write_text("\n".join(drawn(lines)) + "\n", "utf-8")
     print(f"{PICTURE.name}: {len(lines)} lines, {lines[-1].at:.0f} s, {PICTURE.stat().st_size} bytes")
 
 

@@ -83,14 +83,7 @@ class _Backup:
     """One backup, from check to clean-up."""
 
     def __init__(
-        self,
-        ctx: RunContext,
-        params: BackupParams,
-        store: Store,
-        site: Site,
-        *,
-        limits: Limits,
-        clock: Clock,
+        self, ctx: RunContext, params: BackupParams, store: Store, site: Site, *, limits: Limits, clock: Clock
     ) -> None:
         self._ctx = ctx
         self._params = params
