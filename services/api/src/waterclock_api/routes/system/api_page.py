@@ -59,7 +59,7 @@ def _problems() -> HTTPRouteHandler:
     """The page that the types of problem documents refer to."""
     told = "".join(
         f'<section id="{kind.name}"><h2>{kind.name}</h2><p><b>{kind.status} {escape(kind.title)}</b></p>'
-        f"<p>{_marked(kind.meaning)}</p></section>\n"
+        f"<p>{_marked(kind.meaning)}</p><p>What to do: {_marked(kind.remedy)}</p></section>\n"
         for kind in KINDS.values()
     )
     body = (
