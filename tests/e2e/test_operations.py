@@ -1,7 +1,7 @@
 """The commands of pages for operators, in one shell and in order, beside servers that nobody else started.
 
 Of `each in a terminal` each is waited for until it is ready; what runs `with the projector stopped` finds it so, and
-started again at its end.
+started again at its end; `with the api restarted` is what a supervisor would do.
 """
 
 import shlex
@@ -32,7 +32,7 @@ begin() {
 }
 end() { eval "kill \\$pid_$1; wait \\$pid_$1"; }
 """
-STOPPED = " with the projector stopped"
+STOPPED, RESTARTED = " with the projector stopped", " with the api restarted"
 
 
 @pytest.mark.timeout(300)
@@ -59,7 +59,7 @@ def test_an_operator_gets_by_with_the_pages_alone(own_servers: OwnServers, tmp_p
 
     said = done.stdout + done.stderr + "".join(f"\n== {log.name}\n{log.read_text()}" for log in tmp_path.glob("*.log"))
     assert done.returncode == 0, said
-    for word in ("All is well.", "succeeded", "Fired", "ends at", "operator"):
+    for word in ("All is well.", "succeeded", "Fired", "ends at", "operator", "The clock runs.", "sales-oncall"):
         assert word in done.stdout, f"{word!r} is not in\n{said}"
 
 
@@ -82,4 +82,5 @@ def _script(block: Block) -> str:
         return "".join(f"begin {verb}\n" for _, verb in words)
     if block.test.endswith(STOPPED):
         return f"end projector\n{block.text}begin projector\n"
-    return _patient(checked(block))
+    again = "end api\nbegin api\n" if block.test.endswith(RESTARTED) else ""
+    return again + _patient(checked(block))

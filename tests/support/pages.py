@@ -29,7 +29,8 @@ README = ROOT / "README.md"
 RUNNABLE = ("sh", "python", "toml", "yaml", "ini", "nginx", "sql")
 """Languages of what a reader types or saves; `text` and `json` are what is answered."""
 COMMENT = re.compile(
-    r"run(?: expecting \d+| with the projector stopped)?(?:[:,] .+)?|each in a terminal|save as [\w./-]+"
+    r"run(?: expecting \d+| with the (?:projector stopped|api restarted))?(?:[:,] .+)?"
+    r"|each in a terminal|save as [\w./-]+"
     r"|(?:elsewhere|by form), tests/[\w./-]+\.py(?: .+|[:,] .+)?"
 )
 NEEDS = ("cluster", "docker", "systemd")

@@ -13,7 +13,16 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.integration.backup.stage import content, described, environment, fill, outside, restore, run_backup
+from tests.integration.backup.stage import (
+    content,
+    described,
+    environment,
+    fill,
+    outside,
+    restore,
+    restore_as_told,
+    run_backup,
+)
 from tests.support import servers
 from tests.support.certificates import Authority
 from tests.support.servers import Bucket, Shared
@@ -30,7 +39,9 @@ def other_url(postgres_server: Shared) -> Iterator[str]:
         yield url
 
 
-async def test_a_backup_restores_every_table_as_it_was(postgres_url: str, other_url: str, s3: Bucket) -> None:
+async def test_a_backup_restores_every_table_as_it_was(
+    postgres_url: str, other_url: str, s3: Bucket, tmp_path: Path
+) -> None:
     await fill(postgres_url, bulk_mib=12)
     nominal = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
@@ -65,7 +76,7 @@ async def test_a_backup_restores_every_table_as_it_was(postgres_url: str, other_
         "partSize": 5 << 20,
     }
     assert f"s3://{s3.bucket}/{result.object}" in result.restore_command
-    await restore(archive, other_url)
+    await restore_as_told(result.restore_command, archive, other_url, tmp_path)
     assert await content(other_url) == await content(postgres_url)
 
 

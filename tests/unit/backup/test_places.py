@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.support.pages import blocks
+from tests.support.repository import DOCS
 from waterclock.kit.settings import SettingsError
 from waterclock.model.parameters.place_bounds import place_flaws
 from waterclock.model.places import OWN, PlaceSpec, ReferenceSpec
@@ -15,6 +17,7 @@ from waterclock_worker.executors.places.configuration import announced, read_pla
 from waterclock_worker.executors.places.file import FREE
 from waterclock_worker.executors.restore_drill import DrillParams
 
+PAGE = DOCS / "reference" / "db-backup.md"
 URL = "postgresql://backup:hush@books.example/books"
 WHOLE = """
 [books]
@@ -48,6 +51,12 @@ def read(folder: Path, text: str, **environment: str) -> tuple[PlaceSpec, ...]:
     file.write_text(text)
     found = {"WATERCLOCK_PLACES": str(file), **environment}
     return announced(read_places(found), found)
+
+
+def test_the_file_that_the_page_shows_is_read(tmp_path: Path) -> None:
+    [shown] = [block.text for block in blocks(PAGE) if block.language == "toml"]
+    [shop] = read(tmp_path, shown, SHOP_DATABASE_URL=URL, OLD_SHOP_URL=URL)
+    assert (shop.name, shop.databases, shop.retention_days, shop.free) == ("shop", ("ledger", "books"), 30, ("verify",))
 
 
 def test_what_is_announced_of_a_place_names_bounds_and_no_secret(tmp_path: Path) -> None:
