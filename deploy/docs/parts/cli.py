@@ -86,7 +86,7 @@ def _row(option: click.Option, name: str) -> Iterator[str]:
         notes.append("one of " + ", ".join(f"`{each}`" for each in option.type.choices))
     if option.required:
         notes.append("required")
-    told = _marked(said).replace(TIMES, "").removesuffix(".")
+    told = _marked(said).replace(TIMES, "").replace("the job (listed below)", "the [job](job.md)").removesuffix(".")
     shown = " ".join(filter(None, (told, f"({'; '.join(notes)})" if notes else "")))
     yield f"| `{_cell(names + value)}` | {_cell(shown)} |"
 
@@ -114,7 +114,8 @@ def _marked(said: str) -> str:
     said = " ".join(said.replace("\b", "").split())
     parts = re.split(r"(`[^`]+`)", said)
     known = (
-        r"(?<![\w`-])(--[a-z][\w-]*(?:\.\.\.)?|WATERCLOCK_[A-Z0-9_]+|eval \"[^\"]+\"|<data-dir>/dev\.json|key:<name>)"
+        r"(?<![\w`./-])(--[a-z][\w-]*|WATERCLOCK_[A-Z0-9_]+|eval \"[^\"]+\"|<data-dir>/dev\.json|key:<name>"
+        r"|[a-z][\w.]*=\w+|[a-z][\w.]*[A-Z]\w*)"
     )
     return "".join(part if part.startswith("`") else re.sub(known, r"`\1`", part) for part in parts)
 

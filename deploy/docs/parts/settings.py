@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import typing
 from collections.abc import Iterator, Mapping
@@ -84,8 +85,8 @@ SEE: Mapping[str, str] = {
     "held_bytes": "[sizing](sizing.md)",
     "places": "[places](db-backup.md#places)",
     "backup_references": "[references](db-backup.md#references)",
-    "http_allow": "[http.request](http-request.md)",
-    "http_references": "[http.request](http-request.md)",
+    "http_allow": "[`http.request`](http-request.md)",
+    "http_references": "[`http.request`](http-request.md)",
     "otlp_endpoint": "[telemetry](telemetry.md#where-traces-and-metrics-go)",
     "trace_sample": "[sampling](telemetry.md#where-traces-and-metrics-go)",
     "log_level": "[log lines](log-lines.md)",
@@ -130,7 +131,12 @@ def text() -> str:
 
 def _section(name: str, setting: Setting) -> str:
     told = help_of(setting.field)
-    said = " ".join(filter(None, (told.text, told.more, f"See {SEE[name]}." if name in SEE else "")))
+    shown = re.sub(
+        r"(?<!\w)(/(?:livez|readyz|metrics)|(?:http|db)\.[a-z-]+|pg_\w+|psql|(?:iss|aud)\b|loopback(?=:))",
+        r"`\1`",
+        told.text,
+    )
+    said = " ".join(filter(None, (shown, told.more, f"See {SEE[name]}." if name in SEE else "")))
     facts = " · ".join(f"**{title}** {value}" for title, value in _facts(setting))
     return f"### `{variable_of(setting.field)}`\n\n{_wrapped(said)}\n\n{_wrapped(facts)}\n\n"
 

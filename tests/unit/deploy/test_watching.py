@@ -136,7 +136,7 @@ def test_each_alert_has_its_runbook_and_says_whom_to_wake() -> None:
     tested = (RULES.parent / "rules_test.yaml").read_text()
 
     for rule in rules():
-        assert f"## {rule['alert']}" in runbook, rule["alert"]
+        assert f"## `{rule['alert']}`" in runbook, rule["alert"]
         assert rule["alert"] in tested
         assert rule["labels"]["severity"] in {"page", "warn"}
         assert rule["annotations"]["summary"]

@@ -113,7 +113,7 @@ MEMORY_USED = Gauge(
 )
 MEMORY_LIMIT = Gauge(
     "log_memory_limit_bytes",
-    "maxmemory of the Redis server, at which new runs are refused; absent if it is not set.",
+    "`maxmemory` of the Redis server, at which new runs are refused; absent if it is not set.",
     by="api",
     unit="By",
     labels=("server",),
@@ -204,7 +204,7 @@ JOB_END = Gauge(
 )
 JOB_ENDED = Counter(
     "job_ended_total",
-    "Ended runs of the job, by outcome: succeeded, failed, timedOut, cancelled, died.",
+    "Ended runs of the job, by outcome: `succeeded`, `failed`, `timedOut`, `cancelled`, `died`.",
     by="projector",
     labels=("job", "outcome"),
     most=5 * MONITORED_MOST,
