@@ -25,6 +25,9 @@ SAID = {
     "docs/explanation/misfires.md": ('"instants":3,"fired":1,"skipped":0,"coalesced":2',),
     "docs/how-to/call-from-python.md": ("mail for order A-17", "succeeded"),
     "docs/how-to/write-an-executor.md": ("exported 240 rows", '{"rows":240}'),
+    "docs/reference/cron.md": ("moved out of the time the clock left out",),
+    "docs/reference/job.md": ("buffer_one", '"timeoutFrom": "default"', "did you mean runAll?"),
+    "docs/reference/runs.md": ('"status":"cancelled","cancelReason":"requested"', " succeeded"),
 }
 """What is looked for in what they say, page by page."""
 

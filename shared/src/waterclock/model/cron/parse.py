@@ -12,7 +12,7 @@ Dialect = Literal["unix", "quartz"]
 LONGEST = 256  # characters
 LONGEST_PERIOD = 366 * 86_400  # seconds of @every
 
-_ALIASES = {
+ALIASES = {
     "@HOURLY": "0 * * * *",
     "@DAILY": "0 0 * * *",
     "@MIDNIGHT": "0 0 * * *",
@@ -123,10 +123,10 @@ def resolve(body: str, seed: str) -> str:
     text = body.upper()
     if text.startswith("@EVERY"):
         return _resolve_every(text, seed)
-    if text.startswith("@") and text not in _ALIASES:
-        known = ", ".join(alias.lower() for alias in _ALIASES)
+    if text.startswith("@") and text not in ALIASES:
+        known = ", ".join(alias.lower() for alias in ALIASES)
         raise Unreadable(f"{body!r} is not known; there are {known} and @every 90s")
-    parts = re.split(r"[ \t]+", _ALIASES.get(text, text))
+    parts = re.split(r"[ \t]+", ALIASES.get(text, text))
     columns = _COLUMNS.get(len(parts))
     if columns is None:
         raise Unreadable(
