@@ -124,7 +124,7 @@ def install_lines() -> list[str]:
         line
         for page in pages()
         for block in blocks(page)
-        for line in re.findall(r"^(?:\S+/)?pip (install .*waterclock.*)$", block.text, re.MULTILINE)
+        for line in re.findall(r"^(?:\S+/)?pip (install .*waterclock.*)$", block.text.replace("\\\n", ""), re.MULTILINE)
     ]
     return [f"pip {line}" for line in dict.fromkeys(found)]
 

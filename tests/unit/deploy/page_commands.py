@@ -26,7 +26,7 @@ def complaints(text: str, language: str) -> list[str]:
     """What is wrong with a block; empty when nothing is."""
     found = list(_paths(text))
     if language == "sh":
-        for line in text.replace("\\\n", " ").splitlines():
+        for line in re.sub(r"\s*\\\n\s*", " ", text).splitlines():
             found += [*_verbs(line), *_units(line), *_docker(line), *_kubectl(line)]
     else:
         found += [*_settings(text), *_credentials(text)]
