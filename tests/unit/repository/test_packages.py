@@ -74,7 +74,7 @@ def test_the_package_is_the_command(words: tuple[str, str], tmp_path: Path) -> N
 
 def named_in(text: str) -> list[str]:
     """Packages of ours that lines ask an index for, by name."""
-    words = [word for line in INSTALL.findall(text) for word in shlex.split(line, comments=True)]
+    words = [word for line in INSTALL.findall(text.replace("\\\n", " ")) for word in shlex.split(line, comments=True)]
     return [word for word in words if re.match(r"waterclock\b(?!.*/)", word)]
 
 
@@ -82,6 +82,7 @@ def test_an_install_line_that_names_us_is_seen() -> None:
     lines = "`pip install 'waterclock[client]'` and pip install -U waterclock\npip --python x install a waterclock-dev"
 
     assert named_in(lines) == ["waterclock[client]", "waterclock", "waterclock-dev"]
+    assert named_in("pip install \\\n  waterclock") == ["waterclock"]
     assert named_in("pip install ../waterclock/dist/waterclock*.whl  # waterclock\npip install ./shop") == []
 
 
