@@ -1,4 +1,4 @@
-"""What we rely on in redis-py: that a write whose reply is lost is not sent again behind our back, and what follows."""
+"""What we rely on in redis-py: that a write whose reply is lost is not retried behind our back, and what follows."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -60,11 +60,11 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
     )
 
     code, troubles, out = await asked(server.url, key_prefix, "")
-    assert (code, troubles["Postgres"].startswith("skipped: not looked at: migrations")) == (2, True), out
+    assert (code, troubles["Postgres"].startswith("skipped: not checked: migrations")) == (2, True), out
     assert "waterclock migrate" in troubles["log"]
 
     async with staged(*place) as stage:
-        assert "neither log nor database" in (await asked(*place))[1]["installation"]
+        assert "neither event log nor database" in (await asked(*place))[1]["installation"]
         async with await connect_anew(stage.pool) as connection:
             await make_installation(stage.log, connection)
         said = (await asked(*place))[1]
@@ -128,7 +128,7 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
 
             await say_lost(stage.log, Position(0, 1, 9), [grant.run_id, "a-run-that-is-gone"])
             code, troubles, out = await asked(*place)
-            said = "problem: 1 were answered 202 and are in no store: a-run-that-is-gone"
+            said = "problem: 1 were accepted (202) and are in no store: a-run-that-is-gone"
             assert (code, troubles["acknowledged runs"]) == (2, said), out
             lost = stage.log.keys.partition(0, "lost")
             await stage.log.execute(lost, "UNLINK", lost)

@@ -86,7 +86,7 @@ async def test_of_many_executors_those_with_the_most_runs_are_named(
         await request(api, *["many"] * 4, "one", "other")
         named, more = await found_in(api)
         assert named.said.startswith("4 runs wait for 'many'")
-        assert more.said == "2 runs wait for 2 more, which no live worker has"
+        assert more.said == "2 runs wait for 2 more executors that no live worker has"
 
 
 async def test_a_halted_partition_is_for_another_check(

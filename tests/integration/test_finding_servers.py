@@ -292,9 +292,7 @@ async def test_a_sentinel_names_the_primary_or_knows_none(tmp_path: Path, valkey
         other = sentinels.url().replace("mymaster", "another")
         assert "know no master 'another'" in await refusal(LogSettings(url=other))
         plain = at(sentinels.members[0].port)
-        assert r"is a sentinel (WATERCLOCK_REDIS_URL): begin with redis+sentinel://" in await refusal(
-            LogSettings(url=plain)
-        )
+        assert r"is a sentinel (WATERCLOCK_REDIS_URL): use redis+sentinel://" in await refusal(LogSettings(url=plain))
 
 
 OURS = "user ours on >hush resetkeys resetchannels -@all +ping +client|setname +client|setinfo +info"

@@ -80,8 +80,8 @@ async def test_a_log_of_another_prefix_or_identity_is_refused_before_anything_is
         ours = await make_installation(stage.log, connection)
         before = await stage.rows("SELECT * FROM partitions")
         for prefix, identity, said in (
-            (f"{key_prefix}-b", "", f"database is that of the log {key_prefix}, and WATERCLOCK_KEY_PREFIX"),
-            (f"{key_prefix}-c", "theirs", f"database is that of the log {key_prefix}"),
+            (f"{key_prefix}-b", "", f"database belongs to the event log {key_prefix}, and WATERCLOCK_KEY_PREFIX"),
+            (f"{key_prefix}-c", "theirs", f"database belongs to the event log {key_prefix}"),
         ):
             async with another(stage, prefix, identity=identity) as log:
                 theirs, gate = await held(log), await gate_of(log, 0)
@@ -92,7 +92,7 @@ async def test_a_log_of_another_prefix_or_identity_is_refused_before_anything_is
                     await ensure_open(log, connection, 0)
                 assert (await held(log), await gate_of(log, 0)) == (theirs, gate)
         stage.log.handshake.identity = "theirs"
-        with pytest.raises(OtherInstallation, match=f"of the installation theirs, and the database is of {ours}"):
+        with pytest.raises(OtherInstallation, match=f"belongs to installation theirs, and the database to {ours}"):
             await check_installation(stage.log, connection)
         assert await stage.rows("SELECT * FROM partitions") == before
 
@@ -120,7 +120,7 @@ async def test_an_empty_database_takes_the_identity_of_a_log_that_begins_with_it
         await connect_anew(stage.pool) as connection,
         another(stage, f"{key_prefix}-b", identity="theirs") as log,
     ):
-        with pytest.raises(OtherInstallation, match="the database does not say whose it is"):
+        with pytest.raises(OtherInstallation, match="the database does not name its installation"):
             await settle_installation(log, connection)
         events = log.keys.partition(0, "events")
         await log.execute(events, "XTRIM", events, "MAXLEN", 1)
@@ -165,14 +165,14 @@ async def test_restore_moves_an_installation_and_alone_removes_another(
         async with another(stage, place, identity="theirs") as log:
             theirs = await held(log)
             for how in ({"replace": False}, {"replace": True}):
-                with pytest.raises(Unfit, match=rf"of the installation theirs; the archive is of {ours}"):
+                with pytest.raises(Unfit, match=rf"belongs to installation theirs; the archive belongs to {ours}"):
                     await restored(redis_url, place, migrated_postgres_url, **how)  # type: ignore[arg-type]
             assert await held(log) == theirs
         said = await restored(redis_url, place, migrated_postgres_url, replace=True, accept_loss=True)
-        assert any(f"of the installation theirs; the archive is of {ours}" in line for line in said)
-        assert f"Moved from the log {key_prefix} to {place}: nothing may run on the other any more." in said
+        assert any(f"belongs to installation theirs; the archive belongs to {ours}" in line for line in said)
+        assert f"Moved from the event log {key_prefix} to {place}: stop everything that runs on the former." in said
         assert await installation(connection) == Installation(ours, place)
-        with pytest.raises(OtherInstallation, match=f"database is that of the log {place}"):
+        with pytest.raises(OtherInstallation, match=f"database belongs to the event log {place}"):
             await check_installation(stage.log, connection)
         moved = await Log.connect(LogSettings(url=redis_url, prefix=place), role="test")
         try:
@@ -213,4 +213,4 @@ async def test_each_service_that_has_postgres_ends_with_one_line(
         lines = [line for line in said.decode().splitlines() if not line.startswith("{")]
         assert child.returncode == 2, said
         assert len(lines) == 1, said
-        assert lines[0].startswith(f"waterclock {service}: The database is that of the log {key_prefix}"), said
+        assert lines[0].startswith(f"waterclock {service}: The database belongs to the event log {key_prefix}"), said

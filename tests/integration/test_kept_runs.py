@@ -36,8 +36,8 @@ async def test_a_store_of_the_release_before_keeps_all_and_a_new_one_90_days(
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute(READ).fetchall() == []
     level, said = await found(postgres_url)
-    assert (level, said.partition(":")[0]) == ("ok", "kept for ever")
-    assert said.startswith("kept for ever: 0 run(s) in ")
+    assert (level, said.partition(":")[0]) == ("ok", "kept forever")
+    assert said.startswith("kept forever: 0 run(s) in ")
     assert said.endswith("; 0 ended in the last day, about 0 bytes")
     monkeypatch.setattr(retention, "LARGE", 1)
     assert (await found(postgres_url))[0] == "warning"
@@ -57,7 +57,7 @@ async def test_migrate_says_what_it_writes_into_a_new_store(
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute(READ).fetchall() == [("runs", "90d")]
     said = (tmp_path / "output.log").read_text()
-    assert said.count("Ended runs are kept for 90d; WATERCLOCK_KEEP_RUNS of the projectors overrules it.") == 1
+    assert said.count("Ended runs are kept for 90d; WATERCLOCK_KEEP_RUNS of the projectors overrides it.") == 1
     level, told = await found(postgres_url)
     assert (level, told.startswith("kept for 90d, as this store was made")) == ("ok", True)
 

@@ -23,7 +23,11 @@ async def test_a_rebuild_says_what_differs_and_replaces_it_under_live_writes(
         await stage.projected()
 
         code, out, said = await rebuild(migrated_postgres_url)
-        assert (code, out.count(" same\n"), "They are the same." in out) == (0, 7, True), out
+        assert (code, out.count(" same\n"), "The rebuilt and the live read models are the same." in out) == (
+            0,
+            7,
+            True,
+        ), out
         assert "events folded" in said
 
         await stage.rows("UPDATE runs SET reason = 'forged' RETURNING run_id")
@@ -33,14 +37,14 @@ async def test_a_rebuild_says_what_differs_and_replaces_it_under_live_writes(
         assert await stage.rows("SELECT count(*) FROM runs WHERE reason = 'forged'") == [(3,)]
 
         code, out = await swapped_at_work(stage, migrated_postgres_url)
-        assert (code, "are in place" in out) == (0, True), out
+        assert (code, "are live" in out) == (0, True), out
         await stage.projected()
 
         assert await stage.rows("SELECT FROM runs WHERE reason = 'forged'") == []
         assert await stage.rows("SELECT text FROM log_lines WHERE text = 'secret'") == []
         assert len(await stage.rows("SELECT FROM pg_namespace WHERE nspname LIKE 'waterclock%'")) == 0
         code, out, _ = await rebuild(migrated_postgres_url)
-        assert (code, "They are the same." in out) == (0, True), out
+        assert (code, "The rebuilt and the live read models are the same." in out) == (0, True), out
 
 
 async def swapped_at_work(stage: Stage, postgres_url: str) -> tuple[int | None, str]:

@@ -299,9 +299,9 @@ async def test_runs_that_wait_for_an_executor_are_put_back_into_their_queues_by_
                 assert await step.aside(0) is do
         assert said == [
             "partition 0: 2 runs of queue default wait for executor 'demo.noop'",
-            "  would be put back into their queues, for workers of a release before: --apply",
+            "  would return to their queues, for workers of an earlier release: --apply",
             "partition 0: 2 runs of queue default wait for executor 'demo.noop'",
-            "  2 are in their queues again",
+            "  2 returned to their queues",
             "partition 0: no run waits for an executor",
         ]
         assert (await depths(stage.log, 0)).queues["default"].queued == 2

@@ -278,7 +278,7 @@ async def test_a_server_that_changes_between_two_looks_is_left_alone(
         opening = asyncio.create_task(again(lambda: ensure_open(places.log, connection, 0)))
         await looked.wait()
         places.led(places.new)
-        with pytest.raises(NotOpened, match="has changed while it was looked at"):
+        with pytest.raises(NotOpened, match="changed during the check"):
             await opening
         await again(lambda: gate_of(places.log, 0))
         assert (await gate_of(places.log, 0)).epoch == 2
@@ -391,7 +391,7 @@ async def test_an_epoch_in_which_fences_would_collide_is_not_opened(lone: Lone) 
         await server.kill()
         await server.start()
         await again(lambda: gate_of(stage.log, 0))
-        with pytest.raises(epochs.EpochsUsedUp, match="Partition 0 has come to epoch 9000"):
+        with pytest.raises(epochs.EpochsUsedUp, match="Partition 0 has reached epoch 9000"):
             await ensure_open(stage.log, connection, 0)
         assert (await gate_of(stage.log, 0)).epoch == 1
 
@@ -417,7 +417,7 @@ async def test_an_api_halts_what_was_superseded_and_notes_what_was_not(places: P
     [
         (3_999, "ok", "3999 of 8000"),
         (4_000, "warning", "4000 of 8000"),
-        (8_000, "problem", "nothing is opened any more"),
+        (8_000, "problem", "no partition can be opened"),
     ],
 )
 async def test_doctor_tells_long_before_epochs_are_used_up(

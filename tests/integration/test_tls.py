@@ -126,7 +126,7 @@ async def unfitness(url: str) -> str:
     return str(caught.value)
 
 
-REFUSED = "shows a certificate that we refuse: "
+REFUSED = "has a certificate that is not accepted: "
 VERIFYING = "ssl_ca_certs={ca}"
 REDIS_REFUSALS = [
     ("good", "ssl_ca_certs={other}", f"{REFUSED}unable to get local issuer certificate"),
@@ -138,11 +138,11 @@ REDIS_REFUSALS = [
     ("good", "ssl_certfile={cert}&ssl_keyfile={strange_key}", "ssl_certfile or ssl_keyfile: key values mismatch"),
     ("good", "ssl_certfile={cert}&ssl_keyfile={sealed}", "sealed.key: has a pass phrase"),
     ("good", "ssl_keyfile={key}", "ssl_keyfile is given without ssl_certfile"),
-    ("good", "ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs is one of required, optional, none"),
-    ("good", "ssl_ca_cert={ca}", "the option ssl_ca_cert is not known; there are ssl_ca_certs, "),
+    ("good", "ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs must be one of required, optional, none"),
+    ("good", "ssl_ca_cert={ca}", "unknown option ssl_ca_cert; there are ssl_ca_certs, "),
     ("good", "ssl_min_version=5", "ssl_min_version: "),
     ("good", "ssl_ciphers=none", "ssl_ciphers: no cipher can be selected"),
-    ("good", "tls=yes", "the option tls is not known"),
+    ("good", "tls=yes", "unknown option tls"),
 ]
 
 
@@ -162,9 +162,9 @@ async def test_a_port_that_speaks_otherwise_is_told(redis: Terminator, redis_url
     plain = await refusal(redis_at(redis.port, "", "redis"))
     assert "does it speak TLS only? WATERCLOCK_REDIS_URL: rediss://" in plain
     found = await refusal(redis_at(redis.port, "ssl_ca_certs=/a", "redis"))
-    assert found == "WATERCLOCK_REDIS_URL: the option ssl_ca_certs asks for TLS: begin with rediss://"
+    assert found == "WATERCLOCK_REDIS_URL: the option ssl_ca_certs needs TLS: use rediss://"
     found = await refusal(redis_at(port_of(redis_url), ""))  # a hello that holds a line's end is answered, another not
-    assert "speaks no TLS: " in found or "does it speak TLS, and ask for a certificate?" in found
+    assert "does not use TLS: " in found or "does it use TLS and require a client certificate?" in found
     assert "WATERCLOCK_REDIS_URL: rediss://" in found
 
 
@@ -180,11 +180,11 @@ async def test_whom_the_system_believes_counts_unless_authorities_are_named(
 
 async def test_a_url_that_cannot_be_read_shows_no_password() -> None:
     assert await refusal("rediss://me:un/speakable@h/0") == (
-        "WATERCLOCK_REDIS_URL: the port is no number (in a password, / is written %2F)"
+        "WATERCLOCK_REDIS_URL: the port is not a number (in a password, write / as %2F)"
     )
     for url in ("postgresql+psycopg://me:unspeakable@h/x", "postgresql://me:unspeakable@[h/x", "me:unspeakable@h/x"):
         found = await unfitness(url)
-        assert found.startswith("WATERCLOCK_POSTGRES_URL: not like postgresql://user:password@host:5432/name")
+        assert found.startswith("WATERCLOCK_POSTGRES_URL: must look like postgresql://user:password@host:5432/name")
         assert PASSWORD not in found
     assert await unfitness("postgresql://h/x?sslmod=require") == (
         'WATERCLOCK_POSTGRES_URL: invalid URI query parameter: "sslmod"'
@@ -249,13 +249,13 @@ async def test_doctor_says_whom_the_stores_are_believed_to_be(
     url = f"rediss://{LOOPBACK}:{redis.port}/0"
     trusting = postgres_at(database, postgres.port, "sslmode=require")
     code, troubles, out = await asked(f"{url}?ssl_cert_reqs=none", key_prefix, trusting)
-    assert "whoever answers is believed (ssl_cert_reqs=none)" in out
+    assert "its certificate is not verified (ssl_cert_reqs=none)" in out
     assert "whoever answers is believed (sslmode=require)" in troubles["encryption"]
 
     verifying = postgres_at(database, postgres.port, papers.fill(FULL))
     code, troubles, out = await asked(papers.fill(f"{url}?{VERIFYING}"), key_prefix, verifying)
     assert "encryption" not in troubles
-    assert "Redis is reached by TLS, and its certificate looked at" in out
+    assert "Redis is reached by TLS, and its certificate is verified" in out
     assert "Postgres is reached by TLS: its certificate fits its name" in out
 
     code, troubles, out = await asked(papers.fill(f"{url}?ssl_ca_certs={{other}}"), key_prefix, verifying)

@@ -389,7 +389,7 @@ def timer_set() -> None:
     signal.setitimer(signal.ITIMER_VIRTUAL, 600)
 
 
-@_way("contained", "has rung, and was not heard")
+@_way("contained", "has fired without effect")
 def timer_rings() -> None:
     signal.setitimer(signal.ITIMER_PROF, 0.01)
     while signal.getitimer(signal.ITIMER_PROF)[0]:

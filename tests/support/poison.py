@@ -59,7 +59,7 @@ WAYS: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "no JSON from some place on": lambda body: msgspec.json.encode(body)[:-1] + b',"result":{not json}',
     "cut off": lambda body: msgspec.json.encode(body)[: len(msgspec.json.encode(body)) // 2],
     "no text": lambda body: msgspec.json.encode(body)[:-1] + b',"other":"\xff\xfe"}',
-    "half a surrogate": lambda body: msgspec.json.encode(body)[:-1] + b',"result":"\\ud800"}',
+    "half of a surrogate": lambda body: msgspec.json.encode(body)[:-1] + b',"result":"\\ud800"}',
     "a number too large": lambda body: msgspec.json.encode(body)[:-1] + b',"result":1e400}',
     "deep": lambda body: msgspec.json.encode(body)[:-1] + b',"result":' + b"[" * 2_000 + b"]" * 2_000 + b"}",
     "deep and open": lambda body: msgspec.json.encode(body)[:-1] + b',"result":' + b'[{"a":' * 2_000 + b"}",

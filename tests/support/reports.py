@@ -1,4 +1,4 @@
-"""Reports of tests as xdist can send them: half a surrogate pair has no bytes, and would end the whole run."""
+"""Reports of tests as xdist can send them: half of a surrogate pair has no bytes, and would end the whole run."""
 
 from __future__ import annotations
 

@@ -47,9 +47,9 @@ FORGERIES = {
     "UPDATE events SET at = at + interval '1 ms' WHERE seq = 6": "0-1-6 is not",
     "UPDATE events SET prev = '1-4' WHERE seq = 6": "0-1-6 is not",
     "UPDATE events SET run_id = 'j-other' WHERE seq = 5": "0-1-5 is not",
-    "DELETE FROM events WHERE seq = 6": "what stood after 0-1-5 was removed",
-    "DELETE FROM events WHERE seq = 5": "what stood after the beginning of the block that ends at 0-1-9 was removed",
-    "DELETE FROM events WHERE seq = 9": "what stood after 0-1-8 was removed",
+    "DELETE FROM events WHERE seq = 6": "the events after 0-1-5 were removed",
+    "DELETE FROM events WHERE seq = 5": "the events after the beginning of the block that ends at 0-1-9 were removed",
+    "DELETE FROM events WHERE seq = 9": "the events after 0-1-8 were removed",
     "INSERT INTO events SELECT partition, epoch, 16, prev, at, type, job_id, run_id, document"
     " FROM events WHERE seq = 15;"
     "UPDATE partitions SET seq = 16": "the chain ends at 0-1-15, the archive at 0-1-16",

@@ -231,7 +231,7 @@ async def test_who_may_not_change_the_schema_is_told_so(roles: Roles) -> None:
     await migrate(roles.of("owner"))
     for name in ("api", "projector"):
         with pytest.raises(
-            StoreUnfit, match=rf"user waterclock_{name} of WATERCLOCK_POSTGRES_URL lacks a right: .*public"
+            StoreUnfit, match=rf"user waterclock_{name} of WATERCLOCK_POSTGRES_URL lacks a permission: .*public"
         ):
             await migrate(roles.of(name))
 

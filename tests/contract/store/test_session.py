@@ -125,7 +125,7 @@ async def test_tables_in_another_schema_are_found_without_a_setting(postgres_url
 
 async def test_the_schema_that_the_url_says_is_taken_and_has_to_be_there(postgres_url: str) -> None:
     url = f"{postgres_url}?options={quote('-csearch_path=app')}"
-    with pytest.raises(StoreUnfit, match="none of the schemas app: make one, and say which"):
+    with pytest.raises(StoreUnfit, match="none of the schemas app: create one, and name one"):
         await migrate(url)
     told(postgres_url, "CREATE SCHEMA app")
     assert await migrate(url)

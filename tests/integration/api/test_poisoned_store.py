@@ -39,7 +39,7 @@ ENDS: tuple[RunStatus, ...] = ("succeeded", "failed", "timedOut", "cancelled", "
 TELLING = {  # the rest of an end that tells whose it is, and which attempt
     "no JSON": b',"result":{not json}',
     "open": b',"result":' + b"[" * 20_000 + b"}",
-    "half a surrogate": b',"error":{"type":"\\ud800"}}',
+    "half of a surrogate": b',"error":{"type":"\\ud800"}}',
     "another shape": b',"reason":7,"outcome":7,"error":"text","fence":"x"}',
 }
 

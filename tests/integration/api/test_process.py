@@ -75,7 +75,10 @@ async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[st
         ({"WATERCLOCK_KEYLESS": ""}, ("waterclock key create", "WATERCLOCK_KEYLESS=loopback", "proxy")),
         ({"WATERCLOCK_TRUSTED_PROXIES": "127.0.0.1"}, ("WATERCLOCK_TRUSTED_PROXIES", "waterclock key create")),
         ({"WATERCLOCK_ALLOWED_HOSTS": "203.0.113.7"}, ("WATERCLOCK_ALLOWED_HOSTS", "waterclock key create")),
-        ({"WATERCLOCK_PORT": "none", "WATERCLOCK_HOST": "localhost"}, ("WATERCLOCK_PORT: 'none' is no whole number",)),
+        (
+            {"WATERCLOCK_PORT": "none", "WATERCLOCK_HOST": "localhost"},
+            ("WATERCLOCK_PORT: 'none' is not a whole number",),
+        ),
         ({"WATERCLOCK_CORS_ORIGINS": "https://ops.example,*"}, ("WATERCLOCK_CORS_ORIGINS", "'*'")),
         ({"WATERCLOCK_POSTGRES_URL": "{postgres}_none"}, ("WATERCLOCK_POSTGRES_URL", "does not exist")),
         ({"WATERCLOCK_KEY_PREFIX": "another"}, ("waterclock migrate",)),
@@ -115,7 +118,7 @@ async def test_who_comes_through_a_bare_proxy_is_let_in_by_a_key_alone(env: dict
         await until(refused, within=PATIENCE, what="the revoked key refused")
         assert (await http.get(front + JOBS, headers={"Host": "localhost"})).status_code == 401
     code, said = await _ended("api", env)
-    assert (code, "no credentials are configured" in said) == (2, True), "its only key is over"
+    assert (code, "authentication is not configured" in said) == (2, True), "its only key is over"
 
 
 @pytest.mark.soak
@@ -218,7 +221,7 @@ def test_keys_are_looked_after_by_a_verb(store_url: str) -> None:
     assert [line.split()[1] for line in listed.splitlines()] == ["name", "ops", "ops"]
     assert key not in listed
     key_id = key.split("_")[1]
-    assert ask("revoke", key_id) == f"Revoked {key_id}. It ends within 2 seconds, where Postgres is in reach."
+    assert ask("revoke", key_id) == f"Revoked {key_id}. It stops working within 2 seconds if Postgres is reachable."
     ask("rotate", "--name", "ops", "--overlap", "0m")
     assert [line.split()[-1] for line in ask("list").splitlines()][1:] == ["revoked", "expired", "live"]
     ask("revoke", "ops")
@@ -252,8 +255,8 @@ def test_keys_are_looked_after_by_a_verb(store_url: str) -> None:
         ),
         (("create", "--name", "ops", "--scope", "root"), "--scope"),
         (("create", "--name", "ops", "--scope", "list", "--expires", "soon"), "--expires"),
-        (("rotate", "--name", "nobody"), "no live key"),
-        (("revoke", "nobody"), "no key"),
+        (("rotate", "--name", "nobody"), "no active key"),
+        (("revoke", "nobody"), "no active key"),
         (("history", "nobody"), "never was"),
         (("create", "--name", "ops", "--scope", "list", "--rate", "0"), "--rate"),
     ],

@@ -79,7 +79,7 @@ async def notes(api: Rig, job_id: str) -> list[dict[str, str]]:
     return read
 
 
-def told(caplog: pytest.LogCaptureFixture, message: str = "stored jobs do not fit") -> list[Any]:
+def told(caplog: pytest.LogCaptureFixture, message: str = "stored jobs invalid") -> list[Any]:
     return [record for record in caplog.records if record.message == message]
 
 
@@ -103,7 +103,7 @@ async def test_a_job_that_a_new_schema_does_not_fit_is_told_in_all_places_and_un
         assert line.jobs == [f"DEFAULT/nightly ({job['id']}): /invokeParams/seconds"]
         (note,) = await notes(api, job["id"])
         assert note["pointer"] == "/invokeParams/seconds"
-        assert note["message"].startswith("a run fails for it: ")
+        assert note["message"].startswith("a run with it fails: ")
         assert await notes(api, other["id"]) == []
         wrong, well = await doctor(api)
         assert (wrong.level, "DEFAULT/nightly" in wrong.said, "/invokeParams/seconds" in wrong.said, well.level) == (
@@ -159,7 +159,7 @@ async def test_while_two_releases_announce_in_turn_nothing_is_checked_and_then_t
         await api.worker(SLEEP, NOOP, name="back")
         await checked(api, by)
         assert await notes(api, job_id) == []
-        (line,) = told(caplog, "stored jobs fit again")
+        (line,) = told(caplog, "stored jobs valid again")
         assert (line.executor, line.before) == ("demo.sleep", 1)
 
 
@@ -287,7 +287,7 @@ async def test_a_parameter_that_nobody_takes_any_more_is_named_without_its_value
         await api.worker(SHORT, NOOP, name="new")
         await checked(api, by)
         (note,) = await notes(api, job["id"])
-        assert note == {"pointer": "/invokeParams/password", "message": "a run fails for it: is unknown"}
+        assert note == {"pointer": "/invokeParams/password", "message": "a run with it fails: is unknown"}
         said = f"{[vars(record) for record in caplog.records]} {await doctor(api)}"
         assert ("/invokeParams/password" in said, SECRET in said) == (True, False)
 
@@ -384,7 +384,7 @@ async def test_a_projector_as_a_process_tells_it_in_its_log_and_by_its_metric(ri
             assert len(await notes(api, job["id"])) == 1
         finally:
             await projector.stop()
-    (line,) = [line for line in lines if "stored jobs do not fit" in line]
+    (line,) = [line for line in lines if "stored jobs invalid" in line]
     assert "executor=demo.sleep" in line
     assert job["id"] in line
 

@@ -222,7 +222,7 @@ async def _requests(stage: Stage, services: Services, echo: str) -> None:
             ("/moved", {"redirects": 1}, "failed", "repeats a secret"),
             ("/refuse", {}, "failed", "answered 400"),
             ("/later", {}, "failed", "answered 503"),
-            ("/mangled", {}, "failed", "no answer of HTTP"),
+            ("/mangled", {}, "failed", "not HTTP"),
             ("/away", {"redirects": 1}, "failed", "repeats a secret"),
         )
     ]

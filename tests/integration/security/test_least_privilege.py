@@ -78,7 +78,7 @@ async def refused_by_rights(place: Place) -> None:
         code, said = await place.ended(verb, *arguments, POSTGRES_URL=place.postgres[role])
         assert code == UNFIT, said
         [line] = said.splitlines()
-        assert f"The user waterclock_{role} of WATERCLOCK_POSTGRES_URL lacks a right: permission denied" in line
+        assert f"The user waterclock_{role} of WATERCLOCK_POSTGRES_URL lacks a permission: permission denied" in line
 
 
 async def refused(admin: Any) -> list[Any]:

@@ -35,7 +35,7 @@ async def ended(found: list[int]) -> None:
     ("how", "kind", "message"),
     [
         ("exit", "ChildExit", "exit code 7"),
-        ("vanish", "ChildExit", "exit code 0, but it never said how it ended"),
+        ("vanish", "ChildExit", "exit code 0, but it reported no result"),
         ("crash", "ChildSignal", "SIGSEGV (11)"),
         ("kill", "ChildSignal", "SIGKILL (9)"),
     ],
@@ -110,7 +110,7 @@ async def test_a_child_that_the_kernel_killed_for_want_of_memory_is_told_from_on
         assert failed.outcome == "crashed"
         assert failed.error.type == "ChildOutOfMemory"
         assert failed.error.message == (
-            "SIGKILL (9); meanwhile the kernel killed 1 in the worker's control group for want of memory"
+            "SIGKILL (9); in the meantime the kernel killed 1 in the worker's control group: out of memory"
         )
         assert (await shop.event(RunFailed, other)).error.type == "ChildSignal"
 

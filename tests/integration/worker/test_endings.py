@@ -108,7 +108,7 @@ async def test_a_worker_that_joins_tells_which_stored_parameters_its_checks_refu
     [(of, message)] = told.items()
     assert of == ("t.checked", params_digest({"text": 7}))
     assert "/text expected" in message
-    assert "check of a stored job failed" in caplog.text, "one that ends the process ends nothing"
+    assert "stored job check failed" in caplog.text, "one that ends the process ends nothing"
 
 
 async def test_of_a_job_that_is_written_later_the_first_run_tells_and_then_the_next_worker_that_joins(

@@ -144,7 +144,7 @@ async def test_an_executor_that_blocks_its_loop_stops_no_one_else(shop: Shop) ->
         assert "run.succeeded" not in shop.story(blocking)
         assert (await shop.event(RunSucceeded, blocking)).attempt == 1  # its lease was kept
         [warned] = [line for line in await shop.lines(blocking) if "event loop" in line]
-        assert warned.startswith("this attempt blocks the event loop of executors, at ")
+        assert warned.startswith("this attempt blocks the event loop of executors at ")
         assert "samples.py" in warned
 
 

@@ -75,7 +75,7 @@ async def test_a_request_that_cannot_be_read_fails_and_says_so_and_others_go_on(
         for run in unreadable:
             tried = await shop.event(RunRetryScheduled, run)
             assert tried.error.type == "UnreadableRequest"
-            assert "cannot read what was requested" in tried.error.message
+            assert "cannot read the request" in tried.error.message
         assert (await shop.event(RunDied, gone)).reason == "storeLost"
     assert "run.started" not in shop.story(gone)
 

@@ -80,7 +80,7 @@ async def test_a_worker_announces_where_it_reaches_and_neither_connections_nor_k
     )
     try:
         line = await process.says("listed without hosts")
-        drills = await process.says("restore on the server that was backed up")
+        drills = await process.says("restore on the source server")
         joined = await shop.event(WorkerJoined)
         beyond = [
             await shop.event(RunFailed, await shop.run("db:backup", {"place": "books", **params}))
@@ -113,7 +113,7 @@ async def test_a_worker_drains_when_an_operator_says_so(shop: Shop) -> None:
         await shop.log.execute(key, "XADD", key, "*", "say", "nothing of ours")
         await shop.log.execute(key, "XADD", key, "*", DATA, '{"say": "logLevel", "level": "debug"}')
         await say(shop.log, Control(say="drain", worker="p", by="ops"))
-        assert "by=ops" in await process.says("asked to drain")
+        assert "by=ops" in await process.says("drain requested")
         assert await process.ended() == 0
     assert (await shop.event(WorkerLeft)).reason == "drained"
 
@@ -170,7 +170,7 @@ async def test_what_stops_the_start_is_said_in_one_line(shop: Shop) -> None:
     assert await process.ended() == 2
     [line] = "".join(process.output).splitlines()
     assert line == (
-        "waterclock worker: WATERCLOCK_QUEUES (--queues): there is no queue 'urgent'; there are critical, default, low"
+        "waterclock worker: WATERCLOCK_QUEUES (--queues): unknown queue 'urgent'; known queues: critical, default, low"
     )
 
 

@@ -166,7 +166,7 @@ async def test_runs_on_a_loop_that_has_ended_are_handed_back_until_it_is_known_w
             assert (await shop.event(RunLost, one)).reason == "handedBack"
             samples.go_on(one)
             await shop.event(RunSucceeded, one)
-    ended = [vars(one) for one in caplog.records if one.message == "executors' loop has ended"]
+    ended = [vars(one) for one in caplog.records if one.message == "event loop of executors ended"]
     assert set(ended[0]["handed_back"]) == {run, *beside}
     assert ended[0]["executors"] == ["i.breaks", "i.neighbour"]
     assert ended[-1]["failed"] == [run]
@@ -187,9 +187,9 @@ async def test_runs_behind_a_loop_that_stays_blocked_are_handed_back_and_not_the
             assert (await shop.event(RunSucceeded, one)).attempt == 2
         await shop.event(RunTimedOut, run)
         lines = await shop.lines(run)
-    [line] = [vars(one) for one in caplog.records if "stays blocked" in one.message]
+    [line] = [vars(one) for one in caplog.records if "still blocked" in one.message]
     assert (set(line["handed_back"]), line["run"], line["executor"]) == ({*beside}, run, "t.block")
-    assert any(line.startswith("this attempt is past its timeout of 0.5 s and goes on") for line in lines)
+    assert any(line.startswith("this attempt exceeded its timeout of 0.5 s and goes on") for line in lines)
 
 
 async def test_a_run_whose_time_is_over_behind_one_that_blocks_is_handed_back(shop: Shop) -> None:
@@ -217,7 +217,7 @@ async def test_a_thread_that_goes_on_past_its_timeout_is_told_with_what_would_me
         while not any(one.message == "overdue attempt ended" for one in caplog.records):  # noqa: ASYNC110 - at the next look
             await asyncio.sleep(0.01)
         [_, line] = await shop.lines(run)
-    assert line.startswith("this attempt is past its timeout of 0.3 s and goes on")
+    assert line.startswith("this attempt exceeded its timeout of 0.3 s and goes on")
     assert "subprocess=True" in line
     assert "ctx.cancelled" in line
     [told] = [vars(one) for one in caplog.records if one.message == "attempt does not stop"]

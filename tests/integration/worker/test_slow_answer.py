@@ -65,7 +65,7 @@ async def dripping(at_once: bytes, then: bytes) -> AsyncGenerator[Dripping]:
 )
 async def test_it_ends_when_the_time_of_the_request_is_over(at_once: bytes, then: bytes) -> None:
     async with dripping(at_once, then) as server:
-        with pytest.raises(NoAnswer, match=f"no whole answer in {TIMEOUT:g} s"):
+        with pytest.raises(NoAnswer, match=f"no complete response within {TIMEOUT:g} s"):
             await ask({"url": server.url, "timeout": TIMEOUT})
     assert server.requests == 1
     assert server.dripped > 3  # it was not for want of bytes
@@ -74,7 +74,7 @@ async def test_it_ends_when_the_time_of_the_request_is_over(at_once: bytes, then
 async def test_its_status_judges_the_run_as_far_as_it_is_known() -> None:
     params: dict[str, Any] = {"timeout": TIMEOUT, "method": "POST", "json": 1}
     async with dripping(HEAD, b"x") as server:
-        with pytest.raises(GiveUp, match="a POST that may have been executed is not sent again"):
+        with pytest.raises(GiveUp, match="a POST that may have been executed is not retried"):
             await ask({"url": server.url} | params)
     async with dripping(HEAD.replace(b"200 OK", b"503 Busy"), b"x") as server:
         with pytest.raises(BadStatus, match="503"):

@@ -67,7 +67,7 @@ def test_what_does_not_fit_is_refused_and_not_shown(given: dict[str, Any]) -> No
 
 
 def test_a_backup_that_is_not_uploaded_is_refused_in_words() -> None:
-    with pytest.raises(msgspec.ValidationError, match="there would be no backup"):
+    with pytest.raises(msgspec.ValidationError, match="there is no backup"):
         params(uploadToS3=False)
 
 

@@ -121,7 +121,7 @@ def test_a_service_is_not_looked_up() -> None:
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
-    with pytest.raises(GiveUp, match="is no file"):
+    with pytest.raises(GiveUp, match="no such file"):
         secret_of("x", f"file:{tmp_path}", {})
-    with pytest.raises(GiveUp, match="is no file"):
+    with pytest.raises(GiveUp, match="no such file"):
         secret_of("x", "file:/dev/zero", {})

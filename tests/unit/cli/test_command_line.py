@@ -58,7 +58,7 @@ def test_an_option_of_one_value_is_refused_if_it_is_given_twice(path: tuple[str,
     name = option.opts[0]
     code, said = typed(*path, name, "1", name, "2")
     assert code == 2
-    assert last(said) == f"Error: {' / '.join(option.opts)} is given 2 times, and takes one value: give it once"
+    assert last(said) == f"Error: {' / '.join(option.opts)} is given 2 times: give it once"
 
 
 def test_the_options_that_were_looked_at_are_those_of_all_packages() -> None:
@@ -108,7 +108,7 @@ def test_a_flag_may_be_said_twice() -> None:
 )
 def test_an_empty_name_is_no_job(arguments: tuple[str, ...]) -> None:
     code, said = typed(*arguments)
-    assert (code, "an empty name is no job" in last(said)) == (2, True), said
+    assert (code, "the job name is empty" in last(said)) == (2, True), said
 
 
 @pytest.mark.parametrize(
@@ -123,18 +123,24 @@ def test_an_empty_name_is_no_job(arguments: tuple[str, ...]) -> None:
 )
 def test_bytes_that_are_no_text_are_refused_in_a_line(arguments: tuple[str, ...]) -> None:
     code, said = typed(*arguments)
-    assert (code, last(said).endswith("holds bytes that are no text in UTF-8")) == (2, True), said
+    assert (code, last(said).endswith("holds bytes that are not text in UTF-8")) == (2, True), said
 
 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("jobs: [{jobName: a, invokeTarget: t, invokeParams: {true: 1}}]", "/jobs/0/invokeParams/true is the name"),
-        ("jobs: [{jobName: a, invokeTarget: t, invokeParams: {null: 1}}]", "/jobs/0/invokeParams/null is the name"),
-        ("jobs: " + "[" * 3_000 + "]" * 3_000, "deep within each other"),
-        ("jobs: [{jobName: a, invokeTarget: t, invokeParams: &p {self: *p}}]", "which has no end"),
+        (
+            "jobs: [{jobName: a, invokeTarget: t, invokeParams: {true: 1}}]",
+            "/jobs/0/invokeParams/true is a member name",
+        ),
+        (
+            "jobs: [{jobName: a, invokeTarget: t, invokeParams: {null: 1}}]",
+            "/jobs/0/invokeParams/null is a member name",
+        ),
+        ("jobs: " + "[" * 3_000 + "]" * 3_000, "are nested more than"),
+        ("jobs: [{jobName: a, invokeTarget: t, invokeParams: &p {self: *p}}]", "the value that contains it"),
         (BOMB, "aliases repeat more than"),
-        ("jobs: [{jobName: a, invokeTarget: t, cronExpression: */5 * * * *}]", "stands in quotes"),
+        ("jobs: [{jobName: a, invokeTarget: t, cronExpression: */5 * * * *}]", "in quotes, as in"),
     ],
     ids=["true", "null", "deep", "endless", "bomb", "unquoted"],
 )
@@ -173,7 +179,7 @@ def test_a_credential_is_no_idempotency_key_and_is_not_repeated(option: str, sec
 
 def test_the_former_name_of_the_idempotency_key_is_read_and_says_so_once() -> None:
     code, said = typed("job", "trigger", "a/b", "--key", "nightly")
-    assert (code, said.count("note: --key is --idempotency-key now")) == (2, 1), said
+    assert (code, said.count("note: --key is deprecated: use --idempotency-key")) == (2, 1), said
     assert "no answer from" in last(said)
     code, said = typed("job", "trigger", "a/b", "--key", "nightly", "--idempotency-key", "nightly")
     assert (code, "give one of them" in last(said)) == (2, True)
@@ -205,8 +211,8 @@ def test_standard_input_that_is_closed_is_said(monkeypatch: pytest.MonkeyPatch) 
         ("http://:18310", "names no host"),
         ("http://", "names no host"),
         ("http://::1:8080", "has an IPv6 address without brackets"),
-        ("http://[::1", "cannot be read"),
-        ("http://a b", "holds a blank"),
+        ("http://[::1", "cannot be parsed"),
+        ("http://a b", "holds a space"),
         ("http://a/?q=1", "has a ? or # part"),
     ],
 )

@@ -96,11 +96,11 @@ def test_the_key_of_a_context_is_shown_to_no_other_url(variables: dict[str, str]
     ("arguments", "variables", "said"),
     [
         (["verb"], {"API_URL": AWAY, "CONTEXT": "prod"}, "WATERCLOCK_API_URL and WATERCLOCK_CONTEXT are both set"),
-        (["verb"], {"CONTEXT": "gone"}, "there is no context gone; there are: prod (WATERCLOCK_CONTEXT)"),
-        (["verb", "--context", "gone"], {}, "there is no context gone; there are: prod (--context)"),
+        (["verb"], {"CONTEXT": "gone"}, "unknown context gone; known contexts: prod (WATERCLOCK_CONTEXT)"),
+        (["verb", "--context", "gone"], {}, "unknown context gone; known contexts: prod (--context)"),
         (["verb", "--context", "../prod"], {}, "'../prod' must be 1 to 64 of a-z"),
         (["verb", "--url", "prod.example"], {}, "--url: does not begin with http:// or https://"),
-        (["verb", "--url", "https://me:word@prod.example"], {}, "--url: holds a user or a password, which others may"),
+        (["verb", "--url", "https://me:word@prod.example"], {}, "--url: holds a user or password, which others"),
         (["verb", "--api-key-file", "/none"], {}, "--api-key-file: /none cannot be read: No such file"),
         (["verb"], {"API_KEY_FILE": "/none"}, "WATERCLOCK_API_KEY_FILE: /none cannot be read: No such file"),
         (["verb"], {"API_KEY": "a b"}, "WATERCLOCK_API_KEY: holds a blank"),
@@ -122,11 +122,13 @@ def test_an_option_stands_before_the_verb_or_behind_it_and_not_at_both(verb: tup
         done = typed(*arguments)
         assert (done.exit_code, f"no answer from {AWAY} (--url)" in done.stderr) == (2, True), done.stderr
     done = typed("--url", AWAY, *verb, "--url", AWAY)
-    assert (done.exit_code, "before the verb and behind it: give it once" in done.stderr) == (2, True), done.stderr
+    assert (done.exit_code, "before and after the command: give it once" in done.stderr) == (2, True), done.stderr
     done = typed("--url", AWAY, "--url", AWAY, *verb)
     assert (done.exit_code, "--url is given 2 times" in done.stderr) == (2, True), done.stderr
     done = typed("--url", AWAY, *verb, "--context", "prod")
-    assert (done.exit_code, "--url and --context: give one of them" in done.stderr) == (2, True), done.stderr
+    assert (done.exit_code, "--url and --context cannot be combined: give one of them" in done.stderr) == (2, True), (
+        done.stderr
+    )
 
 
 def test_every_verb_that_asks_an_api_takes_these_options_and_no_other_lets_them_pass() -> None:
@@ -137,7 +139,7 @@ def test_every_verb_that_asks_an_api_takes_these_options_and_no_other_lets_them_
     }
     assert {verb for verb, does in takes.items() if not does} == ASK_NO_API
     done = typed("--url", AWAY, "migrate")
-    assert (done.exit_code, "`waterclock migrate` asks no API: leave --url out" in done.stderr) == (2, True)
+    assert (done.exit_code, "`waterclock migrate` does not use the API: leave out --url" in done.stderr) == (2, True)
     assert not any("api-key" in name and "file" not in name for _, one in commands(main) for name in _options(one))
 
 
@@ -163,7 +165,7 @@ def test_a_context_is_kept_for_its_user_alone_and_its_key_is_never_shown(kept: P
     assert "wck_" not in repr(contexts.load("prod")) + repr(named("verb"))
 
     refused = typed("context", "add", "prod", "--url", AWAY, "--no-key")
-    assert (refused.exit_code, "--replace overwrites it" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "overwrite it with --replace" in refused.stderr) == (2, True)
     assert typed("context", "add", "prod", "--url", AWAY, "--no-key", "--replace").exit_code == 0
     assert contexts.load("prod") == Context(url=AWAY)
     assert typed("context", "remove", "prod").exit_code == 0
@@ -194,14 +196,14 @@ def test_a_key_that_is_asked_for_at_a_terminal_is_not_shown() -> None:
     ("arguments", "given", "said"),
     [
         (["add", "Prod", "--url", PROD], KEY, "'Prod' must be 1 to 64 of a-z"),
-        (["add", "prod", "--url", "https://me:word@prod.example"], KEY, "holds a user or a password"),
+        (["add", "prod", "--url", "https://me:word@prod.example"], KEY, "holds a user or password"),
         (["add", "prod", "--url", PROD], "", "standard input holds no key"),
         (["add", "prod", "--url", PROD], "two words", "standard input: holds a blank as character 4 of 9"),
         (["add", "prod", "--url", PROD, "--no-key", "--api-key-file", "k"], "", "give one of them"),
-        (["use", "gone"], "", "there is no context gone; there are: none: `waterclock context add` makes one"),
-        (["use"], "", "name one context, or --none"),
-        (["show", "gone"], "", "there is no context gone"),
-        (["remove", "gone"], "", "there is no context gone"),
+        (["use", "gone"], "", "unknown context gone; known contexts: none: create one with `waterclock context add`"),
+        (["use"], "", "give one context, or --none"),
+        (["show", "gone"], "", "unknown context gone"),
+        (["remove", "gone"], "", "unknown context gone"),
     ],
 )
 def test_a_wrong_context_is_refused_in_a_line(arguments: list[str], given: str, said: str, kept: Path) -> None:
@@ -226,7 +228,7 @@ def test_a_file_that_is_no_context_is_told_without_what_it_holds(kept: Path) -> 
     contexts.save("prod", Context(url=PROD, key=KEY))
     (kept / "contexts" / "prod.json").write_text('{"url": 7, "key": "wck_prod_secret"}')
     done = typed("job", "list", "--context", "prod")
-    assert (done.exit_code, "prod.json is no context" in done.stderr, KEY in done.output) == (2, True, False)
+    assert (done.exit_code, "prod.json is not a context file" in done.stderr, KEY in done.output) == (2, True, False)
 
 
 def test_a_shell_completes_contexts() -> None:
@@ -239,4 +241,4 @@ def test_a_shell_completes_contexts() -> None:
 def test_a_key_of_whatever_source_is_no_idempotency_key(tmp_path: Path) -> None:
     (file := tmp_path / "key").write_text("a-token-of-ours")
     done = typed("job", "trigger", "a/b", "--idempotency-key", "a-token-of-ours", "--api-key-file", str(file))
-    assert (done.exit_code, "this looks like a key of the API" in done.stderr) == (2, True), done.stderr
+    assert (done.exit_code, "this looks like an API key" in done.stderr) == (2, True), done.stderr

@@ -17,7 +17,7 @@ from waterclock.cli.tables import Table, cells_of, facts, table
 RUN = "4kqmrt9gq3h1b2oa-6u0k2v5c"
 WHY = "Skipped: run of the job was not finished, its runs may not overlap, and the policy skips what comes meanwhile"
 RUNS = table(("run", "job", "status", "worker"), [(RUN, "reports/水時計", "failed", "worker-1")], spare=("worker",))
-FATES = table(("instant", "fate", "why"), [("2026-11-25T02:48:07Z", "skipped", WHY)], wraps={"why"})
+FATES = table(("scheduled", "outcome", "why"), [("2026-11-25T02:48:07Z", "skipped", WHY)], wraps={"why"})
 PRINT = "from tests.unit.cli.test_display import *; from waterclock.cli.output import say; say([{name}])"
 
 
@@ -87,7 +87,7 @@ def test_columns_that_may_be_spared_are_left_out_and_named() -> None:
     assert shown(RUNS, 80)[0].split() == ["run", "job", "status", "worker"]
     head, row, said = shown(RUNS, 50)
     assert head.split() == ["run", "job", "status"]
-    assert said == "not shown at this width: worker"
+    assert said == "columns not shown at this width: worker"
     assert row.startswith(RUN)
 
 

@@ -52,4 +52,4 @@ def test_an_api_that_knows_one_order_is_asked_for_that_and_it_is_said(
 ) -> None:
     done = CliRunner().invoke(main, words, env={"WATERCLOCK_API_URL": url})
     assert (done.exit_code, done.stdout) == (0, f"{said}\n"), done.output
-    assert done.stderr == "note: this API lists the oldest first\n"
+    assert done.stderr == "note: this API lists the oldest entries first\n"

@@ -93,7 +93,7 @@ def test_the_schema_for_editors_is_the_one_of_the_code() -> None:
         ("jobs: [{jobName: a, invokeTarget: t, misfirePolicy: 9}]", ['/jobs/0/misfirePolicy must be "1"/"runAll", ']),
         (
             "jobs: [{jobName: a, invokeTarget: t, labels: {x: 1}}]",
-            ["/jobs/0/labels expected str, got int: what YAML reads as something else is text in quotes"],
+            ["/jobs/0/labels expected str, got int: put text that YAML reads as another type in quotes"],
         ),
         ("jobs: [{jobName: a, invokeTarget: t, retry: {tries: 1}}]", ["/jobs/0/retry/tries is unknown"]),
         ("jobs: [{jobName: a, invokeTarget: t, retry: {max: never}}]", ["/jobs/0/retry/max is neither"]),

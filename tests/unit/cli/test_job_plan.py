@@ -103,7 +103,7 @@ def unzoned(*definitions: Definition) -> File:
 def test_where_the_installation_has_a_zone_a_job_of_which_the_file_names_none_keeps_its_own() -> None:
     there = job(changed(timezone="Asia/Tokyo"))
     same = planned(unzoned(TIDE), [there], now=NOW, zone="Europe/Berlin")
-    assert (same.changes, summed(same)) == ((), "0 to create, 0 to change, 0 to delete, 1 as wanted, 1 zone kept")
+    assert (same.changes, summed(same)) == ((), "0 to create, 0 to change, 0 to delete, 1 unchanged, 1 zone kept")
     plan = planned(unzoned(changed(remark="new")), [there], now=NOW, zone="Europe/Berlin")
     change = only(plan)
     assert change.definition is not None
@@ -179,7 +179,9 @@ def test_the_plan_is_told_in_signs_members_and_a_sum(monkeypatch: pytest.MonkeyP
     signed = ["~ sea/tide  change", "+ sea/new  create", "- sea/old  delete"]
     assert [line for line in lines if line.startswith(("+", "~", "-"))] == signed
     assert '    /queue  "default" → "low"' in lines
-    assert lines[-3].startswith("    fires of the next 30 days: 30 now, 0 then; 30 vanish: 2026-11-24T04:00:00Z, ")
+    assert lines[-3].startswith(
+        "    scheduled times of the next 30 days: 30 now, 0 after; 30 removed: 2026-11-24T04:00:00Z, "
+    )
     assert lines[-1] == summed(plan) == "1 to create, 1 to change, 1 to delete, 0 as wanted"
 
 

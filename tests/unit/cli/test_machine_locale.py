@@ -90,7 +90,7 @@ def test_verbs_go_through_at_a_terminal_of_another_encoding(tmp_path: Path, name
     if is_ascii(machine):
         assert (code, asked) == (2, [])
         assert said.splitlines()[-1].endswith(
-            b"holds bytes that are no text in ASCII, which this process reads: set LC_ALL=C.UTF-8"
+            b"holds bytes that are not text in ASCII, which this process reads: set LC_ALL=C.UTF-8"
         )
     else:
         assert (code, said) == (0, b"")

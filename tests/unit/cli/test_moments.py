@@ -88,14 +88,14 @@ def test_of_what_is_to_come_a_span_and_a_time_of_day_lie_ahead(text: str, meant:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("noon", "is no time: write 1h, yesterday"),
-        ("", "is no time"),
-        ("5", "is no time"),
-        ("+1h ago", "is no time"),
-        ("2026-02-30", "is no time"),
-        ("2026-11-28 25:00", "is no time"),
-        ("1x", "is no time"),
-        ("h" * 100, "is no time"),
+        ("noon", "is not a time: write 1h, yesterday"),
+        ("", "is not a time"),
+        ("5", "is not a time"),
+        ("+1h ago", "is not a time"),
+        ("2026-02-30", "is not a time"),
+        ("2026-11-28 25:00", "is not a time"),
+        ("1x", "is not a time"),
+        ("h" * 100, "is not a time"),
         ("2026-03-29 02:30", "the clock was put forward past 02:30 on 2026-03-29"),
         ("9999w 99999999w", "is out of range"),
         ("1900-01-01", "is out of range"),
@@ -178,11 +178,11 @@ def test_a_verb_reads_and_shows_in_the_zone_that_it_is_given(arguments: tuple[st
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("explain", "a/b", "--at", "noon"), "Invalid value for '--at': 'noon' is no time: write 1h, yesterday"),
+        (("explain", "a/b", "--at", "noon"), "Invalid value for '--at': 'noon' is not a time: write 1h, yesterday"),
         (("run", "list", "--since", "noon"), "Invalid value for '--from' / '--since': 'noon' is no time"),
-        (("run", "list", "--zone", "Berlin"), "'Berlin' is not a zone of the IANA tz database; did you mean"),
+        (("run", "list", "--zone", "Berlin"), "'Berlin' is not a time zone of the IANA database; did you mean"),
         (("job", "trigger", "a/b", "--at", "soon"), "'soon' is no time"),
-        (("run", "list", "--utc", "--zone", "Europe/Berlin"), "--utc and --zone: give one of them"),
+        (("run", "list", "--utc", "--zone", "Europe/Berlin"), "--utc and --zone cannot be combined: give one of them"),
     ],
 )
 def test_what_is_no_moment_or_zone_is_refused_before_anybody_is_asked(arguments: tuple[str, ...], said: str) -> None:

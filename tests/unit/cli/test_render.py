@@ -42,7 +42,7 @@ PROOF = Proof(
     strays=(),
     ok=True,
 )
-HOLE = Breach(job_id=JobId("abc"), after=FROM, through=TO, instants=3, position=None, text="this was left out")
+HOLE = Breach(job_id=JobId("abc"), after=FROM, through=TO, instants=3, position=None, text="there is a hole")
 FIRED = Explanation(
     instant=FROM, fate="fired", reason="schedule", run_id=None, policy=None, position="0-1-7", text="Fired on time."
 )
@@ -51,21 +51,21 @@ FIRED = Explanation(
 def test_a_sound_ledger_is_told_in_three_lines_and_ok_and_says_what_it_does_not_prove() -> None:
     assert list(lines(proof_told(PROOF))) == [
         "2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z",
-        "jobs  instants  fired  skipped  coalesced  pending",
-        "2     120       100    20       0          0",
-        "ok: each instant has one decision, and each decision its instant",
-        "(says nothing about whether runs succeeded)",
+        "jobs  scheduled  fired  skipped  merged  pending",
+        "2     120        100    20       0       0",
+        "ok: each scheduled time has exactly one decision, and each decision its scheduled time",
+        "(this does not say whether runs succeeded)",
     ]
     for failed, said in ((0, "none failed"), (3, "3 failed")):
         told = list(proof_told(msgspec.structs.replace(PROOF, failed_runs=failed)))
-        assert told[-1] == f"(says nothing about whether runs succeeded: {said})"
+        assert told[-1] == f"(this does not say whether runs succeeded: {said})"
 
 
 def test_what_is_pending_or_decided_by_other_rules_is_said() -> None:
     proof = msgspec.structs.replace(PROOF, pending=1, oldest_pending=TO, tzdata_changed=("2026a", "2026b"))
     assert list(lines(proof_told(proof)))[3:5] == [
         "pending: the oldest was due at 2026-11-23T11:00:00Z and is not decided yet",
-        "decided by other zone rules than today's: 2026a, 2026b",
+        "decided with a different time zone database than today's: 2026a, 2026b",
     ]
 
 
@@ -73,20 +73,20 @@ def test_every_breach_has_its_row_and_each_reason_is_told_once() -> None:
     second = msgspec.structs.replace(HOLE, position="0-1-9")
     proof = msgspec.structs.replace(PROOF, holes=(HOLE, second), strays=(HOLE,), ok=False)
     assert list(lines(proof_told(proof)))[3:] == [
-        "breach  job  after                 through               instants  position",
-        "hole    abc  2026-11-23T10:00:00Z  2026-11-23T11:00:00Z  3         -",
-        "hole    abc  2026-11-23T10:00:00Z  2026-11-23T11:00:00Z  3         0-1-9",
-        "stray   abc  2026-11-23T10:00:00Z  2026-11-23T11:00:00Z  3         -",
-        "hole: this was left out",
-        "stray: this was left out",
+        "breach  job  after                 through               times  position",
+        "hole    abc  2026-11-23T10:00:00Z  2026-11-23T11:00:00Z  3      -",
+        "hole    abc  2026-11-23T10:00:00Z  2026-11-23T11:00:00Z  3      0-1-9",
+        "stray   abc  2026-11-23T10:00:00Z  2026-11-23T11:00:00Z  3      -",
+        "hole: there is a hole",
+        "stray: there is a hole",
         "NOT ok: 2 holes, 0 doubles, 1 strays",
     ]
 
 
 def test_instants_are_told_with_their_fate_and_why() -> None:
     assert list(lines(explanations_told(Explanations(items=(FIRED,), next_cursor="abc")))) == [
-        "instant               fate   why",
-        "2026-11-23T10:00:00Z  fired  Fired on time.",
+        "scheduled             outcome  why",
+        "2026-11-23T10:00:00Z  fired    Fired on time.",
         "More results: add --cursor abc",
     ]
 
@@ -97,7 +97,7 @@ def test_where_there_is_nothing_to_explain_it_is_said_why() -> None:
     ended: dict[str, Any] = {"nominal_at": None, "started_at": at, "finished_at": at, "duration_ms": 0}
     run = LastRun(id="r", status="succeeded", trigger="manual", requested_at=at, **ended)
     assert nothing(None) == "No scheduled times found."
-    assert nothing(job) == "No scheduled times found: the job has no schedule, it runs on demand only."
+    assert nothing(job) == "No scheduled times found: the job has no schedule and runs on demand only."
     due = msgspec.structs.replace(job, cron_expression="0 2 * * *", next_fire_at="2026-12-01T02:00:00Z", last_run=run)
     assert nothing(due) == (
         "No scheduled times found; the next is 2026-12-01T02:00:00Z. Its runs: `waterclock run list --job DEFAULT/n`."

@@ -22,7 +22,7 @@ def judged(**checks: str) -> list[tuple[str, str]]:
         ({}, []),
         ({"projection": "8 events behind, the oldest for 5.2 s (partition 0)"}, []),
         ({"projection": "8 events behind, the oldest for 61.0 s (partition 0)"}, [("problem", "projection")]),
-        ({"projection": "partition 0: the archive is ahead of the log"}, [("problem", "projection")]),
+        ({"projection": "partition 0: the archive is ahead of the event log"}, [("problem", "projection")]),
         ({"projection": "not known"}, [("warning", "projection")]),
         ({"schedules": "partition 0: no scheduler leads it"}, [("problem", "schedules")]),
         ({"writes": "redis is at its memory limit"}, [("problem", "writes")]),
@@ -38,14 +38,14 @@ def test_an_api_that_is_not_ready_says_what_is_out_of_reach() -> None:
     problem = Problem(title="Not ready", status=503, errors=(FieldProblem("postgres", "does not answer"),))
     lines = list(told([*of_unready(Refused(problem, status=503, headers={}))]))
     assert lines[:2] == [
-        "The clock does not run as it should: api.",
+        "The scheduler does not work properly: api.",
         "problem  api: is not ready: postgres: does not answer",
     ]
 
 
 def test_the_first_line_is_the_answer() -> None:
     assert list(told([Check(level="warning", check="queue", said="low is paused", do="resume it")])) == [
-        "The clock runs.",
+        "The scheduler works.",
         "warning  queue: low is paused",
         "         → resume it",
     ]

@@ -133,16 +133,16 @@ def test_a_name_is_looked_up_wherever_it_stands_page_by_page() -> None:
     assert sent[2].target == "/v1/monitor/ledger/verify?jobId=22&jobId=other-id"
     _, sent = told(endpoints.preview("H * * * *", job="demo/tide"), [*found, DONE])
     assert msgspec.json.decode(sent[2].content or b"")["jobId"] == "22"
-    with pytest.raises(NotFound, match="no job 'tide' in the group 'demo'"):
+    with pytest.raises(NotFound, match="No job 'tide' in the group 'demo'"):
         told(endpoints.get_job("demo/tide"), [Response(status=200, headers={}, body=b'{"items": []}')])
 
 
 def test_a_slash_is_read_in_every_way_and_several_jobs_are_said() -> None:
     both = [job("b/c", "1", "a"), job("c", "2", "a/b")]
     for name in ("a//", "/a/b", "a/b/", "a/b/c/d", "x/c"):
-        with pytest.raises(NotFound, match="There is no job"):
+        with pytest.raises(NotFound, match="No job"):
             told(endpoints.get_job(name), [listed(*both)])
-    with pytest.raises(NotFound, match="no job 'b/c' in the group 'a' or 'c' in the group 'a/b'"):
+    with pytest.raises(NotFound, match="No job 'b/c' in the group 'a' or 'c' in the group 'a/b'"):
         told(endpoints.get_job("a/b/c"), [listed()])
     with pytest.raises(Ambiguous, match="'b/c' in the group 'a' is 1, 'c' in the group 'a/b' is 2") as several:
         told(endpoints.delete_job("a/b/c"), [listed(*both)])

@@ -122,7 +122,7 @@ async def test_a_value_that_ends_while_it_is_used_is_told_and_opened_anew(caplog
         while not caplog.records:  # noqa: ASYNC110 - it has no other way to tell
             await asyncio.sleep(0)
         assert await values.use(connection) == 2
-    assert [record.getMessage() for record in caplog.records] == ["a lifespan ended with an error"]
+    assert [record.getMessage() for record in caplog.records] == ["lifespan failed"]
 
 
 async def test_one_that_fails_to_be_left_is_told_and_the_others_are_left(caplog: pytest.LogCaptureFixture) -> None:

@@ -35,7 +35,7 @@ def test_what_is_public_passes(address: str) -> None:
 
 
 def test_a_refusal_says_what_the_address_is_and_what_would_allow_it() -> None:
-    with pytest.raises(Refused, match=r"evil\.test leads to 169\.254.*link-local.*WATERCLOCK_HTTP_ALLOW"):
+    with pytest.raises(Refused, match=r"evil\.test resolves to 169\.254.*link-local.*WATERCLOCK_HTTP_ALLOW"):
         Guard("").check("evil.test", "169.254.169.254")
 
 

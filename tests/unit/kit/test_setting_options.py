@@ -95,7 +95,7 @@ def test_an_option_overrules_the_variable_and_the_file(tmp_path: Path) -> None:
 
 def test_an_option_that_does_not_fit_is_named_itself() -> None:
     code, said = asked("--slots", "many", environment={})
-    assert (code, said) == (2, "Error: Invalid value for '--slots': 'many' is no whole number")
+    assert (code, said) == (2, "Error: Invalid value for '--slots': 'many' is not a whole number")
     code, said = asked("--slots", "", environment={})
     assert code == 2
     assert "--slots" in said

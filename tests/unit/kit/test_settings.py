@@ -85,27 +85,27 @@ def said(kind: type[msgspec.Struct], environment: dict[str, str]) -> str | None:
         (TelemetrySettings, "OTLP_ENDPOINT", "ftp://x", "does not begin with http:// or https://"),
         (TelemetrySettings, "OTLP_ENDPOINT", "http://:4318", "names no host"),
         (TelemetrySettings, "OTLP_ENDPOINT", "http://c:99999", "where a port from 1 to 65535 belongs"),
-        (TelemetrySettings, "LOG_LEVEL", "INFO", "is none of debug, info, warning, error; did you mean info?"),
+        (TelemetrySettings, "LOG_LEVEL", "INFO", "is not one of debug, info, warning, error; did you mean info?"),
         (TelemetrySettings, "TRACE_SAMPLE", "half", "'half' is no number"),
         (RedisSettings, "KEY_PREFIX", "A b", "1 to 32 of a-z, 0-9, - and _; for example staging"),
-        (ApiSettings, "PORT", "none", "'none' is no whole number"),
+        (ApiSettings, "PORT", "none", "'none' is not a whole number"),
         (
             ApiSettings,
             "TIMEZONE",
             "Berlin",
-            "'Berlin' is not a zone of the IANA tz database; did you mean Europe/Berlin",
+            "'Berlin' is not a time zone of the IANA database; did you mean Europe/Berlin",
         ),
-        (ApiSettings, "TIMEZONE", "CET-1CEST", "is not a zone of the IANA tz database"),
+        (ApiSettings, "TIMEZONE", "CET-1CEST", "is not a time zone of the IANA database"),
         (ApiSettings, "PORT", "99999", "expected int <= 65535"),
-        (WorkerSettings, "HEALTH_PORT", "x", "'x' is no whole number"),
+        (WorkerSettings, "HEALTH_PORT", "x", "'x' is not a whole number"),
         (TokenSettings, "JWT_JWKS", "ftp://issuer/keys", "does not begin with http:// or https://"),
         (TokenSettings, "JWT_JWKS", "http://:80/keys", "names no host"),
-        (TelemetrySettings, "OTLP_ENDPOINT", "http://\udcff", "holds bytes that are no text"),
-        (SchedulerSettings, "SCHEDULER_NAME", "a\u200b", "holds U+200B (ZERO WIDTH SPACE), which cannot be seen"),
-        (SchedulerSettings, "SCHEDULER_NAME", "a  b", "two blanks side by side"),
+        (TelemetrySettings, "OTLP_ENDPOINT", "http://\udcff", "holds bytes that are not text"),
+        (SchedulerSettings, "SCHEDULER_NAME", "a\u200b", "holds U+200B (ZERO WIDTH SPACE), which is invisible"),
+        (SchedulerSettings, "SCHEDULER_NAME", "a  b", "two consecutive spaces"),
         (SchedulerSettings, "SCHEDULER_NAME", "s" * 65, "length <= 64"),
         (WorkerSettings, "WORKER_NAME", "\u202eeno", "holds U+202E"),
-        (WorkerSettings, "WORKER_NAME", "a\x85b", "which controls lines or terminals"),
+        (WorkerSettings, "WORKER_NAME", "a\x85b", "which is a control character"),
     ],
 )
 def test_what_is_wrong_is_said(kind: type[msgspec.Struct], name: str, value: str, message: str) -> None:
@@ -219,7 +219,7 @@ async def test_health_at_every_address_answers_ipv4_and_ipv6() -> None:
 async def test_a_port_that_is_taken_is_said_to_be_so(host: str) -> None:
     with closing(listening_socket(host, 0)) as taken:
         port = taken.getsockname()[1]
-        told = f"_PORT: {authority(host, port)} cannot be served: Address already in use"
+        told = f"_PORT: cannot listen on {authority(host, port)}: Address already in use"
         with pytest.raises(Unfit, match=f"WATERCLOCK_HEALTH{told}".replace("[", r"\[")):
             async with served(host, port, lambda: Report(ready=True, said={})):
                 raise AssertionError

@@ -27,15 +27,15 @@ UNSEEN: list[tuple[str, str]] = [
     *((sign, "visible") for sign in ("", " ", "\u200b", "\u3164", "\u2800", "\u180e")),
     *((f"nel{sign}x", "visible") for sign in ("\u0085", "\u009b", "\u2028", "\u2029", "\t", "\n", "\x1b", "\x7f")),
     *((f"a{sign}b", "visible") for sign in ("\u200b", "\u00ad", "\u034f", "\u202e", "\u2066", "\ufeff", "\U000e0041")),
-    *((f"a{sign}b", "blank") for sign in ("\u00a0", "\u2003", "\u3000", "\u202f")),
-    *((f"a{sign}b", "no character") for sign in ("\ue000", "\uffff", "\U0003fffe")),
+    *((f"a{sign}b", "space") for sign in ("\u00a0", "\u2003", "\u3000", "\u202f")),
+    *((f"a{sign}b", "not a character") for sign in ("\ue000", "\uffff", "\U0003fffe")),
     *((f"{sign}a", "visible") for sign in ("\u200c", "\u200d", "\ufe0f")),
     *((f"a{sign}", "visible") for sign in ("\u200c", "\u200d", "\ufe0f", "\U000e0100")),
     *((f"a {sign} b", "visible") for sign in ("\u200c", "\u200d", "\ufe0f")),
     ("❤\u200d\u200d🔥", "visible"),
-    (" a", "begins with a blank"),
-    ("a ", "ends with a blank"),
-    ("a  b", "two blanks"),
+    (" a", "begins with a space"),
+    ("a ", "ends with a space"),
+    ("a  b", "two consecutive"),
 ]
 
 

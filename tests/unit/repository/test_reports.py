@@ -1,4 +1,4 @@
-"""A test that fails over half a surrogate pair is told as any other, also where xdist runs it."""
+"""A test that fails over half of a surrogate pair is told as any other, also where xdist runs it."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ def test_a_moment_that_never_was_makes_its_event_unreadable(moment: str) -> None
     assert decode_document(body) == scheduled
     event = decode_document(body.replace(b"2026-03-29T01:00:00.000Z", moment.encode()))
     assert isinstance(event, UnknownEvent)
-    assert event.flaw == "no such moment - at `$.readyAt`"
+    assert event.flaw == "no such time - at `$.readyAt`"
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_an_executor_is_found_by_its_key_and_its_aliases() -> None:
 
 
 def test_two_executors_of_one_key_are_refused() -> None:
-    with pytest.raises(Unfit, match=r"two executors are called 'g\.one'"):
+    with pytest.raises(Unfit, match=r"two executors are named 'g\.one'"):
         Registry([one, other])
 
 
@@ -105,7 +105,7 @@ def test_a_module_without_executors_is_told_and_one_with_is_not(
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
     modules = ["json", str(tmp_path / "empty_of_g.py"), "shore_of_g", str(tmp_path / "full_of_g.py"), "shore_of_g"]
-    with pytest.raises(Unfit, match="two executors are called"):  # those of these tests
+    with pytest.raises(Unfit, match="two executors are named"):  # those of these tests
         discover(modules)
 
     said = [record for record in caplog.records if record.message == "module has no executors"]

@@ -239,5 +239,5 @@ def queues_of(own: MigrateSettings) -> tuple[Queue, ...]:
             raise SettingsError(f"WATERCLOCK_QUEUE_WEIGHTS: names the queue {name!r} twice")
         found.append(Queue(name=name, weight=int(weight)))
     if not found:
-        raise SettingsError("WATERCLOCK_QUEUE_WEIGHTS names no queue")
+        raise SettingsError("WATERCLOCK_QUEUE_WEIGHTS is empty: name a queue, such as default=1")
     return tuple(found)

@@ -25,7 +25,7 @@ async def keep_pauses(log: Log, term: Term) -> None:
             failing = False
         except PASSES as error:
             if not failing:
-                log_line.warning("pauses not copied", extra={"partition": term.partition, "error": str(error)})
+                log_line.warning("queue pauses not copied", extra={"partition": term.partition, "error": str(error)})
             queues, failing = [], True
         if queues:
             log_line.info("pauses copied", extra={"partition": term.partition, "queues": queues})

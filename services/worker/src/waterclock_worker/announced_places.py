@@ -44,13 +44,13 @@ def reach_of(environment: Mapping[str, str]) -> Reach:
     older = [*places.older(), *((REFERENCES, one) for one in references if not one.hosts)]
     for setting, one in older:
         log.warning(
-            "reference is listed without hosts; only stored jobs may give it",
+            "a reference is listed without hosts; only stored jobs may use it",
             extra={"setting": setting, "reference": one.pattern, "write": f"{one.pattern}@HOST"},
         )
     for place in places.by_name.values():
         if place.drills == "sourceUnlisted" and place.connection is not None:
             log.warning(
-                "drills restore on the server that was backed up; only stored jobs may",
+                "drills restore on the source server; only stored jobs may do that",
                 extra={"place": place.name, "write": "scratch = or drills = in a file that WATERCLOCK_PLACES names"},
             )
     return Reach(

@@ -68,14 +68,14 @@ def _read(value: Any, path: tuple[str, ...], *, words: bool, named: bool = False
     if issubclass(kind, list | tuple):
         many: Iterator[Any] = (list[Any] if issubclass(kind, list) else tuple[Any, ...]).__iter__(value)
         return [_read(one, (*path, str(place)), words=words) for place, one in enumerate(many)]
-    raise _unreadable(path, f"is a {kind.__qualname__}, which JSON has not")
+    raise _unreadable(path, f"is a {kind.__qualname__}, which JSON does not have")
 
 
 def _members(value: dict[Any, Any], path: tuple[str, ...], *, words: bool, named: bool) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for given, one in dict[Any, Any].items(value):
         if not issubclass(type(given), str):
-            raise _unreadable(path, f"has a member whose name is no text: {written(given, repr):.100}")
+            raise _unreadable(path, f"has a member whose name is not a string: {written(given, repr):.100}")
         name = _text(given, path, words=words)
         its_words = words or (not named and name in _WORDS)
         made[name] = _read(one, (*path, name), words=its_words, named=not words and not named and name in _NAMES)
@@ -87,7 +87,7 @@ def _text(value: str, path: tuple[str, ...], *, words: bool) -> str:
     if words:
         return cleaned(text, LINE_MOST)
     if "\0" in text:
-        raise _unreadable(path, "holds U+0000, which no store can hold")
+        raise _unreadable(path, "holds U+0000, which the stores cannot hold")
     try:
         text.encode()
     except UnicodeEncodeError:

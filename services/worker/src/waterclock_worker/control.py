@@ -49,7 +49,7 @@ def _subscribe(broker: RedisBroker, worker: Worker | None, keys: Keys, *, since_
     async def control(said: Control) -> None:  # pyright: ignore[reportUnusedFunction]
         """Drain, where this worker is the one that is named."""
         if worker is not None and worker.is_called(said.worker):
-            log.info("asked to drain", extra={"by": said.by})
+            log.info("drain requested", extra={"by": said.by})
             worker.drain()
 
 

@@ -24,7 +24,7 @@ def load_file(path: Path, *, name: str) -> None:
         FileNotFoundError: there is no such file.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+        raise FileNotFoundError(f"no such file: {path}")
     look_in(path.resolve().parent)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

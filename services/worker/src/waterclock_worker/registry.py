@@ -41,7 +41,7 @@ class Registry:
             for key in (one.key, *one.aliases):
                 other = self._by_key.setdefault(key, one)
                 if other is not one:
-                    raise Unfit(f"two executors are called {key!r}: one in {other.module}, one in {one.module}")
+                    raise Unfit(f"two executors are named {key!r}: one in {other.module}, one in {one.module}")
 
     def find(self, key: str) -> AnyExecutor | None:
         return self._by_key.get(key)

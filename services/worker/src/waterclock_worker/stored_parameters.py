@@ -38,12 +38,12 @@ async def unfit_jobs(store: Log, registry: Registry) -> tuple[UnfitParams, ...]:
                     for one in await asyncio.to_thread(_unfit_of, jobs, registry):
                         found.setdefault((one.executor, one.params), one)
                     if len(found) >= MOST or looked >= JOBS_MOST:
-                        log.warning("not all stored jobs were checked", extra={"looked_at": looked})
+                        log.warning("not all stored jobs checked", extra={"looked_at": looked})
                         return tuple(found.values())[:MOST]
     except TimeoutError:
-        log.warning("not all stored jobs were checked", extra={"looked_at": looked, "seconds": WITHIN})
+        log.warning("not all stored jobs checked", extra={"looked_at": looked, "seconds": WITHIN})
     except LogError as error:
-        log.warning("stored jobs were not checked", extra={"error": str(error)})
+        log.warning("stored jobs not checked", extra={"error": str(error)})
     return tuple(found.values())
 
 
@@ -58,10 +58,10 @@ def _unfit_of(jobs: list[StoredJob], registry: Registry) -> list[UnfitParams]:
             params_for(executor, definition.invoke_params)
         except BadParams as error:
             message = cleaned(str(error), LONGEST)
-            log.warning("stored job does not fit", extra={"job": job.job_id, "error": message})
+            log.warning("stored job invalid", extra={"job": job.job_id, "error": message})
             unfit = UnfitParams(executor=executor.key, params=params_digest(definition.invoke_params), message=message)
             found.append(unfit)
         except BaseException as error:  # noqa: BLE001 - an author's code: the run will tell of it
             told = f"{type(error).__name__}: {error}"
-            log.warning("check of a stored job failed", extra={"job": job.job_id, "error": cleaned(told, LONGEST)})
+            log.warning("stored job check failed", extra={"job": job.job_id, "error": cleaned(told, LONGEST)})
     return found

@@ -211,7 +211,7 @@ class Worker:
             await _within(STOPPING, running.idle())
             running.abandon()
         if not await _within(FAREWELL, running.told()):
-            log.error("endings were not answered; a sweeper will find the runs", extra=self.report().said)
+            log.error("results not stored", extra=self.report().said)
 
     async def _leave(self) -> None:
         for place, session in enumerate(dict.fromkeys(ours.session for ours in self._sessions if ours.session)):
@@ -219,7 +219,7 @@ class Worker:
             try:
                 await leave(self._log, session, body=body_of(left) if place == 0 else None)
             except LogError as error:
-                log.warning("could not leave; a sweeper will notice", extra={"session": session, "error": str(error)})
+                log.warning("session not closed", extra={"session": session, "error": str(error)})
 
     async def _hand_back(self) -> None:
         """Before the process ends for an attempt that does not: the other runs go back now."""
@@ -288,7 +288,7 @@ def _chosen(queues: Sequence[Queue], settings: WorkerSettings) -> tuple[Queue, .
     wanted = dict.fromkeys(name if name in known else normal(name) for name in settings.queues)
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        said = f"there is no queue {unknown[0]!r}; there are {', '.join(known)}"
+        said = f"unknown queue {unknown[0]!r}; known queues: {', '.join(known)}"
         raise Unfit(f"WATERCLOCK_QUEUES (--queues): {said}")
     if wanted:
         return tuple(known[name] for name in wanted)

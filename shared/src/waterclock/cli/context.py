@@ -78,9 +78,9 @@ def add(name: str, url: str, path: str | None, *, no_key: bool, replace: bool) -
         raise click.UsageError("--api-key-file and --no-key: give one of them")
     kept = contexts.path_of(name)
     if not replace and name in contexts.names():
-        raise ContextError(f"there is a context {name} already: --replace overwrites it")
+        raise ContextError(f"the context {name} already exists: overwrite it with --replace")
     contexts.save(name, Context(url=url, key=None if no_key else _key(path)))
-    complain(f"Kept in {kept}. `waterclock context use {name}` has all verbs ask it.")
+    complain(f"Saved in {kept}. Make it the default with `waterclock context use {name}`.")
 
 
 def _key(path: str | None) -> str:
@@ -97,7 +97,7 @@ def _key(path: str | None) -> str:
             return key_text(click.prompt("Key or token", hide_input=True, err=True).strip())
         text = "" if closed else sys.stdin.buffer.read(_LONGEST).decode("ascii", errors="replace").strip()
         if not text:
-            raise NotAsked("standard input holds no key: pipe it in, name its file by --api-key-file, or say --no-key")
+            raise NotAsked("standard input holds no key: pipe it in, give its file with --api-key-file, or --no-key")
         return key_text(text)
     except ValueError as error:
         raise NotAsked(f"{where}: {error}") from None
@@ -138,7 +138,7 @@ def _table(found: list[dict[str, Any]]) -> Iterator[Part]:
 def use(name: str | None, *, nothing: bool) -> None:
     """Use the context NAME in all commands, unless an option or a variable says otherwise."""
     if nothing == (name is not None):
-        raise click.UsageError("name one context, or --none")
+        raise click.UsageError("give one context, or --none")
     contexts.use(name)
 
 

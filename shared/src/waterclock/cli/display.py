@@ -39,7 +39,7 @@ def drawn(table: Table, file: IO[str], *, width: int | None = None) -> str:
     with console.capture() as captured:
         console.print(_grid(table, shown), crop=False)
         if left_out:
-            console.print(Text(f"not shown at this width: {', '.join(left_out)}", style="dim"))
+            console.print(Text(f"columns not shown at this width: {', '.join(left_out)}", style="dim"))
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 

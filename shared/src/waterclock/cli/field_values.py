@@ -42,7 +42,7 @@ def assigned(pairs: Iterable[str]) -> dict[str, Any]:
     for name, text in parts.items():
         whole, _, part = name.partition(".")
         if not isinstance(found.setdefault(whole, Parts()), Parts):
-            raise click.UsageError(f"{whole} is given as a whole, and {name} beside it: give one of them")
+            raise click.UsageError(f"{whole} and its part {name} are both given: give one of them")
         found[whole][part] = _part(whole, part, text)
     return found
 
@@ -81,7 +81,7 @@ def merged(options: Mapping[str, Any], assigned: Mapping[str, Any]) -> dict[str,
     """
     for name in assigned:
         if name in options:
-            raise click.UsageError(f"{name} is given by an option of its own and by --set: give it once")
+            raise click.UsageError(f"{name} is given by its own option and by --set: give it once")
     return {**options, **assigned}
 
 
@@ -140,7 +140,7 @@ def _object(text: str) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError as error:
-        raise click.UsageError(f"--params is no JSON object: {str(error).replace('`', '')}") from None
+        raise click.UsageError(f"--params is not a JSON object: {str(error).replace('`', '')}") from None
     except RecursionError:
         raise click.UsageError("--params is nested too deeply") from None
     _check_doubles(text, found)

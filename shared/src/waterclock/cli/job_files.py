@@ -81,7 +81,7 @@ def read_file(written: bytes | str) -> File:
         flaws.append(FieldProblem("/owner", "must be text"))
         owner = None
     elif owner is not None and len(owner) > LABEL_MOST:
-        flaws.append(FieldProblem("/owner", f"takes {len(owner)} characters; at most {LABEL_MOST} are kept"))
+        flaws.append(FieldProblem("/owner", f"has {len(owner)} characters; the maximum is {LABEL_MOST}"))
         owner = None
     if not isinstance(jobs, list):
         raise BadFile(*flaws, FieldProblem("/jobs", "must be a list"))
@@ -189,7 +189,7 @@ def _read(name: str, value: Any, at: str, flaws: list[FieldProblem]) -> Any:
         return {part: _read(f"retry/{part}", each, f"{at}/{part}", flaws) for part, each in parts.items()}
     if name in _ONE_LINE and isinstance(value, str) and value.endswith(("\n", "\r")):
         flaws.append(
-            FieldProblem(at, "ends with a line break, as a block (|, >) does: write it in one line, in quotes")
+            FieldProblem(at, "ends with a line break, as a YAML block (|, >) does: write it on one line, in quotes")
         )
         return value
     try:
@@ -218,7 +218,7 @@ def _doubles(wanted: Iterable[Wanted | None]) -> Iterator[FieldProblem]:
             continue
         name = (one.definition.job_group, one.definition.job_name)
         if name in seen:
-            yield FieldProblem(f"/jobs/{place}/jobName", f"{'/'.join(name)} stands in the file before")
+            yield FieldProblem(f"/jobs/{place}/jobName", f"{'/'.join(name)} is already in the file")
         seen.add(name)
 
 
@@ -250,7 +250,7 @@ def _plain(value: Any) -> Any:
 def _flaw(error: msgspec.ValidationError, at: str) -> FieldProblem:
     said = message_of(error, Definition)
     if re.match(r"expected str.*, got (int|float|bool|null)", said):
-        said = f"{said}: what YAML reads as something else is text in quotes"
+        said = f"{said}: put text that YAML reads as another type in quotes"
     return FieldProblem(at + pointer_of(error), said)
 
 

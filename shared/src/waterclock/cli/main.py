@@ -123,12 +123,10 @@ def _check(command: click.Command, ctx: click.Context, args: list[str]) -> None:
     for param in dict.fromkeys(order):
         if order.count(param) > 1 and _of_one_value(param):
             names = " / ".join(param.opts)
-            raise click.UsageError(
-                f"{names} is given {order.count(param)} times, and takes one value: give it once", ctx
-            )
+            raise click.UsageError(f"{names} is given {order.count(param)} times: give it once", ctx)
         if not isinstance(param.type, click.Path) and not all(map(_is_text, _texts(given.get(param.name or "")))):
             raise click.UsageError(
-                f"{param.get_error_hint(ctx)}: holds bytes that are no text in {input_encoding()}", ctx
+                f"{param.get_error_hint(ctx)}: holds bytes that are not text in {input_encoding()}", ctx
             )
 
 
@@ -173,9 +171,9 @@ def main(ctx: click.Context) -> None:
     """Waterclock: an event-sourced job scheduler and runner."""
     given, verb = chosen(), ctx.invoked_subcommand
     if given and verb in ASK_NO_API:
-        raise click.UsageError(f"`waterclock {verb}` asks no API: leave {' and '.join(given)} out")
+        raise click.UsageError(f"`waterclock {verb}` does not use the API: leave out {' and '.join(given)}")
     if not __debug__:
-        raise click.UsageError("Python strips asserts here (-O, PYTHONOPTIMIZE), and Waterclock relies on its own")
+        raise click.UsageError("Python runs without asserts (-O, PYTHONOPTIMIZE), and Waterclock needs them")
 
 
 strict(main)

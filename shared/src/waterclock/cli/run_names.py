@@ -13,7 +13,7 @@ from waterclock.client.errors import ApiError, NotFound
 from waterclock.client.http import Client
 from waterclock.model.ids import ID_PATTERN
 
-LIST = "Runs have ids; list them with `waterclock run list`, or give group/name for the last run of a job"
+LIST = "List runs with `waterclock run list`, or give group/name for the last run of a job"
 
 
 def run_id_of(client: Client, named: str, *, aloud: bool = False) -> str:
@@ -27,7 +27,7 @@ def run_id_of(client: Client, named: str, *, aloud: bool = False) -> str:
         return named
     page = client.send(endpoints.list_runs(job=named, limit=1))
     if not page.items:
-        raise Failure(f"{named} has no run yet: request one with `waterclock job trigger {named}`")
+        raise Failure(f"{named} has no run yet: start one with `waterclock job trigger {named}`")
     run = page.items[0]
     if aloud:
         complain(f"run {run.id} of {named}, {run.status}")

@@ -24,7 +24,7 @@ LATELY = "1h"
 
 def _since(ctx: click.Context, param: click.Parameter, text: str) -> str:
     if seconds(text) is None:
-        raise click.BadParameter(f"{text!r} is no span such as 1h or 30m", ctx, param)
+        raise click.BadParameter(f"{text!r} is not a duration such as 1h or 30m", ctx, param)
     return text
 
 

@@ -113,8 +113,8 @@ def unlocked(error: Unauthenticated | Forbidden, own: Connection) -> str:
     """What is wrong with the key, and where it comes from."""
     if isinstance(error, Unauthenticated) and own.key is None:
         return (
-            f"The API asks who calls: set {KEY_VARIABLE} to a key (`waterclock key create`) or a token, or name its"
-            f" file by {KEY_FILE}."
+            f"Authentication required: set {KEY_VARIABLE} to an API key (`waterclock key create`) or a token, or "
+            f"give its file with {KEY_FILE}."
         )
     return f"{error} ({own.key_from})"
 
@@ -141,7 +141,7 @@ def show_newest(
     except BadRequest as error:
         if oldest or all(flaw.pointer != "?order" for flaw in error.errors):
             raise
-        complain("note: this API lists the oldest first")
+        complain("note: this API lists the oldest entries first")
         show(client, call(None), told, as_json=as_json)
 
 

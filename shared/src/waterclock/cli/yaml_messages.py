@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import yaml
 
-_QUOTED = 'text that begins with it stands in quotes, as in cronExpression: "*/5 * * * *"'
+_QUOTED = 'put text that begins with it in quotes, as in cronExpression: "*/5 * * * *"'
 
 
 def why_no_yaml(error: yaml.MarkedYAMLError) -> str:
@@ -15,7 +15,7 @@ def why_no_yaml(error: yaml.MarkedYAMLError) -> str:
     mark: Any = error.problem_mark or error.context_mark
     where = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
     problem = " ".join((error.problem or error.context or "cannot be read").split())
-    return f"is no YAML that is read here: {where}{next(_advice(error, problem), problem)}"
+    return f"is not valid YAML: {where}{next(_advice(error, problem), problem)}"
 
 
 def _advice(error: yaml.MarkedYAMLError, problem: str) -> Iterator[str]:
@@ -25,13 +25,13 @@ def _advice(error: yaml.MarkedYAMLError, problem: str) -> Iterator[str]:
     if problem.startswith("found undefined alias"):
         yield f"{problem}; {_QUOTED}"
     if "'\\t' that cannot start" in problem:
-        yield "a tab: YAML indents with blanks"
+        yield "a tab: YAML indents with spaces"
     if "that cannot start any token" in problem:
         yield f"{problem.removesuffix(' that cannot start any token')}: {_QUOTED}"
     if problem.startswith("mapping values are not allowed"):
-        yield 'a colon and a blank in text, or a wrong indentation; such text stands in quotes, as in remark: "a: b"'
+        yield 'a colon and a space in text, or a wrong indentation; put such text in quotes, as in remark: "a: b"'
     if "another document" in problem or "single document" in context:
-        yield "a second document (---): a file of jobs is one"
+        yield "a second document (---): a job file is a single document"
 
 
 def odd_character(text: str) -> str | None:
@@ -42,4 +42,4 @@ def odd_character(text: str) -> str | None:
     at, sign = found.start(), found.group()
     place = f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"
     code = f"\\x{ord(sign):02X}" if ord(sign) < 0x100 else f"\\u{ord(sign):04X}"
-    return f'{place}: the character U+{ord(sign):04X}, which stands in double quotes as an escape, "{code}"'
+    return f'{place}: the character U+{ord(sign):04X}: write it in double quotes as an escape, "{code}"'

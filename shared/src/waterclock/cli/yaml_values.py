@@ -65,7 +65,7 @@ def text_of(data: bytes) -> str:
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode(encoding, errors="replace")
         place = f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
-        said = f"is no {encoding.upper()[:6].rstrip('-')}: byte 0x{error.object[error.start]:02x} at {place}"
+        said = f"is not {encoding.upper()[:6].rstrip('-')}: byte 0x{error.object[error.start]:02x} at {place}"
         raise BadFile(FieldProblem("", f"{said}; save the file as UTF-8")) from None
 
 
@@ -75,7 +75,7 @@ def read_yaml(text: str) -> Any:
         BadFile: it is no YAML, too deep, or holds what JSON cannot; names every flaw of the last kind.
     """
     if (odd := odd_character(text)) is not None:
-        raise BadFile(FieldProblem("", f"is no YAML that is read here: {odd}"))
+        raise BadFile(FieldProblem("", f"is not valid YAML: {odd}"))
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
@@ -112,7 +112,7 @@ class _Loader(yaml.SafeLoader):
             node = super().compose_node(parent, index)
             weight = self._weights.get(id(node))
             if weight is None:
-                raise yaml.MarkedYAMLError(None, None, "an alias stands within what it names, which has no end", mark)
+                raise yaml.MarkedYAMLError(None, None, "an alias refers to the value that contains it", mark)
             self._aliased += weight.values
             if self._aliased > ALIASED_MOST:
                 said = f"aliases repeat more than {ALIASED_MOST} values"
@@ -133,7 +133,7 @@ class _Loader(yaml.SafeLoader):
 
     def _check_depth(self, more: int, mark: Any) -> None:
         if len(self._open) + more > DEPTH_MOST:
-            said = f"lists and mappings stand more than {DEPTH_MOST} deep within each other"
+            said = f"lists and mappings are nested more than {DEPTH_MOST} deep"
             raise yaml.MarkedYAMLError(None, None, said, mark)
 
 
@@ -150,7 +150,7 @@ class _Builder:
         if isinstance(node, yaml.ScalarNode):
             found = self._scalar(node, at)
         elif node.tag not in (f"{_TAG}seq", f"{_TAG}map"):
-            found = self._flaw(at, f"has the tag {_shown(node.tag)}: a file of jobs has plain lists and mappings")
+            found = self._flaw(at, f"has the tag {_shown(node.tag)}: a job file has plain lists and mappings")
         elif isinstance(node, yaml.SequenceNode):
             found = [self.built(each, f"{at}/{place}") for place, each in enumerate(cast("Any", node).value)]
         else:
@@ -180,7 +180,7 @@ class _Builder:
         for one in several:
             value = self.built(one, at)
             if not isinstance(value, dict):
-                self._flaw(at, "holds << with something else than a mapping")
+                self._flaw(at, "has a merge key (<<) whose value is not a mapping")
                 return {}
             found = cast("dict[str, Any]", value) | found
         return found
@@ -188,14 +188,14 @@ class _Builder:
     def _key(self, node: Any, at: str) -> str | None:
         """A member's name; None where it is none, which is a flaw."""
         if not isinstance(node, yaml.ScalarNode):
-            self._flaw(at, "has a list or a mapping as the name of a member")
+            self._flaw(at, "has a list or a mapping as a member name")
             return None
         written = str(cast("Any", node).value)
         if node.tag == f"{_TAG}str":
             return self._text(written, at)
         kinds = {"null": "nothing (null)", "bool": "a truth value", "int": "a number", "float": "a number"}
         kind = kinds.get(node.tag.removeprefix(_TAG), f"of the tag {_shown(node.tag)}")
-        said = f'is the name of a member and reads as {kind}: put it in quotes, "{_shown(written)}"'
+        said = f'is a member name and reads as {kind}: put it in quotes, "{_shown(written)}"'
         self._flaw(pointer(at, written), said)
         return None
 
@@ -213,7 +213,9 @@ class _Builder:
             case "float":
                 return self._float(text, at)
             case _:
-                return self._flaw(at, f"has the tag {_shown(node.tag)}: a file of jobs has text, numbers and such")
+                return self._flaw(
+                    at, f"has the tag {_shown(node.tag)}: a job file has text, numbers, booleans and null"
+                )
 
     def _text(self, text: str, at: str) -> str:
         """Pairs of escapes that stand for one character, as JSON writes them, are that character."""
@@ -222,26 +224,24 @@ class _Builder:
         try:
             return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
-            self._flaw(at, "holds half of a surrogate pair, an escape from \\ud800 to \\udfff, which is no character")
+            self._flaw(at, "holds half of a surrogate pair (an escape from \\ud800 to \\udfff): not a character")
             return ""
 
     def _int(self, text: str, at: str) -> Any:
         if _INT.fullmatch(text) is None:
-            return self._flaw(at, f"{_shown(text)!r} is no whole number")
+            return self._flaw(at, f"{_shown(text)!r} is not a whole number")
         if len(text) > DIGITS_MOST:
             return self._flaw(at, f"has more than {DIGITS_MOST} digits")
         return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
 
     def _float(self, text: str, at: str) -> Any:
         if _ENDLESS.fullmatch(text):
-            return self._flaw(at, f'{text} is no number that can be sent; as text it stands in quotes, "{text}"')
+            return self._flaw(at, f'{text} is not a number that JSON can hold; put text in quotes, "{text}"')
         if _FLOAT.fullmatch(text) is None:
-            return self._flaw(at, f"{_shown(text)!r} is no number")
+            return self._flaw(at, f"{_shown(text)!r} is not a number")
         number = float(text)
         if number in (float("inf"), float("-inf")):
-            said = (
-                f'{_shown(text)} is beyond the largest number, 1.8e308; as text it stands in quotes, "{_shown(text)}"'
-            )
+            said = f'{_shown(text)} is beyond the largest number, 1.8e308; put text in quotes, "{_shown(text)}"'
             return self._flaw(at, said)
         return number
 

@@ -46,7 +46,7 @@ class Ambiguous(ApiError):
 
     def __init__(self, named: str, jobs: Mapping[str, tuple[str, str]]) -> None:
         told = ", ".join(f"{name!r} in the group {group!r} is {some_id}" for some_id, (group, name) in jobs.items())
-        super().__init__(f"{named!r} may mean several jobs: {told}. Name it by its id.")
+        super().__init__(f"{named!r} matches several jobs: {told}. Use the id.")
         self.jobs = dict(jobs)
 
 
@@ -73,11 +73,11 @@ class Closed(ApiError):
 _CLOSED = {
     "keyRevoked": "the key was revoked",
     "keyRotated": "the key has ended after its rotation",
-    "keyRemoved": "the key is not known any more",
+    "keyRemoved": "the key does not exist any more",
     "expired": "the key or token has expired",
-    "narrowed": "the caller lacks the scope by now",
-    "signingKeyRemoved": "the issuer does not show the key of the token any more",
-    "credentialsRequired": "credentials are asked for by now",
+    "narrowed": "the caller has lost the scope",
+    "signingKeyRemoved": "the token's key is no longer in the issuer's key set (JWKS)",
+    "credentialsRequired": "authentication has been turned on",
 }
 
 
@@ -206,7 +206,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
     try:
         problem = msgspec.json.decode(body, type=Problem)
     except msgspec.MsgspecError:
-        problem = Problem(title=f"the API answered {status}", status=status)
+        problem = Problem(title=f"the API returned {status}", status=status)
     _, ours, name = problem.type.rpartition(TYPES)
     kind = Uncertain if not ours and status in _OF_A_GATEWAY else _KINDS.get(name, Refused)
     return kind(problem, status=status, headers=headers)

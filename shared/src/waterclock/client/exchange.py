@@ -70,7 +70,7 @@ def api_root(url: str) -> str:
     """
     root = http_url(url)
     if root.endswith(_PREFIX):
-        raise ValueError(f"ends with {_PREFIX}, which every call adds: leave it out, as in http://127.0.0.1:8080")
+        raise ValueError(f"ends with {_PREFIX}, which the client adds: leave it out, as in http://127.0.0.1:8080")
     return root
 
 
@@ -149,7 +149,7 @@ def job_id(named: str, *, patience: float) -> Talk[str]:
         raise Ambiguous(named, {job.id: (job.job_group, job.job_name) for job in jobs})
     if not jobs:
         said = " or ".join(f"{name!r} in the group {group!r}" for group, name in readings[:_TOLD]) or repr(named)
-        raise NotFound(Problem(title="Not found", detail=f"There is no job {said}."), status=404, headers={})
+        raise NotFound(Problem(title="Not found", detail=f"No job {said}."), status=404, headers={})
     return jobs[0].id
 
 
@@ -210,7 +210,7 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the answer is not that of a Waterclock API: {error}") from None
+        raise Unreadable(f"the response is not from a Waterclock API: {error}") from None
 
 
 def back_off(tries: int, at_least: float | None = None) -> float:

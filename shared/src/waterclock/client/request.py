@@ -97,7 +97,7 @@ def several(given: str | Iterable[str] | None) -> list[str] | None:
         return None
     values = [given] if isinstance(given, str) else list(given)
     if not values:
-        raise ValueError("an empty list selects nothing: name what is wanted, or give None for all")
+        raise ValueError("an empty list selects nothing: add a value, or give None for all")
     return values
 
 

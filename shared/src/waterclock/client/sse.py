@@ -74,7 +74,7 @@ class Frames:
         first, *more = data.split(b"\n")
         self._rest += first
         if len(self._rest) > _LINE_MOST:
-            raise Unreadable("the stream is not that of a Waterclock API: it has a line without an end")
+            raise Unreadable("the stream is not from a Waterclock API: it has a line without an end")
         if not more:
             return
         lines, self._rest = [bytes(self._rest), *more[:-1]], bytearray(more[-1])
@@ -161,5 +161,5 @@ def _event(fields: dict[str, str]) -> Event:
     try:
         data = msgspec.json.decode(fields.get("data", ""), type=dict[str, Any])
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the stream is not that of a Waterclock API: {error}") from None
+        raise Unreadable(f"the stream is not from a Waterclock API: {error}") from None
     return Event(kind=fields["event"], position=fields.get("id"), data=data)

@@ -36,7 +36,7 @@ class Retry(Exception):
         super().__init__(message or "the executor asked for another attempt")
         seconds = after.total_seconds() if isinstance(after, timedelta) else after
         if seconds is not None and not 0 <= seconds <= LATEST_RETRY:
-            raise ValueError(f"after is {seconds} s: a retry cannot lie in the past, nor beyond {LATEST_RETRY} s")
+            raise ValueError(f"after is {seconds} s: a retry must be between now and {LATEST_RETRY} s from now")
         self.after = seconds
 
 
@@ -183,7 +183,7 @@ class RunContext:
             TypeError: it is not of the executor's kind, `async def` or plain.
         """
         if self._values is None:
-            raise RuntimeError("this context was made without values of lifespans")
+            raise RuntimeError("this context has no lifespan values")
         return self._values.use(one)
 
     def step(self, name: str) -> Step:

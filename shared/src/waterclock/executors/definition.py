@@ -46,9 +46,9 @@ class Executor(Generic[P, R]):
         self.params_type, self.result_type = _types(key, function)
         self.check = check
         if check is not None and self.params_type is None:
-            raise TypeError(f"executor {key}: it takes no parameters, so there is nothing for `check` to look at")
+            raise TypeError(f"executor {key}: it takes no parameters, so `check` has nothing to check")
         if inspect.iscoroutinefunction(check):
-            raise TypeError(f"executor {key}: `check` must be a plain function, which waits for nothing")
+            raise TypeError(f"executor {key}: `check` must be a plain function, not async")
 
     def check_params(self, params: Any) -> None:
         """Have the executor's own `check` look at parameters that fit their type.
@@ -62,7 +62,7 @@ class Executor(Generic[P, R]):
         said: object = self.check(params)
         if said is not None:
             kind = type(said).__name__
-            raise TypeError(f"executor {self.key}: its `check` returned {kind}; it refuses by ValueError('…')")
+            raise TypeError(f"executor {self.key}: its `check` returned {kind}; to refuse, raise ValueError('…')")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)

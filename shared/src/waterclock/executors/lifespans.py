@@ -86,7 +86,7 @@ class LoopValues:
             TypeError: it is a plain one, whose opening would block the loop.
         """
         if not isinstance(one, AsyncLifespan):
-            raise TypeError(f"lifespan {one.name}: an `async def` executor needs one that is `async def` too")
+            raise TypeError(f"lifespan {one.name}: an `async def` executor needs an `async def` lifespan")
         return self._used(one)
 
     async def close(self) -> None:
@@ -140,7 +140,7 @@ class _Kept:
         if not self._ready.is_set():
             self._task.cancel()
         if (await asyncio.wait([self._task], timeout=LEAVING_MOST))[1]:
-            log.warning("a lifespan was not left in time", extra={"lifespan": self._lifespan.name})
+            log.warning("lifespan not closed in time", extra={"lifespan": self._lifespan.name})
             self._task.cancel()
 
     async def _keep(self) -> None:
@@ -171,7 +171,7 @@ class _Kept:
             error = _ended(self._lifespan.name, error)
         self._failure, self._trace = error, error.__traceback__
         if self._ready.is_set():
-            log.error("a lifespan ended with an error", extra={"lifespan": self._lifespan.name}, exc_info=error)
+            log.error("lifespan failed", extra={"lifespan": self._lifespan.name}, exc_info=error)
 
 
 class ThreadValues:
@@ -189,7 +189,7 @@ class ThreadValues:
             TypeError: it is an `async def` one, which belongs to an event loop.
         """
         if not isinstance(one, PlainLifespan):
-            raise TypeError(f"lifespan {one.name}: a plain `def` executor needs one that is a plain `def` too")
+            raise TypeError(f"lifespan {one.name}: a plain `def` executor needs a plain `def` lifespan")
         if one in self._given:
             return self._given[one]
         with self._lock:
@@ -238,7 +238,7 @@ class _Held:
             with around():
                 Context().run(self._manager.__exit__, None, None, None)
         except BaseException:  # the edge of foreign code: the others are left all the same
-            log.exception("a lifespan ended with an error", extra={"lifespan": self._lifespan.name})
+            log.exception("lifespan failed", extra={"lifespan": self._lifespan.name})
 
 
 def _ended(name: str, error: BaseException) -> RuntimeError:

@@ -28,7 +28,7 @@ def served_host(text: str) -> str:
     if bare.startswith("[") and bare.endswith("]"):
         bare = bare[1:-1]
     if "%" in bare:
-        raise ValueError(f"{text!r} names an interface (%): give an address that does without")
+        raise ValueError(f"{text!r} has an interface (%): use an address without one")
     try:
         return str(ipaddress.ip_address(bare))
     except ValueError:
@@ -39,7 +39,7 @@ def served_host(text: str) -> str:
         found = []
     addresses = sorted((family, str(place[0])) for family, _, _, _, place in found)  # IPv4 before IPv6
     if not bare or not addresses:
-        raise ValueError(f"{text!r} is no IP address such as 127.0.0.1 or ::1, and no name that is known here")
+        raise ValueError(f"{text!r} is not an IP address such as 127.0.0.1 or ::1, nor a name that can be resolved")
     return addresses[0][1]
 
 
@@ -85,23 +85,23 @@ def http_url(text: str) -> str:
     example = "such as http://127.0.0.1:8080"
     given = text.strip()
     if _UNSEEN.search(given):
-        raise ValueError(f"holds a blank or a control character: it is a URL {example}")
+        raise ValueError(f"holds a space or control character: write a URL {example}")
     scheme, separator, rest = given.partition("://")
     if not separator or scheme.lower() not in ("http", "https"):
-        raise ValueError(f"does not begin with http:// or https://: it is a URL {example}")
+        raise ValueError(f"does not begin with http:// or https://: write a URL {example}")
     try:
         parts = urlsplit(f"{scheme.lower()}://{rest}")
         host, port = parts.hostname, _port(parts.netloc)
     except _NoPort as error:
-        raise ValueError(f"{error}: it is a URL {example}") from None
+        raise ValueError(f"{error}: write a URL {example}") from None
     except ValueError:  # of the parser: it repeats what it was given, password and all
-        raise ValueError(f"cannot be read: it is a URL {example}") from None
+        raise ValueError(f"cannot be parsed: write a URL {example}") from None
     if "@" in parts.path:  # a slash in a password: what stands before it would be host and port
-        raise ValueError(f"has an @ behind its host (in a password, / is written %2F): it is a URL {example}")
+        raise ValueError(f"has an @ after its host (in a password, write / as %2F): write a URL {example}")
     if not host:
-        raise ValueError(f"names no host: it is a URL {example}")
+        raise ValueError(f"has no host: write a URL {example}")
     if "?" in rest or "#" in rest:
-        raise ValueError(f"has a ? or # part, which has no place there: it is a URL {example}")
+        raise ValueError(f"has a ? or # part, which is not allowed: write a URL {example}")
     user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     where = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{user}{where}{'' if port is None else f':{port}'}{parts.path.rstrip('/')}"
@@ -116,7 +116,7 @@ def url_or_file(text: str) -> str:
     before, _, query = text.partition("?")
     if "://" in text:
         if "@" in query:
-            raise ValueError("has an @ behind its host (in a password, ? is written %3F, and @ in a query %40)")
+            raise ValueError("has an @ after its host (in a password, write ? as %3F, and in a query @ as %40)")
         http_url(before)
     return text
 
@@ -143,7 +143,5 @@ def _port(netloc: str) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= _PORT_MOST:
-        raise _NoPort(
-            f"has something else where a port from 1 to {_PORT_MOST} belongs (in a password, / is written %2F)"
-        )
+        raise _NoPort(f"has no valid port (1 to {_PORT_MOST}) after the host (in a password, write / as %2F)")
     return int(text)

@@ -56,7 +56,7 @@ async def served(
         listening = listening_socket(host, port)
     except OSError as error:
         setting = setting_at_fault(error, "WATERCLOCK_HEALTH_PORT")
-        raise Unfit(f"{setting}: {authority(host, port)} cannot be served: {error.strerror}") from error
+        raise Unfit(f"{setting}: cannot listen on {authority(host, port)}: {error.strerror}") from error
     server = await asyncio.start_server(answer, sock=listening, limit=LONGEST_REQUEST)
     async with server:
         yield server.sockets[0].getsockname()[1]

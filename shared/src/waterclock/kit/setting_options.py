@@ -116,7 +116,7 @@ def _checked(field: FieldInfo) -> Callable[[click.Context, click.Parameter, str 
         if text is None:
             return None
         if not text.strip():
-            raise click.BadParameter(f"is empty: leave it out, or say what {variable_of(field)} may be")
+            raise click.BadParameter(f"is empty: leave it out, or give a value for {variable_of(field)}")
         try:
             value_of(text.strip(), field.type)
         except ValueError as error:
@@ -143,6 +143,6 @@ def _by_variable_alone(fields: Iterable[FieldInfo]) -> str:
     width = max(len(name) for name, _ in rows)
     told = "\n".join(f"  {name:<{width}}  {text}" for name, text in rows)
     return (
-        f"\b\nBy variable only, for they may hold secrets:\n{told}\n\n"
-        f"A variable with {FILE} behind its name names a file that holds the value."
+        f"\b\nOnly as environment variables, because they may hold secrets:\n{told}\n\nAdd {FILE} to a "
+        "variable's name to read the value from a file."
     )

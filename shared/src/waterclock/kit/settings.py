@@ -227,7 +227,7 @@ def variable(environment: Mapping[str, str], name: str) -> str | None:
     """
     text = environment.get(name, "").strip()
     if any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise SettingsError(f"{name}: holds bytes that are no text in {input_encoding()}")
+        raise SettingsError(f"{name}: holds bytes that are not text in {input_encoding()}")
     return text or None
 
 
@@ -244,7 +244,7 @@ def value_of(text: str, kind: Any) -> object:
     except msgspec.ValidationError as error:
         said = message_of(error, kind)
         if said.startswith("expected ") and said.endswith(", got str"):  # what was to be read as a number
-            said = f"{text[:_SHOWN]!r} is no {'whole number' if 'int' in said else 'number'}"
+            said = f"{text[:_SHOWN]!r} is not a {'whole number' if 'int' in said else 'number'}"
         raise ValueError(said) from None
     return value
 

@@ -36,9 +36,7 @@ from waterclock.wire.keys import STREAMS, Keys
 Reply = TypeVar("Reply")
 Word = str | bytes | int | float
 
-_NOT_INITIALISED = (
-    "There is no event log under the prefix {!r} in Redis (WATERCLOCK_KEY_PREFIX): run `waterclock migrate`."
-)
+_NOT_INITIALISED = "No event log under the prefix {!r} in Redis (WATERCLOCK_KEY_PREFIX): run `waterclock migrate`."
 _encoder = msgspec.msgpack.Encoder()
 _NOTHING = pack_word(_encoder.encode({}))
 
@@ -122,7 +120,7 @@ class Log:
             nodes.watch()
         except ResponseError as error:
             await log.close()
-            raise LogUnfit(f"The server refuses us: {error}") from error
+            raise LogUnfit(f"Redis refuses the connection: {error}") from error
         except LogUnavailable as error:
             await log.close()
             raise LogUnavailable(f"Cannot connect to Redis (WATERCLOCK_REDIS_URL): {error}") from error
@@ -196,8 +194,8 @@ class Log:
             if node.server is not None and node.server.run_id == process:
                 return
         raise LogUnfit(
-            f"{self.nodes.holder(key).target.address} leads to several servers: a proxy shares out what a connection"
-            " asks. Name the primary itself (WATERCLOCK_REDIS_URL), or what leads to it alone."
+            f"{self.nodes.holder(key).target.address} leads to several servers, through a proxy that distributes "
+            "commands. Set WATERCLOCK_REDIS_URL to the primary itself, or to an address that leads only to it."
         )
 
     async def call(
@@ -311,7 +309,7 @@ class Log:
         """Where there is nothing: there never was anything, or all that was there when we connected is lost."""
         if self.partitions == 0:
             return NotInitialised(_NOT_INITIALISED.format(self.keys.prefix))
-        return Halted(f"The server has lost the log {self.keys.prefix}: a projector is to put it back.")
+        return Halted(f"Redis has lost the event log {self.keys.prefix}: a projector restores it.")
 
 
 def _deployment(settings: LogSettings) -> Deployment:

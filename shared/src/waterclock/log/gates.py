@@ -71,7 +71,7 @@ async def supersede(log: Log, place: int, gate: Gate, *, floor: int) -> bool:
     if reply.status != "done":
         return False
     extra = {"partition": place, "epoch": gate.epoch, "known": floor, "server": gate.run_id}
-    _log.error("an earlier epoch than was opened took writes: halted", extra=extra)
+    _log.error("earlier epoch accepted writes: halted", extra=extra)
     return True
 
 

@@ -40,7 +40,7 @@ async def heard(line: Line, touch: bytes, wanted: int, *, within: float) -> int:
 
 def too_few(found: int, wanted: int) -> LogUnavailable:
     said = f"{found} of {wanted} replicas (WATERCLOCK_LOG_REPLICAS) have it"
-    return NotReplicated(f"It may have been executed, and is not safe yet: {said}.")
+    return NotReplicated(f"The write may be done, but is not confirmed by replicas yet: {said}.")
 
 
 async def check_waits(nodes: Nodes) -> None:

@@ -52,7 +52,7 @@ def moment(written: str) -> Stamp:
 def moment_ms(written: str) -> int:
     """As `moment`, in milliseconds since the epoch."""
     if not len("2026-01-01T00:00Z") <= len(written) <= _LONGEST or written[10:11] not in "Tt ":
-        raise ValueError("is no RFC 3339 moment such as 2026-03-29T01:00:00Z")
+        raise ValueError("is not an RFC 3339 time such as 2026-03-29T01:00:00Z")
     try:
         at = parse_moment(written.upper())
     except OverflowError as error:
@@ -62,7 +62,7 @@ def moment_ms(written: str) -> int:
             raise ValueError("has no offset: write it in UTC with Z, or with an offset such as +02:00") from error
         if "offset" in str(error):
             raise ValueError("has an offset of 24 hours or more: it is from -23:59 to +23:59") from error
-        raise ValueError("is no RFC 3339 moment such as 2026-03-29T01:00:00Z") from error
+        raise ValueError("is not an RFC 3339 time such as 2026-03-29T01:00:00Z") from error
     if not 0 <= at < _YEAR_10000:
         raise ValueError("is out of range: 1970 to 9999")
     return at

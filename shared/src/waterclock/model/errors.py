@@ -39,7 +39,7 @@ class Invalid(Refusal):
 
 class NotFound(Refusal):
     def __init__(self, kind: str, some_id: str) -> None:
-        super().__init__(f"There is no {kind} {some_id}.")
+        super().__init__(f"No {kind} {some_id}.")
         self.kind = kind
         self.some_id = some_id
 
@@ -52,8 +52,8 @@ class NameTaken(Refusal):
     def __init__(self, group: str, name: str, *, by: tuple[str, str] | None = None) -> None:
         """`by`: group and name of the job that bears it, where nothing that is seen sets them apart from these."""
         spelt = "" if by is None else ascii("/".join(by))
-        like = f", in all that can be seen: {spelt}" if spelt else ""
-        super().__init__(f"The group {group} has another job named {name}{like}.")
+        like = f", which looks the same: {spelt}" if spelt else ""
+        super().__init__(f"Another job of group {group} is named {name}{like}.")
         self.group = group
         self.name = name
 

@@ -39,11 +39,11 @@ def name_flaw(text: str, *, slash: bool = True) -> str | None:
     if not text.strip(" "):
         return "must be a line of visible text"
     if text != text.strip(" "):
-        return f"{'begins' if text[0] == ' ' else 'ends'} with a blank: leave it out"
+        return f"{'begins' if text[0] == ' ' else 'ends'} with a space: leave it out"
     if "  " in text:
-        return "holds two blanks side by side: leave one of them out"
+        return "holds two consecutive spaces: leave one out"
     if "/" in text and not slash:
-        return "holds a slash, which stands between the group and the name of a job: take a - or a . for it"
+        return "holds a slash, which separates the group from the name of a job: use - or . instead"
     if text.isascii() and text.isprintable():
         return None
     return next((said for place in range(len(text)) if (said := _flaw_at(text, place)) is not None), None)
@@ -52,9 +52,9 @@ def name_flaw(text: str, *, slash: bool = True) -> str | None:
 def queue_flaw(text: str) -> str | None:
     """As `name_flaw`, of a queue, which stands in paths of the API and in bodies."""
     if "/" in text:
-        return "holds a slash, which parts the path of a request: take a - or a . for it"
+        return "holds a slash, which separates parts of a URL path: use - or . instead"
     if len(text) > LONGEST:
-        return f"takes {len(text)} characters in NFC; at most {LONGEST} are kept"
+        return f"has {len(text)} characters in NFC; the maximum is {LONGEST}"
     return name_flaw(text)
 
 
@@ -66,13 +66,13 @@ def _flaw_at(text: str, place: int) -> str | None:
     told = f"{number} ({name(sign, '')})" if name(sign, "") else number
     match category(sign):
         case "Zs":
-            return f"holds {told}, which looks like a blank: take a plain one (U+0020)"
+            return f"holds {told}, which looks like a space: use a plain one (U+0020)"
         case "Cc" | "Zl" | "Zp":
-            return f"must be a line of visible text: it holds {told}, which controls lines or terminals"
+            return f"must be a line of visible text: it holds {told}, which is a control character"
         case "Co" | "Cn":
-            return f"must be a line of visible text: it holds {told}, which is no character"
+            return f"must be a line of visible text: it holds {told}, which is not a character"
         case _:
-            return f"must be a line of visible text: it holds {told}, which cannot be seen by itself"
+            return f"must be a line of visible text: it holds {told}, which is invisible"
 
 
 def _is_seen(sign: str) -> bool:

@@ -173,7 +173,7 @@ class _Proof:
             try:
                 found = leaves.index(chain.leaf(*row), at)
             except ValueError:
-                raise _Break(f"{place} is not as it was archived, or never was") from None
+                raise _Break(f"{place} is not as it was archived, or was never archived") from None
             self._missing(found - at, before, recent=recent)
             at, before, recent = found + 1, str(place), recent or row.at >= self._kept_from
         self._missing(len(leaves) - at, before, recent=recent or block.at >= self._kept_from)
@@ -181,7 +181,7 @@ class _Proof:
 
     def _missing(self, count: int, before: str, *, recent: bool) -> None:
         if count and recent:
-            raise _Break(f"what stood after {before} was removed")
+            raise _Break(f"the events after {before} were removed")
         self._forgotten += count
 
     async def _check_lines(self, rows: Sequence[Row]) -> None:

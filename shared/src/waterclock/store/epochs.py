@@ -34,8 +34,8 @@ class EpochsUsedUp(Exception):
 
     def __init__(self, partition: int, latest: int) -> None:
         super().__init__(
-            f"Partition {partition} has come to epoch {latest}, and none beyond {MOST} is opened: fences would collide."
-            " An epoch goes with each restart of the log's server and each failover, so something has used them up."
+            f"Partition {partition} has reached epoch {latest}, and {MOST} is the last one that can be opened: "
+            "fences would collide. Each restart of Redis and each failover uses an epoch."
         )
         self.partition = partition
 

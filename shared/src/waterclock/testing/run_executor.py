@@ -70,7 +70,7 @@ class Told:
         for step in self.steps:
             if step.name == name:
                 return step
-        raise LookupError(f"no step is called {name!r}: there are {', '.join(step.name for step in self.steps)}")
+        raise LookupError(f"no step is named {name!r}; steps: {', '.join(step.name for step in self.steps)}")
 
     def cancel(self) -> None:
         """Cancel the run as a worker would: an `async def` by its task, any other by `ctx.cancelled`."""

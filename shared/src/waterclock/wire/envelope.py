@@ -225,11 +225,11 @@ def _decoded(document: bytes) -> StoredEvent | UnknownEvent:
         return _garbled(document)
     for name in _MOMENTS.get(type(event), ()):
         if (moment := getattr(event, name)) is not None and not is_stamp(moment):
-            return _parked(document, f"no such moment - at `$.{_spelled(name)}`")
+            return _parked(document, f"no such time - at `$.{_spelled(name)}`")
     if isinstance(event, JobCreated | JobChanged):
         for moment in (event.definition.start_at, event.definition.end_at):
             if moment is not None and not is_stamp(moment):
-                return _parked(document, "no such moment - at `$.definition`")
+                return _parked(document, "no such time - at `$.definition`")
     return event
 
 
@@ -289,7 +289,7 @@ def _kept(position: Position, at: Stamp, body: bytes, facts: bytes) -> bytes:
 
 
 _DEEPEST = READ_MOST + 1  # the document itself is one
-_NO_EVENT = "no JSON object that names its type"
+_NO_EVENT = "not a JSON object with a type"
 _KNOWN = frozenset(kind.__struct_config__.tag for kind in StoredEvent.__args__)
 _AMONG = frozenset({"after", "through", "first", "last", "folded_first", "nominal_at", "ready_at"})
 _MOMENTS = {

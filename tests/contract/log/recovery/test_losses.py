@@ -237,7 +237,7 @@ async def test_a_process_that_knew_more_tells_it_once_it_hears_of_the_next_epoch
     assert catalog.LOSSES.series[()] == before + 1
     [line] = [record for record in caplog.records if record.levelname == "ERROR"]
     assert (line.message, vars(line)["known_through"], vars(line)["ended_at"]) == (
-        "events that were known are lost",
+        "known events lost",
         "0-1-6",
         "0-1-4",
     )

@@ -99,11 +99,11 @@ async def test_initialising_again_changes_nothing_but_adds_queues(settings: LogS
     ("name", "said"),
     [
         ("low\u200b", "U+200B"),
-        ("two  blanks", "two blanks side by side"),
-        ("a/b", "holds a slash, which parts the path"),
+        ("two  blanks", "two consecutive spaces"),
+        ("a/b", "holds a slash, which separates parts"),
         ("q" * 65, "takes 65 characters"),
         ("x\x85", "U+0085"),
-        ("\u2764\ufe0f", "is the same as '\u2764'"),
+        ("\u2764\ufe0f", "looks the same as '\u2764'"),
     ],
 )
 async def test_a_new_queue_has_a_name_that_can_be_told_from_others(settings: LogSettings, name: str, said: str) -> None:

@@ -136,7 +136,7 @@ async def test_nobody_is_asked_until_there_is_a_key_and_everybody_from_then_on(r
         await api.parts.access.keyring.read()
         assert (await api.http.get(JOBS)).status_code == 401
         answer = await api.http.get(JOBS, headers=bearer(secret))
-        assert (answer.status_code, answer.json()["detail"]) == (401, "The key was revoked.")
+        assert (answer.status_code, answer.json()["detail"]) == (401, "The API key was revoked.")
         async with api.parts.reading() as connection:
             await connection.execute("TRUNCATE api_keys")
         await api.parts.access.keyring.read()
@@ -269,9 +269,9 @@ async def test_a_verb_and_doctor_say_what_is_wrong_with_the_key(rig: MakeRig, mo
         lister = await api.key("list", name="lister")
         terminal = Terminal(url)
         for secret, said in (
-            (None, "The API asks who calls: set WATERCLOCK_API_KEY"),
-            (WRONG, "The key is not known. (WATERCLOCK_API_KEY)"),
-            (expired, "The key has expired. (WATERCLOCK_API_KEY)"),
+            (None, "Authentication required: set WATERCLOCK_API_KEY"),
+            (WRONG, "Unknown API key. (WATERCLOCK_API_KEY)"),
+            (expired, "The API key has expired. (WATERCLOCK_API_KEY)"),
             (reader, "Forbidden: API key 'reader' lacks the scope 'list'. (WATERCLOCK_API_KEY)"),
         ):
             monkeypatch.delenv("WATERCLOCK_API_KEY", raising=False)
@@ -283,7 +283,7 @@ async def test_a_verb_and_doctor_say_what_is_wrong_with_the_key(rig: MakeRig, mo
         assert (await terminal.run(job, "list")).exit_code == 0
         for secret, level, said in (
             (None, "warning", "none is set"),
-            (expired, "problem", "The key has expired."),
+            (expired, "problem", "The API key has expired."),
             (reader, "ok", "it lacks the scope list"),
             (lister, "ok", "accepted, or"),
         ):

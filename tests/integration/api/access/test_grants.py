@@ -359,9 +359,9 @@ async def less(api: Rig) -> None:
 @pytest.mark.parametrize(
     ("done", "status", "says"),
     [
-        (revoked, 401, "The key was revoked."),
-        (expired, 401, "The key has expired."),
-        (removed, 401, "The key is not known."),
+        (revoked, 401, "The API key was revoked."),
+        (expired, 401, "The API key has expired."),
+        (removed, 401, "Unknown API key."),
         (narrowed, 403, "Forbidden: API key 'tester' lacks the scope 'run'."),
         (less, 403, "this takes the scope edit."),
     ],

@@ -180,7 +180,7 @@ def refused(response: httpx.Response, *pointers: str) -> None:
     assert response.status_code == 403, response.text
     assert 'scope="edit"' in response.headers["www-authenticate"]
     assert response.json()["type"].endswith("#forbidden")
-    assert "scope edit" in response.json()["detail"]
+    assert "scope 'edit'" in response.json()["detail"]
     found = {error["pointer"] for error in response.json()["errors"]}
     assert found >= set(pointers), response.text
 
@@ -241,7 +241,7 @@ async def test_what_each_parameter_takes_through_each_door(rig: MakeRig) -> None
         done = (await doors.post("run", f"{RUNS}/retry", filters)).json()
         told = {item["runId"]: item for item in done["items"]}
         assert {run_id for run_id in ids if told[run_id]["refused"]} == held
-        assert all("scope edit" in told[run_id]["refused"] for run_id in held)
+        assert all("scope 'edit'" in told[run_id]["refused"] for run_id in held)
         whole = (await doors.post("run+edit", f"{RUNS}/retry", filters)).json()
         assert (whole["refused"], whole["matched"]) == (0, done["matched"])
 
@@ -479,7 +479,7 @@ async def test_a_stored_job_outside_is_read_edited_and_written_back_and_named(ri
         job = (await api.http.get(f"{JOBS}/{of_backup['id']}")).json()
         notes = {note["pointer"]: note["message"] for note in job["notes"]}
         assert set(notes) == {"/invokeParams/bucket", "/invokeParams/retentionDays"}
-        assert all(message.startswith("a run would be stopped for it: ") for message in notes.values())
+        assert all(message.startswith("a run would be refused for it: ") for message in notes.values())
         put = await api.http.put(f"{JOBS}/{job['id']}", json=job | {"remark": "edited"})
         assert put.status_code == 200, put.text
         assert put.json()["notes"] == job["notes"]
@@ -492,7 +492,7 @@ async def test_a_stored_job_outside_is_read_edited_and_written_back_and_named(ri
         job = (await api.http.get(f"{JOBS}/{of_http['id']}")).json()
         notes = {note["pointer"]: note["message"] for note in job["notes"]}
         assert notes["/invokeParams/headers/A/from"].startswith("goes on as it is stored: is listed without")
-        assert notes["/invokeParams/sign/key"].startswith("a run would be stopped for it: ")
+        assert notes["/invokeParams/sign/key"].startswith("a run would be refused for it: ")
         assert (await api.http.put(f"{JOBS}/{job['id']}", json=job | {"remark": "edited"})).status_code == 200
         job["invokeParams"] |= {"url": "https://mine.example"}
         put = await api.http.put(f"{JOBS}/{job['id']}", json=job)

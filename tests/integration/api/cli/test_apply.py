@@ -33,7 +33,7 @@ async def test_a_file_is_planned_applied_exported_and_pruned(rig: MakeRig, tmp_p
 
         done = await typed(terminal, "plan", *file)
         assert done.output.splitlines()[0] == "+ demo/tide  create"
-        assert "    fires of the next 30 days: 0 now, 30 then; 30 appear: " in done.output
+        assert "    scheduled times of the next 30 days: 0 now, 30 after; 30 appear: " in done.output
         assert done.output.endswith("\n2 to create, 0 to change, 0 to delete, 0 as wanted\n")
         done = await typed(terminal, "apply", *file)
         assert done.output.endswith("\n2 done, 0 failed, 0 not tried\n")
@@ -56,7 +56,7 @@ async def test_a_file_is_planned_applied_exported_and_pruned(rig: MakeRig, tmp_p
         fires = plan["changes"][0]["fires"]
         assert (fires["appear"], fires["vanish"]) == (30, 30)
         done = await typed(terminal, "apply", *file)
-        assert "? demo/ebb  is no longer in the file, and is left alone\n" in done.output
+        assert "? demo/ebb  is no longer in the file: unchanged\n" in done.output
         done = await typed(terminal, "apply", *file, "--prune")
         assert done.output.endswith("\n1 done, 0 failed, 0 not tried\n")
         names = {job["jobName"]: job["labels"] for job in (await story.api.http.get(JOBS)).json()["items"]}
@@ -82,7 +82,7 @@ async def test_a_concurrent_edit_is_not_overwritten_and_the_rest_is_done(
 
         monkeypatch.setattr("waterclock.client.http.Client.each", read_before)
         done = await typed(terminal, "apply", "-f", str(path), code=1)
-        assert "change demo/tide: somebody changed it meanwhile (" in done.output
+        assert "change demo/tide: it was changed in the meantime (" in done.output
         assert done.output.endswith("\n1 done, 1 failed, 0 not tried\n")
         monkeypatch.undo()
         now = read(await typed(terminal, "job", "show", "demo/tide", "--json"))["job"]

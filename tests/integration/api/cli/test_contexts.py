@@ -31,7 +31,7 @@ async def test_a_verb_asks_the_api_that_is_named_with_the_key_that_belongs_to_it
         assert (await typed("--url", url, "--api-key-file", str(file), *created)).exit_code == 0
         assert (await typed("job", "list", WATERCLOCK_API_URL=url, WATERCLOCK_API_KEY_FILE=str(file))).exit_code == 0
         done = await typed("job", "list", "--url", url)
-        assert (done.exit_code, "name its file by --api-key-file" in done.stderr) == (1, True), done.stderr
+        assert (done.exit_code, "give its file with --api-key-file" in done.stderr) == (1, True), done.stderr
         done = await typed("job", "list", "--url", url, "--api-key-file", str(weaker))
         assert (done.exit_code, "lacks the scope 'list'. (--api-key-file)" in done.stderr) == (1, True), done.stderr
         for name, secret in (("prod", key), ("weak", weak)):

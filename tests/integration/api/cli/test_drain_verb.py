@@ -20,7 +20,7 @@ async def test_a_worker_is_asked_to_drain_and_what_it_still_runs_is_told(rig: Ma
         await shop.event(RunStarted, cast("Any", run))
         await story.api.caught_up()
         head, heads, row = (await typed(terminal, "fleet", "drain", "p", "--reason", "kernel")).output.splitlines()
-        assert (head.split()[0], head.split(") ")[1]) == ("p", "is asked to drain; it runs 1")
+        assert (head.split()[0], head.split(") ")[1]) == ("p", "is draining; it runs 1")
         assert heads.split() == ["run", "of", "worker", "started"]
         assert row.split()[:3] == [run, "demo.sleep", "p"]
 
@@ -33,7 +33,7 @@ async def test_a_worker_is_asked_to_drain_and_what_it_still_runs_is_told(rig: Ma
         waiting.send_signal(signal.SIGINT)
         _, said = await waiting.communicate()
         assert waiting.returncode == 130
-        assert "the drain goes on: `waterclock fleet workers` shows p until it has left" in said.decode()
+        assert "the drain continues: `waterclock fleet workers` shows p until it has left" in said.decode()
 
         ending = await started(terminal.url, "fleet", "drain", "p", "--wait")
         assert ending.stdout is not None
@@ -45,7 +45,7 @@ async def test_a_worker_is_asked_to_drain_and_what_it_still_runs_is_told(rig: Ma
         assert await process.ended() == 0
         assert (await shop.event(WorkerLeft)).reason == "drained"
         refused = await typed(terminal, "fleet", "drain", "p", code=1)
-        assert "There is no worker at work with the name or id p" in refused.output
+        assert "No live worker with the name or id p" in refused.output
 
 
 async def test_who_waits_gets_what_became_of_it_as_json(rig: MakeRig) -> None:

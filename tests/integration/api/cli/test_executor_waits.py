@@ -42,10 +42,7 @@ async def test_verbs_of_runs_and_jobs_say_what_a_run_waits_for(rig: MakeRig) -> 
         assert "a worker with demo.noop" in (await typed(terminal, "job", "show", "DEFAULT/nightly")).output
         assert " queued (no worker has demo.noop)  " in (await typed(terminal, "job", "list")).output
         asked = await typed(terminal, "job", "trigger", "DEFAULT/nightly", "--overlap", "buffer_one")
-        assert (
-            "note: no worker that is alive and serves queue default has demo.noop: its runs wait for one"
-            in asked.output
-        )
+        assert "note: no live worker of queue default has the executor demo.noop: its runs wait for one" in asked.output
         listed = read(await typed(terminal, "run", "list", "--json"))["items"][-1]
         assert listed["waitsFor"] == shown["waitsFor"]
 

@@ -98,7 +98,7 @@ async def test_each_verb_ends_and_says_what_cannot_be_read_and_what_to_do(
         assert "cannot be read" in restore.out
         assert "`waterclock doctor`" in restore.out
         known = await process(env, "reconcile", "--known", "--apply")
-        assert (known.code, f"{planted.first} " in known.out, "are known from now on" in known.out) == (0, True, True)
+        assert (known.code, f"{planted.first} " in known.out, "acknowledged" in known.out) == (0, True, True)
         async with await psycopg.AsyncConnection.connect(api.postgres_url, autocommit=True) as connection:
             assert await quarantine.count(connection) == 0
             assert all(one.broken is None for one in await verify(connection, {}))
@@ -137,7 +137,7 @@ def reading(planted: Planted) -> list[tuple[click.Command, Sequence[str], str]]:
     now = SystemClock().now_ms()
     past = ("--from", stamp(now - HOUR), "--to", stamp(now))
     of_job, of_run, unread = planted.job_id, planted.run_id, planted.unread
-    ended = f"how it ended, at {planted.first}, cannot be read"
+    ended = f"the outcome, at {planted.first}, cannot be read"
     return [
         (job, ("list",), "demo.noop"),
         (job, ("list", "--json"), of_job),
@@ -152,7 +152,7 @@ def reading(planted: Planted) -> list[tuple[click.Command, Sequence[str], str]]:
         (run, ("show", unread), ended),
         (run, ("logs", of_run), "a line"),
         (run, ("follow", of_run), "a line"),
-        (run, ("follow", unread), "something that cannot be read: `waterclock doctor`"),
+        (run, ("follow", unread), "unreadable event: `waterclock doctor`"),
         (tail, ("--run", unread, "--after", "0"), "requested"),
         (queue, ("list",), "default"),
         (fleet, ("workers",), "w1"),

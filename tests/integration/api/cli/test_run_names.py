@@ -16,11 +16,11 @@ async def test_the_last_run_of_a_job_is_named_by_the_job(rig: MakeRig) -> None:
         await typed(terminal, "job", "create", "demo/tide", "demo.noop", *ONCE)
         for verb in ("show", "logs", "follow", "retry"):
             done = await typed(terminal, "run", verb, "demo/tide", code=1)
-            assert "demo/tide has no run yet: request one with `waterclock job trigger demo/tide`" in done.output
+            assert "demo/tide has no run yet: start one with `waterclock job trigger demo/tide`" in done.output
             done = await typed(terminal, "run", verb, "demo/none", code=1)
-            assert "There is no job 'none' in the group 'demo'." in done.output
+            assert "No job 'none' in the group 'demo'." in done.output
             done = await typed(terminal, "run", verb, "nobody", code=1)
-            assert done.output.startswith("Error: No run 'nobody'. Runs have ids; list them with `waterclock run list`")
+            assert done.output.startswith("Error: No run 'nobody'. List runs with `waterclock run list`")
         assert "no such run. Runs have ids" in (await typed(terminal, "run", "cancel", "nobody", code=1)).output
 
         first = await story.api.trigger(read(await typed(terminal, "job", "show", "demo/tide", "--json"))["job"]["id"])

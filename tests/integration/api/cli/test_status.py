@@ -61,7 +61,7 @@ async def test_status_says_whether_the_clock_runs_and_what_keeps_it(rig: MakeRig
     async with rig() as api, served(api) as url:
         done = await typed("status", "--url", url)
         assert (done.exit_code, troubles(done.stdout)) == (1, ["schedules", "workers"]), done.output
-        assert done.stdout.startswith("The clock does not run as it should: schedules, workers.\n")
+        assert done.stdout.startswith("The scheduler does not work properly: schedules, workers.\n")
 
         await led(api)
         worker = await api.worker(NOOP, name="one", queues=("default", "low"), announces=True)
@@ -69,7 +69,7 @@ async def test_status_says_whether_the_clock_runs_and_what_keeps_it(rig: MakeRig
             await api.caught_up()
             done = await typed("status", "--url", url)
             assert (done.exit_code, troubles(done.stdout), troubles(done.stdout, "warning")) == (0, [], []), done.output
-            assert "The clock runs.\n" in done.stdout
+            assert "The scheduler works.\n" in done.stdout
             assert "workers: 1 live, 0 of 10 slots busy" in done.stdout
 
             job = await api.create(jobGroup="reports", jobName="nightly")
@@ -114,7 +114,7 @@ async def test_doctor_by_the_api_alone_says_what_takes_the_stores_to_see(rig: Ma
             assert troubles(out, "skipped") == ["Redis", "Postgres"]
             assert "set WATERCLOCK_POSTGRES_URL to have it seen" in out
             assert "workers: 1 live" in out
-            assert out.endswith("All that was looked at is well.\n")
+            assert out.endswith("Everything that was checked is healthy.\n")
 
             weak, able = await api.key("query", name="weak"), await api.key("list", name="able")
             code, out, _ = await waterclock("doctor", "--url", url, API_KEY=weak)

@@ -25,8 +25,8 @@ async def test_a_sound_ledger_exits_0_and_a_broken_one_1(rig: MakeRig) -> None:
 
         done = await terminal.run(ledger, "verify", *range_, "--job", "demo/tide")
         assert done.exit_code == 0, done.output
-        assert "ok: each instant has one decision, and each decision its instant\n" in done.output
-        assert done.output.endswith("(says nothing about whether runs succeeded: none failed)\n")
+        assert "ok: each scheduled time has exactly one decision, and each decision its scheduled time\n" in done.output
+        assert done.output.endswith("(this does not say whether runs succeeded: none failed)\n")
         done = await terminal.run(ledger, "verify")
         assert done.exit_code == 0, done.output
 
@@ -71,7 +71,7 @@ async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) 
 
         on_demand = await story.job(None)
         done = await terminal.run(explain, on_demand)
-        assert done.output == "No scheduled times found: the job has no schedule, it runs on demand only.\n"
+        assert done.output == "No scheduled times found: the job has no schedule and runs on demand only.\n"
 
 
 async def test_an_expression_is_previewed_with_what_the_clock_does(rig: MakeRig) -> None:
@@ -102,7 +102,7 @@ async def test_an_outage_is_foretold_policy_by_policy(rig: MakeRig) -> None:
         done = await terminal.run(simulate, *outage)
         assert done.exit_code == 0, done.output
         lines = done.output.splitlines()
-        assert lines[0].startswith("The job is decided through")
+        assert lines[0].startswith("Scheduled times are decided up to")
         assert [line.split()[0] for line in lines[2:5]] == ["runAll", "runOnce", "skip"]
         assert [line.split("  ")[1].strip() for line in lines if "(its own)" in line] == ["60"]
         assert lines[-1].startswith("More than 10 results")
@@ -120,17 +120,17 @@ async def test_a_backfill_is_told_first_and_done_once(rig: MakeRig) -> None:
         assert done.exit_code == 0, done.output
         lines = done.output.splitlines()
         assert lines[1].split() == [brief(story.at(9 * MINUTE)), "skipped", "at", "once"]
-        assert lines[-2].startswith("4 of 10 instants would get a run; nothing was stored")
+        assert lines[-2].startswith("4 of 10 scheduled times would get a run; nothing was stored")
         assert lines[-1] == f"More results: add --from {story.at(6 * MINUTE)[:-4]}001Z"
         done = await terminal.run(backfill, *range_, "--run", "--idempotency-key", "mend")
-        assert "4 of 10 instants got a run" in done.output
+        assert "4 of 10 scheduled times got a run" in done.output
         assert (await terminal.run(backfill, *range_, "--run", "--idempotency-key", "mend")).output == done.output
 
 
 async def test_a_refusal_is_one_line_and_exit_code_1(rig: MakeRig) -> None:
     async with told(rig) as (_, terminal):
         for arguments, said in (
-            (("nobody",), "There is no job nobody"),
+            (("nobody",), "No job nobody"),
             (("demo/nobody",), "there is no job 'nobody' in the group 'demo'"),
         ):
             done = await terminal.run(explain, *arguments)

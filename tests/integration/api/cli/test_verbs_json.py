@@ -100,7 +100,7 @@ async def test_every_verb_prints_the_answer_as_it_is(rig: MakeRig, answers: list
             assert done.stdout_bytes == answers[-1] + b"\n", verb
             printed[verb[:2]] = msgspec.json.decode(done.stdout)
         note = printed["job", "trigger"]["notes"][0]["message"]
-        assert note.startswith("the job's instants that come due before this run has ended are skipped")
+        assert note.startswith("scheduled times of the job that come due before this run has ended are skipped")
 
         done = await terminal.run(main, "job", "trigger", job_id, "--overlap", "buffer_all", "--delay", "3000")
         assert note in " ".join(done.stderr.split())

@@ -90,12 +90,12 @@ async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig)
         await typed(terminal, "run", "cancel", "--job", "", "--dry-run", code=2)
 
         done = await typed(terminal, "job", "delete", "demo/none", code=1)
-        assert done.output == "Error: There is no job 'none' in the group 'demo'.\n", "it is not asked about"
+        assert done.output == "Error: No job 'none' in the group 'demo'.\n", "it is not asked about"
         done = await typed(terminal, "job", "delete", job["id"], code=1)  # nobody said yes
         assert "Delete demo/tide?" in done.output
         await typed(terminal, "job", "delete", "demo/tide", "--yes")
         done = await typed(terminal, "job", "show", "demo/tide", code=1)
-        assert done.output == "Error: There is no job 'tide' in the group 'demo'.\n"
+        assert done.output == "Error: No job 'tide' in the group 'demo'.\n"
 
 
 async def test_what_the_api_refuses_names_the_field_and_what_is_typed_wrong_is_usage(rig: MakeRig) -> None:
@@ -240,7 +240,7 @@ async def test_runs_that_fit_a_filter_are_run_again_and_cancelled(rig: MakeRig) 
         done = await typed(terminal, *again, "--dry-run")
         *named, said = done.output.splitlines()
         assert sorted(named) == sorted(failed)
-        assert said == "2 would be run again; nothing was done: the same without --dry-run does it"
+        assert said == "2 would be run again; nothing was done: repeat without --dry-run to do it"
         done = await typed(terminal, *again, "--idempotency-key", "once")
         assert done.output.endswith("2 of 2 run again, 0 refused\n")
         assert (await typed(terminal, *again, "--idempotency-key", "once")).output == done.output
@@ -257,13 +257,13 @@ async def test_runs_that_fit_a_filter_are_run_again_and_cancelled(rig: MakeRig) 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("cancel",), "Name a run, or say which: --all"),
-        (("retry",), "Name a run, or say which: --failed"),
-        (("cancel", "a-b", "--all"), "one or the other"),
-        (("cancel", "--all", "--of-queue", "low"), "either all, or what fits"),
-        (("retry", "a-b", "--dry-run"), "one or the other"),
+        (("cancel",), "Give a run, or a filter: --all"),
+        (("retry",), "Give a run, or a filter: --failed"),
+        (("cancel", "a-b", "--all"), "not both"),
+        (("cancel", "--all", "--of-queue", "low"), "not both"),
+        (("retry", "a-b", "--dry-run"), "not both"),
         (("retry", "a-b", "c-d"), "One run at a time"),
-        (("retry", "--failed", "--follow"), "for one run that is named"),
+        (("retry", "--failed", "--follow"), "need a run id"),
     ],
 )
 async def test_which_runs_are_meant_is_never_guessed(words: tuple[str, ...], said: str) -> None:

@@ -92,7 +92,7 @@ async def test_verbs_work_below_the_prefix(
             assert tailed.output.splitlines()[-1].endswith("  succeeded")
             assert "demo/tide" in (await typed(terminal, "job", "list")).output
             refused = await typed(terminal, "job", "create", "demo/tide", "demo.noop", code=1)
-            assert "has another job named tide" in refused.output
+            assert "Another job of group demo is named tide" in refused.output
 
 
 @asynccontextmanager

@@ -76,7 +76,7 @@ async def test_a_header_that_counts_once_is_refused_twice(rig: MakeRig) -> None:
             body = b'{"status": "1"}' if method == "PUT" else b""
             length = b"Content-Length: %d" % len(body)
             status, answer = await asked(url, path, name + b": 1", name + b": 2", length, method=method, body=body)
-            assert (status, name + b" is given more than once." in answer) == (400, True), answer
+            assert (status, name + b" was sent more than once." in answer) == (400, True), answer
         assert (await api.http.get("/v1/monitor/runs")).json()["items"] == []
         assert (await api.http.get(where)).json()["status"] == "0"
 

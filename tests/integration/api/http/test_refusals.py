@@ -18,13 +18,13 @@ BODIES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"jobName": "a\nb"}, "/jobName", "visible"),
     *(({"jobName": f"nel{sign}x"}, "/jobName", "visible") for sign in "\u0085\u009b\u2028\u200b"),
     ({"jobName": "\u200b"}, "/jobName", "visible"),
-    ({"jobName": " padded"}, "/jobName", "begins with a blank"),
+    ({"jobName": " padded"}, "/jobName", "begins with a space"),
     ({"jobName": "padded "}, "/jobName", "ends with a blank"),
     ({"jobName": "\u0958" * 64}, "/jobName", "128 characters"),
     ({"jobGroup": "a/b"}, "/jobGroup", "slash"),
     ({"jobGroup": "x\u00a0y"}, "/jobGroup", "blank"),
     ({"invokeTarget": "demo.noop\u200b"}, "/invokeTarget", "visible"),
-    ({"labels": {"team": " sea"}}, "/labels/team", "begins with a blank"),
+    ({"labels": {"team": " sea"}}, "/labels/team", "begins with a space"),
     ({"labels": {"team": "sea\u0085"}}, "/labels/team", "visible"),
     ({"jobName": 1}, "/jobName", "expected str"),
     ({"jobName": None}, "/jobName", "got null"),
@@ -48,7 +48,7 @@ BODIES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"cronExpression": "0 0 30 2 *"}, "/cronExpression", "never fire"),
     ({"cronExpression": "0 0 0 1 1 ? 2020", "cronDialect": "quartz"}, "/cronExpression", "no instant"),
     ({"cronExpression": "0 0 0 * * 1"}, "/cronExpression", "cronDialect"),
-    ({"cronDialect": "vixie"}, "/cronDialect", "is none of unix, quartz"),
+    ({"cronDialect": "vixie"}, "/cronDialect", "is not one of unix, quartz"),
     ({"cronExpression": "@daily", "timezone": "Mars/Base"}, "/timezone", "Mars/Base"),
     ({"timezone": "Mars/Base"}, "/timezone", "Mars/Base"),
     ({"cronExpression": "CRON_TZ=UTC 0 0 * * *", "timezone": "Europe/Berlin"}, "/cronExpression", "CRON_TZ"),
@@ -89,12 +89,12 @@ SAID: tuple[tuple[bytes, str], ...] = (
     (b"\xef\xbb\xbf{}", "byte order mark"),
     ("{}".encode("utf-16"), "UTF-16"),
     (gzip.compress(b"{}"), "compressed (gzip)"),
-    (b"{", "breaks off before its end"),
+    (b"{", "ends too early"),
 )
 QUERIES = (
     (JOBS, "status", "on", 'must be "0"/"enabled" or "1"/"disabled"'),
     (RUNS, "status", "Succeeded", "did you mean succeeded?"),
-    (RUNS, "trigger", "cron", "is none of schedule, catchup, backfill, manual, retry"),
+    (RUNS, "trigger", "cron", "is not one of schedule, catchup, backfill, manual, retry"),
     (RUNS, "from", "2026-11-28T10:00+24:00", "an offset of 24 hours or more"),
     (RUNS, "to", "2026-11-28T10:00:00", "has no offset"),
 )
@@ -207,7 +207,7 @@ async def test_what_is_not_json_or_not_asked_for_is_refused_before_it_is_read(ri
         of_runs, of_jobs = cursor_of(0, "abc-x1"), cursor_of(0, "abc")
         for path, theirs, ours in ((JOBS, of_runs, of_jobs), (RUNS, of_jobs, of_runs)):
             problem = _problem(await api.http.get(path, params={"cursor": theirs}), 400)
-            assert "no cursor of this list" in problem["errors"][0]["message"]
+            assert "not a cursor of this list" in problem["errors"][0]["message"]
             assert (await api.http.get(path, params={"cursor": ours})).status_code == 200
         bulk = {"all": True, "dryRun": True, "cursor": of_jobs}
         for verb in ("cancel", "retry"):
@@ -278,7 +278,7 @@ async def test_a_job_that_nobody_can_read_is_named(rig: MakeRig) -> None:
         stored = api.log.keys.partition(0, "jobs")
         await api.log.execute(stored, "HSET", stored, job_id, "no job")
         problem = _problem(await api.http.put(f"{JOBS}/{job_id}/status", json={"status": "1"}), 500)
-        assert problem["detail"] == f"What the log holds of the job {job_id} cannot be read."
+        assert problem["detail"] == f"The stored job {job_id} cannot be read."
 
 
 async def _announce(api: Rig) -> None:
@@ -299,4 +299,4 @@ def _problem(response: Any, status: int) -> dict[str, Any]:
 async def test_the_word_null_is_no_value_of_a_query(rig: MakeRig) -> None:
     async with rig() as api:
         problem = _problem(await api.http.get("/v1/monitor/runs/no-such-run/logs?step=null"), 400)
-        assert problem["errors"] == [{"pointer": "?step", "message": "is not to be null: leave it out"}]
+        assert problem["errors"] == [{"pointer": "?step", "message": "must not be null: leave it out"}]

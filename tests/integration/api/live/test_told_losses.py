@@ -36,7 +36,7 @@ async def test_an_api_that_knew_more_than_both_stores_tells_the_loss_and_the_run
         assert end is not None
         gone = [await api.ask() for _ in range(2)]
         known = end._replace(seq=end.seq + 2)
-        assert await doctor(api) == ["none that an API remembers is lost"]
+        assert await doctor(api) == ["no accepted request is lost, as far as the APIs remember"]
 
         await lose_after(api.log, 0, end.seq)
         await say_level(api.log, LEVEL)
@@ -52,7 +52,7 @@ async def test_an_api_that_knew_more_than_both_stores_tells_the_loss_and_the_run
             [event] = await until(told, within=10, what="the event in the archive")
             assert (event["actor"], event["knownThrough"], event["endedAt"]) == ("api", str(known), str(end))
         assert await lost_runs(api.log, 0) == gone[::-1]
-        assert await doctor(api) == [f"2 were answered 202 and are in no store: {gone[1]}, {gone[0]}"]
-        lines = [vars(line) for line in caplog.records if line.message == "events that were known are lost"]
+        assert await doctor(api) == [f"2 were accepted (202) and are in no store: {gone[1]}, {gone[0]}"]
+        lines = [vars(line) for line in caplog.records if line.message == "known events lost"]
         assert [(line["levelname"], line["known_through"]) for line in lines] == [("ERROR", str(known))]
         assert (await api.http.get(f"/v1/monitor/runs/{kept}")).status_code == 200

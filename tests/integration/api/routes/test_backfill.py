@@ -189,7 +189,7 @@ async def test_instants_that_are_not_decided_yet_are_left_to_the_scheduler(rig: 
         await story.decide(job_id, ago=10 * MINUTE)
         told = (await asked(api, job_id, hour_of(story))).json()
         assert (told["instants"], told["pending"]) == (50, 10)
-        assert told["notes"] == ["10 instants are due and not decided yet: they are left to the scheduler."]
+        assert told["notes"] == ["10 scheduled times are due and not decided yet: they are left to the scheduler."]
 
 
 async def test_a_disabled_job_is_backfilled_too(rig: MakeRig) -> None:
@@ -199,12 +199,12 @@ async def test_a_disabled_job_is_backfilled_too(rig: MakeRig) -> None:
         job_id = await story.job()
         assert (await api.http.put(f"{JOBS}/{job_id}/status", json={"status": "1"})).status_code == 200
         told = (await asked(api, job_id, {"from": story.at(MINUTE), "to": story.at(0)}, dryRun=False)).json()
-        assert told["notes"] == ["The job is disabled: a backfill runs all the same."]
+        assert told["notes"] == ["The job is disabled: the backfill runs anyway."]
         (grant,) = await worker.claim()
         assert grant.run_id == told["items"][0]["runId"]
         nothing = await asked(api, await story.job(None), hour_of(story), dryRun=False)
         assert (nothing.status_code, nothing.json()["runs"]) == (202, 0)
-        assert nothing.json()["notes"] == ["The job has no schedule, so it names no instants."]
+        assert nothing.json()["notes"] == ["The job has no schedule, so it has no scheduled times."]
 
 
 async def test_what_cannot_be_backfilled_is_refused_by_name(rig: MakeRig) -> None:

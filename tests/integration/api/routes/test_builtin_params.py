@@ -42,7 +42,7 @@ async def test_what_would_fail_is_refused_when_it_is_written_and_what_is_stored_
         for job, (target, params, pointer) in zip(stored, REFUSED, strict=False):
             path = f"{JOBS}/{job['id']}"
             told = (await api.http.get(path)).json()
-            said = "goes on as it is stored" if pointer == "/expect/0" else "a run fails for it"
+            said = "goes on as it is stored" if pointer == "/expect/0" else "a run with it fails"
             notes = [note["message"] for note in told["notes"] if note["pointer"] == f"/invokeParams{pointer}"]
             assert any(note.startswith(said) for note in notes), told
             again = await api.http.put(path, json=told | {"remark": "edited"})

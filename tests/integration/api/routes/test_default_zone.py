@@ -36,7 +36,9 @@ async def test_a_job_without_a_zone_gets_the_installations_for_good(rig: MakeRig
         assert job["timezone"] == BERLIN
         (note,) = job["notes"]
         assert note["pointer"] == "/timezone"
-        assert note["message"].startswith("none was given: it is Europe/Berlin, by WATERCLOCK_TIMEZONE of the API")
+        assert note["message"].startswith(
+            "not given: the job keeps Europe/Berlin, which is WATERCLOCK_TIMEZONE of the API now"
+        )
         said = await api.create(jobName="said", cronExpression="0 2 * * *", timezone="UTC")
         own = await api.create(jobName="own", cronExpression="CRON_TZ=Asia/Tokyo 0 2 * * *")
         assert [(one["timezone"], one["notes"]) for one in (said, own)] == [("UTC", [])] * 2
@@ -110,8 +112,8 @@ async def test_apis_that_differ_are_a_finding(store_url: str) -> None:
         assert await told() == []
         await start(BERLIN)
         await start(BERLIN)
-        assert await told() == [("ok", "jobs created without timezone get Europe/Berlin")]
+        assert await told() == [("ok", "jobs created without a timezone get Europe/Berlin")]
         await start(None)
         ((level, said),) = await told()
         assert level == "warning"
-        assert "WATERCLOCK_TIMEZONE differs between the APIs at work: Europe/Berlin, not set, which is UTC." in said
+        assert "WATERCLOCK_TIMEZONE differs between the running APIs: Europe/Berlin, not set, which is UTC." in said

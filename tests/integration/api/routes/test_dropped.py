@@ -1,4 +1,4 @@
-"""What a repair has dropped is listed, and the runs among it are asked for again: each once, under its own key."""
+"""What a repair has dropped is listed, and the runs among it are requested again: each once, under its own key."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_what_was_dropped_is_listed_and_its_runs_are_asked_for_again(
             branch.due: "scheduled",
         }
         code, out = await typed(api, "requeue")
-        assert (code, "2 of 5 would be asked for again" in out, "1 had ended, and are left" in out) == (
+        assert (code, "2 of 5 would be requested again" in out, "1 had ended, and are left" in out) == (
             0,
             True,
             True,
@@ -134,7 +134,7 @@ async def test_what_was_dropped_is_listed_and_its_runs_are_asked_for_again(
         assert (await api.http.get(f"{RUNS}/{branch.free}")).status_code == 404, "nothing was done"
 
         code, out = await typed(api, "requeue", "--run")
-        assert (code, "2 of 5 asked for again, 0 refused" in out) == (0, True), out
+        assert (code, "2 of 5 requested again, 0 refused" in out) == (0, True), out
         assert set((await fates(api, 202, dryRun=False)).values()) == {"known", "ended", "scheduled"}
         await api.caught_up()
         run = (await api.http.get(f"{RUNS}/{branch.keyed}")).json()
@@ -157,7 +157,7 @@ async def test_what_cannot_be_asked_for_again_is_refused_and_old_keys_are_warned
         assert (await api.http.delete(f"{JOBS}/{branch.job_id}")).status_code == 204
         api.parts.memory.forget(branch.job_id)
         code, out = await typed(api, "requeue", "--run", "--executed")
-        assert (code, out.count("refused: The job"), "2 of 5 asked for again, 2 refused" in out) == (1, 2, True), out
+        assert (code, out.count("refused: The job"), "2 of 5 requested again, 2 refused" in out) == (1, 2, True), out
         code, out = await typed(api, "list", "--type", "run.succeeded")
         assert (code, branch.ended in out) == (0, True), out
 

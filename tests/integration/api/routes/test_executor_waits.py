@@ -236,7 +236,7 @@ async def test_who_asks_for_a_run_is_told_that_no_worker_can_take_it(rig: MakeRi
         job = await api.create(concurrent="0")
         trigger, noop = f"{JOBS}/{job['id']}/trigger", {"invokeTarget": "demo.noop"}
         assert notes(await api.http.post(trigger)) == []
-        low = "no worker that is alive and serves queue low has demo.noop: its runs wait for one"
+        low = "no live worker of queue low has the executor demo.noop: its runs wait for one"
         assert notes(await api.http.post(trigger, json={"queue": "low", "params": {}})) == [low]
         ended = await having.claim()
         for grant in ended:

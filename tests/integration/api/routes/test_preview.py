@@ -12,7 +12,7 @@ from tests.integration.api.rig import Rig
 
 PREVIEW = "/v1/monitor/schedules/preview"
 BERLIN = "Europe/Berlin"
-MOVED = ("03:00:00+02:00", "moved out of the time the clock left out")
+MOVED = ("03:00:00+02:00", "moved: the clock went forward")
 FIRST = ("02:30:00+02:00", "first pass: the clock is about to go back")
 SECOND = ("02:30:00+01:00", "second pass: the clock went back")
 
@@ -86,11 +86,11 @@ async def test_an_expression_whose_instants_run_out_says_so(rig: MakeRig) -> Non
         found = await previewed(api, "0 0 9 1 1 ? 2030", **{"from": "2029-01-01T00:00:00Z"})
         assert ([item["at"] for item in found["items"]], found["notes"]) == (
             ["2030-01-01T09:00:00.000Z"],
-            ["It names no instant after these."],
+            ["It has no further scheduled times."],
         )
         found = await previewed(api, "0 0 9 1 1 ? 2020")
         assert (found["items"], found["leftOut"]) == ([], [])
-        assert found["notes"] == ["It names no instant after from: a job with it is refused."]
+        assert found["notes"] == ["It has no scheduled time after from: a job with it is refused."]
 
 
 async def test_what_cannot_be_read_is_refused_by_the_field_to_change(rig: MakeRig) -> None:

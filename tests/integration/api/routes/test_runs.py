@@ -95,7 +95,7 @@ async def test_a_run_by_hand_that_has_instants_left_out_says_so(rig: MakeRig) ->
         retried = (await api.http.post(f"{RUNS}/{triggered['runId']}/retry")).json()
         for told in (triggered, retried):
             assert [note["pointer"] for note in told["notes"]] == [None]
-            assert "overlapPolicy is skip; with buffer_one in the job, one of them runs" in told["notes"][0]["message"]
+            assert "overlapPolicy is skip; with buffer_one, one of them runs" in told["notes"][0]["message"]
         await api.http.put(
             f"{JOBS}/{job_id}", json=JOB | {"cronExpression": "0 2 * * *", "overlapPolicy": "buffer_one"}
         )

@@ -28,7 +28,7 @@ async def test_an_outage_is_told_under_each_policy_and_nothing_is_stored(rig: Ma
         assert answer["instants"] == 4
         assert answer["misfirePolicy"] == "3"
         (assumed,) = answer["assumed"]
-        assert assumed.startswith("The job is decided through 2026-11-23T10:00:00.000Z, and then no more until")
+        assert assumed.startswith("Scheduled times are decided up to 2026-11-23T10:00:00.000Z, and then none until")
         each, once, nothing = answer["policies"]
         assert [each[name] for name in ("misfirePolicy", "instants", "fired", "skipped", "coalesced")] == [
             "1",
@@ -45,7 +45,7 @@ async def test_an_outage_is_told_under_each_policy_and_nothing_is_stored(rig: Ma
         assert once["unfired"][0]["runId"] == once["runs"][0]["runId"]
         assert [nothing[name] for name in ("fired", "skipped", "coalesced")] == [0, 4, 0]
         assert nothing["firstRunAt"] is None
-        assert nothing["unfired"][0]["text"].endswith("and misfirePolicy skip does nothing.")
+        assert nothing["unfired"][0]["text"].endswith("and misfirePolicy skip does not run it.")
         assert await tail_of(api.log, 0) == end
 
 
@@ -72,7 +72,7 @@ async def test_a_change_is_tried_before_it_is_made(rig: MakeRig) -> None:
         )
         assert (answer["instants"], answer["misfirePolicy"]) == (9, "2")
         assert answer["policies"][0]["fired"] == 2
-        assert answer["assumed"][-1] == "The job is enabled, though it is disabled now."
+        assert answer["assumed"][-1] == "The simulation treats the job as enabled; it is disabled now."
         assert (await api.http.get(f"{JOBS}/{job['id']}")).json()["cronExpression"] == "0 * * * *"
 
 

@@ -51,7 +51,7 @@ async def test_a_log_that_takes_no_writes_says_so_and_nothing_was_changed(
         refused = await api.http.post(UNKNOWN, json=JOB)
         assert (refused.status_code, refused.json()["detail"]) == (
             503,
-            "Redis takes no writes now; nothing was changed.",
+            "Redis rejects writes now; nothing was changed.",
         )
         await api.log.execute("", "CONFIG", "SET", "min-replicas-to-write", "0")
         assert (await api.http.post(UNKNOWN, json=JOB)).status_code == 201

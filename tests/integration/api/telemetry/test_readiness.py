@@ -73,7 +73,7 @@ async def test_which_of_log_and_archive_is_ahead_is_said_and_what_to_do(
         assert end is not None
         await api.log.execute(events, "XTRIM", events, "MINID", end.entry)
         said = (
-            f"partition 0: the log is ahead. The archive ends at {archive}, and the stream has nothing up to"
+            f"partition 0: the event log is ahead. The archive ends at {archive}, and the stream lacks everything up to"
             f" 0-{end.epoch}-{end.seq - 1}: 1 entries are in neither"
         )
         assert (await checks(api))["projection"] == said
@@ -92,7 +92,7 @@ async def test_which_of_log_and_archive_is_ahead_is_said_and_what_to_do(
 
         await api.log.execute(meta, "HSET", meta, "run_id", "of a process that is gone")
         unready = (await checks(api, 503))["redis"]
-        assert unready == f"partition 0 waits for a projector to open it on this server process; {said}"
+        assert unready == f"partition 0 waits for a projector to open it on this Redis server; {said}"
 
 
 @pytest.mark.parametrize("by_ms", [HOUR, -HOUR])
@@ -154,7 +154,7 @@ async def test_a_log_that_takes_no_writes_is_told_as_that_and_the_rest_is_looked
         await api.log.execute("", "CONFIG", "SET", "min-replicas-to-write", "0")
         await api.log.execute("", "CONFIG", "SET", "maxmemory", "1")
         assert await measured(api, takes) == 0
-        assert "Nothing new is taken" in (await asked(*place))[1]["writes"]
+        assert "New writes are refused" in (await asked(*place))[1]["writes"]
         await api.log.execute("", "CONFIG", "SET", "maxmemory", "0")
         assert await measured(api, takes) == 1
         assert "writes" not in (await asked(*place))[1]

@@ -44,10 +44,10 @@ async def test_readiness_tells_when_nobody_decides(rig: MakeRig) -> None:
         due = now - int(OVERDUE_S * 1000) - 2_000
         await led(api, next_at=due)
         late = await said(api)
-        assert late.startswith(f"partition 0: the oldest undecided instant, {stamp(due)}, has been due for ")
+        assert late.startswith(f"partition 0: the oldest undecided scheduled time, {stamp(due)}, has been due for ")
 
         await release(api.log, 0, scheduler="one", term=term)
-        assert (await said(api)).startswith("partition 0: no scheduler leads it; the oldest undecided instant, ")
+        assert (await said(api)).startswith("partition 0: no scheduler leads it; the oldest undecided scheduled time, ")
 
 
 async def test_the_death_of_the_last_scheduler_is_seen_within_seconds(rig: MakeRig) -> None:

@@ -86,7 +86,7 @@ def asked(name: str = "host", value: str = "localhost", version: str = "1.1") ->
     ],
 )
 def test_a_request_that_says_it_came_through_a_proxy_is_refused(name: str) -> None:
-    with pytest.raises(Proxied, match="Make a key"):
+    with pytest.raises(Proxied, match="Create an API key"):
         check_direct(asked(name, "203.0.113.7"))
     with pytest.raises(Proxied):
         check_direct(asked(name, ""))

@@ -40,7 +40,7 @@ async def test_the_issuer_tells_where_its_keys_are(issuer: str, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("issuer", "document", "said"),
     [
-        (ISSUER, told(issuer="http://other.example"), "of the issuer 'http://other.example', not"),
+        (ISSUER, told(issuer="http://other.example"), "names the issuer 'http://other.example', not"),
         (ISSUER, b"[]", "Expected `object`"),
         (ISSUER, b'{"issuer": "x"}', "jwks_uri"),
     ],

@@ -1,4 +1,4 @@
-"""By which command a run is asked for again that a repair has dropped."""
+"""By which command a run is requested again that a repair has dropped."""
 
 import pytest
 

@@ -57,7 +57,7 @@ async def test_while_it_cannot_be_told_nothing_is_let_through() -> None:
     with pytest.raises(TryLater):
         await hold(parts(None), caller(), asked("acme.sync"), None)
     for target in ("db.backup", "db:restore-drill"):
-        with pytest.raises(BeyondRun, match="scope edit"):
+        with pytest.raises(BeyondRun, match="scope 'edit'"):
             await hold(parts(None), caller(), asked(target), None)
     with pytest.raises(BeyondRun, match=r"/params/sign/key"):
         await hold(parts(None), caller(), asked("http.request", sign={"key": "env:A"}), None)

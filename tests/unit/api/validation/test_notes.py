@@ -178,7 +178,7 @@ def test_what_workers_found_when_they_joined_is_told_of_whatever_has_these_param
         return list(of_workers(asked))
 
     (note,) = told({"times": 2, "text": "ho"}, here, other)
-    assert note == Note(pointer="/params", message="a run fails for it: text: ho is taken")
+    assert note == Note(pointer="/params", message="a run with it fails: text: ho is taken")
     assert told(wrong, gone) == [note]
     assert not told(wrong, gone, other)
     assert not told({"text": "ho"}, here)

@@ -11,7 +11,7 @@ from waterclock_api.validation.values import check_queue
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("urgent", "there is no queue 'urgent'; there are pr\u00fcf, low"),
+        ("urgent", "unknown queue 'urgent'; known queues: pr\u00fcf, low"),
         ("pru\u0308f", r"there is no queue 'pru\u0308f': the one that looks the same is 'pr\xfcf'"),
         ("low\u200b", r"there is no queue 'low\u200b': the one that looks the same is 'low'"),
     ],

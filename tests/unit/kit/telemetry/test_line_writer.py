@@ -194,9 +194,9 @@ def test_the_last_lines_before_an_exit_come_out_whoever_reads(how: str, code: in
     with process(how, subprocess.PIPE) as child:
         out, err = child.communicate(timeout=60)
     found = err.splitlines()
-    lost = sum(int(line.rpartition("lines=")[2]) for line in found if "log lines were lost" in line)
+    lost = sum(int(line.rpartition("lines=")[2]) for line in found if "log lines lost" in line)
     assert child.returncode == code
-    assert [line for line in found if "log lines were lost" not in line][-1] == last
+    assert [line for line in found if "log lines lost" not in line][-1] == last
     assert sum("refused number=" in line for line in found) + lost == 2_500
     assert lost >= int(out)
     numbers = [int(number) for number in re.findall(r"refused number=(\d+)", err)]

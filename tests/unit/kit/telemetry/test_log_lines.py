@@ -117,10 +117,10 @@ def test_the_end_of_an_outage_names_its_newest_error(caplog: pytest.LogCaptureFi
     ("one", "other", "same"),
     [
         ('could not extend file "base/5/16412": wrote 4096', 'could not extend file "base/5/16477": wrote 0', True),
-        ("misses what stands between 1-744 and 1-3878.", "misses what stands between 1-744 and 2-9.", True),
-        ("127.0.0.1:6379 gives no answer: timeout", "127.0.0.1:6380 gives no answer: timeout", True),
+        ("lacks the events between 1-744 and 1-3878.", "lacks the events between 1-744 and 2-9.", True),
+        ("127.0.0.1:6379 does not answer: timeout", "127.0.0.1:6380 does not answer: timeout", True),
         ("no answer within 0.5 s", "no answer within 12 s", True),
-        ("redis gives no answer: timeout", "redis takes no writes: NOREPLICAS", False),
+        ("redis does not answer: timeout", "redis rejects writes: NOREPLICAS", False),
         ("", "7", False),
     ],
 )
@@ -274,7 +274,7 @@ def test_what_cannot_be_written_is_said_and_raises_nothing(form: Form, capsys: p
     told = written(capsys).splitlines()
     assert len(told) == 3
     assert "LookupError" in told[0]
-    assert all("line cannot be written" in line for line in told[1:])
+    assert all("log line not written" in line for line in told[1:])
     if form == "json":
         assert json.loads(told[0])["d"] == "nan"
         assert json.loads(told[1])["line"] == "%d of them"

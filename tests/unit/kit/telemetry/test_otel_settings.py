@@ -99,25 +99,25 @@ def test_batches_and_times_are_theirs_to_set() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("OTEL_TRACES_EXPORTER", "zipkin", "'zipkin' is none of otlp, console, none; for example"),
-        ("OTEL_METRICS_EXPORTER", "otlp,console", "is none of otlp, console, none, prometheus; for example"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "is none of http/protobuf, grpc; for example"),
-        ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "udp", "is none of http/protobuf, grpc; for example"),
+        ("OTEL_TRACES_EXPORTER", "zipkin", "'zipkin' is not one of otlp, console, none; for example"),
+        ("OTEL_METRICS_EXPORTER", "otlp,console", "is not one of otlp, console, none, prometheus; for example"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "is not one of http/protobuf, grpc; for example"),
+        ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "udp", "is not one of http/protobuf, grpc; for example"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "does not begin with http:// or https://"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://x/t?key=hush", "has a ? or # part, which has no place there"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://x/t?key=hush", "has a ? or # part, which is not allowed"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://x", "does not begin with http:// or https://"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://\udcff", "holds bytes that are no text"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "is none of none, gzip, deflate; for example"),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "is no number of seconds (OpenTelemetry for Python has seconds)"),
-        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "soon", "is no number of seconds"),
-        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "'/nowhere/ca.pem' is no file that can be read; for"),
-        ("OTEL_TRACES_SAMPLER", "xray", "is none of always_on, always_off, traceidratio, parentbased_always_on"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "is no whole number from 1 on; for example OTEL_BSP_MAX_QUEUE_SIZE=4096"),
-        ("OTEL_BSP_SCHEDULE_DELAY", "1s", "is no whole number from 1 on; for example"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://\udcff", "holds bytes that are not text"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "is not one of none, gzip, deflate; for example"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "is not a number of seconds (OpenTelemetry for Python has seconds)"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "soon", "is not a number of seconds"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "'/nowhere/ca.pem' is not a readable file; for"),
+        ("OTEL_TRACES_SAMPLER", "xray", "is not one of always_on, always_off, traceidratio, parentbased_always_on"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "is not a whole number from 1 on; for example OTEL_BSP_MAX_QUEUE_SIZE=4096"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "1s", "is not a whole number from 1 on; for example"),
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5000", "is more than the queue holds (OTEL_BSP_MAX_QUEUE_SIZE: 4096)"),
-        ("OTEL_METRIC_EXPORT_INTERVAL", "-1", "is no whole number from 1 on; for example"),
-        ("OTEL_RESOURCE_ATTRIBUTES", "team=billing,production", "'production' is no key=value; for example"),
-        ("OTEL_RESOURCE_ATTRIBUTES", "=x", "'=x' is no key=value; for example"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "-1", "is not a whole number from 1 on; for example"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=billing,production", "'production' is not key=value; for example"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "=x", "'=x' is not key=value; for example"),
     ],
 )
 def test_a_wrong_value_names_its_variable_what_fits_and_an_example(name: str, value: str, expected: str) -> None:
@@ -132,7 +132,7 @@ def test_a_wrong_value_names_its_variable_what_fits_and_an_example(name: str, va
 
 def test_a_share_that_is_none_is_told() -> None:
     told = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "10%"}
-    with pytest.raises(SettingsError, match=r"^OTEL_TRACES_SAMPLER_ARG: '10%' is no number from 0 to 1; for example"):
+    with pytest.raises(SettingsError, match=r"^OTEL_TRACES_SAMPLER_ARG: '10%' is not a number from 0 to 1; for example"):
         read_otel(NONE, HERE | told)
 
 

@@ -43,14 +43,14 @@ class Told(msgspec.Struct):
 @pytest.mark.parametrize(
     ("value", "pointer", "said"),
     [
-        ({"name": "7"}, "/name", "is not of the form that is expected: A word; for example tide"),
-        ({"bare": "7"}, "/bare", "is not of the form that is expected"),
-        ({"level": "Debug"}, "/level", "is none of debug, info; did you mean debug?"),
+        ({"name": "7"}, "/name", "has the wrong form: A word; for example tide"),
+        ({"bare": "7"}, "/bare", "has the wrong form"),
+        ({"level": "Debug"}, "/level", "is not one of debug, info; did you mean debug?"),
         ({"level": 3}, "/level", 'expected str, got int; it is one of "debug", "info"'),
-        ({"levels": ["loud"]}, "/levels/0", "is none of debug, info"),
-        ({"either": ["c"]}, "/either/0", "is none of a, b"),
-        ({"named": {"7": 1}}, "/named", "is not of the form that is expected: a letter"),
-        ({"deep": [{}, {"k": "y"}]}, "/deep/1", "is not of the form that is expected; for example x"),
+        ({"levels": ["loud"]}, "/levels/0", "is not one of debug, info"),
+        ({"either": ["c"]}, "/either/0", "is not one of a, b"),
+        ({"named": {"7": 1}}, "/named", "has the wrong form: a letter"),
+        ({"deep": [{}, {"k": "y"}]}, "/deep/1", "has the wrong form; for example x"),
         ({"named": []}, "/named", "expected object, got array"),
     ],
 )

@@ -18,7 +18,7 @@ PLACE = "127.0.0.1:1/0"
     + ["postgresql://u:hush@h/d?port=hash", "host=h password=hush port=hash", "hush hash"],
 )
 async def test_of_postgres(url: str) -> None:
-    with pytest.raises(StoreUnfit, match="WATERCLOCK_POSTGRES_URL: not like") as raised:
+    with pytest.raises(StoreUnfit, match="WATERCLOCK_POSTGRES_URL: must look like") as raised:
         await reach(url)
     assert "hush" not in str(raised.value)
     assert "hash" not in str(raised.value)

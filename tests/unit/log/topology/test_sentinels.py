@@ -22,7 +22,7 @@ tilted: Answer = [[b"10.0.0.2", b"6379"], TILT]
 unknown: Answer = [None, CALM]
 refused: Answer = [ResponseError("NOPERM"), CALM]
 untold: Answer = [[b"10.0.0.2", b"6379"], ResponseError("NOPERM")]
-silent: Answer = LogUnavailable("a:1 gives no answer: timeout")
+silent: Answer = LogUnavailable("a:1 does not answer: timeout")
 
 
 def verdict(*answers: Answer, deployment: Deployment = SENTINELS) -> Verdict:
@@ -58,7 +58,7 @@ def test_two_answers_without_a_majority_are_both_told() -> None:
     reason = verdict(old, new, silent).reason
     assert "old.example:6379 is named by 1" in reason
     assert "10.0.0.2:6379 is named by 1" in reason
-    assert "a:1 gives no answer" in reason
+    assert "a:1 does not answer" in reason
 
 
 def test_a_master_that_none_knows_is_told_from_silence() -> None:

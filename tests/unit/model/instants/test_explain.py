@@ -75,7 +75,7 @@ def test_a_fire_says_where_its_run_stands_now() -> None:
     (item,) = told(life, runs={run: RunNow("timedOut")})
     assert item.text == (
         "Fired: it was 20.2 s late, less than the misfire threshold of 60 s. "
-        f"Run {run} was requested; it ran over its time limit."
+        f"Run {run} was requested; it ran past its timeout."
     )
 
 
@@ -86,7 +86,7 @@ def test_a_late_instant_is_skipped_by_the_policy_that_does_nothing() -> None:
     first, second = told(life)
     assert (first.fate, first.reason, first.policy, first.run_id) == ("skipped", "misfire", "3", None)
     assert first.text == (
-        "Skipped: it was 73 s late, past the misfire threshold of 60 s, and misfirePolicy skip does nothing."
+        "Skipped: it was 73 s late, past the misfire threshold of 60 s, and misfirePolicy skip does not run it."
     )
     assert second.fate == "fired"
 
@@ -102,7 +102,7 @@ def test_a_range_is_told_instant_by_instant() -> None:
 def test_a_caught_up_instant_fires_late_at_its_pace() -> None:
     life = late(misfire_policy="1", catchup_limit=3, catchup_pace=10)
     *_, cut, first, second, _, on_time = told(life, limit=100)
-    assert "misfirePolicy runAll executes at most the newest 3 (catchupLimit)." in cut.text
+    assert "misfirePolicy runAll runs at most the newest 3 (catchupLimit)." in cut.text
     assert (first.fate, first.reason, first.policy) == ("fired", "catchup", "1")
     assert first.text.startswith("Fired late: it was 3 min 30 s late, past the misfire threshold of 60 s, and ")
     assert "misfirePolicy runAll executes every late instant of the last 1 d." in first.text
@@ -121,16 +121,16 @@ def test_late_instants_are_folded_into_the_latest() -> None:
     *folded, latest, _ = told(life, limit=100, runs={due_run(J, NEXT + 58 * MINUTE): RunNow("running")})
     assert {(item.fate, item.reason, item.run_id) for item in folded} == {("coalesced", "misfire", latest.run_id)}
     assert folded[0].text.endswith(
-        f"misfirePolicy runOnce executes once, by run {latest.run_id} of the latest late instant. That run is running."
+        f"misfirePolicy runOnce runs once, as run {latest.run_id} of the latest late scheduled time. That run is running."
     )
-    assert f"with 58 older since {stamp(NEXT)} folded into it." in latest.text
+    assert f"with 58 older ones since {stamp(NEXT)} merged into it." in latest.text
 
 
 @pytest.mark.parametrize(
     ("overlap", "fate", "reason", "rule"),
     [
         ("skip", "skipped", "overlap", "overlapPolicy skip skips"),
-        ("buffer_all", "skipped", "overflow", "as overlapPolicy buffer_all lets wait"),
+        ("buffer_all", "skipped", "overflow", "that overlapPolicy buffer_all allows"),
         ("buffer_one", "coalesced", "overlap", "under overlapPolicy buffer_one run"),
         ("cancel_other", "coalesced", "overlap", "under overlapPolicy cancel_other run"),
     ],
@@ -183,7 +183,7 @@ def test_what_a_run_past_its_timeout_holds_up_says_so() -> None:
     life.wait(90 * SECOND)
     life.decide(blocked=True)
     hanging = RunNow("running", overdue=Overdue(limit=60, past=240.4))
-    said = "goes on 4 min past its timeout of 60 s: its code does not stop when it is asked to."
+    said = "is still executing 4 min past its timeout of 60 s: its code does not stop when it is cancelled."
     _, skipped = told(life, runs={BLOCKING: hanging})
     assert skipped.text.endswith(f"That run is running, and {said}")
     fired, _ = told(life, runs={due_run(J, NEXT): hanging._replace(status="waiting")})
@@ -229,8 +229,8 @@ def test_an_instant_to_come_is_pending() -> None:
     life.wait(31 * SECOND)
     due, coming = told(life, high=NEXT + MINUTE)
     assert (due.fate, due.reason, due.position) == ("pending", "undecided", None)
-    assert due.text == f"Due for 1.2 s and not decided yet: the job is decided through {stamp(BEGAN)}."
-    assert (coming.fate, coming.reason, coming.text) == ("pending", "future", "Not due yet: it comes in 58.7 s.")
+    assert due.text == f"Due for 1.2 s and not decided yet: the job is decided up to {stamp(BEGAN)}."
+    assert (coming.fate, coming.reason, coming.text) == ("pending", "future", "Not due yet: it is due in 58.7 s.")
 
 
 def test_an_instant_that_was_left_out_is_not_passed_over() -> None:
@@ -284,7 +284,7 @@ def test_a_moment_between_instants_names_the_nearest_and_the_field() -> None:
     assert (item.fate, item.reason, item.run_id, item.position) == ("notDue", "hour", None, None)
     assert item.text == (
         "Not due: the schedule is at 02:30 every day, Europe/Berlin; at 2026-10-26T03:30:00+01:00 in Europe/Berlin "
-        "the hour is 3, not in 2. Of its instants the nearest before is 2026-10-26T01:30:00.000Z, the nearest after is "
+        "the hour is 3, not in 2. Of its scheduled times, the previous one is 2026-10-26T01:30:00.000Z, the next one is "
         "2026-10-27T01:30:00.000Z."
     )
     assert (item.before, item.after) == ("2026-10-26T01:30:00.000Z", "2026-10-27T01:30:00.000Z")
@@ -295,7 +295,7 @@ def test_a_moment_between_instants_names_the_nearest_and_the_field() -> None:
     [
         ("*/5 * * * *", "2026-10-25T10:07:00Z", "minute", "the minute is 7, not in */5"),
         ("*/5 * * * *", "2026-10-25T10:05:01Z", "second", "the second is 1, not in 0"),
-        ("* * * * *", "2026-10-25T10:05:00.5Z", "millisecond", "schedules name whole seconds"),
+        ("* * * * *", "2026-10-25T10:05:00.5Z", "millisecond", "schedules use whole seconds"),
         ("0 8 * * MON", "2026-10-27T08:00:00Z", "day", "the day is Tuesday 27, not in day of month *"),
         ("0 0 1 1 *", "2027-02-01T00:00:00Z", "month", "the month is 2, not in 1"),
         ("0 0 0 1 1 ? 2030", "2029-01-01T00:00:00Z", "year", "the year is 2029, not in 2030"),
@@ -319,9 +319,9 @@ def test_the_second_pass_of_an_autumn_night_is_not_due_to_a_fixed_time() -> None
 @pytest.mark.parametrize(
     ("cron", "gap", "why"),
     [
-        ("30 2 * * *", "skip", "and dstGap skip leaves out what is named there"),
+        ("30 2 * * *", "skip", "and dstGap skip leaves out times in the gap"),
         ("30 2 * * *", "shift", "so what is named there moved to 2027-03-28 03:00:00"),
-        ("*/30 2 * * *", "shift", "which a rhythm passes over"),
+        ("*/30 2 * * *", "shift", "which is skipped because the schedule repeats by an interval"),
     ],
 )
 def test_a_moment_that_the_clock_left_out_says_so(cron: str, gap: Any, why: str) -> None:
@@ -337,7 +337,7 @@ def test_times_of_a_day_that_the_calendar_left_out_fire_nothing() -> None:
     life = born(moment("2011-12-28T00:00:00Z"), timezone="Pacific/Apia", cron_expression="0 9 30 * *")
     item = asked(life, moment("2011-12-30T19:00:00Z"))
     assert item.reason == "dstGap"
-    assert "never showed 2011-12-30 09:00:00: a change of calendar, of which nothing fires." in item.text
+    assert "never showed 2011-12-30 09:00:00: a change of calendar, in which nothing fires." in item.text
 
 
 def test_a_moment_outside_the_bounds_of_a_job_says_so() -> None:
@@ -345,9 +345,9 @@ def test_a_moment_outside_the_bounds_of_a_job_says_so() -> None:
     life = born(start_at=start, end_at=end)
     early, after = asked(life, NEXT), asked(life, NEXT + 3 * HOUR)
     assert (early.fate, early.reason) == ("notDue", "startAt")
-    assert f"none came before, the nearest after is {start}" in early.text
+    assert f"there is none before, the next one is {start}" in early.text
     assert (after.fate, after.reason) == ("notDue", "endAt")
-    assert f"the nearest before is {end}, none comes after" in after.text
+    assert f"the previous one is {end}, there is none after" in after.text
 
 
 def test_a_job_on_demand_is_never_due() -> None:

@@ -185,7 +185,7 @@ def test_the_source_is_what_a_drill_restores_on_before_workers_have_told_of_plac
 def test_a_place_that_nobody_has_is_named_with_those_there_are() -> None:
     flaw = unknown_place({"place": "b 2"}, ["default", "books"])
     assert flaw.pointer == "/place"
-    assert flaw.message.startswith("names no place of a worker (there are books, default): ")
+    assert flaw.message.startswith("is not a place of any worker (known places: books, default): ")
     assert """`["b 2"]`""" in flaw.message
     assert unknown_place({"place": 7}, []).pointer == "/place"
 

@@ -131,7 +131,7 @@ async def test_what_blocks_the_loop_is_told_so_and_so_is_the_log(caplog: pytest.
     assert Path(__file__).name in where
     assert where.endswith(", in run")
     assert [itself for _, itself in beside.told] == [False]
-    said = [record for record in caplog.records if record.message == "executors' loop is blocked"]
+    said = [record for record in caplog.records if record.message == "event loop blocked"]
     assert [vars(record)["runs"] for record in said] == [["r-1"], ["r-1"]]
     watching.cancel()
     loops.close()

@@ -60,7 +60,7 @@ def read(body: str) -> Entry:
     entry = read_entry(0, "1-1", {b"b": body.encode(), b"t": b"1800000000000"})
     assert not isinstance(entry.event, UnknownEvent), (entry.event, body[:1000])
     text = entry.told.decode()
-    json.loads(text, parse_constant=_refused).__repr__().encode()  # strict, and without half a surrogate
+    json.loads(text, parse_constant=_refused).__repr__().encode()  # strict, and without half of a surrogate
     assert "\\u0000" not in text or "result" in text
     return entry
 

@@ -79,10 +79,8 @@ def test_the_run_that_did_it_is_told_and_no_other_and_it_is_put_back_at_its_end(
     assert beside.ends() == []
     assert Path.cwd() == Path("/")  # the run goes on, and has set it
     [told] = guilty.ends()
-    assert told.startswith(
-        f"this run has changed the working folder ({HOME} → /), for the whole process of its worker."
-    )
-    assert "It was put back" in told
+    assert told.startswith(f"this run changed the working folder ({HOME} → /), which affects the whole worker process.")
+    assert "It was restored" in told
     assert "subprocess=True" in told
     assert Path.cwd() == HOME
 
@@ -91,11 +89,11 @@ def test_what_nobody_saw_is_told_to_all_that_ran_meanwhile_and_put_back_after_th
     first, second = Run("first"), Run("second")
     first.does(posix.chdir, "/")
     [told] = second.ends()
-    assert told.startswith("this run, or one beside it (first), has changed the working folder")
-    assert "when the others that may have changed it have ended" in told
+    assert told.startswith("this run, or another one in the worker (first), changed the working folder")
+    assert "when the other runs that may have changed it have ended" in told
     [told] = first.ends()
-    assert told.startswith("this run, or one beside it (second), has changed the working folder")
-    assert "It was put back" in told
+    assert told.startswith("this run, or another one in the worker (second), changed the working folder")
+    assert "It was restored" in told
 
 
 def test_what_a_run_that_goes_on_has_set_stays() -> None:
@@ -171,7 +169,7 @@ def test_what_cannot_be_put_back_is_told_so(monkeypatch: pytest.MonkeyPatch) -> 
     before = os.umask(0o022)
     run.does(os.umask, 0o077)
     [told] = run.ends()
-    assert "could not be put back (PermissionError: not yours)" in told
+    assert "could not be restored (PermissionError: not yours)" in told
     os.umask(before)
 
 
@@ -220,8 +218,8 @@ def test_the_workers_own_records_reach_its_output_while_a_run_has_its_way_with_l
     log = logging.getLogger("waterclock_worker.execution.async_loops")
     log.info("before")
     guilty.does(logging.getLogger("waterclock_worker").setLevel, logging.CRITICAL)
-    log.warning("executors' loop is blocked")
-    assert "executors' loop is blocked" in output.texts
+    log.warning("event loop blocked")
+    assert "event loop blocked" in output.texts
     guilty.ends()
     log.warning("and again")
     assert "and again" in output.texts
@@ -294,6 +292,6 @@ def test_each_run_is_looked_at_where_few_end_and_one_look_serves_many_where_many
     assert Path.cwd() == Path("/")
     watch._ending = 0.0  # as a few seconds later
     [told] = changed_by("later")
-    assert told.startswith("this run, or one beside it (")
+    assert told.startswith("this run, or another one in the worker (")
     assert "run changed its worker's process" in output.texts
     assert Path.cwd() == HOME

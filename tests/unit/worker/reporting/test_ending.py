@@ -141,4 +141,4 @@ async def test_each_time_it_is_handed_back_for_longer(attempt: int, failures: in
     with pytest.raises(HandedBack) as back:
         await unknown("of others", grant).function(ctx, {})
     assert back.value.after == after
-    assert lines == [f"warning: this worker has no executor 'of others': handed back, to be ready in {after} s"]
+    assert lines == [f"warning: this worker has no executor 'of others': handed back, ready again in {after} s"]

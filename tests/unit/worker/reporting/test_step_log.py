@@ -116,7 +116,7 @@ def test_of_lines_that_come_faster_than_they_are_stored_the_first_and_the_last_a
     first = next(number for number, place in enumerate(kept) if number != place)
     assert kept == [*range(first), *range(first + gap, 400)]
     assert first * 10_000 <= PENDING_MOST
-    assert lines[first] == f"gap: {gap} lines are missing here: they came faster than they could be stored"
+    assert lines[first] == f"gap: {gap} lines are missing here: they were written faster than they could be stored"
     taken.log.logged(None, "info", "and on")
     assert taken.lines() == ["and on"]
 

@@ -21,13 +21,10 @@ from waterclock_api.settings import ApiSettings
 
 SETTING = "WATERCLOCK_KEYLESS=loopback"
 MEANS = (
-    "every program on this machine may do everything, and so may whoever comes through a proxy, tunnel or published "
-    "port on it"
+    "every program on this machine has full access, and so has anyone who connects through a proxy, tunnel "
+    "or published port on it"
 )
-_MAKE = (
-    "make a key by `waterclock key create --name admin --scope admin`, or name an issuer of tokens in "
-    "WATERCLOCK_JWT_ISSUER"
-)
+_MAKE = "create a key with `waterclock key create --name admin --scope admin`, or set WATERCLOCK_JWT_ISSUER"
 _RESOLVE = 3.0  # s, for a name
 _FAMILIES = (
     b"x-forwarded",
@@ -76,18 +73,21 @@ def is_keyless(own: ApiSettings) -> bool:
 def why_not(own: ApiSettings) -> str | None:
     """Why an API of these settings does not start while nobody could show credentials; None: it does."""
     if not is_loopback(own.host):
-        return f"WATERCLOCK_HOST is {own.host}, and no credentials are configured: {_MAKE}, or serve a loopback address"
+        return (
+            f"WATERCLOCK_HOST is {own.host}, and authentication is not configured: {_MAKE}, or listen on a loopback "
+            "address"
+        )
     for name, given in (
         ("WATERCLOCK_TRUSTED_PROXIES", own.trusted_proxies),
         ("WATERCLOCK_PATH_PREFIX", (own.path_prefix or "").rstrip("/")),
     ):
         if given:
             return (
-                f"{name} is set, and no credentials are configured: whoever comes through the gateway could do "
-                f"everything, as a caller on this machine; {_MAKE}"
+                f"{name} is set, and authentication is not configured: anyone who connects through the gateway would "
+                f"have full access, as a caller on this machine; {_MAKE}"
             )
     if own.keyless != "loopback":
-        return f"no credentials are configured: {_MAKE}; with {SETTING} nobody is asked, and {MEANS}"
+        return f"authentication is not configured: {_MAKE}; with {SETTING} the API starts without it, and {MEANS}"
     return None
 
 
@@ -107,7 +107,8 @@ async def check_names(names: Sequence[str]) -> None:
         if not addresses or not all(ipaddress.ip_address(one).is_loopback for one in addresses):
             means = ", ".join(dict.fromkeys(addresses)) or "nothing"
             raise SettingsError(
-                f"WATERCLOCK_ALLOWED_HOSTS: {name} means {means} here, not this machine alone, and no credentials are "
+                f"WATERCLOCK_ALLOWED_HOSTS: {name} means {means} here, not only this machine, and authentication is "
+                "not "
                 f"configured: {_MAKE}"
             )
 
@@ -119,9 +120,9 @@ def check_direct(scope: Any) -> None:
     """
     for name, _ in scope["headers"]:
         if _is_proxys(name):
-            raise _proxied(f"The request has {name.decode('latin-1')[:100]}, as proxies add it")
+            raise _proxied(f"The request has {name.decode('latin-1')[:100]}, which proxies add")
     if scope["http_version"] in ("1.0", "1"):  # ASGI's and granian's
-        raise _proxied("The request is of HTTP/1.0, as proxies make it")
+        raise _proxied("The request uses HTTP/1.0, as proxies do")
 
 
 @lru_cache(maxsize=256)
@@ -131,4 +132,4 @@ def _is_proxys(name: bytes) -> bool:
 
 
 def _proxied(why: str) -> Proxied:
-    return Proxied(f"{why}, and nobody is asked for credentials here: that is for this machine alone. Make a key.")
+    return Proxied(f"{why}, and authentication is off, which is only for programs on this machine. Create an API key.")

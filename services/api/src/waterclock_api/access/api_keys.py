@@ -72,10 +72,10 @@ class ApiKeyCache:
         key = self._keys.get(secret.key_id)
         fits = hmac.compare_digest(_NO_HASH if key is None else key.secret_sha256, secret.sha256)
         if key is None or not fits:
-            raise Unauthenticated("The key is not known.")
+            raise Unauthenticated("Unknown API key.")
         now = self._now()
         if not key.is_live(now):
-            raise Unauthenticated("The key was revoked." if key.revoked_at else "The key has expired.")
+            raise Unauthenticated("The API key was revoked." if key.revoked_at else "The API key has expired.")
         self._used[key.key_id] = now
         return self._principals[key.key_id]
 
@@ -85,7 +85,7 @@ class ApiKeyCache:
             CredentialsUnknown: the keys have not been read for too long.
         """
         if not self.known:
-            raise CredentialsUnknown("Keys cannot be checked: Postgres does not answer.")
+            raise CredentialsUnknown("API keys cannot be checked: Postgres does not answer.")
 
     def ended(self, secret: Secret, scope: Scope) -> EndOfGrant | None:
         """Why a secret that was good for a scope is so no more; None while it is."""
@@ -166,7 +166,7 @@ class ApiKeyCache:
         if not self._away:
             reason = " ".join(str(error).split())
             good_for = 0.0 if self._read_at is None else BOUND
-            _log.warning("keys not read", extra={"reason": reason, "good_for_s": good_for})
+            _log.warning("API keys not loaded", extra={"reason": reason, "good_for_s": good_for})
         self._away = True
 
     def _now(self) -> datetime:

@@ -80,7 +80,7 @@ class BeyondRun(Refusal):
         named = ", ".join(_short(flaw.pointer) for flaw in flaws[:_NAMED])
         more = f" and {len(flaws) - _NAMED} more" if len(flaws) > _NAMED else ""
         super().__init__(
-            f"{actor} may run what the job says, not {named}{more} beyond it: this takes the scope {self.scope}."
+            f"Forbidden: {actor} may run the job as it is stored; {named}{more} takes the scope '{self.scope}', too."
         )
         self.flaws = tuple(flaws)
 

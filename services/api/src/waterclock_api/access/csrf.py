@@ -65,15 +65,16 @@ class CsrfProtection:
         hosts = told.get(b"host", ["none"])
         if len(hosts) > 1 or not self._is_ours(hosts[0]):
             raise Misdirected(
-                f"Host: {_shown(hosts)} is no name of this machine alone, and nobody is asked for credentials here. "
-                "Ask at localhost or 127.0.0.1, make a key, or, if the name means this machine by its hosts file, list "
-                "it in WATERCLOCK_ALLOWED_HOSTS."
+                f"Host: {_shown(hosts)} may not be this machine, and authentication is off. Use localhost or "
+                "127.0.0.1, "
+                "create an API key, or, if the hosts file maps the name to this machine, add it to "
+                "WATERCLOCK_ALLOWED_HOSTS."
             )
         if len(told) > 1 and not self._is_let_in(scope["method"], told, hosts[0]):
             sites = [f"{header}: {_shown(told[name])}" for name, header in _OF_SITES.items() if name in told]
             raise CrossSite(
-                f"{'; '.join(sites)}: a page of another site asks, and nobody is asked for credentials here. List its "
-                "origin in WATERCLOCK_CORS_ORIGINS, or make a key."
+                f"{'; '.join(sites)}: a page of another site sent the request, and authentication is off. Add its "
+                "origin to WATERCLOCK_CORS_ORIGINS, or create an API key."
             )
 
     def _is_let_in(self, method: str, told: dict[bytes, list[str]], host: str) -> bool:
@@ -93,7 +94,7 @@ def allowed_hosts(texts: Sequence[str]) -> tuple[str, ...]:
     for text in texts:
         if _NAME.fullmatch(text.lower()) is None:
             raise SettingsError(
-                f"WATERCLOCK_ALLOWED_HOSTS: {text!r} is no name such as scheduler.example, without a port"
+                f"WATERCLOCK_ALLOWED_HOSTS: {text!r} is not a host name such as scheduler.example, without a port"
             )
     return tuple(text.lower() for text in texts)
 
@@ -107,12 +108,12 @@ def cors_origins(texts: Sequence[str]) -> tuple[str, ...]:
         found = _ORIGIN.fullmatch(text.lower())
         if found is None:
             raise SettingsError(
-                f"WATERCLOCK_CORS_ORIGINS: {text!r} is no origin such as https://ops.example: scheme, name, and a port "
-                "if it has one; no path, and no *"
+                f"WATERCLOCK_CORS_ORIGINS: {text!r} is not an origin such as https://ops.example: scheme, host and an "
+                "optional port, without a path or *"
             )
         if found["port"] == _DEFAULT_PORTS[found["scheme"]]:
             raise SettingsError(
-                f"WATERCLOCK_CORS_ORIGINS: {text!r}: browsers leave out the port {found['port']}; so must you"
+                f"WATERCLOCK_CORS_ORIGINS: {text!r}: browsers leave out the port {found['port']}; leave it out"
             )
     return tuple(text.lower() for text in texts)
 

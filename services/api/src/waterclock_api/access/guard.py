@@ -135,7 +135,7 @@ class Access:
         """
         pace = self._strange_pace
         if pace is not None and self.asked_for and (after := self._strangers.take(whose(where), pace)):
-            raise _too_many(f"{where}, without good credentials,", pace, after)
+            raise _too_many(f"{where}, without valid credentials,", pace, after)
 
     def grant(self, asked: AsgiScope) -> GrantEnded:
         """What tells later whether a caller that `admit` has let in would be let in to the same still."""
@@ -163,19 +163,19 @@ class Access:
             )
         scheme, _, text = given[0].decode("latin-1").partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
-            raise self._refused("There must be one Authorization, of the kind Bearer.")
+            raise self._refused("Send one Authorization header, with the scheme Bearer.")
         text = text.strip()
         secret = read_secret(text)
         if secret is not None:
             return self.keyring.principal(secret)
         if text.startswith(PREFIX) or self._tokens is None:
-            raise self._refused("The key is not known.")
+            raise self._refused("Unknown API key.")
         known = await self._tokens.known(text)
         if known is not None:
             return known
         pace = self._strange_pace
         if pace is not None and (after := self._strangers.wait(whose(where), pace)):
-            raise _too_many(f"{where}, without good credentials,", pace, after)  # to check a signature takes its time
+            raise _too_many(f"{where}, without valid credentials,", pace, after)  # to check a signature takes its time
         return await self._tokens.principal(text)
 
     def _refused(self, message: str, *, given: bool = True) -> Unauthenticated:
@@ -202,8 +202,8 @@ def _unknown() -> EndOfGrant:
 
 
 def _too_many(who: str, pace: Pace, after: float) -> TooManyRequests:
-    often = f"{1 / pace.gap:g} requests a second, {pace.burst:g} at once"
-    return TooManyRequests(f"{who} asks too often: {often}. Ask again in {after:.2g} s.", pace, after)
+    often = f"{1 / pace.gap:g} requests per second, {pace.burst:g} at once"
+    return TooManyRequests(f"Rate limit exceeded: {who} may send {often}. Try again in {after:.2g} s.", pace, after)
 
 
 async def admit(connection: AnyConnection) -> None:

@@ -54,7 +54,7 @@ class KeySet:
                     await self._look()
             known = self.shown(kid, algorithm)
         if self.too_old:
-            raise CredentialsUnknown("Tokens cannot be checked: the issuer's keys are out of reach.")
+            raise CredentialsUnknown("Tokens cannot be checked: the issuer's key set (JWKS) cannot be read.")
         return known
 
     @property
@@ -101,7 +101,7 @@ class KeySet:
             document = msgspec.json.decode(await self._source.read(), type=_Document)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, msgspec.MsgspecError, TimeoutError) as error:
             reason = type(error).__name__ if isinstance(error, httpx.InvalidURL) else f"{type(error).__name__}: {error}"
-            _log.warning("key set not read", extra={"source": self._source.name, "reason": reason})
+            _log.warning("JWKS not loaded", extra={"source": self._source.name, "reason": reason})
             return
         self._keys = tuple(key for key in document.keys if key.get("kty") != "oct" and key.get("use", "sig") == "sig")
         same = {name: one for name, one in self._built.items() if one.document in self._fitting(*name)}

@@ -34,10 +34,10 @@ _TIMES = ("exp", "nbf", "iat")
 _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.ExpiredSignatureError, "The token has expired."),
     (jwt.ImmatureSignatureError, "The token is not valid yet."),
-    (jwt.InvalidAudienceError, "The token is for another audience."),
-    (jwt.InvalidIssuerError, "The token is of another issuer."),
-    (jwt.MissingRequiredClaimError, "The token lacks a claim: exp, iss, aud and sub are needed."),
-    (jwt.InvalidSignatureError, "The token's signature is wrong."),
+    (jwt.InvalidAudienceError, "The token has another audience."),
+    (jwt.InvalidIssuerError, "The token has another issuer."),
+    (jwt.MissingRequiredClaimError, "The token lacks a claim: exp, iss, aud and sub are required."),
+    (jwt.InvalidSignatureError, "The token's signature is invalid."),
 )
 
 
@@ -104,10 +104,10 @@ class Tokens:
         header = _header(text)
         algorithm = header.get("alg")
         if algorithm not in own.jwt_algorithms:
-            raise Unauthenticated(f"The token's algorithm is none of {', '.join(own.jwt_algorithms)}.")
+            raise Unauthenticated(f"The token's algorithm is not one of {', '.join(own.jwt_algorithms)}.")
         key = await self._keys.key(header.get("kid"), algorithm)
         if key is None:
-            raise Unauthenticated("The token is signed with a key that its issuer does not show.")
+            raise Unauthenticated("The token is signed with a key that is not in its issuer's key set (JWKS).")
         try:
             claims = jwt.decode(
                 text,
@@ -126,7 +126,7 @@ class Tokens:
         _check_texts(claims, "jti", own.jwt_scope_claim)
         subject = claims["sub"]
         if not isinstance(subject, str) or not _is_name(subject):
-            raise Unauthenticated("The token's subject is no name of 1 to 200 visible characters without spaces.")
+            raise Unauthenticated("The token's subject (sub) must be 1 to 200 visible characters without spaces.")
         scopes = _scopes(claims.get(own.jwt_scope_claim))
         principal = Principal(name=f"jwt:{subject}", id=f"jwt:{own.jwt_issuer} {subject}", scopes=scopes)
         until = float(claims["exp"]) + own.jwt_leeway
@@ -148,7 +148,7 @@ def _header(text: str) -> dict[str, Any]:
     try:
         return jwt.get_unverified_header(text)
     except jwt.PyJWTError as error:
-        raise Unauthenticated("What was given is neither a key of ours nor a token.") from error
+        raise Unauthenticated("The credential is neither an API key nor a token (JWT).") from error
 
 
 def _reason(error: jwt.PyJWTError) -> str:
@@ -162,7 +162,7 @@ def _check_times(claims: Mapping[str, Any]) -> None:
         if value is None and name != "exp":
             continue
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= LATEST:
-            raise Unauthenticated(f"The token's {name} is no time between 1970 and 9999, in seconds.")
+            raise Unauthenticated(f"The token's {name} must be a time from 1970 to 9999, in seconds.")
 
 
 def _check_texts(claims: Mapping[str, Any], *names: str) -> None:
@@ -170,7 +170,7 @@ def _check_texts(claims: Mapping[str, Any], *names: str) -> None:
     try:
         json.dumps(claims, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise Unauthenticated("The token's claims are no text: there is half a surrogate in them.") from error
+        raise Unauthenticated("The token's claims hold half of a surrogate pair.") from error
     for name in names:
         value: object = claims.get(name)
         texts = cast("list[object]", value) if isinstance(value, list) else [value]

@@ -68,9 +68,9 @@ class Discovered(msgspec.Struct, frozen=True):
         async with asyncio.timeout(TIMEOUT):
             told = msgspec.json.decode(await _fetched(self.name), type=_Configuration)
             if told.issuer != self.issuer:
-                raise msgspec.ValidationError(f"it is of the issuer {told.issuer!r}, not {self.issuer!r}")
+                raise msgspec.ValidationError(f"it names the issuer {told.issuer!r}, not {self.issuer!r}")
             if self.issuer.startswith("https://") and not told.jwks_uri.startswith("https://"):
-                raise msgspec.ValidationError(f"its keys are not behind https:// ({told.jwks_uri!r})")
+                raise msgspec.ValidationError(f"its jwks_uri does not begin with https:// ({told.jwks_uri!r})")
             return await _fetched(told.jwks_uri)
 
 

@@ -68,7 +68,7 @@ def tokens_of(settings: TokenSettings, clock: Clock) -> Tokens | None:
         raise SettingsError(f"WATERCLOCK_JWT_{lacking} is not set: tokens need issuer and audience")
     wrong = [one for one in settings.jwt_algorithms if one not in ASYMMETRIC]
     if wrong or not settings.jwt_algorithms:
-        raise SettingsError(f"WATERCLOCK_JWT_ALGORITHMS: {', '.join(wrong) or 'none'}; take {', '.join(ASYMMETRIC)}")
+        raise SettingsError(f"WATERCLOCK_JWT_ALGORITHMS: {', '.join(wrong) or 'none'}; use {', '.join(ASYMMETRIC)}")
     # Imported where an issuer is trusted: the libraries take a quarter of the start.
     from waterclock_api.access.jwks import KeySet  # noqa: PLC0415
     from waterclock_api.access.jwt import Tokens  # noqa: PLC0415
@@ -77,6 +77,6 @@ def tokens_of(settings: TokenSettings, clock: Clock) -> Tokens | None:
     try:
         source = key_source(settings.jwt_jwks or None, issuer)
     except ValueError as error:
-        said = f"WATERCLOCK_JWT_JWKS is not set, and WATERCLOCK_JWT_ISSUER, which would tell it, {error}"
+        said = f"WATERCLOCK_JWT_JWKS is not set, and WATERCLOCK_JWT_ISSUER, which would be asked for it, {error}"
         raise SettingsError(said) from None
     return Tokens(settings, KeySet(source, clock), clock)

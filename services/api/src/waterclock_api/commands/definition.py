@@ -78,5 +78,5 @@ async def definition_in(
 
 
 def _resolved(zone: str) -> Note:
-    said = f"none was given: it is {zone}, by WATERCLOCK_TIMEZONE of the API, and stays so whatever becomes of that"
+    said = f"not given: the job keeps {zone}, which is WATERCLOCK_TIMEZONE of the API now"
     return Note(pointer="/timezone", message=said)

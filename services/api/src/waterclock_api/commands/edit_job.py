@@ -68,7 +68,7 @@ async def create(context: CommandContext, caller: Caller, job_id: JobId, definit
             return change
         if change.version:
             raise KeyReused  # the key is older than a day, and its job lives
-    raise TryLater("The partition's clock does not stand still.")
+    raise TryLater("The partition's clock keeps changing.")
 
 
 async def load(context: CommandContext, job_id: str) -> StoredJob:
@@ -105,7 +105,7 @@ async def edit(context: CommandContext, caller: Caller, job_id: str, command: Jo
                 after = None if change.job is None else change.job.definition
                 await free_name(context.log, stored.definition, after, stored.job_id)
             return change
-    raise TryLater("Others are changing this job too; nothing was stored.")
+    raise TryLater("The job was changed by others at the same time; nothing was stored.")
 
 
 async def _append(
@@ -195,7 +195,7 @@ def _owed(caller: Caller, stored: StoredJob, reason: EditReason, now: int) -> tu
         if unit.items:
             units.append(unit)
         if len(units) > UNITS_MOST:
-            raise TryLater("The job has a long backlog to settle first; the scheduler is at it.", after_s=5)
+            raise TryLater("The scheduler is still deciding a long backlog of this job.", after_s=5)
         mark = settlement.through
     return tuple(units)
 

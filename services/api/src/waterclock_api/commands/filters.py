@@ -45,7 +45,7 @@ def selection(
     try:
         read_runs_cursor(write.cursor)
     except BadRequest:
-        flaws.append(Flaw("/cursor", "is no cursor of this list: take `nextCursor` of its page before"))
+        flaws.append(Flaw("/cursor", "is not a cursor of this list: use `nextCursor` of the previous page"))
     query = RunsQuery(
         job_id=_several(write.job_id),
         queue=_several(write.queue),
@@ -61,9 +61,9 @@ def selection(
     given = [name for name in FILTERS if body.get(name) is not None]
     flaws.extend(_empty(body, (name for name in given if name not in {"from", "to"}), flaws))
     if given and write.all_:
-        flaws.append(Flaw("/all", f"stands beside {', '.join(given)}: either all, or what fits a filter"))
+        flaws.append(Flaw("/all", f"cannot be combined with {', '.join(given)}: give `all` or a filter"))
     elif not given and not write.all_ and not any(_member(flaw) in {*FILTERS, "all"} for flaw in flaws):
-        said = f'nothing says which runs: give a filter ({", ".join(FILTERS)}), or "all": true for all of them'
+        said = f'no runs are selected: give a filter ({", ".join(FILTERS)}), or "all": true for all of them'
         flaws.append(Flaw("/all", said))
     return query
 
@@ -75,11 +75,11 @@ def _empty(body: Mapping[str, Any], given: Iterable[str], flaws: Sequence[Flaw])
         value = body[name]
         values = cast("list[object]", value) if isinstance(value, list) else [value]
         if not values and f"/{name}" not in refused:
-            yield Flaw(f"/{name}", "is an empty list: say what it selects, or leave the filter out")
+            yield Flaw(f"/{name}", "is an empty list: add a value, or leave the filter out")
         for place, one in enumerate(values):
             pointer = f"/{name}/{place}" if values is value else f"/{name}"
             if isinstance(one, str) and not one.strip() and pointer not in refused:
-                yield Flaw(pointer, "is an empty text: say what it selects, or leave the filter out")
+                yield Flaw(pointer, "is empty: add a value, or leave the filter out")
 
 
 async def first_heard_of(context: CommandContext, caller: Caller, *, relieving: bool = False) -> Noted | None:
@@ -108,7 +108,7 @@ async def all_caught_up(context: CommandContext) -> None:
             continue
         async with context.reading_after(end, PATIENCE) as connection:
             if connection is None:
-                raise TryLater("The read models are behind the log: which runs fit cannot be told yet.")
+                raise TryLater("The read models are behind the event log: the matching runs are not known yet.")
 
 
 def command_for(caller: Caller, run_id: str) -> Command:

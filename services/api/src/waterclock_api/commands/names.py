@@ -52,7 +52,7 @@ class OddNames:
             try:
                 self._found = await odd_names(log)
             except (NotPermitted, AccessLost) as error:
-                _log.warning("cannot look for names that look the same", extra={"reason": str(error)})
+                _log.warning("look-alike names not checked", extra={"reason": str(error)})
             self._looked_at = now
         return self._found.get(shared, ())
 
@@ -94,7 +94,7 @@ async def _take(log: Log, spelt: _Spelt, definition: Definition, job_id: JobId, 
         await _refuse_if_borne(log, taken.job_id, definition)
         if isinstance(await replace_name(log, *spelt, job_id, command.id, seen=taken), Reserved):
             return
-    raise TryLater("The name is being taken and given back by others.")
+    raise TryLater("Other requests are taking and releasing the name.")
 
 
 async def _refuse_if_borne(log: Log, job_id: JobId, definition: Definition) -> None:

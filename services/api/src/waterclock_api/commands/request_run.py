@@ -48,7 +48,7 @@ async def request_alone(context: CommandContext, command: Command, wanted: Reque
         case Reused():
             raise KeyReused
         case Blocked() | NoJob() | StaleJob():
-            raise AssertionError("a run without a job depends on none")
+            raise AssertionError("a run without a job has no overlap policy")
 
 
 async def request_of_job(
@@ -87,7 +87,7 @@ async def request_of_job(
                 context.memory.forget(job_id)
             case Reused():
                 raise KeyReused
-    raise TryLater("The job is being changed all the time.")
+    raise TryLater("The job keeps changing.")
 
 
 async def ready_at_of(context: CommandContext, some_id: str, write: TriggerWrite | RunWrite, flaws: list[Flaw]) -> int:
@@ -113,7 +113,7 @@ async def store_now(context: CommandContext, some_id: str) -> int:
 
 def _ready_at(write: TriggerWrite | RunWrite, now: int, flaws: list[Flaw]) -> int:
     if write.delay is not None and write.run_at is not None:
-        flaws.append(Flaw("/runAt", "cannot be given beside delay"))
+        flaws.append(Flaw("/runAt", "cannot be combined with delay"))
     if write.delay is not None:
         after = duration("delay", write.delay, flaws)
         return now + round(after * 1000) if after else 0
@@ -131,7 +131,7 @@ async def executor_notes(context: CommandContext, run_id: str, executor: str, qu
     """That runs wait where no live worker can take them; the id is one of a run, or of its job."""
     if not await context.live.lacked(context.log.partition_of(run_id), executor, queue):
         return ()
-    said = f"no worker that is alive and serves queue {queue} has {executor}: its runs wait for one"
+    said = f"no live worker of queue {queue} has the executor {executor}: its runs wait for one"
     return (Note(pointer=None, message=said),)
 
 

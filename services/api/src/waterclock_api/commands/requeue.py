@@ -95,7 +95,7 @@ async def requeue(
     for one in found:
         event = one.entry.event
         if not isinstance(event, RunRequested):
-            told.append(_told(context, one, None, "refused", "Its request cannot be read."))
+            told.append(_told(context, one, None, "refused", "Its stored request cannot be read."))
             continue
         fate, detail = await _fate(context, event, known[event.run_id], executed=executed)
         if fate == "wouldRequeue" and not dry_run:

@@ -37,7 +37,9 @@ async def hold(context: CommandContext, caller: Caller, asked: Asked, stored: As
     known = await context.registry.known(asked.target)
     spec = None if known is None else known.get(asked.target)
     if known is None and held_by(asked.target, None) == "unknown":
-        raise TryLater("It cannot be told now what the executor asks of who may only run.")
+        raise TryLater(
+            "The executor's announcement, which limits callers with only the scope 'run', cannot be read now."
+        )
     places = authorities(context.registry.announced, Target(name=asked.target, spec=spec, queue=asked.queue))
     _refuse(caller, beyond_run(asked, stored, spec=spec, places=places))
 
@@ -52,7 +54,7 @@ async def hold_without_job(context: CommandContext, caller: Caller, asked: Asked
         return
     known = await context.registry.known(asked.target)
     if is_held(asked, None if known is None else known.get(asked.target)):
-        _refuse(caller, (Flaw("/params", f"are measured by the job {job_id}, which was deleted"),))
+        _refuse(caller, (Flaw("/params", f"are compared with the job {job_id}, which was deleted"),))
 
 
 def _refuse(caller: Caller, beyond: tuple[Flaw, ...]) -> None:

@@ -52,13 +52,13 @@ class Strangers(Exception):
 
     def __init__(self, partition: int, archived: Position | None, *, ours: bool) -> None:
         why = (
-            "the database or the log was put back to a state that the other does not go on from"
+            "the database or the event log was restored to a state that the other does not continue"
             if ours
-            else "the log or the database is another installation's"
+            else "the event log or the database belongs to another installation"
         )
         super().__init__(
-            f"Partition {partition} has a stream that has nothing in common with its archive, which ends at {archived}:"
-            f" {why}. Nothing is written to either."
+            f"The stream and the archive of partition {partition} have nothing in common (the archive ends at "
+            f"{archived}): {why}. Nothing is written to either."
         )
         self.ours = ours
 

@@ -72,6 +72,6 @@ class Reservations:
         since = now - self._renewed_at.get(partition, now - RENEWED)
         if since < RENEWED:
             raise NotOpened(
-                f"A repair of partition {partition} has come to nothing: the next begins in {RENEWED - since:.0f} s."
+                f"A repair of partition {partition} failed: the next one begins in {RENEWED - since:.0f} s."
             )
         self._renewed_at[partition] = now

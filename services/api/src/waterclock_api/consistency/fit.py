@@ -15,16 +15,17 @@ from waterclock.store.connection.pool import Connection
 from waterclock_api.consistency.compare import Ends, Strangers, compare, fork_of
 
 _ANOTHER_STATE = (
-    "put back the state that fits; or let go what the stream has, which is kept as dropped:"
-    " `waterclock reconcile --accept-loss --apply`"
+    "restore the matching state; or drop what only the stream has (`waterclock dropped list` keeps it): "
+    "`waterclock reconcile --accept-loss --apply`"
 )
-_STRANGERS = "see which of WATERCLOCK_REDIS_URL and WATERCLOCK_POSTGRES_URL leads to another installation"
+_STRANGERS = "check whether WATERCLOCK_REDIS_URL or WATERCLOCK_POSTGRES_URL points to another installation"
 _AHEAD = (
-    "a projector that opens the partition puts back what the archive has; where it is open already, see that the log is"
-    " the right server, and let `waterclock reconcile` say what is lost and, with --apply, mend it"
+    "a projector that opens the partition restores the archived events; if it is open already, check that "
+    "Redis is the right server, then run `waterclock reconcile` to see what is lost, and with --apply to "
+    "repair it"
 )
 _BEHIND = (
-    "restore a later backup of Postgres; or record the loss, for good: `waterclock reconcile --accept-loss --apply`"
+    "restore a later backup of Postgres; or record the loss permanently: `waterclock reconcile --accept-loss --apply`"
 )
 
 
@@ -78,8 +79,8 @@ async def _misfit(log: Log, connection: Connection, partition: int, *, exact: bo
         gap = await gap_after(log, partition, archived)
         count = gap.lost if gap.lost is not None else "an unknown number of"
         said = (
-            f"partition {partition}: the log is ahead. The archive ends at {archived}, and the stream has nothing up to"
-            f" {gap.last}: {count} entries are in neither"
+            f"partition {partition}: the event log is ahead. The archive ends at {archived}, and the stream lacks "
+            f"everything up to {gap.last}: {count} entries are in neither"
         )
         return Misfit(said, _BEHIND)
     except Strangers as error:
@@ -92,11 +93,11 @@ async def _ahead(log: Log, connection: Connection, partition: int, ends: Ends, *
         Strangers: they have nothing in common.
     """
     if ends.begins:
-        return "nothing of it has been put back since the number of partitions was changed"
+        return "nothing of it has been restored since the number of partitions changed"
     if ends.end is None:
         said = f"the archive is ahead. It ends at {ends.archived}, and the stream is empty"
     else:
-        said = f"the archive is ahead. It ends at {ends.archived}, which the stream, that ends at {ends.end}, lacks"
+        said = f"the archive is ahead. It ends at {ends.archived}, and the stream ends at {ends.end}"
     if not exact:
         return said
     fork = await fork_of(log, connection, partition, ends)

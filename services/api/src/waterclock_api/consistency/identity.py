@@ -19,7 +19,7 @@ from waterclock.store.connection.pool import Connection
 from waterclock.store.installation import Installation, found, installation
 from waterclock_api.consistency.compare import Strangers, compare, fork_of
 
-_MOVE = "`waterclock restore` moves an installation to another log."
+_MOVE = "`waterclock restore` moves an installation to another event log."
 
 
 class OtherInstallation(LogUnfit):
@@ -36,19 +36,19 @@ async def check_installation(log: Log, connection: Connection) -> Installation |
     if ours is None:
         if log.identity:
             raise OtherInstallation(
-                f"The log {log.keys.prefix} is of the installation {log.identity}, and the database does not say whose"
-                " it is: if they belong together, run `waterclock migrate`."
+                f"The event log {log.keys.prefix} belongs to installation {log.identity}, and the database does not "
+                "name its installation: if they belong together, run `waterclock migrate`."
             )
         return None
     if ours.prefix != log.keys.prefix:
         raise OtherInstallation(
-            f"The database is that of the log {ours.prefix}, and WATERCLOCK_KEY_PREFIX is {log.keys.prefix}: correct"
-            f" that or WATERCLOCK_POSTGRES_URL. {_MOVE}"
+            f"The database belongs to the event log {ours.prefix}, and WATERCLOCK_KEY_PREFIX is {log.keys.prefix}: "
+            f"correct it or WATERCLOCK_POSTGRES_URL. {_MOVE}"
         )
     if log.identity and log.identity != ours.identity:
         raise OtherInstallation(
-            f"The log {log.keys.prefix} is of the installation {log.identity}, and the database is of {ours.identity}:"
-            f" correct WATERCLOCK_REDIS_URL or WATERCLOCK_POSTGRES_URL. {_MOVE}"
+            f"The event log {log.keys.prefix} belongs to installation {log.identity}, and the database to "
+            f"{ours.identity}: correct WATERCLOCK_REDIS_URL or WATERCLOCK_POSTGRES_URL. {_MOVE}"
         )
     return ours
 
@@ -108,6 +108,7 @@ async def _check_acquainted(log: Log, connection: Connection) -> None:
         except BrokenChain as error:
             if not error.after:  # the archive is empty, and the log has been archived by another
                 raise OtherInstallation(
-                    f"The log {log.keys.prefix} does not begin with its first event, and the database has none of it:"
-                    f" it is another installation's, or was put back to before all of this one. {_MOVE}"
+                    f"The event log {log.keys.prefix} does not begin with its first event, and the database "
+                    "has none of it: it belongs to another installation, or was restored to a state before this one. "
+                    f"{_MOVE}"
                 ) from error

@@ -40,7 +40,9 @@ async def lags_of_all(log: Log, connection: Connection) -> Lags:
 
 def told(found: Lags) -> str:
     """What is behind most, or ahead of the log, in words; "ok" where nothing is."""
-    ahead = [f"partition {partition}: the archive is ahead of the log" for partition, one in found.items() if one.ahead]
+    ahead = [
+        f"partition {partition}: the archive is ahead of the event log" for partition, one in found.items() if one.ahead
+    ]
     if ahead:
         return "; ".join(ahead)
     behind = {partition: one for partition, one in found.items() if one.events}

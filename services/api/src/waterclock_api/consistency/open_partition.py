@@ -46,9 +46,9 @@ class ArchiveAhead(Exception):
 
     def __init__(self, partition: int, archived: Position | None, end: Position | None) -> None:
         super().__init__(
-            f"Partition {partition} is archived up to {archived}, but its stream, which is open and ends at"
-            f" {end or 'nothing'}, does not hold that event. Nothing is projected from it. An open one is not repaired:"
-            " restart the log's server, and the two are compared before anything more is written."
+            f"Partition {partition} is archived up to {archived}, but its open stream ends at {end or 'nothing'} "
+            "and lacks that event. Projection is stopped. An open partition is not repaired: restart Redis, and "
+            "the two are compared before anything more is written."
         )
         self.partition = partition
         self.archived = archived
@@ -60,9 +60,9 @@ class OtherPartitions(Exception):
 
     def __init__(self, log: Partitioning, store: Partitioning) -> None:
         super().__init__(
-            f"The log has {log.partitions} partitions since epoch {log.since}, the archive {store.partitions} since"
-            f" epoch {store.since}. Nothing is written. After `waterclock restore` start this process again; if the"
-            " log or the database was put back to before a restore, restore the log again."
+            f"The event log has {log.partitions} partitions since epoch {log.since}, the archive {store.partitions} "
+            f"since epoch {store.since}. Nothing is written. After `waterclock restore`, restart this process; if "
+            "the event log or the database was rolled back to before a restore, run it again."
         )
 
 
@@ -100,7 +100,7 @@ async def ensure_open(
         ends = await one.step()
         if ends is not None:
             return ends.archived
-    raise NotOpened(f"Partition {partition} is being opened by others.")
+    raise NotOpened(f"Another process is opening partition {partition}.")
 
 
 class _Opening:
@@ -134,7 +134,7 @@ class _Opening:
         gate = await gate_of(log, partition)
         if not gate.prepared:
             await prepare_again(log, partition)
-            _log.warning("log put back where there was none", extra={"partition": partition})
+            _log.warning("empty redis prepared", extra={"partition": partition})
             return None
         known = await epochs.opened(self._connection)
         for place, epoch in known.items():
@@ -151,7 +151,7 @@ class _Opening:
             await epochs.note_opened(self._connection, partition, gate.epoch)
         taken = await return_attempts(log, partition)
         if taken:
-            _log.warning("attempts lost with the log", extra={"partition": partition, "runs": taken})
+            _log.warning("attempts lost with redis", extra={"partition": partition, "runs": taken})
         await self._open_names(known.get(NAMES, 0))
         return ends
 
@@ -207,4 +207,4 @@ class _Opening:
                     await open_names_with_the_last(log, epochs.OfNames(self._connection))
                     return
         except (LogUnavailable, NotOpened) as error:
-            _log.warning("names not opened", extra={"reason": str(error)})
+            _log.warning("job names not opened", extra={"reason": str(error)})

@@ -21,6 +21,6 @@ def put_back(partition: int, *, of: int | None = None) -> Generator[Callable[[in
 
         def told(put: int) -> None:
             rate = put / max(0.001, time.monotonic() - began)
-            tell(f"partition {partition}: {put} jobs and runs put back, {rate:.0f} a second", of and partition, of)
+            tell(f"partition {partition}: {put} jobs and runs restored, {rate:.0f} a second", of and partition, of)
 
         yield told

@@ -42,7 +42,7 @@ async def repair(
     work = await Repair.begin(log, partition, epoch=epoch)
     async with known(connection, partition, partitions=log.partitions, restored=log.restored) as archive:
         if await archive.position() != ends.archived:
-            raise Overtaken(f"Partition {partition} is archived beyond {ends.archived} by now.")
+            raise Overtaken(f"Partition {partition} has been archived beyond {ends.archived} in the meantime.")
         if ends.begins:
             work.not_before(await archive.last_at())
         paused = await _put_back(work, archive, tell or _silent)
@@ -121,9 +121,9 @@ def _say(partition: int, epoch: int, ends: Ends, fork: Fork, put: int) -> None:
     if ends.begins:
         _log.warning("partition restored from the archive", extra=told)
         return
-    _log.error("log forked: it had lost its end, and was repaired from the archive", extra=told)
+    _log.error("event log repaired from the archive", extra=told)
     for name in fork.names:
-        _log.warning("event dropped: the archive does not know it", extra={"partition": partition, "event": name})
+        _log.warning("event dropped", extra={"partition": partition, "event": name})
 
 
 def _named(position: Position | None) -> str | None:

@@ -30,7 +30,7 @@ from waterclock.store.readmodels.project import batch_of, write_models
 from waterclock.store.readmodels.wait_for_position import wait_for
 
 CAUGHT_UP = 30.0  # s
-_ERROR = Error(type="StoreLost", message="That it ended so is known; the event that said why is in no store any more.")
+_ERROR = Error(type="StoreLost", message="This outcome is known; the event with the reason is in no store any more.")
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ async def settle_lost(
     if do and (shown or ended or died):
         counts = {"shown": len(shown), "ended": len(ended), "died": len(died)}
         extra = {"partition": partition, **counts, "runs": [*shown, *ended, *died][:AT_ONCE]}
-        _log.warning("runs settled that the log did not know", extra=extra)
+        _log.warning("unknown runs ended", extra=extra)
     return Settled(True, shown, ended, died)
 
 

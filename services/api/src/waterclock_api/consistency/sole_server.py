@@ -56,7 +56,7 @@ class Looks:
         """
         what = "the names" if place == NAMES else f"partition {place}"
         extra = {"partition": place, "epoch": gate.epoch, "known": known, "server": gate.run_id}
-        _log.warning("an earlier epoch than was opened is here: looked at twice before it is repaired", extra=extra)
+        _log.warning("redis has an earlier epoch than was opened", extra=extra)
         await self._look(place)
         with suppress(LogError):  # on a cluster they may be elsewhere
             await self._look(NAMES)  # so that they wait no longer than the partition
@@ -65,14 +65,14 @@ class Looks:
         again = await look_anew(self._log, place)
         if (again.run_id, again.epoch) != (first.server, first.epoch) or again.epoch >= known:
             del self._first[place]
-            raise NotOpened(f"The server that holds {what} has changed while it was looked at.")
+            raise NotOpened(f"The server that holds {what} changed during the check.")
         seen = Reached(place, again.run_id, again.epoch)
         elsewhere = await epochs.reached_elsewhere(self._connection, seen, within=NOTED_WITHIN)
         if elsewhere is not None:
             raise NotOpened(
-                f"The server {again.run_id} holds {what} in epoch {again.epoch}, and epoch {known} was opened: another"
-                f" process reaches the server {elsewhere.server}, with epoch {elsewhere.epoch}. Nothing is repaired and"
-                " nothing opened here: correct the address by which this process reaches the log."
+                f"The server {again.run_id} holds {what} in epoch {again.epoch}, and epoch {known} was opened: another "
+                f"process reaches the server {elsewhere.server}, with epoch {elsewhere.epoch}. Nothing is repaired or "
+                "opened here: correct the Redis address of this process (WATERCLOCK_REDIS_URL)."
             )
         return again
 

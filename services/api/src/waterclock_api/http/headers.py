@@ -26,5 +26,5 @@ def sole_header(request: Request[Any, Any, Any], name: bytes) -> str | None:
     """
     found = [value for key, value in request.scope["headers"] if key == name]
     if len(found) > 1:
-        raise BadRequest(f"{name.decode().title().replace('-Id', '-ID')} is given more than once.")
+        raise BadRequest(f"{name.decode().title().replace('-Id', '-ID')} was sent more than once.")
     return found[0].decode("latin-1") if found else None

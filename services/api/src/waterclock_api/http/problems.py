@@ -134,7 +134,7 @@ class ReadTooSlow(Refusal):
     """A statement took longer than one may."""
 
     def __init__(self, cheaper: str) -> None:
-        super().__init__(f"The read took longer than it may (WATERCLOCK_READ_TIMEOUT). {cheaper}")
+        super().__init__(f"The read exceeded the time limit (WATERCLOCK_READ_TIMEOUT). {cheaper}")
 
 
 class Unready(Refusal):
@@ -229,13 +229,13 @@ def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
         row = KINDS[_OF_FRAMEWORK.get(status, "bad-request" if status < 500 else "internal")]
         detail = row.title if status == 405 else error.detail
         if status == 404:
-            detail = f"There is nothing at {prefix_of(request)}{request.url.path}."
+            detail = f"Not found: {prefix_of(request)}{request.url.path}"
         return _problem(row, detail, ()), dict(error.headers or {})
     trace_id = _trace_of(request) or token(32)
     about = {"trace_id": trace_id, "path": request.url.path}
     _repeats.say("request failed", _from(request), about, level=logging.ERROR, error=error)
     row = KINDS["internal"]
-    problem = _problem(row, "The fault is ours; the trace id finds it in the log.", ())
+    problem = _problem(row, "An unexpected error. Search the API's log for the trace id.", ())
     return msgspec.structs.replace(problem, trace_id=trace_id), {}
 
 
@@ -258,19 +258,25 @@ def _problem(row: Kind, detail: str, flaws: tuple[Flaw, ...]) -> Problem:
 def _detail(error: Exception, row: Kind) -> str:
     """What happened, in the error's own words; of the store's faults one general line, for theirs name our insides."""
     if isinstance(error, LaneFull):
-        return f"The read was not begun: {error}."
+        return f"The read was not started: {error}."
     if isinstance(error, LACKS_SCHEMA):
         return f"Postgres answers, and {SCHEMA_MISSING}. Commands are still accepted."
     if isinstance(error, psycopg.Error | PoolTimeout):
         return "Postgres does not answer. Commands are still accepted."
     if isinstance(error, Unreadable):
-        return f"What the log holds of the {error.kind} {error.name} cannot be read."
+        return f"The stored {error.kind} {error.name} cannot be read."
     if isinstance(error, NotPermitted):
-        return "The API's user at Redis lacks a right; nothing was done. Lay `deploy/valkey/users.acl` out anew."
+        return (
+            "The API's Redis user lacks a permission; nothing was done. Apply `deploy/valkey/users.acl` of this "
+            "release."
+        )
     if isinstance(error, LogRefuses):
-        return "Redis takes no writes now; nothing was changed."
+        return "Redis rejects writes now; nothing was changed."
     if isinstance(error, LogUnavailable):
-        return "Redis does not answer. Whether a change was made is not known; it is safe to repeat with the same key."
+        return (
+            "Redis does not answer. Whether a change was made is not known; repeat the request with the same "
+            "Idempotency-Key."
+        )
     return str(error) or row.title
 
 

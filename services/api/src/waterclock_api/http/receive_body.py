@@ -41,7 +41,7 @@ async def received_body(request: Request[Any, Any, Any]) -> tuple[bytes, Hold | 
         return await _received(request)
     except asyncio.CancelledError:
         if late and not task.uncancel():
-            raise SlowBody(f"The body did not come whole within {BODY_WITHIN:g} s.") from None
+            raise SlowBody(f"The body was not complete within {BODY_WITHIN:g} s.") from None
         raise
     finally:
         timer.cancel()
@@ -54,7 +54,7 @@ async def _received(request: Request[Any, Any, Any]) -> tuple[bytes, Hold | None
     while more:
         message = await request.receive()
         if message["type"] != "http.request":  # the client has gone: nobody hears the answer
-            raise BadRequest("The body breaks off.")
+            raise BadRequest("The body is incomplete.")
         parts.append(message["body"])
         size += len(message["body"])
         more = message["more_body"]

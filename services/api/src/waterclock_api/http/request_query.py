@@ -79,5 +79,5 @@ def _read_parameter(
         flaws.append(Flaw(f"?{field.encode_name}", message_of(error, field.type)))
         return
     if found is None:  # which msgspec makes of the word
-        flaws.append(Flaw(f"?{field.encode_name}", "is not to be null: leave it out"))
+        flaws.append(Flaw(f"?{field.encode_name}", "must not be null: leave it out"))
     read[field.name] = found

@@ -96,7 +96,7 @@ def check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             setting = setting_at_fault(error, "WATERCLOCK_PORT")
-            raise Unfit(f"{setting}: {authority(host, port)} cannot be served: {error.strerror}") from error
+            raise Unfit(f"{setting}: cannot listen on {authority(host, port)}: {error.strerror}") from error
 
 
 async def _listening(host: str, port: int, serving: asyncio.Task[None]) -> None:

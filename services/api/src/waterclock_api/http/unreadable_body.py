@@ -22,31 +22,31 @@ def why_unreadable(body: bytes, error: Exception) -> str:
         if body.startswith(mark):
             return said
     if b"\0" in body[:4]:
-        return "is in UTF-16 or UTF-32, or no text: send UTF-8"
+        return "is UTF-16, UTF-32 or binary: send UTF-8"
     if isinstance(error, UnicodeDecodeError):
-        return "is no UTF-8: send JSON in UTF-8"
+        return "is not UTF-8: send JSON in UTF-8"
     try:
         text = body.decode()
     except UnicodeDecodeError as wrong:
-        return f"is no UTF-8: byte 0x{body[wrong.start]:02x} at byte {wrong.start}; send JSON in UTF-8"
+        return f"is not UTF-8: byte 0x{body[wrong.start]:02x} at byte {wrong.start}; send JSON in UTF-8"
     try:
         read = json.dumps(json.loads(text), ensure_ascii=False)
     except json.JSONDecodeError as found:
         return _where(text, found)
     except (RecursionError, ValueError):  # nested too deeply, or a number with too many digits
-        return f"is not JSON that is read here: {_plain(error)}"
+        return f"is not valid JSON: {_plain(error)}"
     if _HALF.search(read):
-        return "holds half of a surrogate pair, an escape from \\ud800 to \\udfff without its other half: no character"
+        return "holds half of a surrogate pair (an escape from \\ud800 to \\udfff without its other half)"
     if "NaN" in text or "Infinity" in text:
-        return "holds NaN or Infinity, which JSON has not: send null, or text"
-    return f"is not JSON that is read here: {_plain(error)}"
+        return "holds NaN or Infinity, which JSON does not have: send null or a string"
+    return f"is not valid JSON: {_plain(error)}"
 
 
 def _where(text: str, found: json.JSONDecodeError) -> str:
     if not text[found.pos :].strip() or found.msg.startswith("Unterminated"):
-        return "is not JSON: it breaks off before its end"
+        return "is not JSON: it ends too early"
     near = text[found.pos : found.pos + 20].split("\n", maxsplit=1)[0]
-    hint = "; names and text stand in double quotes" if near.startswith("'") or "property name" in found.msg else ""
+    hint = "; names and strings need double quotes" if near.startswith("'") or "property name" in found.msg else ""
     said = found.msg[0].lower() + found.msg[1:].removesuffix(" at")
     return f"is not JSON: {said} at line {found.lineno}, column {found.colno}{hint}"[:_LONGEST]
 

@@ -120,7 +120,7 @@ class Connections:
 
     async def tend(self) -> None:
         """Close those that are stuck or late, and, where there are too many, those that rest; for ever."""
-        outage = Outage(_log, "connections not looked at", "connections looked at again")
+        outage = Outage(_log, "client connections not checked", "client connections checked again")
         while True:
             await asyncio.sleep(LOOK_EVERY)
             try:

@@ -91,7 +91,9 @@ class Account:
             else:
                 self._waiting.remove(waiting)
             if isinstance(error, TimeoutError):
-                raise Crowded("The process holds as much for its callers as it may.") from error
+                raise Crowded(
+                    "The process has reached its memory limit for requests and responses (WATERCLOCK_HELD_BYTES)."
+                ) from error
             raise
 
     def _fits(self, size: int, who: str) -> bool:
@@ -155,7 +157,9 @@ class Hold:
             Crowded: more is held than may be.
         """
         if self.is_over:
-            raise Crowded("The process holds as much for its callers as it may.")
+            raise Crowded(
+                "The process has reached its memory limit for requests and responses (WATERCLOCK_HELD_BYTES)."
+            )
 
 
 _HOLDS = "waterclock_holds"

@@ -84,7 +84,7 @@ class Offload:
         except BaseException as error:
             turn.release()
             if isinstance(error, TimeoutError):
-                raise TryLater("What others have asked to be computed takes long.", after_s=5) from None
+                raise TryLater("Computations for other callers are taking too long.", after_s=5) from None
             raise
 
     def _gone(self, caller: str) -> None:
@@ -94,7 +94,7 @@ class Offload:
 
 
 def _busy() -> TooManyComputations:
-    return TooManyComputations("Much that you have asked to be computed is not ready yet: wait for the answers.")
+    return TooManyComputations("Too many of your computations are pending: wait for the responses.")
 
 
 def _heard(thread: asyncio.Future[Any]) -> None:

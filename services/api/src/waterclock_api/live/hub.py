@@ -149,9 +149,9 @@ class Hub:
     @contextmanager
     def _admitted(self, client: str) -> Generator[None]:
         if self._clients.total() >= self._most:
-            raise StreamsFull(f"{self._most} streams are open, and no more are served by this process.")
+            raise StreamsFull(f"All {self._most} streams of this process are in use.")
         if self._clients[client] >= self._most_per_client:
-            raise TooManyStreams(f"{client} has {self._most_per_client} streams open, and may have no more.")
+            raise TooManyStreams(f"{client} has {self._most_per_client} streams open, which is the limit.")
         self._clients[client] += 1
         try:
             yield
@@ -256,9 +256,7 @@ class Hub:
         place = channel.position
         if place is None or not await is_lost(self._log, self._cold, place, end):
             return False
-        _log.warning(
-            "live events were lost", extra={"partition": channel.partition, "after": str(end), "told": str(place)}
-        )
+        _log.warning("live events lost", extra={"partition": channel.partition, "after": str(end), "told": str(place)})
         channel.shorten(end)
         return True
 

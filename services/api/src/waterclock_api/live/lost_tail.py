@@ -51,6 +51,6 @@ async def check_latest(log: Log, partition: int, *, opened: bool) -> None:
     """
     gate = await gate_of(log, partition)
     if gate.epoch < log.floors.of(partition):
-        raise Superseded(f"The server holds partition {partition} in epoch {gate.epoch}, and a later one was opened.")
+        raise Superseded(f"The server has partition {partition} in epoch {gate.epoch}, and a later epoch was opened.")
     if opened and not gate.opened:
         raise Halted(f"Partition {partition} is not open: it may have lost its events.")

@@ -29,7 +29,7 @@ def read_places(text: str, partitions: Sequence[int], *, there_are: int) -> dict
     for part in text.split("."):
         position = parse_position(part)
         if position.partition not in found and position.partition < there_are:
-            raise ValueError(f"{part} is a place in another partition")
+            raise ValueError(f"{part} is a position in another partition")
         if found.get(position.partition) is not None:
             raise ValueError(f"partition {position.partition} is named twice")
         found[position.partition] = position

@@ -45,7 +45,7 @@ def resumed_at(request: Request[Any, Any, Any], partition: int, *, there_are: in
     if position.epoch < restored:
         position = position._replace(partition=partition)
     if position.partition != partition and position.partition < there_are:
-        raise _refused(f"{named} is a place in another partition")
+        raise _refused(f"{named} is a position in another partition")
     return Resumed(given=True, after=position)
 
 

@@ -121,7 +121,7 @@ class EventStream:
         except Crowded:
             pass  # its client comes again, and goes on where it is
         except LogError as error:
-            _log.warning("stream broken off", extra={"subject": self._subjects[0].id, "error": str(error)})
+            _log.warning("stream aborted", extra={"subject": self._subjects[0].id, "error": str(error)})
         if subscription.closed_by is not None:
             await stream.close(subscription.closed_by)
         await stream.finish()

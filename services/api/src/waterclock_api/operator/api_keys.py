@@ -49,7 +49,7 @@ class _Age(click.ParamType[timedelta]):
             return value
         match = _AGE.fullmatch(value)
         if match is None:
-            self.fail(f"{value!r} is no time such as 90d, 12h or 30m", param, ctx)
+            self.fail(f"{value!r} is not a duration such as 90d, 12h or 30m", param, ctx)
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
@@ -99,7 +99,7 @@ def create(
     """Create an API key and print it once: only its hash is stored. The API accepts it within 2 seconds."""
     wanted = (*(() if preset is None else PRESETS[preset]), *scopes)
     if not wanted:
-        raise click.UsageError("say what it may do: --preset viewer, operator or admin, or --scope")
+        raise click.UsageError("say what the key may do: --preset viewer, operator or admin, or --scope")
 
     async def work(connection: Connection) -> None:
         await _made(connection, name, tuple(dict.fromkeys(wanted)), rate, expires)
@@ -125,7 +125,7 @@ def history(which: str | None) -> None:
     async def work(connection: Connection) -> None:
         found = await api_keys.changes(connection, which)
         if which is not None and not found:
-            raise Unfit(f"there never was a key {which!r}")
+            raise Unfit(f"unknown key {which!r}")
         say(recounted(found))
 
     _run(work)
@@ -140,8 +140,8 @@ def revoke(which: str, reason: str | None) -> None:
     async def work(connection: Connection) -> None:
         ended = await api_keys.revoke(connection, which)
         if not ended:
-            raise Unfit(f"there is no key {which!r}, or it was revoked before")
-        say([f"Revoked {', '.join(ended)}. It ends within 2 seconds, where Postgres is in reach."])
+            raise Unfit(f"no active key {which!r}: unknown, or already revoked")
+        say([f"Revoked {', '.join(ended)}. It stops working within 2 seconds if Postgres is reachable."])
 
     _change("revoke", reason, work)
 
@@ -157,7 +157,7 @@ def rotate(name: str, overlap: timedelta, expires: timedelta | None, reason: str
     async def work(connection: Connection) -> None:
         last = await api_keys.retire(connection, name, overlap)
         if last is None:
-            raise Unfit(f"there is no live key of the name {name!r}")
+            raise Unfit(f"no active key has the name {name!r}")
         await _made(connection, name, *last, expires)
 
     _change("rotate", reason, work)

@@ -123,9 +123,9 @@ def told(found: Sequence[Finding]) -> Iterator[str]:
     wrong = sum(one.level in ("warning", "problem") for one in found)
     whole = all(one.level != "skipped" for one in found)
     if wrong:
-        yield f"{wrong} of {len(found)} findings want attention."
+        yield f"{wrong} of {len(found)} findings need attention."
     else:
-        yield "All is well." if whole else "All that was looked at is well."
+        yield "Everything is healthy." if whole else "Everything that was checked is healthy."
 
 
 async def _made(check: AsyncGenerator[Finding], found: list[Finding]) -> None:
@@ -136,7 +136,7 @@ async def _made(check: AsyncGenerator[Finding], found: list[Finding]) -> None:
                 found += [one]
     except (TimeoutError, LogError, psycopg.Error) as error:
         said = " ".join(str(error).split()) or f"no answer within {LOOK:.0f} s"
-        found.append(problem("examination", f"not finished: {said}", "mend what is named, and ask again"))
+        found.append(problem("examination", f"not finished: {said}", "fix what is named, and run doctor again"))
 
 
 async def _log(held: AsyncExitStack, found: list[Finding]) -> Log | None:
@@ -147,15 +147,15 @@ async def _log(held: AsyncExitStack, found: list[Finding]) -> Log | None:
         found.append(problem("redis", str(error), "start it, or correct WATERCLOCK_REDIS_URL"))
         return None
     except LogUnfit as error:
-        found.append(problem("redis", str(error), "nothing of Waterclock starts on it as it is"))
+        found.append(problem("redis", str(error), "Waterclock does not start on it as it is"))
         return None
     held.push_async_callback(log.close)
     try:
         await log.refresh()
     except NotInitialised as error:
         do = (
-            "`waterclock migrate`, with WATERCLOCK_PARTITIONS and WATERCLOCK_QUEUE_WEIGHTS as they were if it has lost"
-            " everything; then start a projector, which puts back what the archive knows"
+            "run `waterclock migrate`, with the former WATERCLOCK_PARTITIONS and WATERCLOCK_QUEUE_WEIGHTS if it "
+            "has lost everything; then start a projector, which restores the archived events"
         )
         found.append(problem("log", str(error), do))
     return log
@@ -165,7 +165,7 @@ async def _store(held: AsyncExitStack, found: list[Finding]) -> Connection | Non
     try:
         pool = await open_pool(read(StoreSettings, os.environ).postgres_url, name="doctor", max_size=1)
     except StoreUnfit as error:
-        found.append(problem("Postgres", str(error), "until then there are no reads, and after a restart no writes"))
+        found.append(problem("Postgres", str(error), "until then reads fail, and after a restart writes fail, too"))
         return None
     held.push_async_callback(pool.close)
     return await held.enter_async_context(pool.connection())

@@ -63,7 +63,7 @@ async def _migrate(_: asyncio.Event) -> None:
         await log.close()
     click.echo(f"Postgres: {', '.join(applied) or 'nothing to do'}. Redis: {own.partitions} partition(s), ready.")
     if age is not None and RETENTION in applied:
-        click.echo(f"Ended runs are kept for {age}; WATERCLOCK_KEEP_RUNS of the projectors overrules it.")
+        click.echo(f"Ended runs are kept for {age}; WATERCLOCK_KEEP_RUNS of the projectors overrides it.")
 
 
 def _tell_migrating(seconds: float) -> None:

@@ -68,12 +68,16 @@ async def _compared(connection: Connection, *, swap: bool) -> bool:
         say(told(compared))
         if swap:
             stood = await work.swap(_tell_standing)
-            click.echo(f"The rebuilt read models are in place; projection stood still for {stood:.1f} s.")
+            click.echo(f"The rebuilt read models are live; projection was paused for {stood:.1f} s.")
             return True
     finally:
         await work.drop()
     same = all(one.same for one in compared)
-    click.echo("They are the same." if same else "They differ: --swap puts the rebuilt ones in place.")
+    click.echo(
+        "The rebuilt and the live read models are the same."
+        if same
+        else "They differ: --swap makes the rebuilt ones live."
+    )
     return same
 
 

@@ -73,7 +73,7 @@ def reconcile(*, do: bool, accept_loss: bool, clock: bool, known: bool, aside: b
             ):
                 one = Reconcile(log, connection, tell, do=do, accept_loss=accept_loss)
                 if partition is not None and partition >= log.partitions:
-                    raise Unfit(f"There is no partition {partition}: the log has {log.partitions}.")
+                    raise Unfit(f"Unknown partition {partition}: the event log has {log.partitions}.")
                 each = range(log.partitions) if partition is None else (partition,)
                 step = one.known if known else one.clock if clock else one.aside if aside else one.partition
                 with rights(store.postgres_url):
@@ -113,21 +113,21 @@ class Reconcile:
         if ends.forked:
             return await self._forked(partition, ends)
         if await self._unread(partition):
-            self._say("  they are kept, and nothing stands still for them: `waterclock doctor` says what to do")
+            self._say("  they are kept, and everything else continues: `waterclock doctor` says what to do")
         if opened:
             return await self._settle(partition)
-        self._say("  nothing is lost; it is to be opened")
+        self._say("  nothing is lost; the partition has to be opened")
         return await self._open(partition)
 
     async def known(self, partition: int) -> bool:
         """Tell of what nobody can read no more; whether nothing is left to be told."""
         if not await self._unread(partition):
-            self._say(f"partition {partition}: no event that cannot be read")
+            self._say(f"partition {partition}: no unreadable event")
             return True
         if not self._do:
-            self._say("  would be told no more: --apply")
+            self._say("  would be acknowledged: --apply")
             return False
-        self._say(f"  {await quarantine.know(self._connection, partition)} are known from now on")
+        self._say(f"  {await quarantine.know(self._connection, partition)} acknowledged")
         return True
 
     async def aside(self, partition: int) -> bool:
@@ -139,9 +139,9 @@ class Reconcile:
             self._say(f"partition {partition}: no run waits for an executor")
             return True
         if not self._do:
-            self._say("  would be put back into their queues, for workers of a release before: --apply")
+            self._say("  would return to their queues, for workers of an earlier release: --apply")
             return False
-        self._say(f"  {await return_aside(self._log, partition)} are in their queues again")
+        self._say(f"  {await return_aside(self._log, partition)} returned to their queues")
         return True
 
     async def _unread(self, partition: int) -> bool:
@@ -149,7 +149,7 @@ class Reconcile:
         found = await quarantine.listed(self._connection, _TOLD + 1, partition)
         for one in found[:_TOLD]:
             about = f" of run {one.run_id}" if one.run_id else ""
-            self._say(f"  cannot be read: {one.position} {one.type}{about}: {one.reason}")
+            self._say(f"  unreadable: {one.position} {one.type}{about}: {one.reason}")
         if len(found) > _TOLD:
             self._say("  and more")
         return bool(found)
@@ -159,18 +159,14 @@ class Reconcile:
         within = CAUGHT_UP if self._accept_loss and await self._projects() else _CATCH_UP
         found = await settle_lost(self._log, self._connection, partition, do=self._do, within=within)
         if not found.known:
-            self._say(
-                "  whether it has all runs is not known: the archive is behind the stream; a projector looks, too"
-            )
+            self._say("  it may miss runs: the archive is behind the stream; a projector checks again")
             if self._accept_loss:
-                self._say(
-                    "  until then do not restart or empty the log's server: a repair would start ended runs again"
-                )
+                self._say("  until then do not restart or empty Redis: a repair would start ended runs again")
             return True
         for runs, how in (
-            (found.shown, "has ended, by an event that could not be read"),
-            (found.ended, "has ended, as the log remembers, and the archive does not hold the event that says how"),
-            (found.died, "is in neither place as ended, and the log does not know it: died"),
+            (found.shown, "has ended, by an unreadable event"),
+            (found.ended, "has ended, according to the event log; the archive lacks the event with its outcome"),
+            (found.died, "has ended in neither store, and the event log does not know it: died"),
         ):
             for run_id in runs[:_TOLD]:
                 self._say(f"  run {run_id} {how}")
@@ -211,7 +207,10 @@ class Reconcile:
         now = await server_time(self._log, self._log.keys.partition(partition, "meta"))
         found = await silent_jobs(self._log, partition, now=now)
         if found.jobs or found.more:
-            self._say(f"  {len(found.jobs) + found.more} jobs {are} silent, being decided beyond that: {named(found)}")
+            self._say(
+                f"  {len(found.jobs) + found.more} jobs {are} silent, because they are decided beyond that time: "
+                f"{named(found)}"
+            )
 
     async def _forked(self, partition: int, ends: Ends) -> bool:
         try:
@@ -220,8 +219,8 @@ class Reconcile:
             self._say(f"  {error}")
             if error.ours:
                 self._say(
-                    "  put back the state that fits; or let go what the stream has, which is kept as dropped:"
-                    " --accept-loss --apply"
+                    "  restore the matching state; or drop what only the stream has (`waterclock dropped list` keeps "
+                    "it): --accept-loss --apply"
                 )
             return False
         self._say(f"  the stream lost {fork.lost} entries that the archive has; they agree up to {fork.common}")
@@ -229,7 +228,7 @@ class Reconcile:
             self._say(f"  {fork.dropped} entries that the archive does not know will be dropped:")
             for name in fork.names[:_TOLD]:
                 self._say(f"    {name}")
-        self._say("  jobs, marks, unfinished runs and recent commands are to be put back as the archive has them")
+        self._say("  jobs, watermarks, unfinished runs and recent commands would be restored from the archive")
         return await self._open(partition)
 
     async def _open(self, partition: int) -> bool:
@@ -253,15 +252,15 @@ class Reconcile:
         assert isinstance(event, ArchiveLost)
         count = event.lost if event.lost is not None else "an unknown number of"
         self._say(
-            f"partition {partition}: the archive ends at {archived}, and the stream has nothing up to {entry.position}:"
-            f" {count} entries are in neither"
+            f"partition {partition}: the archive ends at {archived}, and the stream lacks everything up to "
+            f"{entry.position}: {count} entries are in neither"
         )
         if not (self._do and self._accept_loss):
-            self._say("  restore a later backup of Postgres; or record the loss, for good: --accept-loss --apply")
+            self._say("  restore a later backup of Postgres; or record the loss permanently: --accept-loss --apply")
             return False
         await self._connection.execute(statement("add_partition"), {"partition": partition})
         if not await apply(self._connection, archived, [entry], batch_of([entry])):
-            self._say("  not done: the archive has gone on meanwhile; look again")
+            self._say("  not done: the archive has changed in the meantime; run it again")
             return False
         self._say(f"  recorded at {entry.position}: archive.lost")
         return await self.partition(partition)

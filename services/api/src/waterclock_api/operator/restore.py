@@ -55,7 +55,7 @@ def restore(partitions: int | None, *, replace: bool, accept_loss: bool) -> None
             for task in (doing, stopping):
                 task.cancel()
         if doing.cancelled():
-            raise Unfit("Stopped before the end: the same again goes on with it.")
+            raise Unfit("Stopped before the end: run the same command again to continue.")
 
     run_service(work, unfit=(LogUnfit, LogUnavailable), name="waterclock restore")
 
@@ -106,7 +106,8 @@ class Restore:
             await self._connection.execute(statement("level_openings"), {"above": above})
         if await move(self._connection, self._log.keys.prefix):
             self._say(
-                f"Moved from the log {ours.prefix} to {self._log.keys.prefix}: nothing may run on the other any more."
+                f"Moved from the event log {ours.prefix} to {self._log.keys.prefix}: stop everything that runs on the "
+                "former."
             )
         await prepare(
             self._log,
@@ -124,8 +125,8 @@ class Restore:
             self._say(f"partition {partition}: open in epoch {epoch}")
         if count := await quarantine.count(self._connection):
             self._say(
-                f"{count} archived events cannot be read, and what they changed is not restored: `waterclock doctor`"
-                " names them, and says what to do"
+                f"{count} archived events are unreadable, and their changes are not restored: `waterclock doctor` "
+                "names them and says what to do"
             )
         self._say(
             f"Restored from the archive: {wanted} partition(s). Start projectors, then the rest;"
@@ -137,16 +138,18 @@ class Restore:
         row = await (await self._connection.execute(statement("hold_projectors"))).fetchone()
         if row is None or not row[0]:
             raise Unfit(
-                "A projector runs, or another restore does. A projector restores an emptied log by itself, into as many"
-                " partitions as there were; stop all projectors to do it by hand."
+                "A projector or another restore is running. A projector restores an emptied event log by itself, "
+                "into the same number of partitions; stop all projectors to restore by hand."
             )
         known = await present(self._connection)
         if known is None:
-            raise Unfit("The archive is empty: there is nothing to restore. `waterclock migrate` prepares a new log.")
+            raise Unfit(
+                "The archive is empty: there is nothing to restore. `waterclock migrate` prepares a new event log."
+            )
         needed = await (await self._connection.execute(statement("queues_needed"))).fetchall()
         missing = sorted({row[0] for row in needed} - {queue.name for queue in self._queues})
         if missing:
-            raise Unfit(f"WATERCLOCK_QUEUE_WEIGHTS lacks queues that jobs or runs are in: {', '.join(missing)}")
+            raise Unfit(f"WATERCLOCK_QUEUE_WEIGHTS lacks queues that jobs or runs use: {', '.join(missing)}")
         return known
 
     async def _installation(self) -> Installation:
@@ -163,16 +166,16 @@ class Restore:
         if not others:
             return
         whose = (
-            f"the log {self._log.keys.prefix} there, of the installation {', '.join(others)}; the archive is of"
-            f" {ours.identity}"
+            f"the event log {self._log.keys.prefix} there belongs to installation {', '.join(others)}; the "
+            f"archive belongs to {ours.identity}"
         )
         if not (replace and accept_loss):
             raise Unfit(
-                f"Not of this installation: {whose}. None of it is archived here. If it is to be removed for good, add"
-                " --replace --accept-loss; else correct WATERCLOCK_REDIS_URL, WATERCLOCK_KEY_PREFIX or"
-                " WATERCLOCK_POSTGRES_URL."
+                f"Another installation's: {whose}. None of it is archived here. To delete it permanently, add "
+                "--replace --accept-loss; otherwise correct WATERCLOCK_REDIS_URL, WATERCLOCK_KEY_PREFIX or "
+                "WATERCLOCK_POSTGRES_URL."
             )
-        self._say(f"Not of this installation, and removed: {whose}.")
+        self._say(f"Another installation's, deleted: {whose}.")
 
     async def _make_room(
         self, known: Partitioning, wanted: int, there: Found, *, replace: bool, accept_loss: bool
@@ -182,8 +185,8 @@ class Restore:
             return 0
         if not replace:
             raise Unfit(
-                f"The store is not empty: it has {there.keys} keys of the log {self._log.keys.prefix}. If they are not"
-                " to be kept, add --replace."
+                f"Redis is not empty: it has {there.keys} keys of the event log {self._log.keys.prefix}. To delete "
+                "them, add --replace."
             )
         held = max(there.partitions, known.partitions)
         epochs = [await halt(self._log, partition) for partition in range(held)]
@@ -206,6 +209,7 @@ class Restore:
             archived = await archive.position(self._connection, partition)
             if end is not None and (archived is None or archived < end):
                 raise Unfit(
-                    f"Partition {partition} ends at {end}, and is archived up to {archived}: the rest would be lost."
-                    " Run a projector until all is archived, or add --accept-loss. It is halted until it is opened."
+                    f"Partition {partition} ends at {end}, and is archived up to {archived}: the rest would be lost. "
+                    "Run a projector until everything is archived, or add --accept-loss. The partition is halted until "
+                    "it is opened."
                 )

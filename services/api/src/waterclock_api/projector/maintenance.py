@@ -42,7 +42,7 @@ async def keep_house(log: Log, pool: Pool, keep: Keep) -> None:
                     wanted = await in_force(connection, keep)
                     await retention.forget(connection, wanted, await agreed_time(log, connection))
         except (*PASSES, LogError) as error:
-            _log.warning("nothing forgotten", extra={"reason": " ".join(str(error).split())})
+            _log.warning("retention failed", extra={"reason": " ".join(str(error).split())})
             pause = AGAIN
         await asyncio.sleep(pause)
 
@@ -68,7 +68,7 @@ async def _make_months(connection: Connection) -> None:
     try:
         await make_months(connection)
     except psycopg.errors.InsufficientPrivilege as error:
-        _log.warning("no tables for the months to come", extra={"reason": str(error).strip()})
+        _log.warning("archive tables not created", extra={"reason": str(error).strip()})
 
 
 def kept(events: str | None, runs: Sequence[str]) -> Keep:
@@ -92,7 +92,7 @@ def _runs(runs: Sequence[str]) -> dict[RunStatus, timedelta]:
     for text in sorted(runs, key=lambda text: "=" in text):
         name, given, age = text.rpartition("=")
         if given and name not in ENDED:
-            raise SettingsError(f"WATERCLOCK_KEEP_RUNS: {name!r} is none of {', '.join(ENDED)}")
+            raise SettingsError(f"WATERCLOCK_KEEP_RUNS: {name!r} is not one of {', '.join(ENDED)}")
         found = _age("WATERCLOCK_KEEP_RUNS", age)
         of_runs |= {status: found for status in ENDED if not given or status == name}
     return {status: age for status, age in of_runs.items() if age is not None}
@@ -103,7 +103,7 @@ def _age(setting: str, text: str) -> timedelta | None:
         return None
     match = re.fullmatch(r"(\d{1,5})([dh])", text)
     if match is None:
-        raise SettingsError(f"{setting}: {text!r} is no age such as 90d, 72h or {FOREVER}")
+        raise SettingsError(f"{setting}: {text!r} is not an age such as 90d, 72h or {FOREVER}")
     age = timedelta(**{_UNITS[match[2]]: int(match[1])})
     if age < SHORTEST:
         raise SettingsError(f"{setting}: {text} is less than {SHORTEST.days} days")

@@ -123,7 +123,7 @@ class Projector:
 
     async def run(self) -> None:
         """Until cancelled."""
-        outage = Outage(_log, "no partitions to project", "partitions are shared again")
+        outage = Outage(_log, "no partitions assigned", "partitions assigned again")
         pause = BACK_OFF[0]
         while True:
             try:

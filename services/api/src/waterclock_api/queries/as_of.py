@@ -60,7 +60,7 @@ async def job_then(sources: Sources, of: Reading, job_id: str, at: int) -> Job:
     async with sources.reading(of) as connection:
         entries = await _entries(connection, job_id, at)
         if not entries:
-            raise HistoryGone(f"What the job {job_id} was at {stamp(at)} is no longer kept.")
+            raise HistoryGone(f"The state of job {job_id} at {stamp(at)} has been deleted by the retention policy.")
         state = _folded(entries)
         if state is None:
             raise NotThen(f"The job {job_id} was deleted at {stamp(entries[-1].at)}.")
@@ -95,7 +95,9 @@ def _folded(entries: list[Entry]) -> JobState | None:
     for entry in entries:
         event = entry.event
         if isinstance(event, UnknownEvent):
-            raise HistoryGone(f"The event {entry.position} cannot be read, so nobody can say how the job was after it.")
+            raise HistoryGone(
+                f"The event {entry.position} cannot be read, so the state of the job after it is unknown."
+            )
         state = None if isinstance(event, JobDeleted) else evolve(state, event)  # pyright: ignore[reportArgumentType]
     return state
 

@@ -59,7 +59,7 @@ def read_cursor(text: str | None, kind: type[T]) -> T | None:
 
 
 def _not_ours() -> BadRequest:
-    flaw = Flaw("?cursor", "is no cursor of this list: take `nextCursor` of its page before")
+    flaw = Flaw("?cursor", "is not a cursor of this list: use `nextCursor` of the previous page")
     return BadRequest(f"{flaw.pointer} {flaw.message}", flaw)
 
 

@@ -164,4 +164,4 @@ async def refuse_unheard(sources: Sources, job_id: str) -> NoReturn:
     """
     if await load_job(sources.log, job_id) is None:
         raise NotFound("job", job_id)
-    raise TryLater("The archive has not heard of the job yet.")
+    raise TryLater("The job is not in the read models yet.")

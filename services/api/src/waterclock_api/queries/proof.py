@@ -73,7 +73,7 @@ def _verdict(asked: _Asked, job_id: JobId, begun: Sequence[Row]) -> Verdict:
     try:
         return verify(reader.ledger(begun), from_ms=from_ms, to_ms=to_ms, now_ms=now)
     except BadSchedule as error:
-        text = f"nothing is proved, for a definition of the job cannot be read: {error}"
+        text = f"nothing is proved, because a definition of the job cannot be read: {error}"
         unread = Breach(job_id=job_id, after=stamp(from_ms), through=stamp(to_ms), instants=0, position=None, text=text)
         return Verdict(holes=(unread,))
 

@@ -16,8 +16,8 @@ from waterclock_api.telemetry.instrumentation import CLIENT_LEFT
 Receive = Callable[[], Awaitable[Any]]
 
 _CANCEL_AGAIN = 1.0  # s
-_PAGE = "Ask for a smaller page by `limit`"
-_RANGE = "Ask for less: `from` and `to` nearer together"
+_PAGE = "Lower `limit`"
+_RANGE = "Shorten the range between `from` and `to`"
 
 
 def listing(request: AnyRequest) -> Reading:
@@ -32,13 +32,13 @@ def ranging(request: AnyRequest, *besides: str) -> Reading:
 
 def listing_runs(request: AnyRequest, query: RunsQuery) -> Reading:
     if query.q or query.label:
-        return ranging(request, "fewer of them by `jobId`, `queue` or `status`")
+        return ranging(request, "filter by `jobId`, `queue` or `status`")
     return listing(request)
 
 
 def listing_jobs(request: AnyRequest, query: JobsQuery) -> Reading:
     if query.job_name or query.label:
-        cheaper = "Ask for fewer jobs by `jobGroup`, `invokeTarget` or `queue`."
+        cheaper = "Filter by `jobGroup`, `invokeTarget` or `queue`."
         return Reading(lane="searches", who=caller_id(request.scope), cheaper=cheaper)
     return listing(request)
 

@@ -39,7 +39,7 @@ class Reading(NamedTuple):
 
     lane: LaneName
     who: str = ""
-    cheaper: str = "Ask again later."
+    cheaper: str = "Try again later."
 
 
 ONE = Reading("reads")

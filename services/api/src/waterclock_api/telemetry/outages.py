@@ -26,8 +26,8 @@ class Outages:
         self._clock = clock
         self._of = {
             "redis": Outage(_log, "redis unreachable", "redis reachable again"),
-            "writes": Outage(_log, "redis takes no writes", "redis takes writes again"),
-            "halted": Outage(_log, "partitions are not open", "partitions are open again"),
+            "writes": Outage(_log, "redis rejects writes", "redis accepts writes again"),
+            "halted": Outage(_log, "partitions not open", "partitions open again"),
             "postgres": Outage(_log, "postgres unreachable", "postgres reachable again"),
         }
         self._refused_at = dict.fromkeys(self._of, 0.0)  # monotonic

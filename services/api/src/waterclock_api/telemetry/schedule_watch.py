@@ -41,11 +41,11 @@ async def keep_watch(log: Log, store_clocks: StoreClocks, answers: Callable[[boo
             trouble = overdue(partition, seen)
             if trouble is None:
                 if troubled.pop(partition, 0) >= LOOKS:
-                    log_line.info("schedules go on", extra={"partition": partition})
+                    log_line.info("schedules resumed", extra={"partition": partition})
                 continue
             troubled[partition] += 1
             if troubled[partition] == LOOKS:
-                log_line.warning("schedules stand still", extra={"partition": partition, "why": trouble})
+                log_line.warning("schedules stalled", extra={"partition": partition, "why": trouble})
         answers(not silent)
         await asyncio.sleep(LOOK_S)
 
@@ -57,5 +57,5 @@ def overdue(partition: int, seen: Watch) -> str | None:
         troubles.append("no scheduler leads it")
     if seen.next_at and seen.now - seen.next_at > OVERDUE_S * 1000:
         age = f"{(seen.now - seen.next_at) / 1000:.1f} s"
-        troubles.append(f"the oldest undecided instant, {stamp(seen.next_at)}, has been due for {age}")
+        troubles.append(f"the oldest undecided scheduled time, {stamp(seen.next_at)}, has been due for {age}")
     return f"partition {partition}: {'; '.join(troubles)}" if troubles else None

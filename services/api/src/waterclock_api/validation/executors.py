@@ -45,7 +45,7 @@ class Registry:
         self._pool = pool
         self._projected = projected
         self._clock = clock
-        self._outage = Outage(_log, "executors not read", "executors read again")
+        self._outage = Outage(_log, "executors not loaded", "executors loaded again")
         self._known: dict[str, ExecutorSpec] | None = None
         self._announced: tuple[Announced, ...] = ()
         self._read_at = 0.0

@@ -52,7 +52,7 @@ def of_places(subject: Subject) -> Iterator[Note]:
     """What workers would stop a run for, and what they let go on only because the job is stored."""
     target = Target(name=subject.target, spec=subject.spec, queue=subject.queue)
     for flaw, stops in told(subject.announced, target, subject.params):
-        said = "a run would be stopped for it" if stops else "goes on as it is stored"
+        said = "a run would be refused for it" if stops else "goes on as it is stored"
         yield Note(pointer=pointer_to(subject.at) + flaw.pointer, message=f"{said}: {flaw.message}")
     if (flaw := restoring(subject.announced, target, subject.params)) is not None:
         yield Note(pointer=pointer_to(subject.at) + flaw.pointer, message=flaw.message)
@@ -64,19 +64,21 @@ def left_to_workers(subject: Subject) -> Iterator[Note]:
         return
     schema = prepared(subject.spec)
     if schema.validator is None:
-        said = "cannot be read here, or is too large: the worker checks the parameters at each run"
+        said = "cannot be read by the API, or is too large: the worker checks the parameters at each run"
         yield Note(pointer=pointer_to(subject.at), message=f"the schema of {subject.spec.key} {said}")
         return
     for path in left_to_worker(schema, subject.params):
-        said = f"{subject.spec.key} has a rule for it that cannot be checked here: the worker checks it at each run"
+        said = f"{subject.spec.key} has a rule for it that the API cannot check: the worker checks it at each run"
         yield Note(pointer=pointer_to(subject.at, *path), message=said)
 
 
 _SKIPS = (
     Note(
         pointer=None,
-        message="the job's instants that come due before this run has ended are skipped, for its runs may not overlap "
-        "and its overlapPolicy is skip; with buffer_one in the job, one of them runs afterwards",
+        message=(
+            "scheduled times of the job that come due before this run has ended are skipped, because its runs may "
+            "not overlap and its overlapPolicy is skip; with buffer_one, one of them runs afterwards"
+        ),
     ),
 )
 
@@ -94,7 +96,7 @@ def of_checks(subject: Subject) -> Iterator[Note]:
         return
     stops = set(check(subject.params, stored=True))
     for flaw in check(subject.params):
-        said = "a run fails for it" if flaw in stops else "goes on as it is stored"
+        said = "a run with it fails" if flaw in stops else "goes on as it is stored"
         yield Note(pointer=pointer_to(subject.at) + flaw.pointer, message=f"{said}: {flaw.message}")
 
 
@@ -102,7 +104,7 @@ def of_workers(subject: Subject) -> Iterator[Note]:
     """What workers found when they joined, by checks of executors that only they have."""
     target = Target(name=subject.target, spec=subject.spec, queue=subject.queue)
     for said in refused(subject.announced, target, subject.params):
-        yield Note(pointer=pointer_to(subject.at), message=f"a run fails for it: {said}")
+        yield Note(pointer=pointer_to(subject.at), message=f"a run with it fails: {said}")
 
 
 SOURCES: tuple[Source, ...] = (left_to_workers, of_places, of_checks, of_workers)
@@ -177,7 +179,7 @@ def _of_schema(spec: ExecutorSpec, definition: Definition) -> tuple[Note, ...]:
 
 
 def _failing(pointer: str, message: str) -> Note:
-    return Note(pointer=pointer, message=f"a run fails for it: {message}")
+    return Note(pointer=pointer, message=f"a run with it fails: {message}")
 
 
 def completed(registry: Registry, job: Job, checked: Iterable[Note] = ()) -> Job:

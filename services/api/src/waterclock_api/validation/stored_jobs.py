@@ -70,7 +70,7 @@ class StoredJobs:
     def __init__(self, pool: Pool, *, every: float = LOOK_EVERY) -> None:
         self._pool = pool
         self._every = every
-        self._outage = Outage(_log, "stored jobs not checked", "stored jobs are checked again")
+        self._outage = Outage(_log, "stored jobs not checked", "stored jobs checked again")
         self._times: dict[str, Any] | None = None  # when each executor was announced last
         self._names: dict[str, _Known] = {}
         self._settled: dict[str, _Known] = {}  # those that were the same at the look before
@@ -217,6 +217,6 @@ async def _tell(connection: Connection, of: Checked, ended: Ended) -> None:
         told = sorted(
             f"{one.named}: {', '.join(dict.fromkeys(flaw['pointer'] for flaw in one.flaws))}" for one in named
         )
-        _log.warning("stored jobs do not fit", extra=about | {"count": ended.unfit, "jobs": told})
+        _log.warning("stored jobs invalid", extra=about | {"count": ended.unfit, "jobs": told})
     elif ended.before:
-        _log.info("stored jobs fit again", extra=about | {"before": ended.before})
+        _log.info("stored jobs valid again", extra=about | {"before": ended.before})

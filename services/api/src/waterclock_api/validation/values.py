@@ -98,7 +98,7 @@ def check_queue(name: str, known: Iterable[str], flaws: list[Flaw]) -> None:
         return
     alike = next((one for one in names if common(one) == common(name)), None)
     if alike is None:
-        flaws.append(Flaw("/queue", f"there is no queue {name!r}; there are {', '.join(names)}"))
+        flaws.append(Flaw("/queue", f"unknown queue {name!r}; known queues: {', '.join(names)}"))
     else:
         flaws.append(Flaw("/queue", f"there is no queue {name!a}: the one that looks the same is {alike!a}"))
 
@@ -157,7 +157,7 @@ async def check_params(
         found = islice(new_flaws(schema.check, params, before), MOST)
         flaws.extend(Flaw(pointer_to(at) + flaw.pointer, flaw.message) for flaw in found)
     if budget.in_part and schema.validator is not None and next(left_to_worker(schema, params), None) is None:
-        said = f"not all of it can be checked here: the worker checks it by the schema of {spec.key} at each run"
+        said = f"the API cannot check all of it: the worker checks it by the schema of {spec.key} at each run"
         notes.append(Note(pointer=pointer_to(at), message=said))
 
 
@@ -248,13 +248,13 @@ def _said(error: ValidationError) -> str:
         case "pattern":
             examples = schema.get("examples")
             shown = cast("list[object]", examples) if isinstance(examples, list) else []
-            return wrong_form(_text(schema.get("description")), shown, whose="the executor's schema has the rule")
+            return wrong_form(_text(schema.get("description")), shown, whose="the executor's schema requires")
         case "not":
-            return "is what the executor's schema excludes"
+            return "is excluded by the executor's schema"
         case "oneOf" if "valid under each of" in str(error.message):
-            return "fits more than one of the forms of which the executor's schema lets it fit one"
+            return "matches more than one alternative of the executor's schema (oneOf)"
         case "propertyNames" | "dependentSchemas" | "contains" | "minContains" | "maxContains" | "format":
-            return f"does not keep the rule {error.validator} of the executor's schema"
+            return f"breaks the rule {error.validator} of the executor's schema"
         case _:
             text = str(error.message)
     if isinstance(instance, str | list | dict):

@@ -111,7 +111,7 @@ class Leases:
             await store.close()
 
     async def _connected(self) -> Log:
-        outage = Outage(log, "leases cannot connect", "leases are connected")
+        outage = Outage(log, "lease connection lost", "lease connection restored")
         while True:
             try:
                 connected = await Log.connect(self._log_settings, role="leases", beside=self._beside)
@@ -166,13 +166,13 @@ class Leases:
                 await self._end(attempt)
 
     async def _end(self, attempt: Attempt) -> None:
-        log.critical("lease ended, and an attempt does not stop: the process ends", extra={"run": attempt.name})
+        log.critical("lease lost and attempt does not stop: process exits", extra={"run": attempt.name})
         handing_back = asyncio.run_coroutine_threadsafe(_awaited(self._hand_back), self._io)
         try:
             async with asyncio.timeout(_LAST_WORDS):
                 await asyncio.wrap_future(handing_back)
         except TimeoutError:
-            log.warning("could not hand back the other runs")
+            log.warning("other runs not handed back")
         self._end_process(LEASE_LOST)
 
 

@@ -129,7 +129,7 @@ class Loops:
             "executors": sorted({work.key for work in here}),
             "failed" if one.key is not None else "handed_back": [work.name for work in ended],
         }
-        log.error("executors' loop has ended", extra=told)
+        log.error("event loop of executors ended", extra=told)
         for key in {work.key for work in here}:
             self._ended(key)
         one.give_up()
@@ -144,7 +144,7 @@ class Loops:
             return
         told = {"at": one.where(), "handed_back": [work.name for work in returned]}
         blame = {} if holder is None else {"run": holder.name, "executor": holder.key}
-        log.error("executors' loop stays blocked: its other runs are handed back", extra=told | blame)
+        log.error("event loop still blocked: other runs handed back", extra=told | blame)
         for key in {holder.key} if holder is not None else {work.key for work in returned}:
             self._ended(key)
 
@@ -158,7 +158,7 @@ class Loops:
             if times >= ENDED_MOST and key not in self._own:
                 self._own[key] = self._another(key)
                 told = {"executor": key, "ended": times}
-                log.warning("an executor has ended the loop of all: from now on it has a loop of its own", extra=told)
+                log.warning("executor isolated in its own event loop", extra=told)
 
     def _replace(self, one: ExecutorLoop) -> None:
         """Another in its place, with what it has not begun."""
@@ -186,6 +186,6 @@ def _tell_blocked(one: ExecutorLoop) -> None:
     where, holder = one.where(), one.holder()
     found = one.begun if holder is None else [holder]
     told = {"at": where, "runs": [work.name for work in found], "executors": sorted({work.key for work in found})}
-    log.warning("executors' loop is blocked", extra=told)
+    log.warning("event loop blocked", extra=told)
     for work in found:
         work.blocked(where, itself=holder is not None)

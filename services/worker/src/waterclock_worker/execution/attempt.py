@@ -112,9 +112,9 @@ class Attempt:
     def blocked(self, where: str, *, itself: bool) -> None:
         """Say in the run's log what holds up the loop that it runs on."""
         self.held_up = True
-        what = "this attempt blocks" if itself else "one of the attempts beside this one, or this one, blocks"
-        advice = "blocking work belongs into a plain `def` or `asyncio.to_thread`"
-        self.steps.logged(None, "warning", f"{what} the event loop of executors, at {where}: {advice}")
+        what = "this attempt blocks" if itself else "this attempt, or another one in the same worker, blocks"
+        advice = "move blocking work to a plain `def` executor or `asyncio.to_thread`"
+        self.steps.logged(None, "warning", f"{what} the event loop of executors at {where}: {advice}")
 
     def lose(self) -> None:
         """The run is another worker's by now: stop."""
@@ -233,7 +233,7 @@ class Attempt:
     def _over(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
         """Its time is over, on its loop. Where another run has held that up, it is not to blame."""
         if loop.time() - due > LATE and not self.held_up:
-            text = "its time was over while another run blocked the event loop of executors: it is handed back"
+            text = "its timeout passed while another run blocked the event loop: it is handed back"
             self.steps.logged(None, "warning", text)
             self.stop("returned")
         else:
@@ -241,7 +241,7 @@ class Attempt:
 
     def _as_asked(self, reason: Stop, outcome: Outcome) -> Outcome:
         if outcome.kind == "failed" and outcome.error is not None and outcome.error.type != "CancelledError":
-            text = f"after it was asked to stop: {outcome.error.type}: {outcome.error.message}"
+            text = f"after it was cancelled: {outcome.error.type}: {outcome.error.message}"
             self.steps.logged(None, "warning", text)
         if reason == "timedOut":
             return Outcome("timedOut", error=Error(type="Timeout", message=f"ran longer than {self.limit:g} s"))

@@ -78,7 +78,7 @@ def _guarded() -> Generator[None]:
     try:
         yield
     except Exception:
-        log.exception("what runs have changed in this process could not be looked at")
+        log.exception("process state not checked")
 
 
 def entered(steps: StepLog) -> None:
@@ -109,7 +109,7 @@ def _untraced(steps: StepLog) -> None:
         sys.settrace(None)
         found.append("sys.settrace")
     for name in found:
-        text = f"{name} was left set in a thread that other runs use. It was put back: {ADVICE}"
+        text = f"{name} was left changed in a thread that other runs use. It was restored: {ADVICE}"
         steps.logged(None, "warning", text)
 
 
@@ -123,9 +123,7 @@ def _alarms_heard() -> Generator[None]:
     def heard(number: int, _frame: object) -> None:
         if _Process.watch is not None:
             _Process.watch.rang(number)
-        log.warning(
-            "a timer that a run has set has rung, and was not heard", extra={"signal": signal.Signals(number).name}
-        )
+        log.warning("timer of a run ignored", extra={"signal": signal.Signals(number).name})
 
     deaf = [number for number in _ALARMS if signal.getsignal(number) is signal.SIG_DFL]
     for number in deaf:

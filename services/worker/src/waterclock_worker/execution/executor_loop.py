@@ -234,10 +234,10 @@ class ExecutorLoop:
     def _tell(self, steps: StepLog | None, error: BaseException) -> None:
         work, kind = self._work_of(steps), type(error).__name__
         whose = {"run": steps.run_id if steps is not None else None, "executor": work.key if work is not None else None}
-        log.warning("the end of the executors' loop was undone", extra=whose | {"error": f"{kind}: {error}"})
+        log.warning("end of the event loop prevented", extra=whose | {"error": f"{kind}: {error}"})
         if steps is not None:
-            what = f"{kind} of a task of this run would have ended the event loop of executors"
-            steps.logged(None, "warning", f"{what}: that goes on, for the runs beside it")
+            what = f"{kind} of a task of this run would have ended the event loop of all executors"
+            steps.logged(None, "warning", f"{what}: it continues, for the other runs")
         if work is not None:
             self._ended(work.key)
 

@@ -31,9 +31,9 @@ ENDS = (SystemExit, KeyboardInterrupt)
 KEEPER = "lifespan "
 """How names of tasks begin that keep a lifespan open."""
 
-_FOREIGN = "it is no task of this run, and its own goes on"
-_STRANGE = "it came from a thread that belongs to no run: start such a thread by `contextvars.copy_context().run`"
-_BELONGS = "the event loop of executors belongs to the runs beside this one too"
+_FOREIGN = "it is not a task of this run, and its run continues"
+_STRANGE = "it came from a thread that belongs to no run: start the thread with `contextvars.copy_context().run`"
+_BELONGS = "other runs share the event loop of executors"
 
 log = logging.getLogger(__name__)
 
@@ -255,8 +255,8 @@ def own_tasks_told() -> Generator[None]:
 
 def tell_undone(what: str, caller: StepLog | None, why: str) -> None:
     """Say in the log of the run that did it, else in the worker's, that something was left undone."""
-    text = f"{what} was left undone: {why}"
+    text = f"{what} was ignored: {why}"
     if caller is None:
-        log.warning("left undone", extra={"what": what, "why": why})
+        log.warning("call ignored", extra={"what": what, "why": why})
     else:
         caller.logged(current_step.get(), "warning", text)

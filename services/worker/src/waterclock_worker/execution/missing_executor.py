@@ -30,7 +30,7 @@ def unknown(key: str, grant: Grant) -> AnyExecutor:
 
     async def hands_back(ctx: RunContext, params: dict[str, Any]) -> None:
         del params
-        ctx.log("this worker has no executor %r: handed back, to be ready in %g s", key, after, level="warning")
+        ctx.log("this worker has no executor %r: handed back, ready again in %g s", key, after, level="warning")
         raise HandedBack(after)
 
     return _standing_in(key, hands_back)
@@ -41,7 +41,7 @@ def unreadable(grant: Grant, why: str) -> tuple[RunRequested, AnyExecutor]:
     request = RunRequested(
         run_id=grant.run_id, job_id=grant.job_id, trigger="manual", invoke_target="unreadable", queue="unreadable"
     )
-    error = UnreadableRequest(f"release {version('waterclock-worker')} cannot read what was requested: {why}")
+    error = UnreadableRequest(f"release {version('waterclock-worker')} cannot read the request: {why}")
 
     async def fails(ctx: RunContext, params: dict[str, Any]) -> None:
         del ctx, params

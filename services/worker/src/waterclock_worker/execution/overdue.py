@@ -14,9 +14,11 @@ OVERDUE_AFTER = 2.0  # s since it was asked; a child is killed by then
 LOOK_EVERY = 0.5  # s
 
 _MEND = {
-    "thread": "a thread cannot be ended: look at `ctx.cancelled`, or declare the executor with `subprocess=True`",
-    "async": "its task is deaf to `asyncio.CancelledError`, or something blocks its event loop: let the former pass, "
-    "and put what blocks into a plain `def` with `subprocess=True`",
+    "thread": "a thread cannot be stopped: check `ctx.cancelled`, or declare the executor with `subprocess=True`",
+    "async": (
+        "its task ignores `asyncio.CancelledError`, or something blocks its event loop: let CancelledError "
+        "pass, and move blocking code to a plain `def` with `subprocess=True`"
+    ),
 }
 
 log = logging.getLogger(__name__)
@@ -47,14 +49,14 @@ class Overdue:
 def _tell(attempt: Attempt) -> None:
     match attempt.stopped:
         case "timedOut":
-            asked = f"is past its timeout of {attempt.limit:g} s"
+            asked = f"exceeded its timeout of {attempt.limit:g} s"
         case "cancelled":
             asked = "was cancelled"
         case _:
             asked = "is to be handed back"
     mend = _MEND[attempt.executor.kind]
     attempt.steps.logged(
-        None, "warning", f"this attempt {asked} and goes on, and keeps its slot until it returns: {mend}"
+        None, "warning", f"this attempt {asked}, but is still executing, and keeps its slot until it returns: {mend}"
     )
     told = {"run": attempt.name, "executor": attempt.key, "asked": attempt.stopped, "runs_in": attempt.executor.kind}
     log.warning("attempt does not stop", extra=told | {"mend": mend})

@@ -170,7 +170,7 @@ class AttemptPool:
             leaving.append(threading.Thread(target=self._thread_values.close, name="leave values", daemon=True))
             leaving[-1].start()
         if not await asyncio.to_thread(_joined, leaving, self._clock.monotonic() + LEAVING_MOST, self._clock):
-            log.warning("values of lifespans were not left in time")
+            log.warning("lifespans not closed in time")
 
     def close(self) -> None:
         self._loops.close()
@@ -191,7 +191,7 @@ class AttemptPool:
         try:
             request = _decode(grant.body)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            log.warning("request of a run cannot be read", extra={"run": grant.run_id, "error": str(error)})
+            log.warning("run request unreadable", extra={"run": grant.run_id, "error": str(error)})
             return unreadable(grant, str(error))
         return request, self._registry.find(request.invoke_target) or unknown(request.invoke_target, grant)
 

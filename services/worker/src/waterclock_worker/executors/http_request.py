@@ -82,7 +82,7 @@ async def requested(
         except Refused as error:
             raise GiveUp(str(error)) from error
         except TimeoutError:
-            answer = _part(request, params, heard, f"no whole answer in {params.timeout:g} s")
+            answer = _part(request, params, heard, f"no complete response within {params.timeout:g} s")
         except BrokenAnswer as error:
             answer = _part(request, params, heard, str(error))
         except NoAnswer as error:
@@ -113,7 +113,7 @@ def _missing(request: Request, heard: Heard, message: str) -> NoReturn:
         NoAnswer: another attempt may fare better.
     """
     if heard.executed:
-        raise GiveUp(f"{message}; a {request.method} that may have been executed is not sent again")
+        raise GiveUp(f"{message}; a {request.method} that may have been executed is not retried")
     raise NoAnswer(message)
 
 

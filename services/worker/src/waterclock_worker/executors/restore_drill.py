@@ -216,7 +216,7 @@ class _Drill:
                     f"{manifest.object} is the newest, and {age:.0f} s old: maxAge is {self._params.max_age:g}"
                 )
             return manifest
-        raise NoBackup(f"there is no verified backup in {folder} of the bucket {self._store.place.bucket}")
+        raise NoBackup(f"no verified backup in {folder} of the bucket {self._store.place.bucket}")
 
     async def _read(self, step: Step, manifest: Manifest, programs: Programs) -> Counts:
         """Rows by table, of an object that is whole: nothing of another is ever given to a database."""

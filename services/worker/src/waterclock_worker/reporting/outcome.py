@@ -51,7 +51,7 @@ def params_for(executor: AnyExecutor, params: dict[str, Any]) -> Any:
     """
     if executor.params_type is None:
         if params:
-            raise BadParams(f"{executor.key} takes no parameters; there are {', '.join(sorted(params))}")
+            raise BadParams(f"{executor.key} takes no parameters, but got {', '.join(sorted(params))}")
         return params
     fitting = _fitting(params, executor.params_type)
     try:
@@ -140,9 +140,9 @@ def _said_of(error: BaseException) -> str | None:
     if type(error) is SystemExit and (error.code is None or isinstance(error.code, int)):
         return f"exit code {int(error.code or 0)}"
     if type(error) is KeyboardInterrupt and not error.args:
-        return "raised by the executor's own code: nobody has interrupted the worker"
+        return "raised by the executor's own code; the worker was not interrupted"
     if type(error) is asyncio.CancelledError and not error.args:
-        return "cancelled by the executor's own code: nobody has asked the run to stop"
+        return "cancelled by the executor's own code; the run was not cancelled"
     return None
 
 

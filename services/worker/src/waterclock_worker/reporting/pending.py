@@ -19,9 +19,9 @@ PENDING_MOST = 1024 * 1024  # bytes that may wait to be sent in any case; beyond
 HEAD_MOST = 4 * 1024 * 1024  # bytes of text of one attempt that are sent as they come
 HEAD_LINES = 100_000  # of them: in the stores a line takes about 70 bytes beside its text
 CAPPED = (
-    f"the first {HEAD_MOST // (1024 * 1024)} MiB or {HEAD_LINES} lines of this log end here: of what follows the newest"
-    f" {TAIL_MOST // 1024} KiB are held by the worker, and told when the attempt ends;"
-    " a worker that is killed loses them"
+    f"the first {HEAD_MOST // (1024 * 1024)} MiB or {HEAD_LINES} lines of this log end here: the worker "
+    f"keeps the newest {TAIL_MOST // 1024} KiB of the rest and sends them when the attempt ends; a worker "
+    "that is killed loses them"
 )
 GAP_LINES, GAP_MS = 1_000, 10_000
 """A gap is told of when it has so many lines, or after so long; each time at twice as many, and after twice as long."""
@@ -30,7 +30,7 @@ _GAP_MS_MOST = 600_000
 _OVERHEAD = 64  # what a line costs beside its text
 _EVENT = 256  # what another event costs
 _HEAD_AND_TAIL = "a log keeps its beginning and its end"
-_TOO_FAST = "they came faster than they could be stored"
+_TOO_FAST = "they were written faster than they could be stored"
 
 
 class Lines:

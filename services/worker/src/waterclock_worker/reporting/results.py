@@ -66,7 +66,7 @@ def _refuse_coroutine(returned: object) -> None:
     """
     if inspect.iscoroutine(returned):
         returned.close()
-        raise BadResult("the function returned a coroutine that nobody awaited: declare it as `async def`")
+        raise BadResult("the function returned a coroutine that was never awaited: declare it as `async def`")
 
 
 def checked(body: bytes) -> bytes:
@@ -76,7 +76,7 @@ def checked(body: bytes) -> bytes:
         BadResult: it is none, or is beyond the limits.
     """
     if len(body) > RESULT_MOST:
-        raise BadResult(f"the result takes {len(body)} bytes as JSON; {RESULT_MOST} are the limit")
+        raise BadResult(f"the result takes {len(body)} bytes as JSON; the limit is {RESULT_MOST}")
     if nested_deeper(body, NESTED_MOST):
         raise _too_deep()
     try:
@@ -100,7 +100,7 @@ class _Look:
         """
         self._count += 1
         if self._count > _LOOKED_AT:
-            raise BadResult(f"the result takes more than {RESULT_MOST} bytes as JSON, which are the limit")
+            raise BadResult(f"the result takes more than {RESULT_MOST} bytes as JSON, which is the limit")
         if one is None or isinstance(one, str | bytes | bytearray | memoryview):
             return
         if isinstance(one, int):
@@ -177,7 +177,7 @@ def _exact(one: Any) -> Any:
         return float.__float__(one)
     if isinstance(one, bytes):
         return bytes(memoryview(one))
-    raise NotImplementedError(f"it holds a {type(one).__qualname__}, which JSON has not")
+    raise NotImplementedError(f"it holds a {type(one).__qualname__}, which JSON does not have")
 
 
 _encode = msgspec.json.Encoder(enc_hook=_exact).encode
@@ -186,7 +186,7 @@ _encode = msgspec.json.Encoder(enc_hook=_exact).encode
 def _told(nulls: list[_Path]) -> str:
     some = ", ".join(_pointer(path) or "the whole" for path in nulls[:_NULLS_TOLD])
     more = f" and at {len(nulls) - _NULLS_TOLD} more places" if len(nulls) > _NULLS_TOLD else ""
-    return f"JSON has no NaN and no infinity: in the result null stands for them at {some}{more}"
+    return f"JSON has no NaN or infinity: the result has null instead at {some}{more}"
 
 
 def _pointer(path: _Path) -> str:

@@ -74,8 +74,8 @@ def load(name: str) -> Context:
         mode = path.stat().st_mode
         raw = path.read_bytes()
     except FileNotFoundError:
-        known = ", ".join(names()) or "none: `waterclock context add` makes one"
-        raise ContextError(f"there is no context {name}; there are: {known}") from None
+        known = ", ".join(names()) or "none: create one with `waterclock context add`"
+        raise ContextError(f"unknown context {name}; known contexts: {known}") from None
     except OSError as error:
         raise ContextError(f"context {name}: {path} cannot be read: {error.strerror or error}") from None
     if mode & _OTHERS:
@@ -83,7 +83,9 @@ def load(name: str) -> Context:
     try:
         return msgspec.json.decode(raw, type=Context)
     except msgspec.MsgspecError:  # its message may hold a part of the key
-        raise ContextError(f"context {name}: {path} is no context: remove it, and add it again") from None
+        raise ContextError(
+            f"context {name}: {path} is not a context file: remove it, and add the context again"
+        ) from None
 
 
 def save(name: str, context: Context) -> None:
@@ -102,7 +104,7 @@ def remove(name: str) -> None:
     try:
         path_of(name).unlink()
     except FileNotFoundError:
-        raise ContextError(f"there is no context {name}") from None
+        raise ContextError(f"unknown context {name}") from None
     except OSError as error:
         raise ContextError(f"context {name}: {error.strerror or error}") from None
     if in_use() == name:
@@ -121,7 +123,7 @@ def in_use() -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise ContextError(f"the context in use is not known: {path}: {error}") from None
+        raise ContextError(f"the current context cannot be read: {path}: {error}") from None
 
 
 def use(name: str | None) -> None:

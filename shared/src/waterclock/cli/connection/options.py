@@ -46,14 +46,14 @@ def _choose(ctx: click.Context, param: click.Parameter, value: str | None) -> No
     if value is None:
         return
     if not value.strip():
-        raise click.BadParameter("is empty: leave it out, or say which")
+        raise click.BadParameter("is empty: leave it out, or give a value")
     name = param.opts[0]
     found = cast("dict[str, str]", ctx.meta.setdefault(_CHOSEN, {}))
     if name in found:
-        raise click.BadParameter("stands before the verb and behind it: give it once")
+        raise click.BadParameter("is given before and after the command: give it once")
     found[name] = value.strip()
     if URL in found and CONTEXT in found:
-        raise click.BadParameter(f"{URL} and {CONTEXT}: give one of them")
+        raise click.BadParameter(f"{URL} and {CONTEXT} cannot be combined: give one of them")
 
 
 def _contexts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

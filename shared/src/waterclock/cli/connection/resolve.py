@@ -28,7 +28,7 @@ def url_text(text: str) -> str:
     """
     root = api_root(text)
     if "@" in urlsplit(root).netloc:
-        raise ValueError(f"holds a user or a password, which others may see: put it into {PREFIX}API_URL")
+        raise ValueError(f"holds a user or password, which others on this machine can see: use {PREFIX}API_URL")
     return root
 
 

@@ -34,12 +34,8 @@ class Named(click.ParamType[str]):
             return self._suggest(incomplete)
 
 
-JOB = Named(
-    "job", suggestions.jobs, empty="an empty name is no job: give group/name, such as reports/nightly, or an id"
-)
-RUN = Named(
-    "run", suggestions.runs, empty="an empty name is no run: give an id, or group/name for the last run of a job"
-)
+JOB = Named("job", suggestions.jobs, empty="the job name is empty: give group/name, such as reports/nightly, or an id")
+RUN = Named("run", suggestions.runs, empty="the run id is empty: give an id, or group/name for the last run of a job")
 QUEUE = Named("queue", suggestions.queues)
 WORKER = Named("worker", suggestions.workers)
 EXECUTOR = Named("executor", suggestions.executors)

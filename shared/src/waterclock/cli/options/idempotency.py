@@ -36,7 +36,7 @@ def _former(ctx: click.Context, _param: click.Parameter, value: str | None) -> N
     if value is None:
         return
     _check(value)
-    complain("note: --key is --idempotency-key now")
+    complain("note: --key is deprecated: use --idempotency-key")
     ctx.meta[_FORMER] = value
 
 
@@ -57,8 +57,8 @@ def _check(value: str) -> None:
     """
     if _CREDENTIAL.match(value) or value == _shown():
         raise click.BadParameter(
-            f"this looks like a key of the API or a token, which belongs into {PREFIX}API_KEY; an idempotency key is a"
-            " word of your own, such as nightly-2026-11-28"
+            f"this looks like an API key or token, which belongs in {PREFIX}API_KEY; an idempotency key is a text "
+            "of your choice, such as nightly-2026-11-28"
         )
 
 

@@ -106,7 +106,7 @@ def moment(text: str, *, end: bool = False, ahead: bool = False, now_ms: int | N
     if wanted == "now":
         return stamp(now)
     if len(wanted) > _LONGEST:
-        raise ValueError(f"is no time: write {WAYS}")
+        raise ValueError(f"is not a time: write {WAYS}")
     if (span := _SPAN.fullmatch(wanted)) and not (span["ago"] and span["sign"]):
         forward = span["sign"] == "+" or (ahead and not span["sign"] and not span["ago"])
         return _stamped(now + round(_seconds(span["parts"]) * 1000) * (1 if forward else -1))
@@ -116,7 +116,7 @@ def moment(text: str, *, end: bool = False, ahead: bool = False, now_ms: int | N
         query_moment_ms(text)
     except ValueError as error:
         why = "" if "no RFC 3339" in str(error) else f": it {error}"
-        raise ValueError(f"is no time{why}: write {WAYS}") from None
+        raise ValueError(f"is not a time{why}: write {WAYS}") from None
     return text
 
 
@@ -138,7 +138,7 @@ def _local(day: str | None, time: str | None, *, end: bool, ahead: bool, now: in
         clock = None if time is None else time_of_day.fromisoformat(time if time[1] != ":" else f"0{time}")
         after = which + timedelta(days=1)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"is no time ({error}): write {WAYS}") from None
+        raise ValueError(f"is not a time ({error}): write {WAYS}") from None
     if clock is None:
         return _stamped(_at(after, time_of_day.min, zone) - 1 if end else _at(which, time_of_day.min, zone))
     at = _at(which, clock, zone, late=end)
@@ -154,7 +154,7 @@ def _at(day: date, clock: time_of_day, zone: tzinfo | None, *, late: bool = Fals
     meant = bare.astimezone() if zone is None else bare.replace(tzinfo=zone)
     utc = meant.astimezone(UTC)
     if clock != time_of_day.min and utc.astimezone(zone).replace(tzinfo=None, fold=0) != bare.replace(fold=0):
-        raise ValueError(f"is no time: the clock was put forward past {bare:%H:%M} on {day}")
+        raise ValueError(f"does not exist: the clock went forward past {bare:%H:%M} on {day}")
     return round(utc.timestamp() * 1000)
 
 

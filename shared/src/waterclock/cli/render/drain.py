@@ -18,15 +18,15 @@ _LOOK = 1.0  # s between two looks
 _EVERY = 5.0  # s between two lines
 _SHOWN = 20  # runs
 _GONE = 10  # looks at a worker of which the log knows nothing any more: the word that it left is on its way
-BECAME = {"left": "has left", "lost": "was lost: others have its runs", "gone": "is gone"}
+BECAME = {"left": "has left", "lost": "was lost: other workers take over its runs", "gone": "is gone"}
 _HERE = ("live", "silent", "gone")
 
 
 def drain_told(asked: Sequence[Worker], runs: Sequence[Run]) -> Iterator[Part]:
     """The workers that were asked, and what they still run."""
     for one in asked:
-        silent = ", and has not been heard for longer than a lease" if one.status == "silent" else ""
-        yield f"{one.name} ({one.id}) is asked to drain; it runs {one.running}{silent}"
+        silent = ", and has not renewed its lease" if one.status == "silent" else ""
+        yield f"{one.name} ({one.id}) is draining; it runs {one.running}{silent}"
     if not runs:
         return
     rows = [(one.id, one.named, one.worker, shown(one.started_at)) for one in runs[:_SHOWN]]
@@ -49,7 +49,7 @@ def drain_goes_on(asked: Sequence[Worker]) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        said = f"the drain goes on: `waterclock fleet workers` shows {asked[0].name} until it has left"
+        said = f"the drain continues: `waterclock fleet workers` shows {asked[0].name} until it has left"
         complain(f"\n{said}")
         raise KeyboardInterrupt(said) from None
 

@@ -53,13 +53,13 @@ def words(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
         case "fire.skipped":
             yield f"skipped {data.get('count')} until {shown(data.get('last'))}: {data.get('reason')}"
         case "fire.coalesced":
-            yield f"folded {data.get('count')} until {shown(data.get('last'))} into {data.get('into')}"
+            yield f"merged {data.get('count')} until {shown(data.get('last'))} into {data.get('into')}"
         case "log.truncated":
             yield f"events after {data.get('endedAt') or 'the start'} are lost, through {data.get('knownThrough')}"
         case "gap":
-            yield f"something is missing here: {data.get('reason')}"
+            yield f"events are missing here: {data.get('reason')}"
         case "unreadable":
-            yield "something that cannot be read: `waterclock doctor` says why, and what to do"
+            yield "unreadable event: `waterclock doctor` says why, and what to do"
         case "end" | "closed":  # the verb says itself how it ends
             return
         case _ if kind in _ENDS:

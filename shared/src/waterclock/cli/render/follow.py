@@ -105,7 +105,10 @@ def _going_on(run_id: str) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        said = f"run {run_id} goes on: `waterclock run follow {run_id}`; to stop it `waterclock run cancel {run_id}`"
+        said = (
+            f"run {run_id} continues: follow it with `waterclock run follow {run_id}`, stop it with `waterclock "
+            f"run cancel {run_id}`"
+        )
         complain(f"\n{said}")
         raise KeyboardInterrupt(said) from None
 

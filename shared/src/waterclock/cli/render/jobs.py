@@ -29,7 +29,7 @@ def listed(page: Page[Job]) -> Iterator[Part]:
         yield "No jobs found."
         return
     yield table(
-        ("job", "status", "executes", "schedule", "next instant", "last run", "last success", "queue", "id"),
+        ("job", "status", "executes", "schedule", "next run", "last run", "last success", "queue", "id"),
         [
             (
                 named(one),
@@ -70,7 +70,7 @@ def changed(one: Job) -> Iterator[Part]:
             "executes": one.invoke_target,
             "parameters": one.invoke_params or None,
             "schedule": schedule(one),
-            "next instant": shown(one.next_fire_at),
+            "next run": shown(one.next_fire_at),
             **{name: value for name, value in special(one).items() if one.in_force is None or name not in _IN_FORCE},
             **bounds(one),
             "last run": _last_run(one),
@@ -148,7 +148,7 @@ def bounds(one: Job) -> dict[str, str]:
     tries = "1 attempt" if retry.max_attempts == 1 else f"{retry.max_attempts} attempts, {retry.backoff}, {spacing}"
     told = {"retries in force": f"{tries} ({found.retry_from})"}
     if found.timeout is None:
-        return {"timeout in force": "not known: no worker has announced the executor", **told}
+        return {"timeout in force": "unknown: no worker has announced the executor", **told}
     timeout = "none" if found.timeout == 0 else f"{found.timeout:g} s"
     return {"timeout in force": f"{timeout} ({found.timeout_from})", **told}
 

@@ -29,12 +29,12 @@ def summed(plan: Plan) -> str:
         f"{len(plan.of('create'))} to create",
         f"{len(plan.of('change'))} to change",
         f"{len(plan.of('delete'))} to delete",
-        f"{plan.same} as wanted",
+        f"{plan.same} unchanged",
     ]
     if foreign := len(plan.of("foreign")):
-        counts.append(f"{foreign} of another owner (--take-over)")
+        counts.append(f"{foreign} of another owner (see --take-over)")
     if orphans := len(plan.of("orphan")):
-        counts.append(f"{orphans} no longer in the file (--prune)")
+        counts.append(f"{orphans} no longer in the file (see --prune)")
     if plan.zones_kept:
         counts.append(f"{plan.zones_kept} zone kept" if plan.zones_kept == 1 else f"{plan.zones_kept} zones kept")
     return ", ".join(counts)
@@ -42,8 +42,8 @@ def summed(plan: Plan) -> str:
 
 def _told(change: Change) -> Iterator[str]:
     words = {
-        "foreign": f"belongs to {change.owner}, and is left alone",
-        "orphan": "is no longer in the file, and is left alone",
+        "foreign": f"belongs to {change.owner}: unchanged",
+        "orphan": "is no longer in the file: unchanged",
     }
     yield f"{SIGNS[change.action]} {change.name}  {words.get(change.action, change.action)}"
     for field in change.fields:
@@ -59,14 +59,14 @@ def _told(change: Change) -> Iterator[str]:
 
 def _fires(fires: Fires) -> str:
     parts = [
-        _some(fires.appear, "appear", fires.appearing),
-        _some(fires.vanish, "vanish", fires.vanishing),
+        _some(fires.appear, "added", fires.appearing),
+        _some(fires.vanish, "removed", fires.vanishing),
     ]
-    said = "; ".join(part for part in parts if part) or "none appear, none vanish"
-    whole = f"fires of the next {DAYS} days: {fires.before} now, {fires.after} then; {said}"
+    said = "; ".join(part for part in parts if part) or "none added, none removed"
+    whole = f"scheduled times of the next {DAYS} days: {fires.before} now, {fires.after} after; {said}"
     if fires.compared != fires.through:
         whole += f" (compared through {shown(fires.compared)})"
-    return whole + (" (an example: H and @every follow from the id)" if fires.example else "")
+    return whole + (" (an example: H and @every depend on the id)" if fires.example else "")
 
 
 def _some(count: int, what: str, examples: tuple[str, ...]) -> str:

@@ -61,7 +61,7 @@ def whole(one: Run, *, every: bool = False, paused: bool = False) -> Iterator[Pa
     error = None if one.error is None else f"{one.error.type}: {one.error.message}"
     unreadable = None
     if one.unreadable is not None:
-        unreadable = f"how it ended, at {one.unreadable.position}, cannot be read: {one.unreadable.reason}"
+        unreadable = f"the outcome, at {one.unreadable.position}, is unreadable: {one.unreadable.reason}"
     yield facts(
         {
             "run": one.id,
@@ -70,7 +70,7 @@ def whole(one: Run, *, every: bool = False, paused: bool = False) -> Iterator[Pa
             "trigger": one.trigger,
             "status": one.status,
             "queue": f"{one.queue} (paused)" if paused else one.queue,
-            "instant": shown(one.nominal_at),
+            "scheduled": shown(one.nominal_at),
             "requested": shown(one.requested_at, exact=True),
             "first started": None if last is None else shown(one.started_at, exact=True),
             "ready": shown(one.ready_at, exact=True),

@@ -20,11 +20,11 @@ JOBS_NAMED = 5
 _BEHIND = re.compile(r"\d+ events behind, the oldest for (\d+(?:\.\d+)?) s \(partition \d+\)")
 _FINE = "ok"
 _MENDS = {
-    "schedules": "start a scheduler, or see in the log of the one that leads why it waits",
-    "projection": "see that a projector runs, and its log: `projection stopped` says why",
-    "writes": "give Redis more memory, or see what fills it: `waterclock doctor` beside the stores",
-    "clocks": "set the clock of the machine that is named",
-    "events": "`waterclock doctor` beside the stores names them",
+    "schedules": "start a scheduler, or check the log of the one that leads",
+    "projection": "check that a projector runs, and look for `projection stopped` in its log",
+    "writes": "give Redis more memory, or see what fills it: run `waterclock doctor` with access to the stores",
+    "clocks": "correct the clock of the machine that is named",
+    "events": "run `waterclock doctor` with access to the stores to see them",
 }
 
 
@@ -40,7 +40,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 def of_unready(refused: Refused) -> Iterator[Check]:
     """What is out of reach for an API that is not ready."""
     said = "; ".join(f"{flaw.pointer}: {flaw.message}" for flaw in refused.errors) or str(refused)
-    yield Check(level="problem", check="api", said=f"is not ready: {said}", do="what it names is out of reach for it")
+    yield Check(level="problem", check="api", said=f"is not ready: {said}", do="the API cannot reach what it names")
 
 
 def of_condition(condition: Condition) -> Iterator[Check]:
@@ -63,7 +63,7 @@ def of_queues(queues: Sequence[Queue]) -> Iterator[Check]:
         if one.paused:
             level: Level = "problem" if one.waiting else "warning"
             said = f"{one.name} is paused, and {one.waiting} run(s) wait in it"
-            do = f"`waterclock queue resume {one.name}`, if nothing speaks against it"
+            do = f"`waterclock queue resume {one.name}`, unless it is paused on purpose"
             yield Check(level=level, check="queue", said=said, do=do)
     waiting = f"{sum(one.waiting for one in queues)} waiting"
     if oldest := max((one.oldest_wait_ms or 0 for one in queues), default=0):
@@ -80,9 +80,9 @@ def of_workers(workers: Sequence[Worker]) -> Iterator[Check]:
         busy, slots = sum(one.running for one in live), sum(one.slots for one in live)
         yield Check(level="ok", check="workers", said=f"{len(live)} live, {busy} of {slots} slots busy")
     else:
-        yield Check(level="problem", check="workers", said="none is live: no run starts", do="start a worker")
+        yield Check(level="problem", check="workers", said="no live worker: no run starts", do="start a worker")
     if silent := sorted({one.name for one in workers if one.status == "silent"}):
-        do = "they are dead or cut off; another worker takes their runs over, if one is there"
+        do = "they are dead or disconnected; another live worker takes over their runs"
         yield Check(level="warning", check="workers", said=f"silent: {', '.join(silent)}", do=do)
 
 
@@ -110,7 +110,7 @@ def of_failed(failed: Sequence[Run], *, more: bool, since: str) -> Check:
 def told(checks: Sequence[Check]) -> Iterator[str]:
     """The answer in its first line, and what it rests on."""
     wrong = list(dict.fromkeys(one.check for one in checks if one.level == "problem"))
-    yield f"The clock does not run as it should: {', '.join(wrong)}." if wrong else "The clock runs."
+    yield f"The scheduler does not work properly: {', '.join(wrong)}." if wrong else "The scheduler works."
     for one in checks:
         yield f"{one.level:<8} {one.check}: {one.said}"
         if one.do:

@@ -120,7 +120,7 @@ def _tell_of_unread(client: Client) -> None:
     except ApiError:  # the jobs were answered, and this is told of by others, too
         return
     if "cannot be read" in events:
-        complain(f"events: {events}. What they changed of a job is not in this file")
+        complain(f"events: {events}. Their changes of the job are not in this file")
 
 
 def _read(path: str, *, prune: bool) -> File:
@@ -133,7 +133,7 @@ def _read(path: str, *, prune: bool) -> File:
     except BadFile as error:
         raise _wrong(path, error.flaws) from None
     if prune and file.owner is None:
-        raise NotAsked(f"{path}: --prune deletes what the file's owner has besides, and the file names no owner")
+        raise NotAsked(f"{path}: --prune deletes the owner's jobs that the file lacks, and the file has no `owner`")
     return file
 
 
@@ -147,7 +147,7 @@ def _bytes(path: str) -> bytes:
         NotAsked: they cannot be read.
     """
     if path == "-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it was closed at the start
-        raise NotAsked("-: standard input is closed: give a file, or send the jobs by a pipe")
+        raise NotAsked("-: standard input is closed: give a file, or pipe the jobs in")
     try:
         if path == "-":
             return sys.stdin.buffer.read(BYTES_MOST + 1)
@@ -207,13 +207,13 @@ def _carry_out(client: Client, change: Change, *, allow_unknown: bool) -> None:
 def _why(error: ApiError) -> str:
     match error:
         case NameTaken():
-            return f"{error} Plan again, or give the job another name."
+            return f"{error} Run `waterclock plan` again, or rename the job."
         case VersionMismatch() | NotFound():
-            return f"somebody changed it meanwhile ({error}): plan again"
+            return f"it was changed in the meantime ({error}): run `waterclock plan` again"
         case Refused():
             return str(error)
         case _:
-            return f"{error}; whether it was done is not known: plan again"
+            return f"{error}; whether it was done is not known: run `waterclock plan` again"
 
 
 def _end(done: int, failed: int, untried: int, wanted: Plan) -> None:

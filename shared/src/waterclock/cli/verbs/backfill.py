@@ -11,6 +11,7 @@ from waterclock.cli.options.idempotency import key_option
 from waterclock.cli.options.moments import retold, shown
 from waterclock.cli.output import put_json, say
 from waterclock.cli.progress.lines import waiting_for
+from waterclock.cli.render.outcomes import outcome
 from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import json_option, speaking
 from waterclock.client import endpoints
@@ -60,17 +61,17 @@ def backfill(
 def told(found: Backfill) -> Iterator[Part]:
     """The backfill in lines."""
     if found.items and found.dry_run:
-        rows = [(shown(item.instant), item.fate, shown(item.ready_at) or "at once") for item in found.items]
-        yield table(("instant", "was", "would start"), rows)
+        rows = [(shown(item.instant), outcome(item.fate), shown(item.ready_at) or "at once") for item in found.items]
+        yield table(("scheduled", "was", "would start"), rows)
     elif found.items:
         rows = [
             (shown(item.instant), item.run_id, item.state, shown(item.ready_at) or "at once") for item in found.items
         ]
-        yield table(("instant", "run", "state", "starts"), rows)
+        yield table(("scheduled", "run", "state", "starts"), rows)
     yield from map(retold, found.notes)
-    runs = f"{found.runs} of {found.instants} instants"
+    runs = f"{found.runs} of {found.instants} scheduled times"
     if found.dry_run:
-        yield f"{runs} would get a run; nothing was stored: the same with --run requests them"
+        yield f"{runs} would get a run; nothing was stored: repeat with --run to request them"
     else:
         yield f"{runs} got a run"
     if found.next_from is not None:

@@ -68,9 +68,9 @@ def check(run_ids: tuple[str, ...], wanted: Body, flag: str, *, every: bool, dry
     """
     by_filter = bool(wanted) or every
     if run_ids and (by_filter or dry_run):
-        raise click.UsageError("A run is named, and others are told by a filter: one or the other.")
+        raise click.UsageError("Give a run or a filter, not both.")
     if not run_ids and not by_filter:
-        raise click.UsageError(f"Name a run, or say which: {flag}, --job, --status, …")
+        raise click.UsageError(f"Give a run, or a filter: {flag}, --job, --status, …")
     return by_filter
 
 
@@ -126,7 +126,7 @@ def _sum(pages: Iterator[P], *, done: Callable[[P], int], verb: str, as_json: bo
         dry_run = page.dry_run
     if not as_json and dry_run:
         but = f", and {refused} refused" if refused else ""
-        say([f"{matched - refused} would be {verb}{but}; nothing was done: the same without --dry-run does it"])
+        say([f"{matched - refused} would be {verb}{but}; nothing was done: repeat without --dry-run to do it"])
     elif not as_json:
         say([f"{finished} of {matched} {verb}, {refused} refused"])
     return refused == 0

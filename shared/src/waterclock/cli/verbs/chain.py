@@ -53,7 +53,7 @@ def anchors_of(texts: Sequence[str]) -> Mapping[Position, str]:
         except ValueError as error:
             raise NotAsked(f"--anchor {text}: {error}") from None
         if not given or len(head.strip()) != 64:
-            raise NotAsked(f"--anchor {text} is not <position>=<head>, as `ledger verify --chain` prints them")
+            raise NotAsked(f"--anchor {text} is not <position>=<head>, as `ledger verify --chain` prints it")
     return noted
 
 
@@ -76,7 +76,7 @@ def told(found: Sequence[Chained], *, ok: bool) -> Iterator[Part]:
         if one.head is not None and one.broken is None:
             yield f"head: {one.ends}={one.head}"
         for place, there in one.anchors.items():
-            yield f"anchor {place}: {'found' if there else 'NOT found: the chain has another head there, or none'}"
+            yield f"anchor {place}: {'found' if there else 'NOT found: the chain has a different head there, or none'}"
         if one.broken is not None:
             yield f"broken: partition {one.partition}: {one.broken}"
     yield "ok: the archive is as it was written" if ok else "NOT ok"

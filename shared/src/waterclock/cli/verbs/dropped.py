@@ -19,11 +19,11 @@ from waterclock.client.models import DroppedEvent, Page, Requeued, RequeuedRun
 
 PAGE = 100  # requests asked for again in one call
 _LEFT = {
-    "known": "is there: it was asked for again",
+    "known": "already requested again",
     "scheduled": "its schedule decides it again",
-    "ended": "had ended: --executed asks for it all the same, and it is executed twice",
-    "wouldRequeue": "would be asked for again",
-    "requeued": "asked for again",
+    "ended": "has ended: --executed requests it anyway, and it is executed twice",
+    "wouldRequeue": "would be requested again",
+    "requeued": "requested again",
 }
 
 
@@ -109,13 +109,13 @@ def _count(page: Requeued, counted: dict[str, int]) -> None:
 def _summed(counted: dict[str, int], *, runs: bool) -> Iterator[str]:
     if counted["forgotten"]:
         yield (
-            f"warning: {counted['forgotten']} were asked for more than 24 h ago, so their keys are forgotten: who asks"
-            " again with one of them asks for another run"
+            f"warning: {counted['forgotten']} were requested more than 24 h ago, so their idempotency keys have "
+            "expired: a repeated request with one of them requests another run"
         )
     if counted["ended"]:
-        yield f"{counted['ended']} had ended, and are left; --executed asks for them all the same"
+        yield f"{counted['ended']} have ended, and are left; --executed requests them anyway"
     if runs:
-        yield f"{counted['requeued']} of {counted['all']} asked for again, {counted['refused']} refused"
+        yield f"{counted['requeued']} of {counted['all']} requested again, {counted['refused']} refused"
     else:
-        would = f"{counted['wouldRequeue']} of {counted['all']} would be asked for again"
-        yield f"{would}, {counted['refused']} refused; nothing was done: the same with --run does it"
+        would = f"{counted['wouldRequeue']} of {counted['all']} would be requested again"
+        yield f"{would}, {counted['refused']} refused; nothing was done: repeat with --run to do it"

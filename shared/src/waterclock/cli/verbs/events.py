@@ -101,7 +101,7 @@ def tail(
     if job is not None and run_id is not None:
         raise click.UsageError("give a job or --run, not both")
     if kinds and (job or run_id):
-        raise click.UsageError("--type is for the events of everything")
+        raise click.UsageError("--type cannot be combined with a job or --run")
     if run_id is not None:
         with named_run(client, run_id, aloud=True) as found:
             leave_with(watch(client, endpoints.run_events(found, after=after), Lines(as_json=as_json).write))

@@ -9,6 +9,7 @@ import click
 from waterclock.cli.options.arguments import JOB, moments, since, times, until
 from waterclock.cli.options.moments import retold, shown
 from waterclock.cli.render.jobs import named
+from waterclock.cli.render.outcomes import outcome
 from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import Order, cursor_option, json_option, more, show_newest, speaking
 from waterclock.client import endpoints
@@ -70,7 +71,7 @@ def nothing(job: Job | None) -> str:
         return f"{said}."
     ahead = "" if job.next_fire_at is None else f"; the next is {shown(job.next_fire_at)}"
     if job.cron_expression is None:
-        ahead = ": the job has no schedule, it runs on demand only"
+        ahead = ": the job has no schedule and runs on demand only"
     by_hand = f" Its runs: `waterclock run list --job {named(job)}`." if job.last_run is not None else ""
     return f"{said}{ahead}.{by_hand}"
 
@@ -78,8 +79,8 @@ def nothing(job: Job | None) -> str:
 def told(page: Explanations) -> Iterator[Part]:
     """A page of explanations in lines."""
     yield table(
-        ("instant", "fate", "why"),
-        [(shown(item.instant), item.fate, retold(item.text)) for item in page.items],
+        ("scheduled", "outcome", "why"),
+        [(shown(item.instant), outcome(item.fate), retold(item.text)) for item in page.items],
         wraps={"why"},
     )
     yield from more(page)

@@ -139,7 +139,7 @@ def edit(
     try:
         show(client, call, changed, as_json=as_json)
     except VersionMismatch as error:
-        raise Failure(f"somebody changed the job, it has version {error.version}: look, and edit it again") from None
+        raise Failure(f"the job was changed in the meantime (version {error.version}): edit it again") from None
 
 
 def _options(*, cron: str | None, zone: str | None, queue: str | None, params: Any) -> dict[str, Any]:

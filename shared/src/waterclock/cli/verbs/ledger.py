@@ -10,6 +10,7 @@ import click
 from waterclock.cli.options.arguments import JOB, since, times, until
 from waterclock.cli.options.moments import retold, shown
 from waterclock.cli.output import put_json, say
+from waterclock.cli.render.outcomes import headings
 from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import NO, NotAsked, json_option, speaking
 from waterclock.client import endpoints
@@ -86,22 +87,22 @@ def told(proof: Proof) -> Iterator[Part]:
     """The proof in lines."""
     counts = ("jobs", "instants", "fired", "skipped", "coalesced", "pending")
     yield f"{shown(proof.from_)} to {shown(proof.to)}"
-    yield table(counts, [[str(getattr(proof, name)) for name in counts]])
+    yield table(headings(counts), [[str(getattr(proof, name)) for name in counts]])
     if proof.oldest_pending is not None:
         yield f"pending: the oldest was due at {shown(proof.oldest_pending)} and is not decided yet"
     if proof.tzdata_changed:
-        yield f"decided by other zone rules than today's: {', '.join(proof.tzdata_changed)}"
+        yield f"decided with a different time zone database than today's: {', '.join(proof.tzdata_changed)}"
     if proof.forgotten_before is not None:
         kept_from = shown(proof.forgotten_before)
-        yield f"forgotten: nothing is said of what was decided before {kept_from}, which is not kept"
+        yield f"deleted by retention: decisions before {kept_from} cannot be verified"
     if proof.ok:
         failed = "" if proof.failed_runs is None else f": {proof.failed_runs or 'none'} failed"
-        yield "ok: each instant has one decision, and each decision its instant"
-        yield f"(says nothing about whether runs succeeded{failed})"
+        yield "ok: each scheduled time has exactly one decision, and each decision its scheduled time"
+        yield f"(this does not say whether runs succeeded{failed})"
         return
     kinds = (("hole", proof.holes), ("double", proof.doubles), ("stray", proof.strays))
     yield table(
-        ("breach", "job", "after", "through", "instants", "position"),
+        ("breach", "job", "after", "through", "times", "position"),
         [
             (kind, breach.job_id, shown(breach.after), shown(breach.through), str(breach.instants), breach.position)
             for kind, breaches in kinds

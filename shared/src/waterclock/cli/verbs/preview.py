@@ -82,5 +82,5 @@ def told(found: Preview) -> Iterator[Part]:
     notes += [(item, f"left out: {item.note}") for item in found.left_out]
     if notes:
         rows = [(shown(item.at), item.local, note) for item, note in sorted(notes, key=lambda each: each[0].at)]
-        yield table(("instant", "local time", "note"), rows, wraps={"note"})
+        yield table(("scheduled", "local time", "note"), rows, wraps={"note"})
     yield from found.notes

@@ -129,9 +129,9 @@ def logs(
     RUN is an id, or group/name for the last run of a job.
     """
     if follow and (attempt is not None or level or tail is not None):
-        raise click.UsageError("--follow prints all that happens: leave out --attempt, --level and --tail")
+        raise click.UsageError("--follow cannot be combined with --attempt, --level or --tail")
     if as_json and tail is not None:
-        raise click.UsageError("--json prints the API's pages, which begin with the oldest: leave out --tail")
+        raise click.UsageError("--json prints the API's pages, oldest first: leave out --tail")
     with named_run(client, run_id, aloud=True) as found:
         if follow:
             follow_run(client, found, as_json=as_json)

@@ -120,7 +120,7 @@ def cancel(
     """
     wanted = chosen(**given)
     if wanted and every:
-        raise click.UsageError("--all stands beside a filter: either all, or what fits.")
+        raise click.UsageError("Give --all or a filter, not both.")
     if check(run_ids, wanted, "--all", every=every, dry_run=dry_run):
         well = cancel_many(client, wanted or ALL, dry_run=dry_run, key=key, as_json=as_json)
     else:
@@ -187,7 +187,7 @@ def retry(
     wanted = chosen(**given)
     if check(run_ids, wanted, "--failed", every=every, dry_run=dry_run):
         if queue or wait or follow:
-            raise click.UsageError("--queue, --wait and --follow are for one run that is named.")
+            raise click.UsageError("--queue, --wait and --follow need a run id.")
         how = {"overlapPolicy": overlap, "reason": reason}
         if not retry_many(client, {**(wanted or ALL), **how}, dry_run=dry_run, key=key, as_json=as_json):
             click.get_current_context().exit(NO)

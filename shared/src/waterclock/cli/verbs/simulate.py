@@ -8,6 +8,7 @@ import click
 
 from waterclock.cli.options.arguments import JOB, since, times, until
 from waterclock.cli.options.moments import retold, shown
+from waterclock.cli.render.outcomes import headings, outcome
 from waterclock.cli.tables import Part, table
 from waterclock.cli.terminal import json_option, show, speaking
 from waterclock.client import endpoints
@@ -42,7 +43,7 @@ def told(found: Simulation) -> Iterator[Part]:
     yield from map(retold, found.assumed)
     counts = ("instants", "fired", "skipped", "coalesced")
     yield table(
-        ("misfire policy", *counts, "first run", "last run"),
+        ("misfire policy", *headings(counts), "first run", "last run"),
         [
             [
                 worded("misfirePolicy", one.misfire_policy)
@@ -69,8 +70,9 @@ def _listed(one: Simulated) -> Iterator[Part]:
         yield table(("run for", "trigger", "starts", "waits behind"), rows)
     if one.unfired:
         rows = [
-            (shown(part.first), shown(part.last), str(part.count), part.fate, retold(part.text)) for part in one.unfired
+            (shown(part.first), shown(part.last), str(part.count), outcome(part.fate), retold(part.text))
+            for part in one.unfired
         ]
-        yield table(("from", "to", "instants", "fate", "why"), rows, wraps={"why"})
+        yield table(("from", "to", "times", "outcome", "why"), rows, wraps={"why"})
     if one.truncated:
         yield f"More than {max(len(one.runs), len(one.unfired))} results: --limit lists up to 1000."

@@ -83,7 +83,7 @@ def ended_by(kind: type[BaseException], error: BaseException, trace: TracebackTy
         sys.__excepthook__(kind, error, trace)
         return
     flush()  # else it may be one of those that there is no room for
-    _log.critical("ended by an error", exc_info=(kind, error, trace))
+    _log.critical("process failed", exc_info=(kind, error, trace))
     flush()
 
 
@@ -96,7 +96,7 @@ def threads_told() -> Generator[None]:
         if about.exc_value is not None and about.exc_type is not SystemExit:
             name = None if about.thread is None else about.thread.name
             told = about.exc_type, about.exc_value, about.exc_traceback
-            _log.error("thread ended by an error", exc_info=told, extra={"thread": name})
+            _log.error("thread failed", exc_info=told, extra={"thread": name})
 
     threading.excepthook = ended
     try:
@@ -194,13 +194,13 @@ class _Line(logging.Formatter):
 
     def lost(self, count: int) -> str:
         """The line that tells of lines that nobody read."""
-        record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, "log lines were lost", None, None)
+        record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, "log lines lost", None, None)
         record.lines = count
         return self.format(record)
 
     def broken(self, record: logging.LogRecord, error: Exception) -> str:
         """The line of a record that cannot be formatted."""
-        told = logging.LogRecord(record.name, record.levelno, "", 0, "line cannot be written", None, None)
+        told = logging.LogRecord(record.name, record.levelno, "", 0, "log line not written", None, None)
         told.line, told.place = _text_of(record.msg), f"{record.pathname}:{record.lineno}"
         told.error = type(error).__name__
         return self.format(told)

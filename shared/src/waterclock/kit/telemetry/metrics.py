@@ -218,4 +218,4 @@ async def _bounded(look: Look) -> None:
         async with asyncio.timeout(LOOK_MOST_S):
             await look()
     except TimeoutError:
-        log.warning("metrics not looked up in time")
+        log.warning("metrics not collected in time")

@@ -118,7 +118,7 @@ class _Variables:
         if name is None or text is None:
             return default
         if text not in words:
-            raise SettingsError(f"{name}: {text[:_SHOWN]!r} is none of {', '.join(words)}; {_like(name, default)}")
+            raise SettingsError(f"{name}: {text[:_SHOWN]!r} is not one of {', '.join(words)}; {_like(name, default)}")
         return cast("Word", text)
 
     def whole(self, name: str, default: int) -> int:
@@ -126,7 +126,7 @@ class _Variables:
         if text is None:
             return default
         if not text.isascii() or not text.isdigit() or not 1 <= int(text[:10]) <= 2**31 - 1:
-            raise SettingsError(f"{name}: {text[:_SHOWN]!r} is no whole number from 1 on; {_like(name, default)}")
+            raise SettingsError(f"{name}: {text[:_SHOWN]!r} is not a whole number from 1 on; {_like(name, default)}")
         return int(text)
 
     def number(self, names: Sequence[str], default: float, *, above: float, most: float, what: str) -> float:
@@ -139,7 +139,7 @@ class _Variables:
         except ValueError:
             found = float("nan")
         if not above < found <= most:
-            raise SettingsError(f"{name}: {text[:_SHOWN]!r} is no {what}; {_like(name, f'{default:g}')}")
+            raise SettingsError(f"{name}: {text[:_SHOWN]!r} is not a {what}; {_like(name, f'{default:g}')}")
         return found
 
     def pairs(self, name: str) -> None:
@@ -147,13 +147,13 @@ class _Variables:
             key, separator, _ = item.partition("=")
             if not separator or not key.strip():
                 example = _like(name, "deployment.environment.name=production,team=billing")
-                raise SettingsError(f"{name}: {item.strip()[:_SHOWN]!r} is no key=value; {example}")
+                raise SettingsError(f"{name}: {item.strip()[:_SHOWN]!r} is not key=value; {example}")
 
     def file(self, name: str) -> None:
         path = self.text(name)
         if path is not None and not os.access(path, os.R_OK):
             raise SettingsError(
-                f"{name}: {path!r} is no file that can be read; {_like(name, '/etc/ssl/certs/collector.pem')}"
+                f"{name}: {path!r} is not a readable file; {_like(name, '/etc/ssl/certs/collector.pem')}"
             )
 
 

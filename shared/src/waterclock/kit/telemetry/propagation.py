@@ -71,7 +71,7 @@ def choose(environment: Mapping[str, str] = os.environ) -> None:
         else:
             known = ", ".join(sorted({_W3C, "baggage", _NONE, *_ELSEWHERE, *found}))
             raise SettingsError(
-                f"{_VARIABLE}: {word[:40]!r} is none of {known}; for example {_VARIABLE}=tracecontext,baggage"
+                f"{_VARIABLE}: {word[:40]!r} is not one of {known}; for example {_VARIABLE}=tracecontext,baggage"
             )
 
 

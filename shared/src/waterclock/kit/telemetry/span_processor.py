@@ -132,7 +132,7 @@ class _Counted(SpanExporter):
             catalog.SPANS_DROPPED.add(len(spans), "collector")
         if taken == self._failing:
             self._failing = not taken
-            log.warning("spans are sent again" if taken else "spans are not taken, and dropped")
+            log.warning("spans sent again" if taken else "spans dropped")
         return result
 
     def shutdown(self) -> None:

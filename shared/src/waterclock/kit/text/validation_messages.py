@@ -60,16 +60,16 @@ def wrong_form(description: str | None, examples: Sequence[object] = (), *, whos
     """Of a text that does not match a pattern. `whose`: where its author finds more, if nothing is said."""
     shown = f"; for example {examples[0]}" if examples else ""
     if description:
-        return f"is not of the form that is expected: {description.rstrip('. ')}{shown}"
-    return f"is not of the form that is expected{f' ({whose})' if whose and not shown else ''}{shown}"
+        return f"has the wrong form: {description.rstrip('. ')}{shown}"
+    return f"has the wrong form{f' ({whose})' if whose and (not shown) else ''}{shown}"
 
 
 def none_of(values: Iterable[object], given: str = "") -> str:
     """Of a text that is none of those that there are."""
     known = [str(value) for value in dict.fromkeys(values)]
     if not known:
-        return "is none of the values that there are"
-    return f"is none of {', '.join(known)}{_hint(known, given)}"
+        return "is not one of the allowed values"
+    return f"is not one of {', '.join(known)}{_hint(known, given)}"
 
 
 def worded(words: Mapping[Any, str]) -> msgspec.Meta:

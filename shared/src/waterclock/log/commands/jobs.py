@@ -107,7 +107,7 @@ async def load_jobs(log: Log, job_ids: Sequence[JobId]) -> list[StoredJob | Unre
     stored = await _fields(log, log.keys.partition(partition, "jobs"), job_ids)
     if None in stored:
         if not (await gate_of(log, partition)).opened:
-            raise Halted(f"Partition {partition} is not open on this server process.")
+            raise Halted(f"Partition {partition} is not open on this Redis server.")
         stored = await _fields(log, log.keys.partition(partition, "jobs"), job_ids)
     marks = await _fields(log, log.keys.partition(partition, "marks"), job_ids)
     return [

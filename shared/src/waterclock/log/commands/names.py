@@ -159,7 +159,7 @@ async def open_names(log: Log, *, epoch: int) -> bool:
     server = await log.run_id(log.keys.names_meta)
     reply = await log.call_names(_OPEN, {"epoch": epoch, "server": server})
     if reply.status == "elsewhere":
-        raise LogUnavailable("The server of the names does not stay the same.")
+        raise LogUnavailable("The Redis server of the job names keeps changing.")
     if reply.status == "done":
         log.floors.seen(NAMES, epoch)
     return reply.status == "done"

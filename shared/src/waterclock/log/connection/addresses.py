@@ -37,10 +37,12 @@ _SECRET = ("password=", "username=", "sentinel_password=", "sentinel_username=")
 _PASSWORD = "password="  # noqa: S105 # nosec B105 # how the option of a URL begins
 _SAFE = ("Invalid value for '", "Redis URL must")  # complaints that hold nothing but a known option's name
 _FORM = (
-    "not like redis://user:password@host:6379/0 (percent-encode a password: in it / : @ ? # & are written"
-    " %2F %3A %40 %3F %23 %26)"
+    "must look like redis://user:password@host:6379/0 (percent-encode the password: write / : @ ? # & as "
+    "%2F %3A %40 %3F %23 %26)"
 )
-_SENTINEL_FORM = "not like redis+sentinel://user:password@a:26379,b:26379,c:26379/name: the name is that of the master"
+_SENTINEL_FORM = (
+    "must look like redis+sentinel://user:password@a:26379,b:26379,c:26379/name, with the name of the master"
+)
 _ODD = re.compile(r"[^\w.:%~-]")
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[\w.~-]+)(?::(\d+))?")
 
@@ -174,15 +176,15 @@ def _target(url: str) -> Target:
     except ValueError as error:
         said = str(error)
         if said.startswith("Port"):  # it would be shown, and may be part of a password
-            raise ValueError("the port is no number (in a password, / is written %2F)") from None
+            raise ValueError("the port is not a number (in a password, write / as %2F)") from None
         raise ValueError(said if said.startswith(_SAFE) else _FORM) from None
     if is_cut:
         raise ValueError(_FORM)
     kind = cast("type[AbstractConnection]", options.pop("connection_class", Connection))
     if unknown := options.keys() - _OPTIONS - {name for name in options if name.startswith("ssl")}:
         if _PASSWORD in url:
-            raise ValueError(f"an option is not known; {_FORM}")
-        raise ValueError(f"the option {min(unknown)} is not known")
+            raise ValueError(f"unknown option; {_FORM}")
+        raise ValueError(f"unknown option {min(unknown)}")
     check_options(kind, options)
     ours: dict[type[AbstractConnection], type[AbstractConnection]]
     ours = {SSLConnection: TlsConnection, Connection: TcpConnection}
@@ -220,9 +222,9 @@ def _without_sentinels(url: str) -> tuple[str, str, dict[str, str]]:
         raise ValueError(_SENTINEL_FORM)
     options = {name: given.pop(name)[-1] for name in _OF_SENTINELS if name in given}
     if options.get("sentinel_tls", "no") not in ("yes", "no"):
-        raise ValueError("sentinel_tls is one of yes, no")
+        raise ValueError("sentinel_tls must be yes or no")
     if options.get("sentinel_tls") == "yes" and parts.scheme != "rediss":
-        raise ValueError("sentinel_tls=yes asks for TLS: begin with rediss+sentinel://")
+        raise ValueError("sentinel_tls=yes needs TLS: use rediss+sentinel://")
     query = urlencode(given, doseq=True)
     return parts._replace(path=f"/{db}" if db else "", query=query).geturl(), unquote(name), options
 

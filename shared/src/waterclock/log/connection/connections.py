@@ -108,7 +108,7 @@ class Line:
             async with asyncio.timeout(self._timeout):
                 found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:  # TimeoutError is one
-            raise LogUnavailable(f"{self._target.address} cannot be found by its name: {error}") from error
+            raise LogUnavailable(f"{self._target.address} cannot be resolved: {error}") from error
         return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
     async def ask(self, packed: bytes) -> Any:
@@ -162,7 +162,7 @@ class Line:
     def _raise_ours(self, error: RedisError | OSError, packed: bytes) -> None:
         if isinstance(error, RedisError) and code_of(error) == "NOPERM":
             said = f"The user {self._target.user} may not do what {_command_of(packed)} asks: {error}"
-            raise NotPermitted(f"{said} (what each service's user needs is in users.acl)") from error
+            raise NotPermitted(f"{said} (deploy/valkey/users.acl has the permissions of each service)") from error
         _raise_ours(error, self._target)
 
     async def drop(self) -> None:
@@ -222,7 +222,7 @@ def _raise_ours(error: Exception, target: Target, *, greeting: bool = False) -> 
         said = f"{where} refuses the user {target.user} (WATERCLOCK_REDIS_URL): {error}"
         raise LogUnfit(said) from error
     if not isinstance(error, ResponseError):
-        said = refusal_of(error, tls=target.tls, greeting=greeting) or f"gives no answer: {str(error) or 'timeout'}"
+        said = refusal_of(error, tls=target.tls, greeting=greeting) or f"does not answer: {str(error) or 'timeout'}"
         raise LogUnavailable(f"{where} {said}") from error
 
 

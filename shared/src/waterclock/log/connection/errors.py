@@ -93,21 +93,21 @@ class Unreadable(LogError):
     """`name` is the id of the job or run, `kind` which of these it is."""
 
     def __init__(self, kind: str, name: str, reason: object) -> None:
-        super().__init__(f"What the log holds of the {kind} {name} cannot be read: {reason}")
+        super().__init__(f"The stored {kind} {name} cannot be read: {reason}")
         self.kind = kind
         self.name = name
 
 
 class NoSession(LogError):
     def __init__(self, session: str, partition: int) -> None:
-        super().__init__(f"The session {session} is not alive in partition {partition}.")
+        super().__init__(f"The session {session} has ended in partition {partition}.")
         self.session = session
         self.partition = partition
 
 
 class StaleTerm(LogError):
     def __init__(self, partition: int, term: int) -> None:
-        super().__init__(f"Partition {partition} is no longer led in term {term}.")
+        super().__init__(f"The leadership of partition {partition} in term {term} has ended.")
         self.partition = partition
         self.term = term
 
@@ -125,7 +125,7 @@ class BrokenChain(LogError):
     """`after` is what the reader holds, `found` what the next entry names as the one before it; both are entry ids."""
 
     def __init__(self, partition: int, after: str, found: str) -> None:
-        super().__init__(f"Partition {partition} misses what stands between {after or 'its start'} and {found}.")
+        super().__init__(f"Partition {partition} lacks the events between {after or 'its start'} and {found}.")
         self.partition = partition
         self.after = after
         self.found = found
@@ -149,5 +149,5 @@ class StaleEpoch(LogError):
 
 class StaleRepair(LogError):
     def __init__(self, partition: int, status: str) -> None:
-        super().__init__(f"The repair of partition {partition} is void: {status}.")
+        super().__init__(f"The repair of partition {partition} was rejected: {status}.")
         self.partition = partition

@@ -105,8 +105,8 @@ class Handshake:
         identity, epoch, server = (found[0] or b"").decode(), int(found[2] or 0), self.named(line.server.run_id)
         if identity and self.identity and identity != self.identity:
             raise Foreign(
-                f"The log {self._keys.prefix} there is of the installation {identity}, and ours is {self.identity}:"
-                " nothing is read from it, and nothing is written."
+                f"The event log {self._keys.prefix} there belongs to installation {identity}, and ours is "
+                f"{self.identity}: nothing is read or written."
             )
         is_open = found[1] == server.encode()
         if is_open:
@@ -116,7 +116,7 @@ class Handshake:
             blob, way = pack_word(_encoder.encode(told)), route(SUPERSEDE.source, [meta])
             await send(line, SUPERSEDE, way, server=server, blob=blob, floor=self.floors.word(place))
             if leave:
-                raise Superseded(f"{line.address} was superseded: another server has taken its place.")
+                raise Superseded(f"{line.address} was superseded: another server replaced it.")
         return is_open
 
     def _place(self, key: str) -> int | None:

@@ -71,17 +71,17 @@ def check_options(kind: type[AbstractConnection], options: Mapping[str, Any]) ->
     asked = sorted(name for name in options if name.startswith("ssl"))
     for name in asked:
         if name not in OPTIONS:
-            raise ValueError(f"the option {name} is not known; there are {', '.join(OPTIONS)}")
+            raise ValueError(f"unknown option {name}; known options: {', '.join(OPTIONS)}")
     if not issubclass(kind, SSLConnection):
         if asked:
-            raise ValueError(f"the option {asked[0]} asks for TLS: begin with rediss://")
+            raise ValueError(f"the option {asked[0]} needs TLS: use rediss://")
         return
     for name in _FILES:
         _check_file(name, options.get(name))
     if "ssl_keyfile" in options and "ssl_certfile" not in options:
         raise ValueError("ssl_keyfile is given without ssl_certfile")
     if options.get("ssl_cert_reqs", "none") not in _VERIFY:
-        raise ValueError(f"ssl_cert_reqs is one of {', '.join(_VERIFY)}")
+        raise ValueError(f"ssl_cert_reqs must be one of {', '.join(_VERIFY)}")
     try:
         TlsConnection(**{name: options[name] for name in asked}).fresh_context()
     except ssl.SSLError as error:
@@ -103,19 +103,19 @@ def refusal_of(error: Exception, *, tls: bool, greeting: bool) -> str:
     for each in _chain(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             said = each.verify_message.rstrip(".")
-            return f"shows a certificate that we refuse: {said} ({_SETTING}: ssl_ca_certs, the host)"
+            return f"has a certificate that is not accepted: {said} ({_SETTING}: ssl_ca_certs, the host)"
         if isinstance(each, ssl.SSLError) and "ALERT" in (each.reason or ""):
-            return f"refuses TLS with us: {_plain(each)} ({_SETTING}: ssl_certfile)"
+            return f"refuses the TLS handshake: {_plain(each)} ({_SETTING}: ssl_certfile)"
         if isinstance(each, ssl.SSLError) and each.library in _OF_FILES:
-            return f"cannot be asked by TLS: {_plain(each)} ({_SETTING}: {', '.join(_FILES)})"
+            return f"cannot be reached by TLS: {_plain(each)} ({_SETTING}: {', '.join(_FILES)})"
         if isinstance(each, ssl.SSLError) and not isinstance(each, _CLOSED):
-            return f"speaks no TLS: {_plain(each)} ({_SETTING}: rediss://)"
+            return f"does not use TLS: {_plain(each)} ({_SETTING}: rediss://)"
     if not greeting:
         return ""
-    said = f"gives no answer: {str(error) or 'timeout'}"
+    said = f"does not answer: {str(error) or 'timeout'}"
     if tls and (_is_closed(error) or isinstance(error, TimeoutError)):
-        return f"{said} (does it speak TLS, and ask for a certificate? {_SETTING}: rediss://, ssl_certfile)"
-    return f"{said} (does it speak TLS only? {_SETTING}: rediss://)" if _is_closed(error) else ""
+        return f"{said} (does it use TLS and require a client certificate? {_SETTING}: rediss://, ssl_certfile)"
+    return f"{said} (does it require TLS? {_SETTING}: rediss://)" if _is_closed(error) else ""
 
 
 def _is_closed(error: Exception) -> bool:
@@ -137,7 +137,7 @@ def _check_file(name: str, path: str | None) -> None:
     except OSError as error:
         raise ValueError(f"{name}: {path}: {error.strerror}") from error
     if b"ENCRYPTED" in text:  # OpenSSL would ask for the pass phrase, at the terminal
-        raise ValueError(f"{name}: {path}: has a pass phrase, which nobody could give")
+        raise ValueError(f"{name}: {path}: is protected by a passphrase, which is not supported")
 
 
 def _plain(error: ssl.SSLError) -> str:

@@ -56,13 +56,13 @@ def code_of(error: RedisError) -> str:
 
 def not_the_one(where: str, code: str, error: RedisError) -> NotPrimary:
     if code == "SUPERSEDED":
-        return Superseded(f"{where} was superseded: another server has taken its place.")
+        return Superseded(f"{where} was superseded: another server replaced it.")
     said = str(error).removeprefix(code).strip()
-    return NotPrimary(f"{where} is not the one to ask now: {code} {said}".strip())
+    return NotPrimary(f"{where} is not the primary now: {code} {said}".strip())
 
 
 def not_now(where: str, code: str, error: RedisError) -> LogRefuses | LogFull:
     if code == "OOM":
         return LogFull("The server is at its memory limit.")
     said = str(error).removeprefix(code).strip()
-    return LogRefuses(f"{where} takes no writes: {code} {said}", lacks_replicas=code == "NOREPLICAS")
+    return LogRefuses(f"{where} rejects writes: {code} {said}", lacks_replicas=code == "NOREPLICAS")

@@ -118,13 +118,13 @@ class Losses:
             return
         ended = str(loss.ended) if loss.ended is not None else None
         extra = {"partition": known.partition, "known_through": str(known), "ended_at": ended}
-        _log.error("events that were known are lost", extra=extra)
+        _log.error("known events lost", extra=extra)
         catalog.LOSSES.add(1)
         if (lost := self._lost) is not None:
             await _answered(lambda: lost(loss))
         await asyncio.sleep(SPREAD * fraction())
         status = await self._told(loss)
-        _log.info("loss told" if status == "done" else "loss not told", extra=extra | {"status": status})
+        _log.info("loss reported" if status == "done" else "loss not reported", extra=extra | {"status": status})
 
     async def _told(self, loss: Loss) -> Status:
         while True:

@@ -134,7 +134,7 @@ async def open_partition(
         if with_names:
             await open_names_with_the_last(log)
         return Opened(at_entry(partition, reply.entry), already=reply.status == "already")
-    raise LogUnavailable(f"The server of partition {partition} does not stay the same.")
+    raise LogUnavailable(f"The Redis server of partition {partition} keeps changing.")
 
 
 async def server_state(log: Log, partition: int) -> ServerState:
@@ -223,7 +223,7 @@ async def _fitting(log: Log, partitions: int, queues: Sequence[Queue], archived:
     known = int(there[0]) if there[0] is not None else archived
     if known is not None and known != partitions:
         raise LogUnfit(
-            f"The log has {known} partitions, not {partitions}: only `waterclock restore` changes their number."
+            f"The event log has {known} partitions, not {partitions}: only `waterclock restore` changes their number."
         )
     if there[1] is None and archived is not None:  # it has lost everything: nobody knows which names are new
         return tuple(queues)
@@ -232,7 +232,7 @@ async def _fitting(log: Log, partitions: int, queues: Sequence[Queue], archived:
     missing = stored - {queue.name for queue in kept}
     if missing:
         raise LogUnfit(
-            f"The log has queues that are not named: {', '.join(sorted(missing))}. Queues cannot be removed."
+            f"The event log has queues that are missing here: {', '.join(sorted(missing))}. Queues cannot be removed."
         )
     _check_names([queue.name for queue in kept], stored)
     return kept
@@ -249,6 +249,6 @@ def _check_names(names: Sequence[str], stored: AbstractSet[str]) -> None:
         said = queue_flaw(name)
         if said is None:
             others = (other for other in (*names[:place], *stored) if common(other) == common(name))
-            said = next((f"is the same as {other!r}, but for what cannot be seen" for other in others), None)
+            said = next((f"looks the same as {other!r}" for other in others), None)
         if said is not None:
             raise LogUnfit(f"WATERCLOCK_QUEUE_WEIGHTS: the name {name!r} {said}")

@@ -37,7 +37,7 @@ class Asked:
             if line is not None:
                 await line.drop()
             if isinstance(error, ResponseError):
-                return LogUnavailable(f"{address} refuses us: {error}")
+                return LogUnavailable(f"{address} refuses the connection: {error}")
             if isinstance(error, LogError):
                 return error
             raise

@@ -162,7 +162,7 @@ class Nodes:
             LogUnavailable: it is not certain who is the primary, so that nothing may be opened.
         """
         if not self.agreed:
-            raise LogUnavailable("Who holds the log is not known for sure: nothing is opened.")
+            raise LogUnavailable("The Redis primary is not known for certain: nothing is opened.")
 
     def reader_line(self, key: str, *, name: str) -> Line:
         """A connection of its own, not connected yet, to the server that holds `key`."""
@@ -210,8 +210,8 @@ class Nodes:
     def _check_kind(self, address: Address, server: Server) -> None:
         if server.sentinel:
             raise LogUnfit(
-                f"{address} is a sentinel (WATERCLOCK_REDIS_URL): begin with redis+sentinel://, and end with the name"
-                " of the master"
+                f"{address} is a sentinel (WATERCLOCK_REDIS_URL): use redis+sentinel://, with the name of the master "
+                "at the end"
             )
         if len(self._known) > 1 and not server.cluster:
             raise LogUnfit(
@@ -219,7 +219,7 @@ class Nodes:
                 " server, or the sentinels that watch it (redis+sentinel://)"
             )
         if server.replica and not server.cluster:
-            raise NotPrimary(f"{address} is a replica: name the primary, or a name that leads to it")
+            raise NotPrimary(f"{address} is a replica: use the address of the primary")
 
     async def _watch(self) -> None:
         period = SENTINELS_EVERY if self._deployment.sentinels else LOOK_EVERY
@@ -278,7 +278,7 @@ class Nodes:
             before, self._primary = self._primary, self._node(deployment.target.at(verdict.primary))
             await before.close()
             if not at_start:
-                _log.info("another primary is named by sentinels", extra={"primary": str(verdict.primary)})
+                _log.info("sentinels name another primary", extra={"primary": str(verdict.primary)})
 
     async def _ask_cluster(self, *, at_start: bool = False) -> None:
         tls = self._deployment.target.tls
@@ -288,9 +288,9 @@ class Nodes:
         self.agreed = bool(well)
         if not well:
             errors = [str(one) for one in answers.values() if isinstance(one, LogError)]
-            raise LogUnavailable(f"No node of the cluster is with its cluster. {' '.join(errors)}".strip())
+            raise LogUnavailable(f"No node of the cluster is part of its cluster now. {' '.join(errors)}".strip())
         if (two := strangers(well)) is not None:
-            raise LogUnfit(f"{two[0]} and {two[1]} are nodes of two clusters (WATERCLOCK_REDIS_URL): name those of one")
+            raise LogUnfit(f"{two[0]} and {two[1]} are nodes of two clusters (WATERCLOCK_REDIS_URL): list nodes of one")
         owners = owners_of(well)
         known = dict.fromkeys([*self._deployment.seeds, *(place for view in well for place in view.places.values())])
         await self._asked.forget(self._known.keys() - known.keys())
@@ -298,7 +298,7 @@ class Nodes:
         if owners != self.owners:
             await self._adopt(owners)
             if not at_start:
-                _log.info("cluster has changed", extra={"owners": [str(one.target.address) for one in self.all()]})
+                _log.info("cluster changed", extra={"owners": [str(one.target.address) for one in self.all()]})
 
     async def _view(self, address: Address, replies: list[Any] | LogError, *, tls: bool) -> View | None:
         if isinstance(replies, LogError):

@@ -118,7 +118,7 @@ class Routing:
         if said.startswith("HALTED"):
             if self._nodes.halted.met(asyncio.get_running_loop().time()):
                 self._nodes.look_soon()  # it may be halted because another has taken its place
-            return Halted("The partition is not open on this server process.")
+            return Halted("The partition is not open on this Redis server.")
         if said.startswith("NOTINITIALISED"):
             return self._emptied()
         return error

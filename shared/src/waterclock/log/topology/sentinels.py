@@ -39,7 +39,7 @@ def verdict_of(deployment: Deployment, answers: Mapping[Address, list[Any] | Log
         if isinstance(replies, LogError):
             silent.append(str(replies))
         elif isinstance(replies[0], ResponseError):
-            silent.append(f"{asked} refuses to tell: {replies[0]}")
+            silent.append(f"{asked} refuses to answer: {replies[0]}")
         elif _in_tilt(replies[1]):
             silent.append(f"{asked} is in TILT")
         elif replies[0] is None:

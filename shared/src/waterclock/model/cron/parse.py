@@ -110,9 +110,9 @@ def names_zone(expression: str | None) -> bool:
 
 def _odd_said(sign: str) -> str:
     if sign in "\n\r\x0b\x0c\x85\u2028\u2029":
-        return "holds a line break (in YAML a block, | or >, keeps one): an expression stands in one line"
-    kind = "another blank than the usual" if sign.isspace() else "a character that is not seen"
-    return f"holds U+{ord(sign):04X}, {kind}, as copied text may: write plain blanks between the fields"
+        return "holds a line break (in YAML a block, | or >, keeps one): an expression is a single line"
+    kind = "an unusual space" if sign.isspace() else "an invisible character"
+    return f"holds U+{ord(sign):04X}, {kind}, as copied text may: use plain spaces between the fields"
 
 
 def resolve(body: str, seed: str) -> str:
@@ -125,7 +125,7 @@ def resolve(body: str, seed: str) -> str:
         return _resolve_every(text, seed)
     if text.startswith("@") and text not in ALIASES:
         known = ", ".join(alias.lower() for alias in ALIASES)
-        raise Unreadable(f"{body!r} is not known; there are {known} and @every 90s")
+        raise Unreadable(f"{body!r} is unknown; use {known} or @every 90s")
     parts = re.split(r"[ \t]+", ALIASES.get(text, text))
     columns = _COLUMNS.get(len(parts))
     if columns is None:
@@ -175,7 +175,7 @@ def _resolve_every(text: str, seed: str) -> str:
 def _resolve_term(field: Field, term: str, seed: str) -> str:
     """The term with `H` replaced by a value; a weekday by its name, which reads the same in every dialect."""
     if not term:
-        raise Unreadable(f"the {field.word} field has nothing beside a comma")
+        raise Unreadable(f"the {field.word} field has an empty item beside a comma")
     match = _HASHED.fullmatch(term)
     if match is None:
         return term

@@ -54,7 +54,7 @@ def check_letters(expression: str) -> None:
     for sign in expression if not expression.isascii() else ():
         if not sign.isascii():
             told = f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".rstrip()
-            said = f"holds {sign!a} ({told}); an expression is written in letters, digits and signs of ASCII"
+            said = f"holds {sign!a} ({told}); an expression is plain ASCII"
             raise BadSchedule("cronExpression", said)
 
 
@@ -220,7 +220,7 @@ def shift_note(schedule: Schedule, instant_ms: int) -> str | None:
     local = second + offset
     if second == start and offset > before:
         named = schedule.local.at_or_after(local) == local
-        return "the first moment after the clock went forward" if named else "moved out of the time the clock left out"
+        return "the first moment after the clock went forward" if named else "moved: the clock went forward"
     if offset < before and local < start + before:
         return "second pass: the clock went back"
     _, end, offset, _ = schedule.zone.stretch(second)
@@ -246,7 +246,7 @@ def _parse(
     except Unreadable as error:
         raise BadSchedule("cronExpression", str(error)) from error
     if prefix is not None and timezone != "UTC":
-        raise BadSchedule("cronExpression", "CRON_TZ= and timezone both name a zone; keep one of them")
+        raise BadSchedule("cronExpression", "CRON_TZ= and timezone both set a zone; keep one of them")
     try:
         rules = zone(timezone if prefix is None else prefix)
     except UnknownZone as error:

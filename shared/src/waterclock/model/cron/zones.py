@@ -130,7 +130,7 @@ def zone(name: str) -> Zone:
     if name not in _names():
         close = get_close_matches(name, _names(), n=3) if len(name) <= _LONGEST_NAME else []
         hint = f"; did you mean {', '.join(close)}?" if close else ", such as Europe/Berlin"
-        raise UnknownZone(f"{name!r} is not a zone of the IANA tz database{hint}")
+        raise UnknownZone(f"{name!r} is not a time zone of the IANA database{hint}")
     folder = resources.files("tzdata").joinpath("zoneinfo")
     stored = folder.joinpath(*name.split("/")).read_bytes()
     return Zone(name, ZoneInfo.from_file(BytesIO(stored), key=name), _last_listed(stored))

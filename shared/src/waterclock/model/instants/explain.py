@@ -147,7 +147,7 @@ def with_forgotten(explanation: Explanation, kept_from_ms: int) -> Explanation:
     """The same; or that nobody knows any more, where no decision is found about a moment before the kept ones."""
     if explanation.fate != "pending" or millis(explanation.instant) >= kept_from_ms:
         return explanation
-    text = f"What was decided is not known any more: events are kept from {stamp(kept_from_ms)} on."
+    text = f"The decision has been deleted by the retention policy: events are kept from {stamp(kept_from_ms)} on."
     return msgspec.structs.replace(explanation, fate="forgotten", reason="retention", text=text)
 
 
@@ -217,7 +217,7 @@ def _told(
 
 def _around(before: int | None, after: int | None) -> str:
     if before is None and after is None:
-        return " It names no instant at all."
-    last = "none came before" if before is None else f"the nearest before is {stamp(before)}"
-    following = "none comes after" if after is None else f"the nearest after is {stamp(after)}"
-    return f" Of its instants {last}, {following}."
+        return " It has no scheduled times at all."
+    last = "there is none before" if before is None else f"the previous one is {stamp(before)}"
+    following = "there is none after" if after is None else f"the next one is {stamp(after)}"
+    return f" Of its scheduled times, {last}, {following}."

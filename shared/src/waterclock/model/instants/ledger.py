@@ -174,7 +174,10 @@ class _Proof:
             return
         self._instants += missing
         if row.ended_by == "decision":
-            _list(self._holes, _breach(row, low, high, missing, "the chain of decisions is broken: this was left out"))
+            _list(
+                self._holes,
+                _breach(row, low, high, missing, "the chain of decisions has a hole here"),
+            )
         elif missing:
             _list(self._holes, _breach(row, low, high, missing, "the job was changed before this was decided"))
 
@@ -200,10 +203,10 @@ class _Proof:
         self._fates[row.fate] += said.count
         self._instants += expected
         if expected > said.count:
-            text = f"{expected} instants lie in the interval of the decision, which is about {said.count}"
+            text = f"the interval holds {expected} scheduled times, but the decision covers {said.count}"
             _list(self._holes, _breach(row, low, high, expected - said.count, text))
         else:
-            text = f"the decision is about other instants than the {expected} that lie in its interval"
+            text = f"the decision covers other scheduled times than the {expected} in its interval"
             _list(self._strays, _breach(row, low, high, said.count - expected or said.count, text))
 
     def _expected(self, row: Row, said: Decided) -> int | None:

@@ -18,7 +18,7 @@ def why_unnamed(schedule: Schedule, at_ms: int) -> tuple[str, str]:
     It lies where instants are looked for: in [FIRST, LAST) of `cron_zone`.
     """
     if at_ms % 1000:
-        return "millisecond", "schedules name whole seconds"
+        return "millisecond", "schedules use whole seconds"
     texts = columns_of(schedule.expression)
     if not texts:
         return "period", f"the schedule is {words(schedule.expression, schedule.dialect)}"
@@ -46,12 +46,12 @@ def _left_out(schedule: Schedule, second: int) -> str | None:
     named, last, first = (_clock(local) for local in (missing, start + before, start + offset))
     went = f"the clock of {schedule.timezone} went from {last} to {first} and never showed {named}"
     if not schedule.local.fixed:
-        return f"{went}, which a rhythm passes over"
+        return f"{went}, which is skipped because the schedule repeats by an interval"
     if schedule.gap == "skip":
-        return f"{went}, and dstGap skip leaves out what is named there"
+        return f"{went}, and dstGap skip leaves out times in the gap"
     if schedule.after(start * 1000 - 1) == start * 1000:
-        return f"{went}, so what is named there moved to {first}"
-    return f"{went}: a change of calendar, of which nothing fires"
+        return f"{went}, so times in the gap move to {first}"
+    return f"{went}: a change of calendar, in which nothing fires"
 
 
 def _clock(local: int) -> str:

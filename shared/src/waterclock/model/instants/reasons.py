@@ -17,13 +17,13 @@ _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 _IN_SECONDS = 120_000  # ms below which a length is told in seconds
 
 _NOW: dict[RunStatus, str] = {
-    "delayed": "waits for its time",
+    "delayed": "waits for its start time",
     "waiting": "waits behind another run of the job",
     "queued": "is queued",
     "running": "is running",
     "succeeded": "succeeded",
     "failed": "failed",
-    "timedOut": "ran over its time limit",
+    "timedOut": "ran past its timeout",
     "cancelled": "was cancelled",
     "died": "was given up after its workers were lost",
 }
@@ -76,7 +76,9 @@ def now_is(run: RunNow) -> str:
         said += f", {its} queue {run.paused.queue} {_paused(run.paused)}"
     if run.overdue is not None:
         limit, past = length(round(run.overdue.limit * 1000)), length(round(run.overdue.past * 1000))
-        said += f", {it} goes on {past} past its timeout of {limit}: its code does not stop when it is asked to"
+        said += (
+            f", {it} is still executing {past} past its timeout of {limit}: its code does not stop when it is cancelled"
+        )
     return said
 
 
@@ -112,7 +114,7 @@ def decided(instant: int, decision: Decided, definition: Definition, runs: Runs 
         case FireSkipped():
             return f"Skipped: {_skipped(instant, decision, event, definition)}{_blocking(event.blocked_by, runs)}"
         case FireCoalesced():
-            return f"Folded into another run: {_coalesced(instant, decision, event, definition, runs)}"
+            return f"Merged into another run: {_coalesced(instant, decision, event, definition, runs)}"
         case _:
             assert_never(event)
 
@@ -120,10 +122,10 @@ def decided(instant: int, decision: Decided, definition: Definition, runs: Runs 
 def undecided(instant: int, now: int, mark: int | None) -> str:
     """Why an instant of an enabled job has no decision; `mark` None: it should have one."""
     if mark is None:
-        return "No decision is recorded for it, though the job's ledger goes on behind it: there is a hole."
+        return "No decision is recorded for this time, although later times are decided: the ledger has a hole."
     if instant > now:
-        return f"Not due yet: it comes in {length(instant - now)}."
-    return f"Due for {length(now - instant)} and not decided yet: the job is decided through {stamp(mark)}."
+        return f"Not due yet: it is due in {length(instant - now)}."
+    return f"Due for {length(now - instant)} and not decided yet: the job is decided up to {stamp(mark)}."
 
 
 def stood(standing: Standing) -> str:
@@ -135,10 +137,10 @@ def stood(standing: Standing) -> str:
         case "notYetCreated":
             return f"The job did not exist yet: it was created{when}."
         case "deleted":
-            return f"The job was deleted{when}{_because(standing)}, and a deleted job fires nothing."
+            return f"The job was deleted{when}{_because(standing)}, and a deleted job does not fire."
         case _:
             done = "created disabled" if isinstance(turning.event, JobCreated) else "disabled"
-            return f"The job was {done}{when}{_because(standing)}, and a disabled job fires nothing."
+            return f"The job was {done}{when}{_because(standing)}, and a disabled job does not fire."
 
 
 def _because(standing: Standing) -> str:
@@ -172,9 +174,9 @@ def _fired(instant: int, decision: Decided, event: RunRequested, definition: Def
     past = _past(instant, decision, definition)
     if event.policy == "1":
         window = length(round(definition.catchup_window * 1000))
-        return f"Fired late: {past}, and misfirePolicy runAll executes every late instant of the last {window}."
-    others = f", with {event.folded} older since {event.folded_first} folded into it" if event.folded else ""
-    return f"Fired late: {past}, and misfirePolicy runOnce executes once, for the latest late instant{others}."
+        return f"Fired late: {past}, and misfirePolicy runAll runs every late scheduled time of the last {window}."
+    others = f", with {event.folded} older ones since {event.folded_first} merged into it" if event.folded else ""
+    return f"Fired late: {past}, and misfirePolicy runOnce runs once, for the latest late scheduled time{others}."
 
 
 def _run(event: RunRequested, runs: Runs | None) -> str:
@@ -198,7 +200,7 @@ def _skipped(instant: int, decision: Decided, event: FireSkipped, definition: De
     by = _by(event.actor)
     match event.reason:
         case "misfire":
-            return f"{past}, and misfirePolicy skip does nothing."
+            return f"{past}, and misfirePolicy skip does not run it."
         case "window":
             window = length(round(definition.catchup_window * 1000))
             return f"{past}, and misfirePolicy runAll goes back no further than the catchupWindow of {window}."
@@ -206,31 +208,39 @@ def _skipped(instant: int, decision: Decided, event: FireSkipped, definition: De
             return _overflow(past, instant, decision, event, definition)
         case "overlap":
             return (
-                f"run {event.blocked_by} of the job was not finished, its runs may not overlap, "
-                "and overlapPolicy skip skips what comes meanwhile."
+                f"run {event.blocked_by} of the job was not finished, its runs may not overlap, and overlapPolicy "
+                "skip skips scheduled times in the meantime."
             )
         case "edited":
-            rule = f"{past}, and a change executes nothing late"
+            rule = f"{past}, and a change of the job runs nothing late"
             if _is_on_time(instant, decision, definition):
-                rule = f"more than {ON_TIME_LIMIT} instants were owed, and of those only the newest are executed"
+                rule = f"more than {ON_TIME_LIMIT} scheduled times were missed, and only the newest of them run"
             return f"the job was changed{by} before this was decided; {rule}."
         case "disabled":
-            return f"the job was disabled{by} before this was decided, and to disable a job executes nothing it owes."
+            return (
+                f"the job was disabled{by} before this was decided, and disabling a job drops the scheduled times it "
+                "missed."
+            )
         case "deleted":
-            return f"the job was deleted{by} before this was decided, and to delete a job executes nothing it owes."
+            return (
+                f"the job was deleted{by} before this was decided, and deleting a job drops the scheduled times it "
+                "missed."
+            )
 
 
 def _overflow(past: str, instant: int, decision: Decided, event: FireSkipped, definition: Definition) -> str:
     if event.policy not in MISFIRE_POLICIES:
         return (
-            f"run {event.blocked_by} of the job was not finished, and as many of its runs waited behind it "
-            f"as overlapPolicy {event.policy} lets wait."
+            f"run {event.blocked_by} of the job was not finished, and the maximum number of runs that "
+            f"overlapPolicy {event.policy} allows was already waiting."
         )
     if event.policy == "3" or _is_on_time(instant, decision, definition):
-        return f"more than {ON_TIME_LIMIT} instants were owed at once, and of those only the newest are executed."
+        return f"more than {ON_TIME_LIMIT} scheduled times were missed at once, and only the newest of them run."
     if event.policy == "2":
-        return f"{past}, and misfirePolicy runOnce folds at most the newest {FOLD_LIMIT} late instants into a run."
-    return f"{past}, and misfirePolicy runAll executes at most the newest {definition.catchup_limit} (catchupLimit)."
+        return (
+            f"{past}, and misfirePolicy runOnce merges at most the newest {FOLD_LIMIT} late scheduled times into a run."
+        )
+    return f"{past}, and misfirePolicy runAll runs at most the newest {definition.catchup_limit} (catchupLimit)."
 
 
 def _coalesced(
@@ -244,10 +254,12 @@ def _coalesced(
     now = "" if run is None else f" That run {now_is(run)}."
     if event.policy in MISFIRE_POLICIES:
         past = _past(instant, decision, definition)
-        return f"{past}, and misfirePolicy runOnce executes once, by run {event.into} of the latest late instant.{now}"
+        return (
+            f"{past}, and misfirePolicy runOnce runs once, as run {event.into} of the latest late scheduled time.{now}"
+        )
     return (
-        f"runs of the job may not overlap, and under overlapPolicy {event.policy} "
-        f"run {event.into}, which waited already, answers for it.{now}"
+        f"runs of the job may not overlap, and under overlapPolicy {event.policy} run {event.into}, which was "
+        f"already waiting, covers it.{now}"
     )
 
 

@@ -104,11 +104,11 @@ class Timetable(msgspec.Struct, frozen=True, kw_only=True):
         if schedule is None:
             return "noSchedule", "the job had no schedule and ran on demand only"
         if moment < self.start:
-            return "startAt", f"the job names no instant before its startAt, {stamp(self.start)}"
+            return "startAt", f"the job has no scheduled time before its startAt, {stamp(self.start)}"
         if moment > self.end:
-            return "endAt", f"the job names no instant after its endAt, {stamp(self.end)}"
+            return "endAt", f"the job has no scheduled time after its endAt, {stamp(self.end)}"
         if not FIRST <= moment // 1000 < LAST:
-            return "outOfRange", "schedules name instants from 1900 to 9989"
+            return "outOfRange", "scheduled times are from 1900 to 9989"
         reason, why = why_unnamed(schedule, moment)
         return reason, f"the schedule is {described(schedule)}; at {local_time(schedule, moment)} {why}"
 

@@ -61,7 +61,7 @@ def beyond_run(
     if not is_held(asked, spec):
         return ()
     if stored is not None and not same_executor(asked.target, stored.target, spec):
-        return (Flaw("/invokeTarget", "is another executor than the job has now"),)
+        return (Flaw("/invokeTarget", "differs from the job's executor now"),)
     match held_by(asked.target, spec):
         case "places":
             found = _beyond_places(asked, stored, spec, places)
@@ -112,10 +112,10 @@ def _beyond_places(
     free = frozenset(member for member in named if all(member in one.free for one in here))
     if stored is None:
         if not here or not all(one.adhoc for one in here):
-            yield Flaw("/params/place", f"the place {_shown(name)} is not open to runs without a job (`adhoc`)")
+            yield Flaw("/params/place", f"the place {_shown(name)} does not allow runs without a job (`adhoc`)")
         for member in asked.params:
             if member != "place" and member not in free:
-                yield Flaw(_pointer("params", member), f"the place {_shown(name)} does not leave it free")
+                yield Flaw(_pointer("params", member), f"the place {_shown(name)} does not list it as free")
         return
     yield from _differing(asked, stored, spec, free | {"place"})
     if name != place_named(stored.params):
@@ -135,7 +135,7 @@ def _beyond_references(asked: Asked, stored: Asked | None, spec: ExecutorSpec | 
 
 def _beyond_unknown(asked: Asked, stored: Asked | None) -> Iterator[Flaw]:
     if stored is None:
-        yield Flaw("/invokeTarget", "has been announced by no worker, so it may work at places")
+        yield Flaw("/invokeTarget", "has not been announced by any worker, so it may use places")
         return
     yield from _differing(asked, stored, None, frozenset())
 

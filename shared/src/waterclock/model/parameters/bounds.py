@@ -55,7 +55,7 @@ def range_flaw(name: str, found: float) -> str | None:
 
 def params_flaw(params: Mapping[str, Any]) -> str | None:
     size = len(msgspec.json.encode(params))
-    return None if size <= PARAMS_LIMIT else f"takes {size} bytes of JSON; at most {PARAMS_LIMIT} are kept"
+    return None if size <= PARAMS_LIMIT else f"has {size} bytes as JSON; the maximum is {PARAMS_LIMIT}"
 
 
 def named_flaw(written: str, *, before: str | None, slash: bool = True) -> str | None:
@@ -65,16 +65,16 @@ def named_flaw(written: str, *, before: str | None, slash: bool = True) -> str |
     text = normal(written)
     said = name_flaw(text, slash=slash)
     if said is None and len(text) > LONGEST:
-        said = f"takes {len(text)} characters in NFC; at most {LONGEST} are kept"
+        said = f"has {len(text)} characters in NFC; the maximum is {LONGEST}"
     return said
 
 
 def label_flaws(labels: Mapping[str, str], *, before: Mapping[str, str] | None = None) -> Iterator[Flaw]:
     """Names and values of labels; one that is there `before` with the same value stays as it is."""
     if len(labels) > LABELS_LIMIT:
-        yield Flaw("/labels", f"holds {len(labels)} labels; at most {LABELS_LIMIT} are kept")
+        yield Flaw("/labels", f"has {len(labels)} labels; the maximum is {LABELS_LIMIT}")
         return
-    said = "is no label name: 1 to 64 letters, digits, - _ . /"
+    said = "is not a label name: 1 to 64 letters, digits, - _ . /"
     kept = (before or {}).items()
     for name, value in labels.items():
         wrong = said if _LABEL.fullmatch(name) is None else name_flaw(value) if value else None
@@ -96,9 +96,9 @@ def schedule_flaws(job_id: JobId, definition: Definition, now: int) -> Iterator[
     if named.after(now) is not None:
         return
     if named.within(None, FOREVER).after(now) is None:
-        yield Flaw("/cronExpression", "names no instant in the future")
+        yield Flaw("/cronExpression", "has no scheduled time in the future")
     else:
-        yield Flaw("/endAt", "lies before the first instant that the schedule names from now on")
+        yield Flaw("/endAt", "is before the first future time of the schedule")
 
 
 def same_schedule(before: Definition, after: Definition) -> bool:
@@ -119,7 +119,7 @@ def bound_flaws(definition: Definition) -> Iterator[Flaw]:
     )
     for name, text, least, most in lengths:
         if not least <= len(text) <= most:
-            yield Flaw(f"/{name}", "is empty" if not text else f"takes {len(text)} characters; at most {most} are kept")
+            yield Flaw(f"/{name}", "is empty" if not text else f"has {len(text)} characters; the maximum is {most}")
     for name, count, least in (
         ("catchupLimit", definition.catchup_limit, 0),
         ("retry/maxAttempts", definition.retry.max_attempts, 1),

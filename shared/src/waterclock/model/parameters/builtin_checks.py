@@ -52,7 +52,7 @@ def http_flaws(params: Mapping[str, Any], *, stored: bool = False) -> Iterator[F
         except ValueError as error:
             yield Flaw("/url", str(error))
     if "json" in params and params.get("text") is not None:
-        yield Flaw("/text", "stands beside json, and a request has one body: leave one of them out")
+        yield Flaw("/text", "cannot be combined with json: a request has one body")
     seen: dict[str, str] = {}
     for name in _members(params.get("headers")):
         yield from _header(name, _pointer("headers", name))
@@ -73,7 +73,7 @@ def http_flaws(params: Mapping[str, Any], *, stored: bool = False) -> Iterator[F
 def backup_flaws(params: Mapping[str, Any], *, stored: bool = False) -> Iterator[Flaw]:
     """Of `db.backup`."""
     if params.get("uploadToS3") is False:
-        yield Flaw("/uploadToS3", "is false: nothing would be kept, so there would be no backup; leave it out")
+        yield Flaw("/uploadToS3", "is false: without an upload there is no backup; leave it out")
     yield from store_flaws(params, stored=stored)
 
 
@@ -81,7 +81,7 @@ def store_flaws(params: Mapping[str, Any], *, stored: bool = False) -> Iterator[
     """Of `db.restore-drill`, and of what else reads a place's backups."""
     del stored
     if params.get("database") in (".", ".."):
-        yield Flaw("/database", "cannot be '.' or '..': its backups lie in a folder of that name")
+        yield Flaw("/database", "cannot be '.' or '..': its backups are stored in a folder of that name")
     endpoint = params.get("endpoint")
     if isinstance(endpoint, str) and not _is_endpoint(endpoint):
         yield Flaw("/endpoint", "is not a URL like https://s3.example.com:9000")
@@ -132,7 +132,7 @@ def refuse(flaws: Iterable[Flaw]) -> None:
 
 def _header(name: str, pointer: str) -> Iterator[Flaw]:
     if name.lower() in OF_CONNECTION:
-        yield Flaw(pointer, f"{_shown(name)} is not for a job to set: it is the connection's or Waterclock's")
+        yield Flaw(pointer, f"{_shown(name)} cannot be set by a job: the HTTP client or Waterclock sets it")
 
 
 def _ranges(expect: Any) -> Iterator[Flaw]:
@@ -141,7 +141,7 @@ def _ranges(expect: Any) -> Iterator[Flaw]:
     for place, one in enumerate(cast("list[Any]", expect)):
         low, _, high = one.partition("-") if isinstance(one, str) else ("", "", "")
         if low.isdecimal() and high.isdecimal() and len(low) == len(high) and low > high:
-            yield Flaw(_pointer("expect", place), f"{_shown(one)} holds no status: write {high}-{low}")
+            yield Flaw(_pointer("expect", place), f"{_shown(one)} contains no status: write {high}-{low}")
 
 
 def _is_endpoint(text: str) -> bool:

@@ -51,13 +51,13 @@ def http_url(text: str) -> HttpUrl:
         ValueError: it is no URL that a request can be sent to; the message says why, and repeats no user or password.
     """
     if _SPLITS.search(text):
-        raise ValueError("a URL has no blanks and no control characters: percent-encode them, a blank as %20")
+        raise ValueError("a URL has no spaces or control characters: percent-encode them, a space as %20")
     found = _WHOLE.fullmatch(text)
     scheme = None if found is None else found["scheme"].lower()
     if found is None or (scheme != "http" and scheme != "https"):
-        raise ValueError("only http and https are sent: write https://name.example/path")
+        raise ValueError("only http and https are supported: write https://name.example/path")
     if "@" in found["authority"]:
-        raise ValueError("a URL must not hold a user or a password; a header may, by reference")
+        raise ValueError("a URL must not hold a user or password; use a header with a reference")
     parts = _AUTHORITY.fullmatch(found["authority"])
     if parts is None:
         raise ValueError("the host cannot be read: write https://name.example:8443/path or https://[2001:db8::7]/path")
@@ -87,7 +87,7 @@ def ascii_name(name: str) -> str:
         except UnicodeError:
             name = _older_idna(name)
     if _NAME.fullmatch(name) is None or len(name.removesuffix(".")) > _NAME_MOST:
-        raise ValueError("the host is no name: one has letters, digits, '-' and '_', with single dots between")
+        raise ValueError("the host is not a name of letters, digits, '-' and '_', with single dots in between")
     return name.lower()
 
 
@@ -127,4 +127,4 @@ def _older_idna(name: str) -> str:
     try:
         return name.encode("idna").decode("ascii")
     except UnicodeError:
-        raise ValueError("the host is no name: its letters cannot be written by IDNA") from None
+        raise ValueError("the host is not a name: its letters cannot be encoded in IDNA") from None

@@ -28,12 +28,12 @@ def place_named(params: Mapping[str, Any]) -> Any:
 def unknown_place(params: Mapping[str, Any], known: Iterable[str]) -> Flaw:
     """What is said where no place bears the name."""
     names = sorted(set(known))
-    there = f"there are {_listed(names)}" if names else "none is known"
+    there = f"known places: {_listed(names)}" if names else "none is known"
     table = place_named(params)
     told = (
         f": describe it as `[{_table_name(table)}]` in a worker's WATERCLOCK_PLACES" if isinstance(table, str) else ""
     )
-    return Flaw("/place", f"names no place of a worker ({there}){told}")
+    return Flaw("/place", f"is not a place of any worker ({there}){told}")
 
 
 def place_flaws(place: PlaceSpec, key: str, params: Mapping[str, Any], *, stored: bool = False) -> list[Flaw]:
@@ -55,9 +55,9 @@ def reference_flaw(
     if any(one.hosts or stored for one in listed):
         return None
     if listed:
-        said = f"is listed without the hosts that it may be sent to: write `{listed[0].pattern}@HOST`"
+        said = f"is listed without the hosts it may be sent to: write `{listed[0].pattern}@HOST`"
         return Flaw(pointer, f"{said} {where}")
-    return Flaw(pointer, f"is no reference that is listed: add `{_shown(text)}@HOST` {where}")
+    return Flaw(pointer, f"is not a listed reference: add `{_shown(text)}@HOST` {where}")
 
 
 def role_flaw(params: Mapping[str, Any], places: Iterable[PlaceSpec] | None) -> Flaw | None:
@@ -74,9 +74,9 @@ def role_flaw(params: Mapping[str, Any], places: Iterable[PlaceSpec] | None) -> 
         return None
     name = place_named(params)
     table = f"`[{_table_name(name)}]`" if isinstance(name, str) else "the place"
-    said = f"a drill is refused (RoleTooWide) if the role {whose} may do more than restore, as a superuser may"
+    said = f"a drill is refused (RoleTooWide) if the role {whose} may do more than restore, such as a superuser"
     return Flaw(
-        "/target", f"{said}: make a role by deploy/postgres/scratch.sql, and {do} in {table} of WATERCLOCK_PLACES"
+        "/target", f"{said}: create a role with deploy/postgres/scratch.sql, and {do} in {table} of WATERCLOCK_PLACES"
     )
 
 
@@ -97,7 +97,7 @@ def _flaws(place: PlaceSpec, key: str, params: Mapping[str, Any], stored: bool) 
         given = params.get(member)
         if isinstance(given, int | float) and given < floor:
             said = f"is below {floor}, the floor of the place {place.name!r}"
-            yield Flaw(f"/{member}", f"{said}: ask for more, or lower `{member}` in {table}")
+            yield Flaw(f"/{member}", f"{said}: keep more, or lower `{member}` in {table}")
     if key in DRILLS and params.get("target") is None:
         yield from _drill(place, table, stored)
 
@@ -119,8 +119,8 @@ def _drill(place: PlaceSpec, table: str, stored: bool) -> Iterator[Flaw]:
     if place.drills == "none":
         yield Flaw("/target", f"is left out, and the place {place.name!r} has no server to restore on: {wanted}")
     elif place.drills == "sourceUnlisted" and not stored:
-        said = f"is left out, and the place {place.name!r} has no server to restore on but the source, which only jobs"
-        yield Flaw("/target", f"{said} of before restore on: {wanted}")
+        said = f"is left out, and the place {place.name!r} can restore only on the source server, which only jobs"
+        yield Flaw("/target", f"{said} stored by an earlier release may use: {wanted}")
 
 
 def _within(prefix: object, folder: str | None) -> bool:

@@ -19,8 +19,8 @@ from waterclock.store.connection.transient import PASSES, lasts
 
 _SETTING = "WATERCLOCK_POSTGRES_URL"
 _FORM = (
-    "not like postgresql://user:password@host:5432/name (percent-encode a password: in it / : @ ? are written"
-    " %2F %3A %40 %3F)"
+    "must look like postgresql://user:password@host:5432/name (percent-encode the password: write / : @ "
+    "? as %2F %3A %40 %3F)"
 )
 _UNKNOWN = "invalid URI query parameter"  # of libpq's complaints about a URL the one that need not hold a password
 _PARTS = re.compile(
@@ -55,7 +55,7 @@ async def reach(url: str, **arguments: Any) -> AsyncConnection[TupleRow]:
     except psycopg.Error as error:
         said = line_of(error)
         if _REFUSED in said:
-            said = f"{said}: {await _flaw(error) or 'not by the authorities we know'} (see sslrootcert)"
+            said = f"{said}: {await _flaw(error) or 'not signed by a trusted CA'} (see sslrootcert)"
         kind = StoreUnfit if lasts(said) or not isinstance(error, PASSES) else StoreAway
         raise kind(f"Cannot connect to Postgres ({_SETTING}): {said}") from error
     try:

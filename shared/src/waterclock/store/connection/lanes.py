@@ -109,12 +109,16 @@ class Lane:
         if self._line is None:
             return
         if who and sum(waiter == who for waiter in self._waiting.values()) >= self._line // 2:
-            raise ShareTaken("as many of the caller's reads wait as may")
+            raise ShareTaken("too many of the caller's reads are waiting")
         if len(self._waiting) >= self._line:
-            raise LaneFull("as many reads wait as may")
+            raise LaneFull("too many reads are waiting")
 
     def _full(self, who: str) -> LaneFull:
-        return LaneFull("the caller's other reads take its share" if self._is_over(who) else "others take all places")
+        return LaneFull(
+            "the caller's other reads use its share of connections"
+            if self._is_over(who)
+            else "other reads use all connections"
+        )
 
 
 class Lanes(NamedTuple):

@@ -101,7 +101,7 @@ def check_server(connection: AsyncConnection[TupleRow]) -> None:
         raise StoreUnfit(f"Postgres {found} is too old: {POSTGRES_FROM} or newer.")
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
-        raise StoreUnfit(f"The database {connection.info.dbname} is encoded in {encoding}: make one in UTF8.")
+        raise StoreUnfit(f"The database {connection.info.dbname} has the encoding {encoding}: create one with UTF8.")
 
 
 def migrations() -> list[Migration]:
@@ -118,7 +118,7 @@ async def _missing(connection: AsyncConnection[TupleRow]) -> list[Migration]:
     for each in migrations():
         for name in (each.name, _BEFORE.get(each.name, each.name)):
             if applied.get(name, each.checksum) != each.checksum:
-                raise StoreUnfit(f"Migration {name} was applied with another text than this release has.")
+                raise StoreUnfit(f"Migration {name} was applied with a different text than in this release.")
     texts = set(applied.values())
     return [each for each in migrations() if each.checksum not in texts]
 

@@ -23,5 +23,7 @@ def rights(url: str) -> Generator[None]:
         yield
     except InsufficientPrivilege as error:
         user = conninfo_to_dict(url).get("user", "of this process")
-        said = f"The user {user} of WATERCLOCK_POSTGRES_URL lacks a right: {line_of(error)}"
-        raise StoreUnfit(f"{said}. Services have theirs from `waterclock migrate`; all else the owner does.") from error
+        said = f"The user {user} of WATERCLOCK_POSTGRES_URL lacks a permission: {line_of(error)}"
+        raise StoreUnfit(
+            f"{said}. `waterclock migrate` grants services their permissions; run operator commands as the owner."
+        ) from error

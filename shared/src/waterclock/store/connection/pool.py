@@ -45,7 +45,7 @@ async def open_pool(
         await pool.open(wait=True, timeout=2 * CONNECT_TIMEOUT)
     except PoolTimeout as error:
         await pool.close()
-        raise StoreAway(f"Postgres gives no {min_size} connections to {name}: {error}") from error
+        raise StoreAway(f"Postgres does not give {min_size} connections to {name}: {error}") from error
     return pool
 
 
@@ -105,7 +105,7 @@ async def check_usable(url: str, name: str) -> None:
         with rights(url):
             missing = await pending(connection)
     if len(missing) == len(migrations()):
-        raise StoreUnfit(f"The database holds nothing of ours; {SCHEMA_MISSING}.")
+        raise StoreUnfit(f"The database has no Waterclock tables; {SCHEMA_MISSING}.")
     if missing:
         raise StoreUnfit(f"The database lacks {', '.join(missing)}: run `waterclock migrate`.")
 

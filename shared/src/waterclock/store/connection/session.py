@@ -22,7 +22,7 @@ from waterclock.store.connection.statements import statement
 _NOT_READ = ("PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGHOSTADDR", "PGOPTIONS", "PGSERVICE", "PGTZ")
 _OF_A_PLACE = ("PGDATABASE", "PGPORT")
 """Not read where the URL names a host: then it says where."""
-_SAY = "say which in WATERCLOCK_POSTGRES_URL, as ?options=-csearch_path%3Dname"
+_SAY = "name one in WATERCLOCK_POSTGRES_URL, as ?options=-csearch_path%3Dname"
 
 
 class Session(AsyncConnection[TupleRow]):
@@ -73,7 +73,7 @@ async def _settle(connection: AsyncConnection[TupleRow], *, schema_is_said: bool
     assert row is not None
     *_, homes, chosen = row
     if len(homes) > 1 and not chosen:
-        raise StoreUnfit(f"Our tables are in several schemas of the database, {', '.join(homes)}: {_SAY}.")
+        raise StoreUnfit(f"Waterclock tables are in several schemas of the database, {', '.join(homes)}: {_SAY}.")
 
 
 async def check_schema(connection: AsyncConnection[TupleRow]) -> None:
@@ -84,4 +84,4 @@ async def check_schema(connection: AsyncConnection[TupleRow]) -> None:
     row = await (await connection.execute(b"SELECT current_schema(), current_setting('search_path')")).fetchone()
     assert row is not None
     if row[0] is None:
-        raise StoreUnfit(f"The database has none of the schemas {row[1]}: make one, and {_SAY}.")
+        raise StoreUnfit(f"The database has none of the schemas {row[1]}: create one, and {_SAY}.")

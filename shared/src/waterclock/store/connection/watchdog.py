@@ -52,7 +52,7 @@ class WatchedPool(AsyncConnectionPool[_Connection]):
             PoolTimeout: none is free in time, or the server is known to say nothing.
         """
         if self._silent:
-            raise PoolTimeout("Postgres says nothing")
+            raise PoolTimeout("Postgres does not respond")
         connection = None
         try:
             with not_swallowed():

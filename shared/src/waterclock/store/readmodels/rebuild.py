@@ -103,7 +103,7 @@ class Rebuild:
         """
         row = await (await connection.execute(statement("take_rebuild"))).fetchone()
         if row is None or not row[0]:
-            raise RebuildBusy("Another rebuild is under way in this database.")
+            raise RebuildBusy("Another rebuild is running in this database.")
         await _hold_retention(connection)
         live = await shadow_tables.home(connection)
         places = await _beginnings(connection)
@@ -165,7 +165,7 @@ class Rebuild:
                 await asyncio.sleep(PAUSE)
             else:
                 return clock() - began
-        raise RebuildBusy(f"Projectors were at work each time, in {TRIES} tries; try again.")
+        raise RebuildBusy(f"Projectors were writing in each of {TRIES} tries; try again.")
 
     async def _put_in_place(self) -> None:
         async with self._connection.transaction():
@@ -210,7 +210,7 @@ async def _hold_retention(connection: Connection) -> None:
             await retention.settle(connection)
             return
         await asyncio.sleep(10 * PAUSE)
-    raise RebuildBusy("A projector is forgetting what is not kept any more; try again later.")
+    raise RebuildBusy("A projector is deleting expired data (retention); try again later.")
 
 
 async def _beginnings(connection: Connection) -> Places:

@@ -37,7 +37,7 @@ class Projected:
 
     async def listen(self) -> None:
         """Listen until cancelled; a lost connection is made anew."""
-        outage = Outage(_log, "listening for projections failed", "projections are listened for again")
+        outage = Outage(_log, "listening for projections failed", "listening for projections resumed")
         pause = _BACK_OFF[0]
         while True:
             try:

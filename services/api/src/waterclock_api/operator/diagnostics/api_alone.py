@@ -34,7 +34,7 @@ async def of_installation(own: Connection) -> AsyncGenerator[Finding]:
     try:
         found = await asyncio.to_thread(_look, own)
     except ApiError as error:
-        yield warning("installation", f"not looked at: {error} ({own.key_from})", "give a key with the scope list")
+        yield warning("installation", f"not checked: {error} ({own.key_from})", "use a key with the scope list")
         return
     for one in found:
         if one.check != "api":  # told above

@@ -23,7 +23,7 @@ async def of_both(log: Log, connection: Connection) -> AsyncGenerator[Finding]:
         said = (
             f"the log has {ours.partitions} since epoch {ours.since}, the archive {theirs.partitions}, {theirs.since}"
         )
-        yield problem("partitions", said, "one was put back to before a restore: `waterclock restore --replace`")
+        yield problem("partitions", said, "one was rolled back to before a restore: run `waterclock restore --replace`")
         return
     fits: set[int] = set()
     for partition in range(log.partitions):
@@ -49,7 +49,7 @@ async def _of_lag(log: Log, connection: Connection, partitions: Container[int]) 
     await asyncio.sleep(LOOK_APART)
     then, said = await look()
     if then >= longest:
-        do = "see the projector's log, where `projection stopped` says why; start more of them for more partitions"
-        return problem("projection", f"{said}, and it does not shrink", do)
-    wait = "wait: a look later it had shrunk"
+        do = "look for `projection stopped` in the projector's log; start more projectors for more partitions"
+        return problem("projection", f"{said}, and the lag is not shrinking", do)
+    wait = "wait: the lag was smaller a moment later"
     return problem("projection", said, wait) if then > LAG_MOST_S else warning("projection", said, wait)

@@ -47,7 +47,7 @@ AT_ONCE = 1000  # sessions
 QUARANTINED = 40  # events that cannot be read, by name
 
 
-_MAKE_KEY = "make a key by `waterclock key create`, and give it to whoever calls"
+_MAKE_KEY = "create a key with `waterclock key create`, and give it to your clients"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +65,7 @@ def ok(check: str, said: str) -> Finding:
 
 def skipped(check: str, what: str, setting: str) -> Finding:
     """What was not looked at, for a setting that is not there."""
-    return Finding(
-        level="skipped", check=check, said=f"not looked at: {what}", do=f"set {setting} to have it seen, too"
-    )
+    return Finding(level="skipped", check=check, said=f"not checked: {what}", do=f"set {setting} to check it, too")
 
 
 def warning(check: str, said: str, do: str) -> Finding:
@@ -85,15 +83,18 @@ async def of_servers(log: Log) -> AsyncGenerator[Finding]:
         said = await _info(node)
         where = f"{node.target.address.host}:{node.target.address.port}"
         if said.get("role") == "slave":
-            yield problem("server", f"{where} is a replica", "name the master in WATERCLOCK_REDIS_URL")
+            yield problem("server", f"{where} is a replica", "set WATERCLOCK_REDIS_URL to the primary")
         for name in ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"):
             if said.get(name, "ok") != "ok":
-                do = "look into its log: commonly the disk is full or may not be written"
+                do = "check its log: often the disk is full or not writable"
                 yield problem("persistence", f"{where} says {name}: {said[name]}", do)
         yield _memory(where, said)
     for asked, refusal in log.nodes.lacks.items():
-        do = "grant it to every service's user (users.acl): without it a failover is found later, or by less"
-        yield warning("rights", f"our user may not ask {asked}: {refusal}", do)
+        do = (
+            "grant it to every service's user (users.acl): without it a failover is detected later, or not at "
+            "all in some cases"
+        )
+        yield warning("rights", f"our Redis user may not run {asked}: {refusal}", do)
     if log.partitions:
         yield await _writes(log)
 
@@ -102,10 +103,10 @@ async def of_partitions(log: Log, stream_bytes: int) -> AsyncGenerator[Finding]:
     """Of what the log holds."""
     halted = [partition for partition in range(log.partitions) if not (await gate_of(log, partition)).opened]
     if halted:
-        do = "start a projector, or see in its log why it does not open them: `projection stopped`"
-        yield problem("partitions", f"nothing is written to {_named(halted)}: not open on this server process", do)
+        do = "start a projector, or look for `projection stopped` in its log"
+        yield problem("partitions", f"nothing can be written to {_named(halted)}: not open on this Redis server", do)
     elif not (await gate_of_names(log)).opened:
-        yield problem("partitions", "the names of jobs are not open: no job can be created", "start a projector")
+        yield problem("partitions", "the index of job names is not open: no job can be created", "start a projector")
     else:
         yield ok("partitions", f"{log.partitions} of {log.partitions} open")
     for partition in range(log.partitions):
@@ -115,8 +116,8 @@ async def of_partitions(log: Log, stream_bytes: int) -> AsyncGenerator[Finding]:
             async for found in _of_partition(log, partition, stream_bytes // log.partitions):
                 yield found
         except LogRefuses:  # `of_servers` says why
-            said = f"who leads partition {partition} and who works on it is not known: its server takes no writes"
-            yield warning("workers", said, "mend that, and ask again")
+            said = f"the leader and the workers of partition {partition} are not known: its server rejects writes"
+            yield warning("workers", said, "fix that, and run doctor again")
 
 
 async def of_store(connection: Connection, clock: Clock, log: Log | None = None) -> AsyncGenerator[Finding]:
@@ -124,7 +125,7 @@ async def of_store(connection: Connection, clock: Clock, log: Log | None = None)
     yield skew("clock of Postgres", await offset_of_postgres(clock, connection))
     if newer := await foreign(connection):
         said = f"migrated by a newer release ({', '.join(newer)})"
-        yield warning("Postgres", said, "go on to that release; from it the way back is one release at most")
+        yield warning("Postgres", said, "upgrade to that release; a downgrade is possible by one release at most")
     else:
         yield ok("Postgres", f"version {connection.info.server_version // 10_000}, migrated")
     counted = await (await connection.execute(statement("count_projectors"))).fetchone()
@@ -144,9 +145,9 @@ async def _of_quarantine(connection: Connection) -> Finding:
     more = f", and {count - len(first)} more" if count > len(first) else ""
     said = f"{count} cannot be read: {'; '.join(first)}{more}"
     do = (
-        "nothing stands still for them, and they are kept. If a later release wrote them, upgrade and run `waterclock"
-        " rebuild --swap`, which reads them; else see who writes into the log by hand, and say that they are known:"
-        " `waterclock reconcile --known --apply`"
+        "everything else continues, and they are kept. If a later release wrote them, upgrade and run "
+        "`waterclock rebuild --swap`, which reads them; otherwise find out who writes to Redis by hand, and "
+        "acknowledge them: `waterclock reconcile --known --apply`"
     )
     return warning("events", said, do)
 
@@ -157,11 +158,11 @@ def _told(one: quarantine.Quarantined) -> str:
 
 
 async def _no_projector(log: Log | None) -> Finding:
-    said = "none runs: reads stand still, and after a restart of the store all does"
+    said = "no projector runs: reads are stale, and after a restart of Redis everything stops"
     end = await last_end(log) if log is not None else None
     if end is None:
         return problem("projectors", said, "start one")
-    do = "mend that, for one that is started again ends so, too; its log has the rest"
+    do = "fix that before you restart it, or it stops again; its log has the details"
     return problem("projectors", f"{said}; the last one ended at {end.at} with {end.error}", do)
 
 
@@ -177,7 +178,7 @@ async def of_credentials(
     now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
     live = sum(key.is_live(now) for key in found)
     if live or environment.get(f"{PREFIX}JWT_ISSUER"):
-        yield ok(check, f"{live} live key(s), each request needs one or a token")
+        yield ok(check, f"{live} active key(s); each request needs one, or a token")
         return
     try:
         refusal = why_not(read(ApiSettings, environment))
@@ -185,11 +186,11 @@ async def of_credentials(
         yield problem(check, str(error), "correct the setting")
         return
     if refusal is not None:
-        yield warning(check, f"an API of these settings does not start again: {refusal}", _MAKE_KEY)
+        yield warning(check, f"an API with these settings would not start: {refusal}", _MAKE_KEY)
     elif found:
-        yield warning(check, "all keys are over, so nobody is let in", _MAKE_KEY)
+        yield warning(check, "all keys have expired or were revoked, so every request is refused", _MAKE_KEY)
     else:
-        yield ok(check, f"{SETTING}: nobody is asked, and {MEANS}")
+        yield ok(check, f"{SETTING}: authentication is off, and {MEANS}")
 
 
 async def of_api(url: str, key: str | None) -> AsyncGenerator[Finding]:
@@ -203,7 +204,7 @@ async def of_api(url: str, key: str | None) -> AsyncGenerator[Finding]:
             "api", f"{url} does not answer: {body}", "start it, or correct WATERCLOCK_API_URL, --url or the context"
         )
     else:
-        yield problem("api", f"{url} is not ready: {body[:500]}", "what it names is out of reach for it")
+        yield problem("api", f"{url} is not ready: {body[:500]}", "the API cannot reach what it names")
     if status != 0:
         status, body = await asyncio.to_thread(_get, f"{root}/v1/monitor/queues", key)
         yield _of_key(status, body, given=key is not None)
@@ -215,17 +216,20 @@ def _of_key(status: int, body: str, *, given: bool) -> Finding:
         case (200, True):
             return ok(check, "accepted, or authentication is off")
         case (200, False):
-            return ok(check, "none is needed: authentication is off")
+            return ok(check, "not needed: authentication is off")
         case (403, True):
             return ok(check, "accepted; it lacks the scope list")
         case (401, False):
-            do = "set WATERCLOCK_API_KEY, for the verbs and for doctor"
+            do = "set WATERCLOCK_API_KEY for the commands and for doctor"
             return warning(check, "the API requires credentials, and none is set", do)
         case (401, True):
-            do = "correct WATERCLOCK_API_KEY; `waterclock key list` tells of all, `waterclock key rotate` makes another"
+            do = (
+                "correct WATERCLOCK_API_KEY; `waterclock key list` shows all keys, `waterclock key rotate` makes a "
+                "new one"
+            )
             return problem(check, _detail(body), do)
         case _:
-            return warning(check, f"not known: {status} {_detail(body)}", "mend what is named, and ask again")
+            return warning(check, f"not known: {status} {_detail(body)}", "fix what is named, and run doctor again")
 
 
 def _detail(body: str) -> str:
@@ -239,7 +243,7 @@ async def _of_partition(log: Log, partition: int, share: int) -> AsyncGenerator[
     seen = await leadership.watch(log, partition)
     trouble = overdue(partition, seen)
     if trouble is not None:
-        yield problem("schedules", trouble, "start a scheduler, or see in the log of the one that leads why it waits")
+        yield problem("schedules", trouble, "start a scheduler, or check the log of the one that leads")
     names = sorted(await sessions(log, partition))[:AT_ONCE]
     stand = await list_sessions(log, partition, names)
     silent = [
@@ -248,35 +252,33 @@ async def _of_partition(log: Log, partition: int, share: int) -> AsyncGenerator[
         if state is not None and stand.now - state.heard_at > LEASE_MS
     ]
     if silent:
-        do = "they are dead or cut off; another worker takes their runs over, if one is there to sweep"
+        do = "they are dead or disconnected; another live worker takes over their runs"
         yield warning("workers", f"silent in partition {partition}: {', '.join(silent)}", do)
     events = log.keys.partition(partition, "events")
     used = cast("int | None", await log.execute(events, "MEMORY", "USAGE", events)) or 0
     if used > BACKLOG * share:
-        said = f"the stream of partition {partition} takes {used >> 20} MiB of {share >> 20} MiB"
-        yield warning("stream", said, "see that a projector runs; or lower WATERCLOCK_TRIM_AFTER")
+        said = f"the stream of partition {partition} uses {used >> 20} of {share >> 20} MiB"
+        yield warning("stream", said, "check that a projector runs; or lower WATERCLOCK_TRIM_AFTER")
 
 
 def _durability(found: Durability) -> Finding:
     match found:
         case "always":
-            return ok("persistence", "appendfsync always: every answered write is on disk")
+            return ok("persistence", "appendfsync always: every acknowledged write is on disk")
         case "everysec":
             return ok("persistence", "appendfsync everysec: a crash may lose the last second or two")
         case "none":
-            said = (
-                "no append-only file, or never flushed: a crash or restart may lose much, all since the last snapshot"
-            )
+            said = "no append-only file, or never flushed: a crash or restart loses everything since the last snapshot"
             return problem("persistence", said, "set appendonly yes and appendfsync everysec or always")
 
 
 def _memory(where: str, said: Mapping[str, str]) -> Finding:
     used, most = int(said.get("used_memory", 0)), int(said.get("maxmemory", 0))
     if most == 0:
-        do = "set maxmemory below what the machine has: then new runs are refused, and none is killed"
+        do = "set maxmemory below the machine's memory: then new runs are refused, and Redis is not killed"
         return warning("memory", f"{where} uses {used >> 20} MiB and has no maxmemory", do)
     text = f"{where} uses {used >> 20} of {most >> 20} MiB ({100 * used / most:.0f} %)"
-    do = "raise maxmemory, lower WATERCLOCK_STREAM_BYTES, or see what waits: `GET /queues`"
+    do = "raise maxmemory, lower WATERCLOCK_STREAM_BYTES, or see what waits: `waterclock queue list`"
     if used > FULL_MOST * most:
         return problem("memory", f"{text}: new runs are refused, or soon will be", do)
     return warning("memory", text, do) if used > FULL * most else ok("memory", text)
@@ -288,13 +290,13 @@ async def _writes(log: Log) -> Finding:
         await check_writable(log)
     except LogRefuses as error:
         do = (
-            "MISCONF: see that its disk has room and that it may write there; NOREPLICAS: see why its replicas are not"
-            " there (min-replicas-to-write); BUSY: see which script it is at"
+            "MISCONF: check that its disk has space and is writable; NOREPLICAS: check why its replicas are "
+            "missing (min-replicas-to-write); BUSY: check which script it runs"
         )
         return problem("writes", str(error), do)
     except LogFull as error:
-        do = "raise maxmemory, lower WATERCLOCK_STREAM_BYTES, or see what waits: `GET /queues`"
-        return problem("writes", f"{error} Nothing new is taken", do)
+        do = "raise maxmemory, lower WATERCLOCK_STREAM_BYTES, or see what waits: `waterclock queue list`"
+        return problem("writes", f"{error} New writes are refused", do)
     return ok("writes", "taken")
 
 
@@ -303,7 +305,7 @@ def skew(check: str, ms: int) -> Finding:
     said = f"{apart(ms)} this machine's"
     if abs(ms) <= SKEW_MS:
         return ok(check, "as this machine's")
-    do = "let both follow a time server"
+    do = "synchronize both with a time server (NTP)"
     return warning(check, said, do) if abs(ms) <= SKEW_MOST_MS else problem(check, said, do)
 
 
@@ -314,7 +316,7 @@ async def _info(node: Node) -> dict[str, str]:
 
 def _get(url: str, key: str | None) -> tuple[int, str]:
     if not url.startswith(("http://", "https://")):
-        return 0, "not an address of HTTP"
+        return 0, "not an HTTP URL"
     try:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         asked = urllib.request.Request(url, headers=headers)  # noqa: S310  of HTTP, as seen

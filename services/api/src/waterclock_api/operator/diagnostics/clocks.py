@@ -11,7 +11,7 @@ from waterclock_api.consistency.clocks import look, set_back
 from waterclock_api.consistency.silent_jobs import named, silent_jobs
 from waterclock_api.operator.diagnostics.checks import Finding, problem, skew, warning
 
-_SILENT = "they fire again after that; until then trigger them by hand (`waterclock job trigger`)"
+_SILENT = "they fire again after that; until then, trigger them by hand (`waterclock job trigger`)"
 
 
 async def of_clocks(log: Log, clock: Clock) -> AsyncGenerator[Finding]:
@@ -21,11 +21,13 @@ async def of_clocks(log: Log, clock: Clock) -> AsyncGenerator[Finding]:
         more = f", partition {first}" if len(found.offsets) > 1 else ""
         yield skew(f"clock of the store{more}", offset)
     for said in set_back(found):
-        yield problem("partition clock", said, "nothing is due until then: `waterclock reconcile --clock` sets it back")
+        yield problem(
+            "partition clock", said, "nothing is due until then: set it back with `waterclock reconcile --clock`"
+        )
     for partition in range(log.partitions):
         now = await server_time(log, log.keys.partition(partition, "meta")) + max(0, found.ahead[partition])
         silence = await silent_jobs(log, partition, now=now)
         if silence.jobs or silence.more:
             count = len(silence.jobs) + silence.more
-            said = f"{count} job(s) of partition {partition} are decided through a time to come: {named(silence)}"
+            said = f"{count} job(s) of partition {partition} are decided up to a future time: {named(silence)}"
             yield warning("silent jobs", said, _SILENT)

@@ -18,8 +18,9 @@ async def of_apis(connection: Connection) -> AsyncGenerator[Finding]:
     if len(zones) > 1:
         told = ", ".join(zone or "not set, which is UTC" for zone in zones)
         said = (
-            f"{SETTING} differs between the APIs at work: {told}. A new job without timezone gets that of the API asked"
+            f"{SETTING} differs between the running APIs: {told}. A new job without timezone gets that of the API "
+            "that creates it"
         )
-        yield warning(CHECK, said, f"set {SETTING} to the same for all of them, or for none, and start them again")
+        yield warning(CHECK, said, f"set {SETTING} to the same value for all of them, or for none, and restart them")
     for zone in zones if len(zones) == 1 else ():
-        yield ok(CHECK, f"jobs created without timezone get {zone or 'UTC'}")
+        yield ok(CHECK, f"jobs created without a timezone get {zone or 'UTC'}")

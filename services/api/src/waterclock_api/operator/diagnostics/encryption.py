@@ -11,8 +11,8 @@ from waterclock_api.operator.diagnostics.checks import Finding, ok, warning
 
 CHECK = "encryption"
 _SSLMODE: Mapping[str, str] = {
-    "verify-full": "by TLS: its certificate fits its name and an authority that we know",
-    "verify-ca": "by TLS: its certificate is of an authority that we know, whatever its name",
+    "verify-full": "by TLS: its certificate matches its name and a trusted CA",
+    "verify-ca": "by TLS: its certificate is signed by a trusted CA; its name is not checked",
 }
 
 
@@ -21,10 +21,10 @@ async def of_log(log: Log) -> AsyncGenerator[Finding]:
     if not target.tls:
         yield ok(CHECK, "Redis is reached without TLS")
     elif is_verified(target.options):
-        yield ok(CHECK, "Redis is reached by TLS, and its certificate looked at")
+        yield ok(CHECK, "Redis is reached by TLS, and its certificate is verified")
     else:
-        said = "Redis is reached by TLS, but whoever answers is believed (ssl_cert_reqs=none)"
-        yield warning(CHECK, said, "name in WATERCLOCK_REDIS_URL who signs its certificate: ssl_ca_certs")
+        said = "Redis is reached by TLS, but its certificate is not verified (ssl_cert_reqs=none)"
+        yield warning(CHECK, said, "name the CA that signs its certificate in WATERCLOCK_REDIS_URL: ssl_ca_certs")
 
 
 async def of_store(connection: Connection) -> AsyncGenerator[Finding]:
@@ -34,6 +34,9 @@ async def of_store(connection: Connection) -> AsyncGenerator[Finding]:
     elif mode in _SSLMODE:
         yield ok(CHECK, f"Postgres is reached {_SSLMODE[mode]}")
     else:
-        said = f"Postgres is reached by TLS, but whoever answers is believed (sslmode={mode})"
-        do = "ask for sslmode=verify-full in WATERCLOCK_POSTGRES_URL, and name who signs its certificate: sslrootcert"
+        said = f"Postgres is reached by TLS, but its certificate is not verified (sslmode={mode})"
+        do = (
+            "set sslmode=verify-full in WATERCLOCK_POSTGRES_URL, and name the CA that signs its certificate: "
+            "sslrootcert"
+        )
         yield warning(CHECK, said, do) if mode == "require" else ok(CHECK, said)

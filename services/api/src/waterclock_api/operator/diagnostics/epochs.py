@@ -16,10 +16,10 @@ async def of_installation(log: Log, connection: Connection) -> AsyncGenerator[Fi
     try:
         ours = await check_installation(log, connection)
     except OtherInstallation as error:
-        yield problem("installation", str(error), "nothing of Waterclock starts on these two together")
+        yield problem("installation", str(error), "Waterclock does not start with these two together")
         return
     if ours is None:
-        said = "neither log nor database says whose it is: another's would be taken for ours"
+        said = "neither event log nor database names its installation: another installation's would be accepted"
         yield warning("installation", said, "run `waterclock migrate`")
     else:
         yield ok("installation", f"{ours.identity}, under the prefix {ours.prefix}")
@@ -29,10 +29,10 @@ async def of_epochs(connection: Connection) -> AsyncGenerator[Finding]:
     """One goes with each restart of the log's server and each failover; there are 8 000."""
     latest = await epochs.latest(connection)
     said = f"{latest} of {MOST} are used"
-    do = "see what restarts the log's server so often: `epoch.began` and `log.forked` in GET /v1/monitor/events"
+    do = "check what restarts Redis so often: `epoch.began` and `log.forked` in GET /v1/monitor/events"
     if latest >= MOST:
-        yield problem("epochs", f"{said}: after its next restart nothing is opened any more", do)
+        yield problem("epochs", f"{said}: after its next restart, no partition can be opened", do)
     elif latest >= MANY:
-        yield warning("epochs", f"{said}: without one more nothing is opened after a restart", do)
+        yield warning("epochs", f"{said}: one more restart, and no partition can be opened", do)
     else:
         yield ok("epochs", said)

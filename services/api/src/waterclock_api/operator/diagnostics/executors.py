@@ -18,12 +18,12 @@ from waterclock_api.operator.diagnostics.checks import Finding, ok, warning
 CHECK = "executors"
 NAMED = 20
 _MEND = (
-    "start a worker that has it and takes from there, and they start at once; or cancel them (`waterclock run cancel"
-    " --status queued --search {} --dry-run`, then without the last), and change or disable the jobs that name it"
+    "start a worker that has it and serves the queue, and they start at once; or cancel them "
+    "(`waterclock run cancel --status queued --search {} --dry-run`, then without --dry-run), and change "
+    "or disable the jobs that name it"
 )
 _PUT_BACK = (
-    "a scheduler of this release puts them back into their queues; where none runs,"
-    " `waterclock reconcile --aside --apply` does"
+    "a scheduler of this release returns them to their queues; without one, run `waterclock reconcile --aside --apply`"
 )
 
 
@@ -60,17 +60,17 @@ async def of_executors(log: Log, connection: Connection | None) -> AsyncGenerato
                 here = _Lacked(group.queued + group.aside, since, frozenset({queue}), queue in found.beyond)
                 lacked[executor] = here.with_(lacked[executor]) if executor in lacked else here
     if hidden:
-        text = f"{hidden} runs were set aside, and all live workers are of a release before, which do not find them"
+        text = f"{hidden} runs were set aside, and all live workers are of an earlier release, which does not find them"
         yield warning(CHECK, text, _PUT_BACK)
     by_most = sorted(lacked.items(), key=lambda each: (-each[1].runs, each[0]))
     for executor, one in by_most[:NAMED]:
         yield warning(CHECK, _told(executor, one), _MEND.format(shlex.quote(executor)))
     if len(by_most) > NAMED:
         runs = sum(one.runs for _, one in by_most[NAMED:])
-        said = f"{runs} runs wait for {len(by_most) - NAMED} more, which no live worker has"
+        said = f"{runs} runs wait for {len(by_most) - NAMED} more executors that no live worker has"
         yield warning(CHECK, said, _MEND.format("EXECUTOR"))
     if not lacked and not hidden:
-        yield ok(CHECK, "no run waits for one that no live worker has")
+        yield ok(CHECK, "no run waits for an executor that no live worker has")
 
 
 def _is_had(

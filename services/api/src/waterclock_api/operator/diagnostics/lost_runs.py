@@ -14,8 +14,8 @@ from waterclock_api.operator.diagnostics.checks import Finding, ok, problem
 CHECK = "acknowledged runs"
 NAMED = 40
 _MEND = (
-    "their requests were lost with the log's server (`log.truncated`), and they may have been executed: ask again for"
-    " those that matter, with the same Idempotency-Key where there is one. It is told for a week"
+    "their requests were lost with Redis (`log.truncated`), and they may have been executed: repeat "
+    "those that matter, with the same Idempotency-Key if there was one. This finding stays for a week"
 )
 
 
@@ -27,10 +27,10 @@ async def of_runs(log: Log, connection: Connection) -> AsyncGenerator[Finding]:
         if named:
             gone += await _in_no_store(log, connection, partition, named)
     if not gone:
-        yield ok(CHECK, "none that an API remembers is lost")
+        yield ok(CHECK, "no accepted request is lost, as far as the APIs remember")
         return
     more = f", and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
-    said = f"{len(gone)} were answered 202 and are in no store: {', '.join(gone[:NAMED])}{more}"
+    said = f"{len(gone)} were accepted (202) and are in no store: {', '.join(gone[:NAMED])}{more}"
     yield problem(CHECK, said, _MEND)
 
 

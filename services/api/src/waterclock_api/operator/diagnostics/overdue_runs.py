@@ -15,8 +15,9 @@ CHECK = "timeouts"
 MOST = 20  # runs that are named
 _HELD_MOST = 10_000  # of a partition
 _MEND = (
-    "a thread cannot be ended: have it look at `ctx.cancelled`, or declare its executor with `subprocess=True`; until "
-    "it returns it holds a slot of its worker, and a restart of that is rid of it (the run's log says more)"
+    "a thread cannot be stopped: check `ctx.cancelled` in the code, or declare the executor with "
+    "`subprocess=True`; until it returns it holds a slot of its worker, and a restart of the worker ends "
+    "it (see the run's log)"
 )
 
 
@@ -29,12 +30,12 @@ async def of_runs(log: Log, connection: Connection) -> AsyncGenerator[Finding]:
             found += 1
             if found <= MOST:
                 past = f"{run.past:.0f} s past its timeout of {run.limit:g} s"
-                said = f"run {run.run_id} of {run.executor} goes on in the worker {run.worker}, {past}"
+                said = f"run {run.run_id} of {run.executor} is still executing on worker {run.worker}, {past}"
                 yield warning(CHECK, said, _MEND)
     if found > MOST:
-        yield warning(CHECK, f"{found - MOST} more runs go on past their timeouts", _MEND)
+        yield warning(CHECK, f"{found - MOST} more runs execute past their timeouts", _MEND)
     if not found:
-        yield ok(CHECK, "no run goes on past its own")
+        yield ok(CHECK, "no run executes past its timeout")
 
 
 async def _held(log: Log, partition: int) -> list[str]:

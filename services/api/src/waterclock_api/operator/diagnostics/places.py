@@ -49,9 +49,9 @@ async def of_jobs(connection: Connection) -> AsyncGenerator[Finding]:
             named += 1
             yield _finding(one, found)
     if more:
-        yield warning(CHECK, f"{more} more jobs want to be looked at", "mend those that are named, and ask again")
+        yield warning(CHECK, f"{more} more jobs have findings", "fix those that are named, and run doctor again")
     if not named:
-        yield ok(CHECK, f"{looked} job(s) work at places or send secrets, all within what workers announced")
+        yield ok(CHECK, f"{looked} job(s) use places or send secrets, all as the workers' announcements allow")
 
 
 async def _is_migrated(connection: Connection) -> bool:
@@ -67,7 +67,7 @@ def _finding(job: _Found, found: list[tuple[Flaw, bool]]) -> Finding:
     said = "; ".join(f"/invokeParams{pointer} {what}" for pointer, what, *_ in parts)
     do = "; ".join(dict.fromkeys(mends for *_, mends in parts if mends)) or "name a place that a worker has"
     if stops:
-        return problem(CHECK, f"a run of the job {job.name} would be stopped: {said}", do)
+        return problem(CHECK, f"a run of the job {job.name} would be refused: {said}", do)
     return warning(CHECK, f"the job {job.name}: {said}", do)
 
 

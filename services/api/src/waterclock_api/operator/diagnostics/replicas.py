@@ -13,7 +13,7 @@ from waterclock_api.operator.diagnostics.checks import Finding, ok, warning
 CHECK = "replicas"
 LAG_MOST = 5  # s
 _WRITE, _LAG = "min-replicas-to-write", "min-replicas-max-lag"
-_WHY = "a primary that is replaced while it is cut off goes on taking writes, which are lost when it comes back"
+_WHY = "a primary that is replaced while it is disconnected accepts writes, which are lost when it returns"
 
 
 def excluding(replicas: int) -> int:
@@ -44,21 +44,25 @@ async def of_replicas(log: Log, wanted: int) -> AsyncGenerator[Finding]:
 
 def _of_word(where: str, connected: int, wanted: int) -> Iterator[Finding]:
     if wanted > connected:
-        said = f"{where} has {connected} replica(s), and WATERCLOCK_LOG_REPLICAS asks for the word of {wanted}"
-        yield warning(CHECK, said, "connect one: until then nothing is acknowledged")
+        said = f"{where} has {connected} replica(s), and WATERCLOCK_LOG_REPLICAS requires {wanted} to confirm"
+        yield warning(CHECK, said, "connect a replica: until then no write is acknowledged")
     elif 0 < wanted < connected:
-        said = f"of {connected} replicas of {where} {wanted} is asked for its word: another may be promoted"
+        said = f"{wanted} of {connected} replicas of {where} must confirm a write: another one may be promoted"
         yield warning(CHECK, said, f"set WATERCLOCK_LOG_REPLICAS to {connected}, if each of them may be promoted")
 
 
 def _of_settings(where: str, connected: int, least: str, lag: str) -> Finding:
     if not (least.isdecimal() and lag.isdecimal()):
-        return ok(CHECK, f"{where} has {connected}, and does not tell {_WRITE}: see what its host says of split brains")
+        return ok(
+            CHECK,
+            f"{where} has {connected}, and does not report {_WRITE}: check your provider's documentation on split "
+            "brain",
+        )
     wanted = excluding(connected)
     if int(least) < wanted:
         said = f"{where} has {connected}, and {_WRITE} is {least}: {_WHY}"
         return warning(CHECK, said, f"set {_WRITE} to {wanted}, and {_LAG} to {LAG_MOST} or less")
     if int(lag) > LAG_MOST:
-        said = f"{where} takes writes for {lag} s after it last heard of its replicas ({_LAG}): {_WHY}"
+        said = f"{where} accepts writes for {lag} s after it last heard from its replicas ({_LAG}): {_WHY}"
         return warning(CHECK, said, f"set {_LAG} to {LAG_MOST} or less")
-    return ok(CHECK, f"{where} has {connected}, and takes writes only while it hears from {least} of them")
+    return ok(CHECK, f"{where} has {connected}, and accepts writes only while {least} of them are connected")

@@ -28,21 +28,23 @@ async def of_runs(connection: Connection, environment: Mapping[str, str]) -> Asy
     if own.keep_runs:
         yield ok(CHECK, f"kept for {said}, by {SETTING} here")
     elif said is not None:
-        yield ok(CHECK, f"kept for {said}, as this store was made; {SETTING} of the projectors overrules it")
+        yield ok(CHECK, f"kept for {said}, the default of this installation; {SETTING} of the projectors overrides it")
     else:
         yield _of_growth(await retention.ended_runs(connection), own)
 
 
 def _of_growth(found: retention.EndedRuns, own: ProjectorSettings) -> Finding:
     each = found.bytes / found.ended if found.ended else 0
-    whole = f"kept as long as events, {own.keep_events}" if own.keep_events else "kept for ever"
+    whole = f"kept as long as events, {own.keep_events}" if own.keep_events else "kept forever"
     told = (
         f"{whole}: {found.ended} run(s) in {size(found.bytes)}; "
         f"{found.lately} ended in the last day, about {size(each * found.lately)}"
     )
     if found.bytes < LARGE:
         return ok(CHECK, told)
-    return warning(CHECK, told, f"give the projectors {SETTING}=90d, or `forever` to keep them and hear no more of it")
+    return warning(
+        CHECK, told, f"set {SETTING}=90d for the projectors, or `forever` to keep them and silence this finding"
+    )
 
 
 def size(count: float) -> str:

@@ -32,21 +32,23 @@ async def of_jobs(connection: Connection) -> AsyncGenerator[Finding]:
                 named += 1
                 yield _finding(one)
     if more:
-        yield warning(CHECK, f"{more} more jobs do not fit", "mend those that are named, and ask again")
+        yield warning(
+            CHECK, f"{more} more jobs have invalid parameters", "fix those that are named, and run doctor again"
+        )
     yield ok(CHECK, await _checked(connection, fits=not named, disabled=disabled))
 
 
 async def _checked(connection: Connection, *, fits: bool, disabled: int) -> str:
     """How much was looked at, and by which schemas it cannot be told."""
     checks = (await unfit_jobs.checks(connection)).values()
-    said = f"{sum(one.looked for one in checks)} job(s) were checked by the schemas that workers announced last"
-    parts = [said + (", and all fit" if fits and not disabled else "")]
+    said = f"{sum(one.looked for one in checks)} job(s) were checked against the schemas that workers announced last"
+    parts = [said + (", and all are valid" if fits and not disabled else "")]
     if disabled:
-        parts.append(f"{disabled} disabled job(s) do not fit either, as their `notes` say")
+        parts.append(f"{disabled} disabled job(s) are invalid, too: see their `notes`")
     if untold := [f"{one.untold} of {one.executor}" for one in checks if one.untold]:
-        parts.append(f"of some only a worker can tell all, at each run: {', '.join(untold)}")
+        parts.append(f"some parameters only a worker can check, at each run: {', '.join(untold)}")
     if going := [one.executor for one in checks if not one.has_ended]:
-        parts.append(f"the check goes on for {', '.join(going)}")
+        parts.append(f"the check is still running for {', '.join(going)}")
     return "; ".join(parts)
 
 
@@ -58,6 +60,8 @@ async def _is_migrated(connection: Connection) -> bool:
 def _finding(job: UnfitJob) -> Finding:
     told = [f"{flaw['pointer']} {flaw['message']}" for flaw in job.flaws[:_FLAWS]]
     more = f", and {len(job.flaws) - _FLAWS} more" if len(job.flaws) > _FLAWS else ""
-    said = f"runs of the job {job.named} fail, for {job.executor} takes other parameters now: {'; '.join(told)}{more}"
+    said = (
+        f"runs of the job {job.named} fail, because {job.executor} takes other parameters now: {'; '.join(told)}{more}"
+    )
     do = f"correct its invokeParams, or start workers whose {job.executor} takes them"
     return problem(CHECK, said, do)

@@ -94,7 +94,7 @@ async def _called(parts: Dependencies, name: str) -> list[Worker]:
         rows = await read_models.workers_called(connection, name) if "\0" not in name else ()
     here = [one for one in await _workers(parts, rows) if one.status in ("live", "silent")]
     if not here:
-        raise NotFound("worker at work with the name or id", name)
+        raise NotFound("live worker with the name or id", name)
     return here
 
 

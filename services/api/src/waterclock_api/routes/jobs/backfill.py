@@ -85,7 +85,7 @@ async def backfill_job(request: AnyRequest, job_id: Id) -> Answer:
         if given is not None and given.position is not None:
             return await _again(parts, who, caller, job_id, wanted, given.position)
         if wanted.to_ms > await store_now(parts, job_id):
-            raise Invalid(Flaw("/to", "lies in the future: a backfill makes up for what is past"))
+            raise Invalid(Flaw("/to", "is in the future: a backfill covers past scheduled times"))
         if wanted.write.dry_run:
             return await until_left(request, _foretold(parts, ranging(request), job_id, wanted))
         return await _requested(parts, who, caller, job_id, wanted)
@@ -158,7 +158,7 @@ async def _requested(parts: Dependencies, who: str, caller: Caller, job_id: str,
                 continue
             case Reused():
                 raise KeyReused
-    raise TryLater("The job is being changed all the time.")
+    raise TryLater("The job keeps changing.")
 
 
 async def _append(
@@ -172,7 +172,7 @@ async def _again(parts: Dependencies, who: str, caller: Caller, job_id: str, wan
     """What the first call requested, read back; what it left is said as it is today."""
     runs = await requested_by(parts.log, caller.command.id, last, archive=ArchiveReader(parts.lanes.own))
     if not runs:
-        raise TryLater("The archive has not heard of the runs yet.")
+        raise TryLater("The runs are not in the read models yet.")
     items = [_item(run, run.state) for run in runs]
     instants = tuple(millis(item.instant) for item in items)
     stored = await load_job(parts.log, job_id)
@@ -271,16 +271,16 @@ def _notes(stored: StoredJob, found: Backfill) -> list[str]:
     definition = stored.definition
     notes: list[str] = []
     if definition.cron_expression is None:
-        notes.append("The job has no schedule, so it names no instants.")
+        notes.append("The job has no schedule, so it has no scheduled times.")
     if not definition.enabled:
-        notes.append("The job is disabled: a backfill runs all the same.")
+        notes.append("The job is disabled: the backfill runs anyway.")
     if definition.concurrent == "1" and found.instants:
         notes.append(
-            "The job may not overlap: the runs wait for one another, and what comes due before the last has ended "
-            f"meets an unfinished run (overlapPolicy {definition.overlap})."
+            "The job may not overlap: the runs wait for one another, and scheduled times that come due before the "
+            f"last run has ended find an unfinished run (overlapPolicy {definition.overlap})."
         )
     if found.pending:
-        notes.append(f"{found.pending} instants are due and not decided yet: they are left to the scheduler.")
+        notes.append(f"{found.pending} scheduled times are due and not decided yet: they are left to the scheduler.")
     return notes
 
 

@@ -130,7 +130,7 @@ async def _job_known(parts: Dependencies, job_id: str) -> Job:
 
 
 async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:
-    of = listing(request)._replace(lane="searches", cheaper="Ask for a later `asOf`.")
+    of = listing(request)._replace(lane="searches", cheaper="Use a later `asOf`.")
     parts = dependencies_of(request)
     return answer(completed(parts.registry, await job_then(parts, of, job_id, then)))
 

@@ -90,7 +90,7 @@ async def retry_run(request: AnyRequest, run_id: Id) -> Answer:
         async with parts.reading(COMMAND) as connection:
             originals = await originals_of(connection, [run_id])
         if run_id not in originals:
-            raise TryLater("The end of the run is not archived yet.")
+            raise TryLater("The end of the run is not in the archive yet.")
         original = originals[run_id]
         if original.request.traceparent is not None and traces.tracing():
             traces.link(original.request.traceparent)
@@ -187,11 +187,11 @@ async def _until_readable(parts: Dependencies, run_id: str) -> None:
         case EndedRun(position=position):
             async with parts.reading_after(position, PATIENCE) as connection:
                 if connection is None:
-                    raise TryLater("The end of the run is not archived yet.")
+                    raise TryLater("The end of the run is not in the archive yet.")
         case None:
             run = await run_or_refuse(parts, run_id)
             if run.status not in ENDED:
-                raise TryLater("The end of the run is not archived yet.")
+                raise TryLater("The end of the run is not in the archive yet.")
 
 
 def _request(

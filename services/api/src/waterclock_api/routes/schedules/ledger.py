@@ -111,7 +111,7 @@ async def verify_ledger(request: AnyRequest) -> Answer:
 
 
 async def _verified(request: AnyRequest) -> Answer:
-    parts, of = dependencies_of(request), ranging(request, "fewer jobs by `jobId`")
+    parts, of = dependencies_of(request), ranging(request, "filter by `jobId`")
     query = read_query(request, LedgerQuery)
     asked = _range(query.from_, query.to, parts.now_ms(), usual=_HOUR, longest=LONGEST_PROOF)
     kept_from = await events_kept_from(parts, of)
@@ -132,7 +132,7 @@ async def explain_job(request: AnyRequest, job_id: Id) -> Answer:
 
 
 async def _explained(request: AnyRequest, job_id: str) -> Answer:
-    parts, of = dependencies_of(request), ranging(request, "fewer at once by `limit`")
+    parts, of = dependencies_of(request), ranging(request, "lower `limit`")
     query = read_query(request, ExplainQuery)
     try:
         if query.at is not None:
@@ -187,7 +187,7 @@ def _range(from_: str | None, to: str | None, now: int, *, usual: int, longest: 
     if last < first:
         raise Invalid(Flaw("?to", "is before from"))
     if last - first > longest:
-        raise Invalid(Flaw("?from", f"is more than {longest // _DAY} days before to: ask for parts of the range"))
+        raise Invalid(Flaw("?from", f"is more than {longest // _DAY} days before to: split the range"))
     return _Range(first, last)
 
 
@@ -198,7 +198,7 @@ def _at(written: str, query: ExplainQuery) -> int:
     """
     flaws: list[Flaw] = []
     if query.from_ is not None or query.to is not None or query.cursor is not None:
-        flaws.append(Flaw("?at", "is one moment: leave out from, to and cursor"))
+        flaws.append(Flaw("?at", "is a single time: leave out from, to and cursor"))
     at = _moment("at", written, flaws)
     refuse(flaws)
     assert at is not None

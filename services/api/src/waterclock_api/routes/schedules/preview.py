@@ -94,11 +94,14 @@ def _item(schedule: Schedule, at: int) -> PreviewItem:
 
 def _notes(write: PreviewWrite, found: int) -> Iterator[str]:
     if write.job_id is None and is_seeded(write.cron_expression):
-        yield "H and the phase of @every follow from a job's id: these are an example; jobId asks for those of a job."
+        yield (
+            "H and the phase of @every depend on the job's id: these times are an example; give jobId for those of "
+            "a job."
+        )
     if not found:
-        yield "It names no instant after from: a job with it is refused."
+        yield "It has no scheduled time after from: a job with it is refused."
     elif found < write.count:
-        yield "It names no instant after these."
+        yield "It has no further scheduled times."
 
 
 HANDLERS = (preview_schedule,)

@@ -105,7 +105,7 @@ def _counted(job: Job, low: int, high: int) -> int:
     if high <= low:
         raise Invalid(Flaw("/to", "is not after from"))
     if high > LAST * 1000:
-        raise Invalid(Flaw("/to", "lies beyond what schedules name: up to 9989"))
+        raise Invalid(Flaw("/to", "is after 9989, the last year of schedules"))
     if high - low > LONGEST:
         raise Invalid(Flaw("/from", f"is more than {LONGEST // _YEAR} years before to"))
     try:
@@ -113,7 +113,10 @@ def _counted(job: Job, low: int, high: int) -> int:
     except BadSchedule as error:
         raise Invalid(Flaw(pointer_to("definition", error.field), error.message)) from error
     if instants > INSTANTS_MOST:
-        said = f"{instants} instants lie in that outage, and at most {INSTANTS_MOST} are simulated: say a shorter one"
+        said = (
+            f"{instants} scheduled times are in that outage, and at most {INSTANTS_MOST} are simulated: give a "
+            "shorter outage"
+        )
         raise Invalid(Flaw("/to", said))
     return instants
 
@@ -125,16 +128,17 @@ def _under_each(job: Job, low: int, high: int, write: SimulateWrite) -> tuple[Si
 
 
 def _assumed(definition: Definition, low: Stamp, high: Stamp, write: SimulateWrite) -> tuple[str, ...]:
-    said = [f"The job is decided through {low}, and then no more until a scheduler is back at {high}."]
+    said = [f"Scheduled times are decided up to {low}, and then none until a scheduler is back at {high}."]
     if definition.concurrent == "1":
         state = "A run" if write.running else "No run"
         said.append(
-            f"{state} of the job is unfinished at {high}; what is owed is decided in one step, so none ends then."
+            f"{state} of the job is unfinished at {high}; all missed times are decided in one step, so no run ends "
+            "in between."
         )
     if not definition.enabled:
-        said.append("The job is enabled, though it is disabled now.")
+        said.append("The simulation treats the job as enabled; it is disabled now.")
     if definition.cron_expression is None:
-        said.append("The job has no schedule: it runs on demand only, and no outage leaves anything owed.")
+        said.append("The job has no schedule: it runs on demand only, so an outage misses nothing.")
     return tuple(said)
 
 

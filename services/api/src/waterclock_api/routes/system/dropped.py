@@ -128,7 +128,7 @@ async def _page(
     read = read_cursor(cursor, tuple[int, int, int, int])
     if read is not None:
         if any(not 0 <= number < 1 << (31 if place == 0 else 53) for place, number in enumerate(read)):
-            flaw = Flaw("?cursor", "is no cursor of this list")
+            flaw = Flaw("?cursor", "is not a cursor of this list")
             raise BadRequest(f"{flaw.pointer} {flaw.message}", flaw)
         arguments |= dict(zip(_BEGINNING, read, strict=True))
     rows, more = await rows_of(

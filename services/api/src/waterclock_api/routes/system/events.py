@@ -102,7 +102,7 @@ async def _listed(request: AnyRequest) -> Answer:
     query = read_query(request, EventsQuery)
     of = _reading(request, query)
     if query.job_id is not None and query.run_id is not None:
-        flaw = Flaw("?runId", "cannot be given beside jobId")
+        flaw = Flaw("?runId", "cannot be combined with jobId")
         raise BadRequest(f"{flaw.pointer}: {flaw.message}", flaw)
     return await _told(request, of, query, Wanted(job_id=query.job_id, run_id=query.run_id))
 
@@ -185,7 +185,7 @@ def _places(cursor: str | None, partitions: Sequence[int]) -> Places:
     places = {partition: (epoch, seq) for partition, epoch, seq in read}
     numbers = (number for place in read for number in place)
     if not places or not set(places) <= set(partitions) or not all(0 <= number < 2**63 for number in numbers):
-        flaw = Flaw("?cursor", "is no cursor of this list")
+        flaw = Flaw("?cursor", "is not a cursor of this list")
         raise BadRequest(f"{flaw.pointer} {flaw.message}", flaw)
     return places
 

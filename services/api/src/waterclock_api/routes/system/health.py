@@ -92,7 +92,7 @@ async def _log(parts: Dependencies) -> str:
         async with asyncio.timeout(LOOK):
             for partition in range(parts.log.partitions):
                 if not (await server_state(parts.log, partition)).opened:
-                    return f"partition {partition} waits for a projector to open it on this server process"
+                    return f"partition {partition} waits for a projector to open it on this Redis server"
     except TimeoutError:
         return "does not answer"
     except LogError as error:
@@ -112,7 +112,7 @@ async def _writes(parts: Dependencies) -> _Writes:
         async with asyncio.timeout(LOOK):
             await check_writable(parts.log)
     except LogFull:
-        return _Writes(scarce="redis is at its memory limit: no new runs, jobs or changes until there is room")
+        return _Writes(scarce="redis is at its memory limit: new runs, jobs and changes are refused")
     except TimeoutError:
         return _Writes(wrong="does not answer")
     except LogError as error:

@@ -34,7 +34,7 @@ def explained(before: Killings | None, after: Killings | None) -> str | None:
     """What happened between two readings, if it explains a SIGKILL."""
     if before is None or after is None or before.where != after.where or after.number <= before.number:
         return None
-    return f"meanwhile the kernel killed {after.number - before.number} {after.where} for want of memory"
+    return f"in the meantime the kernel killed {after.number - before.number} {after.where}: out of memory"
 
 
 def _own_group(proc: Path) -> str | None:

@@ -57,7 +57,8 @@ class ChildProcesses:
         except OSError as error:
             os.close(reading)
             return Outcome(
-                "crashed", error=Error(type=type(error).__name__, message=f"no child could be started: {error}")
+                "crashed",
+                error=Error(type=type(error).__name__, message=f"the subprocess did not start: {error}"),
             )
         finally:
             os.close(writing)
@@ -183,7 +184,7 @@ class _Child:
             return Outcome("crashed", error=Error(type="ChildOutOfMemory", message=message))
         if code < 0:
             return Outcome("crashed", error=Error(type="ChildSignal", message=_signal_name(-code)))
-        message = f"exit code {code}" if code else "exit code 0, but it never said how it ended"
+        message = f"exit code {code}" if code else "exit code 0, but it reported no result"
         return Outcome("crashed", error=Error(type="ChildExit", message=message))
 
 
@@ -196,7 +197,7 @@ def outcome_told(told: words.Ended) -> Outcome:
         except BadResult as bad:
             return bad_result(bad)
     if error is None or told.kind not in {"failed", "badParams"}:
-        return Outcome("crashed", error=Error(type="ChildExit", message=f"exit code 0, but it said {told.kind!r}"))
+        return Outcome("crashed", error=Error(type="ChildExit", message=f"exit code 0, but it reported {told.kind!r}"))
     return Outcome(told.kind, error=error, final=told.final, after=wait_of(told.after))
 
 

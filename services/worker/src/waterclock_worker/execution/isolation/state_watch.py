@@ -41,10 +41,10 @@ _DEEP = {"functions"}  # thousands, nearly all seen by witnesses: looked at whil
 _STALE_S = 1.0  # s; what is found later may have come from before the runs that begin
 _NAMED_MOST = 3  # other runs, in a line
 _TOLD_MOST = 10  # changes, in a line
-ADVICE = "set it where the module is loaded or in a lifespan, or give the executor `subprocess=True`"
+ADVICE = "set it at module level or in a lifespan, or declare the executor with `subprocess=True`"
 UNHEARD = (
-    "a timer that this run has set (signal.alarm, setitimer) has rung, and was not heard: signals belong to the "
-    "worker. For a bound of time take `timeout`, for a signal of your own `subprocess=True`"
+    "a timer that this run has set (signal.alarm, setitimer) has fired without effect: signals belong to "
+    "the worker. Use `timeout` for a time limit, `subprocess=True` for your own signals"
 )
 Key = tuple[str, str]  # family, name
 
@@ -297,13 +297,13 @@ def _became(case: _Case, run: StepLog, *, over: bool, why: str | None) -> str:
     """A line about a change, with a place for what was changed."""
     others = case.gone + [one.run_id for one in case.runs if one is not run]
     if case.seen or not others:
-        said = "this run has changed {}, for the whole process of its worker"
+        said = "this run changed {}, which affects the whole worker process"
     else:
         named = ", ".join(others[:_NAMED_MOST]) + (" …" if len(others) > _NAMED_MOST else "")
-        said = f"this run, or one beside it ({named}), has changed {{}}, for the whole process of their worker"
+        said = f"this run, or another one in the worker ({named}), changed {{}}, which affects the whole worker process"
     if why is not None:
-        return f"{said}. It could not be put back ({_braceless(why)}): {ADVICE}"
-    done = "It was put back" if over else "It will be put back when the others that may have changed it have ended"
+        return f"{said}. It could not be restored ({_braceless(why)}): {ADVICE}"
+    done = "It was restored" if over else "It will be restored when the other runs that may have changed it have ended"
     return f"{said}. {done}: {ADVICE}"
 
 

@@ -69,10 +69,10 @@ _MODULES: tuple[Any, ...] = (builtins, warnings, time, json, RANDOM, signal, soc
 """Whose attributes are noted when they are set. Not those that are read all the time: that takes longer then."""
 _STREAMS = {"stdin", "stdout", "stderr"}  # which are each run's own
 _OF_LOGGERS = {"disabled", "propagate", "handlers", "level"}  # set up now and then, not all the time
-LEFT_ALONE = "a handler that other runs or the worker use was left undone: add a handler of this run's own"
+LEFT_ALONE = "a change of a handler that other runs or the worker use was ignored: add a handler for this run"
 AT_EXIT = (
-    "this run has registered a function for the end of the process (atexit): a worker ends without calling any. "
-    "What is to be closed belongs into a lifespan, or into the run"
+    "this run has registered a function for the end of the process (atexit): a worker exits without "
+    "calling it. Close resources in a lifespan, or in the run"
 )
 
 

@@ -75,7 +75,7 @@ async def moving(limit: float, what: str) -> AsyncGenerator[Callable[[], None]]:
             yield moved
     except TimeoutError:
         if timeout.expired():
-            raise Stalled(f"{what}: nothing moved for {limit:g} s") from None
+            raise Stalled(f"{what}: no progress for {limit:g} s") from None
         raise
     finally:
         timer.cancel()

@@ -113,11 +113,11 @@ async def _next_head(connection: Connection, request: Request, heard: Heard) -> 
         looked = len(bytes_heard)
         if looked > HEAD_MOST:
             heard.answered(request)
-            raise BrokenAnswer(f"the headers of the answer take more than {HEAD_MOST} bytes")
+            raise BrokenAnswer(f"the response headers have more than {HEAD_MOST} bytes")
         if not await connection.more():
             if not bytes_heard:
-                raise ConnectionResetError("closed before it answered")
-            raise BrokenAnswer("the answer broke off in its headers")
+                raise ConnectionResetError("connection closed before a response")
+            raise BrokenAnswer("the response was cut off in its headers")
 
 
 def _note_status(line: bytes, request: Request, heard: Heard) -> None:
@@ -128,7 +128,7 @@ def _note_status(line: bytes, request: Request, heard: Heard) -> None:
     found = _STATUS.fullmatch(line.rstrip(b"\r"))
     if found is None or int(found[3]) < 100:
         heard.answered(request)
-        raise BrokenAnswer("what came is no answer of HTTP/1.1")
+        raise BrokenAnswer("the response is not HTTP/1.1")
     status = int(found[3])
     if status >= 200 or status == _SWITCHING:
         heard.status = status
@@ -172,9 +172,9 @@ def _framing(head: Head) -> _Framing:
     if not lengths:
         return _Framing([], broke=False)
     if not all(_LENGTH.fullmatch(one) for one in lengths):
-        raise BrokenAnswer("the answer gives a length that is no number")
+        raise BrokenAnswer("the response has an invalid Content-Length")
     if len({int(one) for one in lengths}) > 1:
-        raise BrokenAnswer("the answer gives two lengths that differ")
+        raise BrokenAnswer("the response has two different Content-Length headers")
     return _Framing([(b"Content-Length", lengths[0])], broke=len(lengths) > 1)
 
 

@@ -81,11 +81,11 @@ def redirected(request: Request, status: int, location: str) -> Request:
         Refused: the place is malformed, or not as safe, or repeats a secret.
     """
     if redacted(location, request.secrets) != location:  # a place is told, in small letters and in parts
-        raise Refused(f"{request.url.origin} redirects to a place that repeats a secret")
+        raise Refused(f"{request.url.origin} redirects to a URL that repeats a secret")
     try:
         url = joined(request.url, location)
     except ValueError as error:
-        raise Refused(f"{request.url.origin} redirects to no proper URL: {error}") from None
+        raise Refused(f"{request.url.origin} redirects to an invalid URL: {error}") from None
     if request.url.scheme == "https" and url.scheme == "http":
         raise Refused(f"{request.url.origin} redirects to {url.origin}, which is not encrypted")
     dropped = frozenset[str]() if url.origin == request.url.origin else request.private | _PRIVATE

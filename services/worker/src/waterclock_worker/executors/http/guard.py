@@ -76,7 +76,7 @@ class Guard:
         try:
             found = ip_address(address)
         except ValueError:
-            raise Refused(f"{host}: {address!r} is not written as an address is") from None
+            raise Refused(f"{host}: {address!r} is not a valid address") from None
         carried = _carried(found)
         if any(
             one in network for one in (found, carried) for network in self._networks if one.version == network.version
@@ -85,7 +85,8 @@ class Guard:
         kind = _kind(carried)
         if kind is not None:
             raise Refused(
-                f"{host} leads to {address}, which is {kind}; this worker sends there only if {ALLOW} names it"
+                f"{host} resolves to {address}, which is {kind}; this worker sends requests there only if {ALLOW} "
+                "lists it"
             )
 
 

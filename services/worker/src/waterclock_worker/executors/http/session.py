@@ -98,7 +98,7 @@ class Session:
                 await self._conversed(connection, request, heard)
             except OSError as error:
                 if heard.status is not None:
-                    raise BrokenAnswer(f"the answer broke off after {len(heard.body)} bytes of its body") from error
+                    raise BrokenAnswer(f"the response was cut off after {len(heard.body)} bytes of its body") from error
                 if not again:
                     raise NoAnswer(f"{request.url.origin}: {type(error).__name__}: {_line(error)}") from error
             else:
@@ -130,7 +130,7 @@ class Session:
         for one in found:
             self._guard.check(url.host, str(one[4][0]))
         if not found:
-            raise OSError(f"{url.host} leads nowhere")
+            raise OSError(f"{url.host} cannot be resolved")
         if url.scheme == "https" and self._tls is None:
             self._tls = await asyncio.to_thread(_trusting)
         made = await _connect(found, socket_factory=partial(self._socket, url.host))

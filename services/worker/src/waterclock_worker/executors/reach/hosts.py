@@ -54,7 +54,7 @@ def host_pattern(text: str) -> HostPattern:
     name = None if found is None or (port is not None and not 0 < port < 65_536) else by_idna(found["name"])
     if name is None or not name.isascii():
         raise ValueError(
-            f"{text.strip()[:100]!r} is no host: write name.example, *.example:443, 10.0.0.7 or [::1]:5432"
+            f"{text.strip()[:100]!r} is not a host: write name.example, *.example:443, 10.0.0.7 or [::1]:5432"
         )
     return HostPattern(plain(name), port)
 

@@ -128,20 +128,20 @@ def _plain_pattern(pattern: str) -> str:
         ValueError: it can name no reference.
     """
     if "://" in pattern:  # a secret itself, which must not be shown nor announced
-        raise ValueError("a URL is no pattern of references: write env:NAME@HOST or file:/path@HOST, where it lies")
+        raise ValueError("a URL is not a reference pattern: write env:NAME@HOST or file:/path@HOST")
     if (
         not pattern
         or any(sign < " " or "\ud800" <= sign <= "\udfff" for sign in pattern)
         or (pattern.startswith("env:") and "@" in pattern)
     ):
-        raise ValueError(f"{pattern[:100]!a} is no pattern of references: write env:NAME@HOST or file:/path@HOST")
+        raise ValueError(f"{pattern[:100]!a} is not a reference pattern: write env:NAME@HOST or file:/path@HOST")
     return plain_reference(pattern)
 
 
 def _content(field: str, path: Path) -> str:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
-            raise GiveUp(f"{field}: {path} is no file")
+            raise GiveUp(f"{field}: no such file: {path}")
         with path.open(encoding="utf-8") as file:
             secret = file.read(_MOST + 1)
     except OSError as error:

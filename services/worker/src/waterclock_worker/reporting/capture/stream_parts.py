@@ -12,8 +12,8 @@ from waterclock.model.events import Level
 from waterclock_worker.reporting.step_log import StepLog
 
 NO_FILE = (
-    "the {} of a run is no file and has no descriptor: give the executor `subprocess=True`, or read what a program "
-    "writes (`subprocess.run(…, capture_output=True)`) and print it"
+    "the {} of a run is not a file and has no descriptor: declare the executor with `subprocess=True`, "
+    "or capture a program's output (`subprocess.run(…, capture_output=True)`) and print it"
 )
 NAMES = {"stdin": "standard input", "stdout": "standard output", "stderr": "standard error"}
 

@@ -148,7 +148,7 @@ def _flush(steps: StepLog, name: str, stream: Any) -> None:
         if not getattr(stream, "closed", False) and hasattr(stream, "flush"):
             stream.flush()
     except BaseException as error:  # noqa: BLE001 - others' code, after their function has returned
-        steps.logged(None, "warning", f"what this run put in the place of {name} cannot be flushed: {error!r}")
+        steps.logged(None, "warning", f"the object that this run set as {name} cannot be flushed: {error!r}")
 
 
 def is_ours(stream: object) -> bool:

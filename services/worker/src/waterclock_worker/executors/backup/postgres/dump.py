@@ -85,4 +85,4 @@ async def taken_back(upload: Upload, tell: Tell) -> None:
     try:
         await upload.abort()
     except (StoreFault, TimeoutError) as error:
-        tell(level, f"the unfinished upload of {upload.key} could not be aborted; a later clean-up will: {error}")
+        tell(level, f"the unfinished upload of {upload.key} could not be aborted; a later clean-up does it: {error}")

@@ -75,7 +75,7 @@ class Program:
             return
         said = "\n".join(self.last_lines)
         if code > 0:
-            raise ChildExit(f"{self.name} exited with {code}: {said or 'it said nothing'}")
+            raise ChildExit(f"{self.name} exited with {code}: {said or 'no output'}")
         raise ChildSignal(f"{self.name} was ended by {_signal_name(-code)}{said and f': {said}'}")
 
     async def listen(self, tell: Tell, clean: Callable[[str], str]) -> None:

@@ -91,11 +91,11 @@ async def restore(
         if refusal.said is None:
             raise
         raise NotProved(
-            f"{manifest.object} asks for what the role of the drill may not do: nobody knows if it can be restored:"
-            f" {refusal.said}"
+            f"{manifest.object} needs a permission that the drill's role lacks, so it is not known whether it can "
+            f"be restored: {refusal.said}"
         ) from error
     if digest != manifest.sha256:
-        raise Damaged(f"{manifest.object} was another when it was restored than when it was read before")
+        raise Damaged(f"{manifest.object} changed between the check and the restore")
 
 
 async def _fed(

@@ -69,7 +69,7 @@ class Upload:
             StoreFault: the object is not there.
         """
         if self._id is None:
-            raise EmptyDump("pg_dump ended well, but it wrote nothing")
+            raise EmptyDump("pg_dump succeeded, but wrote nothing")
         self._completing = True
         try:
             await self._store.complete_upload(self.key, self._id, self._tags)
