@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from waterclock.log.connection.addresses import Address, Target
@@ -26,6 +27,7 @@ from waterclock.log.connection.transient import (
     not_the_one,
 )
 
+_DRIVER = DriverInfo()  # whose version is looked up in its package's files, which takes a millisecond
 _OWN = ("",)  # the address is what the host says by itself
 
 
@@ -58,6 +60,7 @@ class Line:
             "health_check_interval": 0,
             "protocol": 2,
             "client_name": name,
+            "driver_info": _DRIVER,
             "redis_connect_func": self._greet,
         }
         self._connection: AbstractConnection = target.kind(**options)
