@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from types import FrameType
 
 _FIRST = 1
+_YOUNG = 20_000
+"""Objects made beyond those freed until cycles are looked for: imports make many and free few. A twentieth of their
+time."""
 _LOADED_BY_NAME = ("OTEL_PYTHON_CONTEXT", "OTEL_PYTHON_TRACER_PROVIDER")
 """Name plugins that OpenTelemetry would load in place of its own and ours, and fail with a traceback."""
 _READ_WHEN_LOADED = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
@@ -17,6 +21,7 @@ withheld: dict[str, str] = {}
 
 def begin() -> None:
     """Let a signal that comes before a service heeds it end the process, and nothing of ours be replaced by a name."""
+    gc.set_threshold(_YOUNG)
     for name in _LOADED_BY_NAME:
         os.environ.pop(name, None)
     if not os.environ.get(_READ_WHEN_LOADED, "0").strip().isdecimal():
