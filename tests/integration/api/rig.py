@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from litestar import Litestar
 from litestar.types import ASGIApp
 
 from waterclock.kit.clock import SystemClock
@@ -48,7 +49,7 @@ from waterclock.store.readmodels.wait_for_position import wait_for
 from waterclock_api.access.csrf import CsrfProtection
 from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.access.secret import new_secret
-from waterclock_api.app import application, assembled
+from waterclock_api.app import application, assembled, state_of
 from waterclock_api.dependencies import Dependencies
 from waterclock_api.http.cors import CrossOrigin
 from waterclock_api.http.gateway import BehindGateway
@@ -78,6 +79,7 @@ NOOP = ExecutorSpec(key="demo.noop", description="Does nothing.", params_schema=
 JOB: dict[str, Any] = {"jobName": "nightly", "invokeTarget": "demo.noop"}
 JOBS = "/v1/monitor/jobs"
 RUNS = "/v1/monitor/runs"
+_unused: list[Litestar] = []
 
 
 class Worker:
@@ -291,10 +293,9 @@ async def assembled_rig(
             assembled(
                 log, pool, proxies=trusted_networks(proxies), csrf=CsrfProtection(hosts, origins), **more
             ) as parts,
+            _routes_over(parts) as routes,
         ):
-            app = BehindGateway(
-                CrossOrigin(Instrumented(application(parts)), origins), trusted_networks(proxies), path_prefix
-            )
+            app = BehindGateway(CrossOrigin(Instrumented(routes), origins), trusted_networks(proxies), path_prefix)
             transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
             async with (
                 httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
@@ -307,6 +308,17 @@ async def assembled_rig(
                 yield made
     finally:
         await log.close()
+
+
+@asynccontextmanager
+async def _routes_over(parts: Dependencies) -> AsyncGenerator[Litestar]:
+    """An application over `parts` that no other rig has now. To register all routes takes longer than most tests."""
+    app = _unused.pop() if _unused else application(parts)
+    app.state.update(state_of(parts))
+    try:
+        yield app
+    finally:
+        _unused.append(app)
 
 
 @asynccontextmanager

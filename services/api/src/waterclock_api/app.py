@@ -77,13 +77,16 @@ def application(parts: Dependencies) -> Litestar:
     return Litestar(
         route_handlers=_handlers(),
         before_request=admit,  # which is for every route, and is cheaper than a guard: that takes a copy of its handler
-        state=State(
-            {PARTS: parts, ACCESS: parts.access, OUTAGES: parts.outages, BUDGET: parts.budget}, deep_copy=False
-        ),
+        state=State(state_of(parts), deep_copy=False),
         exception_handlers={Exception: to_response},
         openapi_config=None,
         logging_config=None,
     )
+
+
+def state_of(parts: Dependencies) -> dict[str, Any]:
+    """What handlers find in the application that was asked."""
+    return {PARTS: parts, ACCESS: parts.access, OUTAGES: parts.outages, BUDGET: parts.budget}
 
 
 @cache
