@@ -29,7 +29,10 @@ SAID = {
     "docs/how-to/catch-up.md": ("runAll", "5 of 5"),
     "docs/how-to/write-an-executor.md": ("exported 240 rows", '{"rows":240}'),
     "docs/reference/cron.md": ("moved out of the time the clock left out",),
+    "docs/how-to/jobs-as-code.md": ("1 to change, 0 to delete", "0 to change, 0 to delete, 1 as wanted"),
+    "docs/reference/http-api.md": ("event: end", '"status":"succeeded"', "did you mean jobName?"),
     "docs/reference/job.md": ("buffer_one", '"timeoutFrom": "default"', "did you mean runAll?"),
+    "docs/reference/job-files.md": ("1 to create", "1440 appear"),
     "docs/reference/runs.md": ('"status":"cancelled","cancelReason":"requested"', " succeeded"),
 }
 """What is looked for in what they say, page by page."""

@@ -180,19 +180,15 @@ def _meaning(one: Example) -> str:
     try:
         return described(_read(one))
     except BadSchedule as error:
-        return f"refused: {error.message}"
+        return f"refused: `{error.message}`"
 
 
 def _refusal(one: Example) -> str:
     try:
         schedule = _read(one)
     except BadSchedule as error:
-        return _plain(error.message)
+        return f"`{error.message}`"
     raise AssertionError(f"{schedule.expression} is no refusal")
-
-
-def _plain(message: str) -> str:
-    return message.replace("|", "\\|").replace("*", "\\*")
 
 
 def _named(one: Example, option: str, usual: str) -> str:

@@ -15,25 +15,19 @@ from tests.support.pages import COMMENT, NEEDS, README, blocks, every_block, pag
 from tests.support.repository import ROOT
 
 STAGES = ("dev", "operator", "project")
-YET = {
-    "docs/how-to/jobs-as-code.md",
-    "docs/reference/http-api.md",
-}
-"""Pages with blocks of which nothing is said yet."""
-MARKED = [page for page in pages() if str(page.relative_to(ROOT)) not in YET]
 
 
 def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", MARKED, ids=named)
+@pytest.mark.parametrize("page", pages(), ids=named)
 def test_every_block_says_how_it_is_tested(page: Path) -> None:
     silent = [block.text.splitlines()[0] for block in blocks(page) if not COMMENT.fullmatch(block.test)]
     assert not silent, "no `<!-- test: … -->` before, or none that tests/support/pages.py knows"
 
 
-@pytest.mark.parametrize("page", MARKED, ids=named)
+@pytest.mark.parametrize("page", pages(), ids=named)
 def test_every_block_names_its_language(page: Path) -> None:
     assert [block.text.splitlines()[0] for block in every_block(page) if not block.language] == []
 
