@@ -59,7 +59,15 @@ def test_an_operator_gets_by_with_the_pages_alone(own_servers: OwnServers, tmp_p
 
     said = done.stdout + done.stderr + "".join(f"\n== {log.name}\n{log.read_text()}" for log in tmp_path.glob("*.log"))
     assert done.returncode == 0, said
-    for word in ("All is well.", "succeeded", "Fired", "ends at", "operator", "The clock runs.", "started by sales-1"):
+    for word in (
+        "Everything is healthy.",
+        "succeeded",
+        "Fired",
+        "ends at",
+        "operator",
+        "The scheduler works.",
+        "started by sales-1",
+    ):
         assert word in done.stdout, f"{word!r} is not in\n{said}"
 
 

@@ -153,7 +153,9 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["postgresql://u:hush@h/d", "postgresql://u:hush@h", "redis://:hush@h"])
 def test_a_secret_in_a_list_of_references_is_neither_shown_nor_announced(url: str) -> None:
-    with pytest.raises(SettingsError, match=r"^WATERCLOCK_BACKUP_REFERENCES: a URL is not a reference pattern") as raised:
+    with pytest.raises(
+        SettingsError, match=r"^WATERCLOCK_BACKUP_REFERENCES: a URL is not a reference pattern"
+    ) as raised:
         read_places({"WATERCLOCK_BACKUP_REFERENCES": f"env:A@h,{url}"})
 
     assert "hush" not in str(raised.value)

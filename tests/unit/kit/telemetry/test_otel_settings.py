@@ -132,7 +132,9 @@ def test_a_wrong_value_names_its_variable_what_fits_and_an_example(name: str, va
 
 def test_a_share_that_is_none_is_told() -> None:
     told = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "10%"}
-    with pytest.raises(SettingsError, match=r"^OTEL_TRACES_SAMPLER_ARG: '10%' is not a number from 0 to 1; for example"):
+    with pytest.raises(
+        SettingsError, match=r"^OTEL_TRACES_SAMPLER_ARG: '10%' is not a number from 0 to 1; for example"
+    ):
         read_otel(NONE, HERE | told)
 
 

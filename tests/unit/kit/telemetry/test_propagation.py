@@ -137,7 +137,9 @@ def test_a_standard_word_without_its_package_is_left_out_and_told(caplog: pytest
 
 
 def test_a_word_that_means_nothing_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"^OTEL_PROPAGATORS: 'w3c' is not one of .*tracecontext.*; for example OTEL_"):
+    with pytest.raises(
+        SettingsError, match=r"^OTEL_PROPAGATORS: 'w3c' is not one of .*tracecontext.*; for example OTEL_"
+    ):
         choose({"OTEL_PROPAGATORS": "w3c"})
 
 
