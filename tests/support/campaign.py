@@ -14,6 +14,7 @@ import httpx
 from tests.support import waiting
 from tests.support.evidence import Evidence, connected
 from tests.support.installation import clean_environment, is_alive
+from tests.support.postgres_files import filled
 from waterclock_dev.installation import Installation, Plan
 from waterclock_dev.servers.external import Elsewhere
 from waterclock_dev.servers.ports import free_port
@@ -121,7 +122,8 @@ async def besieged(
     with output.open("w") as file:
         said = Prefixed(file)
         redis = Server(Valkey(data=folder / "redis", appendfsync="always"), on_line=said.of("redis"))
-        postgres = Server(Postgres(data=folder / "postgres", settings=QUICK), on_line=said.of("postgres"))
+        files = await filled(Postgres(data=folder / "postgres", settings=QUICK))
+        postgres = Server(files, on_line=said.of("postgres"))
         servers: dict[str, Server[Any]] = {"redis": redis, "postgres": postgres}
         try:
             await together(redis.start(), postgres.start())

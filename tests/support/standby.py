@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import psycopg
 
+from tests.support.postgres_files import filled
 from tests.support.relay import Relay
 from tests.support.standing import end
 from tests.support.waiting import until
@@ -53,6 +54,7 @@ async def with_standby(folder: Path, *, settings: Mapping[str, str] | None = Non
     primary = Server(Postgres(data=folder / "postgres-primary", settings=settings or {}))
     standby = Server(Postgres(data=folder / "postgres-standby", settings=settings or {}))
     try:
+        await filled(primary.program)
         await primary.start()
         async with Relay(primary.port) as link:
             await _copy(primary, link, standby.program.data)

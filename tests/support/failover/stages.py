@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from tests.support.cluster import Shards, sharded
+from tests.support.postgres_files import filled
 from tests.support.relay import Relay
 from tests.support.replicas import Replicas, replicated
 from tests.support.sentinels import Sentinels, watched
@@ -176,7 +177,7 @@ async def cluster(folder: Path) -> AsyncGenerator[Sharded]:
 
 @asynccontextmanager
 async def _postgres(folder: Path, *, small_segments: bool = False) -> AsyncGenerator[Server[Postgres]]:
-    server = Server(Postgres(data=folder / "postgres", settings=QUICK_POSTGRES))
+    server = Server(await filled(Postgres(data=folder / "postgres", settings=QUICK_POSTGRES)))
     try:
         await server.start()
         if small_segments:
