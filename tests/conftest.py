@@ -1,5 +1,6 @@
 """Servers as fixtures. One of each runs for a pytest process (a worker of xdist); what they hold is a test's own."""
 
+import gc
 import secrets
 import signal
 from collections.abc import Generator, Iterator
@@ -15,6 +16,17 @@ from tests.support.servers import Bucket, OwnPostgres, OwnServers, OwnValkey, Sh
 
 hypothesis.settings.register_profile("ours", deadline=None)  # a deadline measures the machine
 hypothesis.settings.load_profile("ours")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Thousands of tests and their modules stay to the end: no collection of cycles looks through them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
