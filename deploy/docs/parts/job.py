@@ -96,7 +96,8 @@ def _default(path: str) -> str:
     value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
     if value is None:
         return "none"
-    return f"`{CODED[name][value] if name in CODED else json.dumps(value)}`".replace('"', "")
+    told = f"`{CODED[name][value] if name in CODED else json.dumps(value)}`".replace('"', "")
+    return f"{told} ({_length(value)})" if path in RANGES and value > 60 else told
 
 
 def _example(name: str) -> str:

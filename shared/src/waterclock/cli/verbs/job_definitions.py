@@ -25,9 +25,10 @@ from waterclock.cli.terminal import (
 from waterclock.client import endpoints
 from waterclock.client.errors import VersionMismatch
 from waterclock.client.http import Client
-from waterclock.kit.text.members import members
+from waterclock.kit.text.members import Said, members
 from waterclock.model.definition import Definition
 from waterclock.model.retry import RetryPolicy
+from waterclock.model.words import CODED
 
 _SET = (
     "A field of the job (listed below), or a part of one: timeout=15m, retry.maxAttempts=2, labels.team=sea. "
@@ -42,11 +43,20 @@ class _WithMembers(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)
-        parts = {member.name: member.summary for member in members(Definition)}
+        parts = {member.name: member for member in members(Definition)}
         del parts["retry"]
-        parts |= {f"retry.{part.name}": part.summary for part in members(RetryPolicy)}
+        parts |= {f"retry.{part.name}": part for part in members(RetryPolicy)}
         with formatter.section("Fields of a job, for --set"):
-            formatter.write_dl([(name, said.replace("`", "")) for name, said in parts.items()])
+            formatter.write_dl([(name, _summary(member)) for name, member in parts.items()])
+
+
+def _summary(member: Said) -> str:
+    """The first sentence, and the values where it does not have them."""
+    said = member.summary.replace("`", "")
+    values = [*CODED[member.name].values()] if member.name in CODED else [*member.values]
+    if all(value in said for value in values):
+        return said
+    return f"{said.rstrip('.')}: {', '.join(values[:-1])} or {values[-1]}."
 
 
 @click.command(cls=_WithMembers, short_help="Create a job that executes EXECUTOR.")

@@ -27,6 +27,12 @@ class Said(typing.NamedTuple):
         """The first sentence."""
         return _SENTENCE.split(self.description, maxsplit=1)[0]
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What it may be, where that is one of some words."""
+        options = (self.type, *typing.get_args(self.type))
+        return next((typing.get_args(one) for one in options if typing.get_origin(one) is typing.Literal), ())
+
 
 def said(description: str, *examples: object) -> msgspec.Meta:
     return msgspec.Meta(description=description, examples=list(examples) or None)
