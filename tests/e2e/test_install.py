@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.commands import path_with_commands
 from tests.support.installation import Installation, clean_environment, running
-from tests.support.pages import Block, blocks, checked, save
+from tests.support.pages import README, Block, blocks, checked, save
 from tests.support.repository import DOCS
 from tests.support.wheels import built, installed, packages_of, ran, uv_program
 
@@ -30,7 +30,7 @@ SAID = (
     "return ROWS[params.table]",
     'waterclock_job_last_failure_timestamp_seconds{job="reports/nightly"}',
     "reading refunds",
-    "a disabled job fires nothing",
+    "a disabled job does not fire",
 )
 """What the commands of the tutorial say, in their order."""
 
@@ -119,10 +119,18 @@ def nightly(dev: Installation) -> str:
 
 
 def test_what_the_readme_shows_is_in_the_tutorial() -> None:
+    """Its commands, whatever they are said to be for, and its executor, as it is."""
     (shown,) = [block.text for block in blocks() if "waterclock dev --executors reports.py" in block.text]
     there = " ".join("".join(block.text for block in blocks(TUTORIAL)).replace("\\\n", "").split())
+    lines = [re.sub(r"\s+#.*", "", line) for line in shown.splitlines() if line.startswith(("pip", "waterclock"))]
 
-    assert not [line for line in shown.splitlines() if line.startswith(("pip", "waterclock")) and line not in there]
+    assert len(lines) > 3
+    assert not [line for line in lines if line not in there]
+    executors_of = [
+        [block.text for block in blocks(page) if block.language == "python" and "@executor" in block.text]
+        for page in (README, TUTORIAL)
+    ]
+    assert executors_of[0] == executors_of[1]
 
 
 def shell(dev: Installation, text: str) -> str:
