@@ -47,12 +47,16 @@ def prose(page: Path) -> str:
 def sentences(page: Path) -> list[int]:
     """How many words each sentence has; headings and cells of tables are none."""
     lines = [line for line in prose(page).split("\n") if not line.lstrip().startswith(("|", "#"))]
-    counts = [len(part.split()) for part in _END.split("\n".join(lines)) if part]
+    counts = [_count(part) for part in _END.split("\n".join(lines)) if part]
     return [count for count in counts if count > 1]
 
 
 def length(page: Path) -> int:
-    return len(prose(page).replace("|", " ").split())
+    return _count(prose(page).replace("|", " "))
+
+
+def _count(text: str) -> int:
+    return sum(any(map(str.isalnum, word)) for word in text.split())
 
 
 def misspelt(pages: list[Path]) -> Iterator[tuple[Path, str]]:
