@@ -75,11 +75,14 @@ def test_the_options_that_were_looked_at_are_those_of_all_packages() -> None:
         (("job", "create", "g/n", "t", "--params", '{"a":1,"a":2}'), "a is given more than once"),
         (("job", "create", "g/n", "t", "--params", '{"b":{"a":1,"a":2}}'), "b/a is given more than once"),
         (("job", "create", "g/n", "t", "--set", "queue=a", "--set", "queue=b"), "queue is given twice"),
-        (("job", "create", "g/n", "t", "--set", "queue=a", "--queue", "b"), "queue is given by an option of its own"),
-        (("job", "create", "g/n", "t", "--disabled", "--set", "status=0"), "status is given by an option of its own"),
-        (("run", "start", "t", "--queue", "a", "--set", "queue=b"), "queue is given by an option of its own"),
+        (("job", "create", "g/n", "t", "--set", "queue=a", "--queue", "b"), "queue is given by its own option"),
+        (("job", "create", "g/n", "t", "--disabled", "--set", "status=0"), "status is given by its own option"),
+        (("run", "start", "t", "--queue", "a", "--set", "queue=b"), "queue is given by its own option"),
         (("job", "create", "g/n", "t", "--set", "retry.max=1", "--set", "retry.max=2"), "retry.max is given twice"),
-        (("job", "create", "g/n", "t", "--set", "retry={}", "--set", "retry.max=2"), "retry is given as a whole"),
+        (
+            ("job", "create", "g/n", "t", "--set", "retry={}", "--set", "retry.max=2"),
+            "retry and its part retry.max are both given",
+        ),
     ],
 )
 def test_what_is_said_twice_is_refused(arguments: tuple[str, ...], said: str) -> None:
@@ -173,7 +176,7 @@ def test_a_credential_is_no_idempotency_key_and_is_not_repeated(option: str, sec
     code, said = typed("job", "trigger", "a/b", option, secret, env={"WATERCLOCK_API_KEY": "the-key"})
     if secret == "the key of this shell":
         code, said = typed("job", "trigger", "a/b", option, "the-key", env={"WATERCLOCK_API_KEY": "the-key"})
-    assert (code, "belongs into WATERCLOCK_API_KEY" in last(said)) == (2, True), said
+    assert (code, "belongs in WATERCLOCK_API_KEY" in last(said)) == (2, True), said
     assert secret not in said
 
 
@@ -203,13 +206,13 @@ def test_standard_input_that_is_closed_is_said(monkeypatch: pytest.MonkeyPatch) 
         ("localhost", "does not begin with http:// or https://"),
         ("ftp://x", "does not begin with http:// or https://"),
         ("http:/x", "does not begin with http:// or https://"),
-        ("http://127.0.0.1:8080/v1/monitor", "ends with /v1/monitor, which every call adds: leave it out"),
+        ("http://127.0.0.1:8080/v1/monitor", "ends with /v1/monitor, which the client adds: leave it out"),
         ("http://127.0.0.1:8080/prefix/v1/monitor/", "ends with /v1/monitor"),
-        ("http://127.0.0.1:99999", "where a port from 1 to 65535 belongs"),
-        ("http://127.0.0.1:0", "where a port from 1 to 65535 belongs"),
-        ("http://127.0.0.1:80a", "where a port from 1 to 65535 belongs"),
-        ("http://:18310", "names no host"),
-        ("http://", "names no host"),
+        ("http://127.0.0.1:99999", "has no valid port (1 to 65535)"),
+        ("http://127.0.0.1:0", "has no valid port (1 to 65535)"),
+        ("http://127.0.0.1:80a", "has no valid port (1 to 65535)"),
+        ("http://:18310", "has no host"),
+        ("http://", "has no host"),
         ("http://::1:8080", "has an IPv6 address without brackets"),
         ("http://[::1", "cannot be parsed"),
         ("http://a b", "holds a space"),

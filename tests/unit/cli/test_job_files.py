@@ -101,14 +101,17 @@ def test_the_schema_for_editors_is_the_one_of_the_code() -> None:
         ("jobs: [{jobName: a, invokeTarget: t, cronExpression: 61 * * * *}]", ["/jobs/0/cronExpression '61'"]),
         (
             "jobs:\n- jobName: a\n  invokeTarget: t\n  cronExpression: |\n    */5 * * * *\n",
-            ["/jobs/0/cronExpression ends with a line break, as a block (|, >) does"],
+            ["/jobs/0/cronExpression ends with a line break, as a YAML block (|, >) does"],
         ),
         ("jobs: [{jobName: a, invokeTarget: t, timeout: 1%s}]" % ("0" * 400), ["/jobs/0/timeout must be finite"]),
         (
             "jobs: [{jobName: a, invokeTarget: t, invokeParams: {a/b: {true: 1}}}]",
             ["/jobs/0/invokeParams/a~1b/true is"],
         ),
-        ("jobs: [{jobName: a, invokeTarget: t}, {jobName: a, invokeTarget: u}]", ["/jobs/1/jobName DEFAULT/a stands"]),
+        (
+            "jobs: [{jobName: a, invokeTarget: t}, {jobName: a, invokeTarget: u}]",
+            ["/jobs/1/jobName DEFAULT/a is already in the file"],
+        ),
         (
             "owner: o\njobs: [{jobName: a, invokeTarget: t, labels: {waterclock/owner: p}}]",
             ["/jobs/0/labels name"],

@@ -182,7 +182,7 @@ def test_the_plan_is_told_in_signs_members_and_a_sum(monkeypatch: pytest.MonkeyP
     assert lines[-3].startswith(
         "    scheduled times of the next 30 days: 30 now, 0 after; 30 removed: 2026-11-24T04:00:00Z, "
     )
-    assert lines[-1] == summed(plan) == "1 to create, 1 to change, 1 to delete, 0 as wanted"
+    assert lines[-1] == summed(plan) == "1 to create, 1 to change, 1 to delete, 0 unchanged"
 
 
 NAMES = st.sampled_from("abcd")

@@ -96,7 +96,7 @@ def test_of_what_is_to_come_a_span_and_a_time_of_day_lie_ahead(text: str, meant:
         ("2026-11-28 25:00", "is not a time"),
         ("1x", "is not a time"),
         ("h" * 100, "is not a time"),
-        ("2026-03-29 02:30", "the clock was put forward past 02:30 on 2026-03-29"),
+        ("2026-03-29 02:30", "the clock went forward past 02:30 on 2026-03-29"),
         ("9999w 99999999w", "is out of range"),
         ("1900-01-01", "is out of range"),
         ("2026-11-28T03:00:00+99:00", "offset"),
@@ -179,9 +179,9 @@ def test_a_verb_reads_and_shows_in_the_zone_that_it_is_given(arguments: tuple[st
     ("arguments", "said"),
     [
         (("explain", "a/b", "--at", "noon"), "Invalid value for '--at': 'noon' is not a time: write 1h, yesterday"),
-        (("run", "list", "--since", "noon"), "Invalid value for '--from' / '--since': 'noon' is no time"),
+        (("run", "list", "--since", "noon"), "Invalid value for '--from' / '--since': 'noon' is not a time"),
         (("run", "list", "--zone", "Berlin"), "'Berlin' is not a time zone of the IANA database; did you mean"),
-        (("job", "trigger", "a/b", "--at", "soon"), "'soon' is no time"),
+        (("job", "trigger", "a/b", "--at", "soon"), "'soon' is not a time"),
         (("run", "list", "--utc", "--zone", "Europe/Berlin"), "--utc and --zone cannot be combined: give one of them"),
     ],
 )

@@ -64,7 +64,10 @@ def test_a_plain_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
     ("text", "flaws"),
     [
         ("a: [x, 1e400]", ["/a/1 1e400 is beyond the largest number"]),
-        ("a: .inf\nb: -.Inf\nc: .NaN", ["/a .inf is not a number", "/b -.Inf is no number", "/c .NaN is no number"]),
+        (
+            "a: .inf\nb: -.Inf\nc: .NaN",
+            ["/a .inf is not a number", "/b -.Inf is not a number", "/c .NaN is not a number"],
+        ),
         ("a/b: {true: 1}", ["/a~1b/true is a member name and reads as a truth value: put it in quotes"]),
         ("{null: 1}", ["/null is a member name and reads as nothing"]),
         ("{~: 1}", ["/~0 is a member name and reads as nothing"]),

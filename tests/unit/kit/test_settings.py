@@ -83,10 +83,10 @@ def said(kind: type[msgspec.Struct], environment: dict[str, str]) -> str | None:
     [
         (TelemetrySettings, "OTLP_ENDPOINT", "localhost:4318", "does not begin with http:// or https://"),
         (TelemetrySettings, "OTLP_ENDPOINT", "ftp://x", "does not begin with http:// or https://"),
-        (TelemetrySettings, "OTLP_ENDPOINT", "http://:4318", "names no host"),
-        (TelemetrySettings, "OTLP_ENDPOINT", "http://c:99999", "where a port from 1 to 65535 belongs"),
+        (TelemetrySettings, "OTLP_ENDPOINT", "http://:4318", "has no host"),
+        (TelemetrySettings, "OTLP_ENDPOINT", "http://c:99999", "has no valid port (1 to 65535)"),
         (TelemetrySettings, "LOG_LEVEL", "INFO", "is not one of debug, info, warning, error; did you mean info?"),
-        (TelemetrySettings, "TRACE_SAMPLE", "half", "'half' is no number"),
+        (TelemetrySettings, "TRACE_SAMPLE", "half", "'half' is not a number"),
         (RedisSettings, "KEY_PREFIX", "A b", "1 to 32 of a-z, 0-9, - and _; for example staging"),
         (ApiSettings, "PORT", "none", "'none' is not a whole number"),
         (
@@ -99,7 +99,7 @@ def said(kind: type[msgspec.Struct], environment: dict[str, str]) -> str | None:
         (ApiSettings, "PORT", "99999", "expected int <= 65535"),
         (WorkerSettings, "HEALTH_PORT", "x", "'x' is not a whole number"),
         (TokenSettings, "JWT_JWKS", "ftp://issuer/keys", "does not begin with http:// or https://"),
-        (TokenSettings, "JWT_JWKS", "http://:80/keys", "names no host"),
+        (TokenSettings, "JWT_JWKS", "http://:80/keys", "has no host"),
         (TelemetrySettings, "OTLP_ENDPOINT", "http://\udcff", "holds bytes that are not text"),
         (SchedulerSettings, "SCHEDULER_NAME", "a\u200b", "holds U+200B (ZERO WIDTH SPACE), which is invisible"),
         (SchedulerSettings, "SCHEDULER_NAME", "a  b", "two consecutive spaces"),

@@ -200,7 +200,7 @@ def test_a_parameter_may_be_called_as_a_keyword_is() -> None:
 
 
 def test_values_of_python_are_refused_by_their_place_and_subclasses_are_what_they_hold() -> None:
-    for value, told in (({1, 2}, "a set"), (Decimal(1), "a Decimal"), ({3: 4}, "whose name is no text: 3")):
+    for value, told in (({1, 2}, "a set"), (Decimal(1), "a Decimal"), ({3: 4}, "whose name is not a string: 3")):
         with pytest.raises(Unreadable, match=f"/properties/odd/enum/1 .*{told}"):
             readable({"properties": {"odd": {"enum": [1, value]}}})
     made = readable({"enum": [Text("x"), Whole(3), Real(1.5), Key.DAILY, (1,)]})

@@ -44,13 +44,13 @@ def reach_of(environment: Mapping[str, str]) -> Reach:
     older = [*places.older(), *((REFERENCES, one) for one in references if not one.hosts)]
     for setting, one in older:
         log.warning(
-            "a reference is listed without hosts; only stored jobs may use it",
+            "reference listed without hosts",
             extra={"setting": setting, "reference": one.pattern, "write": f"{one.pattern}@HOST"},
         )
     for place in places.by_name.values():
         if place.drills == "sourceUnlisted" and place.connection is not None:
             log.warning(
-                "drills restore on the source server; only stored jobs may do that",
+                "drills restore on the source server",
                 extra={"place": place.name, "write": "scratch = or drills = in a file that WATERCLOCK_PLACES names"},
             )
     return Reach(

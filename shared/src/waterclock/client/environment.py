@@ -20,7 +20,7 @@ def key_text(text: str) -> str:
     for place, sign in enumerate(text):
         if not "!" <= sign <= "~":
             what = "a blank" if sign.isspace() else "a character that is not ASCII" if sign > "~" else "a control"
-            raise ValueError(f"holds {what} as character {place + 1} of {len(text)}: a key or token is one word")
+            raise ValueError(f"holds {what} as character {place + 1} of {len(text)}: a key or token has no spaces")
     return text
 
 

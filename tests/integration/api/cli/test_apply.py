@@ -34,7 +34,7 @@ async def test_a_file_is_planned_applied_exported_and_pruned(rig: MakeRig, tmp_p
         done = await typed(terminal, "plan", *file)
         assert done.output.splitlines()[0] == "+ demo/tide  create"
         assert "    scheduled times of the next 30 days: 0 now, 30 after; 30 appear: " in done.output
-        assert done.output.endswith("\n2 to create, 0 to change, 0 to delete, 0 as wanted\n")
+        assert done.output.endswith("\n2 to create, 0 to change, 0 to delete, 0 unchanged\n")
         done = await typed(terminal, "apply", *file)
         assert done.output.endswith("\n2 done, 0 failed, 0 not tried\n")
         done = await typed(terminal, "apply", *file)

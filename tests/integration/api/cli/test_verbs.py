@@ -90,7 +90,7 @@ async def test_an_expression_is_previewed_with_what_the_clock_does(rig: MakeRig)
         assert len(msgspec.json.decode(done.output)["items"]) == 2
         done = await terminal.run(preview, "61 * * * *")
         assert done.exit_code == 1
-        assert "/cronExpression '61' in the minute field is not made of 0-59" in done.output
+        assert "/cronExpression '61' in the minute field is invalid: use 0-59" in done.output
 
 
 async def test_an_outage_is_foretold_policy_by_policy(rig: MakeRig) -> None:

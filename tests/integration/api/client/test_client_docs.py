@@ -15,7 +15,7 @@ PAGE = README.parent / "docs" / "reference/python-client.md"
 SAID = {
     "tide.py": ["tide 1 None", "succeeded 1 ['Measure']", "info high water"],
     "watch.py": ["high water", "it succeeded"],
-    "refused.py": ["/cronExpression '61' in the minute field must use 0-59", "it has version 1"],
+    "refused.py": ["/cronExpression '61' in the minute field is invalid: use 0-59", "it has version 1"],
 }
 
 

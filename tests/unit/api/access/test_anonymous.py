@@ -26,7 +26,7 @@ def test_nobody_is_asked_only_where_somebody_has_said_so() -> None:
     ("given", "said"),
     [
         ({}, ("waterclock key create", "WATERCLOCK_KEYLESS=loopback", "proxy", "tunnel")),
-        ({"KEYLESS": "loopback", "HOST": "0.0.0.0"}, ("WATERCLOCK_HOST", "credentials", "waterclock key create")),
+        ({"KEYLESS": "loopback", "HOST": "0.0.0.0"}, ("WATERCLOCK_HOST", "authentication", "waterclock key create")),
         ({"KEYLESS": "loopback", "HOST": "::"}, ("WATERCLOCK_HOST",)),
         (
             {"KEYLESS": "loopback", "TRUSTED_PROXIES": "127.0.0.1"},

@@ -332,7 +332,7 @@ async def test_a_secret_in_a_key_set_is_no_key(tmp_path: Path) -> None:
         ({"jwt_issuer": None}, "WATERCLOCK_JWT_ISSUER"),
         (
             {"jwt_jwks": None, "jwt_issuer": "ops"},
-            "WATERCLOCK_JWT_ISSUER, which would tell it, does not begin",
+            "WATERCLOCK_JWT_ISSUER, which would be asked for it, does not begin",
         ),
         ({"jwt_algorithms": ("HS256",)}, "HS256"),
         ({"jwt_algorithms": ("none",)}, "none"),

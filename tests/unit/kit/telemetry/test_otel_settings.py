@@ -127,7 +127,7 @@ def test_a_wrong_value_names_its_variable_what_fits_and_an_example(name: str, va
     assert said.startswith(f"{name}: ")
     assert expected in said
     assert "\n" not in said
-    assert f"for example {name}=" in said or "no text" in said
+    assert f"for example {name}=" in said or "not text" in said
 
 
 def test_a_share_that_is_none_is_told() -> None:

@@ -105,7 +105,7 @@ def test_a_caught_up_instant_fires_late_at_its_pace() -> None:
     assert "misfirePolicy runAll runs at most the newest 3 (catchupLimit)." in cut.text
     assert (first.fate, first.reason, first.policy) == ("fired", "catchup", "1")
     assert first.text.startswith("Fired late: it was 3 min 30 s late, past the misfire threshold of 60 s, and ")
-    assert "misfirePolicy runAll executes every late instant of the last 1 d." in first.text
+    assert "misfirePolicy runAll runs every late scheduled time of the last 1 d." in first.text
     assert f"not to start before {stamp(life.now + 10 * SECOND)}" in second.text
     assert on_time.reason == "schedule"
 
@@ -121,7 +121,8 @@ def test_late_instants_are_folded_into_the_latest() -> None:
     *folded, latest, _ = told(life, limit=100, runs={due_run(J, NEXT + 58 * MINUTE): RunNow("running")})
     assert {(item.fate, item.reason, item.run_id) for item in folded} == {("coalesced", "misfire", latest.run_id)}
     assert folded[0].text.endswith(
-        f"misfirePolicy runOnce runs once, as run {latest.run_id} of the latest late scheduled time. That run is running."
+        f"misfirePolicy runOnce runs once, as run {latest.run_id} of the latest late scheduled time. "
+        "That run is running."
     )
     assert f"with 58 older ones since {stamp(NEXT)} merged into it." in latest.text
 
@@ -284,8 +285,8 @@ def test_a_moment_between_instants_names_the_nearest_and_the_field() -> None:
     assert (item.fate, item.reason, item.run_id, item.position) == ("notDue", "hour", None, None)
     assert item.text == (
         "Not due: the schedule is at 02:30 every day, Europe/Berlin; at 2026-10-26T03:30:00+01:00 in Europe/Berlin "
-        "the hour is 3, not in 2. Of its scheduled times, the previous one is 2026-10-26T01:30:00.000Z, the next one is "
-        "2026-10-27T01:30:00.000Z."
+        "the hour is 3, not in 2. Of its scheduled times, the previous one is 2026-10-26T01:30:00.000Z, "
+        "the next one is 2026-10-27T01:30:00.000Z."
     )
     assert (item.before, item.after) == ("2026-10-26T01:30:00.000Z", "2026-10-27T01:30:00.000Z")
 
@@ -320,7 +321,7 @@ def test_the_second_pass_of_an_autumn_night_is_not_due_to_a_fixed_time() -> None
     ("cron", "gap", "why"),
     [
         ("30 2 * * *", "skip", "and dstGap skip leaves out times in the gap"),
-        ("30 2 * * *", "shift", "so what is named there moved to 2027-03-28 03:00:00"),
+        ("30 2 * * *", "shift", "so times in the gap move to 2027-03-28 03:00:00"),
         ("*/30 2 * * *", "shift", "which is skipped because the schedule repeats by an interval"),
     ],
 )

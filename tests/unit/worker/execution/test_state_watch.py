@@ -285,7 +285,7 @@ def test_each_run_is_looked_at_where_few_end_and_one_look_serves_many_where_many
 
     for number in range(5):
         [told] = changed_by(f"calm {number}")
-        assert told.startswith("this run has changed the working folder")
+        assert told.startswith("this run changed the working folder")
     many = [Run(f"many {number}").taken.log for number in range(200)]
     capture.ended(many)
     assert changed_by("busy") == []

@@ -19,7 +19,7 @@ _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _REQUEST = "v5rukq0oc7no0bb2i1dd"
 _FLAWS = {
     "bad-request": {"pointer": "?limit", "message": "expected int <= 1000"},
-    "invalid": {"pointer": "/cronExpression", "message": "'61' in the minute field is not made of 0-59"},
+    "invalid": {"pointer": "/cronExpression", "message": "'61' in the minute field is invalid: use 0-59"},
     "unready": {"pointer": "postgres", "message": "does not answer"},
 }
 

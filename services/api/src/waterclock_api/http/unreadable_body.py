@@ -11,8 +11,8 @@ _MARKS = (
     (b"\x1f\x8b", "is compressed (gzip): send it as it is, for Content-Encoding is not read"),
     (b"PK\x03\x04", "is an archive (zip): send JSON"),
     (b"\xef\xbb\xbf", "begins with a byte order mark (EF BB BF): send UTF-8 without one"),
-    (b"\xff\xfe", "is in UTF-16, or in UTF-32: send UTF-8"),
-    (b"\xfe\xff", "is in UTF-16: send UTF-8"),
+    (b"\xff\xfe", "is UTF-16 or UTF-32: send UTF-8"),
+    (b"\xfe\xff", "is UTF-16: send UTF-8"),
 )
 
 

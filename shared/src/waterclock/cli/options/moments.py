@@ -42,7 +42,7 @@ def use_zone(ctx: click.Context, zone: tzinfo) -> None:
         ValueError: it was given another already.
     """
     if _ZONE in ctx.meta:
-        raise ValueError("--utc and --zone: give one of them")
+        raise ValueError("--utc and --zone cannot be combined: give one of them")
     ctx.meta[_ZONE] = zone
 
 
@@ -115,7 +115,7 @@ def moment(text: str, *, end: bool = False, ahead: bool = False, now_ms: int | N
     try:
         query_moment_ms(text)
     except ValueError as error:
-        why = "" if "no RFC 3339" in str(error) else f": it {error}"
+        why = "" if "RFC 3339 time" in str(error) else f": it {error}"
         raise ValueError(f"is not a time{why}: write {WAYS}") from None
     return text
 

@@ -194,4 +194,4 @@ def _backward(field: Field, term: str) -> Unreadable:
 
 def _not_a_value(field: Field, text: str) -> Unreadable:
     names = f" or {', '.join(field.names)}" if field.names else ""
-    return Unreadable(f"{text!r} in the {field.word} field must use {field.low}-{field.high}{names}")
+    return Unreadable(f"{text!r} in the {field.word} field is invalid: use {field.low}-{field.high}{names}")
