@@ -206,13 +206,14 @@ def text() -> str:
 
 def _table(group: str, found: Mapping[str, Line]) -> str:
     rows = "".join(_row(event, said, found.get(event)) for event, said in MEANING[group].items())
-    return f"### {TITLES[group]}\n\n| `event` | Level | Fields | Meaning |\n|---|---|---|---|\n{rows}"
+    return f"### {TITLES[group]}\n\n| `event` | Level | Meaning, and fields |\n|---|---|---|\n{rows}"
 
 
 def _row(event: str, said: str, line: Line | None) -> str:
     levels, fields = (line.levels, line.fields) if line is not None else ({"warning"}, {"lines": None})
     shown = ", ".join(level for level in LEVELS if level in levels)
-    return f"| `{event}` | {shown} | {', '.join(f'`{name}`' for name in fields) or '–'} | {said} |\n"
+    beside = f"<br>Fields: {', '.join(f'`{name}`' for name in fields)}" if fields else ""
+    return f"| `{event}` | {shown} | {said}.{beside} |\n"
 
 
 def lines() -> dict[str, Line]:

@@ -14,8 +14,7 @@ def text() -> str:
     for metric in ALL:
         found[_group(metric)].append(metric)
     return "\n".join(
-        f"## {group}\n\n| Metric | Kind | Labels | Exposed by | Meaning |\n|---|---|---|---|---|\n"
-        + "".join(map(_row, metrics))
+        f"## {group}\n\n| Metric | Meaning |\n|---|---|\n" + "".join(_row(metric, group) for metric in metrics)
         for group, metrics in found.items()
     )
 
@@ -31,7 +30,13 @@ def _group(metric: AnyMetric) -> str:
     return GROUPS[4]
 
 
-def _row(metric: AnyMetric) -> str:
-    labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
-    by = "all" if metric.by == EVERY else ", ".join(f"`{service}`" for service in sorted(metric.by))
-    return f"| `{metric.name}` | {metric.kind} | {labels} | {by} | {metric.text.removesuffix('.')} |\n"
+def _row(metric: AnyMetric, group: str) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    form = f"{metric.kind}{f', by {labels}' if labels else ''}"
+    others = ", ".join(f"`{service}`" for service in sorted(metric.by) if not _is_of(group, service))
+    also = f" Also exposed by {others}." if others else ""
+    return f"| `{metric.name}`<br>{form} | {metric.text}{also} |\n"
+
+
+def _is_of(group: str, service: str) -> bool:
+    return group == GROUPS[0] or service == group.lower() or (group == GROUPS[5] and service == "projector")
