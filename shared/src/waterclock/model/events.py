@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId, RunId
@@ -236,9 +237,11 @@ class ResultRefused(AttemptEvent, frozen=True, kw_only=True, tag="result.refused
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    at: Stamped
-    level: Level
-    text: str
+    """A line of a run's log."""
+
+    at: Annotated[Stamped, Meta(description="When it was written, by the worker's clock.")]
+    level: Annotated[Level, Meta(description="Its level.")]
+    text: Annotated[str, Meta(description="The line.")]
 
 
 class StepStarted(AttemptEvent, frozen=True, kw_only=True, tag="step.started"):
@@ -278,16 +281,18 @@ class QueueResumed(Event, frozen=True, kw_only=True, tag="queue.resumed"):
 
 
 class ExecutorSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a worker announces of an executor; the schemas are JSON Schema."""
+    """An executor, as a worker announces it."""
 
-    key: str
-    description: str
-    params_schema: dict[str, Any]
-    result_schema: dict[str, Any] | None = None
-    timeout: float | None = None  # seconds
-    aliases: tuple[str, ...] = ()
-    placed: bool = False  # works at places, of which its parameter `place` names one
-    references: tuple[ReferenceSpec, ...] = ()  # that its parameters may hold, where that is not the place's to say
+    key: Annotated[str, Meta(description="Its name.")]
+    description: Annotated[str, Meta(description="What it does.")]
+    params_schema: Annotated[dict[str, Any], Meta(description="JSON Schema of its parameters.")]
+    result_schema: Annotated[dict[str, Any] | None, Meta(description="JSON Schema of its result.")] = None
+    timeout: Annotated[float | None, Meta(description="Its time limit for an attempt, in seconds.")] = None
+    aliases: Annotated[tuple[str, ...], Meta(description="Its other names.")] = ()
+    placed: Annotated[bool, Meta(description="Whether its parameter `place` names a place.")] = False
+    references: Annotated[
+        tuple[ReferenceSpec, ...], Meta(description="References that its parameters may hold, without a place.")
+    ] = ()
 
 
 class WorkerJoined(Event, frozen=True, kw_only=True, tag="worker.joined"):

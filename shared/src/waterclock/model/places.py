@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from waterclock.model.ids import digest
 from waterclock.model.stored_parameters import UnfitParams
@@ -38,30 +39,36 @@ class ReferenceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     Without hosts it is the older form: it works for what is stored, and is refused to what is newly written.
     """
 
-    pattern: str
-    hosts: bool
+    pattern: Annotated[str, Meta(description="The pattern.", examples=["env:BOOKS_*"])]
+    hosts: Annotated[bool, Meta(description="Whether it is listed with the hosts that it may be sent to.")]
 
 
 class PlaceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a worker announces of a place."""
+    """A place, as a worker announces it."""
 
-    name: str
-    databases: tuple[str, ...] | None = None
-    """That a job may name; None: not known to the worker when it started (it looks at each run)."""
-    prefix: str | None = None
-    """The folder in which a job's own `prefix` must lie; None: any folder of the bucket."""
-    retention_days: int = 0
-    keep_last: int = 1
-    """Floors."""
-    free: tuple[str, ...] = ()
-    """Members that a caller with the scope `run` alone may set."""
-    adhoc: bool = False
-    """Whether such a caller may ask for a run without a job here."""
-    drills: Drills = "none"
-    references: tuple[ReferenceSpec, ...] = ()
-    """Taken for `connection`, `accessKey`, `secretKey` and `target`, besides those among `accepts`."""
-    accepts: Mapping[str, tuple[str, ...]] = {}
-    """Digests (`accepted`) of values that a job may give for a member of `OWN`: the place's own, and those listed."""
+    name: Annotated[str, Meta(description="Its name.")]
+    databases: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="Databases that a job may name; absent: the worker looks at each run."),
+    ] = None
+    prefix: Annotated[
+        str | None, Meta(description="Folder that the job's own `prefix` must lie in; absent: any folder.")
+    ] = None
+    retention_days: Annotated[int, Meta(description="Lowest `retentionDays` that a job may set.")] = 0
+    keep_last: Annotated[int, Meta(description="Lowest `keepLast` that a job may set.")] = 1
+    free: Annotated[
+        tuple[str, ...], Meta(description="Parameters that a caller with the scope `run` alone may set.")
+    ] = ()
+    adhoc: Annotated[bool, Meta(description="Whether such a caller may start runs without a job here.")] = False
+    drills: Annotated[Drills, Meta(description="Where a restore drill without a target restores.")] = "none"
+    references: Annotated[
+        tuple[ReferenceSpec, ...],
+        Meta(description="References that a job may give for `connection`, `accessKey`, `secretKey` and `target`."),
+    ] = ()
+    accepts: Annotated[
+        Mapping[str, tuple[str, ...]],
+        Meta(description="Digests of the values that a job may give itself, by the member."),
+    ] = {}
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -7,9 +7,10 @@ nothing is told any more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from waterclock.model.ids import digest
 
@@ -20,9 +21,11 @@ LONGEST = 300
 
 
 class UnfitParams(msgspec.Struct, frozen=True, kw_only=True):
-    executor: str  # its key
-    params: str  # their digest
-    message: str
+    """Parameters of stored jobs that the check of an executor refuses."""
+
+    executor: Annotated[str, Meta(description="Name of the executor.")]
+    params: Annotated[str, Meta(description="Digest of the parameters.")]
+    message: Annotated[str, Meta(description="Why they are refused.")]
 
 
 def params_digest(params: Mapping[str, Any]) -> str:

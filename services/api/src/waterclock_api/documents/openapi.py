@@ -12,7 +12,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from waterclock.model.events import StoredEvent
-from waterclock_api.documents import examples
+from waterclock_api.documents import event_texts, examples
 from waterclock_api.http.problems import MEDIA_TYPE, Problem
 from waterclock_api.http.route import Content, Spec
 from waterclock_api.schemas.responses import Asked, Job
@@ -133,8 +133,14 @@ def stored_events(components: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind in StoredEvent.__args__:
         own = components[kind.__name__]
-        properties = {"id": place, "at": at} | own["properties"]
-        found[kind.__name__] = own | {"properties": properties, "required": ["id", "at", *own["required"]]}
+        tag = str(kind.__struct_config__.tag)
+        names = {"type": "type"} | {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+        properties = {"id": place, "at": at} | {
+            name: schema | {"description": f"{event_texts.meaning(tag, names[name])}."}
+            for name, schema in own["properties"].items()
+        }
+        said = {"description": event_texts.WHEN[tag], "properties": properties}
+        found[kind.__name__] = own | said | {"required": ["id", "at", *own["required"]]}
     tags = {str(kind.__struct_config__.tag): f"#/components/schemas/{kind.__name__}" for kind in StoredEvent.__args__}
     choice = [{"$ref": name} for name in tags.values()]
     found["Event"] = {
