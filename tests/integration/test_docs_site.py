@@ -41,10 +41,15 @@ def builder() -> ModuleType:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built from a copy of what `make docs` reads."""
     folder = tmp_path_factory.mktemp("site")
+    (folder / "deploy").mkdir()
     for name in ("docs", "deploy/docs"):
         shutil.copytree(ROOT / name, folder / name)
-    for name in ("zensical.toml", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder / name)
+    shutil.copy(ROOT / "zensical.toml", folder)  # the builder works where the file really lies
+    others = (*ROOT.glob("[!.]*"), *(ROOT / "deploy").iterdir())
+    for path in others:
+        here = folder / path.relative_to(ROOT)
+        if not here.exists() and path.name != "build":
+            here.symlink_to(path)
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     words = [sys.executable, "deploy/docs/site.py"]
     done = subprocess.run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import hypothesis
 import pytest
@@ -103,9 +105,8 @@ def test_of_what_is_to_come_a_span_and_a_time_of_day_lie_ahead(text: str, meant:
     ],
 )
 def test_what_is_no_moment_says_how_one_is_written(text: str, why: str) -> None:
-    with pytest.raises(ValueError, match="is ") as refused:
+    with pytest.raises(ValueError, match=re.escape(why)):
         moment(text, now_ms=NOW)
-    assert why in str(refused.value)
 
 
 @hypothesis.given(text=st.text(max_size=30) | st.from_regex(r"\A[0-9 :smhdwTago+-]{0,20}\Z"))

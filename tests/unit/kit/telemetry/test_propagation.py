@@ -153,7 +153,7 @@ def test_the_release_before_reads_a_run_with_a_tracestate(tmp_path: Path) -> Non
     code = (
         "import sys, msgspec; from waterclock.model.events import RunRequested; import waterclock\n"
         "found = msgspec.json.decode(sys.stdin.buffer.read(), type=RunRequested)\n"
-        "print(waterclock.__path__[0], found.run_id, found.traceparent, hasattr(found, 'tracestate'))"
+        "print(waterclock.__path__[0], found.run_id, found.traceparent, found.tracestate)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code],
@@ -162,4 +162,4 @@ def test_the_release_before_reads_a_run_with_a_tracestate(tmp_path: Path) -> Non
     )  # fmt: skip
     place, *told = ended.stdout.decode().split()
     assert place.startswith(str(tmp_path))
-    assert told == [event.run_id, TRACE, "False"]
+    assert told == [event.run_id, TRACE, STATE]
