@@ -33,11 +33,11 @@ SAID = {
     "docs/reference/problems.md": ("/problems#invalid", '"requestId"'),
     "docs/reference/settings.md": ("[WATERCLOCK_SLOTS; default 10]",),
     "docs/how-to/write-an-executor.md": ("exported 240 rows", '{"rows":240}'),
-    "docs/reference/cron.md": ("moved out of the time the clock left out",),
-    "docs/how-to/jobs-as-code.md": ("1 to change, 0 to delete", "0 to change, 0 to delete, 1 as wanted"),
+    "docs/reference/cron.md": ("moved: the clock went forward",),
+    "docs/how-to/jobs-as-code.md": ("1 to change, 0 to delete", "0 to change, 0 to delete, 1 unchanged"),
     "docs/reference/http-api.md": ("event: end", '"status":"succeeded"', "did you mean jobName?"),
     "docs/reference/job.md": ("buffer_one", '"timeoutFrom": "default"', "did you mean runAll?"),
-    "docs/reference/job-files.md": ("1 to create", "1440 appear"),
+    "docs/reference/job-files.md": ("1 to create", "1440 added"),
     "docs/reference/runs.md": ('"status":"cancelled","cancelReason":"requested"', " succeeded"),
 }
 """What is looked for in what they say, page by page."""
