@@ -101,21 +101,18 @@ def wall_us() -> int:
 def _commands(packed: bytes) -> list[list[bytes]]:
     """The words of each command in the protocol of Redis."""
     commands: list[list[bytes]] = []
-    place = 0
+    place, find = 0, packed.index
     while place < len(packed):
-        count, place = _number(packed, place)
+        end = find(b"\r\n", place)  # of the line with a sign and how many words follow
+        count, place = int(packed[place + 1 : end]), end + 2
         words: list[bytes] = []
         for _ in range(count):
-            size, place = _number(packed, place)
-            words.append(packed[place : place + size])
-            place += size + 2
+            end = find(b"\r\n", place)  # of the line with a sign and how long the word is
+            begin = end + 2
+            end = begin + int(packed[place + 1 : end])
+            words.append(packed[begin:end])
+            place = end + 2
         if not words:
             raise ResponseError("ERR no command")
         commands.append(words)
     return commands
-
-
-def _number(packed: bytes, place: int) -> tuple[int, int]:
-    """The number behind the sign at a place, and where its line ends."""
-    end = packed.index(b"\r\n", place)
-    return int(packed[place + 1 : end]), end + 2

@@ -15,6 +15,7 @@ redis = {call = do_call, error_reply = function(text) return {err = text} end}
 cmsgpack = {pack = pack, unpack = unpack_}
 cjson = {encode = quote, decode = read}
 """
+_LEAVES = frozenset({int, float, bool, type(None)})
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
@@ -51,7 +52,8 @@ class Interpreter:
         if reply is None:
             return False
         if isinstance(reply, list):
-            return self._lua.table_from([self._as_lua(each) for each in cast("list[Any]", reply)])
+            items = cast("list[Any]", reply)  # most are bytes, and there are many
+            return self._lua.table_from([each if type(each) is bytes else self._as_lua(each) for each in items])
         return reply
 
     def _packed(self, value: Any) -> bytes:
@@ -64,18 +66,20 @@ class Interpreter:
         return self._of_python(json.loads(text))
 
     def _of_python(self, value: Any) -> Any:
-        if isinstance(value, str):
+        kind = value.__class__
+        if kind is str:
             return value.encode()
-        if isinstance(value, dict):
-            items = cast("dict[str, Any]", value).items()
-            return self._lua.table_from({_key(key): self._of_python(each) for key, each in items if each is not None})
-        if isinstance(value, list):
-            return self._lua.table_from([self._of_python(each) for each in cast("list[Any]", value)])
+        if kind is dict:
+            return self._lua.table_from(
+                {_key(key): self._of_python(each) for key, each in value.items() if each is not None}
+            )
+        if kind is list:
+            return self._lua.table_from(list(map(self._of_python, value)))
         return value
 
 
 def _key(key: Any) -> Any:
-    return key.encode() if isinstance(key, str) else key
+    return key.encode() if type(key) is str else key
 
 
 def _told(number: float) -> bytes:
@@ -84,9 +88,10 @@ def _told(number: float) -> bytes:
 
 
 def _as_python(value: Any) -> Any:
-    if isinstance(value, bytes):
+    kind = value.__class__
+    if kind is bytes:
         return value.decode()
-    if lua_type(value) != "table":
+    if kind in _LEAVES or lua_type(value) != "table":
         return value
     found = dict(value.items())
     if set(found) == set(range(1, len(found) + 1)):
