@@ -52,7 +52,7 @@ class Zone:
         """`last_listed`: the second of the last change that is listed; later ones follow from a rule."""
         self.name = name
         self._rules = rules
-        settled = _year_of(max(last_listed, FIRST)) + 1
+        settled = _year_of(max(last_listed, FIRST) + _LOOK_BACK) + 1  # and no survey of it looks back at the change
         self._settled_year = settled if settled <= min(_MODELS.values()) else _year_of(LAST)
         self.settled = _beginning(self._settled_year)
         self._years: dict[int, tuple[Stretch, ...]] = {}
