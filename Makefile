@@ -8,6 +8,7 @@ SHELL := /bin/sh
 UV := $(shell uv --version 2>/dev/null | grep -Eq '^uv (0\.(1[3-9]|[2-9][0-9])|[1-9])' && command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync --
 SYNCED := .venv/.synced
+COMPILED := .venv/.compiled
 # To see it work takes no linter, kubectl or traefik: of the environment only that part, and what is there beside it stays.
 RUNNABLE := .venv/.runnable
 MANIFESTS := uv.lock pyproject.toml $(wildcard shared/pyproject.toml services/*/pyproject.toml deploy/dev/pyproject.toml)
@@ -42,8 +43,13 @@ dev: $(RUNNABLE) ## Run all of it here, with embedded servers, until Ctrl-C
 check: abreast unit ## Format, lint, types, contracts, the lock, unit tests: under a minute
 
 .PHONY: test
-test: abreast isolation ## All that CI runs: the checks, then every test but the soak
+test: abreast isolation $(COMPILED) ## All that CI runs: the checks, then every test but the soak
 	$(RUN) pytest -n $(WORKERS) -m "not soak"
+
+# In a fresh clone each of the four would compile all modules, for 25 s of processor time; where one has, they take 9 s.
+$(COMPILED): $(SYNCED)
+	@$(RUN) pytest --collect-only -q -m "not soak" >/dev/null || true
+	@touch $@
 
 # Types take a minute of one core, and all else fits beside them.
 .PHONY: abreast
