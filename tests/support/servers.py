@@ -167,7 +167,7 @@ def redis_server() -> Path:
 def empty(server: Shared) -> None:
     """Remove what earlier tests left, where that harms nobody."""
     if server.ours:
-        client: Any = redis.Redis.from_url(server.url)  # pyright: ignore[reportUnknownMemberType]
+        client: Any = redis.Redis.from_url(server.url, driver_info=None)  # pyright: ignore[reportUnknownMemberType]
         with contextlib.closing(client):
             client.flushall()
 
