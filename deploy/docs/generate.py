@@ -1,16 +1,19 @@
-"""Write the parts of pages that are made from the code: `python deploy/docs/generate.py`.
+"""Write the parts of pages, and the schema of job files, from the code: `python deploy/docs/generate.py`.
 
 A part lies between `<!-- generated: NAME -->` and `<!-- end generated -->`; what makes it is `text` of the module
-`parts/NAME.py` (with `_` for `-`); words after NAME are its arguments. `--check` changes nothing, names the pages that
+`parts/NAME.py` (with `_` for `-`); words after NAME are its arguments. `--check` changes nothing, names the files that
 are out of date and ends with 1.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from importlib import import_module
 from pathlib import Path
+
+from waterclock.cli.job_files import schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 PART = re.compile(
@@ -28,16 +31,21 @@ def generated(page: str) -> str:
     return PART.sub(part, page)
 
 
+def job_schema() -> str:
+    """The JSON Schema of job files, for editors."""
+    return f"{json.dumps(schema(), indent=2, ensure_ascii=False)}\n"
+
+
 def main(*options: str) -> int:
-    stale = [
-        page for page in sorted(DOCS.rglob("*.md")) if generated(page.read_text("utf-8")) != page.read_text("utf-8")
-    ]
+    made = {page: generated(page.read_text("utf-8")) for page in sorted(DOCS.rglob("*.md"))}
+    made[DOCS / "jobs.schema.json"] = job_schema()
+    stale = [file for file, text in made.items() if not file.exists() or file.read_text("utf-8") != text]
     if "--check" not in options:
-        for page in stale:
-            page.write_text(generated(page.read_text("utf-8")), "utf-8")
+        for file in stale:
+            file.write_text(made[file], "utf-8")
         return 0
-    for page in stale:
-        print(f"{page.relative_to(DOCS.parent)} is out of date: run `python deploy/docs/generate.py`")
+    for file in stale:
+        print(f"{file.relative_to(DOCS.parent)} is out of date: run `python deploy/docs/generate.py`")
     return 1 if stale else 0
 
 
