@@ -50,7 +50,7 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "propagator not installed": "`OTEL_PROPAGATORS` names a propagator that is not installed",
         "process failed": "The process ends by an unexpected error",
         "thread failed": "A thread ended by an unexpected error",
-        "log lines were lost": "Standard error was not read fast enough",
+        "log lines lost": "Standard error was not read fast enough",
     },
     "api": {
         "authentication is off": "Started with `WATERCLOCK_KEYLESS`: requests are not authenticated",
@@ -163,8 +163,8 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "redis available again": "Redis responds again",
         "run request unreadable": "The stored request of a run cannot be read",
         "module has no executors": "A module of `WATERCLOCK_EXECUTORS` has no function with `@executor`",
-        "reference listed without hosts": "A reference to a secret has no `@HOST`",
-        "drills restore on the source server": "A place has no scratch server",
+        "reference listed without hosts": "A reference to a secret has no `@HOST`. Only stored jobs may use it",
+        "drills restore on the source server": "A place has no scratch server. Only stored jobs may drill there",
         "event loop blocked": "An executor blocks the event loop. The line names its place in the code",
         "event loop still blocked: other runs handed back": "It goes on blocking. Other runs are returned",
         "event loop of executors ended": "An executor stopped the shared event loop",
@@ -199,7 +199,7 @@ def text() -> str:
     """
     found = lines()
     known = {event for events in MEANING.values() for event in events}
-    if differ := (found.keys() ^ known) - {"log lines were lost"}:
+    if differ := (found.keys() ^ known) - {"log lines lost"}:
         raise ValueError(f"log lines and their meanings differ: {sorted(differ)}")
     return "\n".join(_table(group, found) for group in GROUPS)
 
