@@ -9,6 +9,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from tests.support import servers
+from tests.support.servers import Shared
 from waterclock.store.connection.statements import statement
 from waterclock_api.queries.events import LOOKED_AT, Wanted, beginnings, page_of
 from waterclock_api.queries.read_models import PACKAGE
@@ -62,11 +64,20 @@ FROM generate_series(1, %(events)s) AS n
 
 
 @pytest.fixture
-def filled(store_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(store_url, autocommit=True) as connection:
-        connection.execute(FILL, {"runs": RUNS, "now": NOW})
-        connection.execute("ANALYZE runs")
+def filled(filled_url: str) -> Iterator[psycopg.Connection]:
+    """To be read alone."""
+    with psycopg.connect(filled_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def filled_url(postgres_server: Shared, postgres_template: str) -> Iterator[str]:
+    with servers.fresh_database(postgres_server, template=postgres_template) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(FILL, {"runs": RUNS, "now": NOW})
+            connection.execute(FILL_EVENTS, {"events": EVENTS, "now": NOW})
+            connection.execute("ANALYZE runs, events")
+        yield url
 
 
 def test_a_page_of_runs_costs_a_page(filled: psycopg.Connection) -> None:
@@ -97,8 +108,6 @@ def test_counting_queues_costs_what_is_unfinished_and_what_ended_in_a_minute(fil
 
 
 def test_a_page_of_the_audit_costs_what_it_may_look_at(filled: psycopg.Connection) -> None:
-    filled.execute(FILL_EVENTS, {"events": EVENTS, "now": NOW})
-    filled.execute("ANALYZE events")
     filled.execute(statement("prefer_order", PACKAGE).replace(b"true)", b"false)"))
     newest: dict[str, Any] = {"partitions": [0, 1], "epochs": [2**62] * 2, "seqs": [0] * 2, "most": LOOKED_AT}
     for most, given in (
@@ -121,8 +130,6 @@ async def test_a_page_of_the_audit_is_planned_for_what_it_asks(store_url: str) -
 
 
 def test_a_job_as_it_was_costs_no_history(filled: psycopg.Connection) -> None:
-    filled.execute(FILL_EVENTS, {"events": EVENTS, "now": NOW})
-    filled.execute("ANALYZE events")
     for name in ("job_then", "job_life", "runs_then"):
         assert _read(filled, name, {"job_id": "job4", "at": NOW}) <= 1_100, name
 
