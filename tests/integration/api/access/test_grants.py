@@ -363,7 +363,7 @@ async def less(api: Rig) -> None:
         (expired, 401, "The API key has expired."),
         (removed, 401, "Unknown API key."),
         (narrowed, 403, "Forbidden: API key 'tester' lacks the scope 'run'."),
-        (less, 403, "this takes the scope edit."),
+        (less, 403, "takes the scope 'edit', too."),
     ],
 )
 async def test_a_body_that_comes_after_the_end_of_its_key_does_nothing(

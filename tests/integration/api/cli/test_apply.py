@@ -33,16 +33,16 @@ async def test_a_file_is_planned_applied_exported_and_pruned(rig: MakeRig, tmp_p
 
         done = await typed(terminal, "plan", *file)
         assert done.output.splitlines()[0] == "+ demo/tide  create"
-        assert "    scheduled times of the next 30 days: 0 now, 30 after; 30 appear: " in done.output
+        assert "    scheduled times of the next 30 days: 0 now, 30 after; 30 added: " in done.output
         assert done.output.endswith("\n2 to create, 0 to change, 0 to delete, 0 unchanged\n")
         done = await typed(terminal, "apply", *file)
         assert done.output.endswith("\n2 done, 0 failed, 0 not tried\n")
         done = await typed(terminal, "apply", *file)
-        assert done.output == "0 to create, 0 to change, 0 to delete, 2 as wanted\n0 done, 0 failed, 0 not tried\n"
+        assert done.output == "0 to create, 0 to change, 0 to delete, 2 unchanged\n0 done, 0 failed, 0 not tried\n"
 
         exported = tmp_path / "exported.yaml"
         await typed(terminal, "export", "--owner", "sea", "-o", str(exported))
-        assert (await typed(terminal, "plan", "-f", str(exported))).output.endswith(", 2 as wanted\n")
+        assert (await typed(terminal, "plan", "-f", str(exported))).output.endswith(", 2 unchanged\n")
         assert (await typed(terminal, "export")).output == exported.read_text()
 
         path.write_text(FILE.replace("0 4 * * *", "30 4 * * *").replace("ebb", "flood"))

@@ -49,8 +49,8 @@ async def test_who_stops_following_a_run_is_told_that_it_goes_on(rig: MakeRig) -
             code, _, said = await interrupted(story.api, terminal.url, "job", "trigger", "demo/tide", option)
             await story.api.caught_up()
             run_id = read(await typed(terminal, "run", "list", "--limit", "1", "--json"))["items"][0]["id"]
-            how = f"`waterclock run follow {run_id}`, stop it with `waterclock run cancel {run_id}`"
-            assert (code, said) == (130, f"\nrun {run_id} goes on: {how}\n")
+            how = f"follow it with `waterclock run follow {run_id}`, stop it with `waterclock run cancel {run_id}`"
+            assert (code, said) == (130, f"\nrun {run_id} continues: {how}\n")
 
 
 async def test_a_tail_ends_without_a_word(rig: MakeRig) -> None:

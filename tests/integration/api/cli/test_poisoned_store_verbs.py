@@ -90,12 +90,12 @@ async def test_each_verb_ends_and_says_what_cannot_be_read_and_what_to_do(
         assert (doctor.code, told_of["level"], "reconcile --known" in told_of["do"]) == (2, "warning", True), doctor
         assert planted.first in told_of["said"]
         assert reconcile.code == 0, reconcile
-        assert f"cannot be read: {planted.first} " in reconcile.out
+        assert f"unreadable: {planted.first} " in reconcile.out
         assert "`waterclock doctor`" in reconcile.out
 
         restore = await process(env, "restore", "--replace", "--accept-loss")
         assert (restore.code, "Restored from the archive" in restore.out) == (0, True), restore
-        assert "cannot be read" in restore.out
+        assert "are unreadable" in restore.out
         assert "`waterclock doctor`" in restore.out
         known = await process(env, "reconcile", "--known", "--apply")
         assert (known.code, f"{planted.first} " in known.out, "acknowledged" in known.out) == (0, True, True)
@@ -137,7 +137,7 @@ def reading(planted: Planted) -> list[tuple[click.Command, Sequence[str], str]]:
     now = SystemClock().now_ms()
     past = ("--from", stamp(now - HOUR), "--to", stamp(now))
     of_job, of_run, unread = planted.job_id, planted.run_id, planted.unread
-    ended = f"the outcome, at {planted.first}, cannot be read"
+    ended = f"the outcome, at {planted.first}, is unreadable"
     return [
         (job, ("list",), "demo.noop"),
         (job, ("list", "--json"), of_job),

@@ -21,7 +21,7 @@ async def test_the_last_run_of_a_job_is_named_by_the_job(rig: MakeRig) -> None:
             assert "No job 'none' in the group 'demo'." in done.output
             done = await typed(terminal, "run", verb, "nobody", code=1)
             assert done.output.startswith("Error: No run 'nobody'. List runs with `waterclock run list`")
-        assert "no such run. Runs have ids" in (await typed(terminal, "run", "cancel", "nobody", code=1)).output
+        assert "no such run. List runs with" in (await typed(terminal, "run", "cancel", "nobody", code=1)).output
 
         first = await story.api.trigger(read(await typed(terminal, "job", "show", "demo/tide", "--json"))["job"]["id"])
         assert await worked(worker) == first

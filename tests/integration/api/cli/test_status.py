@@ -112,7 +112,7 @@ async def test_doctor_by_the_api_alone_says_what_takes_the_stores_to_see(rig: Ma
             code, out, _ = await waterclock("doctor", "--url", url)
             assert code == 0, out
             assert troubles(out, "skipped") == ["Redis", "Postgres"]
-            assert "set WATERCLOCK_POSTGRES_URL to have it seen" in out
+            assert "set WATERCLOCK_POSTGRES_URL to check it" in out
             assert "workers: 1 live" in out
             assert out.endswith("Everything that was checked is healthy.\n")
 

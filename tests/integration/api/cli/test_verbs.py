@@ -54,7 +54,7 @@ async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) 
         assert done.exit_code == 0, done.output
         lines = done.output.splitlines()
         assert len(lines) == 1 + 40 + 1
-        assert lines[1].startswith(f"{brief(story.at(59 * MINUTE))}  fired  Fired")
+        assert lines[1].startswith(f"{brief(story.at(59 * MINUTE))}  fired    Fired")
         done = await terminal.run(explain, *range_, "--oldest", *lines[-1].split()[-2:])
         assert len(done.output.splitlines()) == 1 + 20
 
@@ -131,7 +131,7 @@ async def test_a_refusal_is_one_line_and_exit_code_1(rig: MakeRig) -> None:
     async with told(rig) as (_, terminal):
         for arguments, said in (
             (("nobody",), "No job nobody"),
-            (("demo/nobody",), "there is no job 'nobody' in the group 'demo'"),
+            (("demo/nobody",), "no job 'nobody' in the group 'demo'"),
         ):
             done = await terminal.run(explain, *arguments)
             assert done.exit_code == 1, done.output

@@ -175,7 +175,7 @@ async def test_runs_that_may_not_overlap_are_never_granted_beside_each_other(rig
             await asked(api, job_id, {"from": story.at(2 * MINUTE), "to": story.at(0)}, dryRun=False, pace=0)
         ).json()
         assert [item["state"] for item in told["items"]] == ["queued", "waiting", "waiting"]
-        assert told["notes"][0].endswith("meets an unfinished run (overlapPolicy skip).")
+        assert told["notes"][0].endswith("find an unfinished run (overlapPolicy skip).")
         for item in told["items"]:
             (grant,) = await worker.claim()
             assert grant.run_id == item["runId"]

@@ -84,11 +84,11 @@ async def test_a_file_without_zones_is_planned_and_applied_by_the_same_rule(rig:
             "    zone kept  Asia/Tokyo",
         ]
         assert '    /timezone  "Europe/Berlin"' in lines
-        assert lines[-1].endswith(", 0 as wanted, 1 zone kept")
+        assert lines[-1].endswith(", 0 unchanged, 1 zone kept")
         await typed(terminal, "apply", "-f", str(path))
         zones = {one["jobName"]: one["timezone"] for one in (await api.http.get(JOBS)).json()["items"]}
         assert zones == {"nightly": TOKYO, "weekly": BERLIN}
-        assert (await typed(terminal, "plan", "-f", str(path))).output.endswith(", 2 as wanted, 2 zones kept\n")
+        assert (await typed(terminal, "plan", "-f", str(path))).output.endswith(", 2 unchanged, 2 zones kept\n")
         assert (
             read(await typed(terminal, "job", "edit", job["id"], "--unset", "timezone", "--json"))["timezone"] == BERLIN
         )

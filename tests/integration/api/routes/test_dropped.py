@@ -126,7 +126,7 @@ async def test_what_was_dropped_is_listed_and_its_runs_are_asked_for_again(
             branch.due: "scheduled",
         }
         code, out = await typed(api, "requeue")
-        assert (code, "2 of 5 would be requested again" in out, "1 had ended, and are left" in out) == (
+        assert (code, "2 of 5 would be requested again" in out, "1 have ended, and are left" in out) == (
             0,
             True,
             True,
@@ -153,7 +153,7 @@ async def test_what_cannot_be_asked_for_again_is_refused_and_old_keys_are_warned
     async with forked(rig, monkeypatch) as (api, branch):
         monkeypatch.setattr(requeue, "KEYS_KEPT_MS", -60_000)
         code, out = await typed(api, "requeue")
-        assert (code, "warning: 2 were asked for more than 24 h ago" in out) == (0, True), out
+        assert (code, "warning: 2 were requested more than 24 h ago" in out) == (0, True), out
         assert (await api.http.delete(f"{JOBS}/{branch.job_id}")).status_code == 204
         api.parts.memory.forget(branch.job_id)
         code, out = await typed(api, "requeue", "--run", "--executed")

@@ -98,7 +98,7 @@ async def test_the_command_line_speaks_words_and_creates_jobs_that_run_once(rig:
         assert written.count("status: disabled") == written.count("status:") == 1
         for code, word in (("2", "runOnce"), ("0", "allow"), ("1", "disabled")):
             path.write_text(written.replace(f": {word}\n", f": {code}\n"))
-            assert (await typed(terminal, "plan", "-f", str(path))).output.endswith(", 0 to delete, 2 as wanted\n")
+            assert (await typed(terminal, "plan", "-f", str(path))).output.endswith(", 0 to delete, 2 unchanged\n")
         path.write_text(written.replace("runOnce", "runAll"))
         assert '    /misfirePolicy  "runOnce" → "runAll"\n' in (await typed(terminal, "plan", "-f", str(path))).output
 
@@ -147,6 +147,6 @@ async def test_what_the_release_before_stored_and_exported_keeps_its_meaning(rig
         file = tmp_path / "old.yaml"
         file.write_text(await earlier("export"))
         assert "misfirePolicy: '1'" in file.read_text()
-        assert (await typed(terminal, "plan", "-f", str(file))).output.endswith(", 0 to delete, 2 as wanted\n")
+        assert (await typed(terminal, "plan", "-f", str(file))).output.endswith(", 0 to delete, 2 unchanged\n")
         shown = (await typed(terminal, "job", "show", "old/paused")).output
         assert all(word in shown for word in ("disabled", "runAll", "allow"))
