@@ -75,7 +75,7 @@ async def test_a_migration_that_was_applied_with_another_text_is_refused(postgre
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("UPDATE migrations SET checksum = 'other'")
 
-    with pytest.raises(StoreUnfit, match="another text"):
+    with pytest.raises(StoreUnfit, match="different text"):
         await migrate(postgres_url)
 
 
@@ -84,7 +84,7 @@ async def test_a_database_that_cannot_hold_every_text_is_refused(postgres_url: s
         other = f"{connection.info.dbname}_ascii"
         connection.execute(f"CREATE DATABASE {other} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0".encode())
         try:
-            with pytest.raises(StoreUnfit, match="encoded in SQL_ASCII: make one in UTF8"):
+            with pytest.raises(StoreUnfit, match="has the encoding SQL_ASCII: create one with UTF8"):
                 await migrate(psycopg.conninfo.make_conninfo(postgres_url, dbname=other))
         finally:
             connection.execute(f"DROP DATABASE {other}".encode())

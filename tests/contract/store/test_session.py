@@ -134,14 +134,14 @@ async def test_the_schema_that_the_url_says_is_taken_and_has_to_be_there(postgre
 
     told(postgres_url, "CREATE SCHEMA other")
     await migrate(f"{postgres_url}?options={quote('-csearch_path=other')}")
-    with pytest.raises(StoreUnfit, match="in several schemas of the database, app, other: say which"):
+    with pytest.raises(StoreUnfit, match="in several schemas of the database, app, other: name one"):
         await check_usable(postgres_url, "test")
 
 
 async def test_a_database_that_cannot_hold_every_text_is_refused(postgres_url: str) -> None:
     told(postgres_url, "CREATE DATABASE wc_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
     try:
-        with pytest.raises(StoreUnfit, match="encoded in SQL_ASCII: make one in UTF8"):
+        with pytest.raises(StoreUnfit, match="has the encoding SQL_ASCII: create one with UTF8"):
             await migrate(postgres_url.rpartition("/")[0] + "/wc_ascii")
     finally:
         told(postgres_url, "DROP DATABASE wc_ascii")

@@ -77,7 +77,7 @@ async def test_a_server_that_takes_no_writes_for_a_time_is_told_from_one_that_is
     log = await Log.connect(settings, role="test")
     await open_all(log, epoch=1)
     await log.execute("", "CONFIG", "SET", "min-replicas-to-write", "1")
-    with pytest.raises(LogRefuses, match="takes no writes: NOREPLICAS"):
+    with pytest.raises(LogRefuses, match="rejects writes: NOREPLICAS"):
         await create(log)
     await log.execute("", "CONFIG", "SET", "min-replicas-to-write", "0")
     assert isinstance(await create(log), Appended)

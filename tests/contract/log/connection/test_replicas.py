@@ -74,7 +74,7 @@ async def test_what_no_replica_has_is_not_acknowledged_and_is_when_it_is_asked_a
     assert isinstance(made, Appended)
     waiting.hold()
 
-    with pytest.raises(NotReplicated, match=r"may have been executed.*0 of 1 replicas"):
+    with pytest.raises(NotReplicated, match=r"may be done.*0 of 1 replicas"):
         await ask(waiting.log, wish(1))
     with pytest.raises(NotReplicated):
         await decided(waiting.log, Unit(job_id=J, version=1, mark=made.mark, through=made.mark + 1, items=()))

@@ -101,7 +101,7 @@ async def test_initialising_again_changes_nothing_but_adds_queues(settings: LogS
         ("low\u200b", "U+200B"),
         ("two  blanks", "two consecutive spaces"),
         ("a/b", "holds a slash, which separates parts"),
-        ("q" * 65, "takes 65 characters"),
+        ("q" * 65, "has 65 characters"),
         ("x\x85", "U+0085"),
         ("\u2764\ufe0f", "looks the same as '\u2764'"),
     ],
