@@ -55,9 +55,11 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
     code, out = await verb(*place)
     assert (code, {one["level"] for one in msgspec.json.decode(out)["findings"]} >= {"problem", "ok"}) == (2, True)
     code, troubles, out = await asked(*place)
-    assert (code, "waterclock migrate" in troubles["log"], "none runs" in troubles["projectors"]) == (2, True, True), (
-        out
-    )
+    assert (code, "waterclock migrate" in troubles["log"], "no projector runs" in troubles["projectors"]) == (
+        2,
+        True,
+        True,
+    ), out
 
     code, troubles, out = await asked(server.url, key_prefix, "")
     assert (code, troubles["Postgres"].startswith("skipped: not checked: migrations")) == (2, True), out

@@ -70,7 +70,7 @@ async def test_what_lies_aside_is_a_finding_beside_workers_of_the_release_before
         key = api.log.keys.partition(0, "sessions")  # swept by one of the release before, which knows of nothing aside
         await api.log.execute(key, "HDEL", key, "lacking")
         (hidden,) = await found_in(api)
-        assert hidden.said.startswith("2 runs were set aside, and all live workers are of a release before")
+        assert hidden.said.startswith("2 runs were set aside, and all live workers are of an earlier release")
         assert "waterclock reconcile --aside --apply" in hidden.do
 
         await leave(api.log, "old", body=None)

@@ -59,7 +59,7 @@ async def test_migrate_says_what_it_writes_into_a_new_store(
     said = (tmp_path / "output.log").read_text()
     assert said.count("Ended runs are kept for 90d; WATERCLOCK_KEEP_RUNS of the projectors overrides it.") == 1
     level, told = await found(postgres_url)
-    assert (level, told.startswith("kept for 90d, as this store was made")) == ("ok", True)
+    assert (level, told.startswith("kept for 90d, the default of this installation")) == ("ok", True)
 
 
 @pytest.mark.parametrize(

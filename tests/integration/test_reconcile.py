@@ -92,7 +92,7 @@ async def test_a_stream_that_has_nothing_in_common_with_our_archive_is_let_go_on
         before = await held(stage.log)
 
         done, said = await reconciled(stage, do=True, accept_loss=True)
-        assert (done, "another installation's" in said) == (False, True), said  # neither says whose it is
+        assert (done, "another installation" in said) == (False, True), said  # neither says whose it is
         async with await connect_anew(stage.pool) as connection:
             owner = [stage.log.keys.prefix]
             await connection.execute("INSERT INTO installation (identity, prefix) VALUES ('ours', %s)", owner)

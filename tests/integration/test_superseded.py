@@ -373,7 +373,7 @@ async def test_a_repair_that_comes_to_nothing_reserves_anew_but_not_each_second(
         for epoch in (1, 2):
             assert await reservations.take(connection, 0, None, above=0, server="s") == epoch
             reservations.begun(0)
-        with pytest.raises(NotOpened, match="the next begins in 30 s"):
+        with pytest.raises(NotOpened, match="the next one begins in 30 s"):
             await reservations.take(connection, 0, None, above=0, server="s")
         reservations.used(0)
         assert await reservations.take(connection, 0, None, above=0, server="s") == 3

@@ -136,10 +136,10 @@ REDIS_REFUSALS = [
     ("good", "ssl_ca_certs=/none.crt", "ssl_ca_certs: /none.crt: No such file or directory"),
     ("good", "ssl_ca_certs={text}", "ssl_ca_certs: no certificate"),
     ("good", "ssl_certfile={cert}&ssl_keyfile={strange_key}", "ssl_certfile or ssl_keyfile: key values mismatch"),
-    ("good", "ssl_certfile={cert}&ssl_keyfile={sealed}", "sealed.key: has a pass phrase"),
+    ("good", "ssl_certfile={cert}&ssl_keyfile={sealed}", "sealed.key: is protected by a passphrase"),
     ("good", "ssl_keyfile={key}", "ssl_keyfile is given without ssl_certfile"),
     ("good", "ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs must be one of required, optional, none"),
-    ("good", "ssl_ca_cert={ca}", "unknown option ssl_ca_cert; there are ssl_ca_certs, "),
+    ("good", "ssl_ca_cert={ca}", "unknown option ssl_ca_cert; known options: ssl_ca_certs, "),
     ("good", "ssl_min_version=5", "ssl_min_version: "),
     ("good", "ssl_ciphers=none", "ssl_ciphers: no cipher can be selected"),
     ("good", "tls=yes", "unknown option tls"),
@@ -160,7 +160,7 @@ async def test_what_is_wrong_with_tls_to_redis_is_said(
 
 async def test_a_port_that_speaks_otherwise_is_told(redis: Terminator, redis_url: str) -> None:
     plain = await refusal(redis_at(redis.port, "", "redis"))
-    assert "does it speak TLS only? WATERCLOCK_REDIS_URL: rediss://" in plain
+    assert "does it require TLS? WATERCLOCK_REDIS_URL: rediss://" in plain
     found = await refusal(redis_at(redis.port, "ssl_ca_certs=/a", "redis"))
     assert found == "WATERCLOCK_REDIS_URL: the option ssl_ca_certs needs TLS: use rediss://"
     found = await refusal(redis_at(port_of(redis_url), ""))  # a hello that holds a line's end is answered, another not
@@ -250,13 +250,13 @@ async def test_doctor_says_whom_the_stores_are_believed_to_be(
     trusting = postgres_at(database, postgres.port, "sslmode=require")
     code, troubles, out = await asked(f"{url}?ssl_cert_reqs=none", key_prefix, trusting)
     assert "its certificate is not verified (ssl_cert_reqs=none)" in out
-    assert "whoever answers is believed (sslmode=require)" in troubles["encryption"]
+    assert "its certificate is not verified (sslmode=require)" in troubles["encryption"]
 
     verifying = postgres_at(database, postgres.port, papers.fill(FULL))
     code, troubles, out = await asked(papers.fill(f"{url}?{VERIFYING}"), key_prefix, verifying)
     assert "encryption" not in troubles
     assert "Redis is reached by TLS, and its certificate is verified" in out
-    assert "Postgres is reached by TLS: its certificate fits its name" in out
+    assert "Postgres is reached by TLS: its certificate matches its name" in out
 
     code, troubles, out = await asked(papers.fill(f"{url}?ssl_ca_certs={{other}}"), key_prefix, verifying)
     assert code == 2

@@ -71,7 +71,7 @@ async def test_it_serves_in_one_process_and_stops_with_streams_open(env: dict[st
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"WATERCLOCK_HOST": "0.0.0.0"}, ("WATERCLOCK_HOST", "credentials")),
+        ({"WATERCLOCK_HOST": "0.0.0.0"}, ("WATERCLOCK_HOST", "authentication")),
         ({"WATERCLOCK_KEYLESS": ""}, ("waterclock key create", "WATERCLOCK_KEYLESS=loopback", "proxy")),
         ({"WATERCLOCK_TRUSTED_PROXIES": "127.0.0.1"}, ("WATERCLOCK_TRUSTED_PROXIES", "waterclock key create")),
         ({"WATERCLOCK_ALLOWED_HOSTS": "203.0.113.7"}, ("WATERCLOCK_ALLOWED_HOSTS", "waterclock key create")),
@@ -257,7 +257,7 @@ def test_keys_are_looked_after_by_a_verb(store_url: str) -> None:
         (("create", "--name", "ops", "--scope", "list", "--expires", "soon"), "--expires"),
         (("rotate", "--name", "nobody"), "no active key"),
         (("revoke", "nobody"), "no active key"),
-        (("history", "nobody"), "never was"),
+        (("history", "nobody"), "unknown key"),
         (("create", "--name", "ops", "--scope", "list", "--rate", "0"), "--rate"),
     ],
 )

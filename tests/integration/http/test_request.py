@@ -179,7 +179,7 @@ async def test_without_the_setting_no_reference_is_read(server: Server) -> None:
         ("@books.example", "to 127.0.0.1:{port}"),
         ("@127.0.0.1:1", "to 127.0.0.1:{port}"),
         ("@localhost", "to 127.0.0.1:{port}"),
-        ("@https://books.example", "write name.example|is no pattern"),
+        ("@https://books.example", "write name.example|is not a reference pattern"),
     ],
 )
 async def test_a_secret_is_sent_to_no_other_host_than_it_is_listed_with(

@@ -57,7 +57,7 @@ async def test_a_value_is_kept_for_what_it_holds_wherever_it_comes_from(shop: Sh
                 kept = (await shop.event(RunSucceeded, wished["not finite"])).result
                 assert kept == {"a": [0.5, None, {"b": None}]}
                 said = await shop.event(StepLogged, wished["not finite"])
-                assert said.lines[0].text.endswith("null stands for them at /a/1, /a/2/b")
+                assert said.lines[0].text.endswith("null instead at /a/1, /a/2/b")
                 assert (await shop.event(RunSucceeded, wished["subclass"])).result == {"name": ["text"]}
                 for name in ("digits", "header"):
                     assert (await shop.event(RunFailed, wished[name])).error.type == "BadResult", name

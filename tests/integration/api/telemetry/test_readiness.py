@@ -149,7 +149,7 @@ async def test_a_log_that_takes_no_writes_is_told_as_that_and_the_rest_is_looked
         _, troubles, out = await asked(*place)
         assert "NOREPLICAS" in troubles["writes"]
         assert "examination" not in troubles, out
-        assert "timeouts: no run goes on" in out
+        assert "timeouts: no run executes past" in out
 
         await api.log.execute("", "CONFIG", "SET", "min-replicas-to-write", "0")
         await api.log.execute("", "CONFIG", "SET", "maxmemory", "1")
