@@ -110,7 +110,7 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
                 assert (code, troubles) == (0, {}), out
                 await api_keys.revoke(connection, "ops")
                 code, troubles, out = await asked(*place)
-                assert (code, "nobody is let in" in troubles["credentials"]) == (1, True), out
+                assert (code, "every request is refused" in troubles["credentials"]) == (1, True), out
                 await connection.execute("TRUNCATE api_keys")
 
             await build.ask(stage.log, build.wish(1, job_id=build.J))
