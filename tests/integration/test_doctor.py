@@ -154,7 +154,7 @@ async def test_a_deployment_is_well_or_what_is_wrong_is_named(
                 "memory": "no maxmemory",
                 "partition clock": "ahead of its server's",
                 "persistence": "no append-only file",
-                "schedules": "no scheduler leads it; the oldest undecided instant",
+                "schedules": "no scheduler leads it; the oldest undecided scheduled time",
                 "workers": "silent in partition 0: mute",
             }
             assert set(troubles) == set(expected), out
