@@ -64,7 +64,7 @@ async def test_the_death_of_the_last_scheduler_is_seen_within_seconds(rig: MakeR
 
             async def seen() -> bool:
                 text = await said(api)
-                return "no scheduler leads it" in text and "the oldest undecided instant" in text
+                return "no scheduler leads it" in text and "the oldest undecided scheduled time" in text
 
             await waiting.until(seen, within=SEEN, what="nobody decides, and the API says so")
 
