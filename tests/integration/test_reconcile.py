@@ -103,7 +103,7 @@ async def test_a_stream_that_has_nothing_in_common_with_our_archive_is_let_go_on
             for do, accept_loss in ((False, False), (True, False), (False, True)):
                 done, said = await reconciled(stage, do=do, accept_loss=accept_loss)
                 assert not done
-                assert "was restored to" in said or f"{archived.seq} entries that the archive does not know" in said, said
+                assert "restored to" in said or f"{archived.seq} entries that the archive does not know" in said, said
             assert (await held(stage.log)) == before
             found = await misfit(stage.log, connection, 0, exact=True)
             assert found is not None
