@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
+import subprocess  # nosec B404 # our own builder, by argument list
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -43,7 +43,9 @@ def build() -> Path:
     if tomllib.loads(CONFIGURATION.read_text("utf-8"))["project"]["site_dir"] != str(folder.relative_to(ROOT)):
         sys.exit(f"zensical.toml: site_dir must be {folder.relative_to(ROOT)}")
     words = ["zensical", "build", "--strict", "--clean", "--config-file", str(CONFIGURATION)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(  # nosec B603 # our words, no shell
+        words, cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+    )
     if done.returncode:
         print(re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr).partition("Traceback")[0])
         sys.exit("The site was not built: mend the links above.")
@@ -82,7 +84,7 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def main() -> None:
-    subprocess.run([sys.executable, str(ROOT / "deploy" / "docs" / "generate.py"), "--check"], check=True)
+    subprocess.run([sys.executable, str(ROOT / "deploy" / "docs" / "generate.py"), "--check"], check=True)  # nosec B603 # the same
     folder = build()
     if found := list(foreign(folder)):
         sys.exit("\n".join(["The site would load from other hosts:", *found]))

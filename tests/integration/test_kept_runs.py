@@ -25,12 +25,15 @@ async def found(postgres_url: str, **environment: str) -> tuple[str, str]:
 
 
 @pytest.mark.timeout(180)
-async def test_a_store_of_the_release_before_keeps_all_and_a_new_one_90_days(
+async def test_a_store_without_a_default_keeps_all_and_one_of_the_release_before_90_days(
     redis_url: str, key_prefix: str, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = stores(redis_url, key_prefix, postgres_url)
     async with entrance() as place, rolling(tmp_path, ours, place) as rollout:
         await rollout.migrate("previous")
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            assert connection.execute(READ).fetchall() == [("runs", "90d")]
+            connection.execute("DELETE FROM retention")  # as stores are that were made before there was a default
         await rollout.migrate("present")
         await rollout.migrate("present")
     with psycopg.connect(postgres_url) as connection:
