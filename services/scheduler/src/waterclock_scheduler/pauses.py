@@ -15,7 +15,7 @@ log_line = logging.getLogger(__name__)
 
 
 async def keep_pauses(log: Log, term: Term) -> None:
-    """Copy the pauses of partition 0 until the term is over; while either partition is out of reach they stay."""
+    """Copy the pauses of partition 0 until the term is over; while either partition is unreachable they stay."""
     if term.partition == TRUTH:
         return
     failing = False

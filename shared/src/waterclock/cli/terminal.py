@@ -45,7 +45,7 @@ class Failure(click.ClickException):
 
 
 class NotAsked(Failure):
-    """It was not asked, or did not answer: wrong usage, a wrong setting, an API out of reach."""
+    """It was not asked, or did not answer: wrong usage, a wrong setting, an unreachable API."""
 
     exit_code = 2
 

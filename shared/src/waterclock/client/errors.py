@@ -166,7 +166,7 @@ class LogFull(TryLater):
 
 
 class Uncertain(Refused):
-    """The log, the read models, or for a gateway the API are out of reach; whether a change was made is not known."""
+    """The log, the read models, or for a gateway the API are unreachable; whether a change was made is not known."""
 
 
 _KINDS: Mapping[str, type[Refused]] = {

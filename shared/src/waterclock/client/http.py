@@ -138,7 +138,7 @@ class Client:
 
         Raises:
             Closed: after the event `closed`: the credential that opened it has ended meanwhile.
-            ApiError: it was refused, or the API stays out of reach for `patience` seconds.
+            ApiError: it was refused, or the API stays unreachable for `patience` seconds.
         """
         follower = Follower(self._named(stream), patience=patience)
         while True:

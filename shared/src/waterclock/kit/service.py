@@ -17,7 +17,7 @@ from waterclock.kit.settings import SettingsError
 from waterclock.kit.telemetry import log_lines, traces
 
 UNFIT = 2
-"""Exit code of a process that could not start: a wrong setting, a server out of reach or not fit."""
+"""Exit code of a process that could not start: a wrong setting, a server unreachable or not fit."""
 
 DESCRIPTORS = 1 << 20
 """As many as anybody needs: without a limit, programs that go over all that they might have would never end."""

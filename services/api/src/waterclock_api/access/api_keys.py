@@ -112,7 +112,7 @@ class ApiKeyCache:
     async def read(self) -> None:
         """
         Raises:
-            psycopg.Error, PoolTimeout: Postgres is out of reach.
+            psycopg.Error, PoolTimeout: Postgres is unreachable.
         """
         asked_at = self._clock.monotonic()
         async with self._pool.connection() as connection:
@@ -134,7 +134,7 @@ class ApiKeyCache:
         """Write down which keys were used since the last time.
 
         Raises:
-            psycopg.Error, PoolTimeout: Postgres is out of reach.
+            psycopg.Error, PoolTimeout: Postgres is unreachable.
         """
         used, self._used = self._used, {}
         self._noted_at = self._clock.monotonic()

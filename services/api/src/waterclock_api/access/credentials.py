@@ -56,7 +56,7 @@ ANYBODY = Principal(name="anonymous", id="", scopes=frozenset(SCOPES))
 
 
 class Unauthenticated(Refusal):
-    """It is not known who asks. `given`: credentials were, and are not good."""
+    """Missing or invalid credentials. `given`: some were sent, and are invalid."""
 
     def __init__(self, message: str, *, given: bool = True) -> None:
         super().__init__(message)

@@ -1,14 +1,14 @@
-"""Whose pages may reach an API that asks nobody who it is: its own alone, under a name that only this machine has.
+"""Origin checks for an API without authentication: only its own pages, under a host name that only this machine has.
 
-A browser on this machine lends its reach to every page that it shows, in two ways:
+Any web page can send requests to localhost from the user's browser, in two ways:
 
-- a name of the page's own is made to mean this machine (DNS rebinding), and the page reads and writes as if we were its
-  own server: but then `Host` is that name;
-- the page sends to us what needs no permission (CSRF): but then the browser says of another site in `Sec-Fetch-Site`,
-  which no page can forge, and an older browser in `Origin`.
+- DNS rebinding: the page's own host name resolves to this machine, so the page reads and writes as if we were its
+  server. Then `Host` is that name;
+- CSRF: the page sends requests that need no permission. Then the browser names the other site in `Sec-Fetch-Site`,
+  which no page can forge, or an older browser in `Origin`.
 
-Who is no browser says neither, and is let in. Where callers must show credentials nothing of this is asked: a browser
-adds none of its own accord.
+Programs that are no browser send neither header and pass. With authentication nothing of this is checked: a browser
+adds no credentials of its own accord.
 """
 
 from __future__ import annotations

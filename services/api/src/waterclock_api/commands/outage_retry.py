@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 async def appended(clock: Clock, call: Callable[[], Awaitable[T]]) -> T:
-    """Do `call`, a script that may be repeated as it is, again while the log is out of reach or halted, for 2 s.
+    """Do `call`, a script that may be repeated as it is, again while the log is unreachable or halted, for 2 s.
 
     Raises:
         LogUnavailable, Halted: it still is.

@@ -1,7 +1,7 @@
 """Refusals and faults as problem documents (RFC 9457): one table.
 
 Faults that a client can do nothing about are logged here, once, with the trace id that the answer names; that a store
-is out of reach by `outages`, for all the requests that are refused for it.
+is unreachable by `outages`, for all the requests that are refused for it.
 
 It is long: one row for each kind of refusal.
 """
@@ -138,7 +138,7 @@ class ReadTooSlow(Refusal):
 
 
 class Unready(Refusal):
-    """Something the process needs is out of reach; `flaws` say what."""
+    """Something the process needs is unreachable; `flaws` say what."""
 
     def __init__(self, *flaws: Flaw) -> None:
         super().__init__("; ".join(f"{flaw.pointer}: {flaw.message}" for flaw in flaws))

@@ -79,7 +79,7 @@ async def frames(
 
     Raises:
         Crowded: there is no room for a page.
-        psycopg.Error, PoolTimeout: the archive is out of reach.
+        psycopg.Error, PoolTimeout: the archive is unreachable.
         LogError: the log is, or entries are missing.
     """
     with sources.budget.streams.hold(who) as hold:

@@ -84,7 +84,7 @@ class Watcher(Protocol):
 
 
 async def follow(log: Log, pool: Pool, partition: int, watcher: Watcher, keeping: Keeping) -> None:
-    """Project a partition until cancelled; whatever is out of reach is waited for."""
+    """Project a partition until cancelled; whatever is unreachable is waited for."""
     pause, telling = BACK_OFF[0], _Telling(watcher)
     reservations = Reservations()
     while True:

@@ -55,7 +55,7 @@ async def run(
     """Project the partitions that fall to this process until `stop` is set.
 
     `ready` is called each time when all of them are followed, `unready` with the reason when one no longer is, `behind`
-    each second with the lag of each that is followed. What is out of reach is waited for; of `pool` only the address
+    each second with the lag of each that is followed. What is unreachable is waited for; of `pool` only the address
     and, to fill gaps and tell others, a connection now and then are used. What is to be done `beside`, by its name, is
     no projector's work but goes with it: never-ending, begun when the database is known to be the log's.
 

@@ -59,7 +59,7 @@ class LedgerReader:
         """All entries of a job whose ledger has begun so, in their order; for a thread beside the loop.
 
         Raises:
-            psycopg.Error, PoolTimeout: the archive is out of reach.
+            psycopg.Error, PoolTimeout: the archive is unreachable.
         """
         page, size, from_ms = begun, FIRST, self._from
         while True:
@@ -120,7 +120,7 @@ async def events_kept_from(sources: Sources, of: Reading) -> int:
 
 
 async def caught_up(sources: Sources, partitions: Sequence[int]) -> None:
-    """Wait until the archive has reached the partitions' present ends: at most 2 s, and not for a log out of reach."""
+    """Wait until the archive has reached the partitions' present ends: at most 2 s, and not for an unreachable log."""
     deadline = sources.clock.monotonic() + CATCH_UP
     for partition in partitions:
         try:

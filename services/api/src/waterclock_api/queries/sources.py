@@ -82,7 +82,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             LaneFull: other reads take all places.
             ReadTooSlow: it takes longer than a statement may.
-            PoolTimeout: Postgres is out of reach.
+            PoolTimeout: Postgres is unreachable.
         """
         try:
             async with self._session(of.lane, PATIENCES.get(of.lane, READ_TIMEOUT), of.who) as connection:

@@ -1,4 +1,4 @@
-"""Requests refused because Redis or Postgres is out of reach: a line when that begins, and one when it is over."""
+"""Requests refused because Redis or Postgres is unreachable: a line when that begins, and one when it is over."""
 
 from __future__ import annotations
 

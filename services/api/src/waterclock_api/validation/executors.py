@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class Registry:
-    """Specs by key and by alias. What was known stays known while Postgres is out of reach."""
+    """Specs by key and by alias. What was known stays known while Postgres is unreachable."""
 
     def __init__(self, log: Log, pool: Connections, projected: Projected, clock: Clock) -> None:
         self._log = log

@@ -38,7 +38,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of_unready(refused: Refused) -> Iterator[Check]:
-    """What is out of reach for an API that is not ready."""
+    """What is unreachable for an API that is not ready."""
     said = "; ".join(f"{flaw.pointer}: {flaw.message}" for flaw in refused.errors) or str(refused)
     yield Check(level="problem", check="api", said=f"is not ready: {said}", do="the API cannot reach what it names")
 

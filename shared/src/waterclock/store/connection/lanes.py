@@ -58,7 +58,7 @@ class Lane:
 
         Raises:
             LaneFull: there is no place.
-            PoolTimeout: Postgres is out of reach.
+            PoolTimeout: Postgres is unreachable.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (PATIENCE if timeout is None else timeout)

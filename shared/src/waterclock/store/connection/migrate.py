@@ -49,7 +49,7 @@ async def migrate(postgres_url: str) -> list[str]:
     The roles of the services, where there are such, are given their rights.
 
     Raises:
-        StoreUnfit: the server is out of reach or too old, the user lacks a right, or an applied file is not the one
+        StoreUnfit: the server is unreachable or too old, the user lacks a right, or an applied file is not the one
             we have.
     """
     with rights(postgres_url):

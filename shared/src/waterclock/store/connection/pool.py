@@ -37,7 +37,7 @@ async def open_pool(
     `statement_timeout`: s that a statement may take at most; what user or database have set holds where it is less.
 
     Raises:
-        StoreUnfit: the server is out of reach or too old, or the database is not migrated.
+        StoreUnfit: the server is unreachable or too old, or the database is not migrated.
     """
     await check_usable(url, name)
     pool = unopened_pool(url, name=name, min_size=min_size, max_size=max_size, statement_timeout=statement_timeout)
@@ -98,7 +98,7 @@ async def _limit(connection: Connection, *, seconds: float) -> None:
 async def check_usable(url: str, name: str) -> None:
     """
     Raises:
-        StoreUnfit: the server is out of reach or too old, or the database is not migrated.
+        StoreUnfit: the server is unreachable or too old, or the database is not migrated.
     """
     async with await reach(url, **_arguments(name)) as connection:
         check_server(connection)

@@ -88,7 +88,7 @@ async def _open_at_last(pool: Pool, outage: Outage, away: Callable[[StoreAway], 
 async def _open(pool: Pool) -> None:
     """
     Raises:
-        StoreAway: the server is out of reach, or gives no connection now.
+        StoreAway: the server is unreachable, or gives no connection now.
         StoreUnfit: it is too old, the database is not migrated, or the user has no right to it.
     """
     assert isinstance(pool.conninfo, str)

@@ -108,7 +108,7 @@ async def seen(connections: Connections, position: Position, timeout: float, pro
     """As `wait_for`; no session is held between two looks.
 
     Raises:
-        psycopg.Error, PoolTimeout: Postgres is out of reach.
+        psycopg.Error, PoolTimeout: Postgres is unreachable.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
