@@ -42,7 +42,7 @@ async def test_the_last_run_of_a_job_is_named_by_the_job(rig: MakeRig) -> None:
         third = (await typed(terminal, "run", "retry", "demo/tide")).stdout.strip()
         assert read(await typed(terminal, "run", "show", third, "--json"))["retryOf"] == second
         await story.api.caught_up()
-        assert (await typed(terminal, "run", "cancel", "demo/tide")).stdout == f"{third} asked to stop\n"
+        assert (await typed(terminal, "run", "cancel", "demo/tide")).stdout == f"{third} cancel requested\n"
 
 
 async def test_runs_are_listed_by_what_they_execute_and_by_label(rig: MakeRig) -> None:

@@ -140,5 +140,5 @@ def _retried(page: Retried) -> Iterator[str]:
 
 def _cancelled(page: CancelledRuns) -> Iterator[str]:
     for one in page.items:
-        end = f"refused: {one.refused}" if one.refused else "asked to stop"
+        end = f"refused: {one.refused}" if one.refused else "cancel requested"
         yield one.run_id if page.dry_run else f"{one.run_id} {end}"

@@ -144,7 +144,7 @@ def _cancelled(client: Client, named: str, *, as_json: bool) -> bool:
     if as_json:
         put_json(answer)
     else:
-        say([f"{run_id} asked to stop"])
+        say([f"{run_id} cancel requested"])
     return True
 
 
