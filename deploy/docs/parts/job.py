@@ -26,6 +26,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "notes": ("remark", "labels"),
 }
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_CREATED: Mapping[str, str] = {"misfirePolicy": "; `waterclock job create` writes `runOnce`"}
 _JOB: Mapping[str, Said] = {member.name: member for member in members(Definition)}
 _RETRY: Mapping[str, Said] = {f"retry/{member.name}": member for member in members(RetryPolicy)}
 
@@ -43,7 +44,10 @@ def text(group: str) -> str:
 def _table() -> str:
     names = [name for group in GROUPS.values() for name in group]
     assert sorted(names) == sorted(_JOB), "each member is in one group"
-    rows = [f"| [`{name}`](#{name.lower()}) | {_default(name)} | {_JOB[name].summary} |" for name in names]
+    rows = [
+        f"| [`{name}`](#{name.lower()}) | {_default(name)}{_CREATED.get(name, '')} | {_JOB[name].summary} |"
+        for name in names
+    ]
     return "\n".join(["| member | default | meaning |", "|---|---|---|", *rows])
 
 

@@ -9,7 +9,7 @@ from waterclock.model.retry import RetryPolicy, delay
 
 _WHEN: Mapping[AttemptOutcome, str] = {
     "succeeded": "The executor returned.",
-    "failed": "The executor raised an exception, or its result cannot be stored (`BadResult`).",
+    "failed": "The executor raised an exception.",
     "timedOut": "The attempt took longer than its time limit.",
     "crashed": "The child process ended by itself, by a signal or for want of memory.",
     "badParams": "The executor's type or check refuses the parameters.",
@@ -17,6 +17,7 @@ _WHEN: Mapping[AttemptOutcome, str] = {
     "lost": "The worker died or lost its lease.",
     "returned": "The worker handed the run back: it drains, or its event loop is blocked.",
 }
+_FINAL = "It raised `GiveUp`, or its result cannot be stored (`BadResult`)."
 _ALMOST_ONE = 1 - 2**-53
 _WAITS = 10
 
@@ -27,8 +28,9 @@ def text(part: str) -> str:
 
 def _outcomes() -> str:
     rows = [
-        f"| `{outcome}` | {_WHEN[outcome]} | {_word(one.retried)} | {_word(one.counted)} | `{one.status}` |"
+        f"| `{outcome}` | {when} | {_word(retried)} | {_word(one.counted)} | `{one.status}` |"
         for outcome, one in ENDINGS.items()
+        for when, retried in ((_WHEN[outcome], one.retried), *((_FINAL, False) for _ in range(outcome == "failed")))
     ]
     head = "| outcome | when | another attempt | counts as failure | otherwise the run is |"
     return "\n".join([head, "|---|---|---|---|---|", *rows])

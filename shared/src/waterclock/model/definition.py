@@ -78,7 +78,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         MisfirePolicy,
         _said(
             "What to do with scheduled times that are late by `misfireThreshold` or more. `skip` (code 3) runs none of "
-            "them, `runOnce` (code 2) starts one run for all of them, `runAll` (code 1) starts one run for each."
+            "them, `runOnce` (code 2) starts one run for all of them, `runAll` (code 1) starts one run for each. "
+            "`waterclock job create` writes `runOnce` unless you name another."
         ),
     ] = "3"
     concurrent: Annotated[
