@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pages import COMMENT, NEEDS, README, blocks, every_block, pages, stage
+from tests.support.pages import COMMENT, NEEDS, README, blocks, every_block, pages, stage, staged
 from tests.support.repository import ROOT
 
 STAGES = ("dev", "operator", "project")
+CREATED = re.compile(
+    r'job create (?P<job>[\w-]+/[\w-]+)|"jobName": "(?P<name>[\w-]+)", "jobGroup": "(?P<group>[\w-]+)"'
+)
 
 
 def named(page: Path) -> str:
@@ -48,6 +51,21 @@ def test_what_is_checked_by_its_form_alone_says_what_it_would_need() -> None:
     by_form = [block.test for page in pages() for block in blocks(page) if block.test.startswith("by form")]
     needed = Counter(test.partition(": ")[2] for test in by_form)
     assert needed.keys() <= set(NEEDS)
+
+
+def test_no_two_pages_create_the_same_job_in_one_installation() -> None:
+    created = Counter(
+        job
+        for page in staged("dev")
+        for job in {
+            found["job"] or f"{found['group']}/{found['name']}"
+            for block in blocks(page)
+            if block.test.startswith("run")
+            for found in CREATED.finditer(block.text)
+        }
+    )
+    assert len(created) > 10
+    assert [job for job, times in created.items() if times > 1] == [], "pages are run in any order"
 
 
 def anchors(page: Path) -> set[str]:
