@@ -17,7 +17,10 @@ _WHEN: Mapping[AttemptOutcome, str] = {
     "lost": "The worker died or lost its lease.",
     "returned": "The worker handed the run back: it drains, or its event loop is blocked.",
 }
-_FINAL = "It raised `GiveUp`, or its result cannot be stored (`BadResult`)."
+_ALSO: Mapping[AttemptOutcome, list[tuple[str, bool]]] = {
+    "failed": [("It raised `GiveUp`, or its result cannot be stored (`BadResult`).", False)]
+}
+"""Ends of the same outcome after which the attempts are over: `final` of the worker's report."""
 _ALMOST_ONE = 1 - 2**-53
 _WAITS = 10
 
@@ -30,7 +33,7 @@ def _outcomes() -> str:
     rows = [
         f"| `{outcome}` | {when} | {_word(retried)} | {_word(one.counted)} | `{one.status}` |"
         for outcome, one in ENDINGS.items()
-        for when, retried in ((_WHEN[outcome], one.retried), *((_FINAL, False) for _ in range(outcome == "failed")))
+        for when, retried in [(_WHEN[outcome], one.retried), *_ALSO.get(outcome, [])]
     ]
     head = "| outcome | when | another attempt | counts as failure | otherwise the run is |"
     return "\n".join([head, "|---|---|---|---|---|", *rows])
