@@ -69,7 +69,7 @@ async def test_a_server_that_does_not_tell_its_settings_is_said_to_be_so(replica
     server = replicas.members[0]
     await ask(server, "ACL", "SETUSER", "guest", "on", ">secret", "~*", "+@all", "-config")
     found = await told(server.url.replace("//", "//guest:secret@"))
-    assert "does not tell min-replicas-to-write" in found["ok"]
+    assert "does not report min-replicas-to-write" in found["ok"]
 
 
 async def test_a_pair_with_the_configuration_that_is_shown_is_well(tmp_path: Path) -> None:

@@ -300,7 +300,7 @@ async def test_a_restore_refuses_what_would_lose_something(
             await stage.ready.wait()
             await build.create(stage.log)
             await stage.projected()
-            with pytest.raises(Unfit, match="projector runs"):
+            with pytest.raises(Unfit, match="A projector or another restore is running"):
                 await restored(*place)
         with pytest.raises(Unfit, match="not empty"):
             await restored(*place, replace=False)

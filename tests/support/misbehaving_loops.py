@@ -361,12 +361,12 @@ WAYS: tuple[Way, ...] = (
     Way(blocks, "contained"),  # whether it is told depends on the machine: it is not long
     Way(blocks_in_task, "contained"),
     Way(blocks_long, "handed back", None, "blocks the event loop"),
-    Way(deaf_to_cancel, "only told", "Timeout", "goes on"),
+    Way(deaf_to_cancel, "only told", "Timeout", "still executing"),
     Way(thread_exits, "contained", "SystemExit"),
     Way(thread_interrupts, "contained", "KeyboardInterrupt"),
     Way(thread_generator_exit, "contained", "GeneratorExit"),
     Way(thread_leaves_loop, "contained"),
-    Way(thread_goes_on, "only told", "Timeout", "goes on"),
+    Way(thread_goes_on, "only told", "Timeout", "still executing"),
     Way(leaves_thread_behind, "only told"),
 )
 CHILDREN: tuple[Way, ...] = (

@@ -16,6 +16,8 @@ from waterclock.log.connection.scripts import Script
 
 ARCHIVE = GOLDEN / "previous.tar.gz"
 UNANNOUNCED = GOLDEN / "unannounced.tar.gz"
+checked = getattr(tarfile, "data_filter", None)
+"""Lets no member out of its folder; Python has it from 3.11.4 on."""
 _FOLDER = "shared/src/waterclock/log/lua"
 
 
@@ -24,7 +26,8 @@ def previous_sources(folder: Path) -> list[str]:
     place = folder / "previous"
     if not place.exists():
         with tarfile.open(ARCHIVE) as archive:
-            archive.extractall(place, filter="data")
+            archive.extraction_filter = checked
+            archive.extractall(place)
     return [str(place / "shared" / "src"), *(str(each / "src") for each in sorted((place / "services").iterdir()))]
 
 
@@ -36,7 +39,8 @@ def unannounced(name: str, reply: type[Any] = object) -> Script[Any]:
     """
     with TemporaryDirectory() as temporary, tarfile.open(UNANNOUNCED) as archive, pytest.MonkeyPatch.context() as patch:
         scripts_of_it = [one for one in archive.getmembers() if one.name.startswith(_FOLDER)]
-        archive.extractall(temporary, scripts_of_it, filter="data")
+        archive.extraction_filter = checked
+        archive.extractall(temporary, scripts_of_it)
         folder = Path(temporary) / _FOLDER
         parts = tuple(part for part in scripts.PRELUDE if (folder / "prelude" / f"{part}.lua").exists())
         patch.setattr(scripts, "_folder", folder)

@@ -290,5 +290,5 @@ async def _without_stores(services: Services, archive: str) -> None:
         )
     assert (await services.http.post("/runs", json={"invokeTarget": "demo.noop"})).status_code == 503
     assert (await services.http.get("/jobs")).status_code == 503
-    await services.running["worker"].says("gives no answer")
+    await services.running["worker"].says("does not answer")
     await services.running["api"].says("postgres unreachable")

@@ -41,7 +41,7 @@ async def test_whatever_a_run_changes_is_put_back_and_told_and_no_line_of_others
             told = [line for line in lines[1:] if way.told is not None and way.told in line]
             assert bool(told) == (way.told is not None), (key, lines)
             if way.column == "undone and told":
-                assert "put back" in told[0], (key, told)
+                assert "restored" in told[0], (key, told)
             if way.told is None and way.error is None:
                 assert lines == ["before"], key
 

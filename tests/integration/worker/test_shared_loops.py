@@ -141,7 +141,7 @@ async def test_an_executor_that_ends_the_loop_twice_has_one_of_its_own_with_valu
         assert common[0] == common[1]
         await shop.event(RunSucceeded, await shop.run(bad.stops.key))
         await noticed_nothing(shop, beside)
-    told = [vars(one)["executor"] for one in caplog.records if "a loop of its own" in one.message]
+    told = [vars(one)["executor"] for one in caplog.records if one.message == "executor isolated in its own event loop"]
     assert sorted(told) == [bad.exits_left_behind.key, bad.stops.key]
 
 
@@ -189,7 +189,7 @@ async def test_runs_behind_a_loop_that_stays_blocked_are_handed_back_and_not_the
         lines = await shop.lines(run)
     [line] = [vars(one) for one in caplog.records if "still blocked" in one.message]
     assert (set(line["handed_back"]), line["run"], line["executor"]) == ({*beside}, run, "t.block")
-    assert any(line.startswith("this attempt exceeded its timeout of 0.5 s and goes on") for line in lines)
+    assert any(line.startswith("this attempt exceeded its timeout of 0.5 s, but is still executing") for line in lines)
 
 
 async def test_a_run_whose_time_is_over_behind_one_that_blocks_is_handed_back(shop: Shop) -> None:
@@ -217,7 +217,7 @@ async def test_a_thread_that_goes_on_past_its_timeout_is_told_with_what_would_me
         while not any(one.message == "overdue attempt ended" for one in caplog.records):  # noqa: ASYNC110 - at the next look
             await asyncio.sleep(0.01)
         [_, line] = await shop.lines(run)
-    assert line.startswith("this attempt exceeded its timeout of 0.3 s and goes on")
+    assert line.startswith("this attempt exceeded its timeout of 0.3 s, but is still executing")
     assert "subprocess=True" in line
     assert "ctx.cancelled" in line
     [told] = [vars(one) for one in caplog.records if one.message == "attempt does not stop"]

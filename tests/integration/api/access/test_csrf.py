@@ -44,7 +44,7 @@ async def test_a_page_of_another_site_sends_nothing_and_holds_no_stream(rig: Mak
         plain = EVIL | {"Content-Type": "text/plain"}
         refused = await http.post(JOBS, json=JOB, headers=plain)
         assert (refused.status_code, refused.json()["type"]) == (403, "/problems#cross-site")
-        said = "Origin: http://evil.example; Sec-Fetch-Site: cross-site: a page of another site asks"
+        said = "Origin: http://evil.example; Sec-Fetch-Site: cross-site: a page of another site sent the request"
         assert refused.json()["detail"].startswith(said)
         async with http.stream("GET", "/v1/monitor/events/stream", headers=EVIL) as answer:
             assert answer.status_code == 403

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
-from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlencode, urlsplit
 
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 
@@ -22,6 +22,7 @@ from waterclock.log.connection.tls import TcpConnection, TlsConnection, check_op
 
 PORT, SENTINEL_PORT = 6379, 26379
 
+_NETLOC = re.compile(r"([^:/?#]+://)([^/?#]*)")
 _OPTIONS = {"host", "port", "path", "username", "password", "db", "protocol", "socket_keepalive"} | {
     "socket_timeout",  # this and what follows is ours to say: taken and not followed
     "socket_connect_timeout",
@@ -144,7 +145,7 @@ def _parted(url: str, port: int) -> tuple[str, tuple[Address, ...]]:
         ValueError: a host is not written as one.
     """
     try:
-        parts = urlsplit(url)
+        parts = _split(url)
     except ValueError:
         raise ValueError(_FORM) from None
     user, at, hosts = parts.netloc.rpartition("@")
@@ -159,6 +160,14 @@ def _parted(url: str, port: int) -> tuple[str, tuple[Address, ...]]:
             raise ValueError(_FORM)
         found.append(place)
     return parts._replace(netloc=f"{user}{at}{found[0]}").geturl(), tuple(dict.fromkeys(found))
+
+
+def _split(url: str) -> SplitResult:
+    """As `urlsplit` does, also of several hosts: some releases of Python refuse what stands before a bracket."""
+    named = _NETLOC.match(url)
+    if named is None or "," not in named[2]:
+        return urlsplit(url)
+    return urlsplit(f"{named[1]}host{url[named.end() :]}")._replace(netloc=named[2])
 
 
 def _place(text: str, port: int) -> Address | None:
@@ -211,7 +220,7 @@ def _without_sentinels(url: str) -> tuple[str, str, dict[str, str]]:
         ValueError: there is no such name, or an option of sentinels is wrong.
     """
     try:
-        parts = urlsplit(url)
+        parts = _split(url)
         given = parse_qs(parts.query, keep_blank_values=True)
     except ValueError:
         raise ValueError(_SENTINEL_FORM) from None
