@@ -131,7 +131,7 @@ def added_handler() -> None:
     _log.addHandler(logging.StreamHandler())
 
 
-@_way("contained", "of a handler that other runs or the worker use was left undone")
+@_way("contained", "of a log handler that other runs or the worker use was ignored")
 def rejecting_handlers() -> None:
     for handler in logging.getLogger().handlers:
         handler.setLevel(logging.CRITICAL)

@@ -38,7 +38,7 @@ async def test_timers_end_no_worker_and_sigterm_to_its_own_process_drains_it(sho
         await shop.event(RunSucceeded, left)
         [told] = await shop.lines(left)
         assert "timers of signals" in told
-        assert "put back" in told
+        assert "restored" in told
 
         beside = await shop.run("t.hang", retry=ONCE)
         await shop.event(StepLogged, beside)

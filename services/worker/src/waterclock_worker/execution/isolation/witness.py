@@ -69,7 +69,7 @@ _MODULES: tuple[Any, ...] = (builtins, warnings, time, json, RANDOM, signal, soc
 """Whose attributes are noted when they are set. Not those that are read all the time: that takes longer then."""
 _STREAMS = {"stdin", "stdout", "stderr"}  # which are each run's own
 _OF_LOGGERS = {"disabled", "propagate", "handlers", "level"}  # set up now and then, not all the time
-LEFT_ALONE = "a change of a handler that other runs or the worker use was ignored: add a handler for this run"
+LEFT_ALONE = "a log handler that other runs or the worker use was ignored: add a handler for this run"
 AT_EXIT = (
     "this run has registered a function for the end of the process (atexit): a worker exits without "
     "calling it. Close resources in a lifespan, or in the run"
