@@ -15,6 +15,7 @@ from tests.simulation.history import History
 from tests.support.narrowed import narrow_claims
 
 SEED = "WATERCLOCK_SEED"
+HISTORIES = 144  # half a minute of two cores; a soak plays twenty thousand
 ONCE_BROKEN = (
     800000345,  # what was granted beside a session that says nothing is told again when that is gone
     614101055,  # a worker alone with a long backlog: runs wait behind others, and do not starve
@@ -49,7 +50,7 @@ def named(otherwise: Iterable[int]) -> Iterable[int]:
 
 @pytest.mark.parametrize("share", range(6))
 def test_every_instant_is_decided_once_whatever_happens(share: int) -> None:
-    played = play(named(range(share, 240, 6)))
+    played = play(named(range(share, HISTORIES, 6)))
 
     fates = {fate: sum(history.oracle.fates[fate] for history in played) for fate in ("fired", "skipped", "coalesced")}
     assert SEED in os.environ or all(fates.values()), f"the histories have become too calm: {fates}"
