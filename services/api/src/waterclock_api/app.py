@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from functools import cache, partial
-from typing import Any, cast
+from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -75,34 +74,19 @@ ROUTES = (
 
 def application(parts: Dependencies) -> Litestar:
     """The routes over `parts`."""
-    with _without_pydantic():
-        return Litestar(
-            route_handlers=_handlers(),
-            before_request=admit,  # for every route, and cheaper than a guard: that takes a copy of its handler
-            state=State(state_of(parts), deep_copy=False),
-            exception_handlers={Exception: to_response},
-            openapi_config=None,
-            logging_config=None,
-        )
+    return Litestar(
+        route_handlers=_handlers(),
+        before_request=admit,  # which is for every route, and is cheaper than a guard: that takes a copy of its handler
+        state=State(state_of(parts), deep_copy=False),
+        exception_handlers={Exception: to_response},
+        openapi_config=None,
+        logging_config=None,
+    )
 
 
 def state_of(parts: Dependencies) -> dict[str, Any]:
     """What handlers find in the application that was asked."""
     return {PARTS: parts, ACCESS: parts.access, OUTAGES: parts.outages, BUDGET: parts.budget}
-
-
-@contextmanager
-def _without_pydantic() -> Generator[None]:
-    """Litestar imports it wherever it is installed, for 0.1 s; what our routes take and give is msgspec's."""
-    if "pydantic" in sys.modules:
-        yield
-        return
-    modules = cast("dict[str, Any]", sys.modules)
-    modules["pydantic"] = None
-    try:
-        yield
-    finally:
-        del modules["pydantic"]
 
 
 @cache
