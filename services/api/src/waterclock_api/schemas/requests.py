@@ -166,15 +166,11 @@ class AgainWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: Annotated[Text | None, _REASON] = None
 
 
-class RetryRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Which ended runs to retry: the filters of `GET /runs`, each with one value or several, or `all`."""
+class RunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which runs a request is about: the filters of `GET /runs`, each with one value or several, or `all`."""
 
     job_id: Annotated[Some | UnsetType, _JOB_IDS] = UNSET
     queue: Annotated[Some | UnsetType, _QUEUES] = UNSET
-    status: Annotated[
-        EndedStatus | Annotated[tuple[EndedStatus, ...], FEW] | UnsetType,
-        said("Runs that ended like this. By default `failed`, `timedOut` and `died`."),
-    ] = UNSET
     trigger: Annotated[Trigger | Annotated[tuple[Trigger, ...], FEW] | UnsetType, _TRIGGERS] = UNSET
     label: Annotated[Some | UnsetType, _LABELS] = UNSET
     from_: Annotated[Moment | None, _SINCE] = msgspec.field(default=None, name="from")
@@ -182,6 +178,16 @@ class RetryRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     q: Annotated[Annotated[Part, msgspec.Meta(extra_json_schema={"minLength": 1})] | None, _TEXT] = None
     all_: All = msgspec.field(default=False, name="all")
     dry_run: Annotated[bool, _DRY_RUN] = False
+    cursor: Cursor = None
+
+
+class RetryRunsWrite(RunsWrite, frozen=True, kw_only=True, rename="camel"):
+    """Which ended runs to retry: the filters of `GET /runs`, each with one value or several, or `all`."""
+
+    status: Annotated[
+        EndedStatus | Annotated[tuple[EndedStatus, ...], FEW] | UnsetType,
+        said("Runs that ended like this. By default `failed`, `timedOut` and `died`."),
+    ] = UNSET
     overlap_policy: Annotated[
         OverlapPolicy | None,
         said(
@@ -191,27 +197,16 @@ class RetryRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ] = None
     reason: Annotated[Text | None, _REASON] = None
     limit: Annotated[Limit, said("Runs to retry in this call, at most.")] = 100
-    cursor: Cursor = None
 
 
-class CancelRunsWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class CancelRunsWrite(RunsWrite, frozen=True, kw_only=True, rename="camel"):
     """Which unfinished runs to cancel: the filters of `GET /runs`, each with one value or several, or `all`."""
 
-    job_id: Annotated[Some | UnsetType, _JOB_IDS] = UNSET
-    queue: Annotated[Some | UnsetType, _QUEUES] = UNSET
     status: Annotated[
         UnfinishedStatus | Annotated[tuple[UnfinishedStatus, ...], FEW] | UnsetType,
         said("Runs with this status. By default all unfinished runs."),
     ] = UNSET
-    trigger: Annotated[Trigger | Annotated[tuple[Trigger, ...], FEW] | UnsetType, _TRIGGERS] = UNSET
-    label: Annotated[Some | UnsetType, _LABELS] = UNSET
-    from_: Annotated[Moment | None, _SINCE] = msgspec.field(default=None, name="from")
-    to: Annotated[Moment | None, _UNTIL] = None
-    q: Annotated[Annotated[Part, msgspec.Meta(extra_json_schema={"minLength": 1})] | None, _TEXT] = None
-    all_: All = msgspec.field(default=False, name="all")
-    dry_run: Annotated[bool, _DRY_RUN] = False
     limit: Annotated[Limit, said("Runs to cancel in this call, at most.")] = 100
-    cursor: Cursor = None
 
 
 class PauseWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
