@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from types import FrameType
 
+from waterclock.kit.gc_tuning import calm_while_loading
+
 _FIRST = 1
-_YOUNG = 20_000
-"""Objects made beyond those freed until cycles are looked for: imports make many and free few. A twentieth of their
-time."""
 _LOADED_BY_NAME = ("OTEL_PYTHON_CONTEXT", "OTEL_PYTHON_TRACER_PROVIDER")
 """Name plugins that OpenTelemetry would load in place of its own and ours, and fail with a traceback."""
 _READ_WHEN_LOADED = "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
@@ -21,7 +19,7 @@ withheld: dict[str, str] = {}
 
 def begin() -> None:
     """Let a signal that comes before a service heeds it end the process, and nothing of ours be replaced by a name."""
-    gc.set_threshold(_YOUNG)
+    calm_while_loading()
     for name in _LOADED_BY_NAME:
         os.environ.pop(name, None)
     if not os.environ.get(_READ_WHEN_LOADED, "0").strip().isdecimal():
