@@ -11,14 +11,13 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from typing_extensions import override
 
-from tests.support.repository import DOCS, ROOT
+from tests.support.repository import DOCS, ROOT, script
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = (
@@ -29,12 +28,7 @@ OPTIONS = (
 
 @pytest.fixture(scope="module")
 def builder() -> ModuleType:
-    spec = spec_from_file_location("site_builder", ROOT / "deploy" / "docs" / "site.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script(ROOT / "deploy" / "docs" / "site.py")
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,12 @@ import sys
 import tomllib
 from collections.abc import Callable
 from importlib.metadata import Distribution
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests.support.repository import script
 from tests.unit.deploy.stands import DEPLOY, ROOT
 
 Lock = dict[str, Any]
@@ -22,16 +21,7 @@ TEXT = (ROOT / "uv.lock").read_text()
 LOCK: Lock = tomllib.loads(TEXT)
 
 
-def _load() -> ModuleType:
-    spec = spec_from_file_location("supply_lock", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    code = module_from_spec(spec)
-    spec.loader.exec_module(code)
-    return code
-
-
-lock = _load()
+lock = script(SCRIPT)
 
 
 def flaws(changed: Lock) -> list[str]:

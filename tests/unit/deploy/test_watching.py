@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +15,7 @@ from jsonschema import Draft202012Validator
 from promql_parser import parse  # pyright: ignore[reportMissingModuleSource, reportUnknownVariableType]
 
 from tests.support.pages import blocks
-from tests.support.repository import DOCS
+from tests.support.repository import DOCS, script
 from tests.unit.deploy.stands import DEPLOY, ROOT
 from waterclock.kit.telemetry.catalog import ALL
 from waterclock.kit.telemetry.metrics import Histogram
@@ -71,11 +70,7 @@ def test_every_metric_is_on_a_dashboard() -> None:
 
 
 def test_the_dashboards_are_what_their_code_writes() -> None:
-    spec = spec_from_file_location("dashboards", DEPLOY / "grafana" / "dashboards.py")
-    assert spec is not None
-    assert spec.loader is not None
-    code = module_from_spec(spec)
-    spec.loader.exec_module(code)
+    code = script(DEPLOY / "grafana" / "dashboards.py")
 
     assert [path.stem for path in BOARDS] == sorted(code.BOARDS)
     for path in BOARDS:

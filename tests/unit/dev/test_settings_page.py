@@ -1,14 +1,13 @@
 """The page of settings names each setting, and no other, and says rightly which service reads it."""
 
 import re
-from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
-from tests.support.repository import DOCS, ROOT
+from tests.support.repository import DOCS, ROOT, script
 from waterclock.cli.connection.resolve import ClientSettings
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.access.token_settings import TokenSettings
@@ -56,12 +55,7 @@ def test_the_page_has_a_section_for_each_setting() -> None:
 
 @pytest.fixture(scope="module")
 def part() -> Any:
-    spec = spec_from_file_location("settings_part", ROOT / "deploy" / "docs" / "parts" / "settings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script(ROOT / "deploy" / "docs" / "parts" / "settings.py")
 
 
 def test_a_service_reads_what_its_help_names(part: Any) -> None:

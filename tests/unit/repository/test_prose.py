@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests.support.repository import ROOT
+from tests.support.repository import ROOT, script
 
 SCRIPT = ROOT / "deploy" / "docs" / "prose.py"
 
 
 @pytest.fixture(scope="module")
 def judge() -> ModuleType:
-    spec = spec_from_file_location("judge_of_prose", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script(SCRIPT)
 
 
 def test_pages_are_spelt_and_short_as_they_are_meant_to_be() -> None:
