@@ -35,7 +35,7 @@ def complaints(text: str, language: str) -> list[str]:
 
 def _paths(text: str) -> Iterator[str]:
     for path in re.findall(r"(?<![\w/.-])deploy/[\w./*@-]+", text):
-        if not list(ROOT.glob(path)) and path != "deploy/console":
+        if not list(ROOT.glob(path)) and path != "deploy/operator":
             yield f"there is no {path}"
 
 

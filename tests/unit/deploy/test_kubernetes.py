@@ -45,13 +45,13 @@ SETTINGS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "projector": (ProjectorSettings, StoreSettings),
     "scheduler": (SchedulerSettings,),
     "worker": (WorkerSettings,),
-    "console": (MigrateSettings, StoreSettings),
+    "operator": (MigrateSettings, StoreSettings),
 }
-BY_HAND = {"migrate", "console"}
+BY_HAND = {"migrate", "operator"}
 """Those that serve nobody."""
 USERS = {
     "migrate": ("operator", "owner"),
-    "console": ("operator", "owner"),
+    "operator": ("operator", "owner"),
     "api": ("api", "api"),
     "projector": ("projector", "projector"),
     "scheduler": ("scheduler", None),
@@ -134,7 +134,7 @@ def test_the_certificates_of_the_stores_are_in_each_pod_of_production() -> None:
 def test_only_those_who_write_the_archive_know_where_it_is(where: str) -> None:
     told = {name for name, template in ours(where).items() if "WATERCLOCK_POSTGRES_URL" in environment(where, template)}
 
-    assert told == {"migrate", "console", "api", "projector"}
+    assert told == {"migrate", "operator", "api", "projector"}
 
 
 @everywhere
@@ -156,7 +156,7 @@ def _secret(reference: str) -> tuple[str, str]:
 
 
 def test_nobody_is_there_to_change_things_by_hand_until_somebody_wants_it() -> None:
-    assert all(named(where, "Deployment")["console"]["spec"]["replicas"] == 0 for where in KUSTOMIZATIONS)
+    assert all(named(where, "Deployment")["operator"]["spec"]["replicas"] == 0 for where in KUSTOMIZATIONS)
 
 
 @everywhere
@@ -165,7 +165,7 @@ def test_the_image_knows_the_verb(where: str) -> None:
     for name, template in ours(where).items():
         (container,) = template["spec"]["containers"]
         image = container["image"].rpartition("/")[2].partition("@")[0].partition(":")[0]
-        if name == "console":
+        if name == "operator":
             assert (container["command"], image) == (["sleep", "infinity"], "waterclock-api")
             continue
         assert container["args"] == [name.partition("-")[0]]
@@ -244,7 +244,7 @@ def test_nothing_is_let_in_or_out_unless_it_is_named(where: str) -> None:
     policies = named(where, "NetworkPolicy")
 
     assert policies["default-deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert _reaching(where, "archive") == {"migrate", "console", "api", "projector"}
+    assert _reaching(where, "archive") == {"migrate", "operator", "api", "projector"}
     assert _reaching(where, "log") == set(ours(where))
     assert _reaching(where, "executors") == {f"worker-{queue}" for queue in QUEUES}
     for rule in policies["executors"]["spec"]["egress"]:

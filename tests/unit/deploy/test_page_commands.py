@@ -42,11 +42,11 @@ def test_blocks_of_each_kind_are_looked_at() -> None:
         ("docker build --target bom .", "sh", "no stage bom"),
         ("docker compose -f deploy/compose.yaml run --rm migration doctor", "sh", "no service migration"),
         ("docker compose -f deploy/compose.yaml run --rm migrate doktor", "sh", "no command 'doktor'"),
-        ("kubectl scale deploy/consoles --replicas=1", "sh", "no deploy consoles"),
+        ("kubectl scale deploy/operators --replicas=1", "sh", "no deploy operators"),
         ("kubectl apply -f release.yaml -l app.kubernetes.io/component=migration", "sh", "component migration"),
         ("kubectl create secret generic waterclock-redi --from-literal=api=x", "sh", "secret waterclock-redi"),
         ("kubectl create secret generic waterclock-redis --from-literal=api=x", "sh", "these keys are read"),
-        ("kubectl exec deploy/console -- waterclock key make", "sh", "no command 'make'"),
+        ("kubectl exec deploy/operator -- waterclock key make", "sh", "no command 'make'"),
         ("WATERCLOCK_HOSTS=10.0.0.5", "ini", "there is no setting WATERCLOCK_HOSTS"),
         (
             "LoadCredential=a:/etc/waterclock/credentials/a\nEnvironment=SHOP_TOKEN_FILE=%d/b",
