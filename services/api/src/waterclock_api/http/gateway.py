@@ -81,6 +81,7 @@ class BehindGateway:
                 await _redirect(send, f"{prefix}/")
                 return
             scope["path"] = rest
+            scope["raw_path"] = scope["raw_path"].removeprefix(self._prefix.encode())
         request_id = request_id or token(20)
         state = scope["state"] = {_PREFIX_OF: prefix, _ID_OF: request_id}
         before = _current.set(request_id)
@@ -125,13 +126,17 @@ def _marking(scope: Any, send: Any, prefix: bytes, request_id: bytes) -> Callabl
         if message["type"] == "http.response.start":
             headers = message["headers"]
             if prefix:
-                headers = [(name, prefix + value if name == b"location" else value) for name, value in headers]
+                headers = [(name, prefix + value if _is_rooted(name, value) else value) for name, value in headers]
             message["headers"] = [*headers, (ID_HEADER, request_id)]
         elif len(message.get("body", b"")) > PIECE:
             return send_in_pieces(scope, send, message)
         return send(message)
 
     return marked
+
+
+def _is_rooted(name: bytes, value: bytes) -> bool:
+    return name == b"location" and value.startswith(b"/")
 
 
 async def _redirect(send: Any, where: str) -> None:

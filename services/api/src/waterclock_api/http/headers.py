@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from litestar import Request
@@ -28,3 +29,12 @@ def sole_header(request: Request[Any, Any, Any], name: bytes) -> str | None:
     if len(found) > 1:
         raise BadRequest(f"{name.decode().title().replace('-Id', '-ID')} was sent more than once.")
     return found[0].decode("latin-1") if found else None
+
+
+def lists(field: str, wanted: str) -> bool:
+    """Whether a field such as Accept or Accept-Encoding names `wanted` itself, and does not refuse it by `q=0`."""
+    for part in field.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if name == wanted:
+            return not any(re.fullmatch(r"q\s*=\s*0(\.0*)?", one) for one in parameters)
+    return False

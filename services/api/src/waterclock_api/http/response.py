@@ -33,7 +33,7 @@ class Answer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
         headers = [(b"content-type", self.kind), (b"content-length", b"%d" % len(self.body))]
-        if self.status == 204:
+        if self.status in (204, 304):
             headers = []
         if self.headers:
             headers += [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]

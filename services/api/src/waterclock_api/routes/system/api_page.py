@@ -1,4 +1,7 @@
-"""The API reference at `/` and `/api`: Swagger UI over our OpenAPI document. Every asset is served from here."""
+"""The API reference at `/api`, and at `/` for who is no browser: Swagger UI over our OpenAPI document.
+
+Every asset is served from here.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from waterclock_api.http.gateway import prefix_of
 from waterclock_api.http.problem_types import KINDS, PAGE
 from waterclock_api.http.response import Answer
 from waterclock_api.http.route import AnyRequest, Spec
+from waterclock_api.routes.system import console
 
 Draw = Callable[[tuple[HTTPRouteHandler, ...], str], dict[str, Any]]
 HTML = b"text/html; charset=utf-8"
@@ -52,7 +56,7 @@ def page_handlers(routes: tuple[HTTPRouteHandler, ...]) -> tuple[HTTPRouteHandle
     async def asyncapi_document(request: AnyRequest) -> Answer:
         return Answer(drawn(asyncapi.document, prefix_of(request)), headers={"Cache-Control": "no-cache"})
 
-    return (openapi_document, asyncapi_document, _problems(), *_ASSETS)
+    return (openapi_document, asyncapi_document, _problems(), *_ASSETS, *console.console_handlers())
 
 
 def _problems() -> HTTPRouteHandler:
@@ -108,8 +112,19 @@ def _vendored(path: str, name: str, kind: bytes) -> HTTPRouteHandler:
     return vendored
 
 
+def _root() -> HTTPRouteHandler:
+    """The console for browsers, the API reference for other callers."""
+    body = (files("waterclock_api") / "assets" / "page.html").read_bytes()
+
+    @get("/", name="/", scope="open")
+    async def root(request: AnyRequest) -> Answer:
+        return console.redirected(request) or Answer(body, headers={**_SAFE, "Vary": "Accept"}, kind=HTML)
+
+    return root
+
+
 _ASSETS = (
-    _asset("/", "page.html", HTML),
+    _root(),
     _asset("/api", "page.html", HTML),
     _asset("/page.css", "page.css", CSS),
     _asset("/page.js", "page.js", JAVASCRIPT),
