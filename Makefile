@@ -11,6 +11,8 @@ SYNCED := .venv/.synced
 COMPILED := .venv/.compiled
 # To see it work takes no linter, kubectl or traefik: of the environment only that part, and what is there beside it stays.
 RUNNABLE := .venv/.runnable
+# All, but Node's commands: only the console is built with them.
+ALL := --all-packages --all-groups --all-extras
 MANIFESTS := uv.lock pyproject.toml $(wildcard shared/pyproject.toml services/*/pyproject.toml deploy/dev/pyproject.toml)
 
 # An interpreter that fits is on the machine, so none is fetched; UV_PYTHON_DOWNLOADS=automatic lets uv do it.
@@ -42,9 +44,18 @@ dev: $(RUNNABLE) ## Run all of it here, with embedded servers, until Ctrl-C
 .PHONY: check
 check: abreast unit ## Format, lint, types, contracts, the lock, unit tests: under a minute
 
+# What may be left out where a machine has no browser and none can be had: `make test WITHOUT=browser`.
+WITHOUT ?=
+$(if $(filter-out browser,$(WITHOUT)),$(error WITHOUT may be "browser", not "$(WITHOUT)"))
+
 .PHONY: test
-test: abreast isolation $(COMPILED) ## All that CI runs: the checks, then every test but the soak
-	$(RUN) pytest -n $(WORKERS) -m "not soak"
+test: abreast isolation $(if $(WITHOUT),,browser) $(COMPILED) ## All that CI runs: the checks, then every test but the soak
+	$(RUN) pytest -n $(WORKERS) -m "not soak$(if $(WITHOUT), and not browser)"
+
+# Before the tests: where there is none they would all fail, one after the other.
+.PHONY: browser
+browser: $(SYNCED)
+	@$(RUN) python -m tests.support.browser
 
 # In a fresh clone each of the four would compile all modules, for 25 s of processor time; where one has, they take 9 s.
 $(COMPILED): $(SYNCED)
@@ -76,7 +87,8 @@ contracts: $(SYNCED)
 .PHONY: lock
 lock: $(SYNCED)
 	$(UV) lock --check --offline --quiet
-	$(UV) sync --all-packages --all-groups --all-extras --frozen --offline --check --quiet
+	$(UV) sync $(ALL) --frozen --offline --check --quiet 2>/dev/null || \
+		$(UV) sync $(ALL) --no-group node --frozen --offline --check --quiet
 	$(RUN) python deploy/supply/lock.py --environment
 
 # Told only when it finds something: it warns of each part of a line with an exception in which nothing was wrong.
@@ -127,7 +139,7 @@ clean: ## Remove environments and caches; the data of `make dev` stays
 
 $(SYNCED): $(MANIFESTS) | $(UV)
 	@$(FIND_PYTHON); set -x; \
-	$(UV) sync --all-packages --all-groups --all-extras --frozen --python "$$python"
+	$(UV) sync $(ALL) --no-group node --frozen --python "$$python"
 	@touch $@ $(RUNNABLE)
 
 $(RUNNABLE): $(MANIFESTS) | $(UV)

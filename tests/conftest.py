@@ -34,6 +34,12 @@ def pytest_report_to_serializable() -> Generator[None, Any, Any]:
     return with_bytes((yield))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if "not browser" in config.option.markexpr:
+        left = "Left out by WITHOUT=browser: the tests of the console in a browser (tests/e2e/console)."
+        terminalreporter.write_line(left, yellow=True)
+
+
 @pytest.fixture(autouse=True)
 def hangups() -> Iterator[None]:
     """A service leaves SIGHUP ignored, as its process is about to end; that of the tests, and its children, are not."""

