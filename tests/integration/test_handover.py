@@ -1,5 +1,6 @@
 """Projectors as processes, killed and stopped: others take their partitions, and nothing counts twice or is lost."""
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncGenerator
@@ -8,12 +9,16 @@ from contextlib import asynccontextmanager
 import httpx
 
 from tests.contract.log import build
-from tests.integration.stage import DEADLINE, Stage, eventually, staged, work
+from tests.integration.api.rig import QUEUES
+from tests.integration.stage import DEADLINE, Stage, eventually, staged, waterclock, work
 from tests.support.waiting import until
 from waterclock.log.liveness import lag
 from waterclock.model.ids import JobId, created_job
-from waterclock.store.connection.pool import connect_anew
+from waterclock.store.connection.lock_wait import patient
+from waterclock.store.connection.pool import connect_anew, open_pool
+from waterclock.store.readmodels.rebuild import compare
 from waterclock_api.consistency import lag as lagging
+from waterclock_api.operator.restore import Restore
 from waterclock_dev.servers.ports import free_port
 from waterclock_dev.services import Service
 
@@ -101,6 +106,56 @@ async def test_a_projector_stopped_in_its_transaction_holds_nothing_up_and_does_
                 stopped.signal(signal.SIGCONT)
 
         await stage.assert_true_to_the_log()
+
+
+async def test_a_restore_does_not_wait_for_a_projector_that_is_stopped_in_its_transaction(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    """No other takes its partitions over, who would have its sessions ended."""
+    async with staged(redis_url, key_prefix, migrated_postgres_url, PARTITIONS) as stage:
+        stopped = Projector(stage, migrated_postgres_url)
+        async with stopped.running():
+            await until(lambda: one_owner(stage), within=DEADLINE, what="it has all partitions")
+            await create_everywhere(stage)
+            await stage.projected()
+            try:
+                async with await connect_anew(stage.pool) as gate, gate.transaction():
+                    await gate.execute("LOCK TABLE attempts IN EXCLUSIVE MODE")
+                    await work_everywhere(stage, 1, create=False)
+                    await eventually(lambda: stage.rows("SELECT FROM pg_locks WHERE NOT granted HAVING count(*) = 2"))
+                    stopped.signal(signal.SIGSTOP)
+                await eventually(lambda: stage.rows("SELECT WHERE NOT EXISTS (" + OWNERS + ")"))
+                async with await connect_anew(stage.pool, work="restoring") as connection:
+                    restore = Restore(stage.log, connection, QUEUES, print).do(None, replace=True, accept_loss=True)
+                    await patient(connection, restore, connect=stage.pool.connection, tell=print)
+            finally:
+                stopped.signal(signal.SIGCONT)
+            await work_everywhere(stage, 2, create=False)
+            await stage.projected()
+
+        async with await connect_anew(stage.pool) as connection:
+            assert await compare(connection) == []
+
+
+async def test_commands_of_an_operator_do_not_wait_for_a_projector_that_stands_still(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str
+) -> None:
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage:
+        async with stage.projecting():
+            await stage.ready.wait()
+            await build.create(stage.log)
+            await stage.projected()
+        env = {"POSTGRES_URL": migrated_postgres_url, "REDIS_URL": redis_url, "KEY_PREFIX": key_prefix}
+        async with await open_pool(migrated_postgres_url, name="projector") as pool:
+            stalled = await connect_anew(pool, work="follow 0")
+            await stalled.execute("BEGIN")
+            await stalled.execute("LOCK TABLE partitions, jobs IN ACCESS EXCLUSIVE MODE")
+            async with asyncio.TaskGroup() as tasks:
+                verbs = [tasks.create_task(waterclock(verb, **env)) for verb in ("reconcile", "rebuild")]
+            await stalled.close()
+    told = [verb.result() for verb in verbs]
+    assert [code for code, *_ in told] == [0, 0], told
+    assert any("waterclock projector follow 0" in said for *_, said in told), told
 
 
 async def test_the_lag_is_what_is_not_projected_yet_and_the_age_of_the_oldest(

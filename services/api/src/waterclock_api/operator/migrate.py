@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import click
 
+from waterclock.cli.output import complain
 from waterclock.kit.elapsed import told_every
 from waterclock.kit.service import run_service
 from waterclock.kit.setting_options import setting_options
@@ -38,7 +39,7 @@ async def _migrate(_: asyncio.Event) -> None:
     own, store = read(MigrateSettings, os.environ), read(StoreSettings, os.environ)
     queues = queues_of(own)
     with told_every(_tell_migrating):
-        applied = await migrate_store(store.postgres_url)
+        applied = await migrate_store(store.postgres_url, tell=complain)
     log = await Log.reach(log_settings(), role="migrate")
     try:
         async with (

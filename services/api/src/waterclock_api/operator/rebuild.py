@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
-from waterclock.cli.output import say
+from waterclock.cli.output import complain, say
 from waterclock.cli.progress.lines import Tell, progress, waiting_for
 from waterclock.cli.tables import table
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import TelemetrySettings, read
 from waterclock.kit.telemetry import traces
+from waterclock.store.connection.lock_wait import patient
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool
 from waterclock.store.readmodels.rebuild import Compared, Rebuild
@@ -55,7 +56,8 @@ async def _rebuild(*, swap: bool) -> bool:
         await connect_anew(pool) as connection,
     ):
         with rights(store.postgres_url):
-            return await _compared(connection, swap=swap)
+            doing = _compared(connection, swap=swap)
+            return await patient(connection, doing, connect=pool.connection, tell=complain)
 
 
 async def _compared(connection: Connection, *, swap: bool) -> bool:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import click
 
-from waterclock.cli.output import tell
+from waterclock.cli.output import complain, tell
 from waterclock.kit.elapsed import told_every
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
@@ -30,6 +30,7 @@ from waterclock.model.events import ArchiveLost
 from waterclock.model.positions import Position
 from waterclock.model.timestamps import stamp
 from waterclock.store import archive, quarantine
+from waterclock.store.connection.lock_wait import patient
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool
 from waterclock.store.connection.statements import statement
@@ -78,13 +79,19 @@ def reconcile(*, do: bool, accept_loss: bool, clock: bool, known: bool, aside: b
                 step = one.known if known else one.clock if clock else one.aside if aside else one.partition
                 with rights(store.postgres_url):
                     await check_installation(log, connection)
-                    left = [number for number in each if not await step(number)]
+                    doing = _left(step, each)
+                    left = await patient(connection, doing, connect=pool.connection, tell=complain)
         finally:
             await log.close()
         if left:
             raise click.exceptions.Exit(TO_DO)
 
     run_service(work, unfit=(LogUnfit, LogUnavailable), name="waterclock reconcile")
+
+
+async def _left(step: Callable[[int], Awaitable[bool]], partitions: Iterable[int]) -> list[int]:
+    """Take the step for each; those of which something is left to be done."""
+    return [partition for partition in partitions if not await step(partition)]
 
 
 class Reconcile:

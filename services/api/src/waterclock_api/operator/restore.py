@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import click
 
-from waterclock.cli.output import tell
+from waterclock.cli.output import complain, tell
 from waterclock.kit.randomness import token
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import TelemetrySettings, read
@@ -27,6 +27,7 @@ from waterclock.log.recovery.clearance import Found, borne, clear, found, halt
 from waterclock.log.recovery.opening import prepare
 from waterclock.log.tail import tail_of
 from waterclock.store import archive, quarantine
+from waterclock.store.connection.lock_wait import patient
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool
 from waterclock.store.connection.statements import statement
@@ -72,7 +73,8 @@ async def _restore(partitions: int | None, replace: bool, accept_loss: bool) -> 
             with rights(store.postgres_url):
                 await connection.execute(statement("may_restore"))
                 work = Restore(log, connection, queues_of(migrating), tell)
-                await work.do(partitions, replace=replace, accept_loss=accept_loss)
+                doing = work.do(partitions, replace=replace, accept_loss=accept_loss)
+                await patient(connection, doing, connect=pool.connection, tell=complain)
     finally:
         await log.close()
 

@@ -1,8 +1,10 @@
 """A projector that stands still must not hold up the one that took its partition over.
 
-What it holds in Postgres is the locks of two kinds of sessions. That of its shares is ended by the server when it falls
-silent, so that others take its partitions. That of a follower may be in a transaction, with the partition's position
-locked: the next follower, who waits there, has it ended. When the first goes on it finds both gone, and nothing done.
+What it holds in Postgres is the locks of its sessions. That of its shares is ended by the server when it falls silent,
+so that others take its partitions. That of a follower may be in a transaction, with the partition's position locked:
+the next follower, who waits there, has it ended, and so has an operator's command (`store/connection/lock_wait.py`).
+That of retention is ended by the server: it sends each statement alone, so the server sees a pause between two. When
+the first goes on it finds them gone, and nothing done.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.statements import statement
 
 SILENCE = 2.5  # s, of a projector that looks at its shares several times in it
+STALLED = 5.0  # s in a transaction without a word, in which each statement follows the one before at once
 PATIENCE = 0.8  # s, for another's transaction; ours take a fraction of it
 T = TypeVar("T")
 
@@ -27,6 +30,17 @@ async def connect_sharing(pool: Pool) -> Connection:
     connection = await connect_anew(pool, work="shares")
     try:
         await connection.execute(statement("end_when_silent"), {"ms": int(SILENCE * 1000)})
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def connect_keeping(pool: Pool) -> Connection:
+    """A session for retention, which the server ends when it stands still in a transaction."""
+    connection = await connect_anew(pool, work="keeping")
+    try:
+        await connection.execute(statement("end_when_stalled"), {"ms": int(STALLED * 1000)})
     except BaseException:
         await connection.close()
         raise

@@ -17,10 +17,11 @@ from waterclock.log.connection.errors import LogError
 from waterclock.model.outcomes import RunStatus
 from waterclock.store import retention
 from waterclock.store.archive import make_months
-from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.retention import ENDED, Keep
 from waterclock_api.consistency.clocks import postgres_time
+from waterclock_api.projector.handover import connect_keeping
 
 EVERY = 3600.0  # s
 AGAIN = 60.0  # s, after a failure
@@ -36,7 +37,7 @@ async def keep_house(log: Log, pool: Pool, keep: Keep) -> None:
     while True:
         pause = EVERY
         try:
-            async with await connect_anew(pool, work="keeping") as connection:
+            async with await connect_keeping(pool) as connection:
                 await _make_months(connection)
                 if await retention.take(connection):
                     wanted = await in_force(connection, keep)

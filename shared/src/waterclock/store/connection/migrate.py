@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -12,6 +14,7 @@ from psycopg.rows import TupleRow
 
 from waterclock.store.connection.connect import reach
 from waterclock.store.connection.errors import StoreUnfit
+from waterclock.store.connection.lock_wait import LIMIT, patient, second_session
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.statements import statement
 
@@ -35,6 +38,10 @@ _BEFORE = {
 }
 
 
+def _say_nothing(line: str) -> None:
+    assert line
+
+
 class Migration(NamedTuple):
     """One file of the schema: an applied one is known by its name, a renamed one by its text."""
 
@@ -43,26 +50,23 @@ class Migration(NamedTuple):
     text: bytes
 
 
-async def migrate(postgres_url: str) -> list[str]:
+async def migrate(postgres_url: str, *, tell: Callable[[str], None] = _say_nothing, limit: float = LIMIT) -> list[str]:
     """Bring the schema up to this release; the names of what was applied, none if it was there already.
 
-    The roles of the services, where there are such, are given their rights.
+    The roles of the services, where there are such, are given their rights. Another migration is waited for as long as
+    it is at work; `tell` is called every few seconds with who holds a lock, and `limit` s later it is given up.
 
     Raises:
         StoreUnfit: the server is unreachable or too old, the user lacks a right, or an applied file is not the one
             we have.
+        LockHeld: another session holds a lock for too long; run it again to go on.
     """
     with rights(postgres_url):
         async with await reach(postgres_url, autocommit=True, connect_timeout=10) as connection:
             check_server(connection)
-            await connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # released with the session
-            await connection.execute(statement("create_migrations"))
-            missing = await _missing(connection)
-            for each in missing:
-                await _apply(connection, each)
-            await connection.execute(statement("make_months"))
-            await connection.execute(statement("give_rights"))
-    return [each.name for each in missing]
+            held = partial(patient, connection, connect=partial(second_session, postgres_url), tell=tell, limit=limit)
+            await held(_be_alone(connection), while_it_works=True)
+            return await held(_migrate(connection))
 
 
 async def pending(connection: AsyncConnection[TupleRow]) -> list[str]:
@@ -111,6 +115,20 @@ def migrations() -> list[Migration]:
         file.name.removesuffix(".sql"): file.read_bytes() for file in folder.iterdir() if file.name.endswith(".sql")
     }
     return [Migration(name, hashlib.sha256(texts[name]).hexdigest(), texts[name]) for name in sorted(texts)]
+
+
+async def _be_alone(connection: AsyncConnection[TupleRow]) -> None:
+    await connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # released with the session
+
+
+async def _migrate(connection: AsyncConnection[TupleRow]) -> list[str]:
+    await connection.execute(statement("create_migrations"))
+    missing = await _missing(connection)
+    for each in missing:
+        await _apply(connection, each)
+    await connection.execute(statement("make_months"))
+    await connection.execute(statement("give_rights"))
+    return [each.name for each in missing]
 
 
 async def _missing(connection: AsyncConnection[TupleRow]) -> list[Migration]:
