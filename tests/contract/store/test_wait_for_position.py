@@ -70,6 +70,16 @@ async def test_without_a_listener_who_waits_looks_again(pool: Pool, connection: 
         assert await waiter
 
 
+async def test_what_the_read_models_show_is_heard_without_a_query(pool: Pool) -> None:
+    await project(pool, 0, 0)
+    async with listening(pool) as projected, asyncio.TaskGroup() as tasks:
+        assert await projected.shows(ENTRIES[0].position, 0)  # from before it has listened
+        assert not await projected.shows(SECOND, 0)
+        waiters = [tasks.create_task(projected.shows(SECOND, DEADLINE)) for _ in range(3)]
+        await project(pool, 1, 1)
+    assert [waiter.result() for waiter in waiters] == [True] * 3
+
+
 async def test_a_listener_that_lost_its_connection_listens_again(
     pool: Pool, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +88,7 @@ async def test_a_listener_that_lost_its_connection_listens_again(
         waiter = tasks.create_task(wait_for(connection, SECOND, DEADLINE, projected))
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND query LIKE '%LISTEN%' AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND query LIKE '%FROM partitions%' AND pid <> pg_backend_pid()"
         )
         await project(pool, 0, 1)  # said while no one listens
         await projected.listening.wait()

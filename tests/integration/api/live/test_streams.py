@@ -60,6 +60,27 @@ async def test_events_of_a_run_without_a_job_or_an_attempt_name_both_as_null(rig
         assert [(event.data["jobId"], event.data["attempt"]) for event in told[:-1]] == [(None, None), (None, 0)]
 
 
+async def test_who_has_followed_a_run_to_its_end_reads_that_it_has_ended(
+    rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waterclock_api.live.stream.SHOWN", 60.0)
+    async with rig(projecting=False) as api, served(api) as url:
+        worker = await api.worker()
+        async with _projector(api):
+            run_id = await api.trigger(await _job_id(api))
+            grant = await worker.claim_one()
+            await api.caught_up()
+        await worker.succeed(grant)
+        async with stream(f"{url}{RUNS}/{run_id}/logs/stream") as events, asyncio.TaskGroup() as tasks:
+            await events.until("run.succeeded")
+            ended = tasks.create_task(events.next())
+            assert (await api.http.get(f"{RUNS}/{run_id}")).json()["status"] == "running"
+            assert not ended.done()
+            async with _projector(api):
+                assert (await ended).kind == "end"
+                assert (await api.http.get(f"{RUNS}/{run_id}")).json()["status"] == "succeeded"
+
+
 @pytest.mark.parametrize("projecting", [True, False])
 async def test_an_ended_run_is_told_whole_from_the_archive_or_from_the_stream(
     rig: MakeRig, *, projecting: bool

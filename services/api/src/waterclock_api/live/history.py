@@ -137,16 +137,16 @@ async def entry_at(sources: Sources, position: Position, of: Reading = STREAM) -
     return next((entry for entry in found if entry.position == position), None)
 
 
-async def end_before(sources: Sources, run_id: str, after: Position) -> RunStatus | None:
-    """How the run ended, if it had by `after`; asked of the archive and, for what is not archived yet, of the log."""
+async def end_before(sources: Sources, run_id: str, after: Position) -> tuple[RunStatus, Position] | None:
+    """How and where the run ended, if it had by `after`; asked of the archive, then of the log."""
     arguments = {"run_id": run_id, "through_epoch": after.epoch, "through_seq": after.seq}
     async with sources.reading(STREAM) as connection:
         cursor = await connection.execute(statement("run_end", PACKAGE), arguments)
         row = await cursor.fetchone()
     if row is not None:
-        return STATUS_OF_TAG[row[2]]
+        return STATUS_OF_TAG[row[2]], Position(after.partition, row[0], row[1])
     known = await find_run(sources.log, run_id)
-    return known.status if isinstance(known, EndedRun) and known.position <= after else None
+    return (known.status, known.position) if isinstance(known, EndedRun) and known.position <= after else None
 
 
 async def start_of_live_run(sources: Sources, subject: Subject, until: Position | None) -> Position | None:

@@ -17,7 +17,6 @@ import psycopg
 from litestar.types import Receive, Scope, Send
 from psycopg_pool import PoolTimeout
 
-from waterclock.kit.clock import Clock
 from waterclock.log.connection.errors import Halted, LogError, LogUnavailable
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
@@ -48,6 +47,7 @@ from waterclock_api.queries.sources import Sources
 from waterclock_api.telemetry.outages import Outages
 
 RETRY_MS = 1_000  # after which a browser comes again
+SHOWN = 2.0  # s that the end of a run waits for the read models to show it, at most
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -111,7 +111,7 @@ class EventStream:
         return self._subjects[0].question
 
     async def _serve(self, subscription: Subscription, send: Send) -> None:
-        stream = _Sending(send, self._subjects[0], subscription, self._sources.clock)
+        stream = _Sending(send, self._subjects[0], subscription, self._sources)
         await check_beyond(self._sources.log, self._after or {}, subscription.joined_at)
         await stream.begin()
         try:
@@ -130,9 +130,9 @@ class EventStream:
         stream.at = await self._beginning(subscription, stream)
         one = self._subjects[0]
         if one.kind == "run" and (after := stream.at[one.partition]) is not None:
-            status = await end_before(self._sources, one.id, after)
-            if status is not None:
-                await stream.end(one.id, status)
+            ended = await end_before(self._sources, one.id, after)
+            if ended is not None:
+                await stream.end(*ended)
                 return
         if one.kind == "log":
             await stream.say_place()
@@ -186,7 +186,7 @@ class EventStream:
 class _Sending:
     """What goes out: each event once, many in one write."""
 
-    def __init__(self, send: Send, subject: Subject, subscription: Subscription, clock: Clock) -> None:
+    def __init__(self, send: Send, subject: Subject, subscription: Subscription, sources: Sources) -> None:
         self.at: dict[int, Position | None] = {}  # what has been told
         self._shared = False  # the hub is where the client is, and its places are the client's
         self._send = send
@@ -194,7 +194,8 @@ class _Sending:
         self._wide = subject.kind == "log"
         self._about = subject.told
         self._seat = subscription
-        self._clock = clock
+        self._clock = sources.clock
+        self._projected = sources.projected
 
     async def begin(self) -> None:
         await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -222,13 +223,9 @@ class _Sending:
         return False
 
     async def _send_shared(self, batches: Sequence[Batch]) -> bool:
-        parts = [batch.data for batch in batches]
-        ended = next((batch for batch in batches if batch.ends), None) if self._run is not None else None
-        if self._run is not None and ended is not None:
-            parts.append(_end(self._run, ended.frames))
-        for part in _joined(parts):
+        for part in _joined([batch.data for batch in batches]):
             await self._write(part)
-        return ended is not None
+        return await self._end_of(frame for batch in batches if batch.ends for frame in batch.frames)
 
     async def send_own(self, partition: int, found: Sequence[Frame]) -> bool:
         """The same, frame by frame, with the client's own places."""
@@ -241,16 +238,26 @@ class _Sending:
             self.at[partition] = frame.position
             place = text_of(self.at.values()) if self._wide and frame.place else frame.place
             parts.append(placed(place, frame.told))
-        ended = self._run is not None and any(frame.ends is not None for frame in fresh)
-        if self._run is not None and ended:
-            parts.append(_end(self._run, fresh))
         data = b"".join(parts)
         parts.clear()
         await self._write(data)
-        return ended
+        return await self._end_of(fresh)
 
-    async def end(self, run_id: str, status: RunStatus) -> None:
-        await self._write(end_frame(run_id, status))
+    async def _end_of(self, found: Iterable[Frame]) -> bool:
+        """Say that the run has ended, if it has; whether it has."""
+        if self._run is None:
+            return False
+        for frame in found:
+            if frame.ends is not None:
+                await self.end(frame.ends, frame.position)
+                return True
+        return False
+
+    async def end(self, status: RunStatus, position: Position) -> None:
+        """Say that the run has ended, as soon as reads say so, too: who has followed it reads it next."""
+        assert self._run is not None
+        await self._projected.shows(position, SHOWN)
+        await self._write(end_frame(self._run, status))
 
     async def say_unknown(self, subjects: Sequence[Subject], named: Mapping[int, Position | None]) -> None:
         """This log never had the place that the client has named: it goes on from another."""
@@ -317,11 +324,6 @@ def _joined(parts: Sequence[bytes]) -> Generator[bytes]:
         size += len(part)
     if small:
         yield small[0] if len(small) == 1 else b"".join(small)
-
-
-def _end(run_id: str, found: Iterable[Frame]) -> bytes:
-    statuses: list[RunStatus] = [frame.ends for frame in found if frame.ends is not None]
-    return end_frame(run_id, statuses[0])
 
 
 async def _left(receive: Receive) -> None:

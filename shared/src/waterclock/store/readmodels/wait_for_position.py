@@ -33,6 +33,7 @@ class Projected:
         self._pool = pool
         self._told = told
         self._waiting: dict[int, set[asyncio.Event]] = {}
+        self._heard: dict[int, Position] = {}
         self.listening = asyncio.Event()
 
     async def listen(self) -> None:
@@ -43,6 +44,8 @@ class Projected:
             try:
                 async with await connect_anew(self._pool) as connection:
                     await connection.execute(statement("listen_projected"))
+                    for row in await (await connection.execute(statement("partitions"))).fetchall():
+                        self._note(Position(*row))
                     self.listening.set()
                     outage.over()
                     pause = _BACK_OFF[0]
@@ -50,6 +53,7 @@ class Projected:
                     async for notice in connection.notifies():
                         place = parse_position(notice.payload)
                         self._told(place)
+                        self._note(place)
                         self._wake(place.partition)
             except PASSES as error:
                 outage.failed(error)
@@ -68,6 +72,24 @@ class Projected:
             yield heard
         finally:
             waiting.discard(heard)
+
+    async def shows(self, position: Position, within: float) -> bool:
+        """Whether the read models are heard to reach `position` `within` s. Any number may wait: nobody asks."""
+        with self.hear(position.partition) as heard, suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while not self._has(position):
+                    heard.clear()
+                    await heard.wait()
+        return self._has(position)
+
+    def _has(self, position: Position) -> bool:
+        known = self._heard.get(position.partition)
+        return known is not None and known >= position
+
+    def _note(self, place: Position) -> None:
+        known = self._heard.get(place.partition)
+        if known is None or place > known:
+            self._heard[place.partition] = place
 
     def _wake(self, partition: int) -> None:
         for heard in self._waiting.get(partition, ()):
