@@ -8,6 +8,7 @@ line → pending → recorder    as long as the head has room for it, and memory
 from __future__ import annotations
 
 from waterclock.kit.clock import Clock
+from waterclock.kit.text.log_gaps import gap_here, gap_so_far
 from waterclock.model.events import AnyStepEvent, LogLine
 from waterclock.model.outcomes import Error
 from waterclock.model.timestamps import Stamp, stamp
@@ -29,8 +30,6 @@ GAP_LINES, GAP_MS = 1_000, 10_000
 _GAP_MS_MOST = 600_000
 _OVERHEAD = 64  # what a line costs beside its text
 _EVENT = 256  # what another event costs
-_HEAD_AND_TAIL = "a log keeps its beginning and its end"
-_TOO_FAST = "they were written faster than they could be stored"
 
 
 class Lines:
@@ -207,14 +206,13 @@ class Pending:
         self._gap_lines = max(self._gap_lines, gap) * 2
         self._gap_ms = min(self._gap_ms * 2, _GAP_MS_MOST)
         self._told_at = now_ms
-        self._say(at, f"gap so far: {_counted(gap)}")
+        self._say(at, gap_so_far(gap))
 
     def _release(self, tail: Tail, most: int) -> None:
         """Make the tail pending: when the attempt has ended about `most` of it, else what the head has room for."""
         if tail.gap:
             at = tail.peek().line.at if tail else stamp(self._clock.now_ms())
-            why = _HEAD_AND_TAIL if self._capped else _TOO_FAST
-            self._say(at, f"gap: {_counted(tail.gap)} are missing here: {why}")
+            self._say(at, gap_here(tail.gap, "limit" if self._capped else "speed"))
             tail.gap = 0
         size = 0
         while tail:
@@ -233,7 +231,3 @@ class Pending:
 
 def _bytes_of(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
-
-
-def _counted(count: int) -> str:
-    return "1 line" if count == 1 else f"{count} lines"
