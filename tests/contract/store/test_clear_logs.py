@@ -15,6 +15,7 @@ from waterclock.store.readmodels import clear_logs
 from waterclock.store.readmodels.clear_logs import clear_lines
 from waterclock.wire.envelope import Entry
 from waterclock_api.queries import read_models
+from waterclock_api.queries.logs.lines import run_lines
 from waterclock_api.schemas.requests import LinesQuery
 
 JOB, OTHER = JobId("j"), JobId("k")
@@ -46,7 +47,7 @@ async def stored(connection: Connection) -> list[str]:
 
 async def read(connection: Connection) -> str:
     """What is shown of lines, one after another: by runs, by jobs, by the archive."""
-    pages = [await read_models.run_lines(connection, f"j-{number}", LinesQuery(), 99) for number in range(1, 5)]
+    pages = [await run_lines(connection, f"j-{number}", LinesQuery(), 99) for number in range(1, 5)]
     lines = [line for page in pages for line in page.items]
     newest = [line for job in (JOB, OTHER) for line in await read_models.job_lines(connection, job, 99)]
     entries = await archive.entries(connection, 0, None, None, 99)

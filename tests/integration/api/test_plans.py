@@ -52,6 +52,13 @@ SELECT
 FROM generate_series(1, %(runs)s) AS n
 """
 
+LINES = 20_000
+FILL_LINES = """
+INSERT INTO log_lines
+SELECT 0, 1, 1000 + n / 100, n %% 100, 'job1', 'job1-long', 1, NULL, to_timestamp(n), 'info', 'line ' || n
+FROM generate_series(0, %(lines)s - 1) AS n
+"""
+
 EVENTS = 100_000
 FILL_EVENTS = """
 INSERT INTO events (partition, epoch, seq, prev, at, type, job_id, run_id, document)
@@ -76,7 +83,8 @@ def filled_url(postgres_server: Shared, postgres_template: str) -> Iterator[str]
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(FILL, {"runs": RUNS, "now": NOW})
             connection.execute(FILL_EVENTS, {"events": EVENTS, "now": NOW})
-            connection.execute("ANALYZE runs, events")
+            connection.execute(FILL_LINES, {"lines": LINES})
+            connection.execute("VACUUM ANALYZE runs, events, log_lines")
         yield url
 
 
@@ -129,6 +137,36 @@ async def test_a_page_of_the_audit_is_planned_for_what_it_asks(store_url: str) -
         assert await found.fetchone() == (0,)
 
 
+def test_a_page_of_a_log_costs_a_page(filled: psycopg.Connection) -> None:
+    filled.execute(statement("prefer_order", PACKAGE).replace(b"true)", b"false)"))
+    wanted: dict[str, Any] = {
+        "run_id": "job1-long",
+        "attempt": None,
+        "step": None,
+        "levels": [],
+        "q": None,
+        "limit": 51,
+    }
+    for place in ({"epoch": -1, "seq": -1, "line": -1}, {"epoch": 1, "seq": 1150, "line": 7}):
+        assert _read(filled, "run_lines", wanted | place | {"number": 0}) <= 60, place
+    for place in ({"epoch": 2**62, "seq": 0, "line": 0}, {"epoch": 1, "seq": 1150, "line": 7}):
+        assert _read(filled, "run_lines_back", wanted | place | {"number": 0}) <= 60, place
+        before = {"number": 0, "from_epoch": -1, "from_seq": -1, "bytes": 1 << 20}
+        assert _read(filled, "lines_before", wanted | place | before) <= 60, place
+    assert _read(filled, "log_floor", {"run_id": "job1-long"}) <= 10
+    assert _read(filled, "cleared_lines", {"run_id": "job4-4", "epoch": 1, "seq": 1 << 40}) <= 10
+
+
+def test_lines_are_counted_in_an_index_alone(filled: psycopg.Connection) -> None:
+    filled.execute(statement("prefer_order", PACKAGE).replace(b"true)", b"false)"))
+    end = {"from_epoch": 1, "from_seq": 0, "epoch": 2**62, "seq": 0, "line": 0}
+    for name, arguments in (("count_lines", end), ("nth_line", {"epoch": 1, "seq": 0, "before": LINES // 2})):
+        text = b"EXPLAIN (FORMAT JSON) " + statement(name, PACKAGE)
+        row = filled.execute(text, {"run_id": "job1-long", **arguments}).fetchone()
+        assert row is not None
+        assert set(_scans(row[0][0]["Plan"])) == {"Index Only Scan"}, name
+
+
 def test_a_job_as_it_was_costs_no_history(filled: psycopg.Connection) -> None:
     for name in ("job_then", "job_life", "runs_then"):
         assert _read(filled, name, {"job_id": "job4", "at": NOW}) <= 1_100, name
@@ -140,6 +178,13 @@ def _read(connection: psycopg.Connection, name: str, arguments: dict[str, Any]) 
     row = connection.execute(text, arguments).fetchone()
     assert row is not None
     return max(_looked_at(row[0][0]["Plan"]))
+
+
+def _scans(node: dict[str, Any]) -> Iterator[str]:
+    if "Scan" in node["Node Type"] and node.get("Relation Name"):
+        yield node["Node Type"]
+    for inner in node.get("Plans", ()):
+        yield from _scans(inner)
 
 
 def _looked_at(node: dict[str, Any]) -> Iterator[int]:

@@ -39,7 +39,7 @@ from waterclock_api.limits.memory_budget import BUDGET, Budget
 from waterclock_api.live.hub import STREAMS, STREAMS_PER_CLIENT, Hub
 from waterclock_api.routes.fleet import queues, workers
 from waterclock_api.routes.jobs import backfill, jobs
-from waterclock_api.routes.runs import bulk_cancel, bulk_retry, retry, runs, standalone_runs
+from waterclock_api.routes.runs import bulk_cancel, bulk_retry, logs, retry, runs, standalone_runs
 from waterclock_api.routes.schedules import ledger, preview, simulate
 from waterclock_api.routes.system import dropped, event_stream, events, health
 from waterclock_api.routes.system.api_page import page_handlers
@@ -55,6 +55,7 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 ROUTES = (
     *jobs.HANDLERS,
     *runs.HANDLERS,
+    *logs.HANDLERS,
     *standalone_runs.HANDLERS,
     *retry.HANDLERS,
     *bulk_retry.HANDLERS,

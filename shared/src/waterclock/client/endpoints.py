@@ -255,12 +255,19 @@ def run_lines(
     *,
     attempt: int | None = None,
     level: str | Iterable[str] | None = None,
+    order: Literal["oldest", "newest"] | None = None,
+    around: int | None = None,
     limit: int | None = None,
     cursor: str | None = None,
-) -> Call[Page[models.LogLine]]:
-    """Oldest first."""
-    query = {"attempt": attempt, "level": several(level), "limit": limit, "cursor": cursor}
-    return Call(path=("runs", run_id, "logs"), kind=Page[models.LogLine], query=query)
+) -> Call[models.Lines]:
+    """Oldest first unless `order` says otherwise, or from the middle: `around` the line of a number."""
+    query = {"attempt": attempt, "level": several(level), "order": order, "around": around}
+    query |= {"limit": limit, "cursor": cursor}
+    return Call(path=("runs", run_id, "logs"), kind=models.Lines, query=query)
+
+
+def log_outline(run_id: str) -> Call[models.LogOutline]:
+    return Call(path=("runs", run_id, "logs", "outline"), kind=models.LogOutline)
 
 
 def request_run(target: str, *, key: str | None = None, allow_unknown: bool = False, **more: Any) -> Call[models.Asked]:

@@ -177,7 +177,8 @@ def _jobs_like(readings: tuple[tuple[str, str], ...], *, patience: float) -> Tal
 
 
 def following(call: Call[T], cursor: str) -> Call[T]:
-    return msgspec.structs.replace(call, query={**call.query, "cursor": cursor})
+    query = {name: value for name, value in call.query.items() if name != "around"}  # which says where pages begin
+    return msgspec.structs.replace(call, query={**query, "cursor": cursor})
 
 
 def request_of(call: Call[Any]) -> Request:

@@ -165,6 +165,56 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     step: int | None
     level: str
     text: str
+    number: int | None = None
+
+
+class Lines(Page[LogLine], frozen=True, kw_only=True, rename="camel"):
+    """`previous_cursor` asks with the other order for what lies on the other side of the page."""
+
+    previous_cursor: str | None = None
+
+
+class LogPart(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The lines of an attempt, by the numbers of the first and the last."""
+
+    attempt: int
+    lines: int
+    first: int
+    last: int
+
+
+class LogStepPart(LogPart, frozen=True, kw_only=True, rename="camel"):
+    """The lines of a step; `step` None: those outside any."""
+
+    step: int | None
+
+
+class LogMinute(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    at: str
+    lines: int
+    worst: str
+
+
+class LogGap(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Lines that are missing after the line of a number; 0: before the first that is there."""
+
+    after: int
+    lines: int
+    reason: str
+
+
+class LogOutline(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a log has, and where; not `complete`: some lists end early."""
+
+    lines: int
+    levels: dict[str, int]
+    attempts: tuple[LogPart, ...]
+    steps: tuple[LogStepPart, ...]
+    minute_ms: int
+    minutes: tuple[LogMinute, ...]
+    errors: tuple[int, ...]
+    gaps: tuple[LogGap, ...]
+    complete: bool
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -387,7 +437,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 Runs = Page[Run]
-Lines = Page[LogLine]
 Explanations = Page[Explanation]
 History = Page[dict[str, Any]]
 

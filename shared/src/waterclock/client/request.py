@@ -9,7 +9,7 @@ import msgspec
 
 from waterclock.model.definition import Definition
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Body = Mapping[str, Any]
 
 
@@ -52,7 +52,7 @@ class RunOptions(CommonRunOptions, total=False):
     idempotency_key: str | None
 
 
-class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class Call(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True):
     """A request to a route under /v1/monitor whose answer is a `kind`.
 
     Members of `query` and `body` that are None are left out. `keyed`: the route knows Idempotency-Key. `reads`: nothing
@@ -61,7 +61,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"
     path: tuple[str, ...]
-    kind: type[T]
+    kind: type[T_co]
     query: Mapping[str, Any] = {}
     body: Body | None = None
     keyed: bool = False

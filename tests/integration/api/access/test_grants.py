@@ -33,7 +33,7 @@ from waterclock_api.access.jwks import FRESH
 from waterclock_api.access.secret import new_secret
 from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.live import hub
-from waterclock_api.queries import log_text
+from waterclock_api.queries.logs import transcript
 
 EVENTS = "/v1/monitor/events/stream"
 SCOPES = ("list", "query", "run", "export")
@@ -308,7 +308,7 @@ async def test_a_client_is_told_once_and_does_not_come_again(rig: MakeRig) -> No
 
 
 async def test_a_long_text_breaks_off_where_the_key_ends(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_text, "PAGE", 2)
+    monkeypatch.setattr(transcript, "PAGE", 2)
     async with rig() as api:
         worker = await api.worker()
         run_id = await api.trigger((await api.create())["id"])

@@ -52,6 +52,12 @@ async def test_the_life_of_a_job_and_its_run(rig: MakeRig) -> None:
             "line one",
             "line two",
         ]
+        newest = await client.send(endpoints.run_lines(run_id, order="newest", limit=1))
+        assert [line.number for line in newest.items] == [2]
+        around = [line.number async for line in client.each(endpoints.run_lines(run_id, around=1, limit=1))]
+        assert around == [1, 2]
+        outline = await client.send(endpoints.log_outline(run_id))
+        assert [(part.step, part.first, part.last) for part in outline.steps] == [(1, 1, 2)]
         with pytest.raises(RunEnded):
             await client.send(endpoints.cancel_run(run_id))
         assert [one.id async for one in client.each(endpoints.list_runs(job="demo/tide"))] == [run_id]

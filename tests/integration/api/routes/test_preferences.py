@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS
-from waterclock_api.queries import log_text
+from waterclock_api.queries.logs import transcript
 
 
 async def test_a_change_that_is_not_waited_for_is_answered_by_the_log_with_a_place_to_look(rig: MakeRig) -> None:
@@ -42,7 +42,7 @@ async def test_a_change_waits_as_long_as_it_is_told_to(rig: MakeRig) -> None:
 
 
 async def test_a_log_is_text_to_whoever_accepts_that(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_text, "PAGE", 2)
+    monkeypatch.setattr(transcript, "PAGE", 2)
     async with rig() as api:
         worker = await api.worker()
         run_id = await api.trigger((await api.create())["id"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from waterclock_api.queries.log_text import prefers_text
+from waterclock_api.queries.logs.transcript import prefers_text
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from waterclock_api.limits.memory_budget import Hold
 from waterclock_api.queries.cursors import cursor_of, read_cursor, read_jobs_cursor, read_runs_cursor
 from waterclock_api.queries.pages import make_room, rows_of
 from waterclock_api.queries.rows import Row, attempt_of, executor_of, job_of, line_of, run_of, step_of
-from waterclock_api.schemas.requests import JobsQuery, LinesQuery, PageQuery, RunsQuery
-from waterclock_api.schemas.responses import Executors, Job, Jobs, Lines, LogLine, Run, Runs
+from waterclock_api.schemas.requests import JobsQuery, PageQuery, RunsQuery
+from waterclock_api.schemas.responses import Executors, Job, Jobs, LogLine, Run, Runs
 from waterclock_api.validation.executors import announced_by_workers
 
 T = TypeVar("T")
@@ -153,21 +153,6 @@ def _filters(query: RunsQuery, now: int) -> dict[str, Any]:
         "before_id": before_id,
         "limit": query.limit + 1,
     } | _labels(query.label)
-
-
-async def run_lines(
-    connection: Connection, run_id: str, query: LinesQuery, limit: int, hold: Hold | None = None
-) -> Lines:
-    epoch, seq, line = read_cursor(query.cursor, tuple[int, int, int]) or (-1, -1, -1)
-    place = {"epoch": epoch, "seq": seq, "line": line}
-    filters = {"attempt": query.attempt, "step": query.step, "levels": list(query.level), "q": query.q or None}
-
-    def after(row: Row) -> dict[str, Any]:
-        return {"epoch": row[1], "seq": row[2], "line": row[3]}
-
-    arguments = {"run_id": run_id, **filters, **place}
-    page, more = await rows_of(connection, "run_lines", arguments, limit, after=after, large=(9,), hold=hold)
-    return Lines(items=[line_of(row) for row in page], next_cursor=cursor_of(*page[-1][1:4]) if more else None)
 
 
 async def job_lines(connection: Connection, job_id: str, newest: int) -> list[LogLine]:

@@ -119,7 +119,7 @@ def run_of(row: Row, attempts: Sequence[Attempt] = (), steps: Sequence[Step] = (
 
 
 def line_of(row: Row) -> LogLine:
-    partition, epoch, seq, _, at, run_id, attempt, step, level, text = row
+    partition, epoch, seq, _, at, run_id, attempt, step, level, text, *number = row
     return LogLine(
         position=str(Position(partition, epoch, seq)),
         at=stamp(at),
@@ -128,6 +128,7 @@ def line_of(row: Row) -> LogLine:
         step=step,
         level=level,
         text=text,
+        number=number[0] if number else None,
     )
 
 

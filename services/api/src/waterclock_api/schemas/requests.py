@@ -365,8 +365,16 @@ class LinesQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ] = None
     level: Annotated[tuple[Level, ...], said("Lines of this level. Repeatable.")] = ()
     q: Annotated[Part | None, said("Part of the line; upper and lower case are equal.")] = None
+    order: Annotated[Order, said("Oldest or newest line first.")] = "oldest"
+    around: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)] | None,
+        said("A page with the line of this number in its middle, oldest first. Not together with `order` or `cursor`."),
+    ] = None
     limit: Annotated[Limit | None, said("Lines, at most. By default 50 in JSON, and all in plain text.")] = None
-    cursor: Cursor = None
+    cursor: Annotated[
+        Annotated[str, msgspec.Meta(max_length=256)] | None,
+        said("`nextCursor` of the previous page, or with the other `order` its `previousCursor`."),
+    ] = None
 
 
 class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

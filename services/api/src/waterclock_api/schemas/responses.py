@@ -210,13 +210,74 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     step: Annotated[int | None, said("Number of the step; null: outside any step.")]
     level: Annotated[Level, said("Level of the line.")]
     text: Annotated[str, said("The line.")]
+    number: Annotated[
+        int | None,
+        said("Number of the line in the log of its run, from 1; cleared lines keep theirs. Null: not counted here."),
+    ] = None
 
 
 class Lines(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A page of lines."""
 
-    items: Annotated[list[LogLine], said("The lines, oldest first.")]
+    items: Annotated[list[LogLine], said("The lines, in the order of `order`.")]
     next_cursor: NextCursor
+    previous_cursor: Annotated[
+        str | None,
+        said("`cursor` of what lies on the other side of this page, for the other `order`. Null: nothing does."),
+    ]
+
+
+class LogPart(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The lines of an attempt."""
+
+    attempt: Annotated[int, said("Number of the attempt.")]
+    lines: Annotated[int, said("How many lines it has.")]
+    first: Annotated[int, said("Number of its first line.")]
+    last: Annotated[int, said("Number of its last line.")]
+
+
+class LogStepPart(LogPart, frozen=True, kw_only=True, rename="camel"):
+    """The lines of a step. Those of other steps may lie between them."""
+
+    step: Annotated[int | None, said("Number of the step; null: lines outside any step.")]
+
+
+class LogMinute(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The lines of a minute."""
+
+    at: Annotated[Stamp, said("When it begins.")]
+    lines: Annotated[int, said("How many lines it has.")]
+    worst: Annotated[Level, said("The worst level among them.")]
+
+
+class LogGap(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Lines that are missing."""
+
+    after: Annotated[int, said("Number of the line after which they are missing; 0: before the first that is there.")]
+    lines: Annotated[int, said("How many are missing.")]
+    reason: Annotated[
+        Literal["cleared", "limit", "speed"],
+        said(
+            "Why: the logs of the job were `cleared`; the attempt wrote more than a log keeps (`limit`), or faster "
+            "than the lines could be stored (`speed`). Cleared lines have numbers, the others never had."
+        ),
+    ]
+
+
+class LogOutline(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a log has, and where."""
+
+    lines: Annotated[int, said("How many lines there are.")]
+    levels: Annotated[dict[str, int], said("Lines by level; a level without lines is left out.")]
+    attempts: Annotated[list[LogPart], said("Lines by attempt.")]
+    steps: Annotated[list[LogStepPart], said("Lines by step. Attempts and steps are at most 10000 together.")]
+    minute_ms: Annotated[
+        int, said("How long each of `minutes` is, in milliseconds: a minute, or more where that would be over 1500.")
+    ]
+    minutes: Annotated[list[LogMinute], said("Lines by minute, by the worker's clock; a minute without is left out.")]
+    errors: Annotated[list[int], said("Numbers of the lines of level `error`, at most the first 1000.")]
+    gaps: Annotated[list[LogGap], said("Where lines are missing, at most 1000 places.")]
+    complete: Annotated[bool, said("`false`: there are more attempts, steps, errors or gaps than are listed.")]
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import click
 
@@ -136,13 +136,17 @@ def logs(
         if follow:
             follow_run(client, found, as_json=as_json)
             return
-        call = endpoints.run_lines(found, attempt=attempt, level=level or None, limit=LINES)
-        if as_json:
-            show_pages(client, call)
-            return
-        wanted: Iterable[LogLine] = client.each(call)
+        wanted: Iterable[LogLine]
         if tail is not None:
-            wanted = deque(wanted, tail)
+            size = min(tail, LINES)
+            call = endpoints.run_lines(found, attempt=attempt, level=level or None, order="newest", limit=size)
+            wanted = reversed([*islice(client.each(call), tail)])
+        else:
+            call = endpoints.run_lines(found, attempt=attempt, level=level or None, limit=LINES)
+            if as_json:
+                show_pages(client, call)
+                return
+            wanted = client.each(call)
         say(f"{shown(line.at, exact=True)}  {line.level:<7}  {line.text}" for line in wanted)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import msgspec
 from litestar import get, post
 
 from waterclock.kit.telemetry import traces
@@ -24,35 +23,30 @@ from waterclock_api.commands.request_run import PATH, executor_notes, ready_at_o
 from waterclock_api.commands.run_scope import asked_by, hold
 from waterclock_api.dependencies import Dependencies, dependencies_of
 from waterclock_api.http.caller import Caller, caller_of
-from waterclock_api.http.headers import header
 from waterclock_api.http.request_body import read_json, read_struct, refuse
-from waterclock_api.http.request_query import NoQuery, query_pairs, read_query
+from waterclock_api.http.request_query import NoQuery, read_query
 from waterclock_api.http.response import Answer, answer
 from waterclock_api.http.route import AnyRequest, Id, Spec
 from waterclock_api.live.history import run_subject
 from waterclock_api.live.resume import resumed_at
 from waterclock_api.live.stream import EventStream
-from waterclock_api.queries import log_text, read_models
+from waterclock_api.queries import read_models
 from waterclock_api.queries.executor_waits import with_waits
-from waterclock_api.queries.log_text import Transcript, prefers_text
 from waterclock_api.queries.lookup import is_run, run_or_refuse
 from waterclock_api.queries.pages import room_for, room_if_large
-from waterclock_api.queries.slow_reads import listing, listing_runs, until_left
+from waterclock_api.queries.slow_reads import listing_runs, until_left
 from waterclock_api.queries.sources import ONE
 from waterclock_api.schemas.requests import (
     CancelWrite,
-    LinesQuery,
     RunsQuery,
     StreamQuery,
     TriggerWrite,
 )
-from waterclock_api.schemas.responses import Asked, Lines, Note, Run, Runs
+from waterclock_api.schemas.responses import Asked, Note, Run, Runs
 from waterclock_api.telemetry.tracing import asked
 from waterclock_api.validation.notes import bounded, notes_of, of_overlap
 from waterclock_api.validation.place_bounds import check_places
 from waterclock_api.validation.values import check_params, check_params_size, check_queue
-
-LINES = 50  # of a page
 
 
 @post(
@@ -114,31 +108,6 @@ async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     hold = room_if_large(request)
     [run] = await with_waits(parts, ONE, [await run_or_refuse(parts, run_id, hold)])
     return answer(run, hold=hold)
-
-
-@get(
-    f"{PATH}/{{run_id:str}}/logs",
-    spec=Spec(scope="query", query=LinesQuery, answers={200: Lines}, refuses=(404,), text=True),
-)
-async def list_lines(request: AnyRequest, run_id: Id) -> Answer:
-    """List the log lines of a run, oldest first, as JSON or plain text."""
-    parts = dependencies_of(request)
-    query = read_query(request, LinesQuery)
-    await run_or_refuse(parts, run_id)
-    hold = await room_for(request)
-
-    async def read(cursor: str | None, limit: int) -> Lines:
-        async with parts.reading(listing(request)) as connection:
-            of_page = msgspec.structs.replace(query, cursor=cursor)
-            return await read_models.run_lines(connection, run_id, of_page, limit, hold)
-
-    if not prefers_text(header(request, b"accept")):
-        lines = await read(query.cursor, query.limit or LINES)
-        return answer(lines, headers={"Vary": "Accept"}, hold=hold)
-    first = await read(query.cursor, query.limit or log_text.PAGE)
-    given = [(name, value) for name, value in query_pairs(request) if name != "cursor"]
-    path = request.scope["path"]
-    return Transcript(first, partial(read, limit=log_text.PAGE), whole=query.limit is None, path=path, query=given)
 
 
 @get(
@@ -270,4 +239,4 @@ async def _notes_again(parts: Dependencies, job_id: str, body: Any) -> tuple[Not
     return await _notes(parts, stored, body)
 
 
-HANDLERS = (trigger_job, list_runs, get_run, list_lines, stream_run, cancel_run)
+HANDLERS = (trigger_job, list_runs, get_run, stream_run, cancel_run)

@@ -1,0 +1,1 @@
+"""The lines of a run: pages of them with their numbers, an outline of all, and plain text."""
