@@ -30,6 +30,7 @@ from waterclock.model.events import (
     ResultRefused,
     RunCancelled,
     RunFailed,
+    RunLost,
     RunStarted,
     RunSucceeded,
     StepFinished,
@@ -171,7 +172,14 @@ class Worker:
         batch = StepBatch(run_id=grant.run_id, fence=grant.fence, number=number, bodies=bodies)
         assert await attempts.record(self._log, self._log.partition_of(grant.run_id), [batch]) == ["done"]
 
-    async def _end(self, grant: Grant, body: str, ended: Any) -> None:
+    async def hand_back(self, grant: Grant) -> None:
+        """Another attempt follows at once."""
+        event = RunLost(
+            run_id=grant.run_id, job_id=grant.job_id, attempt=grant.attempt, fence=grant.fence, reason="handedBack"
+        )
+        await self._end(grant, body_of(event), None, back=True)
+
+    async def _end(self, grant: Grant, body: str, ended: Any, *, back: bool = False) -> None:
         refused = ResultRefused(
             run_id=grant.run_id, job_id=grant.job_id, attempt=grant.attempt, fence=grant.fence, outcome="lost"
         )
@@ -181,6 +189,7 @@ class Worker:
             fence=grant.fence,
             body=body,
             ended=ended,
+            give_back=back,
             body_refused=body_of(refused),
         )
         assert await attempts.end(self._log, self._log.partition_of(grant.run_id), [ending]) == ["done"]

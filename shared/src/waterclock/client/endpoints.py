@@ -246,8 +246,24 @@ def list_runs(
     return Call(path=("runs",), kind=Page[models.Run], query=query)
 
 
-def get_run(run_id: str) -> Call[models.Run]:
-    return Call(path=("runs", run_id), kind=models.Run)
+def get_run(run_id: str, *, steps: Literal["last", "all"] | None = None) -> Call[models.Run]:
+    """`steps`: of the last attempt unless it says otherwise."""
+    return Call(path=("runs", run_id), kind=models.Run, query={"steps": steps})
+
+
+def run_history(
+    run_id: str,
+    *,
+    kind: str | Iterable[str] | None = None,
+    actor: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[models.History]:
+    """As `job_history`, of one run."""
+    query = {"type": several(kind), "actor": actor, "from": from_, "to": to, "limit": limit, "cursor": cursor}
+    return Call(path=("runs", run_id, "history"), kind=models.History, query=query)
 
 
 def run_lines(

@@ -25,6 +25,7 @@ VERBS = (
     ("events",),
     ("run", "list"),
     ("run", "show", "RUN"),
+    ("run", "history", "RUN"),
     ("run", "logs", "RUN"),
     ("run", "follow", "RUN"),
     ("run", "retry", "RUN", "--idempotency-key", "odd"),

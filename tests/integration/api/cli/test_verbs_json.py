@@ -29,6 +29,7 @@ VERBS = (
     ("run", "start", "demo.noop", "--set", 'labels={"l": "1"}'),
     ("run", "list"),
     ("run", "show", "RUN"),
+    ("run", "history", "RUN"),
     ("run", "logs", "RUN"),
     ("run", "retry", "RUN", "--overlap", "buffer_all"),
     ("run", "retry", "--failed", "--job", "JOB", "--dry-run"),

@@ -47,9 +47,17 @@ async def test_a_history_tells_a_jobs_events_newest_first_also_once_it_is_delete
         assert found[-1] not in await _all(api, f"{JOBS}/{job_id}/history", **{"from": found[0]["at"]})
         of_run = await _all(api, EVENTS, runId=run_id)
         assert of_run == [one for one in found if one.get("runId") == run_id]
+        history = f"{RUNS}/{run_id}/history"
+        assert await _all(api, history) == of_run
+        assert [one["type"] for one in await _all(api, history, type="step.log")] == ["step.log"]
+        assert await _all(api, history, actor="nobody") == []
+        first = (await api.http.get(history, params={"limit": 2})).json()
+        rest = (await api.http.get(history, params={"cursor": first["nextCursor"]})).json()
+        assert first["items"] + rest["items"] == of_run
         assert await _all(api, EVENTS, jobId=other) == await _all(api, f"{JOBS}/{other}/history")
 
-        assert (await api.http.get(f"{JOBS}/none/history")).status_code == 404
+        for path in (f"{JOBS}/none/history", f"{RUNS}/{job_id}-none/history", f"{RUNS}/none/history"):
+            assert (await api.http.get(path)).status_code == 404
 
 
 async def test_cleared_lines_are_counted_in_the_history_and_not_told(rig: MakeRig) -> None:

@@ -424,7 +424,7 @@ async def test_clearing_logs_deletes_lines_and_nothing_else(rig: MakeRig) -> Non
         detail = (await api.http.get(f"{JOBS}/{job['id']}/detail")).json()
         assert (detail["logs"], detail["job"]["version"]) == ([], 1)
         assert detail["runs"][0]["steps"][0]["status"] == "succeeded"
-        nothing = {"items": [], "nextCursor": None, "previousCursor": None}
+        nothing: dict[str, Any] = {"items": [], "nextCursor": None, "previousCursor": None}
         assert (await api.http.get(f"{RUNS}/{run_id}/logs")).json() == nothing
 
 

@@ -6,11 +6,14 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import JOB, JOBS, RUNS, Rig
 from waterclock.log.clock import now
 from waterclock.model.timestamps import stamp
+from waterclock_api.queries import read_models
+from waterclock_api.queries.unprojected_run import fold_run
 
 FIELDS = {
     *("id", "jobId", "jobName", "jobGroup", "invokeTarget", "params", "queue", "trigger", "status", "nominalAt"),
@@ -68,6 +71,48 @@ async def test_a_triggered_run_is_readable_at_once_and_shows_what_becomes_of_it(
         assert (line["attempt"], line["step"], line["level"], line["text"]) == (1, 1, "info", "so quiet")
         after = await _job(api, job["id"])
         assert (after["isRunning"], after["lastRun"]["status"]) == (False, "succeeded")
+
+
+async def test_steps_of_earlier_attempts_are_told_to_whoever_asks(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        run_id = await api.trigger((await api.create())["id"])
+        first = await worker.claim_one()
+        await worker.step(first, "First", "a")
+        await worker.step(first, "Second", "b", number=2)
+        await worker.hand_back(first)
+        await worker.step(await worker.claim_one(), "Third", "c")
+        await api.caught_up()
+
+        async def steps(**query: str) -> list[tuple[int, int, str]]:
+            run = (await api.http.get(f"{RUNS}/{run_id}", params=query)).json()
+            assert [one["number"] for one in run["attempts"]] == [1, 2]
+            return [(one["attempt"], one["number"], one["name"]) for one in run["steps"]]
+
+        third = (2, 1, "Third")
+        assert await steps() == await steps(steps="last") == [third]
+        assert await steps(steps="all") == [(1, 1, "First"), (1, 2, "Second"), third]
+        for every, names in ((True, ["First", "Second", "Third"]), (False, ["Third"])):  # where it is not projected yet
+            unprojected = await fold_run(api.parts, run_id, all_steps=every)
+            assert unprojected is not None
+            assert [one.name for one in unprojected.steps] == names
+        refused = await api.http.get(f"{RUNS}/{run_id}", params={"steps": "some"})
+        assert [flaw["pointer"] for flaw in refused.json()["errors"]] == ["?steps"]
+
+
+async def test_of_very_many_steps_the_newest_are_told(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_models, "STEPS_MOST", 2)
+    async with rig() as api:
+        worker = await api.worker()
+        run_id = await api.trigger((await api.create())["id"])
+        first = await worker.claim_one()
+        await worker.step(first, "First")
+        await worker.step(first, "Second", number=2)
+        await worker.hand_back(first)
+        await worker.step(await worker.claim_one(), "Third")
+        await api.caught_up()
+        run = (await api.http.get(f"{RUNS}/{run_id}", params={"steps": "all"})).json()
+        assert [one["name"] for one in run["steps"]] == ["Second", "Third"]
 
 
 async def test_a_failed_run_names_its_error(rig: MakeRig) -> None:

@@ -44,8 +44,8 @@ async def job_or_refuse(sources: Sources, job_id: str) -> Job:
     return await _found(sources, "job", job_id, look, ask)
 
 
-async def run_or_refuse(sources: Sources, run_id: str, hold: Hold | None = None) -> Run:
-    """The run; with its attempts and steps for sure only where there is a `hold` for them.
+async def run_or_refuse(sources: Sources, run_id: str, hold: Hold | None = None, *, all_steps: bool = False) -> Run:
+    """The run; with its attempts and steps (of the last, or all) for sure only where there is a `hold` for them.
 
     Raises:
         NotFound: no such run.
@@ -53,10 +53,10 @@ async def run_or_refuse(sources: Sources, run_id: str, hold: Hold | None = None)
     """
 
     async def look(connection: Connection) -> Run | None:
-        return await read_models.run(connection, run_id, sources.now_ms(), hold)
+        return await read_models.run(connection, run_id, sources.now_ms(), hold, all_steps=all_steps)
 
     async def ask() -> Run | None:
-        return await fold_run(sources, run_id)
+        return await fold_run(sources, run_id, all_steps=all_steps)
 
     return await _found(sources, "run", run_id, look, ask)
 

@@ -27,6 +27,7 @@ from waterclock_api.validation.executors import announced_by_workers
 T = TypeVar("T")
 
 PACKAGE = "waterclock_api"
+STEPS_MOST = 20_000  # of all attempts of a run
 _EXECUTORS = 100_000  # of a page, which ends by its bytes
 _LARGE_OF_RUNS = (5, 17, 18, 22, 23)  # params, result, error, reason, labels
 BADLY: frozenset[RunStatus] = frozenset({"failed", "timedOut", "cancelled", "died"})
@@ -70,8 +71,12 @@ async def jobs(connection: Connection, query: JobsQuery, now: int, hold: Hold | 
     return Jobs(items=await in_turns(page, lambda row: job_of(row, now)), next_cursor=following)
 
 
-async def run(connection: Connection, run_id: str, now: int, hold: Hold | None = None) -> Run | None:
+async def run(
+    connection: Connection, run_id: str, now: int, hold: Hold | None = None, *, all_steps: bool = False
+) -> Run | None:
     """A run; with its attempts and steps where there is a `hold` for them.
+
+    `all_steps`: of every attempt, at most `STEPS_MOST` of the newest; else of the last.
 
     Raises:
         Crowded: there is no room for them.
@@ -79,8 +84,14 @@ async def run(connection: Connection, run_id: str, now: int, hold: Hold | None =
     rows = await _all(connection, "run", {"run_id": run_id, "now": now})
     if not rows or hold is None:
         return run_of(rows[0]) if rows else None
-    make_room(hold, sum((await _part_sizes(connection, [run_id])).values()))
-    return (await _with_parts(connection, rows))[0]
+    if not all_steps:
+        make_room(hold, sum((await _part_sizes(connection, [run_id])).values()))
+        return (await _with_parts(connection, rows))[0]
+    arguments = {"run_id": run_id, "limit": STEPS_MOST}
+    make_room(hold, (await _all(connection, "all_part_sizes", arguments))[0][0])
+    attempts = await _all(connection, "attempts", {"run_ids": [run_id]})
+    steps = await _all(connection, "all_steps", arguments)
+    return run_of(rows[0], await in_turns(attempts, attempt_of), await in_turns(steps, step_of))
 
 
 async def runs(connection: Connection, query: RunsQuery, now: int, hold: Hold | None = None) -> Runs:

@@ -23,7 +23,7 @@ PAGE = 200  # entries read at once, of some 100 kB at most
 MOST = 50_000  # entries looked through: about a second
 
 
-async def fold_run(sources: Sources, run_id: str) -> Run | None:
+async def fold_run(sources: Sources, run_id: str, *, all_steps: bool = False) -> Run | None:
     """The run, from the events that are not projected yet; None if the partition does not know it."""
     known = await find_run(sources.log, run_id)
     if known is None:
@@ -43,7 +43,7 @@ async def fold_run(sources: Sources, run_id: str) -> Run | None:
             break
         at = entries[-1].position
         entries.clear()
-    return _run(fold(changes), run_id, known, sources.now_ms())
+    return _run(fold(changes), run_id, known, sources.now_ms(), all_steps=all_steps)
 
 
 async def _start(sources: Sources, partition: int, known: LiveRun | EndedRun) -> Position | None:
@@ -54,7 +54,7 @@ async def _start(sources: Sources, partition: int, known: LiveRun | EndedRun) ->
         return await archive.position(connection, partition)
 
 
-def _run(batch: Batch, run_id: str, known: LiveRun | EndedRun, now: int) -> Run | None:
+def _run(batch: Batch, run_id: str, known: LiveRun | EndedRun, now: int, *, all_steps: bool) -> Run | None:
     """None where the run's request was not among the events."""
     row = next((one for one in batch.runs if one.run_id == run_id and one.requested_at is not msgspec.UNSET), None)
     if row is None:
@@ -70,7 +70,11 @@ def _run(batch: Batch, run_id: str, known: LiveRun | EndedRun, now: int) -> Run 
         trace_id=row.traceparent[3:35] if isinstance(row.traceparent, str) else None,
         duration_ms=lasted(kept["started_at"], kept["finished_at"]),
         attempts=[_attempt(one) for one in sorted(batch.attempts, key=lambda one: one.number)],
-        steps=[_step(one) for one in sorted(batch.steps, key=lambda one: one.number) if one.attempt == row.attempt],
+        steps=[
+            _step(one)
+            for one in sorted(batch.steps, key=lambda one: (one.attempt, one.number))
+            if all_steps or one.attempt == row.attempt
+        ],
     )
 
 

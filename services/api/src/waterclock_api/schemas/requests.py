@@ -332,6 +332,15 @@ class RunsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cursor: Cursor = None
 
 
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What of a run."""
+
+    steps: Annotated[
+        Literal["last", "all"],
+        said("Steps of the last attempt, or of all attempts; of these at most 20000, those of the newest."),
+    ] = "last"
+
+
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Which page."""
 

@@ -190,7 +190,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     folded_first: Annotated[Stamp | None, said("The oldest of the merged scheduled times.")]
     trace_id: Annotated[str | None, said("Trace id of the run, or of the request for it.")]
     attempts: Annotated[list[Attempt], said("All attempts.")]
-    steps: Annotated[list[Step], said("Steps of the last attempt.")]
+    steps: Annotated[list[Step], said("Steps of the last attempt; with `steps=all` of all attempts.")]
 
 
 class Runs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -110,10 +110,15 @@ def whole(one: Run, *, every: bool = False, paused: bool = False) -> Iterator[Pa
     yield from _tracebacks(one, every=every)
     if one.steps:
         yield ""
+        several = len({each.attempt for each in one.steps}) > 1
+        heads = ("step", "name", "status", "started", "finished")
         yield table(
-            ("step", "name", "status", "started", "finished"),
+            ("attempt", *heads) if several else heads,
             [
-                (str(each.number), each.name, each.status, shown(each.started_at), shown(each.finished_at))
+                (
+                    *((str(each.attempt),) if several else ()),
+                    *(str(each.number), each.name, each.status, shown(each.started_at), shown(each.finished_at)),
+                )
                 for each in one.steps
             ],
             wraps={"name"},

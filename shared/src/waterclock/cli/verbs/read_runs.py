@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import click
+import msgspec
 
 from waterclock.cli.options.arguments import EXECUTOR, JOB, QUEUE, run_argument, since, times, until
 from waterclock.cli.options.moments import shown
 from waterclock.cli.output import say
 from waterclock.cli.render.follow import follow_run
+from waterclock.cli.render.jobs import events
 from waterclock.cli.render.runs import told, whole
 from waterclock.cli.run_names import named_run
 from waterclock.cli.tables import Part
 from waterclock.cli.terminal import cursor_option, json_option, limit_option, show, show_pages, speaking
 from waterclock.client import endpoints
-from waterclock.client.errors import Refused
+from waterclock.client.errors import BadRequest, Refused
 from waterclock.client.http import Client
-from waterclock.client.models import LogLine, Run
+from waterclock.client.models import Lines, LogLine, Run
+from waterclock.client.request import Call
 
 UNFINISHED = ("delayed", "waiting", "queued", "running")
 ENDED = ("succeeded", "failed", "timedOut", "cancelled", "died")
@@ -83,7 +87,9 @@ def list_(
 
 @click.command("show", short_help="Show a run with its attempts and steps.")
 @run_argument
-@click.option("--all", "every", is_flag=True, help="Show the traceback of every attempt; by default of the last.")
+@click.option(
+    "--all", "every", is_flag=True, help="Show steps and tracebacks of every attempt; by default of the last."
+)
 @json_option
 @times
 @speaking
@@ -94,7 +100,12 @@ def show_(client: Client, run_id: str, *, every: bool, as_json: bool) -> None:
         return whole(run, every=every, paused=run.status == "queued" and _is_paused(client, run.queue))
 
     with named_run(client, run_id) as found:
-        show(client, endpoints.get_run(found), lines, as_json=as_json)
+        try:
+            show(client, endpoints.get_run(found, steps="all" if every else None), lines, as_json=as_json)
+        except BadRequest as error:
+            if not every or _is_known("?steps", error):
+                raise
+            show(client, endpoints.get_run(found), lines, as_json=as_json)
 
 
 def _is_paused(client: Client, queue: str) -> bool:
@@ -136,18 +147,45 @@ def logs(
         if follow:
             follow_run(client, found, as_json=as_json)
             return
-        wanted: Iterable[LogLine]
-        if tail is not None:
-            size = min(tail, LINES)
-            call = endpoints.run_lines(found, attempt=attempt, level=level or None, order="newest", limit=size)
-            wanted = reversed([*islice(client.each(call), tail)])
-        else:
-            call = endpoints.run_lines(found, attempt=attempt, level=level or None, limit=LINES)
-            if as_json:
-                show_pages(client, call)
-                return
-            wanted = client.each(call)
+        call = endpoints.run_lines(found, attempt=attempt, level=level or None, limit=LINES)
+        if as_json:
+            show_pages(client, call)
+            return
+        wanted = client.each(call) if tail is None else _last(client, call, tail)
         say(f"{shown(line.at, exact=True)}  {line.level:<7}  {line.text}" for line in wanted)
+
+
+def _last(client: Client, call: Call[Lines], count: int) -> Iterable[LogLine]:
+    """The last lines, oldest first; of an API of an earlier release, which knows one order, all are read for that."""
+    query = {**call.query, "order": "newest", "limit": min(count, LINES)}
+    try:
+        return reversed([*islice(client.each(msgspec.structs.replace(call, query=query)), count)])
+    except BadRequest as error:
+        if _is_known("?order", error):
+            raise
+        return deque(client.each(call), count)
+
+
+def _is_known(parameter: str, error: BadRequest) -> bool:
+    """Whether something else is wrong than a parameter, which an API of an earlier release does not know."""
+    return all(flaw.pointer != parameter for flaw in error.errors)
+
+
+@click.command(short_help="List what happened to a run, newest first.")
+@run_argument
+@click.option("--type", "kinds", metavar="TYPE", multiple=True, help="Event type such as step.log; repeatable.")
+@limit_option
+@cursor_option
+@json_option
+@times
+@speaking
+def history(
+    client: Client, run_id: str, kinds: tuple[str, ...], limit: int, cursor: str | None, *, as_json: bool
+) -> None:
+    """List what happened to a run, newest first. RUN is an id, or group/name for the last run of a job."""
+    with named_run(client, run_id) as found:
+        call = endpoints.run_history(found, kind=kinds or None, limit=limit, cursor=cursor)
+        show(client, call, events, as_json=as_json)
 
 
 @click.command(short_help="Follow a run from its first event until it ends.")

@@ -26,7 +26,7 @@ from waterclock.cli.terminal import (
     wait_option,
 )
 from waterclock.cli.verbs.bulk_runs import ALL, cancel_many, check, chosen, filters, retry_many
-from waterclock.cli.verbs.read_runs import ENDED, UNFINISHED, follow, list_, logs, show_
+from waterclock.cli.verbs.read_runs import ENDED, UNFINISHED, follow, history, list_, logs, show_
 from waterclock.client import endpoints
 from waterclock.client.errors import NotFound, Refused
 from waterclock.client.exchange import decode
@@ -40,7 +40,7 @@ def run() -> None:
     """Runs: start, list, read, follow, cancel, retry. RUN is an id, or group/name for the last run of a job."""
 
 
-for _each in (list_, show_, logs, follow):
+for _each in (list_, show_, history, logs, follow):
     run.add_command(_each)
 
 

@@ -38,6 +38,7 @@ from waterclock_api.queries.slow_reads import listing_runs, until_left
 from waterclock_api.queries.sources import ONE
 from waterclock_api.schemas.requests import (
     CancelWrite,
+    RunQuery,
     RunsQuery,
     StreamQuery,
     TriggerWrite,
@@ -100,13 +101,14 @@ async def _runs(request: AnyRequest, query: RunsQuery) -> Answer:
     return answer(Runs(items=items, next_cursor=page.next_cursor), hold=hold)
 
 
-@get(f"{PATH}/{{run_id:str}}", spec=Spec(scope="query", answers={200: Run}, refuses=(404,)))
+@get(f"{PATH}/{{run_id:str}}", spec=Spec(scope="query", query=RunQuery, answers={200: Run}, refuses=(404,)))
 async def get_run(request: AnyRequest, run_id: Id) -> Answer:
     """Get a run with its attempts and steps."""
     parts = dependencies_of(request)
-    read_query(request, NoQuery)
+    query = read_query(request, RunQuery)
     hold = room_if_large(request)
-    [run] = await with_waits(parts, ONE, [await run_or_refuse(parts, run_id, hold)])
+    found = await run_or_refuse(parts, run_id, hold, all_steps=query.steps == "all")
+    [run] = await with_waits(parts, ONE, [found])
     return answer(run, hold=hold)
 
 

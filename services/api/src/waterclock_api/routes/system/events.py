@@ -24,6 +24,7 @@ from waterclock_api.http.route import AnyRequest, Id, Spec
 from waterclock_api.queries.cursors import cursor_of, read_cursor
 from waterclock_api.queries.events import Places, Wanted, beginnings, page_of
 from waterclock_api.queries.ledger import caught_up, events_kept_from
+from waterclock_api.queries.lookup import run_or_refuse
 from waterclock_api.queries.pages import room_for
 from waterclock_api.queries.read_models import PACKAGE, query_moment
 from waterclock_api.queries.slow_reads import listing, ranging, until_left
@@ -118,6 +119,20 @@ async def list_history(request: AnyRequest, job_id: Id) -> Answer:
     return await until_left(request, told)
 
 
+@get(
+    "/v1/monitor/runs/{run_id:str}/history",
+    spec=Spec(scope="query", query=HistoryQuery, answers={200: Events}, refuses=(404,)),
+)
+async def list_run_history(request: AnyRequest, run_id: Id) -> Answer:
+    """List the events of a run, newest first."""
+    return await until_left(request, _of_run(request, run_id, read_query(request, HistoryQuery)))
+
+
+async def _of_run(request: AnyRequest, run_id: str, query: HistoryQuery) -> Answer:
+    await run_or_refuse(dependencies_of(request), run_id)
+    return await _told(request, _reading(request, query), query, Wanted(run_id=run_id))
+
+
 def _reading(request: AnyRequest, query: HistoryQuery) -> Reading:
     """The newest events stand at the end of an index; whoever asks for others may have to be looked for."""
     if query.to is None and query.actor is None and not query.type:
@@ -206,4 +221,4 @@ async def _check_known(connection: Connection, job_id: str) -> None:
     raise NotFound("job", job_id)
 
 
-HANDLERS = (list_events, list_history)
+HANDLERS = (list_events, list_history, list_run_history)
