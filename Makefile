@@ -11,7 +11,8 @@ SYNCED := .venv/.synced
 COMPILED := .venv/.compiled
 # To see it work takes no linter, kubectl or traefik: of the environment only that part, and what is there beside it stays.
 RUNNABLE := .venv/.runnable
-# All, but Node's commands: only the console is built with them.
+# With the commands of Node, which only the console is built with.
+NODED := .venv/.node
 ALL := --all-packages --all-groups --all-extras
 MANIFESTS := uv.lock pyproject.toml $(wildcard shared/pyproject.toml services/*/pyproject.toml deploy/dev/pyproject.toml)
 
@@ -31,7 +32,7 @@ FIND_PYTHON = python=$$(for name in python3 python3.14 python3.13 python3.12 pyt
 
 .PHONY: help
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: $(RUNNABLE) ## See it work: everything on free ports, in a temporary folder
@@ -121,6 +122,14 @@ soak: $(SYNCED) ## The tests that take minutes
 docs: $(SYNCED) ## Build the documentation into build/site/: a static site, searchable, of no other host
 	@$(RUN) python deploy/docs/site.py
 
+.PHONY: console
+console: $(NODED) ## Build services/api/console into the API's package, where the build is committed
+	@$(RUN) python deploy/console/build.py
+
+.PHONY: console-check
+console-check: $(NODED) ## Build the console again and compare bytes; its types, style and tests
+	@$(RUN) python deploy/console/build.py --check
+
 DIST ?= dist
 .PHONY: wheels
 wheels: | $(UV) ## Build the five packages into dist/, to be installed as docs/how-to/install.md says
@@ -141,6 +150,10 @@ $(SYNCED): $(MANIFESTS) | $(UV)
 	@$(FIND_PYTHON); set -x; \
 	$(UV) sync $(ALL) --no-group node --frozen --python "$$python"
 	@touch $@ $(RUNNABLE)
+
+$(NODED): $(SYNCED)
+	$(UV) sync $(ALL) --frozen --python .venv/bin/python
+	@touch $@
 
 $(RUNNABLE): $(MANIFESTS) | $(UV)
 	@$(FIND_PYTHON); set -x; \

