@@ -1,0 +1,30 @@
+// The routes of the API that the console uses: one function each, nothing decided here.
+
+import { ask, segment } from './http';
+import type { Answer, Query, Way } from './http';
+import type { BriefRun, Detail, Explained, Job, JobsIndex, Page, Strips, Verified } from './types';
+
+type Signal = AbortSignal | undefined;
+
+export const api = {
+  jobsIndex: (way: Way, signal?: Signal): Promise<Answer<JobsIndex>> => ask(way, 'jobs-index', { signal }),
+
+  jobs: (way: Way, query: Query, signal?: Signal): Promise<Answer<Page<Job>>> => ask(way, 'jobs', { query, signal }),
+
+  job: (way: Way, id: string, signal?: Signal): Promise<Answer<Job>> => ask(way, `jobs/${segment(id)}`, { signal }),
+
+  detail: (way: Way, id: string, signal?: Signal): Promise<Answer<Detail>> =>
+    ask(way, `jobs/${segment(id)}/detail`, { signal }),
+
+  explain: (way: Way, id: string, query: Query, signal?: Signal): Promise<Answer<Page<Explained>>> =>
+    ask(way, `jobs/${segment(id)}/explain`, { query, signal }),
+
+  runs: (way: Way, query: Query, signal?: Signal): Promise<Answer<Page<BriefRun>>> =>
+    ask(way, 'runs', { query: { ...query, view: 'brief' }, signal }),
+
+  strips: (way: Way, query: Query, signal?: Signal): Promise<Answer<Strips>> =>
+    ask(way, 'ledger/strips', { query, signal }),
+
+  verify: (way: Way, query: Query, signal?: Signal): Promise<Answer<Verified>> =>
+    ask(way, 'ledger/verify', { query, signal, timeout: 120_000 }),
+};

@@ -1,0 +1,83 @@
+// Commands: what changes something. Each is sent once, whatever happens on the way.
+//
+// A POST carries an Idempotency-Key that is made when the command is prepared: it is the same for each try, so a command
+// whose answer was lost is not done twice. A reason is remembered for the sitting, in memory.
+
+import { ask, freshKey, segment } from './http';
+import type { Answer, Way } from './http';
+import { pause } from './sse';
+
+export interface Command<T> {
+  /** Send it, or send it again. A busy API is waited for, at most `patience` ms. */
+  send(signal?: AbortSignal): Promise<Done<T>>;
+}
+
+export type Done<T> = Answer<T> & { readonly stored?: boolean };
+
+const PATIENCE = 30_000;
+
+export interface Sent {
+  readonly method?: 'POST' | 'PUT' | 'DELETE';
+  readonly body?: unknown;
+  readonly query?: Record<string, string | boolean | null | undefined>;
+  readonly ifMatch?: number | string | undefined;
+}
+
+export function command<T>(way: Way, path: string, sent: Sent = {}): Command<T> {
+  const method = sent.method ?? 'POST';
+  const headers: Record<string, string> = method === 'POST' ? { 'Idempotency-Key': freshKey() } : {};
+  if (sent.ifMatch !== undefined) headers['If-Match'] = `"${sent.ifMatch}"`;
+  return {
+    async send(signal = new AbortController().signal) {
+      let left = PATIENCE;
+      for (;;) {
+        const answer = await ask<T>(way, path, {
+          method,
+          headers,
+          ...(sent.body === undefined ? {} : { body: sent.body }),
+          ...(sent.query === undefined ? {} : { query: sent.query }),
+          signal,
+        });
+        if (answer.ok) return { ...answer, stored: answer.status === 202 };
+        const wait = answer.problem.kind === 'busy' ? (answer.problem.retryAfter ?? 1000) : Infinity;
+        if (wait > left || signal.aborted) return answer;
+        left -= Math.max(wait, 250);
+        await pause(wait, signal);
+      }
+    },
+  };
+}
+
+export interface Backfilled {
+  readonly dryRun?: boolean;
+  readonly [member: string]: unknown;
+}
+
+/** The paths and bodies of the commands that more than one screen has. */
+export const commands = {
+  setStatus: (way: Way, id: string, status: '0' | '1', reason: string | null) =>
+    command<unknown>(way, `jobs/${segment(id)}/status`, {
+      method: 'PUT',
+      body: reason === null ? { status } : { status, reason },
+    }),
+  trigger: (way: Way, id: string, body?: Record<string, unknown>) =>
+    command<{ runId: string }>(way, `jobs/${segment(id)}/trigger`, body === undefined ? {} : { body }),
+  backfill: (way: Way, id: string, body: Record<string, unknown>) =>
+    command<Backfilled>(way, `jobs/${segment(id)}/backfill`, { body }),
+  cancel: (way: Way, id: string, body?: Record<string, unknown>) =>
+    command<unknown>(way, `runs/${segment(id)}/cancel`, body === undefined ? {} : { body }),
+  retry: (way: Way, id: string, body?: Record<string, unknown>) =>
+    command<{ runId: string }>(way, `runs/${segment(id)}/retry`, body === undefined ? {} : { body }),
+};
+
+let remembered = '';
+
+/** The reason given last in this sitting, to be offered again. */
+export const reasons = {
+  get last(): string {
+    return remembered;
+  },
+  remember(reason: string): void {
+    remembered = reason;
+  },
+};

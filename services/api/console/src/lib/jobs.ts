@@ -1,0 +1,149 @@
+// The index of all jobs as rows, and finding jobs by a few letters.
+
+import type { Columns, Job, RunStatus } from './types';
+
+export interface JobRow {
+  readonly id: string;
+  readonly group: string;
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly cronExpression: string | null;
+  readonly timezone: string;
+  readonly words: string | null;
+  readonly queue: string;
+  readonly executor: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: number;
+  readonly updatedAt: string;
+  readonly nextFireAt: string | null;
+  readonly lastRunId: string | null;
+  readonly lastStatus: RunStatus | null;
+  readonly lastNominalAt: string | null;
+  readonly lastStartedAt: string | null;
+  readonly lastFinishedAt: string | null;
+  readonly lastDurationMs: number | null;
+  readonly streak: number;
+  readonly streakSince: string | null;
+  readonly lastError: string | null;
+  readonly medianMs: number | null;
+  readonly pendingSince: string | null;
+  readonly isRunning: boolean;
+  /** Group, name, executor and labels in small letters: what a search looks at. */
+  readonly text: string;
+}
+
+export function rowsOf(columns: Columns): JobRow[] {
+  return columns.id.map((id, n) => {
+    const group = columns.group[n] ?? '';
+    const name = columns.name[n] ?? '';
+    const executor = columns.invokeTarget[n] ?? '';
+    const labels = columns.labels[n] ?? {};
+    return {
+      id,
+      group,
+      name,
+      enabled: columns.status[n] === '0',
+      cronExpression: columns.cronExpression[n] ?? null,
+      timezone: columns.timezone[n] ?? 'UTC',
+      words: columns.words[n] ?? null,
+      queue: columns.queue[n] ?? '',
+      executor,
+      labels,
+      version: columns.version[n] ?? 0,
+      updatedAt: columns.updatedAt[n] ?? '',
+      nextFireAt: columns.nextFireAt[n] ?? null,
+      lastRunId: columns.lastRunId[n] ?? null,
+      lastStatus: columns.lastStatus[n] ?? null,
+      lastNominalAt: columns.lastNominalAt[n] ?? null,
+      lastStartedAt: columns.lastStartedAt[n] ?? null,
+      lastFinishedAt: columns.lastFinishedAt[n] ?? null,
+      lastDurationMs: columns.lastDurationMs[n] ?? null,
+      streak: columns.streak[n] ?? 0,
+      streakSince: columns.streakSince[n] ?? null,
+      lastError: columns.lastError[n] ?? null,
+      medianMs: columns.medianMs[n] ?? null,
+      pendingSince: columns.pendingSince[n] ?? null,
+      isRunning: columns.isRunning[n] ?? false,
+      text: textOf(group, name, executor, labels),
+    };
+  });
+}
+
+/** Rows of what `GET /jobs` answers, for an API without an index; what only the index knows is left empty. */
+export function rowsOfJobs(jobs: readonly Job[]): JobRow[] {
+  const rows = jobs.map((job): JobRow => {
+    const ended = job.lastRun?.finishedAt != null;
+    const good = job.lastRun?.status === 'succeeded';
+    return {
+      id: job.id,
+      group: job.jobGroup,
+      name: job.jobName,
+      enabled: job.status === '0',
+      cronExpression: job.cronExpression,
+      timezone: job.timezone,
+      words: null,
+      queue: job.queue,
+      executor: job.invokeTarget,
+      labels: job.labels,
+      version: job.version,
+      updatedAt: job.updatedAt,
+      nextFireAt: job.nextFireAt,
+      lastRunId: job.lastRun?.id ?? null,
+      lastStatus: job.lastRun?.status ?? null,
+      lastNominalAt: job.lastRun?.nominalAt ?? null,
+      lastStartedAt: job.lastRun?.startedAt ?? null,
+      lastFinishedAt: job.lastRun?.finishedAt ?? null,
+      lastDurationMs: job.lastRun?.durationMs ?? null,
+      streak: ended ? (good ? 1 : -1) : 0,
+      streakSince: job.lastRun?.finishedAt ?? null,
+      lastError: null,
+      medianMs: null,
+      pendingSince: null,
+      isRunning: job.isRunning,
+      text: textOf(job.jobGroup, job.jobName, job.invokeTarget, job.labels),
+    };
+  });
+  return rows.sort((a, b) => compare(a.group, b.group) || compare(a.name, b.name));
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function textOf(group: string, name: string, executor: string, labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return `${group}/${name} ${executor} ${pairs.join(' ')}`.toLowerCase();
+}
+
+/**
+ * How well a name fits what was typed: 0 not at all; better when it starts a word, and when it is short. Letters may be
+ * apart (`nor` finds `nightly-orders`), if no part fits whole.
+ */
+export function fit(typed: string, name: string): number {
+  const wanted = typed.trim().toLowerCase();
+  if (wanted === '') return 1;
+  const text = name.toLowerCase();
+  const at = text.indexOf(wanted);
+  if (at >= 0) {
+    const starts = at === 0 || /[^\p{L}\p{N}]/u.test(text[at - 1] ?? '');
+    return (starts ? 3 : 2) + 1 / (1 + text.length);
+  }
+  const words = wanted.split(/\s+/);
+  if (words.length > 1 && words.every((word) => text.includes(word))) return 1.5 + 1 / (1 + text.length);
+  let from = 0;
+  for (const letter of wanted.replace(/\s+/g, '')) {
+    const next = text.indexOf(letter, from);
+    if (next < 0) return 0;
+    from = next + 1;
+  }
+  return 1 / (1 + from);
+}
+
+/** The best few rows for what was typed. */
+export function found(typed: string, rows: readonly JobRow[], most = 8): JobRow[] {
+  const fitting: { row: JobRow; score: number }[] = [];
+  for (const row of rows) {
+    const score = Math.max(fit(typed, `${row.group}/${row.name}`), fit(typed, row.name) + 0.01);
+    if (score > 0.02) fitting.push({ row, score });
+  }
+  fitting.sort((a, b) => b.score - a.score);
+  return fitting.slice(0, most).map(({ row }) => row);
+}

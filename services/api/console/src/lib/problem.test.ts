@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { problemOf, waitOf } from './problem';
+
+const none = new Headers();
+
+describe('a problem', () => {
+  it('is the document in its own words', () => {
+    const body = JSON.stringify({
+      type: '/problems#invalid',
+      title: 'The body is not valid',
+      status: 422,
+      detail: '/a: is unknown',
+      errors: [{ pointer: '/a', message: 'is unknown' }, 'nonsense'],
+      requestId: 'r1',
+    });
+    expect(problemOf(422, none, body)).toMatchObject({
+      kind: 'invalid',
+      title: 'The body is not valid',
+      errors: [{ pointer: '/a', message: 'is unknown' }],
+      requestId: 'r1',
+    });
+  });
+
+  it('of a gateway is told apart from ours', () => {
+    expect(problemOf(502, none, '<html>Bad Gateway</html>').kind).toBe('malformed');
+    expect(problemOf(404, none, '"not found"').kind).toBe('malformed');
+    expect(problemOf(503, new Headers({ 'retry-after': '2' }), '').kind).toBe('busy');
+    expect(problemOf(500, none, '{"title":"x"}').kind).toBe('server');
+  });
+
+  it('says how long to wait', () => {
+    expect(waitOf('3')).toBe(3000);
+    expect(waitOf('Mon, 30 Nov 2026 09:00:05 GMT', Date.parse('2026-11-30T09:00:00Z'))).toBe(5000);
+    expect(waitOf('soon')).toBeNull();
+    expect(waitOf(null)).toBeNull();
+    expect(waitOf('999999')).toBe(3_600_000);
+  });
+});

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { noLocks } from './locks';
+import type { Channel, Locks } from './locks';
+import { SharedPulse, takeSeat } from './pulse';
+import type { Live, Tabs } from './pulse';
+import type { Session } from './session';
+
+const PULSE = { at: '2026-11-30T09:00:00.000Z', jobs: ['a'], runs: [], many: false };
+
+/** Locks of one browser, for all of its tabs. */
+function browserLocks(): Locks {
+  const held = new Set<string>();
+  const waiting = new Map<string, (() => void)[]>();
+  const take = (name: string, signal: AbortSignal): void => {
+    held.add(name);
+    signal.addEventListener('abort', () => {
+      held.delete(name);
+      waiting.get(name)?.shift()?.();
+    });
+  };
+  return {
+    tryHold: async (name, signal) => {
+      if (signal.aborted || held.has(name)) return false;
+      take(name, signal);
+      return true;
+    },
+    hold: async (name, signal) => {
+      while (held.has(name)) {
+        await new Promise<void>((resolve) => {
+          waiting.set(name, [...(waiting.get(name) ?? []), resolve]);
+          signal.addEventListener('abort', () => resolve());
+        });
+        if (signal.aborted) return false;
+      }
+      take(name, signal);
+      return true;
+    },
+  };
+}
+
+function channels(): () => Channel {
+  const all = new Map<Channel, Set<(event: MessageEvent<unknown>) => void>>();
+  return () => {
+    const heard = new Set<(event: MessageEvent<unknown>) => void>();
+    const own: Channel = {
+      postMessage: (data) => {
+        for (const [other, listeners] of all) {
+          if (other !== own) for (const listener of listeners) listener({ data } as MessageEvent);
+        }
+      },
+      addEventListener: (_, listener) => void heard.add(listener),
+      removeEventListener: (_, listener) => void heard.delete(listener),
+    };
+    all.set(own, heard);
+    return own;
+  };
+}
+
+function tab(locks: Locks, channel: Channel | null, answer: (signal: AbortSignal) => Response) {
+  const opened: number[] = [];
+  const session = {
+    root: new URL('https://clock.example/v1/monitor/'),
+    fetch: async (_: unknown, init: RequestInit) => {
+      opened.push(opened.length);
+      return answer(init.signal as AbortSignal);
+    },
+    credential: () => null,
+    refused: async () => false,
+  } as unknown as Session;
+  let show: (visible: boolean) => void = () => undefined;
+  const tabs: Tabs = {
+    locks,
+    channel,
+    prefix: '',
+    visibility: (heard) => {
+      show = heard;
+      return () => undefined;
+    },
+    hiddenAfter: 1,
+    every: 1,
+  };
+  const pulse = new SharedPulse(session, tabs);
+  const lives: Live['state'][] = [];
+  const pulses: (string | null)[] = [];
+  let wake: () => void = () => undefined;
+  pulse.subscribe({
+    pulse: (one) => {
+      pulses.push(one?.at ?? null);
+      wake();
+    },
+    live: (live) => {
+      lives.push(live.state);
+      wake();
+    },
+  });
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) await new Promise<void>((resolve) => (wake = resolve));
+  };
+  return { pulse, opened, lives, pulses, until, show: (visible: boolean) => show(visible) };
+}
+
+/** A stream that says one pulse and stays open until it is ended. */
+function open(signal: AbortSignal): Response {
+  const body = new ReadableStream({
+    start: (controller) => {
+      controller.enqueue(new TextEncoder().encode(`event: pulse\ndata: ${JSON.stringify(PULSE)}\n\n`));
+      signal.addEventListener('abort', () => controller.error(new Error('aborted')));
+    },
+  });
+  return new Response(body);
+}
+
+describe('the pulse', () => {
+  it('is one stream for two tabs, and goes on in the second when the first is hidden', async () => {
+    const [locks, channel] = [browserLocks(), channels()];
+    const end = new AbortController();
+    const first = tab(locks, channel(), open);
+    const second = tab(locks, channel(), open);
+    first.pulse.start(end.signal);
+    await first.until(() => first.pulses.length > 0);
+    second.pulse.start(end.signal);
+    await second.until(() => second.pulses.length > 0 && second.lives.at(-1) === 'live');
+    expect([first.opened.length, second.opened.length]).toEqual([1, 0]);
+
+    first.show(false);
+    await first.until(() => first.lives.at(-1) === 'hidden');
+    await second.until(() => second.opened.length === 1 && second.lives.at(-1) === 'live');
+    end.abort();
+  });
+
+  it('stands still while it is paused', async () => {
+    const end = new AbortController();
+    const one = tab(noLocks, null, open);
+    one.pulse.start(end.signal);
+    await one.until(() => one.lives.at(-1) === 'live');
+    one.pulse.pause(true);
+    expect(one.lives.at(-1)).toBe('paused');
+    one.pulse.pause(false);
+    await one.until(() => one.opened.length === 2 && one.lives.at(-1) === 'live');
+    expect(one.pulses).toContain(null); // what is shown may be old
+    end.abort();
+  });
+
+  it('is asked for by the page where the API has none', async () => {
+    const end = new AbortController();
+    const one = tab(noLocks, null, () => new Response('{"title":"Not found"}', { status: 404 }));
+    one.pulse.start(end.signal);
+    await one.until(() => one.pulses.length >= 2);
+    expect(one.lives.at(-1)).toBe('polling');
+    expect(one.pulses).toEqual(expect.arrayContaining([null]));
+    end.abort();
+  });
+
+  it('is refused to who may not list', async () => {
+    const end = new AbortController();
+    const one = tab(noLocks, null, () => new Response('{"title":"Forbidden"}', { status: 403 }));
+    one.pulse.start(end.signal);
+    await one.until(() => one.lives.at(-1) === 'off');
+    end.abort();
+  });
+});
+
+it('four streams have a seat, and the fifth has none', async () => {
+  const locks = browserLocks();
+  const end = new AbortController();
+  const tabs: Tabs = { locks, channel: null, prefix: '/a', visibility: () => () => undefined };
+  const got = [];
+  for (let n = 0; n < 5; n += 1) got.push(await takeSeat(tabs, end.signal));
+  expect(got).toEqual([true, true, true, true, false]);
+});

@@ -1,0 +1,248 @@
+// The pulse: one stream that says what has changed, shared by the tabs of a browser.
+//
+// One tab holds the lock and the stream, and hands each message on over BroadcastChannel. A tab that was hidden for a minute
+// lets go; another takes over. Browsers allow six HTTP/1.1 connections an origin, so at most four streams are open: the pulse
+// and those of open runs take one of four seats each, and what gets none asks every two seconds, and says so. Under a path
+// prefix nothing is shared, because other applications may listen on the origin: there each tab has a pulse of its own.
+//
+// Where the API has no pulse (an older release), the page asks by itself every five seconds.
+
+import { addressOf } from './http';
+import type { Channel, Locks } from './locks';
+import { nameIn } from './names';
+import type { Problem } from './problem';
+import { follow, pause } from './sse';
+import type { Standing } from './sse';
+import type { Session } from './session';
+import type { Pulse } from './types';
+
+export type Live =
+  | { readonly state: 'connecting' }
+  | { readonly state: 'live' }
+  | { readonly state: 'polling'; readonly why: 'seats' | 'absent' | 'busy' }
+  | { readonly state: 'paused' }
+  | { readonly state: 'hidden' }
+  | { readonly state: 'lost'; readonly since: number; readonly again: number }
+  | { readonly state: 'off'; readonly problem: Problem | null };
+
+export interface PulseListener {
+  /** Null: anything may have changed. */
+  pulse(pulse: Pulse | null): void;
+  live(live: Live): void;
+}
+
+export interface Tabs {
+  readonly locks: Locks;
+  readonly channel: Channel | null; // null: nothing is shared
+  readonly prefix: string;
+  /** Tells when the page is shown or hidden; returns how to stop. */
+  visibility(heard: (visible: boolean) => void): () => void;
+  readonly hiddenAfter?: number;
+  readonly every?: number;
+}
+
+type Word = { pulse: Pulse } | { live: Live } | { pulseAsked: true };
+
+const SEATS = 4;
+
+/** Take one of the seats for a stream; false if all are taken. */
+export async function takeSeat(tabs: Tabs, signal: AbortSignal): Promise<boolean> {
+  for (let seat = 1; seat <= SEATS; seat += 1) {
+    if (await tabs.locks.tryHold(nameIn(tabs.prefix, `stream-${seat}`), signal)) return true;
+  }
+  return false;
+}
+
+export class SharedPulse {
+  readonly #session: Session;
+  readonly #tabs: Tabs;
+  readonly #listeners = new Set<PulseListener>();
+  #live: Live = { state: 'connecting' };
+  #last: Pulse | null = null;
+  #round: AbortController | null = null;
+  #paused = false;
+  #leads = false;
+  #began = false;
+
+  constructor(session: Session, tabs: Tabs) {
+    this.#session = session;
+    this.#tabs = tabs;
+  }
+
+  subscribe(listener: PulseListener): () => void {
+    this.#listeners.add(listener);
+    listener.live(this.#live);
+    if (this.#last !== null) listener.pulse(this.#last);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Run until `signal` ends: as long as the page is shown, and a minute longer. */
+  start(signal: AbortSignal): void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = this.#tabs.visibility((visible) => {
+      clearTimeout(timer);
+      if (visible) this.#begin();
+      else timer = setTimeout(() => this.#end({ state: 'hidden' }), this.#tabs.hiddenAfter ?? 60_000);
+    });
+    const heard = (event: MessageEvent<unknown>): void => this.#heard(event.data);
+    this.#tabs.channel?.addEventListener('message', heard);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      stop();
+      this.#tabs.channel?.removeEventListener('message', heard);
+      this.#end({ state: 'off', problem: null });
+    });
+    this.#begin();
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Stand still, so that what is read does not move. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    if (paused) this.#end({ state: 'paused' });
+    else this.#begin();
+  }
+
+  /** Ask at once, instead of waiting for the next try. */
+  again(): void {
+    if (this.#live.state === 'lost') {
+      this.#end(this.#live);
+      this.#begin();
+    }
+  }
+
+  #begin(): void {
+    if (this.#paused || this.#round !== null) return;
+    const round = new AbortController();
+    this.#round = round;
+    this.#turn({ state: 'connecting' });
+    // After a pause anything may have changed: whoever listens asks again for what it shows.
+    if (this.#began) this.#emit(null);
+    this.#began = true;
+    void this.#hold(round.signal);
+  }
+
+  #end(live: Live): void {
+    this.#round?.abort();
+    this.#round = null;
+    this.#leads = false;
+    this.#turn(live);
+  }
+
+  async #hold(signal: AbortSignal): Promise<void> {
+    const { channel, locks, prefix } = this.#tabs;
+    if (channel !== null) {
+      channel.postMessage({ pulseAsked: true } satisfies Word);
+      if (!(await locks.hold(nameIn(prefix, 'pulse'), signal))) return;
+      if (signal.aborted) return;
+      this.#leads = true;
+    }
+    if (!(await takeSeat(this.#tabs, signal))) {
+      if (!signal.aborted) await this.#poll('seats', 2000, signal);
+      return;
+    }
+    await this.#stream(signal);
+  }
+
+  async #stream(signal: AbortSignal): Promise<void> {
+    const session = this.#session;
+    let used: string | null = null;
+    let ended: Problem | null = null;
+    await follow(
+      {
+        open: (_, attempt) => {
+          used = session.credential();
+          const headers: Record<string, string> = { Accept: 'text/event-stream' };
+          if (used !== null) headers['Authorization'] = `Bearer ${used}`;
+          return session.fetch(addressOf(session.root, 'pulse/stream'), {
+            headers,
+            signal: attempt,
+            cache: 'no-store',
+            credentials: 'same-origin',
+          });
+        },
+        refused: () => session.refused(used),
+        isLast: (message) => message.event === 'closed',
+        message: (message) => {
+          if (message.event !== 'pulse') return;
+          const pulse = read(message.data);
+          if (pulse !== null) this.#pass(pulse);
+        },
+        standing: (standing) => {
+          if (standing.state === 'ended') ended = standing.problem;
+          else this.#tell(liveOf(standing));
+          if (standing.state === 'live' && standing.resumed) this.#emit(null);
+        },
+      },
+      signal,
+    );
+    if (signal.aborted) return;
+    const problem = ended as Problem | null;
+    if (problem?.kind === 'missing') await this.#poll('absent', this.#tabs.every ?? 5000, signal);
+    else if (problem === null && (await session.refused(used))) await this.#stream(signal);
+    else this.#tell({ state: 'off', problem });
+  }
+
+  async #poll(why: 'seats' | 'absent' | 'busy', every: number, signal: AbortSignal): Promise<void> {
+    this.#tell({ state: 'polling', why });
+    while (!signal.aborted) {
+      await pause(every, signal);
+      if (!signal.aborted) this.#emit(null);
+    }
+  }
+
+  #pass(pulse: Pulse): void {
+    this.#last = pulse;
+    this.#emit(pulse);
+    if (this.#live.state !== 'live') this.#tell({ state: 'live' });
+    if (this.#leads) this.#tabs.channel?.postMessage({ pulse } satisfies Word);
+  }
+
+  #tell(live: Live): void {
+    this.#turn(live);
+    if (this.#leads) this.#tabs.channel?.postMessage({ live } satisfies Word);
+  }
+
+  #turn(live: Live): void {
+    this.#live = live;
+    for (const listener of this.#listeners) listener.live(live);
+  }
+
+  #emit(pulse: Pulse | null): void {
+    for (const listener of this.#listeners) listener.pulse(pulse);
+  }
+
+  #heard(data: unknown): void {
+    const word = data as (Partial<{ pulse: Pulse; live: Live; pulseAsked: true }> & object) | null;
+    if (word === null || typeof word !== 'object') return;
+    if (word.pulseAsked === true && this.#leads) {
+      // A new tab shall not wait for the next message.
+      this.#tabs.channel?.postMessage({ live: this.#live } satisfies Word);
+      if (this.#last !== null) this.#tabs.channel?.postMessage({ pulse: this.#last } satisfies Word);
+    }
+    if (this.#leads || this.#round === null) return;
+    if (word.live !== undefined) this.#turn(word.live);
+    if (word.pulse !== undefined) {
+      this.#last = word.pulse;
+      this.#emit(word.pulse);
+      if (this.#live.state !== 'live') this.#turn({ state: 'live' });
+    }
+  }
+}
+
+function liveOf(standing: Exclude<Standing, { state: 'ended' }>): Live {
+  if (standing.state === 'lost') return { state: 'lost', since: standing.since, again: standing.again };
+  return { state: standing.state === 'live' ? 'live' : 'connecting' };
+}
+
+function read(data: string): Pulse | null {
+  try {
+    return JSON.parse(data) as Pulse;
+  } catch {
+    return null; // not ours; the next message may be
+  }
+}
+

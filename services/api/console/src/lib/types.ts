@@ -1,0 +1,231 @@
+// What the API answers, as far as the console uses it. Times are RFC 3339 in UTC; lengths are milliseconds where the name
+// ends in `Ms`, else seconds. A member that the API leaves unknown is null, never absent, but where `?` says so.
+
+export interface Me {
+  readonly name: string | null;
+  readonly kind: 'anybody' | 'key' | 'token';
+  readonly scopes: readonly string[];
+  readonly expiresAt: string | null;
+  readonly asked: boolean;
+  readonly now: string;
+  readonly version: string;
+  readonly keptFrom: string | null;
+  readonly defaultTimezone: string | null;
+  readonly limits: { readonly requestsPerSecond: number | null; readonly bodyBytes: number; readonly streams: number };
+}
+
+export type RunStatus =
+  | 'delayed'
+  | 'queued'
+  | 'waiting'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'timedOut'
+  | 'died'
+  | 'cancelled';
+
+export type Trigger = 'schedule' | 'catchup' | 'manual' | 'backfill' | 'retry';
+
+export interface RetryPolicy {
+  readonly maxAttempts: number;
+  readonly backoff: string;
+  readonly initial: number;
+  readonly max: number;
+}
+
+export interface LastRun {
+  readonly id: string;
+  readonly status: RunStatus;
+  readonly trigger: Trigger;
+  readonly nominalAt: string | null;
+  readonly requestedAt: string;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly durationMs: number | null;
+  readonly waitsFor: string | null;
+}
+
+export interface Job {
+  readonly id: string;
+  readonly jobName: string;
+  readonly jobGroup: string;
+  readonly invokeTarget: string;
+  readonly invokeParams: Readonly<Record<string, unknown>>;
+  readonly cronExpression: string | null;
+  readonly status: '0' | '1'; // '1': disabled
+  readonly misfirePolicy: string;
+  readonly concurrent: string;
+  readonly remark: string | null;
+  readonly queue: string;
+  readonly timezone: string;
+  readonly overlapPolicy: string | null;
+  readonly misfireThreshold: number;
+  readonly catchupWindow: number;
+  readonly catchupLimit: number;
+  readonly catchupPace: number;
+  readonly jitter: number;
+  readonly startAt: string | null;
+  readonly endAt: string | null;
+  readonly timeout: number | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: number;
+  readonly nextFireAt: string | null;
+  readonly isRunning: boolean;
+  readonly lastRun: LastRun | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly notes: readonly string[];
+  readonly inForce: { readonly timeout: number; readonly retry: RetryPolicy };
+  readonly lastSuccessAt: string | null;
+}
+
+export interface RunError {
+  readonly type?: string | null;
+  readonly message?: string | null;
+  readonly traceback?: string | null;
+}
+
+export interface BriefRun {
+  readonly id: string;
+  readonly jobId: string | null;
+  readonly jobName: string | null;
+  readonly jobGroup: string | null;
+  readonly invokeTarget: string;
+  readonly queue: string;
+  readonly trigger: Trigger;
+  readonly status: RunStatus;
+  readonly nominalAt: string | null;
+  readonly requestedAt: string;
+  readonly readyAt: string | null;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly durationMs: number | null;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly worker: string | null;
+  readonly errorLine: string | null;
+  readonly waitingOn: string | null;
+  readonly waitsFor: string | null;
+  readonly cancelRequestedAt: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly retryOf: string | null;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+export interface Detail {
+  readonly job: Job;
+  readonly nextFires: readonly string[];
+}
+
+export interface Explained {
+  readonly instant: string;
+  readonly fate: string;
+  readonly reason: string | null;
+  readonly runId: string | null;
+  readonly policy: string | null;
+  readonly position: string | null;
+  readonly text: string;
+  readonly before: string | null;
+  readonly after: string | null;
+  readonly backfills: readonly unknown[];
+}
+
+/** Run-length list of bins: how many in a row, and what they hold. */
+export type Cells = readonly (readonly [number, Counts | null])[];
+export type Counts = Readonly<Record<string, number>>;
+
+export interface Strip {
+  readonly jobId: string;
+  readonly coarser: boolean;
+  readonly cells: Cells;
+}
+
+export interface Strips {
+  readonly from: string;
+  readonly to: string;
+  readonly edges: readonly string[] | null;
+  readonly items: readonly Strip[];
+  readonly decidedThrough?: string | null;
+}
+
+export interface Columns {
+  readonly id: readonly string[];
+  readonly group: readonly string[];
+  readonly name: readonly string[];
+  readonly status: readonly ('0' | '1')[];
+  readonly cronExpression: readonly (string | null)[];
+  readonly timezone: readonly string[];
+  readonly words: readonly (string | null)[];
+  readonly queue: readonly string[];
+  readonly invokeTarget: readonly string[];
+  readonly labels: readonly Readonly<Record<string, string>>[];
+  readonly version: readonly number[];
+  readonly updatedAt: readonly string[];
+  readonly nextFireAt: readonly (string | null)[];
+  readonly lastRunId: readonly (string | null)[];
+  readonly lastStatus: readonly (RunStatus | null)[];
+  readonly lastNominalAt: readonly (string | null)[];
+  readonly lastStartedAt: readonly (string | null)[];
+  readonly lastFinishedAt: readonly (string | null)[];
+  readonly lastDurationMs: readonly (number | null)[];
+  readonly streak: readonly number[];
+  readonly streakSince: readonly (string | null)[];
+  readonly lastError: readonly (string | null)[];
+  readonly medianMs: readonly (number | null)[];
+  readonly pendingSince: readonly (string | null)[];
+  readonly isRunning: readonly boolean[];
+}
+
+export interface JobsIndex {
+  readonly at: string;
+  readonly count: number;
+  readonly columns: Columns;
+}
+
+export interface QueuePulse {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly waiting: number;
+  readonly delayed: number;
+  readonly blocked: number;
+  readonly running: number;
+}
+
+export interface Pulse {
+  readonly at: string;
+  readonly decidedThrough: string | null;
+  readonly lagMs: number;
+  readonly oldestPending: string | null;
+  readonly queues: readonly QueuePulse[];
+  readonly workers: { readonly live: number; readonly silent: number; readonly lost: number };
+  readonly memory: { readonly used: number; readonly max: number | null } | null;
+  readonly jobs: readonly string[];
+  readonly runs: readonly string[];
+  readonly many: boolean;
+  readonly ended: Readonly<Record<string, number>>;
+  readonly projectionLagMs: number | null;
+}
+
+export interface Verified {
+  readonly from: string;
+  readonly to: string;
+  readonly jobs: number;
+  readonly instants: number;
+  readonly fired: number;
+  readonly skipped: number;
+  readonly coalesced: number;
+  readonly pending: number;
+  readonly oldestPending: string | null;
+  readonly holes: readonly unknown[];
+  readonly doubles: readonly unknown[];
+  readonly strays: readonly unknown[];
+  readonly tzdataChanged: readonly unknown[];
+  readonly failedRuns: number;
+  readonly forgottenBefore: string | null;
+  readonly ok: boolean;
+}

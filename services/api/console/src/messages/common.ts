@@ -1,0 +1,46 @@
+// The words of what all screens share. Another language is another file with the same names.
+
+export const PLACES = { now: 'Now', jobs: 'Jobs' } as const;
+
+export const LIVE = {
+  connecting: { word: 'connecting', long: 'Connecting to the stream of changes.' },
+  live: { word: 'live', long: 'Changes are shown within a second.' },
+  paused: { word: 'paused', long: 'Paused: nothing on the page moves. Press space to go on.' },
+  hidden: { word: 'resting', long: 'The page was hidden for a minute, so the stream is closed.' },
+  lost: { word: 'lost', long: 'The connection is lost. What is shown is the last that was known.' },
+  off: { word: 'off', long: 'Changes are not followed.' },
+  polling: {
+    word: 'polling',
+    seats: 'Four streams of this browser are open, the most it can have beside other requests. This page asks every two seconds.',
+    absent: 'This API has no stream of changes. The page asks every five seconds.',
+    busy: 'The API has no stream to spare. The page asks every five seconds.',
+  },
+} as const;
+
+export const ZONES = {
+  job: { word: 'job', long: 'in the zone of the job' },
+  browser: { word: 'here', long: 'in the zone of this browser' },
+  utc: { word: 'UTC', long: 'in UTC' },
+} as const;
+
+export const THEMES = { system: 'as the system', dark: 'dark', light: 'light' } as const;
+
+export const STATUS = {
+  delayed: 'delayed',
+  queued: 'queued',
+  waiting: 'waiting',
+  running: 'running',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  timedOut: 'timed out',
+  died: 'died',
+  cancelled: 'cancelled',
+} as const;
+
+export const TRIGGERS = {
+  schedule: 'by schedule',
+  catchup: 'caught up',
+  manual: 'by hand',
+  backfill: 'backfilled',
+  retry: 'run again',
+} as const;

@@ -1,0 +1,117 @@
+// The index of all jobs, shared by the list, the palette and what shows the name of a job. Asked for when first needed.
+
+import { here, pulse, session } from './app.svelte';
+import { api } from '../lib/api';
+import type { Answer } from '../lib/http';
+import { rowsOf, rowsOfJobs } from '../lib/jobs';
+import type { JobRow } from '../lib/jobs';
+import type { Problem } from '../lib/problem';
+import type { Job } from '../lib/types';
+
+const MOST_PAGES = 20; // of 1000 jobs each
+
+class AllJobs {
+  rows: readonly JobRow[] | null = $state.raw(null);
+  problem: Problem | null = $state.raw(null);
+  loading = $state(false);
+  /** False where the API has no index: then streaks, medians and words are not known. */
+  whole = $state(true);
+  at: string | null = $state(null);
+  readonly byId: ReadonlyMap<string, JobRow> = $derived(new Map((this.rows ?? []).map((row) => [row.id, row])));
+
+  #users = 0;
+  #stop: (() => void) | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Keep the index as long as the returned function is not called. */
+  use(): () => void {
+    this.#users += 1;
+    if (this.#users === 1) this.#begin();
+    return () => {
+      this.#users -= 1;
+      if (this.#users === 0) this.#end();
+    };
+  }
+
+  refresh = (): void => {
+    if (this.loading) this.#soon(1000);
+    else void this.#ask();
+  };
+
+  #begin(): void {
+    this.refresh();
+    let first = true;
+    this.#stop = pulse.subscribe({
+      pulse: (message) => {
+        if (!first && (message === null || message.many || message.jobs.length > 0 || message.runs.length > 0)) {
+          this.#soon(1000);
+        }
+      },
+      live: () => undefined,
+    });
+    first = false;
+  }
+
+  #end(): void {
+    this.#stop?.();
+    this.#stop = null;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #soon(ms: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.refresh();
+    }, ms);
+  }
+
+  async #ask(): Promise<void> {
+    if (here.phase.phase === 'out') return;
+    this.loading = true;
+    const answer = await api.jobsIndex(session);
+    if (answer.ok) {
+      this.rows = rowsOf(answer.data.columns);
+      this.at = answer.data.at;
+      this.problem = null;
+      this.whole = true;
+    } else if (answer.problem.kind === 'missing') {
+      this.whole = false;
+      await this.#askByPages();
+    } else {
+      this.problem = answer.problem;
+      if (answer.problem.kind === 'network' || answer.problem.kind === 'busy') {
+        this.#soon(answer.problem.retryAfter ?? 5000);
+      }
+    }
+    this.loading = false;
+  }
+
+  async #askByPages(): Promise<void> {
+    const jobs: Job[] = [];
+    let cursor: string | null = null;
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      const answer: Answer<{ items: readonly Job[]; nextCursor: string | null }> = await api.jobs(session, {
+        limit: 1000,
+        cursor,
+      });
+      if (!answer.ok) {
+        this.problem = answer.problem;
+        return;
+      }
+      jobs.push(...answer.data.items);
+      cursor = answer.data.nextCursor;
+      if (cursor === null) break;
+    }
+    this.rows = rowsOfJobs(jobs);
+    this.problem = null;
+  }
+}
+
+export const allJobs = new AllJobs();
+
+/** The index while the component is shown. */
+export function useJobs(): AllJobs {
+  $effect(() => allJobs.use());
+  return allJobs;
+}

@@ -1,0 +1,21 @@
+// Whether a control may be used, and if not, why: a disabled control says it.
+
+import { here, session } from './app.svelte';
+import type { Scope } from '../lib/session';
+
+/** Null if the caller may; else the reason, as a sentence. */
+export function denied(scope: Scope): string | null {
+  const { phase } = here;
+  if (phase.phase !== 'in') return 'Sign in first.';
+  if (session.may(scope)) return null;
+  const { me } = phase;
+  const who = me.kind === 'anybody' ? 'this caller' : `${me.kind}:${me.name ?? 'unnamed'}`;
+  return `Needs the scope ${scope}; you are ${who} with ${me.scopes.length === 0 ? 'none' : me.scopes.join(', ')}.`;
+}
+
+/** As `denied`, for commands: they are off, too, while the API cannot store them. */
+export function commandsOff(scope: Scope): string | null {
+  const reason = denied(scope);
+  if (reason !== null) return reason;
+  return here.phase.phase === 'away' ? 'The API does not answer.' : null;
+}

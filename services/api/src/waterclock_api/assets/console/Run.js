@@ -1,0 +1,1 @@
+import{a as e,i as t,n,o as r,r as i,s as a,t as o}from"./app.js";var s=t(`<div class="page"><!> <!></div>`);function c(t){var c=s(),l=e(c);o(l,{title:`Run`});var u=r(l,2);n(u,{text:`This screen is being built.`}),a(c),i(t,c)}export{c as default};
