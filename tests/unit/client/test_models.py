@@ -46,6 +46,8 @@ PAIRS: list[tuple[Any, Any]] = [
         "Preview",
         "PreviewItem",
         "BackfillItem",
+        "Me",
+        "CallerLimits",
     )
 ] + [
     (models.Backfill, responses.BackfillAnswer),

@@ -41,7 +41,7 @@ from waterclock_api.routes.fleet import queues, workers
 from waterclock_api.routes.jobs import backfill, jobs
 from waterclock_api.routes.runs import bulk_cancel, bulk_retry, logs, retry, runs, standalone_runs
 from waterclock_api.routes.schedules import ledger, preview, simulate
-from waterclock_api.routes.system import dropped, event_stream, events, health
+from waterclock_api.routes.system import dropped, event_stream, events, health, me
 from waterclock_api.routes.system.api_page import page_handlers
 from waterclock_api.telemetry.metrics import Measured
 from waterclock_api.telemetry.outages import Outages
@@ -62,6 +62,7 @@ ROUTES = (
     *bulk_cancel.HANDLERS,
     *dropped.HANDLERS,
     *events.HANDLERS,
+    *me.HANDLERS,
     *event_stream.HANDLERS,
     *preview.HANDLERS,
     *simulate.HANDLERS,

@@ -1,4 +1,7 @@
-"""`waterclock context`: APIs by name, so that a verb needs no more than `--context prod`."""
+"""`waterclock context`: APIs by name, so that a verb needs no more than `--context prod`.
+
+`waterclock whoami` asks the API that is meant who the key stands for.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,22 @@ from click.shell_completion import CompletionItem
 from waterclock.cli.connection import contexts
 from waterclock.cli.connection.contexts import Context, ContextError
 from waterclock.cli.connection.resolve import resolve, url_text
+from waterclock.cli.options.arguments import times
+from waterclock.cli.options.moments import shown
 from waterclock.cli.output import complain, put_json, say
-from waterclock.cli.tables import Part, facts, table
-from waterclock.cli.terminal import NotAsked, json_option
+from waterclock.cli.tables import Part, Table, facts, table
+from waterclock.cli.terminal import NotAsked, json_option, speaking
+from waterclock.cli.terminal import show as show_answer
+from waterclock.client import endpoints
 from waterclock.client.environment import key_text
+from waterclock.client.http import Client
+from waterclock.client.models import Me
 from waterclock.kit.settings import SettingsError, text_of_file
 
 P = ParamSpec("P")
 
 _LONGEST = 1 << 20  # bytes of a key
+_KINDS = {"key": "API key", "token": "token"}
 
 
 class _Name(click.ParamType[str]):
@@ -168,3 +178,26 @@ def show(name: str | None, *, as_json: bool) -> None:
 def remove(name: str) -> None:
     """Remove a context. Its key stays valid: `waterclock key revoke` revokes it."""
     contexts.remove(name)
+
+
+@click.command(short_help="Show who the API takes you for, and what you may do.")
+@json_option
+@times
+@speaking
+def whoami(client: Client, *, as_json: bool) -> None:
+    """Show who the API takes you for, and what you may do. Any valid API key or token will do."""
+    show_answer(client, endpoints.get_me(), _who, as_json=as_json)
+
+
+def _who(me: Me) -> Iterator[Part]:
+    kind = _KINDS.get(me.kind, me.kind)
+    pace = me.limits.requests_per_second
+    yield Table(
+        (),
+        [
+            ("caller", f"{kind} {me.name}" if me.name else "anybody: the API asks nobody for credentials"),
+            ("scopes", ", ".join(me.scopes) or "none"),
+            ("expires", shown(me.expires_at) or "never"),
+            ("rate limit", "none" if pace is None else f"{pace:g} requests per second"),
+        ],
+    )

@@ -11,7 +11,7 @@ SECTIONS = {
         *("plan", "apply", "export"),
     ),
     "Run the services": ("migrate", "api", "projector", "scheduler", "worker"),
-    "Operate": ("context", "status", "doctor", "ledger", "key", "reconcile", "rebuild", "restore", "dropped"),
+    "Operate": ("context", "whoami", "status", "doctor", "ledger", "key", "reconcile", "rebuild", "restore", "dropped"),
     "Develop": ("dev", "demo", "bench", "completion"),
 }
 """The verbs as help sorts them; of another's package they come last."""
@@ -53,5 +53,6 @@ SHORT_HELP = {
     "simulate": "Show what would run after an outage.",
     "status": "Say whether scheduling and execution are healthy.",
     "tail": "Follow events as they happen.",
+    "whoami": "Show who the API takes you for, and what you may do.",
     "worker": "Run a worker.",
 }

@@ -373,6 +373,11 @@ def resume_queue(name: str, *, reason: str | None = None, key: str | None = None
     return Call(method="POST", path=path, kind=models.QueueState, body={"reason": reason}, keyed=True, key=key)
 
 
+def get_me() -> Call[models.Me]:
+    """Who the API takes us for, and what we may do."""
+    return Call(path=("me",), kind=models.Me)
+
+
 def list_workers(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[models.Worker]]:
     return Call(path=("workers",), kind=Page[models.Worker], query={"limit": limit, "cursor": cursor})
 

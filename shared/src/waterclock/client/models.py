@@ -441,6 +441,29 @@ Explanations = Page[Explanation]
 History = Page[dict[str, Any]]
 
 
+class CallerLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How much a caller may ask for; `requests_per_second` None: as often as it likes."""
+
+    requests_per_second: float | None = None
+    body_bytes: int = 1 << 20
+    streams: int = 0
+
+
+class Me(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Who the API takes us for. `kind`: `key`, `token`, or `anybody` where it asks nobody."""
+
+    name: str | None
+    kind: str
+    scopes: tuple[str, ...]
+    expires_at: str | None = None
+    asked: bool = True
+    now: str | None = None
+    version: str | None = None
+    kept_from: str | None = None
+    default_timezone: str | None = None
+    limits: CallerLimits = CallerLimits()
+
+
 class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """How the API does; `checks` are `ok`, or say what is wrong."""
 

@@ -41,6 +41,7 @@ VERBS = (
     ("simulate", "JOB", "--from", "FROM", "--to", "TO"),
     ("backfill", "JOB", "--from", "FROM", "--to", "TO"),
     ("ledger", "verify"),
+    ("whoami",),
     ("queue", "list"),
     ("queue", "pause", "low"),
     ("queue", "resume", "low"),

@@ -125,6 +125,7 @@ class ApiKeyCache:
                 id=f"key:{key.key_id}",
                 scopes=frozenset(key.scopes),
                 pace=pace_of(key.rate),
+                expires_ms=None if key.expires_at is None else round(key.expires_at.timestamp() * 1000),
             )
             for key in found
         }

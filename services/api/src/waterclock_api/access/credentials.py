@@ -39,13 +39,15 @@ _KINDS = {"key": "API key", "jwt": "token"}
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """`name` is how events call it: `key:<name>`, `jwt:<subject>`. `id` tells it from all others, also of that name.
 
-    `pace`: how often it may ask, if that is its own; else all of its kind have the same.
+    `pace`: how often it may ask, if that is its own; else all of its kind have the same. `expires_ms`: until when what
+    it has shown is good; None: for ever.
     """
 
     name: str
     id: str
     scopes: AbstractSet[str]
     pace: Pace | None = None
+    expires_ms: int | None = None
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or "admin" in self.scopes

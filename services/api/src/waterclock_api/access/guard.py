@@ -41,7 +41,7 @@ class Declared(Protocol):
     """What is asked here of what a route declares."""
 
     @property
-    def scope(self) -> Scope | Literal["open", "probe"]: ...
+    def scope(self) -> Scope | Literal["open", "caller", "probe"]: ...
 
 
 _repeats = Repeats(logging.getLogger(__name__))
@@ -100,8 +100,8 @@ class Access:
         told = [value.decode("latin-1") for name, value in connection.scope["headers"] if name == b"x-forwarded-for"]
         return address(client[0], told, self._trusted)
 
-    async def principal_for(self, connection: AnyConnection, scope: Scope, where: str | None) -> Principal:
-        """Who asks, if it may.
+    async def principal_for(self, connection: AnyConnection, scope: Scope | None, where: str | None) -> Principal:
+        """Who asks, if it may; `scope` None: whatever it may.
 
         Raises:
             Unauthenticated, Forbidden, CredentialsUnknown: it may not, or that cannot be found out.
@@ -114,12 +114,12 @@ class Access:
         except Unauthenticated:
             self.count_stranger(where)
             raise
-        pace = principal.pace or self._pace
+        pace = self.pace_of(principal)
         if pace is not None and (after := self._callers.take(principal.id, pace)):
             raise _too_many(principal.name, pace, after)
         return _let_in(principal, scope)
 
-    async def principal_still(self, connection: AnyConnection, scope: Scope, where: str | None) -> Principal:
+    async def principal_still(self, connection: AnyConnection, scope: Scope | None, where: str | None) -> Principal:
         """Who asks, if it may do so still, since `principal_for` let it in; that is no further request.
 
         Raises:
@@ -127,6 +127,10 @@ class Access:
             TooManyRequests: its token is not remembered, and too many that are not known ask from there.
         """
         return _let_in(await self._shown(connection, where), scope) if self.asked_for else ANYBODY
+
+    def pace_of(self, principal: Principal) -> Pace | None:
+        """How often it may ask; None: as often as it likes."""
+        return principal.pace or self._pace if self.asked_for else None
 
     def count_stranger(self, where: str | None) -> None:
         """
@@ -139,7 +143,8 @@ class Access:
 
     def grant(self, asked: AsgiScope) -> GrantEnded:
         """What tells later whether a caller that `admit` has let in would be let in to the same still."""
-        scope: Scope = asked["state"][SCOPE]
+        scope: Scope | None = asked["state"][SCOPE]
+        assert scope is not None, "a stream asks for a scope"
         if asked["state"][PRINCIPAL] is ANYBODY:
             return self._is_asked_now
         given = next(value for name, value in asked["headers"] if name == b"authorization")
@@ -187,12 +192,12 @@ class Access:
         return Unauthenticated(message, given=given)
 
 
-def _let_in(principal: Principal, scope: Scope) -> Principal:
+def _let_in(principal: Principal, scope: Scope | None) -> Principal:
     """
     Raises:
         Forbidden: it lacks the scope.
     """
-    if not principal.may(scope):
+    if scope is not None and not principal.may(scope):
         raise Forbidden(principal, scope)
     return principal
 
@@ -222,13 +227,14 @@ async def admit(connection: AnyConnection) -> None:
     where = access.address_of(connection)
     state = connection.scope["state"]
     state[ADDRESS] = where
-    scope: Scope | Literal["open", "probe"] = handler.opt.get("scope", "admin") if spec is None else spec.scope
-    if scope == "probe":
+    declared: Scope | Literal["open", "caller", "probe"]
+    declared = handler.opt.get("scope", "admin") if spec is None else spec.scope
+    if declared == "probe":
         return
-    if scope == "open":
+    if declared == "open":
         access.count_stranger(where)
         return
-    state[SCOPE] = scope
+    scope = state[SCOPE] = None if declared == "caller" else declared
     try:
         state[PRINCIPAL] = await access.principal_for(connection, scope, where)
     except (Unauthenticated, Forbidden, TooManyRequests) as error:

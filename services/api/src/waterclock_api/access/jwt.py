@@ -128,7 +128,12 @@ class Tokens:
         if not isinstance(subject, str) or not _is_name(subject):
             raise Unauthenticated("The token's subject (sub) must be 1 to 200 visible characters without spaces.")
         scopes = _scopes(claims.get(own.jwt_scope_claim))
-        principal = Principal(name=f"jwt:{subject}", id=f"jwt:{own.jwt_issuer} {subject}", scopes=scopes)
+        principal = Principal(
+            name=f"jwt:{subject}",
+            id=f"jwt:{own.jwt_issuer} {subject}",
+            scopes=scopes,
+            expires_ms=int(float(claims["exp"]) * 1000),
+        )
         until = float(claims["exp"]) + own.jwt_leeway
         if len(self._seen) >= REMEMBERED:
             del self._seen[next(iter(self._seen))]  # the oldest

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from litestar.types import Scope
 
+from waterclock_api.access.credentials import Principal
+
 PRINCIPAL = "waterclock_principal"
 ADDRESS = "waterclock_address"
 SCOPE = "waterclock_scope"
-"""What its route asks for."""
+"""What its route asks for; None: only to know who it is."""
+
+
+def principal_of(scope: Scope) -> Principal:
+    return scope["state"][PRINCIPAL]
 
 
 def caller_id(scope: Scope) -> str:

@@ -72,6 +72,7 @@ _TAGS = {
     "events": "Read events, and follow them live.",
     "ledger": "Prove that every scheduled time has exactly one outcome.",
     "dropped": "What repairs of the event log have dropped.",
+    "me": "Learn who the API takes you for, and what you may do.",
     "process": "Health and metrics of this API process.",
 }
 _IDS = {
@@ -175,7 +176,7 @@ def _operation(handler: HTTPRouteHandler, path: str, spec: Spec, schemas: Mappin
         "responses": _responses(name, spec, schemas),
     }
     if spec.scope not in ("open", "probe"):
-        operation["security"] = [{_BEARER: [spec.scope]}]
+        operation["security"] = [{_BEARER: [] if spec.scope == "caller" else [spec.scope]}]
     if spec.body is not None:
         content = {"application/json": {"schema": schemas[spec.body]} | examples.of_request(name)}
         operation["requestBody"] = {"required": not spec.body_optional, "content": content}
@@ -271,6 +272,8 @@ def _refused_to_some(spec: Spec) -> tuple[int, ...]:
             return ()
         case "open":
             return (429,)
+        case "caller":
+            return (401, 429)
         case _:
             return (401, 403, 429)
 

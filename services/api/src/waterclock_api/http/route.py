@@ -21,11 +21,11 @@ Content = type[msgspec.Struct] | Literal["events", "html", "text"] | None
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """`refuses`: statuses of problem documents, besides those that any route may answer.
 
-    `scope`: what a caller must be allowed to; `open`: nothing, not even to say who it is; `probe`: as often
-    as it likes, besides.
+    `scope`: what a caller must be allowed to; `caller`: nothing, only to say who it is; `open`: not even that; `probe`:
+    as often as it likes, besides.
     """
 
-    scope: Scope | Literal["open", "probe"]
+    scope: Scope | Literal["open", "caller", "probe"]
     answers: Mapping[int, Content]
     query: type[msgspec.Struct] = NoQuery
     body: type[msgspec.Struct] | None = None

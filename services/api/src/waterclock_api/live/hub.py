@@ -70,7 +70,7 @@ class Hub:
         self._cold = cold
         self._clock = clock
         self._most = most
-        self._most_per_client = most_per_client
+        self.most_per_client = most_per_client
         self._held = held or Account(HELD_BYTES // 3)
         self._channels: dict[int, Channel] = {}
         self._groups: dict[Question, Group] = {}
@@ -150,8 +150,8 @@ class Hub:
     def _admitted(self, client: str) -> Generator[None]:
         if self._clients.total() >= self._most:
             raise StreamsFull(f"All {self._most} streams of this process are in use.")
-        if self._clients[client] >= self._most_per_client:
-            raise TooManyStreams(f"{client} has {self._most_per_client} streams open, which is the limit.")
+        if self._clients[client] >= self.most_per_client:
+            raise TooManyStreams(f"{client} has {self.most_per_client} streams open, which is the limit.")
         self._clients[client] += 1
         try:
             yield

@@ -489,6 +489,41 @@ class BackfillAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     items: Annotated[tuple[BackfillItem, ...], said("The scheduled times of this call, oldest first.")]
 
 
+ScopeName = Literal["list", "query", "add", "edit", "remove", "changeStatus", "run", "export", "admin"]
+"""As `access.scopes` has them; a test compares."""
+
+
+class CallerLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How much a caller may ask for."""
+
+    requests_per_second: Annotated[float | None, said("Requests per second, on average; null: no limit.")]
+    body_bytes: Annotated[int, said("Size of a request's body, at most.")]
+    streams: Annotated[int, said("Streams that it may have open at this process.")]
+
+
+class Me(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The caller, and what it may do."""
+
+    name: Annotated[str | None, said("Name of the API key, or subject of the token; null for `anybody`.")]
+    kind: Annotated[
+        Literal["anybody", "key", "token"],
+        said("What it has shown: an API key or a token. `anybody`: this API asks nobody for credentials."),
+    ]
+    scopes: Annotated[tuple[ScopeName, ...], said("All that it may do. The scope `admin` includes all others.")]
+    expires_at: Annotated[Stamp | None, said("Until when its credential is valid; null: without end.")]
+    asked: Annotated[bool, said("Whether this API asks for credentials.")]
+    now: Annotated[Stamp, said("The time now, by the clock of the event log.")]
+    version: Annotated[str, said("Release of the API.", "0.1.0")]
+    kept_from: Annotated[
+        Stamp | None,
+        said("Since when all events are kept; null: all are, or Postgres is unavailable."),
+    ]
+    default_timezone: Annotated[
+        str | None, said("Time zone of a job that names none; null: every job must name one.", "Europe/Berlin")
+    ]
+    limits: Annotated[CallerLimits, said("How much it may ask for.")]
+
+
 class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Whether the process can serve requests."""
 
