@@ -8,7 +8,6 @@ It is long: one stream from its beginning to its end, whose steps share its plac
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing
@@ -20,13 +19,10 @@ from psycopg_pool import PoolTimeout
 from waterclock.log.connection.errors import Halted, LogError, LogUnavailable
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.positions import Position
-from waterclock_api.access.credentials import EndOfGrant
-from waterclock_api.access.guard import grant_of
 from waterclock_api.access.principal import caller_id
-from waterclock_api.http.response import is_head
-from waterclock_api.limits.chunked_response import PIECE, STUCK
+from waterclock_api.limits.chunked_response import PIECE
 from waterclock_api.limits.memory_budget import Crowded
-from waterclock_api.limits.peer_state import far_end
+from waterclock_api.live.connection import Sender, answer_live
 from waterclock_api.live.history import Subject, end_before, frames, start_of_live_run
 from waterclock_api.live.hub import Hub
 from waterclock_api.live.known_positions import settle
@@ -36,7 +32,6 @@ from waterclock_api.live.positions import OLDEST, is_through, text_of
 from waterclock_api.live.sse import (
     HEARTBEAT,
     Frame,
-    closed_frame,
     end_frame,
     gap_frame,
     place_only,
@@ -46,14 +41,8 @@ from waterclock_api.live.subscriptions import Batch, Question, Shortening, Subsc
 from waterclock_api.queries.sources import Sources
 from waterclock_api.telemetry.outages import Outages
 
-RETRY_MS = 1_000  # after which a browser comes again
 SHOWN = 2.0  # s that the end of a run waits for the read models to show it, at most
 
-_HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache, no-transform"),
-    (b"x-accel-buffering", b"no"),
-]
 _log = logging.getLogger(__name__)
 
 
@@ -79,32 +68,8 @@ class EventStream:
         self._who = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_head(scope):
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-        await self._streamed(scope, receive, send)
-
-    async def _streamed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sending: asyncio.Task[None] | None = None
-
-        def cut() -> None:
-            """A client that does not read holds us in `send`. Libraries may swallow this: it is closed, too."""
-            if sending is not None and not sending.done():
-                scope[STUCK] = True  # pyright: ignore[reportGeneralTypeIssues]  ours
-                sending.cancel()
-
-        host, port = scope["client"] or ("", 0)
-        end = far_end(host, int(port))  # a text from granian
         self._who = caller_id(scope)
-        async with (
-            self._hub.join(self._question, cut, client=self._who, end=end, ended=grant_of(scope)) as subscription,
-            asyncio.TaskGroup() as tasks,
-        ):
-            sending = tasks.create_task(self._serve(subscription, send), name="stream")
-            leaving = tasks.create_task(_left(receive), name="client of a stream")
-            sending.add_done_callback(lambda _: leaving.cancel())
-            leaving.add_done_callback(lambda _: subscription.cut())
+        await answer_live(scope, receive, send, self._hub, self._question, self._serve)
 
     @property
     def _question(self) -> Question:
@@ -183,23 +148,17 @@ class EventStream:
         return False
 
 
-class _Sending:
+class _Sending(Sender):
     """What goes out: each event once, many in one write."""
 
     def __init__(self, send: Send, subject: Subject, subscription: Subscription, sources: Sources) -> None:
+        super().__init__(send, subscription, sources.clock)
         self.at: dict[int, Position | None] = {}  # what has been told
         self._shared = False  # the hub is where the client is, and its places are the client's
-        self._send = send
         self._run = subject.id if subject.kind == "run" else None
         self._wide = subject.kind == "log"
         self._about = subject.told
-        self._seat = subscription
-        self._clock = sources.clock
         self._projected = sources.projected
-
-    async def begin(self) -> None:
-        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await self._write(b"retry: %d\n\n" % RETRY_MS)
 
     async def send(self, batches: Sequence[Batch]) -> bool:
         """Send what is not sent yet; whether that was the end of the run."""
@@ -224,7 +183,7 @@ class _Sending:
 
     async def _send_shared(self, batches: Sequence[Batch]) -> bool:
         for part in _joined([batch.data for batch in batches]):
-            await self._write(part)
+            await self.write(part)
         return await self._end_of(frame for batch in batches if batch.ends for frame in batch.frames)
 
     async def send_own(self, partition: int, found: Sequence[Frame]) -> bool:
@@ -240,7 +199,7 @@ class _Sending:
             parts.append(placed(place, frame.told))
         data = b"".join(parts)
         parts.clear()
-        await self._write(data)
+        await self.write(data)
         return await self._end_of(fresh)
 
     async def _end_of(self, found: Iterable[Frame]) -> bool:
@@ -257,19 +216,19 @@ class _Sending:
         """Say that the run has ended, as soon as reads say so, too: who has followed it reads it next."""
         assert self._run is not None
         await self._projected.shows(position, SHOWN)
-        await self._write(end_frame(self._run, status))
+        await self.write(end_frame(self._run, status))
 
     async def say_unknown(self, subjects: Sequence[Subject], named: Mapping[int, Position | None]) -> None:
         """This log never had the place that the client has named: it goes on from another."""
         told = unknown_places(named, self.at)
         if len(subjects) == 1:
             told = {**subjects[0].told, **told}
-        await self._write(gap_frame(text_of(self.at.values()), told))
+        await self.write(gap_frame(text_of(self.at.values()), told))
 
     async def say_lost(self, subjects: Sequence[Subject]) -> None:
         """What stood at the place that the client has named is lost: it goes on with what stands after it."""
         for one in subjects:
-            await self._write(gap_frame(b"", {**one.told, "reason": "placeLost"}))
+            await self.write(gap_frame(b"", {**one.told, "reason": "placeLost"}))
 
     async def say_shortened(self, found: Shortening) -> None:
         """What the client was told after the end is lost: it goes on from there."""
@@ -281,35 +240,21 @@ class _Sending:
         self.at[found.partition] = found.end
         told = {"reason": "placeLost", "after": str(place), "from": str(found.end or OLDEST)}
         about = {"partition": found.partition} if self._wide else self._about
-        await self._write(gap_frame(text_of(self.at.values()), {**about, **told}))
+        await self.write(gap_frame(text_of(self.at.values()), {**about, **told}))
 
     async def beat(self) -> None:
         """Nothing waits to be sent: the client is where the hub is."""
         if self._wide:
-            now = self._seat.now_at()
-            if self._seat.live and is_through(now, self.at):
+            now = self._subscription.now_at()
+            if self._subscription.live and is_through(now, self.at):
                 self.at = now
             await self.say_place()
         else:
-            await self._write(HEARTBEAT)
+            await self.write(HEARTBEAT)
 
     async def say_place(self) -> None:
         """So that a client which nothing is told goes on from here, and does not read all that was not for it again."""
-        await self._write(place_only(text_of(self.at.values())))
-
-    async def close(self, why: EndOfGrant) -> None:
-        await self._send({"type": "http.response.body", "body": closed_frame(why), "more_body": True})
-
-    async def finish(self) -> None:
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _write(self, data: bytes) -> None:
-        subscription = self._seat
-        if subscription.closed_by is not None:
-            return
-        subscription.beat, subscription.sending, subscription.sent_at = False, True, self._clock.monotonic()
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        subscription.sending = False
+        await self.write(place_only(text_of(self.at.values())))
 
 
 def _joined(parts: Sequence[bytes]) -> Generator[bytes]:
@@ -324,9 +269,3 @@ def _joined(parts: Sequence[bytes]) -> Generator[bytes]:
         size += len(part)
     if small:
         yield small[0] if len(small) == 1 else b"".join(small)
-
-
-async def _left(receive: Receive) -> None:
-    """Until the client has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        continue
