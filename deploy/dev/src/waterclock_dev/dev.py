@@ -12,8 +12,13 @@ import msgspec
 from waterclock.cli.connection.resolve import ClientSettings
 from waterclock.client import ApiError, AsyncClient, endpoints
 from waterclock.kit import settings
+from waterclock.kit.clock import SystemClock
 from waterclock_dev.installation import Installation, Plan
 from waterclock_dev.reload import CannotWatch, changed
+from waterclock_dev.sample.fill import NotEmpty, fill
+from waterclock_dev.sample.history import EXECUTORS as SAMPLE_EXECUTORS
+from waterclock_dev.sample.history import history
+from waterclock_dev.sample.puppets import keep_alive
 from waterclock_dev.servers.external import Elsewhere
 from waterclock_dev.servers.ports import LOOPBACK, free_port
 from waterclock_dev.servers.prefix import Prefixed
@@ -53,6 +58,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Path, ...]  # where the executors' code lies
     reload: bool
     demo_jobs: bool
+    sample: bool = False
+    until: int | None = None  # ms; the sample ends there, and stands still
 
 
 async def serve(wishes: Wishes, environment: Mapping[str, str], output: Prefixed, stop: asyncio.Event) -> None:
@@ -60,6 +67,7 @@ async def serve(wishes: Wishes, environment: Mapping[str, str], output: Prefixed
 
     Raises:
         PortTaken, FolderTaken, SettingsError: nothing was started.
+        NotEmpty: there is an installation already, so there is no room for the sample.
         ServerError: something did not start; what had is stopped again.
     """
     elsewhere = settings.read(Elsewhere, environment)
@@ -68,8 +76,11 @@ async def serve(wishes: Wishes, environment: Mapping[str, str], output: Prefixed
         port=free_port() if wishes.port == 0 else check_port(wishes.port),
         workers=wishes.workers,
         schedulers=wishes.schedulers,
-        executors=wishes.executors,
+        executors=(*((SAMPLE_EXECUTORS,) if wishes.sample else ()), *wishes.executors),
+        frozen_at=wishes.until,
     )
+    if wishes.sample:
+        check_empty(plan.data_dir)
     with held(plan.data_dir):
         installation = Installation(plan, environment, elsewhere, output)
         try:
@@ -95,15 +106,52 @@ def check_port(port: int) -> int:
 
 
 async def _run(installation: Installation, wishes: Wishes) -> None:
-    await installation.start()
-    if wishes.demo_jobs:
+    if wishes.sample:
+        await _start_filled(installation, wishes)
+    else:
+        await installation.start()
+    if wishes.demo_jobs and not wishes.sample:
         await _create_demo_jobs(installation)
     installation.note()
     _say_where(installation)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(installation.keep(), name="keep all running")
+        if wishes.until is not None:
+            tasks.create_task(
+                keep_alive({f"{settings.PREFIX}REDIS_URL": installation.record.redis}), name="keep puppets"
+            )
         if wishes.reload:
             tasks.create_task(_reload(installation, list(wishes.sources)), name="reload executors")
+
+
+async def _start_filled(installation: Installation, wishes: Wishes) -> None:
+    """Start it with the sample in its stores; what there is to fill in is worked out while these start."""
+    until = SystemClock().now_ms() if wishes.until is None else wishes.until
+    lives_on = wishes.until is None
+    past = asyncio.create_task(asyncio.to_thread(history, until, lives_on=lives_on), name="work the sample out")
+
+    async def fill_in(environment: Mapping[str, str]) -> None:
+        filled = await fill(environment, past, lives_on=lives_on)
+        installation.tell(str(filled))
+        if not lives_on:
+            installation.tell(f"here it stays {filled.until}: no scheduler and no worker is started")
+
+    try:
+        await installation.start(fill_in)
+    finally:
+        past.cancel()
+
+
+def check_empty(data_dir: Path) -> None:
+    """
+    Raises:
+        NotEmpty: the folder holds data of servers.
+    """
+    for name in ("redis", "postgres"):
+        if (data_dir / name).exists():
+            raise NotEmpty(
+                f"{data_dir} holds an installation already, and --sample fills a new one: name another --data-dir."
+            )
 
 
 async def _create_demo_jobs(installation: Installation) -> None:

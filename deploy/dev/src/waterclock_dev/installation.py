@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import httpx
 import msgspec
@@ -29,10 +29,15 @@ DEMO_EXECUTORS = "waterclock_worker.executors.demo"
 POLL = 0.05  # s
 
 
+Fill: TypeAlias = Callable[[Mapping[str, str]], Awaitable[object]]
+"""Fills migrated stores, by the settings in an environment."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is to run, and where its data lies: not `durable` if it is deleted at the end anyway.
 
-    Executors are modules or files, as the worker takes them.
+    Executors are modules or files, as the worker takes them. `frozen_at`: the moment, in ms, at which all stands still:
+    nobody schedules or works, and the API tells what is as of then.
     """
 
     data_dir: Path
@@ -41,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     schedulers: int = 1
     executors: tuple[str, ...] = ()
     durable: bool = True
+    frozen_at: int | None = None
 
 
 class Installation:
@@ -84,8 +90,8 @@ class Installation:
         assert self._stores.roles is not None, "Postgres is another's"
         return self._stores.roles.restorer
 
-    async def start(self) -> None:
-        """Start everything and return when all of it is ready.
+    async def start(self, fill: Fill | None = None) -> None:
+        """Start everything and return when all of it is ready. `fill`: what comes between stores and services.
 
         Raises:
             ServerError: something did not start; what did has to be stopped.
@@ -93,6 +99,8 @@ class Installation:
         await self._stores.start()
         env = {**_shared(self._environment), **self._stores.environment}
         await run_once("migrate", env=self._stores.known_to(env), on_line=self._output.of("migrate"), deadline=DEADLINE)
+        if fill is not None:
+            await fill(self._stores.known_to(env))
         self._waves = self._services(env)
         for service in self._all_services:
             await service.start()
@@ -156,9 +164,12 @@ class Installation:
             "WATERCLOCK_EXECUTORS": ",".join([DEMO_EXECUTORS, *([named] if named else [])]),
         }
         stored = stores.known_to(env)
-        api = self._service("api", "api", {**stored, **listen, "WATERCLOCK_KEYLESS": "loopback"})
         watched = {"WATERCLOCK_HOST": LOOPBACK, "WATERCLOCK_HEALTH_PORT": str(self._projector_port)}
         projector = self._service("projector", "projector", {**stored, **watched})
+        serving = {**stored, **listen, "WATERCLOCK_KEYLESS": "loopback"}
+        if plan.frozen_at is not None:
+            return [[self._frozen("api", serving, plan.frozen_at)], [], [projector]]
+        api = self._service("api", "api", serving)
         schedulers = [
             self._service(f"scheduler-{n}", "scheduler", {**env, "WATERCLOCK_SCHEDULER_NAME": f"scheduler-{n}"})
             for n in range(1, plan.schedulers + 1)
@@ -168,6 +179,10 @@ class Installation:
             for n in range(1, plan.workers + 1)
         ]
         return [[api, *schedulers], workers, [projector]]
+
+    def _frozen(self, verb: str, env: Mapping[str, str], at: int) -> Service:
+        words = ("-m", "waterclock_dev.sample.frozen", str(at), verb)
+        return Service(verb, verb=verb, env=env, on_line=self._output.of(verb), grace=GRACE, program=words)
 
     def _service(self, name: str, verb: str, env: Mapping[str, str], drain: float = 0) -> Service:
         return Service(name, verb=verb, env=env, on_line=self._output.of(name), grace=GRACE + drain)

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import click
 
+from waterclock.kit.clock import SystemClock
 from waterclock.kit.service import run_service
 from waterclock.kit.settings import SettingsError
+from waterclock.model.timestamps import parse_moment, stamp
 from waterclock_dev.demo.screen import Screen
 from waterclock_dev.demo.show import show
 from waterclock_dev.dev import PortTaken, Wishes, serve
 from waterclock_dev.reload import NoExecutors, installed, located, named
+from waterclock_dev.sample.fill import NotEmpty
 from waterclock_dev.servers.prefix import Prefixed
 from waterclock_dev.servers.record import FolderTaken
 from waterclock_dev.servers.server import ServerError
+
+EARLIEST = 946_684_800_000
+"""ms: the year 2000. Zones and months of the archive are as today's readers know them from there on."""
 
 
 @click.command()
@@ -38,8 +44,22 @@ from waterclock_dev.servers.server import ServerError
     help="Restart workers when the code of executors changes.",
 )
 @click.option("--no-demo", is_flag=True, help="Create no demo jobs in a new installation.")
+@click.option("--sample", is_flag=True, help="Fill a new installation with some twenty jobs and 90 days of their past.")
+@click.option(
+    "--until",
+    metavar="TIME",
+    help="With --sample: let the past end at this moment and time stand still, without scheduler and worker. RFC 3339.",
+)
 def dev(
-    data_dir: Path, port: int, names: tuple[str, ...], workers: int, schedulers: int, reload: bool, no_demo: bool
+    data_dir: Path,
+    port: int,
+    names: tuple[str, ...],
+    workers: int,
+    schedulers: int,
+    reload: bool,
+    no_demo: bool,
+    sample: bool,
+    until: str | None,
 ) -> None:
     """Run all of Waterclock on this machine until Ctrl-C.
 
@@ -47,6 +67,7 @@ def dev(
     WATERCLOCK_REDIS_URL, WATERCLOCK_POSTGRES_URL or WATERCLOCK_S3_ENDPOINT. URLs, passwords and process ids are
     written to <data-dir>/dev.json.
     """
+    ends = _moment(until, sample=sample)
     try:
         found = [located(name) for name in names or named(os.environ)]
     except NoExecutors as error:
@@ -66,18 +87,35 @@ def dev(
         sources=(*(place for _, place in found), *by_entry_point),
         reload=reload,
         demo_jobs=not no_demo,
+        sample=sample,
+        until=ends,
     )
 
     async def run(stop: asyncio.Event) -> None:
         output = Prefixed(sys.stdout)
         try:
             await serve(wishes, os.environ, output, stop)
-        except (PortTaken, FolderTaken, ServerError) as error:
+        except (PortTaken, FolderTaken, NotEmpty, ServerError) as error:
             raise click.ClickException(str(error)) from None
         finally:
             output.flush()
 
     run_service(run, name="waterclock dev")
+
+
+def _moment(text: str | None, *, sample: bool) -> int | None:
+    """In ms."""
+    if text is None:
+        return None
+    if not sample:
+        raise click.UsageError("--until belongs to --sample")
+    try:
+        moment = parse_moment(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from None
+    if not EARLIEST <= moment <= SystemClock().now_ms():
+        raise click.BadParameter(f"{text} is not between {stamp(EARLIEST)[:10]} and now", param_hint="--until")
+    return moment
 
 
 @click.command(short_help="Run a demo of half a minute, and clean up.")

@@ -28,10 +28,14 @@ class Service:
         on_line: OnLine,
         grace: float,
         arguments: Sequence[str] = (),
+        program: Sequence[str] = (),
     ) -> None:
-        """`grace` is how many seconds it has to stop when asked, before it is killed."""
+        """`grace` is how many seconds it has to stop when asked, before it is killed.
+
+        `program`: what the interpreter is told instead of the verb.
+        """
         self.name = name
-        self._command = command(verb, arguments)
+        self._command = python(program) if program else command(verb, arguments)
         self._env = env
         self._on_line = on_line
         self._grace = grace
@@ -114,4 +118,9 @@ async def run_program(
 
 def command(verb: str, arguments: Sequence[str] = ()) -> list[str]:
     """`waterclock <verb>` by the interpreter that runs us, so that the pid is its own; what lies here is no module."""
-    return ending_with_us([sys.executable, "-P", "-m", "waterclock.cli", verb, *arguments], signal.SIGKILL)
+    return python(["-m", "waterclock.cli", verb, *arguments])
+
+
+def python(words: Sequence[str]) -> list[str]:
+    """The interpreter that runs us, told these words."""
+    return ending_with_us([sys.executable, "-P", *words], signal.SIGKILL)
