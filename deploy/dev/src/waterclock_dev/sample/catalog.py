@@ -42,6 +42,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     hanging: float = 0.0
     crashing: float = 0.0
     talkative: float = 0.0
+    growth: float = 0.0
+    """By how much longer it takes at the end of the ninety days than at their beginning, as a share."""
 
     @property
     def job_id(self) -> JobId:
@@ -91,6 +93,7 @@ JOBS: tuple[Planned, ...] = (
         since=90,
         seldom=True,
         failing=0.06,
+        growth=0.45,
     ),
     Planned(
         definition=_job(
@@ -267,6 +270,7 @@ JOBS: tuple[Planned, ...] = (
         failing=0.01,
         slow=0.01,
         talkative=0.004,
+        growth=0.7,
     ),
     Planned(
         definition=_job(

@@ -10,6 +10,7 @@ T = TypeVar("T")
 
 _MASK = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15  # of splitmix64, by Steele, Lea and Flood
+_LATE = 0.04
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
@@ -35,6 +36,11 @@ class Chance:
     def between(self, low: int, high: int) -> int:
         """A whole number from `low` through `high`."""
         return low + self.bits() % (high - low + 1)
+
+    def about(self, low: int, high: int) -> int:
+        """A whole number, mostly in the middle of the two and now and then well beyond them, as durations are."""
+        found = low + round((high - low) * (self.fraction() + self.fraction() + self.fraction()) / 3)
+        return found if not self.happens(_LATE) else found + round(found * self.fraction() * 1.5)
 
     def happens(self, probability: float) -> bool:
         return self.fraction() < probability

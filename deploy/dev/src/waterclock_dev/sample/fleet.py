@@ -66,6 +66,7 @@ class Fleet:
         self._release = release
         self._ready: dict[str, deque[Run]] = {queue: deque() for queue in QUEUES}
         self._fences = _FENCES
+        self._claims = False  # a claim is under way
         self.workers: list[Worker] = []
         self.paused: set[str] = set()
         self.runs: dict[RunId, Run] = {}
@@ -202,9 +203,12 @@ class Fleet:
             self._claim_soon()
 
     def _claim_soon(self) -> None:
-        self._clock.after(self._chance.between(2, 8), self._claim)
+        if not self._claims:
+            self._claims = True
+            self._clock.after(self._chance.between(2, 8), self._claim)
 
     def _claim(self) -> None:
+        self._claims = False
         for queue in QUEUES:
             ready = self._ready[queue]
             while ready and queue not in self.paused:

@@ -20,6 +20,8 @@ from waterclock_dev.sample.workers import Worker
 from waterclock_worker.registry import Registry, discover
 
 SEED = "water clock"
+_WEEKEND = 0.75
+"""There is less to do then."""
 RECENT = 3 * DAY
 """For how long steps and lines of what runs often are told; of older runs nobody reads them, and there are many."""
 
@@ -83,8 +85,10 @@ class _Cast:
         planned = self._planned[request.job_id]
         chance = Chance(f"{self._seed} {request.run_id} {attempt}")
         mood = self.story.mood(request, attempt, at) or _mood(planned, chance)
+        age = (at - self._until) / (PAST_DAYS * DAY) + 1
+        pace = (1 + planned.growth * age) * (_WEEKEND if (at // DAY + 3) % 7 >= 5 else 1)  # day 0 was a Thursday
         detailed = planned.seldom or at > self._until - RECENT - HOUR or mood in {"talkative", "endless"}
-        return perform(SCRIPTS[request.invoke_target], request.params, chance, mood, detailed=detailed)
+        return perform(SCRIPTS[request.invoke_target], request.params, chance, mood, pace=pace, detailed=detailed)
 
 
 def _mood(planned: Planned, chance: Chance) -> Mood:

@@ -111,15 +111,26 @@ class _Words(dict[str, Any]):
                 raise KeyError(name)
 
 
-def perform(script: Script, params: Mapping[str, Any], chance: Chance, mood: Mood, *, detailed: bool = True) -> Play:
-    """One attempt. Not `detailed`: without steps and lines, where nobody looks at them any more."""
+def perform(
+    script: Script,
+    params: Mapping[str, Any],
+    chance: Chance,
+    mood: Mood,
+    *,
+    pace: float = 1.0,
+    detailed: bool = True,
+) -> Play:
+    """One attempt, which takes `pace` times as long as usual.
+
+    Not `detailed`: without steps and lines, where nobody looks at them any more.
+    """
     words = _Words(chance, params)
     fails = mood in {"failing", "crashing"}
     acts = script.acts[: chance.between(1, len(script.acts))] if fails and script.acts else script.acts
     steps: list[StepPlay] = []
-    whole = chance.between(*script.ms)
+    whole = chance.about(*script.ms)
     for place, act in enumerate(acts):
-        ms = chance.between(*act.ms)
+        ms = round(chance.about(*act.ms) * pace)
         if mood == "slow" or (mood == "endless" and place == len(acts) - 1):
             ms *= _SLOWER
         if mood == "hanging" and place == len(acts) - 1:
