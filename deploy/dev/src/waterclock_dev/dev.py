@@ -13,9 +13,10 @@ from waterclock.cli.connection.resolve import ClientSettings
 from waterclock.client import ApiError, AsyncClient, endpoints
 from waterclock.kit import settings
 from waterclock.kit.clock import SystemClock
+from waterclock.model.timestamps import stamp
 from waterclock_dev.installation import Installation, Plan
 from waterclock_dev.reload import CannotWatch, changed
-from waterclock_dev.sample.fill import NotEmpty, fill
+from waterclock_dev.sample.fill import Mark, check_empty, fill, leave_mark, mark_in
 from waterclock_dev.sample.history import EXECUTORS as SAMPLE_EXECUTORS
 from waterclock_dev.sample.history import history
 from waterclock_dev.sample.puppets import keep_alive
@@ -71,20 +72,22 @@ async def serve(wishes: Wishes, environment: Mapping[str, str], output: Prefixed
         ServerError: something did not start; what had is stopped again.
     """
     elsewhere = settings.read(Elsewhere, environment)
+    folder = wishes.data_dir.resolve()
+    if wishes.sample:
+        check_empty(folder)
+    sample = Mark(until=wishes.until) if wishes.sample else mark_in(folder)
     plan = Plan(
-        data_dir=wishes.data_dir.resolve(),
+        data_dir=folder,
         port=free_port() if wishes.port == 0 else check_port(wishes.port),
         workers=wishes.workers,
         schedulers=wishes.schedulers,
-        executors=(*((SAMPLE_EXECUTORS,) if wishes.sample else ()), *wishes.executors),
-        frozen_at=wishes.until,
+        executors=(*((SAMPLE_EXECUTORS,) if sample is not None else ()), *wishes.executors),
+        frozen_at=None if sample is None else sample.until,
     )
-    if wishes.sample:
-        check_empty(plan.data_dir)
     with held(plan.data_dir):
         installation = Installation(plan, environment, elsewhere, output)
         try:
-            await until(stop, _run(installation, wishes))
+            await until(stop, _run(installation, wishes, plan, environment))
         finally:
             await installation.stop()
 
@@ -105,53 +108,41 @@ def check_port(port: int) -> int:
     return port
 
 
-async def _run(installation: Installation, wishes: Wishes) -> None:
+async def _run(installation: Installation, wishes: Wishes, plan: Plan, environment: Mapping[str, str]) -> None:
     if wishes.sample:
-        await _start_filled(installation, wishes)
+        await _start_filled(installation, plan)
     else:
         await installation.start()
-    if wishes.demo_jobs and not wishes.sample:
+    if plan.frozen_at is not None:
+        installation.tell(f"here it stays {stamp(plan.frozen_at)}: no scheduler and no worker is started")
+    elif wishes.demo_jobs and not wishes.sample:
         await _create_demo_jobs(installation)
     installation.note()
     _say_where(installation)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(installation.keep(), name="keep all running")
-        if wishes.until is not None:
-            tasks.create_task(
-                keep_alive({f"{settings.PREFIX}REDIS_URL": installation.record.redis}), name="keep puppets"
-            )
+        if plan.frozen_at is not None:
+            told = {**environment, f"{settings.PREFIX}REDIS_URL": installation.record.redis}
+            tasks.create_task(keep_alive(told), name="keep puppets")
         if wishes.reload:
             tasks.create_task(_reload(installation, list(wishes.sources)), name="reload executors")
 
 
-async def _start_filled(installation: Installation, wishes: Wishes) -> None:
+async def _start_filled(installation: Installation, plan: Plan) -> None:
     """Start it with the sample in its stores; what there is to fill in is worked out while these start."""
-    until = SystemClock().now_ms() if wishes.until is None else wishes.until
-    lives_on = wishes.until is None
-    past = asyncio.create_task(asyncio.to_thread(history, until, lives_on=lives_on), name="work the sample out")
+    lives_on = plan.frozen_at is None
+    ends_at = SystemClock().now_ms() if plan.frozen_at is None else plan.frozen_at
+    past = asyncio.create_task(asyncio.to_thread(history, ends_at, lives_on=lives_on), name="work the sample out")
 
     async def fill_in(environment: Mapping[str, str]) -> None:
         filled = await fill(environment, past, lives_on=lives_on)
+        leave_mark(plan.data_dir, Mark(until=plan.frozen_at))
         installation.tell(str(filled))
-        if not lives_on:
-            installation.tell(f"here it stays {filled.until}: no scheduler and no worker is started")
 
     try:
         await installation.start(fill_in)
     finally:
         past.cancel()
-
-
-def check_empty(data_dir: Path) -> None:
-    """
-    Raises:
-        NotEmpty: the folder holds data of servers.
-    """
-    for name in ("redis", "postgres"):
-        if (data_dir / name).exists():
-            raise NotEmpty(
-                f"{data_dir} holds an installation already, and --sample fills a new one: name another --data-dir."
-            )
 
 
 async def _create_demo_jobs(installation: Installation) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from waterclock_dev.dev import check_empty
 from waterclock_dev.main import dev
-from waterclock_dev.sample.fill import NotEmpty
+from waterclock_dev.sample.fill import Mark, NotEmpty, check_empty, leave_mark, mark_in
 
 
 @pytest.mark.parametrize(
@@ -36,3 +35,9 @@ def test_a_folder_with_data_of_servers_has_no_room_for_the_sample(name: str, tmp
     (tmp_path / name).mkdir()
     with pytest.raises(NotEmpty, match="name another --data-dir"):
         check_empty(tmp_path)
+
+
+def test_a_folder_remembers_what_was_filled_in(tmp_path: Path) -> None:
+    assert mark_in(tmp_path) is None
+    leave_mark(tmp_path, Mark(until=17))
+    assert mark_in(tmp_path) == Mark(until=17)

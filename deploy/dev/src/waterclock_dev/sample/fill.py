@@ -9,7 +9,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from waterclock.kit.settings import RedisSettings, read
 from waterclock.log.client import Log, LogSettings
@@ -41,6 +44,15 @@ _MONTH = b"SELECT make_archive_month(to_timestamp(%(at)s::bigint / 1000.0))"
 _ANALYSED = b"ANALYZE"
 
 
+MARK = "sample.json"
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder of data says of the sample in it. `until`: the moment, in ms, at which it stands still."""
+
+    until: int | None
+
+
 class NotEmpty(Exception):
     """There is an installation already, or one that the sample does not fit into."""
 
@@ -59,6 +71,30 @@ class Filled(NamedTuple):
         return (
             f"sample: {self.jobs} jobs, {self.runs} runs and {self.events} events from {self.since} to {self.until}, "
             f"in {self.seconds:.1f} s; nothing of it is deleted for its age"
+        )
+
+
+def mark_in(data_dir: Path) -> Mark | None:
+    """None where no sample was filled in."""
+    try:
+        return msgspec.json.decode((data_dir / MARK).read_bytes(), type=Mark)
+    except FileNotFoundError:
+        return None
+
+
+def leave_mark(data_dir: Path, mark: Mark) -> None:
+    """From now on whoever starts on this folder knows the sample's executors, and a picture stays one."""
+    (data_dir / MARK).write_bytes(msgspec.json.encode(mark))
+
+
+def check_empty(data_dir: Path) -> None:
+    """
+    Raises:
+        NotEmpty: the folder holds data of servers.
+    """
+    if any((data_dir / name).exists() for name in ("redis", "postgres")):
+        raise NotEmpty(
+            f"{data_dir} holds an installation already, and --sample fills a new one: name another --data-dir."
         )
 
 
