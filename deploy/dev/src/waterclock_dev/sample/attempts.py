@@ -23,7 +23,8 @@ from waterclock_worker.reporting.pending import BATCH_BYTES, Lines, Pending
 
 _LONG: Final = 1_000_000
 """Characters of a step's lines from which on they go through the worker's bounds."""
-_PARTS = 6  # of a step: as often lines and progress are told
+_PART, _PARTS = 12_000, 24
+"""Lines and progress of a step are told once in so many ms, and at most so often."""
 
 
 class _At:
@@ -69,7 +70,7 @@ def _is_long(step: StepPlay) -> bool:
 
 def _short(step: StepPlay, number: int, who: dict[str, Any], began: int) -> Iterator[tuple[int, AnyStepEvent]]:
     """Lines and progress in a few events; of a step that has neither, none."""
-    parts = _PARTS if step.ms > 60_000 else 1
+    parts = min(_PARTS, 1 + step.ms // _PART)
     lines = list(step.lines)
     for part in range(1, parts + 1):
         end = step.ms * part // parts - 1

@@ -66,9 +66,11 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """`type` is the name of a built-in exception."""
+    """`type` is the name of a built-in exception; it comes in the step at `place`, after so many ms of it."""
 
     type: str
+    place: int = 0
+    ms: int | None = None  # None: anywhere in it
     message: str
     file: str
     function: str
@@ -85,14 +87,44 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     """Beside its steps."""
 
 
+_CRASHED = Error(type="ChildOutOfMemory", message="the child process was killed: it used more than 2.0 GiB")
+
+
+def _hex(chance: Chance) -> str:
+    return "".join([f"{chance.bits():016x}" for _ in range(4)])
+
+
 class _Words(dict[str, Any]):
-    """The words that lines are made of: the parameters, and what chance says."""
+    """The words that lines are made of: the parameters, and what chance says.
+
+    What a word stands for in a whole attempt is said once; of the others each is new.
+    """
 
     def __init__(self, chance: Chance, params: Mapping[str, Any]) -> None:
         super().__init__(params)
         self._chance = chance
 
     def __missing__(self, name: str) -> Any:
+        chance = self._chance
+        match name:
+            case "total":
+                found: Any = chance.between(9_000, 90_000)
+            case "parts":
+                found = chance.between(31, 36)
+            case "bytes":
+                found = self["parts"] * 16_777_216 - chance.between(1, 16_000_000)
+            case "size":
+                found = round(self["bytes"] * 1.3 / 1_048_576, 1)
+            case "sha":
+                found = _hex(chance)
+            case "version":
+                found = f"{chance.bits():016x}"[:10]
+            case _:
+                return self._new(name)
+        self[name] = found
+        return found
+
+    def _new(self, name: str) -> Any:
         chance = self._chance
         match name:
             case "n":
@@ -105,8 +137,8 @@ class _Words(dict[str, Any]):
                 return chance.between(20, 9_000) / 10
             case "id":
                 return f"{chance.bits():016x}"[:10]
-            case "sha":
-                return f"{chance.bits():016x}{chance.bits():016x}{chance.bits():016x}{chance.bits():016x}"
+            case "hex":
+                return _hex(chance)
             case _:
                 raise KeyError(name)
 
@@ -125,40 +157,54 @@ def perform(
     Not `detailed`: without steps and lines, where nobody looks at them any more.
     """
     words = _Words(chance, params)
-    fails = mood in {"failing", "crashing"}
-    acts = script.acts[: chance.between(1, len(script.acts))] if fails and script.acts else script.acts
+    failure = chance.one_of(script.failures) if mood == "failing" else None
+    main = max(range(len(script.acts)), key=lambda place: script.acts[place].ms[1], default=-1)
+    last = main if mood in {"crashing", "hanging"} else len(script.acts) - 1 if failure is None else failure.place
     steps: list[StepPlay] = []
     whole = chance.about(*script.ms)
-    for place, act in enumerate(acts):
+    for place, act in enumerate(script.acts[: last + 1]):
         ms = round(chance.about(*act.ms) * pace)
-        if mood == "slow" or (mood == "endless" and place == len(acts) - 1):
-            ms *= _SLOWER
-        if mood == "hanging" and place == len(acts) - 1:
-            ms = _HANGS
-        whole += ms
-        if detailed:
-            steps.append(_step(act, ms, words, chance, _extra(mood, place, len(acts))))
-    if not acts and mood in {"slow", "hanging"}:
+        if place == main and mood in {"slow", "endless", "hanging"}:
+            ms = _HANGS if mood == "hanging" else ms * _SLOWER
+        step = (
+            _step(act, ms, words, chance, _extra(mood, is_main=place == main)) if detailed else StepPlay(act.name, ms)
+        )
+        if place == last and mood in {"failing", "crashing"}:
+            step = _cut(
+                step, ms * chance.between(1, 99) // 100 if failure is None or failure.ms is None else failure.ms
+            )
+        whole += step.ms
+        steps.append(step)
+    if not script.acts and mood in {"slow", "hanging"}:
         whole = _HANGS if mood == "hanging" else whole * _SLOWER
-    if mood == "failing":
-        return Play(tuple(steps), whole, error=_error(chance.one_of(script.failures), words), outcome="failed")
-    if mood == "crashing":
-        killed = Error(type="ChildOutOfMemory", message="the child process was killed: it used more than 2.0 GiB")
-        return Play(tuple(steps), whole, error=killed, outcome="crashed")
-    return Play(tuple(steps), whole, result=_result(script, words))
+    error = _CRASHED if mood == "crashing" else None if failure is None else _error(failure, words)
+    if error is not None and steps and detailed:
+        steps[-1] = _with_error(steps[-1], error)
+    told = tuple(steps) if detailed else ()
+    if error is not None:
+        return Play(told, whole, error=error, outcome="crashed" if mood == "crashing" else "failed")
+    return Play(told, whole, result=_result(script, words))
 
 
-def _extra(mood: Mood, place: int, acts: int) -> int:
-    if place != min(1, acts - 1):
-        return 0
-    return {"talkative": _TALK, "endless": _ENDLESS}.get(mood, 0)
+def _extra(mood: Mood, *, is_main: bool) -> int:
+    return {"talkative": _TALK, "endless": _ENDLESS}.get(mood, 0) if is_main else 0
+
+
+def _cut(step: StepPlay, ms: int) -> StepPlay:
+    """The step, ended after so many ms."""
+    return StepPlay(step.name, ms, tuple(line for line in step.lines if line.after < ms), step.total)
+
+
+def _with_error(step: StepPlay, error: Error) -> StepPlay:
+    """The step, with a last line that tells of it."""
+    return step._replace(lines=(*step.lines, Line(max(step.ms - 2, 0), "error", f"{error.type}: {error.message}")))
 
 
 def _step(act: Act, ms: int, words: _Words, chance: Chance, extra: int) -> StepPlay:
     written = [text for _ in range(chance.between(*act.repeat)) for text in act.lines]
     if extra:
         # an object's worth of text in each: thousands of short lines are no more than a few hundred KiB
-        talk = act.talk + (" payload={sha}{sha}{sha}{sha} source={sha}{sha}" if extra == _ENDLESS else "")
+        talk = act.talk + (" payload={hex}{hex}{hex}{hex} source={hex}{hex}" if extra == _ENDLESS else "")
         written[1:1] = [talk] * extra
     count = len(written)
     lines = tuple(

@@ -11,15 +11,15 @@ from waterclock_dev.sample.plays import Act, Failure, Script
 
 BACKUP = Script(
     acts=(
-        Act(name="Check", ms=(200, 900), lines=("I PostgreSQL 17.2, database {database} of {mb} MiB; pg_dump 17.2",)),
+        Act(name="Check", ms=(200, 900), lines=("I PostgreSQL 17.2, database {database} of {size} MiB; pg_dump 17.2",)),
         Act(
             name="Dump and upload",
             ms=(24_000, 95_000),
             lines=(
                 "I to s3://{bucket}/{database}, in parts of 16 MiB",
-                "D part {k} uploaded: 16777216 bytes in {ms} ms",
-                "D part {k} uploaded: 16777216 bytes in {ms} ms",
-                "I {n}{k} bytes in {k} parts, SHA-256 {sha}",
+                "D part 1 uploaded: 16777216 bytes in {ms} ms",
+                "D part 2 uploaded: 16777216 bytes in {ms} ms",
+                "I {bytes} bytes in {parts} parts, SHA-256 {sha}",
             ),
             total=(400, 900),
             talk="D pg_dump: dumping contents of table public.{database}_{id}, {n} rows",
@@ -30,6 +30,7 @@ BACKUP = Script(
     failures=(
         Failure(
             type="ConnectionResetError",
+            place=1,
             message="[Errno 104] Connection reset by peer while uploading part {k}",
             file="backup/upload.py",
             function="upload_part",
@@ -37,20 +38,22 @@ BACKUP = Script(
         ),
         Failure(
             type="TimeoutError",
+            place=1,
+            ms=60000,
             message="s3://{bucket} did not answer in 60 s",
             file="backup/store.py",
             function="head",
             code="async with asyncio.timeout(60):",
         ),
     ),
-    result={"database": "$database", "bytes": "$n", "parts": "$k", "sha256": "$sha", "verified": True},
+    result={"database": "$database", "bytes": "$bytes", "parts": "$parts", "sha256": "$sha", "verified": True},
 )
 REPORT = Script(
     acts=(
         Act(
             name="Collect",
             ms=(3_000, 14_000),
-            lines=("I reading {report} from the warehouse", "I {n} rows in {ms} ms", "D cache hit ratio 0.{k}"),
+            lines=("I reading {report} from the warehouse", "I {total} rows in {ms} ms", "D cache hit ratio 0.{k}"),
             total=(4, 9),
             talk="D {report}: region {id}, {n} rows, {ms} ms",
         ),
@@ -67,13 +70,14 @@ REPORT = Script(
     failures=(
         Failure(
             type="ValueError",
+            place=0,
             message="{report}: {k} rows have a negative amount, first: order {id}",
             file="reports/collect.py",
             function="check_totals",
             code='raise ValueError(f"{report}: {len(bad)} rows have a negative amount, first: order {bad[0]}")',
         ),
     ),
-    result={"rows": "$n", "pages": "$k", "url": "https://reports.example.com/latest"},
+    result={"rows": "$total", "pages": "$k", "url": "https://reports.example.com/latest"},
 )
 SYNC = Script(
     acts=(
@@ -89,7 +93,7 @@ SYNC = Script(
             name="Apply",
             ms=(2_000, 25_000),
             lines=(
-                "I {k} created, {k} updated, {k} unchanged in {target}",
+                "I {total} changes applied to {target}, {k} of them new",
                 "W contact {id}: no e-mail address, left out",
             ),
         ),
@@ -97,6 +101,7 @@ SYNC = Script(
     failures=(
         Failure(
             type="ConnectionError",
+            place=0,
             message="429 Too Many Requests from {source}: retry after {k} s",
             file="sync/http.py",
             function="fetch_page",
@@ -104,20 +109,21 @@ SYNC = Script(
         ),
         Failure(
             type="KeyError",
+            place=1,
             message="'customer_id' in record {id}",
             file="sync/apply.py",
             function="to_row",
             code='key = record["customer_id"]',
         ),
     ),
-    result={"created": "$k", "updated": "$n"},
+    result={"changed": "$total"},
 )
 CLEAN = Script(
     acts=(
         Act(
             name="Delete",
             ms=(600, 9_000),
-            lines=("I {what}: older than {olderThan}", "I {n} deleted, {mb} MiB freed"),
+            lines=("I {what}: older than {olderThan}", "I {total} deleted, {mb} MiB freed"),
             total=(100, 4_000),
             talk="D {what}/{id} deleted",
         ),
@@ -131,7 +137,7 @@ CLEAN = Script(
             code="os.unlink(path)",
         ),
     ),
-    result={"deleted": "$n", "mib": "$mb"},
+    result={"deleted": "$total"},
 )
 INVOICES = Script(
     acts=(
@@ -139,22 +145,25 @@ INVOICES = Script(
         Act(
             name="Create invoices",
             ms=(20_000, 70_000),
-            lines=("I {n} invoices in {currency}", "W customer {id}: no VAT number, invoice held back"),
+            lines=("I {total} invoices in {currency}", "W customer {id}: no VAT number, invoice held back"),
             total=(300, 1_200),
             talk="I invoice {id}: {mb} {currency}",
         ),
-        Act(name="Post", ms=(2_000, 8_000), lines=("I posted to https://ledger.example.com/{ledger}/batches/{id}",)),
+        Act(
+            name="Post", ms=(2_000, 8_000), lines=("I posted to https://ledger.example.com/{ledger}/batches/{version}",)
+        ),
     ),
     failures=(
         Failure(
             type="ValueError",
+            place=2,
             message="ledger {ledger}: debit and credit differ by 0.0{k} {currency}",
             file="billing/post.py",
             function="post",
             code="raise ValueError(unbalanced(batch))",
         ),
     ),
-    result={"invoices": "$n", "batch": "$id"},
+    result={"invoices": "$total", "batch": "$version"},
 )
 PDF = Script(
     acts=(
@@ -169,6 +178,7 @@ PDF = Script(
     failures=(
         Failure(
             type="OSError",
+            place=0,
             message="[Errno 28] No space left on device: '/var/spool/invoices/{id}.pdf'",
             file="billing/pdf.py",
             function="write",
@@ -202,18 +212,19 @@ LOAD = Script(
             total=(20, 80),
             talk="D {source} offset {n}: event {id} kind=page_view {ms} ms",
         ),
-        Act(name="Merge", ms=(4_000, 20_000), lines=("I {n} rows merged, {k} duplicates dropped",)),
+        Act(name="Merge", ms=(4_000, 20_000), lines=("I {total} rows merged, {k} duplicates dropped",)),
     ),
     failures=(
         Failure(
             type="ConnectionRefusedError",
+            place=0,
             message="[Errno 111] Connect call failed ('{target}', 5432)",
             file="etl/load.py",
             function="connect",
             code="connection = await connect(self.target, timeout=10)",
         ),
     ),
-    result={"rows": "$n", "duplicates": "$k"},
+    result={"rows": "$total"},
 )
 TRAIN = Script(
     acts=(
@@ -229,22 +240,23 @@ TRAIN = Script(
             talk="D step {n}: loss 0.{k} lr 0.000{k}",
         ),
         Act(name="Evaluate", ms=(40_000, 80_000), lines=("I AUC 0.9{k} on the hold-out",)),
-        Act(name="Publish", ms=(2_000, 6_000), lines=("I https://models.example.com/{model}/{id}",)),
+        Act(name="Publish", ms=(2_000, 6_000), lines=("I https://models.example.com/{model}/{version}",)),
     ),
     failures=(
         Failure(
             type="ValueError",
+            place=1,
             message="loss is NaN at step {n}",
             file="ml/train.py",
             function="step",
             code='raise ValueError(f"loss is NaN at step {step}")',
         ),
     ),
-    result={"auc": 0.93, "model": "$model", "version": "$id"},
+    result={"auc": 0.93, "model": "$model", "version": "$version"},
 )
 REINDEX = Script(
     acts=(
-        Act(name="Create index", ms=(500, 1_500), lines=("I {index}-{id} with {shards} shards",)),
+        Act(name="Create index", ms=(500, 1_500), lines=("I {index}-{version} with {shards} shards",)),
         Act(
             name="Index documents",
             ms=(180_000, 420_000),
@@ -253,22 +265,23 @@ REINDEX = Script(
             total=(60, 140),
             talk="D bulk {id}: 500 documents, {ms} ms",
         ),
-        Act(name="Switch alias", ms=(200, 700), lines=("I {index} → {index}-{id}",)),
+        Act(name="Switch alias", ms=(200, 700), lines=("I {index} → {index}-{version}",)),
     ),
     failures=(
         Failure(
             type="ConnectionError",
+            place=1,
             message="503 from https://search.example.com/_bulk: no primary shard available",
             file="search/bulk.py",
             function="send",
             code="response.raise_for_status()",
         ),
     ),
-    result={"documents": "$n"},
+    result={"documents": "$total"},
 )
 MAIL = Script(
     acts=(
-        Act(name="Select recipients", ms=(400, 3_000), lines=("I {n} recipients of {list}",)),
+        Act(name="Select recipients", ms=(400, 3_000), lines=("I {total} recipients of {list}",)),
         Act(
             name="Send",
             ms=(30_000, 140_000),
@@ -279,13 +292,14 @@ MAIL = Script(
     failures=(
         Failure(
             type="ConnectionError",
+            place=1,
             message="421 4.7.0 Try again later, closing connection (smtp.example.com)",
             file="mail/smtp.py",
             function="deliver",
             code="await session.sendmail(message)",
         ),
     ),
-    result={"sent": "$n", "bounced": "$k"},
+    result={"sent": "$total"},
 )
 CERTIFICATES = Script(
     acts=(
@@ -299,6 +313,8 @@ CERTIFICATES = Script(
     failures=(
         Failure(
             type="TimeoutError",
+            place=0,
+            ms=10000,
             message="{host}:443 did not answer in 10 s",
             file="certs/check.py",
             function="handshake",
@@ -315,6 +331,7 @@ RATES = Script(
     failures=(
         Failure(
             type="ValueError",
+            place=0,
             message="{provider}: the rates are those of yesterday",
             file="finance/rates.py",
             function="check_date",
@@ -349,6 +366,7 @@ VACUUM = Script(
     failures=(
         Failure(
             type="TimeoutError",
+            place=0,
             message="canceling statement due to lock timeout",
             file="maintenance/vacuum.py",
             function="vacuum",
