@@ -177,6 +177,14 @@ def test_a_log_at_its_limit_and_one_of_thousands_of_lines_are_there(past: Histor
     assert "https://" in said
 
 
+def test_a_run_that_failed_was_run_again_by_somebody_with_a_reason(past: History, folded: Folded) -> None:
+    (again,) = [event for event in of(past, RunRequested) if event.trigger == "retry"]
+    assert again.actor
+    assert again.reason
+    assert folded[again.retry_of].status == "failed"
+    assert folded[again.run_id].status == "succeeded"
+
+
 def test_what_real_workers_take_over_was_handed_back(handed_over: History) -> None:
     left = {one.status for one in runs_of(handed_over).values() if not one.ended}
     assert left == {"queued", "delayed", "waiting"}

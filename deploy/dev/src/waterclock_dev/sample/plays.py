@@ -171,7 +171,7 @@ def perform(
         )
         if place == last and mood in {"failing", "crashing"}:
             step = _cut(
-                step, ms * chance.between(1, 99) // 100 if failure is None or failure.ms is None else failure.ms
+                step, ms * chance.between(5, 65) // 100 if failure is None or failure.ms is None else failure.ms
             )
         whole += step.ms
         steps.append(step)
@@ -228,9 +228,9 @@ def _error(failure: Failure, words: _Words) -> Error:
     message = failure.message.format_map(words)
     lines = (
         "Traceback (most recent call last):",
-        f'  File "/app/jobs/{failure.file}", line {words["k"] + 30}, in {failure.function}',
+        f'  File "/app/jobs/{failure.file}", line {len(failure.code) + 30}, in {failure.function}',
         f"    {failure.code}",
-        f'  File "/app/jobs/common/retrying.py", line {words["k"]}, in call',
+        '  File "/app/jobs/common/retrying.py", line 41, in call',
         "    return await function(*args, **kwargs)",
         f"{failure.type}: {message}",
     )

@@ -50,7 +50,7 @@ class Story:
         if request.invoke_target == "etl.load" and request.params.get("target") == DOWN and at >= self._until - STREAK:
             return "failing"
         mood = self._moods.get(request.run_id)
-        return mood if attempt == 1 or mood == "talkative" else None
+        return mood if attempt == 1 or mood in {"talkative", "failing"} else None
 
     def begin(self) -> None:
         """Ask for all that is to happen."""
