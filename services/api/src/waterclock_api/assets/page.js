@@ -3,6 +3,9 @@
 
 const STREAM_SECONDS = 5;
 
+// Swagger UI writes HTML as text, after DOMPurify has been over it. No other text becomes a script: of those kinds there is no policy.
+globalThis.trustedTypes?.createPolicy("default", { createHTML: (text) => text });
+
 // What Swagger UI shows: no HEAD, summaries without back-ticks (it takes them as plain text), and a dry run where an operation has one.
 const prepared = (api) => {
   const resolve = (schema) => (schema?.$ref ? api.components.schemas[schema.$ref.split("/").pop()] : schema);

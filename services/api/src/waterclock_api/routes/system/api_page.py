@@ -32,7 +32,8 @@ JAVASCRIPT = b"text/javascript; charset=utf-8"
 VENDORED = "5.35.0"  # of swagger-ui-dist, in assets/swagger-ui; the paths hold it, so browsers may keep the files
 _SAFE = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types dompurify default",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
