@@ -33,6 +33,7 @@ FILTERS: dict[str, Any] = {
     "unfinished": False,
     "badly": [],
     "heard_at": None,
+    "brief": False,
     "before_at": None,
     "before_id": None,
     "limit": 51,
@@ -102,7 +103,8 @@ def test_a_page_of_runs_costs_a_page(filled: psycopg.Connection) -> None:
         {"statuses": ["failed"], "badly": ["failed"], "before_at": NOW - 30_000_000, "before_id": "x"},
         {"statuses": ["succeeded"], "queues": ["default"], "triggers": ["schedule"]},
     ):
-        assert _read(filled, "runs", FILTERS | given) < 1_000, given
+        for brief in (False, True):
+            assert _read(filled, "runs", FILTERS | given | {"brief": brief}) < 1_000, given
 
 
 def test_what_can_be_cancelled_is_found_among_what_is_unfinished(filled: psycopg.Connection) -> None:

@@ -22,6 +22,7 @@ PAIRS: list[tuple[Any, Any]] = [
         "Job",
         "LastRun",
         "Run",
+        "BriefRun",
         "WaitsFor",
         "Attempt",
         "Step",

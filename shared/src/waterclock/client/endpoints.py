@@ -246,6 +246,27 @@ def list_runs(
     return Call(path=("runs",), kind=Page[models.Run], query=query)
 
 
+def list_brief_runs(
+    *,
+    job: str | Iterable[str] | None = None,
+    queue: str | Iterable[str] | None = None,
+    status: str | Iterable[str] | None = None,
+    trigger: str | Iterable[str] | None = None,
+    target: str | Iterable[str] | None = None,
+    label: str | Iterable[str] | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    q: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[models.BriefRun]]:
+    """As `list_runs`, without what may be large."""
+    query = {"jobId": _named(job), "queue": several(queue), "status": several(status), "trigger": several(trigger)}
+    query |= {"invokeTarget": several(target), "label": several(label), "from": from_, "to": to, "q": q}
+    query |= {"view": "brief", "limit": limit, "cursor": cursor}
+    return Call(path=("runs",), kind=Page[models.BriefRun], query=query)
+
+
 def get_run(run_id: str, *, steps: Literal["last", "all"] | None = None) -> Call[models.Run]:
     """`steps`: of the last attempt unless it says otherwise."""
     return Call(path=("runs", run_id), kind=models.Run, query={"steps": steps})

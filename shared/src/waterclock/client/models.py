@@ -436,6 +436,34 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ok: bool
 
 
+class BriefRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run in a list, without what may be large. `error_line`: type and first line of its error."""
+
+    id: str
+    job_id: str | None
+    job_name: str | None
+    job_group: str | None
+    invoke_target: str
+    queue: str
+    trigger: str
+    status: str
+    nominal_at: str | None
+    requested_at: str
+    ready_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    duration_ms: int | None
+    attempt: int
+    max_attempts: int
+    worker: str | None
+    error_line: str | None
+    waiting_on: str | None
+    waits_for: WaitsFor | None = None
+    cancel_requested_at: str | None
+    labels: dict[str, str]
+    retry_of: str | None
+
+
 Runs = Page[Run]
 Explanations = Page[Explanation]
 History = Page[dict[str, Any]]

@@ -20,6 +20,8 @@ FIELDS = {
     *("requestedAt", "readyAt", "startedAt", "finishedAt", "durationMs", "attempt", "maxAttempts", "worker", "result"),
     *("error", "waitingOn", "attempts", "steps"),
 }
+LARGE = {"params", "result", "error", "attempts", "steps"}
+BESIDE = {"errorLine", "waitsFor", "cancelRequestedAt", "labels", "retryOf"}
 
 
 async def test_a_triggered_run_is_readable_at_once_and_shows_what_becomes_of_it(rig: MakeRig) -> None:
@@ -421,3 +423,49 @@ async def _runs(api: Rig, **query: Any) -> list[dict[str, Any]]:
     response = await api.http.get(RUNS, params=query)
     assert response.status_code == 200, response.text
     return response.json()["items"]
+
+
+async def test_a_brief_run_is_a_run_without_what_may_be_large(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job = await api.create(labels={"team": "ops"})
+        failed = await api.trigger(job["id"], overlapPolicy="buffer_all")
+        await worker.fail(await worker.claim_one(), "no such table: tides\nin line 3")
+        done = await api.trigger(job["id"], overlapPolicy="buffer_all", reason="why not")
+        await worker.succeed(await worker.claim_one(), {"rows": 3})
+        lone = await api.ask()
+        await api.caught_up()
+        whole = (await api.http.get(RUNS)).json()["items"]
+        brief = (await api.http.get(f"{RUNS}?view=brief")).json()["items"]
+        assert [run["id"] for run in brief] == [run["id"] for run in whole] == [lone, done, failed]
+        assert {frozenset(run) for run in brief} == {frozenset((FIELDS - LARGE) | BESIDE)}
+        for run, all_of_it in zip(brief, whole, strict=True):
+            assert {name: run[name] for name in run if name != "errorLine"} == {
+                name: all_of_it[name] for name in run if name != "errorLine"
+            }
+        assert [run["errorLine"] for run in brief] == [None, None, "ValueError: no such table: tides"]
+        (one,) = (await api.http.get(f"{RUNS}?view=brief&status=failed&jobId={job['id']}&label=team%3Dops")).json()[
+            "items"
+        ]
+        assert one["id"] == failed
+        first = (await api.http.get(f"{RUNS}?view=brief&limit=2")).json()
+        rest = (await api.http.get(f"{RUNS}?view=brief&limit=2&cursor={first['nextCursor']}")).json()
+        assert [*first["items"], *rest["items"]] == brief
+        wrong = await api.http.get(f"{RUNS}?view=short")
+        assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (400, "?view")
+
+
+async def test_brief_runs_of_large_parameters_and_errors_fit_on_one_page(rig: MakeRig) -> None:
+    async with rig() as api:
+        worker = await api.worker()
+        job = await api.create(invokeParams={"text": "x" * 60_000})
+        for _ in range(30):
+            await api.trigger(job["id"], overlapPolicy="buffer_all")
+            await worker.fail(await worker.claim_one(), "é" * 60_000)
+        await api.caught_up()
+        whole = await api.http.get(RUNS)
+        brief = await api.http.get(f"{RUNS}?view=brief")
+    assert len(whole.json()["items"]) < 30
+    assert [len(run["errorLine"]) for run in brief.json()["items"]] == [200] * 30
+    assert brief.json()["items"][0]["errorLine"] == "ValueError: " + "é" * 187 + "…"
+    assert len(brief.content) < 1_500 * 30

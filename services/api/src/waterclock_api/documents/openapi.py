@@ -121,10 +121,16 @@ def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str
 def _schemas(specs: Iterable[Spec]) -> tuple[Mapping[type[Any], Any], dict[str, Any]]:
     kinds: dict[type[Any], None] = dict.fromkeys((Problem, *StoredEvent.__args__))
     for spec in specs:
-        kinds |= dict.fromkeys(one for one in (spec.body, spec.query, *spec.answers.values()) if isinstance(one, type))
+        told = [one for content in spec.answers.values() for one in _structs(content)]
+        kinds |= dict.fromkeys(one for one in (spec.body, spec.query, *told) if one is not None)
     ordered = list(kinds)
     found, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
     return dict(zip(ordered, found, strict=True)), components | stored_events(components)
+
+
+def _structs(content: Content) -> tuple[type[msgspec.Struct], ...]:
+    """Of what an answer is JSON."""
+    return content if isinstance(content, tuple) else (content,) if isinstance(content, type) else ()
 
 
 def stored_events(components: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,9 +286,10 @@ def _refused_to_some(spec: Spec) -> tuple[int, ...]:
 
 def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
     described: dict[str, Any] = {"description": _ANSWERS[status]}
-    if isinstance(content, type):
-        described["content"] = {"application/json": {"schema": schemas[content]} | examples.of_answer(name, status)}
-    elif content is not None:
+    if told := _structs(content):
+        schema = schemas[told[0]] if len(told) == 1 else {"anyOf": [schemas[one] for one in told]}
+        described["content"] = {"application/json": {"schema": schema} | examples.of_answer(name, status)}
+    elif isinstance(content, str):
         if content == "events":
             described["description"] = _EVENTS
         example = {"example": examples.STREAM} if content == "events" else examples.of_text(name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,8 +21,10 @@ from waterclock.model.timestamps import stamp
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import decode_document
 from waterclock_api.queries.sources import Reading, Sources
-from waterclock_api.schemas.responses import Job, Run, WaitsFor
+from waterclock_api.schemas.responses import BriefRun, Job, Run, WaitsFor
 from waterclock_api.validation.live_executors import PATIENCE
+
+AnyRun = TypeVar("AnyRun", Run, BriefRun)
 
 PAIRS_MOST = 100
 """Of an executor and a queue, of which it is looked up when a worker had them last."""
@@ -36,7 +38,7 @@ class Queued(NamedTuple):
     queue: str
 
 
-async def with_waits(sources: Sources, of: Reading, runs: Sequence[Run]) -> list[Run]:
+async def with_waits(sources: Sources, of: Reading, runs: Sequence[AnyRun]) -> list[AnyRun]:
     """The same runs; those that no live session can take say what they wait for."""
     queued = [Queued(run.id, run.invoke_target, run.queue) for run in runs if run.status == "queued"]
     waits = await waits_of(sources, of, queued)

@@ -19,9 +19,9 @@ from waterclock_api.http.problems import BadRequest
 from waterclock_api.limits.memory_budget import Hold
 from waterclock_api.queries.cursors import cursor_of, read_cursor, read_jobs_cursor, read_runs_cursor
 from waterclock_api.queries.pages import make_room, rows_of
-from waterclock_api.queries.rows import Row, attempt_of, executor_of, job_of, line_of, run_of, step_of
+from waterclock_api.queries.rows import Row, attempt_of, brief_run_of, executor_of, job_of, line_of, run_of, step_of
 from waterclock_api.schemas.requests import JobsQuery, PageQuery, RunsQuery
-from waterclock_api.schemas.responses import Executors, Job, Jobs, LogLine, Run, Runs
+from waterclock_api.schemas.responses import BriefRuns, Executors, Job, Jobs, LogLine, Run, Runs
 from waterclock_api.validation.executors import announced_by_workers
 
 T = TypeVar("T")
@@ -94,6 +94,11 @@ async def run(
     return run_of(rows[0], await in_turns(attempts, attempt_of), await in_turns(steps, step_of))
 
 
+async def brief_runs(connection: Connection, query: RunsQuery, now: int, hold: Hold | None = None) -> BriefRuns:
+    page, more = await matching_runs(connection, query, now, hold=hold)
+    return BriefRuns(items=[brief_run_of(row) for row in page], next_cursor=more)
+
+
 async def runs(connection: Connection, query: RunsQuery, now: int, hold: Hold | None = None) -> Runs:
     page, more = await matching_runs(connection, query, now, whole=True, hold=hold)
     return Runs(items=await _with_parts(connection, page), next_cursor=more)
@@ -117,6 +122,7 @@ async def matching_runs(
         "unfinished": bool(wanted) and not wanted & ENDED,
         "badly": list(wanted) if wanted and wanted <= BADLY else [],
         "ended_by": ended_by,
+        "brief": query.view == "brief",
     }
 
     def after(row: Row) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,7 @@ from waterclock.model.timestamps import Stamp, stamp
 from waterclock.wire.nesting import shallow
 from waterclock_api.schemas.responses import (
     Attempt,
+    BriefRun,
     Executor,
     Job,
     LastRun,
@@ -36,6 +37,8 @@ from waterclock_api.validation.announced_places import Announced, Target, places
 from waterclock_api.validation.notes import of_unfit
 
 Row = Sequence[Any]
+ERROR_LINE = 200
+"""Characters of an error in a list."""
 
 
 def job_of(row: Row, now: int) -> Job:
@@ -116,6 +119,44 @@ def run_of(row: Row, attempts: Sequence[Attempt] = (), steps: Sequence[Step] = (
         attempts=list(attempts),
         steps=list(steps),
     )
+
+
+def brief_run_of(row: Row) -> BriefRun:
+    """Of a row that was read briefly."""
+    started_at, finished_at = row[12], row[13]
+    return BriefRun(
+        id=row[0],
+        job_id=row[1],
+        job_name=row[2],
+        job_group=row[3],
+        invoke_target=row[4],
+        queue=row[6],
+        trigger=row[7],
+        status=row[8],
+        nominal_at=_stamp(row[9]),
+        requested_at=stamp(row[10]),
+        ready_at=_stamp(row[11]),
+        started_at=_stamp(started_at),
+        finished_at=_stamp(finished_at),
+        duration_ms=_lasted(started_at, finished_at),
+        attempt=row[14],
+        max_attempts=row[15],
+        worker=row[16],
+        error_line=error_line(row[18]),
+        waiting_on=row[19],
+        cancel_requested_at=_stamp(row[20]),
+        labels=row[23],
+        retry_of=row[21],
+    )
+
+
+def error_line(error: Mapping[str, str] | None) -> str | None:
+    """Type and first line of an error, in `ERROR_LINE` characters at most."""
+    if error is None:
+        return None
+    first = error["message"].strip().partition("\n")[0].rstrip()
+    line = f"{error['type']}: {first}" if first else error["type"]
+    return line if len(line) <= ERROR_LINE else line[: ERROR_LINE - 1] + "…"
 
 
 def line_of(row: Row) -> LogLine:

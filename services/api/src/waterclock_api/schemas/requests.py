@@ -328,6 +328,10 @@ class RunsQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     from_: Annotated[Moment | None, _SINCE] = msgspec.field(default=None, name="from")
     to: Annotated[Moment | None, _UNTIL] = None
     q: Annotated[Part | None, _TEXT] = None
+    view: Annotated[
+        Literal["full", "brief"],
+        said("`brief`: without parameters, result, attempts and steps, and of an error only a line. See `BriefRun`."),
+    ] = "full"
     limit: Limit = 50
     cursor: Cursor = None
 

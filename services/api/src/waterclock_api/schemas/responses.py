@@ -200,6 +200,48 @@ class Runs(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: NextCursor
 
 
+class BriefRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run in a list, without what may be large."""
+
+    id: Annotated[str, said("Id of the run. It begins with the id of its job.")]
+    job_id: Annotated[str | None, said("Id of the job; null: a run without a job.")]
+    job_name: Annotated[str | None, said("Name of the job when the run was requested.")]
+    job_group: Annotated[str | None, said("Group of the job when the run was requested.")]
+    invoke_target: Annotated[str, said("Executor of the run.")]
+    queue: Annotated[str, said("Queue of the run.")]
+    trigger: Annotated[Trigger, said("Origin of the run.")]
+    status: Annotated[RunStatus, said("Status of the run.")]
+    nominal_at: Annotated[Stamp | None, said("Scheduled time that the run is for; null if requested by hand.")]
+    requested_at: Annotated[Stamp, said("When the run was requested.")]
+    ready_at: Annotated[Stamp | None, said("Earliest start of the last attempt, if it was delayed.")]
+    started_at: Annotated[Stamp | None, said("When the first attempt started.")]
+    finished_at: Annotated[Stamp | None, said("When the run ended.")]
+    duration_ms: Annotated[int | None, said("Time from `startedAt` to `finishedAt`, in milliseconds.")]
+    attempt: Annotated[int, said("Number of the last attempt; 0: none has started.")]
+    max_attempts: Annotated[int, said("Attempts that may fail before the run fails.")]
+    worker: Annotated[
+        str | None, said("Name of the worker of the last attempt; null while the run waits for another one.")
+    ]
+    error_line: Annotated[
+        str | None,
+        said("Type and first line of the error of the last attempt, if it failed: 200 characters at most."),
+    ]
+    waiting_on: Annotated[str | None, said("Id of the run that a `waiting` run is behind.")]
+    waits_for: Annotated[
+        WaitsFor | None, said("The executor that no live worker of the queue has, if the run waits for one.")
+    ] = None
+    cancel_requested_at: Annotated[Stamp | None, said("When somebody asked to stop the run.")]
+    labels: Annotated[dict[str, str], _LABELS]
+    retry_of: Annotated[str | None, said("Id of the ended run that this run repeats.")]
+
+
+class BriefRuns(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of runs, with `view=brief`."""
+
+    items: Annotated[list[BriefRun], said("The runs.")]
+    next_cursor: NextCursor
+
+
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A line of a run's log."""
 

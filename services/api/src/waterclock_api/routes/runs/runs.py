@@ -43,7 +43,7 @@ from waterclock_api.schemas.requests import (
     StreamQuery,
     TriggerWrite,
 )
-from waterclock_api.schemas.responses import Asked, Note, Run, Runs
+from waterclock_api.schemas.responses import Asked, BriefRuns, Note, Run, Runs
 from waterclock_api.telemetry.tracing import asked
 from waterclock_api.validation.notes import bounded, notes_of, of_overlap
 from waterclock_api.validation.place_bounds import check_places
@@ -86,7 +86,7 @@ async def trigger_job(request: AnyRequest, job_id: Id) -> Answer:
         return told_run(done.run_id, replayed=done.replayed, notes=notes)
 
 
-@get(PATH, spec=Spec(scope="list", query=RunsQuery, answers={200: Runs}))
+@get(PATH, spec=Spec(scope="list", query=RunsQuery, answers={200: (Runs, BriefRuns)}))
 async def list_runs(request: AnyRequest) -> Answer:
     """List runs, newest first."""
     return await until_left(request, _runs(request, read_query(request, RunsQuery)))
@@ -95,6 +95,11 @@ async def list_runs(request: AnyRequest) -> Answer:
 async def _runs(request: AnyRequest, query: RunsQuery) -> Answer:
     parts = dependencies_of(request)
     hold, of = await room_for(request), listing_runs(request, query)
+    if query.view == "brief":
+        async with parts.reading(of) as connection:
+            brief = await read_models.brief_runs(connection, query, parts.now_ms(), hold)
+        told = await with_waits(parts, of, brief.items)
+        return answer(BriefRuns(items=told, next_cursor=brief.next_cursor), hold=hold)
     async with parts.reading(of) as connection:
         page = await read_models.runs(connection, query, parts.now_ms(), hold)
     items = await with_waits(parts, of, page.items)
