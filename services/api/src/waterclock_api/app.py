@@ -37,11 +37,12 @@ from waterclock_api.http.options import heads_of, options_of
 from waterclock_api.http.problems import OUTAGES, to_response
 from waterclock_api.limits.memory_budget import BUDGET, Budget
 from waterclock_api.live.hub import STREAMS, STREAMS_PER_CLIENT, Hub
+from waterclock_api.live.pulse.beat import Beat, Seen
 from waterclock_api.routes.fleet import queues, workers
 from waterclock_api.routes.jobs import backfill, jobs
 from waterclock_api.routes.runs import bulk_cancel, bulk_retry, logs, retry, runs, standalone_runs
 from waterclock_api.routes.schedules import ledger, preview, simulate
-from waterclock_api.routes.system import dropped, event_stream, events, health, me
+from waterclock_api.routes.system import dropped, event_stream, events, health, me, pulse
 from waterclock_api.routes.system.api_page import page_handlers
 from waterclock_api.telemetry.metrics import Measured
 from waterclock_api.telemetry.outages import Outages
@@ -64,6 +65,7 @@ ROUTES = (
     *events.HANDLERS,
     *me.HANDLERS,
     *event_stream.HANDLERS,
+    *pulse.HANDLERS,
     *preview.HANDLERS,
     *simulate.HANDLERS,
     *backfill.HANDLERS,
@@ -121,8 +123,11 @@ async def assembled(
     """
     clock, budget = clock or SystemClock(), budget or Budget()
 
+    seen = Seen()
+
     def opened(place: Position) -> None:
         log.floors.seen(place.partition, place.epoch)
+        seen.projected[place.partition] = place
 
     projected, lanes = Projected(pool, opened), lanes_of(pool)
     store_clocks, outages = StoreClocks(clock), Outages(clock)
@@ -143,7 +148,7 @@ async def assembled(
     losses = Losses(log, actor="api", following=first_archived(lanes.own), lost=partial(acknowledged.tell, log))
     works: dict[str, Work] = {
         "listen to projectors": projected.listen,
-        "watch schedules": partial(keep_watch, log, store_clocks, look),
+        "watch schedules": partial(keep_watch, log, store_clocks, look, seen.schedules),
         "keep the keys": keyring.keep,
         "note what is reached": reaching.keep,
         "keep the executors": registry.keep,
@@ -154,6 +159,8 @@ async def assembled(
     hub = Hub(
         log, ArchiveReader(lanes.streams), clock, most=streams, most_per_client=streams_per_client, held=budget.streams
     )
+    beat = Beat(log, lanes.own, hub, clock, store_clocks, seen)
+    works["keep the pulse"] = beat.keep
     async with _at_work(works) as tasks, hub:
         exposition = exposed("api")
         waiting = WaitingRuns(log, clock)
@@ -168,6 +175,7 @@ async def assembled(
             memory=JobCache(log),
             notes=JobNotes(registry),
             hub=hub,
+            beat=beat,
             clock=clock,
             store_clocks=store_clocks,
             exposition=exposition,

@@ -11,6 +11,7 @@ from waterclock.log.liveness.waiting import WaitingRuns
 from waterclock_api.access.guard import Access
 from waterclock_api.commands.context import CommandContext
 from waterclock_api.live.hub import Hub
+from waterclock_api.live.pulse.beat import Beat
 from waterclock_api.telemetry.outages import Outages
 from waterclock_api.validation.notes import JobNotes
 
@@ -21,6 +22,7 @@ PARTS = "parts"
 class Dependencies(CommandContext, frozen=True, kw_only=True):
     notes: JobNotes
     hub: Hub
+    beat: Beat
     exposition: Exposition
     access: Access
     outages: Outages

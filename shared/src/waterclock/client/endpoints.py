@@ -430,6 +430,11 @@ def all_events(
     return Stream(subject="all", path=("events", "stream"), query=query, after=after)
 
 
+def pulse() -> Stream:
+    """How the installation is, at once, and then what changes; it does not end, and has no places to go on from."""
+    return Stream(subject="all", path=("pulse", "stream"))
+
+
 def _code(status: str | None) -> str | None:
     """As an API of an earlier release reads it, too; what is none goes as it is, to be refused."""
     return code_of(STATUS, status) or status

@@ -15,9 +15,11 @@ from waterclock.model.timestamps import Stamp
 from waterclock.wire.keys import Keys
 from waterclock_api.access.credentials import EndOfGrant
 from waterclock_api.documents.openapi import stored_events
+from waterclock_api.schemas.responses import Pulse
 
 _REF = "#/components/schemas/{name}"
 _KINDS: tuple[type[Event], ...] = StoredEvent.__args__
+_PULSE = "Server-sent events without an `id`: what is told at first is everything."
 _SSE = "Server-sent events: `event` is the type, `id` the position, `data` the payload. A comment comes every 15 s."
 
 
@@ -49,7 +51,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str, Any]:
     """`prefix`: what a gateway has put before our paths."""
-    _, components = msgspec.json.schema_components([*_KINDS, Gap, End, Closed], ref_template=_REF)
+    _, components = msgspec.json.schema_components([*_KINDS, Gap, End, Closed, Pulse], ref_template=_REF)
     schemas: dict[str, Any] = {**components, **stored_events(components)}
     del schemas["Event"]  # a message is one of them
     channels = {"events": _log()} | {name: channel for name, channel in map(_streamed, handlers) if channel}
@@ -101,23 +103,29 @@ def _log() -> dict[str, Any]:
 def _streamed(handler: HTTPRouteHandler) -> tuple[str, dict[str, Any]]:
     """The channel of a route that answers a stream; empty for any other."""
     spec = handler.opt.get("spec")
-    if spec is None or "events" not in spec.answers.values():
+    if spec is None or not {"events", "pulse"} & {one for one in spec.answers.values() if isinstance(one, str)}:
         return "", {}
     (path,) = handler.paths
+    if "pulse" in spec.answers.values():
+        return "pulseStream", _channel(handler, path, _PULSE, ("pulse", "closed"))
     address = path.replace("{job_id:str}", "{id}").replace("{run_id:str}", "{id}")
     subject = "job" if "{job_id" in path else "run" if "{run_id" in path else None
     concerned = [tag_of(kind) for kind in _KINDS if subject is None or f"{subject}_id" in kind.__struct_fields__]
     beside = ["gap", "end", "closed"] if subject == "run" else ["gap", "closed"]
-    channel: dict[str, Any] = {
-        "address": address,
-        "title": handler.fn.__doc__.partition(".")[0] if handler.fn.__doc__ else address,
-        "description": _SSE,
-        "servers": [{"$ref": "#/servers/api"}],
-        "messages": _messages([*concerned, *beside]),
-    }
+    channel = _channel(handler, address, _SSE, [*concerned, *beside])
     if subject is not None:
         channel["parameters"] = {"id": {"description": f"The id of the {subject}."}}
     return f"{subject or 'all'}Stream", channel
+
+
+def _channel(handler: HTTPRouteHandler, address: str, description: str, messages: Iterable[str]) -> dict[str, Any]:
+    return {
+        "address": address,
+        "title": handler.fn.__doc__.partition(".")[0] if handler.fn.__doc__ else address,
+        "description": description,
+        "servers": [{"$ref": "#/servers/api"}],
+        "messages": _messages(messages),
+    }
 
 
 def _operation(channel: str) -> dict[str, Any]:
@@ -139,6 +147,12 @@ _BESIDE: dict[str, dict[str, Any]] = {
         "title": "Gap",
         "summary": "Something is missing here: lines that were cleared, or a place that was lost or never was.",
         "payload": {"$ref": _REF.format(name=Gap.__name__)},
+    },
+    "pulse": {
+        "name": "pulse",
+        "title": "Pulse",
+        "summary": "How the installation is, and what has changed since the message before.",
+        "payload": {"$ref": _REF.format(name=Pulse.__name__)},
     },
     "end": {
         "name": "end",

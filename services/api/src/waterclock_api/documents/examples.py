@@ -15,6 +15,13 @@ STREAM = (
     '"runId":"8dmm72m2tog44c83-mwvh67xc","jobId":"8dmm72m2tog44c83","attempt":1,"fence":1099511627777,"number":1,'
     '"lines":[{"at":"2026-11-25T02:59:40.118Z","level":"info","text":"line 1 of 2"}]}\n\n'
 )
+PULSE = (
+    'event: pulse\ndata: {"at":"2026-11-25T02:59:40.120Z","decidedThrough":"2026-11-25T02:59:40.120Z","lagMs":0,'
+    '"oldestPending":null,"led":true,"queues":[{"name":"default","paused":false,"waiting":1,"delayed":0,"blocked":0,'
+    '"running":2}],"workers":{"live":2,"silent":0,"lost":0},"memory":{"used":2748312,"max":268435456},'
+    '"projectionLagMs":0,"jobs":["8dmm72m2tog44c83"],"runs":["8dmm72m2tog44c83-mwvh67xc"],"many":false,'
+    '"ended":{"succeeded":1}}\n\n'
+)
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _REQUEST = "v5rukq0oc7no0bb2i1dd"
 _FLAWS = {

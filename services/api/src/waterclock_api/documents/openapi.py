@@ -1,4 +1,7 @@
-"""The OpenAPI 3.1 document, made from the routes: their paths, docstrings, `Spec` and structs."""
+"""The OpenAPI 3.1 document, made from the routes: their paths, docstrings, `Spec` and structs.
+
+It is long: what each part of the document is made of, and the words that stand beside.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from waterclock.model.events import StoredEvent
 from waterclock_api.documents import event_texts, examples
 from waterclock_api.http.problems import MEDIA_TYPE, Problem
 from waterclock_api.http.route import Content, Spec
-from waterclock_api.schemas.responses import Asked, Job
+from waterclock_api.schemas.responses import Asked, Job, Pulse
 
 _PARAMETER = re.compile(r"\{(\w+):str\}")
 _REFUSED_ALWAYS = (400, 500, 503)
@@ -62,6 +65,11 @@ _EVENTS = (
     "Server-sent events. `gap` marks where events are missing. `closed` is the last event if the credential of the "
     "stream has expired or was revoked"
 )
+_PULSE = (
+    "Server-sent events `pulse`, whose `data` is a `Pulse`: at once, then when something has changed, at most one a "
+    "second, and every 15 s anyway. They have no `id`: who comes again is told how everything is. `closed` is the last "
+    "event if the credential of the stream has expired or was revoked"
+)
 _TAGS = {
     "jobs": "Create, change, trigger and backfill jobs; explain what became of each scheduled time.",
     "runs": "Read, start, cancel and retry runs; read and follow their logs.",
@@ -70,6 +78,7 @@ _TAGS = {
     "workers": "See workers, and drain one.",
     "executors": "The executors that workers have announced, with their parameters.",
     "events": "Read events, and follow them live.",
+    "pulse": "Follow how the installation is, and what changes.",
     "ledger": "Prove that every scheduled time has exactly one outcome.",
     "dropped": "What repairs of the event log have dropped.",
     "me": "Learn who the API takes you for, and what you may do.",
@@ -88,7 +97,7 @@ _SCHEME = {
     "description": "An API key (`wck_…`, made by `waterclock key create`) or a JWT of the configured issuer. None is "
     "needed where `WATERCLOCK_KEYLESS` allows that and no key was ever made.",
 }
-_PLAIN = {"events": "text/event-stream", "html": "text/html", "text": "text/plain"}
+_PLAIN = {"events": "text/event-stream", "pulse": "text/event-stream", "html": "text/html", "text": "text/plain"}
 
 
 def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str, Any]:
@@ -119,7 +128,7 @@ def document(handlers: Iterable[HTTPRouteHandler], prefix: str = "") -> dict[str
 
 
 def _schemas(specs: Iterable[Spec]) -> tuple[Mapping[type[Any], Any], dict[str, Any]]:
-    kinds: dict[type[Any], None] = dict.fromkeys((Problem, *StoredEvent.__args__))
+    kinds: dict[type[Any], None] = dict.fromkeys((Problem, Pulse, *StoredEvent.__args__))
     for spec in specs:
         told = [one for content in spec.answers.values() for one in _structs(content)]
         kinds |= dict.fromkeys(one for one in (spec.body, spec.query, *told) if one is not None)
@@ -290,9 +299,10 @@ def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any]
         schema = schemas[told[0]] if len(told) == 1 else {"anyOf": [schemas[one] for one in told]}
         described["content"] = {"application/json": {"schema": schema} | examples.of_answer(name, status)}
     elif isinstance(content, str):
-        if content == "events":
-            described["description"] = _EVENTS
-        example = {"example": examples.STREAM} if content == "events" else examples.of_text(name)
+        if content in ("events", "pulse"):
+            described["description"] = _EVENTS if content == "events" else _PULSE
+        streams = {"events": examples.STREAM, "pulse": examples.PULSE}
+        example = {"example": streams[content]} if content in streams else examples.of_text(name)
         described["content"] = {_PLAIN[content]: {"schema": {"type": "string"}} | example}
     return described
 

@@ -38,7 +38,8 @@ from waterclock_api.limits.memory_budget import HELD_BYTES, Account
 from waterclock_api.limits.peer_state import connected
 from waterclock_api.limits.thread_turns import in_thread
 from waterclock_api.live.lost_tail import check_latest, is_lost
-from waterclock_api.live.subscriptions import SEAT_BYTES, Channel, Group, Question, Subscription
+from waterclock_api.live.sse import Frame
+from waterclock_api.live.subscriptions import SEAT_BYTES, Batch, Channel, Group, Question, Subscription, Tap
 
 PAGE = 200  # entries read at once, of some 100 kB at most
 HEARTBEAT_EVERY = 15.0  # s
@@ -51,6 +52,7 @@ _PORTION = SEAT_BYTES // 4  # bytes handed out before clients get a chance to ta
 _REST = (50e-6, 0.05)  # s, for each listener and at most
 _DRAIN = 0.01  # s, where somebody's subscription is half full
 _BACK_OFF = (0.1, 2.0)  # s, first and longest
+_NOWHERE = Position(0, 0, 0)
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +115,8 @@ class Hub:
         for channel in tuple(self._channels.values()):
             channel.cut_all()
             self._stop(channel)
+        for group in self._groups.values():  # also what no channel feeds
+            group.close()
 
     @asynccontextmanager
     async def join(
@@ -142,9 +146,32 @@ class Hub:
                     yield subscription
             finally:
                 for channel in channels:
-                    channel.users -= 1
-                    if channel.users == 0:
-                        self._stop(channel)
+                    self._leave(channel)
+
+    @asynccontextmanager
+    async def tap(self, tap: Tap) -> AsyncGenerator[Callable[[], bool]]:
+        """Have `tap` hear all partitions from now on; what is given tells whether it hears all of them still.
+
+        Raises:
+            LogError: the end of a stream cannot be learnt.
+        """
+        channels: list[Channel] = []
+        try:
+            for partition in range(self._log.partitions):
+                channels.append(await self._channel(partition))
+                channels[-1].users += 1
+                channels[-1].taps.add(tap)
+                tap.begin(partition, channels[-1].position)
+            yield lambda: all(self._channels.get(one.partition) is one for one in channels)
+        finally:
+            for channel in channels:
+                channel.taps.discard(tap)
+                self._leave(channel)
+
+    def tell(self, question: Question, data: bytes) -> None:
+        """Send those who ask this what is no event of a partition."""
+        if (group := self._groups.get(question)) is not None:
+            group.hand_out(Batch({}, (Frame(_NOWHERE, b"", data, None),)))
 
     @contextmanager
     def _admitted(self, client: str) -> Generator[None]:
@@ -201,6 +228,11 @@ class Hub:
                 self._channels[partition] = channel
                 channel.task = self._tasks.create_task(self._follow(channel), name=f"follow {partition} live")
         return self._channels[partition]
+
+    def _leave(self, channel: Channel) -> None:
+        channel.users -= 1
+        if channel.users == 0:
+            self._stop(channel)
 
     def _stop(self, channel: Channel) -> None:
         if self._channels.get(channel.partition) is channel:

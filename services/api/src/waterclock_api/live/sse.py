@@ -42,13 +42,19 @@ class Frame(NamedTuple):
 def frame_of(entry: Entry) -> Frame:
     """The stored event as it is; where its lines were cleared away, the gap they left."""
     event = entry.event
-    ends = event.ends if isinstance(event, UnknownEvent) else _ENDS.get(type(event))
+    ends = ends_of(entry)
     place = str(entry.position).encode()
     if isinstance(event, StepLogged) and event.lines_count and not event.lines:
         told = {"runId": event.run_id, "jobId": event.job_id, "attempt": event.attempt, "at": stamp(entry.at)}
         told |= {"reason": "logsCleared", "lines": event.lines_count}
         return Frame(entry.position, place, _told("gap", _encoder.encode(told)), None)
     return Frame(entry.position, place, _told(_name_of(entry), _in_a_line(_with_subject(entry))), ends)
+
+
+def ends_of(entry: Entry) -> RunStatus | None:
+    """How the run ended that an entry ends."""
+    event = entry.event
+    return event.ends if isinstance(event, UnknownEvent) else _ENDS.get(type(event))
 
 
 def _with_subject(entry: Entry) -> bytes:

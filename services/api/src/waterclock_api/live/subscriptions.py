@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from waterclock.model.positions import Position
 from waterclock.wire.envelope import Entry
@@ -181,6 +181,24 @@ class Group:
         for subscription in tuple(self.subscriptions):
             subscription.put(batch)
 
+    def close(self) -> None:
+        for subscription in self.subscriptions:
+            subscription.close()
+
+
+class Tap(Protocol):
+    """Hears all entries of the partitions, decoded, and encoded for nobody."""
+
+    def begin(self, partition: int, end: Position | None) -> None:
+        """It hears what comes after."""
+        ...
+
+    def hear(self, entries: Sequence[Entry]) -> None: ...
+
+    def lose(self) -> None:
+        """Some were not heard, or what was heard is lost."""
+        ...
+
 
 class Channel:
     """One partition: how far its stream is read, and who wants what it holds."""
@@ -192,6 +210,7 @@ class Channel:
         self.task: asyncio.Task[None] | None = None
         self._of_subject: dict[str, Group] = {}
         self._of_all: set[Group] = set()
+        self.taps: set[Tap] = set()
 
     @property
     def groups(self) -> Iterable[Group]:
@@ -223,6 +242,8 @@ class Channel:
                 found.setdefault(group, []).append(group.placed(frame))
         for group, frames in found.items():
             group.hand_out(Batch(before[group], frames))
+        for tap in self.taps:
+            tap.hear(entries)
 
     def shorten(self, end: Position | None) -> None:
         """Go on from `end`: what was told after it is lost."""
@@ -230,11 +251,12 @@ class Channel:
         self.position = end
         for group, places in before.items():
             group.hand_out(Shortening(places, self.partition, end))
+        for tap in self.taps:
+            tap.lose()
 
     def cut_all(self) -> None:
         for group in self.groups:
-            for subscription in group.subscriptions:
-                subscription.close()
+            group.close()
 
     def _concerned(self, entry: Entry) -> Generator[Group]:
         if self._of_subject:

@@ -433,6 +433,61 @@ class Queues(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: NextCursor
 
 
+class PulseQueue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A queue. Null: Redis (`paused`, `waiting`) or Postgres does not answer."""
+
+    name: Annotated[str, said("Name of the queue.")]
+    paused: Annotated[bool | None, said("Whether it is paused.")]
+    waiting: Annotated[int | None, said("Runs that could start now.")]
+    delayed: Annotated[int | None, said("Runs that wait for their time.")]
+    blocked: Annotated[int | None, said("Runs that wait behind another run of their job.")]
+    running: Annotated[int | None, said("Runs in progress.")]
+
+
+class PulseWorkers(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The workers. Null: Redis (`live`, `silent`) or Postgres does not answer."""
+
+    live: Annotated[int | None, said("Workers that were heard in the last 8 s.")]
+    silent: Annotated[int | None, said("Workers that were not, and have not left.")]
+    lost: Annotated[int | None, said("Workers that were given up in the last hour.")]
+
+
+class PulseMemory(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Memory of the Redis server that has the least left."""
+
+    used: Annotated[int, said("Bytes in use.")]
+    max: Annotated[int | None, said("`maxmemory`, in bytes; null: none is set.")]
+
+
+class Pulse(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How the installation is, and what has changed since the last message."""
+
+    at: Annotated[Stamp, said("When this was so, by the clock of Redis.")]
+    decided_through: Annotated[
+        Stamp | None, said("Every scheduled time before this one is decided. Null: Redis or the schedulers do not say.")
+    ]
+    lag_ms: Annotated[
+        int | None,
+        said("For how long the oldest undecided scheduled time has been due, in milliseconds; 0: for at most 2 s."),
+    ]
+    oldest_pending: Annotated[Stamp | None, said("That scheduled time; null: none has been due for longer.")]
+    led: Annotated[bool | None, said("Whether each partition has a scheduler. Null: Redis does not say.")]
+    queues: Annotated[list[PulseQueue], said("The queues.")]
+    workers: Annotated[PulseWorkers, said("The workers.")]
+    memory: Annotated[PulseMemory | None, said("Memory of Redis; null: it does not answer.")]
+    projection_lag_ms: Annotated[
+        int | None, said("How far the read models are behind, in milliseconds; null: Postgres does not answer.")
+    ]
+    jobs: Annotated[
+        list[str], said("Ids of jobs that have changed, or whose runs have; the read models show the change.")
+    ] = []
+    runs: Annotated[list[str], said("Ids of runs that have changed; steps and log lines do not count.")] = []
+    many: Annotated[
+        bool, said("`true`: more than 200 jobs and runs have changed, or it is not known which; both lists are empty.")
+    ] = False
+    ended: Annotated[dict[RunStatus, int], said("Runs that ended since the last message, by status.")] = {}
+
+
 class QueueState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A queue after a command."""
 

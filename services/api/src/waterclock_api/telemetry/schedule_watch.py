@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError
@@ -23,10 +23,12 @@ OVERDUE_S = 5.0
 log_line = logging.getLogger(__name__)
 
 
-async def keep_watch(log: Log, store_clocks: StoreClocks, answers: Callable[[bool], None]) -> None:
+async def keep_watch(
+    log: Log, store_clocks: StoreClocks, answers: Callable[[bool], None], watched: MutableMapping[int, Watch]
+) -> None:
     """Look at each partition once a second, for ever: say what is overdue, and keep in mind what its clock says.
 
-    `answers` is told each time whether all of them answered.
+    `answers` is told each time whether all of them answered; `watched` has what was seen of those that did.
     """
     troubled = Counter[int]()  # looks in a row, by partition
     while True:
@@ -36,7 +38,9 @@ async def keep_watch(log: Log, store_clocks: StoreClocks, answers: Callable[[boo
                 seen = await leadership.watch(log, partition)
             except LogError:  # told by those who need it
                 silent = True
+                watched.pop(partition, None)
                 continue
+            watched[partition] = seen
             store_clocks.of(partition).heard(seen.now)
             trouble = overdue(partition, seen)
             if trouble is None:
