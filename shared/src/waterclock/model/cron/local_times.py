@@ -8,6 +8,7 @@ from typing import Protocol
 from waterclock.model.cron.days import Calendar
 
 DAY = 86_400
+_LISTED_MOST = 1_440  # times of a day that are kept as a list: each minute
 
 
 class Local(Protocol):
@@ -81,6 +82,10 @@ class Times:
                 total += bisect_left(self._seconds, second)
         return total
 
+    def whole_day(self) -> tuple[int, ...]:
+        """All of them; none, where they are too many to be kept."""
+        return _of_day(self._hours, self._minutes, self._seconds) if self.total <= _LISTED_MOST else ()
+
     def within(self, midnight: int, low: int, high: int) -> Iterator[list[int]]:
         """The times in [low, high) of the day that begins at `midnight`, in batches of at most a minute."""
         for hour in self._hours:
@@ -97,6 +102,11 @@ class Times:
                     yield [at + second for second in self._seconds]
                 else:
                     yield [at + second for second in self._seconds if low <= at + second < high]
+
+
+@lru_cache(maxsize=256)
+def _of_day(hours: tuple[int, ...], minutes: tuple[int, ...], seconds: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(hour * 3600 + minute * 60 + second for hour in hours for minute in minutes for second in seconds)
 
 
 @lru_cache(maxsize=1024)
@@ -131,8 +141,14 @@ class Pattern:
         found: list[int] = []
         stop = -(-high // DAY)
         day = self._calendar.at_or_after(low // DAY, stop)
+        whole = self._times.whole_day() if high - low > DAY else ()  # which is much quicker than hour by hour
         while day is not None and day * DAY < high:
-            for batch in self._times.within(day * DAY, low, high):
+            midnight = day * DAY
+            if whole and low <= midnight and midnight + DAY <= high and len(found) + len(whole) <= limit:
+                found += [midnight + time for time in whole]
+                day = self._calendar.at_or_after(day + 1, stop)
+                continue
+            for batch in self._times.within(midnight, low, high):
                 found += batch
                 if len(found) >= limit:
                     return found[:limit]
