@@ -41,11 +41,12 @@ FILTERS: dict[str, Any] = {
 FILL = """
 INSERT INTO runs (
     run_id, partition, requested_epoch, requested_seq, job_id, invoke_target, params, queue, trigger, status,
-    requested_at, started_at, finished_at, max_attempts, labels
+    nominal_at, requested_at, started_at, finished_at, max_attempts, labels
 )
 SELECT
     'job' || n %% 300 || '-' || n, 0, 1, n, 'job' || n %% 300, 'demo.noop', '{}', 'default', 'schedule',
     CASE WHEN n <= %(runs)s - 20 THEN 'succeeded' WHEN n = %(runs)s - 19 THEN 'running' ELSE 'waiting' END,
+    to_timestamp(%(now)s::bigint / 1000.0) - (%(runs)s - n) * interval '1 second',
     to_timestamp(%(now)s::bigint / 1000.0) - (%(runs)s - n) * interval '1 second',
     to_timestamp(%(now)s::bigint / 1000.0) - (%(runs)s - n) * interval '1 second',
     CASE WHEN n <= %(runs)s - 20 THEN to_timestamp(%(now)s::bigint / 1000.0) - (%(runs)s - n) * interval '1 second' END,
@@ -172,6 +173,15 @@ def test_lines_are_counted_in_an_index_alone(filled: psycopg.Connection) -> None
 def test_a_job_as_it_was_costs_no_history(filled: psycopg.Connection) -> None:
     for name in ("job_then", "job_life", "runs_then"):
         assert _read(filled, name, {"job_id": "job4", "at": NOW}) <= 1_100, name
+
+
+def test_strips_cost_the_instants_of_their_range(filled: psycopg.Connection) -> None:
+    filled.execute(statement("prefer_order", PACKAGE).replace(b"true)", b"false)"))
+    wanted: dict[str, Any] = {"job_ids": ["job7", "job8"], "from": NOW - 30_000_000, "to": NOW - 15_000_000}
+    assert _read(filled, "strip_fires", wanted | {"most": 1_000}) <= 110
+    assert _read(filled, "strip_ranges", wanted | {"most": 1_000, "wide": False}) <= 10
+    edges = list(range(wanted["from"], wanted["to"] + 1, 1_000_000))
+    assert _read(filled, "strip_numbers", {"job_ids": wanted["job_ids"], "edges": edges}) <= 110
 
 
 def _read(connection: psycopg.Connection, name: str, arguments: dict[str, Any]) -> int:

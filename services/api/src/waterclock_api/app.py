@@ -41,7 +41,7 @@ from waterclock_api.live.pulse.beat import Beat, Seen
 from waterclock_api.routes.fleet import queues, workers
 from waterclock_api.routes.jobs import backfill, jobs
 from waterclock_api.routes.runs import bulk_cancel, bulk_retry, logs, retry, runs, standalone_runs
-from waterclock_api.routes.schedules import ledger, preview, simulate
+from waterclock_api.routes.schedules import ledger, preview, simulate, strips
 from waterclock_api.routes.system import dropped, event_stream, events, health, me, pulse
 from waterclock_api.routes.system.api_page import page_handlers
 from waterclock_api.telemetry.metrics import Measured
@@ -70,6 +70,7 @@ ROUTES = (
     *simulate.HANDLERS,
     *backfill.HANDLERS,
     *ledger.HANDLERS,
+    *strips.HANDLERS,
     *workers.HANDLERS,
     *queues.HANDLERS,
     *health.HANDLERS,

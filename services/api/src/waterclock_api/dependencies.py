@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request
 
 from waterclock.kit.telemetry.metrics import Exposition
@@ -12,6 +13,7 @@ from waterclock_api.access.guard import Access
 from waterclock_api.commands.context import CommandContext
 from waterclock_api.live.hub import Hub
 from waterclock_api.live.pulse.beat import Beat
+from waterclock_api.queries.overview.kept_answers import KeptAnswers
 from waterclock_api.telemetry.outages import Outages
 from waterclock_api.validation.notes import JobNotes
 
@@ -27,6 +29,7 @@ class Dependencies(CommandContext, frozen=True, kw_only=True):
     access: Access
     outages: Outages
     waiting: WaitingRuns
+    strips: KeptAnswers = msgspec.field(default_factory=KeptAnswers)
 
 
 def dependencies_of(request: Request[Any, Any, Any]) -> Dependencies:

@@ -44,6 +44,7 @@ async def test_the_document_is_valid_and_the_answers_are_what_it_says(rig: MakeR
             (f"{JOBS}/{job['id']}/detail", f"{JOBS}/{{id}}/detail"),
             (f"{JOBS}/{job['id']}/explain", f"{JOBS}/{{id}}/explain"),
             ("/v1/monitor/ledger/verify", "/v1/monitor/ledger/verify"),
+            (f"/v1/monitor/ledger/strips?jobId={job['id']}", "/v1/monitor/ledger/strips"),
             (RUNS, RUNS),
             (f"{RUNS}/{run_id}", f"{RUNS}/{{id}}"),
             (f"{RUNS}/{run_id}/logs", f"{RUNS}/{{id}}/logs"),

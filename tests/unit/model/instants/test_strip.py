@@ -18,7 +18,7 @@ from waterclock.model.instants import strip
 from waterclock.model.instants.explain import explain
 from waterclock.model.instants.ledger import verify
 from waterclock.model.instants.strip import Binned, Range, Strip, coarse, confirmed, count_named, exact, stretches_of
-from waterclock.model.instants.strip_counts import Counts, cells_of
+from waterclock.model.instants.strip_counts import StripCounts, cells_of
 from waterclock.model.instants.timetable import BEGINNING
 from waterclock.model.job import Create, Delete, Replace, SetStatus
 from waterclock.model.timestamps import millis
@@ -120,6 +120,8 @@ def test_what_is_taken_out_is_missing(life: Life, data: st.DataObject) -> None:
     found = exact(stretches_of(life.entries), told, edges, now=life.now)
     assert found.cracks == [("missing", gone)]
     assert confirmed(found, edges, [(gone - MINUTE, gone)]).bins[1] == {"missing": 1}
+    known = exact(stretches_of(life.entries), told, edges, now=life.now)
+    assert confirmed(known, edges, [], forgotten_before=gone + 1).bins[1] == {"forgotten": 1}
     forgetful = exact(stretches_of(life.entries), told._replace(forgotten_before=gone + 1), edges, now=life.now)
     assert (forgetful.bins[1], forgetful.cracks) == ({"forgotten": 1}, [])
 
@@ -144,7 +146,7 @@ def test_cells_are_run_length_encoded_and_hold_what_is_not_zero() -> None:
         [1, {"notYetCreated": 1}],
         [1, None],
     ]
-    assert found[1] == (2, Counts(timed_out=2))
+    assert found[1] == (2, StripCounts(timed_out=2))
 
 
 def test_a_strip_tells_how_the_job_stood() -> None:
@@ -220,6 +222,16 @@ def test_an_instant_that_is_not_named_is_stray_and_counted_once() -> None:
     assert found.bins == [{"succeeded": 3, "failed": 2, "disabled": 2}]
     assert found.cracks == [("stray", last + MINUTE), ("stray", last + MINUTE + 1)]
     assert confirmed(found, edges, [(last + MINUTE, last + HOUR)]).bins[0]["stray"] == 1
+
+
+def test_what_is_told_of_and_newer_than_the_mark_is_no_crack() -> None:
+    life = born()
+    minutes(life, 3)
+    edges = [BEGAN, life.now + 1]
+    told = told_of(life.entries, *edges)
+    early = told._replace(mark=told.mark - MINUTE)
+    found = exact(stretches_of(life.entries), early, edges, now=life.now)
+    assert (found.bins, found.cracks, found.oldest_pending) == ([{"succeeded": 3}], [], None)
 
 
 def test_a_range_with_another_number_is_a_crack_for_the_ledger_to_confirm() -> None:

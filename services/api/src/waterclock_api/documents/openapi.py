@@ -43,9 +43,10 @@ _ANSWERS = {
     201: "Created",
     202: "Accepted and stored; the read models may not show it yet",
     204: "Done",
+    304: "The caller has it already: its `ETag` is in `If-None-Match`",
 }
 _HEADERS = {
-    "ETag": "The version of the job.",
+    "ETag": "The version of the job; of other answers, what changes with them.",
     "Location": "Where the job or the run can be read.",
     "Preference-Applied": "The preference of `Prefer` that was applied.",
     "Idempotency-Replayed": "`true`: the answer repeats that of the first request with this key.",
@@ -232,6 +233,8 @@ def _headers(spec: Spec) -> list[dict[str, Any]]:
     found: list[tuple[str, str]] = []
     if spec.if_match:
         found.append(("If-Match", "`ETag` of the version that you saw; 412 if the job has another one."))
+    if spec.tagged:
+        found.append(("If-None-Match", "`ETag` of the answer that you have; 304 if it is still the same."))
     if spec.command:
         found.append(("Prefer", "`wait=n`: wait up to n seconds (2) for the read models; `respond-async`: do not."))
     if spec.keyed:
@@ -247,7 +250,7 @@ def _headers(spec: Spec) -> list[dict[str, Any]]:
 def _responses(name: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[str, Any]:
     answers = {
         str(status): _answer(name, status, content, schemas) | _told_beside(*_beside(spec, status, content))
-        for status, content in spec.answers.items()
+        for status, content in (dict(spec.answers) | ({304: None} if spec.tagged else {})).items()
     }
     if spec.text:
         answers["200"]["content"]["text/plain"] = {"schema": {"type": "string"}} | examples.of_text(name)
@@ -266,7 +269,7 @@ def _responses(name: str, spec: Spec, schemas: Mapping[type[Any], Any]) -> dict[
 
 def _beside(spec: Spec, status: int, content: Content) -> Iterator[str]:
     """The headers that an answer may have."""
-    if content is Job:
+    if content is Job or spec.tagged:
         yield "ETag"
     if status == 201 or (status == 202 and (spec.command or content is Asked)):
         yield "Location"

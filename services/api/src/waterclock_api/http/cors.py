@@ -12,7 +12,10 @@ from typing import Any
 from litestar.types import ASGIApp
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
-SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID", "Prefer", "traceparent")
+SENT = (
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "Prefer"),
+    "traceparent",
+)
 """Headers of requests, beside those that need no permission."""
 READ = (
     "Allow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,3 +60,22 @@ def answer(
 
 def nothing(*, status: int = 204, headers: Mapping[str, str] | None = None) -> Answer:
     return Answer(b"", status=status, headers=headers)
+
+
+def written(content: Any) -> bytes:
+    """`content` as JSON."""
+    return _encoder.encode(content)
+
+
+def tag_of(body: bytes) -> str:
+    """The ETag of an answer: the same for the same bytes."""
+    return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+
+
+def unless_known(known: str | None, tag: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Answer:
+    """The body with its ETag; 304 for a caller that has it, by its `If-None-Match`."""
+    tags = {one.strip().removeprefix("W/") for one in (known or "").split(",")}
+    told = {"ETag": tag, "Cache-Control": "no-cache", **(headers or {})}
+    if tag in tags or "*" in tags:
+        return Answer(b"", status=304, headers=told)
+    return Answer(body, headers=told)

@@ -15,7 +15,7 @@ from waterclock_api.http.request_query import NoQuery
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 Id: TypeAlias = FromPath[str]
 Content = type[msgspec.Struct] | tuple[type[msgspec.Struct], ...] | Literal["events", "pulse", "html", "text"] | None
-"""Of an answer: JSON of a struct, or of one of some, a stream of events or of the pulse, a page, an asset, or nothing."""
+"""Of an answer: JSON of a struct or of one of some, a stream of events or of the pulse, a page, an asset, or nothing."""
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,5 +33,6 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     refuses: tuple[int, ...] = ()
     text: bool = False  # answers plain text, too, to whoever accepts it rather than JSON
     if_match: bool = False
+    tagged: bool = False  # answers an ETag, and 304 to who has it already
     command: bool = False  # waits for the read models, or says Prefer
     keyed: bool = False  # takes an Idempotency-Key

@@ -35,11 +35,11 @@ _BEGINNING = (0, -1)
 class LedgerReader:
     """Reads what is to be known about [from, to], ms: all events of a job itself, and the decisions that concern it.
 
-    Made on the loop, and closed there: a thread that reads on then is ended.
+    Without `from` it reads no decisions. Made on the loop, and closed there: a thread that reads on then is ended.
     No session is held between two pages: what is appended meanwhile only comes after what was read.
     """
 
-    def __init__(self, sources: Sources, of: Reading, from_ms: int, to_ms: int) -> None:
+    def __init__(self, sources: Sources, of: Reading, from_ms: int | None, to_ms: int) -> None:
         self._sources = sources
         self._of = of
         self._closed = False

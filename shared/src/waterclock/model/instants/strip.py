@@ -107,35 +107,48 @@ def exact(stretches: Iterable[Stretch], told: Told, edges: Sequence[int], *, now
     owed, ahead, idle = _sorted_out(stretches, told.mark, edges)
     for ending, instants in told.fired.items():
         _spread(bins, edges, ending, instants)
-    decided = set(chain.from_iterable(told.fired.values()))
-    for fate, instants in _folded(told.ranges, owed, edges, cracks):
-        twice = decided.intersection(instants)
-        cracks += [Crack("double", instant) for instant in twice]
-        _spread(bins, edges, fate, _without(instants, twice))
-        decided.update(instants)
-    beyond = decided.difference(owed)
+    every = sorted(chain.from_iterable(told.fired.values()))
+    open_, beyond = list[int](), set[int]()
+    if told.ranges or every != owed:  # mostly they are the same
+        decided = set(every)
+        for fate, instants in _folded(told.ranges, owed, edges, cracks):
+            twice = decided.intersection(instants)
+            cracks += [Crack("double", instant) for instant in twice]
+            _spread(bins, edges, fate, _without(instants, twice))
+            decided.update(instants)
+        open_, beyond = [one for one in owed if one not in decided], decided.difference(owed)
     for state, instants in idle:
         _spread(bins, edges, state, _without(instants, beyond))
-    open_ = [] if len(owed) + len(beyond) == len(decided) else [one for one in owed if one not in decided]
     kept = bisect_left(open_, told.forgotten_before)
     _spread(bins, edges, "forgotten", open_[:kept])
-    ahead = _without(ahead, beyond)
+    ahead, early = _without(ahead, beyond), ahead  # what is told of may be newer than the mark
     due = bisect_right(ahead, now)
     _spread(bins, edges, "pending", ahead[:due])
     _spread(bins, edges, "future", ahead[due:])
     cracks += [Crack("missing", instant) for instant in open_[kept:]]
-    cracks += [Crack("stray", instant) for instant in beyond]
+    cracks += [Crack("stray", instant) for instant in beyond.difference(early)]
     return Strip(bins, sorted(cracks, key=lambda crack: crack.instant), ahead[0] if due else None)
 
 
-def confirmed(strip: Strip, edges: Sequence[int], breaches: Iterable[tuple[int, int]] | None) -> Strip:
-    """The same, with those cracks counted that lie in a breach (after, through] of the ledger; None: with all."""
-    kept = strip.cracks
-    if breaches is not None:
-        lows, highs = _merged(breaches)
-        kept = [one for one in kept if (place := bisect_left(lows, one.instant)) and one.instant <= highs[place - 1]]
-    for crack in kept:
-        _add(strip.bins[bisect_right(edges, crack.instant) - 1], crack.kind, 1)
+def confirmed(
+    strip: Strip, edges: Sequence[int], breaches: Iterable[tuple[int, int]] | None, *, forgotten_before: int = BEGINNING
+) -> Strip:
+    """The same, with those cracks counted that lie in a breach (after, through] of the ledger; None: with all.
+
+    `forgotten_before`: before then what was decided may be known, and its run forgotten.
+    """
+    lows, highs = ([BEGINNING], [FOREVER]) if breaches is None else _merged(breaches)
+    kept: list[Crack] = []
+    for crack in strip.cracks:
+        kind, instant = crack
+        counts = strip.bins[bisect_right(edges, instant) - 1]
+        place = bisect_left(lows, instant)
+        in_breach = place > 0 and instant <= highs[place - 1]
+        if kind == "missing" and instant < forgotten_before and not (in_breach and breaches is not None):
+            _add(counts, "forgotten", 1)
+        elif in_breach:
+            _add(counts, kind, 1)
+            kept.append(crack)
     return strip._replace(cracks=kept)
 
 
@@ -233,7 +246,8 @@ def _spread(bins: list[dict[str, int]], edges: Sequence[int], name: str, instant
     """Count instants, ascending, in their bins: each is sought among the edges, or they are among many instants."""
     if len(instants) <= len(bins):
         for instant in instants:
-            _add(bins[bisect_right(edges, instant) - 1], name, 1)
+            counts = bins[bisect_right(edges, instant) - 1]
+            counts[name] = counts.get(name, 0) + 1
         return
     begin = 0
     for place, counts in enumerate(bins):

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 
-class Counts(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class StripCounts(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How many scheduled times of a bin came to what; what is 0 is left out."""
 
     succeeded: Annotated[int, Meta(description="Their run succeeded.")] = 0
@@ -34,9 +34,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     forgotten: Annotated[int, Meta(description="Retention deleted what was decided, or the run.")] = 0
 
 
-Cell = tuple[Annotated[int, Meta(ge=1)], Counts | None]
+Cell = tuple[Annotated[int, Meta(ge=1)], StripCounts | None]
 """How many bins in a row have these counts; None: no scheduled times."""
-_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(Counts)}
+_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(StripCounts)}
 
 
 def cells_of(bins: Iterable[Mapping[str, int]]) -> list[Cell]:
@@ -49,6 +49,6 @@ def cells_of(bins: Iterable[Mapping[str, int]]) -> list[Cell]:
             found[-1] = (number + 1, same)
         else:
             last = counts
-            written = Counts(**{_FIELDS[name]: count for name, count in counts.items()}) if counts else None
+            written = StripCounts(**{_FIELDS[name]: count for name, count in counts.items()}) if counts else None
             found.append((1, written))
     return found
