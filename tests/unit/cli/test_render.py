@@ -9,12 +9,13 @@ import pytest
 
 from waterclock.cli.render.jobs import changed
 from waterclock.cli.render.runs import rows, whole
+from waterclock.cli.render.strips import told as strips_told
 from waterclock.cli.tables import lines, visible
 from waterclock.cli.verbs.explain import nothing
 from waterclock.cli.verbs.explain import told as explanations_told
 from waterclock.cli.verbs.ledger import told as proof_told
 from waterclock.cli.verbs.workers import few
-from waterclock.client.models import Explanations, Job, LastRun, Note, Proof, Run
+from waterclock.client.models import Explanations, Job, JobStrip, LastRun, Note, Proof, Run, Strips
 from waterclock.model.ids import JobId
 from waterclock.model.instants.explain import Explanation
 from waterclock.model.instants.ledger import Breach
@@ -210,3 +211,23 @@ def test_what_is_to_be_known_of_a_job_stands_below_it() -> None:
     notes = (Note(pointer="/invokeParams/to", message="is unknown"), Note(pointer=None, message="so it is"))
     said = list(lines(changed(msgspec.structs.replace(job, notes=notes))))
     assert said[-4:] == ["", "notes", "  /invokeParams/to is unknown", "  so it is"]
+
+
+def test_a_character_of_a_strip_stands_for_the_worst_that_it_holds() -> None:
+    cells = ((2, None), (1, {"succeeded": 4, "failed": 1}), (3, {"succeeded": 1, "skipped": 1}), (1, {"stray": 1}))
+    one = JobStrip(job_id="abc", coarser=True, cells=(*cells, (1, {"unheard": 1}), (1, {"notYetCreated": 2})))
+    none = JobStrip(job_id="abd", coarser=False, cells=((9, None),))
+    found = Strips(from_=FROM, to=TO, edges=None, oldest_pending=None, items=(one, none))
+    assert list(lines(strips_told(found, ("a/b", "a/c")))) == [
+        "2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z, a character for each 6.7 min",
+        "job  strip        scheduled times",
+        "a/b  |  xsss!+-|  7 succeeded, 3 skipped, 2 not created yet, 1 failed, 1 stray, 1 unheard",
+        "a/c  |         |  none",
+        "! missing, double or stray   x failed, timed out or died   s skipped   - disabled, deleted or not created yet",
+        "counted and not looked at one by one: a/b",
+    ]
+    whole = msgspec.structs.replace(found, edges=(FROM, TO), items=(none,))
+    assert list(lines(strips_told(whole, ("a/b", "a/b"))))[::2] == [
+        "2026-11-23T10:00:00Z to 2026-11-23T11:00:00Z, a character for each part of the calendar",
+        "abd  |         |  none",
+    ]

@@ -13,7 +13,7 @@ import pytest
 from tests.support.rollout import PREVIOUS
 from waterclock.client import models
 from waterclock.model.definition import Definition
-from waterclock_api.routes.schedules import ledger, simulate
+from waterclock_api.routes.schedules import ledger, simulate, strips
 from waterclock_api.schemas import responses
 
 PAIRS: list[tuple[Any, Any]] = [
@@ -54,6 +54,8 @@ PAIRS: list[tuple[Any, Any]] = [
     (models.Backfill, responses.BackfillAnswer),
     (models.Jobs, responses.Jobs),
     (models.Proof, ledger.Ledger),
+    (models.Strips, strips.LedgerStrips),
+    (models.JobStrip, strips.JobStrip),
     (models.Simulation, simulate.Simulation),
 ]
 

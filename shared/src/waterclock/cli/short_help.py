@@ -39,7 +39,7 @@ SHORT_HELP = {
     "fleet": "Workers and executors: list; drain a worker.",
     "job": "Jobs: list, show, create, edit, trigger, delete.",
     "key": "API keys: create, list, rotate, revoke.",
-    "ledger": "Verify that each scheduled time has exactly one decision.",
+    "ledger": "Verify that each scheduled time has exactly one decision, and show what became of it.",
     "migrate": "Migrate Postgres and Redis to this release; may be repeated.",
     "plan": "Show what `apply` would do.",
     "preview": "Describe a cron expression, and list its next times.",

@@ -225,6 +225,20 @@ def verify(
     return Call(path=("ledger", "verify"), kind=models.Proof, query=query)
 
 
+def strips(
+    jobs: str | Iterable[str],
+    *,
+    from_: str | None = None,
+    to: str | None = None,
+    bins: int | None = None,
+    by: Literal["hour", "day", "week", "month"] | None = None,
+    timezone: str | None = None,
+) -> Call[models.Strips]:
+    """What became of scheduled times in `bins` of equal width, or in parts of the calendar of a zone."""
+    query = {"jobId": _named(jobs), "from": from_, "to": to, "bins": bins, "by": by, "timezone": timezone}
+    return Call(path=("ledger", "strips"), kind=models.Strips, query=query)
+
+
 def list_runs(
     *,
     job: str | Iterable[str] | None = None,

@@ -464,6 +464,24 @@ class BriefRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     retry_of: str | None
 
 
+class JobStrip(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of a job's scheduled times: how many bins in a row have which counts; None: no scheduled times."""
+
+    job_id: str
+    coarser: bool
+    cells: tuple[tuple[int, dict[str, int] | None], ...]
+
+
+class Strips(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`edges`: of bins that are parts of a calendar; None: they have equal widths."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    edges: tuple[str, ...] | None
+    oldest_pending: str | None
+    items: tuple[JobStrip, ...]
+
+
 Runs = Page[Run]
 Explanations = Page[Explanation]
 History = Page[dict[str, Any]]

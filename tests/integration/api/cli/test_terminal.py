@@ -36,6 +36,7 @@ VERBS = (
     ("fleet", "executors"),
     ("queue", "list"),
     ("ledger", "verify"),
+    ("ledger", "strips", "JOB"),
     ("export",),
 )
 

@@ -44,6 +44,32 @@ async def test_a_sound_ledger_exits_0_and_a_broken_one_1(rig: MakeRig) -> None:
         assert (proof["ok"], proof["holes"][0]["jobId"]) == (False, job_id)
 
 
+async def test_strips_show_what_became_of_scheduled_times(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        job_id = await story.job(job_name="tide", job_group="demo", misfire_policy="2", end_at=story.at(0))
+        await story.decide(job_id, ago=10 * MINUTE)
+        await story.api.caught_up()
+        range_ = ("--from", story.at(HOUR - 1), "--to", story.at(-1))
+
+        done = await terminal.run(ledger, "strips", "demo/tide", *range_, "--bins", "12")
+        assert done.exit_code == 0, done.output
+        heading, names, row, legend, pending = done.output.splitlines()
+        assert heading == f"{story.at(HOUR - 1)} to {story.at(-1)}, a character for each 5 min"
+        assert names.split() == ["job", "strip", "scheduled", "times"]
+        assert row == "demo/tide  |mmmmmmmmmw??|  48 merged, 10 pending, 2 waiting"
+        assert legend == "? pending   w waiting   m merged"
+        assert pending.startswith("pending: the oldest was due at ")
+
+        done = await terminal.run(
+            ledger, "strips", job_id, "--by", "hour", "--zone", "Asia/Kathmandu", "--json", *range_
+        )
+        assert msgspec.json.decode(done.output)["edges"][0].endswith("15:00.000Z")
+        done = await terminal.run(ledger, "strips", job_id, "--by", "day", "--bins", "3")
+        assert (done.exit_code, "do not go together" in done.output) == (2, True)
+        done = await terminal.run(ledger, "strips", "demo/none")
+        assert done.exit_code == 1
+
+
 async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         job_id = await story.job(job_name="tide", job_group="demo")

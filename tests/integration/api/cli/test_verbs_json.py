@@ -42,6 +42,7 @@ VERBS = (
     ("backfill", "JOB", "--from", "FROM", "--to", "TO"),
     ("ledger", "verify"),
     ("whoami",),
+    ("ledger", "strips", "JOB"),
     ("queue", "list"),
     ("queue", "pause", "low"),
     ("queue", "resume", "low"),

@@ -15,7 +15,7 @@ from waterclock_api.http.request_query import NoQuery
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 Id: TypeAlias = FromPath[str]
 Content = type[msgspec.Struct] | tuple[type[msgspec.Struct], ...] | Literal["events", "pulse", "html", "text"] | None
-"""Of an answer: JSON of a struct or of one of some, a stream of events or of the pulse, a page, an asset, or nothing."""
+"""Of an answer: JSON of a struct or one of some, a stream of events or of the pulse, a page, an asset, or nothing."""
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):

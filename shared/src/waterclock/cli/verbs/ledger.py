@@ -1,18 +1,20 @@
-"""`waterclock ledger verify`: the proof that every instant is accounted for."""
+"""`waterclock ledger`: the proof that every instant is accounted for, and strips that show what became of each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Literal
 
 import click
 
 from waterclock.cli.options.arguments import JOB, since, times, until
-from waterclock.cli.options.moments import retold, shown
+from waterclock.cli.options.moments import readers_zone, retold, shown
 from waterclock.cli.output import put_json, say
+from waterclock.cli.render import strips as rendering
 from waterclock.cli.render.outcomes import headings
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import NO, NotAsked, json_option, speaking
+from waterclock.cli.terminal import NO, NotAsked, json_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.errors import Refused
 from waterclock.client.exchange import decode
@@ -22,7 +24,7 @@ from waterclock.client.models import Proof
 
 @click.group()
 def ledger() -> None:
-    """Verify that each scheduled time has exactly one decision."""
+    """Verify that each scheduled time has exactly one decision, and show what became of it."""
 
 
 @ledger.command(short_help="Verify that each scheduled time has exactly one decision.")
@@ -72,6 +74,40 @@ def verify(
         say(told(proof))
     if not proof.ok:
         click.get_current_context().exit(NO)
+
+
+@ledger.command(short_help="Show what became of the scheduled times of jobs, as strips.")
+@click.argument("jobs", metavar="JOB...", type=JOB, nargs=-1, required=True)
+@since("Start of the range, inclusive; by default a day before --to.")
+@until("End of the range; by default now.")
+@click.option("--bins", type=click.IntRange(1, 2000), help="Characters of each strip; by default 24.")
+@click.option(
+    "--by",
+    type=click.Choice(["hour", "day", "week", "month"]),
+    help="A character for each hour, day, week or month of --zone, or else of the zone of new jobs.",
+)
+@json_option
+@times
+@speaking
+def strips(
+    client: Client,
+    jobs: tuple[str, ...],
+    from_: str | None,
+    to: str | None,
+    bins: int | None,
+    by: Literal["hour", "day", "week", "month"] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show what became of the scheduled times of jobs: a line for each, and a character for each part of the range.
+
+    A character stands for the worst that it holds.
+    """
+    if by is not None and bins is not None:
+        raise click.UsageError("--bins and --by do not go together")
+    zone = getattr(readers_zone(), "key", None) if by is not None else None
+    call = endpoints.strips(jobs, from_=from_, to=to, bins=bins, by=by, timezone=zone)
+    show(client, call, lambda found: rendering.told(found, jobs), as_json=as_json)
 
 
 def prove_chain(anchors: tuple[str, ...], *, as_json: bool) -> None:
