@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import msgspec
 import pytest
 
+from tests.support.previous import previous_sources
 from waterclock.model.definition import Definition
 from waterclock.model.errors import NotFound, VersionMismatch
 from waterclock.model.events import (
@@ -28,6 +34,8 @@ from waterclock.model.job import (
     evolve,
     must_settle,
 )
+from waterclock.model.positions import Position
+from waterclock.wire.envelope import encode_body, read_document
 
 J = JobId("0123456789abcdef")
 NIGHTLY = Definition(job_name="nightly", invoke_target="demo.noop", cron_expression="0 2 * * *")
@@ -59,6 +67,38 @@ def test_a_change_raises_the_version() -> None:
     assert decide(given(CREATED), Replace(definition=changed), job_id=J) == (
         JobChanged(job_id=J, version=2, definition=changed),
     )
+
+
+def test_the_reason_of_a_change_and_of_a_deletion_is_kept() -> None:
+    changed = msgspec.structs.replace(NIGHTLY, remark="slow")
+
+    assert decide(given(CREATED), Replace(definition=changed, reason="INC-4711"), job_id=J) == (
+        JobChanged(job_id=J, version=2, definition=changed, reason="INC-4711"),
+    )
+    assert decide(given(CREATED), Delete(reason="moved"), job_id=J) == (
+        JobDeleted(job_id=J, version=2, reason="moved"),
+    )
+
+
+def test_the_release_before_reads_a_change_with_a_reason(tmp_path: Path) -> None:
+    event = JobChanged(job_id=J, version=2, definition=NIGHTLY, reason="INC-4711")
+    body = encode_body(event)
+    document = b'{"id":"0-1-2","at":"2026-11-23T06:00:01.000Z",' + body[1:]
+    assert read_document(Position(0, 1, 2), "1-1", 1, document).event == event
+    code = (
+        "import sys, waterclock; from waterclock.wire.envelope import read_document\n"
+        "from waterclock.model.positions import Position\n"
+        "found = read_document(Position(0, 1, 2), '1-1', 1, sys.stdin.buffer.read())\n"
+        "print(waterclock.__path__[0], type(found.event).__name__, found.event.version, found.document.decode())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(previous_sources(tmp_path))},
+        input=document, capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    place, *told = ended.stdout.decode().split(maxsplit=3)
+    assert place.startswith(str(tmp_path))
+    assert told == ["JobChanged", "2", document.decode() + "\n"]
 
 
 def test_a_change_decided_on_another_version_is_refused() -> None:

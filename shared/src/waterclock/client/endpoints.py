@@ -103,10 +103,15 @@ def create_job(
 
 
 def replace_job(
-    job: str, definition: Definition | Body, *, version: int | None = None, allow_unknown: bool = False
+    job: str,
+    definition: Definition | Body,
+    *,
+    reason: str | None = None,
+    version: int | None = None,
+    allow_unknown: bool = False,
 ) -> Call[models.Job]:
     """The whole definition: what is left out takes its default. `version`: only if the job still has it."""
-    query = {"allowUnknownExecutor": "true" if allow_unknown else None}
+    query = {"allowUnknownExecutor": "true" if allow_unknown else None, "reason": reason}
     body = members(definition)
     path = ("jobs", Named(job))
     return Call(method="PUT", path=path, kind=models.Job, query=query, body=body, version=version)
@@ -124,8 +129,9 @@ def set_status(
     return Call(method="PUT", path=("jobs", Named(job), "status"), kind=models.Job, body=body, version=version)
 
 
-def delete_job(job: str, *, version: int | None = None) -> Call[None]:
-    return Call(method="DELETE", path=("jobs", Named(job)), kind=type(None), version=version)
+def delete_job(job: str, *, reason: str | None = None, version: int | None = None) -> Call[None]:
+    query = {"reason": reason}
+    return Call(method="DELETE", path=("jobs", Named(job)), kind=type(None), query=query, version=version)
 
 
 def clear_logs(job: str) -> Call[None]:

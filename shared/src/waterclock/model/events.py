@@ -71,6 +71,7 @@ class JobCreated(JobEvent, frozen=True, kw_only=True, tag="job.created"):
 class JobChanged(JobEvent, frozen=True, kw_only=True, tag="job.changed"):
     version: Number
     definition: Definition
+    reason: str | None = None
 
 
 class JobEnabled(JobEvent, frozen=True, kw_only=True, tag="job.enabled"):

@@ -40,6 +40,7 @@ class Replace(msgspec.Struct, frozen=True, kw_only=True):
     """Replace the whole definition; `version` is the one the caller saw, if it says so."""
 
     definition: Definition
+    reason: str | None = None
     version: int | None = None
 
 
@@ -80,10 +81,10 @@ def decide(job: Job | None, command: JobCommand, *, job_id: JobId) -> tuple[AnyJ
         raise VersionMismatch(current=job.version, shown=command.version)
     following = job.version + 1
     match command:
-        case Replace(definition=definition):
+        case Replace(definition=definition, reason=reason):
             if definition == job.definition:
                 return ()
-            return (JobChanged(job_id=job_id, version=following, definition=definition),)
+            return (JobChanged(job_id=job_id, version=following, definition=definition, reason=reason),)
         case SetStatus(status=status, reason=reason):
             if status == job.definition.status:
                 return ()

@@ -55,10 +55,17 @@ async def test_a_file_is_planned_applied_exported_and_pruned(rig: MakeRig, tmp_p
         assert [field["pointer"] for field in plan["changes"][0]["fields"]] == ["/cronExpression"]
         fires = plan["changes"][0]["fires"]
         assert (fires["appear"], fires["vanish"]) == (30, 30)
-        done = await typed(terminal, "apply", *file)
+        done = await typed(terminal, "apply", *file, "--reason", "spring tide")
         assert "? demo/ebb  is no longer in the file: unchanged\n" in done.output
-        done = await typed(terminal, "apply", *file, "--prune")
+        done = await typed(terminal, "apply", *file, "--prune", "--reason", "no ebb")
         assert done.output.endswith("\n1 done, 0 failed, 0 not tried\n")
+        await story.api.caught_up()
+        events = (await story.api.http.get("/v1/monitor/events?type=job")).json()["items"]
+        assert {one["type"]: one.get("reason") for one in events} == {
+            "job.created": None,
+            "job.changed": "spring tide",
+            "job.deleted": "no ebb",
+        }
         names = {job["jobName"]: job["labels"] for job in (await story.api.http.get(JOBS)).json()["items"]}
         assert names == {"tide": {"tier": "gold", OWNER: "sea"}, "flood": {OWNER: "sea"}}
 

@@ -59,7 +59,7 @@ async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig)
         assert row.split()[:3] == ["demo/tide", "enabled", "demo.sleep"]
 
         edit = ("job", "edit", "demo/tide", "--unset", "misfirePolicy", "--set", 'labels={"team":"sea"}', "--json")
-        job = read(await typed(terminal, *edit))
+        job = read(await typed(terminal, *edit, "--reason", "INC-4711"))
         assert (job["version"], job["misfirePolicy"], job["labels"], job["jitter"]) == (2, "3", {"team": "sea"}, 5)
         assert job["invokeParams"] == {"seconds": 2}
         await typed(terminal, "job", "edit", "demo/tide", "--queue", "low", "--version", "1", code=1)
@@ -76,6 +76,7 @@ async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig)
             "job.changed",
             "job.created",
         ]
+        assert "job.changed: INC-4711" in done.output
 
         for named in (job["id"], "demo/tide"):
             assert (
@@ -93,7 +94,9 @@ async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig)
         assert done.output == "Error: No job 'none' in the group 'demo'.\n", "it is not asked about"
         done = await typed(terminal, "job", "delete", job["id"], code=1)  # nobody said yes
         assert "Delete demo/tide?" in done.output
-        await typed(terminal, "job", "delete", "demo/tide", "--yes")
+        await typed(terminal, "job", "delete", "demo/tide", "--yes", "--reason", "moved to sea")
+        done = await typed(terminal, "job", "history", job["id"], "--type", "job.deleted")
+        assert "job.deleted: moved to sea" in done.output
         done = await typed(terminal, "job", "show", "demo/tide", code=1)
         assert done.output == "Error: No job 'tide' in the group 'demo'.\n"
 

@@ -60,6 +60,31 @@ async def test_a_history_tells_a_jobs_events_newest_first_also_once_it_is_delete
             assert (await api.http.get(path)).status_code == 404
 
 
+async def test_why_a_job_was_changed_and_deleted_is_told(rig: MakeRig) -> None:
+    async with rig() as api:
+        await api.worker()
+        job = await api.create()
+        path, why = f"{JOBS}/{job['id']}", {"reason": "Ünïcödé & more: INC-4711?"}
+        changed = await api.http.put(path, json=job | {"remark": "slow"}, params=why)
+        assert (changed.status_code, changed.json()["version"]) == (200, 2)
+        same = await api.http.put(path, json=job | {"remark": "slow"}, params={"reason": "nothing changes"})
+        assert (same.status_code, same.json()["version"]) == (200, 2)
+        for params, pointer in (
+            ({"reason": "x" * 1001}, "?reason"),
+            ({"reason": ""}, "?reason"),
+            ({"why": "x"}, "?why"),
+        ):
+            for asked in (api.http.put(path, json=job, params=params), api.http.delete(path, params=params)):
+                refused = await asked
+                assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, pointer), params
+        posted = await api.http.post(JOBS, json={"jobName": "n", "invokeTarget": "demo.noop"}, params=why)
+        assert (posted.status_code, posted.json()["errors"][0]["pointer"]) == (400, "?reason")
+        assert (await api.http.delete(path, params={"reason": "x" * 1000})).status_code == 204
+
+        told = {one["type"]: one.get("reason") for one in await _all(api, f"{path}/history")}
+        assert told == {"job.created": None, "job.changed": why["reason"], "job.deleted": "x" * 1000}
+
+
 async def test_cleared_lines_are_counted_in_the_history_and_not_told(rig: MakeRig) -> None:
     async with rig() as api:
         worker = await api.worker()

@@ -293,6 +293,18 @@ class WriteQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ] = False
 
 
+class ReplaceQuery(WriteQuery, frozen=True, kw_only=True, rename="camel"):
+    """How to check a definition, and why it is replaced."""
+
+    reason: Annotated[Text | None, _REASON] = None
+
+
+class DeleteQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why a job is deleted."""
+
+    reason: Annotated[Text | None, _REASON] = None
+
+
 class JobQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Which state of a job."""
 

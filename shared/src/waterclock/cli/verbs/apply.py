@@ -58,9 +58,12 @@ def plan(client: Client, path: str, *, prune: bool, take_over: bool, as_json: bo
 @_take_over
 @click.option("--stop", is_flag=True, help="Stop at the first refused job; by default go on with the others.")
 @click.option("--allow-unknown", is_flag=True, help="Accept executors that no worker has ever announced.")
+@click.option("--reason", help="Reason; stored in the events of changed and deleted jobs.")
 @times
 @speaking
-def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool, allow_unknown: bool) -> None:
+def apply(
+    client: Client, path: str, *, prune: bool, take_over: bool, stop: bool, allow_unknown: bool, reason: str | None
+) -> None:
     """Create, change and delete jobs as a file says. A job that changed in the meantime is skipped: exit code 1."""
     wanted = _plan(client, path, prune=prune, take_over=take_over)
     _show(wanted, as_json=False)
@@ -68,7 +71,7 @@ def apply(client: Client, path: str, *, prune: bool, take_over: bool, stop: bool
     failed = 0
     for place, change in enumerate(todo):
         try:
-            _carry_out(client, change, allow_unknown=allow_unknown)
+            _carry_out(client, change, allow_unknown=allow_unknown, reason=reason)
         except ApiError as error:
             failed += 1
             complain(f"{change.action} {change.name}: {_why(error)}")
@@ -189,19 +192,20 @@ def _show(found: Plan, *, as_json: bool) -> None:
         tell(line, COLOURS.get(line[:1]))
 
 
-def _carry_out(client: Client, change: Change, *, allow_unknown: bool) -> None:
+def _carry_out(client: Client, change: Change, *, allow_unknown: bool, reason: str | None) -> None:
     if change.action == "create":
         assert change.definition is not None
         client.send(endpoints.create_job(change.definition, allow_unknown=allow_unknown))
         return
     assert change.job_id is not None
     if change.action == "delete":
-        client.send(endpoints.delete_job(change.job_id, version=change.version))
+        client.send(endpoints.delete_job(change.job_id, reason=reason, version=change.version))
         return
     assert change.definition is not None
-    client.send(
-        endpoints.replace_job(change.job_id, change.definition, version=change.version, allow_unknown=allow_unknown)
+    call = endpoints.replace_job(
+        change.job_id, change.definition, reason=reason, version=change.version, allow_unknown=allow_unknown
     )
+    client.send(call)
 
 
 def _why(error: ApiError) -> str:

@@ -17,6 +17,7 @@ from waterclock.cli.terminal import (
     json_option,
     param_option,
     params_option,
+    reason_option,
     show,
     speaking,
     unknown_option,
@@ -114,6 +115,7 @@ def create(
 @params_option
 @_set
 @unknown_option
+@reason_option
 @version_option
 @json_option
 @utc_option
@@ -128,6 +130,7 @@ def edit(
     given: tuple[str, ...],
     whole: str | None,
     pairs: tuple[str, ...],
+    reason: str | None,
     version: int | None,
     *,
     allow_unknown: bool,
@@ -145,7 +148,8 @@ def edit(
     body = {name: value for name, value in changed_in(body, change).items() if name not in unset}
     if "timezone" in unset:  # which the API would keep
         body["timezone"] = client.send(endpoints.job_defaults()).default_timezone or "UTC"
-    call = endpoints.replace_job(found.id, body, version=version or found.version, allow_unknown=allow_unknown)
+    seen = version or found.version
+    call = endpoints.replace_job(found.id, body, reason=reason, version=seen, allow_unknown=allow_unknown)
     try:
         show(client, call, changed, as_json=as_json)
     except VersionMismatch as error:

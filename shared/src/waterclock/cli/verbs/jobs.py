@@ -172,14 +172,15 @@ def trigger(
 @job.command()
 @job_argument
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@reason_option
 @version_option
 @speaking
-def delete(client: Client, job: str, version: int | None, *, yes: bool) -> None:
+def delete(client: Client, job: str, reason: str | None, version: int | None, *, yes: bool) -> None:
     """Delete a job; its runs and its history stay readable."""
     found = client.send(endpoints.get_job(job))
     if not yes:
         click.confirm(visible(f"Delete {found.job_group}/{found.job_name}?"), abort=True)
-    client.send(endpoints.delete_job(found.id, version=version))
+    client.send(endpoints.delete_job(found.id, reason=reason, version=version))
     say([f"{job} is deleted"])
 
 

@@ -47,9 +47,11 @@ from waterclock_api.queries.rows import job_of_log, next_fires
 from waterclock_api.queries.slow_reads import listing, listing_jobs, until_left
 from waterclock_api.queries.sources import COMMAND, ONE
 from waterclock_api.schemas.requests import (
+    DeleteQuery,
     JobQuery,
     JobsQuery,
     JobWrite,
+    ReplaceQuery,
     RunsQuery,
     StatusWrite,
     StreamQuery,
@@ -140,7 +142,7 @@ async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:
     spec=Spec(
         scope="edit",
         body=JobWrite,
-        query=WriteQuery,
+        query=ReplaceQuery,
         answers={200: Job, 202: Job},
         refuses=(404, 409, 412, 413, 415, 422),
         if_match=True,
@@ -150,7 +152,7 @@ async def _job_then(request: AnyRequest, job_id: str, then: int) -> Answer:
 async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
     """Replace the definition of a job. Members that you leave out take their defaults."""
     parts = dependencies_of(request)
-    query = read_query(request, WriteQuery)
+    query = read_query(request, ReplaceQuery)
     body = await read_json(request)
     caller = caller_of(request)
     with asked(caller, "replace job"):
@@ -160,22 +162,29 @@ async def replace_job(request: AnyRequest, job_id: Id) -> Answer:
         definition = await definition_in(
             parts, body, known.job_id, notes, who=caller.who, allow_unknown=allowed, before=known.definition
         )
-        change = await edit_job.edit(parts, caller, job_id, Replace(definition=definition))
+        change = await edit_job.edit(parts, caller, job_id, Replace(definition=definition, reason=query.reason))
         return await _changed(parts, caller, change, notes)
 
 
 @delete(
     f"{PATH}/{{job_id:str}}",
-    spec=Spec(scope="remove", answers={204: None, 202: None}, refuses=(404, 412), if_match=True, command=True),
+    spec=Spec(
+        scope="remove",
+        query=DeleteQuery,
+        answers={204: None, 202: None},
+        refuses=(404, 412),
+        if_match=True,
+        command=True,
+    ),
     status_code=200,  # the answer has its own; with 204 litestar forbids that a handler returns one
 )
 async def delete_job(request: AnyRequest, job_id: Id) -> Answer:
     """Delete a job. Its runs and history stay readable; a running attempt continues to its end."""
     parts = dependencies_of(request)
-    read_query(request, NoQuery)
+    query = read_query(request, DeleteQuery)
     caller = caller_of(request)
     with asked(caller, "delete job"):
-        change = await edit_job.edit(parts, caller, job_id, Delete())
+        change = await edit_job.edit(parts, caller, job_id, Delete(reason=query.reason))
         return await _done(parts, caller, job_id, change)
 
 
