@@ -230,20 +230,17 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(spec: Spec) -> list[dict[str, Any]]:
-    found: list[tuple[str, str]] = []
-    if spec.if_match:
-        found.append(("If-Match", "`ETag` of the version that you saw; 412 if the job has another one."))
-    if spec.tagged:
-        found.append(("If-None-Match", "`ETag` of the answer that you have; 304 if it is still the same."))
-    if spec.command:
-        found.append(("Prefer", "`wait=n`: wait up to n seconds (2) for the read models; `respond-async`: do not."))
-    if spec.keyed:
-        found.append(("Idempotency-Key", "A repeat with the same key gets the first answer again, for 24 hours."))
-    if "events" in spec.answers.values():
-        found.append(("Last-Event-ID", "Position after which the stream continues."))
+    taken = (
+        (spec.if_match, "If-Match", "`ETag` of the version that you saw; 412 if the job has another one."),
+        (spec.tagged, "If-None-Match", "`ETag` of the answer that you have; 304 if it is still the same."),
+        (spec.command, "Prefer", "`wait=n`: wait up to n seconds (2) for the read models; `respond-async`: do not."),
+        (spec.keyed, "Idempotency-Key", "A repeat with the same key gets the first answer again, for 24 hours."),
+        ("events" in spec.answers.values(), "Last-Event-ID", "Position after which the stream continues."),
+    )
     return [
         {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
-        for name, text in found
+        for is_taken, name, text in taken
+        if is_taken
     ]
 
 
