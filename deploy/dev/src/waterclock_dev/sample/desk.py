@@ -19,7 +19,18 @@ from waterclock.model.instants.fires import Owed, owed
 from waterclock.model.instants.misfire import Settlement, policy_of, settle, settle_edit
 from waterclock.model.instants.overlap import Unfinished
 from waterclock.model.instants.timetable import named_by
-from waterclock.model.job import Create, Delete, Job, JobCommand, Replace, SetStatus, decide, evolve, must_settle
+from waterclock.model.job import (
+    ClearLogs,
+    Create,
+    Delete,
+    Job,
+    JobCommand,
+    Replace,
+    SetStatus,
+    decide,
+    evolve,
+    must_settle,
+)
 from waterclock.model.timestamps import millis, stamp
 from waterclock_dev.sample.chance import Chance
 from waterclock_dev.sample.clockwork import Clockwork
@@ -144,6 +155,12 @@ class Desk:
 
     def delete(self, name: str, actor: str, reason: str) -> None:
         self._command(name, actor, Delete(reason=reason))
+
+    def clear_logs(self, name: str, actor: str) -> None:
+        """Delete all lines that runs of the job have written so far."""
+        one = self.jobs[name]
+        (event,) = decide(one.job, ClearLogs(), job_id=one.job_id)
+        self._clock.tell(replace(event, actor=actor, command_id=self.command_id()))
 
     def _command(self, name: str, actor: str, command: JobCommand) -> None:
         """As the API does it: settle what the job owes, append the change, and end what must not start any more."""

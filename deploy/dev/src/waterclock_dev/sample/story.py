@@ -17,7 +17,7 @@ from waterclock_dev.sample.catalog import ANNA, BEN, CHIOMA, DEPLOYER, JOBS, PAS
 from waterclock_dev.sample.chance import Chance
 from waterclock_dev.sample.clockwork import DAY, HOUR, MINUTE, SECOND, Clockwork
 from waterclock_dev.sample.desk import Desk
-from waterclock_dev.sample.fleet import Fleet
+from waterclock_dev.sample.fleet import LOSSES_MOST, Fleet
 from waterclock_dev.sample.plays import Mood
 from waterclock_dev.sample.scripts import DOWN
 from waterclock_dev.sample.workers import Worker
@@ -74,20 +74,20 @@ class Story:
             clock.at(self.day(days, 13, 34), partial(desk.lead, "scheduler-2" if days % 4 else "scheduler-1"))
         clock.at(self.day(FIRST_OUTAGE_DAYS, 2, 50), partial(desk.leave, 70 * MINUTE, "scheduler-2"))
         clock.at(self.day(OUTAGE_DAYS, 1, 10), partial(desk.leave, 205 * MINUTE, "scheduler-1"))
-        clock.at(self.day(LOST_DAYS, 2, 6) + 20 * SECOND, partial(fleet.crash, self._second, back_after=95 * SECOND))
-        clock.at(self.day(DIED_DAYS, 6, 1), partial(self._lose, catalog.REINDEX, 0))
+        clock.at(self.day(LOST_DAYS, 4) + 15 * SECOND, partial(self._lose, catalog.INVOICES, 1))
+        clock.at(self.day(DIED_DAYS, 6, 1), partial(self._lose, catalog.REINDEX, LOSSES_MOST))
         pause, resume = fleet.pause, fleet.resume
         clock.at(self.day(30, 21), partial(pause, "low", BEN, "migration of the search cluster", desk.command_id()))
         clock.at(self.day(29, 8, 40), partial(resume, "low", BEN, "migration done", desk.command_id()))
 
     def _lose(self, name: str, times: int) -> None:
-        """Lose the worker of a job's run, and again that to which it was given, until the run is given up."""
+        """Lose the worker of a job's run, and then those to which it is given, so many in all."""
         running = [run for run in self._fleet.unfinished(self._desk.jobs[name].job_id) if run.worker is not None]
         for run in running[:1]:
             assert run.worker is not None
-            self._fleet.crash(run.worker, back_after=20 * SECOND)
-            if times < 2:
-                self._clock.after(75 * SECOND, partial(self._lose, name, times + 1))
+            self._fleet.crash(run.worker, back_after=25 * SECOND)
+            if times > 1:
+                self._clock.after(75 * SECOND, partial(self._lose, name, times - 1))
 
     def _people(self) -> None:
         """Jobs are created, changed, switched off and on, and deleted."""
@@ -108,6 +108,7 @@ class Story:
             self.day(FIRST_OUTAGE_DAYS, 3, 40),
             partial(desk.delete, catalog.CSV, CHIOMA, "partners read the API since October"),
         )
+        clock.at(self.day(20, 16, 45), partial(desk.clear_logs, catalog.RATES, CHIOMA))
         clock.at(self.day(40, 9, 0), partial(desk.disable, catalog.RETRAIN, BEN, "GPU quota used up"))
         clock.at(self.day(37, 9, 30), partial(desk.enable, catalog.RETRAIN, BEN, "new quota"))
         clock.at(
@@ -135,7 +136,7 @@ class Story:
         clock.at(until - 27 * HOUR, partial(self._by_hand, catalog.INVOICES, "failing", None))
         clock.at(until - 26 * HOUR, self._retry_the_last_failure)
         clock.at(until - 50 * HOUR, partial(self._cancelled_by_hand, catalog.RETRAIN))
-        clock.at(until - 14 * MINUTE, partial(self._by_hand, catalog.RETRAIN, "well", "new features for the ranking"))
+        clock.at(until - 10 * MINUTE, partial(self._by_hand, catalog.RETRAIN, "well", "new features for the ranking"))
         clock.at(until - 25 * MINUTE, partial(self._by_hand, catalog.STOCK, "hanging", "after the stock-taking"))
         clock.at(until - 6 * MINUTE, partial(self._by_hand, catalog.STOCK, "well", "once more"))
         clock.at(
