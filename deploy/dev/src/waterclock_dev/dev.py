@@ -13,6 +13,7 @@ from waterclock.cli.connection.resolve import ClientSettings
 from waterclock.client import ApiError, AsyncClient, endpoints
 from waterclock.kit import settings
 from waterclock.kit.clock import SystemClock
+from waterclock.kit.gc_tuning import calm_collector
 from waterclock.model.timestamps import stamp
 from waterclock_dev.installation import Installation, Plan
 from waterclock_dev.reload import CannotWatch, changed
@@ -130,6 +131,7 @@ async def _run(installation: Installation, wishes: Wishes, plan: Plan, environme
 
 async def _start_filled(installation: Installation, plan: Plan) -> None:
     """Start it with the sample in its stores; what there is to fill in is worked out while these start."""
+    calm_collector()  # the past is many objects without cycles: a fifth of the time that it takes
     lives_on = plan.frozen_at is None
     ends_at = SystemClock().now_ms() if plan.frozen_at is None else plan.frozen_at
     past = asyncio.create_task(asyncio.to_thread(history, ends_at, lives_on=lives_on), name="work the sample out")

@@ -18,9 +18,9 @@ BERLIN, NEW_YORK, TOKYO = "Europe/Berlin", "America/New_York", "Asia/Tokyo"
 PAST_DAYS = 90
 
 ANNA, BEN, CHIOMA, TERRAFORM, DEPLOYER = (
-    "token:anna@192.0.2.14",
-    "token:ben@192.0.2.31",
-    "token:chioma@198.51.100.7",
+    "jwt:anna@192.0.2.14",
+    "jwt:ben@192.0.2.31",
+    "jwt:chioma@198.51.100.7",
     "key:terraform@203.0.113.5",
     "key:deployer@203.0.113.9",
 )
