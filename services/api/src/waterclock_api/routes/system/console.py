@@ -137,6 +137,7 @@ def sent(file: File, request: AnyRequest) -> Answer:
 def console_handlers() -> tuple[HTTPRouteHandler, ...]:
     """The routes below `/console`; nobody who opens the console uses up the requests of an address by its files."""
     known = files_of(files("waterclock_api") / "assets" / "console")
+    assert INDEX in known, "assets/console has no page: build it by `make console`"
     shell = Shell(known.pop(INDEX).plain.body)
 
     @get(["/console", "/console/{path:path}"], name="console", scope="probe")
