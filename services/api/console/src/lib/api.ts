@@ -2,7 +2,19 @@
 
 import { ask, segment } from './http';
 import type { Answer, Query, Way } from './http';
-import type { BriefRun, Detail, Explained, Job, JobsIndex, Page, Strips, Verified } from './types';
+import type {
+  BriefRun,
+  Detail,
+  Explained,
+  HistoryEvent,
+  Job,
+  JobsIndex,
+  LogLine,
+  Page,
+  Preview,
+  Strips,
+  Verified,
+} from './types';
 
 type Signal = AbortSignal | undefined;
 
@@ -27,4 +39,15 @@ export const api = {
 
   verify: (way: Way, query: Query, signal?: Signal): Promise<Answer<Verified>> =>
     ask(way, 'ledger/verify', { query, signal, timeout: 120_000 }),
+
+  history: (way: Way, id: string, query: Query, signal?: Signal): Promise<Answer<Page<HistoryEvent>>> =>
+    ask(way, `jobs/${segment(id)}/history`, { query, signal }),
+
+  preview: (way: Way, body: unknown, signal?: Signal): Promise<Answer<Preview>> =>
+    ask(way, 'schedules/preview', { method: 'POST', body, signal }),
+
+  run: (way: Way, id: string, signal?: Signal): Promise<Answer<BriefRun>> => ask(way, `runs/${segment(id)}`, { signal }),
+
+  logs: (way: Way, id: string, query: Query, signal?: Signal): Promise<Answer<Page<LogLine>>> =>
+    ask(way, `runs/${segment(id)}/logs`, { query, signal }),
 };

@@ -6,6 +6,7 @@
 import { ask, freshKey, segment } from './http';
 import type { Answer, Way } from './http';
 import { pause } from './sse';
+import type { Backfill } from './types';
 
 export interface Command<T> {
   /** Send it, or send it again. A busy API is waited for, at most `patience` ms. */
@@ -48,11 +49,6 @@ export function command<T>(way: Way, path: string, sent: Sent = {}): Command<T> 
   };
 }
 
-export interface Backfilled {
-  readonly dryRun?: boolean;
-  readonly [member: string]: unknown;
-}
-
 /** The paths and bodies of the commands that more than one screen has. */
 export const commands = {
   setStatus: (way: Way, id: string, status: '0' | '1', reason: string | null) =>
@@ -63,7 +59,7 @@ export const commands = {
   trigger: (way: Way, id: string, body?: Record<string, unknown>) =>
     command<{ runId: string }>(way, `jobs/${segment(id)}/trigger`, body === undefined ? {} : { body }),
   backfill: (way: Way, id: string, body: Record<string, unknown>) =>
-    command<Backfilled>(way, `jobs/${segment(id)}/backfill`, { body }),
+    command<Backfill>(way, `jobs/${segment(id)}/backfill`, { body }),
   cancel: (way: Way, id: string, body?: Record<string, unknown>) =>
     command<unknown>(way, `runs/${segment(id)}/cancel`, body === undefined ? {} : { body }),
   retry: (way: Way, id: string, body?: Record<string, unknown>) =>

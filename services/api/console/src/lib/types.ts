@@ -229,3 +229,50 @@ export interface Verified {
   readonly forgottenBefore: string | null;
   readonly ok: boolean;
 }
+
+export interface Preview {
+  readonly words: string;
+  readonly timezone: string;
+  readonly items: readonly { readonly at: string; readonly local: string; readonly note: string | null }[];
+  readonly notes: readonly unknown[];
+}
+
+export interface Backfill {
+  readonly dryRun: boolean;
+  readonly from: string;
+  readonly to: string;
+  readonly instants: number;
+  readonly runs: number;
+  readonly left: number;
+  readonly nextFrom: string | null;
+  readonly pending: number;
+  readonly notes: readonly string[];
+  readonly items: readonly {
+    readonly instant: string;
+    readonly runId: string | null;
+    readonly readyAt: string | null;
+    readonly state: string | null;
+    readonly fate: string | null;
+  }[];
+}
+
+/** An event of a job or a run, as histories list it; what else it has depends on its type. */
+export interface HistoryEvent {
+  readonly id: string;
+  readonly at: string;
+  readonly type: string;
+  readonly actor?: string | null;
+  readonly reason?: string | null;
+  readonly runId?: string;
+  readonly [member: string]: unknown;
+}
+
+export interface LogLine {
+  readonly number?: number | null;
+  readonly position: string;
+  readonly at: string;
+  readonly attempt: number;
+  readonly step: number | null;
+  readonly level: string;
+  readonly text: string;
+}

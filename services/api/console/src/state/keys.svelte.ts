@@ -2,6 +2,7 @@
 //
 // A component names its keys while it is shown; the help lists them. `g n` is two keys, one after the other.
 
+import { untrack } from 'svelte';
 import { preferences } from './app.svelte';
 
 export interface Key {
@@ -56,5 +57,5 @@ export const keys = new Keys();
 
 /** Keys that hold while the component is shown. */
 export function useKeys(given: readonly Key[]): void {
-  $effect(() => keys.add(given));
+  $effect(() => untrack(() => keys.add(given)));
 }

@@ -1,1 +1,1 @@
-import{a as e,i as t,n,o as r,r as i,s as a,t as o}from"./app.js";var s=t(`<div class="page"><!> <!></div>`);function c(t){var c=s(),l=e(c);o(l,{title:`Jobs`});var u=r(l,2);n(u,{text:`This screen is being built.`}),a(c),i(t,c)}export{c as default};
+import{At as e,Dt as t,Lt as n,T as r,_t as i,ht as a,w as o}from"./app.js";var s=i(`<div class="page"><!> <!></div>`);function c(i){var c=s(),l=t(c);o(l,{title:`Jobs`});var u=e(l,2);r(u,{text:`This screen is being built.`}),n(c),a(i,c)}export{c as default};

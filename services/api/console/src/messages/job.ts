@@ -1,0 +1,44 @@
+// The words of the Job screen.
+
+import { short } from '../lib/duration';
+import type { Job } from '../lib/types';
+
+const MISFIRE: Readonly<Record<string, string>> = {
+  '1': 'missed times: all of them run',
+  '2': 'missed times: one run for all of them',
+  '3': 'missed times: none of them runs',
+};
+
+const OVERLAP: Readonly<Record<string, string>> = {
+  skip: 'while a run is unfinished: the next is skipped',
+  buffer_one: 'while a run is unfinished: one more waits',
+  buffer_all: 'while a run is unfinished: the next ones wait',
+  cancel_other: 'while a run is unfinished: it is cancelled for the next',
+};
+
+const FOLLOWS: Readonly<Record<string, string>> = { '1': 'buffer_all', '2': 'buffer_one', '3': 'skip' };
+
+/** The policies of a job, as sentences. */
+export function policies(job: Job): string[] {
+  const overlap = job.overlapPolicy ?? FOLLOWS[job.misfirePolicy] ?? 'skip';
+  const told = [
+    MISFIRE[job.misfirePolicy] ?? `missed times: ${job.misfirePolicy}`,
+    job.concurrent === '0' ? 'its runs may overlap' : (OVERLAP[overlap] ?? `overlap: ${overlap}`),
+  ];
+  const { retry, timeout } = job.inForce;
+  told.push(retry.maxAttempts > 1 ? `up to ${retry.maxAttempts} attempts` : 'one attempt');
+  told.push(timeout > 0 ? `each at most ${short(timeout * 1000)}` : 'without a time limit');
+  if (job.jitter > 0) told.push(`spread over ${short(job.jitter * 1000)}`);
+  return told;
+}
+
+export const EVENTS: Readonly<Record<string, string>> = {
+  'job.created': 'created it',
+  'job.changed': 'changed it',
+  'job.enabled': 'enabled it',
+  'job.disabled': 'disabled it',
+  'job.deleted': 'deleted it',
+  'logs.cleared': 'cleared its logs',
+};
+
+export const TRIGGERED = 'It is stored; the run begins as soon as a worker is free.';
