@@ -1,5 +1,6 @@
 // The index of all jobs, shared by the list, the palette and what shows the name of a job. Asked for when first needed.
 
+import { untrack } from 'svelte';
 import { here, pulse, session } from './app.svelte';
 import { api } from '../lib/api';
 import type { Answer } from '../lib/http';
@@ -20,13 +21,14 @@ class AllJobs {
   readonly byId: ReadonlyMap<string, JobRow> = $derived(new Map((this.rows ?? []).map((row) => [row.id, row])));
 
   #users = 0;
+  #absent = false; // the API is older than the index
   #stop: (() => void) | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Keep the index as long as the returned function is not called. */
   use(): () => void {
     this.#users += 1;
-    if (this.#users === 1) this.#begin();
+    if (this.#users === 1) untrack(() => this.#begin()); // an effect that uses it is not made again for what changes in it
     return () => {
       this.#users -= 1;
       if (this.#users === 0) this.#end();
@@ -69,13 +71,14 @@ class AllJobs {
   async #ask(): Promise<void> {
     if (here.phase.phase === 'out') return;
     this.loading = true;
-    const answer = await api.jobsIndex(session);
-    if (answer.ok) {
+    const answer = this.#absent ? null : await api.jobsIndex(session);
+    if (answer?.ok) {
       this.rows = rowsOf(answer.data.columns);
       this.at = answer.data.at;
       this.problem = null;
       this.whole = true;
-    } else if (answer.problem.kind === 'missing') {
+    } else if (answer === null || answer.problem.kind === 'missing') {
+      this.#absent = true;
       this.whole = false;
       await this.#askByPages();
     } else {
