@@ -104,7 +104,7 @@ def test_every_instant_of_ninety_days_has_its_decision(picture: Installation, un
     assert not counts["pending"]
 
 
-def test_what_ran_and_waited_does_so_still(picture: Installation) -> None:
+def test_what_ran_and_waited_does_so_still(picture: Installation, until: int) -> None:
     states = Counter(run["status"] for run in runs(picture, "status=running&status=queued&status=waiting"))
     assert states["running"] >= 8
     assert states["queued"] >= 5
@@ -112,8 +112,11 @@ def test_what_ran_and_waited_does_so_still(picture: Installation) -> None:
     workers = [one for one in picture.get("/workers")["items"] if one["leftAt"] is None]
     assert {one["status"] for one in workers} == {"live"}
     assert sum(one["running"] for one in workers) == states["running"]
-    low = next(one for one in picture.get("/queues")["items"] if one["name"] == "low")
-    assert low["paused"]
+    assert all(until - MINUTE <= parse_moment(one["lastReadAt"]) <= until for one in workers)
+    queues = {one["name"]: one for one in picture.get("/queues")["items"]}
+    assert queues["low"]["paused"]
+    assert queues["low"]["oldestWaitMs"] == 35 * MINUTE
+    assert queues["default"]["oldestWaitMs"] == 48 * SECOND
 
 
 def test_the_api_tells_it_as_of_that_moment(picture: Installation, until: int) -> None:

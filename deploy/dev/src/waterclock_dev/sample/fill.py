@@ -186,5 +186,5 @@ async def _open(log: Log, connection: Connection, past: History, *, lives_on: bo
     await repair(log, connection, 0, ends, fork, epoch=epoch)
     await epochs.note_opened(connection, 0, epoch)
     if not lives_on:
-        await hand_over(log, past.workers)
+        await hand_over(log, past.workers, past.until)
     await ensure_open(log, connection, 0, careful=False)

@@ -25,17 +25,20 @@ from waterclock.log.liveness.sessions import join, renew
 from waterclock.log.records import record_of
 from waterclock.log.recovery.repair import LOST_SESSION
 from waterclock.model.events import LeadershipTaken
+from waterclock_dev.sample.fleet import QUEUES
 from waterclock_dev.sample.history import registry
 from waterclock_dev.sample.workers import Worker
 
 RENEWED = 2.0  # s
 LEADER = "scheduler-1"
 _TERM_MS = 60_000
+_NEVER = 253_402_300_799_000
+"""ms: the end of the year 9999."""
 _TAKEN = part(LeadershipTaken, scheduler=LEADER, actor="scheduler")
 
 
-async def hand_over(log: Log, workers: Sequence[Worker]) -> None:
-    """Give the attempts that a repair has put back to the sessions of those who made them."""
+async def hand_over(log: Log, workers: Sequence[Worker], until: int) -> None:
+    """Give the attempts that a repair has put back to the sessions of those who made them at `until`, ms."""
     runs, held = log.keys.partition(0, "runs"), log.keys.partition(0, "held")
     names = announced(registry().names)
     for worker in workers:
@@ -46,9 +49,37 @@ async def hand_over(log: Log, workers: Sequence[Worker]) -> None:
             await log.execute(runs, "HSET", runs, run_id, msgspec.msgpack.encode(record))
             await log.execute(held, "ZADD", held, 0, f"{worker.session}:{run_id}")
             await log.execute(held, "ZREM", held, f"{LOST_SESSION}:{run_id}")
+    for queue in QUEUES:
+        await _wait_since(log, queue, until)
+    delayed = log.keys.partition(0, "delayed")
+    for name in cast("list[bytes]", await log.execute(delayed, "ZRANGE", delayed, 0, -1)):
+        await log.execute(delayed, "ZADD", delayed, _NEVER, name)
     meta = log.keys.meta(0)
-    until = await server_time(log, meta) + _TERM_MS
-    await log.execute(meta, "HSET", meta, "leader", LEADER, "leader_until", until, "leader_ttl", _TERM_MS, "next_at", 0)
+    ends_at = await server_time(log, meta) + _TERM_MS
+    await log.execute(
+        meta, "HSET", meta, "leader", LEADER, "leader_until", ends_at, "leader_ttl", _TERM_MS, "next_at", 0
+    )
+
+
+async def _wait_since(log: Log, queue: str, until: int) -> None:
+    """Let what is queued have waited since it was requested, and let wait what has its time after the picture.
+
+    A restored queue begins anew, by the clock of today.
+    """
+    key, runs, delayed = (log.keys.partition(0, name) for name in (f"due:{queue}", "runs", "delayed"))
+    entries = cast("list[tuple[bytes, list[bytes]]]", await log.execute(key, "XRANGE", key, "-", "+"))
+    names = [pair[1].decode() for _, pair in entries]
+    records = {name: record_of(cast("bytes", await log.execute(runs, "HGET", runs, name))) for name in names}
+    await log.execute(key, "DEL", key)
+    for place, name in enumerate(sorted(names, key=lambda name: records[name].requested_at), 1):
+        record = records[name]
+        if record.ready_at > until:
+            await log.execute(delayed, "ZADD", delayed, _NEVER, name)
+            record = msgspec.structs.replace(record, state="delayed", place="", entry="")
+        else:
+            record = msgspec.structs.replace(record, entry=f"{record.requested_at}-{place}")
+            await log.execute(key, "XADD", key, record.entry, "r", name)
+        await log.execute(runs, "HSET", runs, name, msgspec.msgpack.encode(record))
 
 
 async def keep_alive(environment: Mapping[str, str]) -> NoReturn:
