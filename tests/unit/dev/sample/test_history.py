@@ -16,6 +16,7 @@ from waterclock.model.events import (
     AnyRunEvent,
     FireCoalesced,
     FireSkipped,
+    JobChanged,
     JobDisabled,
     RunCancelled,
     RunLost,
@@ -197,6 +198,8 @@ def test_what_real_workers_take_over_was_handed_back(handed_over: History) -> No
 
 def test_a_job_is_disabled_with_a_reason_and_many_people_have_changed_something(past: History) -> None:
     assert all(event.reason for event in of(past, JobDisabled))
+    changed = of(past, JobChanged)
+    assert len(changed) > len([event for event in changed if event.reason]) >= 4
     standing: dict[JobId, jobs.Job | None] = {}
     for event in of(past, *get_args(AnyJobEvent)):
         standing[event.job_id] = jobs.evolve(standing.get(event.job_id), event)

@@ -143,9 +143,11 @@ class Desk:
         self._clock.tell(replace(event, actor=actor, command_id=self.command_id(), after=now, through=now))
         self._plan(one)
 
-    def edit(self, name: str, actor: str, change: Callable[[Definition], Definition]) -> None:
+    def edit(
+        self, name: str, actor: str, change: Callable[[Definition], Definition], reason: str | None = None
+    ) -> None:
         """Change the definition of a job that is enabled."""
-        self._command(name, actor, Replace(definition=change(self.jobs[name].definition)))
+        self._command(name, actor, Replace(definition=change(self.jobs[name].definition), reason=reason))
 
     def disable(self, name: str, actor: str, reason: str) -> None:
         self._command(name, actor, SetStatus(status="1", reason=reason))

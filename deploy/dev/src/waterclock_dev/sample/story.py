@@ -96,14 +96,39 @@ class Story:
             moment = self._until - round(one.since * DAY) + (place * 1_370 if one.since == PAST_DAYS else 0)
             create = partial(desk.create, one.name, one.job_id, one.definition, one.actor)
             clock.at(moment, create)
-        edit = desk.edit
-        clock.at(self.day(80, 9, 12), partial(edit, catalog.REVENUE, ANNA, _with(retry_attempts=5)))
-        clock.at(self.day(61, 14, 3), partial(edit, catalog.HOURLY, BEN, _with(labels={"oncall": "data"})))
-        clock.at(self.day(33, 10, 41), partial(edit, catalog.NIGHTLY, ANNA, _with(cron_expression="15 2 * * *")))
-        clock.at(self.day(32, 8, 5), partial(edit, catalog.NIGHTLY, ANNA, _with(cron_expression="0 2 * * *")))
-        clock.at(self.day(21, 11, 30), partial(edit, catalog.INVOICES, CHIOMA, _with(remark="Owner: billing")))
-        clock.at(self.day(OUTAGE_DAYS, 2, 0), partial(edit, catalog.ORDERS, BEN, _with(cron_expression="40 * * * *")))
-
+        for moment, name, actor, change, reason in (
+            (
+                self.day(80, 9, 12),
+                catalog.REVENUE,
+                ANNA,
+                _with(retry_attempts=5),
+                "the warehouse is slow in the morning",
+            ),
+            (self.day(61, 14, 3), catalog.HOURLY, BEN, _with(labels={"oncall": "data"}), None),
+            (
+                self.day(33, 10, 41),
+                catalog.NIGHTLY,
+                ANNA,
+                _with(cron_expression="15 2 * * *"),
+                "out of the way of the month's end, see https://wiki.example.com/ops/month-end",
+            ),
+            (
+                self.day(32, 8, 5),
+                catalog.NIGHTLY,
+                ANNA,
+                _with(cron_expression="0 2 * * *"),
+                "back: the shop opens at 3",
+            ),
+            (self.day(21, 11, 30), catalog.INVOICES, CHIOMA, _with(remark="Owner: billing"), "new owner"),
+            (
+                self.day(OUTAGE_DAYS, 2, 0),
+                catalog.ORDERS,
+                BEN,
+                _with(cron_expression="40 * * * *"),
+                "after the hourly load, not beside it",
+            ),
+        ):
+            clock.at(moment, partial(desk.edit, name, actor, change, reason))
         clock.at(
             self.day(FIRST_OUTAGE_DAYS, 3, 40),
             partial(desk.delete, catalog.CSV, CHIOMA, "partners read the API since October"),
