@@ -1,1 +1,1 @@
-import{At as e,Dt as t,Lt as n,T as r,_t as i,ht as a,w as o}from"./app.js";var s=i(`<div class="page"><!> <!></div>`);function c(i){var c=s(),l=t(c);o(l,{title:`Now`});var u=e(l,2);r(u,{text:`This screen is being built.`}),n(c),a(i,c)}export{c as default};
+import{Ct as e,bt as t,jt as n,lt as r,n as i,st as a,t as o}from"./Heading.js";var s=r(`<div class="page"><!> <!></div>`);function c(r){var c=s(),l=t(c);o(l,{title:`Now`});var u=e(l,2);i(u,{text:`This screen is being built.`}),n(c),a(r,c)}export{c as default};
