@@ -71,7 +71,6 @@ async def _restore(partitions: int | None, replace: bool, accept_loss: bool) -> 
             await connect_anew(pool, work="restoring") as connection,
         ):
             with rights(store.postgres_url):
-                await connection.execute(statement("may_restore"))
                 work = Restore(log, connection, queues_of(migrating), tell)
                 doing = work.do(partitions, replace=replace, accept_loss=accept_loss)
                 await patient(connection, doing, connect=pool.connection, tell=complain)
@@ -94,6 +93,7 @@ class Restore:
         Raises:
             Unfit: it must not be; the message says why, and what to do.
         """
+        await self._connection.execute(statement("may_restore"))
         known = await self._check()
         wanted = partitions or known.partitions
         there = await found(self._log)
