@@ -1,7 +1,7 @@
 """What the pulse asks of both stores: each look as a whole or not at all, with little patience.
 
-A look that takes long is taken less often, so that all of them together cost Postgres a twentieth of one core at most.
-At rest both stores are looked at every few seconds.
+A look that takes long is taken less often, so that each store is busy with them a twentieth of the time at most. At
+rest both are looked at every few seconds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AT_REST = 5.0  # s between two looks where nothing happens
 FLEET_EVERY = 3.0  # s; a worker is silent after 8
 LOST_EVERY = 60.0  # s; and whenever one leaves
 LOST_WITHIN_MS = 3_600_000
-PATIENCE = 0.8  # s, with the log
+PATIENCE = (0.8, 0.005)  # s, with the log, and for each partition
 _POSTGRES = 1.0  # s
 _SHARE = 20  # a look's time, so often, is how long the next one waits
 _AWAY = 2.0  # s until Postgres is asked again that did not answer
@@ -78,22 +78,28 @@ class LogLook:
         self._log = log
         self._clock = clock
         self._looked_at = self._fleet_at = -AT_REST
+        self._took = 0.0
+        self._heard = self._fleet_moved = False
         self._last: OfLog | None = None
 
     async def look(self, news: News) -> OfLog | None:
         """None: the log does not answer."""
+        self._heard, self._fleet_moved = self._heard or news.heard, self._fleet_moved or news.fleet
         now = self._clock.monotonic()
-        if self._last is not None and not news.heard and now - self._looked_at < AT_REST:
+        rest = 0.0 if self._heard or self._last is None else AT_REST
+        if now - self._looked_at < max(rest, _SHARE * self._took):
             return self._last
+        self._looked_at, self._took = now, 0.0
         try:
-            async with asyncio.timeout(PATIENCE):
-                self._last = await self._look(now, fleet=news.fleet)
-                self._looked_at = now
+            async with asyncio.timeout(_patience(self._log)):
+                self._last = await self._look(now)
+                self._heard = self._fleet_moved = False
+            self._took = self._clock.monotonic() - now
         except (LogError, TimeoutError):
             self._last = None
         return self._last
 
-    async def _look(self, now: float, *, fleet: bool) -> OfLog:
+    async def _look(self, now: float) -> OfLog:
         held = [await depths(self._log, partition) for partition in range(self._log.partitions)]
         queues = {
             known.name: Depth(
@@ -106,7 +112,7 @@ class LogLook:
             )
             for known in self._log.queues
         }
-        if self._last is not None and not fleet and now - self._fleet_at < FLEET_EVERY:
+        if self._last is not None and not self._fleet_moved and now - self._fleet_at < FLEET_EVERY:
             return self._last._replace(queues=queues)
         self._fleet_at = now
         return OfLog(queues, await self._fleet(), await self._memory())
@@ -174,11 +180,15 @@ class StoreLook:
                 places = await places_of_all(connection, self._log.partitions)
         reached = {partition: place for partition, place in places.items() if place is not None}
         lag_ms = 0
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(_patience(self._log)):
             for partition in _behind(reached, last):
                 found = await lag(self._log, partition, reached.get(partition))
                 lag_ms = max(lag_ms, round(found.seconds * 1000))
         return OfStore(queues, lost, reached, lag_ms)
+
+
+def _patience(log: Log) -> float:
+    return PATIENCE[0] + PATIENCE[1] * log.partitions
 
 
 def _behind(reached: Mapping[int, Position], last: Mapping[int, Position]) -> list[int]:
