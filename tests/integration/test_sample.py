@@ -123,6 +123,9 @@ def test_the_api_tells_it_as_of_that_moment(picture: Installation, until: int) -
     ping = job_of(picture, catalog.PING)
     assert until < parse_moment(ping["nextFireAt"]) <= until + HOUR
     assert ping["lastRun"]["status"] == "succeeded"
+    assert picture.get("/me")["now"] == stamp(until)
+    _, _, pulse = next(picture.stream("/pulse/stream"))
+    assert (pulse["at"], pulse["lagMs"], pulse["workers"]["live"]) == (stamp(until), 0, 2)
     ready = httpx.get(f"{picture.record.api}/readyz", trust_env=False).json()
     assert set(ready["checks"].values()) == {"ok"}
 
