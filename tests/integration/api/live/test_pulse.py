@@ -21,6 +21,7 @@ from waterclock.model.events import LeadershipTaken
 from waterclock.store import api_keys
 from waterclock.store.connection.migrate import migrate
 from waterclock_api.live.pulse import beat, changes, looks
+from waterclock_api.telemetry import schedule_watch
 
 PULSE = "/v1/monitor/pulse/stream"
 
@@ -29,6 +30,7 @@ PULSE = "/v1/monitor/pulse/stream"
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beat, "EVERY", 0.1)
     monkeypatch.setattr(looks, "AT_REST", 0.3)
+    monkeypatch.setattr(schedule_watch, "LOOK_S", 0.1)
 
 
 async def told(
