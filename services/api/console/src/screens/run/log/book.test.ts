@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Level } from '../types';
+import { BLOCK, Book, View, fitting, hashOf, spanOf } from './book';
+import type { Filter, Line } from './book';
+
+const line = (number: number, more: Partial<Line> = {}): Line => ({
+  number,
+  at: 0,
+  attempt: 1,
+  step: null,
+  level: 'info',
+  text: `line ${number}`,
+  ...more,
+});
+const many = (from: number, to: number): Line[] => Array.from({ length: to - from + 1 }, (_, n) => line(from + n));
+const ALL: Filter = { attempt: null, step: null, levels: new Set() };
+
+describe('a book', () => {
+  it('knows what it lacks', () => {
+    const book = new Book();
+    book.bounds(11, 500);
+    book.put(many(401, 500));
+    expect(book.count).toBe(490);
+    expect(book.missing(420, 500)).toBeNull();
+    expect(book.missing(390, 500)).toBe(390);
+    expect(book.missing(1, 20)).toBe(11);
+    book.put(many(1, 400));
+    expect(book.isWhole()).toBe(true);
+    expect(book.get(10)).toBeUndefined();
+  });
+
+  it('finds text whatever its case, without colours', () => {
+    const book = new Book();
+    expect(book.has(line(1, { text: 'Dis\x1b[31mK\x1b[0m full' }), 'disk')).toBe(true);
+  });
+});
+
+describe('a view', () => {
+  it('keeps the blocks that did not change', () => {
+    const book = new Book();
+    book.put(many(1, 250));
+    const view = new View(book);
+    const before = [0, 1, 2].map((at) => view.block(at));
+    book.put(many(251, 260));
+    view.append([251, 252, 253, 254, 255, 256, 257, 258, 259, 260]);
+    expect(view.block(0)).toBe(before[0]);
+    expect(view.block(1)).toBe(before[1]);
+    expect(view.block(2)).toHaveLength(60);
+  });
+
+  it('has rows of lines that were not read yet', () => {
+    const book = new Book();
+    book.bounds(1, 1000);
+    const view = new View(book);
+    expect(view.blocks).toBe(1000 / BLOCK);
+    expect(view.block(3)[0]).toMatchObject({ number: 301, line: null });
+    book.put([line(301)]);
+    view.touched([301]);
+    expect(view.block(3)[0]?.line?.text).toBe('line 301');
+  });
+
+  it('finds each row that it holds', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 90 }), (given) => {
+        const numbers = given.toSorted((a, b) => a - b);
+        const book = new Book();
+        book.put(many(1, 400));
+        const view = new View(book);
+        view.only(numbers);
+        for (const [index, number] of numbers.entries()) {
+          expect(view.indexOf(number)).toBe(index);
+          expect(view.holds(number)).toBe(true);
+        }
+        expect(view.holds(401)).toBe(false);
+      }),
+    );
+  });
+
+  it('heads attempts and steps', () => {
+    const book = new Book();
+    book.put([line(1, { step: 1 }), line(2, { step: 1 }), line(3, { step: 2 }), line(4, { attempt: 2, step: 2 })]);
+    expect(new View(book).block(0).map((row) => row.head)).toEqual(['attempt', null, 'step', 'attempt']);
+  });
+});
+
+describe('what fits', () => {
+  const levels: Level[] = ['debug', 'info', 'warning', 'error'];
+  const anyLine = fc.record({
+    attempt: fc.integer({ min: 1, max: 2 }),
+    step: fc.option(fc.integer({ min: 1, max: 3 })),
+    level: fc.constantFrom(...levels),
+  });
+
+  it('counts each fitting line once, as a row or folded', () => {
+    fc.assert(
+      fc.property(fc.array(anyLine, { maxLength: 60 }), fc.subarray(['1.1', '1.2', '2.', '2.3']), fc.subarray(levels), (given, folded, wanted) => {
+        const book = new Book();
+        book.put(given.map((one, n) => line(n + 1, one)));
+        const filter = { ...ALL, levels: new Set(wanted) };
+        const { numbers, folds } = fitting(book, filter, new Set(folded));
+        const shown = numbers.length + [...folds.values()].reduce((sum, count) => sum + count - 1, 0);
+        expect(shown).toBe(given.filter((one) => wanted.length === 0 || wanted.includes(one.level)).length);
+      }),
+    );
+  });
+});
+
+it('links to lines and reads them back', () => {
+  expect(spanOf('#L1204')).toEqual({ from: 1204, to: 1204 });
+  expect(spanOf('#L1210-1204')).toEqual({ from: 1204, to: 1210 });
+  for (const bad of ['', '#L0', '#L', '#L1-', '#Lx', '#L1e3', '#L99999999999999999']) expect(spanOf(bad)).toBeNull();
+  expect(hashOf({ from: 3, to: 9 })).toBe('#L3-9');
+  expect(hashOf({ from: 3, to: 3 })).toBe('#L3');
+});

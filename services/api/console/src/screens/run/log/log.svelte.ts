@@ -1,0 +1,438 @@
+// The log of a run as the screen keeps it: opened at its end, followed while the run goes on, filtered, searched.
+//
+// A log of up to WHOLE lines is read as a whole, and is filtered and searched here. Of a longer one pages are read where
+// the reader looks; filters and search ask the server for numbers of lines. It is long: one log from its opening to its
+// last line, whose steps share what is known.
+
+import { pulse, session, tabs } from '../../../state/app.svelte';
+import type { Query } from '../../../lib/http';
+import { isAborted } from '../../../lib/http';
+import type { Problem } from '../../../lib/problem';
+import { takeSeat } from '../../../lib/pulse';
+import { pause } from '../../../lib/sse';
+import type { Standing } from '../../../lib/sse';
+import { routes } from '../routes';
+import type { Level, Outline } from '../types';
+import { Book, View, fits, fitting, lineOf } from './book';
+import type { Filter, Line } from './book';
+import { followRun } from './stream';
+import type { Place } from './stream';
+import { lowered } from './text';
+
+export const WHOLE = 5000; // lines that are real elements, so that the browser's own find works
+const PAGE = 1000; // the most that the API gives
+const STEP = PAGE - 10; // pages asked for around a line overlap a little
+const MOST = 20; // pages of a filter or a search in a long log
+
+export type LogStanding = Standing | { readonly state: 'polling' } | { readonly state: 'resting' } | { readonly state: 'off' };
+
+const EVERYTHING: Filter = { attempt: null, step: null, levels: new Set() };
+
+export class RunLog {
+  readonly id: string;
+  book = new Book();
+  view = new View(this.book);
+  /** Moves whenever rows changed. */
+  version = $state(0);
+  outline: Outline | null = $state.raw(null);
+  problem: Problem | null = $state.raw(null);
+  again: number | null = $state(null);
+  opened = $state(false);
+  /** Every line is known, and there are at most WHOLE. */
+  whole = $state(false);
+  standing: LogStanding = $state.raw({ state: 'off' });
+  filter: Filter = $state.raw(EVERYTHING);
+  folded: ReadonlySet<string> = $state.raw(new Set<string>());
+  /** The filter of a long log is being answered, or has more lines than are shown. */
+  collecting = $state(false);
+  cut = $state(false);
+  query = $state('');
+  hits: readonly number[] = $state.raw([]);
+  searching = $state(false);
+  moreHits = $state(false);
+  /** Levels of lines that came since the outline was read. */
+  grown: Readonly<Partial<Record<Level, number>>> = $state.raw({});
+  errors: readonly number[] = $state.raw([]);
+
+  readonly #end: AbortSignal;
+  #place: Place = { position: null, last: 0 };
+  #cursor: string | null = null; // what leads on to newer lines
+  #queue: Line[] = [];
+  #frame = 0;
+  #pages = new Set<number>(); // of a long log, asked for
+  #collect: AbortController | null = null;
+  #search: AbortController | null = null;
+  #following: AbortController | null = null;
+  #told: (type: string) => void = () => undefined;
+
+  constructor(id: string, end: AbortSignal) {
+    this.id = id;
+    this.#end = end;
+    end.addEventListener('abort', () => {
+      cancelAnimationFrame(this.#frame);
+      this.#collect?.abort();
+      this.#search?.abort();
+    });
+  }
+
+  get count(): number {
+    void this.version;
+    return this.view.count;
+  }
+
+  get total(): number {
+    void this.version;
+    return this.book.count;
+  }
+
+  get isLong(): boolean {
+    return this.total > WHOLE;
+  }
+
+  /** Read the end of the log, and all of it if it is not long. Tried again until there is an answer. */
+  async open(): Promise<void> {
+    for (let failures = 0; !this.#end.aborted; failures += 1) {
+      const problem = await this.#openOnce();
+      if (problem === null || this.#end.aborted) return;
+      this.problem = problem;
+      const passes = problem.kind === 'network' || problem.kind === 'busy' || problem.kind === 'server';
+      if (!passes) return;
+      const wait = problem.retryAfter ?? Math.min(15_000, 2000 * 2 ** failures);
+      this.again = Date.now() + wait;
+      await pause(wait, this.#end);
+      this.again = null;
+    }
+  }
+
+  async #openOnce(): Promise<Problem | null> {
+    const [outline, tail] = await Promise.all([
+      routes.outline(session, this.id, this.#end),
+      routes.lines(session, this.id, { order: 'newest', limit: PAGE }, this.#end),
+    ]);
+    if (!outline.ok) return outline.problem;
+    if (!tail.ok) return tail.problem;
+    const lines = tail.data.items.map(lineOf);
+    const cleared = outline.data.gaps.find((gap) => gap.reason === 'cleared')?.lines ?? 0;
+    this.book = new Book();
+    this.view = new View(this.book);
+    const last = Math.max(cleared, lines[0]?.number ?? 0, ...outline.data.attempts.map((one) => one.last));
+    this.book.bounds(cleared + 1, last);
+    this.book.put(lines);
+    this.#pages = new Set();
+    this.#place = { position: tail.data.items[0]?.position ?? null, last };
+    this.#cursor = tail.data.previousCursor;
+    this.outline = outline.data;
+    this.errors = outline.data.errors;
+    this.grown = {};
+    this.#shown();
+    this.problem = null;
+    this.opened = true;
+    if (!this.isLong && !this.book.isWhole()) {
+      const problem = await this.#readBack(tail.data.nextCursor);
+      if (problem !== null) return problem;
+    }
+    this.whole = !this.isLong && this.book.isWhole();
+    if (this.whole || this.filter !== EVERYTHING) this.refilter();
+    if (this.query !== '') void this.search(this.query);
+    return null;
+  }
+
+  /** Read on from newest to oldest until the first line. */
+  async #readBack(from: string | null): Promise<Problem | null> {
+    for (let cursor = from; cursor !== null; ) {
+      const page = await routes.lines(session, this.id, { order: 'newest', limit: PAGE, cursor }, this.#end);
+      if (!page.ok) return page.problem;
+      const lines = page.data.items.map(lineOf);
+      this.book.put(lines);
+      this.view.touched(lines.map((line) => line.number));
+      this.version += 1;
+      cursor = page.data.nextCursor;
+    }
+    return null;
+  }
+
+  /** Read the lines around these numbers of a long log, if they are not known. */
+  async ensure(from: number, to: number): Promise<void> {
+    const missing = this.book.missing(from, to);
+    if (missing === null || this.#end.aborted) return;
+    const at = Math.floor((missing - this.book.first) / STEP);
+    if (this.#pages.has(at)) return;
+    this.#pages.add(at);
+    const around = this.book.first + at * STEP + PAGE / 2;
+    const page = await routes.lines(session, this.id, { around, limit: PAGE }, this.#end);
+    if (page.ok) {
+      const lines = page.data.items.map(lineOf);
+      this.book.put(lines);
+      this.view.touched(lines.map((line) => line.number));
+      this.version += 1;
+      this.problem = null;
+      await this.ensure(from, to); // what lies across two pages
+    } else if (!isAborted(page.problem)) {
+      this.problem = page.problem;
+      this.again = Date.now() + (page.problem.retryAfter ?? 3000);
+      await pause(page.problem.retryAfter ?? 3000, this.#end);
+      this.again = null;
+      this.#pages.delete(at);
+      this.version += 1; // what is looked at asks again
+    }
+  }
+
+  /** Follow the run while it goes on; `told` hears of what else happens to it. */
+  follow(told: (type: string) => void, signal: AbortSignal): void {
+    this.#told = told;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const begin = (): void => {
+      if (this.#following !== null || signal.aborted) return;
+      this.#following = new AbortController();
+      void this.#follow(this.#following.signal);
+    };
+    const stop = (): void => {
+      this.#following?.abort();
+      this.#following = null;
+    };
+    const ignore = tabs.visibility((visible) => {
+      clearTimeout(timer);
+      if (visible) begin();
+      else {
+        timer = setTimeout(() => {
+          stop();
+          this.standing = { state: 'resting' };
+        }, 60_000);
+      }
+    });
+    AbortSignal.any([signal, this.#end]).addEventListener('abort', () => {
+      clearTimeout(timer);
+      ignore();
+      stop();
+      if (this.standing.state !== 'ended') this.standing = { state: 'off' };
+    });
+    begin();
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    if (!(await takeSeat(tabs, signal))) return this.#poll(signal);
+    const busy = new AbortController();
+    signal.addEventListener('abort', () => busy.abort());
+    let broken = false;
+    const over = await followRun(
+      session,
+      this.id,
+      this.#place,
+      {
+        lines: (lines) => this.#came(lines),
+        event: (type) => {
+          if (!this.#end.aborted) this.#told(type);
+        },
+        broken: () => {
+          broken = true;
+          busy.abort();
+        },
+        standing: (standing) => {
+          this.standing = standing;
+          if (standing.state === 'lost' && standing.problem?.kind === 'busy') busy.abort();
+        },
+      },
+      busy.signal,
+    );
+    if (signal.aborted) return;
+    if (broken) {
+      await this.open();
+      return this.#follow(signal);
+    }
+    if (busy.signal.aborted) return this.#poll(signal); // no stream to be had
+    if (over === 'ended') await this.#settle();
+    else if (this.standing.state === 'ended' && this.standing.problem === null && (await session.refused(session.credential()))) {
+      return this.#follow(signal);
+    }
+  }
+
+  /** Ask for newer lines every two seconds, where no stream is to be had. */
+  async #poll(signal: AbortSignal): Promise<void> {
+    this.standing = { state: 'polling' };
+    while (!signal.aborted) {
+      await pause(2000, signal);
+      if (signal.aborted) return;
+      const query: Query = { order: 'oldest', limit: PAGE, cursor: this.#cursor };
+      const page = await routes.lines(session, this.id, query, signal);
+      if (!page.ok || signal.aborted) continue;
+      this.#cursor = page.data.previousCursor ?? page.data.nextCursor ?? this.#cursor;
+      const lines = page.data.items.map(lineOf).filter((line) => line.number > this.#place.last);
+      this.#place.last = Math.max(this.#place.last, ...lines.map((line) => line.number));
+      this.#place.position = page.data.items.at(-1)?.position ?? this.#place.position;
+      this.#came(lines);
+      this.#told('polled');
+    }
+  }
+
+  /** The run has ended: see that nothing is missing. */
+  async #settle(): Promise<void> {
+    this.#paint();
+    const outline = await routes.outline(session, this.id, this.#end);
+    if (!outline.ok) return;
+    const last = Math.max(0, ...outline.data.attempts.map((one) => one.last));
+    this.outline = outline.data;
+    this.errors = outline.data.errors;
+    this.grown = {};
+    if (last !== this.book.last && outline.data.lines > 0) await this.open();
+  }
+
+  #came(lines: readonly Line[]): void {
+    for (const line of lines) this.#queue.push(line);
+    if (this.#frame !== 0 || this.#queue.length === 0) return;
+    // Once a frame; a hidden page has no frames, and takes in what came when it is shown again.
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (pulse.paused) this.#later();
+      else this.#paint();
+    });
+  }
+
+  #later(): void {
+    setTimeout(() => {
+      if (!this.#end.aborted && this.#frame === 0) this.#came([]);
+    }, 250);
+  }
+
+  #paint(): void {
+    const lines = this.#queue;
+    if (lines.length === 0) return;
+    this.#queue = [];
+    this.book.put(lines);
+    const grown = { ...this.grown };
+    const errors: number[] = [];
+    for (const line of lines) {
+      grown[line.level] = (grown[line.level] ?? 0) + 1;
+      if (line.level === 'error') errors.push(line.number);
+    }
+    this.grown = grown;
+    if (errors.length > 0 && this.errors.length < 1000) this.errors = [...this.errors, ...errors];
+    if (this.whole && this.isLong) {
+      this.whole = false; // it has outgrown the page: rows become a window
+      this.folded = new Set();
+      this.refilter();
+    } else if (this.folded.size > 0) this.refilter();
+    else this.view.append(this.filter === EVERYTHING ? lines.map((line) => line.number) : this.#thoseThatFit(lines));
+    if (this.query !== '') {
+      const wanted = lowered(this.query);
+      const found = lines.filter((line) => fits(line, this.filter) && this.book.has(line, wanted));
+      if (found.length > 0) this.hits = [...this.hits, ...found.map((line) => line.number)];
+    }
+    this.version += 1;
+  }
+
+  #thoseThatFit(lines: readonly Line[]): number[] {
+    return lines.filter((line) => fits(line, this.filter)).map((line) => line.number);
+  }
+
+  narrow(filter: Filter): void {
+    const none = filter.attempt === null && filter.step === null && filter.levels.size === 0;
+    this.filter = none ? EVERYTHING : filter;
+    if (this.opened) this.refilter();
+    if (this.query !== '') void this.search(this.query);
+  }
+
+  fold(keys: ReadonlySet<string>): void {
+    this.folded = keys;
+    this.refilter();
+  }
+
+  refilter(): void {
+    this.#collect?.abort();
+    this.#collect = null;
+    this.collecting = false;
+    this.cut = false;
+    if (this.filter === EVERYTHING && this.folded.size === 0) this.view.all();
+    else if (this.whole) {
+      const { numbers, folds } = fitting(this.book, this.filter, this.folded);
+      this.view.only(numbers, folds);
+    } else void this.#collectLines();
+    this.version += 1;
+  }
+
+  #asQuery(): Query {
+    return { attempt: this.filter.attempt, step: this.filter.step, level: [...this.filter.levels] };
+  }
+
+  /** The lines of a long log that fit, newest pages first. */
+  async #collectLines(): Promise<void> {
+    const mine = new AbortController();
+    this.#collect = mine;
+    this.collecting = true;
+    this.view.only([]);
+    const newest = await this.#pagesOf({ ...this.#asQuery(), order: 'newest' }, mine.signal, (_, all) => {
+      // Lines that came meanwhile stay at the end.
+      const since = Array.from({ length: Math.max(0, this.book.last - (all[0] ?? this.book.last)) }, (_, n) =>
+        this.book.get((all[0] ?? this.book.last) + n + 1),
+      ).filter((line) => line !== undefined);
+      this.view.only([...all.toReversed(), ...this.#thoseThatFit(since)]);
+      this.version += 1;
+    });
+    if (mine.signal.aborted) return;
+    this.cut = newest;
+    this.collecting = false;
+  }
+
+  /** Read pages of what fits; true if there is more than MOST pages hold. */
+  async #pagesOf(query: Query, signal: AbortSignal, got: (page: readonly number[], all: readonly number[]) => void): Promise<boolean> {
+    const all: number[] = [];
+    let cursor: string | null = null;
+    for (let n = 0; n < MOST && !signal.aborted; n += 1) {
+      const page = await routes.lines(session, this.id, { ...query, limit: PAGE, cursor }, signal);
+      if (signal.aborted) return false;
+      if (!page.ok) {
+        this.problem = page.problem;
+        return true;
+      }
+      this.problem = null;
+      const lines = page.data.items.map(lineOf);
+      this.book.put(lines);
+      this.view.touched(lines.map((line) => line.number));
+      all.push(...lines.map((line) => line.number));
+      got(
+        lines.map((line) => line.number),
+        all,
+      );
+      ({ nextCursor: cursor } = page.data);
+      if (cursor === null) return false;
+    }
+    return true;
+  }
+
+  /** Find a text; in a long log the server does. */
+  async search(query: string): Promise<void> {
+    this.#search?.abort();
+    this.query = query;
+    this.moreHits = false;
+    this.searching = false;
+    if (query === '' || !this.opened) {
+      this.hits = [];
+      return;
+    }
+    if (this.whole) {
+      const wanted = lowered(query);
+      const { numbers } = fitting(this.book, this.filter, new Set());
+      this.hits = numbers.filter((number) => {
+        const line = this.book.get(number);
+        return line !== undefined && this.book.has(line, wanted);
+      });
+      return;
+    }
+    const mine = new AbortController();
+    this.#search = mine;
+    this.searching = true;
+    await pause(200, mine.signal); // while it is typed
+    if (mine.signal.aborted) return;
+    this.hits = [];
+    const more = await this.#pagesOf({ ...this.#asQuery(), q: query.slice(0, 256), order: 'oldest' }, mine.signal, (_, all) => {
+      this.hits = [...all];
+    });
+    if (mine.signal.aborted) return;
+    this.moreHits = more;
+    this.searching = false;
+    this.version += 1;
+  }
+
+  #shown(): void {
+    this.version += 1;
+  }
+}
