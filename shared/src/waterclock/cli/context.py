@@ -32,7 +32,6 @@ from waterclock.kit.settings import SettingsError, text_of_file
 P = ParamSpec("P")
 
 _LONGEST = 1 << 20  # bytes of a key
-_KINDS = {"key": "API key", "token": "token"}
 
 
 class _Name(click.ParamType[str]):
@@ -190,7 +189,7 @@ def whoami(client: Client, *, as_json: bool) -> None:
 
 
 def _who(me: Me) -> Iterator[Part]:
-    kind = _KINDS.get(me.kind, me.kind)
+    kind = "API key" if me.kind == "key" else me.kind
     pace = me.limits.requests_per_second
     yield Table(
         (),
