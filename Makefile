@@ -42,6 +42,10 @@ demo: $(RUNNABLE) ## See it work: everything on free ports, in a temporary folde
 dev: $(RUNNABLE) ## Run all of it here, with embedded servers, until Ctrl-C
 	@$(RUN) waterclock dev
 
+.PHONY: sample
+sample: $(RUNNABLE) ## Run all of it with some twenty jobs and 90 days of their past, to look at in the console
+	@$(RUN) waterclock dev --sample --data-dir .waterclock/sample
+
 .PHONY: check
 check: abreast unit ## Format, lint, types, contracts, the lock, unit tests: under a minute
 

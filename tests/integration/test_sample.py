@@ -157,7 +157,7 @@ def test_services_live_on_from_the_past_and_so_they_do_when_started_again(tmp_pa
         assert {one["attempts"][0]["outcome"] for one in taken_over} == {"returned"}
         assert runs(first, "status=running&trigger=backfill")
         assert pinged(first)["status"] == "succeeded"
-    with running(tmp_path, surroundings=slots) as second:
+    with running(tmp_path, "--sample", surroundings=slots) as second:
         assert pinged(second)["status"] == "succeeded"
         now = parse_moment(second.get("/runs?limit=1")["items"][0]["requestedAt"])
         assert proved(second, now - 60_000)["fired"] > 10_000

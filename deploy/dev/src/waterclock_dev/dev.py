@@ -17,7 +17,7 @@ from waterclock.kit.gc_tuning import calm_collector
 from waterclock.model.timestamps import stamp
 from waterclock_dev.installation import Installation, Plan
 from waterclock_dev.reload import CannotWatch, changed
-from waterclock_dev.sample.fill import Mark, check_empty, fill, leave_mark, mark_in
+from waterclock_dev.sample.fill import Mark, fill, is_filled, leave_mark, mark_in
 from waterclock_dev.sample.history import EXECUTORS as SAMPLE_EXECUTORS
 from waterclock_dev.sample.history import history
 from waterclock_dev.sample.puppets import keep_alive
@@ -69,14 +69,13 @@ async def serve(wishes: Wishes, environment: Mapping[str, str], output: Prefixed
 
     Raises:
         PortTaken, FolderTaken, SettingsError: nothing was started.
-        NotEmpty: there is an installation already, so there is no room for the sample.
+        NotEmpty: there is another installation already, so there is no room for the sample.
         ServerError: something did not start; what had is stopped again.
     """
     elsewhere = settings.read(Elsewhere, environment)
     folder = wishes.data_dir.resolve()
-    if wishes.sample:
-        check_empty(folder)
-    sample = Mark(until=wishes.until) if wishes.sample else mark_in(folder)
+    filling = wishes.sample and not is_filled(folder, wishes.until)
+    sample = Mark(until=wishes.until) if filling else mark_in(folder)
     plan = Plan(
         data_dir=folder,
         port=free_port() if wishes.port == 0 else check_port(wishes.port),
@@ -88,7 +87,7 @@ async def serve(wishes: Wishes, environment: Mapping[str, str], output: Prefixed
     with held(plan.data_dir):
         installation = Installation(plan, environment, elsewhere, output)
         try:
-            await until(stop, _run(installation, wishes, plan, environment))
+            await until(stop, _run(installation, wishes, plan, environment, filling=filling))
         finally:
             await installation.stop()
 
@@ -109,14 +108,16 @@ def check_port(port: int) -> int:
     return port
 
 
-async def _run(installation: Installation, wishes: Wishes, plan: Plan, environment: Mapping[str, str]) -> None:
-    if wishes.sample:
+async def _run(
+    installation: Installation, wishes: Wishes, plan: Plan, environment: Mapping[str, str], *, filling: bool
+) -> None:
+    if filling:
         await _start_filled(installation, plan)
     else:
         await installation.start()
     if plan.frozen_at is not None:
         installation.tell(f"here it stays {stamp(plan.frozen_at)}: no scheduler and no worker is started")
-    elif wishes.demo_jobs and not wishes.sample:
+    elif wishes.demo_jobs and not filling:
         await _create_demo_jobs(installation)
     installation.note()
     _say_where(installation)
@@ -174,7 +175,8 @@ def _say_where(installation: Installation) -> None:
     found = installation.record
     lines = (
         "ready; Ctrl-C stops everything",
-        f"  API       {found.api}/v1/monitor/jobs   (page: {found.api}/)",
+        f"  Console   {found.api}/console/",
+        f"  API       {found.api}/v1/monitor/   (reference: {found.api}/api)",
         *how_to_ask(found.api),
         f"  Redis     {_without_password(found.redis)}",
         f"  Postgres  {_without_password(found.postgres)}",

@@ -44,7 +44,11 @@ EARLIEST = 946_684_800_000
     help="Restart workers when the code of executors changes.",
 )
 @click.option("--no-demo", is_flag=True, help="Create no demo jobs in a new installation.")
-@click.option("--sample", is_flag=True, help="Fill a new installation with some twenty jobs and 90 days of their past.")
+@click.option(
+    "--sample",
+    is_flag=True,
+    help="Fill a new installation with some twenty jobs and 90 days of their past, and start it again later.",
+)
 @click.option(
     "--until",
     metavar="TIME",

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from waterclock_dev.main import dev
-from waterclock_dev.sample.fill import Mark, NotEmpty, check_empty, leave_mark, mark_in
+from waterclock_dev.sample.fill import Mark, NotEmpty, check_empty, is_filled, leave_mark, mark_in
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,21 @@ def test_a_folder_with_data_of_servers_has_no_room_for_the_sample(name: str, tmp
     (tmp_path / name).mkdir()
     with pytest.raises(NotEmpty, match="name another --data-dir"):
         check_empty(tmp_path)
+
+
+@pytest.mark.parametrize(("ends", "wanted"), [(None, None), (17, None), (17, 17)])
+def test_a_sample_that_is_there_is_started_again(ends: int | None, wanted: int | None, tmp_path: Path) -> None:
+    assert not is_filled(tmp_path, wanted)
+    (tmp_path / "redis").mkdir()
+    leave_mark(tmp_path, Mark(until=ends))
+    assert is_filled(tmp_path, wanted)
+
+
+@pytest.mark.parametrize(("ends", "told"), [(None, "lives on"), (17, "ends at 1970-01-01T00:00:00.017Z")])
+def test_a_sample_that_ends_at_another_moment_is_refused(ends: int | None, told: str, tmp_path: Path) -> None:
+    leave_mark(tmp_path, Mark(until=ends))
+    with pytest.raises(NotEmpty, match=f"holds a sample that {told}: leave out --until"):
+        is_filled(tmp_path, 18)
 
 
 def test_a_folder_remembers_what_was_filled_in(tmp_path: Path) -> None:

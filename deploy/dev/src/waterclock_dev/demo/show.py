@@ -51,6 +51,7 @@ async def show(environment: Mapping[str, str], screen: Screen, stop: asyncio.Eve
                 await installation.stop()
     if reason is None:
         screen.done("done: all processes are gone, and so are their data")
+        screen.say("to look around, with ninety days of a believable past: make sample, then open its console")
         return True
     screen.fail(f"the demo failed: {reason}")
     screen.title("The end of the logs")
@@ -63,7 +64,7 @@ async def _acts(installation: Installation, folder: Path, screen: Screen) -> Non
     screen.say("starting Valkey, Postgres, S3, then api, projector, scheduler, worker")
     with waiting_for("until all are ready"):
         await installation.start()
-    screen.say(f"all ready; the API is at {installation.api_url}")
+    screen.say(f"all ready; while it runs, watch it at {installation.api_url}/console/")
     async with asyncio.timeout(PATIENCE), AsyncClient(installation.api_url) as api:
         await tides.play(api, screen)
         await backup.play(installation, api, folder, screen)

@@ -87,6 +87,22 @@ def leave_mark(data_dir: Path, mark: Mark) -> None:
     (data_dir / MARK).write_bytes(msgspec.json.encode(mark))
 
 
+def is_filled(data_dir: Path, until: int | None) -> bool:
+    """Whether the folder holds the sample already; one that stands still at `until`, if that is said.
+
+    Raises:
+        NotEmpty: it holds something else.
+    """
+    mark = mark_in(data_dir)
+    if mark is None:
+        check_empty(data_dir)
+        return False
+    if until not in (None, mark.until):
+        ends = "lives on" if mark.until is None else f"ends at {stamp(mark.until)}"
+        raise NotEmpty(f"{data_dir} holds a sample that {ends}: leave out --until, or name another --data-dir.")
+    return True
+
+
 def check_empty(data_dir: Path) -> None:
     """
     Raises:
