@@ -14,7 +14,7 @@ from tests.support.rollout import PREVIOUS
 from waterclock.client import models
 from waterclock.model.definition import Definition
 from waterclock_api.routes.schedules import ledger, simulate, strips
-from waterclock_api.schemas import responses
+from waterclock_api.schemas import overview, responses
 
 PAIRS: list[tuple[Any, Any]] = [
     (getattr(models, name), getattr(responses, name))
@@ -56,6 +56,9 @@ PAIRS: list[tuple[Any, Any]] = [
     (models.Proof, ledger.Ledger),
     (models.Strips, strips.LedgerStrips),
     (models.JobStrip, strips.JobStrip),
+    (models.Fires, overview.Fires),
+    (models.FireItem, overview.FireItem),
+    (models.JobsIndex, overview.JobsIndex),
     (models.Simulation, simulate.Simulation),
 ]
 

@@ -39,9 +39,9 @@ from waterclock_api.limits.memory_budget import BUDGET, Budget
 from waterclock_api.live.hub import STREAMS, STREAMS_PER_CLIENT, Hub
 from waterclock_api.live.pulse.beat import Beat, Seen
 from waterclock_api.routes.fleet import queues, workers
-from waterclock_api.routes.jobs import backfill, jobs
+from waterclock_api.routes.jobs import backfill, jobs, jobs_index
 from waterclock_api.routes.runs import bulk_cancel, bulk_retry, logs, retry, runs, standalone_runs
-from waterclock_api.routes.schedules import ledger, preview, simulate, strips
+from waterclock_api.routes.schedules import fires, ledger, preview, simulate, strips
 from waterclock_api.routes.system import dropped, event_stream, events, health, me, pulse
 from waterclock_api.routes.system.api_page import page_handlers
 from waterclock_api.telemetry.metrics import Measured
@@ -55,6 +55,7 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 
 ROUTES = (
     *jobs.HANDLERS,
+    *jobs_index.HANDLERS,
     *runs.HANDLERS,
     *logs.HANDLERS,
     *standalone_runs.HANDLERS,
@@ -71,6 +72,7 @@ ROUTES = (
     *backfill.HANDLERS,
     *ledger.HANDLERS,
     *strips.HANDLERS,
+    *fires.HANDLERS,
     *workers.HANDLERS,
     *queues.HANDLERS,
     *health.HANDLERS,

@@ -13,6 +13,7 @@ from waterclock_api.access.guard import Access
 from waterclock_api.commands.context import CommandContext
 from waterclock_api.live.hub import Hub
 from waterclock_api.live.pulse.beat import Beat
+from waterclock_api.queries.overview.jobs_index import JobsIndexCache
 from waterclock_api.queries.overview.kept_answers import KeptAnswers
 from waterclock_api.telemetry.outages import Outages
 from waterclock_api.validation.notes import JobNotes
@@ -30,6 +31,7 @@ class Dependencies(CommandContext, frozen=True, kw_only=True):
     outages: Outages
     waiting: WaitingRuns
     strips: KeptAnswers = msgspec.field(default_factory=KeptAnswers)
+    jobs_index: JobsIndexCache = msgspec.field(default_factory=JobsIndexCache)
 
 
 def dependencies_of(request: Request[Any, Any, Any]) -> Dependencies:

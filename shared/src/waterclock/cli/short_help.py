@@ -7,7 +7,7 @@ from __future__ import annotations
 
 SECTIONS = {
     "Jobs and runs": (
-        *("job", "run", "explain", "events", "tail", "queue", "fleet", "backfill", "preview", "simulate"),
+        *("job", "run", "explain", "events", "tail", "queue", "fleet", "backfill", "preview", "fires", "simulate"),
         *("plan", "apply", "export"),
     ),
     "Run the services": ("migrate", "api", "projector", "scheduler", "worker"),
@@ -39,9 +39,10 @@ SHORT_HELP = {
     "fleet": "Workers and executors: list; drain a worker.",
     "job": "Jobs: list, show, create, edit, trigger, delete.",
     "key": "API keys: create, list, rotate, revoke.",
-    "ledger": "Verify that each scheduled time has exactly one decision, and show what became of it.",
+    "ledger": "Verify and show what became of each scheduled time.",
     "migrate": "Migrate Postgres and Redis to this release; may be repeated.",
     "plan": "Show what `apply` would do.",
+    "fires": "List the next scheduled times of all jobs.",
     "preview": "Describe a cron expression, and list its next times.",
     "projector": "Run a projector: it copies events into archive and read models.",
     "queue": "Queues: list, pause, resume.",

@@ -53,6 +53,11 @@ def job_defaults() -> Call[models.Jobs]:
     return Call(path=("jobs",), kind=models.Jobs, query={"limit": 1})
 
 
+def jobs_index() -> Call[models.JobsIndex]:
+    """All jobs in one answer, with their next times, last runs and streaks."""
+    return Call(path=("jobs-index",), kind=models.JobsIndex)
+
+
 def get_job(job: str, *, as_of: str | None = None) -> Call[models.Job]:
     return Call(path=("jobs", Named(job)), kind=models.Job, query={"asOf": as_of})
 
@@ -222,6 +227,19 @@ def preview(
     body = {"cronExpression": expression, "timezone": timezone, "cronDialect": dialect, "dstGap": dst_gap}
     body |= {"dstFold": dst_fold, "from": from_, "count": count, "jobId": None if job is None else Named(job)}
     return Call(method="POST", path=("schedules", "preview"), kind=models.Preview, body=body, reads=True)
+
+
+def fires(
+    *,
+    from_: str | None = None,
+    to: str | None = None,
+    bins: int | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[models.Fires]:
+    """What comes next of all enabled jobs, by default within an hour; `bins`: how many there are in parts of that."""
+    query = {"from": from_, "to": to, "bins": bins, "limit": limit, "cursor": cursor}
+    return Call(path=("fires",), kind=models.Fires, query=query)
 
 
 def verify(

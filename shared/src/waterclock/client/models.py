@@ -482,6 +482,35 @@ class Strips(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     items: tuple[JobStrip, ...]
 
 
+class FireItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    at: str
+    job_id: str
+    job_name: str
+    job_group: str
+    queue: str
+    note: str | None
+
+
+class Fires(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Scheduled times of all jobs, or where `bins` were asked for `counts` of them."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    total: int
+    items: tuple[FireItem, ...]
+    counts: tuple[int, ...] | None
+    next_cursor: str | None = None
+
+
+class JobsIndex(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """All jobs in columns by their names, such as `nextFireAt`: place n of each belongs to the same job."""
+
+    at: str
+    count: int
+    more: bool = False
+    columns: dict[str, list[Any]]
+
+
 Runs = Page[Run]
 Explanations = Page[Explanation]
 History = Page[dict[str, Any]]

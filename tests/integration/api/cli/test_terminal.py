@@ -37,6 +37,7 @@ VERBS = (
     ("queue", "list"),
     ("ledger", "verify"),
     ("ledger", "strips", "JOB"),
+    ("fires",),
     ("export",),
 )
 

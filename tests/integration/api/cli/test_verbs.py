@@ -12,7 +12,7 @@ from tests.integration.api.terminal import Terminal, brief, told
 from waterclock.cli.verbs.backfill import backfill
 from waterclock.cli.verbs.explain import explain
 from waterclock.cli.verbs.ledger import ledger
-from waterclock.cli.verbs.preview import preview
+from waterclock.cli.verbs.preview import fires, preview
 from waterclock.cli.verbs.simulate import simulate
 from waterclock_dev.servers.ports import free_port
 
@@ -68,6 +68,32 @@ async def test_strips_show_what_became_of_scheduled_times(rig: MakeRig) -> None:
         assert (done.exit_code, "do not go together" in done.output) == (2, True)
         done = await terminal.run(ledger, "strips", "demo/none")
         assert done.exit_code == 1
+
+
+async def test_what_comes_next_is_listed_and_counted(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        await story.job("30 1 * * *", job_name="tide", job_group="demo", timezone="Europe/Berlin")
+        await story.job("0 * * * *", job_name="moon", job_group="demo")
+        await story.api.caught_up()
+        range_ = ("--from", "2030-10-27T00:00:00Z", "--to", "2030-10-28T01:00:00Z")
+
+        done = await terminal.run(fires, *range_, "--limit", "2")
+        assert done.exit_code == 0, done.output
+        heading, names, first, second, more = done.output.splitlines()
+        assert heading == "2030-10-27T00:00:00Z to 2030-10-28T01:00:00Z: 26 scheduled times"
+        assert names.split() == ["scheduled", "job", "queue", "note"]
+        assert first.split() == ["2030-10-27T00:00:00Z", "demo/moon", "default", "-"]
+        assert second.split() == ["2030-10-27T01:00:00Z", "demo/moon", "default", "-"]
+        done = await terminal.run(fires, *range_, *more.split()[-2:])
+        assert done.output.splitlines()[-1].split()[:2] == ["2030-10-28T00:30:00Z", "demo/tide"]
+        done = await terminal.run(fires, *range_, "--bins", "2")
+        assert [line.split() for line in done.output.splitlines()[1:]] == [
+            ["from", "times"],
+            ["2030-10-27T00:00:00Z", "13"],
+            ["2030-10-27T12:30:00Z", "13"],
+        ]
+        done = await terminal.run(fires)
+        assert done.exit_code == 0
 
 
 async def test_instants_are_explained_page_by_page_and_one_by_one(rig: MakeRig) -> None:

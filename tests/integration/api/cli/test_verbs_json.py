@@ -41,6 +41,7 @@ VERBS = (
     ("simulate", "JOB", "--from", "FROM", "--to", "TO"),
     ("backfill", "JOB", "--from", "FROM", "--to", "TO"),
     ("ledger", "verify"),
+    ("fires",),
     ("whoami",),
     ("ledger", "strips", "JOB"),
     ("queue", "list"),

@@ -74,7 +74,7 @@ _PULSE = (
 _TAGS = {
     "jobs": "Create, change, trigger and backfill jobs; explain what became of each scheduled time.",
     "runs": "Read, start, cancel and retry runs; read and follow their logs.",
-    "schedules": "Preview a schedule before a job uses it.",
+    "schedules": "Preview a schedule before a job uses it; see what comes next of all jobs.",
     "queues": "Read, pause and resume queues.",
     "workers": "See workers, and drain one.",
     "executors": "The executors that workers have announced, with their parameters.",
@@ -308,7 +308,8 @@ def _answer(name: str, status: int, content: Content, schemas: Mapping[type[Any]
 
 
 def _tag(path: str) -> str:
-    return path.split("/")[3] if path.startswith("/v1/monitor/") else "process"
+    name = path.split("/")[3].removesuffix("-index") if path.startswith("/v1/monitor/") else "process"
+    return {"fires": "schedules"}.get(name, name)
 
 
 def _camel(name: str) -> str:

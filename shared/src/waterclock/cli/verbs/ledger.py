@@ -24,7 +24,7 @@ from waterclock.client.models import Proof
 
 @click.group()
 def ledger() -> None:
-    """Verify that each scheduled time has exactly one decision, and show what became of it."""
+    """Verify and show what became of each scheduled time."""
 
 
 @ledger.command(short_help="Verify that each scheduled time has exactly one decision.")

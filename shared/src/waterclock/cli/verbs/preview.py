@@ -1,4 +1,4 @@
-"""`waterclock preview`: what a cron expression means, and its next instants."""
+"""What comes next: `waterclock preview` of a cron expression, `waterclock fires` of all jobs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import click
 
-from waterclock.cli.options.arguments import JOB, ZONE, since, utc_option
+from waterclock.cli.options.arguments import JOB, ZONE, moments, since, times, utc_option
 from waterclock.cli.options.moments import shown
 from waterclock.cli.tables import Part, table
-from waterclock.cli.terminal import json_option, show, speaking
+from waterclock.cli.terminal import cursor_option, json_option, limit_option, show, speaking
 from waterclock.client import endpoints
 from waterclock.client.http import Client
-from waterclock.client.models import Preview
+from waterclock.client.models import Fires, Preview
+from waterclock.model.timestamps import Stamp, millis, stamp
 
 
 @click.command(short_help="Describe a cron expression, and list its next times.")
@@ -84,3 +85,45 @@ def told(found: Preview) -> Iterator[Part]:
         rows = [(shown(item.at), item.local, note) for item, note in sorted(notes, key=lambda each: each[0].at)]
         yield table(("scheduled", "local time", "note"), rows, wraps={"note"})
     yield from found.notes
+
+
+@click.command(short_help="List the next scheduled times of all jobs.")
+@moments("--from", "--since", "from_", wanted="Start of the range, inclusive; by default now.", ahead=True)
+@moments("--to", "--until", "to", wanted="End of the range, such as 8h or 06:00; by default an hour later.", ahead=True)
+@click.option("--bins", type=click.IntRange(1, 400), help="Count them in so many parts of the range instead.")
+@limit_option
+@cursor_option
+@json_option
+@times
+@speaking
+def fires(
+    client: Client,
+    from_: str | None,
+    to: str | None,
+    bins: int | None,
+    limit: int,
+    cursor: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """List the next scheduled times of all enabled jobs, at most 14 days of them.
+
+    Times that a change of the clock moves or repeats are marked.
+    """
+    call = endpoints.fires(from_=from_, to=to, bins=bins, limit=None if bins is not None else limit, cursor=cursor)
+    show(client, call, upcoming_told, as_json=as_json)
+
+
+def upcoming_told(found: Fires) -> Iterator[Part]:
+    jobs = "1 scheduled time" if found.total == 1 else f"{found.total} scheduled times"
+    yield f"{shown(found.from_)} to {shown(found.to)}: {jobs}"
+    if found.counts is not None:
+        low, high = millis(Stamp(found.from_)), millis(Stamp(found.to))
+        begins = [low + (high - low) * place // len(found.counts) for place in range(len(found.counts))]
+        yield table(("from", "times"), [(shown(stamp(at)), str(n)) for at, n in zip(begins, found.counts, strict=True)])
+        return
+    if found.items:
+        rows = [(shown(one.at), f"{one.job_group}/{one.job_name}", one.queue, one.note) for one in found.items]
+        yield table(("scheduled", "job", "queue", "note"), rows, wraps={"note"})
+    if found.next_cursor is not None:
+        yield f"More results: add --cursor {found.next_cursor}"
