@@ -37,11 +37,10 @@ from waterclock.model.positions import Position
 from waterclock.model.run import Run
 from waterclock.model.timestamps import parse_moment
 from waterclock.testing.run_executor import run_executor
-from waterclock.wire.envelope import AT, BODY, PREV, encode_body, read_entry
+from waterclock.wire.envelope import encode_body
 from waterclock_dev.sample import catalog, executors
 from waterclock_dev.sample.catalog import JOBS
 from waterclock_dev.sample.clockwork import DAY, MINUTE
-from waterclock_dev.sample.fill import entry_of
 from waterclock_dev.sample.history import History, history, registry
 from waterclock_dev.sample.scripts import DOWN
 from waterclock_dev.sample.story import STREAK
@@ -149,13 +148,6 @@ def test_the_same_seed_tells_the_same_past(past: History) -> None:
     assert [(at, encode_body(event)) for at, event in again.events] == [
         (at, encode_body(event)) for at, event in past.events
     ]
-
-
-def test_its_entries_are_those_that_would_be_read_from_the_log(past: History) -> None:
-    for seq, (at, event) in enumerate(past.events[:: len(past.events) // 5_000], 1):
-        entry = entry_of(Position(0, 1, seq), f"1-{seq - 1}", at, event)
-        fields = {BODY: encode_body(event), PREV: b"1-%d" % (seq - 1), AT: b"%d" % at}
-        assert entry == read_entry(0, f"1-{seq}", fields)
 
 
 def test_an_hourly_job_fails_now_and_has_for_hours(past: History) -> None:

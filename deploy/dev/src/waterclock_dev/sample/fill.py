@@ -25,7 +25,7 @@ from waterclock.store import archive, epochs
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool
 from waterclock.store.connection.statements import statement
 from waterclock.store.readmodels.project import apply, batch_of
-from waterclock.wire.envelope import Entry, encode_body
+from waterclock.wire.envelope import AT, BODY, PREV, Entry, encode_body, read_entry
 from waterclock_api.consistency.compare import compare, fork_of
 from waterclock_api.consistency.epoch_reservations import Reservations
 from waterclock_api.consistency.open_partition import ensure_open
@@ -178,23 +178,17 @@ async def _archive(connection: Connection, events: Sequence[tuple[int, StoredEve
 
 def _batches(events: Sequence[tuple[int, StoredEvent]]) -> Iterator[tuple[list[Entry], Batch]]:
     entries: list[Entry] = []
-    lines, prev = 0, ""
+    lines, prev = 0, b""
     for seq, (at, event) in enumerate(events, 1):
         name = f"{EPOCH}-{seq}"
-        entries.append(entry_of(Position(0, EPOCH, seq), prev, at, event))
-        prev = name
+        entries.append(read_entry(0, name, {BODY: encode_body(event), PREV: prev, AT: b"%d" % at}))
+        prev = name.encode()
         lines += len(getattr(event, "lines", ()))
         if len(entries) == AT_ONCE or lines >= _LINES_AT_ONCE:
             yield entries, batch_of(entries)
             entries, lines = [], 0
     if entries:
         yield entries, batch_of(entries)
-
-
-def entry_of(position: Position, prev: str, at: int, event: StoredEvent) -> Entry:
-    """What would be read of the event in its place; it is known, so nothing is decoded."""
-    document = b'{"id":"%b","at":"%b",%b' % (str(position).encode(), stamp(at).encode(), encode_body(event)[1:])
-    return Entry(position=position, prev=prev, at=at, event=event, document=document)
 
 
 async def _open(log: Log, connection: Connection, past: History, *, lives_on: bool) -> None:
