@@ -42,11 +42,16 @@ it('bins lie where the answer says', () => {
 it('areas are drawn as one, over empty bins too', () => {
   const off: Counts = { disabled: 1 };
   expect(stretchesOf([null, off, null, off, { failed: 1 }, { failed: 1 }, null])).toEqual([
-    { from: 0, to: 1, fate: null },
-    { from: 1, to: 4, fate: 'disabled' },
+    { from: 0, to: 4, fate: 'disabled' },
     { from: 4, to: 5, fate: 'failed' },
     { from: 5, to: 6, fate: 'failed' },
     { from: 6, to: 7, fate: null },
+  ]);
+  expect(stretchesOf([null, off, null])).toEqual([{ from: 0, to: 3, fate: 'disabled' }]);
+  expect(stretchesOf([null, off, null, { deleted: 1 }])).toEqual([
+    { from: 0, to: 2, fate: 'disabled' },
+    { from: 2, to: 3, fate: null },
+    { from: 3, to: 4, fate: 'deleted' },
   ]);
   expect(stretchesOf([])).toEqual([]);
 });

@@ -84,19 +84,25 @@ export function stretchesOf(bins: readonly (Counts | null)[]): Stretch[] {
   return bridged(stretches);
 }
 
-/** Empty bins between two stretches of the same area belong to it: a daily job was disabled at noon, too. */
+/**
+ * Empty bins beside an area belong to it: a daily job was disabled at noon, too. Those between an area and something else
+ * do not, for the change lies somewhere within.
+ */
 function bridged(stretches: readonly Stretch[]): Stretch[] {
+  const areaAt = (n: number): Fate | null => {
+    const fate = stretches[n]?.fate ?? null;
+    return fate !== null && isArea(fate) ? fate : null;
+  };
   const out: Stretch[] = [];
-  for (let n = 0; n < stretches.length; n += 1) {
-    const one = stretches[n];
+  stretches.forEach((one, n) => {
+    const before = n === 0 ? areaAt(1) : areaAt(n - 1);
+    const after = n === stretches.length - 1 ? areaAt(n - 1) : areaAt(n + 1);
+    const fate = one.fate === null && before !== null && before === after ? before : one.fate;
     const last = out.at(-1);
-    const next = stretches[n + 1];
-    if (one === undefined) continue;
-    if (one.fate === null && last?.fate != null && isArea(last.fate) && next?.fate === last.fate) {
-      out[out.length - 1] = { from: last.from, to: next.to, fate: last.fate };
-      n += 1;
-    } else out.push(one);
-  }
+    if (last !== undefined && fate !== null && isArea(fate) && last.fate === fate) {
+      out[out.length - 1] = { from: last.from, to: one.to, fate };
+    } else out.push({ ...one, fate });
+  });
   return out;
 }
 
