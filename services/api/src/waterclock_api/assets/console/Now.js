@@ -1,1 +1,1 @@
-import{Ct as e,bt as t,jt as n,lt as r,n as i,st as a,t as o}from"./Heading.js";var s=r(`<div class="page"><!> <!></div>`);function c(r){var c=s(),l=t(c);o(l,{title:`Now`});var u=e(l,2);i(u,{text:`This screen is being built.`}),n(c),a(r,c)}export{c as default};
+import{At as e,Nt as t,Ut as n,gt as r,n as i,t as a,vt as o}from"./Heading.js";var s=o(`<div class="page"><!> <!></div>`);function c(o){var c=s(),l=e(c);a(l,{title:`Now`});var u=t(l,2);i(u,{text:`This screen is being built.`}),n(c),r(o,c)}export{c as default};
