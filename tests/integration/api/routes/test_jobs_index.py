@@ -95,7 +95,7 @@ async def test_a_streak_ends_with_a_run_that_ended_otherwise(rig: MakeRig) -> No
         assert (await index(api))["a"]["streak"] == 3
         first = await run("no\nand more")
         row = (await index(api))["a"]
-        assert (row["streak"], row["lastStatus"], row["lastError"]) == (-1, "failed", "no")
+        assert (row["streak"], row["lastStatus"], row["lastError"]) == (-1, "failed", "ValueError: no")
         await run(f"{'x' * 300}")
         later = await api.trigger(job_id)
         assert (await api.http.post(f"{RUNS}/{later}/cancel", json={})).status_code == 202

@@ -42,7 +42,7 @@ class JobColumns(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ]
     streak_since: Annotated[list[Stamp | None], said("When the first run of the streak ended.")]
     last_error: Annotated[
-        list[str | None], said("First line of the newest run's error, at most 200 characters. Null: no error.")
+        list[str | None], said("Type and first line of the newest run's error, at most 200 characters. Null: no error.")
     ]
     median_ms: Annotated[
         list[int | None],

@@ -10,7 +10,9 @@ SELECT
     (date_part('epoch', last.nominal_at) * 1000)::bigint AS nominal_at,
     (date_part('epoch', last.started_at) * 1000)::bigint AS started_at,
     (date_part('epoch', last.finished_at) * 1000)::bigint AS finished_at,
-    left(split_part(ltrim(last.error ->> 'message', E' \n\r\t'), E'\n', 1), 200) AS error,
+    CASE WHEN last.error IS NOT NULL THEN jsonb_build_object(  -- a message may be long
+        'type', last.error ->> 'type', 'message', left(ltrim(last.error ->> 'message', E' \n\r\t'), 400)
+    ) END AS error,
     EXISTS (
         SELECT FROM runs WHERE runs.job_id = jobs.job_id AND runs.finished_at IS NULL AND runs.status = 'running'
     ) AS is_running,

@@ -29,6 +29,7 @@ from waterclock_api.http.response import tag_of, written
 from waterclock_api.limits.thread_turns import in_thread
 from waterclock_api.queries.overview.kept_answers import State, state_of
 from waterclock_api.queries.read_models import PACKAGE
+from waterclock_api.queries.rows import error_line
 from waterclock_api.queries.sources import Reading, Sources
 from waterclock_api.schemas.overview import JobColumns, JobsIndex
 
@@ -53,7 +54,7 @@ class Made(NamedTuple):
     packed: bytes
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A job as it was read. `named`: what it names, enabled or not; None: its schedule cannot be read."""
 
     job_id: str
@@ -174,7 +175,7 @@ def _mended(index: _Index, rows: Sequence[Sequence[Any]], now: int) -> _Index:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    job_id, group, name, version, text, updated_at, mark, *run, is_running, outcomes, since, median = row
+    job_id, group, name, version, text, updated_at, mark, *run, error, is_running, outcomes, since, median = row
     definition = _definitions.decode(text)
     named, first = None, None
     try:
@@ -184,7 +185,19 @@ def _entry(row: Sequence[Any]) -> Entry:
     else:
         first = named.after(mark) if definition.enabled else None
     return Entry(
-        job_id, group, name, version, definition, updated_at, run, is_running, outcomes, since, median, named, first
+        job_id=job_id,
+        group=group,
+        name=name,
+        version=version,
+        definition=definition,
+        updated_at=updated_at,
+        run=(*run, error_line(error)),
+        is_running=is_running,
+        outcomes=outcomes,
+        since=since,
+        median=median,
+        named=named,
+        first=first,
     )
 
 
