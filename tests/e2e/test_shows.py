@@ -109,6 +109,14 @@ def test_a_quick_bench_of_the_whole_path_says_what_went_through_and_what_each_pr
 
 
 @pytest.mark.soak
+def test_a_quick_bench_of_overviews_says_what_each_takes() -> None:
+    done = run("bench", "overview", "--quick", timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kinds = re.findall(r"^  (strips|jobs-index|fires): .* \d+\.\d$", done.stdout, re.MULTILINE)
+    assert kinds == [*["strips"] * 3, "jobs-index", *["fires"] * 2]
+
+
+@pytest.mark.soak
 def test_a_quick_bench_of_traces_says_what_each_process_pays() -> None:
     done = run("bench", "tracing", "--quick", timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,6 +12,7 @@ from waterclock_dev.bench import (
     drain,
     latency,
     machine,
+    overview,
     path,
     projection,
     schedule,
@@ -39,6 +40,8 @@ QUICK_STREAMS, QUICK_STREAMED = 50, 2.0
 DELIVERED, HEARD = 100_000, 250  # deliveries/s, ms: the budget
 PROJECTED, READABLE = 25_000, 250  # events/s, ms: the budget
 QUICK_REQUESTS, OF_BARE = 1_000, 0.7  # of the bare handler, the budget
+QUICK_GROWN, QUICK_READS = (20_000, 200), 3
+STRIPS, INDEX = 50.0, 1_000.0  # ms, the budget
 QUICK_RATE, WHOLE, BEHIND = 500.0, 4_000.0, 2.0  # runs/s, s: the budget
 
 
@@ -179,6 +182,19 @@ async def show_access(*, requests: int, rounds: int) -> None:
         row = f"  {kind:<16}  {found.rate(kind):10.0f}   {found.ratio(kind):5.0%}"
         spent = found.spent(kind)
         click.echo(row if spent is None else f"{row}   {spent * 1e6:6.0f}")
+
+
+async def show_overview(*, runs: int, jobs: int, samples: int) -> None:
+    store, found = await overview.measure(runs=runs, jobs=jobs, samples=samples)
+    click.echo(f"\noverview: a store with {store.runs} runs of {len(store.ids)} jobs, one API process")
+    click.echo("  what                                                  p50 ms    p99 ms  first ms   ms CPU    kB sent")
+    for one in found:
+        cpu = "     -" if one.cpu is None else f"{one.cpu * 1e3:6.0f}"
+        times = f"{one.latency.p50:8.1f}  {one.latency.p99:8.1f}  {one.first:8.1f}"
+        click.echo(f"  {one.what:<52}{times}   {cpu}  {one.size / 1e3:9.1f}")
+    strips, index = found[0].latency.p50, max(one.first for one in found if one.what.startswith("jobs-index"))
+    click.echo(f"  budget of the first: p50 {STRIPS:g} ms: {_verdict(met=strips <= STRIPS)}")
+    click.echo(f"  budget of the index: made in {INDEX:g} ms: {_verdict(met=index <= INDEX)}")
 
 
 async def show_path(*, rate: float, seconds: float) -> None:

@@ -31,6 +31,7 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(access, quick=quick)
         context.invoke(path, quick=quick)
         context.invoke(tracing, quick=quick)
+        context.invoke(overview, quick=quick)
 
 
 @bench.command()
@@ -167,6 +168,17 @@ def tracing(rate: float, seconds: float, quick: bool) -> None:
     """Cost of traces per run: none, one in a hundred, all."""
     rate, seconds = (report.QUICK_RATE, report.QUICK_READ) if quick else (rate, seconds)
     _measure(report.show_tracing(rate=rate, seconds=seconds))
+
+
+@bench.command()
+@click.option("--runs", type=click.IntRange(20_000), default=1_000_000, help="Runs in the store.")
+@click.option("--jobs", type=click.IntRange(100), default=10_000, help="Jobs in the store.")
+@click.option("--samples", type=click.IntRange(2), default=20, help="Requests of each kind.")
+@click.option("--quick", is_flag=True, help="A small store, as a smoke test.")
+def overview(runs: int, jobs: int, samples: int, quick: bool) -> None:
+    """Latency of what shows all jobs at once: strips, index, upcoming times."""
+    (runs, jobs), samples = (report.QUICK_GROWN, report.QUICK_READS) if quick else ((runs, jobs), samples)
+    _measure(report.show_overview(runs=runs, jobs=jobs, samples=samples))
 
 
 @bench.command("sink", hidden=True)
