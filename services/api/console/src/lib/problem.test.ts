@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { problemOf, waitOf } from './problem';
+import { blockerOf, problemOf, waitOf } from './problem';
 
 const none = new Headers();
 
@@ -34,5 +34,13 @@ describe('a problem', () => {
     expect(waitOf('soon')).toBeNull();
     expect(waitOf(null)).toBeNull();
     expect(waitOf('999999')).toBe(3_600_000);
+  });
+
+  it('names the run that blocks', () => {
+    const body = (detail: string): string => JSON.stringify({ type: '/problems#run-blocked', title: 'x', detail });
+    const blocker = (detail: string): string | null => blockerOf(problemOf(409, none, body(detail)));
+    expect(blocker('The job may not overlap, and its run 8dmm72m2tog44c83-xk2smo8jbjsnh is not finished.')).toBe('8dmm72m2tog44c83-xk2smo8jbjsnh');
+    expect(blocker('Something else.')).toBeNull();
+    expect(blockerOf(problemOf(409, none, '{"type":"/problems#run-ended","detail":"its run a-b is not finished"}'))).toBeNull();
   });
 });

@@ -88,6 +88,13 @@ export function malformed(status: number, detail: string): Problem {
   return { ...noAnswer(''), kind: 'malformed', status, title: 'An answer that cannot be read', detail };
 }
 
+/** The run that stands in the way of a command, where the problem names one. */
+export function blockerOf(problem: Problem): string | null {
+  if (!problem.type.endsWith('/run-blocked') && !problem.type.endsWith('#run-blocked')) return null;
+  const { runId } = problem.members;
+  return typeof runId === 'string' ? runId : (/\brun ([0-9a-z]+(?:-[0-9a-z]+)*) is not finished/.exec(problem.detail)?.[1] ?? null);
+}
+
 /** `Retry-After` in milliseconds: seconds, or a date. Never more than an hour. */
 export function waitOf(header: string | null, now = Date.now()): number | null {
   if (header === null || header.trim() === '') return null;

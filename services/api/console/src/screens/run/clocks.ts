@@ -18,6 +18,8 @@ export type GapKey = 'decided' | 'catchup' | 'backfill' | 'retry' | 'held' | 'be
 export interface Clock {
   readonly key: ClockKey;
   readonly at: number | null;
+  /** It has not come yet. */
+  readonly ahead: boolean;
   /** What lies before it, from the clock that was last known. */
   readonly gap: { readonly key: GapKey; readonly ms: number; readonly open: boolean } | null;
 }
@@ -46,7 +48,8 @@ export function clocksOf(run: Clocked, now: number, firstReady: string | null = 
     clocks.push({
       key,
       at: at ?? null,
-      gap: last === null || until === null || (open && !isNext) ? null : { key: gap, ms: Math.max(0, until - last), open },
+      ahead: at != null && !isEnded(run.status) && at > now,
+      gap: last === null || until === null || (open && (!isNext || last > now)) ? null : { key: gap, ms: Math.max(0, until - last), open },
     });
     if (at != null) last = at;
   };

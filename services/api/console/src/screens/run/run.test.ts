@@ -48,6 +48,11 @@ describe('the clocks of a run', () => {
     expect(open({ ...run, status: 'cancelled', startedAt: null })).toEqual([]);
   });
 
+  it('lie ahead where a run is held back', () => {
+    const held = clocksOf({ ...run, status: 'delayed', readyAt: at(160), startedAt: null, finishedAt: null }, NOW);
+    expect(held.map(({ ahead, gap }) => [ahead, gap?.open ?? null])).toEqual([[false, null], [false, false], [true, false], [false, null], [false, null]]);
+  });
+
   it('have no time of a schedule where there is none', () => {
     expect(gaps({ ...run, trigger: 'manual', nominalAt: null }).slice(0, 2)).toEqual([['nominal', null, null], ['requested', null, null]]);
   });
