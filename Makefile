@@ -60,7 +60,7 @@ test: abreast isolation $(if $(WITHOUT),,browser) $(COMPILED) ## All that CI run
 # Before the tests: where there is none they would all fail, one after the other.
 .PHONY: browser
 browser: $(SYNCED)
-	@$(RUN) python -m tests.support.browser
+	@$(RUN) python -m waterclock_dev.browser
 
 # In a fresh clone each of the four would compile all modules, for 25 s of processor time; where one has, they take 9 s.
 $(COMPILED): $(SYNCED)

