@@ -352,9 +352,9 @@ async def projected(redis_url: str, postgres_url: str, prefix: str, *, stopping:
 
 
 @asynccontextmanager
-async def served(rig: Rig) -> AsyncGenerator[str]:
-    """The URL of the same application behind its real server."""
-    port, stop, ready = free_port(), asyncio.Event(), asyncio.Event()
+async def served(rig: Rig, port: int | None = None) -> AsyncGenerator[str]:
+    """The URL of the same application behind its real server; `port`: the one it had before, say."""
+    port, stop, ready = port or free_port(), asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(rig.app, LOOPBACK, port, stop, ready=ready.set, ending=rig.parts.hub.close))
         async with asyncio.timeout(10):

@@ -1,14 +1,15 @@
 // Whether a control may be used, and if not, why: a disabled control says it.
 
-import { here, session } from './app.svelte';
+import { here } from './app.svelte';
 import type { Scope } from '../lib/session';
 
 /** Null if the caller may; else the reason, as a sentence. */
 export function denied(scope: Scope): string | null {
   const { phase } = here;
-  if (phase.phase !== 'in') return 'Sign in first.';
-  if (session.may(scope)) return null;
-  const { me } = phase;
+  // While a new key is asked for, what was allowed stays so: the sheet lies over the page, and what is typed goes on.
+  const me = phase.phase === 'in' || phase.phase === 'out' ? phase.me : null;
+  if (me === null) return 'Sign in first.';
+  if (me.scopes.includes(scope)) return null;
   const who = me.kind === 'anybody' ? 'this caller' : `${me.kind}:${me.name ?? 'unnamed'}`;
   return `Needs the scope ${scope}; you are ${who} with ${me.scopes.length === 0 ? 'none' : me.scopes.join(', ')}.`;
 }
