@@ -35,7 +35,7 @@ HEARD_MOST = 64
 """Partitions that are read for it: each takes a connection. Of more it is known only that many have changed."""
 LISTENERS = Question((), subject="pulse")
 
-_JOINING = 1.0  # s, for the ends of the streams
+JOINING = 1.5  # s, for the ends of the streams
 
 
 class Seen:
@@ -119,7 +119,7 @@ class Beat:
             inputs.changes.lose()
         inputs.missed = True
         with contextlib.suppress(LogError, TimeoutError):
-            async with asyncio.timeout(_JOINING):
+            async with asyncio.timeout(JOINING):
                 inputs.hears = await tapped.enter_async_context(self._hub.tap(inputs.changes))
 
     async def _look(self, inputs: _Inputs) -> tuple[Pulse, Changed]:

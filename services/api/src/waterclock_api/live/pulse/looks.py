@@ -35,8 +35,8 @@ AT_REST = 5.0  # s between two looks where nothing happens
 FLEET_EVERY = 3.0  # s; a worker is silent after 8
 LOST_EVERY = 60.0  # s; and whenever one leaves
 LOST_WITHIN_MS = 3_600_000
-PATIENCE = (0.8, 0.005)  # s, with the log, and for each partition
-_POSTGRES = 1.0  # s
+PATIENCE = (1.5, 0.005)  # s, with the log, and for each partition; as long as readiness waits
+POSTGRES = 1.5  # s
 _SHARE = 20  # a look's time, so often, is how long the next one waits
 _AWAY = 2.0  # s until Postgres is asked again that did not answer
 _SESSIONS = 500  # at once
@@ -164,15 +164,15 @@ class StoreLook:
             self._heard = self._fleet = False
             self._took = self._clock.monotonic() - began
         except QueryCanceled:  # it is there, and busy
-            self._last, self._took = None, _POSTGRES
+            self._last, self._took = None, POSTGRES
         except (psycopg.Error, PoolTimeout, LogError, TimeoutError):
             self._last, self._took = None, _AWAY / _SHARE
         self._looked_at = self._clock.monotonic()
         return self._last
 
     async def _look(self, last: Mapping[int, Position], now: float, now_ms: int) -> OfStore:
-        async with self._pool.connection(timeout=_POSTGRES) as connection:
-            with within(connection, _POSTGRES):
+        async with self._pool.connection(timeout=POSTGRES) as connection:
+            with within(connection, POSTGRES):
                 queues = await read_models.queues(connection, now_ms)
                 lost = self._last.lost if self._last is not None else 0
                 if self._fleet or now - self._lost_at >= LOST_EVERY:
