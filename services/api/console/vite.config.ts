@@ -23,6 +23,10 @@ export default defineConfig({
         entryFileNames: 'app.js',
         chunkFileNames: '[name].js',
         assetFileNames: 'app.[ext]',
+        // All that screens share is one file: a first screen is six, whichever it is.
+        codeSplitting: {
+          groups: [{ name: 'shared', test: /node_modules|\/src\/(lib|state|ui|messages\/common)/ }],
+        },
       },
     },
   },
