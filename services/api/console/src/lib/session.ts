@@ -41,8 +41,9 @@ export class Session implements Way {
   #credential: string | null;
   #phase: Phase = { phase: 'asking' };
   #waiting: ((again: boolean) => void)[] = [];
-  /** Server's clock less the browser's, in ms. */
+  /** Server's clock less the browser's, in ms; and how far off that may be, for an answer takes its time. */
   skew = 0;
+  unsure = 0;
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -134,7 +135,11 @@ export class Session implements Way {
       refused: () => Promise.resolve(false),
     };
     return ask<Me>(way, 'me').then((answer) => {
-      if (answer.ok) this.skew = Date.parse(answer.data.now) - (sent + this.#around.now()) / 2;
+      const answered = this.#around.now();
+      if (answer.ok) {
+        this.skew = Date.parse(answer.data.now) - (sent + answered) / 2;
+        this.unsure = (answered - sent) / 2;
+      }
       return answer;
     });
   }
