@@ -21,6 +21,8 @@ class AllJobs {
   readonly byId: ReadonlyMap<string, JobRow> = $derived(new Map((this.rows ?? []).map((row) => [row.id, row])));
 
   #users = 0;
+  /** How long asking took last, in ms: ten times as long is waited before the next, so a large index does not fill the time. */
+  #took = 0;
   #absent = false; // the API is older than the index
   #stop: (() => void) | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,7 +48,7 @@ class AllJobs {
     this.#stop = pulse.subscribe({
       pulse: (message) => {
         if (!first && (message === null || message.many || message.jobs.length > 0 || message.runs.length > 0)) {
-          this.#soon(1000);
+          this.#soon(Math.min(Math.max(1000, 10 * this.#took), 15_000));
         }
       },
       live: () => undefined,
@@ -71,6 +73,7 @@ class AllJobs {
   async #ask(): Promise<void> {
     if (here.phase.phase === 'out') return;
     this.loading = true;
+    const begun = performance.now();
     const answer = this.#absent ? null : await api.jobsIndex(session);
     if (answer?.ok) {
       this.rows = rowsOf(answer.data.columns);
@@ -83,10 +86,10 @@ class AllJobs {
       await this.#askByPages();
     } else {
       this.problem = answer.problem;
-      if (answer.problem.kind === 'network' || answer.problem.kind === 'busy') {
-        this.#soon(answer.problem.retryAfter ?? 5000);
-      }
+      const { kind, retryAfter } = answer.problem;
+      if (kind === 'network' || kind === 'busy' || kind === 'server' || kind === 'malformed') this.#soon(retryAfter ?? 5000);
     }
+    this.#took = performance.now() - begun;
     this.loading = false;
   }
 

@@ -152,10 +152,10 @@ export interface Window {
   readonly last: number; // exclusive
 }
 
-/** The lines between two heights, with a few more on both sides, and never more than `most`. */
-export function windowOf(offsets: Float64Array, top: number, bottom: number, over = 4, most = 60): Window {
+/** The lines between two heights, with a few more on both sides. */
+export function windowOf(offsets: Float64Array, top: number, bottom: number, over = 3): Window {
   const count = offsets.length - 1;
   if (count <= 0 || bottom <= top) return { first: 0, last: Math.min(count, over) };
   const first = Math.max(0, lineAt(offsets, top) - over);
-  return { first, last: Math.min(count, first + most, lineAt(offsets, bottom) + 1 + over) };
+  return { first, last: Math.min(count, lineAt(offsets, bottom) + 1 + over) };
 }

@@ -26,11 +26,11 @@ export interface Sifted {
   readonly due: number;
 }
 
-/** Text as it is compared: without case, marks of letters and what is invisible. */
+/** Text as it is compared: without case, marks of letters (the dot of an i is one) and what is invisible. */
 export function folded(text: string): string {
   const small = text.toLowerCase();
   if (/^[\x20-\x7e]*$/.test(small)) return small;
-  return small.normalize('NFKD').replace(/[\p{M}\p{Cf}]/gu, '');
+  return small.normalize('NFKD').replace(/[\p{M}\p{Cf}]/gu, '').replaceAll('ı', 'i');
 }
 
 interface Looked {
