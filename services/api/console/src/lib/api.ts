@@ -4,16 +4,21 @@ import { ask, segment } from './http';
 import type { Answer, Query, Way } from './http';
 import type {
   BriefRun,
+  Condition,
   Detail,
+  ExecutorState,
   Explained,
+  Fires,
   HistoryEvent,
   Job,
   JobsIndex,
   LogLine,
   Page,
   Preview,
+  QueueState,
   Strips,
   Verified,
+  WorkerState,
 } from './types';
 
 type Signal = AbortSignal | undefined;
@@ -50,4 +55,16 @@ export const api = {
 
   logs: (way: Way, id: string, query: Query, signal?: Signal): Promise<Answer<Page<LogLine>>> =>
     ask(way, `runs/${segment(id)}/logs`, { query, signal }),
+
+  fires: (way: Way, query: Query, signal?: Signal): Promise<Answer<Fires>> => ask(way, 'fires', { query, signal }),
+
+  queues: (way: Way, signal?: Signal): Promise<Answer<Page<QueueState>>> => ask(way, 'queues', { signal }),
+
+  workers: (way: Way, query: Query, signal?: Signal): Promise<Answer<Page<WorkerState>>> =>
+    ask(way, 'workers', { query, signal }),
+
+  executors: (way: Way, signal?: Signal): Promise<Answer<Page<ExecutorState>>> => ask(way, 'executors', { signal }),
+
+  /** What of the installation is away. Beside the API's routes, and for everybody. */
+  readiness: (way: Way, signal?: Signal): Promise<Answer<Condition>> => ask(way, '../../readyz', { signal }),
 };

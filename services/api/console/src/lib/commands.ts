@@ -64,6 +64,8 @@ export const commands = {
     command<unknown>(way, `runs/${segment(id)}/cancel`, body === undefined ? {} : { body }),
   retry: (way: Way, id: string, body?: Record<string, unknown>) =>
     command<{ runId: string }>(way, `runs/${segment(id)}/retry`, body === undefined ? {} : { body }),
+  resumeQueue: (way: Way, name: string, reason: string | null) =>
+    command<unknown>(way, `queues/${segment(name)}/resume`, reason === null ? {} : { body: { reason } }),
 };
 
 let remembered = '';

@@ -187,28 +187,92 @@ export interface JobsIndex {
   readonly columns: Columns;
 }
 
+/** What the absence of a store leaves unknown is null, here and in the pulse. */
 export interface QueuePulse {
   readonly name: string;
-  readonly paused: boolean;
-  readonly waiting: number;
-  readonly delayed: number;
-  readonly blocked: number;
-  readonly running: number;
+  readonly paused: boolean | null;
+  readonly waiting: number | null;
+  readonly delayed: number | null;
+  readonly blocked: number | null;
+  readonly running: number | null;
 }
 
 export interface Pulse {
   readonly at: string;
   readonly decidedThrough: string | null;
-  readonly lagMs: number;
+  /** 0: at most two seconds, and nobody can tell less. */
+  readonly lagMs: number | null;
   readonly oldestPending: string | null;
+  /** Whether every partition has a scheduler that leads it; false: nobody decides. */
+  readonly led: boolean | null;
   readonly queues: readonly QueuePulse[];
-  readonly workers: { readonly live: number; readonly silent: number; readonly lost: number };
+  readonly workers: { readonly live: number | null; readonly silent: number | null; readonly lost: number | null };
   readonly memory: { readonly used: number; readonly max: number | null } | null;
   readonly jobs: readonly string[];
   readonly runs: readonly string[];
   readonly many: boolean;
   readonly ended: Readonly<Record<string, number>>;
   readonly projectionLagMs: number | null;
+}
+
+export interface QueueState {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly waiting: number;
+  readonly delayed: number;
+  readonly blocked: number;
+  readonly running: number;
+  readonly oldestWaitMs: number | null;
+  readonly startedPerMinute: number | null;
+}
+
+export interface WorkerState {
+  readonly id: string;
+  readonly name: string;
+  readonly queues: readonly string[];
+  readonly running: number;
+  readonly executors: readonly string[];
+  readonly lastReadAt: string | null;
+  readonly leftAt: string | null;
+  readonly status: 'live' | 'silent' | 'gone' | 'left' | 'lost';
+  readonly takesAny: boolean | null;
+}
+
+export interface ExecutorState {
+  readonly key: string;
+  readonly aliases: readonly string[];
+}
+
+export interface Fire {
+  readonly at: string;
+  readonly jobId: string;
+  readonly jobName: string;
+  readonly jobGroup: string;
+  readonly queue: string;
+  readonly note: string | null;
+}
+
+export interface Fires {
+  readonly from: string;
+  readonly to: string;
+  readonly total: number;
+  readonly items: readonly Fire[];
+  readonly counts: readonly number[] | null;
+}
+
+/** Of `/readyz`: each check by its name, and what it found; `ok` is well. */
+export interface Condition {
+  readonly status: string;
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+/** A part of a job's time whose instants and outcomes do not match: after one moment, through another. */
+export interface Breach {
+  readonly jobId: string;
+  readonly after: string;
+  readonly through: string;
+  readonly instants: number;
+  readonly text: string;
 }
 
 export interface Verified {
@@ -221,9 +285,9 @@ export interface Verified {
   readonly coalesced: number;
   readonly pending: number;
   readonly oldestPending: string | null;
-  readonly holes: readonly unknown[];
-  readonly doubles: readonly unknown[];
-  readonly strays: readonly unknown[];
+  readonly holes: readonly Breach[];
+  readonly doubles: readonly Breach[];
+  readonly strays: readonly Breach[];
   readonly tzdataChanged: readonly unknown[];
   readonly failedRuns: number;
   readonly forgottenBefore: string | null;

@@ -44,3 +44,15 @@ export const TRIGGERS = {
   backfill: 'backfilled',
   retry: 'run again',
 } as const;
+
+/** What still goes while a store is away, and what does not. */
+export const AWAY = {
+  redis: {
+    title: 'Redis is away',
+    text: 'Nothing is decided and no run starts. What is stored can be read; commands are off until it is back.',
+  },
+  postgres: {
+    title: 'Postgres is away',
+    text: 'The clock runs on and commands still go. Lists and histories stand still, or cannot be read.',
+  },
+} as const;

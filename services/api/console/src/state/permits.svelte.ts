@@ -1,6 +1,7 @@
 // Whether a control may be used, and if not, why: a disabled control says it.
 
 import { here } from './app.svelte';
+import { readiness } from './readiness.svelte';
 import type { Scope } from '../lib/session';
 
 /** Null if the caller may; else the reason, as a sentence. */
@@ -18,5 +19,6 @@ export function denied(scope: Scope): string | null {
 export function commandsOff(scope: Scope): string | null {
   const reason = denied(scope);
   if (reason !== null) return reason;
-  return here.phase.phase === 'away' ? 'The API does not answer.' : null;
+  if (here.phase.phase === 'away' || here.live.state === 'lost') return 'The API does not answer.';
+  return readiness.redis === null ? null : 'Redis is away, so the API can store no command.';
 }
