@@ -34,7 +34,7 @@ class Keys {
     const mod = event.ctrlKey || event.metaKey;
     const pressed = `${mod ? 'mod+' : ''}${event.key.length === 1 ? event.key.toLowerCase() : event.key}`;
     const named = event.shiftKey && /^[a-z]$/.test(pressed) ? `Shift+${pressed}` : pressed;
-    if (!mod && (!preferences.keys || isTyping(event.target) || document.querySelector('dialog[open]') !== null)) return;
+    if (!mod && (!preferences.keys || isTyping(event.target) || (pressed === ' ' && isPressed(event.target)) || document.querySelector('dialog[open]') !== null)) return;
     const first = this.#first !== null && event.timeStamp - this.#first.at < 1500 ? this.#first.key : null;
     this.#first = null;
     // The newest comes first: a part of a screen takes a key before the screen does.
@@ -51,6 +51,11 @@ class Keys {
 function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   return target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName);
+}
+
+/** Whether the space bar presses what has the focus: it belongs to that, then. */
+function isPressed(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('button, summary, [role]:not(main, [role="region"], [role="group"])') !== null;
 }
 
 export const keys = new Keys();
