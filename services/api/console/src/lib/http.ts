@@ -46,7 +46,8 @@ async function once<T>(way: Way, path: string, asked: Asked, credential: string 
   const headers: Record<string, string> = { Accept: 'application/json', ...asked.headers };
   if (credential !== null) headers['Authorization'] = `Bearer ${credential}`;
   if (asked.body !== undefined) headers['Content-Type'] = 'application/json';
-  const timeout = AbortSignal.timeout(asked.timeout ?? TIMEOUT);
+  const longest = asked.timeout ?? TIMEOUT;
+  const timeout = AbortSignal.timeout(longest);
   const signal = asked.signal === undefined ? timeout : AbortSignal.any([timeout, asked.signal]);
   try {
     const response = await way.fetch(addressOf(way.root, path, asked.query), {
@@ -67,7 +68,7 @@ async function once<T>(way: Way, path: string, asked: Asked, credential: string 
       return { ok: false, problem: malformed(response.status, `Not JSON: ${text.slice(0, 200)}`) };
     }
   } catch (error) {
-    return { ok: false, problem: noAnswer(timeout.aborted ? 'in 30 s' : reasonOf(error)) };
+    return { ok: false, problem: noAnswer(timeout.aborted ? `in ${longest / 1000} s` : reasonOf(error)) };
   }
 }
 

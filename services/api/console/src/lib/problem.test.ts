@@ -22,7 +22,9 @@ describe('a problem', () => {
   });
 
   it('of a gateway is told apart from ours', () => {
-    expect(problemOf(502, none, '<html>Bad Gateway</html>').kind).toBe('malformed');
+    // The API is away behind it: as with no answer, it is asked again.
+    expect(problemOf(502, none, '<html>Bad Gateway</html>').kind).toBe('server');
+    expect(problemOf(413, none, '<html>Too Large</html>').kind).toBe('malformed');
     expect(problemOf(404, none, '"not found"').kind).toBe('malformed');
     expect(problemOf(503, new Headers({ 'retry-after': '2' }), '').kind).toBe('busy');
     expect(problemOf(500, none, '{"title":"x"}').kind).toBe('server');
@@ -31,6 +33,8 @@ describe('a problem', () => {
   it('says how long to wait', () => {
     expect(waitOf('3')).toBe(3000);
     expect(waitOf('Mon, 30 Nov 2026 09:00:05 GMT', Date.parse('2026-11-30T09:00:00Z'))).toBe(5000);
+    expect(waitOf('0')).toBe(500);
+    expect(waitOf('Mon, 30 Nov 2026 09:00:05 GMT', Date.parse('2026-11-30T10:00:00Z'))).toBe(500);
     expect(waitOf('soon')).toBeNull();
     expect(waitOf(null)).toBeNull();
     expect(waitOf('999999')).toBe(3_600_000);

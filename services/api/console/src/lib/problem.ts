@@ -55,13 +55,15 @@ export function problemOf(status: number, headers: Headers, body: string): Probl
     return typeof value === 'string' ? value : null;
   };
   return {
-    kind: members === null && kind !== 'busy' && kind !== 'unauthorized' ? 'malformed' : kind,
+    kind: members === null && status < 500 && kind !== 'busy' && kind !== 'unauthorized' ? 'malformed' : kind,
     status,
     type: textOf('type') ?? '',
     title: textOf('title') ?? `Status ${status}`,
     detail:
       textOf('detail') ??
-      'The answer is not one of Waterclock. A gateway in between may have written it; its log says more.',
+      (kind === 'server' || kind === 'busy'
+        ? 'A gateway in between answered, for the API did not. What is shown is the last that was known.'
+        : 'The answer is not one of Waterclock. A gateway in between may have written it; its log says more.'),
     errors: flaws(members?.['errors']),
     requestId: textOf('requestId'),
     retryAfter: waitOf(headers.get('retry-after')),
@@ -95,12 +97,19 @@ export function blockerOf(problem: Problem): string | null {
   return typeof runId === 'string' ? runId : (/\brun ([0-9a-z]+(?:-[0-9a-z]+)*) is not finished/.exec(problem.detail)?.[1] ?? null);
 }
 
-/** `Retry-After` in milliseconds: seconds, or a date. Never more than an hour. */
+/** Whether it may pass by itself, so that it is worth to ask again. */
+export const passes = ({ kind }: Problem): boolean => kind === 'network' || kind === 'busy' || kind === 'server';
+
+/** Whether what was sent may have been done all the same: its answer was lost, here or behind a gateway. */
+export const isUnknown = ({ kind }: Problem): boolean => kind === 'network' || kind === 'server';
+
+/** `Retry-After` in milliseconds: seconds, or a date. At least half a second, for 0 is no leave to ask without end; never
+ * more than an hour. */
 export function waitOf(header: string | null, now = Date.now()): number | null {
   if (header === null || header.trim() === '') return null;
   const seconds = Number(header);
   const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now;
-  return Number.isFinite(wait) ? Math.min(Math.max(wait, 0), 3_600_000) : null;
+  return Number.isFinite(wait) ? Math.min(Math.max(wait, 500), 3_600_000) : null;
 }
 
 function documentOf(body: string): Record<string, unknown> | null {

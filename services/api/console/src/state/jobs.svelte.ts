@@ -6,6 +6,7 @@ import { api } from '../lib/api';
 import type { Answer } from '../lib/http';
 import { rowsOf, rowsOfJobs } from '../lib/jobs';
 import type { JobRow } from '../lib/jobs';
+import { passes } from '../lib/problem';
 import type { Problem } from '../lib/problem';
 import type { Job } from '../lib/types';
 
@@ -86,8 +87,7 @@ class AllJobs {
       await this.#askByPages();
     } else {
       this.problem = answer.problem;
-      const { kind, retryAfter } = answer.problem;
-      if (kind === 'network' || kind === 'busy' || kind === 'server' || kind === 'malformed') this.#soon(retryAfter ?? 5000);
+      if (passes(answer.problem)) this.#soon(answer.problem.retryAfter ?? 5000);
     }
     this.#took = performance.now() - begun;
     this.loading = false;

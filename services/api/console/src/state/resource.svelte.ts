@@ -4,6 +4,7 @@
 import { pulse } from './app.svelte';
 import type { Answer } from '../lib/http';
 import { isAborted } from '../lib/http';
+import { passes } from '../lib/problem';
 import type { Problem } from '../lib/problem';
 import type { Pulse } from '../lib/types';
 
@@ -90,7 +91,7 @@ export class Resource<T> {
   }
 
   #later(problem: Problem): void {
-    if (problem.kind !== 'network' && problem.kind !== 'busy' && problem.kind !== 'server') return;
+    if (!passes(problem)) return;
     const wait = problem.retryAfter ?? RETRY[Math.min(this.#failures, RETRY.length - 1)] ?? 15_000;
     this.#failures += 1;
     this.again = Date.now() + wait;

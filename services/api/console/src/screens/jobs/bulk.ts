@@ -7,6 +7,7 @@ import type { Command } from '../../lib/commands';
 import { segment } from '../../lib/http';
 import type { Way } from '../../lib/http';
 import type { JobRow } from '../../lib/jobs';
+import { isUnknown } from '../../lib/problem';
 import type { Problem } from '../../lib/problem';
 import type { Job } from '../../lib/types';
 
@@ -71,7 +72,7 @@ function statusPart(way: Way, action: 'disable' | 'enable', target: Target, reas
         const { version } = answer.data;
         return version === target.version ? { state: 'same' } : { state: 'done', version, runId: null };
       }
-      if (answer.problem.kind === 'network') lost = true;
+      if (isUnknown(answer.problem)) lost = true;
       else if (answer.problem.kind === 'stale' && lost) {
         // The next version with what was asked for is what the lost request made.
         const now = await api.job(way, target.id, signal);
