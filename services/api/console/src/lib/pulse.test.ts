@@ -66,6 +66,7 @@ function tab(locks: Locks, channel: Channel | null, answer: (signal: AbortSignal
     },
     credential: () => null,
     refused: async () => false,
+    ended: async () => true,
   } as unknown as Session;
   let show: (visible: boolean) => void = () => undefined;
   const tabs: Tabs = {
@@ -78,6 +79,7 @@ function tab(locks: Locks, channel: Channel | null, answer: (signal: AbortSignal
     },
     hiddenAfter: 1,
     every: 1,
+    seatless: 1,
   };
   const pulse = new SharedPulse(session, tabs);
   const lives: Live['state'][] = [];
@@ -158,6 +160,35 @@ describe('the pulse', () => {
     await one.until(() => one.lives.at(-1) === 'off');
     end.abort();
   });
+});
+
+it('under a prefix the fourth tab asks by itself, until a seat is free', async () => {
+  const locks = browserLocks();
+  const ends = [1, 2, 3, 4].map(() => new AbortController());
+  const all = ends.map(() => tab(locks, null, open));
+  for (const [n, one] of all.entries()) {
+    one.pulse.start((ends[n] as AbortController).signal);
+    await one.until(() => one.lives.at(-1) === (n < 3 ? 'live' : 'polling'));
+  }
+  ends[1]?.abort();
+  const last = all[3] as (typeof all)[number];
+  await last.until(() => last.lives.at(-1) === 'live');
+  expect(last.opened).toHaveLength(1);
+  for (const end of ends) end.abort();
+});
+
+it('is opened again after its credential has ended, where there is another', async () => {
+  const end = new AbortController();
+  const closed = (): Response => new Response('event: closed\ndata: {"reason":"expired"}\n\n');
+  let first = true;
+  const one = tab(noLocks, null, (signal) => {
+    const answer = first ? closed() : open(signal);
+    first = false;
+    return answer;
+  });
+  one.pulse.start(end.signal);
+  await one.until(() => one.opened.length === 2 && one.lives.at(-1) === 'live');
+  end.abort();
 });
 
 it('four streams have a seat, and the fifth has none', async () => {

@@ -2,8 +2,9 @@
 //
 // One tab holds the lock and the stream, and hands each message on over BroadcastChannel. A tab that was hidden for a minute
 // lets go; another takes over. Browsers allow six HTTP/1.1 connections an origin, so at most four streams are open: the pulse
-// and those of open runs take one of four seats each, and what gets none asks every two seconds, and says so. Under a path
-// prefix nothing is shared, because other applications may listen on the origin: there each tab has a pulse of its own.
+// and those of open runs take one of four seats each, and what gets none asks every two seconds, says so, and takes the first
+// seat that is free. Under a path prefix nothing is shared, because other applications may listen on the origin: there each
+// tab has a pulse of its own, and the fourth has none, so that a run can still be followed.
 //
 // Where the API has no pulse (an older release), the page asks by itself every five seconds.
 
@@ -39,15 +40,17 @@ export interface Tabs {
   visibility(heard: (visible: boolean) => void): () => void;
   readonly hiddenAfter?: number;
   readonly every?: number;
+  readonly seatless?: number; // ms between two requests of a tab without a seat
 }
 
 type Word = { pulse: Pulse } | { live: Live } | { pulseAsked: true };
 
 const SEATS = 4;
+const OWN = 3; // for pulses, where each tab has its own
 
-/** Take one of the seats for a stream; false if all are taken. */
-export async function takeSeat(tabs: Tabs, signal: AbortSignal): Promise<boolean> {
-  for (let seat = 1; seat <= SEATS; seat += 1) {
+/** Take one of the first `most` seats for a stream; false if all of them are taken. */
+export async function takeSeat(tabs: Tabs, signal: AbortSignal, most = SEATS): Promise<boolean> {
+  for (let seat = 1; seat <= most; seat += 1) {
     if (await tabs.locks.tryHold(nameIn(tabs.prefix, `stream-${seat}`), signal)) return true;
   }
   return false;
@@ -140,11 +143,12 @@ export class SharedPulse {
       if (signal.aborted) return;
       this.#leads = true;
     }
-    if (!(await takeSeat(this.#tabs, signal))) {
-      if (!signal.aborted) await this.#poll('seats', 2000, signal);
-      return;
+    const most = channel === null ? OWN : SEATS;
+    if (!(await takeSeat(this.#tabs, signal, most))) {
+      const every = this.#tabs.seatless ?? 2000;
+      await this.#poll('seats', every, signal, () => takeSeat(this.#tabs, signal, most));
     }
-    await this.#stream(signal);
+    if (!signal.aborted) await this.#stream(signal);
   }
 
   async #stream(signal: AbortSignal): Promise<void> {
@@ -182,15 +186,23 @@ export class SharedPulse {
     if (signal.aborted) return;
     const problem = ended as Problem | null;
     if (problem?.kind === 'missing') await this.#poll('absent', this.#tabs.every ?? 5000, signal);
-    else if (problem === null && (await session.refused(used))) await this.#stream(signal);
-    else this.#tell({ state: 'off', problem });
+    else if (problem === null && (await session.ended(used))) await this.#stream(signal);
+    else if (!signal.aborted) this.#tell({ state: 'off', problem });
   }
 
-  async #poll(why: 'seats' | 'absent' | 'busy', every: number, signal: AbortSignal): Promise<void> {
+  /** Until `over` says that it need not be any more. */
+  async #poll(
+    why: 'seats' | 'absent' | 'busy',
+    every: number,
+    signal: AbortSignal,
+    over: () => Promise<boolean> = () => Promise.resolve(false),
+  ): Promise<void> {
     this.#tell({ state: 'polling', why });
     while (!signal.aborted) {
       await pause(every, signal);
-      if (!signal.aborted) this.#emit(null);
+      if (signal.aborted) return;
+      this.#emit(null);
+      if (await over()) return;
     }
   }
 

@@ -124,6 +124,46 @@ describe('a session', () => {
     expect(session.phase.phase).toBe('in');
   });
 
+  it('asks who it is when a stream has ended, and is left alone while it is let in', async () => {
+    const { tab, good } = browser();
+    const session = tab();
+    await session.signIn('key-1');
+    expect(await session.ended('key-1')).toBe(true);
+    expect(session.phase.phase).toBe('in');
+    good.delete('key-1');
+    const ended = session.ended('key-1');
+    await new Promise<void>((resolve) => session.subscribe((phase) => phase.phase === 'out' && resolve()));
+    await session.signIn('key-2');
+    expect(await ended).toBe(true);
+  });
+
+  it('finds an API that comes back by itself', async () => {
+    let away = true;
+    const { tab, openAll } = browser();
+    openAll();
+    const there = tab();
+    const session = new Session({
+      root: there.root,
+      fetch: ((...asked) => (away ? Promise.reject(new TypeError('refused')) : there.fetch(...asked))) as typeof fetch,
+      storage,
+      channel: null,
+      now: Date.now,
+      retry: 1,
+    });
+    await session.start();
+    expect(session.phase).toMatchObject({ phase: 'away', problem: { kind: 'network' } });
+    const phases: Phase['phase'][] = [];
+    const back = new Promise<void>((resolve) =>
+      session.subscribe((phase) => {
+        phases.push(phase.phase);
+        if (phase.phase === 'in') resolve();
+      }),
+    );
+    away = false;
+    await back;
+    expect(phases).not.toContain('asking'); // what is shown stays until it is known better
+  });
+
   it('knows what it may do', async () => {
     const { tab } = browser();
     const session = tab();

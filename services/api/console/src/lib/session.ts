@@ -9,6 +9,7 @@ import { ask } from './http';
 import type { Answer, Way } from './http';
 import type { Channel } from './locks';
 import { Kept, prefixOf } from './names';
+import { passes } from './problem';
 import type { Problem } from './problem';
 import type { Me } from './types';
 
@@ -19,7 +20,7 @@ export type Phase =
   | { readonly phase: 'asking' }
   | { readonly phase: 'in'; readonly me: Me }
   | { readonly phase: 'out'; readonly me: Me | null; readonly problem: Problem | null }
-  | { readonly phase: 'away'; readonly problem: Problem };
+  | { readonly phase: 'away'; readonly problem: Problem; readonly again: number };
 
 export interface Surroundings {
   readonly root: URL;
@@ -28,6 +29,7 @@ export interface Surroundings {
   readonly channel: Channel | null;
   readonly now: () => number;
   readonly siblings?: number; // ms to wait for a sibling's answer
+  readonly retry?: number; // ms until an API that is away is asked again
 }
 
 type Word = { session: 'who' } | { session: 'have'; credential: string } | { session: 'out' };
@@ -41,6 +43,7 @@ export class Session implements Way {
   #credential: string | null;
   #phase: Phase = { phase: 'asking' };
   #waiting: ((again: boolean) => void)[] = [];
+  #later: ReturnType<typeof setTimeout> | undefined;
   /** Server's clock less the browser's, in ms; and how far off that may be, for an answer takes its time. */
   skew = 0;
   unsure = 0;
@@ -74,7 +77,8 @@ export class Session implements Way {
 
   /** Find out who we are. Call it at the start, and again after `away`. */
   async start(): Promise<void> {
-    this.#turn({ phase: 'asking' });
+    clearTimeout(this.#later);
+    if (this.#phase.phase !== 'away') this.#turn({ phase: 'asking' }); // what says that it is away stays until it is not
     let answer = await this.#me(this.#credential);
     if (!answer.ok && answer.problem.kind === 'unauthorized') {
       const sibling = this.#credential === null ? await this.#askSiblings() : null;
@@ -87,7 +91,15 @@ export class Session implements Way {
       this.#keep(null);
       return this.#turn({ phase: 'out', me: null, problem });
     }
-    this.#turn({ phase: 'away', problem: answer.problem });
+    this.#away(answer.problem);
+  }
+
+  /** It is tried again by itself: who looks at the page need not be there when the API comes back. */
+  #away(problem: Problem): void {
+    const wait = problem.retryAfter ?? this.#around.retry ?? 5000;
+    this.#turn({ phase: 'away', problem, again: this.#around.now() + wait });
+    clearTimeout(this.#later);
+    if (passes(problem)) this.#later = setTimeout(() => void this.start(), wait);
   }
 
   /** Try a key or token. On success all that waited is asked again. */
@@ -120,6 +132,19 @@ export class Session implements Way {
     const me = this.#phase.phase === 'in' || this.#phase.phase === 'out' ? this.#phase.me : null;
     if (this.#phase.phase !== 'out') this.#turn({ phase: 'out', me, problem: null });
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /**
+   * A stream told that its credential is over. A gateway may have another by now, a key may do less than before: who asks is
+   * found out again, and only who is refused is asked to sign in. True: the stream may be opened again.
+   */
+  async ended(credential: string | null): Promise<boolean> {
+    if (credential !== this.#credential) return true;
+    const answer = await this.#me(credential);
+    if (credential !== this.#credential) return true;
+    if (answer.ok) this.#enter(answer.data);
+    else if (answer.problem.kind === 'unauthorized') return this.refused(credential);
+    return true;
   }
 
   may(scope: Scope): boolean {

@@ -11,7 +11,7 @@ export const LIVE = {
   off: { word: 'off', long: 'Changes are not followed.' },
   polling: {
     word: 'polling',
-    seats: 'Four streams of this browser are open, the most it can have beside other requests. This page asks every two seconds.',
+    seats: 'This browser has as many streams open as it can have beside other requests. This page asks every two seconds.',
     absent: 'This API has no stream of changes. The page asks every five seconds.',
     busy: 'The API has no stream to spare. The page asks every five seconds.',
   },

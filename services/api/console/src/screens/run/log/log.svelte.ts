@@ -210,9 +210,9 @@ export class RunLog {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    if (!(await takeSeat(tabs, signal))) return this.#poll(signal);
-    const busy = new AbortController();
+    const busy = new AbortController(); // ends with the stream, and frees its seat
     signal.addEventListener('abort', () => busy.abort());
+    if (!(await takeSeat(tabs, busy.signal))) return this.#poll(signal);
     let broken = false;
     const over = await followRun(
       session,
@@ -234,14 +234,16 @@ export class RunLog {
       },
       busy.signal,
     );
+    const isBusy = busy.signal.aborted;
+    busy.abort();
     if (signal.aborted) return;
     if (broken) {
       await this.open();
       return this.#follow(signal);
     }
-    if (busy.signal.aborted) return this.#poll(signal); // no stream to be had
+    if (isBusy) return this.#poll(signal); // no stream to be had
     if (over === 'ended') await this.#settle();
-    else if (this.standing.state === 'ended' && this.standing.problem === null && (await session.refused(session.credential()))) {
+    else if (this.standing.state === 'ended' && this.standing.problem === null && (await session.ended(session.credential()))) {
       return this.#follow(signal);
     }
   }
