@@ -113,14 +113,24 @@ function textOf(group: string, name: string, executor: string, labels: Readonly<
   return `${group}/${name} ${executor} ${pairs.join(' ')}`.toLowerCase();
 }
 
+/** Text as it is compared: without case, marks of letters (the dot of an i is one) and what is invisible. */
+export function folded(text: string): string {
+  const small = text.toLowerCase();
+  if (/^[\x20-\x7e]*$/.test(small)) return small;
+  return small.normalize('NFKD').replace(/[\p{M}\p{Cf}]/gu, '').replaceAll('ı', 'i');
+}
+
+/** Whether what was typed stands in a name as it is. */
+export const isPart = (typed: string, name: string): boolean => folded(name).includes(folded(typed.trim()));
+
 /**
  * How well a name fits what was typed: 0 not at all; better when it starts a word, and when it is short. Letters may be
  * apart (`nor` finds `nightly-orders`), if no part fits whole.
  */
 export function fit(typed: string, name: string): number {
-  const wanted = typed.trim().toLowerCase();
+  const wanted = folded(typed.trim());
   if (wanted === '') return 1;
-  const text = name.toLowerCase();
+  const text = folded(name);
   const at = text.indexOf(wanted);
   if (at >= 0) {
     const starts = at === 0 || /[^\p{L}\p{N}]/u.test(text[at - 1] ?? '');

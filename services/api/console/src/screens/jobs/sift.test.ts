@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { JobRow } from '../../lib/jobs';
 import { NOW, row } from './rows.test-support';
-import { FACETS, folded, isAsked, sifted } from './sift';
+import { folded } from '../../lib/jobs';
+import { FACETS, isAsked, sifted } from './sift';
 import type { Question } from './sift';
 import { standingOf, STATES } from './standing';
 

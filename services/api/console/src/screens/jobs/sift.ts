@@ -1,5 +1,6 @@
 // Which jobs of the index fit what is asked for, and how many would fit each other choice: one pass over all of them.
 
+import { folded } from '../../lib/jobs';
 import type { JobRow } from '../../lib/jobs';
 import type { Standing, State } from './standing';
 
@@ -24,13 +25,6 @@ export interface Sifted {
   /** For each value of a name, how many jobs would fit with it alone chosen of that name. */
   readonly counts: Readonly<Record<Facet | 'health', Counted>>;
   readonly due: number;
-}
-
-/** Text as it is compared: without case, marks of letters (the dot of an i is one) and what is invisible. */
-export function folded(text: string): string {
-  const small = text.toLowerCase();
-  if (/^[\x20-\x7e]*$/.test(small)) return small;
-  return small.normalize('NFKD').replace(/[\p{M}\p{Cf}]/gu, '').replaceAll('ı', 'i');
 }
 
 interface Looked {
