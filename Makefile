@@ -134,6 +134,10 @@ console: $(NODED) ## Build services/api/console into the API's package, where th
 console-check: $(NODED) ## Build the console again and compare bytes; its types, style and tests
 	@$(RUN) python deploy/console/build.py --check
 
+.PHONY: shots
+shots: $(SYNCED) browser ## Photograph the console, as it shows the sample, into docs/pictures/console/
+	@$(RUN) python deploy/console/shots.py
+
 DIST ?= dist
 .PHONY: wheels
 wheels: | $(UV) ## Build the five packages into dist/, to be installed as docs/how-to/install.md says
