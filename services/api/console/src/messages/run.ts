@@ -22,7 +22,8 @@ export const RUN = {
 
 /** What became of a run, as a sentence that follows its status. */
 export const STORY = {
-  ran: (ms: number): string => `It took ${short(ms)}.`,
+  ran: (ms: number, attempts: number): string =>
+    attempts > 1 ? `It took ${short(ms)}, with the waits between attempts.` : `It took ${short(ms)}.`,
   running: (ms: number): string => `It has been running for ${short(Math.floor(ms / 1000) * 1000)}.`,
   usual: (ratio: number, usual: number): string => {
     if (ratio > 1.25) return `That is ${timesText(ratio)} the usual ${short(usual)}.`;
@@ -70,7 +71,7 @@ export const CLOCKS = {
     waited: 'for a worker',
     ran: 'at work',
   },
-  sentence: (gap: string, ms: number): string => `${inWords(ms)} ${gap}`,
+  attempts: (n: number): string => `in ${n} attempts`,
 } as const;
 
 export const TRIGGERED: Readonly<Record<Trigger, string>> = {
@@ -115,10 +116,9 @@ export const WORK = {
     returned: 'handed back',
     running: 'running',
   },
-  given: (worker: string): string => `given to ${worker}`,
-  lost: (worker: string): string => `Worker ${worker} was lost`,
-  returned: (worker: string): string => `Worker ${worker} handed it back`,
-  later: (gap: string): string => `${gap} later`,
+  story: (worker: string, outcome: string, ms: string, open: boolean): string =>
+    `on ${worker}: ${outcome} ${open ? 'for' : 'after'} ${ms}`,
+  later: (gap: string): string => `${gap} later,`,
   step: 'Step',
   bar: 'In time',
   took: 'Took',
