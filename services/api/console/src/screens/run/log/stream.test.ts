@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Frames } from '../../../lib/sse';
 import type { Way } from '../../../lib/http';
 import type { Line } from './book';
@@ -65,7 +65,16 @@ it('a stream that is cut in a line goes on after the last whole event, without a
     refused: () => Promise.resolve(false),
   };
   const told = heard();
-  const over = await followRun(way, 'r', { position: null, last: 0 }, { ...told.of, standing: () => undefined }, new AbortController().signal);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }); // it waits before it tries again
+  let over = '';
+  void followRun(way, 'r', { position: null, last: 0 }, { ...told.of, standing: () => undefined }, new AbortController().signal).then(
+    (how) => (over = how),
+  );
+  while (over === '') {
+    await vi.advanceTimersByTimeAsync(1000);
+    await new Promise(setImmediate);
+  }
+  vi.useRealTimers();
   expect(over).toBe('ended');
   expect(asked).toEqual(['0', '0-1-1']);
   expect(told.lines.map((line) => line.text)).toEqual(['a', 'b', 'c']);
