@@ -5,7 +5,8 @@ import type { Sort } from '../screens/jobs/layout';
 import type { Facet } from '../screens/jobs/sift';
 import type { Span } from '../screens/jobs/span';
 import type { State, Trouble } from '../screens/jobs/standing';
-import { number } from '../lib/fates';
+import { FATES, number, WORDS } from '../lib/fates';
+import type { Counts } from '../lib/types';
 
 /** `1 job`, `2 jobs`. */
 export const jobs = (count: number): string => `${number(count)} ${count === 1 ? 'job' : 'jobs'}`;
@@ -82,6 +83,12 @@ export function asked(question: {
   if (question.health.length > 0) told.push(question.health.map((one) => STATE_WORDS[one].toLowerCase()).join(' or '));
   if (question.due) told.push(DUE.toLowerCase());
   return told.join(', ');
+}
+
+/** What a strip holds, for little room: the worst first, so that what is cut off matters least. */
+export function inNumbers(counts: Counts): string {
+  const told = FATES.filter((fate) => (counts[fate] ?? 0) > 0).map((fate) => `${number(counts[fate] ?? 0)} ${WORDS[fate].many}`);
+  return told.length === 0 ? 'no instants' : told.join(', ');
 }
 
 interface ActionWords {
