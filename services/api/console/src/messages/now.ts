@@ -22,6 +22,7 @@ export const HEAD = {
 
 export const UNDECIDED = 'The oldest instant that is due and not decided: ';
 export const STANDS = 'No scheduler leads, so nothing is decided. Instants that come due meanwhile are made up for later, as each job says.';
+export const REDIS_AWAY = 'Redis is away, so nothing can be decided. Instants that come due meanwhile are made up for later, as each job says.';
 export const NOT_TOLD = 'No scheduler has told yet how far it is.';
 
 export const ATTENTION = {
@@ -45,7 +46,10 @@ const times = (count: number): string => (count >= STREAK_MOST ? `${number(count
 
 /** What follows the subject of a line, which is a job, a queue, a worker or an executor by its name. */
 export const SAID = {
-  store: { redis: 'is away, so nothing is decided and no run starts', postgres: 'is away, so lists and histories stand still' },
+  store: {
+    redis: (said: string): string => `is away (${said}): nothing is decided and no run starts.`,
+    postgres: (said: string): string => `is away (${said}): lists and histories stand still.`,
+  },
   unled: 'leads every part of the schedule: what is due there is not decided.',
   hole: (count: number, through: string): string =>
     count > 0

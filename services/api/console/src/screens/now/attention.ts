@@ -159,13 +159,14 @@ function stores({ checks }: Known): Need[] {
     const said = checks?.get(store);
     if (said === undefined) return [];
     const subject = store === 'redis' ? 'Redis' : 'Postgres';
-    const text = `${SAID.store[store]}: ${said}.`;
+    const text = SAID.store[store](said);
     return [{ ...bare('store', `store:${store}`), subject, text, action: copy('waterclock doctor') }];
   });
 }
 
 function unled({ pulse, checks }: Known): Need[] {
-  if (pulse?.led !== false) return [];
+  // Without Redis nobody can lead.
+  if (pulse?.led !== false || checks?.has('redis') === true) return [];
   const detail = checks?.get('schedules') ?? null;
   return [{ ...bare('unled', 'unled'), shape: 'missing', subject: 'No scheduler', text: SAID.unled, detail, action: copy('waterclock doctor') }];
 }

@@ -25,6 +25,7 @@ export interface Picture {
   readonly bins: readonly Bin[];
   readonly moving: readonly Moving[];
   readonly at: number | null; // the bin under the cursor
+  readonly label: string; // of the needle
 }
 
 export const xOf = (time: number, { now, width }: Pick<Picture, 'now' | 'width'>): number =>
@@ -153,20 +154,22 @@ function paintWater(context: Context, picture: Picture, middle: number, inks: To
 function paintClock(context: Context, picture: Picture, inks: Tones): void {
   const { now, width, height, zone } = picture;
   const step = width >= 760 ? 600_000 : 1_800_000;
-  context.font = '14px system-ui, sans-serif';
   context.textBaseline = 'alphabetic';
+  context.font = '600 14px system-ui, sans-serif';
+  const label = context.measureText(picture.label).width;
+  context.font = '14px system-ui, sans-serif';
   context.textAlign = 'center';
   const middle = xOf(now, picture);
   for (let time = Math.ceil((now - SIDE) / step) * step; time <= now + SIDE; time += step) {
     const x = xOf(time, picture);
     context.fillStyle = inks.hair;
     context.fillRect(Math.round(x), TOP - 4, 1, height - BED - TOP + 10);
-    if (x < 22 || x > width - 22 || Math.abs(x - middle) < 44) continue;
+    if (x < 22 || x > width - 22 || (x > middle - 34 && x < middle + 30 + label)) continue;
     context.fillStyle = inks.soft;
     context.fillText(clockText(time, zone, 'minute'), x, height - 5);
   }
   context.font = '600 14px system-ui, sans-serif';
   context.fillStyle = inks.bronze;
   context.textAlign = 'left';
-  context.fillText('now', middle + 7, height - 5);
+  context.fillText(picture.label, middle + 7, height - 5);
 }
