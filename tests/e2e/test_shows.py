@@ -117,6 +117,37 @@ def test_a_quick_bench_of_overviews_says_what_each_takes() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.browser
+@pytest.mark.timeout(600)
+def test_a_quick_bench_of_the_console_says_what_a_browser_takes_beside_a_bare_page() -> None:
+    done = run("bench", "console", "--quick", timeout=580)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("bare: ") == 3
+    shown = re.findall(r"^  (.+?)  +\d+\.\d (?:ms|kB|MiB|%|) .*: (?:met|missed)$", done.stdout, re.MULTILINE)
+    assert len(shown) == 22, done.stdout
+
+
+WITHOUT_PLAYWRIGHT = """
+import runpy, sys
+sys.modules["playwright"] = None
+sys.argv = ["waterclock", "bench", "console", "--quick"]
+runpy.run_module("waterclock.cli", run_name="__main__")
+"""
+
+
+def test_the_bench_of_the_console_says_what_it_lacks() -> None:
+    command = [sys.executable, "-c", WITHOUT_PLAYWRIGHT]
+    env = clean_environment()
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert "install the package playwright" in done.stderr.splitlines()[-1]
+
+    done = run("bench", "console", "--quick", timeout=PATIENCE, WATERCLOCK_TEST_CHROMIUM="/nowhere")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "Error: no browser: WATERCLOCK_TEST_CHROMIUM: /nowhere is no program"
+
+
+@pytest.mark.soak
 def test_a_quick_bench_of_traces_says_what_each_process_pays() -> None:
     done = run("bench", "tracing", "--quick", timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr

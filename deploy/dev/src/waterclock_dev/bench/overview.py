@@ -49,7 +49,7 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
 
 async def measure(*, runs: int, jobs: int, samples: int) -> tuple[Store, list[Read]]:
     async with stores() as (stage, url, _):
-        store = _filled(url, runs=runs, jobs=jobs)
+        store = filled(url, runs=runs, jobs=jobs)
         port = free_port()
         async with stage.api(url, port=port, env={"WATERCLOCK_READ_TIMEOUT": "60"}) as api:
             base = f"http://{LOOPBACK}:{port}/v1/monitor"
@@ -102,7 +102,8 @@ async def _read(
     return Read(what=what, latency=summed(took[1:]), first=took[0], cpu=cpu, size=size)
 
 
-def _filled(url: str, *, runs: int, jobs: int) -> Store:
+def filled(url: str, *, runs: int, jobs: int) -> Store:
+    """Fill a migrated, empty database."""
     now = time.time_ns() // 1_000_000 // HOUR * HOUR
     ids = [created_job(f"bench {number}") for number in range(jobs)]
     minutes = min(runs // 2, 365 * 1_440)

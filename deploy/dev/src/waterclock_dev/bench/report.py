@@ -20,8 +20,12 @@ from waterclock_dev.bench import (
     tracing,
     trigger,
 )
+from waterclock_dev.servers.server import ServerError
 
 QUICK_RUNS, QUICK_SAMPLES = 2_000, 50
+PULSE, QUICK_PULSE = 20.0, 5.0
+QUICK_LISTED, QUICK_LINES = (2_000, 60_000), 20_000
+QUICK_LIVE, QUICK_REST = 10.0, 20.0
 SHARE = 0.6  # of the bare loop, the budget
 QUICK_MIB = 40
 STREAMED = 0.8  # of pg_dump piped by hand, the budget
@@ -219,6 +223,23 @@ async def show_tracing(*, rate: float, seconds: float) -> None:
         click.echo(
             f"  {share:<6}  {each[0]:6.0f}   {each[1]:6.0f}   {each[2]:9.0f}   {whole:9.0f}   {whole - sums[0]:4.0f}"
         )
+
+
+async def show_console(*, jobs: int, runs: int, lines: int, live: float, rest: float, pulse: float) -> None:
+    try:
+        from waterclock_dev.bench import console  # noqa: PLC0415  no package of ours needs Playwright
+    except ImportError as error:
+        raise ServerError(f"{error}: install the package playwright, in the environment of waterclock") from None
+    size = console.Size(jobs=jobs, runs=runs, lines=lines, live_s=live, rest_s=rest, pulse_s=pulse)
+    click.echo(f"\nconsole: in a headless browser; {jobs} jobs, {runs} runs, a log of {lines} lines")
+    click.echo(f"  {'what':<66} {'':>13}  ms CPU   budget")
+    async for one in console.measure(size):
+        if one.value is None:
+            click.echo(f"  {one.what:<66} this system does not tell")
+            continue
+        cpu = "" if one.cpu is None else f"{one.cpu:7.0f}"
+        budget = "" if one.most is None else f"   {one.most:g}: {_verdict(met=one.value <= one.most)}"
+        click.echo(f"  {one.what:<66} {one.value:9.1f} {one.unit:<3} {cpu:>7}{budget}")
 
 
 def show_cron(*, steps: int, rounds: int) -> None:

@@ -32,6 +32,7 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(path, quick=quick)
         context.invoke(tracing, quick=quick)
         context.invoke(overview, quick=quick)
+        context.invoke(console, quick=quick)
 
 
 @bench.command()
@@ -179,6 +180,22 @@ def overview(runs: int, jobs: int, samples: int, quick: bool) -> None:
     """Latency of what shows all jobs at once: strips, index, upcoming times."""
     (runs, jobs), samples = (report.QUICK_GROWN, report.QUICK_READS) if quick else ((runs, jobs), samples)
     _measure(report.show_overview(runs=runs, jobs=jobs, samples=samples))
+
+
+@bench.command()
+@click.option("--jobs", type=click.IntRange(100), default=10_000, help="Jobs in the list.")
+@click.option("--runs", type=click.IntRange(50_000), default=1_100_000, help="Their runs; half are of one job.")
+@click.option("--lines", type=click.IntRange(1_000), default=100_000, help="Lines of the long log.")
+@click.option("--live", type=click.FloatRange(5), default=180.0, help="Seconds for which a log is followed.")
+@click.option("--rest", type=click.FloatRange(5), default=3_600.0, help="Seconds for which a tab is left alone.")
+@click.option("--quick", is_flag=True, help="Short and small, as a smoke test.")
+def console(jobs: int, runs: int, lines: int, live: float, rest: float, quick: bool) -> None:
+    """Budgets of the web console, in a browser: the first screen, large lists, strips, logs, a tab at rest."""
+    pulse = report.PULSE
+    if quick:
+        (jobs, runs), lines, pulse = report.QUICK_LISTED, report.QUICK_LINES, report.QUICK_PULSE
+        live, rest = report.QUICK_LIVE, report.QUICK_REST
+    _measure(report.show_console(jobs=jobs, runs=runs, lines=lines, live=live, rest=rest, pulse=pulse))
 
 
 @bench.command("sink", hidden=True)
