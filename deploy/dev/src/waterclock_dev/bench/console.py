@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -173,7 +174,9 @@ async def _at_rest(console: Console, seconds: float) -> AsyncGenerator[Figure]:
     with counted_requests(console.page) as requests:
         rest = await console.taking(asyncio.sleep(seconds, seconds * 1e3))
     grown = await heap_of(console.page) - before
-    yield Figure(what=f"a tab at rest for {seconds:g} s: requests but the pulse", value=len(requests), most=0, unit="")
+    paths = ", ".join(sorted({urlsplit(one).path.rpartition("/")[2] for one in requests}))
+    what = f"a tab at rest for {seconds:g} s: requests but the pulse"
+    yield Figure(what=f"{what} ({paths})" if paths else what, value=len(requests), most=0, unit="")
     yield Figure(what="  main thread, of a core", value=rest.cpu / rest.ms * 100, most=1, unit="%")
     yield Figure(what="  heap growth", value=grown / 2**20, most=10, unit="MiB")
 
