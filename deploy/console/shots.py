@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import httpx
 import msgspec
-from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Request, ViewportSize, sync_playwright
 
 from waterclock_dev.browser import NoBrowser, program
 
@@ -30,7 +30,7 @@ PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "console"
 UNTIL = "2026-11-30T09:00:00Z"
 SCHEMES = ("dark", "light")
 WIDE, NARROW = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
-JOB = "etl/hourly-events"
+JOB, LONG = "etl/hourly-events", "ml/retrain"
 SKIPPED = "2026-11-18T02:05:00Z"
 """The scheduler was away for hours, and came back to more than it may make up for."""
 STARTS, SHOWS, LOOK = 300.0, 180.0, 0.3  # s
@@ -50,6 +50,7 @@ class Sample(NamedTuple):
     console: str
     job: str  # its id
     run: str  # the job's last one, which failed
+    long: str  # one that took too long, and told much
 
 
 class Shot(NamedTuple):
@@ -72,12 +73,14 @@ def _go_to_log(page: Page) -> None:
 
 
 SHOTS = (
+    Shot("now", "", "An hour back, an hour ahead"),
+    Shot("now-narrow", "", "An hour back, an hour ahead", size=NARROW),
     Shot("jobs", "jobs", "2 need a look"),
     Shot("jobs-narrow", "jobs", "2 need a look", size=NARROW),
     Shot("job", "jobs/{job}", "hourly-events"),
     Shot("skip", "jobs/{job}?at={skipped}&t=2026-11-19T00:00:00Z&span=day", "2 h 30 min late"),
     Shot("run", "runs/{run}", "All 3 attempts failed"),
-    Shot("log", "runs/{run}", "All 3 attempts failed", _go_to_log),
+    Shot("log", "runs/{long}", "The log is complete", _go_to_log),
     Shot("compare", "runs/{run}?with=", "All 3 attempts failed"),
     Shot("palette", "jobs", "2 need a look", _ask),
 )
@@ -93,12 +96,22 @@ def main(names: Sequence[str]) -> None:
         options = program().options()
         with started() as sample, sync_playwright() as playwright:
             browser = playwright.chromium.launch(**options)
-            for shot in wanted:
-                for scheme, picture in taken(browser, sample, shot):
-                    _keep(PICTURES / f"{shot.name}-{scheme}.png", picture)
+            flaws = [flaw for shot in wanted if (flaw := _take(browser, sample, shot))]
             browser.close()
     except (NoBrowser, Failed) as error:
         sys.exit(f"No pictures: {error}")
+    if flaws:
+        sys.exit("\n".join(flaws))
+
+
+def _take(browser: Browser, sample: Sample, shot: Shot) -> str:
+    """What is wrong with it, if it could not be taken; the others may be."""
+    try:
+        for scheme, picture in taken(browser, sample, shot):
+            _keep(PICTURES / f"{shot.name}-{scheme}.png", picture)
+    except (Failed, Error) as error:
+        return f"No picture {shot.name}: {error}"
+    return ""
 
 
 def _keep(file: Path, picture: bytes) -> None:
@@ -138,11 +151,14 @@ def started() -> Generator[Sample]:
 
 
 def _looked_up(api: str) -> Sample:
-    group, _, name = JOB.partition("/")
     with httpx.Client(base_url=f"{api}/v1/monitor/", timeout=60, trust_env=False) as client:
         columns = client.get("jobs-index").raise_for_status().json()["columns"]
-        at = list(zip(columns["group"], columns["name"], strict=True)).index((group, name))
-        return Sample(console=f"{api}/console/", job=columns["id"][at], run=columns["lastRunId"][at])
+        names = [f"{group}/{name}" for group, name in zip(columns["group"], columns["name"], strict=True)]
+        at = names.index(JOB)
+        query = {"jobId": columns["id"][names.index(LONG)], "status": "timedOut", "limit": 1}
+        (long,) = client.get("runs", params=query).raise_for_status().json()["items"]
+        run = columns["lastRunId"][at]
+        return Sample(console=f"{api}/console/", job=columns["id"][at], run=run, long=long["id"])
 
 
 def taken(browser: Browser, sample: Sample, shot: Shot) -> Iterator[tuple[str, bytes]]:
@@ -165,7 +181,7 @@ def taken(browser: Browser, sample: Sample, shot: Shot) -> Iterator[tuple[str, b
     page.on("request", lambda one: waited.add(one) if _STREAM not in one.url else None)
     page.on("requestfinished", ended)
     page.on("requestfailed", ended)
-    page.goto(sample.console + shot.path.format(job=sample.job, run=sample.run, skipped=SKIPPED))
+    page.goto(sample.console + shot.path.format(**sample._asdict(), skipped=SKIPPED))
     page.get_by_text(shot.shows).first.wait_for()
     shot.act(page)
     for scheme in SCHEMES:
