@@ -90,6 +90,9 @@ async def measure(size: Size) -> AsyncGenerator[Figure]:
 
 async def _grown(browser: Browser, size: Size) -> AsyncGenerator[Figure]:
     async with stores() as (stage, url, _):
+        # What is read waits for what the log has, which is one event: it is projected, then others come beside.
+        async with stage.projector(url):
+            await console_feed.projected(url, 1)
         store = await asyncio.to_thread(filled, url, runs=size.runs, jobs=size.jobs)
         await asyncio.to_thread(_name_hourly, url, store.ids[1 : HOURLY + 1])
         port = free_port()

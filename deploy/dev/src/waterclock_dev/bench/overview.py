@@ -28,6 +28,7 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 HOURLY, DAYS = 50, 30
 LONGEST = 60.0  # s
 FAILED = 50  # one run of so many
+_FIRST = 1_000  # the place of the first event that is filled in; those of the log come before
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,11 +138,11 @@ def _add(connection: psycopg.Connection, number: int, job_id: JobId, cron: str, 
     definition = Definition(
         job_name=f"job {number}", job_group=f"group {number % 40}", invoke_target="http.request", cron_expression=cron
     )
-    row = {"job_id": job_id, "name": definition.job_name, "group": definition.job_group, "number": number + 1}
+    row = {"job_id": job_id, "name": definition.job_name, "group": definition.job_group, "number": _FIRST + number}
     row |= {"definition": msgspec.json.encode(definition).decode(), "began": began, "mark": mark}
     connection.execute(_JOB, row)
     document = encode_body(JobCreated(job_id=job_id, version=1, definition=definition))
-    connection.execute(_CREATED, {"job_id": job_id, "number": number + 1, "began": began, "document": document})
+    connection.execute(_CREATED, {"job_id": job_id, "number": _FIRST + number, "began": began, "document": document})
 
 
 def _due(connection: psycopg.Connection, number: int, first: int, last: int, step: int) -> None:
