@@ -46,6 +46,7 @@ export interface Tabs {
 type Word = { pulse: Pulse } | { live: Live } | { pulseAsked: true };
 
 const SEATS = 4;
+const SILENCE = 25_000; // ms; the API says something at least every 15 s, and who looks believes what stands there
 const OWN = 3; // for pulses, where each tab has its own
 
 /** Take one of the first `most` seats for a stream; false if all of them are taken. */
@@ -169,6 +170,7 @@ export class SharedPulse {
           });
         },
         refused: () => session.refused(used),
+        silence: SILENCE,
         isLast: (message) => message.event === 'closed',
         message: (message) => {
           if (message.event !== 'pulse') return;
