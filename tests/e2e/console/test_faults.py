@@ -1,4 +1,4 @@
-"""What goes wrong on the way, in a browser: answers that are lost, gateways without an API, keys, names that deceive."""
+"""What goes wrong on the way, in a browser: lost answers, gateways without an API, keys, names that deceive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.e2e.console.conftest import Open
 from tests.support.installation import Installation
 
 SLOW = 20_000  # ms; two cores may have much else to do
-GATEWAY = {"status": 502, "content_type": "text/html", "body": "<html><h1>Bad Gateway</h1></html>"}
+GATEWAY: dict[str, Any] = {"status": 502, "content_type": "text/html", "body": "<html><h1>Bad Gateway</h1></html>"}
 
 
 def made(installation: Installation, name: str, **more: Any) -> dict[str, Any]:
