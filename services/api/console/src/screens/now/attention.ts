@@ -1,6 +1,7 @@
 // What needs a person, by all that is known: pure, so that each rule can be tried. Most severe first, at most twelve lines,
 // and of one kind at most four: what is many is told in one more sentence, and nothing is left out of the count.
 
+import { word } from '../../lib/shell';
 import type { Place } from '../../lib/address';
 import type { Fate } from '../../lib/fates';
 import type { JobRow } from '../../lib/jobs';
@@ -420,6 +421,6 @@ function key({ me, now }: Known): Need[] {
   const left = Date.parse(me.expiresAt) - now;
   if (left > (me.kind === 'token' ? TOKEN_LEFT : KEY_LEFT)) return [];
   const subject = me.kind === 'token' ? 'The token you signed in with' : `Your key${me.name === null ? '' : ` ${me.name}`}`;
-  const action = me.kind === 'key' && me.name !== null ? copy(`waterclock key rotate ${me.name}`) : null;
+  const action = me.kind === 'key' && me.name !== null ? copy(`waterclock key rotate ${word(me.name)}`) : null;
   return [{ ...bare('key', 'key'), subject, text: SAID.key(me.expiresAt, left), action }];
 }
