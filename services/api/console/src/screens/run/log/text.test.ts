@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contrast, rgbOf, themeOf } from '../../../lib/palette';
-import { COLORS, gapOf, hitsIn, piecesOf, plain } from './text';
+import { COLORS, gapOf, hitsIn, piecesOf, plain, plainJson } from './text';
 
 const texts = (line: string, query = ''): string[] => piecesOf(line, query).map((piece) => piece.text);
 
@@ -74,4 +74,13 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
       }
     }
   });
+});
+
+it('JSON is the same value without what deceives the eye', () => {
+  const value = { '\u202ekey': ['a\u202eb\u2066', '日本 é', '\x9b31m', '<b>"\\'] };
+  const shown = plainJson(JSON.stringify(value));
+  expect(JSON.parse(shown)).toEqual(value);
+  expect(shown).toContain('\\u202ekey');
+  expect(shown).toContain('日本');
+  expect(/[\u202e\u2066\x9b]/.test(shown)).toBe(false);
 });

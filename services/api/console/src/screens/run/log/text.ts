@@ -45,6 +45,10 @@ const ESCAPE = /(?:\x1b\[|\x9b)([0-?]*)[ -/]*([@-~])|(?:\x1b[\]PX^_]|[\x90\x98\x
 const ODD = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const ODDS = new RegExp(ODD.source, 'g');
 
+/** JSON in which what could deceive the eye is written by its number: it is the same value. */
+export const plainJson = (json: string): string =>
+  json.replace(/[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 /** The line as one reads and searches it: without escapes. */
 export function plain(text: string): string {
   return text.includes('\x1b') || /[\x80-\x9f]/.test(text) ? text.replace(ESCAPE, '') : text;
