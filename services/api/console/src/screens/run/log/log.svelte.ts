@@ -361,15 +361,22 @@ export class RunLog {
     this.#collect = mine;
     this.collecting = true;
     this.view.only([]);
-    const newest = await this.#pagesOf({ ...this.#asQuery(), order: 'newest' }, mine.signal, (_, all) => {
+    // The newest page is shown at once, all when all are there: each page goes before the others and moves every row.
+    const show = (all: readonly number[]): void => {
       // Lines that came meanwhile stay at the end.
       const since = Array.from({ length: Math.max(0, this.book.last - (all[0] ?? this.book.last)) }, (_, n) =>
         this.book.get((all[0] ?? this.book.last) + n + 1),
       ).filter((line) => line !== undefined);
       this.view.only([...all.toReversed(), ...this.#thoseThatFit(since)]);
       this.version += 1;
+    };
+    let found: readonly number[] = [];
+    const newest = await this.#pagesOf({ ...this.#asQuery(), order: 'newest' }, mine.signal, (page, all) => {
+      found = all;
+      if (page.length === all.length) show(all);
     });
     if (mine.signal.aborted) return;
+    show(found);
     this.cut = newest;
     this.collecting = false;
   }
