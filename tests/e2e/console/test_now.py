@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.e2e.console.conftest import Open
 from tests.support.installation import Installation
@@ -47,7 +47,7 @@ def answers(changed: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Ro
     return handle
 
 
-def needs(page: Page) -> Any:
+def needs(page: Page) -> Locator:
     return page.get_by_role("region", name="What needs you").get_by_role("listitem")
 
 
@@ -97,7 +97,9 @@ async def test_a_paused_queue_shows_by_itself_and_is_resumed_by_key(
     installation.post("queues/default/pause")
     try:
         await expect(line).to_be_visible()
-        await line.get_by_role("button", name="Resume…").focus()
+        resume = line.get_by_role("button", name="Resume…")
+        while not await resume.evaluate("one => one === document.activeElement"):
+            await page.keyboard.press("j")
         await page.keyboard.press("Enter")
         dialog = page.get_by_role("dialog", name="Resume queue default")
         await dialog.get_by_label("Reason").focus()

@@ -11,11 +11,14 @@ export const jobs = (count: number): string => of(count, 'job');
 export const runs = (count: number): string => of(count, 'run');
 export const instants = (count: number): string => of(count, 'instant');
 
+/** On one line. */
+const joined = (text: string): string => text.replaceAll(' ', '\u00a0');
+
 /** The sentence of the head, by how the waterline looks. */
 export const HEAD = {
   calm: () => 'The clock runs.',
-  rising: (lag: number) => `The clock is ${short(lag)} behind.`,
-  high: (lag: number) => `The clock is ${short(lag)} behind.`,
+  rising: (lag: number) => `The clock is ${joined(short(lag))} behind.`,
+  high: (lag: number) => `The clock is ${joined(short(lag))} behind.`,
   stands: () => 'The clock stands.',
   unknown: () => 'How the clock runs is not known yet.',
 } as const;
@@ -53,11 +56,11 @@ export const SAID = {
   unled: 'leads every part of the schedule: what is due there is not decided.',
   hole: (count: number, through: string): string =>
     count > 0
-      ? `has ${instants(count)} in the last day that nothing was decided for, until ${through}.`
+      ? `has ${instants(count)} in the last day that nothing was decided for, the last by ${through}.`
       : `has a break in its decisions of the last day, at ${through}.`,
-  double: (count: number, through: string): string => `was decided twice for ${instants(count)} in the last day, until ${through}.`,
+  double: (count: number, through: string): string => `was decided twice for ${instants(count)} in the last day, the last by ${through}.`,
   stray: (count: number, through: string): string =>
-    `has ${of(count, 'decision')} in the last day for times that were not due, until ${through}.`,
+    `has ${of(count, 'decision')} in the last day for times that were not due, the last by ${through}.`,
   pending: (since: string, age: number): string => `was due at ${since}, ${rough(age)} ago, and is not decided.`,
   anyPending: (since: string, age: number): string => `was due at ${since}, ${rough(age)} ago, and is not decided.`,
   workerless: (waiting: number): string =>

@@ -206,6 +206,8 @@ describe('jobs that fail with the same error', () => {
 it('a hole leads to its instant, a failure to its run', () => {
   const hole = attention({ ...well, proof: { ...proof, holes: [breach('j1')] } }).needs[0];
   expect(hole?.action).toMatchObject({ to: { screen: 'job', id: 'j1' }, search: '?at=2026-11-30T11%3A00%3A00.000Z' });
+  const holes = attention({ ...well, proof: { ...proof, holes: [breach('j1', 3)] } }).needs[0];
+  expect(holes?.action).toMatchObject({ search: '?at=2026-11-30T10%3A00%3A00.001Z&till=2026-11-30T11%3A00%3A00.001Z' });
   const failed = attention({ ...well, rows: [row({ streak: -1, lastStatus: 'failed' })] }).needs[0];
   expect(failed?.action).toMatchObject({ to: { screen: 'run', id: 'j1-1' } });
   const again = attention({ ...well, rows: [row({ streak: -1, lastStatus: 'running' })] }).needs[0];
@@ -249,6 +251,11 @@ describe('many', () => {
         for (const need of needs) expect(need.text).not.toMatch(/undefined|NaN|null/);
       }),
     );
+  });
+
+  it('with the same error are all counted where they are folded', () => {
+    const rows = some(12, (n) => ({ streak: -1, lastError: `Error: ${'abcdef'.charAt(Math.floor(n / 2))}` }));
+    expect(told({ rows }).at(-1)).toContain('6 more jobs');
   });
 
   it('of a kind are three and how many more', () => {

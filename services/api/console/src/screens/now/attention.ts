@@ -50,6 +50,8 @@ export interface Need {
   readonly detail: string | null;
   readonly zone: string | null;
   readonly action: Action | null;
+  /** How many jobs, queues or workers it is about. */
+  readonly count: number;
 }
 
 export interface Known {
@@ -118,7 +120,8 @@ function folded(kind: Kind, needs: readonly Need[]): readonly Need[] {
   const shown = needs.slice(0, MOST_OF_A_KIND - 1);
   const first = needs[MOST_OF_A_KIND - 1];
   if (first === undefined) return shown;
-  const rest = { ...bare(kind, `${kind}:more`), shape: first.shape, text: fold(needs.length - shown.length) };
+  const count = needs.slice(shown.length).reduce((sum, need) => sum + need.count, 0);
+  const rest = { ...bare(kind, `${kind}:more`), shape: first.shape, text: fold(count), count };
   return [...shown, { ...rest, action: MORE[kind] ?? null }];
 }
 
@@ -131,6 +134,7 @@ const bare = (kind: Kind, key: string): Need => ({
   detail: null,
   zone: null,
   action: null,
+  count: 1,
 });
 
 const jobsBy = (search: string): Action => ({ as: 'link', text: ACTION.jobs, to: { screen: 'jobs' }, search });
@@ -153,6 +157,13 @@ const openJob = (id: string, at: string | null = null): Action => ({
   to: { screen: 'job', id },
   search: at === null ? '' : `?at=${encodeURIComponent(at)}`,
 });
+/** All of them as one range, which the Job screen can make up for. */
+function openRange(id: string, breaches: readonly Breach[]): Action {
+  const from = Math.min(...breaches.map((one) => Date.parse(one.after))) + 1;
+  const till = Math.max(...breaches.map((one) => Date.parse(one.through))) + 1;
+  const search = new URLSearchParams({ at: new Date(from).toISOString(), till: new Date(till).toISOString() });
+  return { as: 'link', text: ACTION.explain, to: { screen: 'job', id }, search: `?${search.toString()}` };
+}
 const openRun = (id: string): Action => ({ as: 'link', text: ACTION.run, to: { screen: 'run', id }, search: '' });
 
 function stores({ checks }: Known): Need[] {
@@ -218,7 +229,7 @@ function holes({ proof, rows }: Known): Need[] {
         subject: row === undefined ? id : nameOf(row),
         text: SAID[what](count, last.through),
         zone: row?.timezone ?? null,
-        action: openJob(id, last.through),
+        action: count > 1 ? openRange(id, some) : openJob(id, last.through),
       } satisfies Need;
     });
   };
@@ -265,6 +276,7 @@ function failing({ rows }: Known): Need[] {
         text: others.length === 0 ? SAID.failed(-worst.streak, since) : SAID.failedAlike(-worst.streak, since),
         detail: worst.lastError,
         zone: worst.timezone,
+        count: some.length,
         action: others.length > 0 ? jobsBy('?health=failing') : isBad(worst) ? openRun(worst.lastRunId ?? '') : openJob(worst.id),
       } satisfies Need,
     ];
