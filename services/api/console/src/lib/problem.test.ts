@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { blockerOf, problemOf, waitOf } from './problem';
+import { blockerOf, isUnknown, malformed, noAnswer, passes, problemOf, waitOf } from './problem';
 
 const none = new Headers();
 
@@ -28,6 +28,15 @@ describe('a problem', () => {
     expect(problemOf(404, none, '"not found"').kind).toBe('malformed');
     expect(problemOf(503, new Headers({ 'retry-after': '2' }), '').kind).toBe('busy');
     expect(problemOf(500, none, '{"title":"x"}').kind).toBe('server');
+  });
+
+  it('tells what may have been done from what was not, and what may pass', () => {
+    const of = (status: number, body = '{"title":"x"}') => problemOf(status, none, body);
+    const lost = [noAnswer('cut'), of(500), of(504, '<html>'), malformed(200, 'a page of a gateway')];
+    expect(lost.map(isUnknown)).toEqual([true, true, true, true]);
+    expect([of(409), of(412), of(422), of(429), of(503), of(403), of(404)].some(isUnknown)).toBe(false);
+    expect([...lost.slice(0, 3), of(429), of(503)].every(passes)).toBe(true);
+    expect([of(403), of(404), of(409), of(422)].some(passes)).toBe(false);
   });
 
   it('says how long to wait', () => {

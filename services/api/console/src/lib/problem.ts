@@ -101,7 +101,8 @@ export function blockerOf(problem: Problem): string | null {
 export const passes = ({ kind }: Problem): boolean => kind === 'network' || kind === 'busy' || kind === 'server';
 
 /** Whether what was sent may have been done all the same: its answer was lost, here or behind a gateway. */
-export const isUnknown = ({ kind }: Problem): boolean => kind === 'network' || kind === 'server';
+export const isUnknown = ({ kind, status }: Problem): boolean =>
+  kind === 'network' || kind === 'server' || (kind === 'malformed' && status < 300);
 
 /** `Retry-After` in milliseconds: seconds, or a date. At least half a second, for 0 is no leave to ask without end; never
  * more than an hour. */

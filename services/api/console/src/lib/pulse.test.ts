@@ -64,6 +64,7 @@ function tab(locks: Locks, channel: Channel | null, answer: (signal: AbortSignal
       opened.push(opened.length);
       return answer(init.signal as AbortSignal);
     },
+    skew: 0,
     credential: () => null,
     refused: async () => false,
     ended: async () => true,

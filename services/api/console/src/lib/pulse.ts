@@ -179,7 +179,7 @@ export class SharedPulse {
         },
         standing: (standing) => {
           if (standing.state === 'ended') ended = standing.problem;
-          else this.#tell(liveOf(standing));
+          else this.#tell(liveOf(standing, session.skew));
           if (standing.state === 'live' && standing.resumed) this.#emit(null);
         },
       },
@@ -247,8 +247,9 @@ export class SharedPulse {
   }
 }
 
-function liveOf(standing: Exclude<Standing, { state: 'ended' }>): Live {
-  if (standing.state === 'lost') return { state: 'lost', since: standing.since, again: standing.again };
+/** Since when by the server's clock, as all moments that are shown; `again` is by that of the browser. */
+function liveOf(standing: Exclude<Standing, { state: 'ended' }>, skew: number): Live {
+  if (standing.state === 'lost') return { state: 'lost', since: standing.since + skew, again: standing.again };
   return { state: standing.state === 'live' ? 'live' : 'connecting' };
 }
 

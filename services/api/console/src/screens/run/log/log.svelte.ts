@@ -228,7 +228,7 @@ export class RunLog {
           busy.abort();
         },
         standing: (standing) => {
-          this.standing = standing;
+          this.standing = standing.state === 'lost' ? { ...standing, since: standing.since + session.skew } : standing;
           if (standing.state === 'lost' && standing.problem?.kind === 'busy') busy.abort();
         },
       },
