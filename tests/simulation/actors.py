@@ -94,6 +94,7 @@ class Client:
             memory=nothing,
             notes=nothing,
             hub=nothing,
+            beat=nothing,
             exposition=nothing,
             access=nothing,
             outages=nothing,
