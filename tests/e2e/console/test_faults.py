@@ -100,3 +100,26 @@ async def there(page: Page, typed: str) -> None:
     await expect(page.get_by_role("option", name=re.compile("café")).first).to_be_visible(timeout=SLOW)
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("combobox")).to_have_count(0)
+
+
+async def test_a_key_that_may_read_nothing_is_told_which_scope_each_screen_needs(
+    installation: Installation, open_page: Open
+) -> None:
+    job = made(installation, "closed")
+    page = await open_page("about:blank")
+    asked: list[str] = []
+
+    async def as_nobody(route: Route) -> None:
+        name = route.request.url.rpartition("/v1/monitor/")[2]
+        if name != "me":
+            asked.append(name)
+            return await route.fulfill(status=403, body='{"title": "Forbidden", "detail": "No."}')
+        me = await (await route.fetch()).json()
+        return await route.fulfill(json={**me, "kind": "key", "name": "shut", "scopes": [], "asked": True})
+
+    await page.route("**/v1/monitor/**", as_nobody)
+    for place, scope in (("", "list"), ("jobs", "list"), (f"jobs/{job['id']}", "query"), ("runs/aaaaaa-b", "query")):
+        await page.goto(f"{installation.record.api}/console/{place}")
+        told = page.get_by_role("main").get_by_text(f"Needs the scope {scope}; you are key:shut with none.")
+        await expect(told.first).to_be_visible(timeout=SLOW)
+    assert set(asked) <= {"pulse/stream"}

@@ -72,7 +72,7 @@ class AllJobs {
   }
 
   async #ask(): Promise<void> {
-    if (here.phase.phase === 'out') return;
+    if (here.phase.phase === 'out' || !session.may('list')) return;
     this.loading = true;
     const begun = performance.now();
     const answer = this.#absent ? null : await api.jobsIndex(session);
