@@ -16,7 +16,7 @@ import io
 import os
 import platform
 import shutil
-import subprocess
+import subprocess  # nosec B404 # Node, by argument list
 import sys
 import tarfile
 from collections.abc import Mapping
@@ -129,7 +129,7 @@ def _fetched(folder: Path, integrity: str) -> bytes:
     npm = [str(node / "bin" / "node"), f"{node}/lib/node_modules/npm/bin/npm-cli.js"]
     command = [*npm, "pack", "--json", "--ignore-scripts", f"{PACKAGE}@{VERSION}"]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=FETCH_S)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=FETCH_S)  # nosec B603 # no shell
     except subprocess.TimeoutExpired as error:
         raise NoBrowser(f"no chromium on the path, and npm did not answer in {FETCH_S} s: {OTHERWISE}") from error
     if done.returncode:
@@ -151,7 +151,7 @@ def _unpack(package: bytes, folder: Path) -> None:
         for name in ("chromium", "al2023.tar", "fonts.tar"):
             packed = folder / f"{name}.br"
             packed.write_bytes(_content(archive, f"package/bin/{name}.br"))
-            subprocess.run([node, "-e", _UNPACK, packed, folder / name], check=True, timeout=FETCH_S)
+            subprocess.run([node, "-e", _UNPACK, packed, folder / name], check=True, timeout=FETCH_S)  # nosec B603 # no shell
             packed.unlink()
             if name.endswith(".tar"):
                 with tarfile.open(folder / name) as inner:
