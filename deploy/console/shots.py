@@ -134,7 +134,10 @@ def started() -> Generator[Sample]:
     Raises:
         Failed: it does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="waterclock-shots-") as folder, Path(folder, "said").open("w+") as said:
+    with (
+        tempfile.TemporaryDirectory(prefix="waterclock-shots-") as folder,
+        Path(folder, "said").open("w+", encoding="utf-8") as said,
+    ):
         words = ["dev", "--sample", "--until", UNTIL, "--port", "0", "--data-dir", folder]
         process = subprocess.Popen([sys.executable, "-m", "waterclock.cli", *words], stdout=said, stderr=said)  # nosec B603 # our words, no shell
         try:

@@ -119,7 +119,9 @@ async def test_the_river_is_read_by_keys(installation: Installation, failed: str
     await river.focus()
     told = re.compile(r"locks/sluice failed")
     for _ in range(240):
+        before = await river.get_attribute("aria-valuetext")
         await page.keyboard.press("ArrowLeft")
+        await expect(river).not_to_have_attribute("aria-valuetext", before or "")
         if told.search(await river.get_attribute("aria-valuetext") or ""):
             break
     await expect(river).to_have_attribute("aria-valuetext", told)

