@@ -59,10 +59,18 @@ class Registry:
 
 
 def discover(modules: Iterable[str]) -> Registry:
-    """Load the installed modules of executors and these, each a module's name or the path of a .py file.
+    """What is declared once the installed modules of executors and these are loaded.
 
     Raises:
         Unfit: one cannot be loaded, or two claim one key.
+    """
+    return Registry(loaded(modules))
+
+
+def loaded(modules: Iterable[str]) -> tuple[AnyExecutor, ...]:
+    """Load the installed modules of executors and these, each a module's name or the path of a .py file.
+
+    Returns all that is declared in this process. Raises Unfit where one cannot be loaded.
     """
     for point in entry_points(group=GROUP):
         with _told_if_empty(point.module):
@@ -70,7 +78,7 @@ def discover(modules: Iterable[str]) -> Registry:
     for module in modules:
         with _told_if_empty(module):
             load(module)
-    return Registry(declared())
+    return declared()
 
 
 @contextmanager

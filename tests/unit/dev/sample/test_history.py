@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
@@ -211,7 +210,6 @@ def test_a_job_is_disabled_with_a_reason_and_many_people_have_changed_something(
 
 
 def test_every_job_has_parameters_and_results_that_fit_its_executor(past: History) -> None:
-    gc.collect()  # executors that other tests have declared, of which two may have one name
     found = registry()
     for one in JOBS:
         executor = found.find(one.definition.invoke_target)

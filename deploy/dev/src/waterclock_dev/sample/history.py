@@ -17,7 +17,7 @@ from waterclock_dev.sample.plays import Mood, Play, perform
 from waterclock_dev.sample.scripts import SCRIPTS
 from waterclock_dev.sample.story import Story
 from waterclock_dev.sample.workers import Worker
-from waterclock_worker.registry import Registry, discover
+from waterclock_worker.registry import Registry, loaded
 
 SEED = "water clock"
 _WEEKEND = 0.75
@@ -45,7 +45,8 @@ EXECUTORS = "waterclock_dev.sample.executors"
 
 def registry() -> Registry:
     """What the sample's workers can run: the built-in executors, those for trying things, and its own."""
-    return discover(["waterclock_worker.executors.demo", EXECUTORS])
+    found = loaded(["waterclock_worker.executors.demo", EXECUTORS])
+    return Registry([one for one in found if one.module.startswith("waterclock_")])
 
 
 def history(
