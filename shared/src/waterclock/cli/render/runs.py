@@ -89,6 +89,12 @@ def whole(one: Run, *, every: bool = False, paused: bool = False) -> Iterator[Pa
             "unreadable": unreadable,
         }
     )
+    yield from _attempts(one)
+    yield from _tracebacks(one, every=every)
+    yield from _steps(one)
+
+
+def _attempts(one: Run) -> Iterator[Part]:
     if one.attempts:
         yield ""
         yield table(
@@ -107,7 +113,9 @@ def whole(one: Run, *, every: bool = False, paused: bool = False) -> Iterator[Pa
             wraps={"error"},
             spare=("finished", "worker"),
         )
-    yield from _tracebacks(one, every=every)
+
+
+def _steps(one: Run) -> Iterator[Part]:
     if one.steps:
         yield ""
         several = len({each.attempt for each in one.steps}) > 1
