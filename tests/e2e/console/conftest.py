@@ -1,4 +1,7 @@
-"""One browser for all tests here, and a context of its own for each: what it tells on its pages fails the test."""
+"""One browser for all tests here, and a context of its own for each: what it tells on its pages fails the test.
+
+Every run walks each screen; what else is tried takes minutes on a small machine, and is marked `soak`.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,6 @@ from waterclock_dev import browser as browsers
 PATIENCE = 60_000  # ms: that of a machine which does much else, too
 expect.set_options(timeout=PATIENCE)
 
-IN_EVERY_RUN = {
-    "test_a_browser_that_opens_the_root_is_led_to_it",
-    "test_the_page_is_drawn_and_axe_finds_nothing",
-    "test_plain_http_on_a_name_of_the_network_is_enough",
-    "test_what_a_page_must_not_do_is_seen",
-    "test_axe_finds_nothing_on_a_job_and_its_explanation",
-    "test_axe_finds_nothing_and_nothing_hangs_over",
-    "test_axe_finds_nothing_in_the_list_and_its_sheet",
-    "test_an_instant_is_explained_by_a_click_and_by_keys",
-    "test_it_is_run_again_as_it_was_by_keyboard",
-}
-"""Those that `make test` runs, a walk of each screen; `make soak` runs all, which takes minutes on a small machine."""
-
 
 class Open(Protocol):
     """`await open_page(url, color_scheme="dark")`, in a context of its own with Playwright's options."""
@@ -45,8 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            if item.name.partition("[")[0] not in IN_EVERY_RUN:
-                item.add_marker(pytest.mark.soak)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

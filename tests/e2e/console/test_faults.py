@@ -7,10 +7,13 @@ import unicodedata
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.e2e.console.conftest import Open
 from tests.support.installation import Installation
+
+pytestmark = pytest.mark.soak
 
 SLOW = 20_000  # ms; two cores may have much else to do
 GATEWAY: dict[str, Any] = {"status": 502, "content_type": "text/html", "body": "<html><h1>Bad Gateway</h1></html>"}

@@ -60,6 +60,7 @@ async def test_axe_finds_nothing_on_a_job_and_its_explanation(
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.soak
 async def test_why_there_was_no_run_is_three_keys_away(
     installation: Installation, job: dict[str, Any], open_page: Open
 ) -> None:
@@ -96,6 +97,7 @@ async def test_an_instant_is_explained_by_a_click_and_by_keys(
     await expect(explanation).to_contain_text(re.compile("fired|undecided"), timeout=SLOW)
 
 
+@pytest.mark.soak
 async def test_a_range_is_made_up_for_after_a_dry_run(
     installation: Installation, job: dict[str, Any], open_page: Open
 ) -> None:
@@ -114,6 +116,7 @@ async def test_a_range_is_made_up_for_after_a_dry_run(
     assert installation.get(f"runs?jobId={job['id']}&trigger=backfill")["items"]
 
 
+@pytest.mark.soak
 async def test_it_is_disabled_with_a_reason_and_enabled_again(
     installation: Installation, job: dict[str, Any], open_page: Open
 ) -> None:
@@ -128,6 +131,7 @@ async def test_it_is_disabled_with_a_reason_and_enabled_again(
     assert installation.get(f"jobs/{job['id']}")["status"] == "0"
 
 
+@pytest.mark.soak
 async def test_a_table_says_what_the_channel_shows(
     installation: Installation, job: dict[str, Any], open_page: Open
 ) -> None:
@@ -141,6 +145,7 @@ async def test_a_table_says_what_the_channel_shows(
     await expect(channel(page)).to_be_visible()
 
 
+@pytest.mark.soak
 async def test_a_job_that_is_gone_says_who_deleted_it(installation: Installation, open_page: Open) -> None:
     made = installation.post(
         "jobs", {"jobName": "wreck", "jobGroup": "harbour", "invokeTarget": "demo.noop", "cronExpression": "0 3 * * *"}

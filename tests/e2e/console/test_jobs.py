@@ -69,6 +69,7 @@ async def opened(open_page: Open, installation: Installation, search: str = "", 
     return page
 
 
+@pytest.mark.soak
 async def test_forty_jobs_of_a_group_are_disabled_and_exactly_those_restored_by_mouse(
     installation: Installation, open_page: Open, group: str
 ) -> None:
@@ -93,6 +94,7 @@ async def test_forty_jobs_of_a_group_are_disabled_and_exactly_those_restored_by_
     assert enabled(installation, group) == ALL_BUT_TWO
 
 
+@pytest.mark.soak
 async def test_forty_jobs_of_a_group_are_disabled_and_exactly_those_restored_by_key(
     installation: Installation, open_page: Open, group: str
 ) -> None:
@@ -129,6 +131,7 @@ async def test_forty_jobs_of_a_group_are_disabled_and_exactly_those_restored_by_
     await expect(page.get_by_text("38 jobs were disabled here")).to_be_hidden()
 
 
+@pytest.mark.soak
 async def test_a_command_carries_the_filter_shown_and_is_off_when_it_fits_other_jobs(
     installation: Installation, open_page: Open, group: str
 ) -> None:
@@ -162,6 +165,7 @@ async def test_a_command_carries_the_filter_shown_and_is_off_when_it_fits_other_
         installation.delete(f"/jobs/{extra}")
 
 
+@pytest.mark.soak
 async def test_what_is_refused_is_said_for_each_and_the_rest_is_done(
     installation: Installation, open_page: Open, group: str
 ) -> None:
@@ -184,6 +188,7 @@ async def test_what_is_refused_is_said_for_each_and_the_rest_is_done(
     assert enabled(installation, group) == ALL_BUT_TWO - {"pump-03"}
 
 
+@pytest.mark.soak
 async def test_a_job_is_run_from_its_line(installation: Installation, open_page: Open, group: str) -> None:
     page = await opened(open_page, installation, f"?group={group}")
     await page.keyboard.press("j")  # to the list: the group's line
@@ -196,6 +201,7 @@ async def test_a_job_is_run_from_its_line(installation: Installation, open_page:
     assert installation.ended_run(run_id)["trigger"] == "manual"
 
 
+@pytest.mark.soak
 async def test_names_of_every_kind_are_text_and_are_found(installation: Installation, open_page: Open) -> None:
     name = "unicode"
     ids = [created(installation, name, one, labels={"team": "<i>sea</i>"}) for one in HOSTILE]
@@ -240,6 +246,7 @@ def columns(count: int) -> dict[str, Any]:
     return {**every, **{name: [value] * count for name, value in constant.items()}}
 
 
+@pytest.mark.soak
 async def test_ten_thousand_jobs_are_few_elements_and_few_requests(installation: Installation, open_page: Open) -> None:
     index = {"at": "2026-11-30T09:00:00.000Z", "count": 10_000, "columns": columns(10_000)}
     asked: list[Request] = []
@@ -295,6 +302,7 @@ async def test_axe_finds_nothing_in_the_list_and_its_sheet(
     assert await flaws(page) == []
 
 
+@pytest.mark.soak
 async def test_a_caller_who_may_only_list_sees_all_and_is_told_what_is_missing(rig: MakeRig, open_page: Open) -> None:
     async with rig(keyed=True) as api, served(api) as url:
         page = await open_page(f"{url}/console/jobs")
@@ -315,6 +323,7 @@ async def test_a_caller_who_may_only_list_sees_all_and_is_told_what_is_missing(r
         assert await flaws(page) == []
 
 
+@pytest.mark.soak
 async def test_what_is_known_stays_while_the_api_is_away_and_is_mended_by_itself(
     installation: Installation, open_page: Open, group: str
 ) -> None:

@@ -54,6 +54,7 @@ def needs(page: Page) -> Locator:
 @pytest.mark.parametrize(
     ("scheme", "width", "search"), [("dark", 1440, ""), ("light", 320, ""), ("light", 1440, "?table=true")]
 )
+@pytest.mark.soak
 async def test_axe_finds_nothing_and_nothing_is_cut(
     installation: Installation, failed: str, open_page: Open, scheme: str, width: int, search: str
 ) -> None:
@@ -68,6 +69,7 @@ async def test_axe_finds_nothing_and_nothing_is_cut(
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.soak
 async def test_a_job_that_failed_leads_to_its_run(installation: Installation, failed: str, open_page: Open) -> None:
     page = await opened(open_page, installation.record.api)
     line = needs(page).filter(has_text=NAME)
@@ -78,6 +80,7 @@ async def test_a_job_that_failed_leads_to_its_run(installation: Installation, fa
     await expect(line).to_be_visible()
 
 
+@pytest.mark.soak
 async def test_why_there_was_no_run_is_three_clicks_away(
     installation: Installation, failed: str, open_page: Open
 ) -> None:
@@ -89,6 +92,7 @@ async def test_why_there_was_no_run_is_three_clicks_away(
     await expect(explanation).to_contain_text("The job did not exist yet")
 
 
+@pytest.mark.soak
 async def test_a_paused_queue_shows_by_itself_and_is_resumed_by_key(
     installation: Installation, failed: str, open_page: Open
 ) -> None:
@@ -112,6 +116,7 @@ async def test_a_paused_queue_shows_by_itself_and_is_resumed_by_key(
         installation.post("queues/default/resume")
 
 
+@pytest.mark.soak
 async def test_the_river_is_read_by_keys(installation: Installation, failed: str, open_page: Open) -> None:
     page = await opened(open_page, installation.record.api)
     river = page.get_by_role("slider", name=re.compile("The river"))
@@ -138,6 +143,7 @@ async def test_the_river_is_read_by_keys(installation: Installation, failed: str
     assert "table=true" in page.url
 
 
+@pytest.mark.soak
 async def test_without_the_api_it_says_since_when_and_recovers(
     installation: Installation, failed: str, open_page: Open, watched: Watched
 ) -> None:
@@ -155,6 +161,7 @@ async def test_without_the_api_it_says_since_when_and_recovers(
     watched.complaints = [one for one in watched.complaints if "ERR_" not in one]
 
 
+@pytest.mark.soak
 async def test_what_is_away_is_said_and_commands_are_off(
     installation: Installation, failed: str, open_page: Open, watched: Watched
 ) -> None:
@@ -177,6 +184,7 @@ async def test_what_is_away_is_said_and_commands_are_off(
     watched.forgive("readyz")
 
 
+@pytest.mark.soak
 async def test_a_new_installation_is_told_three_steps_and_a_wrong_clock(
     installation: Installation, open_page: Open
 ) -> None:
@@ -194,6 +202,7 @@ async def test_a_new_installation_is_told_three_steps_and_a_wrong_clock(
     assert await flaws(page) == []
 
 
+@pytest.mark.soak
 async def test_who_may_only_list_sees_what_is_not_proved(
     installation: Installation, failed: str, open_page: Open
 ) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
 from tests.e2e.console.conftest import Open
 from tests.support.installation import Installation
+
+pytestmark = pytest.mark.soak
 
 
 async def test_a_route_can_be_tried_under_the_policy(installation: Installation, open_page: Open) -> None:

@@ -47,6 +47,7 @@ def log_of(page: Page) -> Locator:
     return page.get_by_role("log")
 
 
+@pytest.mark.soak
 async def test_a_failed_run_says_what_went_wrong_and_its_log_is_text(
     installation: Installation, open_page: Open, failed: str
 ) -> None:
@@ -67,6 +68,7 @@ async def test_a_failed_run_says_what_went_wrong_and_its_log_is_text(
     await expect(log.locator(".line")).to_have_count(5)
 
 
+@pytest.mark.soak
 async def test_it_is_compared_with_the_last_good_one_in_two_keys_or_a_click(
     installation: Installation, open_page: Open, failed: str
 ) -> None:
@@ -123,6 +125,7 @@ async def test_a_running_one_is_followed_searched_and_cancelled(
     assert await shown(page) == written(installation, run)
 
 
+@pytest.mark.soak
 async def test_a_stream_that_is_cut_in_a_line_goes_on_without_a_repeat(
     installation: Installation, open_page: Open, job: str
 ) -> None:
@@ -150,6 +153,7 @@ async def test_a_stream_that_is_cut_in_a_line_goes_on_without_a_repeat(
     assert await shown(page) == written(installation, run)
 
 
+@pytest.mark.soak
 async def test_a_log_too_long_for_a_page_is_a_window_with_a_find_of_its_own(
     installation: Installation, open_page: Open, job: str
 ) -> None:
@@ -172,6 +176,7 @@ async def test_a_log_too_long_for_a_page_is_a_window_with_a_find_of_its_own(
     await expect(page).to_have_url(re.compile(r"#L3004$"))
 
 
+@pytest.mark.soak
 async def test_a_run_that_waits_says_why_and_leads_on(installation: Installation, open_page: Open) -> None:
     wanted = {"jobName": "alone", "jobGroup": "run-screen", "invokeTarget": "tides.tell"}
     alone = installation.post("/jobs", wanted)["id"]
@@ -206,6 +211,7 @@ async def test_axe_finds_nothing_and_nothing_hangs_over(
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (scheme, width)
 
 
+@pytest.mark.soak
 async def test_who_may_only_list_sees_the_head_and_what_the_rest_takes(
     installation: Installation, open_page: Open, failed: str
 ) -> None:
@@ -219,6 +225,7 @@ async def test_who_may_only_list_sees_the_head_and_what_the_rest_takes(
     assert await flaws(page) == []
 
 
+@pytest.mark.soak
 async def test_what_is_not_there_and_what_is_away_is_said_in_words(
     installation: Installation, open_page: Open, failed: str
 ) -> None:

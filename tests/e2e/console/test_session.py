@@ -6,6 +6,7 @@ import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.console.conftest import Open
@@ -15,6 +16,8 @@ from tests.integration.api.routes.test_console import reached
 from tests.support.watched import flaws
 from waterclock.store import api_keys
 from waterclock_dev.servers.ports import free_port
+
+pytestmark = pytest.mark.soak
 
 SLOW = 20_000  # ms; two cores may have much else to do
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.console.conftest import Open
+from tests.e2e.console.conftest import PATIENCE, Open
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import served
 from tests.integration.api.routes.test_console import reached
 from tests.support.installation import Installation
+from tests.support.waiting import until
 from tests.support.watched import Watched, flaws
 
 PATHS = ("", "jobs/nosuch?tab=log", "runs/1/logs/")
@@ -36,6 +37,7 @@ async def test_a_browser_that_opens_the_root_is_led_to_it(installation: Installa
 
 
 @pytest.mark.parametrize("way", ["kept", "nginx", "stripped in silence"])
+@pytest.mark.soak
 async def test_it_is_drawn_below_each_prefix_from_each_path(
     rig: MakeRig, open_page: Open, way: str, tmp_path: Path
 ) -> None:
@@ -82,6 +84,6 @@ async def test_what_a_page_must_not_do_is_seen(
 async def drawn(page: Page) -> None:
     """Until the script has put something in the place of the empty page, and has asked the API who is asking."""
     await expect(page.locator("#app")).not_to_be_empty()
-    await page.wait_for_function(
-        "performance.getEntriesByName(new URL('../v1/monitor/me', document.baseURI)).length > 0"
-    )
+    asked = "performance.getEntriesByName(new URL('../v1/monitor/me', document.baseURI)).length > 0"
+    # Looked at from here: what Playwright would look with in the page is refused there.
+    await until(lambda: page.evaluate(asked), within=PATIENCE / 1000, what="the API is asked who is asking")
