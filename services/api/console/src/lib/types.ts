@@ -34,6 +34,12 @@ export interface RetryPolicy {
   readonly max: number;
 }
 
+/** An executor that no live worker of the run's queue has, and since when. */
+export interface WaitsFor {
+  readonly executor: string;
+  readonly since: string;
+}
+
 export interface LastRun {
   readonly id: string;
   readonly status: RunStatus;
@@ -43,7 +49,7 @@ export interface LastRun {
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
   readonly durationMs: number | null;
-  readonly waitsFor: string | null;
+  readonly waitsFor: WaitsFor | null;
 }
 
 export interface Job {
@@ -106,7 +112,7 @@ export interface BriefRun {
   readonly worker: string | null;
   readonly errorLine: string | null;
   readonly waitingOn: string | null;
-  readonly waitsFor: string | null;
+  readonly waitsFor: WaitsFor | null;
   readonly cancelRequestedAt: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly retryOf: string | null;

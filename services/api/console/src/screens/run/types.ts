@@ -1,6 +1,6 @@
 // What the API answers about one run, as far as this screen uses it.
 
-import type { RunError, RunStatus, Trigger } from '../../lib/types';
+import type { BriefRun, RunError } from '../../lib/types';
 
 export type Level = 'debug' | 'info' | 'warning' | 'error';
 export const LEVELS: readonly Level[] = ['debug', 'info', 'warning', 'error'];
@@ -35,35 +35,14 @@ export interface Step {
   readonly error: RunError | null;
 }
 
-export interface Run {
-  readonly id: string;
-  readonly jobId: string | null;
-  readonly jobName: string | null;
-  readonly jobGroup: string | null;
-  readonly invokeTarget: string;
+/** What a list says of a run, and what may be large. */
+export interface Run extends Omit<BriefRun, 'errorLine'> {
   readonly params: Readonly<Record<string, unknown>>;
-  readonly queue: string;
-  readonly trigger: Trigger;
-  readonly status: RunStatus;
-  readonly nominalAt: string | null;
-  readonly requestedAt: string;
-  readonly readyAt: string | null;
-  readonly startedAt: string | null;
-  readonly finishedAt: string | null;
-  readonly durationMs: number | null;
-  readonly attempt: number;
-  readonly maxAttempts: number;
-  readonly worker: string | null;
   readonly result: unknown;
   readonly error: RunError | null;
-  readonly waitingOn: string | null;
-  readonly waitsFor: { readonly executor?: string; readonly queue?: string; readonly since?: string } | null;
-  readonly cancelRequestedAt: string | null;
   readonly cancelReason: 'requested' | 'replaced' | 'jobDisabled' | 'jobDeleted' | null;
   readonly unreadable: { readonly position?: string; readonly type?: string } | null;
-  readonly retryOf: string | null;
   readonly reason: string | null;
-  readonly labels: Readonly<Record<string, string>>;
   readonly folded: number;
   readonly foldedFirst: string | null;
   readonly traceId: string | null;

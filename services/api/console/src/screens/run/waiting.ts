@@ -22,7 +22,7 @@ export function whyItWaits(run: Waiting, queues: readonly Queue[] | null, worker
   const queue = queues?.find((one) => one.name === run.queue);
   if (queue?.paused === true) return { why: 'paused', queue: run.queue };
   if (run.waitsFor !== null) {
-    const { executor = run.invokeTarget, since = null } = run.waitsFor;
+    const { executor, since } = run.waitsFor;
     return { why: 'executor', executor, queue: run.queue, since };
   }
   if (workers === null) return { why: 'unknown' };
