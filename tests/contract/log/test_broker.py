@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -93,3 +93,39 @@ async def test_a_server_that_goes_away_in_the_start_is_no_traceback(
         assert await heard.get() == {"say": "drain", "worker": "w"}
         await broker.stop()
     assert messages_log.name not in {record.name for record in caplog.records if record.exc_info}
+
+
+async def test_a_broker_whose_reader_loses_the_connection_as_it_ends_is_stopped(
+    own_valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader cancelled while it connects again closes the connection, on which FastStream then says goodbye."""
+    server = await own_valkey()
+    broker = broker_at(server.url)
+    subscriber = broker.subscriber("schedulers")
+    subscriber(asyncio.sleep)
+    reads = asyncio.Event()
+    async with asyncio.timeout(DEADLINE):
+        await broker.start()
+        subscription: Any = cast("Any", subscriber).subscription
+
+        async def cut_off(**_: object) -> None:
+            try:
+                reads.set()
+                await asyncio.Event().wait()
+            finally:
+                await subscription.connection.disconnect(nowait=True)
+
+        monkeypatch.setattr(subscription, "get_message", cut_off)
+        await reads.wait()
+        await broker.stop()
+
+
+async def test_a_broker_whose_server_is_away_says_no_goodbye(own_valkey: OwnValkey) -> None:
+    server = await own_valkey()
+    broker = broker_at(server.url)
+    broker.subscriber("schedulers")(asyncio.sleep)
+    async with asyncio.timeout(DEADLINE):
+        await broker.start()
+        await server.kill()
+        await broker.stop()
+    assert not [task for task in asyncio.all_tasks() if "_consume" in repr(task.get_coro())]

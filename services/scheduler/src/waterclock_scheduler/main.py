@@ -10,8 +10,6 @@ from typing import Annotated, cast
 
 import click
 import msgspec
-from faststream import FastStream
-from redis.exceptions import RedisError
 
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.health import Report, served
@@ -135,15 +133,7 @@ async def _schedule(log: Log, own: SchedulerSettings, stop: asyncio.Event, *, na
                     each.cancel()
                 handed_over.set()
         finally:
-            await _stop(app)
-
-
-async def _stop(app: FastStream) -> None:
-    """What it says goodbye to may be away; then there is nothing to be said."""
-    try:
-        await app.stop()
-    except* (RedisError, OSError) as errors:
-        log_line.debug("left without a word", extra={"errors": repr(errors.exceptions)})
+            await app.stop()
 
 
 async def _server_ms(log: Log) -> int:

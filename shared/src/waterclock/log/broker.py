@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, cast
 
 import msgspec
 from faststream import FastStream
+from faststream._internal.endpoint.subscriber.mixins import TasksMixin
 from faststream.message import StreamMessage
 from faststream.redis import RedisBroker, StreamSub
 from faststream.redis.parser import MessageFormat
@@ -121,7 +122,22 @@ class _Patient(RedisBroker):
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait([self._starting])
-        await super().stop(exc_type, exc_val, exc_tb)
+        await self._read_no_more()
+        try:
+            await super().stop(exc_type, exc_val, exc_tb)
+        except* (RedisError, OSError) as errors:  # what it says goodbye to is away: there is nothing to be said
+            messages_log.debug("left without a word", extra={"errors": repr(errors.exceptions)})
+            await self.config.disconnect()
+
+    async def _read_no_more(self) -> None:
+        """End those who read, and wait for it: what is cancelled closes its connection, on which the stop speaks."""
+        reading = [task for each in self.subscribers if isinstance(each, TasksMixin) for task in each.tasks]
+        for each in self.subscribers:
+            each.running = False
+        for task in reading:
+            task.cancel()
+        if reading:
+            await asyncio.wait(reading, timeout=SOCKET_TIMEOUT)
 
     async def _start_at_last(self, tried: asyncio.Event) -> None:
         while True:
@@ -130,8 +146,10 @@ class _Patient(RedisBroker):
                 await super().start()
             except (RedisError, OSError) as error:  # a TimeoutError is one
                 messages_log.debug("messages are not read yet", extra={"error": repr(error)})
+                await self._read_no_more()
                 for each in self.subscribers:
-                    await each.stop()
+                    with suppress(RedisError, OSError):
+                        await each.stop()
             else:
                 return
             tried.set()
