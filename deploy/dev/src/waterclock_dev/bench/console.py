@@ -22,9 +22,9 @@ import msgspec
 import psycopg
 from playwright.async_api import Browser, async_playwright
 
-from waterclock_dev.bench import console_feed
+from waterclock_dev.bench import console_feed, console_parts
 from waterclock_dev.bench.console_page import Console, Took, bare_page, counted_requests, heap_of, window
-from waterclock_dev.bench.overview import HOURLY, filled
+from waterclock_dev.bench.overview import HOURLY, Store, filled
 from waterclock_dev.bench.projection import stores
 from waterclock_dev.bench.spent import spent
 from waterclock_dev.browser import NoBrowser, program
@@ -39,8 +39,9 @@ _KINDS = (".js", ".css", ".html")
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
-    """How much it is. `live_s` and so on: for how long it is looked at."""
+    """How much it is. `live_s` and so on: for how long it is looked at; `parts`: which of PARTS are measured."""
 
+    parts: frozenset[str]
     jobs: int
     runs: int
     lines: int
@@ -80,10 +81,12 @@ async def measure(size: Size) -> AsyncGenerator[Figure]:
             yield Figure(what="bare: an empty page is painted", value=bare.paint, most=None)
             yield Figure(what="bare: its p95 frame", value=bare.frame, most=None)
             yield Figure(what="bare: 20 million additions", value=bare.loop, most=None)
-            async for one in _grown(browser, size):
-                yield one
-            async for one in _running(browser, size):
-                yield one
+            if not size.parts.isdisjoint(console_parts.GROWN):
+                async for one in _grown(browser, size):
+                    yield one
+            if not size.parts.isdisjoint(console_parts.RUNNING):
+                async for one in _running(browser, size):
+                    yield one
         finally:
             await browser.close()
 
@@ -99,23 +102,33 @@ async def _grown(browser: Browser, size: Size) -> AsyncGenerator[Figure]:
         async with stage.api(url, port=port, streams=LISTENERS + 10, env={"WATERCLOCK_READ_TIMEOUT": "60"}) as api:
             base = f"http://{LOOPBACK}:{port}"
             async with window(browser, base) as console:
-                what = f"Jobs with {size.jobs}: data there"
-                yield took(f"{what}, the first time", await _jobs(console), None)
-                yield took(what, await _jobs(console), 1_200)
-                yield took("  p95 frame while it is scrolled", await console.taking(console.scrolled()), 16.7)
-                yield took("  a key in the filter", await console.taking(console.key_in_filter("7")), 50)
-                yield Figure(what="  DOM nodes", value=await console.nodes(), most=1_500, unit="")
-                hourly, minutely = store.ids[1], store.ids[0]
-                yield took("Job: a month of an hourly job", await _channel(console, hourly, "month"), 300)
-                yield took("  explained after a click", await console.taking(console.explained()), 200)
-                what = f"Job: a year of a minutely one ({store.minutes} instants)"
-                yield took(what, await _channel(console, minutely, "year"), 800)
-                async for one in _at_rest(console, size.rest_s):
+                async for one in _listed(console, size, store):
                     yield one
-            async with window(browser, base, height=_HIGH) as console:
-                strips = await console.strips(f"jobs?q={_GROUP}", "30 d")
-                yield took(f"strips of {HOURLY} jobs × 30 days, answered and painted", strips, 300)
-            yield await _pulse(base, api.pid, size.pulse_s)
+            if "strips" in size.parts:
+                async with window(browser, base, height=_HIGH) as console:
+                    strips = await console.strips(f"jobs?q={_GROUP}", "30 d")
+                    yield took(f"strips of {HOURLY} jobs × 30 days, answered and painted", strips, 300)
+            if "pulse" in size.parts:
+                yield await _pulse(base, api.pid, size.pulse_s)
+
+
+async def _listed(console: Console, size: Size, store: Store) -> AsyncGenerator[Figure]:
+    if "jobs" in size.parts:
+        what = f"Jobs with {size.jobs}: data there"
+        yield took(f"{what}, the first time", await _jobs(console), None)
+        yield took(what, await _jobs(console), 1_200)
+        yield took("  p95 frame while it is scrolled", await console.taking(console.scrolled()), 16.7)
+        yield took("  a key in the filter", await console.taking(console.key_in_filter("7")), 50)
+        yield Figure(what="  DOM nodes", value=await console.nodes(), most=1_500, unit="")
+    if "job" in size.parts:
+        hourly, minutely = store.ids[1], store.ids[0]
+        yield took("Job: a month of an hourly job", await _channel(console, hourly, "month"), 300)
+        yield took("  explained after a click", await console.taking(console.explained()), 200)
+        what = f"Job: a year of a minutely one ({store.minutes} instants)"
+        yield took(what, await _channel(console, minutely, "year"), 800)
+    if "rest" in size.parts:
+        async for one in _at_rest(console, size.rest_s):
+            yield one
 
 
 async def _running(browser: Browser, size: Size) -> AsyncGenerator[Figure]:
@@ -127,26 +140,43 @@ async def _running(browser: Browser, size: Size) -> AsyncGenerator[Figure]:
             await console_feed.projected(url, seq)
             base = f"http://{LOOPBACK}:{port}"
             async with window(browser, base) as console:
-                await console.load("jobs", ".line.job")
-                sizes = await console.transferred()
-                data = await console.load("jobs", ".line.job")
-                yield Figure(what="shell: first paint", value=await console.first_paint(), most=500)
-                yield took("  first data", data, 1_000)
-                yield Figure(what="  its script and style, gzip", value=sum(sizes) / 1e3, most=90, unit="kB")
-                yield Figure(what="  its files", value=len(sizes), most=8, unit="")
-                yield Figure(what="all script and style, gzip", value=_built() / 1e3, most=200, unit="kB")
-                short, long = f"runs/{console_feed.SHORT}", f"runs/{console_feed.LONG}"
-                yield took("Run: page", await console.taking(console.go(short, "h2", "Log")), 400)
-                end = console.go(long, "[role=log]", console_feed.last_line(size.lines))
-                yield took(f"Run: a log of {size.lines} lines, open at its end", await console.taking(end), 1_000)
-                match = console.go(f"{long}?q={console_feed.NEEDLE}", ".count", " of ")
-                yield took("  first match of a search in it", await console.taking(match), 1_000)
-            async with window(browser, base) as console:
-                async for one in _live(console, feed, size.live_s):
-                    yield one
-            feeding = asyncio.create_task(asyncio.to_thread(feed.short_runs, size.pulse_s * 3 + 10), name="feed runs")
-            yield await _pulse(base, api.pid, size.pulse_s, busy=True)
-            await feeding
+                if "shell" in size.parts:
+                    async for one in _shell(console):
+                        yield one
+                if "run" in size.parts:
+                    async for one in _run(console, size):
+                        yield one
+            if "live" in size.parts:
+                async with window(browser, base) as console:
+                    async for one in _live(console, feed, size.live_s):
+                        yield one
+            if "busy-pulse" in size.parts:
+                feeding = asyncio.create_task(
+                    asyncio.to_thread(feed.short_runs, size.pulse_s * 3 + 10), name="feed runs"
+                )
+                yield await _pulse(base, api.pid, size.pulse_s, busy=True)
+                await feeding
+
+
+async def _shell(console: Console) -> AsyncGenerator[Figure]:
+    await console.load("jobs", ".line.job")
+    sizes = await console.transferred()
+    data = await console.load("jobs", ".line.job")
+    yield Figure(what="shell: first paint", value=await console.first_paint(), most=500)
+    yield took("  first data", data, 1_000)
+    yield Figure(what="  its script and style, gzip", value=sum(sizes) / 1e3, most=90, unit="kB")
+    yield Figure(what="  its files", value=len(sizes), most=8, unit="")
+    yield Figure(what="all script and style, gzip", value=_built() / 1e3, most=200, unit="kB")
+
+
+async def _run(console: Console, size: Size) -> AsyncGenerator[Figure]:
+    await console.load("jobs", ".line.job")
+    short, long = f"runs/{console_feed.SHORT}", f"runs/{console_feed.LONG}"
+    yield took("Run: page", await console.taking(console.go(short, "h2", "Log")), 400)
+    end = console.go(long, "[role=log]", console_feed.last_line(size.lines))
+    yield took(f"Run: a log of {size.lines} lines, open at its end", await console.taking(end), 1_000)
+    match = console.go(f"{long}?q={console_feed.NEEDLE}", ".count", " of ")
+    yield took("  first match of a search in it", await console.taking(match), 1_000)
 
 
 def _name_hourly(url: str, ids: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """What the bench prints."""
 
 import statistics
+from collections.abc import Sequence
 
 import click
 
@@ -20,6 +21,7 @@ from waterclock_dev.bench import (
     tracing,
     trigger,
 )
+from waterclock_dev.bench.console_parts import PARTS
 from waterclock_dev.servers.server import ServerError
 
 QUICK_RUNS, QUICK_SAMPLES = 2_000, 50
@@ -225,12 +227,15 @@ async def show_tracing(*, rate: float, seconds: float) -> None:
         )
 
 
-async def show_console(*, jobs: int, runs: int, lines: int, live: float, rest: float, pulse: float) -> None:
+async def show_console(
+    *, only: Sequence[str], jobs: int, runs: int, lines: int, live: float, rest: float, pulse: float
+) -> None:
     try:
         from waterclock_dev.bench import console  # noqa: PLC0415  no package of ours needs Playwright
     except ImportError as error:
         raise ServerError(f"{error}: install the package playwright, in the environment of waterclock") from None
-    size = console.Size(jobs=jobs, runs=runs, lines=lines, live_s=live, rest_s=rest, pulse_s=pulse)
+    parts = frozenset(only or PARTS)
+    size = console.Size(parts=parts, jobs=jobs, runs=runs, lines=lines, live_s=live, rest_s=rest, pulse_s=pulse)
     click.echo(f"\nconsole: in a headless browser; {jobs} jobs, {runs} runs, a log of {lines} lines")
     click.echo(f"  {'what':<66} {'':>13}  ms CPU   budget")
     async for one in console.measure(size):

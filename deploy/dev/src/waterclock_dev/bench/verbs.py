@@ -1,13 +1,14 @@
 """The verb `bench`."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import click
 
 from waterclock.kit.service import run_service
 from waterclock_dev.bench import bare_api, report, sink
+from waterclock_dev.bench.console_parts import PARTS
 from waterclock_dev.servers.server import ServerError
 from waterclock_dev.servers.supervise import until
 
@@ -188,14 +189,15 @@ def overview(runs: int, jobs: int, samples: int, quick: bool) -> None:
 @click.option("--lines", type=click.IntRange(1_000), default=100_000, help="Lines of the long log.")
 @click.option("--live", type=click.FloatRange(5), default=180.0, help="Seconds for which a log is followed.")
 @click.option("--rest", type=click.FloatRange(5), default=3_600.0, help="Seconds for which a tab is left alone.")
+@click.option("--only", type=click.Choice(PARTS), multiple=True, help="This part alone; may be given again.")
 @click.option("--quick", is_flag=True, help="Short and small, as a smoke test.")
-def console(jobs: int, runs: int, lines: int, live: float, rest: float, quick: bool) -> None:
+def console(jobs: int, runs: int, lines: int, live: float, rest: float, quick: bool, only: Sequence[str] = ()) -> None:
     """Budgets of the web console, in a browser: the first screen, large lists, strips, logs, a tab at rest."""
     pulse = report.PULSE
     if quick:
         (jobs, runs), lines, pulse = report.QUICK_LISTED, report.QUICK_LINES, report.QUICK_PULSE
         live, rest = report.QUICK_LIVE, report.QUICK_REST
-    _measure(report.show_console(jobs=jobs, runs=runs, lines=lines, live=live, rest=rest, pulse=pulse))
+    _measure(report.show_console(only=only, jobs=jobs, runs=runs, lines=lines, live=live, rest=rest, pulse=pulse))
 
 
 @bench.command("sink", hidden=True)
