@@ -35,6 +35,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     errors: tuple[FieldProblem, ...] = ()
     trace_id: str | None = None
     request_id: str | None = None
+    run_id: str | None = None
 
 
 class ApiError(Exception):
@@ -119,6 +120,11 @@ class NameTaken(Refused):
 
 class RunBlocked(Refused):
     """The job may not overlap, and another run of it is not finished."""
+
+    @property
+    def run_id(self) -> str | None:
+        """Id of the run that blocks; None from an API that does not say it."""
+        return self.problem.run_id
 
 
 class RunEnded(Refused):

@@ -38,8 +38,9 @@ async def test_the_life_of_a_job_and_its_run(rig: MakeRig) -> None:
         assert await client.send(endpoints.get_job("demo/tide")) == await client.send(endpoints.get_job(job.id))
 
         run_id = (await client.send(endpoints.trigger_job("demo/tide", reason="now"))).run_id
-        with pytest.raises(RunBlocked):
+        with pytest.raises(RunBlocked) as blocked:
             await client.send(endpoints.trigger_job("demo/tide"))
+        assert blocked.value.run_id == run_id
         fitting = await client.send(endpoints.cancel_runs(dry_run=True, jobId=job.id))
         assert [one.run_id for one in fitting.items] == [run_id]
         assert (await client.send(endpoints.retry_runs(dry_run=True, all=True))).matched == 0

@@ -174,8 +174,10 @@ async def test_a_job_that_may_not_overlap_refuses_a_second_run_and_names_the_fir
         first = await api.trigger(job_id)
         refused = await api.http.post(f"{JOBS}/{job_id}/trigger")
         assert refused.status_code == 409
-        assert refused.json()["type"] == "/problems#run-blocked"
+        assert (refused.json()["type"], refused.json()["runId"]) == ("/problems#run-blocked", first)
         assert first in refused.json()["detail"]
+        other = await api.http.get(f"{JOBS}/nothing")
+        assert "runId" not in other.json()
         instead = await api.trigger(job_id, overlapPolicy="cancel_other")
         assert (await _run(api, instead))["status"] == "queued"
         replaced = await _run(api, first)

@@ -50,10 +50,10 @@ describe('a problem', () => {
   });
 
   it('names the run that blocks', () => {
-    const body = (detail: string): string => JSON.stringify({ type: '/problems#run-blocked', title: 'x', detail });
-    const blocker = (detail: string): string | null => blockerOf(problemOf(409, none, body(detail)));
-    expect(blocker('The job may not overlap, and its run 8dmm72m2tog44c83-xk2smo8jbjsnh is not finished.')).toBe('8dmm72m2tog44c83-xk2smo8jbjsnh');
-    expect(blocker('Something else.')).toBeNull();
-    expect(blockerOf(problemOf(409, none, '{"type":"/problems#run-ended","detail":"its run a-b is not finished"}'))).toBeNull();
+    const blocker = (type: string): string | null => blockerOf(problemOf(409, none, JSON.stringify({ type, title: 'x', runId: 'a-b' })));
+    expect(blocker('/problems#run-blocked')).toBe('a-b');
+    expect(blocker('/prefix/problems#run-blocked')).toBe('a-b');
+    expect(blocker('/problems#run-ended')).toBeNull();
+    expect(blockerOf(problemOf(409, none, '{"type":"/problems#run-blocked","detail":"x"}'))).toBeNull();
   });
 });

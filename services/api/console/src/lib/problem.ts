@@ -92,9 +92,9 @@ export function malformed(status: number, detail: string): Problem {
 
 /** The run that stands in the way of a command, where the problem names one. */
 export function blockerOf(problem: Problem): string | null {
-  if (!problem.type.endsWith('/run-blocked') && !problem.type.endsWith('#run-blocked')) return null;
+  if (!problem.type.endsWith('#run-blocked')) return null;
   const { runId } = problem.members;
-  return typeof runId === 'string' ? runId : (/\brun ([0-9a-z]+(?:-[0-9a-z]+)*) is not finished/.exec(problem.detail)?.[1] ?? null);
+  return typeof runId === 'string' ? runId : null;
 }
 
 /** Whether it may pass by itself, so that it is worth to ask again. */

@@ -101,7 +101,7 @@ _ALL = (
         409,
         "run-blocked",
         "Another run of the job is not finished",
-        "Runs of the job may not overlap. `detail` names the run that blocks.",
+        "Runs of the job may not overlap. `runId` is the run that blocks.",
         "Wait for that run, cancel it, or repeat the request with the `overlapPolicy` `buffer_one`, `buffer_all` or "
         "`cancel_other`.",
     ),

@@ -96,6 +96,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     errors: Annotated[tuple[FieldProblem, ...], said("Every flaw of the request.")] = ()
     trace_id: Annotated[str | None, said("Trace id of the request.")] = None
     request_id: Annotated[str | None, said("Id of the request, as in the header `X-Request-Id`.")] = None
+    run_id: Annotated[str | msgspec.UnsetType, said("Of `run-blocked`: id of the run that blocks.")] = msgspec.UNSET
 
 
 class BadRequest(Refusal):
@@ -223,7 +224,10 @@ def _described(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
                 where = request.scope["state"].get(ADDRESS)
                 about = {"reason": str(error), "address": where, "path": request.url.path}
                 _repeats.say("refused", f"{type(error).__name__} {_from(request)}", about)
-            return _problem(row, _detail(error, row), _flaws(error)), _headers(error, row.status)
+            problem = _problem(row, _detail(error, row), _flaws(error))
+            if isinstance(error, RunBlocked):
+                problem = msgspec.structs.replace(problem, run_id=error.by)
+            return problem, _headers(error, row.status)
     if isinstance(error, HTTPException):
         status = error.status_code
         row = KINDS[_OF_FRAMEWORK.get(status, "bad-request" if status < 500 else "internal")]
