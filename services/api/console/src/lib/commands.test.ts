@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { command } from './commands';
+import type { Wait } from './commands';
 import type { Way } from './http';
 
 function way(answers: (() => Response)[]): Way & { seen: Request[] } {
@@ -19,8 +20,12 @@ function way(answers: (() => Response)[]): Way & { seen: Request[] } {
 it('a command has the same key for each try', async () => {
   const busy = () => new Response('{"title":"Busy"}', { status: 503, headers: { 'retry-after': '0' } });
   const there = way([busy, busy, () => new Response('{"runId":"r"}', { status: 202 })]);
-  const done = await command<{ runId: string }>(there, 'jobs/a/trigger').send();
+  const waits: (number | null)[] = [];
+  const before = Date.now();
+  const waiting = (wait: Wait | null): void => void waits.push(wait === null ? null : wait.again - before);
+  const done = await command<{ runId: string }>(there, 'jobs/a/trigger').send({ waits: waiting });
   expect(done).toMatchObject({ ok: true, stored: true, data: { runId: 'r' } });
+  expect(waits).toEqual([expect.any(Number), null, expect.any(Number), null]);
   const keys = there.seen.map((request) => request.headers.get('idempotency-key'));
   expect(keys).toHaveLength(3);
   expect(new Set(keys).size).toBe(1);
@@ -41,6 +46,17 @@ it('a change names the version that it is of', async () => {
   expect(request?.headers.get('if-match')).toBe('"4"');
   expect(request?.headers.get('idempotency-key')).toBeNull();
   expect(request?.url).toContain('?reason=why');
+});
+
+it('a wait that is given up is not followed by another try', async () => {
+  const there = way([() => new Response('{"title":"Busy"}', { status: 503, headers: { 'retry-after': '20' } })]);
+  const end = new AbortController();
+  const waits = (wait: Wait | null): void => (wait === null ? undefined : end.abort());
+  expect(await command(there, 'jobs/a/trigger').send({ signal: end.signal, waits })).toMatchObject({
+    ok: false,
+    problem: { kind: 'busy' },
+  });
+  expect(there.seen).toHaveLength(1);
 });
 
 it('is not waited for longer than is told to a person', async () => {

@@ -5,12 +5,28 @@
 
 import { ask, freshKey, segment } from './http';
 import type { Answer, Way } from './http';
+import type { Problem } from './problem';
 import { pause } from './sse';
 import type { Backfill } from './types';
 
 export interface Command<T> {
-  /** Send it, or send it again. A busy API is waited for, at most `patience` ms. */
-  send(signal?: AbortSignal): Promise<Done<T>>;
+  /** Send it, or send it again. A busy API is waited for, at most PATIENCE ms. */
+  send(sending?: Sending): Promise<Done<T>>;
+}
+
+/** The API is busy: the command is sent again at a moment, by the browser's clock. */
+export interface Wait {
+  readonly problem: Problem;
+  readonly again: number;
+}
+
+export interface Sending {
+  /** Cuts the request that is under way. */
+  readonly signal?: AbortSignal;
+  /** Ends a wait, and cuts nothing. */
+  readonly enough?: AbortSignal;
+  /** Told of each wait, and null when it is over. */
+  readonly waits?: (wait: Wait | null) => void;
 }
 
 export type Done<T> = Answer<T> & { readonly stored?: boolean };
@@ -29,7 +45,8 @@ export function command<T>(way: Way, path: string, sent: Sent = {}): Command<T> 
   const headers: Record<string, string> = method === 'POST' ? { 'Idempotency-Key': freshKey() } : {};
   if (sent.ifMatch !== undefined) headers['If-Match'] = `"${sent.ifMatch}"`;
   return {
-    async send(signal = new AbortController().signal) {
+    async send({ signal, enough, waits }: Sending = {}) {
+      const over = AbortSignal.any([signal, enough].filter((one) => one !== undefined));
       let left = PATIENCE;
       for (;;) {
         const answer = await ask<T>(way, path, {
@@ -41,9 +58,12 @@ export function command<T>(way: Way, path: string, sent: Sent = {}): Command<T> 
         });
         if (answer.ok) return { ...answer, stored: answer.status === 202 };
         const wait = answer.problem.kind === 'busy' ? (answer.problem.retryAfter ?? 1000) : Infinity;
-        if (wait > left || signal.aborted) return answer;
-        left -= Math.max(wait, 250);
-        await pause(wait, signal);
+        if (wait > left || over.aborted) return answer;
+        left -= wait;
+        waits?.({ problem: answer.problem, again: Date.now() + wait });
+        await pause(wait, over);
+        waits?.(null);
+        if (over.aborted) return answer;
       }
     },
   };

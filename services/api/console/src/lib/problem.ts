@@ -97,12 +97,15 @@ export function blockerOf(problem: Problem): string | null {
   return typeof runId === 'string' ? runId : null;
 }
 
+/** Whether the API has no stream to spare now, though it answers what else is asked. */
+export const isFull = ({ type }: Problem): boolean => type.endsWith('#streams-full') || type.endsWith('#too-many-streams');
+
 /** Whether it may pass by itself, so that it is worth to ask again. */
 export const passes = ({ kind }: Problem): boolean => kind === 'network' || kind === 'busy' || kind === 'server';
 
 /** Whether what was sent may have been done all the same: its answer was lost, here or behind a gateway. */
-export const isUnknown = ({ kind, status }: Problem): boolean =>
-  kind === 'network' || kind === 'server' || (kind === 'malformed' && status < 300);
+export const isUnknown = ({ kind, status, type }: Problem): boolean =>
+  kind === 'network' || kind === 'server' || (kind === 'malformed' && status < 300) || type.endsWith('#log-unavailable');
 
 /** `Retry-After` in milliseconds: seconds, or a date. At least half a second, for 0 is no leave to ask without end; never
  * more than an hour. */

@@ -163,6 +163,44 @@ describe('the pulse', () => {
   });
 });
 
+it('asks by requests while the API has no stream to spare, and takes one that is free', async () => {
+  const end = new AbortController();
+  const full = (): Response => new Response('{"type":"/problems#streams-full","title":"Full"}', { status: 503 });
+  let left = 3;
+  const one = tab(noLocks, null, (signal) => (left-- > 0 ? full() : open(signal)));
+  one.pulse.start(end.signal);
+  await one.until(() => one.lives.at(-1) === 'live');
+  expect(one.lives).not.toContain('lost');
+  expect(one.lives.slice(one.lives.indexOf('polling'))).not.toContain('connecting');
+  expect(one.pulses.filter((pulse) => pulse === null)).toHaveLength(3);
+  end.abort();
+});
+
+it('begins again for who may do more than before', async () => {
+  const end = new AbortController();
+  let may = false;
+  const one = tab(noLocks, null, (signal) => (may ? open(signal) : new Response('{"title":"Forbidden"}', { status: 403 })));
+  one.pulse.start(end.signal);
+  await one.until(() => one.lives.at(-1) === 'off');
+  may = true;
+  one.pulse.again();
+  await one.until(() => one.lives.at(-1) === 'live');
+  end.abort();
+});
+
+it('what a tab does not know of a stream that was lost, its siblings do not either', async () => {
+  const [locks, channel] = [browserLocks(), channels()];
+  const end = new AbortController();
+  const full = (): Response => new Response('{"type":"/problems#streams-full","title":"Full"}', { status: 503 });
+  const [first, second] = [tab(locks, channel(), full), tab(locks, channel(), full)];
+  first.pulse.start(end.signal);
+  await first.until(() => first.lives.at(-1) === 'polling');
+  second.pulse.start(end.signal);
+  await second.until(() => second.pulses.includes(null) && second.lives.at(-1) === 'polling');
+  expect(second.opened).toEqual([]);
+  end.abort();
+});
+
 it('under a prefix the fourth tab asks by itself, until a seat is free', async () => {
   const locks = browserLocks();
   const ends = [1, 2, 3, 4].map(() => new AbortController());

@@ -11,6 +11,7 @@
 import { addressOf } from './http';
 import type { Channel, Locks } from './locks';
 import { nameIn } from './names';
+import { isFull } from './problem';
 import type { Problem } from './problem';
 import { follow, pause } from './sse';
 import type { Standing } from './sse';
@@ -43,7 +44,7 @@ export interface Tabs {
   readonly seatless?: number; // ms between two requests of a tab without a seat
 }
 
-type Word = { pulse: Pulse } | { live: Live } | { pulseAsked: true };
+type Word = { pulse: Pulse } | { live: Live } | { pulseAsked: true } | { anything: true };
 
 const SEATS = 4;
 const SILENCE = 25_000; // ms; the API says something at least every 15 s, and who looks believes what stands there
@@ -110,9 +111,9 @@ export class SharedPulse {
     else this.#begin();
   }
 
-  /** Ask at once, instead of waiting for the next try. */
+  /** Ask at once: instead of waiting for the next try, or since who asks may do more than before. */
   again(): void {
-    if (this.#live.state === 'lost') {
+    if (this.#live.state === 'lost' || this.#live.state === 'off') {
       this.#end(this.#live);
       this.#begin();
     }
@@ -154,8 +155,22 @@ export class SharedPulse {
 
   async #stream(signal: AbortSignal): Promise<void> {
     const session = this.#session;
+    while (!signal.aborted) {
+      const { used, problem } = await this.#followed(signal);
+      if (signal.aborted) return;
+      if (problem === null && (await session.ended(used))) this.#anything();
+      else if (problem !== null && isFull(problem)) {
+        await this.#poll('busy', this.#tabs.every ?? 5000, signal, () => Promise.resolve(true));
+      } else if (problem?.kind === 'missing') return this.#poll('absent', this.#tabs.every ?? 5000, signal);
+      else if (!signal.aborted) return this.#tell({ state: 'off', problem });
+    }
+  }
+
+  /** Follow one stream until it cannot be had; null: the API has ended it. */
+  async #followed(signal: AbortSignal): Promise<{ used: string | null; problem: Problem | null }> {
+    const session = this.#session;
     let used: string | null = null;
-    let ended: Problem | null = null;
+    let problem: Problem | null = null;
     await follow(
       {
         open: (_, attempt) => {
@@ -170,6 +185,7 @@ export class SharedPulse {
           });
         },
         refused: () => session.refused(used),
+        endsBy: isFull,
         silence: SILENCE,
         isLast: (message) => message.event === 'closed',
         message: (message) => {
@@ -178,18 +194,14 @@ export class SharedPulse {
           if (pulse !== null) this.#pass(pulse);
         },
         standing: (standing) => {
-          if (standing.state === 'ended') ended = standing.problem;
-          else this.#tell(liveOf(standing, session.skew));
-          if (standing.state === 'live' && standing.resumed) this.#emit(null);
+          if (standing.state === 'ended') ({ problem } = standing);
+          else if (standing.state !== 'connecting' || this.#live.state !== 'polling') this.#tell(liveOf(standing, session.skew));
+          if (standing.state === 'live' && standing.resumed) this.#anything();
         },
       },
       signal,
     );
-    if (signal.aborted) return;
-    const problem = ended as Problem | null;
-    if (problem?.kind === 'missing') await this.#poll('absent', this.#tabs.every ?? 5000, signal);
-    else if (problem === null && (await session.ended(used))) await this.#stream(signal);
-    else if (!signal.aborted) this.#tell({ state: 'off', problem });
+    return { used, problem };
   }
 
   /** Until `over` says that it need not be any more. */
@@ -203,9 +215,15 @@ export class SharedPulse {
     while (!signal.aborted) {
       await pause(every, signal);
       if (signal.aborted) return;
-      this.#emit(null);
+      this.#anything();
       if (await over()) return;
     }
+  }
+
+  /** Anything may have changed: here, and in the tabs that hear of changes by this one. */
+  #anything(): void {
+    this.#emit(null);
+    if (this.#leads) this.#tabs.channel?.postMessage({ anything: true } satisfies Word);
   }
 
   #pass(pulse: Pulse): void {
@@ -230,7 +248,7 @@ export class SharedPulse {
   }
 
   #heard(data: unknown): void {
-    const word = data as (Partial<{ pulse: Pulse; live: Live; pulseAsked: true }> & object) | null;
+    const word = data as (Partial<{ pulse: Pulse; live: Live; pulseAsked: true; anything: true }> & object) | null;
     if (word === null || typeof word !== 'object') return;
     if (word.pulseAsked === true && this.#leads) {
       // A new tab shall not wait for the next message.
@@ -239,6 +257,7 @@ export class SharedPulse {
     }
     if (this.#leads || this.#round === null) return;
     if (word.live !== undefined) this.#turn(word.live);
+    if (word.anything === true) this.#emit(null);
     if (word.pulse !== undefined) {
       this.#last = word.pulse;
       this.#emit(word.pulse);

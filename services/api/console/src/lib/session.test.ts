@@ -53,6 +53,15 @@ function browser(prefix = '') {
   return { tab, seen, said, good, openAll: () => (open = true) };
 }
 
+const turned = (session: Session, phase: Phase['phase']): Promise<void> =>
+  new Promise((resolve) => {
+    const stop = session.subscribe((now) => {
+      if (now.phase !== phase) return;
+      stop();
+      resolve();
+    });
+  });
+
 describe('a session', () => {
   it('is never asked for where nobody is asked', async () => {
     const { tab, openAll, seen } = browser();
@@ -107,6 +116,7 @@ describe('a session', () => {
     const phases: Phase['phase'][] = [];
     session.subscribe((phase) => phases.push(phase.phase));
     const waiting = [session.refused('key-1'), session.refused('key-1')];
+    await turned(session, 'out');
     expect(phases).toEqual(['out']);
     expect(session.phase).toMatchObject({ phase: 'out', me: { name: 'deployer' } });
     await session.signIn('key-2');
@@ -114,11 +124,29 @@ describe('a session', () => {
     expect(await session.refused('key-1')).toBe(true);
   });
 
+  it('that ends goes on with the key that another tab has by now, and asks for none', async () => {
+    const { tab, good } = browser();
+    const [first, second, third] = [tab(), tab(), tab()];
+    for (const one of [first, second, third]) await one.signIn('key-1');
+    good.delete('key-1');
+    const ended = second.refused('key-1');
+    await turned(second, 'out');
+    await second.signIn('key-2');
+    expect(await ended).toBe(true);
+    const phases: Phase['phase'][] = [];
+    first.subscribe((phase) => phases.push(phase.phase));
+    expect(await Promise.all([first.refused('key-1'), first.refused('key-1')])).toEqual([true, true]);
+    expect(first.credential()).toBe('key-2');
+    expect(phases).toEqual(['in']);
+    expect(third.credential()).toBe('key-1'); // which has not been refused to it yet
+  });
+
   it('may be left unsigned: what failed stays failed', async () => {
     const { tab } = browser();
     const session = tab();
     await session.signIn('key-1');
     const waiting = session.refused('key-1');
+    await turned(session, 'out');
     session.dismiss();
     expect(await waiting).toBe(false);
     expect(session.phase.phase).toBe('in');

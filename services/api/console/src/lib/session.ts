@@ -42,6 +42,7 @@ export class Session implements Way {
   readonly #listeners = new Set<(phase: Phase) => void>();
   #credential: string | null;
   #phase: Phase = { phase: 'asking' };
+  #lent: Promise<void> | null = null;
   #waiting: ((again: boolean) => void)[] = [];
   #later: ReturnType<typeof setTimeout> | undefined;
   /** Server's clock less the browser's, in ms; and how far off that may be, for an answer takes its time. */
@@ -127,11 +128,26 @@ export class Session implements Way {
     if (me !== null) this.#turn({ phase: 'in', me });
   }
 
-  refused(credential: string | null): Promise<boolean> {
-    if (credential !== this.#credential) return Promise.resolve(true); // signed in meanwhile
+  async refused(credential: string | null): Promise<boolean> {
+    if (credential !== this.#credential) return true; // signed in meanwhile
+    if (this.shares && this.#phase.phase === 'in') {
+      this.#lent ??= this.#borrow().finally(() => (this.#lent = null));
+      await this.#lent;
+      if (credential !== this.#credential) return true;
+    }
     const me = this.#phase.phase === 'in' || this.#phase.phase === 'out' ? this.#phase.me : null;
     if (this.#phase.phase !== 'out') this.#turn({ phase: 'out', me, problem: null });
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Take what another tab has signed in with since this one did. */
+  async #borrow(): Promise<void> {
+    const sibling = await this.#askSiblings();
+    if (sibling === null) return;
+    const answer = await this.#me(sibling);
+    if (!answer.ok) return;
+    this.#keep(sibling);
+    this.#enter(answer.data);
   }
 
   /**
@@ -210,7 +226,8 @@ export class Session implements Way {
       };
       const heard = (event: MessageEvent<unknown>): void => {
         const word = event.data as Partial<Word> | null;
-        if (word?.session === 'have' && 'credential' in word && word.credential) done(word.credential);
+        const other = word?.session === 'have' && 'credential' in word ? word.credential : undefined;
+        if (other && other !== this.#credential) done(other); // a sibling may still have the one that is refused
       };
       const timer = setTimeout(() => done(null), this.#around.siblings ?? 150);
       channel.addEventListener('message', heard);

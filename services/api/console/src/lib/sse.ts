@@ -86,6 +86,8 @@ export interface Following {
   standing(standing: Standing): void;
   /** What ends the stream for good; the API sends such frames (`end`, `closed`). */
   isLast?(message: Message): boolean;
+  /** Which refusals end it, for the caller has another way. */
+  endsBy?(problem: Problem): boolean;
   /** A 401: true when there is a new credential. */
   refused?(): Promise<boolean>;
   readonly lastId?: string | null;
@@ -99,7 +101,7 @@ const FATAL: ReadonlySet<Problem['kind']> = new Set(['forbidden', 'missing', 'go
 
 /** Follow a stream until `signal` ends it, the server says it is over, or it cannot be had. */
 export async function follow(following: Following, signal: AbortSignal): Promise<void> {
-  const { open, message, standing, isLast = () => false, refused, silence = 40_000, now = Date.now } = following;
+  const { open, message, standing, isLast = () => false, endsBy = () => false, refused, silence = 40_000, now = Date.now } = following;
   const wait = following.wait ?? pause;
   const chance = following.chance ?? Math.random;
   let lastId = following.lastId ?? null;
@@ -116,7 +118,7 @@ export async function follow(following: Following, signal: AbortSignal): Promise
       if (!response.ok || response.body === null) {
         problem = problemOf(response.status, response.headers, await response.text());
         if (problem.kind === 'unauthorized' && (await refused?.()) === true) continue;
-        if (FATAL.has(problem.kind) || problem.kind === 'unauthorized') {
+        if (FATAL.has(problem.kind) || problem.kind === 'unauthorized' || endsBy(problem)) {
           standing({ state: 'ended', problem });
           return;
         }

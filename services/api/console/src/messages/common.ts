@@ -17,6 +17,12 @@ export const LIVE = {
   },
 } as const;
 
+/** Of a command whose answer was lost. */
+export const LOST = 'It may have been done. Send it again: it is done once, whatever became of the first try';
+
+/** A command waits for an API that is busy. */
+export const WAITS = 'It waits, and is sent again by itself. It is done once';
+
 export const ZONES = {
   job: { word: 'job', long: 'in the zone of the job' },
   browser: { word: 'here', long: 'in the zone of this browser' },

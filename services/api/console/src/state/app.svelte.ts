@@ -10,7 +10,7 @@ import { SharedPulse } from '../lib/pulse';
 import type { Live, Tabs } from '../lib/pulse';
 import { Session } from '../lib/session';
 import type { Phase } from '../lib/session';
-import type { Pulse } from '../lib/types';
+import type { Me, Pulse } from '../lib/types';
 
 /** The base of the console, such as `https://host/prefix/console/`; the page's <base> is written by its depth. */
 export const base = new URL(document.baseURI);
@@ -79,6 +79,8 @@ export const clock = new Clock();
 /** The session, the pulse and the live mark as reactive values. */
 class Here {
   phase: Phase = $state.raw(session.phase);
+  /** Who is in; while a new key is asked for, who was. */
+  readonly me: Me | null = $derived(this.phase.phase === 'in' || this.phase.phase === 'out' ? this.phase.me : null);
   live: Live = $state.raw({ state: 'connecting' });
   pulse: Pulse | null = $state.raw(null);
   online = $state(true);
@@ -88,6 +90,8 @@ class Here {
       const before = this.phase.phase;
       this.phase = phase;
       if (phase.phase === 'in' && before !== 'in') this.#follow();
+      // Who signs in after a key has ended may do more than before.
+      if (phase.phase === 'in' && before === 'out' && this.live.state === 'off') pulse.again();
       if (phase.phase === 'out' && phase.me === null) this.#leave();
     });
     pulse.subscribe({

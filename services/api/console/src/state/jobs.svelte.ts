@@ -46,7 +46,10 @@ class AllJobs {
   #begin(): void {
     this.refresh();
     let first = true;
-    this.#stop = pulse.subscribe({
+    const leave = session.subscribe((phase) => {
+      if (phase.phase === 'in') this.refresh(); // who asks may do other things than before
+    });
+    const stop = pulse.subscribe({
       pulse: (message) => {
         if (!first && (message === null || message.many || message.jobs.length > 0 || message.runs.length > 0)) {
           this.#soon(Math.min(Math.max(1000, 10 * this.#took), 15_000));
@@ -55,6 +58,10 @@ class AllJobs {
       live: () => undefined,
     });
     first = false;
+    this.#stop = () => {
+      leave();
+      stop();
+    };
   }
 
   #end(): void {

@@ -6,9 +6,8 @@ import type { Scope } from '../lib/session';
 
 /** Null if the caller may; else the reason, as a sentence. */
 export function denied(scope: Scope): string | null {
-  const { phase } = here;
   // While a new key is asked for, what was allowed stays so: the sheet lies over the page, and what is typed goes on.
-  const me = phase.phase === 'in' || phase.phase === 'out' ? phase.me : null;
+  const { me } = here;
   if (me === null) return 'Sign in first.';
   if (me.scopes.includes(scope)) return null;
   const who = me.kind === 'anybody' ? 'this caller' : `${me.kind}:${me.name ?? 'unnamed'}`;

@@ -27,7 +27,7 @@ const problem = (status: number) => (): Response =>
 const lost = (): Response => {
   throw new TypeError('connection lost');
 };
-const send = (part: Part): Promise<Became> => part.send(new AbortController().signal);
+const send = (part: Part): Promise<Became> => part.send({});
 
 it('a job that is so already is not changed', () => {
   expect(changes('disable', row({ enabled: false }))).toBe(false);
@@ -63,6 +63,30 @@ it('a command whose answer was lost is known by the version that it made', async
   const part = partOf(way, 'disable', target('j'), null);
   expect(await send(part)).toMatchObject({ state: 'refused', problem: { kind: 'network' } });
   expect(await send(part)).toEqual({ state: 'done', version: 4, runId: null });
+});
+
+it('nor is it refused for what a try did that Redis did not answer', async () => {
+  const away = (): Response =>
+    Response.json({ type: '/problems#log-unavailable', title: 'Redis' }, { status: 503, headers: { 'Retry-After': '0' } });
+  const { way } = wayTo(away, problem(412), job(4));
+  const waits: (string | null)[] = [];
+  const part = partOf(way, 'disable', target('j'), null);
+  expect(await part.send({ waits: (wait) => waits.push(wait?.problem.title ?? null) })).toMatchObject({ state: 'done' });
+  expect(waits).toEqual(['Redis', null]);
+});
+
+it('what waits for a busy API is not sent again after a stop', async () => {
+  const busy = (): Response => Response.json({ title: 'Busy' }, { status: 429, headers: { 'Retry-After': '20' } });
+  const { way, sent } = wayTo(busy);
+  const stop = new AbortController();
+  const told: Became[] = [];
+  const note = (_: number, became: Became): void => {
+    told.push(became);
+    if (became.state === 'sent' && became.wait !== null) stop.abort();
+  };
+  await carryOut([partOf(way, 'run', target('j'), null)], note, stop.signal);
+  expect(told.at(-1)).toMatchObject({ state: 'refused', problem: { kind: 'busy' } });
+  expect(sent).toHaveLength(1);
 });
 
 it('and not taken for done where another made that version', async () => {

@@ -3,7 +3,7 @@
 
 import { api } from '../../lib/api';
 import { command } from '../../lib/commands';
-import type { Command } from '../../lib/commands';
+import type { Command, Sending, Wait } from '../../lib/commands';
 import { segment } from '../../lib/http';
 import type { Way } from '../../lib/http';
 import type { JobRow } from '../../lib/jobs';
@@ -28,7 +28,8 @@ export const LANES = 8;
 export const changes = (action: Action, row: JobRow): boolean => action === 'run' || row.enabled === (action === 'disable');
 
 export type Became =
-  | { readonly state: 'waiting' | 'sent' }
+  | { readonly state: 'waiting' }
+  | { readonly state: 'sent'; readonly wait: Wait | null } // a wait: for a busy API
   | { readonly state: 'done'; readonly version: number; readonly runId: string | null }
   | { readonly state: 'same' } // it was so already
   | { readonly state: 'refused'; readonly problem: Problem };
@@ -36,7 +37,7 @@ export type Became =
 /** One job's part of the command. It can be sent again after a problem; what was done is then not done twice. */
 export interface Part {
   readonly target: Target;
-  send(signal: AbortSignal): Promise<Became>;
+  send(sending: Sending): Promise<Became>;
 }
 
 export function partOf(way: Way, action: Action, target: Target, reason: string | null): Part {
@@ -48,8 +49,8 @@ function runPart(way: Way, target: Target, reason: string | null): Part {
   const asked: Command<{ runId: string }> = command(way, `jobs/${segment(target.id)}/trigger`, body);
   return {
     target,
-    async send(signal) {
-      const answer = await asked.send(signal);
+    async send(sending) {
+      const answer = await asked.send(sending);
       if (!answer.ok) return { state: 'refused', problem: answer.problem };
       return { state: 'done', version: target.version, runId: answer.data.runId };
     },
@@ -66,8 +67,14 @@ function statusPart(way: Way, action: 'disable' | 'enable', target: Target, reas
   let lost = false; // an answer was: it may have been done
   return {
     target,
-    async send(signal) {
-      const answer = await asked.send(signal);
+    async send(sending) {
+      const answer = await asked.send({
+        ...sending,
+        waits: (wait) => {
+          if (wait !== null && isUnknown(wait.problem)) lost = true;
+          sending.waits?.(wait);
+        },
+      });
       if (answer.ok) {
         const { version } = answer.data;
         return version === target.version ? { state: 'same' } : { state: 'done', version, runId: null };
@@ -75,7 +82,7 @@ function statusPart(way: Way, action: 'disable' | 'enable', target: Target, reas
       if (isUnknown(answer.problem)) lost = true;
       else if (answer.problem.kind === 'stale' && lost) {
         // The next version with what was asked for is what the lost request made.
-        const now = await api.job(way, target.id, signal);
+        const now = await api.job(way, target.id, sending.signal);
         if (now.ok && now.data.version === target.version + 1 && now.data.status === status) {
           return { state: 'done', version: now.data.version, runId: null };
         }
@@ -86,8 +93,8 @@ function statusPart(way: Way, action: 'disable' | 'enable', target: Target, reas
 }
 
 /**
- * Send parts, at most `lanes` at a time, each told of when it is sent and when it has ended. After `signal` no further
- * one is sent; those under way end.
+ * Send parts, at most `lanes` at a time, each told of when it is sent, waits and has ended. After `signal` no further one
+ * is sent. Those under way end, for else it would not be known whether they were done; what waits is not sent again.
  */
 export async function carryOut(
   parts: readonly Part[],
@@ -96,15 +103,14 @@ export async function carryOut(
   lanes = LANES,
 ): Promise<void> {
   let next = 0;
-  const whole = new AbortController(); // a part that was sent is not cut: whether it was done would not be known
   const lane = async (): Promise<void> => {
     while (next < parts.length && !signal.aborted) {
       const n = next;
       next += 1;
       const part = parts[n];
       if (part === undefined) return;
-      told(n, { state: 'sent' });
-      told(n, await part.send(whole.signal));
+      told(n, { state: 'sent', wait: null });
+      told(n, await part.send({ enough: signal, waits: (wait) => told(n, { state: 'sent', wait }) }));
     }
   };
   await Promise.all(Array.from({ length: Math.min(lanes, parts.length) }, lane));

@@ -7,12 +7,13 @@
 import { pulse, session, tabs } from '../../../state/app.svelte';
 import type { Query } from '../../../lib/http';
 import { isAborted } from '../../../lib/http';
+import { isFull, passes } from '../../../lib/problem';
 import type { Problem } from '../../../lib/problem';
 import { takeSeat } from '../../../lib/pulse';
 import { pause } from '../../../lib/sse';
 import type { Standing } from '../../../lib/sse';
 import { routes } from '../routes';
-import type { Level, Outline } from '../types';
+import type { Level, Lines, Outline } from '../types';
 import { Book, View, fits, fitting, lineOf } from './book';
 import type { Filter, Line } from './book';
 import { followRun } from './stream';
@@ -22,6 +23,7 @@ import { lowered } from './text';
 export const WHOLE = 5000; // lines that are real elements, so that the browser's own find works
 const PAGE = 1000; // the most that the API gives
 const STEP = PAGE - 10; // pages asked for around a line overlap a little
+const EVERY = 2000; // ms between two requests for newer lines, where there is no stream
 const MOST = 20; // pages of a filter or a search in a long log
 
 export type LogStanding = Standing | { readonly state: 'polling' } | { readonly state: 'resting' } | { readonly state: 'off' };
@@ -64,6 +66,7 @@ export class RunLog {
   #search: AbortController | null = null;
   #following: AbortController | null = null;
   #told: (type: string) => void = () => undefined;
+  #ended = false;
 
   constructor(id: string, end: AbortSignal) {
     this.id = id;
@@ -95,8 +98,7 @@ export class RunLog {
       const problem = await this.#openOnce();
       if (problem === null || this.#end.aborted) return;
       this.problem = problem;
-      const passes = problem.kind === 'network' || problem.kind === 'busy' || problem.kind === 'server';
-      if (!passes) return;
+      if (!passes(problem)) return;
       const wait = problem.retryAfter ?? Math.min(15_000, 2000 * 2 ** failures);
       this.again = Date.now() + wait;
       await pause(wait, this.#end);
@@ -210,9 +212,20 @@ export class RunLog {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const busy = new AbortController(); // ends with the stream, and frees its seat
-    signal.addEventListener('abort', () => busy.abort());
-    if (!(await takeSeat(tabs, busy.signal))) return this.#poll(signal);
+    while (!signal.aborted) {
+      const stream = new AbortController(); // ends with the stream, and frees its seat
+      const stop = (): void => stream.abort();
+      signal.addEventListener('abort', stop);
+      const seated = (await takeSeat(tabs, stream.signal)) || (await this.#poll(signal, () => takeSeat(tabs, stream.signal)));
+      const goesOn = seated && (await this.#streamed(stream, signal));
+      stream.abort();
+      signal.removeEventListener('abort', stop);
+      if (!goesOn) return;
+    }
+  }
+
+  /** Follow one stream to its end; true: there may be another. */
+  async #streamed(stream: AbortController, signal: AbortSignal): Promise<boolean> {
     let broken = false;
     const over = await followRun(
       session,
@@ -225,45 +238,72 @@ export class RunLog {
         },
         broken: () => {
           broken = true;
-          busy.abort();
+          stream.abort();
         },
         standing: (standing) => {
+          if (standing.state === 'connecting' && this.standing.state === 'polling') return;
           this.standing = standing.state === 'lost' ? { ...standing, since: standing.since + session.skew } : standing;
-          if (standing.state === 'lost' && standing.problem?.kind === 'busy') busy.abort();
         },
       },
-      busy.signal,
+      stream.signal,
     );
-    const isBusy = busy.signal.aborted;
-    busy.abort();
-    if (signal.aborted) return;
     if (broken) {
       await this.open();
-      return this.#follow(signal);
+      return true;
     }
-    if (isBusy) return this.#poll(signal); // no stream to be had
-    if (over === 'ended') await this.#settle();
-    else if (this.standing.state === 'ended' && this.standing.problem === null && (await session.ended(session.credential()))) {
-      return this.#follow(signal);
+    if (stream.signal.aborted) return false;
+    if (over === 'ended') {
+      await this.#settle();
+      return false;
+    }
+    if (this.standing.state !== 'ended') return false;
+    const { problem } = this.standing;
+    if (problem === null) return session.ended(session.credential());
+    if (!isFull(problem)) return false;
+    // Others have all streams: a while by requests, then a stream is asked for again.
+    stream.abort();
+    const until = Date.now() + (problem.retryAfter ?? 5000);
+    return this.#poll(signal, () => Promise.resolve(Date.now() >= until));
+  }
+
+  /** Ask for newer lines every two seconds, where no stream is to be had, until `over` or the end of the run; true: it goes on. */
+  async #poll(signal: AbortSignal, over: () => Promise<boolean>): Promise<boolean> {
+    this.standing = { state: 'polling' };
+    for (let wait = EVERY; ; ) {
+      await pause(wait, signal);
+      if (signal.aborted) return false;
+      const ended = this.#ended; // before asking: the answer then has the last line
+      const query: Query = { order: 'oldest', limit: PAGE, cursor: this.#cursor };
+      const page = await routes.lines(session, this.id, query, signal);
+      if (signal.aborted) return false;
+      if (page.ok) {
+        this.#take(page.data);
+        if (ended) {
+          await this.#settle();
+          this.standing = { state: 'ended', problem: null };
+          return false;
+        }
+      } else if (!passes(page.problem)) {
+        this.standing = { state: 'ended', problem: page.problem };
+        return false;
+      }
+      wait = page.ok ? EVERY : (page.problem.retryAfter ?? EVERY);
+      if (await over()) return true;
     }
   }
 
-  /** Ask for newer lines every two seconds, where no stream is to be had. */
-  async #poll(signal: AbortSignal): Promise<void> {
-    this.standing = { state: 'polling' };
-    while (!signal.aborted) {
-      await pause(2000, signal);
-      if (signal.aborted) return;
-      const query: Query = { order: 'oldest', limit: PAGE, cursor: this.#cursor };
-      const page = await routes.lines(session, this.id, query, signal);
-      if (!page.ok || signal.aborted) continue;
-      this.#cursor = page.data.previousCursor ?? page.data.nextCursor ?? this.#cursor;
-      const lines = page.data.items.map(lineOf).filter((line) => line.number > this.#place.last);
-      this.#place.last = Math.max(this.#place.last, ...lines.map((line) => line.number));
-      this.#place.position = page.data.items.at(-1)?.position ?? this.#place.position;
-      this.#came(lines);
-      this.#told('polled');
-    }
+  #take(page: Lines): void {
+    this.#cursor = page.previousCursor ?? page.nextCursor ?? this.#cursor;
+    const lines = page.items.map(lineOf).filter((line) => line.number > this.#place.last);
+    this.#place.last = Math.max(this.#place.last, ...lines.map((line) => line.number));
+    this.#place.position = page.items.at(-1)?.position ?? this.#place.position;
+    this.#came(lines);
+    this.#told('polled');
+  }
+
+  /** The run has ended. A stream says so itself; who asks for lines needs to be told. */
+  ended(): void {
+    this.#ended = true;
   }
 
   /** The run has ended: see that nothing is missing. */

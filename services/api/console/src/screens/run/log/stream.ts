@@ -5,6 +5,7 @@
 
 import { addressOf, segment } from '../../../lib/http';
 import type { Way } from '../../../lib/http';
+import { isFull } from '../../../lib/problem';
 import { follow } from '../../../lib/sse';
 import type { Message, Standing } from '../../../lib/sse';
 import type { Level } from '../types';
@@ -86,6 +87,7 @@ export async function followRun(
         });
       },
       refused: () => way.refused(used),
+      endsBy: isFull,
       isLast: (message) => message.event === 'end' || message.event === 'closed',
       message: (message) => {
         if (message.event === 'end') over = 'ended';
