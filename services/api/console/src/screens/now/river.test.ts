@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { BriefRun, Fires, RunStatus } from '../../lib/types';
 import { describe as said } from '../../messages/now';
 import { pitchOf } from './painting';
-import { endedOf, isEmpty, movingOf, nextFull, riverOf, SIDE, stepFor } from './river';
+import { byKey, endedOf, isEmpty, movingOf, riverOf, SIDE, stepFor } from './river';
 
 const NOW = Date.parse('2026-11-30T12:00:05Z');
 const iso = (at: number): string => new Date(at).toISOString();
@@ -96,13 +96,24 @@ describe('what is known of runs', () => {
 
 describe('a place', () => {
   const bins = riverOf(endedOf([run('a'), run('b', { status: 'timedOut' })], [], NOW), firesAt([NOW + 600_000]), null, NOW, 30_000);
-  it('is gone to by what is there', () => {
-    const first = nextFull(bins, -1, 1);
-    const last = nextFull(bins, bins.length, -1);
-    expect(nextFull(bins, first, 1)).toBe(last);
-    expect(nextFull(bins, last, 1)).toBe(last);
-    expect(said(bins[first] ?? null, () => 'here')).toBe('here: etl/hourly timed out after 30 s, etl/hourly succeeded after 30 s');
-    expect(said(bins[last] ?? null, () => 'here')).toBe('here: g/n is due');
+  const [first, last] = bins.flatMap((bin, n) => (isEmpty(bin) ? [] : [n]));
+  const middle = bins.findIndex((bin) => bin.to > NOW);
+
+  it('is gone to by what is there, and no further than the last', () => {
+    expect(byKey(bins, 'Home', null, middle)).toBe(first);
+    expect(byKey(bins, 'End', null, middle)).toBe(last);
+    expect(byKey(bins, 'ArrowRight', first ?? null, middle)).toBe(last);
+    expect(byKey(bins, 'ArrowRight', last ?? null, middle)).toBeNull();
+    expect(said(bins[first ?? -1] ?? null, () => 'here')).toBe('here: etl/hourly timed out after 30 s, etl/hourly succeeded after 30 s');
+    expect(said(bins[last ?? -1] ?? null, () => 'here')).toBe('here: g/n is due');
+  });
+
+  it('at the needle is not passed over, on the way back or on', () => {
+    const ended = endedOf([run('a', { finishedAt: iso(NOW - 1000) })], [], NOW);
+    const both = riverOf(ended, firesAt([NOW + 1000]), null, NOW, 30_000);
+    expect(byKey(both, 'ArrowLeft', null, middle)).toBe(middle);
+    expect(byKey(both, 'ArrowRight', null, middle)).toBe(middle);
+    expect(byKey(riverOf([], firesAt([NOW + 600_000]), null, NOW, 30_000), 'ArrowLeft', null, middle)).toBeNull();
   });
 });
 

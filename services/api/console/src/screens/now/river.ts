@@ -120,11 +120,29 @@ export function riverOf(ended: readonly Ended[], fires: Fires | null, counts: Fi
 
 export const isEmpty = (bin: Bin): boolean => bin.ended.length === 0 && bin.dueCount === 0;
 
-/** The next bin with something in it, from `at` in a direction; `at` itself if there is none. */
-export function nextFull(bins: readonly Bin[], at: number, direction: 1 | -1): number {
+/** The next bin with something in it, from `at` in a direction; null if there is none. */
+function nextFull(bins: readonly Bin[], at: number, direction: 1 | -1): number | null {
   for (let n = at + direction; n >= 0 && n < bins.length; n += direction) {
     const bin = bins[n];
     if (bin !== undefined && !isEmpty(bin)) return n;
   }
-  return at;
+  return null;
 }
+
+/** Where a key leads: from the bin `at`, or from the needle, which stands in the bin `middle` and passes none of it over. */
+export function byKey(bins: readonly Bin[], key: Key, at: number | null, middle: number): number | null {
+  const needle = Math.max(0, middle);
+  switch (key) {
+    case 'ArrowLeft':
+      return nextFull(bins, at ?? needle + 1, -1);
+    case 'ArrowRight':
+      return nextFull(bins, at ?? needle - 1, 1);
+    case 'Home':
+      return nextFull(bins, -1, 1);
+    case 'End':
+      return nextFull(bins, bins.length, -1);
+  }
+}
+
+export const KEYS = ['ArrowLeft', 'ArrowRight', 'Home', 'End'] as const;
+type Key = (typeof KEYS)[number];
