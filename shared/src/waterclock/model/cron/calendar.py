@@ -48,7 +48,7 @@ def _beginnings(zone: Zone, by: By, second: int) -> Iterator[int]:
     before, following = _STEPS[by]
     day = before(before(day) - 1)
     while True:
-        yield _reached(zone, day * DAY)
+        yield reached(zone, day * DAY)
         day = following(day)
 
 
@@ -62,7 +62,7 @@ def _full_hours(zone: Zone, second: int) -> Iterator[int]:
         second = stretch.end
 
 
-def _reached(zone: Zone, local: int) -> int:
+def reached(zone: Zone, local: int) -> int:
     """The first second at which the local clock has reached `local`, and was not set back behind it at that second."""
     second = local - 2 * DAY
     while True:
