@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from waterclock.kit.text.members import Said, members
-from waterclock.model.definition import Definition
+from waterclock.model.definition import PARTS, Definition
 from waterclock.model.parameters.bounds import RANGES
-from waterclock.model.retry import RetryPolicy
 from waterclock.model.words import CODED
 from waterclock_api.schemas.requests import READ_ONLY, JobWrite
 from waterclock_api.schemas.responses import Job
@@ -23,12 +22,16 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "late": ("misfirePolicy", "misfireThreshold", "catchupWindow", "catchupLimit", "catchupPace"),
     "overlap": ("concurrent", "overlapPolicy"),
     "failures": ("timeout", "retry"),
+    "promise": ("promise",),
     "notes": ("remark", "labels"),
 }
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _CREATED: Mapping[str, str] = {"misfirePolicy": "; `waterclock job create` writes `runOnce`"}
 _JOB: Mapping[str, Said] = {member.name: member for member in members(Definition)}
-_RETRY: Mapping[str, Said] = {f"retry/{member.name}": member for member in members(RetryPolicy)}
+_WRITTEN: Mapping[str, str] = {"retry": "RetryWrite", "promise": "PromiseWrite"}
+_PART: Mapping[str, Said] = {
+    f"{whole}/{member.name}": member for whole, kind in PARTS.items() for member in members(kind)
+}
 
 
 def text(group: str) -> str:
@@ -52,14 +55,15 @@ def _table() -> str:
 
 
 def _section(name: str) -> str:
-    if name != "retry":
+    if name not in PARTS:
         return f"### `{name}`\n\n{_facts(name)}\n\n{fill(_JOB[name].description, 120)}"
     parts = "\n".join(
         f"| `{path.partition('/')[2]}` | {_kind(path)} | {_default(path)} | {member.description} |"
-        for path, member in _RETRY.items()
+        for path, member in _PART.items()
+        if path.startswith(f"{name}/")
     )
     table = f"| member | type | default | meaning |\n|---|---|---|---|\n{parts}"
-    return f"### `retry`\n\nobject\n\n{_JOB[name].description}\n\n{table}"
+    return f"### `{name}`\n\nobject\n\n{_JOB[name].description}\n\n{table}"
 
 
 def _facts(name: str) -> str:
@@ -71,11 +75,13 @@ def _facts(name: str) -> str:
 def _kind(path: str) -> str:
     if path in RANGES:
         low, high = RANGES[path]
-        return f"duration, {low:g} to {_length(high)}"
-    name = path.removeprefix("retry/")
+        return f"duration, {_length(low) if low else 0} to {_length(high)}"
+    whole, _, name = path.rpartition("/")
     if name in CODED:
         return " or ".join(f"`{word}`" for word in CODED[name].values())
-    schema = _schemas()["RetryWrite" if name != path else "JobWrite"]["properties"][name]
+    if name == "finishBy":
+        return "time of day (HH:MM)"
+    schema = _schemas()[_WRITTEN.get(whole, "JobWrite")]["properties"][name]
     schema = next((one for one in schema.get("anyOf", ()) if one != {"type": "null"}), schema)
     if schema.get("format") == "date-time":
         return "time (RFC 3339)"
@@ -90,15 +96,15 @@ def _kind(path: str) -> str:
 
 
 def _default(path: str) -> str:
-    name = path.removeprefix("retry/")
-    kind = RetryPolicy if name != path else Definition
+    whole, _, name = path.rpartition("/")
+    kind = PARTS.get(whole, Definition)
     field = next(one for one in msgspec.structs.fields(kind) if one.encode_name == name)
     if field.required:
         return "required"
     if name == "retry":
         return "see below"
     value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-    if value is None:
+    if value is None or value is msgspec.UNSET:
         return "none"
     told = f"`{CODED[name][value] if name in CODED else json.dumps(value)}`".replace('"', "")
     return f"{told} ({_length(value)})" if path in RANGES and value > 60 else told

@@ -15,6 +15,7 @@ from tests.support.repository import ROOT
 from waterclock.cli.job_files import OWNER, read_file, schema, write_file
 from waterclock.cli.yaml_values import BadFile
 from waterclock.model.definition import Definition
+from waterclock.model.promise import Promise
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp
 
@@ -34,6 +35,7 @@ PLAIN = (
 PARAMS = st.dictionaries(
     NAMES, PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(TEXT, PLAIN, max_size=2), max_size=3
 )
+PROMISES = st.builds(Promise, runs_at_most=st.floats(1, 86400), success_within=st.none() | st.just(93_600.0))
 DEFINITIONS = st.builds(
     Definition,
     job_name=NAMES,
@@ -48,6 +50,7 @@ DEFINITIONS = st.builds(
     start_at=st.none() | st.just(Stamp("2026-11-23T10:00:00.000Z")),
     jitter=st.floats(0, 86400),
     timeout=st.none() | st.floats(0, 86400),
+    promise=st.just(msgspec.UNSET) | PROMISES,
     retry=st.builds(RetryPolicy, max_attempts=st.integers(1, 9), initial=st.floats(0, 99)),
     labels=st.dictionaries(st.sampled_from(["a", "b/c", OWNER]), TEXT.filter(bool), max_size=3),
 )
@@ -109,6 +112,22 @@ def test_the_schema_for_editors_is_the_one_of_the_code() -> None:
             ["/jobs/0/invokeParams/a~1b/true is"],
         ),
         (
+            "jobs: [{jobName: a, invokeTarget: t, promise: {runsAtMost: 0}}]",
+            ["/jobs/0/promise/runsAtMost must be from 1"],
+        ),
+        (
+            "jobs: [{jobName: a, invokeTarget: t, promise: {finishby: 6}}]",
+            ["/jobs/0/promise/finishby is unknown; did you mean finishBy?"],
+        ),
+        (
+            "jobs: [{jobName: a, invokeTarget: t, promise: {finishBy: 0630}}]",
+            ["/jobs/0/promise/finishBy expected str | null, got int: put text that YAML reads as another type in quot"],
+        ),
+        (
+            "jobs: [{jobName: a, invokeTarget: t, promise: {finishBy: 6:30}}]",
+            ["/jobs/0/promise/finishBy is not a time of day", "/jobs/0/promise/finishBy is about scheduled runs"],
+        ),
+        (
             "jobs: [{jobName: a, invokeTarget: t}, {jobName: a, invokeTarget: u}]",
             ["/jobs/1/jobName DEFAULT/a is already in the file"],
         ),
@@ -123,6 +142,25 @@ def test_what_is_wrong_is_named(text: str, flaws: list[str]) -> None:
         read_file(text)
     for flaw in flaws:
         assert flaw in str(bad.value)
+
+
+@pytest.mark.parametrize("nothing", ["{}", "null", "{startWithin: null}"])
+def test_a_promise_of_nothing_is_none(nothing: str) -> None:
+    (one,) = read_file(f"jobs: [{{jobName: a, invokeTarget: t, promise: {nothing}}}]").jobs
+    assert one.definition == Definition(job_name="a", invoke_target="t")
+
+
+def test_a_promise_is_written_in_seconds_and_its_time_of_day_in_quotes() -> None:
+    text = (
+        "jobs: [{jobName: a, invokeTarget: t, cronExpression: 0 2 * * *, "
+        "promise: {startWithin: PT5M, finishBy: 12:30, disableAfter: 5}}]"
+    )
+    jsonschema.validate(yaml.safe_load(text.replace("12:30", "'12:30'")), schema())
+    (one,) = read_file(text).jobs
+    assert one.definition.promise == Promise(start_within=300, finish_by="12:30", disable_after=5)
+    written = write_file([one.definition])
+    assert "  promise:\n    startWithin: 300\n    finishBy: '12:30'\n    disableAfter: 5\n" in written
+    assert read_file(written).jobs[0].definition == one.definition
 
 
 def test_plain_values_are_what_they_look_like() -> None:

@@ -14,6 +14,7 @@ from waterclock.cli.job_plan import DAY, Change, Plan, definition_of, fires_chan
 from waterclock.cli.render.plan import summed, told
 from waterclock.client.models import Job
 from waterclock.model.definition import Definition
+from waterclock.model.promise import Promise
 from waterclock.model.timestamps import Stamp, millis
 
 MOMENT = Stamp("2026-11-23T10:00:00.000Z")
@@ -24,7 +25,7 @@ TIDE = Definition(job_name="tide", job_group="sea", invoke_target="demo.noop", c
 def job(definition: Definition = TIDE, *, version: int = 1, owner: str | None = None) -> Job:
     labels = definition.labels if owner is None else {**definition.labels, OWNER: owner}
     members: dict[str, Any] = {name: getattr(definition, name) for name in Definition.__struct_fields__}
-    members["labels"] = labels
+    members |= {"labels": labels, "promise": definition.promise or None}
     return Job(**members, id=f"id-{definition.job_name}", version=version, created_at=MOMENT, updated_at=MOMENT)
 
 
@@ -85,6 +86,24 @@ def test_each_member_that_changes_is_named_also_inside_others() -> None:
         "/queue": ("default", "low"),
         "/labels/x~1y": ("1", None),
     }
+
+
+def test_a_promise_is_told_whole_when_it_is_new_or_gone_and_by_member_when_it_changes() -> None:
+    bare, one = changed(), changed(promise=Promise(start_within=300, finish_by="06:30"))
+    other = changed(promise=Promise(start_within=600))
+    assert planned(file(one), [job(one)], now=NOW).same == 1
+    told = [
+        [
+            (field.pointer, field.before, field.after)
+            for field in only(planned(file(after), [job(before)], now=NOW)).fields
+        ]
+        for before, after in ((bare, one), (one, other), (other, bare))
+    ]
+    assert told == [
+        [("/promise", None, {"startWithin": 300, "finishBy": "06:30"})],
+        [("/promise/startWithin", 300, 600), ("/promise/finishBy", "06:30", None)],
+        [("/promise", {"startWithin": 600}, None)],
+    ]
 
 
 def test_who_disabled_a_job_keeps_it_so_unless_the_file_says_otherwise() -> None:

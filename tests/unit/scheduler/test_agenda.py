@@ -8,12 +8,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
 
 from waterclock.log.commands.jobs import StoredJob
 from waterclock.model.cron.schedule import BadSchedule
 from waterclock.model.definition import Definition
 from waterclock.model.ids import JobId
 from waterclock.model.instants.timetable import schedule_of
+from waterclock.model.promise import Promise
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import stamp
 from waterclock_scheduler.agenda import Agenda, Due
@@ -72,7 +74,8 @@ def test_jobs_whose_marks_differ_between_two_instants_are_due_together() -> None
     assert due.schedule.between(due.floor, T) == [T]
 
 
-def test_a_definition_comes_back_as_it_was() -> None:
+@pytest.mark.parametrize("promise", [UNSET, Promise(start_within=300, finish_by="06:30")])
+def test_a_definition_comes_back_as_it_was(promise: Promise | UnsetType) -> None:
     more: dict[str, Any] = {
         "invoke_params": {"a": [1, None, {"b": "ü"}]},
         "misfire_policy": "1",
@@ -81,6 +84,7 @@ def test_a_definition_comes_back_as_it_was() -> None:
         "labels": {"team": "tide"},
         "start_at": stamp(T),
         "timeout": 0.0,
+        "promise": promise,
     }
     stored = job("a", **more)
 

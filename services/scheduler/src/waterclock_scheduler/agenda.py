@@ -182,8 +182,15 @@ def _plan(stored: StoredJob) -> Planned | None:
         mark=stored.mark,
         floor=stored.mark if start_at is None else max(stored.mark, start_at - 1),
         ceiling=end_at,
-        packed=_pack(msgspec.structs.astuple(definition)),
+        packed=_packed(definition),
     )
+
+
+def _packed(definition: Definition) -> bytes:
+    values = msgspec.structs.astuple(definition)
+    while values[-1] is msgspec.UNSET:  # what a definition may lack stands at its end
+        values = values[:-1]
+    return _pack(values)
 
 
 class _Row(Definition, frozen=True, kw_only=True, array_like=True):

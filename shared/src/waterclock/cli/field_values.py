@@ -10,12 +10,11 @@ import msgspec
 
 from waterclock.cli.options.moments import moment, seconds
 from waterclock.kit.text.members import members
-from waterclock.model.definition import Definition
-from waterclock.model.retry import RetryPolicy
+from waterclock.model.definition import PARTS, Definition
 from waterclock.model.words import CODED, code_of
 from waterclock.wire.doubles import doubles, may_have_doubles
 
-_PARTS = {"retry": {member.name: member.type for member in members(RetryPolicy)}}
+_PARTS = {whole: {member.name: member.type for member in members(kind)} for whole, kind in PARTS.items()}
 _MOMENTS = frozenset({"startAt", "endAt", "runAt"})
 _KINDS = {member.name: member.type for member in members(Definition)}
 

@@ -27,22 +27,19 @@ from waterclock.kit.text.members import as_in
 from waterclock.kit.text.validation_messages import message_of, none_of_codes, pointer_of
 from waterclock.model.cron.parse import names_zone
 from waterclock.model.cron.schedule import BadSchedule
-from waterclock.model.definition import Definition
+from waterclock.model.definition import PARTS, Definition
 from waterclock.model.durations import moment, seconds
 from waterclock.model.ids import JobId
 from waterclock.model.instants.timetable import schedule_of
-from waterclock.model.parameters.bounds import LABEL_MOST, bound_flaws
-from waterclock.model.retry import RetryPolicy
+from waterclock.model.parameters.bounds import COUNT_MOST, LABEL_MOST, RANGES, bound_flaws
+from waterclock.model.promise import TIME_OF_DAY, Promise
 from waterclock.model.words import CODED, code_of, worded
 
 OWNER = "waterclock/owner"
 """The label by which a file's jobs are known, and pruned."""
 
 _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(Definition)}
-_RETRY = {field.encode_name for field in msgspec.structs.fields(RetryPolicy)}
-_DURATIONS = frozenset(
-    {"misfireThreshold", "catchupWindow", "catchupPace", "jitter", "timeout", "retry/initial", "retry/max"}
-)
+_DURATIONS = RANGES.keys() - {"pace", "delay"}
 _MOMENTS = frozenset({"startAt", "endAt"})
 _ONE_LINE = frozenset({"jobName", "jobGroup", "invokeTarget", "cronExpression", "queue", "timezone"})
 _ALWAYS = frozenset({"misfirePolicy", "concurrent", "timezone"})
@@ -115,13 +112,23 @@ def schema() -> dict[str, Any]:
     for part in components.values():
         part["additionalProperties"] = False
     properties = components["Definition"]["properties"]
-    retry = components["RetryPolicy"]["properties"]
     for path in _DURATIONS:
-        part = path.removeprefix("retry/")
-        kind, of = (Definition, properties) if part == path else (RetryPolicy, retry)
-        bounds = {name: value for name, value in of[part].items() if name in {"minimum", "maximum", "default"}}
-        said = {"description": as_in(kind, part).description, "examples": of[part]["examples"]}
-        of[part] = said | {"type": ["number", "string", *(["null"] if part == "timeout" else [])]} | bounds
+        whole, _, part = path.rpartition("/")
+        kind = PARTS.get(whole, Definition)
+        of = components[kind.__name__]["properties"]
+        low, high = RANGES[path]
+        default = of[part]["default"]
+        of[part] = {
+            "description": as_in(kind, part).description,
+            "examples": of[part]["examples"],
+            "type": ["number", "string", *(["null"] if default is None else [])],
+            "minimum": low,
+            "maximum": high,
+            "default": default,
+        }
+    promise = components["Promise"]["properties"]
+    promise["finishBy"]["pattern"] = TIME_OF_DAY
+    promise["disableAfter"] |= {"minimum": 1, "maximum": COUNT_MOST}
     for name in _MOMENTS:  # of which a stored one has a form of its own
         properties[name]["anyOf"] = [{"type": "string"}, {"type": "null"}]
     for name, words in CODED.items():
@@ -165,6 +172,8 @@ def _wanted(item: Any, at: str, owner: str | None, flaws: list[FieldProblem]) ->
         return None
     try:
         definition = msgspec.convert(read, Definition)
+        if definition.promise in (None, Promise()):
+            definition = msgspec.structs.replace(definition, promise=msgspec.UNSET)
         schedule_of(JobId(""), definition)
     except msgspec.ValidationError as error:
         flaws.append(_flaw(error, at))
@@ -183,10 +192,11 @@ def _wanted(item: Any, at: str, owner: str | None, flaws: list[FieldProblem]) ->
 
 def _read(name: str, value: Any, at: str, flaws: list[FieldProblem]) -> Any:
     """A member as the API would answer it."""
-    if name == "retry" and isinstance(value, dict):
+    if name in PARTS and isinstance(value, dict):
+        known = {field.encode_name for field in msgspec.structs.fields(PARTS[name])}
         parts = cast("dict[str, Any]", value)
-        flaws += [FieldProblem(pointer(at, part), _unknown(part, _RETRY)) for part in parts if part not in _RETRY]
-        return {part: _read(f"retry/{part}", each, f"{at}/{part}", flaws) for part, each in parts.items()}
+        flaws += [FieldProblem(pointer(at, part), _unknown(part, known)) for part in parts if part not in known]
+        return {part: _read(f"{name}/{part}", each, f"{at}/{part}", flaws) for part, each in parts.items()}
     if name in _ONE_LINE and isinstance(value, str) and value.endswith(("\n", "\r")):
         flaws.append(
             FieldProblem(at, "ends with a line break, as a YAML block (|, >) does: write it on one line, in quotes")

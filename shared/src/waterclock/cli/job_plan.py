@@ -205,7 +205,9 @@ def _without(job: Job, now: int, *, prune: bool) -> Change:
 
 
 def definition_of(job: Job) -> Definition:
-    return Definition(**{name: getattr(job, name) for name in _FIELDS.values()})
+    members: dict[str, Any] = {name: getattr(job, name) for name in _FIELDS.values()}
+    members["promise"] = job.promise or msgspec.UNSET
+    return Definition(**members)
 
 
 def fires_changed(before: Definition | None, after: Definition | None, job_id: str | None, now: int) -> Fires | None:

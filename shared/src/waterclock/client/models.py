@@ -18,6 +18,7 @@ from waterclock.model.instants.explain import Explanation
 from waterclock.model.instants.ledger import Breach
 from waterclock.model.instants.simulate import Simulated
 from waterclock.model.outcomes import Error, Unreadable
+from waterclock.model.promise import Promise
 from waterclock.model.retry import RetryPolicy
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     """A definition, and what is known of its job."""
 
+    promise: Promise | None = None
     id: str
     version: int
     next_fire_at: str | None = None

@@ -6,10 +6,13 @@ What the members mean is said here, once: the OpenAPI document, the schema of jo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from waterclock.model.promise import Promise
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamped
 
@@ -182,6 +185,12 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             {"team": "data"},
         ),
     ] = {}
+    promise: Annotated[
+        Promise | UnsetType | None,
+        _said(
+            "What its owner expects of the job: when runs start and end, how long they take, how often they succeed."
+        ),
+    ] = UNSET  # and not written; in answers None
 
     @property
     def enabled(self) -> bool:
@@ -198,6 +207,9 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """Whether a change from one to the other leaves what is owed owed: same schedule, zone, queue and policies."""
         return all(getattr(self, name) == getattr(other, name) for name in _SETTLING)
 
+
+PARTS: Mapping[str, type[msgspec.Struct]] = {"retry": RetryPolicy, "promise": Promise}
+"""Members that have members of their own."""
 
 _SETTLING = (
     "cron_expression",

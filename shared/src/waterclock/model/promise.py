@@ -17,7 +17,9 @@ import msgspec
 from waterclock.model.cron.calendar import reached
 from waterclock.model.cron.zones import DAY, LAST, zone
 
-_TIME_OF_DAY = re.compile("([01][0-9]|2[0-3]):([0-5][0-9])")
+TIME_OF_DAY = "^([01][0-9]|2[0-3]):([0-5][0-9])$"
+"""The form of `finishBy`, also for those who read our schemas."""
+_time_of_day = re.compile(TIME_OF_DAY)
 
 
 def _said(description: str, example: object) -> msgspec.Meta:
@@ -69,7 +71,7 @@ def finish_due(promise: Promise, nominal_ms: int, timezone: str) -> int | None:
 
 def time_of_day(written: str) -> int | None:
     """Seconds from midnight that `HH:MM` names, from 00:00 to 23:59; None if it is none."""
-    match = _TIME_OF_DAY.fullmatch(written)
+    match = _time_of_day.fullmatch(written)
     return None if match is None else int(match[1]) * 3600 + int(match[2]) * 60
 
 

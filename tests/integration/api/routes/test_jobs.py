@@ -48,6 +48,7 @@ EVERYTHING: dict[str, Any] = {
     "timeout": 0,
     "retry": {"maxAttempts": 5, "initial": "PT30S"},
     "labels": {"team": "ops", "tier/x": "1"},
+    "promise": {"startWithin": "PT5M", "finishBy": "06:30", "successWithin": 345600, "disableAfter": 5},
 }
 
 
@@ -65,6 +66,7 @@ async def test_a_created_job_is_answered_whole_and_read_the_same(rig: MakeRig) -
             "startAt": "2029-12-31T22:00:00.000Z",
             "endAt": "2031-01-01T00:00:00.000Z",
             "retry": {"maxAttempts": 5, "backoff": "exponential", "initial": 30, "max": 3600},
+            "promise": {"startWithin": 300, "finishBy": "06:30", "successWithin": 345600, "disableAfter": 5},
             "id": job["id"],
             "version": 1,
             "nextFireAt": None,

@@ -9,6 +9,7 @@ from tests.support.repository import DOCS
 from waterclock.kit.text.members import members
 from waterclock.model.definition import Definition
 from waterclock.model.events import StoredEvent
+from waterclock.model.promise import Promise
 from waterclock.model.retry import RetryPolicy
 from waterclock_api.app import ROUTES
 from waterclock_api.documents import openapi
@@ -55,7 +56,7 @@ def test_every_parameter_of_a_route_is_described() -> None:
 def test_what_is_said_of_a_jobs_members_is_the_same_everywhere() -> None:
     file = json.loads((DOCS / "jobs.schema.json").read_text(encoding="utf-8"))["$defs"]
     page = " ".join((DOCS / "reference" / "job.md").read_text(encoding="utf-8").split())
-    for kind, written in ((Definition, "JobWrite"), (RetryPolicy, "RetryWrite")):
+    for kind, written in ((Definition, "JobWrite"), (RetryPolicy, "RetryWrite"), (Promise, "PromiseWrite")):
         for member in members(kind):
             said = member.description.removesuffix("In seconds.")
             assert said

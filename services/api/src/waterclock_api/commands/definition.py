@@ -12,7 +12,8 @@ from waterclock.model.definition import Definition
 from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
 from waterclock.model.parameters.authority import same_executor
-from waterclock.model.parameters.bounds import same_schedule, schedule_flaws
+from waterclock.model.parameters.bounds import promises_alike, same_schedule, schedule_flaws
+from waterclock.model.parameters.promise_bounds import promise_notes, success_flaws
 from waterclock_api.commands.context import CommandContext
 from waterclock_api.http.request_body import read_struct, refuse
 from waterclock_api.schemas.requests import READ_ONLY, JobWrite
@@ -52,6 +53,10 @@ async def definition_in(
     if before is None or not same_schedule(before, definition):
         now = await context.decisive_now(context.log.partition_of(job_id))
         flaws += schedule_flaws(job_id, definition, now)
+    if definition.promise and (before is None or not promises_alike(before, definition)):
+        now = await context.decisive_now(context.log.partition_of(job_id))
+        flaws += success_flaws(job_id, definition, now)
+        notes += [Note(pointer=at, message=said) for at, said in promise_notes(job_id, definition, now)]
     check_queue(definition.queue, (queue.name for queue in context.log.queues), flaws)
     target = definition.invoke_target
     known = await context.registry.known(target, patient=not allow_unknown) if target else None

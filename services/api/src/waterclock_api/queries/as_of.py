@@ -24,7 +24,7 @@ from waterclock_api.queries.events import Wanted, beginnings, page_of
 from waterclock_api.queries.explain import refuse_unheard
 from waterclock_api.queries.ledger import caught_up, events_kept_from
 from waterclock_api.queries.read_models import PACKAGE
-from waterclock_api.queries.rows import next_fires
+from waterclock_api.queries.rows import members_of, next_fires
 from waterclock_api.queries.sources import Reading, Sources
 from waterclock_api.queries.unprojected_run import lasted
 from waterclock_api.schemas.responses import Job, LastRun
@@ -70,7 +70,7 @@ async def job_then(sources: Sources, of: Reading, job_id: str, at: int) -> Job:
         last = None if found[0] is None else await _last_run(connection, partition, found[0], at)
     fires = next_fires(job_id, state.definition, at, 1)
     return Job(
-        **msgspec.structs.asdict(state.definition),
+        **members_of(state.definition),
         id=job_id,
         version=state.version,
         next_fire_at=fires[0] if fires else None,

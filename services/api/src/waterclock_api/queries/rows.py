@@ -219,7 +219,7 @@ def _job(
 ) -> Job:
     fires = next_fires(job_id, definition, since, 1)
     return Job(
-        **msgspec.structs.asdict(definition),
+        **members_of(definition),
         id=job_id,
         version=version,
         next_fire_at=fires[0] if fires else None,
@@ -230,6 +230,11 @@ def _job(
         updated_at=updated_at,
         notes=notes,
     )
+
+
+def members_of(definition: Definition) -> dict[str, Any]:
+    """Those of a job in answers, by their names in Python."""
+    return msgspec.structs.asdict(definition) | {"promise": definition.promise or None}
 
 
 def _result(text: str | None) -> msgspec.Raw | None:

@@ -18,6 +18,7 @@ from waterclock.model.events import Level, Trigger
 from waterclock.model.names import LONGEST
 from waterclock.model.outcomes import RunStatus
 from waterclock.model.parameters.bounds import COUNT_MOST, LABEL_MOST, TARGET_MOST, TEXT_MOST
+from waterclock.model.promise import TIME_OF_DAY, Promise
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.words import CONCURRENT, MISFIRE, STATUS
 
@@ -35,6 +36,10 @@ Duration = Annotated[
 ]
 Moment = Annotated[
     str, msgspec.Meta(description="An RFC 3339 time, with any offset.", extra_json_schema={"format": "date-time"})
+]
+TimeOfDay = Annotated[
+    str,
+    msgspec.Meta(description="Hours and minutes, from 00:00 to 23:59.", extra_json_schema={"pattern": TIME_OF_DAY}),
 ]
 Part = Annotated[str, msgspec.Meta(max_length=256, description="Part of the text; upper and lower case are equal.")]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="Items on a page, at most.")]
@@ -86,6 +91,19 @@ class RetryWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     max: Annotated[Duration, as_in(RetryPolicy, "max")] = 3600
 
 
+class PromiseWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What may be expected of the runs of a job."""
+
+    start_within: Annotated[Duration | None, as_in(Promise, "startWithin")] = None
+    finish_within: Annotated[Duration | None, as_in(Promise, "finishWithin")] = None
+    finish_by: Annotated[TimeOfDay | None, as_in(Promise, "finishBy")] = None
+    runs_at_most: Annotated[Duration | None, as_in(Promise, "runsAtMost")] = None
+    success_within: Annotated[Duration | None, as_in(Promise, "successWithin")] = None
+    disable_after: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=COUNT_MOST)] | None, as_in(Promise, "disableAfter")
+    ] = None
+
+
 class JobWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A whole definition of a job. Members that you leave out take their defaults.
 
@@ -118,6 +136,7 @@ class JobWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     timeout: Annotated[Duration | None, _job("timeout")] = None
     retry: Annotated[RetryWrite, _job("retry")] = RetryWrite()
     labels: Annotated[dict[str, Label], _job("labels")] = {}
+    promise: Annotated[PromiseWrite | None, _job("promise")] = None
 
 
 class StatusWrite(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from waterclock.kit.text.members import said
+from waterclock.kit.text.members import as_in, said
 from waterclock.model.definition import Definition
 from waterclock.model.events import CancelReason, Level, StepStatus, Trigger
 from waterclock.model.ids import RunId
 from waterclock.model.instants.table import Fate
 from waterclock.model.outcomes import AttemptOutcome, Error, RunStatus, Unreadable
 from waterclock.model.places import Drills
+from waterclock.model.promise import Promise
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp
 
@@ -76,6 +77,7 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Job(Definition, frozen=True, kw_only=True, rename="camel"):
     """A job: its definition, and read-only members about it."""
 
+    promise: Annotated[Promise | None, as_in(Definition, "promise")] = None
     id: Annotated[str, said("Id of the job, made by the server.")]
     version: Annotated[int, said("Grows by 1 with each change of the definition or status. The `ETag` is the same.")]
     next_fire_at: Annotated[

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from msgspec import UNSET, UnsetType
+
 from waterclock.kit.text.validation_messages import wrong_form
 from waterclock.model.definition import Definition
 from waterclock.model.durations import moment, seconds
@@ -23,11 +25,13 @@ from waterclock.model.parameters.bounds import (
     range_flaw,
 )
 from waterclock.model.parameters.builtin_checks import new_flaws
+from waterclock.model.parameters.promise_bounds import promise_flaws
+from waterclock.model.promise import Promise
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamp
 from waterclock.model.words import CONCURRENT, MISFIRE, STATUS, coded
 from waterclock_api.http.flaw_limits import MOST, full, guess
-from waterclock_api.schemas.requests import JobWrite, RetryWrite
+from waterclock_api.schemas.requests import JobWrite, PromiseWrite, RetryWrite
 from waterclock_api.schemas.responses import Note
 from waterclock_api.validation.check_budget import CheckBudget, TooMuch, extra_members
 from waterclock_api.validation.parameters import errors_in, left_to_worker, prepared
@@ -77,11 +81,13 @@ def definition_of(write: JobWrite, flaws: list[Flaw], *, before: Definition | No
         end_at=instant("endAt", write.end_at, flaws),
         timeout=None if write.timeout is None else duration("timeout", write.timeout, flaws),
         retry=retry_policy(write.retry, flaws),
+        promise=_promise(write.promise, flaws),
         labels=write.labels,
         **durations,
     )
     if definition.start_at is not None and definition.end_at is not None and definition.end_at < definition.start_at:
         flaws.append(Flaw("/endAt", "is before startAt"))
+    flaws += promise_flaws(definition)
     return definition
 
 
@@ -190,6 +196,29 @@ def retry_policy(write: RetryWrite, flaws: list[Flaw]) -> RetryPolicy:
         initial=duration("retry/initial", write.initial, flaws),
         max=duration("retry/max", write.max, flaws),
     )
+
+
+def _promise(write: PromiseWrite | None, flaws: list[Flaw]) -> Promise | UnsetType:
+    """UNSET where nothing is promised; a duration with a flaw promises nothing."""
+    if write is None:
+        return UNSET
+    promise = Promise(
+        start_within=_within("promise/startWithin", write.start_within, flaws),
+        finish_within=_within("promise/finishWithin", write.finish_within, flaws),
+        finish_by=write.finish_by,
+        runs_at_most=_within("promise/runsAtMost", write.runs_at_most, flaws),
+        success_within=_within("promise/successWithin", write.success_within, flaws),
+        disable_after=write.disable_after,
+    )
+    return UNSET if promise == Promise() else promise
+
+
+def _within(name: str, written: float | str | None, flaws: list[Flaw]) -> float | None:
+    if written is None:
+        return None
+    before = len(flaws)
+    found = duration(name, written, flaws)
+    return found if len(flaws) == before else None
 
 
 def duration(name: str, written: float | str, flaws: list[Flaw]) -> float:

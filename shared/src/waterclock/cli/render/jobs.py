@@ -133,7 +133,7 @@ def special(one: Definition) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in _DEFAULTS.items():
         value = getattr(one, field.name)
-        if name not in _SHOWN and value != default_of(field):
+        if name not in _SHOWN and value is not None and value != default_of(field):
             found[name] = worded(name, msgspec.to_builtins(value))
     return found
 

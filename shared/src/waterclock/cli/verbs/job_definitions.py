@@ -27,8 +27,7 @@ from waterclock.client import endpoints
 from waterclock.client.errors import VersionMismatch
 from waterclock.client.http import Client
 from waterclock.kit.text.members import Said, members
-from waterclock.model.definition import Definition
-from waterclock.model.retry import RetryPolicy
+from waterclock.model.definition import PARTS, Definition
 from waterclock.model.words import CODED
 
 _SET = (
@@ -45,8 +44,9 @@ class _WithMembers(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)
         parts = {member.name: member for member in members(Definition)}
-        del parts["retry"]
-        parts |= {f"retry.{part.name}": part for part in members(RetryPolicy)}
+        for whole, kind in PARTS.items():
+            del parts[whole]
+            parts |= {f"{whole}.{part.name}": part for part in members(kind)}
         with formatter.section("Fields of a job, for --set"):
             formatter.write_dl([(name, _summary(member)) for name, member in parts.items()])
 

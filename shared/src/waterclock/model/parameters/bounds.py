@@ -17,6 +17,8 @@ from waterclock.model.errors import Flaw
 from waterclock.model.ids import JobId
 from waterclock.model.instants.timetable import FOREVER, bounds_of, named_by
 from waterclock.model.names import LONGEST, name_flaw, normal
+from waterclock.model.parameters.promise_bounds import promise_flaws, success_flaws
+from waterclock.model.promise import Promise
 
 TEXT_MOST = 1000  # characters of a remark or a reason
 TARGET_MOST = 128  # characters
@@ -43,6 +45,10 @@ RANGES: Mapping[str, Range] = {
     "delay": Range(0, _YEAR),
     "retry/initial": Range(0, _DAY),
     "retry/max": Range(0, 7 * _DAY),
+    "promise/startWithin": Range(1, _YEAR),
+    "promise/finishWithin": Range(1, _YEAR),
+    "promise/runsAtMost": Range(1, _YEAR),
+    "promise/successWithin": Range(1, _YEAR),
 }
 """Seconds."""
 
@@ -106,6 +112,11 @@ def same_schedule(before: Definition, after: Definition) -> bool:
     return all(getattr(before, name) == getattr(after, name) for name in names)
 
 
+def promises_alike(before: Definition, after: Definition) -> bool:
+    """Whether the promise is the same, and the schedule that has to keep it."""
+    return before.promise == after.promise and same_schedule(before, after)
+
+
 def bound_flaws(definition: Definition) -> Iterator[Flaw]:
     """What is too long, too large or out of its range, whatever the job was before."""
     lengths = (
@@ -120,11 +131,13 @@ def bound_flaws(definition: Definition) -> Iterator[Flaw]:
     for name, text, least, most in lengths:
         if not least <= len(text) <= most:
             yield Flaw(f"/{name}", "is empty" if not text else f"has {len(text)} characters; the maximum is {most}")
+    promise = definition.promise or Promise()
     for name, count, least in (
         ("catchupLimit", definition.catchup_limit, 0),
         ("retry/maxAttempts", definition.retry.max_attempts, 1),
+        ("promise/disableAfter", promise.disable_after, 1),
     ):
-        if not least <= count <= COUNT_MOST:
+        if count is not None and not least <= count <= COUNT_MOST:
             yield Flaw(f"/{name}", f"must be from {least} to {COUNT_MOST}")
     durations = {
         "misfireThreshold": definition.misfire_threshold,
@@ -134,15 +147,20 @@ def bound_flaws(definition: Definition) -> Iterator[Flaw]:
         "timeout": definition.timeout or 0,
         "retry/initial": definition.retry.initial,
         "retry/max": definition.retry.max,
+        "promise/startWithin": promise.start_within,
+        "promise/finishWithin": promise.finish_within,
+        "promise/runsAtMost": promise.runs_at_most,
+        "promise/successWithin": promise.success_within,
     }
     for name, found in durations.items():
-        if (said := range_flaw(name, found)) is not None:
+        if found is not None and (said := range_flaw(name, found)) is not None:
             yield Flaw(f"/{name}", said)
     if (said := params_flaw(definition.invoke_params)) is not None:
         yield Flaw("/invokeParams", said)
     start, end = bounds_of(definition)
     if start is not None and end is not None and end < start:
         yield Flaw("/endAt", "is before startAt")
+    yield from promise_flaws(definition)
 
 
 def change_flaws(job_id: JobId, definition: Definition, before: Definition | None, *, now: int) -> Iterator[Flaw]:
@@ -154,6 +172,8 @@ def change_flaws(job_id: JobId, definition: Definition, before: Definition | Non
     yield from label_flaws(definition.labels, before=None if before is None else before.labels)
     if before is None or not same_schedule(before, definition):
         yield from schedule_flaws(job_id, definition, now)
+    if before is None or not promises_alike(before, definition):
+        yield from success_flaws(job_id, definition, now)
 
 
 def _escaped(name: str) -> str:
