@@ -14,10 +14,10 @@ import pytest
 from tests.integration.http.test_request import ALLOWED, LOOPBACK, ask, leading
 from tests.support.certificates import Authority
 from waterclock.executors.context import GiveUp, Retry
-from waterclock_worker.executors.http.conversation import HEAD_MOST
-from waterclock_worker.executors.http.exchange import NoAnswer
-from waterclock_worker.executors.http.guard import Guard
-from waterclock_worker.executors.http.session import Session
+from waterclock.kit.http.conversation import HEAD_MOST
+from waterclock.kit.http.exchange import NoAnswer
+from waterclock.kit.http.guard import Guard
+from waterclock.kit.http.session import Session
 from waterclock_worker.executors.http_request import BadStatus
 from waterclock_worker.reporting.results import result_of
 

@@ -18,11 +18,11 @@ from aiohttp import web
 
 from waterclock.executors.context import GiveUp, Retry, RunContext
 from waterclock.kit.clock import SystemClock
+from waterclock.kit.http.exchange import NoAnswer
+from waterclock.kit.http.guard import Guard
+from waterclock.kit.http.session import BODY_MOST, Found, Lookup, Session
 from waterclock.testing.run_executor import Told, run_executor
-from waterclock_worker.executors.http.exchange import NoAnswer
-from waterclock_worker.executors.http.guard import Guard
 from waterclock_worker.executors.http.params import HttpParams, HttpResult
-from waterclock_worker.executors.http.session import BODY_MOST, Found, Lookup, Session
 from waterclock_worker.executors.http_request import BadStatus, http_request, requested, session, signature
 from waterclock_worker.reporting.results import result_of
 
@@ -475,6 +475,12 @@ async def test_as_a_worker_runs_it(server: Server, monkeypatch: pytest.MonkeyPat
         await run_executor(http_request, {"url": server.url})
     monkeypatch.setenv("WATERCLOCK_HTTP_ALLOW", ALLOWED)
     assert (await run_executor(http_request, {"url": server.url})).result.body == "well"
+
+
+async def test_a_setting_that_means_nothing_ends_the_run(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATERCLOCK_HTTP_ALLOW", "wiki:8080")
+    with pytest.raises(GiveUp, match="'wiki:8080' is neither a network nor a host"):
+        await run_executor(http_request, {"url": server.url})
 
 
 async def test_connections_are_kept_between_runs(server: Server) -> None:

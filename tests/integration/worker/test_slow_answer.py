@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.http.test_request import LOOPBACK, ask
 from waterclock.executors.context import GiveUp
-from waterclock_worker.executors.http.exchange import NoAnswer
+from waterclock.kit.http.exchange import NoAnswer
 from waterclock_worker.executors.http_request import BadStatus
 
 TIMEOUT = 0.5  # s

@@ -9,13 +9,14 @@ from click.testing import CliRunner
 
 from tests.support.repository import DOCS, ROOT, script
 from waterclock.cli.connection.resolve import ClientSettings
+from waterclock.kit.http import guard
 from waterclock.kit.settings import PREFIX, RedisSettings, TelemetrySettings
 from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
 from waterclock_dev.servers.external import Elsewhere
 from waterclock_scheduler.main import SchedulerSettings
 from waterclock_worker.executors.backup.postgres import programs
-from waterclock_worker.executors.http import guard, references
+from waterclock_worker.executors.http import references
 from waterclock_worker.executors.places import configuration, variables
 from waterclock_worker.settings import WorkerSettings
 

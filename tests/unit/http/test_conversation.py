@@ -9,10 +9,10 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+from waterclock.kit.http.connection import Connection
+from waterclock.kit.http.conversation import converse
+from waterclock.kit.http.exchange import BrokenAnswer, Heard, Request
 from waterclock.model.parameters.http_url import http_url
-from waterclock_worker.executors.http.connection import Connection
-from waterclock_worker.executors.http.conversation import converse
-from waterclock_worker.executors.http.exchange import BrokenAnswer, Heard, Request
 
 MOST = 64
 LINES = st.sampled_from([

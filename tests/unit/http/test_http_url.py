@@ -9,8 +9,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+from waterclock.kit.http.exchange import joined
 from waterclock.model.parameters.http_url import http_url
-from waterclock_worker.executors.http.exchange import joined
 
 EXACT = [
     "/a%2Fb/%7Efoo/echo?sig=a%2Bb%2F%3D&t=12%3A00",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.pages import every_block
 from tests.support.repository import DOCS
-from waterclock_worker.executors.http.guard import ALLOW, Guard, Refused
+from waterclock.kit.http.guard import ALLOW, Guard, Refused
 from waterclock_worker.executors.http.references import http_references
 
 PAGE = DOCS / "how-to" / "call-http.md"

@@ -19,17 +19,17 @@ from waterclock.executors.context import GiveUp, Retry, RunContext, Step
 from waterclock.executors.definition import executor
 from waterclock.executors.lifespans import lifespan
 from waterclock.kit.clock import Clock, SystemClock
+from waterclock.kit.http.exchange import Answer, BrokenAnswer, Heard, NoAnswer, Request
+from waterclock.kit.http.guard import ALLOW, Guard, Refused
 from waterclock.kit.telemetry.propagation import outgoing
 from waterclock.model.parameters.http_url import http_url
-from waterclock_worker.executors.http.exchange import Answer, BrokenAnswer, Heard, NoAnswer, Request
-from waterclock_worker.executors.http.guard import ALLOW, Guard, Refused
 from waterclock_worker.executors.http.params import HttpParams, HttpResult, Secret
 from waterclock_worker.executors.http.references import REFERENCES, http_references
 from waterclock_worker.executors.reach.hosts import Host, plain
 from waterclock_worker.executors.reach.references import permit, redacted, secret_of
 
 if TYPE_CHECKING:
-    from waterclock_worker.executors.http.session import Session
+    from waterclock.kit.http.session import Session
 
 _AGAIN = frozenset({408, 425, 429})  # beside 5xx
 _LONGEST_WAIT = 86_400.0  # s that a server may ask us to wait
@@ -44,8 +44,12 @@ _SHOWN = 300  # characters of an answer in an error
 @lifespan
 async def session() -> AsyncIterator[Session]:
     """One for each loop; what it may reach is the worker's setting as it stood when it was opened."""
-    module = await asyncio.to_thread(importlib.import_module, "waterclock_worker.executors.http.session")
-    opened: Session = module.Session(Guard(os.environ.get(ALLOW, "")))
+    module = await asyncio.to_thread(importlib.import_module, "waterclock.kit.http.session")
+    try:
+        guard = Guard(os.environ.get(ALLOW, ""))
+    except ValueError as error:
+        raise GiveUp(str(error)) from None
+    opened: Session = module.Session(guard)
     try:
         yield opened
     finally:

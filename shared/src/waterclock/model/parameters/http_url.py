@@ -91,6 +91,11 @@ def ascii_name(name: str) -> str:
     return name.lower()
 
 
+def by_idna(pattern: str) -> str:
+    """A name or pattern whose labels beyond ASCII are written as name servers know them, where that can be done."""
+    return pattern if pattern.isascii() else ".".join(map(_label, pattern.split(".")))
+
+
 def unicode_name(name: str) -> str:
     """The same name as a person writes it."""
     if "xn--" not in name:
@@ -99,6 +104,15 @@ def unicode_name(name: str) -> str:
         return idna.decode(name)
     except UnicodeError:
         return name
+
+
+def _label(label: str) -> str:
+    if label.isascii():
+        return label
+    try:
+        return ascii_name(label)
+    except ValueError:
+        return label
 
 
 def _host(written: str) -> str:

@@ -1,1 +1,1 @@
-"""The HTTP client of `http.request`: connections of its own, and what it may reach."""
+"""What `http.request` takes and answers, and which secrets it may send where."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from waterclock.model.parameters.http_url import ascii_name
+from waterclock.model.parameters.http_url import by_idna
 
 _WRITTEN = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9*._\u0080-\U0010ffff-]+)(?::(?P<port>[0-9]{1,5}))?")
 LOCAL = "localhost"
@@ -59,22 +59,8 @@ def host_pattern(text: str) -> HostPattern:
     return HostPattern(plain(name), port)
 
 
-def by_idna(pattern: str) -> str:
-    """A name or pattern whose labels beyond ASCII are written as name servers know them, where that can be done."""
-    return pattern if pattern.isascii() else ".".join(map(_label, pattern.split(".")))
-
-
 def written(hosts: Iterable[HostPattern]) -> str:
     """As a list of them is written."""
     return "|".join(
         f"{f'[{name}]' if ':' in name else name}{'' if port is None else f':{port}'}" for name, port in hosts
     )
-
-
-def _label(label: str) -> str:
-    if label.isascii():
-        return label
-    try:
-        return ascii_name(label)
-    except ValueError:
-        return label

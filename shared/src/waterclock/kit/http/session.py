@@ -17,10 +17,9 @@ from typing import Any, cast
 
 import aiohappyeyeballs
 
-from waterclock.model.parameters.http_url import HttpUrl
-from waterclock_worker.executors.http.connection import Connection
-from waterclock_worker.executors.http.conversation import converse
-from waterclock_worker.executors.http.exchange import (
+from waterclock.kit.http.connection import Connection
+from waterclock.kit.http.conversation import converse
+from waterclock.kit.http.exchange import (
     IDEMPOTENT,
     Answer,
     BrokenAnswer,
@@ -29,7 +28,8 @@ from waterclock_worker.executors.http.exchange import (
     Request,
     redirected,
 )
-from waterclock_worker.executors.http.guard import Guard
+from waterclock.kit.http.guard import Guard
+from waterclock.model.parameters.http_url import HttpUrl
 
 BODY_MOST = 1024 * 1024  # bytes read of an answer
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -1,4 +1,4 @@
-"""Which addresses a request may be sent to: none that leads inside, unless the worker's setting allows it.
+"""Which addresses a request may be sent to: none that leads inside, unless the setting of the process allows it.
 
 An address is taken for what it carries (an IPv4 one inside IPv6 by mapping, NAT64 or 6to4), and judged by the tables of
 IANA as they stand here: `ipaddress` changes its mind between versions of Python.
@@ -9,9 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from waterclock.executors.context import GiveUp
-from waterclock.model.parameters.http_url import unicode_name
-from waterclock_worker.executors.reach.hosts import by_idna
+from waterclock.model.parameters.http_url import by_idna, unicode_name
 
 ALLOW = "WATERCLOCK_HTTP_ALLOW"
 
@@ -44,16 +42,16 @@ Address = IPv4Address | IPv6Address
 
 
 class Refused(Exception):
-    """A request would lead where this worker may not send any."""
+    """A request would lead where this process may not send any."""
 
 
 class Guard:
-    """What a worker allows beside public addresses: networks, and hosts by name or pattern, whatever they lead to."""
+    """What a process allows beside public addresses: networks, and hosts by name or pattern, whatever they lead to."""
 
     def __init__(self, allow: str) -> None:
         """
         Raises:
-            GiveUp: an entry is no network, address, name or pattern.
+            ValueError: an entry is no network, address, name or pattern.
         """
         self._networks: list[IPv4Network | IPv6Network] = []
         self._hosts: list[str] = []
@@ -62,7 +60,7 @@ class Guard:
                 self._networks.append(ip_network(entry))
             except ValueError:
                 if "/" in entry or ":" in entry:
-                    raise GiveUp(f"{ALLOW}: {entry!r} is neither a network nor a host") from None
+                    raise ValueError(f"{ALLOW}: {entry!r} is neither a network nor a host") from None
                 self._hosts.append(by_idna(_plain(entry)))
 
     def check(self, host: str, address: str) -> None:
@@ -85,8 +83,7 @@ class Guard:
         kind = _kind(carried)
         if kind is not None:
             raise Refused(
-                f"{host} resolves to {address}, which is {kind}; this worker sends requests there only if {ALLOW} "
-                "lists it"
+                f"{host} resolves to {address}, which is {kind}; requests are sent there only if {ALLOW} lists it"
             )
 
 

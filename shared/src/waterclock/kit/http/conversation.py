@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 
 import h11
 
-from waterclock_worker.executors.http.connection import Connection
-from waterclock_worker.executors.http.exchange import BrokenAnswer, Heard, Request
+from waterclock.kit.http.connection import Connection
+from waterclock.kit.http.exchange import BrokenAnswer, Heard, Request
 
 HEAD_MOST = 256 * 1024  # bytes of a status line and headers
 _INTERIM_MOST = 100  # answers before the answer: 100, 102, 103

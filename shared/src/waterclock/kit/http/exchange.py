@@ -7,9 +7,9 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 
+from waterclock.kit.http.guard import Refused
+from waterclock.kit.redaction import Redactor
 from waterclock.model.parameters.http_url import HttpUrl, http_url
-from waterclock_worker.executors.http.guard import Refused
-from waterclock_worker.executors.reach.references import redacted
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """Methods of requests that may be sent again though they may have been executed (RFC 9110, section 9.2.2)."""
@@ -80,7 +80,7 @@ def redirected(request: Request, status: int, location: str) -> Request:
     Raises:
         Refused: the place is malformed, or not as safe, or repeats a secret.
     """
-    if redacted(location, request.secrets) != location:  # a place is told, in small letters and in parts
+    if Redactor(request.secrets).known(location) != location:  # a place is told, in small letters and in parts
         raise Refused(f"{request.url.origin} redirects to a URL that repeats a secret")
     try:
         url = joined(request.url, location)
