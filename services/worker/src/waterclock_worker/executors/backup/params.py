@@ -7,9 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from waterclock.kit.references import END
 from waterclock.model.parameters.builtin_checks import backup_flaws, refuse, store_flaws
 from waterclock.model.places import DEFAULT
-from waterclock_worker.executors.reach.references import END, Reference
+from waterclock_worker.executors.reach.references import Reference
 
 ENDPOINT = rf"^https?://[A-Za-z0-9._:\[\]-]+/?{END}"
 _FOLDER = rf"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*{END}"

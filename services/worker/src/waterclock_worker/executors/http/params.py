@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta
 
+from waterclock.kit.references import END
 from waterclock.model.parameters.builtin_checks import SIGNATURE, http_flaws, refuse
-from waterclock_worker.executors.reach.references import END, Reference
+from waterclock_worker.executors.reach.references import Reference
 
 _NAME = rf"^[A-Za-z0-9!#$%&'*+.^_`|~-]{{1,100}}{END}"
 _VALUE = rf"^[ \t\x21-\x7e]*{END}"

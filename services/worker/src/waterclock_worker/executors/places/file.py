@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from waterclock.kit.references import END
 from waterclock.kit.settings import SettingsError
 from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.places import OWN, REFERENCES
 from waterclock_worker.executors.backup.params import Bucket, Endpoint, Folder, Name, Region
 from waterclock_worker.executors.places.place import REGION, Place
-from waterclock_worker.executors.reach.references import END, Listed, Reference, listed
+from waterclock_worker.executors.reach.references import Listed, Reference, listed
 
 FREE = frozenset({
     "cleanupOldBackups", "compareWithSource", "compress", "database", "excludeTables", "includeSchemas", "keepLast",

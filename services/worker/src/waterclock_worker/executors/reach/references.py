@@ -8,10 +8,8 @@ holds an `@` in its last part must be listed with hosts. An entry without hosts 
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -19,21 +17,20 @@ from msgspec import Meta
 
 from waterclock.executors.context import GiveUp
 from waterclock.kit.redaction import Redactor
+from waterclock.kit.references import PATTERN, secret_behind
 from waterclock.model.places import ReferenceSpec
 from waterclock.model.places import reference as plain_reference
 from waterclock_worker.executors.reach.hosts import Host, HostPattern, host_pattern, written
 
-END = r"$(?!\n)"  # Python's `$` alone lets a last newline pass; to a JSON Schema both are the same
 Reference = Annotated[
     str,
     Meta(
-        pattern=rf"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00-\x1f]+){END}",
+        pattern=PATTERN,
         max_length=1024,
         description="Where the worker finds the secret: `env:NAME` or `file:/path`. Never the secret itself.",
         examples=["env:BOOKS_TOKEN"],
     ),
 ]
-_MOST = 16 * 1024  # characters of a secret
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,17 +101,10 @@ def secret_of(field: str, reference: str, environment: Mapping[str, str]) -> str
     Raises:
         GiveUp: there is none; the message names field and reference, never a value.
     """
-    kind, _, name = plain_reference(reference).partition(":")
-    if kind == "env":
-        secret = environment.get(name)
-        if secret is None:
-            raise GiveUp(f"{field}: the worker's environment has no variable {name}")
-    else:
-        secret = _content(field, Path(name))
-    secret = secret.rstrip("\r\n")  # a Kubernetes Secret keeps the one that an editor has added
-    if not secret:
-        raise GiveUp(f"{field}: {kind}:{name} is empty")
-    return secret
+    try:
+        return secret_behind(plain_reference(reference), environment, owner="worker")
+    except ValueError as error:
+        raise GiveUp(f"{field}: {error}") from None
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
@@ -136,18 +126,3 @@ def _plain_pattern(pattern: str) -> str:
     ):
         raise ValueError(f"{pattern[:100]!a} is not a reference pattern: write env:NAME@HOST or file:/path@HOST")
     return plain_reference(pattern)
-
-
-def _content(field: str, path: Path) -> str:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
-            raise GiveUp(f"{field}: no such file: {path}")
-        with path.open(encoding="utf-8") as file:
-            secret = file.read(_MOST + 1)
-    except OSError as error:
-        raise GiveUp(f"{field}: cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise GiveUp(f"{field}: {path} is not text") from None
-    if len(secret) > _MOST:
-        raise GiveUp(f"{field}: {path} is longer than a secret can be")
-    return secret
