@@ -1,0 +1,1 @@
+"""How a notice reaches people: channels, texts, signed webhooks, and Apprise in a child process."""

@@ -1,0 +1,80 @@
+"""What is known of a notice when it is delivered. It may be less than was known once: runs and lines are forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+Kind = Literal[
+    "failed", "timedOut", "died", "cancelled", "skipped", "missing", "late", "tooLong", "silent", "disabled",
+    "recovered", "unreadable", "clock",
+]  # fmt: skip
+Trouble = Literal["noLeader", "overdue", "halted", "notProjected", "noExecutor", "hole", "undecided"]
+"""What a `clock` notice tells of: an installation's own trouble."""
+
+
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a notice is from. `name` stands for it where it has no public URL, such as `redis.example wc`."""
+
+    name: str
+    public_url: str | None = None
+
+
+class NoticeDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """One notice. Texts are as they were recorded: they may hold anything, at any length."""
+
+    id: str  # stable: the same at every delivery
+    kind: Kind
+    rule: str
+    at_ms: int  # when it came to pass
+    group: str = ""
+    name: str = ""  # of the job; empty: a run without one, or the installation
+    executor: str = ""
+    job_id: str | None = None
+    run_id: str | None = None
+    instant_ms: int | None = None  # the scheduled time
+    zone: str = "UTC"  # the job's
+    due_ms: int | None = None  # when it was promised
+    since_ms: int | None = None  # when what is told began
+    count: int = 1  # how often it has come to pass since then
+    reminder: bool = False  # it was told before, and still holds
+    attempt: int | None = None
+    attempts: int | None = None  # the most there may be
+    error_type: str = ""
+    error_message: str = ""
+    reason: str = ""  # of a skip or a cancel, as the event has it
+    awaits: Literal["start", "finish"] = "finish"  # what a late run has not done
+    limit_s: float | None = None  # `timedOut`, `tooLong`, `silent`: the time that it was given
+    recovers: Kind | None = None
+    trouble: Trouble | None = None
+    about: str = ""  # of a trouble: the partition or the executor
+    explain: str = ""  # the sentence of `waterclock explain`
+    log_lines: tuple[str, ...] = ()  # the last ones, oldest first
+    position: str | None = None
+
+
+class PositionRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The events of one partition that a digest stands for."""
+
+    first: str
+    last: str
+
+
+class DigestDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """Notices that were too many to be told one by one: how many, and where they are found."""
+
+    id: str
+    from_ms: int
+    to_ms: int
+    counts: Mapping[Kind, int]
+    positions: tuple[PositionRange, ...] = ()
+
+
+class ChannelTest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asked for by an operator, to see whether a channel works."""
+
+    id: str
+    channel: str
+    at_ms: int
