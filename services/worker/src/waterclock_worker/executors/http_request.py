@@ -8,8 +8,7 @@ import hmac
 import importlib
 import os
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,6 +20,7 @@ from waterclock.executors.lifespans import lifespan
 from waterclock.kit.clock import Clock, SystemClock
 from waterclock.kit.http.exchange import Answer, BrokenAnswer, Heard, NoAnswer, Request
 from waterclock.kit.http.guard import ALLOW, Guard, Refused
+from waterclock.kit.http.retry_after import retry_after
 from waterclock.kit.telemetry.propagation import outgoing
 from waterclock.model.parameters.http_url import http_url
 from waterclock_worker.executors.http.params import HttpParams, HttpResult, Secret
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from waterclock.kit.http.session import Session
 
 _AGAIN = frozenset({408, 425, 429})  # beside 5xx
-_LONGEST_WAIT = 86_400.0  # s that a server may ask us to wait
 _KEPT = ("content-type", "date", "etag", "last-modified", "location", "retry-after", "x-request-id")
 _HEADER_MOST = 1000  # characters
 _RESULT_MOST = 40 * 1024  # bytes of JSON that the body may take
@@ -196,26 +195,10 @@ def _unexpected(params: HttpParams, answer: Answer, secrets: tuple[str, ...], cl
     message = f"{params.method} {answer.url.host} answered {answer.status}{shown}"
     if answer.status < 500 and answer.status not in _AGAIN:
         raise GiveUp(message)
-    after = _wait(answer.headers.get("retry-after"), clock)
+    after = retry_after(answer.headers.get("retry-after"), clock.now_ms())
     if after is not None:
         raise Retry(after, message)
     raise BadStatus(message)
-
-
-def _wait(retry_after: str | None, clock: Clock) -> float | None:
-    """Seconds that a server asks us to wait; None, if it does not, or not in words we know."""
-    if retry_after is None or len(retry_after) > _HEADER_MOST:
-        return None
-    text = retry_after.strip()
-    if text.isascii() and text.isdecimal():
-        return min(float(text), _LONGEST_WAIT)
-    now = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
-    try:
-        moment = parsedate_to_datetime(text)
-        wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
-    except (ArithmeticError, LookupError, TypeError, ValueError):  # the parser has raised each of them
-        return None
-    return min(max(wait.total_seconds(), 0.0), _LONGEST_WAIT)
 
 
 def _text(answer: Answer) -> str | None:
