@@ -118,12 +118,12 @@ async def _listed(console: Console, size: Size, store: Store) -> AsyncGenerator[
         yield took(f"{what}, the first time", await _jobs(console), None)
         yield took(what, await _jobs(console), 1_200)
         yield took("  p95 frame while it is scrolled", await console.taking(console.scrolled()), 16.7)
-        yield took("  a key in the filter", await console.taking(console.key_in_filter("7")), 50)
+        yield took("  a key in the filter", await console.key_in_filter("7"), 50)
         yield Figure(what="  DOM nodes", value=await console.nodes(), most=1_500, unit="")
     if "job" in size.parts:
         hourly, minutely = store.ids[1], store.ids[0]
         yield took("Job: a month of an hourly job", await _channel(console, hourly, "month"), 300)
-        yield took("  explained after a click", await console.taking(console.explained()), 200)
+        yield took("  explained after a click", await console.explained(), 200)
         what = f"Job: a year of a minutely one ({store.minutes} instants)"
         yield took(what, await _channel(console, minutely, "year"), 800)
     if "rest" in size.parts:

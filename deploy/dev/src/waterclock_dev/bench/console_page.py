@@ -190,11 +190,14 @@ class Console:
             await self.page.wait_for_timeout(30)
         return p95(await self.recorded())
 
-    async def key_in_filter(self, key: str) -> float:
-        await self.page.get_by_role("searchbox").first.focus()
+    async def key_in_filter(self, key: str) -> Took:
+        await self.page.get_by_role("searchbox").first.focus()  # what finds it is the bench's, and takes long
         await self.page.evaluate(_KEY)
-        await self.page.keyboard.press(key)
-        return await self.page.evaluate("keyed")
+        return await self.taking(self._until("keyed", self.page.keyboard.press(key)))
+
+    async def _until(self, name: str, act: Awaitable[None]) -> float:
+        await act
+        return await self.page.evaluate(name)
 
     async def strips(self, path: str, span: str) -> Took:
         """Of all rows of a list, when a span is chosen."""
@@ -202,10 +205,12 @@ class Console:
         await self.page.wait_for_timeout(2_000)  # those of the span before are there
         return await self.taking(self.page.evaluate(_STRIPS, span))
 
-    async def explained(self) -> float:
+    async def explained(self) -> Took:
+        box = await self.page.get_by_role("grid").bounding_box()
+        assert box is not None, "the picture is shown"
         await self.page.evaluate(_CLICK)
-        await self.page.get_by_role("grid").click()
-        return await self.page.evaluate("clicked")
+        click = self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        return await self.taking(self._until("clicked", click))
 
 
 def p95(frames: list[float]) -> float:
