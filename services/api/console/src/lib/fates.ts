@@ -119,7 +119,8 @@ export function tallied(counts: Counts): Tally {
   return { due, fired, counts };
 }
 
-export const number = (value: number): string => value.toLocaleString('en-GB').replaceAll(',', '\u202f');
+const grouped = new Intl.NumberFormat('en-GB');
+export const number = (value: number): string => grouped.format(value).replaceAll(',', '\u202f');
 
 /** `720 instants: 716 fired, 3 skipped, 1 folded, none missing`. What is not there is left out, but for what is missing. */
 export function sentence(counts: Counts): string {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { clockText, dayText, daysOf, isKnown, momentText, offsetAt, rfc3339, startOfDay, wallOf, zoneText } from './zone';
 
 const HOUR = 3_600_000;
@@ -39,6 +39,35 @@ describe('days of a zone', () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('the wall clock', () => {
+  const instants = fc.oneof(
+    fc.integer({ min: 0, max: 4e12 }),
+    // Around the changes of 2026 in some of the zones.
+    fc.tuple(fc.constantFrom('2026-03-29T01:00:00Z', '2026-10-25T01:00:00Z', '2026-09-26T14:00:00Z', '2026-11-01T06:00:00Z'), fc.integer({ min: -8 * HOUR, max: 8 * HOUR })).map(([change, by]) => at(change) + by),
+  );
+
+  it('is what Intl says, whatever was asked before', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...ZONES, 'Australia/Lord_Howe', 'Africa/Monrovia'), instants, (zone, moment) => {
+        const { year, month, day, hour, minute, second } = wallOf(moment, zone);
+        const padded = (value: number): string => String(value).padStart(2, '0');
+        const format = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });
+        const written = `${year}-${padded(month)}-${padded(day)} ${padded(hour)}:${padded(minute)}:${padded(second)}`;
+        expect(written).toBe(format.format(moment));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is not asked of Intl again for times of one stretch', () => {
+    wallOf(at('2026-07-01T06:00:00Z'), 'Asia/Tokyo');
+    const asked = vi.spyOn(Intl.DateTimeFormat.prototype, 'formatToParts');
+    for (let n = 0; n < 1000; n += 1) wallOf(at('2026-07-01T06:00:00Z') + n * 20_000, 'Asia/Tokyo');
+    expect(asked).not.toHaveBeenCalled();
+    asked.mockRestore();
   });
 });
 

@@ -53,22 +53,59 @@ export function isKnown(zone: string): boolean {
   }
 }
 
+let browsers: { readonly zone: string; readonly offset: number } | null = null;
+
+/** The browser's own zone. Asking for it takes long, so it is asked again only when its offset has changed. */
 export function browserZone(): string {
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const offset = new Date().getTimezoneOffset();
+  if (browsers?.offset !== offset) browsers = { zone: new Intl.DateTimeFormat().resolvedOptions().timeZone, offset };
+  return browsers.zone;
 }
 
 export function wallOf(at: number, zone: string): Wall {
-  const read: Record<string, number> = {};
-  for (const part of parts(zone).formatToParts(at)) read[part.type] = Number(part.value);
-  const { year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0 } = read;
-  return { year, month, day, hour, minute, second };
+  const wall = new Date(at + aheadOf(at, zone));
+  return {
+    year: wall.getUTCFullYear(),
+    month: wall.getUTCMonth() + 1,
+    day: wall.getUTCDate(),
+    hour: wall.getUTCHours(),
+    minute: wall.getUTCMinutes(),
+    second: wall.getUTCSeconds(),
+  };
 }
 
 /** Minutes ahead of UTC. */
-export function offsetAt(at: number, zone: string): number {
-  const { year, month, day, hour, minute, second } = wallOf(at, zone);
-  const wall = Date.UTC(year, month - 1, day, hour, minute, second);
-  return Math.round((wall - Math.floor(at / 1000) * 1000) / 60_000);
+export const offsetAt = (at: number, zone: string): number => Math.round(aheadOf(at, zone) / 60_000);
+
+const STRETCH = 6 * 3_600_000; // no zone changes its clock twice within it
+const KNOWN_MOST = 20_000;
+const known = new Map<string, Map<number, number | null>>(); // by zone, then by stretch; null: it changes within
+let count = 0;
+
+/** Milliseconds ahead of UTC. Intl takes long, and lists show thousands of times: it is asked once for each stretch. */
+function aheadOf(at: number, zone: string): number {
+  if (zone === 'UTC') return 0;
+  const stretch = Math.floor(at / STRETCH);
+  let ahead = known.get(zone)?.get(stretch);
+  if (ahead === undefined) {
+    const first = aheadByIntl(stretch * STRETCH, zone);
+    ahead = first === aheadByIntl((stretch + 1) * STRETCH - 1, zone) ? first : null;
+    if (count >= KNOWN_MOST) {
+      known.clear();
+      count = 0;
+    }
+    const ofZone = known.get(zone) ?? new Map<number, number | null>();
+    known.set(zone, ofZone.set(stretch, ahead));
+    count += 1;
+  }
+  return ahead ?? aheadByIntl(at, zone);
+}
+
+function aheadByIntl(at: number, zone: string): number {
+  const read: Record<string, number> = {};
+  for (const part of parts(zone).formatToParts(at)) read[part.type] = Number(part.value);
+  const { year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0 } = read;
+  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000;
 }
 
 /** The first moment of a date in a zone; where midnight is left out, the first moment after it. */

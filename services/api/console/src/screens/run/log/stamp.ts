@@ -2,21 +2,10 @@
 
 import { offsetAt } from '../../../lib/zone';
 
-const offsets = new Map<string, number>();
 const padded = (value: number, width = 2): string => String(value).padStart(width, '0');
 
-/** `02:14:07.123` in a zone. Offsets are looked up once for each quarter of an hour: no zone changes within one. */
-export function clockStamp(at: number, zone: string): string {
-  const quarter = Math.floor(at / 900_000);
-  const key = `${zone} ${quarter}`;
-  let offset = offsets.get(key);
-  if (offset === undefined) {
-    if (offsets.size > 5000) offsets.clear();
-    offset = offsetAt(quarter * 900_000, zone);
-    offsets.set(key, offset);
-  }
-  return ofDay(at + offset * 60_000);
-}
+/** `02:14:07.123` in a zone. */
+export const clockStamp = (at: number, zone: string): string => ofDay(at + offsetAt(at, zone) * 60_000);
 
 function ofDay(at: number): string {
   const ms = ((at % 86_400_000) + 86_400_000) % 86_400_000;
