@@ -34,7 +34,7 @@ export function tones(): Tones {
 }
 
 /** Hear of another theme; returns how to stop. */
-export function onTheme(listener: () => void): () => void {
+function onTheme(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
@@ -237,11 +237,42 @@ function fillAs(context: Context, fate: Fate, x: number, y: number, width: numbe
   } else context.fillRect(x, y, width, height);
 }
 
-/** Fit a canvas to its element, in the pixels of the screen; null if it has no size. */
-export function fitted(canvas: HTMLCanvasElement): { context: Context; width: number; height: number } | null {
-  const { clientWidth: width, clientHeight: height } = canvas;
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+// Sizes come from the observer, after the page has been laid out: to ask an element for its own would lay the page out
+// once for each canvas of a list.
+const sizes = new WeakMap<Element, Size>();
+const painters = new WeakMap<Element, () => void>();
+let observer: ResizeObserver | null = null;
+
+function resized(entries: readonly ResizeObserverEntry[]): void {
+  for (const { target, contentRect } of entries) {
+    sizes.set(target, { width: Math.round(contentRect.width), height: Math.round(contentRect.height) });
+  }
+  for (const { target } of entries) painters.get(target)?.();
+}
+
+/** Have a canvas painted when its size is known or another, and in another theme; returns how to stop. */
+export function painted(canvas: HTMLCanvasElement, paint: () => void): () => void {
+  observer ??= new ResizeObserver(resized);
+  painters.set(canvas, paint);
+  observer.observe(canvas);
+  const stop = onTheme(paint);
+  return () => {
+    observer?.unobserve(canvas);
+    painters.delete(canvas);
+    stop();
+  };
+}
+
+/** Fit a `painted` canvas to its element, in the pixels of the screen; null if it has no size, or none yet. */
+export function fitted(canvas: HTMLCanvasElement): ({ context: Context } & Size) | null {
+  const { width, height } = sizes.get(canvas) ?? { width: 0, height: 0 };
+  if (width === 0 || height === 0) return null;
   const context = canvas.getContext('2d');
-  if (width === 0 || height === 0 || context === null) return null;
+  if (context === null) return null;
   const ratio = Math.min(devicePixelRatio || 1, 3);
   const [wide, tall] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== wide || canvas.height !== tall) {
