@@ -4,7 +4,7 @@ import type { Columns, Job } from './types';
 
 const names = ['nightly-orders', 'orders-archive', 'tmp-files', 'Ordnung', 'çalışma'];
 const REST = [
-  'cronExpression', 'timezone', 'words', 'queue', 'version', 'updatedAt', 'nextFireAt', 'lastRunId', 'lastStatus',
+  'cronExpression', 'timezone', 'words', 'version', 'updatedAt', 'nextFireAt', 'lastRunId', 'lastStatus',
   'lastNominalAt', 'lastStartedAt', 'lastFinishedAt', 'lastDurationMs', 'streak', 'streakSince', 'lastError', 'medianMs',
   'pendingSince', 'isRunning',
 ];
@@ -15,6 +15,7 @@ const columns = {
   status: names.map((_, n) => (n === 2 ? '1' : '0')),
   labels: names.map(() => ({ team: 'Data' })),
   invokeTarget: names.map(() => 'db.backup'),
+  queue: names.map(() => 'Slow'),
   ...Object.fromEntries(REST.map((name) => [name, []])),
 } as unknown as Columns;
 
@@ -32,7 +33,7 @@ it('a row says what it is', () => {
   const [row, , off] = rowsOf(columns);
   expect(row).toMatchObject({ id: 'j0', group: 'backups', enabled: true, streak: 0, nextFireAt: null });
   expect(off?.enabled).toBe(false);
-  expect(row?.text).toBe('backups/nightly-orders db.backup team=data');
+  expect(row?.text).toBe('backups/nightly-orders db.backup team=data slow');
 });
 
 it('rows can be had from the list of jobs, in order', () => {

@@ -12,7 +12,7 @@ export interface JobRow {
   readonly words: string | null;
   readonly queue: string;
   readonly executor: string;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: readonly string[]; // key=value
   readonly version: number;
   readonly updatedAt: string;
   readonly nextFireAt: string | null;
@@ -28,7 +28,7 @@ export interface JobRow {
   readonly medianMs: number | null;
   readonly pendingSince: string | null;
   readonly isRunning: boolean;
-  /** Group, name, executor and labels in small letters: what a search looks at. */
+  /** Group, name, executor, labels and queue, folded: what a search looks at. */
   readonly text: string;
 }
 
@@ -37,7 +37,8 @@ export function rowsOf(columns: Columns): JobRow[] {
     const group = columns.group[n] ?? '';
     const name = columns.name[n] ?? '';
     const executor = columns.invokeTarget[n] ?? '';
-    const labels = columns.labels[n] ?? {};
+    const queue = columns.queue[n] ?? '';
+    const labels = pairsOf(columns.labels[n]);
     return {
       id,
       group,
@@ -46,7 +47,7 @@ export function rowsOf(columns: Columns): JobRow[] {
       cronExpression: columns.cronExpression[n] ?? null,
       timezone: columns.timezone[n] ?? 'UTC',
       words: columns.words[n] ?? null,
-      queue: columns.queue[n] ?? '',
+      queue,
       executor,
       labels,
       version: columns.version[n] ?? 0,
@@ -64,7 +65,7 @@ export function rowsOf(columns: Columns): JobRow[] {
       medianMs: columns.medianMs[n] ?? null,
       pendingSince: columns.pendingSince[n] ?? null,
       isRunning: columns.isRunning[n] ?? false,
-      text: textOf(group, name, executor, labels),
+      text: textOf(group, name, executor, labels, queue),
     };
   });
 }
@@ -74,6 +75,7 @@ export function rowsOfJobs(jobs: readonly Job[]): JobRow[] {
   const rows = jobs.map((job): JobRow => {
     const ended = job.lastRun?.finishedAt != null;
     const good = job.lastRun?.status === 'succeeded';
+    const labels = pairsOf(job.labels);
     return {
       id: job.id,
       group: job.jobGroup,
@@ -84,7 +86,7 @@ export function rowsOfJobs(jobs: readonly Job[]): JobRow[] {
       words: null,
       queue: job.queue,
       executor: job.invokeTarget,
-      labels: job.labels,
+      labels,
       version: job.version,
       updatedAt: job.updatedAt,
       nextFireAt: job.nextFireAt,
@@ -100,7 +102,7 @@ export function rowsOfJobs(jobs: readonly Job[]): JobRow[] {
       medianMs: null,
       pendingSince: null,
       isRunning: job.isRunning,
-      text: textOf(job.jobGroup, job.jobName, job.invokeTarget, job.labels),
+      text: textOf(job.jobGroup, job.jobName, job.invokeTarget, labels, job.queue),
     };
   });
   return rows.sort((a, b) => compare(a.group, b.group) || compare(a.name, b.name));
@@ -108,10 +110,11 @@ export function rowsOfJobs(jobs: readonly Job[]): JobRow[] {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function textOf(group: string, name: string, executor: string, labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-  return `${group}/${name} ${executor} ${pairs.join(' ')}`.toLowerCase();
-}
+const pairsOf = (labels: Readonly<Record<string, string>> = {}): readonly string[] =>
+  Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+
+const textOf = (group: string, name: string, executor: string, labels: readonly string[], queue: string): string =>
+  folded(`${group}/${name} ${executor} ${labels.join(' ')} ${queue}`);
 
 /** Text as it is compared: without case, marks of letters (the dot of an i is one) and what is invisible. */
 export function folded(text: string): string {

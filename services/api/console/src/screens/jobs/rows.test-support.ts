@@ -9,7 +9,9 @@ export const ago = (ms: number): string => new Date(NOW - ms).toISOString();
 
 let made = 0;
 
-export function row(change: Partial<JobRow> = {}): JobRow {
+type Change = Partial<Omit<JobRow, 'labels' | 'text'>> & { readonly labels?: Readonly<Record<string, string>> };
+
+export function row({ labels = {}, ...change }: Change = {}): JobRow {
   made += 1;
   const id = change.id ?? `job-${made}`;
   const columns: Partial<Record<keyof Columns, unknown[]>> = {
@@ -20,7 +22,7 @@ export function row(change: Partial<JobRow> = {}): JobRow {
     cronExpression: ['0 2 * * *'],
     invokeTarget: [change.executor ?? 'demo.noop'],
     queue: [change.queue ?? 'default'],
-    labels: [change.labels ?? {}],
+    labels: [labels],
     lastRunId: [`run-${made}`],
     nextFireAt: [ago(-86_400_000)],
   };

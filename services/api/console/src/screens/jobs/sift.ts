@@ -17,6 +17,8 @@ export interface Question {
 
 export const FACETS = ['group', 'queue', 'executor', 'label'] as const;
 export type Facet = (typeof FACETS)[number];
+type Single = Exclude<Facet, 'label'>; // of which a job has one value
+const SINGLES: readonly Single[] = ['group', 'queue', 'executor'];
 
 export type Counted = ReadonlyMap<string, number>;
 
@@ -27,32 +29,17 @@ export interface Sifted {
   readonly due: number;
 }
 
-interface Looked {
-  readonly text: string;
-  readonly labels: readonly string[];
-}
-const looked = new WeakMap<JobRow, Looked>();
-
-function lookAt(row: JobRow): Looked {
-  let known = looked.get(row);
-  if (known === undefined) {
-    const labels = Object.entries(row.labels).map(([key, value]) => `${key}=${value}`);
-    known = { text: folded(`${row.text} ${row.queue}`), labels };
-    looked.set(row, known);
-  }
-  return known;
-}
-
 export const isAsked = (question: Question): boolean =>
   question.q.trim() !== '' ||
   question.due ||
   question.health.length > 0 ||
   FACETS.some((facet) => question[facet].length > 0);
 
-/** The values of a job under the name of a facet. */
-function valuesOf(row: JobRow, facet: Facet): readonly string[] {
-  if (facet === 'label') return lookAt(row).labels;
-  return [row[facet]];
+const has = (row: JobRow, facet: Facet, set: ReadonlySet<string>): boolean =>
+  facet === 'label' ? row.labels.some((label) => set.has(label)) : set.has(row[facet]);
+
+function count(map: Map<string, number>, value: string): void {
+  map.set(value, (map.get(value) ?? 0) + 1);
 }
 
 export function sifted(
@@ -61,24 +48,21 @@ export function sifted(
   standings: ReadonlyMap<string, Standing>,
 ): Sifted {
   const words = folded(question.q).split(/\s+/).filter((word) => word !== '');
-  const chosen = FACETS.map((facet) => [facet, new Set(question[facet])] as const);
+  const chosen = FACETS.filter((facet) => question[facet].length > 0).map((facet) => [facet, new Set(question[facet])] as const);
   const fitting: JobRow[] = [];
-  const counts = { group: new Map(), queue: new Map(), executor: new Map(), label: new Map(), health: new Map() };
+  const made = (): Map<string, number> => new Map();
+  const counts = { group: made(), queue: made(), executor: made(), label: made(), health: made() };
   let due = 0;
 
-  const count = (name: Facet | 'health', values: Iterable<string>): void => {
-    const map: Map<string, number> = counts[name];
-    for (const value of values) map.set(value, (map.get(value) ?? 0) + 1);
-  };
-
   for (const row of rows) {
+    if (!words.every((word) => row.text.includes(word))) continue;
     const standing = standings.get(row.id);
-    if (standing === undefined || !words.every((word) => lookAt(row).text.includes(word))) continue;
+    if (standing === undefined) continue;
     // What it does not fit. One that fails by a single name still counts for the other values of that name.
     let failed: Facet | 'health' | 'due' | null = null;
     let failures = 0;
     for (const [facet, set] of chosen) {
-      if (set.size > 0 && !valuesOf(row, facet).some((value) => set.has(value))) {
+      if (!has(row, facet, set)) {
         failed = facet;
         failures += 1;
       }
@@ -93,11 +77,10 @@ export function sifted(
     }
     if (failures > 1) continue;
     if (failures === 0) fitting.push(row);
-    for (const facet of FACETS) {
-      if (failures === 0 || failed === facet) count(facet, valuesOf(row, facet));
-    }
-    if (failures === 0 || failed === 'health') count('health', standing.states);
-    if (standing.due && (failures === 0 || failed === 'due')) due += 1;
+    for (const facet of SINGLES) if (failed === null || failed === facet) count(counts[facet], row[facet]);
+    if (failed === null || failed === 'label') for (const label of row.labels) count(counts.label, label);
+    if (failed === null || failed === 'health') for (const state of standing.states) count(counts.health, state);
+    if (standing.due && (failed === null || failed === 'due')) due += 1;
   }
   return { fitting, counts, due };
 }

@@ -27,7 +27,11 @@ const HOUR = 3_600_000;
 const OVER = 3;
 const OVER_LEAST = 60_000;
 
-/** How a job stands at `now` (ms). `cracked`: the ledger has found instants of it without an outcome, or with two. */
+/** How each job stands, by its id. `cracked`: those of which the ledger has found instants without an outcome, or with two. */
+export const standingsOf = (rows: readonly JobRow[], now: number, cracked: ReadonlySet<string>): Map<string, Standing> =>
+  new Map(rows.map((row) => [row.id, standingOf(row, now, cracked.has(row.id))]));
+
+/** How a job stands at `now` (ms). */
 export function standingOf(row: JobRow, now: number, cracked: boolean): Standing {
   const trouble = troubleOf(row, now, cracked);
   const states = new Set<State>();

@@ -20,7 +20,7 @@ const row = (change: Partial<JobRow> = {}): JobRow => ({
   words: null,
   queue: 'default',
   executor: 'etl.load',
-  labels: {},
+  labels: [],
   version: 1,
   updatedAt: before(HOUR),
   nextFireAt: before(-5 * MINUTE),
