@@ -13,7 +13,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from waterclock.cli.job_files import schema
+from waterclock.cli.render.job_file_schema import schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 PART = re.compile(

@@ -12,7 +12,8 @@ import yaml
 from hypothesis import strategies as st
 
 from tests.support.repository import ROOT
-from waterclock.cli.job_files import OWNER, read_file, schema, write_file
+from waterclock.cli.job_files import OWNER, read_file, write_file
+from waterclock.cli.render.job_file_schema import schema
 from waterclock.cli.yaml_values import BadFile
 from waterclock.model.definition import Definition
 from waterclock.model.promise import Promise

@@ -23,7 +23,6 @@ import yaml
 
 from waterclock.cli.yaml_values import FORMS, BadFile, pointer, read_yaml, text_of
 from waterclock.client.errors import FieldProblem
-from waterclock.kit.text.members import as_in
 from waterclock.kit.text.validation_messages import message_of, none_of_codes, pointer_of
 from waterclock.model.cron.parse import names_zone
 from waterclock.model.cron.schedule import BadSchedule
@@ -31,16 +30,16 @@ from waterclock.model.definition import PARTS, Definition
 from waterclock.model.durations import moment, seconds
 from waterclock.model.ids import JobId
 from waterclock.model.instants.timetable import schedule_of
-from waterclock.model.parameters.bounds import COUNT_MOST, LABEL_MOST, RANGES, bound_flaws
-from waterclock.model.promise import TIME_OF_DAY, Promise
+from waterclock.model.parameters.bounds import LABEL_MOST, RANGES, bound_flaws
+from waterclock.model.promise import Promise
 from waterclock.model.words import CODED, code_of, worded
 
 OWNER = "waterclock/owner"
 """The label by which a file's jobs are known, and pruned."""
 
 _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(Definition)}
-_DURATIONS = RANGES.keys() - {"pace", "delay"}
-_MOMENTS = frozenset({"startAt", "endAt"})
+DURATIONS = RANGES.keys() - {"pace", "delay"}
+MOMENTS = frozenset({"startAt", "endAt"})
 _ONE_LINE = frozenset({"jobName", "jobGroup", "invokeTarget", "cronExpression", "queue", "timezone"})
 _ALWAYS = frozenset({"misfirePolicy", "concurrent", "timezone"})
 """Written also at their defaults: an installation, and `job create`, may have others. `status` is not: a file that says
@@ -106,56 +105,6 @@ def write_file(definitions: Iterable[Definition], *, shown: bool = False) -> str
     return "".join([sign if sign.isprintable() or sign == "\n" else _escape(sign) for sign in text])
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a file, for editors."""
-    (job,), components = msgspec.json.schema_components([Definition], ref_template="#/$defs/{name}")
-    for part in components.values():
-        part["additionalProperties"] = False
-    properties = components["Definition"]["properties"]
-    for path in _DURATIONS:
-        whole, _, part = path.rpartition("/")
-        kind = PARTS.get(whole, Definition)
-        of = components[kind.__name__]["properties"]
-        low, high = RANGES[path]
-        default = of[part]["default"]
-        of[part] = {
-            "description": as_in(kind, part).description,
-            "examples": of[part]["examples"],
-            "type": ["number", "string", *(["null"] if default is None else [])],
-            "minimum": low,
-            "maximum": high,
-            "default": default,
-        }
-    promise = components["Promise"]["properties"]
-    promise["finishBy"]["pattern"] = TIME_OF_DAY
-    promise["disableAfter"] |= {"minimum": 1, "maximum": COUNT_MOST}
-    for name in _MOMENTS:  # of which a stored one has a form of its own
-        properties[name]["anyOf"] = [{"type": "string"}, {"type": "null"}]
-    for name, words in CODED.items():
-        properties[name] |= {
-            "enum": [*words.values(), *words, *map(int, words)],
-            "default": words[properties[name]["default"]],
-        }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Jobs of Waterclock",
-        "type": "object",
-        "properties": {
-            "owner": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": LABEL_MOST,
-                "description": f"Owner of the jobs. Each job gets it as the label `{OWNER}`.",
-                "examples": ["team-sea"],
-            },
-            "jobs": {"type": "array", "items": job, "description": "The jobs of the file."},
-        },
-        "required": ["jobs"],
-        "additionalProperties": False,
-        "$defs": components,
-    }
-
-
 _TOP = frozenset({"owner", "jobs"})
 
 
@@ -205,9 +154,9 @@ def _read(name: str, value: Any, at: str, flaws: list[FieldProblem]) -> Any:
     try:
         if name in CODED:
             return _code(name, value, at, flaws)
-        if name in _DURATIONS and isinstance(value, str | int | float):
+        if name in DURATIONS and isinstance(value, str | int | float):
             return seconds(value)
-        if name in _MOMENTS and isinstance(value, str):
+        if name in MOMENTS and isinstance(value, str):
             return moment(value)
     except ValueError as error:
         flaws.append(FieldProblem(at, str(error)))

@@ -56,7 +56,7 @@ from waterclock.model.events import (
 )
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.positions import Position
-from waterclock.model.repair import (
+from waterclock.model.readmodels.repair import (
     Ended,
     KnownJob,
     Standing,

@@ -10,7 +10,7 @@ from waterclock.model.outcomes import ENDED, RunStatus
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.change_types import RunChange
 from waterclock.model.readmodels.changes_by_event import project
-from waterclock.model.repair import ended
+from waterclock.model.readmodels.repair import ended
 from waterclock.model.timestamps import stamp
 from waterclock_api.consistency.settle_runs import Unfinished, ending_of
 

@@ -1,1 +1,1 @@
-"""How verbs show what the API answered."""
+"""How verbs show what the API answered, and what editors are shown of job files."""

@@ -26,7 +26,7 @@ from waterclock.log.recovery.opening import open_names_with_the_last, prepare_na
 from waterclock.model.events import LogForked, RunCancelled, RunLost
 from waterclock.model.ids import RunId
 from waterclock.model.positions import Position, at_entry
-from waterclock.model.repair import Answered, Ended, KnownJob, Unfinished
+from waterclock.model.readmodels.repair import Answered, Ended, KnownJob, Unfinished
 
 T = TypeVar("T")
 

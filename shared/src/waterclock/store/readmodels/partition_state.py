@@ -32,7 +32,7 @@ from waterclock.model.events import (
 )
 from waterclock.model.ids import JobId, partition_of
 from waterclock.model.positions import Position
-from waterclock.model.repair import (
+from waterclock.model.readmodels.repair import (
     ENDS_KEPT_MS,
     KEYS_KEPT_MS,
     Answered,

@@ -23,7 +23,16 @@ from waterclock.model.events import (
 )
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.positions import Position
-from waterclock.model.repair import Answered, Standing, Unfinished, answered, ended, evolve, paused, waiting_from
+from waterclock.model.readmodels.repair import (
+    Answered,
+    Standing,
+    Unfinished,
+    answered,
+    ended,
+    evolve,
+    paused,
+    waiting_from,
+)
 from waterclock.model.timestamps import Stamp, millis
 from waterclock.wire.envelope import Entry
 
