@@ -1,6 +1,6 @@
 import pytest
 
-from waterclock.model.durations import moment, moment_ms, seconds
+from waterclock.model.durations import moment, moment_ms, seconds, short_seconds
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,20 @@ def test_durations_are_seconds_or_iso_8601(written: float | str, read: float) ->
 def test_other_durations_are_refused(written: float | str) -> None:
     with pytest.raises(ValueError, match=r"finite|ISO 8601"):
         seconds(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("30s", 30), ("4h", 14_400), ("1h30m", 5_400), ("1.5d", 129_600), ("250ms", 0.25), ("PT1M", 60), (7, 7)],
+)
+def test_durations_may_be_written_short(written: float | str, read: float) -> None:
+    assert short_seconds(written) == read
+
+
+@pytest.mark.parametrize("written", ["", "4", "4 h", "h", "-4h", "4h ago", "4y", "9h" * 40])
+def test_what_is_no_short_duration_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="is no duration: write 4h"):
+        short_seconds(written)
 
 
 @pytest.mark.parametrize(

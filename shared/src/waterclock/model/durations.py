@@ -11,6 +11,9 @@ _DURATION = re.compile(
     r"P(?:(?P<weeks>\d+(?:\.\d+)?)W)?(?:(?P<days>\d+(?:\.\d+)?)D)?"
     r"(?:T(?=\d)(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
+_SHORT = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
+_SHORT_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_SHORT_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _LONGEST = 64  # characters
 _TIME_AT = len("2026-01-01T")  # before it a blank may stand for the T
 _YEAR_10000 = 253_402_300_800_000  # ms
@@ -38,6 +41,22 @@ def seconds(written: float | str) -> float:
     if not parts:
         raise ValueError("is neither a number of seconds nor an ISO 8601 duration such as PT1M30S")
     return sum(float(text) * _SECONDS[name] for name, text in parts.items())
+
+
+def short_seconds(written: float | str) -> float:
+    """As `seconds`; besides `30s`, `4h` or `1h30m`.
+
+    Raises:
+        ValueError: none of these.
+    """
+    if not isinstance(written, str):
+        return seconds(written)
+    if len(written) <= _LONGEST and _SHORT.fullmatch(written):
+        return sum(float(count) * _SHORT_UNITS[unit] for count, unit in _SHORT_PART.findall(written))
+    try:
+        return seconds(written)
+    except ValueError:
+        raise ValueError("is no duration: write 4h, 90s, PT1M30S or a number of seconds") from None
 
 
 def moment(written: str) -> Stamp:

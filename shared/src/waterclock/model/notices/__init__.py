@@ -1,0 +1,1 @@
+"""What is told of jobs and runs, by which rule, and when."""
