@@ -49,7 +49,7 @@ async def test_a_command_whose_answer_was_lost_is_done_once(installation: Instal
     await page.keyboard.press("Enter")
     await expect(dialog).to_contain_text("It may have been done")
     await send.click()
-    await expect(page.get_by_role("main").get_by_text("It is stored")).to_be_visible(timeout=SLOW)
+    await expect(page.get_by_role("main").get_by_text("It is stored; the run begins")).to_be_visible(timeout=SLOW)
     assert len(keys) == 2
     assert len(set(keys)) == 1
     installation.until(lambda: installation.get(f"runs?jobId={job['id']}&status=succeeded")["items"])

@@ -85,7 +85,7 @@ async def test_a_key_that_ends_loses_nothing_that_was_typed(rig: MakeRig, open_p
         await sign_in(page, second)
         await expect(page.get_by_label("Reason")).to_have_value("asked by phone", timeout=SLOW)
         await page.get_by_role("button", name="Run now", exact=True).click()
-        await expect(page.get_by_role("main").get_by_text("It is stored")).to_be_visible(timeout=SLOW)
+        await expect(page.get_by_role("main").get_by_text("It is stored; the run begins")).to_be_visible(timeout=SLOW)
         await api.caught_up()
         (run,) = (await api.http.get("/v1/monitor/runs")).json()["items"]
         assert run["reason"] == "asked by phone"

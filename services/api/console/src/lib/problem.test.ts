@@ -31,9 +31,10 @@ describe('a problem', () => {
   });
 
   it('tells what may have been done from what was not, and what may pass', () => {
-    const of = (status: number, body = '{"title":"x"}') => problemOf(status, none, body);
-    const lost = [noAnswer('cut'), of(500), of(504, '<html>'), malformed(200, 'a page of a gateway')];
-    expect(lost.map(isUnknown)).toEqual([true, true, true, true]);
+    const of = (status: number, body = '{"title":"x","type":"/problems#x"}') => problemOf(status, none, body);
+    const redis = of(503, '{"title":"x","type":"/problems#log-unavailable"}');
+    const lost = [noAnswer('cut'), of(500), of(504, '<html>'), malformed(200, 'a page of a gateway'), of(503, '<html>'), redis];
+    expect(lost.every(isUnknown)).toBe(true);
     expect([of(409), of(412), of(422), of(429), of(503), of(403), of(404)].some(isUnknown)).toBe(false);
     expect([...lost.slice(0, 3), of(429), of(503)].every(passes)).toBe(true);
     expect([of(403), of(404), of(409), of(422)].some(passes)).toBe(false);

@@ -104,8 +104,10 @@ export const isFull = ({ type }: Problem): boolean => type.endsWith('#streams-fu
 export const passes = ({ kind }: Problem): boolean => kind === 'network' || kind === 'busy' || kind === 'server';
 
 /** Whether what was sent may have been done all the same: its answer was lost, here or behind a gateway. */
-export const isUnknown = ({ kind, status, type }: Problem): boolean =>
-  kind === 'network' || kind === 'server' || (kind === 'malformed' && status < 300) || type.endsWith('#log-unavailable');
+export const isUnknown = ({ kind, status, type }: Problem): boolean => {
+  if (kind === 'busy') return status === 503 && (!type.includes('/problems#') || type.endsWith('#log-unavailable'));
+  return kind === 'network' || kind === 'server' || (kind === 'malformed' && status < 300);
+};
 
 /** `Retry-After` in milliseconds: seconds, or a date. At least half a second, for 0 is no leave to ask without end; never
  * more than an hour. */

@@ -69,7 +69,8 @@ class Readiness {
   }
 
   #turn(checks: readonly (readonly [string, string])[]): void {
-    const next = new Map(checks.filter(([, said]) => said !== FINE));
+    // What is said goes into sentences of the page, which have a full stop of their own.
+    const next = new Map(checks.filter(([, said]) => said !== FINE).map(([name, said]) => [name, said.replace(/\.$/, '')]));
     const before = this.troubles;
     this.at = Date.now();
     if (before === null || [...before.keys()].join() !== [...next.keys()].join()) this.since = this.at;

@@ -70,11 +70,11 @@ export class Resource<T> {
   async settle(asked: Promise<Answer<T>>, running: AbortController): Promise<void> {
     this.#running = running;
     this.loading = true;
-    this.again = null;
     const answer = await asked;
     if (this.#running !== running) return;
     this.#running = null;
     this.loading = false;
+    this.again = null;
     if (answer.ok) {
       this.data = answer.data;
       this.at = Date.now();

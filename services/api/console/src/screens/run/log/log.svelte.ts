@@ -179,12 +179,13 @@ export class RunLog {
     }
   }
 
-  /** Follow the run while it goes on; `told` hears of what else happens to it. */
-  follow(told: (type: string) => void, signal: AbortSignal): void {
+  /** Follow the run to its end; `told` hears of what else happens to it. */
+  follow(told: (type: string) => void): void {
     this.#told = told;
     let timer: ReturnType<typeof setTimeout> | undefined;
+    const isOver = (): boolean => this.#end.aborted || (this.#ended && this.standing.state === 'ended');
     const begin = (): void => {
-      if (this.#following !== null || signal.aborted) return;
+      if (this.#following !== null || isOver()) return;
       this.#following = new AbortController();
       void this.#follow(this.#following.signal);
     };
@@ -197,12 +198,13 @@ export class RunLog {
       if (visible) begin();
       else {
         timer = setTimeout(() => {
+          if (isOver()) return;
           stop();
           this.standing = { state: 'resting' };
         }, 60_000);
       }
     });
-    AbortSignal.any([signal, this.#end]).addEventListener('abort', () => {
+    this.#end.addEventListener('abort', () => {
       clearTimeout(timer);
       ignore();
       stop();
@@ -293,7 +295,8 @@ export class RunLog {
   }
 
   #take(page: Lines): void {
-    this.#cursor = page.previousCursor ?? page.nextCursor ?? this.#cursor;
+    // Where no more are there by now, the other side of this page is asked from: what is known is left out below.
+    this.#cursor = page.nextCursor ?? page.previousCursor ?? this.#cursor;
     const lines = page.items.map(lineOf).filter((line) => line.number > this.#place.last);
     this.#place.last = Math.max(this.#place.last, ...lines.map((line) => line.number));
     this.#place.position = page.items.at(-1)?.position ?? this.#place.position;
