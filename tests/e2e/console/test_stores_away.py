@@ -1,4 +1,4 @@
-"""A store is gone, full or busy, and is back, in a browser: what goes on, what waits, and that nothing is done twice."""
+"""A store is gone, full or busy, and is back, in a browser: what goes on and what waits, and nothing is done twice."""
 
 from __future__ import annotations
 
