@@ -33,7 +33,7 @@ HOSTILE = [
 
 def shown(name: str) -> str:
     message = message_of(TOLD[name], INSTALLATION)
-    return f"{message.subject}\n\n{message.text}\n\n---- Markdown ----\n\n{message.markdown}\n"
+    return f"{message.level}: {message.subject}\n\n{message.text}\n\n---- Markdown ----\n\n{message.markdown}\n"
 
 
 @pytest.mark.parametrize("name", TOLD)

@@ -11,6 +11,8 @@ Kind = Literal[
     "failed", "timedOut", "died", "cancelled", "skipped", "missing", "late", "tooLong", "silent", "disabled",
     "recovered", "unreadable", "clock",
 ]  # fmt: skip
+Level = Literal["failure", "warning", "success", "info"]
+"""The colour that a service may give a message."""
 Trouble = Literal["noLeader", "overdue", "halted", "notProjected", "noExecutor", "hole", "undecided"]
 """What a `clock` notice tells of: an installation's own trouble."""
 

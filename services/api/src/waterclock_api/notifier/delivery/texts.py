@@ -22,6 +22,7 @@ from waterclock_api.notifier.delivery.notice_details import (
     DigestDetails,
     Installation,
     Kind,
+    Level,
     NoticeDetails,
 )
 from waterclock_api.notifier.delivery.subjects import (
@@ -52,6 +53,15 @@ _HAPPENED: Mapping[Kind, str] = {
     "disabled": "Disabled",
     "recovered": "Recovered",
 }
+_LEVELS: Mapping[Kind, Level] = {
+    "failed": "failure",
+    "timedOut": "failure",
+    "died": "failure",
+    "missing": "failure",
+    "disabled": "failure",
+    "clock": "failure",
+    "recovered": "success",
+}
 _BARE = frozenset(
     {"Console", "Scheduled", "Promised", "Attempt", "Noticed", "Since", "Broken", "From", "To", "Asked"}
     | set(_HAPPENED.values())
@@ -70,6 +80,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     text: str
     markdown: str
+    level: Level
 
 
 def message_of(told: NoticeDetails | DigestDetails | ChannelTest, installation: Installation) -> Message:
@@ -108,9 +119,9 @@ def _notice(notice: NoticeDetails, installation: Installation) -> Message:
     error = error_of(notice, _ERROR_MOST) if notice.kind not in {"recovered", "clock"} else ""
     explain = one_line(notice.explain, _EXPLAIN_MOST)
     lines = [log_line(line, _LINE_MOST) for line in notice.log_lines[-_LINES:]]
-    subject = subject_of(notice, installation)
     return Message(
-        subject=subject,
+        subject=subject_of(notice, installation),
+        level=_LEVELS.get(notice.kind, "warning"),
         text=_fitting(
             lambda kept: _joined(
                 _table(rows),
@@ -145,6 +156,7 @@ def _digest(digest: DigestDetails, installation: Installation) -> Message:
     links = list(_link_rows(links_of(digest, installation)))
     return Message(
         subject=digest_subject(digest),
+        level="warning",
         text=_joined(opening, _table(span), "\n".join(f"  {one}" for one in counts), _table(where), _table(links)),
         markdown=_joined(opening, _list(span), "\n".join(f"- {one}" for one in counts), _list(where), _list(links)),
     )
@@ -156,6 +168,7 @@ def _test(test: ChannelTest, installation: Installation) -> Message:
     links = list(_link_rows(links_of(test, installation)))
     return Message(
         subject=test_subject(test),
+        level="info",
         text=_joined(opening, _table(rows), _table(links)),
         markdown=_joined(opening, _list(rows), _list(links)),
     )

@@ -1,0 +1,240 @@
+"""The channels of the notices file, and what their references stand for.
+
+    channels:
+      oncall: {apprise: "env:ONCALL_URL"}
+      ops:    {webhook: "https://ops.example/hook", secret: "file:/run/secrets/ops"}
+
+References are read when the process starts, so that a missing one is told at once, and again at each delivery, so that
+a changed secret is used without a restart. What they stand for is never shown: not by `repr`, not in a message.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, NamedTuple, cast
+
+import msgspec
+
+from waterclock.kit.references import is_reference, secret_behind
+from waterclock.kit.text.members import said
+from waterclock.kit.text.validation_messages import message_of, pointer_of
+from waterclock.model.parameters.http_url import HttpUrl, http_url
+
+CHANNELS = "/channels"
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_MOST = 1000
+_KEY_PREFIX = "whsec_"
+_KEY_BYTES = range(24, 65)  # as Standard Webhooks has it
+_KEYS_MOST = 4
+_ADDRESS_MOST = 4096  # characters
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+class WrittenChannel(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """As the file has it: `apprise`, or `webhook` with its `secret`."""
+
+    apprise: Annotated[
+        str | None,
+        said("Address of a service, as Apprise writes it, or where it is found: `env:NAME` or `file:/path`.",
+             "env:ONCALL_URL"),
+    ] = None  # fmt: skip
+    webhook: Annotated[
+        str | None,
+        said("URL that notices are posted to, or where it is found: `env:NAME` or `file:/path`.",
+             "https://ops.example/hook"),
+    ] = None  # fmt: skip
+    secret: Annotated[
+        str | None,
+        said("Where the key of a webhook's signature is found: `env:NAME` or `file:/path`. Never the key itself.",
+             "env:OPS_SECRET"),
+    ] = None  # fmt: skip
+
+    def __repr__(self) -> str:
+        return "WrittenChannel(…)"
+
+
+class AppriseChannel(msgspec.Struct, frozen=True, kw_only=True, tag="apprise"):
+    name: str
+    address: str  # or a reference to it
+
+    def __repr__(self) -> str:
+        return f"AppriseChannel({self.name!r})"
+
+
+class WebhookChannel(msgspec.Struct, frozen=True, kw_only=True, tag="webhook"):
+    name: str
+    url: str  # or a reference to it
+    secret: str  # a reference
+
+    def __repr__(self) -> str:
+        return f"WebhookChannel({self.name!r})"
+
+
+Channel = AppriseChannel | WebhookChannel
+
+
+class AppriseTarget(NamedTuple):
+    """What must not be shown: the address holds credentials."""
+
+    address: str
+
+    def __repr__(self) -> str:
+        return "AppriseTarget(…)"
+
+
+class WebhookTarget(NamedTuple):
+    """What must not be shown. Several keys sign while one takes the place of another."""
+
+    url: HttpUrl
+    keys: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "WebhookTarget(…)"
+
+
+class ChannelFlaw(NamedTuple):
+    """`pointer`: JSON pointer into the file. `message` goes on from it, and shows no secret."""
+
+    pointer: str
+    message: str
+
+
+class ChannelFlaws(Exception):
+    """Something is wrong with channels: everything that is, in their order."""
+
+    def __init__(self, flaws: Iterable[ChannelFlaw]) -> None:
+        self.flaws = tuple(flaws)
+        super().__init__("; ".join(f"{pointer}: {message}" for pointer, message in self.flaws))
+
+
+def read_channels(found: object) -> dict[str, Channel]:
+    """The member `channels` of the file, as YAML gave it.
+
+    Raises:
+        ChannelFlaws: some are malformed.
+    """
+    if not isinstance(found, dict):
+        raise ChannelFlaws([ChannelFlaw(CHANNELS, "is no mapping of channels by their names")])
+    channels: dict[str, Channel] = {}
+    flaws: list[ChannelFlaw] = []
+    named = cast("Mapping[object, Any]", found)
+    if len(named) > _MOST:
+        raise ChannelFlaws([ChannelFlaw(CHANNELS, f"has {len(named)} channels; the maximum is {_MOST}")])
+    for place, (name, member) in enumerate(named.items()):
+        if not isinstance(name, str) or _NAME.fullmatch(name) is None:  # it may be a URL that was left of its member
+            said = f"the name of channel {place + 1} has other than letters, digits, `-`, `_` and `.`, or more than 64"
+            flaws.append(ChannelFlaw(CHANNELS, said))
+            continue
+        read = _channel(name, member)
+        if isinstance(read, list):
+            flaws += read
+        else:
+            channels[name] = read
+    if flaws:
+        raise ChannelFlaws(flaws)
+    return channels
+
+
+def resolve(channel: Channel, environment: Mapping[str, str]) -> AppriseTarget | WebhookTarget:
+    """What its references stand for, now.
+
+    Raises:
+        ChannelFlaws: one does not resolve, or not to what it should.
+    """
+    match channel:
+        case AppriseChannel(name=name, address=address):
+            return AppriseTarget(_address(f"{CHANNELS}/{name}/apprise", address, environment))
+        case WebhookChannel(name=name, url=url, secret=secret):
+            return WebhookTarget(
+                _url(f"{CHANNELS}/{name}/webhook", url, environment),
+                _keys(f"{CHANNELS}/{name}/secret", secret, environment),
+            )
+
+
+def unresolved(channels: Iterable[Channel], environment: Mapping[str, str]) -> tuple[ChannelFlaw, ...]:
+    """What is wrong with the references of some channels; nothing, if all can be used."""
+    flaws: list[ChannelFlaw] = []
+    for channel in channels:
+        try:
+            resolve(channel, environment)
+        except ChannelFlaws as error:
+            flaws += error.flaws
+    return tuple(flaws)
+
+
+def _channel(name: str, member: object) -> Channel | list[ChannelFlaw]:
+    at = f"{CHANNELS}/{name}"
+    try:
+        written = msgspec.convert(member, WrittenChannel)
+    except msgspec.ValidationError as error:
+        return [ChannelFlaw(f"{at}{pointer_of(error)}", message_of(error, WrittenChannel))]
+    if written.apprise is not None:
+        beside = [name for name in ("webhook", "secret") if getattr(written, name) is not None]
+        flaws = [ChannelFlaw(f"{at}/{one}", "stands beside `apprise`: leave one of them out") for one in beside]
+        if not is_reference(written.apprise):
+            flaws += _flaws_of(lambda: _address(f"{at}/apprise", written.apprise or "", {}))
+        return flaws or AppriseChannel(name=name, address=written.apprise)
+    if written.webhook is None:
+        return [ChannelFlaw(at, "needs `apprise`, or `webhook` with `secret`")]
+    flaws = [] if is_reference(written.webhook) else _flaws_of(lambda: _url(f"{at}/webhook", written.webhook or "", {}))
+    if written.secret is None:
+        flaws.append(ChannelFlaw(f"{at}/secret", "is missing: webhooks are signed"))
+    elif not is_reference(written.secret):
+        flaws.append(ChannelFlaw(f"{at}/secret", "is no reference: write env:NAME or file:/path, never the key itself"))
+    return flaws or WebhookChannel(name=name, url=written.webhook, secret=written.secret or "")
+
+
+def _flaws_of(check: Any) -> list[ChannelFlaw]:
+    try:
+        check()
+    except ChannelFlaws as error:
+        return list(error.flaws)
+    return []
+
+
+def _value(pointer: str, text: str, environment: Mapping[str, str]) -> str:
+    if not is_reference(text):
+        return text
+    try:
+        return secret_behind(text, environment, owner="notifier")
+    except ValueError as error:
+        raise ChannelFlaws([ChannelFlaw(pointer, str(error))]) from None
+
+
+def _address(pointer: str, text: str, environment: Mapping[str, str]) -> str:
+    """Whether Apprise knows and may use it, is found out in the child."""
+    address = _value(pointer, text, environment).strip()
+    if len(address) > _ADDRESS_MOST or not address.isprintable() or _SCHEME.match(address) is None:
+        raise ChannelFlaws(
+            [ChannelFlaw(pointer, "is no address such as mailto://name@mail.example, nor env:NAME or file:/path")]
+        )
+    return address
+
+
+def _url(pointer: str, text: str, environment: Mapping[str, str]) -> HttpUrl:
+    try:
+        return http_url(_value(pointer, text, environment).strip())
+    except ValueError as error:
+        raise ChannelFlaws([ChannelFlaw(pointer, f"is no URL to post to: {error}")]) from None
+
+
+def _keys(pointer: str, text: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    keys = tuple(_value(pointer, text, environment).split())
+    if not 1 <= len(keys) <= _KEYS_MOST or not all(map(_is_key, keys)):
+        raise ChannelFlaws(
+            [ChannelFlaw(pointer, f"is no key of Standard Webhooks: `{_KEY_PREFIX}` and 24 to 64 bytes in Base64")]
+        )
+    return keys
+
+
+def _is_key(text: str) -> bool:
+    """The library takes what is no Base64, and makes a short key of it."""
+    bare = text.removeprefix(_KEY_PREFIX)
+    try:
+        raw = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(raw) in _KEY_BYTES
