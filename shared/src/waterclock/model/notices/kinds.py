@@ -27,11 +27,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 BAD_ENDS: frozenset[Kind] = frozenset({"failed", "timedOut", "died"})
 """Ends of runs that count in a row: for `after` of a rule, and for the breaker."""
-CLOSED_BY_SUCCESS: frozenset[Kind] = BAD_ENDS | {"cancelled", "skipped", "missing"}
+CLOSED_BY_SUCCESS: frozenset[Kind] = BAD_ENDS.union(("cancelled", "skipped", "missing"))
 """Open until a run of the job succeeds."""
 CLOSED_BY_ANSWER: frozenset[Kind] = frozenset({"late", "tooLong"})
 """Open until what was waited for has happened."""
-BREAKS: frozenset[Kind] = CLOSED_BY_SUCCESS | CLOSED_BY_ANSWER | {"silent"}
+BREAKS: frozenset[Kind] = CLOSED_BY_SUCCESS.union(CLOSED_BY_ANSWER, ("silent",))
 """Kinds of which a job has one open at a time for each rule. `silent` is closed by a success that is no backfill's."""
 
 KIND_OF_END: Mapping[RunStatus, Kind] = {

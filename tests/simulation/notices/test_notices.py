@@ -1,0 +1,69 @@
+"""What is judged of a history is what has to be told of it, however it is cut. `WATERCLOCK_SEED=n` plays one again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import Counter
+from collections.abc import Iterable
+from random import Random  # noqa: TID251  a history is repeated from its seed
+
+import pytest
+
+from tests.simulation.notices.oracle import Oracle
+from tests.simulation.notices.replay import in_batches, one_by_one, told, tripped
+from tests.simulation.notices.world import BREAKER, World
+from waterclock.model.notices.kinds import KINDS
+
+SEED = "WATERCLOCK_SEED"
+HISTORIES = 240
+
+
+def play(seed: int) -> Counter[str]:
+    """Kinds of what was told of a history."""
+    world = World(seed).play()
+    oracle = Oracle(world.first_rules, world.steps, BREAKER)
+    judged = one_by_one(world.first_rules, world.steps)
+
+    assert told(judged) == oracle.told
+    assert tripped(judged) == oracle.trips
+    ids = [one.id for _, one in judged.notices] + [one.id for _, one in judged.trips]
+    assert len(set(ids)) == len(ids)
+
+    again = in_batches(world.first_rules, world.steps, Random(seed))
+    assert [one for _, one in again.notices] == [one for _, one in judged.notices]
+    assert [one for _, one in again.trips] == [one for _, one in judged.trips]
+    assert sorted(again.facts, key=repr) == sorted(judged.facts, key=repr)
+    kinds = Counter(one.kind for one in oracle.told)
+    return kinds + Counter("reminder" for one in oracle.told if one.reminder) + Counter("trip" for _ in oracle.trips)
+
+
+def play_all(seeds: Iterable[int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for seed in seeds:
+        try:
+            found += play(seed)
+        except BaseException as error:
+            error.add_note(f"History {seed} is played again with {SEED}={seed}.")
+            raise
+    return found
+
+
+def named(otherwise: Iterable[int]) -> Iterable[int]:
+    """The seed that the environment names."""
+    return [int(os.environ[SEED])] if SEED in os.environ else otherwise
+
+
+@pytest.mark.parametrize("share", range(4))
+def test_what_is_judged_is_what_has_to_be_told(share: int) -> None:
+    found = play_all(named(range(share, HISTORIES, 4)))
+
+    calm = {*KINDS, "reminder", "trip"} - set(found)
+    assert SEED in os.environ or not calm, f"the histories have become too calm: no {calm}"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_what_is_judged_is_what_has_to_be_told_in_very_many_histories() -> None:
+    first = secrets.randbelow(10**9)
+    play_all(named(range(first, first + 100_000)))
