@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import msgspec
 
-from waterclock.model import repair
 from waterclock.model.events import LogForked
 from waterclock.model.ids import RunId
 from waterclock.model.positions import Position
+from waterclock.model.readmodels import repair
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import Entry, UnknownEvent, request_body
