@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import Any, cast
 
 import apprise
 import pytest
+import requests
 from apprise import AppriseAsset, NotifyFormat
 
+from waterclock_api.notifier.delivery import apprise_child
 from waterclock_api.notifier.delivery.apprise_services import HOSTED, MAIL, reads_files
+from waterclock_api.notifier.delivery.apprise_words import Task
+from waterclock_api.notifier.delivery.texts import TEXT_MOST
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 """Of a plugin's own dependency, when all are loaded."""
@@ -122,6 +127,54 @@ def test_the_formats_that_services_take() -> None:
     assert takes("mailto://u:p@mail.test") == (NotifyFormat.HTML, NotifyFormat.HTML)
     assert takes("json://h") == (NotifyFormat.MARKDOWN, NotifyFormat.HTML)
     assert takes("tgram://123456789:abcdefg_hijklmnop/12315544")[1] == NotifyFormat.HTML
+
+
+def test_each_service_says_how_much_it_takes() -> None:
+    most = {name: kind.body_maxlen for name, kind in kinds().items()}
+    twilio = made(f"twilio://AC{'a' * 32}:{'b' * 32}@15551234567/15557654321")
+
+    assert most["NotifyVonage"] == 160
+    assert most["NotifyPushover"] == 1024
+    assert twilio.body_maxlen == 160
+    assert all(most[name] > TEXT_MOST for name in ("NotifyEmail", "NotifySlack", "NotifyDiscord", "NotifyTelegram"))
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "title"),
+    [
+        (f"twilio://AC{'a' * 32}:{'b' * 32}@15551234567/15557654321", "a subject\nshort", ""),
+        (f"pover://{'u' * 30}@{'t' * 30}", "short", "a subject"),
+        (SLACK, "*bold*", "a subject"),
+        ("mailto://u:p@mail.test", "**text**", "a subject"),
+    ],
+)
+def test_a_service_gets_what_it_takes(address: str, body: str, title: str) -> None:
+    """A telephone gets the short text, a chat Markdown in its own words, a mail plain text."""
+    plugin, sent = made(address), list[tuple[str, str]]()
+
+    def send(body: str, title: str = "", **_: Any) -> bool:
+        sent.append((title, body.replace("\r\n", "\n")))
+        return True
+
+    plugin.send = send
+    long = "x" * 1500 if "text" not in body else ""
+    task = Task(
+        addresses=(address,), seconds=1, subject="a subject", text=f"**text**{long}", markdown="**bold**", short="short"
+    )
+
+    assert apprise_child.sent(plugin, task)
+    assert sent == [(title, body)]
+
+
+def test_credentials_of_the_machines_user_are_not_added_to_a_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine hook.test login me password hush\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert requests.utils.get_netrc_auth("https://hook.test/") == ("me", "hush")
+
+    monkeypatch.setenv("NETRC", os.devnull)
+    assert requests.utils.get_netrc_auth("https://hook.test/") is None
 
 
 def test_no_module_is_loaded_from_elsewhere_and_nothing_is_kept(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from tests.integration.notifier.receiver import LOOPBACK, HttpReceiver, Mailbox, http_receiver, mailbox
 from waterclock_api.notifier.delivery import apprise_sender
 from waterclock_api.notifier.delivery.apprise_sender import AppriseSender
+from waterclock_api.notifier.delivery.apprise_words import Answer, Task
 from waterclock_api.notifier.delivery.channels import AppriseTarget
 from waterclock_api.notifier.delivery.notice_details import Installation, NoticeDetails
 from waterclock_api.notifier.delivery.outcome import Again, Dead, Delivered, Outcome
@@ -137,6 +138,32 @@ async def test_a_service_that_the_operator_allows_gets_the_message(receiver: Htt
     assert request.path == "/hook"
     assert (body["title"], body["message"], body["type"]) == (MESSAGE.subject, MESSAGE.text, "failure")
     assert body["attachments"] == []
+
+
+async def test_no_more_children_run_at_once_than_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apprise_sender, "_COMMAND", ("/bin/cat",))  # a task is no answer
+    running: list[Task] = []
+    most, asked = 0, apprise_sender.asked
+
+    async def counted(task: Task, deadline: float) -> Answer | Again:
+        nonlocal most
+        running.append(task)
+        most = max(most, len(running))
+        try:
+            return await asked(task, deadline)
+        finally:
+            running.remove(task)
+
+    monkeypatch.setattr(apprise_sender, "asked", counted)
+    sender = AppriseSender(children=2)
+    async with asyncio.TaskGroup() as tasks:
+        sends = [
+            tasks.create_task(sender.send(AppriseTarget(f"mailto://{n}.test"), MESSAGE, deadline=PATIENCE), name="send")
+            for n in range(5)
+        ]
+
+    assert most == 2
+    assert {type(send.result()) for send in sends} == {Again}
 
 
 async def test_a_failure_is_tried_again_and_tells_nothing_of_the_address(receiver: HttpReceiver) -> None:

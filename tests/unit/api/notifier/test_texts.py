@@ -33,7 +33,9 @@ HOSTILE = [
 
 def shown(name: str) -> str:
     message = message_of(TOLD[name], INSTALLATION)
-    return f"{message.level}: {message.subject}\n\n{message.text}\n\n---- Markdown ----\n\n{message.markdown}\n"
+    parts = [f"{message.level}: {message.subject}", message.text]
+    parts += ["---- short ----", message.short, "---- Markdown ----", message.markdown]
+    return "\n\n".join(parts) + "\n"
 
 
 @pytest.mark.parametrize("name", TOLD)
@@ -70,7 +72,8 @@ def test_what_others_wrote_stays_harmless_and_short(kind: Kind, text: str) -> No
 
     assert len(message.subject) <= SUBJECT_MOST
     assert message.subject.isprintable()
-    for body in (message.text, message.markdown):
+    assert len(message.short) <= 500
+    for body in (message.text, message.markdown, message.short):
         assert len(body) <= TEXT_MOST
         assert body.replace("\n", "").isprintable()
         assert body.encode().decode() == body

@@ -73,20 +73,23 @@ def _answer(task: Task, heard: _Heard) -> Answer:
     if any(refused) or not task.subject:
         return Answer(refused=tuple(refused))
     (plugin,) = plugins
-    return Answer(done=_sent(plugin, task), said=str(heard))
+    return Answer(done=sent(plugin, task), said=str(heard))
 
 
-def _sent(plugin: Any, task: Task) -> bool:
+def sent(plugin: Any, task: Task) -> bool:
     formats = _library.NotifyFormat
     markdown = (
         plugin.resolve_format(formats.MARKDOWN) == formats.MARKDOWN
         and plugin.resolve_format(formats.HTML) != formats.HTML  # it is made of text, in which nothing is markup
     )
+    body = task.markdown if markdown else task.text
+    if len(task.subject) + len(body) > plugin.body_maxlen:  # it would be refused, or split into many
+        body, markdown = task.short, False
     sender = _library.Apprise(asset=plugin.asset)
     sender.add(plugin)
     done = sender.notify(
         title=task.subject,
-        body=task.markdown if markdown else task.text,
+        body=body,
         body_format=formats.MARKDOWN if markdown else formats.TEXT,
         notify_type=_library.NotifyType(task.level),
     )

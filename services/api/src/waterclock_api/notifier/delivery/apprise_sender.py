@@ -34,8 +34,12 @@ _MAIL = frozenset({"mailto", "mailtos"})
 
 
 class AppriseSender:
-    def __init__(self, services: Iterable[str] = ()) -> None:
-        """`services`: those that the operator allows beside the hosted ones and mail, by the word before `://`."""
+    def __init__(self, services: Iterable[str] = (), *, children: int = 2) -> None:
+        """`services`: those that the operator allows beside the hosted ones and mail, by the word before `://`.
+
+        `children`: how many there may be at once; others wait. Each takes some 80 MB and half a second of a processor.
+        """
+        self._places = asyncio.Semaphore(children)
         self._services = tuple(one.strip().lower().removesuffix("://") for one in services)
 
     async def send(self, target: AppriseTarget, message: Message, *, deadline: float) -> Outcome:
@@ -48,8 +52,10 @@ class AppriseSender:
             subject=message.subject,
             text=message.text,
             markdown=message.markdown,
+            short=message.short,
         )
-        answer = await _asked(task, deadline)
+        async with self._places:
+            answer = await asked(task, deadline)
         if isinstance(answer, Again):
             return answer
         if refused := "".join(answer.refused):
@@ -64,7 +70,7 @@ class AppriseSender:
         if not targets:
             return []
         addresses = tuple(target.address for target in targets)
-        answer = await _asked(Task(addresses=addresses, services=self._services, seconds=_seconds(deadline)), deadline)
+        answer = await asked(Task(addresses=addresses, services=self._services, seconds=_seconds(deadline)), deadline)
         if isinstance(answer, Again):
             return [f"could not be checked: {answer.said}"] * len(targets)
         return [refused or None for refused in answer.refused]
@@ -74,7 +80,8 @@ def _seconds(deadline: float) -> int:
     return math.ceil(deadline) + _LINGER
 
 
-async def _asked(task: Task, deadline: float) -> Answer | Again:
+async def asked(task: Task, deadline: float) -> Answer | Again:
+    """What a child answers; or that it did not, and why."""
     try:
         process = await asyncio.create_subprocess_exec(
             *_COMMAND, env={}, cwd="/", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -82,15 +89,19 @@ async def _asked(task: Task, deadline: float) -> Answer | Again:
         )  # fmt: skip
     except OSError as error:
         return Again(said=f"the child process did not start: {error.strerror}")
+    output, code = b"", 0
     try:
         async with asyncio.timeout(deadline):
             output = await _heard(process, encode(task))
-            code = await process.wait()
+            if not output:
+                code = await process.wait()
     except TimeoutError:
         return Again(said=f"the service did not answer within {deadline:g} s")
     finally:
-        _kill(process)
-        await process.wait()
+        if process.returncode is None:  # also where it has answered: it has nothing else to do
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
     try:
         return ANSWERS.decode(output)
     except msgspec.DecodeError:
@@ -108,12 +119,6 @@ async def _heard(process: asyncio.subprocess.Process, task: bytes) -> bytes:
     while len(output) <= _ANSWER_MOST and (more := await process.stdout.read(_ANSWER_MOST)):
         output += more
     return bytes(output)
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """With whatever it has started, which is of its group."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _end(code: int) -> str:

@@ -17,6 +17,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subject: str = ""
     text: str = ""
     markdown: str = ""
+    short: str = ""  # for services that take less than the others are long
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,8 +1,9 @@
 """From what is known of a notice to a message, as a person reads it at 03:00: what, when, since when, why, what next.
 
     subject     reports/nightly failed: KeyError 'SHOP_DSN'
-    text        times, error, explanation, last lines of the log, links     mail, SMS
+    text        times, error, explanation, last lines of the log, links     mail
     markdown    the same, with code and a link                              chats
+    short       when, and where more is told                                SMS, pagers
 
 Fixed words; pure. Everything that others wrote is made harmless and short on its way in.
 """
@@ -80,6 +81,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     text: str
     markdown: str
+    short: str
     level: Level
 
 
@@ -142,6 +144,7 @@ def _notice(notice: NoticeDetails, installation: Installation) -> Message:
             ),
             lines,
         ),
+        short=_short(rows[0], links),
     )
 
 
@@ -153,9 +156,11 @@ def _digest(digest: DigestDetails, installation: Installation) -> Message:
     if len(digest.positions) > _POSITIONS:
         positions.append(f"{len(digest.positions) - _POSITIONS:,} more partitions")
     where = [("Positions" if not place else "", one_line(text, 2 * _NAME_MOST)) for place, text in enumerate(positions)]
-    links = list(_link_rows(links_of(digest, installation)))
+    found = links_of(digest, installation)
+    links = list(_link_rows(found))
     return Message(
         subject=digest_subject(digest),
+        short=_short(span[0], found),
         level="warning",
         text=_joined(opening, _table(span), "\n".join(f"  {one}" for one in counts), _table(where), _table(links)),
         markdown=_joined(opening, _list(span), "\n".join(f"- {one}" for one in counts), _list(where), _list(links)),
@@ -165,9 +170,11 @@ def _digest(digest: DigestDetails, installation: Installation) -> Message:
 def _test(test: ChannelTest, installation: Installation) -> Message:
     opening = "Nothing happened. Somebody asked whether this channel works, and it does."
     rows = [("Asked", moment(test.at_ms)), ("Sent by", one_line(installation.name, _NAME_MOST))]
-    links = list(_link_rows(links_of(test, installation)))
+    found = links_of(test, installation)
+    links = list(_link_rows(found))
     return Message(
         subject=test_subject(test),
+        short=_short(rows[0], found),
         level="info",
         text=_joined(opening, _table(rows), _table(links)),
         markdown=_joined(opening, _list(rows), _list(links)),
@@ -195,6 +202,12 @@ def _link_rows(links: Links) -> Iterable[tuple[str, str]]:
         yield "Console", one_line(links.console, _URL_MOST)
     if links.command is not None:
         yield "CLI", links.command
+
+
+def _short(row: tuple[str, str], links: Links) -> str:
+    """Behind the subject, for what holds no more than a few hundred characters."""
+    where = one_line(links.console or links.command or "", _URL_MOST)
+    return "\n".join(part for part in (" ".join(row), where) if part)
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> str:
