@@ -121,6 +121,22 @@ def test_a_process_knows_the_secrets_of_its_environment(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_what_a_file_of_notices_refers_to_is_hidden(tmp_path: Path) -> None:
+    notices = tmp_path / "notices.yaml"
+    notices.write_text(
+        "channels:\n  oncall: {apprise: env:ONCALL_URL}\n  ops: {webhook: 'env:OPS_URL', secret: \"env:OPS_SECRET\"}\n"
+    )
+    environment = {
+        "WATERCLOCK_NOTICES": str(notices),
+        "ONCALL_URL": "slack://hush/one/two",
+        "OPS_URL": "https://ops.example/hush",
+        "OPS_SECRET": "whsec_hush",
+        "OTHER": "no secret",
+    }
+
+    assert passwords(environment) == {"slack://hush/one/two", "https://ops.example/hush", "whsec_hush"}
+
+
 def test_a_secret_is_hidden_without_the_end_of_line_that_it_was_set_with() -> None:
     found = passwords({"WATERCLOCK_HTTP_REFERENCES": "env:BOOKS_TOKEN@books.example", "BOOKS_TOKEN": "hush-hush\n"})
     assert Redactor(found).known("token hush-hush.") == f"token {SHOWN}."

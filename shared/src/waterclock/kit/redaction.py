@@ -20,8 +20,10 @@ _HEADERS = re.compile(r"OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS")
 _NAMED = re.compile(r"WATERCLOCK_\w*(?:SECRET_KEY|API_KEY)")
 _LISTS = ("WATERCLOCK_HTTP_REFERENCES", "WATERCLOCK_BACKUP_REFERENCES")
 _PLACES = "WATERCLOCK_PLACES"
+_NOTICES = "WATERCLOCK_NOTICES"
 _VARIABLES = re.compile(r"""["'](env:[^"'@]+)[@"']""")  # in a file of places
 _ACCESS_KEYS = re.compile(r"""^\s*accessKey\s*=\s*["']env:([^"'@]+)""", re.MULTILINE)
+_OF_NOTICES = re.compile(r"\benv:([A-Za-z_][A-Za-z0-9_]*)")  # in a file of notices, whose YAML needs no quotes
 _FILE = "_FILE"
 _OF_A_FILE = re.compile(rf"(?:WATERCLOCK_\w+|REDIS_URL){_FILE}")
 _HTML = {"&": "amp", '"': "quot", "'": "apos", "<": "lt", ">": "gt"}
@@ -79,6 +81,7 @@ def passwords(environment: Mapping[str, str]) -> set[str]:
     places = _text_of(environment.get(_PLACES))
     patterns += _VARIABLES.findall(places)
     access = {environment.get(name, "") for name in _ACCESS_KEYS.findall(places)}
+    patterns += [f"env:{name}" for name in _OF_NOTICES.findall(_text_of(environment.get(_NOTICES)))]
     listed = [one.removeprefix("env:") for one in patterns if one.startswith("env:") and one != "env:*"]
     for name, value in environment.items():
         if any(fnmatchcase(name, pattern) for pattern in listed) and value not in access:
