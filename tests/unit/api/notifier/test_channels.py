@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from waterclock.model.notices.rule_file import BadRules
 from waterclock_api.notifier.delivery.channels import (
     AppriseChannel,
     AppriseTarget,
-    ChannelFlaws,
     WebhookChannel,
     WebhookTarget,
     read_channels,
@@ -33,48 +33,43 @@ def test_channels_are_read_with_their_references() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "pointer", "message"),
+    ("found", "path", "message"),
     [
-        (None, "/channels", "mapping"),
-        (["oncall"], "/channels", "mapping"),
-        ({"on call": HOOK}, "/channels", "name of channel 1"),
-        ({"slack://t0ken": HOOK}, "/channels", "name of channel 1"),
-        ({7: HOOK}, "/channels", "name of channel 1"),
-        ({"a": "env:X"}, "/channels/a", "object"),
-        ({"a": None}, "/channels/a", "object"),
-        ({"a": {}}, "/channels/a", "needs `apprise`, or `webhook`"),
-        ({"a": {"apprise": 7}}, "/channels/a/apprise", "str"),
-        ({"a": {"appprise": "env:X"}}, "/channels/a", "unknown field appprise"),
-        ({"a": {"apprise": "env:X", "secret": "env:Y"}}, "/channels/a/secret", "stands beside"),
-        ({"a": {"apprise": "env:X", "webhook": "env:Y"}}, "/channels/a/webhook", "stands beside"),
-        ({"a": {"apprise": "no address"}}, "/channels/a/apprise", "is no address"),
-        ({"a": {"apprise": "env:NO-NAME"}}, "/channels/a/apprise", "is no address"),
-        ({"a": {"apprise": "file:relative"}}, "/channels/a/apprise", "is no address"),
-        ({"a": {"webhook": "https://ops.example/hook"}}, "/channels/a/secret", "is missing"),
-        ({"a": HOOK | {"secret": KEY}}, "/channels/a/secret", "never the key itself"),
-        ({"a": HOOK | {"webhook": "ftp://ops.example"}}, "/channels/a/webhook", "is no URL"),
-        ({"a": HOOK | {"webhook": "https://user:pa55@ops.example"}}, "/channels/a/webhook", "is no URL"),
+        ({"a": "env:X"}, "channels.a", "object"),
+        ({"a": None}, "channels.a", "object"),
+        ({"a": {}}, "channels.a", "needs `apprise`, or `webhook`"),
+        ({"a": {"apprise": 7}}, "channels.a.apprise", "str"),
+        ({"a": {"appprise": "env:X"}}, "channels.a", "unknown field appprise"),
+        ({"a": {"apprise": "env:X", "secret": "env:Y"}}, "channels.a.secret", "stands beside"),
+        ({"a": {"apprise": "env:X", "webhook": "env:Y"}}, "channels.a.webhook", "stands beside"),
+        ({"a": {"apprise": "no address"}}, "channels.a.apprise", "is no address"),
+        ({"a": {"apprise": "env:NO-NAME"}}, "channels.a.apprise", "is no address"),
+        ({"a": {"apprise": "file:relative"}}, "channels.a.apprise", "is no address"),
+        ({"a": {"webhook": "https://ops.example/hook"}}, "channels.a.secret", "is missing"),
+        ({"a": HOOK | {"secret": KEY}}, "channels.a.secret", "never the key itself"),
+        ({"a": HOOK | {"webhook": "ftp://ops.example"}}, "channels.a.webhook", "is no URL"),
+        ({"a": HOOK | {"webhook": "https://user:pa55@ops.example"}}, "channels.a.webhook", "is no URL"),
     ],
 )
-def test_what_is_wrong_is_told_by_its_place(found: Any, pointer: str, message: str) -> None:
-    with pytest.raises(ChannelFlaws) as refused:
+def test_what_is_wrong_is_told_by_its_place(found: Any, path: str, message: str) -> None:
+    with pytest.raises(BadRules) as refused:
         read_channels(found)
 
     (flaw,) = refused.value.flaws
-    assert flaw.pointer == pointer
+    assert flaw.path == path
     assert message in flaw.message
     for secret in ("t0ken", "pa55", KEY):
         assert secret not in str(refused.value)
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
-    with pytest.raises(ChannelFlaws) as refused:
+    with pytest.raises(BadRules) as refused:
         read_channels({"a": {}, "b": {"webhook": "x"}, "c": HOOK})
 
-    assert [flaw.pointer for flaw in refused.value.flaws] == [
-        "/channels/a",
-        "/channels/b/webhook",
-        "/channels/b/secret",
+    assert [flaw.path for flaw in refused.value.flaws] == [
+        "channels.a",
+        "channels.b.webhook",
+        "channels.b.secret",
     ]
 
 
@@ -108,25 +103,25 @@ def test_a_key_that_is_none_of_the_standard_is_told_without_being_shown(key: str
     (channel,) = read_channels({"ops": HOOK}).values()
     (flaw,) = unresolved([channel], {"OPS_SECRET": key})
 
-    assert flaw.pointer == "/channels/ops/secret"
+    assert flaw.path == "channels.ops.secret"
     assert KEY not in flaw.message
     assert "hush" not in flaw.message
 
 
 @pytest.mark.parametrize(
-    ("environment", "pointer", "message"),
+    ("environment", "path", "message"),
     [
-        ({}, "/channels/a/apprise", "the notifier's environment has no variable A"),
-        ({"A": "\n"}, "/channels/a/apprise", "env:A is empty"),
-        ({"A": "t0ken"}, "/channels/a/apprise", "is no address"),
-        ({"A": "json://" + "t0ken" * 1000}, "/channels/a/apprise", "is no address"),
-        ({"A": "json://t0ken\u202ex"}, "/channels/a/apprise", "is no address"),
+        ({}, "channels.a.apprise", "the notifier's environment has no variable A"),
+        ({"A": "\n"}, "channels.a.apprise", "env:A is empty"),
+        ({"A": "t0ken"}, "channels.a.apprise", "is no address"),
+        ({"A": "json://" + "t0ken" * 1000}, "channels.a.apprise", "is no address"),
+        ({"A": "json://t0ken\u202ex"}, "channels.a.apprise", "is no address"),
     ],
 )
-def test_a_reference_that_does_not_resolve_is_told(environment: dict[str, str], pointer: str, message: str) -> None:
+def test_a_reference_that_does_not_resolve_is_told(environment: dict[str, str], path: str, message: str) -> None:
     (flaw,) = unresolved(read_channels({"a": {"apprise": "env:A"}}).values(), environment)
 
-    assert flaw.pointer == pointer
+    assert flaw.path == path
     assert message in flaw.message
     assert "t0ken" not in flaw.message
 

@@ -12,7 +12,10 @@ from msgspec.structs import replace
 
 from tests.support.repository import ROOT
 from tests.unit.api.notifier.told import FAILED, INSTALLATION, INSTANT, NAMELESS, TOLD
-from waterclock_api.notifier.delivery.notice_details import DigestDetails, Kind, NoticeDetails, Trouble
+from waterclock.model.ids import JobId, RunId
+from waterclock.model.notices.kinds import Kind
+from waterclock.model.notices.notice import Notice
+from waterclock_api.notifier.delivery.notice_details import DigestDetails, NoticeDetails, Trouble, details_of
 from waterclock_api.notifier.delivery.subjects import SUBJECT_MOST
 from waterclock_api.notifier.delivery.texts import TEXT_MOST, message_of
 from waterclock_api.notifier.delivery.times import moment, span
@@ -139,3 +142,25 @@ def test_times_are_those_of_the_jobs_zone() -> None:
 )
 def test_a_span_has_two_units_at_most(seconds: float, text: str) -> None:
     assert span(seconds) == text
+
+
+def test_a_notice_as_it_was_judged_makes_the_same_message() -> None:
+    notice = Notice(
+        id=FAILED.id, kind="failed", rule="nightly", channels=("oncall",), at=FAILED.at_ms, since=FAILED.since_ms or 0,
+        count=3, position="0-1-812", job=JobId("k3v0q1"), run=RunId("k3v0q1-abc"), group="reports", name="nightly",
+        instant=INSTANT, attempt=3,
+    )  # fmt: skip
+    details = details_of(
+        notice, zone="Europe/Berlin", attempts=3, error_type="KeyError", error_message="'SHOP_DSN'",
+        explain=FAILED.explain, log_lines=FAILED.log_lines,
+    )  # fmt: skip
+
+    assert details == FAILED
+
+
+def test_an_event_that_cannot_be_read_is_told_with_the_reason() -> None:
+    notice = Notice(
+        id="n", kind="unreadable", rule="r", channels=("c",), at=INSTANT, since=INSTANT, reason="is no JSON"
+    )
+
+    assert "is no JSON" in message_of(details_of(notice), INSTALLATION).text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from waterclock.model.notices.notice import Notice
 from waterclock_api.notifier.delivery.notice_details import (
     ChannelTest,
     DigestDetails,
     Installation,
     NoticeDetails,
     PositionRange,
+    details_of,
 )
 
 INSTANT = 1_795_831_200_000  # Sat 28 Nov 2026, 03:00 in Berlin, 02:00 UTC
@@ -55,6 +57,9 @@ TOLD: dict[str, NoticeDetails | DigestDetails | ChannelTest] = {
     "died": replace(_RUN, kind="died", attempt=3),
     "cancelled": replace(_RUN, kind="cancelled", reason="replaced"),
     "skipped": replace(_DECISION, kind="skipped", reason="overlap"),
+    "skipped-range": replace(
+        _DECISION, kind="skipped", reason="window", run_id=None, last_ms=INSTANT + 5 * HOUR, at_ms=INSTANT + 30 * HOUR,
+    ),
     "missing": replace(
         _DECISION, kind="missing", reason="misfire", due_ms=INSTANT + 5 * MINUTE,
         explain="No scheduler decided it before 03:02, which is later than its misfire threshold of 60 s.",
@@ -76,6 +81,12 @@ TOLD: dict[str, NoticeDetails | DigestDetails | ChannelTest] = {
     "clock-noLeader": NoticeDetails(
         id="ntc_clock", kind="clock", rule="clock", trouble="noLeader", about="partition 3", at_ms=INSTANT + 31_000,
         since_ms=INSTANT, explain="No scheduler has led partition 3 for 31 s; 14 jobs are due.",
+    ),
+    "clock-hole": details_of(
+        Notice(
+            id="ntc_hole", kind="clock", rule="clock", channels=("ops",), at=INSTANT, since=INSTANT,
+            reason="hole 0-1-5 0-1-9", position="0-1-9",
+        )
     ),
     "clock-noExecutor": NoticeDetails(
         id="ntc_clock", kind="clock", rule="clock", trouble="noExecutor", about="shop.import", at_ms=INSTANT,

@@ -13,19 +13,18 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, NamedTuple, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from waterclock.kit.references import is_reference, secret_behind
 from waterclock.kit.text.members import said
 from waterclock.kit.text.validation_messages import message_of, pointer_of
+from waterclock.model.notices.rule_file import BadRules, RuleFlaw
 from waterclock.model.parameters.http_url import HttpUrl, http_url
 
-CHANNELS = "/channels"
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-_MOST = 1000
+CHANNELS = "channels"
 _KEY_PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)  # as Standard Webhooks has it
 _KEYS_MOST = 4
@@ -95,46 +94,22 @@ class WebhookTarget(NamedTuple):
         return "WebhookTarget(…)"
 
 
-class ChannelFlaw(NamedTuple):
-    """`pointer`: JSON pointer into the file. `message` goes on from it, and shows no secret."""
-
-    pointer: str
-    message: str
-
-
-class ChannelFlaws(Exception):
-    """Something is wrong with channels: everything that is, in their order."""
-
-    def __init__(self, flaws: Iterable[ChannelFlaw]) -> None:
-        self.flaws = tuple(flaws)
-        super().__init__("; ".join(f"{pointer}: {message}" for pointer, message in self.flaws))
-
-
-def read_channels(found: object) -> dict[str, Channel]:
-    """The member `channels` of the file, as YAML gave it.
+def read_channels(found: Mapping[str, object]) -> dict[str, Channel]:
+    """The member `channels` of the file, whose names are checked already.
 
     Raises:
-        ChannelFlaws: some are malformed.
+        BadRules: some are malformed; names every flaw, and shows no secret.
     """
-    if not isinstance(found, dict):
-        raise ChannelFlaws([ChannelFlaw(CHANNELS, "is no mapping of channels by their names")])
     channels: dict[str, Channel] = {}
-    flaws: list[ChannelFlaw] = []
-    named = cast("Mapping[object, Any]", found)
-    if len(named) > _MOST:
-        raise ChannelFlaws([ChannelFlaw(CHANNELS, f"has {len(named)} channels; the maximum is {_MOST}")])
-    for place, (name, member) in enumerate(named.items()):
-        if not isinstance(name, str) or _NAME.fullmatch(name) is None:  # it may be a URL that was left of its member
-            said = f"the name of channel {place + 1} has other than letters, digits, `-`, `_` and `.`, or more than 64"
-            flaws.append(ChannelFlaw(CHANNELS, said))
-            continue
+    flaws: list[RuleFlaw] = []
+    for name, member in found.items():
         read = _channel(name, member)
         if isinstance(read, list):
             flaws += read
         else:
             channels[name] = read
     if flaws:
-        raise ChannelFlaws(flaws)
+        raise BadRules(*flaws)
     return channels
 
 
@@ -142,91 +117,89 @@ def resolve(channel: Channel, environment: Mapping[str, str]) -> AppriseTarget |
     """What its references stand for, now.
 
     Raises:
-        ChannelFlaws: one does not resolve, or not to what it should.
+        BadRules: one does not resolve, or not to what it should.
     """
     match channel:
         case AppriseChannel(name=name, address=address):
-            return AppriseTarget(_address(f"{CHANNELS}/{name}/apprise", address, environment))
+            return AppriseTarget(_address(f"{CHANNELS}.{name}.apprise", address, environment))
         case WebhookChannel(name=name, url=url, secret=secret):
             return WebhookTarget(
-                _url(f"{CHANNELS}/{name}/webhook", url, environment),
-                _keys(f"{CHANNELS}/{name}/secret", secret, environment),
+                _url(f"{CHANNELS}.{name}.webhook", url, environment),
+                _keys(f"{CHANNELS}.{name}.secret", secret, environment),
             )
 
 
-def unresolved(channels: Iterable[Channel], environment: Mapping[str, str]) -> tuple[ChannelFlaw, ...]:
+def unresolved(channels: Iterable[Channel], environment: Mapping[str, str]) -> tuple[RuleFlaw, ...]:
     """What is wrong with the references of some channels; nothing, if all can be used."""
-    flaws: list[ChannelFlaw] = []
+    flaws: list[RuleFlaw] = []
     for channel in channels:
         try:
             resolve(channel, environment)
-        except ChannelFlaws as error:
+        except BadRules as error:
             flaws += error.flaws
     return tuple(flaws)
 
 
-def _channel(name: str, member: object) -> Channel | list[ChannelFlaw]:
-    at = f"{CHANNELS}/{name}"
+def _channel(name: str, member: object) -> Channel | list[RuleFlaw]:
+    at = f"{CHANNELS}.{name}"
     try:
         written = msgspec.convert(member, WrittenChannel)
     except msgspec.ValidationError as error:
-        return [ChannelFlaw(f"{at}{pointer_of(error)}", message_of(error, WrittenChannel))]
+        return [RuleFlaw(f"{at}{pointer_of(error).replace('/', '.')}", message_of(error, WrittenChannel))]
     if written.apprise is not None:
         beside = [name for name in ("webhook", "secret") if getattr(written, name) is not None]
-        flaws = [ChannelFlaw(f"{at}/{one}", "stands beside `apprise`: leave one of them out") for one in beside]
-        if not is_reference(written.apprise):
-            flaws += _flaws_of(lambda: _address(f"{at}/apprise", written.apprise or "", {}))
+        flaws = [RuleFlaw(f"{at}.{one}", "stands beside `apprise`: leave one of them out") for one in beside]
+        flaws += _flaws(_address, f"{at}.apprise", written.apprise)
         return flaws or AppriseChannel(name=name, address=written.apprise)
     if written.webhook is None:
-        return [ChannelFlaw(at, "needs `apprise`, or `webhook` with `secret`")]
-    flaws = [] if is_reference(written.webhook) else _flaws_of(lambda: _url(f"{at}/webhook", written.webhook or "", {}))
+        return [RuleFlaw(at, "needs `apprise`, or `webhook` with `secret`")]
+    flaws = _flaws(_url, f"{at}.webhook", written.webhook)
     if written.secret is None:
-        flaws.append(ChannelFlaw(f"{at}/secret", "is missing: webhooks are signed"))
+        flaws.append(RuleFlaw(f"{at}.secret", "is missing: webhooks are signed"))
     elif not is_reference(written.secret):
-        flaws.append(ChannelFlaw(f"{at}/secret", "is no reference: write env:NAME or file:/path, never the key itself"))
+        flaws.append(RuleFlaw(f"{at}.secret", "is no reference: write env:NAME or file:/path, never the key itself"))
     return flaws or WebhookChannel(name=name, url=written.webhook, secret=written.secret or "")
 
 
-def _flaws_of(check: Any) -> list[ChannelFlaw]:
+def _flaws(read: Callable[[str, str, Mapping[str, str]], object], path: str, text: str) -> list[RuleFlaw]:
+    """What is wrong with a text that is no reference."""
+    if is_reference(text):
+        return []
     try:
-        check()
-    except ChannelFlaws as error:
+        read(path, text, {})
+    except BadRules as error:
         return list(error.flaws)
     return []
 
 
-def _value(pointer: str, text: str, environment: Mapping[str, str]) -> str:
+def _value(path: str, text: str, environment: Mapping[str, str]) -> str:
     if not is_reference(text):
         return text
     try:
         return secret_behind(text, environment, owner="notifier")
     except ValueError as error:
-        raise ChannelFlaws([ChannelFlaw(pointer, str(error))]) from None
+        raise BadRules(RuleFlaw(path, str(error))) from None
 
 
-def _address(pointer: str, text: str, environment: Mapping[str, str]) -> str:
+def _address(path: str, text: str, environment: Mapping[str, str]) -> str:
     """Whether Apprise knows and may use it, is found out in the child."""
-    address = _value(pointer, text, environment).strip()
+    address = _value(path, text, environment).strip()
     if len(address) > _ADDRESS_MOST or not address.isprintable() or _SCHEME.match(address) is None:
-        raise ChannelFlaws(
-            [ChannelFlaw(pointer, "is no address such as mailto://name@mail.example, nor env:NAME or file:/path")]
-        )
+        raise BadRules(RuleFlaw(path, "is no address such as mailto://name@mail.example, nor env:NAME or file:/path"))
     return address
 
 
-def _url(pointer: str, text: str, environment: Mapping[str, str]) -> HttpUrl:
+def _url(path: str, text: str, environment: Mapping[str, str]) -> HttpUrl:
     try:
-        return http_url(_value(pointer, text, environment).strip())
+        return http_url(_value(path, text, environment).strip())
     except ValueError as error:
-        raise ChannelFlaws([ChannelFlaw(pointer, f"is no URL to post to: {error}")]) from None
+        raise BadRules(RuleFlaw(path, f"is no URL to post to: {error}")) from None
 
 
-def _keys(pointer: str, text: str, environment: Mapping[str, str]) -> tuple[str, ...]:
-    keys = tuple(_value(pointer, text, environment).split())
+def _keys(path: str, text: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    keys = tuple(_value(path, text, environment).split())
     if not 1 <= len(keys) <= _KEYS_MOST or not all(map(_is_key, keys)):
-        raise ChannelFlaws(
-            [ChannelFlaw(pointer, f"is no key of Standard Webhooks: `{_KEY_PREFIX}` and 24 to 64 bytes in Base64")]
-        )
+        raise BadRules(RuleFlaw(path, f"is no key of Standard Webhooks: `{_KEY_PREFIX}` and 24 to 64 bytes in Base64"))
     return keys
 
 

@@ -9,13 +9,13 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from waterclock.model.notices.kinds import Kind
 from waterclock.model.timestamps import Stamp, stamp
 from waterclock_api.notifier.delivery.harmless import one_line
 from waterclock_api.notifier.delivery.notice_details import (
     ChannelTest,
     DigestDetails,
     Installation,
-    Kind,
     NoticeDetails,
     PositionRange,
     Trouble,
@@ -65,6 +65,7 @@ class NoticeData(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     run: str | UnsetType = UNSET
     executor: str | UnsetType = UNSET
     instant: Stamp | UnsetType = UNSET
+    last: Stamp | UnsetType = UNSET
     zone: str | UnsetType = UNSET
     due: Stamp | UnsetType = UNSET
     since: Stamp | UnsetType = UNSET
@@ -161,6 +162,7 @@ def _notice(notice: NoticeDetails, message: Message, installation: Installation)
         run=notice.run_id or UNSET,
         executor=one_line(notice.executor, _NAME_MOST) or UNSET,
         instant=_moment(notice.instant_ms),
+        last=_moment(notice.last_ms),
         zone=one_line(notice.zone, _NAME_MOST) if notice.instant_ms is not None else UNSET,
         due=_moment(notice.due_ms),
         since=_moment(notice.since_ms),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import msgspec
 
-Kind = Literal[
-    "failed", "timedOut", "died", "cancelled", "skipped", "missing", "late", "tooLong", "silent", "disabled",
-    "recovered", "unreadable", "clock",
-]  # fmt: skip
+from waterclock.model.notices.kinds import Kind
+from waterclock.model.notices.notice import Notice
+
 Level = Literal["failure", "warning", "success", "info"]
 """The colour that a service may give a message."""
 Trouble = Literal["noLeader", "overdue", "halted", "notProjected", "noExecutor", "hole", "undecided"]
@@ -36,7 +35,8 @@ class NoticeDetails(msgspec.Struct, frozen=True, kw_only=True):
     executor: str = ""
     job_id: str | None = None
     run_id: str | None = None
-    instant_ms: int | None = None  # the scheduled time
+    instant_ms: int | None = None  # the scheduled time; of several that were skipped the first
+    last_ms: int | None = None  # of those the last
     zone: str = "UTC"  # the job's
     due_ms: int | None = None  # when it was promised
     since_ms: int | None = None  # when what is told began
@@ -55,6 +55,61 @@ class NoticeDetails(msgspec.Struct, frozen=True, kw_only=True):
     explain: str = ""  # the sentence of `waterclock explain`
     log_lines: tuple[str, ...] = ()  # the last ones, oldest first
     position: str | None = None
+
+
+def details_of(
+    notice: Notice,
+    *,
+    zone: str = "UTC",
+    executor: str = "",
+    attempts: int | None = None,
+    error_type: str = "",
+    error_message: str = "",
+    limit_s: float | None = None,
+    explain: str = "",
+    log_lines: tuple[str, ...] = (),
+) -> NoticeDetails:
+    """A notice as it was judged, with what is known beside it."""
+    reason = notice.reason or ""
+    trouble, about = _trouble(notice.kind, reason)
+    return NoticeDetails(
+        id=notice.id,
+        kind=notice.kind,
+        rule=notice.rule,
+        at_ms=notice.at,
+        group=notice.group or "",
+        name=notice.name or "",
+        executor=executor,
+        job_id=notice.job,
+        run_id=notice.run,
+        instant_ms=notice.instant,
+        last_ms=notice.last,
+        zone=zone,
+        due_ms=notice.due,
+        since_ms=notice.since,
+        count=notice.count,
+        reminder=notice.reminder > 0,
+        attempt=notice.attempt,
+        attempts=attempts,
+        error_type=error_type,
+        error_message=error_message,
+        reason=reason,
+        awaits="start" if notice.what == "start" else "finish",
+        limit_s=limit_s,
+        recovers=notice.recovers,
+        trouble=trouble,
+        about=about,
+        explain=explain or (reason if notice.kind in {"clock", "unreadable"} and trouble is None else ""),
+        log_lines=log_lines,
+        position=notice.position,
+    )
+
+
+def _trouble(kind: Kind, reason: str) -> tuple[Trouble | None, str]:
+    """The reason of a `clock` begins with the trouble's name."""
+    word, _, about = reason.partition(" ")
+    known = kind == "clock" and word in get_args(Trouble)
+    return (cast("Trouble", word), about) if known else (None, "")
 
 
 class PositionRange(msgspec.Struct, frozen=True, kw_only=True):

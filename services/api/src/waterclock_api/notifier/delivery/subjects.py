@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from waterclock.model.notices.kinds import Kind
 from waterclock_api.notifier.delivery.harmless import one_line
 from waterclock_api.notifier.delivery.notice_details import (
     ChannelTest,
     DigestDetails,
     Installation,
-    Kind,
     NoticeDetails,
     Trouble,
 )
@@ -106,10 +106,16 @@ def trouble_of(notice: NoticeDetails) -> str:
         "noExecutor": f"no worker has the executor {about}"
         if about
         else "no worker has an executor that runs wait for",
-        "hole": f"events{of} were lost",
+        "hole": f"events are lost{_between(notice.about)}",
         "undecided": f"promises{of} cannot be judged",
     }
     return troubles[notice.trouble] if notice.trouble is not None else "its clock is in trouble"
+
+
+def _between(about: str) -> str:
+    """Of a hole: the positions on its both sides."""
+    after, _, through = about.partition(" ")
+    return f", after {one_line(after, _NAME_MOST)} up to {one_line(through, _NAME_MOST)}" if through else ""
 
 
 def _why(said: str) -> str:

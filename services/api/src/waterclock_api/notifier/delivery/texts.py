@@ -16,13 +16,13 @@ from typing import NamedTuple
 import msgspec
 
 from waterclock.model.ids import ID_PATTERN
+from waterclock.model.notices.kinds import Kind
 from waterclock.model.timestamps import stamp
 from waterclock_api.notifier.delivery.harmless import as_code, in_markdown, log_line, one_line
 from waterclock_api.notifier.delivery.notice_details import (
     ChannelTest,
     DigestDetails,
     Installation,
-    Kind,
     Level,
     NoticeDetails,
 )
@@ -64,7 +64,7 @@ _LEVELS: Mapping[Kind, Level] = {
     "recovered": "success",
 }
 _BARE = frozenset(
-    {"Console", "Scheduled", "Promised", "Attempt", "Noticed", "Since", "Broken", "From", "To", "Asked"}
+    {"Console", "Scheduled", "to", "Promised", "Attempt", "Noticed", "Since", "Broken", "From", "To", "Asked"}
     | set(_HAPPENED.values())
 )
 """Labels of rows whose values are our own words: moments, numbers, a URL."""
@@ -185,6 +185,8 @@ def _times(notice: NoticeDetails) -> Iterable[tuple[str, str]]:
     zone = notice.zone
     if notice.instant_ms is not None:
         yield "Scheduled", moment(notice.instant_ms, zone)
+    if notice.last_ms is not None and notice.last_ms != notice.instant_ms:
+        yield "to", moment(notice.last_ms, zone)
     if notice.due_ms is not None and notice.kind != "clock":
         yield "Promised", f"by {moment(notice.due_ms, zone)}"
     if notice.attempt is not None:
