@@ -192,7 +192,7 @@ def test_no_module_is_loaded_from_elsewhere_and_nothing_is_kept(tmp_path: Path) 
 
 
 def test_a_child_alone_imports_apprise() -> None:
-    """It takes some 30 MB and most of a second."""
+    """It takes some 60 MB and half a second."""
     rooms = "texts, cloud_event, channels, webhook, apprise_sender, back_off"
     code = (
         f"import sys, waterclock_api.app, waterclock_api.main; from waterclock_api.notifier.delivery import {rooms}; "

@@ -37,7 +37,7 @@ class AppriseSender:
     def __init__(self, services: Iterable[str] = (), *, children: int = 2) -> None:
         """`services`: those that the operator allows beside the hosted ones and mail, by the word before `://`.
 
-        `children`: how many there may be at once; others wait. Each takes some 80 MB and half a second of a processor.
+        `children`: how many there may be at once; others wait. Each takes some 60 MB and half a second of a processor.
         """
         self._places = asyncio.Semaphore(children)
         self._services = tuple(one.strip().lower().removesuffix("://") for one in services)
