@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from random import Random  # noqa: TID251  a history is repeated from its seed
 
 import pytest
@@ -13,10 +13,11 @@ import pytest
 from tests.simulation.notices.oracle import Oracle
 from tests.simulation.notices.replay import in_batches, one_by_one, told, tripped
 from tests.simulation.notices.world import BREAKER, World
+from waterclock.model.notices.facts import AnyFact, CatchUp, OpenRun, Silence, Trouble, catchup_key, job_key
 from waterclock.model.notices.kinds import KINDS
 
 SEED = "WATERCLOCK_SEED"
-HISTORIES = 240
+HISTORIES = 480  # some six seconds of a core; a soak plays a hundred thousand
 
 
 def play(seed: int) -> Counter[str]:
@@ -34,8 +35,27 @@ def play(seed: int) -> Counter[str]:
     assert [one for _, one in again.notices] == [one for _, one in judged.notices]
     assert [one for _, one in again.trips] == [one for _, one in judged.trips]
     assert sorted(again.facts, key=repr) == sorted(judged.facts, key=repr)
+    assert not list(orphans(judged.facts))
     kinds = Counter(one.kind for one in oracle.told)
     return kinds + Counter("reminder" for one in oracle.told if one.reminder) + Counter("trip" for _ in oracle.trips)
+
+
+def orphans(facts: Iterable[AnyFact]) -> Iterator[AnyFact]:
+    """Facts that have outlived what they are about."""
+    known = {fact.key for fact in facts}
+    catchups = {
+        catchup_key(fact.job_id, fact.catchup)
+        for fact in facts
+        if isinstance(fact, OpenRun) and fact.job_id is not None and fact.catchup is not None
+    }
+    for fact in facts:
+        match fact:
+            case Silence(job=job_id) | Trouble(job=job_id) if job_key(job_id) not in known:
+                yield fact
+            case CatchUp() if fact.key not in catchups:
+                yield fact
+            case _:
+                continue
 
 
 def play_all(seeds: Iterable[int]) -> Counter[str]:

@@ -93,6 +93,7 @@ class LiveRun(msgspec.Struct, kw_only=True):
     trigger: Trigger
     requested: Position
     requested_at: int
+    seen: bool  # its request was
     nominal: int | None
     labels: dict[str, str]
     barred: bool = False
@@ -118,6 +119,7 @@ class World:
         self.made = 0
         self.slow = self.chance.random() < 0.3
         self.calm = self.chance.random() < 0.3
+        self.succeeding = self.chance.choice((0.1, 0.35, 0.35))
 
     def play(self) -> World:
         if self.chance.random() < 0.2:
@@ -139,8 +141,10 @@ class World:
         return self.now + self.offset
 
     def wait(self) -> None:
-        lengths = (0, 0, 900, 20_000, 61_000, 200_000, 600_000) + (() if self.slow else (3_600_000,))
-        self.now += self.chance.choice(lengths)
+        """Often to a whole minute, for that is when deadlines are due."""
+        exact = -self.clock % 60_000
+        lengths = (0, 0, 900, 20_000, exact, exact, exact + 1, exact + 240_000, 200_000, 600_000)
+        self.now += self.chance.choice(lengths + (() if self.slow else (3_600_000,)))
 
     def deed(self) -> None:
         deeds = (
@@ -148,7 +152,11 @@ class World:
             *("go",) * 18,
             *("read",) * 6,
             *("skip", "manual", "edit", "catchup", "disable", "enable"),
-            *(() if self.calm else ("delete", "create", "alone", "step", "epoch", "rules", "unread", "hide", "again")),
+            *(
+                ()
+                if self.calm
+                else ("delete", "create", "alone", "step", "epoch", "leap", "leap", "rules", "unread", "hide", "again")
+            ),
         )
         getattr(self, f"do_{self.chance.choice(deeds)}")()
 
@@ -255,6 +263,7 @@ class World:
             trigger=trigger,
             requested=position,
             requested_at=self.clock,
+            seen=position.partition not in self.hiding,
             nominal=nominal,
             labels=labels,
         )
@@ -284,7 +293,7 @@ class World:
         if not self.runs:
             return
         run = self.runs[self.chance.choice(sorted(self.runs))]
-        if run.attempt_at is None:
+        if run.attempt_at is None or (self.chance.random() < 0.02 and not run.barred):  # nobody heard how it ended
             self.begin(run)
         else:
             self.end_attempt(run)
@@ -307,7 +316,7 @@ class World:
     def end_attempt(self, run: LiveRun) -> None:
         told: dict[str, Any] = {"attempt": run.attempt, "fence": 7}
         chosen = self.chance.random()
-        if chosen < 0.35:
+        if chosen < self.succeeding:
             self.end(run, self.about(run, RunSucceeded, **told))
         elif chosen < 0.6:
             self.end(run, self.about(run, RunFailed, outcome="failed", error=ERROR, **told))
@@ -377,6 +386,13 @@ class World:
     def do_step(self) -> None:
         self.offset += self.chance.choice((-7_200_000, -30_000, 1_500, 30_000, 7_200_000))
 
+    def do_leap(self) -> None:
+        """The clock jumps, and that is seen before more happens."""
+        partition = self.chance.randrange(PARTITIONS)
+        self.read(partition)
+        self.offset += self.chance.choice((1_500, 2_001, 60_000, 600_000, 7_200_000))
+        self.read(partition)
+
     def do_rules(self) -> None:
         if self.chance.random() < 0.5:
             self.rules = self.drawn_rules()
@@ -425,7 +441,7 @@ class World:
                     requested_at=run.requested_at,
                     queue="default",
                     job_id=run.job_id,
-                    definition=run.definition,
+                    definition=None if run.seen and self.chance.random() < 0.5 else run.definition,
                     defined=run.defined,
                     labels=run.labels,
                     nominal_at=None if run.nominal is None else stamp(run.nominal),
@@ -489,7 +505,7 @@ class World:
             finish_by=perhaps("02:30", "03:00", "01:59", "12:30", "23:50"),
             runs_at_most=perhaps(60, 900),
             success_within=perhaps(600, 7_200),
-            disable_after=perhaps(1, 2, 3),
+            disable_after=chance.choice((None, None, 1, 2, 2, 3)),
         )
         return Definition(
             job_name=chance.choice(("nightly", "hourly")),

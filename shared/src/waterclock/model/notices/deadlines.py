@@ -111,7 +111,7 @@ def _answered_in_catchup(draft: Draft, run: OpenRun, what: What, at: int, positi
     if (subject.starts if what == "start" else subject.ends) == 0:
         _settle(draft, run, tuple(mark for mark in subject.broken if mark.what == what), at, position, well=well)
         subject = replace(subject, broken=tuple(mark for mark in subject.broken if mark.what != what))
-    if subject.starts or subject.ends:
+    if subject.ends:
         draft.put(subject)
     else:
         draft.drop(subject.key)
