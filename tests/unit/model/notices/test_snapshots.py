@@ -107,3 +107,17 @@ def test_jobs_of_other_partitions_stay_as_they_are_beyond_a_hole() -> None:
     story.give(Hole(after=Position(home, 9, 1), through=through, at=0, snapshot=snapshot))
 
     assert {fact.key for fact in story.facts} >= {f"job {other}", f"silence {other}", f"job {J}"}
+
+
+def test_the_breaker_counts_anew_beyond_a_hole() -> None:
+    story = begun(job=now(disable_after=2))
+    story.failing("10:00", "a")
+    after, through = story.last, Position(0, 1, 40)
+    snapshot = Snapshot(positions=(through,), partitions=1, jobs=(now(disable_after=2),))
+    story.give(Hole(after=after, through=through, at=clock("11:00"), snapshot=snapshot))
+    story.last = through
+
+    story.failing("12:00", "b")
+    assert story.trips == []
+    story.failing("12:01", "c")
+    assert [trip.failures for trip in story.trips] == [2]
