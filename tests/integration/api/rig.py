@@ -51,6 +51,7 @@ from waterclock_api.access.csrf import CsrfProtection
 from waterclock_api.access.proxies import trusted_networks
 from waterclock_api.access.secret import new_secret
 from waterclock_api.app import application, assembled, state_of
+from waterclock_api.consistency.default_zone import session_of
 from waterclock_api.dependencies import Dependencies
 from waterclock_api.http.cors import CrossOrigin
 from waterclock_api.http.gateway import BehindGateway
@@ -296,6 +297,7 @@ async def assembled_rig(
             await open_pool(
                 postgres_url,
                 name="api",
+                said=session_of(None),
                 max_size=connections,
                 statement_timeout=statement_seconds(connections, read_timeout),
             ) as pool,

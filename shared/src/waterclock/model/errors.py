@@ -5,6 +5,7 @@ Refusal
 ├── NotFound           no such job or run
 ├── NotThen            the job did not exist at the time that is asked about
 ├── NameTaken          another job bears the name
+├── OlderPartsAtWork   a part of an earlier release would lose what is written
 ├── VersionMismatch    the caller decided on another version
 ├── RunBlocked         the job may not overlap and a run of it is unfinished
 ├── RunEnded           what is asked needs an unfinished run
@@ -16,6 +17,7 @@ Refusal
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from waterclock.model.ids import RunId
@@ -56,6 +58,14 @@ class NameTaken(Refusal):
         super().__init__(f"Another job of group {group} is named {name}{like}.")
         self.group = group
         self.name = name
+
+
+class OlderPartsAtWork(Refusal):
+    """`parts`: those of an earlier release, which would lose what is to be written."""
+
+    def __init__(self, what: str, parts: Iterable[object]) -> None:
+        said = ", ".join(map(str, parts))
+        super().__init__(f"No {what} can be written while a part of an earlier release is at work: {said}.")
 
 
 class VersionMismatch(Refusal):

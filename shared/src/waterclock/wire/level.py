@@ -1,6 +1,6 @@
-"""The level of this release: which events its projectors know. An event is not written before all know it."""
+"""The level of this release: what its projectors and APIs know. Nothing is written before all know it."""
 
 from __future__ import annotations
 
-LEVEL = 1
-"""From 1 on: `log.truncated`."""
+LEVEL = 2
+"""From 1 on: `log.truncated`. From 2 on: the `promise` of a job, which APIs of an earlier level would drop, too."""

@@ -46,7 +46,7 @@ async def waiting(api: Rig) -> int:
     async with await psycopg.AsyncConnection.connect(api.postgres_url, autocommit=True) as connection:
         cursor = await connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND application_name = 'waterclock api' AND state = 'active' AND wait_event_type = 'Lock'"
+            "AND application_name LIKE 'waterclock api level=%' AND state = 'active' AND wait_event_type = 'Lock'"
         )
         row = await cursor.fetchone()
     assert row is not None

@@ -35,6 +35,7 @@ def test_the_client_knows_every_kind_that_a_program_decides_by() -> None:
         "cross-site",
         "proxied",
         "misdirected",
+        "older-release",
         "method-not-allowed",
         "unsupported-body",
         "internal",

@@ -99,6 +99,14 @@ _ALL = (
     ),
     Kind(
         409,
+        "older-release",
+        "A part of an earlier release is at work",
+        "The job has a `promise`, and a projector or an API of an earlier release would lose it. `detail` names those. "
+        "Nothing was stored.",
+        "Finish the upgrade, then repeat the request. `waterclock doctor` names the parts that are left.",
+    ),
+    Kind(
+        409,
         "run-blocked",
         "Another run of the job is not finished",
         "Runs of the job may not overlap. `runId` is the run that blocks.",

@@ -30,6 +30,7 @@ from waterclock_api.operator.diagnostics import (
     epochs,
     executors,
     lost_runs,
+    older_parts,
     overdue_runs,
     places,
     replicas,
@@ -99,6 +100,7 @@ async def examine() -> list[Finding]:
             checks += [places.of_jobs(connection), schemas.of_jobs(connection)]
             checks.append(findings.of_credentials(connection, os.environ, clock))
             checks += [epochs.of_epochs(connection), default_zone.of_apis(connection)]
+            checks.append(older_parts.of_parts(connection))
             checks.append(retention.of_runs(connection, os.environ))
         if connection is not None and log is not None and log.partitions:
             checks += [epochs.of_installation(log, connection)]

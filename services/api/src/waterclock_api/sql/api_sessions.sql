@@ -2,4 +2,4 @@
 SELECT DISTINCT btrim(substr(application_name, length('waterclock api') + 1))
 FROM pg_stat_activity
 WHERE datname = current_database()
-  AND (application_name = 'waterclock api' OR application_name LIKE 'waterclock api zone=%%');
+  AND application_name ~ '^waterclock api($| zone=| level=)';

@@ -30,17 +30,26 @@ _SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count":
 
 
 async def open_pool(
-    url: str, *, name: str, min_size: int = 1, max_size: int = 10, statement_timeout: float | None = None
+    url: str,
+    *,
+    name: str,
+    said: str = "",
+    min_size: int = 1,
+    max_size: int = 10,
+    statement_timeout: float | None = None,
 ) -> Pool:
     """A pool of open connections to a database that this release can use.
 
-    `statement_timeout`: s that a statement may take at most; what user or database have set holds where it is less.
+    `said`: as of `unopened_pool`. `statement_timeout`: s that a statement may take at most; what user or database have
+    set holds where it is less.
 
     Raises:
         StoreUnfit: the server is unreachable or too old, or the database is not migrated.
     """
     await check_usable(url, name)
-    pool = unopened_pool(url, name=name, min_size=min_size, max_size=max_size, statement_timeout=statement_timeout)
+    pool = unopened_pool(
+        url, name=name, said=said, min_size=min_size, max_size=max_size, statement_timeout=statement_timeout
+    )
     try:
         await pool.open(wait=True, timeout=2 * CONNECT_TIMEOUT)
     except PoolTimeout as error:
@@ -100,7 +109,7 @@ async def check_usable(url: str, name: str) -> None:
     Raises:
         StoreUnfit: the server is unreachable or too old, or the database is not migrated.
     """
-    async with await reach(url, **_arguments(name)) as connection:
+    async with await reach(url, **_arguments(f"{name} start")) as connection:
         check_server(connection)
         with rights(url):
             missing = await pending(connection)

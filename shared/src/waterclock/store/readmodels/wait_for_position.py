@@ -42,7 +42,7 @@ class Projected:
         pause = _BACK_OFF[0]
         while True:
             try:
-                async with await connect_anew(self._pool) as connection:
+                async with await connect_anew(self._pool, work="projections") as connection:
                     await connection.execute(statement("listen_projected"))
                     for row in await (await connection.execute(statement("partitions"))).fetchall():
                         self._note(Position(*row))
