@@ -13,11 +13,13 @@ from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
 from waterclock.cli import main
-from waterclock.cli.field_values import assigned, parameters
+from waterclock.cli.field_values import Parts, assigned, changed_in, merged, parameters, without
 from waterclock.cli.render.events import progress, told, took, words
+from waterclock.cli.render.jobs import promised
 from waterclock.cli.short_help import SECTIONS, SHORT_HELP
 from waterclock.cli.tables import facts, table
 from waterclock.client.sse import Event
+from waterclock.model.promise import Promise
 
 
 def test_fields_are_read_as_their_types_want_them() -> None:
@@ -45,6 +47,29 @@ def test_spans_are_read_where_a_number_of_seconds_is_wanted() -> None:
         "remark": "1h",
     }
     assert assigned(["timeout=PT1M", "timeouts=15m"]) == {"timeout": "PT1M", "timeouts": "15m"}
+
+
+def test_what_options_give_and_what_set_gives_are_parts_of_one_member() -> None:
+    both = merged({"promise": Parts(startWithin=300)}, assigned(["promise.finishBy=06:30", "promise.disableAfter=5"]))
+    assert both == {"promise": {"startWithin": 300, "finishBy": "06:30", "disableAfter": 5}}
+    stored = {"promise": {"startWithin": 60, "runsAtMost": 90}, "queue": "low"}
+    changed = changed_in(stored, {"promise": Parts(startWithin=300)})
+    assert changed == {"promise": {"startWithin": 300, "runsAtMost": 90}, "queue": "low"}
+    assert without(changed, ["promise.runsAtMost", "queue", "odd.one"]) == {"promise": {"startWithin": 300}}
+    for pair in ("promise.startWithin=60", "promise=null"):
+        with pytest.raises(click.UsageError, match="promise"):
+            merged({"promise": Parts(startWithin=300)}, assigned([pair]))
+
+
+def test_a_promise_is_told_in_words() -> None:
+    promise = Promise(start_within=90, finish_by="06:30", runs_at_most=900, success_within=93_600, disable_after=5)
+    assert promised(promise) == (
+        "starts within 90 s, ends by 06:30, an attempt takes 15 min at most, succeeds every 1 d 2 h, "
+        "to be disabled after 5 failed runs in a row"
+    )
+    assert promised(Promise(finish_within=3600, disable_after=1)) == (
+        "ends within 1 h, to be disabled after 1 failed run in a row"
+    )
 
 
 def test_parameters_are_json_where_they_are_and_text_elsewhere() -> None:

@@ -54,6 +54,18 @@ def changed_in(stored: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str
     return found
 
 
+def without(stored: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The members of a job but these, or these parts of one (`promise.finishBy`): the API gives them their defaults."""
+    found = dict(stored)
+    for name in names:
+        whole, _, part = name.partition(".")
+        if part and isinstance(found.get(whole), Mapping):
+            found[whole] = {each: value for each, value in found[whole].items() if each != part}
+        else:
+            found.pop(name, None)
+    return found
+
+
 def parameters(whole: str | None, pairs: Iterable[str]) -> dict[str, Any] | None:
     """Parameters as one JSON object, or one by one, JSON where it is such and text elsewhere; None without any.
 
@@ -76,12 +88,17 @@ def merged(options: Mapping[str, Any], assigned: Mapping[str, Any]) -> dict[str,
     """Members that options give, and those of `--set`.
 
     Raises:
-        UsageError: both give one.
+        UsageError: both give one, or the same part of one.
     """
-    for name in assigned:
-        if name in options:
+    found = {**options, **assigned}
+    for name in options.keys() & assigned.keys():
+        one, other = options[name], assigned[name]
+        if not isinstance(one, Parts) or not isinstance(other, Parts):
             raise click.UsageError(f"{name} is given by its own option and by --set: give it once")
-    return {**options, **assigned}
+        for part in one.keys() & other.keys():
+            raise click.UsageError(f"{name}.{part} is given by its own option and by --set: give it once")
+        found[name] = Parts(one | other)
+    return found
 
 
 def duration(text: str | None) -> float | str | None:

@@ -101,6 +101,27 @@ async def test_a_job_is_created_listed_edited_disabled_and_deleted(rig: MakeRig)
         assert done.output == "Error: No job 'tide' in the group 'demo'.\n"
 
 
+async def test_a_promise_is_written_by_options_of_its_own_and_told_in_words(rig: MakeRig) -> None:
+    async with told(rig) as (story, terminal):
+        await story.api.worker()
+        create = ("job", "create", "demo/tide", "demo.sleep", "--cron", "0 4 * * *", "--finish-within", "1h", "--json")
+        assert read(await typed(terminal, *create))["promise"] == {"finishWithin": 3600}
+        await typed(terminal, "job", "edit", "demo/tide", "--unset", "promise.finishWithin")
+        promising = ("--start-within", "5m", "--finish-by", "06:30", "--success-within", "26h", "--disable-after", "5")
+        lines = (await typed(terminal, "job", "edit", "demo/tide", *promising)).output.splitlines()
+        said = "starts within 5 min, ends by 06:30, succeeds every 1 d 2 h, to be disabled after 5 failed runs in a row"
+        assert [line.split("  ", 1)[1].strip() for line in lines if line.startswith("promise ")] == [said]
+        edit = ("job", "edit", "demo/tide", "--runs-at-most", "90", "--set", "promise.startWithin=null", "--json")
+        promise = read(await typed(terminal, *edit, "--unset", "promise.finishBy"))["promise"]
+        assert promise == {"runsAtMost": 90, "successWithin": 93_600, "disableAfter": 5}
+        assert "    runsAtMost: 90\n" in (await typed(terminal, "export", "demo/tide")).output
+        refused = await typed(terminal, "job", "edit", "demo/tide", "--finish-by", "6 o'clock", code=1)
+        assert "/promise/finishBy is not a time of day" in refused.output
+        assert (
+            read(await typed(terminal, "job", "edit", "demo/tide", "--unset", "promise", "--json"))["promise"] is None
+        )
+
+
 async def test_what_the_api_refuses_names_the_field_and_what_is_typed_wrong_is_usage(rig: MakeRig) -> None:
     async with told(rig) as (story, terminal):
         await story.api.worker()

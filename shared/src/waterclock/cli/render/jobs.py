@@ -15,6 +15,8 @@ from waterclock.cli.tables import Part, facts, table
 from waterclock.cli.terminal import more
 from waterclock.client.models import Detail, History, Job, Page
 from waterclock.model.definition import Definition
+from waterclock.model.instants.reasons import length
+from waterclock.model.promise import Promise
 from waterclock.model.words import worded
 
 _DEFAULTS = {field.encode_name: field for field in msgspec.structs.fields(Definition)}
@@ -134,8 +136,26 @@ def special(one: Definition) -> dict[str, Any]:
     for name, field in _DEFAULTS.items():
         value = getattr(one, field.name)
         if name not in _SHOWN and value is not None and value != default_of(field):
-            found[name] = worded(name, msgspec.to_builtins(value))
+            found[name] = promised(value) if name == "promise" else worded(name, msgspec.to_builtins(value))
     return found
+
+
+def promised(one: Promise) -> str:
+    """What a job promises, in words."""
+    failures = None if one.disable_after is None else f"{one.disable_after} failed run{'s' * (one.disable_after != 1)}"
+    parts = (
+        ("starts within {}", _length(one.start_within)),
+        ("ends within {}", _length(one.finish_within)),
+        ("ends by {}", one.finish_by),
+        ("an attempt takes {} at most", _length(one.runs_at_most)),
+        ("succeeds every {}", _length(one.success_within)),
+        ("to be disabled after {} in a row", failures),
+    )
+    return ", ".join(said.format(value) for said, value in parts if value is not None)
+
+
+def _length(seconds: float | None) -> str | None:
+    return None if seconds is None else length(round(seconds * 1000))
 
 
 def bounds(one: Job) -> dict[str, str]:

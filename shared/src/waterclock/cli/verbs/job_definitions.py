@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 import msgspec
 
-from waterclock.cli.field_values import assigned, changed_in, merged, parameters
+from waterclock.cli.field_values import Parts, assigned, changed_in, duration, merged, parameters, without
 from waterclock.cli.job_plan import definition_of
 from waterclock.cli.options.arguments import EXECUTOR, QUEUE, ZONE, job_argument, utc_option
 from waterclock.cli.options.idempotency import key_option
+from waterclock.cli.options.promise import promise_options, promised
 from waterclock.cli.render.jobs import changed
 from waterclock.cli.terminal import (
     Failure,
@@ -69,6 +71,7 @@ def _summary(member: Said) -> str:
 @click.option("--disabled", is_flag=True, help="Create the job disabled.")
 @param_option
 @params_option
+@promise_options
 @_set
 @unknown_option
 @key_option
@@ -90,6 +93,7 @@ def create(
     disabled: bool,
     allow_unknown: bool,
     as_json: bool,
+    **promise: str | int | None,
 ) -> None:
     """Create a job that executes EXECUTOR.
 
@@ -100,7 +104,7 @@ def create(
     body: dict[str, Any] = {"jobName": bare if slash else name, "invokeTarget": executor}
     body |= {"jobGroup": group} if slash else {}
     body |= {"status": "1"} if disabled else {}
-    body |= _options(cron=cron, zone=zone, queue=queue, params=parameters(whole, given))
+    body |= _options(cron=cron, zone=zone, queue=queue, params=parameters(whole, given), promise=promise)
     body = {"misfirePolicy": _MISFIRE} | merged(body, assigned(pairs))
     show(client, endpoints.create_job(body, key=key, allow_unknown=allow_unknown), changed, as_json=as_json)
 
@@ -110,9 +114,12 @@ def create(
 @click.option("--cron", metavar="EXPRESSION", help="Cron expression.")
 @click.option("--zone", metavar="ZONE", type=ZONE, help="Time zone, such as Europe/Berlin.")
 @click.option("--queue", type=QUEUE, help="Queue of its runs.")
-@click.option("--unset", metavar="FIELD", multiple=True, help="Reset a field to its default; repeatable.")
+@click.option(
+    "--unset", metavar="FIELD", multiple=True, help="Reset a field, or a part of one, to its default; repeatable."
+)
 @param_option
 @params_option
+@promise_options
 @_set
 @unknown_option
 @reason_option
@@ -135,6 +142,7 @@ def edit(
     *,
     allow_unknown: bool,
     as_json: bool,
+    **promise: str | int | None,
 ) -> None:
     """Change fields of a job and keep the others. It is refused if somebody else changes the job at the same time."""
     found = client.send(endpoints.get_job(job))
@@ -142,10 +150,10 @@ def edit(
     params = parameters(whole, given)
     if whole is None and params is not None:
         params = body["invokeParams"] | params
-    change = merged(_options(cron=cron, zone=zone, queue=queue, params=params), assigned(pairs))
+    change = merged(_options(cron=cron, zone=zone, queue=queue, params=params, promise=promise), assigned(pairs))
     if not change and not unset:
-        raise click.UsageError("nothing to change: give --cron, --zone, --queue, --param, --set or --unset")
-    body = {name: value for name, value in changed_in(body, change).items() if name not in unset}
+        raise click.UsageError("nothing to change: give --set, --unset or the option of a field")
+    body = without(changed_in(body, change), unset)
     if "timezone" in unset:  # which the API would keep
         body["timezone"] = client.send(endpoints.job_defaults()).default_timezone or "UTC"
     seen = version or found.version
@@ -156,6 +164,9 @@ def edit(
         raise Failure(f"the job was changed in the meantime (version {error.version}): edit it again") from None
 
 
-def _options(*, cron: str | None, zone: str | None, queue: str | None, params: Any) -> dict[str, Any]:
+def _options(
+    *, cron: str | None, zone: str | None, queue: str | None, params: Any, promise: Mapping[str, str | int | None]
+) -> dict[str, Any]:
     given = {"cronExpression": cron, "timezone": zone, "queue": queue, "invokeParams": params}
+    given["promise"] = Parts(promised(promise, duration)) or None
     return {name: value for name, value in given.items() if value is not None}
