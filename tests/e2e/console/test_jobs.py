@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -267,6 +268,25 @@ async def test_ten_thousand_jobs_are_few_elements_and_few_requests(installation:
     await expect(grid).to_have_attribute("aria-rowcount", "11")
     assert all(request.url.count("jobId=") <= 200 for request in asked)
     assert len(asked) < 30, len(asked)
+
+
+@pytest.mark.soak
+async def test_a_list_at_rest_asks_nothing_while_hours_pass(rig: MakeRig, open_page: Open) -> None:
+    async with rig() as api, served(api) as url:
+        now = datetime.fromtimestamp(api.parts.now_ms(0) / 1000, UTC)
+        cron = f"0 {(now + timedelta(hours=12)).hour} * * *"
+        body = {"jobName": "one", "invokeTarget": "demo.noop", "cronExpression": cron}
+        assert (await api.http.post("/v1/monitor/jobs?allowUnknownExecutor=true", json=body)).status_code == 201
+        page = await open_page(f"{url}/console/jobs")
+        await expect(page.get_by_role("img", name="one, the last 24 hours")).to_be_visible()
+        asked: list[str] = []
+        page.on("request", lambda request: None if "/stream" in request.url else asked.append(request.url))
+        coming = page.locator(".job .next")
+        for hours in (1.1, 3, 6):  # each is a tick of the page, in which what is due by the one before is asked for
+            shown = await coming.inner_text()
+            await page.clock.set_fixed_time(now + timedelta(hours=hours))
+            await expect(coming).not_to_have_text(shown)
+        assert asked == []
 
 
 async def no_strips(route: Route) -> None:

@@ -8,9 +8,13 @@ import { rowsOf, rowsOfJobs } from '../lib/jobs';
 import type { JobRow } from '../lib/jobs';
 import { passes } from '../lib/problem';
 import type { Problem } from '../lib/problem';
-import type { Job } from '../lib/types';
+import type { Job, Pulse } from '../lib/types';
 
 const MOST_PAGES = 20; // of 1000 jobs each
+
+/** Where something is undecided nothing happens, and the index says more and more of it. */
+const isNews = ({ many, jobs, runs, lagMs }: Pulse): boolean =>
+  many || jobs.length > 0 || runs.length > 0 || (lagMs ?? 0) > 0;
 
 class AllJobs {
   rows: readonly JobRow[] | null = $state.raw(null);
@@ -51,7 +55,7 @@ class AllJobs {
     });
     const stop = pulse.subscribe({
       pulse: (message) => {
-        if (!first && (message === null || message.many || message.jobs.length > 0 || message.runs.length > 0)) {
+        if (!first && (message === null || isNews(message))) {
           this.#soon(Math.min(Math.max(1000, 10 * this.#took), 15_000));
         }
       },

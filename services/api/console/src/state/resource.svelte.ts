@@ -11,7 +11,7 @@ import type { Pulse } from '../lib/types';
 export interface Options<T> {
   /** Whether a message of the pulse changes this. It is not asked for a message that may mean anything. */
   readonly on?: (pulse: Pulse, data: T | null) => boolean;
-  /** The least time between two requests that the pulse causes, in ms. */
+  /** The least time between two requests that the pulse causes, and before the first of them, in ms. */
   readonly least?: number;
   /** Forget what is shown when what is asked for changes; else it stays until the new is there. */
   readonly forget?: boolean;
@@ -131,7 +131,7 @@ export function resource<T>(
   if (on !== undefined) {
     $effect(() => {
       let timer: ReturnType<typeof setTimeout> | undefined;
-      let last = 0;
+      let last = Date.now();
       const soon = (): void => {
         if (timer !== undefined) return;
         timer = setTimeout(

@@ -11,19 +11,30 @@ import type { Range } from './span';
 export type Bins = readonly (Counts | null)[];
 
 interface Kept {
+  /** From `from` on, more than are shown: what time moves into the range is known by then. */
   readonly bins: Bins;
+  readonly from: number;
   readonly signature: string;
+  shown: Bins; // of the range that is shown
+}
+
+const stepOf = (range: Range): number => (range.to - range.from) / range.bins;
+
+/** The bins of a range; null: some of them are not known. */
+function within(kept: Pick<Kept, 'bins' | 'from'>, range: Range): Bins | null {
+  if (kept.bins.length === 0) return kept.bins;
+  const first = (range.from - kept.from) / stepOf(range);
+  return first < 0 || first + range.bins > kept.bins.length ? null : kept.bins.slice(first, first + range.bins);
 }
 
 const ONE_REQUEST = 200; // jobs; the API takes no more
 const KEPT_MOST = 4000;
 const SETTLE = 60; // ms: what is scrolled past is not asked for
+const AHEAD = 16; // bins after the range: for so long nothing is asked for where nothing happens
 
 /** Changes when something of the job does that a strip would show. */
-const signatureOf = (row: JobRow, range: Range): string =>
+const signatureOf = (row: JobRow): string =>
   [
-    range.from,
-    range.bins,
     row.version,
     row.lastRunId,
     row.lastStatus,
@@ -46,7 +57,7 @@ export class StripsOnScreen {
   /** The strip of a job as far as it is known; that of before stays until the new one is there. */
   of(id: string): Bins | null {
     void this.#told;
-    return this.#kept.get(id)?.bins ?? null;
+    return this.#kept.get(id)?.shown ?? null;
   }
 
   /** The strips of several jobs as one; null unless all are known. */
@@ -54,7 +65,7 @@ export class StripsOnScreen {
     void this.#told;
     const all: Bins[] = [];
     for (const row of rows) {
-      const bins = this.#kept.get(row.id)?.bins;
+      const bins = this.#kept.get(row.id)?.shown;
       if (bins === undefined) return null;
       all.push(bins);
     }
@@ -67,10 +78,18 @@ export class StripsOnScreen {
 
   /** Have the strips of these, in this order. What else was wanted is not asked for any more. */
   want(rows: readonly JobRow[], range: Range): void {
-    if (this.#range !== null && this.#range.bins !== range.bins) this.#kept.clear(); // another span
+    const before = this.#range;
     this.#wanted = rows;
     this.#range = range;
+    if (before !== null && before.bins !== range.bins) this.#kept.clear(); // another span
+    else if (before !== null && before.from !== range.from) this.#move(range);
     this.#soon(SETTLE);
+  }
+
+  /** Show another range, as far as it is known. */
+  #move(range: Range): void {
+    for (const kept of this.#kept.values()) kept.shown = within(kept, range) ?? kept.shown;
+    this.#told += 1;
   }
 
   stop(): void {
@@ -96,7 +115,10 @@ export class StripsOnScreen {
     const range = this.#range;
     if (range === null) return;
     const missing = this.#wanted
-      .filter((row) => this.#kept.get(row.id)?.signature !== signatureOf(row, range))
+      .filter((row) => {
+        const kept = this.#kept.get(row.id);
+        return kept === undefined || kept.signature !== signatureOf(row) || within(kept, range) === null;
+      })
       .slice(0, ONE_REQUEST);
     if (missing.length === 0) return;
     const running = new AbortController();
@@ -104,8 +126,8 @@ export class StripsOnScreen {
     const query = {
       jobId: missing.map((row) => row.id),
       from: new Date(range.from).toISOString(),
-      to: new Date(range.to).toISOString(),
-      bins: range.bins,
+      to: new Date(range.to + AHEAD * stepOf(range)).toISOString(),
+      bins: range.bins + AHEAD,
     };
     const answer = await api.strips(session, query, running.signal);
     if (this.#running !== running) return;
@@ -125,7 +147,8 @@ export class StripsOnScreen {
     for (const row of missing) {
       // A job that is gone by now has none: it is not asked for again.
       this.#kept.delete(row.id);
-      this.#kept.set(row.id, { bins: came.get(row.id) ?? [], signature: signatureOf(row, range) });
+      const bins = came.get(row.id) ?? [];
+      this.#kept.set(row.id, { bins, from: range.from, signature: signatureOf(row), shown: bins.slice(0, range.bins) });
     }
     for (const id of this.#kept.keys()) {
       if (this.#kept.size <= KEPT_MOST) break;
