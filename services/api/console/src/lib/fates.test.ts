@@ -36,11 +36,11 @@ it('each fate has a look and words', () => {
 
 it('counts are said in a sentence', () => {
   expect(sentence({ succeeded: 715, failed: 1, skipped: 3, coalesced: 1 })).toBe(
-    '720 instants: 716 fired (1 failed), 3 skipped, 1 folded, none missing',
+    '720 scheduled times: 716 fired (1 failed), 3 skipped, 1 merged, none missing',
   );
-  expect(sentence({ succeeded: 1, double: 1 })).toBe('1 instant: 1 fired, none missing, 1 decided twice');
+  expect(sentence({ succeeded: 1, double: 1 })).toBe('1 scheduled time: 1 fired, none missing, 1 decided twice');
   expect(sentence({ future: 4, disabled: 2 })).toBe('4 to come, 2 while disabled');
-  expect(sentence({})).toBe('No instants');
+  expect(sentence({})).toBe('No scheduled times');
 });
 
 it('what is to come is not due', () => {

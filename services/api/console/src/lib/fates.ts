@@ -52,20 +52,20 @@ export const LOOK: Readonly<Record<Fate, { readonly shape: Shape; readonly tone:
 
 /** Words that a newcomer reads: `one` in a legend and for one instant, `many` after a number. */
 export const WORDS: Readonly<Record<Fate, { readonly one: string; readonly many: string; readonly means: string }>> = {
-  missing: { one: 'missing', many: 'missing', means: 'due, and nothing was decided: a hole' },
-  double: { one: 'decided twice', many: 'decided twice', means: 'due once, and decided twice' },
-  stray: { one: 'stray', many: 'stray', means: 'decided, and was not due' },
+  missing: { one: 'missing', many: 'missing', means: 'it was due, and nothing was decided' },
+  double: { one: 'decided twice', many: 'decided twice', means: 'it was due once, and decided twice' },
+  stray: { one: 'not due', many: 'not due', means: 'decided, though it was not due' },
   failed: { one: 'failed', many: 'failed', means: 'its run ended with an error' },
   timedOut: { one: 'timed out', many: 'timed out', means: 'its run took longer than its limit' },
   died: { one: 'died', many: 'died', means: 'its worker was lost too often' },
-  pending: { one: 'undecided', many: 'undecided', means: 'due, and not decided yet' },
+  pending: { one: 'undecided', many: 'undecided', means: 'it is due, and not decided yet' },
   running: { one: 'running', many: 'running', means: 'its run goes on now' },
   waiting: { one: 'waiting', many: 'waiting', means: 'its run is not started yet' },
   skipped: { one: 'skipped', many: 'skipped', means: 'decided not to run, for a reason' },
   cancelled: { one: 'cancelled', many: 'cancelled', means: 'its run was stopped by someone' },
-  coalesced: { one: 'folded', many: 'folded', means: 'made up for by a later run' },
+  coalesced: { one: 'merged', many: 'merged', means: 'another run stands for it' },
   succeeded: { one: 'succeeded', many: 'succeeded', means: 'its run did what it should' },
-  future: { one: 'to come', many: 'to come', means: 'will be due' },
+  future: { one: 'to come', many: 'to come', means: 'it will be due' },
   disabled: { one: 'disabled', many: 'while disabled', means: 'the job was switched off' },
   deleted: { one: 'deleted', many: 'after deletion', means: 'the job was deleted' },
   notYetCreated: { one: 'before it existed', many: 'before it existed', means: 'the job was not there yet' },
@@ -122,7 +122,7 @@ export function tallied(counts: Counts): Tally {
 const grouped = new Intl.NumberFormat('en-GB');
 export const number = (value: number): string => grouped.format(value).replaceAll(',', '\u202f');
 
-/** `720 instants: 716 fired, 3 skipped, 1 folded, none missing`. What is not there is left out, but for what is missing. */
+/** `720 scheduled times: 716 fired, 3 skipped, 1 merged, none missing`. What is not there is left out, but for what is missing. */
 export function sentence(counts: Counts): string {
   const { due, fired } = tallied(counts);
   const told: string[] = [];
@@ -138,6 +138,6 @@ export function sentence(counts: Counts): string {
     (['double', 'stray'] as const).forEach(tell);
   }
   (['future', 'disabled', 'deleted', 'notYetCreated', 'forgotten'] as const).forEach(tell);
-  if (told.length === 0) return 'No instants';
-  return due > 0 ? `${number(due)} ${due === 1 ? 'instant' : 'instants'}: ${told.join(', ')}` : told.join(', ');
+  if (told.length === 0) return 'No scheduled times';
+  return due > 0 ? `${number(due)} ${due === 1 ? 'scheduled time' : 'scheduled times'}: ${told.join(', ')}` : told.join(', ');
 }

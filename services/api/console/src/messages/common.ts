@@ -23,10 +23,14 @@ export const LOST = 'It may have been done. Send it again: it is done once, what
 /** A command waits for an API that is busy. */
 export const WAITS = 'It waits, and is sent again by itself. It is done once';
 
+/** In which zone the times of a screen are. A screen of many jobs has one zone for all of them: the reader's, or UTC. */
 export const ZONES = {
-  job: { word: 'job', long: 'in the zone of the job' },
-  browser: { word: 'here', long: 'in the zone of this browser' },
-  utc: { word: 'UTC', long: 'in UTC' },
+  job: (zone: string): string => `Times on this page are in ${zone}, the zone of the job.`,
+  browser: (zone: string): string => `Times on this page are in ${zone}, the zone of this browser.`,
+  many: (zone: string): string =>
+    `Times on this page are in ${zone}, the zone of this browser. The page of a job shows them in the zone of the job.`,
+  utc: 'Times on all pages are in UTC.',
+  change: 'Change it (z).',
 } as const;
 
 export const THEMES = { system: 'as the system', dark: 'dark', light: 'light' } as const;

@@ -41,4 +41,15 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'logs.cleared': 'cleared its logs',
 };
 
+/** Why a scheduled time did not fire, in a few words; the sentence of the API says it in full. */
+export const REASONS: Readonly<Record<string, string>> = {
+  misfire: 'it was late',
+  window: 'it was too late to be made up for',
+  overflow: 'too many at once',
+  overlap: 'an earlier run was not finished',
+  edited: 'the job was changed',
+  disabled: 'the job was disabled',
+  deleted: 'the job was deleted',
+};
+
 export const TRIGGERED = 'It is stored; the run begins as soon as a worker is free.';

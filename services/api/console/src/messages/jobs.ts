@@ -25,7 +25,7 @@ export const NEEDS = (count: number): string =>
 
 export const STATE_WORDS: Readonly<Record<State, string>> = {
   trouble: 'Needs a look',
-  missing: 'Missing instants',
+  missing: 'Ledger does not fit',
   undecided: 'Undecided',
   failing: 'Failing',
   slow: 'Over usual time',
@@ -58,10 +58,17 @@ export const SPAN_WORDS: Readonly<Record<Span, { readonly short: string; readonl
 };
 
 export const TROUBLE_WORDS: Readonly<Record<Trouble, string>> = {
-  missing: 'A hole in the ledger.',
+  missing: 'The ledger does not fit.',
   undecided: 'Undecided:',
   failing: 'Failed',
   slow: 'Over its usual time:',
+};
+
+/** What the ledger of the last day finds, before the time of it. */
+export const CRACK_WORDS: Readonly<Record<'missing' | 'double' | 'stray', (count: number) => string>> = {
+  missing: (count) => (count === 0 ? 'Its decisions have a gap at' : count === 1 ? 'Nothing was decided for' : `Nothing was decided for ${number(count)} scheduled times, the last by`),
+  double: (count) => (count <= 1 ? 'Decided twice:' : `${number(count)} scheduled times were decided twice, the last by`),
+  stray: (count) => (count <= 1 ? 'Decided, though it was not due:' : `${number(count)} times were decided that were not due, the last by`),
 };
 
 /** The filter in words: `“night”, group billing or etl, failing`. */
@@ -88,7 +95,7 @@ export function asked(question: {
 /** What a strip holds, for little room: the worst first, so that what is cut off matters least. */
 export function inNumbers(counts: Counts): string {
   const told = FATES.filter((fate) => (counts[fate] ?? 0) > 0).map((fate) => `${number(counts[fate] ?? 0)} ${WORDS[fate].many}`);
-  return told.length === 0 ? 'no instants' : told.join(', ');
+  return told.length === 0 ? 'nothing was due' : told.join(', ');
 }
 
 interface ActionWords {

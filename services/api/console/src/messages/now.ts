@@ -9,7 +9,7 @@ import type { Bin, Ended } from '../screens/now/river';
 const of = (count: number, one: string, many = `${one}s`): string => `${number(count)} ${count === 1 ? one : many}`;
 export const jobs = (count: number): string => of(count, 'job');
 export const runs = (count: number): string => of(count, 'run');
-export const instants = (count: number): string => of(count, 'instant');
+export const times = (count: number): string => of(count, 'scheduled time');
 
 /** On one line. */
 const joined = (text: string): string => text.replaceAll(' ', '\u00a0');
@@ -23,9 +23,9 @@ export const HEAD = {
   unknown: () => 'How the clock runs is not known yet.',
 } as const;
 
-export const UNDECIDED = 'The oldest instant that is due and not decided: ';
-export const STANDS = 'No scheduler leads, so nothing is decided. Instants that come due meanwhile are made up for later, as each job says.';
-export const REDIS_AWAY = 'Redis is away, so nothing can be decided. Instants that come due meanwhile are made up for later, as each job says.';
+export const UNDECIDED = 'The oldest scheduled time that is due and not decided: ';
+export const STANDS = 'No scheduler leads, so nothing is decided. What comes due meanwhile is made up for later, as each job says.';
+export const REDIS_AWAY = 'Redis is away, so nothing can be decided. What comes due meanwhile is made up for later, as each job says.';
 export const NOT_TOLD = 'No scheduler has told yet how far it is.';
 
 export const ATTENTION = {
@@ -35,17 +35,17 @@ export const ATTENTION = {
   first: 'There is nothing to watch over yet.',
 } as const;
 
-/** `1 983 instants in 24 h, all decided.` */
+/** `1 983 scheduled times in 24 h, all decided.` */
 export function proved(all: number, pending: number, breaches: number): string {
-  if (all === 0) return 'No instant was due in 24 h.';
-  const told = [`${instants(all)} in 24 h`];
+  if (all === 0) return 'Nothing was due in 24 h.';
+  const told = [`${times(all)} in 24 h`];
   if (pending === 0 && breaches === 0) return `${told[0] ?? ''}, all decided.`;
   if (breaches > 0) told.push(`${of(breaches, 'place')} where the ledger does not fit`);
-  if (pending > 0) told.push(`${number(pending)} pending`);
+  if (pending > 0) told.push(`${number(pending)} not decided yet`);
   return `${told.join(', ')}.`;
 }
 
-const times = (count: number): string => (count >= STREAK_MOST ? `${number(count)} times and more` : of(count, 'time'));
+const often = (count: number): string => (count >= STREAK_MOST ? `${number(count)} times and more` : of(count, 'time'));
 
 /** What follows the subject of a line, which is a job, a queue, a worker or an executor by its name. */
 export const SAID = {
@@ -56,9 +56,9 @@ export const SAID = {
   unled: 'leads every part of the schedule: what is due there is not decided.',
   hole: (count: number, through: string): string =>
     count > 0
-      ? `has ${instants(count)} in the last day that nothing was decided for, the last by ${through}.`
+      ? `has ${times(count)} in the last day that nothing was decided for, the last by ${through}.`
       : `has a break in its decisions of the last day, at ${through}.`,
-  double: (count: number, through: string): string => `was decided twice for ${instants(count)} in the last day, the last by ${through}.`,
+  double: (count: number, through: string): string => `was decided twice for ${times(count)} in the last day, the last by ${through}.`,
   stray: (count: number, through: string): string =>
     `has ${of(count, 'decision')} in the last day for times that were not due, the last by ${through}.`,
   pending: (since: string, age: number): string => `was due at ${since}, ${rough(age)} ago, and is not decided.`,
@@ -68,10 +68,10 @@ export const SAID = {
   full: (said: string): string => `is full: ${said}`,
   failed: (streak: number, since: string | null): string => {
     if (streak <= 1) return since === null ? 'did not succeed at its last run.' : `did not succeed at its last run, ${since}.`;
-    return `has failed ${times(streak)} in a row${since === null ? '' : `, since ${since}`}.`;
+    return `has failed ${often(streak)} in a row${since === null ? '' : `, since ${since}`}.`;
   },
   failedAlike: (streak: number, since: string | null): string =>
-    `fail with the same error${streak > 1 ? `, up to ${times(streak)} in a row` : ''}${since === null ? '' : `, since ${since}`}.`,
+    `fail with the same error${streak > 1 ? `, up to ${often(streak)} in a row` : ''}${since === null ? '' : `, since ${since}`}.`,
   slow: (length: number, median: number): string => `runs for ${inWords(round(length))}; it usually takes ${inWords(round(median))}.`,
   paused: (waiting: number, oldest: number | null): string =>
     waiting === 0
@@ -96,7 +96,7 @@ export const SAID = {
 /** Those of one kind that have no line of their own. */
 export const FOLDED: Readonly<Record<string, (count: number) => string>> = {
   hole: (count) => `${of(count, 'more job has', 'more jobs have')} places where the ledger does not fit.`,
-  pending: (count) => `${of(count, 'more job has', 'more jobs have')} undecided instants.`,
+  pending: (count) => `${of(count, 'more job has', 'more jobs have')} undecided times.`,
   failing: (count) => `${of(count, 'more job', 'more jobs')} did not succeed at the last run.`,
   slow: (count) => `${of(count, 'more run goes', 'more runs go')} on far over the usual time.`,
   queue: (count) => `${of(count, 'more queue is', 'more queues are')} paused or behind.`,
@@ -150,5 +150,5 @@ export function describe(bin: Bin | null, range: (bin: Bin) => string): string {
 export function riverSummary(ended: readonly Ended[], moving: number, bins: readonly Bin[]): string {
   const bad = ended.filter((run) => run.status !== 'succeeded' && run.status !== 'cancelled').length;
   const due = bins.reduce((sum, bin) => sum + bin.dueCount, 0);
-  return `${runs(ended.length)} ended${bad > 0 ? `, ${number(bad)} of them not well` : ''}; ${number(moving)} running; ${number(due)} due.`;
+  return `${runs(ended.length)} ended${bad > 0 ? `, ${number(bad)} of them failed` : ''}; ${number(moving)} running; ${number(due)} due.`;
 }

@@ -137,7 +137,7 @@ export const VALUES = {
 } as const;
 
 export const FAILURE = {
-  line: (n: number): string => `Line ${number(n)}`,
+  line: (n: number): string => `Line ${number(n)} of the log`,
   trace: 'Traceback',
 } as const;
 

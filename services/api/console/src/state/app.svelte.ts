@@ -76,6 +76,16 @@ class Clock {
 }
 export const clock = new Clock();
 
+/** Say, while the component is shown, in which job's zone the screen's times are. */
+export function useZone(of: () => string | null): void {
+  $effect(() => {
+    preferences.subject = of();
+    return () => {
+      preferences.subject = null;
+    };
+  });
+}
+
 /** The session, the pulse and the live mark as reactive values. */
 class Here {
   phase: Phase = $state.raw(session.phase);

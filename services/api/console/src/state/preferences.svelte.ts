@@ -8,11 +8,18 @@ export type ZoneChoice = 'job' | 'browser' | 'utc';
 const THEMES: readonly Theme[] = ['system', 'dark', 'light'];
 const ZONES: readonly ZoneChoice[] = ['job', 'browser', 'utc'];
 
+function zoneOf(choice: ZoneChoice, job: string | null): string {
+  if (choice === 'utc') return 'UTC';
+  return choice === 'job' && job !== null && isKnown(job) ? job : browserZone();
+}
+
 export class Preferences {
   readonly #kept: Kept;
   #theme: Theme = $state('system');
   #zone: ZoneChoice = $state('job');
   #keys = $state(true);
+  /** The zone of the job that the screen is about; null: it is about many. */
+  subject: string | null = $state(null);
 
   constructor(prefix: string) {
     this.#kept = new Kept(() => localStorage, prefix);
@@ -50,13 +57,20 @@ export class Preferences {
 
   /** The zone that times are shown in. `job`: that of the job, or the browser's where there is no one job. */
   zoneFor(jobZone?: string | null): string {
-    if (this.#zone === 'utc') return 'UTC';
-    if (this.#zone === 'job' && jobZone != null && isKnown(jobZone)) return jobZone;
-    return browserZone();
+    return zoneOf(this.#zone, jobZone ?? null);
   }
 
+  /** The zone that times of this screen are in. */
+  get shown(): string {
+    return this.zoneFor(this.subject);
+  }
+
+  /** On to the next choice that shows other times on this screen. */
   nextZone(): void {
-    this.zone = ZONES[(ZONES.indexOf(this.#zone) + 1) % ZONES.length] ?? 'job';
+    const zones = ZONES.map((choice) => zoneOf(choice, this.subject));
+    const different = ZONES.filter((_, n) => zones.indexOf(zones[n] ?? '') === n);
+    const now = zones.indexOf(this.shown);
+    this.zone = different[(different.indexOf(ZONES[now] ?? 'job') + 1) % different.length] ?? 'job';
   }
 
   nextTheme(): void {

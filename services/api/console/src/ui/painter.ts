@@ -23,6 +23,7 @@ export function tones(): Tones {
   if (known !== null) return known;
   const probe = document.createElement('span');
   probe.hidden = true;
+  probe.style.setProperty('forced-color-adjust', 'none'); // else each would be the colour of text
   document.body.append(probe);
   const read = INKS.map((ink) => {
     probe.style.color = `var(--${ink})`;

@@ -17,6 +17,8 @@ export type Line =
       /** Those of the group that fit, pinned ones among them. */
       readonly jobs: readonly JobRow[];
       readonly folded: boolean;
+      /** How many of them are pinned, and stand above. */
+      readonly above: number;
     }
   | {
       readonly kind: 'job';
@@ -63,7 +65,8 @@ export function linesOf(
   for (const jobs of grouped(fitting)) {
     const group = jobs[0]?.group ?? '';
     const folded = isFolded(group);
-    lines.push({ kind: 'group', key: `/${group}`, group, jobs, folded });
+    const above = jobs.filter((row) => pinned.has(row.id)).length;
+    lines.push({ kind: 'group', key: `/${group}`, group, jobs, folded, above });
     if (folded) continue;
     for (const row of jobs) {
       if (!pinned.has(row.id)) lines.push({ kind: 'job', key: row.id, row, alone: false, told: false });

@@ -28,7 +28,7 @@ const OVER = 3;
 const OVER_LEAST = 60_000;
 
 /** How each job stands, by its id. `cracked`: those of which the ledger has found instants without an outcome, or with two. */
-export const standingsOf = (rows: readonly JobRow[], now: number, cracked: ReadonlySet<string>): Map<string, Standing> =>
+export const standingsOf = (rows: readonly JobRow[], now: number, cracked: Pick<ReadonlySet<string>, 'has'>): Map<string, Standing> =>
   new Map(rows.map((row) => [row.id, standingOf(row, now, cracked.has(row.id))]));
 
 /** How a job stands at `now` (ms). */

@@ -48,7 +48,6 @@ export interface Need {
   readonly text: string;
   /** What a job said last: its error. */
   readonly detail: string | null;
-  readonly zone: string | null;
   readonly action: Action | null;
   /** How many jobs, queues or workers it is about. */
   readonly count: number;
@@ -132,7 +131,6 @@ const bare = (kind: Kind, key: string): Need => ({
   subject: '',
   text: '',
   detail: null,
-  zone: null,
   action: null,
   count: 1,
 });
@@ -228,7 +226,6 @@ function holes({ proof, rows }: Known): Need[] {
         shape: what === 'hole' ? 'missing' : what,
         subject: row === undefined ? id : nameOf(row),
         text: SAID[what](count, last.through),
-        zone: row?.timezone ?? null,
         action: count > 1 ? openRange(id, some) : openJob(id, last.through),
       } satisfies Need;
     });
@@ -244,7 +241,7 @@ function pending({ rows, pulse, now }: Known): Need[] {
     const oldest = pulse?.oldestPending ?? null;
     if (oldest === null || age(oldest) < PENDING) return [];
     const text = SAID.anyPending(oldest, age(oldest));
-    return [{ ...bare('pending', 'pending'), shape: 'pending', subject: 'An instant', text, action: jobsBy('?health=undecided') }];
+    return [{ ...bare('pending', 'pending'), shape: 'pending', subject: 'A scheduled time', text, action: jobsBy('?health=undecided') }];
   }
   return late.map((row) => {
     const since = row.pendingSince ?? '';
@@ -253,7 +250,6 @@ function pending({ rows, pulse, now }: Known): Need[] {
       shape: 'pending',
       subject: nameOf(row),
       text: SAID.pending(since, age(since)),
-      zone: row.timezone,
       action: openJob(row.id, since),
     };
   });
@@ -275,7 +271,6 @@ function failing({ rows }: Known): Need[] {
         subject: others.length === 0 ? nameOf(worst) : `${nameOf(worst)} and ${others.length} more`,
         text: others.length === 0 ? SAID.failed(-worst.streak, since) : SAID.failedAlike(-worst.streak, since),
         detail: worst.lastError,
-        zone: worst.timezone,
         count: some.length,
         action: others.length > 0 ? jobsBy('?health=failing') : isBad(worst) ? openRun(worst.lastRunId ?? '') : openJob(worst.id),
       } satisfies Need,
@@ -317,7 +312,6 @@ function slow({ rows, now }: Known): Need[] {
     shape: 'running',
     subject: nameOf(row),
     text: SAID.slow(length, median),
-    zone: row.timezone,
     action: row.lastRunId === null ? openJob(row.id) : openRun(row.lastRunId),
   }));
 }
