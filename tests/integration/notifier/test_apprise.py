@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -16,7 +19,7 @@ from aiohttp import web
 from tests.integration.notifier.receiver import LOOPBACK, HttpReceiver, Mailbox, http_receiver, mailbox
 from waterclock_api.notifier.delivery import apprise_sender
 from waterclock_api.notifier.delivery.apprise_sender import AppriseSender
-from waterclock_api.notifier.delivery.apprise_words import Answer, Task
+from waterclock_api.notifier.delivery.apprise_words import Answer, Task, encode
 from waterclock_api.notifier.delivery.channels import AppriseTarget
 from waterclock_api.notifier.delivery.notice_details import Installation, NoticeDetails
 from waterclock_api.notifier.delivery.outcome import Again, Dead, Delivered, Outcome
@@ -37,6 +40,12 @@ NOTICE = NoticeDetails(
     log_lines=("# no title", "<script>alert(1)</script>"),
 )
 MESSAGE = message_of(NOTICE, Installation(name="here", public_url="https://waterclock.example"))
+
+
+class Silence(NamedTuple):
+    port: int
+    greeted: asyncio.Event
+    left: asyncio.Event
 
 
 @pytest_asyncio.fixture
@@ -97,11 +106,13 @@ async def test_a_mail_that_a_server_refuses_is_sent_again(box: Mailbox) -> None:
     outcome = await sent(mailto(box, to="nobody@mail.test"))
 
     assert isinstance(outcome, Again)
-    assert outcome.said
+    assert "nobody@mail.test" in outcome.said
     assert box.mails == []
 
 
-async def test_a_server_that_hangs_is_left_and_the_child_is_killed() -> None:
+@asynccontextmanager
+async def silence() -> AsyncGenerator[Silence]:
+    """A server that takes connections and says nothing."""
     greeted, left = asyncio.Event(), asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -111,13 +122,30 @@ async def test_a_server_that_hangs_is_left_and_the_child_is_killed() -> None:
         writer.close()
 
     server = await asyncio.start_server(silent, LOOPBACK, 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, asyncio.TaskGroup() as tasks:
-        address = f"mailto://{LOOPBACK}:{port}?from=a@mail.test&to=b@mail.test&cto=300&rto=300"
-        sending = tasks.create_task(sent(address, deadline=PATIENCE), name="send")
-        await greeted.wait()
+    async with server:
+        yield Silence(server.sockets[0].getsockname()[1], greeted, left)
+
+
+async def test_a_child_is_killed_when_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with silence() as server, asyncio.TaskGroup() as tasks:
+        code = f"import socket, time; s = socket.create_connection(('{LOOPBACK}', {server.port})); time.sleep(3600)"
+        monkeypatch.setattr(apprise_sender, "_COMMAND", (sys.executable, "-c", code))
+        sending = tasks.create_task(sent("mailto://mail.test"), name="send")
+        await server.greeted.wait()
         sending.cancel()
-        await left.wait()
+        await server.left.wait()
+
+
+async def test_a_child_ends_by_itself_if_nobody_is_left_to_kill_it() -> None:
+    async with silence() as server:
+        address = f"mailto://{LOOPBACK}:{server.port}?from=a@mail.test&to=b@mail.test&cto=300&rto=300"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-m", apprise_sender.CHILD, env={}, stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        await process.communicate(encode(Task(addresses=(address,), seconds=1, subject="a", text="b")))
+
+    assert process.returncode == -signal.SIGALRM
 
 
 async def test_what_takes_longer_than_the_deadline_is_sent_again(receiver: HttpReceiver) -> None:
@@ -175,6 +203,15 @@ async def test_a_failure_is_tried_again_and_tells_nothing_of_the_address(receive
     assert "500" in outcome.said
     for secret in ("t0kenpath", "pa55word", "s3cretkey"):
         assert secret not in outcome.said
+
+
+async def test_a_name_that_Apprise_repeats_of_an_address_is_hidden() -> None:  # noqa: N802
+    """Of Slack or Telegram what stands in the host's place is a credential."""
+    outcome = await sent("json://t0kenhost.invalid/x", "json")
+
+    assert isinstance(outcome, Again)
+    assert "[secret]" in outcome.said
+    assert "t0kenhost" not in outcome.said
 
 
 async def test_a_redirect_is_not_followed(receiver: HttpReceiver) -> None:

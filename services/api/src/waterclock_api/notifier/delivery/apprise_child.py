@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import Collection
 from typing import Any, cast
-from urllib.parse import unquote_plus
 
 import apprise
 
@@ -23,7 +21,6 @@ from waterclock_api.notifier.delivery.apprise_services import HOSTED, MAIL, SETT
 from waterclock_api.notifier.delivery.apprise_words import TASKS, Answer, Task, encode
 
 _library: Any = cast("Any", apprise)  # its annotations are partial
-_OPTION = re.compile(r"[?&;]([^=&;?#]+)")
 _SAID_MOST = 4096  # characters
 
 
@@ -120,9 +117,8 @@ def _allowed(address: str, services: Collection[str]) -> Any:
     words = sorted(word for word in _library.plugins.N_MGR.schemas() if _library.plugins.N_MGR[word] is kind)
     if kind.__name__ not in HOSTED | MAIL and not set(words) & set(services):
         raise Refused(f"names the service {words[0]}, which is not allowed: list it in {SETTING}")
-    options = {unquote_plus(option).strip().lower() for option in _OPTION.findall(address)}
-    options |= {str(option).strip().lower() for option in parsed.get("qsd") or ()}
-    for option in sorted(filter(reads_files, options)):
+    options: list[str] = sorted(parsed["qsd"])  # in small letters, as plugins ask for them
+    for option in filter(reads_files, options):
         raise Refused(f"has the option {option}, which is not allowed: it reads files")
     plugin = _library.Apprise.instantiate(parsed, asset=asset)
     if plugin is None:

@@ -126,9 +126,12 @@ def _end(code: int) -> str:
 
 
 def _redactor(address: str) -> Redactor:
-    """Takes whatever an address is made of out of what is said: most parts of most addresses are credentials."""
+    """Takes whatever an address is made of out of what is said: most parts of most addresses are credentials.
+
+    Of mail it is what stands before the host alone: server and recipients are where the trouble may be.
+    """
     schema, _, rest = address.partition("://")
+    if schema.lower() in _MAIL:
+        rest = rest.partition("?")[0].rpartition("@")[0]
     parts = {part for part in _PART.split(rest) if part}
-    if schema.lower() in _MAIL:  # the host is where the trouble may be
-        parts -= set(_PART.split(rest.partition("?")[0].rpartition("@")[2]))
     return Redactor({address, *parts, *map(unquote, parts)})
