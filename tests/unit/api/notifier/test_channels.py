@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from waterclock.model.notices import rules
 from waterclock.model.notices.rule_file import BadRules
 from waterclock_api.notifier.delivery.channels import (
     AppriseChannel,
@@ -15,6 +17,7 @@ from waterclock_api.notifier.delivery.channels import (
     WebhookTarget,
     read_channels,
     resolve,
+    schema,
     unresolved,
 )
 
@@ -71,6 +74,35 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "channels.b.webhook",
         "channels.b.secret",
     ]
+
+
+@pytest.mark.parametrize(
+    ("channel", "fits"),
+    [
+        ({"apprise": "env:X"}, True),
+        (HOOK, True),
+        ({}, False),
+        ({"webhook": "https://ops.example"}, False),
+        (HOOK | {"secret": KEY}, False),
+        (HOOK | {"apprise": "env:X"}, False),
+        ({"apprise": "env:X", "secret": "env:Y"}, False),
+        ({"appprise": "env:X"}, False),
+        ({"apprise": 7}, False),
+        ({"apprise": None}, False),
+        ("env:X", False),
+    ],
+)
+def test_an_editor_is_told_the_same_of_a_channel(channel: Any, fits: bool) -> None:
+    whole = rules.schema(schema())
+    Draft202012Validator.check_schema(whole)
+    validator: Any = Draft202012Validator(whole)
+
+    assert validator.is_valid({"channels": {"ops": channel}}) is fits
+    if fits:
+        assert read_channels({"ops": channel})
+    else:
+        with pytest.raises(BadRules):
+            read_channels({"ops": channel})
 
 
 def test_references_are_resolved_when_they_are_asked_for(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from waterclock.kit.references import is_reference, secret_behind
+from waterclock.kit.references import PATTERN, is_reference, secret_behind
 from waterclock.kit.text.members import said
 from waterclock.kit.text.validation_messages import message_of, pointer_of
 from waterclock.model.notices.rule_file import BadRules, RuleFlaw
@@ -138,6 +138,28 @@ def unresolved(channels: Iterable[Channel], environment: Mapping[str, str]) -> t
         except BadRules as error:
             flaws += error.flaws
     return tuple(flaws)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of one channel in the file, for editors."""
+    _, components = msgspec.json.schema_components([WrittenChannel])
+    found = components["WrittenChannel"]
+    members: dict[str, dict[str, Any]] = found["properties"]
+    for name, member in members.items():
+        del member["default"], member["anyOf"]
+        member["type"] = "string"
+        if name == "secret":
+            member["pattern"] = PATTERN
+    return {
+        "description": "Where notices go.",
+        "type": "object",
+        "properties": members,
+        "additionalProperties": False,
+        "oneOf": [
+            {"required": ["apprise"], "maxProperties": 1},
+            {"required": ["webhook", "secret"], "maxProperties": 2},
+        ],
+    }
 
 
 def _channel(name: str, member: object) -> Channel | list[RuleFlaw]:
