@@ -52,6 +52,10 @@ class Watched:
         assert len(left) < len(self.complaints), f"{part!r} is not among {self.complaints}"
         self.complaints = left
 
+    def overlook(self, part: str) -> None:
+        """What may have come or not: whether a page asked while nobody answered, say."""
+        self.complaints = [one for one in self.complaints if part not in one]
+
     def _complain(self, line: str) -> None:
         self.complaints.append(line)
         self._more.set()

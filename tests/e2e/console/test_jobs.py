@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,53 +11,17 @@ import msgspec
 import pytest
 from playwright.async_api import Locator, Page, Request, Route, expect
 
-from tests.e2e.console.conftest import Open
-from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import served
+from tests.e2e.console.conftest import Open, Serve
+from tests.e2e.console.fleet import ALL_BUT_TWO, FORTY, created, enabled, jobs_of
 from tests.support.installation import Installation
 from tests.support.watched import flaws
 
-FORTY = 40
-ALL_BUT_TWO = {f"pump-{n:02d}" for n in range(FORTY - 2)}
 HOSTILE = ("<b>bold</b> &amp; {x}", "日次バックアップ", "نسخ احتياطي", "çalışma-œuvre", "e\u0301te\u0301 💧 1⃣")
 MOST_NODES = 1500
 
 
-@pytest.fixture(scope="module")
-def fleet(installation: Installation) -> Iterator[str]:
-    """Forty jobs of one group; they are deleted at the end."""
-    name = "fleet"
-    ids = [created(installation, name, f"pump-{n:02d}") for n in range(FORTY)]
-    yield name
-    for one in ids:
-        installation.delete(f"/jobs/{one}")
-
-
-@pytest.fixture
-def group(installation: Installation, fleet: str) -> str:
-    """The forty, of which the last two are disabled."""
-    for job in jobs_of(installation, fleet):
-        status = "0" if job["jobName"] in ALL_BUT_TWO else "1"
-        if job["status"] != status:
-            installation.api.put(f"/jobs/{job['id']}/status", json={"status": status}).raise_for_status()
-    return fleet
-
-
-def created(installation: Installation, group: str, name: str, **members: Any) -> str:
-    body = {"jobGroup": group, "jobName": name, "invokeTarget": "demo.noop", "cronExpression": "0 4 * * *"}
-    return str(installation.post("/jobs", {**body, **members})["id"])
-
-
-def jobs_of(installation: Installation, group: str) -> list[dict[str, Any]]:
-    return list(installation.get(f"/jobs?jobGroup={group}&limit=100")["items"])
-
-
 def all_jobs(installation: Installation) -> list[dict[str, Any]]:
     return list(installation.get("/jobs?limit=1000")["items"])
-
-
-def enabled(installation: Installation, group: str) -> set[str]:
-    return {job["jobName"] for job in jobs_of(installation, group) if job["status"] == "0"}
 
 
 def line_of(page: Page, group: str) -> Locator:
@@ -71,40 +35,11 @@ async def opened(open_page: Open, installation: Installation, search: str = "", 
 
 
 @pytest.mark.soak
-async def test_forty_jobs_of_a_group_are_disabled_and_exactly_those_restored_by_mouse(
+async def test_what_was_disabled_together_is_restored_after_a_reload(
     installation: Installation, open_page: Open, group: str
 ) -> None:
-    high = {"width": 1280, "height": 6000}  # what is below the screen is not on the page, and others have jobs, too
-    page = await open_page(f"{installation.record.api}/console/", viewport=high)
-    clicks = [
-        page.get_by_role("navigation").get_by_role("link", name="Jobs"),
-        line_of(page, group).get_by_role("checkbox"),
-        page.get_by_role("region", name="chosen").get_by_role("button", name="Disable 38"),
-        page.get_by_role("dialog").get_by_role("button", name="Disable 38"),
-    ]
-    for click in clicks:
-        await click.click()
-    sheet = page.get_by_role("dialog", name="Disable 38 jobs")
-    await expect(sheet.get_by_text("38 of 38 disabled.")).to_be_visible()
-    assert enabled(installation, group) == set()
-
-    await sheet.get_by_role("button", name="Undo").click()
-    await expect(
-        page.get_by_role("dialog", name="Undo: enable 38 jobs").get_by_text("38 of 38 enabled.")
-    ).to_be_visible()
-    assert enabled(installation, group) == ALL_BUT_TWO
-
-
-@pytest.mark.soak
-async def test_forty_jobs_of_a_group_are_disabled_and_exactly_those_restored_by_key(
-    installation: Installation, open_page: Open, group: str
-) -> None:
-    page = await open_page(f"{installation.record.api}/console/")
-    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page = await opened(open_page, installation)
     press = page.keyboard.press
-    await press("g")
-    await press("j")
-    await expect(page.get_by_role("grid", name="Jobs")).to_be_visible()
     await press("/")
     await page.keyboard.type(group)
     await press("Enter")  # to the list
@@ -323,8 +258,8 @@ async def test_axe_finds_nothing_in_the_list_and_its_sheet(
 
 
 @pytest.mark.soak
-async def test_a_caller_who_may_only_list_sees_all_and_is_told_what_is_missing(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_a_caller_who_may_only_list_sees_all_and_is_told_what_is_missing(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, url):
         page = await open_page(f"{url}/console/jobs")
         await page.get_by_label("Key or token").fill(await api.key("list", name="viewer"))
         await page.keyboard.press("Enter")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.console.conftest import Open
+from tests.e2e.console.conftest import Open, Serve
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.rig import Rig, served
 from tests.integration.api.routes.test_console import reached
-from tests.support.watched import flaws
+from tests.support.watched import Watched, flaws
 from waterclock.store import api_keys
 from waterclock_dev.servers.ports import free_port
 
@@ -33,8 +33,8 @@ async def revoke(rig: Rig, key: str) -> None:
     await rig.parts.access.keyring.read()
 
 
-async def test_a_key_opens_the_page_and_its_new_tabs_and_is_written_nowhere(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_a_key_opens_the_page_and_its_new_tabs_and_is_written_nowhere(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, url):
         key = await api.key("list", "query", name="viewer")
         page = await open_page(f"{url}/console/jobs")
         await expect(page.get_by_role("heading", level=1, name=re.compile("Sign in"))).to_be_visible(timeout=SLOW)
@@ -68,10 +68,11 @@ async def test_under_a_prefix_each_tab_asks_for_itself(rig: MakeRig, open_page: 
         beside = await page.context.new_page()
         await beside.goto(f"{url}/console/")
         await expect(beside.get_by_label("Key or token")).to_be_visible(timeout=SLOW)
+        await open_page.close()
 
 
-async def test_a_key_that_ends_loses_nothing_that_was_typed(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_a_key_that_ends_loses_nothing_that_was_typed(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, url):
         await api.worker()
         job = await api.create()
         first, second = await api.key("admin", name="first"), await api.key("admin", name="second")
@@ -91,8 +92,8 @@ async def test_a_key_that_ends_loses_nothing_that_was_typed(rig: MakeRig, open_p
         assert run["reason"] == "asked by phone"
 
 
-async def test_what_a_key_may_not_do_is_there_and_says_why(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_what_a_key_may_not_do_is_there_and_says_why(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, url):
         await api.worker()
         job = await api.create()
         page = await open_page(f"{url}/console/jobs/{job['id']}")
@@ -107,7 +108,7 @@ async def test_what_a_key_may_not_do_is_there_and_says_why(rig: MakeRig, open_pa
         assert await flaws(page) == []
 
 
-async def test_an_api_that_is_away_is_said_and_comes_back(rig: MakeRig, open_page: Open) -> None:
+async def test_an_api_that_is_away_is_said_and_comes_back(rig: MakeRig, open_page: Open, watched: Watched) -> None:
     async with rig() as api:
         port = free_port()
         async with served(api, port) as url:
@@ -121,3 +122,5 @@ async def test_an_api_that_is_away_is_said_and_comes_back(rig: MakeRig, open_pag
         async with served(api, port):
             await lost.click()
             await expect(live).to_be_visible(timeout=60_000)
+            await open_page.close()
+    watched.overlook("ERR_CONNECTION_REFUSED")

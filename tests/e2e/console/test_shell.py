@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.console.conftest import PATIENCE, Open
+from tests.e2e.console.conftest import PATIENCE, Open, Serve
 from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import served
-from tests.integration.api.routes.test_console import reached
+from tests.integration.api.routes.test_console import CSP, reached
 from tests.support.installation import Installation
 from tests.support.waiting import until
 from tests.support.watched import Watched, flaws
@@ -19,6 +18,7 @@ from tests.support.watched import Watched, flaws
 PATHS = ("", "jobs/nosuch?tab=log", "runs/1/logs/")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [320, 1280])
 async def test_the_page_is_drawn_and_axe_finds_nothing(
@@ -36,9 +36,11 @@ async def test_a_browser_that_opens_the_root_is_led_to_it(installation: Installa
     await drawn(page)
 
 
-@pytest.mark.parametrize("way", ["kept", "nginx", "stripped in silence"])
-@pytest.mark.soak
-async def test_it_is_drawn_below_each_prefix_from_each_path(
+@pytest.mark.parametrize(
+    "way",
+    ["alone", "kept", *(pytest.param(way, marks=pytest.mark.soak) for way in ("nginx", "stripped in silence"))],
+)
+async def test_it_is_drawn_below_each_prefix_from_each_path_under_one_policy(
     rig: MakeRig, open_page: Open, way: str, tmp_path: Path
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -46,15 +48,18 @@ async def test_it_is_drawn_below_each_prefix_from_each_path(
         for path in PATHS:
             page = await open_page(f"{url}/console/{path}", ignore_https_errors=True)
             await drawn(page)
-            await page.reload()
+            answer = await page.reload()
+            assert answer is not None
+            assert answer.headers["content-security-policy"] == CSP
             await drawn(page)
             seen = await page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
             assert f"{url}/v1/monitor/me" in seen
             assert all(one.startswith(f"{url}/") for one in seen), seen
+            await open_page.close()
 
 
-async def test_plain_http_on_a_name_of_the_network_is_enough(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_plain_http_on_a_name_of_the_network_is_enough(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (_, url):
         page = await open_page(url.replace("127.0.0.1", "waterclock.test") + "/console/")
         assert await page.evaluate("isSecureContext") is False
         await drawn(page)
