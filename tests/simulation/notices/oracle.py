@@ -131,6 +131,7 @@ class Open:
 class Oracle:
     def __init__(self, rules: NoticeRules, steps: Sequence[Step], breaker: str) -> None:
         self.steps, self.breaker = steps, breaker
+        self._ends: dict[int, tuple[Life | None, str, str | None, str] | None] = {}
         self._jobs_then: dict[tuple[str | None, int], JobThen | None] = {}
         self.told: list[Told] = []
         self.trips: list[Tripped] = []
@@ -223,6 +224,17 @@ class Oracle:
                 return later
         return None
 
+    @cached_property
+    def _changes(self) -> list[tuple[int, Position, Any]]:
+        """Step, position and event of all that changes a job."""
+        return [
+            (number, given.position, given.event)
+            for number, step in enumerate(self.steps)
+            if isinstance(given := step.given, Seen)
+            and isinstance(given.event, JobCreated | JobChanged | JobEnabled | JobDisabled | JobDeleted)
+            and (self.fresh[number] or step.hidden)
+        ]
+
     def _job_at(self, job: str | None, number: int) -> JobThen | None:
         if (job, number) not in self._jobs_then:
             self._jobs_then[job, number] = self._told_of(job, number)
@@ -231,13 +243,9 @@ class Oracle:
     def _told_of(self, job: str | None, number: int) -> JobThen | None:
         """A job before a step, as its events tell: also those that were hidden, for a snapshot told of them."""
         found: JobThen | None = None
-        for earlier in range(number):
-            given = self.steps[earlier].given
-            if not isinstance(given, Seen) or getattr(given.event, "job_id", None) != job:
+        for earlier, position, event in self._changes:
+            if earlier >= number or event.job_id != job:
                 continue
-            if not self.fresh[earlier] and not self.steps[earlier].hidden:
-                continue
-            event, position = given.event, given.position
             match event:
                 case JobCreated() | JobChanged():
                     found = JobThen(event.definition, event.version, position)
@@ -454,6 +462,11 @@ class Oracle:
 
     def _ended(self, number: int) -> tuple[Life | None, str, str | None, str] | None:
         """The run that ends there, as the notifier knows it; how; its job; its id."""
+        if number not in self._ends:
+            self._ends[number] = self._ended_anew(number)
+        return self._ends[number]
+
+    def _ended_anew(self, number: int) -> tuple[Life | None, str, str | None, str] | None:
         given: Any = self.steps[number].given
         event = self._seen(number)
         how = _end(event, given if self.fresh[number] else None)
