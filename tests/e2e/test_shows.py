@@ -46,6 +46,7 @@ def test_a_demo_that_cannot_go_on_says_why_and_leaves_nothing_behind(tmp_path: P
     ("part", "yardstick"),
     [
         ("drain", "bare"),
+        ("judge", "bare"),
         pytest.param("latency", "bare", marks=pytest.mark.soak),
         pytest.param("backup", "by hand", marks=pytest.mark.soak),
     ],

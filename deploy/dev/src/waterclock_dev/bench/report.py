@@ -11,6 +11,7 @@ from waterclock_dev.bench import (
     cron,
     delayed,
     drain,
+    judging,
     latency,
     machine,
     overview,
@@ -34,6 +35,7 @@ STREAMED = 0.8  # of pg_dump piped by hand, the budget
 MEMORY = 150.0  # MiB of the worker, the budget
 P50, P99 = 2.0, 10.0  # ms, the budget
 QUICK_STEPS = 20
+QUICK_JUDGED, JUDGED = 500, 20_000  # jobs; events/s, the budget
 NEXT_INSTANT = 10.0  # µs, the budget
 QUICK_CROWD, QUICK_JOBS, QUICK_SECONDS = 500, 5_000, 5.0
 LATE, TURN = 100.0, 100.0  # ms, the budget
@@ -260,6 +262,22 @@ def show_cron(*, steps: int, rounds: int) -> None:
     click.echo(
         f"  budget: at most {NEXT_INSTANT:g} µs; the median is {middle:.1f}: {_verdict(met=middle <= NEXT_INSTANT)}"
     )
+
+
+def show_judge(*, jobs: int, rounds: int) -> None:
+    click.echo(
+        f"\njudge: notices of {jobs} jobs, half of which promise something, by {judging.RULES} rules, on one core"
+    )
+    click.echo("  round   all well, events/s   all fail, events/s   bare, events/s   notices   all late, ms")
+    found = judging.measure(jobs=jobs, rounds=rounds)
+    for number, one in enumerate(found, start=1):
+        click.echo(
+            f"  {number:<6}  {one.well:18,.0f}   {one.failing:18,.0f}   {one.bare:14,.0f}   {one.notices:7}"
+            f"   {one.overdue * 1000:12.0f}"
+        )
+    middle = statistics.median(min(one.well, one.failing) for one in found)
+    verdict = _verdict(met=middle >= JUDGED)
+    click.echo(f"  budget: at least {JUDGED:,} events/s; the median is {middle:,.0f}: {verdict}")
 
 
 def _row(name: str, found: drain.Round) -> str:

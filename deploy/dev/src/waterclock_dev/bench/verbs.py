@@ -25,6 +25,7 @@ def bench(context: click.Context, quick: bool) -> None:
         context.invoke(delayed, quick=quick)
         context.invoke(schedule, quick=quick)
         context.invoke(cron, quick=quick)
+        context.invoke(judge, quick=quick)
         context.invoke(backup, quick=quick)
         context.invoke(project, quick=quick)
         context.invoke(sse, quick=quick)
@@ -94,6 +95,16 @@ def cron(steps: int, rounds: int, quick: bool) -> None:
     """Next time of a cron expression, beside croniter and cronsim."""
     steps, rounds = (report.QUICK_STEPS, 1) if quick else (steps, rounds)
     report.show_cron(steps=steps, rounds=rounds)
+
+
+@bench.command()
+@click.option("--jobs", type=click.IntRange(100), default=10_000)
+@click.option("--rounds", type=click.IntRange(1), default=3)
+@click.option("--quick", is_flag=True, help="A few jobs, as a smoke test.")
+def judge(jobs: int, rounds: int, quick: bool) -> None:
+    """Throughput of the judge of notices, with all jobs well and with all failing."""
+    jobs, rounds = (report.QUICK_JUDGED, 1) if quick else (jobs, rounds)
+    report.show_judge(jobs=jobs, rounds=rounds)
 
 
 @bench.command()
