@@ -34,6 +34,16 @@ export interface RetryPolicy {
   readonly max: number;
 }
 
+/** What the owner of a job expects of it, in seconds; only what is promised is there. */
+export interface JobPromise {
+  readonly startWithin?: number | null;
+  readonly finishWithin?: number | null;
+  readonly finishBy?: string | null;
+  readonly runsAtMost?: number | null;
+  readonly successWithin?: number | null;
+  readonly disableAfter?: number | null;
+}
+
 /** An executor that no live worker of the run's queue has, and since when. */
 export interface WaitsFor {
   readonly executor: string;
@@ -75,6 +85,7 @@ export interface Job {
   readonly endAt: string | null;
   readonly timeout: number | null;
   readonly labels: Readonly<Record<string, string>>;
+  readonly promise?: JobPromise | null; // absent: an API of an earlier release
   readonly version: number;
   readonly nextFireAt: string | null;
   readonly isRunning: boolean;

@@ -1,7 +1,7 @@
 // The words of the Job screen.
 
 import { short } from '../lib/duration';
-import type { Job } from '../lib/types';
+import type { Job, JobPromise } from '../lib/types';
 
 const MISFIRE: Readonly<Record<string, string>> = {
   '1': 'missed times: all of them run',
@@ -30,6 +30,25 @@ export function policies(job: Job): string[] {
   told.push(timeout > 0 ? `each at most ${short(timeout * 1000)}` : 'without a time limit');
   if (job.jitter > 0) told.push(`spread over ${short(job.jitter * 1000)}`);
   return told;
+}
+
+/** What a job promises, as sentences; none, if it promises nothing. */
+export function promises(promise: JobPromise | null | undefined): string[] {
+  if (promise === null || promise === undefined) return [];
+  const length = (seconds: number) => short(seconds * 1000);
+  const failures = (count: number) => (count === 1 ? '1 failed run' : `${count} failed runs in a row`);
+  return [
+    said(promise.startWithin, (value) => `it starts within ${length(value)}`),
+    said(promise.finishWithin, (value) => `it ends within ${length(value)}`),
+    said(promise.finishBy, (value) => `it ends by ${value}`),
+    said(promise.runsAtMost, (value) => `an attempt takes ${length(value)} at most`),
+    said(promise.successWithin, (value) => `it succeeds every ${length(value)}`),
+    said(promise.disableAfter, (value) => `it is to be disabled after ${failures(value)}`),
+  ].flat();
+}
+
+function said<T>(value: T | null | undefined, words: (value: T) => string): string[] {
+  return value === null || value === undefined ? [] : [words(value)];
 }
 
 export const EVENTS: Readonly<Record<string, string>> = {
