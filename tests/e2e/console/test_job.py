@@ -22,7 +22,13 @@ def job(installation: Installation) -> Iterator[dict[str, Any]]:
     """A job that fires each second, with three of its runs ended."""
     made = installation.post(
         "jobs",
-        {"jobName": "tides", "jobGroup": "harbour", "invokeTarget": "demo.noop", "cronExpression": "* * * * * *"},
+        {
+            "jobName": "tides",
+            "jobGroup": "harbour",
+            "invokeTarget": "demo.noop",
+            "cronExpression": "* * * * * *",
+            "promise": {"startWithin": 90, "finishBy": "06:30"},
+        },
     )
 
     def ran() -> bool:
@@ -56,6 +62,7 @@ async def test_axe_finds_nothing_on_a_job_and_its_explanation(
     size = {"width": width, "height": 900}
     page = await opened(installation, open_page, f"jobs/{job['id']}?at={at}", color_scheme=scheme, viewport=size)
     await expect(page.get_by_role("complementary", name="Explanation")).to_contain_text("did not exist", timeout=SLOW)
+    await expect(page.get_by_text("it starts within 1 min 30 s · it ends by 06:30")).to_be_visible()
     assert await flaws(page) == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
