@@ -13,6 +13,8 @@ from playwright.async_api import Locator, Page, Request, Route, expect
 
 from tests.e2e.console.conftest import Open, Serve
 from tests.e2e.console.fleet import ALL_BUT_TWO, FORTY, created, enabled, jobs_of
+from tests.integration.api.conftest import MakeRig
+from tests.integration.api.rig import served
 from tests.support.installation import Installation
 from tests.support.watched import flaws
 
