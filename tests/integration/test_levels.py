@@ -8,6 +8,7 @@ from tests.integration.stage import staged
 from tests.support.waiting import until
 from waterclock.store.connection.pool import connect_anew
 from waterclock.store.connection.statements import statement
+from waterclock.store.locks import PROJECTORS
 from waterclock.wire.level import LEVEL
 from waterclock_api.projector import event_level
 
@@ -24,7 +25,8 @@ async def test_projectors_tell_that_none_of_an_earlier_release_is_at_work_and_ta
 
         async with stage.projecting(), await connect_anew(stage.pool) as older:
             await until(lambda: is_level(b"%d" % LEVEL), within=10, what="the level")
-            await older.execute(statement("join_projectors"))  # all that an earlier one says of itself
+            # all that an earlier one says of itself
+            await older.execute(statement("join_sharers"), {"sharers": PROJECTORS.all})
             await until(lambda: is_level(None), within=10, what="that there is an earlier one")
             await older.close()
             await until(lambda: is_level(b"%d" % LEVEL), within=10, what="the level again")

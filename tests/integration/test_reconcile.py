@@ -26,6 +26,7 @@ from waterclock.model.timestamps import stamp
 from waterclock.store.chain import verify
 from waterclock.store.connection.pool import connect_anew
 from waterclock.store.connection.statements import statement
+from waterclock.store.locks import PROJECTORS
 from waterclock.store.readmodels.rebuild import compare
 from waterclock_api.consistency.fit import misfit
 from waterclock_api.consistency.identity import check_installation
@@ -237,7 +238,9 @@ async def projects(stage: Stage) -> None:
     """Until a projector is at work, which may stand still."""
 
     async def at_work() -> bool:
-        return (await stage.rows(statement("count_projectors").decode()))[0][0] > 0
+        async with stage.pool.connection() as connection:
+            cursor = await connection.execute(statement("count_sharers"), {"sharers": PROJECTORS.all})
+            return [row[0] for row in await cursor.fetchall()] != [0]
 
     async with asyncio.timeout(DEADLINE):
         await eventually(at_work)

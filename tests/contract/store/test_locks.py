@@ -4,7 +4,7 @@ import asyncio
 
 from waterclock.store.connection.pool import Pool, connect_anew
 from waterclock.store.connection.statements import statement
-from waterclock.store.locks import Shares
+from waterclock.store.locks import PROJECTORS, Shares
 from waterclock.wire.level import LEVEL
 
 DEADLINE = 20.0  # s
@@ -55,7 +55,7 @@ async def test_a_projector_of_an_earlier_release_is_told_from_those_of_this_one(
         assert (await one.older(), await other.older()) == (0, 0)
 
         older = await connect_anew(pool)
-        await older.execute(statement("join_projectors"))  # all that it says of itself
+        await older.execute(statement("join_sharers"), {"sharers": PROJECTORS.all})  # all that it says of itself
 
         assert (await one.older(), await other.older()) == (1, 1)
         await older.close()
@@ -69,5 +69,5 @@ async def test_a_projector_of_a_later_level_is_no_earlier_one(pool: Pool) -> Non
         one = Shares(first, 5)
         await one.join()
         await second.execute(statement("join_level"), {"level": LEVEL + 1})
-        await second.execute(statement("join_projectors"))
+        await second.execute(statement("join_sharers"), {"sharers": PROJECTORS.all})
         assert await one.older() == 0

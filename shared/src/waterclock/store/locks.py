@@ -1,30 +1,45 @@
-"""How projectors share the partitions: by session locks, which save work and guarantee nothing.
+"""How projectors, and notifiers, share the partitions: by session locks, which save work and guarantee nothing.
 
-Each projector holds a shared lock by which the others count it, and one lock for each partition that it projects.
+Each holds a shared lock by which its like count it, and one lock for each partition that it works on.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.wire.level import LEVEL
 
 
-class Shares:
-    """The locks of one projector, held by its connection and gone with it."""
+class Sharers(NamedTuple):
+    """Names of locks: of all who share, and of a partition's. Those of projectors earlier releases know, too."""
 
-    def __init__(self, connection: Connection, partitions: int) -> None:
+    all: str
+    partition: str
+
+
+PROJECTORS = Sharers("waterclock projectors", "waterclock partition")
+NOTIFIERS = Sharers("waterclock notifiers", "waterclock notified partition")
+
+
+class Shares:
+    """The locks of one process, held by its connection and gone with it."""
+
+    def __init__(self, connection: Connection, partitions: int, sharers: Sharers = PROJECTORS) -> None:
         self._connection = connection
         self._partitions = partitions
+        self._sharers = sharers
 
     async def join(self) -> None:
-        """Be counted among the projectors, and among those of this release or a later one."""
-        await self._connection.execute(statement("join_level"), {"level": LEVEL})
-        await self._connection.execute(statement("join_projectors"))
+        """Be counted among one's like; a projector also among those of this release or a later one."""
+        if self._sharers is PROJECTORS:
+            await self._connection.execute(statement("join_level"), {"level": LEVEL})
+        await self._connection.execute(statement("join_sharers"), {"sharers": self._sharers.all})
 
     async def fair(self) -> int:
-        """How many partitions each projector needs to take so that all are taken."""
-        cursor = await self._connection.execute(statement("count_projectors"))
+        """How many partitions each needs to take so that all are taken."""
+        cursor = await self._connection.execute(statement("count_sharers"), {"sharers": self._sharers.all})
         row = await cursor.fetchone()
         assert row is not None
         return -(-self._partitions // max(1, row[0]))
@@ -38,9 +53,12 @@ class Shares:
 
     async def take(self, partition: int) -> bool:
         """Take a partition, if no one has it."""
-        cursor = await self._connection.execute(statement("take_partition"), {"partition": partition})
+        cursor = await self._connection.execute(statement("take_partition"), self._named(partition))
         row = await cursor.fetchone()
         return row is not None and row[0]
 
     async def give(self, partition: int) -> None:
-        await self._connection.execute(statement("give_partition"), {"partition": partition})
+        await self._connection.execute(statement("give_partition"), self._named(partition))
+
+    def _named(self, partition: int) -> dict[str, object]:
+        return {"sharers": self._sharers.partition, "partition": partition}

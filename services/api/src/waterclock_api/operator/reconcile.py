@@ -34,6 +34,7 @@ from waterclock.store.connection.lock_wait import patient
 from waterclock.store.connection.permissions import rights
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool
 from waterclock.store.connection.statements import statement
+from waterclock.store.locks import PROJECTORS
 from waterclock.store.readmodels.project import apply, batch_of
 from waterclock.wire.envelope import AT, BODY, PREV, Entry, encode_body, read_entry
 from waterclock_api.consistency.compare import Ends, Strangers, compare, fork_of
@@ -186,7 +187,7 @@ class Reconcile:
 
     async def _projects(self) -> bool:
         """Whether a projector is at work, which catches up."""
-        row = await (await self._connection.execute(statement("count_projectors"))).fetchone()
+        row = await (await self._connection.execute(statement("count_sharers"), {"sharers": PROJECTORS.all})).fetchone()
         return row is not None and row[0] > 0
 
     async def clock(self, partition: int) -> bool:

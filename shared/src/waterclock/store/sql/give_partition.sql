@@ -1,2 +1,2 @@
 -- Give a partition back.
-SELECT pg_advisory_unlock(hashtext('waterclock partition'), %(partition)s::int);
+SELECT pg_advisory_unlock(hashtext(%(sharers)s::text), %(partition)s::int);

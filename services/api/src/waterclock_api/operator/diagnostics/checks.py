@@ -32,6 +32,7 @@ from waterclock.store import api_keys, quarantine
 from waterclock.store.connection.migrate import foreign
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
+from waterclock.store.locks import PROJECTORS
 from waterclock_api.access.anonymous import MEANS, SETTING, why_not
 from waterclock_api.consistency.clocks import SKEW_MOST_MS, SKEW_MS, apart, offset_of_postgres
 from waterclock_api.settings import ApiSettings
@@ -128,7 +129,7 @@ async def of_store(connection: Connection, clock: Clock, log: Log | None = None)
         yield warning("Postgres", said, "upgrade to that release; a downgrade is possible by one release at most")
     else:
         yield ok("Postgres", f"version {connection.info.server_version // 10_000}, migrated")
-    counted = await (await connection.execute(statement("count_projectors"))).fetchone()
+    counted = await (await connection.execute(statement("count_sharers"), {"sharers": PROJECTORS.all})).fetchone()
     assert counted is not None
     if counted[0] == 0:
         yield await _no_projector(log)
