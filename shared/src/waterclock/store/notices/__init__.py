@@ -1,0 +1,1 @@
+"""What notifiers keep: what the judge knows, what it has told, and what is still to be delivered."""

@@ -1,0 +1,94 @@
+"""Messages on their way: claimed for a while, then delivered, tried again, or given up.
+
+A claim is a lease: whoever stands still while it sends loses it, and another sends it again, under the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from waterclock.model.notices.notice import Notice
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+
+_notice: msgspec.json.Decoder[Notice] = msgspec.json.Decoder(Notice)
+
+
+class Claimed(NamedTuple):
+    """`notice`: what it says; or `digest`, JSON, where it stands for many. `waited`: seconds since it was put out."""
+
+    number: int
+    channel: str
+    message: str
+    failures: int
+    notice: Notice | None
+    digest: bytes | None
+    waited: float
+
+
+class Waiting(NamedTuple):
+    """Messages of a channel that stand for one notice and were not tried yet; seconds, and how many were just sent."""
+
+    messages: int
+    old: int
+    newest: float
+    oldest: float
+    sent: int
+
+
+async def waiting(connection: Connection, channels: Sequence[str]) -> Mapping[str, Waiting]:
+    cursor = await connection.execute(statement("waiting_messages"), {"channels": list(channels)})
+    return {channel: Waiting(*numbers) for channel, *numbers in await cursor.fetchall()}
+
+
+async def claim(connection: Connection, most: Mapping[str, int], *, lease: float, claim: str) -> list[Claimed]:
+    """Claim messages that may go out, of each channel at most so many. `claim`: whose it is."""
+    arguments = {"channels": list(most), "most": list(most.values()), "lease": lease, "claim": claim}
+    rows = await (await connection.execute(statement("claim_messages"), arguments)).fetchall()
+    found = [
+        Claimed(
+            number,
+            channel,
+            message,
+            failures,
+            None if document is None else _notice.decode(bytes(document)),
+            None if digest is None else bytes(digest),
+            waited,
+        )
+        for number, channel, message, failures, digest, document, waited in rows
+    ]
+    return sorted(found)
+
+
+async def take_for_digest(connection: Connection, channel: str, *, only_old: bool) -> list[Notice]:
+    """The notices of a channel that are to be told as one; the caller puts the digest out in the same transaction."""
+    cursor = await connection.execute(statement("digestible"), {"channel": channel, "only_old": only_old})
+    return [_notice.decode(bytes(document)) for (document,) in await cursor.fetchall()]
+
+
+async def put_digest(connection: Connection, channel: str, message: str, digest: bytes) -> None:
+    await connection.execute(statement("put_digest"), {"channel": channel, "message": message, "digest": digest})
+
+
+async def settle(
+    connection: Connection, one: Claimed, claim: str, state: Literal["delivered", "givenUp"], said: str | None = None
+) -> None:
+    """Note how it ended; what takes a notice back that was given up is dropped."""
+    arguments = {"number": one.number, "claim": claim, "state": state, "said": said}
+    await connection.execute(statement("settle_message"), arguments)
+    if state == "givenUp":
+        await connection.execute(statement("drop_recoveries"))
+
+
+async def postpone(connection: Connection, one: Claimed, claim: str, *, after: float, said: str) -> None:
+    """Try it again after so many seconds."""
+    arguments = {"number": one.number, "claim": claim, "after": after, "said": said}
+    await connection.execute(statement("postpone_message"), arguments)
+
+
+async def note_channel(connection: Connection, channel: str, said: str | None) -> None:
+    """Note how a channel is doing. `said`: why it did not deliver; None: it has."""
+    await connection.execute(statement("note_channel"), {"channel": channel, "said": said})

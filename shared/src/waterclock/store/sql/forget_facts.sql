@@ -1,0 +1,2 @@
+-- Forget facts.
+DELETE FROM notice_facts WHERE key = ANY (%(keys)s::text[]);
