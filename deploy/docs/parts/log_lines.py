@@ -16,13 +16,14 @@ SOURCES = (
     *("services/worker/src/waterclock_worker", "shared/src/waterclock"),
 )
 LEVELS = ("info", "warning", "error", "critical")
-GROUPS = ("all", "api", "projector", "scheduler", "worker")
+GROUPS = ("all", "api", "projector", "scheduler", "worker", "notifier")
 TITLES = {
     "all": "Every service",
     "api": "API",
     "projector": "Projector",
     "scheduler": "Scheduler",
     "worker": "Worker",
+    "notifier": "Notifier",
 }
 MEANING: Mapping[str, Mapping[str, str]] = {
     "all": {
@@ -181,6 +182,18 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "stored job check failed": "The check of a stored job ended by an error",
         "not all stored jobs checked": "There are too many stored jobs to check all at the start",
         "stored jobs not checked": "Stored jobs could not be read at the start",
+    },
+    "notifier": {
+        "judging": "The notifier judges the events of a partition",
+        "judging stopped": "Postgres does not respond, or another notifier judges the partition",
+        "judging resumed": "Events are judged again",
+        "events missing in the archive": "Events were lost. What they said is not told; the present is judged on",
+        "message not delivered": "A channel did not take a message. It is sent again later",
+        "message given up": "A message is not sent again: its channel is closed, or did not take it for three days",
+        "messages not sent": "Postgres does not respond: no message is sent",
+        "messages sent again": "Messages are sent again",
+        "notices file read": "A changed file of rules is in force",
+        "notices file not usable": "A changed file of rules is wrong. The last right one stays in force",
     },
 }
 

@@ -17,9 +17,10 @@ from waterclock.kit.setting_options import variable_of
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, help_of, options_of, written
 from waterclock_api.access.token_settings import TokenSettings
 from waterclock_api.main import api
+from waterclock_api.notifier_main import notifier
 from waterclock_api.operator.migrate import migrate
 from waterclock_api.projector_main import projector
-from waterclock_api.settings import ApiSettings, MigrateSettings, ProjectorSettings, StoreSettings
+from waterclock_api.settings import ApiSettings, MigrateSettings, NotifierSettings, ProjectorSettings, StoreSettings
 from waterclock_scheduler.main import SchedulerSettings, scheduler
 from waterclock_worker.main import worker
 from waterclock_worker.settings import ReachSettings, WorkerSettings
@@ -32,6 +33,7 @@ SERVICES: Mapping[click.Command, tuple[Kind, ...]] = {
     projector: (RedisSettings, StoreSettings, ProjectorSettings, TelemetrySettings),
     scheduler: (RedisSettings, SchedulerSettings, TelemetrySettings),
     worker: (RedisSettings, WorkerSettings, ReachSettings, TelemetrySettings),
+    notifier: (RedisSettings, StoreSettings, NotifierSettings, TelemetrySettings),
     migrate: (RedisSettings, StoreSettings, MigrateSettings),
 }
 """What each service reads; a test compares it with the options that the service has."""
@@ -62,6 +64,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         *("backup_database_url", "backup_references", "pg_bin", "http_allow", "http_references"),
     ),
     "Projector and retention": ("keep_events", "keep_runs", "stream_bytes", "trim_after"),
+    "Notifier": ("notices", "notices_services", "public_url"),
     "Migration": ("partitions", "queue_weights"),
     "Health checks, traces and log lines": (
         *("health_port", "log_level", "log_format", "otlp_endpoint", "trace_sample"),

@@ -191,6 +191,46 @@ class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
 
 
+class NotifierSettings(msgspec.Struct, frozen=True, kw_only=True):
+    host: Annotated[Host, helps("Address to serve health checks and metrics on.")] = "127.0.0.1"
+    health_port: Annotated[
+        Port | None,
+        helps("Port of /livez, /readyz and /metrics; unset: they are not served.", example="9100"),
+    ] = None
+    notices: Annotated[
+        str,
+        helps(
+            "File of channels and rules of notices, in YAML.",
+            example="/etc/waterclock/notices.yaml",
+            more="It is read again when it changes, and on SIGHUP. If a new one is wrong, the last right one stays in "
+            "force.",
+        ),
+    ]
+    public_url: Annotated[
+        str | None,
+        helps(
+            "URL of this installation for people, which messages link to.",
+            example="https://scheduler.example",
+        ),
+    ] = None
+    notices_services: Annotated[
+        tuple[str, ...],
+        helps(
+            "Services of Apprise that channels may name beside hosted ones and mail.",
+            example="ntfy,json",
+            more="By the word before `://`. Such a service may lead to a machine inside your network.",
+        ),
+    ] = ()
+    http_allow: Annotated[
+        str,
+        helps(
+            "Internal networks and hosts that webhooks may be sent to.",
+            example="10.0.0.0/8,hooks.internal",
+            more="Without it, they are sent to public addresses only.",
+        ),
+    ] = ""
+
+
 class MigrateSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Queues are written `critical=6,default=3,low=1`."""
 

@@ -10,7 +10,7 @@ SECTIONS = {
         *("job", "run", "explain", "events", "tail", "queue", "fleet", "backfill", "preview", "fires", "simulate"),
         *("plan", "apply", "export"),
     ),
-    "Run the services": ("migrate", "api", "projector", "scheduler", "worker"),
+    "Run the services": ("migrate", "api", "projector", "scheduler", "worker", "notifier"),
     "Operate": ("context", "whoami", "status", "doctor", "ledger", "key", "reconcile", "rebuild", "restore", "dropped"),
     "Develop": ("dev", "demo", "bench", "completion"),
 }
@@ -18,7 +18,7 @@ SECTIONS = {
 ASK_NO_API = frozenset(
     {
         *("api", "bench", "completion", "context", "demo", "dev", "key", "migrate", "projector", "rebuild"),
-        *("reconcile", "restore", "scheduler", "worker"),
+        *("notifier", "reconcile", "restore", "scheduler", "worker"),
     }
 )
 """Verbs that take no option for the API; a test compares it with them, too."""
@@ -41,6 +41,7 @@ SHORT_HELP = {
     "key": "API keys: create, list, rotate, revoke.",
     "ledger": "Verify and show what became of each scheduled time.",
     "migrate": "Migrate Postgres and Redis to this release; may be repeated.",
+    "notifier": "Run a notifier: it tells people what went wrong.",
     "plan": "Show what `apply` would do.",
     "fires": "List the next scheduled times of all jobs.",
     "preview": "Describe a cron expression, and list its next times.",

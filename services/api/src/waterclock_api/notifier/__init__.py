@@ -1,1 +1,5 @@
-"""Tells people what became of their jobs."""
+"""The notifier: archived events → notices → messages.
+
+run ── shares the partitions with other notifiers ── follow, one task for each ── judge ── outbox
+    └─ dispatch ── leases messages ── delivery
+"""

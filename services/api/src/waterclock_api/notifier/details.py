@@ -1,0 +1,73 @@
+"""What a message tells of a notice, read when it is delivered: runs may be forgotten by then, and lines cleared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from waterclock.model.notices.kinds import Kind
+from waterclock.model.notices.notice import Notice
+from waterclock.model.positions import parse_position
+from waterclock.model.promise import Promise
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+from waterclock_api.notifier.delivery.notice_details import DigestDetails, NoticeDetails, PositionRange, details_of
+
+_PACKAGE = "waterclock_api"
+_LINES = 8
+_promise: msgspec.json.Decoder[Promise] = msgspec.json.Decoder(Promise)
+
+
+async def told_of(connection: Connection, notice: Notice) -> NoticeDetails:
+    zone, limit = await _job(connection, notice)
+    if notice.run is not None:
+        asked = {"run": notice.run, "limit": _LINES}
+        row = await (await connection.execute(statement("notice_run", _PACKAGE), asked)).fetchone()
+        lines = await (await connection.execute(statement("notice_lines", _PACKAGE), asked)).fetchall()
+        if row is not None:
+            executor, attempts, error_type, error_message = row
+            return details_of(
+                notice,
+                zone=zone,
+                limit_s=limit,
+                executor=executor,
+                attempts=attempts,
+                error_type=error_type,
+                error_message=error_message,
+                log_lines=tuple(line for (line,) in lines),
+            )
+    return details_of(notice, zone=zone, limit_s=limit)
+
+
+def digest_of(notices: Sequence[Notice], message: str) -> DigestDetails:
+    """Many notices as one: how many, and where they are found."""
+    ranges: dict[int, list[str]] = {}
+    for notice in notices:
+        if notice.position is not None:
+            ranges.setdefault(parse_position(notice.position).partition, []).append(notice.position)
+    counts: Mapping[Kind, int] = Counter(notice.kind for notice in notices)
+    return DigestDetails(
+        id=message,
+        from_ms=min(notice.at for notice in notices),
+        to_ms=max(notice.at for notice in notices),
+        counts=counts,
+        positions=tuple(
+            PositionRange(first=min(found, key=parse_position), last=max(found, key=parse_position))
+            for _, found in sorted(ranges.items())
+        ),
+    )
+
+
+async def _job(connection: Connection, notice: Notice) -> tuple[str, float | None]:
+    """The job's zone, and the time that what has happened was given."""
+    if notice.job is None:
+        return "UTC", None
+    row = await (await connection.execute(statement("notice_job", _PACKAGE), {"job": notice.job})).fetchone()
+    if row is None:
+        return "UTC", None
+    zone, promise, timeout = row
+    promised = Promise() if promise is None else _promise.decode(promise)
+    limits = {"timedOut": timeout, "tooLong": promised.runs_at_most, "silent": promised.success_within}
+    return zone or "UTC", limits.get(notice.kind)

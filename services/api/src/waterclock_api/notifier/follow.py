@@ -1,0 +1,184 @@
+"""Follow one partition: archived events → the judge → facts, notices and the place, in one transaction.
+
+begin ──► judge what is archived ──► a deadline is due? read the partition's clock, judge what was archived until then,
+    ▲                                then the reading ──┐
+    └───────────── wait for a projection or a deadline ◄┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
+
+from waterclock.kit.clock import Clock
+from waterclock.kit.telemetry.log_lines import Outage
+from waterclock.log.client import Log
+from waterclock.log.connection.errors import LogError
+from waterclock.log.liveness.leadership import Watch, watch
+from waterclock.model.notices.draft import Judged
+from waterclock.model.notices.inputs import Hole, Input, Reading
+from waterclock.model.notices.judge import judge_all
+from waterclock.model.notices.known import touched
+from waterclock.model.notices.rule_book import RuleBook
+from waterclock.model.positions import Position
+from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.transient import PASSES
+from waterclock.store.notices import archived, facts, outbox, snapshot
+from waterclock.store.notices.facts import Overtaken
+from waterclock.store.readmodels.wait_for_position import Projected
+from waterclock_api.consistency.lag import places_of_all
+from waterclock_api.notifier.beginning import begin
+
+AT_ONCE = 2_000  # events in one transaction
+LOOK_ANYWAY = 1.0  # s, where nothing wakes us
+NO_SOONER = 0.1  # s between two looks
+BACK_OFF = (0.1, 2.0)  # s, first and longest
+READ_AGAIN = 1.0  # s after a clock that could not be read
+
+_log = logging.getLogger(__name__)
+
+Book = Callable[[], RuleBook]
+"""The rules in force."""
+
+
+class Follower:
+    """One partition. `place`: how far it is judged; None before it is known."""
+
+    def __init__(self, log: Log, pool: Pool, partition: int, *, book: Book, projected: Projected, clock: Clock) -> None:
+        self.partition = partition
+        self.place: Position | None = None
+        self._log = log
+        self._pool = pool
+        self._book = book
+        self._projected = projected
+        self._clock = clock
+        self._pending: Reading | None = None  # what was archived until then is not judged yet
+        self._read: tuple[int, float] | None = None  # the partition's clock, and our own when it was read
+
+    async def run(self) -> None:
+        """Until cancelled; what is unreachable is waited for."""
+        outage = Outage(_log, "judging stopped", "judging resumed")
+        pause = BACK_OFF[0]
+        while True:
+            try:
+                async with await connect_anew(self._pool, work=f"judge {self.partition}") as connection:
+                    async for _ in self._judged(connection):
+                        pause = BACK_OFF[0]
+                        outage.over()
+            except (*PASSES, Overtaken) as error:
+                self.place = self._pending = None
+                outage.failed(error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, BACK_OFF[1])
+
+    async def _judged(self, connection: Connection) -> AsyncGenerator[None]:
+        """Judge on and on; yields whenever all that is archived is judged."""
+        self.place = await begin(connection, self.partition, self._log.partitions, self._book())
+        with self._projected.hear(self.partition) as heard:
+            while True:
+                heard.clear()
+                if self._pending is None:
+                    self._pending = await self._reading(connection)
+                await self._catch_up(connection, None if self._pending is None else self._pending.last)
+                if self._pending is not None and self._pending.last <= self.place:
+                    await self._judge_reading(connection, self._pending)
+                    self._pending = None
+                yield
+                await asyncio.sleep(NO_SOONER)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(await self._until_due(connection)):
+                        await heard.wait()
+
+    async def _catch_up(self, connection: Connection, through: Position | None) -> None:
+        """Judge what is archived, no further than to a place."""
+        while True:
+            place = self.place
+            assert place is not None
+            reached = (await places_of_all(connection, self._log.partitions)).get(self.partition)
+            if reached is None or reached <= place:
+                return
+            end = reached if through is None else min(reached, through)
+            if end <= place:
+                return
+            async with connection.transaction():
+                found = await archived.read(connection, place, end, limit=AT_ONCE)
+                if found.given:
+                    await self._judge(connection, found.given, found.given[-1].position)
+            if found.hole is not None:
+                await self._pass_hole(connection, *found.hole)
+
+    async def _judge(self, connection: Connection, given: Sequence[Input], through: Position) -> Judged:
+        """Judge, and write what follows, in the caller's transaction."""
+        assert self.place is not None
+        await facts.advance(connection, self.place, through)
+        known = await facts.load(connection, self.partition, touched(given))
+        judged = judge_all(self._book(), known, given)
+        await facts.write(connection, judged.changes, partitions=self._log.partitions)
+        await outbox.record(connection, judged.notices, judged.trips)
+        self.place = through
+        return judged
+
+    async def _pass_hole(self, connection: Connection, at: Position, when: int) -> None:
+        """Events are missing: what was open is taken anew from the present."""
+        assert self.place is not None
+        after = self.place
+        async with snapshot.one_moment(connection):
+            places = await places_of_all(connection, self._log.partitions)
+            through = places[self.partition]
+            assert through is not None
+            assert through >= at
+            now = await snapshot.read(connection, {self.partition: through}, partitions=self._log.partitions)
+            await self._judge(connection, [Hole(after=after, through=through, at=when, snapshot=now)], through)
+        _log.warning("events missing in the archive", extra={"partition": self.partition, "after": str(after)})
+
+    async def _until_due(self, connection: Connection) -> float:
+        """Seconds until a clock may say something, at most until we look anyway."""
+        due = await facts.next_due(connection, self.partition)
+        if due is None:
+            return LOOK_ANYWAY
+        if self._read is None:
+            return 0
+        clock, when = self._read
+        return max(0.0, min(LOOK_ANYWAY, (due - clock) / 1000 - (self._clock.monotonic() - when)))
+
+    async def _reading(self, connection: Connection) -> Reading | None:
+        """The partition's clock, if something is due by it; None too where it cannot be read."""
+        due = await facts.next_due(connection, self.partition)
+        expected = None
+        if due is None:
+            self._read = None
+            return None
+        if self._read is not None:
+            clock, when = self._read
+            expected = clock + round((self._clock.monotonic() - when) * 1000)
+            if expected < due:
+                return None
+        told = await self._watch()
+        if told is None or told.last == (0, 0):
+            return None
+        self._read = told.now, self._clock.monotonic()
+        last = Position(self.partition, *told.last)
+        return Reading(clock=told.now, last=last, partitions=self._log.partitions, expected=expected)
+
+    async def _watch(self) -> Watch | None:
+        try:
+            return await watch(self._log, self.partition)
+        except LogError as error:
+            _log.debug("clock not read", extra={"partition": self.partition, "error": repr(error)})
+            self._read = None
+            return None
+
+    async def _judge_reading(self, connection: Connection, reading: Reading) -> None:
+        """Judge by a reading, if all before it is judged; as often as there is something due."""
+        assert self.place is not None
+        if reading.last != self.place:
+            return
+        while True:
+            async with connection.transaction():
+                judged = await self._judge(connection, [reading], reading.last)
+                if judged.notices or judged.trips:
+                    await facts.keep_reading(connection, reading)
+            if len(judged.changes) < facts.DUE_AT_ONCE:
+                return

@@ -1,0 +1,114 @@
+"""The notifier at work: partitions shared with others, each followed; messages sent; the file of rules kept in view."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from waterclock.kit.cancellation import apart
+from waterclock.kit.clock import Clock
+from waterclock.kit.telemetry.log_lines import Outage
+from waterclock.log.client import Log
+from waterclock.model.positions import Position
+from waterclock.store.connection.pool import Connection, Pool, connect_anew
+from waterclock.store.connection.statements import statement
+from waterclock.store.connection.transient import PASSES
+from waterclock.store.locks import NOTIFIERS, Shares
+from waterclock.store.readmodels.wait_for_position import Projected
+from waterclock_api.notifier.dispatch import Dispatcher, Send
+from waterclock_api.notifier.follow import BACK_OFF, Follower
+from waterclock_api.notifier.rules_source import RulesSource
+
+LOOK_EVERY = 0.5  # s between two looks at how the partitions are shared
+SILENCE = 2.5  # s, after which the server ends the session of a notifier that stands still
+
+_log = logging.getLogger(__name__)
+
+
+class Notifier:
+    """`sharing`: whether it holds the partitions that fall to it."""
+
+    def __init__(self, log: Log, pool: Pool, source: RulesSource, send: Send, clock: Clock) -> None:
+        self.sharing = False
+        self._log = log
+        self._pool = pool
+        self._source = source
+        self._clock = clock
+        self._projected = Projected(pool)
+        self._dispatcher = Dispatcher(pool, source.channels, send)
+        self._followers: dict[int, tuple[Follower, asyncio.Task[None]]] = {}
+
+    @property
+    def places(self) -> Mapping[int, Position | None]:
+        """How far each partition is judged that is ours."""
+        return {partition: follower.place for partition, (follower, _) in self._followers.items()}
+
+    async def run(self, stop: asyncio.Event, reread: asyncio.Event) -> None:
+        """Until `stop` is set."""
+        async with asyncio.TaskGroup() as tasks:
+            work = [
+                tasks.create_task(self._projected.listen(), name="listen to projectors"),
+                tasks.create_task(self._source.keep(reread), name="keep the rules"),
+                tasks.create_task(self._dispatcher.run(), name="send messages"),
+                tasks.create_task(self._share(), name="share the partitions"),
+            ]
+            await stop.wait()
+            for task in work:
+                task.cancel()
+
+    async def _share(self) -> None:
+        outage = Outage(_log, "no partitions assigned", "partitions assigned again")
+        pause = BACK_OFF[0]
+        while True:
+            try:
+                async with await connect_anew(self._pool, work="shares") as connection:
+                    await connection.execute(statement("end_when_silent"), {"ms": int(SILENCE * 1000)})
+                    pause = BACK_OFF[0]
+                    outage.over()
+                    await apart(self._follow(connection), name="share the partitions")
+            except* PASSES as group:
+                outage.failed(" ".join(str(group.exceptions[0]).split()))
+            finally:
+                self.sharing = False
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, BACK_OFF[1])
+
+    async def _follow(self, connection: Connection) -> None:
+        """Follow as many partitions as fall to us, while `connection` holds their locks."""
+        shares = Shares(connection, self._log.partitions, NOTIFIERS)
+        await shares.join()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    fair = await shares.fair()
+                    while len(self._followers) > fair:
+                        await self._let_go(shares)
+                    for partition in range(self._log.partitions):
+                        free = len(self._followers) < fair and partition not in self._followers
+                        if free and await shares.take(partition):
+                            self._begin(group, partition)
+                    self.sharing = True
+                    await asyncio.sleep(LOOK_EVERY)
+        finally:
+            self._followers.clear()
+
+    def _begin(self, group: asyncio.TaskGroup, partition: int) -> None:
+        follower = Follower(
+            self._log,
+            self._pool,
+            partition,
+            book=self._source.book,
+            projected=self._projected,
+            clock=self._clock,
+        )
+        task = group.create_task(follower.run(), name=f"judge {partition}")
+        self._followers[partition] = follower, task
+        _log.info("judging", extra={"partition": partition})
+
+    async def _let_go(self, shares: Shares) -> None:
+        partition, (_, task) = self._followers.popitem()
+        task.cancel()
+        await asyncio.wait([task])
+        await shares.give(partition)
+        _log.info("handed over", extra={"partition": partition})

@@ -1,0 +1,113 @@
+"""`waterclock notifier`: settings → rules, stores, health, judging, sending; the only place that wires them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+import click
+
+from waterclock.kit.clock import SystemClock
+from waterclock.kit.health import Report, served
+from waterclock.kit.http.guard import Guard
+from waterclock.kit.http.session import Session
+from waterclock.kit.service import Unfit, run_service
+from waterclock.kit.setting_options import setting_options
+from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
+from waterclock.kit.telemetry import traces
+from waterclock.kit.telemetry.catalog import exposed
+from waterclock.kit.telemetry.otlp_metrics import pushing
+from waterclock.log.client import Log
+from waterclock.log.connection.errors import LogUnavailable, LogUnfit
+from waterclock.store.connection.pool import unopened_pool
+from waterclock.store.connection.startup import open_or_stopped
+from waterclock_api.notifier.delivery.apprise_sender import AppriseSender
+from waterclock_api.notifier.delivery.notice_details import Installation
+from waterclock_api.notifier.delivery.sender import Sender
+from waterclock_api.notifier.rules_source import BadNotices, RulesSource
+from waterclock_api.notifier.service import Notifier
+from waterclock_api.settings import NotifierSettings, StoreSettings, log_settings
+
+_log = logging.getLogger(__name__)
+
+
+@setting_options(RedisSettings, StoreSettings, NotifierSettings, TelemetrySettings)
+@click.command()
+def notifier() -> None:
+    """Run a notifier: it tells people what went wrong."""
+    run_service(_notify, unfit=(LogUnfit, LogUnavailable), name="waterclock notifier")
+
+
+async def _notify(stop: asyncio.Event) -> None:
+    own, store = read(NotifierSettings, os.environ), read(StoreSettings, os.environ)
+    otel = traces.setup("notifier", read(TelemetrySettings, os.environ))
+    settings, clock, session = log_settings(), SystemClock(), Session(_guard(own))
+    sender = Sender(
+        Installation(name=f"{_host(settings.url)} {settings.prefix}", public_url=own.public_url),
+        session=session,
+        apprise=AppriseSender(own.notices_services),
+        environment=os.environ,
+        clock=clock,
+    )
+    source = await _source(own, sender)
+    log = await Log.connect(settings, role="notifier")
+    readiness, exposition = _Readiness(source), exposed("notifier")
+    try:
+        async with (
+            served(own.host, own.health_port, readiness.report, exposition),
+            pushing(exposition, otel),
+            open_or_stopped(
+                unopened_pool(store.postgres_url, name="notifier", max_size=4), stop, away=readiness.unready
+            ) as pool,
+        ):
+            if pool is None:
+                return
+            work = Notifier(log, pool, source, sender.send, clock)
+            readiness.work, readiness.lacking = work, None
+            reread = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reread.set)
+            _log.info("ready", extra={"rules": len(source.rules.file.rules), "channels": len(source.channels())})
+            await work.run(stop, reread)
+    finally:
+        await session.close()
+        await log.close()
+
+
+def _guard(own: NotifierSettings) -> Guard:
+    try:
+        return Guard(own.http_allow)
+    except ValueError as error:
+        raise Unfit(str(error)) from error
+
+
+async def _source(own: NotifierSettings, sender: Sender) -> RulesSource:
+    try:
+        return await RulesSource.begin(Path(own.notices), sender.flaws)
+    except BadNotices as error:
+        raise Unfit(f"WATERCLOCK_NOTICES: {error}") from error
+
+
+def _host(url: str) -> str:
+    return url.rpartition("@")[2].partition("://")[2] or url.rpartition("@")[2]
+
+
+class _Readiness:
+    def __init__(self, source: RulesSource) -> None:
+        self.lacking: str | None = "starting"
+        self.work: Notifier | None = None
+        self._source = source
+
+    def unready(self, reason: str) -> None:
+        self.lacking = reason
+
+    def report(self) -> Report:
+        lacking, judged = self.lacking, dict[str, str | None]()
+        if self.work is not None:
+            lacking = lacking or (None if self.work.sharing else "shares no partitions yet")
+            judged = {str(partition): str(at) if at else None for partition, at in self.work.places.items()}
+        return Report(
+            ready=lacking is None, said={"lacking": lacking, "judged": judged, "notices": self._source.wrong or "ok"}
+        )

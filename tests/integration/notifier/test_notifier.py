@@ -1,0 +1,212 @@
+"""From archived events to messages that are sent: once, in order, whoever is stopped meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.stage import Stage, append, staged
+from tests.support import waiting
+from waterclock.kit.clock import SystemClock
+from waterclock.model.definition import Definition
+from waterclock.model.events import JobCreated, RunFailed, RunRequested, RunStarted, RunSucceeded, StoredEvent
+from waterclock.model.ids import JobId, RunId
+from waterclock.model.notices.rule_file import RuleFlaw
+from waterclock.model.outcomes import Error
+from waterclock_api.notifier.delivery.channels import Channel
+from waterclock_api.notifier.delivery.notice_details import ChannelTest, DigestDetails, NoticeDetails
+from waterclock_api.notifier.delivery.outcome import Again, Delivered, Outcome
+from waterclock_api.notifier.dispatch import A_MINUTE
+from waterclock_api.notifier.rules_source import RulesSource
+from waterclock_api.notifier.service import Notifier
+
+JOB = JobId("job-a")
+RULES = """
+channels:
+  ops: {webhook: "https://ops.example/hook", secret: "env:OPS_SECRET"}
+rules:
+  - {name: all, on: [failed, recovered], channels: [ops]}
+"""
+
+
+async def unchecked(_: object) -> Sequence[RuleFlaw]:
+    return ()
+
+
+async def until(look: Callable[[], Awaitable[bool] | bool], *, within: float, what: str) -> None:
+    async def looked() -> bool:
+        found = look()
+        return found if isinstance(found, bool) else await found
+
+    await waiting.until(looked, within=within, what=what)
+
+
+class Receiver:
+    """Takes what is sent; `broken`: nothing, and says so."""
+
+    def __init__(self) -> None:
+        self.told: list[NoticeDetails | DigestDetails | ChannelTest] = []
+        self.broken = False
+
+    async def __call__(self, channel: Channel, told: NoticeDetails | DigestDetails | ChannelTest) -> Outcome:
+        assert channel.name == "ops"
+        if self.broken:
+            return Again(said="no answer")
+        self.told.append(told)
+        return Delivered()
+
+    @property
+    def counted(self) -> int:
+        """Notices, each and in digests."""
+        return len(self.kinds) + sum(sum(one.counts.values()) for one in self.told if isinstance(one, DigestDetails))
+
+    @property
+    def kinds(self) -> list[str]:
+        return [one.kind for one in self.told if isinstance(one, NoticeDetails)]
+
+
+@asynccontextmanager
+async def notifying(stage: Stage, path: Path, receiver: Receiver) -> AsyncGenerator[Notifier]:
+    work = Notifier(stage.log, stage.pool, await RulesSource.begin(path, unchecked), receiver, SystemClock())
+    stop = asyncio.Event()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        tasks.create_task(work.run(stop, asyncio.Event()))
+        try:
+            await until(lambda: work.places.get(0) is not None, within=15, what="that it judges")
+            yield work
+        finally:
+            stop.set()
+
+
+def created() -> JobCreated:
+    definition = Definition(job_name="nightly", invoke_target="report.daily", cron_expression="0 2 * * *")
+    return JobCreated(job_id=JOB, version=1, definition=definition)
+
+
+def run(number: int, *, fails: bool) -> list[StoredEvent]:
+    run_id, fence = RunId(f"run-{number}"), number
+    asked = RunRequested(
+        run_id=run_id, job_id=JOB, job_name="nightly", job_group="DEFAULT", version=1, trigger="schedule",
+        invoke_target="report.daily", queue="default",
+    )  # fmt: skip
+    started = RunStarted(run_id=run_id, job_id=JOB, worker="w", session="s", attempt=1, fence=fence)
+    error = Error(type="KeyError", message="'SHOP_DSN'", traceback=None)
+    end = (
+        RunFailed(run_id=run_id, job_id=JOB, attempt=1, fence=fence, outcome="failed", error=error)
+        if fails
+        else RunSucceeded(run_id=run_id, job_id=JOB, attempt=1, fence=fence)
+    )
+    return [asked, started, end]
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    path = tmp_path / "notices.yaml"
+    path.write_text(RULES)
+    return path
+
+
+async def test_a_failed_run_and_its_recovery_are_told_once_each(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, rules: Path
+) -> None:
+    receiver = Receiver()
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await append(stage, [created(), *run(1, fails=True)])
+        await stage.projected()
+        async with notifying(stage, rules, receiver):
+            await append(stage, run(2, fails=True))
+            await until(lambda: receiver.kinds == ["failed"], within=15, what="the notice")
+            await append(stage, run(3, fails=False))
+            await until(lambda: receiver.kinds == ["failed", "recovered"], within=15, what="the recovery")
+        first = receiver.told[0]
+        assert isinstance(first, NoticeDetails)
+        assert (first.run_id, first.error_type, first.executor) == ("run-2", "KeyError", "report.daily")
+        told = "SELECT kind, state FROM notice_deliveries JOIN notices ON id = notice_id ORDER BY number"
+        assert await stage.rows(told) == [("failed", "delivered"), ("recovered", "delivered")]
+
+
+async def test_what_happens_while_nobody_judges_is_told_afterwards(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, rules: Path
+) -> None:
+    receiver = Receiver()
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await append(stage, [created()])
+        await stage.projected()
+        async with notifying(stage, rules, receiver):
+            pass
+        await append(stage, run(1, fails=True))
+        await stage.projected()
+        async with notifying(stage, rules, receiver):
+            await until(lambda: receiver.kinds == ["failed"], within=15, what="the notice")
+
+
+async def test_two_notifiers_tell_once(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, rules: Path
+) -> None:
+    receiver = Receiver()
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await append(stage, [created()])
+        await stage.projected()
+        async with notifying(stage, rules, receiver):
+            other = Notifier(stage.log, stage.pool, await RulesSource.begin(rules, unchecked), receiver, SystemClock())
+            stop = asyncio.Event()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(other.run(stop, asyncio.Event()))
+                for number in range(1, 6):
+                    await append(stage, run(number, fails=number % 2 == 1))
+                await until(lambda: len(receiver.kinds) == 5, within=15, what="all that is to be told")
+                stop.set()
+        assert receiver.kinds == ["failed", "recovered"] * 2 + ["failed"]
+
+
+async def test_what_is_not_delivered_is_tried_again_under_the_same_id(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver = Receiver()
+    monkeypatch.setattr("waterclock_api.notifier.dispatch.fraction", lambda: 0.01)
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await append(stage, [created()])
+        await stage.projected()
+        async with notifying(stage, rules, receiver):
+            receiver.broken = True
+            await append(stage, run(1, fails=True))
+
+            async def tried() -> bool:
+                return await stage.rows("SELECT FROM notice_deliveries WHERE failures >= 2") != []
+
+            await until(tried, within=15, what="two tries")
+            [(notice, said)] = await stage.rows("SELECT notice_id, said FROM notice_deliveries")
+            assert said == "no answer"
+            receiver.broken = False
+            await until(lambda: len(receiver.told) == 1, within=15, what="the message")
+            assert receiver.told[0].id == notice
+
+
+async def test_a_flood_is_one_message_of_each_channel(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, rules: Path
+) -> None:
+    receiver, many = Receiver(), 300
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        jobs = [JobId(f"job-{number}") for number in range(many)]
+        definition = Definition(job_name="a", invoke_target="report.daily", cron_expression="0 2 * * *")
+        await append(stage, [JobCreated(job_id=job, version=1, definition=definition) for job in jobs])
+        await stage.projected()
+        async with notifying(stage, rules, receiver):
+            error = Error(type="OSError", message="no route", traceback=None)
+            events: list[StoredEvent] = []
+            for number, job in enumerate(jobs):
+                run_id = RunId(f"run-{number}")
+                events += [
+                    RunRequested(run_id=run_id, job_id=job, trigger="schedule", invoke_target="a", queue="default"),
+                    RunStarted(run_id=run_id, job_id=job, worker="w", session="s", attempt=1, fence=number),
+                    RunFailed(run_id=run_id, job_id=job, attempt=1, fence=number, outcome="failed", error=error),
+                ]
+            await append(stage, events)
+            await until(lambda: receiver.counted == many, within=40, what="all that is to be told")
+            digests = [one for one in receiver.told if isinstance(one, DigestDetails)]
+            assert len(digests) == 1
+            assert len(receiver.kinds) <= A_MINUTE
