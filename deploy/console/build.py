@@ -4,7 +4,8 @@
     python deploy/console/build.py --check    build it beside, compare it byte by byte, and check types, style and tests
 
 Beside what Vite builds lie `licenses.txt`, of the packages whose code is in it, and `sources.sha256`, the hash of what
-it was built from: by that a test without Node sees that somebody has to build again. A flaw is a line; exit code 1.
+it was built from: by that a test without Node sees that somebody has to build again. Beside the sources lies
+`reads.json`: what they read of the API, which a test holds to the OpenAPI document. A flaw is a line; exit code 1.
 """
 
 import hashlib
@@ -21,10 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "services" / "api" / "console"
 BUILT = ROOT / "services" / "api" / "src" / "waterclock_api" / "assets" / "console"
 HASH, LICENSES = "sources.sha256", "licenses.txt"
+READS = SOURCES / "reads.json"
 ALLOWED = {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "OFL-1.1"}
 CHECKS = ("check", "lint", "test")  # scripts of package.json
 _UNBUILT = re.compile(
-    r"\.test\.ts$|^eslint\.config\.js$|^README\.md$|^\.(?!npmrc$)|~$"
+    r"\.test\.ts$|^eslint\.config\.js$|^README\.md$|^reads\.json$|^\.(?!npmrc$)|~$"
 )  # change nothing in what is built
 _MODULE = re.compile(r"node_modules/((?:@[^/]+/)?[^/]+)/")
 _OF_SVELTE = "https://svelte.dev/e/"
@@ -118,18 +120,43 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {one.relative_to(folder).as_posix(): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
 
 
+def reads() -> str:
+    """
+    Raises:
+        Flaw: what the console reads of the API cannot be told.
+    """
+    return node("node", "reads.js", capture=True)
+
+
 def npm(*words: str) -> None:
     """
     Raises:
         Flaw: it does not end well; what it says is said.
     """
+    node("npm", *words)
+
+
+def node(program: str, *words: str, capture: bool = False) -> str:
+    """What a program of Node writes; nothing, if it is not captured.
+
+    Raises:
+        Flaw: it does not end well; what it says is said.
+    """
     beside = Path(sys.executable).parent
     path = f"{beside}{os.pathsep}{os.environ['PATH']}"  # npm looks for Node there
-    if not (beside / "npm").exists():
-        raise Flaw("npm is not in the environment: use `make console`, or `uv sync --group node`")
-    done = subprocess.run([beside / "npm", *words], cwd=SOURCES, env={**os.environ, "PATH": path}, check=False)  # nosec B603 # no shell
+    if not (beside / program).exists():
+        raise Flaw(f"{program} is not in the environment: use `make console`, or `uv sync --group node`")
+    done = subprocess.run(  # nosec B603 # no shell
+        [beside / program, *words],
+        cwd=SOURCES,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE if capture else None,
+        encoding="utf-8",
+        check=False,
+    )
     if done.returncode:
-        raise Flaw(f"npm {' '.join(words[:2])}: exit code {done.returncode}")
+        raise Flaw(f"{program} {' '.join(words[:2])}: exit code {done.returncode}")
+    return done.stdout or ""
 
 
 def check() -> list[str]:
@@ -140,6 +167,8 @@ def check() -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
         flaws = [f"{BUILT.relative_to(ROOT)}: {one}: run `make console`" for one in differences(BUILT, Path(folder))]
+    if reads() != READS.read_text("utf-8"):
+        flaws.append(f"{READS.relative_to(ROOT)} is not what the console reads: run `make console`")
     for script in CHECKS:
         npm("run", script)
     return flaws
@@ -153,6 +182,7 @@ def main() -> int:
         else:
             flaws = list[str]()
             build(BUILT)
+            READS.write_text(reads(), "utf-8")
     except Flaw as flaw:
         flaws = [str(flaw)]
     for flaw in flaws:

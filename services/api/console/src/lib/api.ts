@@ -51,7 +51,7 @@ export const api = {
   preview: (way: Way, body: unknown, signal?: Signal): Promise<Answer<Preview>> =>
     ask(way, 'schedules/preview', { method: 'POST', body, signal }),
 
-  run: (way: Way, id: string, signal?: Signal): Promise<Answer<BriefRun>> => ask(way, `runs/${segment(id)}`, { signal }),
+  run: (way: Way, id: string, signal?: Signal): Promise<Answer<Omit<BriefRun, 'errorLine'>>> => ask(way, `runs/${segment(id)}`, { signal }),
 
   logs: (way: Way, id: string, query: Query, signal?: Signal): Promise<Answer<Page<LogLine>>> =>
     ask(way, `runs/${segment(id)}/logs`, { query, signal }),

@@ -101,7 +101,7 @@ export function rowsOfJobs(jobs: readonly Job[]): JobRow[] {
       lastError: null,
       medianMs: null,
       pendingSince: null,
-      isRunning: job.isRunning,
+      isRunning: job.isRunning ?? false,
       text: textOf(job.jobGroup, job.jobName, job.invokeTarget, labels, job.queue),
     };
   });

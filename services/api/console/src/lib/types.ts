@@ -88,12 +88,12 @@ export interface Job {
   readonly promise?: JobPromise | null; // absent: an API of an earlier release
   readonly version: number;
   readonly nextFireAt: string | null;
-  readonly isRunning: boolean;
+  readonly isRunning: boolean | null; // null: the read models are behind
   readonly lastRun: LastRun | null;
   readonly createdAt: string;
   readonly updatedAt: string;
-  readonly notes: readonly string[];
-  readonly inForce: { readonly timeout: number; readonly retry: RetryPolicy };
+  readonly notes: readonly unknown[];
+  readonly inForce: { readonly timeout: number | null; readonly retry: RetryPolicy } | null;
   readonly lastSuccessAt: string | null;
 }
 
@@ -167,7 +167,6 @@ export interface Strips {
   readonly to: string;
   readonly edges: readonly string[] | null;
   readonly items: readonly Strip[];
-  readonly decidedThrough?: string | null;
 }
 
 export interface Columns {
@@ -182,7 +181,7 @@ export interface Columns {
   readonly invokeTarget: readonly string[];
   readonly labels: readonly Readonly<Record<string, string>>[];
   readonly version: readonly number[];
-  readonly updatedAt: readonly string[];
+  readonly updatedAt: readonly (string | null)[];
   readonly nextFireAt: readonly (string | null)[];
   readonly lastRunId: readonly (string | null)[];
   readonly lastStatus: readonly (RunStatus | null)[];

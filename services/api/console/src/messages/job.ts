@@ -25,9 +25,12 @@ export function policies(job: Job): string[] {
     MISFIRE[job.misfirePolicy] ?? `missed times: ${job.misfirePolicy}`,
     job.concurrent === '0' ? 'its runs may overlap' : (OVERLAP[overlap] ?? `overlap: ${overlap}`),
   ];
-  const { retry, timeout } = job.inForce;
-  told.push(retry.maxAttempts > 1 ? `up to ${retry.maxAttempts} attempts` : 'one attempt');
-  told.push(timeout > 0 ? `each at most ${short(timeout * 1000)}` : 'without a time limit');
+  if (job.inForce !== null) {
+    const { retry, timeout } = job.inForce;
+    told.push(retry.maxAttempts > 1 ? `up to ${retry.maxAttempts} attempts` : 'one attempt');
+    if (timeout === null) told.push('with the time limit of its executor, which no worker has announced');
+    else told.push(timeout > 0 ? `each at most ${short(timeout * 1000)}` : 'without a time limit');
+  }
   if (job.jitter > 0) told.push(`spread over ${short(job.jitter * 1000)}`);
   return told;
 }

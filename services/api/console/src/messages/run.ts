@@ -9,8 +9,8 @@ const count = (n: number, one: string, many = `${one}s`): string => `${number(n)
 export const RUN = {
   title: (what: string): string => `Run ${what}`,
   byHand: 'by hand',
-  unreadable: (type: string): string =>
-    `The event that ended it (${type}) cannot be read by this release, so its result and error are not known.`,
+  unreadable: (position: string, reason: string): string =>
+    `The event that ended it (${position}) cannot be read, so its result and error are not known: ${reason}`,
   gone: (since: string | null): string =>
     since === null
       ? 'There is no run with this id.'

@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 
 from waterclock.kit.text.members import said
+from waterclock.model.definition import Status
+from waterclock.model.outcomes import RunStatus
 from waterclock.model.timestamps import Stamp
 from waterclock_api.schemas.responses import NextCursor
 
@@ -17,7 +19,7 @@ class JobColumns(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     id: Annotated[list[str], said("Id of the job.")]
     group: Annotated[list[str], said("`jobGroup`.")]
     name: Annotated[list[str], said("`jobName`.")]
-    status: Annotated[list[str], said("`0` is enabled, `1` disabled.")]
+    status: Annotated[list[Status], said("`0` is enabled, `1` disabled.")]
     cron_expression: Annotated[list[str | None], said("Schedule. Null: runs on demand only.")]
     timezone: Annotated[list[str], said("Time zone of the schedule.")]
     words: Annotated[list[str | None], said("The schedule in words, without its zone.")]
@@ -28,7 +30,7 @@ class JobColumns(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     updated_at: Annotated[list[Stamp | None], said("When the definition or status last changed.")]
     next_fire_at: Annotated[list[Stamp | None], said("Next scheduled time. Null: disabled, or there is none.")]
     last_run_id: Annotated[list[str | None], said("Id of the newest run. Null: there is none.")]
-    last_status: Annotated[list[str | None], said("Its status.")]
+    last_status: Annotated[list[RunStatus | None], said("Its status.")]
     last_nominal_at: Annotated[list[Stamp | None], said("Its scheduled time. Null: requested by hand.")]
     last_started_at: Annotated[list[Stamp | None], said("When its last attempt started.")]
     last_finished_at: Annotated[list[Stamp | None], said("When it ended.")]

@@ -41,7 +41,7 @@ export interface Run extends Omit<BriefRun, 'errorLine'> {
   readonly result: unknown;
   readonly error: RunError | null;
   readonly cancelReason: 'requested' | 'replaced' | 'jobDisabled' | 'jobDeleted' | null;
-  readonly unreadable: { readonly position?: string; readonly type?: string } | null;
+  readonly unreadable: { readonly position: string; readonly reason: string } | null;
   readonly reason: string | null;
   readonly folded: number;
   readonly foldedFirst: string | null;
