@@ -12,8 +12,7 @@ import pytest_asyncio
 import redis.asyncio
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.console.conftest import Open
-from tests.integration.api.conftest import MakeRig
+from tests.e2e.console.conftest import Open, Serve
 from tests.integration.api.rig import JOBS, RUNS, Rig, assembled_rig, served
 from tests.support.servers import OwnPostgres, OwnValkey
 from waterclock.store.connection.migrate import migrate
@@ -209,8 +208,8 @@ async def test_many_commands_wait_each_and_stop_waiting_when_told(stage: Stage, 
     assert len(await stage.runs()) == 2
 
 
-async def test_a_key_that_asks_too_often_waits_and_its_command_is_sent(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_a_key_that_asks_too_often_waits_and_its_command_is_sent(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, url):
         await api.worker()
         job = await api.create()
         key = await api.key("admin", name="slow", rate=0.5)
@@ -228,8 +227,8 @@ async def test_a_key_that_asks_too_often_waits_and_its_command_is_sent(rig: Make
         assert len((await api.http.get(RUNS)).json()["items"]) == 1
 
 
-async def test_a_log_and_a_pulse_that_got_no_stream_take_one_that_is_free(rig: MakeRig, open_page: Open) -> None:
-    async with rig(streams=1, streams_per_client=1) as api, served(api) as url:
+async def test_a_log_and_a_pulse_that_got_no_stream_take_one_that_is_free(serve: Serve, open_page: Open) -> None:
+    async with serve(streams=1, streams_per_client=1) as (api, url):
         worker = await api.worker()
         job = (await api.create())["id"]
         run = await api.trigger(job)
