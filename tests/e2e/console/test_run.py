@@ -18,17 +18,20 @@ SCHEMES: tuple[Literal["dark"], Literal["light"]] = ("dark", "light")
 HOSTILE = ("<img src=x onerror=alert(1)>", "\u202egnp.exe javascript:alert(1)", "see https://tides.example/a?b=1#c.")
 
 
+WANTED = {"jobGroup": "run-screen", "invokeTarget": "tides.tell", "concurrent": "0"}
+
+
 @pytest.fixture(scope="module")
 def job(installation: Installation) -> str:
-    """Of which a run succeeded, and after it another failed, with other parameters."""
-    wanted = {"jobName": "tell", "jobGroup": "run-screen", "invokeTarget": "tides.tell", "concurrent": "0"}
-    made: str = installation.post("/jobs", wanted)["id"]
-    installation.ended_run(installation.post(f"/jobs/{made}/trigger")["runId"])
+    made: str = installation.post("/jobs", {"jobName": "tell", **WANTED})["id"]
     return made
 
 
 @pytest.fixture(scope="module")
-def failed(installation: Installation, job: str) -> str:
+def failed(installation: Installation) -> str:
+    """The run of a job of which the one before succeeded, with other parameters."""
+    job = installation.post("/jobs", {"jobName": "dam", **WANTED})["id"]
+    installation.ended_run(installation.post(f"/jobs/{job}/trigger")["runId"])
     story = {"lines": [*HOSTILE, "error: \x1b[31mthe dam\x1b[0m gave way"], "fail": "the dam gave way"}
     run: str = installation.post(f"/jobs/{job}/trigger", {"params": story, "reason": "spring tide"})["runId"]
     installation.ended_run(run)
@@ -132,7 +135,7 @@ async def test_what_is_found_at_the_end_of_a_log_is_not_followed_from(
     installation: Installation, open_page: Open, job: str
 ) -> None:
     run = installation.post(f"/jobs/{job}/trigger", {"params": {"more": 120, "every": 1}})["runId"]
-    page = await open_page(at(installation, run), viewport={"width": 1280, "height": 1600})
+    page = await open_page(at(installation, run))  # where the end of the box lies below the window
     await expect(log_of(page)).to_contain_text("wave 120 of 120")
     await page.keyboard.press("/")
     await page.keyboard.type("wave 120 ")
