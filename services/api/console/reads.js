@@ -1,6 +1,5 @@
-// What the console reads of the API, as JSON: each route that it asks, and the shape that its types give the answer.
-//
-//     node reads.js > reads.json
+// What the console reads of the API, as lines of JSON: each route that it asks, and the shape that its types give the
+// answer.
 //
 // Taken from the calls of `ask` and `command` themselves, so a type or a route that is new is in it. A test holds it to
 // the API's OpenAPI document.
@@ -78,4 +77,4 @@ const schemas = Object.entries(STREAMED).map(([name, file]) => {
 });
 const key = ({ method, path, reads }) => `${path} ${method} ${JSON.stringify(reads)}`;
 routes.sort((a, b) => (key(a) < key(b) ? -1 : 1));
-process.stdout.write(`[\n${[...routes, ...schemas].map((one) => JSON.stringify(one)).join(',\n')}\n]\n`);
+process.stdout.write([...routes, ...schemas].map((one) => `${JSON.stringify(one)}\n`).join(''));

@@ -39,9 +39,9 @@ def test_the_page_names_files_that_are_there_and_few_of_them() -> None:
     assert len(named) + 1 <= FIRST
 
 
-def test_each_file_is_served_but_the_hash() -> None:
+def test_each_file_is_served_but_what_tests_look_at() -> None:
     served = files_of(BUILT)
-    assert {one.relative_to(BUILT).as_posix() for one in FILES} - served.keys() == {build.HASH}
+    assert {one.relative_to(BUILT).as_posix() for one in FILES} - served.keys() == {build.HASH, build.READS}
     assert {Path(name).suffix for name in served} <= KINDS.keys()
 
 

@@ -17,7 +17,9 @@ from waterclock_api.documents import openapi
 Schema = Mapping[str, Any]
 
 build = script(ROOT / "deploy" / "console" / "build.py")
-READS: list[dict[str, Any]] = msgspec.json.decode(build.READS.read_bytes())
+READS: list[dict[str, Any]] = [
+    msgspec.json.decode(one) for one in (build.BUILT / build.READS).read_bytes().splitlines()
+]
 BELOW = "/v1/monitor"
 
 
