@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { noLocks } from './locks';
 import type { Channel, Locks } from './locks';
 import { SharedPulse, takeSeat } from './pulse';
@@ -56,7 +56,7 @@ function channels(): () => Channel {
   };
 }
 
-function tab(locks: Locks, channel: Channel | null, answer: (signal: AbortSignal) => Response) {
+function tab(locks: Locks, channel: Channel | null, answer: (signal: AbortSignal) => Response, every = 1) {
   const opened: number[] = [];
   const session = {
     root: new URL('https://clock.example/v1/monitor/'),
@@ -79,7 +79,7 @@ function tab(locks: Locks, channel: Channel | null, answer: (signal: AbortSignal
       return () => undefined;
     },
     hiddenAfter: 1,
-    every: 1,
+    every,
     seatless: 1,
   };
   const pulse = new SharedPulse(session, tabs);
@@ -228,6 +228,24 @@ it('is opened again after its credential has ended, where there is another', asy
   one.pulse.start(end.signal);
   await one.until(() => one.opened.length === 2 && one.lives.at(-1) === 'live');
   end.abort();
+});
+
+it('is not opened without end with a credential that is over for it alone', async () => {
+  const end = new AbortController();
+  const closed = (): Response => new Response('event: closed\ndata: {"reason":"expired"}\n\n');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  const turns = async (ms: number): Promise<void> => {
+    await vi.advanceTimersByTimeAsync(ms);
+    for (let n = 0; n < 20; n += 1) await new Promise(setImmediate);
+  };
+  const one = tab(noLocks, null, closed, 5000);
+  one.pulse.start(end.signal);
+  await turns(4999);
+  expect(one.opened).toHaveLength(1);
+  await turns(1);
+  expect(one.opened).toHaveLength(2);
+  end.abort();
+  vi.useRealTimers();
 });
 
 it('four streams have a seat, and the fifth has none', async () => {

@@ -155,13 +155,18 @@ export class SharedPulse {
 
   async #stream(signal: AbortSignal): Promise<void> {
     const session = this.#session;
+    const every = this.#tabs.every ?? 5000;
     while (!signal.aborted) {
+      const begun = Date.now();
       const { used, problem } = await this.#followed(signal);
       if (signal.aborted) return;
-      if (problem === null && (await session.ended(used))) this.#anything();
-      else if (problem !== null && isFull(problem)) {
-        await this.#poll('busy', this.#tabs.every ?? 5000, signal, () => Promise.resolve(true));
-      } else if (problem?.kind === 'missing') return this.#poll('absent', this.#tabs.every ?? 5000, signal);
+      if (problem === null && (await session.ended(used))) {
+        // A credential that is over for the stream and good for all else, as by two clocks: it is not asked without end.
+        if (used === session.credential() && Date.now() - begun < every) await pause(every, signal);
+        this.#anything();
+      } else if (problem !== null && isFull(problem)) {
+        await this.#poll('busy', every, signal, () => Promise.resolve(true));
+      } else if (problem?.kind === 'missing') return this.#poll('absent', every, signal);
       else if (!signal.aborted) return this.#tell({ state: 'off', problem });
     }
   }

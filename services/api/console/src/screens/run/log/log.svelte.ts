@@ -229,6 +229,7 @@ export class RunLog {
   /** Follow one stream to its end; true: there may be another. */
   async #streamed(stream: AbortController, signal: AbortSignal): Promise<boolean> {
     let broken = false;
+    const begun = Date.now();
     const over = await followRun(
       session,
       this.id,
@@ -260,7 +261,13 @@ export class RunLog {
     }
     if (this.standing.state !== 'ended') return false;
     const { problem } = this.standing;
-    if (problem === null) return session.ended(session.credential());
+    if (problem === null) {
+      const used = session.credential();
+      if (!(await session.ended(used))) return false;
+      // A credential that is over for the stream and good for all else, as by two clocks: it is not asked without end.
+      if (used === session.credential() && Date.now() - begun < 5000) await pause(5000, signal);
+      return true;
+    }
     if (!isFull(problem)) return false;
     // Others have all streams: a while by requests, then a stream is asked for again.
     stream.abort();
