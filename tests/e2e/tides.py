@@ -36,6 +36,7 @@ def drown(ctx: RunContext) -> None:
 class Story(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lines: tuple[str, ...] = ()
     more: int = 0
+    width: int = 0
     every: float | None = None
     fail: str | None = None
 
@@ -49,7 +50,7 @@ async def tell(ctx: RunContext, params: Story) -> None:
         for line in params.lines:
             ctx.log("%s", line, level="error" if line.startswith("error") else "info")
         for number in range(1, params.more + 1):
-            ctx.log("wave %d of %d", number, params.more)
+            ctx.log("wave %d of %d%s", number, params.more, "~" * params.width)
             if number % 500 == 0:
                 await asyncio.sleep(0)
         if params.fail is not None:

@@ -82,7 +82,7 @@ async def test_a_token_acts_and_when_it_ends_another_goes_on(rig: MakeRig, open_
         runs = (await api.http.get(RUNS)).json()["items"]
         assert [run["reason"] for run in runs] == ["after its end", "before"]
         told = (await api.http.get(f"{RUNS}/{runs[0]['id']}/history")).json()["items"]
-        assert told[-1]["actor"].startswith("token:bob")
+        assert told[-1]["actor"] == "jwt:bob@127.0.0.1"
 
 
 async def test_what_is_typed_and_chosen_outlives_a_key_on_every_screen(rig: MakeRig, open_page: Open) -> None:

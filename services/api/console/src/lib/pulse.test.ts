@@ -127,7 +127,9 @@ describe('the pulse', () => {
 
     first.show(false);
     await first.until(() => first.lives.at(-1) === 'hidden');
+    expect(second.pulses).not.toContain(null);
     await second.until(() => second.opened.length === 1 && second.lives.at(-1) === 'live');
+    await second.until(() => second.pulses.includes(null)); // what changed between the two streams
     end.abort();
   });
 

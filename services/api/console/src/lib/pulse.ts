@@ -68,6 +68,7 @@ export class SharedPulse {
   #paused = false;
   #leads = false;
   #began = false;
+  #told = false; // by another tab; what changes until a stream of our own is open, nobody tells
 
   constructor(session: Session, tabs: Tabs) {
     this.#session = session;
@@ -201,7 +202,10 @@ export class SharedPulse {
         standing: (standing) => {
           if (standing.state === 'ended') ({ problem } = standing);
           else if (standing.state !== 'connecting' || this.#live.state !== 'polling') this.#tell(liveOf(standing, session.skew));
-          if (standing.state === 'live' && standing.resumed) this.#anything();
+          if (standing.state === 'live' && (standing.resumed || this.#told)) {
+            this.#told = false;
+            this.#anything();
+          }
         },
       },
       signal,
@@ -261,6 +265,7 @@ export class SharedPulse {
       if (this.#last !== null) this.#tabs.channel?.postMessage({ pulse: this.#last } satisfies Word);
     }
     if (this.#leads || this.#round === null) return;
+    if (word.live !== undefined || word.pulse !== undefined) this.#told = true;
     if (word.live !== undefined) this.#turn(word.live);
     if (word.anything === true) this.#emit(null);
     if (word.pulse !== undefined) {
