@@ -68,7 +68,7 @@ async def test_a_gateway_without_an_api_is_asked_again(installation: Installatio
 
     await page.route(re.compile("/v1/monitor/(me|jobs-index)$"), without)
     await page.goto(f"{installation.record.api}/console/jobs")
-    await expect(page.get_by_role("group", name="The API cannot be reached")).to_contain_text("Tried again in")
+    await expect(page.get_by_role("group", name="The API cannot be reached")).to_contain_text("Next try in")
     await expect(page.get_by_role("group", name="The jobs cannot be shown")).to_contain_text("gateway")
     await expect(page.get_by_text("behind").first).to_be_visible()
     await expect(page.get_by_role("group", name="The jobs cannot be shown")).to_have_count(0)

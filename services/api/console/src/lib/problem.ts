@@ -78,7 +78,7 @@ export function noAnswer(reason: string): Problem {
     status: 0,
     type: '',
     title: 'No answer',
-    detail: `The API did not answer (${reason}). What is shown is the last that was known.`,
+    detail: `The API did not answer (${reason}).`,
     errors: [],
     requestId: null,
     retryAfter: null,

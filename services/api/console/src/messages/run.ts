@@ -184,7 +184,11 @@ export const LOG = {
   downloading: 'Downloading…',
   long: (n: number): string =>
     `This log has ${count(n, 'line')}, more than a page holds. The browser's own find sees only those around; Ctrl F here searches all of them.`,
-  noFold: 'Steps can be folded in logs of up to 5 000 lines.',
+  /** Why a step of a long log has no fold. */
+  noFold: {
+    filtered: 'Steps cannot be folded in it while a filter is on.',
+    mixed: 'Steps whose lines stand among those of others cannot be folded in it.',
+  },
   cut: (n: number): string => `The newest ${count(n, 'line')} that fit; there are more.`,
   collecting: 'Reading the lines that fit…',
   standing: {
@@ -195,7 +199,7 @@ export const LOG = {
     refused: 'Lines are not followed.',
   },
   lostSince: 'The stream is lost since',
-  lostAgain: (s: number): string => `Tried again in ${s} s. Nothing is lost: it goes on after the last line.`,
+  lostAgain: (s: number): string => `Next try in ${s} s. Nothing is lost: it goes on after the last line.`,
   ended: 'The log is complete.',
   outside: 'outside steps',
   attempt: (n: number): string => `Attempt ${n}`,

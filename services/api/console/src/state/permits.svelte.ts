@@ -10,8 +10,9 @@ export function denied(scope: Scope): string | null {
   const { me } = here;
   if (me === null) return 'Sign in first.';
   if (me.scopes.includes(scope)) return null;
-  const who = me.kind === 'anybody' ? 'this caller' : `${me.kind}:${me.name ?? 'unnamed'}`;
-  return `Needs the scope ${scope}; you are ${who} with ${me.scopes.length === 0 ? 'none' : me.scopes.join(', ')}.`;
+  const has = me.scopes.length === 0 ? 'none' : me.scopes.join(', ');
+  const who = me.kind === 'anybody' ? `nobody is asked for a key, and all have ${has}` : `you are ${me.kind}:${me.name ?? 'unnamed'} with ${has}`;
+  return `Needs the scope ${scope}; ${who}.`;
 }
 
 /** As `denied`, for commands: they are off, too, while the API cannot store them. */

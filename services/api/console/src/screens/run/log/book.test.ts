@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Level } from '../types';
-import { BLOCK, Book, View, fitting, hashOf, spanOf } from './book';
+import { BLOCK, Book, View, fitting, foldedIn, hashOf, spanOf } from './book';
 import type { Filter, Line } from './book';
 
 const line = (number: number, more: Partial<Line> = {}): Line => ({
@@ -112,4 +112,37 @@ it('links to lines and reads them back', () => {
   for (const bad of ['', '#L0', '#L', '#L1-', '#Lx', '#L1e3', '#L99999999999999999']) expect(spanOf(bad)).toBeNull();
   expect(hashOf({ from: 3, to: 9 })).toBe('#L3-9');
   expect(hashOf({ from: 3, to: 3 })).toBe('#L3');
+});
+
+describe('a long log with steps folded', () => {
+  const together = new Map([
+    ['1.1', { from: 1, to: 9000 }],
+    ['1.2', { from: 9001, to: 12_000 }],
+  ]);
+
+  it('has one row for a step, though its lines were not read', () => {
+    const book = new Book();
+    book.bounds(1, 12_000);
+    const { numbers, folds } = foldedIn(book, together, new Set(['1.1']));
+    expect(numbers).toHaveLength(3001);
+    expect(numbers.slice(0, 3)).toEqual([1, 9001, 9002]);
+    expect(folds).toEqual(new Map([[1, 9000]]));
+  });
+
+  it('takes in what the step writes on, and ends it with the next', () => {
+    const book = new Book();
+    book.bounds(1, 12_000);
+    book.put([line(12_001, { step: 2 }), line(12_002, { step: 2 }), line(12_003, { step: 3 })]);
+    const { numbers, folds } = foldedIn(book, together, new Set(['1.2']));
+    expect(numbers.at(-2)).toBe(9001);
+    expect(numbers.at(-1)).toBe(12_003);
+    expect(folds.get(9001)).toBe(3002);
+  });
+
+  it('begins with the first line that was not deleted', () => {
+    const book = new Book();
+    book.bounds(5001, 12_000);
+    expect(foldedIn(book, together, new Set(['1.1'])).folds).toEqual(new Map([[5001, 4000]]));
+    expect(foldedIn(book, together, new Set()).numbers).toHaveLength(7000);
+  });
 });

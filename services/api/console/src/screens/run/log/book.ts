@@ -238,6 +238,31 @@ export function fitting(
   return { numbers, folds };
 }
 
+/**
+ * All lines but those of folded steps, where not all are known: of `together` it is known that its lines follow one
+ * another. What came later is known, and goes on with its step.
+ */
+export function foldedIn(
+  book: Book,
+  together: ReadonlyMap<string, Span>,
+  folded: ReadonlySet<string>,
+): { numbers: number[]; folds: Map<number, number> } {
+  const spans = new Map<number, { readonly key: string; readonly to: number }>();
+  for (const [key, { from, to }] of together) if (folded.has(key)) spans.set(Math.max(from, book.first), { key, to });
+  const numbers: number[] = [];
+  const folds = new Map<number, number>();
+  for (let number = book.first; number <= book.last; number += 1) {
+    numbers.push(number);
+    const span = spans.get(number);
+    if (span === undefined || span.to < number) continue;
+    let { to } = span;
+    for (let next = book.get(to + 1); next !== undefined && stepKey(next) === span.key; next = book.get(to + 1)) to += 1;
+    folds.set(number, to - number + 1);
+    number = to;
+  }
+  return { numbers, folds };
+}
+
 export interface Span {
   readonly from: number;
   readonly to: number;

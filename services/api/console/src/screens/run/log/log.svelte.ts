@@ -14,8 +14,8 @@ import { pause } from '../../../lib/sse';
 import type { Standing } from '../../../lib/sse';
 import { routes } from '../routes';
 import type { Level, Lines, Outline } from '../types';
-import { Book, View, fits, fitting, lineOf } from './book';
-import type { Filter, Line } from './book';
+import { Book, View, fits, fitting, foldedIn, lineOf, stepKey } from './book';
+import type { Filter, Line, Span } from './book';
 import { followRun } from './stream';
 import type { Place } from './stream';
 import { lowered } from './text';
@@ -388,6 +388,31 @@ export class RunLog {
     this.refilter();
   }
 
+  /** Of a long log only steps whose lines follow one another can be folded: the lines between are not known. */
+  canFold(key: string): boolean {
+    return this.whole || (this.filter === EVERYTHING && this.#together.has(key));
+  }
+
+  /** Whether there are steps that cannot be folded. */
+  get holdsOpen(): boolean {
+    return !this.whole && (this.outline?.steps ?? []).some((step) => !this.canFold(stepKey(step)));
+  }
+
+  /** Unfold the step that a line is in, so that it is a row. */
+  reveal(number: number): void {
+    if (this.folded.size === 0 || this.view.holds(number)) return;
+    const line = this.book.get(number);
+    const within = [...this.#together].find(([, { from, to }]) => from <= number && number <= to)?.[0];
+    const key = line === undefined ? within : stepKey(line);
+    if (key !== undefined && this.folded.has(key)) this.fold(new Set([...this.folded].filter((one) => one !== key)));
+  }
+
+  /** The steps whose lines follow one another, by the outline. */
+  get #together(): ReadonlyMap<string, Span> {
+    const steps = (this.outline?.steps ?? []).filter(({ first, last, lines }) => last - first + 1 === lines);
+    return new Map(steps.map((step) => [stepKey(step), { from: step.first, to: step.last }]));
+  }
+
   refilter(): void {
     this.#collect?.abort();
     this.#collect = null;
@@ -396,6 +421,9 @@ export class RunLog {
     if (this.filter === EVERYTHING && this.folded.size === 0) this.view.all();
     else if (this.whole) {
       const { numbers, folds } = fitting(this.book, this.filter, this.folded);
+      this.view.only(numbers, folds);
+    } else if (this.filter === EVERYTHING) {
+      const { numbers, folds } = foldedIn(this.book, this.#together, this.folded);
       this.view.only(numbers, folds);
     } else void this.#collectLines();
     this.version += 1;
