@@ -199,6 +199,31 @@ async def test_axe_finds_nothing_and_nothing_hangs_over(
     watched.complaints = [one for one in watched.complaints if "ERR_FAILED" not in one]
 
 
+LARGER = """rules => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(rules);
+  document.adoptedStyleSheets = [sheet];
+}"""
+TWICE = "html { font-size: 200% !important }"
+SPACED = """* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }
+p { margin-block-end: 2em !important }"""
+WIDER = """() => [...document.querySelectorAll('body *')]
+  .filter(one => one.getBoundingClientRect().right > innerWidth + 1 && one.checkVisibility())
+  .map(one => `${one.tagName} ${one.className}`)
+  .slice(-3)"""
+
+
+@pytest.mark.parametrize("view", FULL, ids=[one.name for one in FULL])
+async def test_larger_text_and_wider_spacing_have_room_on_a_phone(
+    sample: tuple[str, dict[str, str]], open_page: Open, view: View
+) -> None:
+    page = await shown(open_page, sample, view, 320)
+    for rules in (TWICE, SPACED):  # WCAG 1.4.4 and 1.4.12
+        await page.evaluate(LARGER, rules)
+        wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert not wide, f"{rules}: {await page.evaluate(WIDER)}"
+
+
 FOCUS = """() => {
   const one = document.activeElement;
   if (one === null || one === document.body) return null;

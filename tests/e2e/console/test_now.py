@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
@@ -79,6 +80,30 @@ async def test_a_job_that_failed_leads_to_its_run(installation: Installation, fa
     await expect(page).to_have_url(re.compile(f"/runs/{failed}$"))
     await page.go_back()
     await expect(line).to_be_visible()
+
+
+@pytest.mark.soak
+async def test_a_page_has_its_times_in_one_zone_and_names_it(installation: Installation, open_page: Open) -> None:
+    far = {**JOB, "jobName": "far", "invokeTarget": "demo.fail", "timezone": "Asia/Tokyo"}
+    job = installation.post("jobs", far)
+    ended = installation.ended_run(installation.post(f"jobs/{job['id']}/trigger")["runId"])["finishedAt"]
+    try:
+        page = await opened(open_page, installation.record.api, timezone_id="Pacific/Chatham")
+        bar = page.get_by_role("banner")
+        when = needs(page).filter(has_text="locks/far").get_by_role("time")
+        for zone in ("Pacific/Chatham", "UTC"):
+            await expect(bar.get_by_role("button", name=zone)).to_be_visible()
+            await expect(when).to_have_text(
+                datetime.fromisoformat(ended).astimezone(ZoneInfo(zone)).strftime("%H:%M:%S")
+            )
+            await page.keyboard.press("z")
+        await page.goto(f"{installation.record.api}/console/jobs/{job['id']}")
+        await expect(bar.get_by_role("button", name="Asia/Tokyo")).to_be_visible()
+        through = page.get_by_role("region", name="Waterline").get_by_role("time")
+        at = datetime.fromisoformat(await through.get_attribute("datetime") or "").astimezone(ZoneInfo("Asia/Tokyo"))
+        await expect(through).to_have_text(re.compile(f"^{at:%H}:"))
+    finally:
+        installation.delete(f"jobs/{job['id']}")
 
 
 @pytest.mark.soak
