@@ -132,11 +132,12 @@ async def _listed(console: Console, size: Size, store: Store) -> AsyncGenerator[
 
 
 async def _running(browser: Browser, size: Size) -> AsyncGenerator[Figure]:
-    async with stores() as (stage, url, _), stage.projector(url):
+    async with stores() as (stage, url, _):
+        # Before the projector is there: at its start it looks for runs that only the archive has, and ends them.
+        feed = await asyncio.to_thread(console_feed.Feed, stage)
+        seq = await asyncio.to_thread(feed.ended_runs, size.lines)
         port = free_port()
-        async with stage.api(url, port=port, streams=LISTENERS + 10) as api:
-            feed = await asyncio.to_thread(console_feed.Feed, stage)
-            seq = await asyncio.to_thread(feed.ended_runs, size.lines)
+        async with stage.projector(url), stage.api(url, port=port, streams=LISTENERS + 10) as api:
             await console_feed.projected(url, seq)
             base = f"http://{LOOPBACK}:{port}"
             async with window(browser, base) as console:
