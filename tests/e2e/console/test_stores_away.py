@@ -99,8 +99,8 @@ async def test_without_postgres_commands_go_and_what_is_known_stays(stage: Stage
     fresh = await pages["now"].context.new_page()
     await fresh.goto(f"{stage.url}/console/runs/{stage.run}")
     shown = fresh.get_by_role("group", name="The run cannot be shown")
-    await expect(shown).to_contain_text(re.compile("Tried again in|Trying again"))
-    await expect(shown).not_to_contain_text("It asks to wait")
+    await expect(shown).to_contain_text(re.compile("Next try in|Trying again"))
+    await expect(shown).not_to_contain_text("asks to wait")
 
     await stage.postgres.start()
     for page in (*pages.values(), fresh):
@@ -163,7 +163,7 @@ async def test_a_command_counts_down_while_redis_is_full_and_is_done_once(stage:
         await dialog(page).get_by_role("button", name="Run now", exact=True).click()
         waits = dialog(page).get_by_role("group", name="It waits, and is sent again by itself")
         await expect(waits).to_contain_text("Redis is at its memory limit")
-        await expect(waits).to_contain_text(re.compile("Tried again in [1-5] s"))
+        await expect(waits).to_contain_text(re.compile("Next try in [1-5] s"))
         await expect(dialog(page).get_by_role("button", name="Run now", exact=True)).to_have_attribute(
             "aria-busy", "true"
         )
@@ -181,7 +181,7 @@ async def test_a_command_that_is_left_while_it_waits_is_not_sent_again(stage: St
     await page.get_by_role("button", name="Run now…").click()
     async with full(stage.valkey):
         await dialog(page).get_by_role("button", name="Run now", exact=True).click()
-        await expect(dialog(page)).to_contain_text("Tried again in")
+        await expect(dialog(page)).to_contain_text("Next try in")
         await dialog(page).get_by_role("button", name="Leave it").click()
         tried = len(sent)
     await page.get_by_role("button", name="Run now…").click()
@@ -221,7 +221,7 @@ async def test_a_key_that_asks_too_often_waits_and_its_command_is_sent(serve: Se
             await api.http.get(JOBS, headers={"Authorization": f"Bearer {key}"})
         await dialog(page).get_by_role("button", name="Run now", exact=True).click()
         await expect(dialog(page)).to_contain_text("Too many requests")
-        await expect(dialog(page)).to_contain_text(re.compile("Tried again in"))
+        await expect(dialog(page)).to_contain_text(re.compile("Next try in"))
         await expect(stored(page)).to_be_visible()
         await api.caught_up()
         assert len((await api.http.get(RUNS)).json()["items"]) == 1

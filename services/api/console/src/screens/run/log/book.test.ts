@@ -39,14 +39,30 @@ describe('a book', () => {
 describe('a view', () => {
   it('keeps the blocks that did not change', () => {
     const book = new Book();
-    book.put(many(1, 250));
+    book.put(many(1, 2.5 * BLOCK));
     const view = new View(book);
     const before = [0, 1, 2].map((at) => view.block(at));
-    book.put(many(251, 260));
-    view.append([251, 252, 253, 254, 255, 256, 257, 258, 259, 260]);
+    const more = many(2.5 * BLOCK + 1, 2.5 * BLOCK + 10);
+    book.put(more);
+    view.append(more.map((one) => one.number));
     expect(view.block(0)).toBe(before[0]);
     expect(view.block(1)).toBe(before[1]);
-    expect(view.block(2)).toHaveLength(60);
+    expect(view.block(2)).toHaveLength(BLOCK / 2 + 10);
+    expect(view.block(2).slice(0, BLOCK / 2)).toEqual(before[2]);
+    for (const [n, row] of (before[2] ?? []).entries()) expect(view.block(2)[n]).toBe(row);
+  });
+
+  it('is the same after a filter that all lines fit', () => {
+    const book = new Book();
+    book.put(many(1, 3 * BLOCK));
+    const view = new View(book);
+    const before = view.block(1);
+    view.only(many(1, 3 * BLOCK).map((one) => one.number));
+    expect(view.block(1)).toBe(before);
+    view.only([3, 4]);
+    expect(view.block(0).map((row) => row.number)).toEqual([3, 4]);
+    view.all();
+    expect(view.block(0)).toHaveLength(BLOCK);
   });
 
   it('has rows of lines that were not read yet', () => {
@@ -54,10 +70,11 @@ describe('a view', () => {
     book.bounds(1, 1000);
     const view = new View(book);
     expect(view.blocks).toBe(1000 / BLOCK);
-    expect(view.block(3)[0]).toMatchObject({ number: 301, line: null });
-    book.put([line(301)]);
-    view.touched([301]);
-    expect(view.block(3)[0]?.line?.text).toBe('line 301');
+    const first = 3 * BLOCK + 1;
+    expect(view.block(3)[0]).toMatchObject({ number: first, line: null });
+    book.put([line(first)]);
+    view.touched([first]);
+    expect(view.block(3)[0]?.line?.text).toBe(`line ${first}`);
   });
 
   it('finds each row that it holds', () => {

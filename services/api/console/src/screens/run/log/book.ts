@@ -1,7 +1,7 @@
 // The lines of a log as far as they are known, by number; and a view on them: all, or those that fit. Pure.
 //
-// A log may have 100 000 lines of which a few thousand were read. Rows are cut into blocks: a block that did not change
-// is the same object as before, so only what changed is drawn again.
+// A log may have 100 000 lines of which a few thousand were read. Rows are cut into blocks: a block or a row that did not
+// change is the same object as before, so only what changed is drawn again.
 
 import type { Level, LogLine } from '../types';
 import { lowered, plain } from './text';
@@ -94,7 +94,7 @@ export interface Row {
   readonly folded: number;
 }
 
-export const BLOCK = 100; // rows
+export const BLOCK = 50; // rows
 
 export interface Filter {
   readonly attempt: number | null;
@@ -113,6 +113,7 @@ export const stepKey = (line: Pick<Line, 'attempt' | 'step'>): string => `${line
 export class View {
   readonly #book: Book;
   readonly #blocks = new Map<number, readonly Row[]>();
+  readonly #stale = new Set<number>(); // blocks that may have changed
   #numbers: number[] | null = null; // null: all lines
   #folds = new Map<number, number>();
 
@@ -154,14 +155,14 @@ export class View {
   all(): void {
     this.#numbers = null;
     this.#folds = new Map();
-    this.#blocks.clear();
+    this.#touchAll();
   }
 
   /** Show these, in order. */
   only(numbers: readonly number[], folds: ReadonlyMap<number, number> = new Map()): void {
     this.#numbers = [...numbers];
     this.#folds = new Map(folds);
-    this.#blocks.clear();
+    this.#touchAll();
   }
 
   /** Lines came that were not there, at the end. */
@@ -186,16 +187,21 @@ export class View {
   }
 
   #touch(index: number): void {
-    this.#blocks.delete(Math.floor(index / BLOCK));
+    this.#stale.add(Math.floor(index / BLOCK));
+  }
+
+  #touchAll(): void {
+    for (const at of this.#blocks.keys()) this.#stale.add(at);
   }
 
   block(at: number): readonly Row[] {
-    let rows = this.#blocks.get(at);
-    if (rows === undefined) {
-      const [from, to] = [at * BLOCK, Math.min((at + 1) * BLOCK, this.count)];
-      rows = Array.from({ length: Math.max(0, to - from) }, (_, n) => this.#row(from + n));
-      this.#blocks.set(at, rows);
-    }
+    const before = this.#blocks.get(at);
+    if (before !== undefined && !this.#stale.has(at)) return before;
+    const [from, to] = [at * BLOCK, Math.min((at + 1) * BLOCK, this.count)];
+    const rows = Array.from({ length: Math.max(0, to - from) }, (_, n) => kept(before?.[n], this.#row(from + n)));
+    this.#stale.delete(at);
+    if (before?.length === rows.length && rows.every((row, n) => row === before[n])) return before;
+    this.#blocks.set(at, rows);
     return rows;
   }
 
@@ -205,6 +211,13 @@ export class View {
     const before = index === 0 ? undefined : this.#book.get(this.numberAt(index - 1));
     return { number, line, head: headOf(line, index === 0, before), folded: this.#folds.get(number) ?? 0 };
   }
+}
+
+/** The row as it was, if it is the same. */
+function kept(before: Row | undefined, row: Row): Row {
+  const { number, line, head, folded } = row;
+  const same = before?.number === number && before.line === line && before.head === head && before.folded === folded;
+  return same ? before : row;
 }
 
 function headOf(line: Line | null, isFirst: boolean, before: Line | undefined): Row['head'] {

@@ -24,6 +24,7 @@ export const WHOLE = 5000; // lines that are real elements, so that the browser'
 const PAGE = 1000; // the most that the API gives
 const STEP = PAGE - 10; // pages asked for around a line overlap a little
 const EVERY = 2000; // ms between two requests for newer lines, where there is no stream
+const AT_ONCE = 100; // lines that come onto the page in a frame
 const MOST = 20; // pages of a filter or a search in a long log
 
 export type LogStanding = Standing | { readonly state: 'polling' } | { readonly state: 'resting' } | { readonly state: 'off' };
@@ -334,8 +335,9 @@ export class RunLog {
     // Once a frame; a hidden page has no frames, and takes in what came when it is shown again.
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      if (pulse.paused) this.#later();
-      else this.#paint();
+      if (pulse.paused) return this.#later();
+      this.#paint(this.isLong ? Infinity : AT_ONCE); // of a long log only the window is drawn
+      this.#came([]);
     });
   }
 
@@ -345,10 +347,10 @@ export class RunLog {
     }, 250);
   }
 
-  #paint(): void {
-    const lines = this.#queue;
+  #paint(most = Infinity): void {
+    const lines = this.#queue.slice(0, most);
     if (lines.length === 0) return;
-    this.#queue = [];
+    this.#queue = this.#queue.slice(most);
     this.book.put(lines);
     const grown = { ...this.grown };
     const errors: number[] = [];
