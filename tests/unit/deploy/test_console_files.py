@@ -18,6 +18,8 @@ BUILT: Path = build.BUILT
 SOURCES: Path = build.SOURCES
 FILES = sorted(one for one in BUILT.rglob("*") if one.is_file())
 MOST = 200_000  # bytes of all files, compressed
+MOST_AT_FIRST = 90_000  # bytes of script and style before a screen is there, compressed
+STATIC = re.compile(r"(?:from|import)\s*[\"'`]\./([\w.-]+\.js)")
 FIRST = 8  # files for the first screen, the page among them: each costs a round trip at every visit
 ADDRESS = re.compile(r"(?:https?:)?//(?:[a-z0-9-]+\.)+[a-z]{2,}\b[^\s\"'`)<]*", re.IGNORECASE)
 NAMESPACES = {"http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}
@@ -53,6 +55,19 @@ def test_a_name_stays_the_same_when_its_content_changes() -> None:
 def test_it_is_small() -> None:
     sizes = {one.name: len(gzip.compress(one.read_bytes(), mtime=0)) for one in FILES if one.name != build.LICENSES}
     assert sum(sizes.values()) <= MOST, sizes
+
+
+@pytest.mark.parametrize("screen", ["Now", "Jobs", "Job", "Run"])
+def test_what_a_first_screen_takes_is_small(screen: str) -> None:
+    names, left = {"app.css"}, ["app.js", f"{screen}.js"]
+    while left:
+        name = left.pop()
+        if name not in names:
+            names.add(name)
+            left += STATIC.findall((BUILT / name).read_text("utf-8"))
+    sizes = {name: len(gzip.compress((BUILT / name).read_bytes(), mtime=0)) for name in names}
+    assert sum(sizes.values()) <= MOST_AT_FIRST, sizes
+    assert len(sizes) < FIRST, sizes
 
 
 @pytest.mark.parametrize("file", [one for one in FILES if one.name != build.LICENSES], ids=lambda one: one.name)
