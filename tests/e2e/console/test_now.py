@@ -183,7 +183,7 @@ async def test_without_the_api_it_says_since_when_and_recovers(
 
 @pytest.mark.soak
 async def test_what_is_away_is_said_and_commands_are_off(
-    installation: Installation, failed: str, open_page: Open, watched: Watched
+    installation: Installation, failed: str, open_page: Open
 ) -> None:
     page = await opened(open_page, installation.record.api, viewport={"width": 1440, "height": 900})
     flaw = {"pointer": "redis", "message": "does not answer"}
@@ -201,7 +201,6 @@ async def test_what_is_away_is_said_and_commands_are_off(
     await page.unroute("**/readyz")
     await expect(page.get_by_role("region", name="What is away")).to_have_count(0)
     await expect(page.get_by_role("heading", level=1)).to_have_text("The clock runs.")
-    watched.forgive("readyz")
 
 
 @pytest.mark.soak
