@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
@@ -14,7 +13,6 @@ from tests.e2e.console.conftest import Open
 from tests.support.installation import Installation
 from tests.support.watched import flaws
 
-SCHEMES: tuple[Literal["dark"], Literal["light"]] = ("dark", "light")
 HOSTILE = ("<img src=x onerror=alert(1)>", "\u202egnp.exe javascript:alert(1)", "see https://tides.example/a?b=1#c.")
 
 MOST_NODES = 1500
@@ -88,6 +86,7 @@ async def test_it_is_compared_with_the_last_good_one_in_two_keys_or_a_click(
     await expect(compared).to_have_count(0)
 
 
+@pytest.mark.soak
 async def test_it_is_run_again_as_it_was_by_keyboard(installation: Installation, open_page: Open, failed: str) -> None:
     page = await open_page(at(installation, failed))
     await expect(page.get_by_role("button", name="Retry…")).to_be_enabled()
@@ -251,17 +250,24 @@ async def test_a_run_that_waits_says_why_and_leads_on(installation: Installation
     installation.ended_run(second)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("dark", 1440),
+        ("light", 320),
+        pytest.param("dark", 320, marks=pytest.mark.soak),
+        pytest.param("light", 1440, marks=pytest.mark.soak),
+    ],
+)
 async def test_axe_finds_nothing_and_nothing_hangs_over(
-    installation: Installation, open_page: Open, failed: str
+    installation: Installation, open_page: Open, failed: str, scheme: str, width: int
 ) -> None:
-    page = await open_page(at(installation, failed, "?with=&q=dam"))
-    for scheme, width in itertools.product(SCHEMES, (320, 1440)):
-        await page.emulate_media(color_scheme=scheme)
-        await page.set_viewport_size({"width": width, "height": 900})
-        await expect(page.locator(".diff .here").first).to_be_visible()
-        await expect(log_of(page).locator(".error")).to_be_visible()
-        assert await flaws(page) == [], (scheme, width)
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (scheme, width)
+    size = {"width": width, "height": 900}
+    page = await open_page(at(installation, failed, "?with=&q=dam"), color_scheme=scheme, viewport=size)
+    await expect(page.locator(".diff .here").first).to_be_visible()
+    await expect(log_of(page).locator(".error")).to_be_visible()
+    assert await flaws(page) == []
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.soak
