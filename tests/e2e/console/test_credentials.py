@@ -11,10 +11,9 @@ from typing import NamedTuple
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.console.conftest import Open
+from tests.e2e.console.conftest import Open, Serve
 from tests.integration.api.access.test_grants import token_settings
-from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import RUNS, Rig, served
+from tests.integration.api.rig import RUNS, Rig
 from tests.support.watched import flaws
 from tests.unit.api.access.test_jwt import token
 from waterclock.store import api_keys
@@ -56,8 +55,8 @@ def stored(page: Page) -> Locator:
     return page.get_by_role("main").get_by_text("It is stored; the run begins")
 
 
-async def test_a_token_acts_and_when_it_ends_another_goes_on(rig: MakeRig, open_page: Open, tmp_path: Path) -> None:
-    async with rig(keyed=True, tokens=token_settings(tmp_path / "jwks")) as api, served(api) as url:
+async def test_a_token_acts_and_when_it_ends_another_goes_on(serve: Serve, open_page: Open, tmp_path: Path) -> None:
+    async with serve(keyed=True, tokens=token_settings(tmp_path / "jwks")) as (api, url):
         await api.worker()
         job = (await api.create(concurrent="0"))["id"]
         short = token(scope="list query run", exp=int(time.time()) + 15)
@@ -85,8 +84,8 @@ async def test_a_token_acts_and_when_it_ends_another_goes_on(rig: MakeRig, open_
         assert told[-1]["actor"] == "jwt:bob@127.0.0.1"
 
 
-async def test_what_is_typed_and_chosen_outlives_a_key_on_every_screen(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_what_is_typed_and_chosen_outlives_a_key_on_every_screen(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, url):
         worker = await api.worker()
         job = (await api.create(concurrent="0"))["id"]
         run = await api.trigger(job)
@@ -116,8 +115,8 @@ async def test_what_is_typed_and_chosen_outlives_a_key_on_every_screen(rig: Make
         await expect(live(page)).to_be_visible()
 
 
-async def test_a_tab_whose_key_ended_takes_that_of_its_sibling(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_a_tab_whose_key_ended_takes_that_of_its_sibling(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, url):
         await api.worker()
         await api.create()
         keys = [await api.key("list", "query", name=f"key{n}") for n in range(2)]
@@ -138,8 +137,8 @@ async def test_a_tab_whose_key_ended_takes_that_of_its_sibling(rig: MakeRig, ope
             await expect(field(one)).to_have_count(0)
 
 
-async def test_signing_in_with_more_scopes_starts_what_the_former_key_lacked(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_signing_in_with_more_scopes_starts_what_the_former_key_lacked(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, url):
         await api.worker()
         job = (await api.create())["id"]
         await api.caught_up()
@@ -192,9 +191,9 @@ LISTED = (
 
 @pytest.mark.parametrize("held", [(), *((scope,) for scope in SCOPES)], ids=lambda held: "".join(held) or "none")
 async def test_a_control_is_enabled_where_its_scope_is_held_and_says_why_it_is_not(
-    rig: MakeRig, open_page: Open, held: tuple[str, ...]
+    serve: Serve, open_page: Open, held: tuple[str, ...]
 ) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+    async with serve(keyed=True) as (api, url):
         document = (await api.http.get("/schema/openapi.json")).json()
         scopes = {
             (method, path): operation["security"][0]["bearer"]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.console.conftest import Open
+from tests.e2e.console.conftest import Open, Serve
 from tests.integration.api.access.test_grants import token_settings
 from tests.integration.api.conftest import MakeRig
 from tests.integration.api.gateway.test_requests import before
@@ -33,7 +33,7 @@ class Reached(NamedTuple):
 
 @asynccontextmanager
 async def reached(
-    rig: MakeRig, kind: Kind, folder: Path, changes: dict[str, str] | None = None
+    rig: MakeRig, open_page: Open, kind: Kind, folder: Path, changes: dict[str, str] | None = None
 ) -> AsyncGenerator[Reached]:
     async with (
         rig(keyed=True, proxies=("127.0.0.1",), tokens=token_settings(folder / "jwks")) as api,
@@ -47,7 +47,10 @@ async def reached(
             run = await api.trigger(job)
             await worker.step(await worker.claim_one(), "One", "line one")
             await api.caught_up()
-            yield Reached(api, front.url, job, run)
+            try:
+                yield Reached(api, front.url, job, run)
+            finally:
+                await open_page.close()
 
 
 def live(page: Page) -> Locator:
@@ -89,7 +92,7 @@ async def walk(page: Page, there: Reached) -> None:
 async def test_every_screen_is_there_and_live_below_a_prefix(
     rig: MakeRig, open_page: Open, tmp_path: Path, kind: Kind, credential: str
 ) -> None:
-    async with reached(rig, kind, tmp_path) as there:
+    async with reached(rig, open_page, kind, tmp_path) as there:
         given = await there.api.key("admin", name="ann") if credential == "key" else token(scope="list query run")
         asked: list[str] = []
         page = await open_page("about:blank", ignore_https_errors=True)
@@ -122,7 +125,7 @@ HEADER = {
 
 
 async def test_where_a_gateway_adds_the_key_nobody_is_asked(rig: MakeRig, open_page: Open, tmp_path: Path) -> None:
-    async with reached(rig, "nginx", tmp_path, HEADER["nginx"]) as there:
+    async with reached(rig, open_page, "nginx", tmp_path, HEADER["nginx"]) as there:
         page = await open_page(f"{there.url}/console/", ignore_https_errors=True)
         await expect(page.get_by_role("button", name="rig : sign out")).to_be_visible()
         await walk(page, there)
@@ -133,7 +136,7 @@ async def test_where_a_gateway_adds_the_key_nobody_is_asked(rig: MakeRig, open_p
 async def test_tabs_below_a_prefix_have_a_stream_each_and_the_fourth_asks_by_requests(
     rig: MakeRig, open_page: Open, tmp_path: Path
 ) -> None:
-    async with reached(rig, "nginx", tmp_path) as there:
+    async with reached(rig, open_page, "nginx", tmp_path) as there:
         key = await there.api.key("admin", name="ann")
         first = await open_page(f"{there.url}/console/jobs", ignore_https_errors=True)
         pages = [first, *[await first.context.new_page() for _ in range(3)]]
@@ -155,8 +158,8 @@ async def test_tabs_below_a_prefix_have_a_stream_each_and_the_fourth_asks_by_req
         await expect(live(fourth)).to_be_visible()
 
 
-async def test_tabs_without_a_prefix_share_one_stream(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as url:
+async def test_tabs_without_a_prefix_share_one_stream(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, url):
         await api.worker()
         await api.create()
         first = await open_page(f"{url}/console/jobs")

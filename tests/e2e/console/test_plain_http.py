@@ -7,9 +7,8 @@ import re
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.console.conftest import Open
-from tests.integration.api.conftest import MakeRig
-from tests.integration.api.rig import RUNS, served
+from tests.e2e.console.conftest import Open, Serve
+from tests.integration.api.rig import RUNS
 
 pytestmark = pytest.mark.soak
 
@@ -32,8 +31,8 @@ async def pasted(page: Page) -> str:
     return text
 
 
-async def test_screens_copying_two_tabs_and_commands(rig: MakeRig, open_page: Open) -> None:
-    async with rig(keyed=True) as api, served(api) as local:
+async def test_screens_copying_two_tabs_and_commands(serve: Serve, open_page: Open) -> None:
+    async with serve(keyed=True) as (api, local):
         url = local.replace("127.0.0.1", HOST)
         worker = await api.worker()
         job = (await api.create(concurrent="0", cronExpression="0 3 * * *"))["id"]
