@@ -129,8 +129,8 @@ class Open:
 
 
 class Oracle:
-    def __init__(self, rules: NoticeRules, steps: Sequence[Step], breaker: str) -> None:
-        self.steps, self.breaker = steps, breaker
+    def __init__(self, rules: NoticeRules, steps: Sequence[Step], breaker: str, *, partitions: int) -> None:
+        self.steps, self.breaker, self.partitions = steps, breaker, partitions
         self._ends: dict[int, tuple[Life | None, str, str | None, str] | None] = {}
         self._jobs_then: dict[tuple[str | None, int], JobThen | None] = {}
         self.told: list[Told] = []
@@ -376,7 +376,7 @@ class Oracle:
         return None
 
     def _home(self, life: Life) -> int:
-        return partition_of(life.run, 2)
+        return partition_of(life.run, self.partitions)
 
     def _now(self, hole: int, run: str) -> RunNow | None:
         given = self.steps[hole].given
@@ -423,7 +423,7 @@ class Oracle:
         """Steps at which the job is found not to have succeeded in time → when it was to."""
         found: dict[int, int] = {}
         until: int | None = None
-        home = partition_of(job, 2)
+        home = partition_of(job, self.partitions)
         for number, step in enumerate(self.steps):
             given, event = step.given, self._seen(number)
             if isinstance(given, Reading):
@@ -434,6 +434,8 @@ class Oracle:
             if isinstance(given, Hole) and given.through.partition == home and self.fresh[number]:
                 now = self._job_now(number, job)
                 until = None if now is None else _until(now.definition, now.quiet_since)
+                if until in found.values():
+                    until = None  # that is told already
                 continue
             then = self._job_at(job, number)
             succeeded = self._succeeds(number, job)
@@ -484,7 +486,7 @@ class Oracle:
         bad: list[int] = []  # times
         lives = [life for life in self.lives if life.bound.job == job]
         silences = self._silences(job)
-        home = partition_of(job, 2)
+        home = partition_of(job, self.partitions)
 
         def lasting(rule: Rule, one: Told, times: int = 1) -> Open:
             known = opened.get((rule.name, one.kind))
@@ -721,7 +723,11 @@ class Oracle:
 
     def _begins_anew(self, number: int, job: str) -> bool:
         given = self.steps[number].given
-        if isinstance(given, Hole) and self.fresh[number] and given.through.partition == partition_of(job, 2):
+        if (
+            isinstance(given, Hole)
+            and self.fresh[number]
+            and given.through.partition == partition_of(job, self.partitions)
+        ):
             return True
         return self._closes(number, job)
 

@@ -7,7 +7,7 @@ from random import Random  # noqa: TID251  a history is repeated from its seed
 from typing import NamedTuple
 
 from tests.simulation.notices.oracle import Told, Tripped
-from tests.simulation.notices.world import BREAKER, PARTITIONS, Step
+from tests.simulation.notices.world import BREAKER, Step
 from waterclock.model.ids import partition_of
 from waterclock.model.notices.facts import AnyFact, Changes, place_key
 from waterclock.model.notices.inputs import Input
@@ -28,7 +28,8 @@ class Row(NamedTuple):
 class Shelf:
     """Rows under keys, as a table has them."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int) -> None:
+        self.partitions = partitions
         self.rows: dict[str, Row] = {}
 
     def load(self, wanted: Touched) -> Facts:
@@ -39,7 +40,7 @@ class Shelf:
                 or row.run in wanted.runs
                 or row.job in wanted.whole
                 or (row.due is not None and wanted.due is not None and row.due <= wanted.due)
-                or (owner is not None and partition_of(owner, PARTITIONS) in wanted.homes)
+                or (owner is not None and partition_of(owner, self.partitions) in wanted.homes)
                 or any(key == place_key(place) for place in wanted.places)
             )
 
@@ -83,9 +84,9 @@ def one_by_one(rules: NoticeRules, steps: Sequence[Step]) -> Replayed:
     return Replayed(notices, trips, list(facts))
 
 
-def in_batches(rules: NoticeRules, steps: Sequence[Step], chance: Random) -> Replayed:
+def in_batches(rules: NoticeRules, steps: Sequence[Step], chance: Random, *, partitions: int) -> Replayed:
     """Batches of any size, each by a process that knows only what the rows say."""
-    book, shelf = RuleBook(rules, breaker=BREAKER), Shelf()
+    book, shelf = RuleBook(rules, breaker=BREAKER), Shelf(partitions)
     notices: list[tuple[int, Notice]] = []
     trips: list[tuple[int, Trip]] = []
     batch: list[Input] = []

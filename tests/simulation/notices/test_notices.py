@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random  # noqa: TID251  a history is repeated from its seed
 
 import pytest
 
+from tests.simulation.history import History
 from tests.simulation.notices.oracle import Oracle
 from tests.simulation.notices.replay import in_batches, one_by_one, told, tripped
-from tests.simulation.notices.world import BREAKER, World
+from tests.simulation.notices.world import BREAKER, PARTITIONS, Step, World
 from waterclock.model.notices.facts import AnyFact, CatchUp, OpenRun, Silence, Trouble, catchup_key, job_key
+from waterclock.model.notices.inputs import Seen
 from waterclock.model.notices.kinds import KINDS
+from waterclock.model.notices.rules import NoticeRules, Rule
+from waterclock.wire.envelope import UnknownEvent
 
 SEED = "WATERCLOCK_SEED"
+ALL = NoticeRules(rules=(Rule(name="all", on=KINDS, remind=3_600.0, channels=("oncall",)),))
 HISTORIES = 480  # some six seconds of a core; a soak plays a hundred thousand
 
 
 def play(seed: int) -> Counter[str]:
     """Kinds of what was told of a history."""
     world = World(seed).play()
-    oracle = Oracle(world.first_rules, world.steps, BREAKER)
-    judged = one_by_one(world.first_rules, world.steps)
+    return compare(world.first_rules, world.steps, Random(seed), partitions=PARTITIONS)
+
+
+def compare(rules: NoticeRules, steps: Sequence[Step], chance: Random, *, partitions: int) -> Counter[str]:
+    oracle = Oracle(rules, steps, BREAKER, partitions=partitions)
+    judged = one_by_one(rules, steps)
 
     assert told(judged) == oracle.told
     assert tripped(judged) == oracle.trips
     ids = [one.id for _, one in judged.notices] + [one.id for _, one in judged.trips]
     assert len(set(ids)) == len(ids)
 
-    again = in_batches(world.first_rules, world.steps, Random(seed))
+    again = in_batches(rules, steps, chance, partitions=partitions)
     assert [one for _, one in again.notices] == [one for _, one in judged.notices]
     assert [one for _, one in again.trips] == [one for _, one in judged.trips]
     assert sorted(again.facts, key=repr) == sorted(judged.facts, key=repr)
@@ -80,6 +90,37 @@ def test_what_is_judged_is_what_has_to_be_told(share: int) -> None:
 
     calm = {*KINDS, "reminder", "trip"} - set(found)
     assert SEED in os.environ or not calm, f"the histories have become too calm: no {calm}"
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Histories of the log are full of faults, and what is logged of them is nobody's concern."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_what_the_services_write_is_judged_as_what_has_to_be_told() -> None:
+    found: Counter[str] = Counter()
+    for seed in named(range(6)):
+        steps = list(World(seed).watching(of_the_log(seed)))
+        found += compare(ALL, steps, Random(seed), partitions=1)
+
+    calm = {"late", "missing", "failed", "recovered"} - set(found)
+    assert SEED in os.environ or not calm, f"the histories have become too calm: no {calm}"
+
+
+def of_the_log(seed: int) -> list[Seen]:
+    """What schedulers, workers and a client wrote into a log, under faults."""
+    history = History(seed)
+    history.play()
+    entries = history.oracle.entries
+    return [
+        Seen(position=one.position, at=one.at, event=one.event)
+        for one in entries
+        if not isinstance(one.event, UnknownEvent)
+    ]
 
 
 @pytest.mark.soak

@@ -6,6 +6,7 @@ come out of order, entries are told twice, months are lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from random import Random  # noqa: TID251  a history is repeated from its seed
 from typing import Any, cast
 
@@ -145,6 +146,18 @@ class World:
         exact = -self.clock % 60_000
         lengths = (0, 0, 900, 20_000, exact, exact, exact + 1, exact + 240_000, 200_000, 600_000)
         self.now += self.chance.choice(lengths + (() if self.slow else (3_600_000,)))
+
+    def watching(self, seen: Iterable[Seen]) -> Iterator[Step]:
+        """What others wrote, of jobs that promise something, with readings of the clock between."""
+        for one in seen:
+            event = one.event
+            if isinstance(event, JobCreated | JobChanged):
+                promise = self.drawn().promise
+                event = replace(event, definition=replace(event.definition, promise=promise))
+            yield Step(given=replace(one, event=event))
+            if self.chance.random() < 0.2:
+                clock = one.at + self.chance.choice((0, 0, 500, 30_000))
+                yield Step(given=Reading(clock=clock, last=one.position, partitions=1))
 
     def deed(self) -> None:
         deeds = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.unit.model.notices.story import NIGHTLY, J, Story, clock, promising
+from msgspec.structs import replace
+
+from tests.unit.model.notices.story import ALL, NIGHTLY, J, Story, clock, promising
 from waterclock.model.ids import JobId, RunId, partition_of
 from waterclock.model.notices.inputs import Hole, JobNow, RunNow, Snapshot
 from waterclock.model.notices.known import Facts
@@ -121,3 +123,15 @@ def test_the_breaker_counts_anew_beyond_a_hole() -> None:
     assert story.trips == []
     story.failing("12:01", "c")
     assert [trip.failures for trip in story.trips] == [2]
+
+
+def test_a_silence_that_was_judged_before_a_hole_is_not_judged_again() -> None:
+    story = begun(job=now(success_within=3_600))
+    assert [one.kind for one in story.read("11:00")] == ["silent"]
+    story.rules(replace(ALL, name="renamed"))
+    after, through = story.last, Position(0, 1, 40)
+    snapshot = Snapshot(positions=(through,), partitions=1, jobs=(now(success_within=3_600),))
+    story.give(Hole(after=after, through=through, at=clock("11:30"), snapshot=snapshot))
+    story.last = through
+
+    assert story.read("12:00") == []

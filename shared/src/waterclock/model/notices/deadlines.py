@@ -61,9 +61,9 @@ def broken(draft: Draft, run: OpenRun, what: What, due: int, at: int, position: 
 def judge_silence(draft: Draft, job: WatchedJob, at: int, position: Position) -> None:
     """The job has not succeeded in time, if it was to by now."""
     silence = draft.silence(job.id)
-    if silence is None or at <= _moved(draft, position, silence.until):
+    if silence is None or silence.broken or at <= _moved(draft, position, silence.until):
         return
-    draft.drop(silence.key)
+    draft.put(replace(silence, broken=True))
     one = Occasion(
         kind="silent",
         at=at,

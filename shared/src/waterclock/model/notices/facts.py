@@ -145,6 +145,7 @@ class CatchUp(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="catchup"
 class Silence(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="silence"):
     job: JobId
     until: int
+    broken: bool = False  # it is judged
 
     @property
     def key(self) -> str:
@@ -155,8 +156,8 @@ class Silence(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="silence"
         return self.job
 
     @property
-    def due(self) -> int:
-        return self.until
+    def due(self) -> int | None:
+        return None if self.broken else self.until
 
 
 class Break(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,9 +15,11 @@ from waterclock.model.notices.facts import (
     CatchUp,
     OpenRun,
     Place,
+    Silence,
     Trouble,
     WatchedJob,
     bound,
+    silence_key,
     trouble_key,
 )
 from waterclock.model.notices.inputs import JobNow, RunNow, Snapshot
@@ -76,6 +78,9 @@ def _take_job(draft: Draft, one: JobNow, judged: Position | None, old: Mapping[s
     )
     draft.put(job)
     begin_silence(draft, job, one.quiet_since)
+    silence, before = draft.silence(job.id), old.get(silence_key(job.id))
+    if silence is not None and isinstance(before, Silence) and before.until == silence.until:
+        draft.put(before)
     trouble = old.get(trouble_key(job.id))
     if not isinstance(trouble, Trouble) or (one.barred is not None and (judged is None or one.barred > judged)):
         return
