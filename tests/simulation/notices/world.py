@@ -389,7 +389,7 @@ class World:
         chosen = self.chance.random()
         if chosen < 0.1:
             last = Position(partition, last.epoch, last.seq + 3)  # more has happened than was told
-        elif chosen < 0.15 and last.seq > 1:
+        elif chosen < 0.15 and last.seq > 1 and partition not in self.hiding:
             last = Position(partition, last.epoch, last.seq - 1)  # of a replica that is behind
         elif partition not in self.hiding and chosen < 0.7:
             self.steps.append(Step(given=Passed(position=last)))
