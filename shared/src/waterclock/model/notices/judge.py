@@ -4,6 +4,11 @@
                         └───► changes of facts ──► rows, in the same transaction
 
 It decides by what it is given alone, so a history gives the same notices however it is cut into batches.
+
+Of a partition it is given the events in their order, and, when all up to a position are, a reading of the clock at that
+position. What has no answer then and was due by that clock is broken. A reading that was taken before what is due is
+judged may be given twice: before the events up to its position, for they may be judged by a clock that has jumped, and
+after them.
 """
 
 from __future__ import annotations
