@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from tests.unit.model.notices.story import ALL, NIGHTLY, J, Story, clock
 from waterclock.model.events import JobCreated, RunDied
 from waterclock.model.ids import RunId
+from waterclock.model.notices.facts import Place
 from waterclock.model.notices.inputs import Seen, Unread
 from waterclock.model.notices.judge import JUDGED_TYPES, judge
 from waterclock.model.notices.rules import Match
@@ -80,3 +81,12 @@ def test_facts_stay_as_they_are_until_the_changes_are_applied() -> None:
 def test_the_judge_says_which_events_it_looks_at() -> None:
     assert "run.failed" in JUDGED_TYPES
     assert "step.log" not in JUDGED_TYPES
+
+
+def test_a_place_remembers_the_greatest_time_by_which_a_rehearsal_goes() -> None:
+    story = Story()
+    story.job("10:00")
+    story.edit("09:00")
+
+    (place,) = [fact for fact in story.facts if isinstance(fact, Place)]
+    assert (place.position, place.latest) == (story.last, clock("10:00"))
