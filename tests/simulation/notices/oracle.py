@@ -125,6 +125,7 @@ class Open:
 
     def __init__(self, told: Told, remind_at: int | None) -> None:
         self.told, self.count, self.remind_at, self.reminders = told, told.count, remind_at, 0
+        self.last = told  # what has happened since
         self.outstanding: set[tuple[Any, ...]] = set()
 
 
@@ -492,6 +493,7 @@ class Oracle:
             known = opened.get((rule.name, one.kind))
             if known is not None:
                 known.count += times
+                known.last = one
                 return known
             self.told.append(one)
             later = None if rule.remind is None else one.at + round(rule.remind * 1000)
@@ -660,8 +662,9 @@ class Oracle:
                 self._of_end(number, key[1], rule, bound, None, None, None),
                 since=one.told.since,
                 count=one.count,
-                instant=one.told.instant,
-                due=one.told.due,
+                run=one.last.run,
+                instant=one.last.instant,
+                due=one.last.due,
                 of=(one.told.step, one.told.kind),
                 reminder=one.reminders,
             )
@@ -803,7 +806,7 @@ class Oracle:
     def _answering(self, number: int, life: Life, what: str, known: Open) -> Told:
         one = self._of_end(number, "recovered", None, life.bound, life, life.run, None)
         attempt = _attempt(life, number) if what == "attempt" else None
-        return replace(one, what=what, due=known.told.due, attempt=attempt)
+        return replace(one, what=what, due=known.last.due, attempt=attempt)
 
     def _of_silence(self, number: int, rule: Rule, bound: Bound, until: int) -> Told:
         one = self._of_end(number, "silent", rule, bound, None, None, None)

@@ -126,6 +126,7 @@ def test_a_reminder_comes_while_it_lasts_and_only_once_for_all_that_were_missed(
     (failed,) = story.failing("10:00", "a")
 
     assert story.read("11:00") == []
+    story.failing("11:30", "later")
     (first,) = story.read("14:30")
     assert story.read("15:30") == []
     (second,) = story.read("15:31")
@@ -135,6 +136,7 @@ def test_a_reminder_comes_while_it_lasts_and_only_once_for_all_that_were_missed(
         ("failed", 1, failed.id, clock("10:00")),
         ("failed", 2, failed.id, clock("10:00")),
     ]
+    assert (first.run, first.instant, first.count) == ("j1-later", clock("11:30"), 2)
     assert story.read("20:00") == []
 
 

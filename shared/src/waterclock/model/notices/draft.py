@@ -54,7 +54,6 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     binding: Binding
     moment: object
     since: int
-    run: OpenRun | None = None
     run_id: RunId | None = None
     instant: int | None = None
     last: int | None = None
@@ -134,11 +133,11 @@ class Draft:
 
     # --- telling ---
 
-    def tell(self, rule: Rule, one: Occasion, *, count: int = 1, since: int | None = None) -> str:
+    def tell(self, rule: Rule, one: Occasion, *, count: int = 1) -> str:
         """Tell a rule of it; returns the notice's id."""
         subject = one.run_id or one.binding.job_id or one.position.partition
         found = notice_id(rule.name, one.kind, subject, one.what, one.attempt, one.moment)
-        self._tell(rule, one, found, count=count, since=one.since if since is None else since)
+        self._tell(rule, one, found, count=count, since=one.since)
         return found
 
     def tell_all(self, one: Occasion) -> None:
@@ -154,10 +153,15 @@ class Draft:
         `times`: how often it happened now; `seen`: how often since `one.since`, if more; `deadline`: it is one.
         """
         known = trouble.open(rule.name, one.kind)
-        if known is not None and not self.book.keeps(known):
-            trouble, known = without(trouble, known), None
         if known is not None:
-            more = replace(known, count=known.count + times, outstanding=known.outstanding + deadline)
+            more = replace(
+                known,
+                count=known.count + times,
+                outstanding=known.outstanding + deadline,
+                run=one.run_id,
+                instant=one.instant,
+                due=one.due,
+            )
             return replace(trouble, breaks=tuple(more if old is known else old for old in trouble.breaks)), more
         count = max(times, seen)
         opened = Break(
@@ -167,6 +171,7 @@ class Draft:
             since=one.since,
             count=count,
             outstanding=int(deadline),
+            run=one.run_id,
             instant=one.instant,
             due=one.due,
             remind_at=_next(rule, one.at),

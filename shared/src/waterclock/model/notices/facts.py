@@ -169,6 +169,7 @@ class Break(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: int
     count: int
     outstanding: int = 0  # deadlines that were broken, and have not been answered
+    run: RunId | None = None  # the last, as the two that follow
     instant: int | None = None
     due: int | None = None
     remind_at: int | None = None

@@ -124,6 +124,7 @@ def _remind(draft: Draft, reminder: _Reminder, place: Place, clock: int) -> None
         binding=job.binding,
         moment=one.remind_at,
         since=one.since,
+        run_id=one.run,
         instant=one.instant,
         due=one.due,
     )
