@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tests.unit.model.notices.story import ALL, NIGHTLY, J, Story, clock
 from waterclock.model.events import JobCreated, RunDied
 from waterclock.model.ids import RunId
-from waterclock.model.notices.facts import Place
+from waterclock.model.notices.facts import Place, Silence, job_key, silence_key
 from waterclock.model.notices.inputs import Seen, Unread
 from waterclock.model.notices.judge import JUDGED_TYPES, judge
 from waterclock.model.notices.rules import Match
@@ -90,3 +90,13 @@ def test_a_place_remembers_the_greatest_time_by_which_a_rehearsal_goes() -> None
 
     (place,) = [fact for fact in story.facts if isinstance(fact, Place)]
     assert (place.position, place.latest) == (story.last, clock("10:00"))
+
+
+def test_nothing_that_has_no_job_any_more_stays_due() -> None:
+    story = Story(replace(ALL, remind=60.0))
+    story.job(success_within=60)
+    story.read("10:00")
+    story.facts.apply({job_key(J): None, silence_key(J): Silence(job=J, until=clock("10:00"))})
+
+    assert story.read("12:00") == []
+    assert story.facts.due_by(clock("23:00")) == []

@@ -8,7 +8,7 @@ from typing import NamedTuple, assert_never
 from msgspec.structs import replace
 
 from waterclock.model.ids import JobId, RunId
-from waterclock.model.notices.deadlines import broken, judge_silence
+from waterclock.model.notices.deadlines import broken, end_silence, judge_silence
 from waterclock.model.notices.draft import Draft, Occasion, without
 from waterclock.model.notices.facts import JUMPS_KEPT, AnyFact, Jump, OpenRun, Place, Silence, Trouble, What
 from waterclock.model.notices.inputs import Reading
@@ -101,7 +101,9 @@ def _judge(draft: Draft, overdue: _Due, place: Place, clock: int) -> None:
             draft.put(broken(draft, run, what, overdue.due, clock, place.position))
         case _OfJob(job=job_id):
             job = draft.job(job_id)
-            if job is not None:
+            if job is None:  # else it would be due for ever
+                end_silence(draft, job_id)
+            else:
                 judge_silence(draft, job, clock, place.position)
         case _Reminder():
             _remind(draft, overdue.one, place, clock)
@@ -112,9 +114,9 @@ def _judge(draft: Draft, overdue: _Due, place: Place, clock: int) -> None:
 def _remind(draft: Draft, reminder: _Reminder, place: Place, clock: int) -> None:
     trouble, job = draft.trouble(reminder.job), draft.job(reminder.job)
     one = None if trouble is None else trouble.open(reminder.rule, reminder.kind)
-    if trouble is None or one is None or job is None:
+    if trouble is None or one is None:
         return
-    if not draft.book.keeps(one):
+    if job is None or not draft.book.keeps(one):
         draft.put_trouble(without(trouble, one))
         return
     occasion = Occasion(
