@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waterclock.model.cron.zones import zone
-from waterclock.model.promise import Promise, finish_due, start_due, time_of_day
+from waterclock.model.promise import Promise, finish_due, is_sound, start_due, time_of_day
 
 ZONES = ("UTC", "Europe/Berlin", "America/Havana", "America/Sao_Paulo", "Australia/Lord_Howe", "Pacific/Apia")
 MINUTE, DAY = 60_000, 86_400_000
@@ -88,6 +88,22 @@ def test_a_later_scheduled_time_is_never_due_sooner(name: str, nominal: int) -> 
     promise = Promise(finish_by="02:30")
     dues = [finish_due(promise, at, name) for at in range(nominal, nominal + 2 * DAY, 15 * MINUTE)]
     assert dues == sorted(due for due in dues if due is not None)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Promise(start_within=0),
+        Promise(finish_within=-1),
+        Promise(runs_at_most=1e308),
+        Promise(success_within=1e11),
+        Promise(finish_by="24:00"),
+        Promise(disable_after=0),
+    ],
+)
+def test_a_promise_that_nobody_can_have_written_is_not_sound(odd: Promise) -> None:
+    assert not is_sound(odd)
+    assert is_sound(Promise(start_within=1, success_within=366 * 86_400, finish_by="23:59", disable_after=1000))
 
 
 @pytest.mark.parametrize(("written", "read"), [("00:00", 0), ("06:30", 23_400), ("23:59", 86_340)])

@@ -5,10 +5,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from waterclock.model.events import Event, JobDeleted, LogLine, RunRetryScheduled, RunStarted, RunSucceeded, StepLogged
+from waterclock.model.definition import Definition
+from waterclock.model.events import (
+    Event,
+    JobCreated,
+    JobDeleted,
+    LogLine,
+    RunRetryScheduled,
+    RunStarted,
+    RunSucceeded,
+    StepLogged,
+)
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.outcomes import Error
 from waterclock.model.positions import Position
+from waterclock.model.promise import Promise
 from waterclock.model.timestamps import Stamp
 from waterclock.wire import nesting, upcast
 from waterclock.wire.envelope import (
@@ -236,6 +247,19 @@ def test_a_moment_that_never_was_makes_its_event_unreadable(moment: str) -> None
     event = decode_document(body.replace(b"2026-03-29T01:00:00.000Z", moment.encode()))
     assert isinstance(event, UnknownEvent)
     assert event.flaw == "no such time - at `$.readyAt`"
+
+
+@pytest.mark.parametrize(("member", "odd"), [(b'"06:30"', b'"24:30"'), (b"300.0", b"1e300"), (b"300.0", b"-1")])
+def test_a_promise_that_nobody_can_keep_time_by_makes_its_event_unreadable(member: bytes, odd: bytes) -> None:
+    promise = Promise(start_within=300.0, finish_by="06:30")
+    created = JobCreated(
+        job_id=JobId("j"), version=1, definition=Definition(job_name="a", invoke_target="b", promise=promise)
+    )
+    body = encode_body(created)
+    assert decode_document(body) == created
+    event = decode_document(body.replace(member, odd))
+    assert isinstance(event, UnknownEvent)
+    assert event.flaw == "no such promise - at `$.definition.promise`"
 
 
 @pytest.mark.parametrize(

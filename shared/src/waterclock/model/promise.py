@@ -20,6 +20,7 @@ from waterclock.model.cron.zones import DAY, LAST, zone
 TIME_OF_DAY = "^([01][0-9]|2[0-3]):([0-5][0-9])$"
 """The form of `finishBy`, also for those who read our schemas."""
 _time_of_day = re.compile(TIME_OF_DAY)
+_SECONDS_MOST = 1e10  # three centuries; what may be written is far less
 
 
 def _said(description: str, example: object) -> msgspec.Meta:
@@ -69,6 +70,16 @@ def finish_due(promise: Promise, nominal_ms: int, timezone: str) -> int | None:
     return min((due for due in (within, by) if due is not None), default=None)
 
 
+def is_sound(promise: Promise) -> bool:
+    """Whether due moments follow from it: strangers may write anything into the log."""
+    durations = (promise.start_within, promise.finish_within, promise.runs_at_most, promise.success_within)
+    return (
+        all(one is None or 0 < one <= _SECONDS_MOST for one in durations)
+        and (promise.finish_by is None or time_of_day(promise.finish_by) is not None)
+        and (promise.disable_after is None or promise.disable_after > 0)
+    )
+
+
 def time_of_day(written: str) -> int | None:
     """Seconds from midnight that `HH:MM` names, from 00:00 to 23:59; None if it is none."""
     match = _time_of_day.fullmatch(written)
@@ -81,7 +92,7 @@ def _first_after(by: str, nominal_ms: int, timezone: str) -> int | None:
     Each local day has one such moment, so a time that the clock repeats counts on its first pass alone.
     """
     time, rules, second = time_of_day(by), zone(timezone), nominal_ms // 1000
-    assert time is not None, by  # checked where it is written
+    assert time is not None, by  # `is_sound` where it is read, and checked where it is written
     day = (second + rules.offset(second)) // DAY
     while (day + 1) * DAY < LAST:
         found = reached(rules, day * DAY + time) * 1000

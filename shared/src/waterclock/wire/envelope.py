@@ -20,6 +20,7 @@ import msgspec
 from waterclock.model.events import Event, JobChanged, JobCreated, StepLogged, StoredEvent
 from waterclock.model.outcomes import STATUS_OF_TAG, RunStatus
 from waterclock.model.positions import Position, at_entry
+from waterclock.model.promise import is_sound
 from waterclock.model.timestamps import Stamp, is_stamp, stamp
 from waterclock.wire.nesting import READ_MOST, shallow
 from waterclock.wire.salvage import Told, told_by
@@ -32,8 +33,6 @@ FLAW_MOST = 500
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(StoredEvent)
-
-
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _BESIDE_REQUEST = frozenset({"id", "at", "state", "serial", "waitingOn", "fingerprint"})
 _ENTRY = re.compile(rb"[0-9]{1,15}-[0-9]{1,15}")
@@ -230,6 +229,8 @@ def _decoded(document: bytes) -> StoredEvent | UnknownEvent:
         for moment in (event.definition.start_at, event.definition.end_at):
             if moment is not None and not is_stamp(moment):
                 return _parked(document, "no such time - at `$.definition`")
+        if event.definition.promise and not is_sound(event.definition.promise):
+            return _parked(document, "no such promise - at `$.definition.promise`")
     return event
 
 
