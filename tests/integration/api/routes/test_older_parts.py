@@ -13,6 +13,7 @@ from tests.support.servers import OwnPostgres
 from waterclock.store.connection.migrate import migrate
 from waterclock.store.connection.pool import Connection, connect_anew, open_pool, unopened_pool
 from waterclock.store.connection.statements import statement
+from waterclock.store.locks import PROJECTORS
 from waterclock.wire.level import LEVEL
 from waterclock_api.consistency.older_parts import older_parts
 from waterclock_api.operator.diagnostics.older_parts import of_parts
@@ -34,7 +35,7 @@ async def projector_of(url: str, level: int) -> AsyncGenerator[None]:
     async with await open_pool(url, name="projector", max_size=1) as pool, await connect_anew(pool) as connection:
         if level:
             await connection.execute(statement("join_level"), {"level": level})
-        await connection.execute(statement("join_projectors"))
+        await connection.execute(statement("join_sharers"), {"sharers": PROJECTORS.all})
         yield
 
 
