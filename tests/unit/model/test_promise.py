@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from waterclock.model.cron.zones import zone
+from waterclock.model.definition import Definition
 from waterclock.model.promise import Promise, finish_due, is_sound, start_due, time_of_day
 
 ZONES = ("UTC", "Europe/Berlin", "America/Havana", "America/Sao_Paulo", "Australia/Lord_Howe", "Pacific/Apia")
@@ -37,6 +39,21 @@ def test_an_end_is_due_at_the_earlier_of_two_moments() -> None:
     assert finish_due(Promise(finish_within=3600), nominal, "UTC") == nominal + 3_600_000
     assert finish_due(Promise(finish_within=3600, finish_by="06:30"), nominal, "UTC") == nominal + 3_600_000
     assert finish_due(Promise(finish_within=36_000, finish_by="06:30"), nominal, "UTC") == half_past_six
+
+
+def test_a_time_of_day_is_of_the_zone_that_the_schedule_names() -> None:
+    definition = Definition(job_name="a", invoke_target="b", cron_expression="CRON_TZ=Europe/Berlin 0 2 * * *")
+    nominal = ms("2026-07-01T02:00:00+02:00")
+    due = finish_due(Promise(finish_by="06:30"), nominal, definition.schedule_zone)
+    assert due == ms("2026-07-01T06:30:00+02:00")
+    for expression in (None, "0 2 * * *", "not to be read", ""):
+        other = msgspec.structs.replace(definition, cron_expression=expression, timezone="Asia/Tokyo")
+        assert other.schedule_zone == "Asia/Tokyo"
+
+
+def test_a_zone_that_is_no_more_has_no_time_of_day() -> None:
+    assert finish_due(Promise(finish_by="06:30"), 0, "Europe/Atlantis") is None
+    assert finish_due(Promise(finish_by="06:30", finish_within=60), 0, "Europe/Atlantis") == 60_000
 
 
 @pytest.mark.parametrize(

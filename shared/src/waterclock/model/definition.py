@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from waterclock.model.cron.parse import zone_in
 from waterclock.model.promise import Promise
 from waterclock.model.retry import RetryPolicy
 from waterclock.model.timestamps import Stamped
@@ -202,6 +203,11 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         if self.concurrent == "0":
             return "allow"
         return self.overlap_policy or _OVERLAP_OF_MISFIRE[self.misfire_policy]
+
+    @property
+    def schedule_zone(self) -> str:
+        """The zone of the schedule's times: that of the expression, where it names one."""
+        return zone_in(self.cron_expression) or self.timezone
 
     def schedules_like(self, other: Definition) -> bool:
         """Whether a change from one to the other leaves what is owed owed: same schedule, zone, queue and policies."""

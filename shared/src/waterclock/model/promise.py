@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 
 from waterclock.model.cron.calendar import reached
-from waterclock.model.cron.zones import DAY, LAST, zone
+from waterclock.model.cron.zones import DAY, LAST, UnknownZone, zone
 
 TIME_OF_DAY = "^([01][0-9]|2[0-3]):([0-5][0-9])$"
 """The form of `finishBy`, also for those who read our schemas."""
@@ -62,8 +62,7 @@ def start_due(promise: Promise, nominal_ms: int) -> int | None:
 def finish_due(promise: Promise, nominal_ms: int, timezone: str) -> int | None:
     """When a run of that scheduled time has to end at the latest, ms: the earlier moment, if two are promised.
 
-    Raises:
-        UnknownZone: `timezone` is none.
+    `timezone` is that of the schedule. One that is unknown by now has no time of day, and its jobs are never due.
     """
     within = None if promise.finish_within is None else nominal_ms + _ms(promise.finish_within)
     by = None if promise.finish_by is None else _first_after(promise.finish_by, nominal_ms, timezone)
@@ -91,8 +90,12 @@ def _first_after(by: str, nominal_ms: int, timezone: str) -> int | None:
 
     Each local day has one such moment, so a time that the clock repeats counts on its first pass alone.
     """
-    time, rules, second = time_of_day(by), zone(timezone), nominal_ms // 1000
+    time, second = time_of_day(by), nominal_ms // 1000
     assert time is not None, by  # `is_sound` where it is read, and checked where it is written
+    try:
+        rules = zone(timezone)
+    except UnknownZone:
+        return None
     day = (second + rules.offset(second)) // DAY
     while (day + 1) * DAY < LAST:
         found = reached(rules, day * DAY + time) * 1000

@@ -118,9 +118,14 @@ def test_a_run_that_ends_badly_after_its_deadline_has_not_recovered() -> None:
         ("after the first pass", "2026-10-25T00:45:00.000Z", "02:30", "2026-10-26T01:30:00.000Z"),
     ],
 )
-def test_a_time_of_day_counts_in_the_zone_of_the_schedule(night: str, nominal: str, by: str, due: str) -> None:
+@pytest.mark.parametrize(
+    "named", [{"timezone": "Europe/Berlin"}, {"cron_expression": "CRON_TZ=Europe/Berlin 0 1 * * *"}]
+)
+def test_a_time_of_day_counts_in_the_zone_of_the_schedule(
+    named: dict[str, str], night: str, nominal: str, by: str, due: str
+) -> None:
     story = Story()
-    story.job(nominal, definition=replace(NIGHTLY, timezone="Europe/Berlin"), finish_by=by)
+    story.job(nominal, definition=replace(NIGHTLY, **named), finish_by=by)
     story.request(nominal)
     story.start(nominal)
 

@@ -102,10 +102,15 @@ def split_zone(text: str) -> tuple[str | None, str]:
 
 def names_zone(expression: str | None) -> bool:
     """Whether an expression has a `CRON_TZ=` prefix; false for what cannot be read."""
+    return zone_in(expression) is not None
+
+
+def zone_in(expression: str | None) -> str | None:
+    """The zone of a `CRON_TZ=` prefix; None without one, and for what cannot be read."""
     try:
-        return expression is not None and split_zone(expression)[0] is not None
+        return None if expression is None else split_zone(expression)[0]
     except Unreadable:
-        return False
+        return None
 
 
 def _odd_said(sign: str) -> str:

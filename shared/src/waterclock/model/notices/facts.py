@@ -267,7 +267,7 @@ def bound(job_id: JobId, definition: Definition, defined: Position) -> Binding:
         name=definition.job_name,
         queue=definition.queue,
         labels=definition.labels,
-        timezone=definition.timezone,
+        timezone=definition.schedule_zone,
         promise=definition.promise or None,
         defined=defined,
     )
