@@ -120,7 +120,7 @@ async def test_a_range_is_made_up_for_after_a_dry_run(
     await expect(page.get_by_role("main").get_by_text(re.compile(r"\d+ runs? (was|were) requested"))).to_be_visible(
         timeout=SLOW
     )
-    assert installation.get(f"runs?jobId={job['id']}&trigger=backfill")["items"]
+    installation.until(lambda: installation.get(f"runs?jobId={job['id']}&trigger=backfill")["items"])
 
 
 @pytest.mark.soak

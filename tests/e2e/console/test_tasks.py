@@ -270,7 +270,7 @@ async def test_a_range_is_made_up_for_by_keyboard(
 async def made_up(installation: Installation, page: Page, job: dict[str, Any]) -> None:
     told = page.get_by_role("main").get_by_text(re.compile(r"\d+ runs? (was|were) requested"))
     await expect(told).to_be_visible()
-    assert installation.get(f"runs?jobId={job['id']}&trigger=backfill")["items"]
+    installation.until(lambda: installation.get(f"runs?jobId={job['id']}&trigger=backfill")["items"])
 
 
 async def test_a_run_is_started_again_as_it_was_by_mouse(
