@@ -43,7 +43,7 @@ async def test_single_keys_that_are_off_do_nothing(installation: Installation, o
     await page.get_by_role("button", name="Help").click()
     listed = await dialog(page).locator("dt").all_inner_texts()
     assert len(listed) > 10
-    await dialog(page).get_by_label("Single keys act").uncheck()
+    await dialog(page).get_by_label("Use single keys").uncheck()
     await page.keyboard.press("Escape")
     zone = page.get_by_role("button", name=re.compile("^Zone of times"))
     for path in ("jobs?group=edges", f"jobs/{job['id']}", f"runs/{run}", ""):
@@ -134,8 +134,8 @@ async def test_what_is_wrong_with_a_member_stands_at_its_field(installation: Ins
     page = await open_page(f"{installation.record.api}/console/jobs/{job['id']}")
     await page.get_by_role("button", name="Backfill…").click()
     await dialog(page).get_by_label("From").fill("2026-11-29 03:00")
-    await dialog(page).get_by_label("To, with it").fill("2036-11-29 03:00")
-    to = dialog(page).get_by_label("To, with it")
+    await dialog(page).get_by_label("To, inclusive").fill("2036-11-29 03:00")
+    to = dialog(page).get_by_label("To, inclusive")
     await expect(to).to_have_attribute("aria-invalid", "true")
     await expect(to).to_have_accessible_description(re.compile("future|past|now|later"))
     await to.fill("2026-11-29 03:10")
