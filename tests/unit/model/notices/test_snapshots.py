@@ -135,3 +135,30 @@ def test_a_silence_that_was_judged_before_a_hole_is_not_judged_again() -> None:
     story.last = through
 
     assert story.read("12:00") == []
+
+
+def test_an_attempt_that_was_told_as_too_long_before_a_hole_is_not_told_again() -> None:
+    story = begun(run_now(started="10:00"), job=now())
+    assert [one.kind for one in story.read("10:11")] == ["tooLong"]
+    beyond_a_hole(story, run_now(started="10:00"))
+
+    assert story.read("12:00") == []
+
+
+def test_a_catch_up_beyond_a_hole_is_answered_by_those_that_have_not_started() -> None:
+    late = [
+        replace(run_now(started=started), run_id=RunId(f"j1-{name}"), trigger="catchup", attempt_at=None)
+        for name, started in (("a", "10:00"), ("b", None), ("c", None))
+    ]
+    story = begun(job=now(start_within=60))
+    beyond_a_hole(story, *late, job=now(start_within=60))
+
+    (told,) = story.start("12:00", "b")
+    (recovered,) = story.start("12:01", "c")
+    assert (told.kind, recovered.of) == ("late", told.id)
+
+
+def beyond_a_hole(story: Story, *runs: RunNow, job: JobNow | None = None) -> None:
+    after, story.last = story.last, story.last._replace(seq=story.last.seq + 20)
+    snapshot = Snapshot(positions=(story.last,), partitions=1, jobs=(job or now(),), runs=runs)
+    story.give(Hole(after=after, through=story.last, at=clock("11:00"), snapshot=snapshot))
