@@ -7,16 +7,23 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tests.contract.log import build
 from tests.integration.stage import Stage, append, staged
 from tests.support import waiting
 from waterclock.kit.clock import SystemClock
+from waterclock.log.clock import server_time
+from waterclock.log.commands.bodies import body_of
+from waterclock.log.liveness import sessions
 from waterclock.model.definition import Definition
 from waterclock.model.events import JobCreated, RunFailed, RunRequested, RunStarted, RunSucceeded, StoredEvent
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.notices.rule_file import RuleFlaw
 from waterclock.model.outcomes import Error
+from waterclock.model.promise import Promise
+from waterclock.model.timestamps import stamp
 from waterclock_api.notifier.delivery.channels import Channel
 from waterclock_api.notifier.delivery.notice_details import ChannelTest, DigestDetails, NoticeDetails
 from waterclock_api.notifier.delivery.outcome import Again, Delivered, Outcome
@@ -105,8 +112,12 @@ def run(number: int, *, fails: bool) -> list[StoredEvent]:
 
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
-    path = tmp_path / "notices.yaml"
-    path.write_text(RULES)
+    return written(tmp_path, RULES)
+
+
+def written(folder: Path, rules: str) -> Path:
+    path = folder / "notices.yaml"
+    path.write_text(rules)
     return path
 
 
@@ -210,3 +221,56 @@ async def test_a_flood_is_one_message_of_each_channel(
             digests = [one for one in receiver.told if isinstance(one, DigestDetails)]
             assert len(digests) == 1
             assert len(receiver.kinds) <= A_MINUTE
+
+
+PROMISED = """
+channels:
+  ops: {webhook: "https://ops.example/hook", secret: "env:OPS_SECRET"}
+rules:
+  - {name: promises, on: [late, recovered], channels: [ops]}
+"""
+
+
+async def test_a_run_that_does_not_start_in_time_is_told_late_and_then_that_it_started(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, tmp_path: Path
+) -> None:
+    receiver, rules = Receiver(), written(tmp_path, PROMISED)
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await stage.ready.wait()
+        await build.create(stage.log, JOB, promise=Promise(start_within=2))
+        now = await server_time(stage.log, stage.log.keys.partition(0, "meta"))
+        await stage.projected()
+        async with notifying(stage, rules, receiver):
+            wish = build.wish(1, job_id=JOB)
+            asked = RunRequested(
+                run_id=wish.run_id, job_id=JOB, trigger="schedule", nominal_at=stamp(now), invoke_target="demo.noop",
+                queue="default",
+            )  # fmt: skip
+            await build.ask(stage.log, msgspec.structs.replace(wish, body=body_of(asked)))
+            await until(lambda: receiver.kinds == ["late"], within=20, what="that it is late")
+            [late] = receiver.told
+            assert isinstance(late, NoticeDetails)
+            assert (late.run_id, late.awaits, late.due_ms) == (wish.run_id, "start", now + 2000)
+            await sessions.join(stage.log, "s", body=None)
+            await build.grab(stage.log, 1, slots=1, session="s")
+            await until(lambda: receiver.kinds == ["late", "recovered"], within=15, what="that it has started")
+        [(judged,)] = await stage.rows("SELECT (extract(epoch FROM min(clock_at)) * 1000)::bigint FROM notice_readings")
+        assert judged > now + 2000
+
+
+async def test_a_wrong_file_never_takes_the_place_of_a_right_one(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, tmp_path: Path
+) -> None:
+    receiver, rules = Receiver(), written(tmp_path, RULES)
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await append(stage, [created()])
+        await stage.projected()
+        async with notifying(stage, rules, receiver) as work:
+            written(tmp_path, "rules:\n  - {name: all, on: [faild], channels: [ops]}\n")
+            await until(lambda: work.source.wrong is not None, within=15, what="that the file is wrong")
+            assert "rules[0].on[0]" in (work.source.wrong or "")
+            await append(stage, run(1, fails=True))
+            await until(lambda: receiver.kinds == ["failed"], within=15, what="the notice")
+            written(tmp_path, PROMISED)
+            await until(lambda: work.source.wrong is None, within=15, what="that it is right again")
+            assert [rule.name for rule in work.source.rules.file.rules] == ["promises"]

@@ -27,13 +27,13 @@ _log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """`sharing`: whether it holds the partitions that fall to it."""
+    """`sharing`: whether it holds the partitions that fall to it. `source`: of its rules."""
 
     def __init__(self, log: Log, pool: Pool, source: RulesSource, send: Send, clock: Clock) -> None:
         self.sharing = False
         self._log = log
         self._pool = pool
-        self._source = source
+        self.source = source
         self._clock = clock
         self._projected = Projected(pool)
         self._dispatcher = Dispatcher(pool, source.channels, send)
@@ -49,7 +49,7 @@ class Notifier:
         async with asyncio.TaskGroup() as tasks:
             work = [
                 tasks.create_task(self._projected.listen(), name="listen to projectors"),
-                tasks.create_task(self._source.keep(reread), name="keep the rules"),
+                tasks.create_task(self.source.keep(reread), name="keep the rules"),
                 tasks.create_task(self._dispatcher.run(), name="send messages"),
                 tasks.create_task(self._share(), name="share the partitions"),
             ]
@@ -98,7 +98,7 @@ class Notifier:
             self._log,
             self._pool,
             partition,
-            book=self._source.book,
+            book=self.source.book,
             projected=self._projected,
             clock=self._clock,
         )
