@@ -11,6 +11,8 @@ import type { Problem } from '../lib/problem';
 import type { Job, Pulse } from '../lib/types';
 
 const MOST_PAGES = 20; // of 1000 jobs each
+/** The API gives an index for a second, and longer where it takes long; the pulse tells only what changes after it began. */
+const STALE = 1500; // ms
 
 /** Where something is undecided nothing happens, and the index says more and more of it. */
 const isNews = ({ many, jobs, runs, lagMs }: Pulse): boolean =>
@@ -49,6 +51,7 @@ class AllJobs {
 
   #begin(): void {
     this.refresh();
+    this.#soon(STALE);
     let first = true;
     const leave = session.subscribe((phase) => {
       if (phase.phase === 'in') this.refresh(); // who asks may do other things than before
@@ -59,7 +62,9 @@ class AllJobs {
           this.#soon(Math.min(Math.max(1000, 10 * this.#took), 15_000));
         }
       },
-      live: () => undefined,
+      live: ({ state }) => {
+        if (!first && state === 'live') this.#soon(STALE);
+      },
     });
     first = false;
     this.#stop = () => {
