@@ -238,6 +238,7 @@ class World:
     def do_catchup(self) -> None:
         if (job := self.some_job(enabled=True)) is None:
             return
+        self.now += 1  # two of a job in one millisecond would be one subject
         back = self.chance.choice((120_000, 900_000, 7_200_000))
         first = (self.clock - back) // 60_000 * 60_000
         for place in range(self.chance.randint(1, 4)):
