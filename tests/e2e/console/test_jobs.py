@@ -216,14 +216,23 @@ async def test_a_list_at_rest_asks_nothing_while_hours_pass(rig: MakeRig, open_p
         assert (await api.http.post("/v1/monitor/jobs?allowUnknownExecutor=true", json=body)).status_code == 201
         page = await open_page(f"{url}/console/jobs")
         await expect(page.get_by_role("img", name="one, the last 24 hours")).to_be_visible()
+        async with page.expect_response("**/jobs-index"):  # once more: the first may have been a second old
+            pass
         asked: list[str] = []
-        page.on("request", lambda request: None if "/stream" in request.url else asked.append(request.url))
+        page.on("request", lambda request: asked.append(request.url) if is_asked(request.url) else None)
         coming = page.locator(".job .next")
-        for hours in (1.1, 3, 6):  # each is a tick of the page, in which what is due by the one before is asked for
+        for hours in (1.1, 2, 3, 6):  # each is a tick of the page, in which what is due by the one before is asked for
             shown = await coming.inner_text()
             await page.clock.set_fixed_time(now + timedelta(hours=hours))
             await expect(coming).not_to_have_text(shown)
+            if hours <= 2:  # what the job that was just created is asked for, it is asked for once
+                asked.clear()
         assert asked == []
+
+
+def is_asked(url: str) -> bool:
+    """Neither a stream nor, since there is no scheduler, whether the stores are well."""
+    return "/stream" not in url and not url.endswith("/readyz")
 
 
 async def no_strips(route: Route) -> None:

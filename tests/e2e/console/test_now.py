@@ -84,7 +84,8 @@ async def test_a_job_that_failed_leads_to_its_run(installation: Installation, fa
 
 @pytest.mark.soak
 async def test_a_page_has_its_times_in_one_zone_and_names_it(installation: Installation, open_page: Open) -> None:
-    far = {**JOB, "jobName": "far", "invokeTarget": "demo.fail", "timezone": "Asia/Tokyo"}
+    other = {"message": "of its own, so that it is told by itself"}
+    far = {**JOB, "jobName": "far", "invokeTarget": "demo.fail", "invokeParams": other, "timezone": "Asia/Tokyo"}
     job = installation.post("jobs", far)
     ended = installation.ended_run(installation.post(f"jobs/{job['id']}/trigger")["runId"])["finishedAt"]
     try:
@@ -148,7 +149,7 @@ async def test_the_river_is_read_by_keys(installation: Installation, failed: str
     await narrow(page, JOB["jobGroup"])
     await page.goto(f"{installation.record.api}/console/")
     river = page.get_by_role("slider", name=re.compile("The river"))
-    await expect(river).to_have_attribute("aria-label", re.compile(r"\b1 run ended, 1 of them not well"))
+    await expect(river).to_have_attribute("aria-label", re.compile(r"\b1 run ended, 1 of them failed"))
     await river.focus()
     for _ in range(2):  # it is the only one, and may have ended in the same half minute
         await page.keyboard.press("ArrowLeft")
