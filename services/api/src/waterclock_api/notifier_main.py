@@ -69,8 +69,11 @@ async def _notify(stop: asyncio.Event) -> None:
             readiness.work, readiness.lacking = work, None
             reread = asyncio.Event()
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reread.set)
-            _log.info("ready", extra={"rules": len(source.rules.file.rules), "channels": len(source.channels())})
-            await work.run(stop, reread)
+
+            def ready() -> None:
+                _log.info("ready", extra={"rules": len(source.rules.file.rules), "channels": len(source.channels())})
+
+            await work.run(stop, reread, ready)
     finally:
         await session.close()
         await log.close()
@@ -106,7 +109,7 @@ class _Readiness:
     def report(self) -> Report:
         lacking, judged = self.lacking, dict[str, str | None]()
         if self.work is not None:
-            lacking = lacking or (None if self.work.sharing else "shares no partitions yet")
+            lacking = lacking or self.work.lacking
             judged = {str(partition): str(at) if at else None for partition, at in self.work.places.items()}
         return Report(
             ready=lacking is None, said={"lacking": lacking, "judged": judged, "notices": self._source.wrong or "ok"}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from waterclock.model.definition import Definition
 from waterclock.model.notices.kinds import Kind
 from waterclock.model.notices.notice import Notice
 from waterclock.model.positions import parse_position
@@ -17,7 +18,7 @@ from waterclock_api.notifier.delivery.notice_details import DigestDetails, Notic
 
 _PACKAGE = "waterclock_api"
 _LINES = 8
-_promise: msgspec.json.Decoder[Promise] = msgspec.json.Decoder(Promise)
+_definition: msgspec.json.Decoder[Definition] = msgspec.json.Decoder(Definition)
 
 
 async def told_of(connection: Connection, notice: Notice) -> NoticeDetails:
@@ -67,7 +68,7 @@ async def _job(connection: Connection, notice: Notice) -> tuple[str, float | Non
     row = await (await connection.execute(statement("notice_job", _PACKAGE), {"job": notice.job})).fetchone()
     if row is None:
         return "UTC", None
-    zone, promise, timeout = row
-    promised = Promise() if promise is None else _promise.decode(promise)
-    limits = {"timedOut": timeout, "tooLong": promised.runs_at_most, "silent": promised.success_within}
-    return zone or "UTC", limits.get(notice.kind)
+    job = _definition.decode(row[0])
+    promise = job.promise or Promise()
+    limits = {"timedOut": job.timeout, "tooLong": promise.runs_at_most, "silent": promise.success_within}
+    return job.schedule_zone, limits.get(notice.kind)

@@ -1,8 +1,8 @@
 """Follow one partition: archived events → the judge → facts, notices and the place, in one transaction.
 
-begin ──► judge what is archived ──► a deadline is due? read the partition's clock, judge what was archived until then,
-    ▲                                then the reading ──┐
-    └───────────── wait for a projection or a deadline ◄┘
+begin ──► a deadline is due? read the partition's clock: has it jumped?
+  ▲       judge what was archived until then; then what is due by that clock ──┐
+  └───────────────────────── wait for a projection or a deadline ◄─────────────┘
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from waterclock.log.connection.errors import LogError
 from waterclock.log.liveness.leadership import Watch, watch
 from waterclock.model.notices.draft import Judged
 from waterclock.model.notices.inputs import Hole, Input, Reading
-from waterclock.model.notices.judge import judge_all
+from waterclock.model.notices.judge import drop_outdated, judge_all
 from waterclock.model.notices.known import touched
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.positions import Position
@@ -54,6 +54,7 @@ class Follower:
         self._book = book
         self._projected = projected
         self._clock = clock
+        self._known_book: RuleBook | None = None
         self._pending: Reading | None = None  # what was archived until then is not judged yet
         self._read: tuple[int, float] | None = None  # the partition's clock, and our own when it was read
 
@@ -68,7 +69,7 @@ class Follower:
                         pause = BACK_OFF[0]
                         outage.over()
             except (*PASSES, Overtaken) as error:
-                self.place = self._pending = None
+                self.place = self._pending = self._known_book = None
                 outage.failed(error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, BACK_OFF[1])
@@ -79,9 +80,10 @@ class Follower:
         with self._projected.hear(self.partition) as heard:
             while True:
                 heard.clear()
+                await self._close_breaks_of_other_rules(connection)
                 if self._pending is None:
-                    self._pending = await self._reading(connection)
-                await self._catch_up(connection, None if self._pending is None else self._pending.last)
+                    await self._look_at_the_clock(connection)
+                await self._catch_up(connection)
                 if self._pending is not None and self._pending.last <= self.place:
                     await self._judge_reading(connection, self._pending)
                     self._pending = None
@@ -91,17 +93,31 @@ class Follower:
                     async with asyncio.timeout(await self._until_due(connection)):
                         await heard.wait()
 
-    async def _catch_up(self, connection: Connection, through: Position | None) -> None:
-        """Judge what is archived, no further than to a place."""
+    async def _close_breaks_of_other_rules(self, connection: Connection) -> None:
+        """Rules have changed since we looked: what those that are no more were told of is over."""
+        assert self.place is not None
+        book = self._book()
+        if book is self._known_book:
+            return
+        async with connection.transaction():
+            await facts.hold(connection, self.place)
+            changes = drop_outdated(book, await facts.troubles(connection, self.partition))
+            await facts.write(connection, changes, partitions=self._log.partitions)
+        self._known_book = book
+
+    async def _catch_up(self, connection: Connection) -> None:
+        """Judge what is archived, no further than to where a reading of the clock waits."""
         while True:
             place = self.place
             assert place is not None
             reached = (await places_of_all(connection, self._log.partitions)).get(self.partition)
-            if reached is None or reached <= place:
+            end = reached if reached is None or self._pending is None else min(reached, self._pending.last)
+            if end is None or end <= place:
                 return
-            end = reached if through is None else min(reached, through)
-            if end <= place:
-                return
+            if self._pending is None and await self._passes_deadlines(connection, place, end):
+                await self._look_at_the_clock(connection, anyway=True)
+                if self._pending is not None:
+                    continue
             async with connection.transaction():
                 found = await archived.read(connection, place, end, limit=AT_ONCE)
                 if found.given:
@@ -109,15 +125,24 @@ class Follower:
             if found.hole is not None:
                 await self._pass_hole(connection, *found.hole)
 
+    async def _passes_deadlines(self, connection: Connection, after: Position, through: Position) -> bool:
+        """Whether events say that a deadline has passed: did the clock run there, or jump?"""
+        due = await facts.next_due(connection, self.partition)
+        return due is not None and due <= await archived.latest(connection, after, through)
+
     async def _judge(self, connection: Connection, given: Sequence[Input], through: Position) -> Judged:
         """Judge, and write what follows, in the caller's transaction."""
         assert self.place is not None
         await facts.advance(connection, self.place, through)
+        judged = await self._judge_in_place(connection, given)
+        self.place = through
+        return judged
+
+    async def _judge_in_place(self, connection: Connection, given: Sequence[Input]) -> Judged:
         known = await facts.load(connection, self.partition, touched(given))
         judged = judge_all(self._book(), known, given)
         await facts.write(connection, judged.changes, partitions=self._log.partitions)
         await outbox.record(connection, judged.notices, judged.trips)
-        self.place = through
         return judged
 
     async def _pass_hole(self, connection: Connection, at: Position, when: int) -> None:
@@ -143,24 +168,32 @@ class Follower:
         clock, when = self._read
         return max(0.0, min(LOOK_ANYWAY, (due - clock) / 1000 - (self._clock.monotonic() - when)))
 
-    async def _reading(self, connection: Connection) -> Reading | None:
-        """The partition's clock, if something is due by it; None too where it cannot be read."""
+    async def _look_at_the_clock(self, connection: Connection, *, anyway: bool = False) -> None:
+        """Read the partition's clock, if something is due by it, and learn whether it has jumped.
+
+        The reading waits until what was archived before it is judged. There is none where the clock cannot be read.
+        """
+        assert self.place is not None
         due = await facts.next_due(connection, self.partition)
         expected = None
         if due is None:
             self._read = None
-            return None
+            return
         if self._read is not None:
             clock, when = self._read
             expected = clock + round((self._clock.monotonic() - when) * 1000)
-            if expected < due:
-                return None
+            if expected < due and not anyway:
+                return
         told = await self._watch()
         if told is None or told.last == (0, 0):
-            return None
+            return
         self._read = told.now, self._clock.monotonic()
         last = Position(self.partition, *told.last)
-        return Reading(clock=told.now, last=last, partitions=self._log.partitions, expected=expected)
+        self._pending = Reading(clock=told.now, last=last, partitions=self._log.partitions, expected=expected)
+        if last > self.place:
+            async with connection.transaction():
+                await facts.hold(connection, self.place)
+                await self._judge_in_place(connection, [self._pending])
 
     async def _watch(self) -> Watch | None:
         try:

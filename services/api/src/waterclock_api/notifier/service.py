@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from waterclock.kit.cancellation import apart
 from waterclock.kit.clock import Clock
@@ -37,6 +37,7 @@ class Notifier:
         self._clock = clock
         self._projected = Projected(pool)
         self._dispatcher = Dispatcher(pool, source.channels, send)
+        self._tell_ready: Callable[[], None] | None = None
         self._followers: dict[int, tuple[Follower, asyncio.Task[None]]] = {}
 
     @property
@@ -44,8 +45,17 @@ class Notifier:
         """How far each partition is judged that is ours."""
         return {partition: follower.place for partition, (follower, _) in self._followers.items()}
 
-    async def run(self, stop: asyncio.Event, reread: asyncio.Event) -> None:
-        """Until `stop` is set."""
+    @property
+    def lacking(self) -> str | None:
+        """What it lacks to tell whatever happens from now on in the partitions that are its share."""
+        if not self.sharing:
+            return "shares no partitions yet"
+        waiting = [partition for partition, place in self.places.items() if place is None]
+        return f"does not judge partition {waiting[0]} yet" if waiting else None
+
+    async def run(self, stop: asyncio.Event, reread: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
+        """Until `stop` is set. `ready` is called once, when nothing is lacking."""
+        self._tell_ready = ready
         async with asyncio.TaskGroup() as tasks:
             work = [
                 tasks.create_task(self._projected.listen(), name="listen to projectors"),
@@ -90,6 +100,9 @@ class Notifier:
                             self._begin(group, partition)
                     self.sharing = True
                     await asyncio.sleep(LOOK_EVERY)
+                    if self._tell_ready is not None and self.lacking is None:
+                        self._tell_ready()
+                        self._tell_ready = None
         finally:
             self._followers.clear()
 

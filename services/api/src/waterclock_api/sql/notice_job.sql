@@ -1,4 +1,2 @@
--- What is still known of a job that a notice is about: its zone, its promise, its time limit.
-SELECT definition ->> 'timezone', definition ->> 'promise', (definition ->> 'timeout')::float8
-FROM jobs
-WHERE job_id = %(job)s::text;
+-- What is still known of a job that a notice is about.
+SELECT definition::text FROM jobs WHERE job_id = %(job)s::text;

@@ -81,6 +81,11 @@ async def load(
     return Facts(found)
 
 
+async def troubles(connection: Connection, partition: int) -> list[AnyFact]:
+    """What is open of the jobs that live in a partition."""
+    return await _facts(connection, "troubles", {"partition": partition})
+
+
 async def next_due(connection: Connection, partition: int) -> int | None:
     """When a clock may next say something, ms."""
     row = await (await connection.execute(statement("next_fact_due"), {"partition": partition})).fetchone()

@@ -53,6 +53,7 @@ async def _jobs(connection: Connection, partitions: Collection[int]) -> list[Job
             defined=Position(*place[0:3]),
             changed=Position(*place[3:6]),
             quiet_since=place[6],
+            barred=None if place[8] is None else Position(*place[7:10]),
         )
         for job_id, version, definition, *place in await cursor.fetchall()
     ]

@@ -3,7 +3,8 @@
 SELECT
     jobs.job_id, jobs.version, jobs.definition::text,
     defined.partition, defined.epoch, defined.seq, changed.partition, changed.epoch, changed.seq,
-    (extract(epoch FROM greatest(changed.at, succeeded.at)) * 1000)::bigint
+    (extract(epoch FROM greatest(changed.at, succeeded.at)) * 1000)::bigint,
+    jobs.partition, jobs.barred_epoch, jobs.barred_seq
 FROM jobs
 CROSS JOIN LATERAL (
     SELECT partition, epoch, seq
