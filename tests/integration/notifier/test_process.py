@@ -104,3 +104,35 @@ async def test_a_wrong_file_ends_the_start_by_its_flaws(
     code, _, said = await waterclock("notifier", **settings, NOTICES=str(tmp_path / "none.yaml"))
     assert code == 2
     assert "none.yaml: cannot be read: No such file or directory" in said
+
+
+async def test_a_file_is_checked_and_a_channel_tested(tmp_path: Path) -> None:
+    async with http_receiver() as receiver:
+        rules = (
+            f'channels:\n  ops: {{webhook: "{receiver.url}/hook", secret: "file:{tmp_path}/key"}}\n'
+            "rules:\n  - {name: all, on: [failed], channels: [ops]}\n"
+        )
+        path = str(written(tmp_path, rules))
+        code, _, said = await waterclock("notices", "check", path)
+        assert code == 2
+        assert "channels.ops.secret" in said  # there is no such file
+
+        keep(tmp_path / "key", KEY)
+        assert await waterclock("notices", "check", NOTICES=path) == (0, f"{path}: no flaws; rules: 1, channels: 1\n", "")
+
+        code, _, said = await waterclock("notices", "test", "ops", path)
+        assert code == 1
+        assert "not delivered" in said
+        assert receiver.requests == []  # to an address inside nothing is sent, unless a setting allows it
+
+        assert await waterclock("notices", "test", "ops", path, HTTP_ALLOW=LOOPBACK) == (0, "ops: delivered\n", "")
+        [told] = heard(receiver)
+        assert told["type"] == "waterclock.notice.test"
+
+        code, _, said = await waterclock("notices", "test", "pos", path)
+        assert code == 2
+        assert "no channel 'pos'; there are ops" in said
+
+
+def keep(path: Path, text: str) -> None:
+    path.write_text(text)

@@ -12,8 +12,6 @@ import click
 
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.health import Report, served
-from waterclock.kit.http.guard import Guard
-from waterclock.kit.http.session import Session
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.setting_options import setting_options
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, read
@@ -24,10 +22,9 @@ from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogUnavailable, LogUnfit
 from waterclock.store.connection.pool import unopened_pool
 from waterclock.store.connection.startup import open_or_stopped
-from waterclock_api.notifier.delivery.apprise_sender import AppriseSender
-from waterclock_api.notifier.delivery.notice_details import Installation
 from waterclock_api.notifier.delivery.sender import Sender
 from waterclock_api.notifier.rules_source import BadNotices, RulesSource
+from waterclock_api.notifier.sending import name_of, sender_of
 from waterclock_api.notifier.service import Notifier
 from waterclock_api.settings import NotifierSettings, StoreSettings, log_settings
 
@@ -44,46 +41,35 @@ def notifier() -> None:
 async def _notify(stop: asyncio.Event) -> None:
     own, store = read(NotifierSettings, os.environ), read(StoreSettings, os.environ)
     otel = traces.setup("notifier", read(TelemetrySettings, os.environ))
-    settings, clock, session = log_settings(), SystemClock(), Session(_guard(own))
-    sender = Sender(
-        Installation(name=f"{_host(settings.url)} {settings.prefix}", public_url=own.public_url),
-        session=session,
-        apprise=AppriseSender(own.notices_services),
-        environment=os.environ,
-        clock=clock,
-    )
-    source = await _source(own, sender)
-    log = await Log.connect(settings, role="notifier")
-    readiness, exposition = _Readiness(source), exposed("notifier")
-    try:
-        async with (
-            served(own.host, own.health_port, readiness.report, exposition),
-            pushing(exposition, otel),
-            open_or_stopped(
-                unopened_pool(store.postgres_url, name="notifier", max_size=4), stop, away=readiness.unready
-            ) as pool,
-        ):
-            if pool is None:
-                return
-            work = Notifier(log, pool, source, sender.send, clock)
-            readiness.work, readiness.lacking = work, None
-            reread = asyncio.Event()
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reread.set)
-
-            def ready() -> None:
-                _log.info("ready", extra={"rules": len(source.rules.file.rules), "channels": len(source.channels())})
-
-            await work.run(stop, reread, ready)
-    finally:
-        await session.close()
-        await log.close()
+    settings, clock = log_settings(), SystemClock()
+    async with sender_of(own, name_of(settings), clock) as sender:
+        source = await _source(own, sender)
+        log = await Log.connect(settings, role="notifier")
+        readiness, exposition = _Readiness(source), exposed("notifier")
+        try:
+            async with (
+                served(own.host, own.health_port, readiness.report, exposition),
+                pushing(exposition, otel),
+                open_or_stopped(
+                    unopened_pool(store.postgres_url, name="notifier", max_size=4), stop, away=readiness.unready
+                ) as pool,
+            ):
+                if pool is not None:
+                    await _work(Notifier(log, pool, source, sender.send, clock), readiness, stop)
+        finally:
+            await log.close()
 
 
-def _guard(own: NotifierSettings) -> Guard:
-    try:
-        return Guard(own.http_allow)
-    except ValueError as error:
-        raise Unfit(str(error)) from error
+async def _work(notifier: Notifier, readiness: _Readiness, stop: asyncio.Event) -> None:
+    readiness.work, readiness.lacking = notifier, None
+    reread = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reread.set)
+
+    def ready() -> None:
+        rules = notifier.source.rules
+        _log.info("ready", extra={"rules": len(rules.file.rules), "channels": len(rules.channels)})
+
+    await notifier.run(stop, reread, ready)
 
 
 async def _source(own: NotifierSettings, sender: Sender) -> RulesSource:
@@ -91,10 +77,6 @@ async def _source(own: NotifierSettings, sender: Sender) -> RulesSource:
         return await RulesSource.begin(Path(own.notices), sender.flaws)
     except BadNotices as error:
         raise Unfit(f"WATERCLOCK_NOTICES: {error}") from error
-
-
-def _host(url: str) -> str:
-    return url.rpartition("@")[2].partition("://")[2] or url.rpartition("@")[2]
 
 
 class _Readiness:

@@ -191,21 +191,7 @@ class ProjectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-class NotifierSettings(msgspec.Struct, frozen=True, kw_only=True):
-    host: Annotated[Host, helps("Address to serve health checks and metrics on.")] = "127.0.0.1"
-    health_port: Annotated[
-        Port | None,
-        helps("Port of /livez, /readyz and /metrics; unset: they are not served.", example="9100"),
-    ] = None
-    notices: Annotated[
-        str,
-        helps(
-            "File of channels and rules of notices, in YAML.",
-            example="/etc/waterclock/notices.yaml",
-            more="It is read again when it changes, and on SIGHUP. If a new one is wrong, the last right one stays in "
-            "force.",
-        ),
-    ]
+class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str | None,
         helps(
@@ -229,6 +215,23 @@ class NotifierSettings(msgspec.Struct, frozen=True, kw_only=True):
             more="Without it, they are sent to public addresses only.",
         ),
     ] = ""
+
+
+class NotifierSettings(ChannelSettings, frozen=True, kw_only=True):
+    host: Annotated[Host, helps("Address to serve health checks and metrics on.")] = "127.0.0.1"
+    health_port: Annotated[
+        Port | None,
+        helps("Port of /livez, /readyz and /metrics; unset: they are not served.", example="9100"),
+    ] = None
+    notices: Annotated[
+        str,
+        helps(
+            "File of channels and rules of notices, in YAML.",
+            example="/etc/waterclock/notices.yaml",
+            more="It is read again when it changes, and on SIGHUP. If a new one is wrong, the last right one stays in "
+            "force.",
+        ),
+    ]
 
 
 class MigrateSettings(msgspec.Struct, frozen=True, kw_only=True):

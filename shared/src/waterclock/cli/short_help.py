@@ -11,14 +11,26 @@ SECTIONS = {
         *("plan", "apply", "export"),
     ),
     "Run the services": ("migrate", "api", "projector", "scheduler", "worker", "notifier"),
-    "Operate": ("context", "whoami", "status", "doctor", "ledger", "key", "reconcile", "rebuild", "restore", "dropped"),
+    "Operate": (
+        "context",
+        "whoami",
+        "status",
+        "doctor",
+        "ledger",
+        "notices",
+        "key",
+        "reconcile",
+        "rebuild",
+        "restore",
+        "dropped",
+    ),
     "Develop": ("dev", "demo", "bench", "completion"),
 }
 """The verbs as help sorts them; of another's package they come last."""
 ASK_NO_API = frozenset(
     {
         *("api", "bench", "completion", "context", "demo", "dev", "key", "migrate", "projector", "rebuild"),
-        *("notifier", "reconcile", "restore", "scheduler", "worker"),
+        *("notices", "notifier", "reconcile", "restore", "scheduler", "worker"),
     }
 )
 """Verbs that take no option for the API; a test compares it with them, too."""
@@ -41,6 +53,7 @@ SHORT_HELP = {
     "key": "API keys: create, list, rotate, revoke.",
     "ledger": "Verify and show what became of each scheduled time.",
     "migrate": "Migrate Postgres and Redis to this release; may be repeated.",
+    "notices": "Notices: check a file of rules, test a channel.",
     "notifier": "Run a notifier: it tells people what went wrong.",
     "plan": "Show what `apply` would do.",
     "fires": "List the next scheduled times of all jobs.",

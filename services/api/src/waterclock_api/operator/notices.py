@@ -1,0 +1,81 @@
+"""`waterclock notices`: the file of rules and its channels, tried where a notifier is to use them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+from waterclock.cli.output import complain, tell
+from waterclock.kit.clock import SystemClock
+from waterclock.kit.randomness import token
+from waterclock.kit.service import Unfit, run_service
+from waterclock.kit.settings import read
+from waterclock_api.notifier.delivery.notice_details import ChannelTest
+from waterclock_api.notifier.delivery.outcome import Again, Dead
+from waterclock_api.notifier.delivery.sender import Sender
+from waterclock_api.notifier.rules_source import BadNotices, Rules, load
+from waterclock_api.notifier.sending import sender_of
+from waterclock_api.settings import ChannelSettings
+
+_FILE = click.argument(
+    "file", type=click.Path(dir_okay=False, path_type=Path), envvar="WATERCLOCK_NOTICES", metavar="FILE"
+)
+
+
+@click.group(short_help="Notices: check a file of rules, test a channel.")
+def notices() -> None:
+    """Check a file of rules, and test its channels, with the settings and secrets of a notifier."""
+
+
+@notices.command(short_help="Check a file of rules.")
+@_FILE
+def check(file: Path) -> None:
+    """Check a file of rules as a notifier reads it: rules, channels, and what references stand for here.
+
+    Nothing is sent. Without FILE, it is the one in WATERCLOCK_NOTICES.
+    """
+
+    async def work(_: asyncio.Event) -> None:
+        async with _opened(file) as (rules, _sender):
+            tell(f"{file}: no flaws; rules: {len(rules.file.rules)}, channels: {len(rules.channels)}")
+
+    run_service(work, name="waterclock notices check")
+
+
+@notices.command(short_help="Send a test message to a channel.")
+@click.argument("channel")
+@_FILE
+def test(channel: str, file: Path) -> None:
+    """Send a message to CHANNEL of a file of rules, which says that nothing happened.
+
+    Without FILE, it is the one in WATERCLOCK_NOTICES. Exit code 1: it was not delivered.
+    """
+
+    async def work(_: asyncio.Event) -> None:
+        async with _opened(file) as (rules, sender):
+            if channel not in rules.channels:
+                raise Unfit(f"{file}: no channel {channel!r}; there are {', '.join(rules.channels) or 'none'}")
+            told = ChannelTest(id=f"test-{token()}", channel=channel, at_ms=SystemClock().now_ms())
+            outcome = await sender.send(rules.channels[channel], told)
+        if isinstance(outcome, Again | Dead):
+            complain(f"{channel}: not delivered: {outcome.said}")
+            raise click.exceptions.Exit(1)
+        tell(f"{channel}: delivered")
+
+    run_service(work, name="waterclock notices test")
+
+
+@asynccontextmanager
+async def _opened(file: Path) -> AsyncGenerator[tuple[Rules, Sender]]:
+    own = read(ChannelSettings, os.environ)
+    async with sender_of(own, "waterclock notices", SystemClock()) as sender:
+        try:
+            rules = await load(file, sender.flaws)
+        except BadNotices as error:
+            raise Unfit(str(error)) from error
+        yield rules, sender
