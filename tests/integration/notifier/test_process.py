@@ -118,7 +118,11 @@ async def test_a_file_is_checked_and_a_channel_tested(tmp_path: Path) -> None:
         assert "channels.ops.secret" in said  # there is no such file
 
         keep(tmp_path / "key", KEY)
-        assert await waterclock("notices", "check", NOTICES=path) == (0, f"{path}: no flaws; rules: 1, channels: 1\n", "")
+        assert await waterclock("notices", "check", NOTICES=path) == (
+            0,
+            f"{path}: no flaws; rules: 1, channels: 1\n",
+            "",
+        )
 
         code, _, said = await waterclock("notices", "test", "ops", path)
         assert code == 1

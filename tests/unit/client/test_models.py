@@ -76,17 +76,15 @@ def test_the_client_reads_all_that_the_api_tells(ours: Any, told: Any) -> None:
 def told_before() -> dict[str, set[str]]:
     """The members of the shapes of the API of the release before, by their names in Python."""
     with tarfile.open(PREVIOUS) as sources:
-        found = sources.extractfile("services/api/src/waterclock_api/schemas/responses.py")
-        assert found is not None
-        classes = [node for node in ast.parse(found.read()).body if isinstance(node, ast.ClassDef)]
-    return {
-        one.name: {
-            member.target.id
-            for member in one.body
-            if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name)
-        }
-        for one in classes
-    }
+        text = sources.extractfile("services/api/src/waterclock_api/schemas/responses.py")
+        assert text is not None
+        classes = [node for node in ast.parse(text.read()).body if isinstance(node, ast.ClassDef)]
+    found: dict[str, set[str]] = {}
+    for one in classes:  # each after those that it is made of
+        own = [member.target for member in one.body if isinstance(member, ast.AnnAssign)]
+        bases = [found.get(base.id, set[str]()) for base in one.bases if isinstance(base, ast.Name)]
+        found[one.name] = {target.id for target in own if isinstance(target, ast.Name)}.union(*bases)
+    return found
 
 
 KNOWN_BEFORE = [(ours, told.__name__) for ours, told in PAIRS if told.__name__ in told_before()]
