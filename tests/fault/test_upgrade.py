@@ -15,6 +15,7 @@ import pytest
 
 from tests.fault.test_kills import chosen_seed
 from tests.support import beyond, waiting
+from tests.support.asking import ask
 from tests.support.byhand import put_in
 from tests.support.entrance import entrance
 from tests.support.evidence import Evidence, connected
@@ -83,6 +84,7 @@ async def test_an_upgrade_part_by_part_loses_nothing_and_burns_no_attempt(
         old, new = replicas.members
 
         async def fail_over() -> None:
+            await ask(old, "CLIENT", "PAUSE", "60000", "WRITE")  # what is written from here on would be lost
             await replicas.in_step(new, old)
             await old.kill()
             await replicas.promote(new)

@@ -19,7 +19,7 @@ SLOW = 20_000  # ms; two cores may have much else to do
 
 @pytest.fixture(scope="module")
 def job(installation: Installation) -> Iterator[dict[str, Any]]:
-    """A job that fires each second, with three of its runs ended."""
+    """A job that fires each second, and has for longer than the five seconds that a cell of its picture holds."""
     made = installation.post(
         "jobs",
         {
@@ -32,7 +32,7 @@ def job(installation: Installation) -> Iterator[dict[str, Any]]:
     )
 
     def ran() -> bool:
-        return len(installation.get(f"runs?jobId={made['id']}&status=succeeded")["items"]) > 2
+        return len(installation.get(f"runs?jobId={made['id']}&status=succeeded")["items"]) > 8
 
     installation.until(ran)
     yield made

@@ -26,7 +26,8 @@ EMPTY: dict[str, Any] = {"at": "2026-11-30T12:00:00.000Z", "count": 0, "more": F
 @pytest.fixture(scope="module")
 def failed(installation: Installation) -> Iterator[str]:
     """The id of a run that failed, of a job that is due once a day."""
-    job = installation.post("jobs", {**JOB, "invokeTarget": "demo.fail"})
+    stuck = {"message": "the sluice is stuck"}  # an error of its own: jobs with one and the same are told as one
+    job = installation.post("jobs", {**JOB, "invokeTarget": "demo.fail", "invokeParams": stuck})
     run = installation.post(f"jobs/{job['id']}/trigger")["runId"]
     installation.ended_run(run)
     yield run
