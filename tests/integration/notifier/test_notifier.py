@@ -274,3 +274,24 @@ async def test_a_wrong_file_never_takes_the_place_of_a_right_one(
             written(tmp_path, PROMISED)
             await until(lambda: work.source.wrong is None, within=15, what="that it is right again")
             assert [rule.name for rule in work.source.rules.file.rules] == ["promises"]
+
+
+async def test_what_was_old_when_it_was_judged_is_told_in_a_digest_alone(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, rules: Path
+) -> None:
+    receiver = Receiver()
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await append(stage, [created()])
+        await stage.projected()
+        async with notifying(stage, rules, receiver):
+            pass
+        await append(stage, run(1, fails=True))
+        await stage.projected()
+        await stage.rows("UPDATE events SET at = now() - interval '2 hours' WHERE run_id = 'run-1' RETURNING at")
+        async with notifying(stage, rules, receiver):
+            await until(lambda: receiver.told != [], within=20, what="the digest")
+            [digest] = receiver.told
+            assert isinstance(digest, DigestDetails)
+            assert digest.counts == {"failed": 1}
+            await append(stage, run(2, fails=False))
+            await until(lambda: receiver.kinds == ["recovered"], within=15, what="the recovery, by itself")

@@ -26,6 +26,7 @@ from waterclock.model.positions import Position
 from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.notices import archived, facts, outbox, snapshot
+from waterclock.store.notices.archived import Archived
 from waterclock.store.notices.facts import Overtaken
 from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api.consistency.lag import places_of_all
@@ -56,6 +57,7 @@ class Follower:
         self._clock = clock
         self._known_book: RuleBook | None = None
         self._pending: Reading | None = None  # what was archived until then is not judged yet
+        self._is_unread = False  # the clock, when it was to be read last
         self._read: tuple[int, float] | None = None  # the partition's clock, and our own when it was read
 
     async def run(self) -> None:
@@ -114,21 +116,21 @@ class Follower:
             end = reached if reached is None or self._pending is None else min(reached, self._pending.last)
             if end is None or end <= place:
                 return
-            if self._pending is None and await self._passes_deadlines(connection, place, end):
+            found = await archived.read(connection, place, end, limit=AT_ONCE)
+            if self._pending is None and await self._passes_deadlines(connection, found):
                 await self._look_at_the_clock(connection, anyway=True)
                 if self._pending is not None:
                     continue
-            async with connection.transaction():
-                found = await archived.read(connection, place, end, limit=AT_ONCE)
-                if found.given:
+            if found.given:
+                async with connection.transaction():
                     await self._judge(connection, found.given, found.given[-1].position)
             if found.hole is not None:
                 await self._pass_hole(connection, *found.hole)
 
-    async def _passes_deadlines(self, connection: Connection, after: Position, through: Position) -> bool:
+    async def _passes_deadlines(self, connection: Connection, found: Archived) -> bool:
         """Whether events say that a deadline has passed: did the clock run there, or jump?"""
         due = await facts.next_due(connection, self.partition)
-        return due is not None and due <= await archived.latest(connection, after, through)
+        return due is not None and due <= found.latest
 
     async def _judge(self, connection: Connection, given: Sequence[Input], through: Position) -> Judged:
         """Judge, and write what follows, in the caller's transaction."""
@@ -164,7 +166,7 @@ class Follower:
         if due is None:
             return LOOK_ANYWAY
         if self._read is None:
-            return 0
+            return READ_AGAIN if self._is_unread else 0
         clock, when = self._read
         return max(0.0, min(LOOK_ANYWAY, (due - clock) / 1000 - (self._clock.monotonic() - when)))
 
@@ -197,11 +199,13 @@ class Follower:
 
     async def _watch(self) -> Watch | None:
         try:
-            return await watch(self._log, self.partition)
+            told = await watch(self._log, self.partition)
         except LogError as error:
             _log.debug("clock not read", extra={"partition": self.partition, "error": repr(error)})
-            self._read = None
+            self._read, self._is_unread = None, True
             return None
+        self._is_unread = False
+        return told
 
     async def _judge_reading(self, connection: Connection, reading: Reading) -> None:
         """Judge by a reading, if all before it is judged; as often as there is something due."""

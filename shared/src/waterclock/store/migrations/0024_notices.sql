@@ -99,10 +99,3 @@ CREATE TABLE notice_trips (
 );
 CREATE INDEX notice_trips_waiting ON notice_trips (due_at) WHERE state = 'waiting';
 COMMENT ON TABLE notice_trips IS 'Jobs that the breaker is to disable';
-
-CREATE TABLE notifier_installation (
-    singleton   boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-    address     text NOT NULL,
-    public_url  text NOT NULL
-);
-COMMENT ON TABLE notifier_installation IS 'For which log and under which public URL is told; a notifier that finds another is muted';

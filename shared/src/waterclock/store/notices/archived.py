@@ -22,10 +22,23 @@ class Archived(NamedTuple):
     given: list[Seen | Unread | Passed]
     hole: tuple[Position, int] | None = None
 
+    @property
+    def latest(self) -> int:
+        """The latest time that one of these events bears, ms."""
+        return max((one.at for one in self.given if not isinstance(one, Passed)), default=0)
+
 
 async def read(connection: Connection, after: Position, through: Position, *, limit: int) -> Archived:
     """Events after one place and up to another, at most so many, or up to where events are missing."""
-    arguments = _range(after, through) | {"types": _TYPES, "limit": limit}
+    arguments = {
+        "partition": after.partition,
+        "after_epoch": after.epoch,
+        "after_seq": after.seq,
+        "through_epoch": through.epoch,
+        "through_seq": through.seq,
+        "types": _TYPES,
+        "limit": limit,
+    }
     rows = await (await connection.execute(statement("judged_entries"), arguments)).fetchall()
     given: list[Seen | Unread | Passed] = []
     for epoch, seq, at, document in rows:
@@ -40,23 +53,6 @@ async def read(connection: Connection, after: Position, through: Position, *, li
     if len(rows) < limit:
         given.append(Passed(position=through))
     return Archived(given)
-
-
-async def latest(connection: Connection, after: Position, through: Position) -> int:
-    """The latest time that an event of these bears, ms."""
-    row = await (await connection.execute(statement("latest_at"), _range(after, through))).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def _range(after: Position, through: Position) -> dict[str, object]:
-    return {
-        "partition": after.partition,
-        "after_epoch": after.epoch,
-        "after_seq": after.seq,
-        "through_epoch": through.epoch,
-        "through_seq": through.seq,
-    }
 
 
 def _unread(position: Position, at: int, event: UnknownEvent, flaw: str) -> Unread:

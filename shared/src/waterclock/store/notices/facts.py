@@ -5,7 +5,7 @@ load ──► judge ──► write facts, notices and the place, in one transa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -61,9 +61,7 @@ async def hold(connection: Connection, at: Position) -> None:
         raise Overtaken(f"partition {at.partition} is judged by another notifier")
 
 
-async def load(
-    connection: Connection, partition: int, wanted: Touched, *, keys: Collection[str] = (), limit: int = DUE_AT_ONCE
-) -> Facts:
+async def load(connection: Connection, partition: int, wanted: Touched) -> Facts:
     """What a batch of a partition may look at; of what is due the earliest."""
     found: list[AnyFact] = []
     arguments = {
@@ -71,9 +69,9 @@ async def load(
         "jobs": list(wanted.jobs),
         "runs": list(wanted.runs),
         "whole": list(wanted.whole),
-        "keys": [*keys, *(place_key(one) for one in wanted.places)],
+        "keys": [place_key(one) for one in wanted.places],
         "clock": wanted.due,
-        "limit": limit,
+        "limit": DUE_AT_ONCE,
     }
     found += await _facts(connection, "facts", arguments)
     for home in wanted.homes:

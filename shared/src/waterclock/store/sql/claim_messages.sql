@@ -1,8 +1,8 @@
 -- Claim messages of some channels that may go out, each channel's at most so many: the first of each subject, if it is due and
--- nobody has it. What stands for many lets nothing that came later pass.
+-- nobody has it. What stands for many lets nothing that came later pass; what is old waits until it is told in such a one.
 WITH waiting AS (
     SELECT
-        number, channel, subject, due_at, claimed_until,
+        number, channel, subject, is_old, due_at, claimed_until,
         row_number() OVER (PARTITION BY channel, subject ORDER BY number) AS nth_of_subject,
         count(*) FILTER (WHERE subject = '*') OVER (PARTITION BY channel ORDER BY number) AS digests_before
     FROM notice_deliveries
@@ -12,6 +12,7 @@ WITH waiting AS (
     FROM waiting
     WHERE nth_of_subject = 1
       AND (digests_before = 0 OR subject = '*')
+      AND NOT is_old
       AND due_at <= clock_timestamp()
       AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
 ), allowed AS (
