@@ -118,6 +118,7 @@ async def test_a_broker_whose_reader_loses_the_connection_as_it_ends_is_stopped(
         monkeypatch.setattr(subscription, "get_message", cut_off)
         await reads.wait()
         await broker.stop()
+    assert cast("Any", subscriber).subscription is None
 
 
 async def test_a_broker_whose_server_is_away_says_no_goodbye(own_valkey: OwnValkey) -> None:
