@@ -45,10 +45,6 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
     """A row. `due`: the earliest moment at which a reading of the clock may say something about it."""
 
     @property
-    def key(self) -> str:
-        raise NotImplementedError
-
-    @property
     def job_id(self) -> JobId | None:
         return None
 
