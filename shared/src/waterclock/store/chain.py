@@ -12,11 +12,11 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 
 import msgspec
-from psycopg import IsolationLevel
 
 from waterclock.model.positions import Position
 from waterclock.store import archive
 from waterclock.store.archive import STEP_LOG
+from waterclock.store.connection.moment import one_moment
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.store.retention import EVENTS, forgotten
@@ -80,19 +80,15 @@ class _Break(Exception):
 
 async def verify(connection: Connection, anchors: dict[Position, str]) -> list[Chained]:
     """The chain of each partition at one moment; `anchors`: heads that were noted elsewhere, by where they end."""
-    await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-    try:
-        async with connection.transaction():
-            rows = await (await connection.execute(statement("partitions"))).fetchall()
-            kept_from = (await forgotten(connection)).get(EVENTS, 0)
-            found: list[Chained] = []
-            for partition, epoch, seq in rows:
-                wanted = {place: head for place, head in anchors.items() if place.partition == partition}
-                end = Position(partition, epoch, seq)
-                found.append(await _Proof(connection, end, kept_from, wanted).verify())
-            return found
-    finally:
-        await connection.set_isolation_level(None)
+    async with one_moment(connection), connection.transaction():
+        rows = await (await connection.execute(statement("partitions"))).fetchall()
+        kept_from = (await forgotten(connection)).get(EVENTS, 0)
+        found: list[Chained] = []
+        for partition, epoch, seq in rows:
+            wanted = {place: head for place, head in anchors.items() if place.partition == partition}
+            end = Position(partition, epoch, seq)
+            found.append(await _Proof(connection, end, kept_from, wanted).verify())
+        return found
 
 
 class _Proof:

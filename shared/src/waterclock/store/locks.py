@@ -5,11 +5,17 @@ Each holds a shared lock by which its like count it, and one lock for each parti
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import asyncio
+from collections.abc import Callable, MutableMapping
+from typing import NamedTuple, TypeAlias
 
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.wire.level import LEVEL
+
+Held: TypeAlias = MutableMapping[int, asyncio.Task[None]]
+"""The work on each partition that is held."""
+Begin: TypeAlias = Callable[[int], asyncio.Task[None]]
 
 
 class Sharers(NamedTuple):
@@ -50,6 +56,19 @@ class Shares:
         row = await cursor.fetchone()
         assert row is not None
         return row[0]
+
+    async def settle(self, held: Held, begin: Begin, given: Callable[[int], None]) -> None:
+        """Let go what is beyond a fair share, and begin what is free of it. `given` is told what was let go."""
+        fair = await self.fair()
+        while len(held) > fair:
+            partition, task = held.popitem()
+            task.cancel()
+            await asyncio.wait([task])
+            given(partition)
+            await self.give(partition)
+        for partition in range(self._partitions):
+            if len(held) < fair and partition not in held and await self.take(partition):
+                held[partition] = begin(partition)
 
     async def take(self, partition: int) -> bool:
         """Take a partition, if no one has it."""

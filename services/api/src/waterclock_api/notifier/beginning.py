@@ -5,6 +5,7 @@ from __future__ import annotations
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.notices.snapshots import begin as begin_with
 from waterclock.model.positions import Position
+from waterclock.store.connection.moment import one_moment
 from waterclock.store.connection.pool import Connection
 from waterclock.store.notices import facts, snapshot
 from waterclock_api.consistency.lag import places_of_all
@@ -15,7 +16,7 @@ async def begin(connection: Connection, partition: int, partitions: int, book: R
     place = await facts.judged(connection, partition)
     if place is not None:
         return place
-    async with snapshot.one_moment(connection):
+    async with one_moment(connection), connection.transaction():
         begun = await facts.all_judged(connection)
         places = await places_of_all(connection, partitions)
         at = {one: place or Position(one, 0, 0) for one, place in places.items()}

@@ -23,6 +23,7 @@ from waterclock.model.notices.judge import drop_outdated, judge_all
 from waterclock.model.notices.known import touched
 from waterclock.model.notices.rule_book import RuleBook
 from waterclock.model.positions import Position
+from waterclock.store.connection.moment import one_moment
 from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.notices import archived, facts, outbox, snapshot
@@ -151,7 +152,7 @@ class Follower:
         """Events are missing: what was open is taken anew from the present."""
         assert self.place is not None
         after = self.place
-        async with snapshot.one_moment(connection):
+        async with one_moment(connection), connection.transaction():
             places = await places_of_all(connection, self._log.partitions)
             through = places[self.partition]
             assert through is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from waterclock.kit.cancellation import apart
 from waterclock.kit.clock import Clock
@@ -38,12 +39,12 @@ class Notifier:
         self._projected = Projected(pool)
         self._dispatcher = Dispatcher(pool, source.channels, send)
         self._tell_ready: Callable[[], None] | None = None
-        self._followers: dict[int, tuple[Follower, asyncio.Task[None]]] = {}
+        self._followers: dict[int, Follower] = {}
 
     @property
     def places(self) -> Mapping[int, Position | None]:
         """How far each partition is judged that is ours."""
-        return {partition: follower.place for partition, (follower, _) in self._followers.items()}
+        return {partition: follower.place for partition, follower in self._followers.items()}
 
     @property
     def lacking(self) -> str | None:
@@ -88,16 +89,11 @@ class Notifier:
         """Follow as many partitions as fall to us, while `connection` holds their locks."""
         shares = Shares(connection, self._log.partitions, NOTIFIERS)
         await shares.join()
+        tasks: dict[int, asyncio.Task[None]] = {}
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    fair = await shares.fair()
-                    while len(self._followers) > fair:
-                        await self._let_go(shares)
-                    for partition in range(self._log.partitions):
-                        free = len(self._followers) < fair and partition not in self._followers
-                        if free and await shares.take(partition):
-                            self._begin(group, partition)
+                    await shares.settle(tasks, partial(self._begin, group), self._given)
                     self.sharing = True
                     await asyncio.sleep(LOOK_EVERY)
                     if self._tell_ready is not None and self.lacking is None:
@@ -106,7 +102,7 @@ class Notifier:
         finally:
             self._followers.clear()
 
-    def _begin(self, group: asyncio.TaskGroup, partition: int) -> None:
+    def _begin(self, group: asyncio.TaskGroup, partition: int) -> asyncio.Task[None]:
         follower = Follower(
             self._log,
             self._pool,
@@ -115,13 +111,10 @@ class Notifier:
             projected=self._projected,
             clock=self._clock,
         )
-        task = group.create_task(follower.run(), name=f"judge {partition}")
-        self._followers[partition] = follower, task
+        self._followers[partition] = follower
         _log.info("judging", extra={"partition": partition})
+        return group.create_task(follower.run(), name=f"judge {partition}")
 
-    async def _let_go(self, shares: Shares) -> None:
-        partition, (_, task) = self._followers.popitem()
-        task.cancel()
-        await asyncio.wait([task])
-        await shares.give(partition)
+    def _given(self, partition: int) -> None:
+        del self._followers[partition]
         _log.info("handed over", extra={"partition": partition})

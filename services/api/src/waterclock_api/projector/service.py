@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from waterclock.kit.cancellation import apart
@@ -167,13 +168,8 @@ class Projector:
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    fair = await shares.fair()
                     self.levels.seen(await shares.older())
-                    while len(tasks) > fair:
-                        await self._let_go(shares, *tasks.popitem())
-                    for partition in range(self._log.partitions):
-                        if len(tasks) < fair and partition not in tasks and await shares.take(partition):
-                            tasks[partition] = self._begin(group, partition)
+                    await shares.settle(tasks, partial(self._begin, group), self._given)
                     self._settle()
                     await asyncio.sleep(LOOK_EVERY)
         finally:
@@ -187,12 +183,9 @@ class Projector:
         work = follow(self._log, self._pool, partition, self, self._keeping)
         return group.create_task(work, name=f"follow {partition}")
 
-    async def _let_go(self, shares: Shares, partition: int, task: asyncio.Task[None]) -> None:
-        task.cancel()
-        await asyncio.wait([task])
+    def _given(self, partition: int) -> None:
         del self._followed[partition]
         self._places.pop(partition, None)
-        await shares.give(partition)
         _log.info("handed over", extra={"partition": partition})
 
     def _settle(self) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -22,18 +21,10 @@ _definition: msgspec.json.Decoder[Definition] = msgspec.json.Decoder(Definition)
 _labels: msgspec.json.Decoder[dict[str, str]] = msgspec.json.Decoder(dict[str, str])
 
 
-@asynccontextmanager
-async def one_moment(connection: Connection) -> AsyncGenerator[None]:
-    """A transaction that sees one moment."""
-    async with connection.transaction():
-        await connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        yield
-
-
 async def read(connection: Connection, positions: Mapping[int, Position], *, partitions: int) -> Snapshot:
     """Jobs and unfinished runs of these partitions, which are projected up to there.
 
-    The caller has read where they are in the same `one_moment`.
+    The caller has read where they are in the same transaction of `one_moment`.
     """
     return Snapshot(
         positions=tuple(positions[partition] for partition in sorted(positions)),

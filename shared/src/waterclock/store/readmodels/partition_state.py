@@ -12,7 +12,6 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from psycopg import IsolationLevel
 
 from waterclock.model.definition import Definition
 from waterclock.model.events import (
@@ -49,6 +48,7 @@ from waterclock.model.readmodels.repair import (
 )
 from waterclock.model.timestamps import stamp
 from waterclock.store import archive
+from waterclock.store.connection.moment import one_moment
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.wire.envelope import UnknownEvent, decode_document, request_body
@@ -218,10 +218,6 @@ class Known:
 @asynccontextmanager
 async def known(connection: Connection, partition: int, *, partitions: int, restored: int = 0) -> AsyncGenerator[Known]:
     """What is known of a partition at one moment, for as long as the context lasts."""
-    await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-    try:
-        async with connection.transaction():
-            await connection.execute(statement("prefer_lookups"))
-            yield Known(connection, partition, partitions, restored)
-    finally:
-        await connection.set_isolation_level(None)
+    async with one_moment(connection), connection.transaction():
+        await connection.execute(statement("prefer_lookups"))
+        yield Known(connection, partition, partitions, restored)

@@ -10,18 +10,18 @@ Log lines are archive, not read model: they are neither folded nor replaced.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 import psycopg
-from psycopg import IsolationLevel, Rollback
+from psycopg import Rollback
 
 from waterclock.kit.elapsed import Tell, told_every
 from waterclock.kit.service import Unfit
 from waterclock.model.positions import Position
 from waterclock.model.readmodels.merge import Batch
 from waterclock.store import archive, retention
+from waterclock.store.connection.moment import one_moment
 from waterclock.store.connection.pool import Connection
 from waterclock.store.connection.statements import statement
 from waterclock.store.partitioning import partitionings
@@ -71,7 +71,7 @@ async def compare(connection: Connection, *, at_once: int = AT_ONCE) -> list[Dif
     """
     found: list[Difference] = []
     live = await shadow_tables.home(connection)
-    async with _one_moment(connection), connection.transaction() as transaction:
+    async with one_moment(connection), connection.transaction() as transaction:
         await shadow_tables.make(connection, READ_MODELS)
         await shadow_tables.enter(connection)
         places = await _beginnings(connection)
@@ -129,7 +129,7 @@ class Rebuild:
     async def compare(self, *, named: int = 5) -> list[Compared]:
         """Fold the rest, and compare each table with the live one; `named` rows that differ are given of each."""
         found: list[Compared] = []
-        async with _one_moment(self._connection), self._connection.transaction():
+        async with one_moment(self._connection), self._connection.transaction():
             await shadow_tables.enter(self._connection)
             await _fold(self._connection, self._places, AT_ONCE)
             await self._connection.execute(statement("prefer_nothing"))
@@ -191,16 +191,6 @@ class Rebuild:
             self._folded += count
             self._total = max(self._total, self._folded)
             tell(self._folded, self._total)
-
-
-@asynccontextmanager
-async def _one_moment(connection: Connection) -> AsyncGenerator[None]:
-    """The transactions in this context see one moment each, from first to last."""
-    await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-    try:
-        yield
-    finally:
-        await connection.set_isolation_level(None)
 
 
 async def _hold_retention(connection: Connection) -> None:
