@@ -13,6 +13,7 @@ from tests.contract.log.build import CANCELLED, STARTED, WORKER, ask, create, ru
 from tests.contract.log.commands.test_aside import BACKUP, REPORT, session, wishes
 from tests.contract.log.commands.test_aside_beside_before import claim_as_before, join_as_before
 from tests.integration.scheduler.stage import Stage, is_leadership, process
+from tests.support import waiting
 from waterclock.log.commands.attempts import QueueCredit, claim
 from waterclock.log.liveness.sessions import join
 from waterclock.model.events import RunLost
@@ -26,10 +27,15 @@ async def test_health_tells_what_is_led_and_how_old_the_oldest_undecided_instant
     async with process(redis_url, key_prefix, WATERCLOCK_HEALTH_PORT=str(port)) as running:
         await running.ready()
         await stage.until(is_leadership)
-        alive, body = await get(port, "/livez")
+
+        async def tells() -> dict[str, Any] | None:  # its word is in the stream before the answer to it has come back
+            alive, body = await get(port, "/livez")
+            assert alive == 200
+            return body if body["oldestUndecidedOfPartitionS"] else None
+
+        body = await waiting.until(tells, within=10, what="what it leads")
         missing, _ = await get(port, "/elsewhere")
 
-    assert alive == 200
     assert body["oldestUndecidedS"] == 0
     assert body["oldestUndecidedOfPartitionS"] == {"0": 0}
     assert missing == 404
