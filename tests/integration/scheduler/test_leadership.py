@@ -23,7 +23,10 @@ from tests.integration.scheduler.stage import (
 )
 from tests.support.servers import OwnValkey
 from waterclock.log import broker as messages
+from waterclock.log.client import Log
 from waterclock.log.connection.errors import Halted, LogUnavailable
+from waterclock.log.liveness import leadership
+from waterclock.log.liveness.leadership import Lead
 from waterclock.model.events import LeadershipTaken
 from waterclock.wire.keys import Keys
 from waterclock_scheduler.app import Messages, application
@@ -84,6 +87,32 @@ async def test_a_leader_that_is_asked_to_stop_hands_over_at_once(stage: Stage) -
     assert isinstance(second.event, LeadershipTaken)
     assert second.event.scheduler == "second"
     assert second.at - stopped_at < 1_500
+
+
+async def test_a_leader_that_leaves_while_another_looks_is_followed_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire, looked = leadership.acquire, asyncio.Event()
+    async with scheduling(stage.log, "first", ttl_s=60) as first:
+        await stage.until(is_leadership)
+
+        async def answered(log: Log, partition: int, *, scheduler: str, **rest: Any) -> Lead:
+            """The second is told who leads; before it takes that in, the first has left, and says so."""
+            lead = await acquire(log, partition, scheduler=scheduler, **rest)
+            if scheduler == "second" and not looked.is_set():
+                looked.set()
+                assert not lead.mine
+                await first.stop()
+                second.scheduler.left("first")
+            return lead
+
+        monkeypatch.setattr(leadership, "acquire", answered)
+        async with asyncio.timeout(10), scheduling(stage.log, "second", ttl_s=60) as second:
+            await looked.wait()
+            _, taken = await stage.until(is_leadership, count=2)
+
+    assert isinstance(taken.event, LeadershipTaken)
+    assert taken.event.scheduler == "second"
 
 
 async def test_schedulers_that_hear_of_each_other_share_the_partitions(redis_url: str, key_prefix: str) -> None:

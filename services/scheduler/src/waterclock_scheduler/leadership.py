@@ -98,6 +98,7 @@ class Leadership:
         pause, told = 0.0, ("", 0)
         while not stop.is_set():
             began_at = self._clock.monotonic()
+            freed = self._freed  # of before the look: what is freed while we look was perhaps not seen
             try:
                 pause = await apart(self._take(partition, stop), name=f"take {partition}")
                 failures, told = 0, ("", 0)
@@ -111,7 +112,7 @@ class Leadership:
                     log_line.log(level, "waiting for leadership", extra={"partition": partition, "error": error})
                 told = error, level
             if not stop.is_set():
-                await wait(self._freed, pause)
+                await wait(freed, pause)
 
     async def _take(self, partition: int, stop: asyncio.Event) -> float:
         """Take the partition if it is free and lead it until that is over; how long to wait before the next try, s."""
