@@ -18,7 +18,7 @@ from waterclock.model.positions import Position
 from waterclock.store import api_keys
 from waterclock.store.connection.pool import connect_anew
 from waterclock_api.consistency.identity import make_installation
-from waterclock_api.operator.doctor import examine, exit_code, told
+from waterclock_api.operator.doctor import examine, exit_code, lines_of
 
 Told = tuple[int, dict[str, str], str]
 
@@ -32,7 +32,7 @@ async def asked(redis_url: str, prefix: str, postgres_url: str, **more: str) -> 
         found = await examine()
     troubles = {one.check: f"{one.level}: {one.said}" for one in found if one.level != "ok"}
     assert all(bool(one.do) == (one.level != "ok") for one in found)
-    return exit_code(found), troubles, "\n".join(told(found))
+    return exit_code(found), troubles, "\n".join(lines_of(found))
 
 
 async def verb(redis_url: str, prefix: str, postgres_url: str) -> tuple[int | None, str]:

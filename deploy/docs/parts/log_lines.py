@@ -192,6 +192,8 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "message given up": "A message is not sent again: its channel is closed, or did not take it for three days",
         "messages not sent": "Postgres does not respond: no message is sent",
         "messages sent again": "Messages are sent again",
+        "notices muted": "The database tells for another place: nothing is sent here. See `waterclock notices resume`",
+        "notices sent from here again": "Messages are sent from here again",
         "notices file read": "A changed file of rules is in force",
         "notices file not usable": "A changed file of rules is wrong. The last right one stays in force",
     },

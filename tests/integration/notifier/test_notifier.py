@@ -24,6 +24,7 @@ from waterclock.model.notices.rule_file import RuleFlaw
 from waterclock.model.outcomes import Error
 from waterclock.model.promise import Promise
 from waterclock.model.timestamps import stamp
+from waterclock.store.notices.origin import Origin
 from waterclock_api.notifier.delivery.channels import Channel
 from waterclock_api.notifier.delivery.notice_details import ChannelTest, DigestDetails, NoticeDetails
 from waterclock_api.notifier.delivery.outcome import Again, Delivered, Outcome
@@ -32,6 +33,7 @@ from waterclock_api.notifier.rules_source import RulesSource
 from waterclock_api.notifier.service import Notifier
 
 JOB = JobId("job-a")
+HERE = Origin("https://scheduler.example", "redis.example:6379", "wc")
 RULES = """
 channels:
   ops: {webhook: "https://ops.example/hook", secret: "env:OPS_SECRET"}
@@ -77,8 +79,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def notifying(stage: Stage, path: Path, receiver: Receiver) -> AsyncGenerator[Notifier]:
-    work = Notifier(stage.log, stage.pool, await RulesSource.begin(path, unchecked), receiver, SystemClock())
+async def notifying(stage: Stage, path: Path, receiver: Receiver, *, here: Origin = HERE) -> AsyncGenerator[Notifier]:
+    source = await RulesSource.begin(path, unchecked)
+    work = Notifier(stage.log, stage.pool, source, receiver, SystemClock(), here=here)
     stop = asyncio.Event()
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(work.run(stop, asyncio.Event()))
@@ -163,7 +166,9 @@ async def test_two_notifiers_tell_once(
         await append(stage, [created()])
         await stage.projected()
         async with notifying(stage, rules, receiver):
-            other = Notifier(stage.log, stage.pool, await RulesSource.begin(rules, unchecked), receiver, SystemClock())
+            other = Notifier(
+                stage.log, stage.pool, await RulesSource.begin(rules, unchecked), receiver, SystemClock(), here=HERE
+            )
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(other.run(stop, asyncio.Event()))
@@ -295,3 +300,28 @@ async def test_what_was_old_when_it_was_judged_is_told_in_a_digest_alone(
             assert digest.counts == {"failed": 1}
             await append(stage, run(2, fails=False))
             await until(lambda: receiver.kinds == ["recovered"], within=15, what="the recovery, by itself")
+
+
+async def test_a_message_under_way_is_noted_before_a_notifier_stops(
+    redis_url: str, key_prefix: str, migrated_postgres_url: str, rules: Path
+) -> None:
+    class Slow(Receiver):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked, self.goes_on = asyncio.Event(), asyncio.Event()
+
+        async def __call__(self, channel: Channel, told: NoticeDetails | DigestDetails | ChannelTest) -> Outcome:
+            self.asked.set()
+            await self.goes_on.wait()
+            return await super().__call__(channel, told)
+
+    receiver = Slow()
+    async with staged(redis_url, key_prefix, migrated_postgres_url) as stage, stage.projecting():
+        await append(stage, [created()])
+        await stage.projected()
+        async with notifying(stage, rules, receiver):
+            await append(stage, run(1, fails=True))
+            async with asyncio.timeout(15):
+                await receiver.asked.wait()
+            asyncio.get_running_loop().call_later(0.2, receiver.goes_on.set)  # after the stop
+        assert await stage.rows("SELECT state, failures FROM notice_deliveries") == [("delivered", 0)]

@@ -23,8 +23,9 @@ from waterclock.log.connection.errors import LogUnavailable, LogUnfit
 from waterclock.store.connection.pool import unopened_pool
 from waterclock.store.connection.startup import open_or_stopped
 from waterclock_api.notifier.delivery.sender import Sender
+from waterclock_api.notifier.origin import origin_of
 from waterclock_api.notifier.rules_source import BadNotices, RulesSource
-from waterclock_api.notifier.sending import name_of, sender_of
+from waterclock_api.notifier.sending import sender_of
 from waterclock_api.notifier.service import Notifier
 from waterclock_api.settings import NotifierSettings, StoreSettings, log_settings
 
@@ -42,7 +43,8 @@ async def _notify(stop: asyncio.Event) -> None:
     own, store = read(NotifierSettings, os.environ), read(StoreSettings, os.environ)
     otel = traces.setup("notifier", read(TelemetrySettings, os.environ))
     settings, clock = log_settings(), SystemClock()
-    async with sender_of(own, name_of(settings), clock) as sender:
+    here = origin_of(settings, own.public_url)
+    async with sender_of(own, f"{here.address} {here.prefix}", clock) as sender:
         source = await _source(own, sender)
         log = await Log.connect(settings, role="notifier")
         readiness, exposition = _Readiness(source), exposed("notifier")
@@ -55,7 +57,7 @@ async def _notify(stop: asyncio.Event) -> None:
                 ) as pool,
             ):
                 if pool is not None:
-                    await _work(Notifier(log, pool, source, sender.send, clock), readiness, stop)
+                    await _work(Notifier(log, pool, source, sender.send, clock, here=here), readiness, stop)
         finally:
             await log.close()
 
@@ -89,10 +91,15 @@ class _Readiness:
         self.lacking = reason
 
     def report(self) -> Report:
-        lacking, judged = self.lacking, dict[str, str | None]()
+        lacking, judged, muted = self.lacking, dict[str, str | None](), None
         if self.work is not None:
             lacking = lacking or self.work.lacking
             judged = {str(partition): str(at) if at else None for partition, at in self.work.places.items()}
-        return Report(
-            ready=lacking is None, said={"lacking": lacking, "judged": judged, "notices": self._source.wrong or "ok"}
-        )
+            muted = self.work.is_muted
+        said: dict[str, object] = {
+            "lacking": lacking,
+            "judged": judged,
+            "muted": muted,
+            "notices": self._source.wrong or "ok",
+        }
+        return Report(ready=lacking is None, said=said)

@@ -53,7 +53,7 @@ SHORT_HELP = {
     "key": "API keys: create, list, rotate, revoke.",
     "ledger": "Verify and show what became of each scheduled time.",
     "migrate": "Migrate Postgres and Redis to this release; may be repeated.",
-    "notices": "Notices: check a file of rules, test a channel.",
+    "notices": "Notices: check a file of rules, test a channel, resume.",
     "notifier": "Run a notifier: it tells people what went wrong.",
     "plan": "Show what `apply` would do.",
     "fires": "List the next scheduled times of all jobs.",

@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 import msgspec
 
@@ -20,8 +19,9 @@ from waterclock.kit.randomness import fraction, token
 from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.store.connection.pool import Connection, Pool
 from waterclock.store.connection.transient import PASSES
-from waterclock.store.notices import deliveries
+from waterclock.store.notices import deliveries, origin
 from waterclock.store.notices.deliveries import Claimed, Waiting
+from waterclock.store.notices.origin import Origin
 from waterclock_api.notifier.delivery.back_off import back_off
 from waterclock_api.notifier.delivery.channels import Channel
 from waterclock_api.notifier.delivery.notice_details import DigestDetails, NoticeDetails
@@ -45,29 +45,44 @@ Send = Callable[[Channel, Told], Awaitable[Outcome]]
 """Sends one message through a channel. It never raises, and gives up before the lease ends."""
 
 
-class Dispatcher(NamedTuple):
-    """`channels`: those in force; messages of others wait."""
+class Dispatcher:
+    """`channels`: those in force; messages of others wait. `is_muted`: whether another place sends; None: not known."""
 
-    pool: Pool
-    channels: Callable[[], Mapping[str, Channel]]
-    send: Send
+    def __init__(self, pool: Pool, channels: Callable[[], Mapping[str, Channel]], send: Send, here: Origin) -> None:
+        self.is_muted: bool | None = None
+        self._pool = pool
+        self._channels = channels
+        self._send = send
+        self._here = here
 
-    async def run(self) -> None:
-        """Until cancelled; an outage of the database is waited for."""
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set and what is under way has ended; an outage of the database is waited for."""
         outage = Outage(_log, "messages not sent", "messages sent again")
         async with asyncio.TaskGroup() as sending:
-            while True:
+            while not stop.is_set():
                 try:
-                    async with self.pool.connection() as connection:
-                        for one, claim in await self._claimed(connection):
-                            sending.create_task(self._deliver(one, claim), name=f"send to {one.channel}")
+                    async with self._pool.connection() as connection:
+                        if await self._may_send(connection):
+                            for one, claim in await self._claimed(connection):
+                                sending.create_task(self._deliver(one, claim), name=f"send to {one.channel}")
                     outage.over()
                 except PASSES as error:
                     outage.failed(error)
-                await asyncio.sleep(LOOK_EVERY)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await stop.wait()
+
+    async def _may_send(self, connection: Connection) -> bool:
+        was_muted, self.is_muted = self.is_muted, not await origin.sends(connection, self._here)
+        if self.is_muted and not was_muted:
+            speaking, _ = await origin.found(connection)
+            _log.warning("notices muted", extra={"here": str(self._here), "sent_from": str(speaking)})
+        if was_muted and not self.is_muted:
+            _log.info("notices sent from here again", extra={"here": str(self._here)})
+        return not self.is_muted
 
     async def _claimed(self, connection: Connection) -> list[tuple[Claimed, str]]:
-        channels = self.channels()
+        channels = self._channels()
         if not channels:
             return []
         waiting = await deliveries.waiting(connection, list(channels))
@@ -90,14 +105,14 @@ class Dispatcher(NamedTuple):
                 await deliveries.put_digest(connection, channel, message, document)
 
     async def _deliver(self, one: Claimed, claim: str) -> None:
-        channel = self.channels().get(one.channel)
+        channel = self._channels().get(one.channel)
         if channel is None:
             return  # its lease ends by itself
         with suppress(*PASSES):  # then the lease ends, and it is sent again under the same id
-            async with self.pool.connection() as connection:
+            async with self._pool.connection() as connection:
                 told = await self._told(connection, one)
-            outcome = await self.send(channel, told)
-            async with self.pool.connection() as connection, connection.transaction():
+            outcome = await self._send(channel, told)
+            async with self._pool.connection() as connection, connection.transaction():
                 await self._note(connection, one, claim, outcome)
 
     async def _told(self, connection: Connection, one: Claimed) -> Told:

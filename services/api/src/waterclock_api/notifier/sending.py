@@ -10,7 +10,6 @@ from waterclock.kit.clock import Clock
 from waterclock.kit.http.guard import Guard
 from waterclock.kit.http.session import Session
 from waterclock.kit.service import Unfit
-from waterclock.log.client import LogSettings
 from waterclock_api.notifier.delivery.apprise_sender import AppriseSender
 from waterclock_api.notifier.delivery.notice_details import Installation
 from waterclock_api.notifier.delivery.sender import Sender
@@ -38,9 +37,3 @@ async def sender_of(own: ChannelSettings, name: str, clock: Clock) -> AsyncGener
         )
     finally:
         await session.close()
-
-
-def name_of(log: LogSettings) -> str:
-    """What an installation is called that has no public URL: address of its log, without credentials, and prefix."""
-    host = log.url.rpartition("@")[2].rpartition("://")[2].partition("/")[0]
-    return f"{host} {log.prefix}"

@@ -16,7 +16,9 @@ from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.statements import statement
 from waterclock.store.connection.transient import PASSES
 from waterclock.store.locks import NOTIFIERS, Shares
+from waterclock.store.notices.origin import Origin
 from waterclock.store.readmodels.wait_for_position import Projected
+from waterclock_api.consistency.identity import check_installation
 from waterclock_api.notifier.dispatch import Dispatcher, Send
 from waterclock_api.notifier.follow import BACK_OFF, Follower
 from waterclock_api.notifier.rules_source import RulesSource
@@ -30,14 +32,14 @@ _log = logging.getLogger(__name__)
 class Notifier:
     """`sharing`: whether it holds the partitions that fall to it. `source`: of its rules."""
 
-    def __init__(self, log: Log, pool: Pool, source: RulesSource, send: Send, clock: Clock) -> None:
+    def __init__(self, log: Log, pool: Pool, source: RulesSource, send: Send, clock: Clock, *, here: Origin) -> None:
         self.sharing = False
         self._log = log
         self._pool = pool
         self.source = source
         self._clock = clock
         self._projected = Projected(pool)
-        self._dispatcher = Dispatcher(pool, source.channels, send)
+        self._dispatcher = Dispatcher(pool, source.channels, send, here)
         self._tell_ready: Callable[[], None] | None = None
         self._followers: dict[int, Follower] = {}
 
@@ -45,6 +47,11 @@ class Notifier:
     def places(self) -> Mapping[int, Position | None]:
         """How far each partition is judged that is ours."""
         return {partition: follower.place for partition, follower in self._followers.items()}
+
+    @property
+    def is_muted(self) -> bool | None:
+        """Whether another place sends what is told, and this one nothing; None: not known yet."""
+        return self._dispatcher.is_muted
 
     @property
     def lacking(self) -> str | None:
@@ -55,13 +62,13 @@ class Notifier:
         return f"does not judge partition {waiting[0]} yet" if waiting else None
 
     async def run(self, stop: asyncio.Event, reread: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
-        """Until `stop` is set. `ready` is called once, when nothing is lacking."""
+        """Until `stop` is set, and messages under way have ended. `ready` is called once, when nothing is lacking."""
         self._tell_ready = ready
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._dispatcher.run(stop), name="send messages")
             work = [
                 tasks.create_task(self._projected.listen(), name="listen to projectors"),
                 tasks.create_task(self.source.keep(reread), name="keep the rules"),
-                tasks.create_task(self._dispatcher.run(), name="send messages"),
                 tasks.create_task(self._share(), name="share the partitions"),
             ]
             await stop.wait()
@@ -87,6 +94,7 @@ class Notifier:
 
     async def _follow(self, connection: Connection) -> None:
         """Follow as many partitions as fall to us, while `connection` holds their locks."""
+        await check_installation(self._log, connection)
         shares = Shares(connection, self._log.partitions, NOTIFIERS)
         await shares.join()
         tasks: dict[int, asyncio.Task[None]] = {}

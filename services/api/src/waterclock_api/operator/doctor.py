@@ -36,6 +36,7 @@ from waterclock_api.operator.diagnostics import (
     replicas,
     retention,
     schemas,
+    told,
 )
 from waterclock_api.operator.diagnostics import (
     checks as findings,
@@ -64,7 +65,7 @@ def doctor(*, as_json: bool) -> None:
         if as_json:
             put_json(msgspec.json.encode({"findings": found}))
         else:
-            say(told(found))
+            say(lines_of(found))
         if code := exit_code(found):
             raise click.exceptions.Exit(code)
 
@@ -101,7 +102,7 @@ async def examine() -> list[Finding]:
             checks.append(findings.of_credentials(connection, os.environ, clock))
             checks += [epochs.of_epochs(connection), default_zone.of_apis(connection)]
             checks.append(older_parts.of_parts(connection))
-            checks.append(retention.of_runs(connection, os.environ))
+            checks += [retention.of_runs(connection, os.environ), told.of_notices(connection)]
         if connection is not None and log is not None and log.partitions:
             checks += [epochs.of_installation(log, connection)]
             checks += [archive_fit.of_both(log, connection), overdue_runs.of_runs(log, connection)]
@@ -116,7 +117,7 @@ async def examine() -> list[Finding]:
     return sorted(found, key=lambda one: order.index(one.level))
 
 
-def told(found: Sequence[Finding]) -> Iterator[str]:
+def lines_of(found: Sequence[Finding]) -> Iterator[str]:
     """The findings in lines."""
     for one in found:
         yield f"{one.level:<8} {one.check}: {one.said}"

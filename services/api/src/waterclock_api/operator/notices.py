@@ -15,21 +15,24 @@ from waterclock.kit.clock import SystemClock
 from waterclock.kit.randomness import token
 from waterclock.kit.service import Unfit, run_service
 from waterclock.kit.settings import read
+from waterclock.store.connection.pool import open_pool
+from waterclock.store.notices import origin
 from waterclock_api.notifier.delivery.notice_details import ChannelTest
 from waterclock_api.notifier.delivery.outcome import Again, Dead
 from waterclock_api.notifier.delivery.sender import Sender
+from waterclock_api.notifier.origin import origin_of
 from waterclock_api.notifier.rules_source import BadNotices, Rules, load
 from waterclock_api.notifier.sending import sender_of
-from waterclock_api.settings import ChannelSettings
+from waterclock_api.settings import ChannelSettings, StoreSettings, log_settings
 
 _FILE = click.argument(
     "file", type=click.Path(dir_okay=False, path_type=Path), envvar="WATERCLOCK_NOTICES", metavar="FILE"
 )
 
 
-@click.group(short_help="Notices: check a file of rules, test a channel.")
+@click.group(short_help="Notices: check a file of rules, test a channel, resume.")
 def notices() -> None:
-    """Check a file of rules, and test its channels, with the settings and secrets of a notifier."""
+    """Check a file of rules, test its channels, say from where messages are sent: with the settings of a notifier."""
 
 
 @notices.command(short_help="Check a file of rules.")
@@ -68,6 +71,32 @@ def test(channel: str, file: Path) -> None:
         tell(f"{channel}: delivered")
 
     run_service(work, name="waterclock notices test")
+
+
+@notices.command(short_help="Send from this place, and from no other.")
+@click.option("--discard", is_flag=True, help="Send nothing of what waits.")
+def resume(*, discard: bool) -> None:
+    """Let messages be sent from the place that the settings here name, and from no other.
+
+    A notifier that finds a database that tells for another place (public URL, address or prefix of the event log) is
+    muted: it may be a copy. Run this with the settings of that notifier after you have moved the installation, or
+    changed its public URL. What has waited for more than an hour is told in digests.
+    """
+
+    async def work(_: asyncio.Event) -> None:
+        own, store = read(ChannelSettings, os.environ), read(StoreSettings, os.environ)
+        here = origin_of(log_settings(), own.public_url)
+        async with (
+            await open_pool(store.postgres_url, name="notices", max_size=1) as pool,
+            pool.connection() as connection,
+        ):
+            before, _muted = await origin.found(connection)
+            waiting = await origin.move(connection, here, discard=discard)
+        if before not in (None, here):
+            tell(f"no longer sent from {before}")
+        tell(f"sent from {here}; {waiting} messages {'discarded' if discard else 'waited'}")
+
+    run_service(work, name="waterclock notices resume")
 
 
 @asynccontextmanager

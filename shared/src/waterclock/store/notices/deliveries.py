@@ -92,3 +92,17 @@ async def postpone(connection: Connection, one: Claimed, claim: str, *, after: f
 async def note_channel(connection: Connection, channel: str, said: str | None) -> None:
     """Note how a channel is doing. `said`: why it did not deliver; None: it has."""
     await connection.execute(statement("note_channel"), {"channel": channel, "said": said})
+
+
+class FailingChannel(NamedTuple):
+    """`seconds`: for so long it has delivered nothing; `said`: why, at the last try."""
+
+    channel: str
+    seconds: float
+    said: str
+
+
+async def failing(connection: Connection, *, longer_than: float) -> list[FailingChannel]:
+    """Channels that were tried and have delivered nothing for longer than so many seconds."""
+    rows = await (await connection.execute(statement("failing_channels"), {"seconds": longer_than})).fetchall()
+    return [FailingChannel(*row) for row in rows]

@@ -1,0 +1,2 @@
+-- Let no place send.
+UPDATE notice_origins SET speaks = false WHERE speaks;
