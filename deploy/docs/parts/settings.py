@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import FieldInfo
 
 from waterclock.cli.connection.resolve import ClientSettings
+from waterclock.client.environment import CallerSettings
 from waterclock.kit.setting_options import variable_of
 from waterclock.kit.settings import RedisSettings, TelemetrySettings, help_of, options_of, written
 from waterclock_api.access.token_settings import TokenSettings
@@ -33,7 +34,7 @@ SERVICES: Mapping[click.Command, tuple[Kind, ...]] = {
     projector: (RedisSettings, StoreSettings, ProjectorSettings, TelemetrySettings),
     scheduler: (RedisSettings, SchedulerSettings, TelemetrySettings),
     worker: (RedisSettings, WorkerSettings, ReachSettings, TelemetrySettings),
-    notifier: (RedisSettings, StoreSettings, NotifierSettings, TelemetrySettings),
+    notifier: (RedisSettings, StoreSettings, NotifierSettings, CallerSettings, TelemetrySettings),
     migrate: (RedisSettings, StoreSettings, MigrateSettings),
 }
 """What each service reads; a test compares it with the options that the service has."""

@@ -13,6 +13,7 @@ import pytest
 from tests.contract.log import build
 from tests.integration.stage import Stage, append, staged
 from tests.support import waiting
+from waterclock.client.http import AsyncClient
 from waterclock.kit.clock import SystemClock
 from waterclock.log.clock import server_time
 from waterclock.log.commands.bodies import body_of
@@ -79,9 +80,11 @@ class Receiver:
 
 
 @asynccontextmanager
-async def notifying(stage: Stage, path: Path, receiver: Receiver, *, here: Origin = HERE) -> AsyncGenerator[Notifier]:
+async def notifying(
+    stage: Stage, path: Path, receiver: Receiver, *, here: Origin = HERE, api: AsyncClient | None = None
+) -> AsyncGenerator[Notifier]:
     source = await RulesSource.begin(path, unchecked)
-    work = Notifier(stage.log, stage.pool, source, receiver, SystemClock(), here=here)
+    work = Notifier(stage.log, stage.pool, source, receiver, SystemClock(), here=here, api=api)
     stop = asyncio.Event()
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(work.run(stop, asyncio.Event()))

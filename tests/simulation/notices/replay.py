@@ -69,12 +69,12 @@ class Replayed(NamedTuple):
 
 def one_by_one(rules: NoticeRules, steps: Sequence[Step]) -> Replayed:
     """Each step for itself, with all facts at hand."""
-    book, facts = RuleBook(rules, breaker=BREAKER), Facts()
+    book, facts = RuleBook(rules, breakers=[BREAKER]), Facts()
     notices: list[tuple[int, Notice]] = []
     trips: list[tuple[int, Trip]] = []
     for number, step in enumerate(steps):
         if step.rules is not None:
-            book = RuleBook(step.rules, breaker=BREAKER)
+            book = RuleBook(step.rules, breakers=[BREAKER])
             facts.apply(drop_outdated(book, list(facts)))
         if step.given is not None and not step.hidden:
             judged = judge(book, facts, step.given)
@@ -86,7 +86,7 @@ def one_by_one(rules: NoticeRules, steps: Sequence[Step]) -> Replayed:
 
 def in_batches(rules: NoticeRules, steps: Sequence[Step], chance: Random, *, partitions: int) -> Replayed:
     """Batches of any size, each by a process that knows only what the rows say."""
-    book, shelf = RuleBook(rules, breaker=BREAKER), Shelf(partitions)
+    book, shelf = RuleBook(rules, breakers=[BREAKER]), Shelf(partitions)
     notices: list[tuple[int, Notice]] = []
     trips: list[tuple[int, Trip]] = []
     batch: list[Input] = []
@@ -101,7 +101,7 @@ def in_batches(rules: NoticeRules, steps: Sequence[Step], chance: Random, *, par
     for step in steps:
         if step.rules is not None:
             flush()
-            book = RuleBook(step.rules, breaker=BREAKER)
+            book = RuleBook(step.rules, breakers=[BREAKER])
             shelf.keep(drop_outdated(book, shelf.all()))
         if step.given is not None and not step.hidden:
             batch.append(step.given)

@@ -65,10 +65,10 @@ def test_a_promise_is_told_in_words() -> None:
     promise = Promise(start_within=90, finish_by="06:30", runs_at_most=900, success_within=93_600, disable_after=5)
     assert promised(promise) == (
         "starts within 90 s, ends by 06:30, an attempt takes 15 min at most, succeeds every 1 d 2 h, "
-        "to be disabled after 5 failed runs in a row"
+        "disabled after 5 failed runs in a row"
     )
     assert promised(Promise(finish_within=3600, disable_after=1)) == (
-        "ends within 1 h, to be disabled after 1 failed run in a row"
+        "ends within 1 h, disabled after 1 failed run in a row"
     )
 
 

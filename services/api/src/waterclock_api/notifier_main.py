@@ -6,10 +6,14 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
 
+from waterclock.client.environment import CallerSettings
+from waterclock.client.http import AsyncClient
 from waterclock.kit.clock import SystemClock
 from waterclock.kit.health import Report, served
 from waterclock.kit.service import Unfit, run_service
@@ -29,10 +33,12 @@ from waterclock_api.notifier.sending import sender_of
 from waterclock_api.notifier.service import Notifier
 from waterclock_api.settings import NotifierSettings, StoreSettings, log_settings
 
+API_TIMEOUT = 30.0  # s
+
 _log = logging.getLogger(__name__)
 
 
-@setting_options(RedisSettings, StoreSettings, NotifierSettings, TelemetrySettings)
+@setting_options(RedisSettings, StoreSettings, NotifierSettings, CallerSettings, TelemetrySettings)
 @click.command()
 def notifier() -> None:
     """Run a notifier: it tells people what went wrong."""
@@ -57,7 +63,9 @@ async def _notify(stop: asyncio.Event) -> None:
                 ) as pool,
             ):
                 if pool is not None:
-                    await _work(Notifier(log, pool, source, sender.send, clock, here=here), readiness, stop)
+                    async with _breaker_api() as api:
+                        notifier = Notifier(log, pool, source, sender.send, clock, here=here, api=api)
+                        await _work(notifier, readiness, stop)
         finally:
             await log.close()
 
@@ -72,6 +80,17 @@ async def _work(notifier: Notifier, readiness: _Readiness, stop: asyncio.Event) 
         _log.info("ready", extra={"rules": len(rules.file.rules), "channels": len(rules.channels)})
 
     await notifier.run(stop, reread, ready)
+
+
+@asynccontextmanager
+async def _breaker_api() -> AsyncGenerator[AsyncClient | None]:
+    """The API with the key by which the breaker disables jobs; None: it has no key, and disables none."""
+    found = read(CallerSettings, os.environ)
+    if found.api_key is None:
+        yield None
+        return
+    async with AsyncClient(found.api_url, key=found.api_key, timeout=API_TIMEOUT, patience=0) as client:
+        yield client
 
 
 async def _source(own: NotifierSettings, sender: Sender) -> RulesSource:

@@ -50,7 +50,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
         float | None, _said("The job succeeds at least once in each span of this length. In seconds.", 93600)
     ] = None
     disable_after: Annotated[
-        int | None, _said("So many scheduled runs in a row may fail before the job is to be disabled.", 5)
+        int | None, _said("The job is disabled after so many scheduled runs in a row have failed.", 5)
     ] = None
 
 

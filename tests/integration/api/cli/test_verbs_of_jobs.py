@@ -109,7 +109,7 @@ async def test_a_promise_is_written_by_options_of_its_own_and_told_in_words(rig:
         await typed(terminal, "job", "edit", "demo/tide", "--unset", "promise.finishWithin")
         promising = ("--start-within", "5m", "--finish-by", "06:30", "--success-within", "26h", "--disable-after", "5")
         lines = (await typed(terminal, "job", "edit", "demo/tide", *promising)).output.splitlines()
-        said = "starts within 5 min, ends by 06:30, succeeds every 1 d 2 h, to be disabled after 5 failed runs in a row"
+        said = "starts within 5 min, ends by 06:30, succeeds every 1 d 2 h, disabled after 5 failed runs in a row"
         assert [line.split("  ", 1)[1].strip() for line in lines if line.startswith("promise ")] == [said]
         edit = ("job", "edit", "demo/tide", "--runs-at-most", "90", "--set", "promise.startWithin=null", "--json")
         promise = read(await typed(terminal, *edit, "--unset", "promise.finishBy"))["promise"]

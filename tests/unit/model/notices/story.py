@@ -60,7 +60,7 @@ def clock(text: str) -> int:
 
 class Story:
     def __init__(self, *rules: Rule) -> None:
-        self.book = RuleBook(NoticeRules(rules=rules or (ALL,)))
+        self.book = RuleBook(NoticeRules(rules=rules or (ALL,)), breakers=["breaker"])
         self.facts = Facts()
         self.notices: list[Notice] = []
         self.trips: list[Trip] = []
@@ -72,7 +72,7 @@ class Story:
         return [one.kind for one in self.notices]
 
     def rules(self, *rules: Rule) -> None:
-        self.book = RuleBook(NoticeRules(rules=rules))
+        self.book = RuleBook(NoticeRules(rules=rules), breakers=["breaker"])
         self.facts.apply(drop_outdated(self.book, list(self.facts)))
 
     def give(self, given: Input) -> list[Notice]:

@@ -9,9 +9,9 @@ it('says what is promised, member by member', () => {
     'it ends by 06:30',
     'an attempt takes 1 min 30 s at most',
     'it succeeds every 1 d 2 h',
-    'it is to be disabled after 5 failed runs in a row',
+    'it is disabled after 5 failed runs in a row',
   ]);
-  expect(promises({ disableAfter: 1 })).toEqual(['it is to be disabled after 1 failed run']);
+  expect(promises({ disableAfter: 1 })).toEqual(['it is disabled after 1 failed run']);
 });
 
 it('says nothing where nothing is promised, or the API knows no promises', () => {

@@ -46,7 +46,7 @@ export function promises(promise: JobPromise | null | undefined): string[] {
     said(promise.finishBy, (value) => `it ends by ${value}`),
     said(promise.runsAtMost, (value) => `an attempt takes ${length(value)} at most`),
     said(promise.successWithin, (value) => `it succeeds every ${length(value)}`),
-    said(promise.disableAfter, (value) => `it is to be disabled after ${failures(value)}`),
+    said(promise.disableAfter, (value) => `it is disabled after ${failures(value)}`),
   ].flat();
 }
 

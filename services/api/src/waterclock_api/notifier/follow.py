@@ -17,8 +17,9 @@ from waterclock.kit.telemetry.log_lines import Outage
 from waterclock.log.client import Log
 from waterclock.log.connection.errors import LogError
 from waterclock.log.liveness.leadership import Watch, watch
+from waterclock.model.events import JobDisabled
 from waterclock.model.notices.draft import Judged
-from waterclock.model.notices.inputs import Hole, Input, Reading
+from waterclock.model.notices.inputs import Hole, Input, Reading, Seen
 from waterclock.model.notices.judge import drop_outdated, judge_all
 from waterclock.model.notices.known import touched
 from waterclock.model.notices.rule_book import RuleBook
@@ -26,7 +27,7 @@ from waterclock.model.positions import Position
 from waterclock.store.connection.moment import one_moment
 from waterclock.store.connection.pool import Connection, Pool, connect_anew
 from waterclock.store.connection.transient import PASSES
-from waterclock.store.notices import archived, facts, outbox, snapshot
+from waterclock.store.notices import archived, facts, outbox, snapshot, trips
 from waterclock.store.notices.archived import Archived
 from waterclock.store.notices.facts import Overtaken
 from waterclock.store.readmodels.wait_for_position import Projected
@@ -142,8 +143,10 @@ class Follower:
         return judged
 
     async def _judge_in_place(self, connection: Connection, given: Sequence[Input]) -> Judged:
-        known = await facts.load(connection, self.partition, touched(given))
-        judged = judge_all(self._book(), known, given)
+        book, known = self._book(), await facts.load(connection, self.partition, touched(given))
+        if any(isinstance(one, Seen) and isinstance(one.event, JobDisabled) for one in given):
+            book.breakers = await trips.breakers(connection)  # who disabled a job was noted before
+        judged = judge_all(book, known, given)
         await facts.write(connection, judged.changes, partitions=self._log.partitions)
         await outbox.record(connection, judged.notices, judged.trips)
         return judged

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from waterclock.client.http import AsyncClient
 from waterclock.kit.cancellation import apart
 from waterclock.kit.clock import Clock
 from waterclock.kit.telemetry.log_lines import Outage
@@ -19,6 +20,7 @@ from waterclock.store.locks import NOTIFIERS, Shares
 from waterclock.store.notices.origin import Origin
 from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api.consistency.identity import check_installation
+from waterclock_api.notifier.breaker import Breaker
 from waterclock_api.notifier.dispatch import Dispatcher, Send
 from waterclock_api.notifier.follow import BACK_OFF, Follower
 from waterclock_api.notifier.rules_source import RulesSource
@@ -30,9 +32,19 @@ _log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """`sharing`: whether it holds the partitions that fall to it. `source`: of its rules."""
+    """`sharing`: whether it holds the partitions that fall to it. `source`: of its rules. `api`: for the breaker."""
 
-    def __init__(self, log: Log, pool: Pool, source: RulesSource, send: Send, clock: Clock, *, here: Origin) -> None:
+    def __init__(
+        self,
+        log: Log,
+        pool: Pool,
+        source: RulesSource,
+        send: Send,
+        clock: Clock,
+        *,
+        here: Origin,
+        api: AsyncClient | None = None,
+    ) -> None:
         self.sharing = False
         self._log = log
         self._pool = pool
@@ -40,6 +52,7 @@ class Notifier:
         self._clock = clock
         self._projected = Projected(pool)
         self._dispatcher = Dispatcher(pool, source.channels, send, here)
+        self._breaker = Breaker(pool, api, lambda: self._dispatcher.is_muted is False)
         self._tell_ready: Callable[[], None] | None = None
         self._followers: dict[int, Follower] = {}
 
@@ -66,6 +79,7 @@ class Notifier:
         self._tell_ready = ready
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._dispatcher.run(stop), name="send messages")
+            tasks.create_task(self._breaker.run(stop), name="disable jobs")
             work = [
                 tasks.create_task(self._projected.listen(), name="listen to projectors"),
                 tasks.create_task(self.source.keep(reread), name="keep the rules"),

@@ -149,7 +149,7 @@ def promised(one: Promise) -> str:
         ("ends by {}", one.finish_by),
         ("an attempt takes {} at most", _length(one.runs_at_most)),
         ("succeeds every {}", _length(one.success_within)),
-        ("to be disabled after {} in a row", failures),
+        ("disabled after {} in a row", failures),
     )
     return ", ".join(said.format(value) for said, value in parts if value is not None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from waterclock.model.ids import JobId
 from waterclock.model.notices.facts import Binding, Break
@@ -17,11 +17,11 @@ ByKind = Mapping[Kind, tuple[Rule, ...]]
 
 
 class RuleBook:
-    """The rules of a file. `breaker`: the actor by whose disabling the breaker is known."""
+    """The rules of a file. `breakers`: the actors by whose disabling the breaker is known."""
 
-    def __init__(self, rules: NoticeRules, *, breaker: str = "breaker") -> None:
+    def __init__(self, rules: NoticeRules, *, breakers: Iterable[str] = ()) -> None:
         self.rules = {rule.name: rule for rule in rules.rules}
-        self.breaker = breaker
+        self.breakers = frozenset(breakers)
         self._kept: dict[tuple[JobId, Position], ByKind] = {}
 
     def about(self, binding: Binding) -> ByKind:
@@ -56,7 +56,7 @@ class RuleBook:
 
     def disables(self, actor: str | None) -> bool:
         """Whether an actor is the breaker; what follows the last @ is no part of its name."""
-        return actor is not None and (actor == self.breaker or actor.rpartition("@")[0] == self.breaker)
+        return actor is not None and not self.breakers.isdisjoint((actor, actor.rpartition("@")[0]))
 
     def _matching(self, binding: Binding) -> ByKind:
         found: dict[Kind, tuple[Rule, ...]] = {}
