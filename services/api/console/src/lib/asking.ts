@@ -1,23 +1,62 @@
-// What is typed into the palette: a name, an id of a run, or "explain JOB at TIME".
+// What is typed into the palette: a name, an id of a run, "explain JOB at TIME", or "backfill JOB from TIME to TIME".
 
-import { startOfDay, wallOf } from './zone';
+import { rfc3339, startOfDay, wallOf } from './zone';
+
+export interface Range {
+  readonly at: number;
+  readonly till: number; // exclusive
+}
 
 export type Asked =
-  | { readonly kind: 'explain'; readonly job: string; readonly at: number | null; readonly time: string }
+  | {
+      readonly kind: 'explain';
+      readonly job: string;
+      readonly at: number | null;
+      readonly till: number | null; // null: one moment
+      readonly time: string;
+    }
   | { readonly kind: 'name'; readonly text: string };
 
-/** `explain nightly at 03:00`, `why nightly yesterday 3:00`, `nightly at 2026-11-29 03:00` → which job, and when. */
+/**
+ * `explain nightly at 03:00`, `why nightly yesterday 3:00`, `nightly at 2026-11-29 03:00` → which job, and when;
+ * `nightly yesterday 02:00 to 06:00`, `backfill nightly from 29 Nov 02:00 to 06:00` → which job, and from when to when.
+ */
 export function askedOf(typed: string, zone: string, now: number): Asked {
   const text = typed.trim();
-  const told = /^(?:(explain|why)\s+)?(.+?)(?:\s+at\s+|\s+(?=yesterday|today|\d{4}-\d\d-\d\d|\d{1,2}:\d\d))(.*)$/i.exec(text);
+  const told =
+    /^(?:(explain|why|backfill)\s+)?(.+?)(?:\s+(?:at|from)\s+|\s+(?=yesterday|today|\d{4}-\d\d-\d\d|\d{1,2}:\d\d))(.*)$/i.exec(text);
   if (told !== null) {
     const [, , job = '', time = ''] = told;
-    const at = momentOf(time, zone, now);
-    if (at !== null || told[1] !== undefined) return { kind: 'explain', job: job.trim(), at, time: time.trim() };
+    const moment = momentOf(time, zone, now);
+    const when = moment === null ? rangeOf(time, zone, now) : { at: moment, till: null };
+    if (when !== null || told[1] !== undefined) {
+      return { kind: 'explain', job: job.trim(), ...(when ?? { at: null, till: null }), time: time.trim() };
+    }
   }
-  const alone = /^(?:explain|why)\s+(.+)$/i.exec(text);
-  if (alone !== null) return { kind: 'explain', job: (alone[1] ?? '').trim(), at: null, time: '' };
+  const alone = /^(?:explain|why|backfill)\s+(.+)$/i.exec(text);
+  if (alone !== null) return { kind: 'explain', job: (alone[1] ?? '').trim(), at: null, till: null, time: '' };
   return { kind: 'name', text };
+}
+
+/**
+ * `yesterday 02:00 to 06:00`, `02:00-06:00`, `28 Nov to 29 Nov 12:00`: two times as `momentOf` reads them. A bare clock at
+ * the end is the next after the start that shows it. Null if it is none, or ends before it starts.
+ */
+export function rangeOf(text: string, zone: string, now: number): Range | null {
+  const [, from, to] = /^(.+?)(?:\s+(?:to|until|till)\s+|\s*[–—]\s*|\s+-\s+|-(?=[\d:]+$))(.+)$/i.exec(text.trim()) ?? [];
+  const at = from === undefined ? null : momentOf(from, zone, now);
+  if (at === null || to === undefined) return null;
+  const till = /^\d{1,2}(?::\d\d){0,2}$/.test(to) ? clockAfter(at, to, zone, now) : momentOf(to, zone, now);
+  return till === null || till <= at ? null : { at, till };
+}
+
+function clockAfter(at: number, clock: string, zone: string, now: number): number | null {
+  const shown = clock.includes(':') ? clock : `${clock}:00`;
+  const on = (day: number): number | null => momentOf(`${rfc3339(day, zone).slice(0, 10)} ${shown}`, zone, now);
+  const till = on(at);
+  if (till === null || till > at) return till;
+  const { year, month, day } = wallOf(at, zone);
+  return on(startOfDay(year, month, day + 1, zone));
 }
 
 const NAMES = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];

@@ -190,6 +190,20 @@ it('begins again for who may do more than before', async () => {
   end.abort();
 });
 
+it('asks at once where it was lost, however long it would wait', async () => {
+  const end = new AbortController();
+  let away = true;
+  const one = tab(noLocks, null, (signal) =>
+    away ? new Response('{"title":"Away"}', { status: 503, headers: { 'Retry-After': '3600' } }) : open(signal),
+  );
+  one.pulse.start(end.signal);
+  await one.until(() => one.lives.at(-1) === 'lost');
+  away = false;
+  one.pulse.again();
+  await one.until(() => one.lives.at(-1) === 'live');
+  end.abort();
+});
+
 it('what a tab does not know of a stream that was lost, its siblings do not either', async () => {
   const [locks, channel] = [browserLocks(), channels()];
   const end = new AbortController();
