@@ -15,7 +15,8 @@ from tests.unit.api.notifier.told import FAILED, INSTALLATION, INSTANT, NAMELESS
 from waterclock.model.ids import JobId, RunId
 from waterclock.model.notices.kinds import Kind
 from waterclock.model.notices.notice import Notice
-from waterclock_api.notifier.delivery.notice_details import DigestDetails, NoticeDetails, Trouble, details_of
+from waterclock.model.notices.signs import Trouble
+from waterclock_api.notifier.delivery.notice_details import DigestDetails, NoticeDetails, details_of
 from waterclock_api.notifier.delivery.subjects import SUBJECT_MOST
 from waterclock_api.notifier.delivery.texts import TEXT_MOST, message_of
 from waterclock_api.notifier.delivery.times import moment, span
@@ -60,6 +61,17 @@ def test_each_trouble_of_the_installation_has_words(trouble: Trouble) -> None:
 
     assert message_of(notice, NAMELESS).subject.startswith("Waterclock redis.example wc: ")
     assert message_of(notice, NAMELESS).subject != bare
+
+
+@pytest.mark.parametrize("trouble", sorted({*get_args(Trouble)} - {"hole"}))
+def test_each_trouble_of_the_installation_that_can_be_over_has_other_words_for_that(trouble: Trouble) -> None:
+    notice = NoticeDetails(id="n", kind="clock", rule="clock", at_ms=INSTANT, trouble=trouble, about="a")
+    over = message_of(replace(notice, kind="recovered", recovers="clock"), NAMELESS).subject
+
+    begins, told = over.split("recovered: ")
+    assert begins == "Waterclock redis.example wc: "
+    assert told
+    assert told not in message_of(notice, NAMELESS).subject
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))

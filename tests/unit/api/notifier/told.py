@@ -92,6 +92,25 @@ TOLD: dict[str, NoticeDetails | DigestDetails | ChannelTest] = {
         id="ntc_clock", kind="clock", rule="clock", trouble="noExecutor", about="shop.import", at_ms=INSTANT,
         since_ms=INSTANT - MINUTE,
     ),
+    "clock-halted": details_of(
+        Notice(
+            id="ntc_clock", kind="clock", rule="clock", channels=("ops",), at=INSTANT + 31_000, since=INSTANT,
+            reason="halted\nError 111 connecting to redis.example:6379. Connection refused.", incident=1,
+        )
+    ),
+    "clock-recovered": details_of(
+        Notice(
+            id="ntc_over", kind="recovered", rule="clock", channels=("ops",), at=INSTANT + HOUR, since=INSTANT,
+            reason="halted\nError 111 connecting to redis.example:6379. Connection refused.", incident=1,
+            of="ntc_clock", recovers="clock",
+        )
+    ),
+    "clock-channel": details_of(
+        Notice(
+            id="ntc_channel", kind="clock", rule="clock", channels=("ops",), at=INSTANT + HOUR, since=INSTANT,
+            reason="channel oncall\nhooks.example answered 503", incident=2,
+        )
+    ),
     "digest": DigestDetails(
         id="dig_1", from_ms=INSTANT, to_ms=INSTANT + 3 * MINUTE,
         counts={"late": 12, "failed": 9400, "timedOut": 1},

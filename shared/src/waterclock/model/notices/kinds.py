@@ -34,6 +34,9 @@ CLOSED_BY_ANSWER: frozenset[Kind] = frozenset({"late", "tooLong"})
 BREAKS: frozenset[Kind] = CLOSED_BY_SUCCESS.union(CLOSED_BY_ANSWER, ("silent",))
 """Kinds of which a job has one open at a time for each rule. `silent` is closed by a success that is no backfill's."""
 
+LASTING: frozenset[Kind] = BREAKS.union(("clock",))
+"""Kinds that can be over, and be told again while they are not: of jobs, and of the installation."""
+
 KIND_OF_END: Mapping[RunStatus, Kind] = {
     "failed": "failed",
     "timedOut": "timedOut",

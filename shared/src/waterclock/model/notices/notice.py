@@ -35,6 +35,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     of: str | None = None  # id of the notice that it takes back or repeats
     recovers: Kind | None = None  # the kind of that
     reminder: int = 0  # which; 0: none
+    incident: int | None = None  # of the installation: which of its subject
 
 
 class Trip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

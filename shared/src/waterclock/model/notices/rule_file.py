@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import fields
 
 from waterclock.model.durations import short_seconds
-from waterclock.model.notices.kinds import BAD_ENDS, BREAKS, KINDS, Kind
+from waterclock.model.notices.kinds import BAD_ENDS, KINDS, LASTING, Kind
 from waterclock.model.notices.rules import (
     AFTER_MOST,
     CLOCK_LEAST,
@@ -126,7 +126,7 @@ class _Reading:
 
     def fitting(self, path: str, kinds: frozenset[Kind], *, after: int, remind: float | None) -> None:
         """Members of a rule that could never have an effect."""
-        lasting = kinds & BREAKS
+        lasting = kinds & LASTING
         if "recovered" in kinds and not lasting:
             self.wrong(f"{path}.on", "names recovered, and nothing that one can recover from")
         if remind is not None and not lasting:

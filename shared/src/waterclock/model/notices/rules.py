@@ -15,8 +15,8 @@ from waterclock.model.notices.kinds import Kind
 
 AFTER_MOST = 1_000
 REMIND_LEAST, REMIND_MOST = 60.0, 366 * 86_400.0
-EVERY_LEAST, EVERY_MOST = 1.0, 86_400.0
-CLOCK_LEAST, CLOCK_MOST = 5.0, 3_600.0
+EVERY_LEAST, EVERY_MOST = 10.0, 86_400.0
+CLOCK_LEAST, CLOCK_MOST = 1.0, 3_600.0
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -82,4 +82,5 @@ def _columns(notices: Sequence[Notice]) -> dict[str, object]:
 def _key(notice: Notice) -> str:
     said = (notice.kind, notice.recovers, notice.reminder, notice.job, notice.run, notice.instant, notice.due)
     more = (notice.what, notice.attempt, notice.position, notice.reason)
-    return digest("message " + "\0".join(map(str, (*said, *more))), ID_LENGTH)
+    of = () if notice.incident is None else (notice.incident,)
+    return digest("message " + "\0".join(map(str, (*said, *more, *of))), ID_LENGTH)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from waterclock.model.notices.kinds import Kind
+from waterclock.model.notices.signs import Trouble
 from waterclock.model.timestamps import Stamp, stamp
 from waterclock_api.notifier.delivery.harmless import one_line
 from waterclock_api.notifier.delivery.notice_details import (
@@ -18,7 +19,6 @@ from waterclock_api.notifier.delivery.notice_details import (
     Installation,
     NoticeDetails,
     PositionRange,
-    Trouble,
 )
 from waterclock_api.notifier.delivery.texts import Message, links_of, message_of
 

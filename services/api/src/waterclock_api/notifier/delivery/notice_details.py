@@ -9,11 +9,10 @@ import msgspec
 
 from waterclock.model.notices.kinds import Kind
 from waterclock.model.notices.notice import Notice
+from waterclock.model.notices.signs import Trouble
 
 Level = Literal["failure", "warning", "success", "info"]
 """The colour that a service may give a message."""
-Trouble = Literal["noLeader", "overdue", "halted", "notProjected", "noExecutor", "hole", "undecided"]
-"""What a `clock` notice tells of: an installation's own trouble."""
 
 
 class Installation(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +70,7 @@ def details_of(
 ) -> NoticeDetails:
     """A notice as it was judged, with what is known beside it."""
     reason = notice.reason or ""
-    trouble, about = _trouble(notice.kind, reason)
+    trouble, about, said = _trouble(notice.recovers or notice.kind, reason)
     return NoticeDetails(
         id=notice.id,
         kind=notice.kind,
@@ -99,17 +98,25 @@ def details_of(
         recovers=notice.recovers,
         trouble=trouble,
         about=about,
-        explain=explain or (reason if notice.kind in {"clock", "unreadable"} and trouble is None else ""),
+        explain=explain or _explained(notice.kind, trouble, reason, said),
         log_lines=log_lines,
         position=notice.position,
     )
 
 
-def _trouble(kind: Kind, reason: str) -> tuple[Trouble | None, str]:
-    """The reason of a `clock` begins with the trouble's name."""
-    word, _, about = reason.partition(" ")
+def _explained(kind: Kind, trouble: Trouble | None, reason: str, said: str) -> str:
+    """What is known of an installation's trouble, or of an event that cannot be read; of what is over, nothing."""
+    if kind == "unreadable" or (kind == "clock" and trouble is None):
+        return reason
+    return said if kind == "clock" else ""
+
+
+def _trouble(kind: Kind, reason: str) -> tuple[Trouble | None, str, str]:
+    """The reason of a `clock` begins with the trouble's name and what it is about; more stands in further lines."""
+    first, _, said = reason.partition("\n")
+    word, _, about = first.partition(" ")
     known = kind == "clock" and word in get_args(Trouble)
-    return (cast("Trouble", word), about) if known else (None, "")
+    return (cast("Trouble", word), about, said) if known else (None, "", "")
 
 
 class PositionRange(msgspec.Struct, frozen=True, kw_only=True):

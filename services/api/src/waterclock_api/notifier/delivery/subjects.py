@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from waterclock.model.notices.kinds import Kind
+from waterclock.model.notices.signs import Trouble
 from waterclock_api.notifier.delivery.harmless import one_line
 from waterclock_api.notifier.delivery.notice_details import (
     ChannelTest,
     DigestDetails,
     Installation,
     NoticeDetails,
-    Trouble,
 )
 from waterclock_api.notifier.delivery.times import clock_time, span
 
@@ -51,8 +51,9 @@ _PLURALS: Mapping[Kind, str] = {
 
 
 def subject_of(notice: NoticeDetails, installation: Installation) -> str:
-    if notice.kind == "clock":
-        found = f"Waterclock {one_line(installation.name, _NAME_MOST)}: {trouble_of(notice)}"
+    if "clock" in {notice.kind, notice.recovers}:
+        told = trouble_of(notice) if notice.kind == "clock" else f"recovered: {end_of_trouble(notice)}"
+        found = f"Waterclock {one_line(installation.name, _NAME_MOST)}: {told}"
     else:
         found = f"{who(notice)} {_PREDICATES[notice.kind](notice)}"
     return one_line(f"Still: {found}" if notice.reminder else found, SUBJECT_MOST)
@@ -101,15 +102,31 @@ def trouble_of(notice: NoticeDetails) -> str:
     troubles: Mapping[Trouble, str] = {
         "noLeader": f"no scheduler decides the scheduled times{of}",
         "overdue": f"scheduled times{of} are due and not decided",
-        "halted": f"the event log{of} is halted, nothing starts",
+        "halted": f"the event log{of} is halted or does not answer, nothing starts",
         "notProjected": f"the projection{of} stands still",
         "noExecutor": f"no worker has the executor {about}"
         if about
         else "no worker has an executor that runs wait for",
         "hole": f"events are lost{_between(notice.about)}",
         "undecided": f"promises{of} cannot be judged",
+        "channel": f"the channel {about} delivers nothing",
     }
     return troubles[notice.trouble] if notice.trouble is not None else "its clock is in trouble"
+
+
+def end_of_trouble(notice: NoticeDetails) -> str:
+    about = one_line(notice.about, _NAME_MOST)
+    of = f" of {about}" if about else ""
+    ends: Mapping[Trouble, str] = {
+        "noLeader": f"a scheduler decides the scheduled times{of}",
+        "overdue": f"scheduled times{of} are decided",
+        "halted": f"the event log{of} is open",
+        "notProjected": f"the projection{of} goes on",
+        "noExecutor": f"no run waits for a worker with the executor {about}",
+        "undecided": f"promises{of} are judged",
+        "channel": f"the channel {about} delivers",
+    }
+    return ends.get(notice.trouble, "") if notice.trouble is not None else "it is well"
 
 
 def _between(about: str) -> str:

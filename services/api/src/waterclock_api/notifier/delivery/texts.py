@@ -10,6 +10,7 @@ Fixed words; pure. Everything that others wrote is made harmless and short on it
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -109,6 +110,8 @@ def links_of(told: NoticeDetails | DigestDetails | ChannelTest, installation: In
         if told.instant_ms is not None and told.kind in {"skipped", "missing", "late"}:
             command = f"explain {job} --at {stamp(told.instant_ms)}"
         return Links(base and f"{base}jobs/{job}", f"waterclock {command}")
+    if told.trouble == "channel":
+        return Links(base, f"waterclock notices test {shlex.quote(one_line(told.about, _NAME_MOST))}")
     return Links(base, "waterclock doctor" if told.kind in {"clock", "unreadable"} else "waterclock status")
 
 
