@@ -124,7 +124,7 @@ def end_of_trouble(notice: NoticeDetails) -> str:
         "notProjected": f"the projection{of} goes on",
         "noExecutor": f"no run waits for a worker with the executor {about}",
         "undecided": f"promises{of} are judged",
-        "channel": f"the channel {about} delivers",
+        "channel": f"the channel {about} delivers again",
     }
     return ends.get(notice.trouble, "") if notice.trouble is not None else "it is well"
 
