@@ -119,8 +119,10 @@ async def test_an_api_that_is_away_is_said_and_comes_back(rig: MakeRig, open_pag
         await expect(lost).to_be_visible(timeout=60_000)
         await expect(page.get_by_role("region", name="Waterline")).to_contain_text("No news since")
         assert await flaws(page) == []
-        async with served(api, port):
+        # As long as nobody answers: once somebody does the page notices by itself, and there may be nothing to click.
+        async with page.expect_request("**/pulse/stream"):
             await lost.click()
+        async with served(api, port):
             await expect(live).to_be_visible(timeout=60_000)
             await open_page.close()
     watched.overlook("ERR_CONNECTION_REFUSED")
