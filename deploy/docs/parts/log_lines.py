@@ -190,6 +190,8 @@ MEANING: Mapping[str, Mapping[str, str]] = {
         "events missing in the archive": "Events were lost. What they said is not told; the present is judged on",
         "message not delivered": "A channel did not take a message. It is sent again later",
         "message given up": "A message is not sent again: its channel is closed, or did not take it for three days",
+        "message delivered from memory": "A notice was sent while Postgres did not respond. It is recorded later",
+        "notice lost": "Postgres does not respond, and too many notices wait in memory",
         "messages not sent": "Postgres does not respond: no message is sent",
         "messages sent again": "Messages are sent again",
         "job disabled": "The breaker has disabled a job, as its promise says",

@@ -142,7 +142,7 @@ class Dispatcher:
 
     async def _give_up(self, connection: Connection, one: Claimed, claim: str, said: str) -> None:
         await deliveries.settle(connection, one, claim, "givenUp", said)
-        await deliveries.note_channel(connection, one.channel, said)
+        await deliveries.note_channel(connection, one.channel, said, gave_up=True)
         _log.error("message given up", extra={"channel": one.channel, "message_id": one.message, "reason": said})
 
 

@@ -21,8 +21,13 @@ from waterclock.store.notices.origin import Origin
 from waterclock.store.readmodels.wait_for_position import Projected
 from waterclock_api.consistency.identity import check_installation
 from waterclock_api.notifier.breaker import Breaker
-from waterclock_api.notifier.dispatch import Dispatcher, Send
+from waterclock_api.notifier.delivery.channels import Channel
+from waterclock_api.notifier.delivery.outcome import Again, Outcome
+from waterclock_api.notifier.dispatch import Dispatcher, Send, Told
 from waterclock_api.notifier.follow import BACK_OFF, Follower
+from waterclock_api.notifier.installation.memory import Memory
+from waterclock_api.notifier.installation.pace import Pace
+from waterclock_api.notifier.installation.watching import Watcher
 from waterclock_api.notifier.rules_source import RulesSource
 
 LOOK_EVERY = 0.5  # s between two looks at how the partitions are shared
@@ -44,6 +49,7 @@ class Notifier:
         *,
         here: Origin,
         api: AsyncClient | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.sharing = False
         self._log = log
@@ -51,8 +57,11 @@ class Notifier:
         self.source = source
         self._clock = clock
         self._projected = Projected(pool)
-        self._dispatcher = Dispatcher(pool, source.channels, send, here)
-        self._breaker = Breaker(pool, api, lambda: self._dispatcher.is_muted is False)
+        memory = Memory(self._send_unless_muted, source.channels)
+        self._send = send
+        self._dispatcher = Dispatcher(pool, source.channels, memory.send_once, here)
+        self._breaker = Breaker(pool, api, lambda: self.is_muted is False)
+        self._watcher = Watcher(log, pool, source, memory, clock, pace=pace)
         self._tell_ready: Callable[[], None] | None = None
         self._followers: dict[int, Follower] = {}
 
@@ -84,10 +93,17 @@ class Notifier:
                 tasks.create_task(self._projected.listen(), name="listen to projectors"),
                 tasks.create_task(self.source.keep(reread), name="keep the rules"),
                 tasks.create_task(self._share(), name="share the partitions"),
+                tasks.create_task(self._watcher.run(), name="watch the installation"),
             ]
             await stop.wait()
             for task in work:
                 task.cancel()
+
+    async def _send_unless_muted(self, channel: Channel, told: Told) -> Outcome:
+        """What is sent from memory asks no database whether it may: it may if the last look at one said so."""
+        if self.is_muted is not False:
+            return Again(said="another place sends")
+        return await self._send(channel, told)
 
     async def _share(self) -> None:
         outage = Outage(_log, "no partitions assigned", "partitions assigned again")

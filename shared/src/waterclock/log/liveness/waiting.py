@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from waterclock.kit.clock import Clock
 from waterclock.log.client import Log
 from waterclock.log.clock import now
-from waterclock.log.commands.aside import count_aside, executors_by_session
+from waterclock.log.commands.aside import count_aside, executors_by_session, some_lie_aside
 from waterclock.log.records import record_of
 from waterclock.wire.keys import STREAMS
 
@@ -129,9 +129,34 @@ async def head_in(log: Log, partition: int) -> Waiting:
     return await look.told(executors, whole=whole)
 
 
+async def lacked_in(log: Log, partition: int) -> Mapping[str, int]:
+    """How many runs lie aside for executors that no live session of the partition has; cheap where none does.
+
+    None are told of paused queues, and none while a session lives that does not say what it can run.
+    """
+    if not await some_lie_aside(log, partition):
+        return {}
+    counted = await count_aside(log, partition)
+    executors = await _executors(log, partition)
+    if executors is None:
+        return {}
+    paused = await _paused(log, partition)
+    lacked: Counter[str] = Counter()
+    for one in counted.groups:
+        if one.executor not in executors and one.queue not in paused:
+            lacked[one.executor] += one.runs
+    return lacked
+
+
 async def _executors(log: Log, partition: int) -> frozenset[str] | None:
     said = set((await executors_by_session(log, partition)).values())
     return None if None in said else frozenset[str]().union(*(each for each in said if each is not None))
+
+
+async def _paused(log: Log, partition: int) -> frozenset[str]:
+    meta, queues = log.keys.partition(partition, "meta"), [queue.name for queue in log.queues]
+    pauses = cast("list[bytes | None]", await log.execute(meta, "HMGET", meta, *(f"paused:{name}" for name in queues)))
+    return frozenset(name for name, pause in zip(queues, pauses, strict=True) if pause)
 
 
 class _Tally:
@@ -178,14 +203,11 @@ class _Look:
         """What was found, beside what lies aside; not `whole`: any queue may hold more."""
         counted = await count_aside(self._log, self._partition)
         self._tally.aside = {(one.queue, one.executor): (one.runs, one.since) for one in counted.groups}
-        meta = self._key("meta")
-        fields = (f"paused:{name}" for name in self._queues)
-        pauses = cast("list[bytes | None]", await self._log.execute(meta, "HMGET", meta, *fields))
         return Waiting(
             now=counted.now,
             groups=self._tally.groups(),
             beyond=frozenset(self._beyond if whole and not counted.more else self._queues),
-            paused=frozenset(name for name, pause in zip(self._queues, pauses, strict=True) if pause),
+            paused=await _paused(self._log, self._partition),
             executors=executors,
         )
 

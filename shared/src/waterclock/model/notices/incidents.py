@@ -9,7 +9,7 @@ it read last. Who has told what the store does not know yet joins it with what t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -93,7 +93,12 @@ def _with(one: Incident, other: Incident) -> Incident:
         return one
     further = {each.rule: each for each in other.told}
     told = tuple(max((each, further.pop(each.rule, each)), key=lambda said: said.reminders) for each in one.told)
-    return replace(one, told=(*told, *further.values()))
+    return replace(one, told=_in_order((*told, *further.values())))
+
+
+def _in_order(told: Iterable[Told]) -> tuple[Told, ...]:
+    """The same whatever the order of rules: so that what says the same is the same."""
+    return tuple(sorted(told, key=lambda one: one.rule))
 
 
 def _open(known: Incident | None, subject: Subject, found: Finding, forgotten: int) -> Incident:
@@ -120,7 +125,7 @@ def _told(book: RuleBook, incident: Incident, at: int, notices: list[Notice]) ->
             notices.append(_notice(incident, rule, channels, at, named=found, of=known.opened, reminder=number))
             known = replace(known, reminders=number, remind_at=_next(rule, incident, at))
         told.append(known)
-    return replace(incident, told=(*told, *by_rule.values()))
+    return replace(incident, told=_in_order((*told, *by_rule.values())))
 
 
 def _recoveries(book: RuleBook, incident: Incident, at: int) -> Iterator[Notice]:

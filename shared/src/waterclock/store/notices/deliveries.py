@@ -89,9 +89,16 @@ async def postpone(connection: Connection, one: Claimed, claim: str, *, after: f
     await connection.execute(statement("postpone_message"), arguments)
 
 
-async def note_channel(connection: Connection, channel: str, said: str | None) -> None:
-    """Note how a channel is doing. `said`: why it did not deliver; None: it has."""
-    await connection.execute(statement("note_channel"), {"channel": channel, "said": said})
+async def note_channel(connection: Connection, channel: str, said: str | None, *, gave_up: bool = False) -> None:
+    """Note how a channel is doing. `said`: why it did not deliver; None: it has. `gave_up`: a message, for good."""
+    arguments = {"channel": channel, "said": said, "gave_up": gave_up}
+    await connection.execute(statement("note_channel"), arguments)
+
+
+async def dead_channels(connection: Connection, channels: Sequence[str], *, after: float) -> Mapping[str, str]:
+    """Those that have delivered nothing for `after` s, or have given a message up, and what they said last."""
+    cursor = await connection.execute(statement("dead_channels"), {"channels": list(channels), "after": after})
+    return dict(await cursor.fetchall())
 
 
 class FailingChannel(NamedTuple):

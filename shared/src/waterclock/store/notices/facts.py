@@ -84,6 +84,13 @@ async def troubles(connection: Connection, partition: int) -> list[AnyFact]:
     return await _facts(connection, "troubles", {"partition": partition})
 
 
+async def earliest_dues(connection: Connection, partitions: int) -> Mapping[int, int | None]:
+    """For each partition: when its earliest deadline that is not judged is due, ms, by a clock that may have jumped."""
+    arguments = {"partitions": list(range(partitions)), "places": [place_key(one) for one in range(partitions)]}
+    rows = await (await connection.execute(statement("earliest_dues"), arguments)).fetchall()
+    return {partition: _after_jumps(due, document) for partition, due, document in rows}
+
+
 async def next_due(connection: Connection, partition: int) -> int | None:
     """When a clock may next say something, ms."""
     row = await (await connection.execute(statement("next_fact_due"), {"partition": partition})).fetchone()
@@ -120,6 +127,11 @@ async def keep_reading(connection: Connection, reading: Reading) -> None:
 async def _facts(connection: Connection, name: str, arguments: Mapping[str, object]) -> list[AnyFact]:
     cursor = await connection.execute(statement(name), arguments)
     return [decode(bytes(document)) for (document,) in await cursor.fetchall()]
+
+
+def _after_jumps(due: int | None, document: bytes | None) -> int | None:
+    place = None if due is None or document is None else decode(bytes(document))
+    return place.after_jumps(due) if due is not None and isinstance(place, Place) else due
 
 
 def _home(fact: AnyFact, partitions: int) -> int:

@@ -47,17 +47,7 @@ async def record(connection: Connection, notices: Sequence[Notice], trips: Seque
     """Record notices, and put their messages and the breaker's orders into the outbox, in the caller's transaction."""
     if notices:
         await connection.execute(statement("record_notices"), _columns(notices))
-        messages = messages_of(notices)
-        arguments = {
-            "channels": [one.channel for one in messages],
-            "messages": [one.key for one in messages],
-            "subjects": [one.subject for one in messages],
-            "notices": [one.notice.id for one in messages],
-            "takes_back": [one.notice.of if one.notice.recovers else None for one in messages],
-            "ats": [one.notice.at for one in messages],
-            "old": OLD,
-        }
-        await connection.execute(statement("put_out"), arguments)
+        await _put_out(connection, messages_of(notices))
     if trips:
         columns = {
             "ids": [trip.id for trip in trips],
@@ -65,6 +55,33 @@ async def record(connection: Connection, notices: Sequence[Notice], trips: Seque
             "documents": [_encode(trip) for trip in trips],
         }
         await connection.execute(statement("put_trips"), columns)
+
+
+async def record_told(
+    connection: Connection, notices: Sequence[Notice], sent: Sequence[Message], unsent: Sequence[Message]
+) -> None:
+    """Record notices that were told before they could be stored, what was `sent` of them, and put out what was not."""
+    if notices:
+        await connection.execute(statement("record_notices"), _columns(notices))
+    if sent:
+        await connection.execute(statement("put_sent"), _named(sent))
+    if unsent:
+        await _put_out(connection, unsent)
+
+
+async def _put_out(connection: Connection, messages: Sequence[Message]) -> None:
+    arguments = _named(messages) | {"ats": [one.notice.at for one in messages], "old": OLD}
+    await connection.execute(statement("put_out"), arguments)
+
+
+def _named(messages: Sequence[Message]) -> dict[str, object]:
+    return {
+        "channels": [one.channel for one in messages],
+        "messages": [one.key for one in messages],
+        "subjects": [one.subject for one in messages],
+        "notices": [one.notice.id for one in messages],
+        "takes_back": [one.notice.of if one.notice.recovers else None for one in messages],
+    }
 
 
 def _columns(notices: Sequence[Notice]) -> dict[str, object]:

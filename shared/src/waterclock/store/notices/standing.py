@@ -1,0 +1,30 @@
+"""What was told of the installation itself, kept in one row for all notifiers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from waterclock.model.notices.incidents import Standing
+from waterclock.store.connection.pool import Connection
+from waterclock.store.connection.statements import statement
+
+_decode = msgspec.json.Decoder(Standing).decode
+
+
+async def read(connection: Connection) -> Standing:
+    return await _found(connection, "standing")
+
+
+async def hold(connection: Connection) -> Standing:
+    """The same; nobody else tells more of it until the caller's transaction ends."""
+    return await _found(connection, "hold_standing")
+
+
+async def keep(connection: Connection, standing: Standing) -> None:
+    await connection.execute(statement("keep_standing"), {"document": msgspec.json.encode(standing)})
+
+
+async def _found(connection: Connection, name: str) -> Standing:
+    row = await (await connection.execute(statement(name))).fetchone()
+    assert row is not None
+    return _decode(bytes(row[0]))

@@ -1,0 +1,2 @@
+-- What was told of the installation.
+SELECT document FROM notice_standing WHERE id = 1;
